@@ -1,0 +1,53 @@
+"""Memory sizes: how a person writes one, and what a trial may use."""
+
+import re
+
+from autotune.boundary import Boundary
+from autotune.errors import BadInput
+
+MIB = 2**20
+GIB = 2**30
+
+_UNITS = {"MB": 10**6, "GB": 10**9, "MIB": MIB, "GIB": GIB}
+_SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*$")
+
+
+class Budget(Boundary):
+    """What one process may use, in bytes.
+
+    `total_bytes` is what is there to spend (a card's memory, or the memory granted on a CPU);
+    `reserve_bytes` is kept free of it for the driver, the screen and the allocator's slack.
+    """
+
+    total_bytes: int
+    reserve_bytes: int
+    source: str
+
+    @property
+    def limit_bytes(self) -> int:
+        """The most that a trial may peak at, in bytes."""
+        return self.total_bytes - self.reserve_bytes
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a size such as `7.2GiB`, `8GB` or `8192MiB`.
+
+    Raises:
+        BadInput: no number, no unit, an unknown unit, or nothing left after rounding.
+    """
+    match = _SIZE.match(text)
+    unit = match.group(2).upper() if match else ""
+    if match is None or unit not in _UNITS:
+        raise BadInput(
+            f"memory size {text!r}: must be a positive number with a unit (MB, MiB, GB or GiB);"
+            " write it as in 7.2GiB"
+        )
+    size = int(float(match.group(1)) * _UNITS[unit])
+    if size <= 0:
+        raise BadInput(f"memory size {text!r}: must be above zero; write it as in 7.2GiB")
+    return size
+
+
+def show_size(size_bytes: int) -> str:
+    """A size as the screen shows it: GiB with two digits, MiB below one GiB."""
+    return f"{size_bytes / GIB:.2f} GiB" if size_bytes >= GIB else f"{size_bytes / MIB:.0f} MiB"

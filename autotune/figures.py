@@ -1,0 +1,79 @@
+"""How numbers and foreign text are put on a screen or a page: one form for each, everywhere."""
+
+from autotune.outcome import Health, Metric
+from autotune.plan import Rounds
+
+FINE_INTERVAL_N = 100
+"""From this many prompts on an interval is shown with one decimal: it is then less than 20 points
+wide (Wilson, 95 %), and whole percents would hide what it says."""
+
+
+def safe(text: str) -> str:
+    r"""Text from outside, made harmless: control, escape and direction codes become `\x1b` etc.
+
+    Every other character is kept, so a path in any script stays readable.
+    """
+    return "".join(
+        ch if ch.isprintable() else ch.encode("unicode_escape").decode("ascii") for ch in text
+    )
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share (0..1) as `25.0 %`."""
+    return f"{share * 100:.{digits}f} %"
+
+
+def interval_text(interval: tuple[float, float], n: int) -> str:
+    """A 95 % interval (0..1) in percent: `[12-45]`, with a decimal where n earns one."""
+    digits = 1 if n >= FINE_INTERVAL_N else 0
+    low, high = (f"{bound * 100:.{digits}f}" for bound in interval)
+    return f"[{low}-{high}]"
+
+
+def score_text(metric: Metric, interval: tuple[float, float] | None) -> str:
+    """Passes, n, percent and the 95 % interval: `6/24 25.0 % [12-45]`."""
+    text = f"{metric.passes}/{metric.total} {percent(metric.accuracy)}"
+    return text if interval is None else f"{text} {interval_text(interval, metric.total)}"
+
+
+def health_text(health: Health | None) -> str:
+    """Shares of the answers in whole percents: `stop 96 loop 0 echo 4 empty 0 %`."""
+    if health is None:
+        return "health n/a"
+    stop = "n/a" if health.stop is None else f"{health.stop * 100:.0f}"
+    rest = (("loop", health.loop), ("echo", health.echo), ("empty", health.empty))
+    shares = " ".join(f"{name} {share * 100:.0f}" for name, share in rest)
+    return f"stop {stop} {shares} %"
+
+
+def duration(seconds: float) -> str:
+    """A time span: `0.42 s`, `45 s`, `3 min 20 s`, `14 min`, `1 h 05 min`."""
+    if seconds < 10:
+        return f"{max(seconds, 0.0):.2g} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 600 and whole % 60:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def about(seconds: float) -> str:
+    """An estimate of a time span, no finer than it deserves: `about 3 min`."""
+    return "under a minute" if seconds < 60 else f"about {duration(round(seconds / 60) * 60)}"
+
+
+def rate_text(learning_rate: float) -> str:
+    """A learning rate as people write it: `4e-5`, `0.001`."""
+    return f"{learning_rate:.3g}".replace("e-0", "e-")
+
+
+def shape_text(model_max_length: int, max_rounds: Rounds) -> str:
+    """A length in tokens and a number of rounds: `1024 x 6`."""
+    return f"{model_max_length} x {max_rounds}"
+
+
+def quoted(path: str) -> str:
+    """A path as it is typed after a flag: in quotes where it holds a space."""
+    return f'"{path}"' if any(ch.isspace() for ch in path) else path

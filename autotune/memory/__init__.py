@@ -1,0 +1,1 @@
+"""The meter: how much memory a worker uses, per kind of device."""

@@ -1,0 +1,167 @@
+"""What was found: verdicts of trials, the fit, checkpoints and scores, all as data."""
+
+from enum import StrEnum
+
+from autotune.boundary import Boundary
+from autotune.plan import Rounds, TrialPoint
+
+
+class Verdict(StrEnum):
+    """How a trial ended. Only FITS lets a size be used."""
+
+    FITS = "FITS"
+    OVER_BUDGET = "OVER_BUDGET"
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+    SPILLED = "SPILLED"
+    THRASHED = "THRASHED"
+    NUMERIC = "NUMERIC"
+    TIMED_OUT = "TIMED_OUT"
+    CRASHED = "CRASHED"
+
+
+class Fault(StrEnum):
+    """What kind of failure a worker reports."""
+
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+    SUSPECTED = "SUSPECTED"
+    POISONED = "POISONED"
+    NUMERIC = "NUMERIC"
+    DISK = "DISK"
+    BAD_JOB = "BAD_JOB"
+    OTHER = "OTHER"
+
+
+class Measurement(Boundary):
+    """What a trial process measured of itself.
+
+    `peak_bytes` is the figure held against the budget: reserved memory plus context on CUDA, peak
+    resident memory of the process on a CPU. `step_seconds` has one entry per optimizer step.
+    `prefill_seconds` and `token_seconds` time one evaluation batch: reading it, and each token.
+    """
+
+    steps: int
+    peak_bytes: int
+    allocated_bytes: int
+    step_seconds: tuple[float, ...]
+    supervised_tokens: int
+    tokens: int
+    allocator_retries: int
+    finite: bool
+    prefill_seconds: float = 0.0
+    token_seconds: float = 0.0
+
+
+class TrialOutcome(Boundary):
+    """One tried point with its verdict, the reason in words, and what was measured."""
+
+    point: TrialPoint
+    verdict: Verdict
+    reason: str
+    seconds: float
+    measurement: Measurement | None = None
+
+
+class StrategyFit(Boundary):
+    """A strategy clipped to what fits, with an estimate of its time."""
+
+    fits: bool
+    model_max_length: int
+    max_rounds: Rounds
+    conversations: int
+    kept_supervised: float
+    steps: int
+    eta_seconds: float
+
+
+class Fit(Boundary):
+    """The probe's answer with its evidence; written to `fit.json`.
+
+    `fingerprint` maps what the answer depends on (device, torch, model, data ...) to its value.
+    """
+
+    model_max_length: int
+    max_rounds: int
+    micro_batch_tokens: int
+    gradient_checkpointing: bool
+    budget_bytes: int
+    peak_bytes: int
+    tokens_per_second: float
+    trials: tuple[TrialOutcome, ...]
+    strategies: dict[str, StrategyFit]
+    fingerprint: dict[str, str]
+
+
+class Checkpoint(Boundary):
+    """A saved state of training: a Hugging Face folder. `progress` is step / total steps."""
+
+    step: int
+    progress: float
+    folder: str
+
+
+class Metric(Boundary):
+    """Passes out of a total; `accuracy` is their ratio, 0..1."""
+
+    passes: int
+    total: int
+    accuracy: float
+
+    @classmethod
+    def of(cls, passes: int, total: int) -> "Metric":
+        """The metric of a count; an empty total counts as 0."""
+        return cls(passes=passes, total=total, accuracy=passes / total if total else 0.0)
+
+
+class Health(Boundary):
+    """Shares (0..1) of the answers that stopped, looped, echoed the prompt, or were empty.
+
+    `stop` is None where the answers come without a record of how they ended.
+    """
+
+    stop: float | None
+    loop: float
+    echo: float
+    empty: float
+
+
+class HealthLimits(Boundary):
+    """What a score must satisfy to count as a success; see `docs/health.md` for the evidence."""
+
+    min_stop: float
+    max_loop: float
+    max_echo: float
+    max_empty: float
+
+
+class InstructionVerdict(Boundary):
+    """One instruction of one prompt; `error` names what the checker died of, if it did."""
+
+    instruction: str
+    strict: bool
+    loose: bool
+    error: str | None = None
+
+
+class PromptVerdict(Boundary):
+    """One prompt: whether all its instructions hold, and each of them."""
+
+    key: int
+    strict: bool
+    loose: bool
+    answered: bool
+    instructions: tuple[InstructionVerdict, ...]
+
+
+class EvalReport(Boundary):
+    """A scored set of answers. `interval` is Wilson's 95 % of prompt-strict accuracy."""
+
+    n: int
+    prompt_strict: Metric
+    instruction_strict: Metric
+    prompt_loose: Metric
+    instruction_loose: Metric
+    interval: tuple[float, float]
+    health: Health
+    by_type: dict[str, Metric]
+    unmatched: tuple[int, ...]
+    verdicts: tuple[PromptVerdict, ...]

@@ -1,0 +1,157 @@
+"""The run folder: the only module that knows its file names.
+
+runs/<time>_<model>/
+  run.toml      what was asked, resolved        fit.json     the probe's answer
+  events.jsonl  the record, appended            study.db     Optuna's trials (+ .bak)
+  prompts.jsonl the prompts that score          survey.json  round boundaries of the data
+  probe/0001/   a trial of the probe            trials/0000/ a training run
+  eval/         answers and scores              best/        the best checkpoint
+  report.json, report.md, report.html
+"""
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from autotune.errors import EnvironmentFault
+from autotune.events import Record, RunEvent
+from autotune.files import write_text_atomic
+from autotune.outcome import Fit
+
+
+class RunDir:
+    """Paths, the lock and the record of one run. Use as a context manager to hold the lock."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.events = root / "events.jsonl"
+        self.run_toml = root / "run.toml"
+        self.fit = root / "fit.json"
+        self.study_db = root / "study.db"
+        self.survey = root / "survey.json"
+        self.prompts = root / "prompts.jsonl"
+        self.best = root / "best"
+        self._holder = root / "lock.txt"
+        self._lock = FileLock(root / "run.lock")
+
+    def __enter__(self) -> "RunDir":
+        """Take the folder for this process.
+
+        Raises:
+            EnvironmentFault: another process has it (named), or it cannot be written.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise EnvironmentFault(
+                f"{self.root}: in use by {self._named_holder()}; wait for it to end, stop it, or"
+                " choose another --run-dir"
+            ) from None
+        except OSError as error:
+            raise EnvironmentFault(
+                f"{self.root}: cannot be written ({error.strerror or error}); choose another"
+                " --run-dir"
+            ) from error
+        write_text_atomic(self._holder, f"process {os.getpid()}, since {time.ctime()}\n")
+        self._mend()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Give the folder back."""
+        self._holder.unlink(missing_ok=True)
+        self._lock.release()
+
+    def _named_holder(self) -> str:
+        try:
+            return self._holder.read_text(encoding="utf-8").strip() or "another process"
+        except OSError:
+            return "another process"
+
+    def _mend(self) -> None:
+        """Cut off a last record that a killed process left unfinished."""
+        if not self.events.exists():
+            return
+        data = self.events.read_bytes()
+        whole = data.rfind(b"\n") + 1
+        if whole != len(data):
+            with self.events.open("rb+") as file:
+                file.truncate(whole)
+
+    def append(self, event: RunEvent, at: float) -> Record:
+        """Add one event to the record and flush it to disk."""
+        record = Record(time=at, event=event)
+        try:
+            with self.events.open("a", encoding="utf-8", newline="\n") as file:
+                file.write(record.model_dump_json() + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise EnvironmentFault(
+                f"{self.events}: cannot be written ({error.strerror or error}); free disk space,"
+                " then run the same command again to go on"
+            ) from error
+        return record
+
+    def records(self) -> Iterator[Record]:
+        """All whole records, in order; a torn last line is passed over.
+
+        Raises:
+            EnvironmentFault: a line in the middle is not a record.
+        """
+        if not self.events.exists():
+            return
+        lines = self.events.read_bytes().split(b"\n")
+        for number, line in enumerate(lines[:-1], start=1):
+            try:
+                yield Record.model_validate_json(line)
+            except ValidationError as error:
+                raise EnvironmentFault(
+                    f"{self.events}:{number}: not a record of this version"
+                    f" ({error.error_count()} faults); move the folder away and start a new run"
+                ) from None
+
+    def read_fit(self) -> Fit | None:
+        """The probe's answer, if there is a readable one."""
+        try:
+            return Fit.model_validate_json(self.fit.read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def probe_folder(self, number: int) -> Path:
+        """Job and log of the probe's trial, counted from 1."""
+        return self.root / "probe" / f"{number:04d}"
+
+    def trial_folder(self, number: int) -> Path:
+        """Job, log and checkpoints of a training run, counted from 0."""
+        return self.root / "trials" / f"{number:04d}"
+
+    def checkpoints(self, number: int) -> Path:
+        """The checkpoints of a training run."""
+        return self.trial_folder(number) / "checkpoints"
+
+    def eval_folder(self, name: str) -> Path:
+        """Answers and scores of one model: `untrained`, or a trial and a step."""
+        return self.root / "eval" / name
+
+    def work_folder(self, name: str) -> Path:
+        """Job and log of a worker that is neither a trial nor an evaluation."""
+        return self.root / "work" / name
+
+
+def new_run_folder(parent: Path, model: str, now: float) -> Path:
+    """`parent/<local time>_<model>`, with only characters that every system allows in a name."""
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", model.rsplit("/", 1)[-1]).strip("-.") or "model"
+    return parent / f"{stamp}_{name[:40]}"

@@ -1,0 +1,252 @@
+"""Records and results as sentences for a person: the screen, plain lines and the report share them.
+
+Sentences report what the records say. They hold text from outside as it came; whoever draws them
+makes it harmless for its medium.
+"""
+
+from pathlib import Path
+
+from autotune import events
+from autotune.budget import show_size
+from autotune.events import Record
+from autotune.figures import (
+    duration,
+    health_text,
+    percent,
+    quoted,
+    rate_text,
+    score_text,
+    shape_text,
+)
+from autotune.outcome import Fit, TrialOutcome, Verdict
+from autotune.study import StudyState, TrialState
+
+
+def describe(record: Record, state: StudyState | None = None) -> str | None:
+    """One sentence for a noteworthy record, None for the others (steps, phases, answers).
+
+    `state` holds the trials that name the record's trial; it may be older or newer than the record.
+    """
+    event = record.event
+    label = trial_label(record, state)
+    match event:
+        case events.RunStarted():
+            begin = "run goes on" if event.resumed else "run started"
+            return (
+                f"{begin}: profile {event.profile}, model {event.model}, data {event.data},"
+                f" prompts {event.prompts} ({event.prompt_count}), device {event.device},"
+                f" target {percent(event.target)}, strategies {' > '.join(event.strategies)}"
+            )
+        case events.ProbeTried():
+            return f"probe: {describe_trial(event.outcome)}"
+        case events.Fitted():
+            return fit_sentence(event.fit) + (" (known from before)" if event.reused else "")
+        case events.BaselineScored():
+            return f"baseline {event.name}: {scored(event)}"
+        case events.TrialStarted():
+            plan = event.plan
+            return (
+                f"trial {event.number} ({plan.strategy}): training, lr"
+                f" {rate_text(plan.learning_rate)},"
+                f" {shape_text(plan.model_max_length, plan.max_rounds)} rounds,"
+                f" {plan.total_steps} steps of {plan.batch_size} conversations"
+            )
+        case events.TrialEnded():
+            end = "over" if event.failure is None else f"failed: {event.failure}"
+            return f"{label}: {end}"
+        case events.Evaluated():
+            return f"{label}: {describe_evaluated(event)}"
+        case events.Escalated():
+            return f"moving on from {event.previous} to {event.next}: {event.reason}"
+        case events.RunEnded():
+            return f"run over, target {'met' if event.met else 'not met'}: {event.reason}"
+        case events.Interrupted():
+            return f"interrupted: {event.message}"
+        case _:
+            return _describe_work(event, label)
+
+
+def _describe_work(event: events.RunEvent, label: str) -> str | None:
+    """The sentence of what a worker reports while it works."""
+    match event:
+        case events.CheckpointSaved() if event.scored:
+            at = event.checkpoint
+            return f"{label}: checkpoint {percent(at.progress, 0)} saved at step {at.step}"
+        case events.Resumed():
+            torn = f"; damaged and passed over: {', '.join(event.torn)}" if event.torn else ""
+            begin = f"goes on after step {event.step}" if event.step else "starts from step 0 again"
+            return f"{label}: {begin}{torn}"
+        case events.Surveyed():
+            dropped = ", ".join(f"{why}: {n}" for why, n in event.dropped.items() if n)
+            end = f", {sum(event.dropped.values())} dropped ({dropped})" if dropped else ""
+            return f"data: {event.conversations} conversations{end}"
+        case events.Trained():
+            skipped = f", {event.skipped_steps} skipped" if event.skipped_steps else ""
+            return (
+                f"{label}: trained {event.steps} steps{skipped} in {duration(event.seconds)},"
+                f" weights moved {percent(event.weights_moved, 3)}"
+            )
+        case events.Prepared():
+            return f"model folder ready: {event.folder} ({event.parameters / 1e6:.1f} M parameters)"
+        case events.Warned():
+            return f"warning: {event.message}"
+        case events.Failed():
+            phase = f" in {event.phase}" if event.phase else ""
+            return f"{label}: worker stopped{phase}, {event.fault}: {event.message}"
+        case _:
+            return None
+
+
+def trial_label(record: Record, state: StudyState | None) -> str:
+    """`trial 0 (A)`: by the number in the record, else by the time at which it was written."""
+    trials: list[TrialState] = list(state.trials) if state else []
+    number = getattr(record.event, "number", None)
+    if number is None:
+        begun = [t for t in trials if t.started <= record.time]
+        return f"trial {begun[-1].number} ({begun[-1].plan.strategy})" if begun else "worker"
+    strategy = next((t.plan.strategy for t in trials if t.number == number), None)
+    return f"trial {number}" + (f" ({strategy})" if strategy else "")
+
+
+def scored(score: events.BaselineScored | events.Evaluated) -> str:
+    """A score with n, interval and health: `6/24 25.0 % [12-45], stop 96 % ...`."""
+    if score.prompt_strict is None:
+        return "no valid score"
+    return f"{score_text(score.prompt_strict, score.interval)}, {health_text(score.health)}"
+
+
+def describe_evaluated(event: events.Evaluated) -> str:
+    """A checkpoint's score and what it means for the target."""
+    head = f"checkpoint {percent(event.checkpoint.progress, 0)}"
+    if event.prompt_strict is None:
+        return f"{head} has no valid score" + (f": {event.problem}" if event.problem else "")
+    if event.unhealthy:
+        end = f"not a success: {'; '.join(event.unhealthy)}"
+    else:
+        end = "target met" if event.met else "below target"
+    return f"{head} scores {scored(event)}, {end}"
+
+
+def describe_trial(outcome: TrialOutcome) -> str:
+    """A probe trial in one line: what was tried, the verdict, what was measured or why not."""
+    text = (
+        f"{shape_text(outcome.point.model_max_length, outcome.point.max_rounds)} rounds,"
+        f" micro-batch {outcome.point.micro_batch_tokens} tokens: {outcome.verdict}"
+    )
+    if outcome.verdict is not Verdict.FITS or outcome.measurement is None:
+        return f"{text}, {outcome.reason}"
+    speed = seconds_a_step(outcome)
+    text += f", peak {show_size(outcome.measurement.peak_bytes)}"
+    return text if speed is None else f"{text}, {duration(speed)} a step"
+
+
+def seconds_a_step(outcome: TrialOutcome) -> float | None:
+    """Seconds of the fastest step of a probe trial (the first one also warms up), if measured."""
+    steps = outcome.measurement.step_seconds if outcome.measurement else ()
+    return min(steps) if steps else None
+
+
+def fit_sentence(fit: Fit) -> str:
+    """The probe's answer in one sentence."""
+    checkpointing = "with" if fit.gradient_checkpointing else "without"
+    return (
+        f"fits: model_max_length {fit.model_max_length} with max_rounds {fit.max_rounds}, in"
+        f" micro-batches of {fit.micro_batch_tokens} tokens {checkpointing} gradient checkpointing;"
+        f" peak {show_size(fit.peak_bytes)} of {show_size(fit.budget_bytes)},"
+        f" {fit.tokens_per_second:.0f} tokens/s"
+    )
+
+
+def trial_verdict(trial: TrialState) -> str:
+    """Where a trial stands, in words."""
+    if trial.failure is not None:
+        return f"failed: {trial.failure}"
+    scores = list(trial.evaluations.values())
+    if any(e.met for e in scores):
+        return "target met"
+    if trial.ended is None:
+        return "training" if trial.trained is None else "scoring"
+    best = trial.best
+    if best is None:
+        return "no valid score"
+    return f"unhealthy: {'; '.join(best.unhealthy)}" if best.unhealthy else "below target"
+
+
+def echo_beats(state: StudyState) -> bool:
+    """Whether giving the prompts back unchanged scores at least what the best checkpoint does."""
+    echo, best = state.baselines.get("echo"), state.best
+    return bool(
+        echo and best and best.prompt_strict
+        and echo.prompt_strict.accuracy >= best.prompt_strict.accuracy
+    )  # fmt: skip
+
+
+def conclusions(state: StudyState) -> list[str]:
+    """What a person should take from the run, in order of weight."""
+    lines: list[str] = []
+    target = percent(state.run.target) if state.run else "n/a"
+    best = state.best
+    if state.ended is not None:
+        word = "met" if state.ended.met else "not met"
+        lines.append(f"Target of {target} {word}: {state.ended.reason}.")
+    elif best is not None and best.met:
+        lines.append(f"Target of {target} met; the run has not finished.")
+    else:
+        lines.append(f"The run has not finished; the target of {target} is not met so far.")
+    if best is None or best.prompt_strict is None:
+        lines.append("No checkpoint has a valid score yet.")
+        return lines
+    chosen = state.scored_checkpoints
+    if chosen > 1:
+        lines.append(
+            f"Chosen as the best of {chosen} checkpoints: the best of several flatters, expect a"
+            " little less on new prompts."
+        )
+    echo = state.baselines.get("echo")
+    if echo is not None and echo_beats(state):
+        lines.append(
+            "Giving each prompt back unchanged scores"
+            f" {score_text(echo.prompt_strict, echo.interval)} on the same prompts: the best"
+            " checkpoint is no better than an echo."
+        )
+    untrained = state.baselines.get("untrained")
+    if untrained is not None:
+        gain = best.prompt_strict.accuracy - untrained.prompt_strict.accuracy
+        lines.append(f"Training changed the score by {gain * 100:+.1f} points.")
+        if best.interval and untrained.interval and _overlap(best.interval, untrained.interval):
+            lines.append(
+                "The 95 % intervals before and after overlap:"
+                f" {best.prompt_strict.total} prompts may be too few to tell the two apart."
+            )
+    if best.met and state.run and best.interval and best.interval[0] < state.run.target:
+        lines.append(
+            f"The interval reaches down to {percent(best.interval[0])}, below the target: on new"
+            " prompts the score may miss it."
+        )
+    return lines
+
+
+def _overlap(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    return one[0] <= other[1] and other[0] <= one[1]
+
+
+def next_steps(state: StudyState, run_dir: Path) -> list[str]:
+    """What to do now: a command or a change, one a line."""
+    lines: list[str] = []
+    if state.ended is None:
+        lines.append(f"go on: smolsft-autotune run --run-dir {quoted(str(run_dir))}")
+    best = state.best
+    if best is not None:
+        folder = quoted(str(checkpoint_path(run_dir, best.checkpoint.folder)))
+        lines.append(f"score it on other prompts: smolsft-autotune eval --model {folder}")
+    if state.ended is not None and not state.ended.met:
+        lines.append(
+            "to get further: more conversations, more epochs, or more trials of a strategy"
+            " (n_trials and a search range in the profile)"
+        )
+    return lines
+
+
+def checkpoint_path(run_dir: Path, folder: str) -> Path:
+    """Where a checkpoint lies; a relative folder is relative to the run folder."""
+    return run_dir / folder

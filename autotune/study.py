@@ -1,0 +1,228 @@
+"""The study as a fold of its records, and the one question it answers: what next?
+
+`StudyState.apply` folds records in order; `next_move` is pure. Nothing here runs or writes.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from autotune import events
+from autotune.events import Record
+from autotune.outcome import Checkpoint, Fit, TrialOutcome
+from autotune.plan import Strategy, TrainPlan
+
+
+@dataclass
+class TrialState:
+    """One training run of the study, as far as it has come."""
+
+    number: int
+    optuna_number: int
+    plan: TrainPlan
+    started: float
+    steps: dict[int, events.StepDone] = field(default_factory=dict)
+    checkpoints: dict[int, Checkpoint] = field(default_factory=dict)
+    evaluations: dict[int, events.Evaluated] = field(default_factory=dict)
+    trained: events.Trained | None = None
+    ended: events.TrialEnded | None = None
+    failure: str | None = None
+
+    @property
+    def last_step(self) -> events.StepDone | None:
+        """The newest optimizer step, if any."""
+        return self.steps[max(self.steps)] if self.steps else None
+
+    @property
+    def unscored(self) -> list[Checkpoint]:
+        """Checkpoints still to be evaluated, in order of progress."""
+        return [self.checkpoints[s] for s in sorted(self.checkpoints) if s not in self.evaluations]
+
+    @property
+    def best(self) -> events.Evaluated | None:
+        """The best scored checkpoint: healthy before unhealthy, then by strict accuracy."""
+        scored = [e for e in self.evaluations.values() if e.prompt_strict is not None]
+        return max(scored, key=rank, default=None)
+
+
+@dataclass
+class StudyState:
+    """All that a run's records say. Folded from them, never stored."""
+
+    run: events.RunStarted | None = None
+    started: float | None = None
+    now: float | None = None
+    fit: Fit | None = None
+    probe_trials: list[TrialOutcome] = field(default_factory=list)
+    survey: events.Surveyed | None = None
+    baselines: dict[str, events.BaselineScored] = field(default_factory=dict)
+    trials: list[TrialState] = field(default_factory=list)
+    strategy: str | None = None
+    escalations: list[events.Escalated] = field(default_factory=list)
+    ended: events.RunEnded | None = None
+    phase: str = ""
+    answered: events.Answered | None = None
+    recent: list[Record] = field(default_factory=list)
+
+    @property
+    def current(self) -> TrialState | None:
+        """The trial that is not over yet, if any."""
+        return self.trials[-1] if self.trials and self.trials[-1].ended is None else None
+
+    @property
+    def best(self) -> events.Evaluated | None:
+        """The best scored checkpoint of all trials."""
+        found = [trial.best for trial in self.trials]
+        return max((b for b in found if b is not None), key=rank, default=None)
+
+    @property
+    def scored_checkpoints(self) -> int:
+        """How many checkpoints the best was chosen among."""
+        return sum(e.prompt_strict is not None for t in self.trials for e in t.evaluations.values())
+
+    def apply(self, record: Record) -> None:
+        """Fold one record in."""
+        event = record.event
+        self.now = record.time
+        trial = self.trials[-1] if self.trials else None
+        match event:
+            case events.RunStarted():
+                self.run = event
+                self.started = self.started if self.started is not None else record.time
+                self.ended = None
+            case events.ProbeTried():
+                self.probe_trials.append(event.outcome)
+            case events.Surveyed():
+                self.survey = event
+            case events.Fitted():
+                self.fit = event.fit
+            case events.BaselineScored():
+                self.baselines[event.name] = event
+            case events.TrialStarted():
+                self.strategy = event.plan.strategy
+                self.trials.append(
+                    TrialState(event.number, event.optuna_number, event.plan, record.time)
+                )
+            case events.StepDone() if trial:
+                trial.steps[event.step] = event
+            case events.CheckpointSaved() if trial and event.scored:
+                trial.checkpoints[event.checkpoint.step] = event.checkpoint
+            case events.Resumed() if trial:
+                # Steps after the checkpoint are done again; what they reported is void.
+                trial.steps = {s: e for s, e in trial.steps.items() if s <= event.step}
+            case events.Trained() if trial:
+                trial.trained = event
+            case events.Evaluated() if trial:
+                trial.evaluations[event.checkpoint.step] = event
+                self.answered = None
+            case events.TrialEnded() if trial:
+                trial.ended = event
+                trial.failure = event.failure
+            case events.Escalated():
+                self.strategy = event.next
+                self.escalations.append(event)
+            case events.RunEnded():
+                self.ended = event
+            case events.Phase():
+                self.phase = event.name
+            case events.Answered():
+                self.answered = event
+            case _:
+                pass
+        if not isinstance(event, events.Phase | events.StepDone | events.Answered | events.Ready):
+            self.recent = [*self.recent[-19:], record]
+
+
+def replay(records: Iterable[Record]) -> StudyState:
+    """The state after all records, in order."""
+    state = StudyState()
+    for record in records:
+        state.apply(record)
+    return state
+
+
+def rank(evaluated: events.Evaluated) -> float:
+    """What a checkpoint is compared by, and what the sampler is told.
+
+    Strict accuracy, 0..1, for healthy answers; one less, -1..0, for answers that break a health
+    limit. So any healthy checkpoint beats any unhealthy one and the order within each is kept.
+    """
+    if evaluated.prompt_strict is None:
+        return -1.0
+    return evaluated.prompt_strict.accuracy - (1.0 if evaluated.unhealthy else 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Train:
+    """Train: a new trial of a strategy, or go on with the unfinished one (`resume`)."""
+
+    strategy: str
+    first: bool
+    resume: TrialState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluate:
+    """Score this checkpoint of the unfinished trial."""
+
+    trial: TrialState
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class EndTrial:
+    """Every checkpoint of the trial has its score: close it."""
+
+    trial: TrialState
+
+
+@dataclass(frozen=True, slots=True)
+class Escalate:
+    """Move on to the next strategy."""
+
+    previous: str
+    next: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The study is over."""
+
+    met: bool
+    reason: str
+
+
+Move = Train | Evaluate | EndTrial | Escalate | Stop
+
+
+def next_move(state: StudyState, strategies: Sequence[Strategy], target: float) -> Move:
+    """What to do next. `strategies` are those that will be tried, in order of escalation."""
+    trial = state.current
+    if trial is not None:
+        if trial.trained is None:
+            return Train(trial.plan.strategy, first=False, resume=trial)
+        if trial.unscored:
+            return Evaluate(trial, trial.unscored[0])
+        return EndTrial(trial)
+    met = next((t for t in state.trials if any(e.met for e in t.evaluations.values())), None)
+    if met is not None:
+        return Stop(True, f"strategy {met.plan.strategy} reached {target:.1%} with healthy answers")
+    names = [s.name for s in strategies]
+    current = state.strategy if state.strategy in names else names[0]
+    done = sum(t.plan.strategy == current for t in state.trials)
+    if done < strategies[names.index(current)].n_trials:
+        return Train(current, first=done == 0)
+    if current != names[-1]:
+        reached = max((e for t in state.trials if (e := t.best)), key=rank, default=None)
+        return Escalate(current, names[names.index(current) + 1], shortfall(reached, target))
+    return Stop(False, f"every strategy tried; {shortfall(state.best, target)}")
+
+
+def shortfall(best: events.Evaluated | None, target: float) -> str:
+    """Why the target is not met, in words."""
+    if best is None or best.prompt_strict is None:
+        return "no checkpoint has a valid score"
+    score = best.prompt_strict.accuracy
+    if best.unhealthy and score >= target:
+        return f"best {score:.1%} is not a success: {'; '.join(best.unhealthy)}"
+    return f"best {score:.1%} is below the target of {target:.1%}"

@@ -1,0 +1,95 @@
+"""The shape of the data in tokens, and what any length and number of rounds keeps of it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from autotune.boundary import Boundary
+from autotune.plan import Rounds, Truncation
+
+
+class RoundSpan(Boundary):
+    """Token positions of one round: its supervised span [start, end) and where it is over."""
+
+    start: int
+    end: int
+    stop: int
+
+
+class SurveyFile(Boundary):
+    """What the survey job writes: per conversation the spans of its rounds, in order."""
+
+    conversations: tuple[tuple[RoundSpan, ...], ...]
+    dropped: dict[str, int]
+    literal_markers: int
+    """How often a template token such as <|im_end|> stands inside a text (and stays text)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What one (length, rounds) keeps. Tokens are counts over all conversations."""
+
+    conversations: int
+    longest_row: int
+    tokens: int
+    supervised: int
+    supervised_share: float
+    cut: int
+    lost: int
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Answers questions about the survey file without tokenizing again."""
+
+    file: SurveyFile
+    truncation: Truncation
+
+    @cached_property
+    def most_rounds(self) -> int:
+        """Rounds of the conversation with the most of them."""
+        return max(len(rounds) for rounds in self.file.conversations)
+
+    @cached_property
+    def total_supervised(self) -> int:
+        """Supervised tokens of the whole data, nothing cut."""
+        return sum(s.end - s.start for rounds in self.file.conversations for s in rounds)
+
+    def longest(self, max_rounds: Rounds) -> int:
+        """Tokens of the longest conversation at these rounds, length not limited."""
+        rows = self.file.conversations
+        return max(rounds[last_round(rounds, max_rounds)].stop for rounds in rows)
+
+    def kept(self, model_max_length: int, max_rounds: Rounds) -> Kept:
+        """What this length (tokens) and these rounds keep; linear in the number of rounds."""
+        conversations = longest_row = tokens = supervised = cut = lost = 0
+        for rounds in self.file.conversations:
+            last = last_round(rounds, max_rounds)
+            stop = rounds[last].stop
+            low, high = window(stop, model_max_length, self.truncation)
+            kept = sum(
+                max(0, min(span.end, high) - max(span.start, low)) for span in rounds[: last + 1]
+            )
+            cut += high - low < stop
+            if kept == 0:
+                lost += 1
+                continue
+            conversations += 1
+            longest_row = max(longest_row, high - low)
+            tokens += high - low
+            supervised += kept
+        share = supervised / self.total_supervised if self.total_supervised else 0.0
+        return Kept(conversations, longest_row, tokens, supervised, share, cut, lost)
+
+
+def last_round(rounds: tuple[RoundSpan, ...], max_rounds: Rounds) -> int:
+    """Index of the last round that is kept."""
+    return len(rounds) - 1 if max_rounds == "all" else min(len(rounds), max_rounds) - 1
+
+
+def window(length: int, model_max_length: int, truncation: Truncation) -> tuple[int, int]:
+    """The kept token range [low, high) of a conversation of `length` tokens."""
+    if length <= model_max_length:
+        return 0, length
+    if truncation is Truncation.LEFT:
+        return length - model_max_length, length
+    return 0, model_max_length

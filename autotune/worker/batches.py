@@ -1,0 +1,52 @@
+"""Which conversations make a step, and how a step is cut into micro-batches.
+
+The first depends on seed, epoch and batch size only; the second changes speed and memory, never
+which rows are used: every row of a step is in exactly one micro-batch.
+"""
+
+import random
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from autotune.worker.encode import IGNORED, Row
+
+
+def step_rows(rows: int, batch_size: int, seed: int, step: int) -> list[int]:
+    """Indices of the rows of a 1-based optimizer step; an epoch's last step may be shorter."""
+    steps_per_epoch = -(-rows // batch_size)
+    epoch, within = divmod(step - 1, steps_per_epoch)
+    order = list(range(rows))
+    random.Random(seed * 1_000_003 + epoch).shuffle(order)
+    return order[within * batch_size : (within + 1) * batch_size]
+
+
+def micro_batches(lengths: Sequence[int], micro_batch_tokens: int) -> list[list[int]]:
+    """Positions of `lengths` grouped so that rows x longest row <= `micro_batch_tokens`.
+
+    Longest first, so that rows of like length share a batch and the largest batch comes first,
+    where a lack of memory shows at once. A row longer than the limit has a batch of its own.
+    """
+    groups: list[list[int]] = []
+    for at in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
+        width = lengths[groups[-1][0]] if groups else 0
+        if groups and (len(groups[-1]) + 1) * width <= micro_batch_tokens:
+            groups[-1].append(at)
+        else:
+            groups.append([at])
+    return groups
+
+
+def pad(rows: Sequence[Row], pad_token_id: int) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Rows of unequal length as tensors: input_ids (B, T), labels (B, T), mask (B, T) or None."""
+    width = max(len(row.input_ids) for row in rows)
+    input_ids = torch.full((len(rows), width), pad_token_id, dtype=torch.long)
+    labels = torch.full((len(rows), width), IGNORED, dtype=torch.long)
+    mask = torch.zeros((len(rows), width), dtype=torch.long)
+    for at, row in enumerate(rows):
+        size = len(row.input_ids)
+        input_ids[at, :size] = torch.tensor(row.input_ids)
+        labels[at, :size] = torch.tensor(row.labels)
+        mask[at, :size] = 1
+    return input_ids, labels, None if bool(mask.all()) else mask

@@ -1,0 +1,63 @@
+"""Where a worker computes: device, threads, autocast and the memory meter."""
+
+import contextlib
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from autotune.job import DeviceSpec
+from autotune.memory.cpu import CpuMemory
+from autotune.memory.port import MemoryBackend
+from autotune.plan import Precision
+
+_AUTOCAST = {Precision.FP16: torch.float16, Precision.BF16: torch.bfloat16}
+
+
+@dataclass
+class Compute:
+    """A device ready to work. `memory` has begun measuring when the worker starts its job."""
+
+    device: torch.device
+    precision: Precision
+    memory: MemoryBackend
+    name: str
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The 16-bit region of a forward pass, or nothing for fp32."""
+        dtype = _AUTOCAST.get(self.precision)
+        if dtype is None:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=dtype)
+
+    def synchronize(self) -> None:
+        """Wait for the device, so that a clock read after it is honest."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+
+def open_compute(spec: DeviceSpec) -> Compute:
+    """Prepare the device of a job.
+
+    Deterministic algorithms are asked for on the CPU, where they cost nothing and make a resumed
+    run equal to an undisturbed one bit for bit.
+    """
+    if spec.threads is not None:
+        torch.set_num_threads(spec.threads)
+    memory: MemoryBackend
+    if spec.kind == "cuda":
+        from autotune.memory.cuda import CudaMemory
+
+        device = torch.device("cuda", spec.index)
+        torch.cuda.set_device(device)
+        memory = CudaMemory(spec.index)
+        memory.begin(spec.limit_bytes)
+        name = torch.cuda.get_device_name(device)
+    else:
+        device = torch.device("cpu")
+        torch.use_deterministic_algorithms(True)
+        memory = CpuMemory()
+        memory.begin(spec.limit_bytes)
+        name = f"CPU, {torch.get_num_threads()} threads"
+    return Compute(device, spec.precision, memory, name)

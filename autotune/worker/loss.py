@@ -1,0 +1,64 @@
+"""The loss where it is needed: logits for supervised positions only, a chunk of them at a time.
+
+Shapes: B rows, T tokens a row, H hidden size, V vocabulary, S supervised positions of the batch.
+One fp32 copy of T x V logits is 201 MB at T = 1024 and V = 49 152, and several live at once; that
+is the memory that gradient checkpointing does not touch.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from autotune.worker.encode import IGNORED
+
+CHUNK_TOKENS = 256
+"""Positions whose logits exist at the same time: 50 MB in fp32 at V = 49 152. Larger chunks did
+not run faster; see docs/LOG.md."""
+
+
+def summed_loss(model: Any, input_ids: Tensor, labels: Tensor, mask: Tensor | None) -> Tensor:
+    """Cross-entropy summed over the supervised positions of a padded batch, a scalar in fp32.
+
+    Args:
+        model: a transformers causal LM.
+        input_ids: (B, T) token ids.
+        labels: (B, T) token ids, or -100 where a token is not trained on. Position t is
+            predicted from the hidden state at t - 1, so a label at position 0 never counts.
+        mask: (B, T) 1 for real tokens, 0 for padding; None where no row is padded.
+    """
+    if needs_own_head(model.config):
+        logits = model(input_ids=input_ids, attention_mask=mask).logits[:, :-1]
+        return nn.functional.cross_entropy(
+            logits.float().flatten(0, 1),
+            labels[:, 1:].flatten(),
+            ignore_index=IGNORED,
+            reduction="sum",
+        )
+    hidden = model.base_model(input_ids=input_ids, attention_mask=mask).last_hidden_state  # B,T,H
+    wanted = labels[:, 1:] != IGNORED  # (B, T-1)
+    states = hidden[:, :-1][wanted]  # (S, H)
+    targets = labels[:, 1:][wanted]  # (S,)
+    head = model.get_output_embeddings()
+    total = states.new_zeros((), dtype=torch.float32)
+    for at in range(0, len(targets), CHUNK_TOKENS):
+        part = slice(at, at + CHUNK_TOKENS)
+        total = total + checkpoint(
+            _chunk_loss, head, states[part], targets[part], use_reentrant=False
+        )
+    return total
+
+
+def _chunk_loss(head: nn.Module, states: Tensor, targets: Tensor) -> Tensor:
+    """Summed cross-entropy of a chunk: states (C, H), targets (C,). Recomputed in backward."""
+    return nn.functional.cross_entropy(head(states).float(), targets, reduction="sum")
+
+
+def needs_own_head(config: Any) -> bool:
+    """Whether the model does more than one matrix product between hidden states and logits.
+
+    Gemma caps its logits and Cohere scales them inside `forward`; such models keep their own path.
+    """
+    marks = ("final_logit_softcapping", "logit_scale", "logits_scaling")
+    return any(getattr(config, mark, None) not in (None, 1, 1.0) for mark in marks)

@@ -1,0 +1,114 @@
+"""A causal LM and its tokenizer from a local folder: fp32 master weights, the right stop tokens."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from autotune.errors import BadInput
+from autotune.plan import Supervision
+from autotune.worker.encode import ChatCodec, chat_template
+
+
+@dataclass
+class Loaded:
+    """What a folder gives: the model on its device, its tokenizer and the chat codec."""
+
+    model: Any
+    tokenizer: Any
+    codec: ChatCodec
+    own_template: bool
+    stop_ids: tuple[int, ...]
+
+    @property
+    def pad_token_id(self) -> int:
+        """What fills short rows; never supervised, so any id does: pad, else the model's eos."""
+        pad = self.tokenizer.pad_token_id
+        return int(pad if pad is not None else self.codec.end_id)
+
+    def prompt_ids(self, prompt: str) -> list[int]:
+        """A user's message up to where the answer begins, by the folder's own chat template.
+
+        A folder without a template (a base model) is asked in the form that it will be trained in.
+        """
+        if not self.own_template:
+            return self.codec.render_prompt(prompt)
+        ids: list[int] = self.tokenizer.apply_chat_template(
+            [{"role": "user", "content": prompt}],
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=False,
+        )
+        return ids
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer of a folder; code from the folder is never run."""
+    return AutoTokenizer.from_pretrained(
+        str(folder), trust_remote_code=False, local_files_only=True
+    )
+
+
+def load(folder: Path, device: torch.device, supervision: Supervision) -> Loaded:
+    """Load weights as fp32 whatever the file holds, and set how an answer ends.
+
+    fp16 weights cannot be unscaled by GradScaler, and bf16 weights are too coarse for a rate of
+    4e-5: most updates round away. So masters are fp32, and asserted to be.
+
+    Raises:
+        BadInput: the folder's model or tokenizer cannot be used.
+    """
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            str(folder),
+            dtype=torch.float32,
+            trust_remote_code=False,
+            use_safetensors=True,
+            local_files_only=True,
+        )
+        tokenizer = load_tokenizer(folder)
+    except (OSError, ValueError, KeyError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise BadInput(f"model folder {folder}: cannot be loaded ({first})") from error
+    wrong = {str(p.dtype) for p in model.parameters() if p.dtype != torch.float32}
+    if wrong:
+        raise BadInput(f"model folder {folder}: weights load as {wrong}, must be float32")
+    own_template = bool(tokenizer.chat_template)
+    codec = ChatCodec(tokenizer, supervision)
+    stop_ids = all_stop_ids(model, tokenizer, codec)
+    loaded = Loaded(model.to(device), tokenizer, codec, own_template, stop_ids)
+    settle_stop_tokens(loaded)
+    return loaded
+
+
+def adopt_template(loaded: Loaded, supervision: Supervision) -> None:
+    """Give the tokenizer the chat template of the form that is trained, for its checkpoints."""
+    loaded.tokenizer.chat_template = chat_template(supervision)
+
+
+def settle_stop_tokens(loaded: Loaded) -> None:
+    """Make model, generation config and tokenizer agree on what ends a turn.
+
+    SmolLM2's base tokenizer says eos is <|endoftext|>, but a chat turn ends with <|im_end|>: with
+    the first as eos the trained model never stops. Every checkpoint carries this agreement.
+    """
+    end = loaded.codec.end_id
+    loaded.model.config.eos_token_id = end
+    loaded.model.generation_config.eos_token_id = list(loaded.stop_ids)
+    loaded.model.generation_config.pad_token_id = loaded.pad_token_id
+    loaded.tokenizer.eos_token = loaded.tokenizer.convert_ids_to_tokens(end)
+
+
+def all_stop_ids(model: Any, tokenizer: Any, codec: ChatCodec) -> tuple[int, ...]:
+    """The end of the turn, every eos that the folder names, and <|endoftext|> where it exists."""
+    named: set[int] = {codec.end_id}
+    for eos in (
+        model.generation_config.eos_token_id,
+        model.config.eos_token_id,
+        tokenizer.eos_token_id,
+        tokenizer.get_vocab().get("<|endoftext|>"),
+    ):
+        named.update(eos if isinstance(eos, list) else [] if eos is None else [int(eos)])
+    return tuple(sorted(named))

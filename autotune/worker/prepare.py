@@ -1,0 +1,62 @@
+"""The prepare job: make a model folder from a GGUF file, or a toy model from a seed."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+
+from autotune import events
+from autotune.files import sync_folder
+from autotune.job import PrepareJob
+from autotune.worker.checkpoint import seal, verified
+from autotune.worker.pipe import Pipe
+from autotune.worker.toy import toy_model, toy_tokenizer
+
+
+def prepare(job: PrepareJob, pipe: Pipe) -> None:
+    """Build the folder beside its place and move it there whole; a whole one is left alone."""
+    out = Path(job.out)
+    if not verified(out):
+        pipe.enter("converting" if job.source == "gguf" else "building")
+        model, tokenizer = from_gguf(Path(str(job.gguf))) if job.source == "gguf" else toy(job.seed)
+        work = out.with_name(f".{out.name}.tmp")
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        model.save_pretrained(work, safe_serialization=True)
+        tokenizer.save_pretrained(work)
+        seal(work)
+        shutil.rmtree(out, ignore_errors=True)
+        work.replace(out)
+        sync_folder(out.parent)
+    parameters = AutoModelForCausalLM.from_pretrained(
+        str(out), dtype=torch.float32
+    ).num_parameters()
+    pipe.emit(events.Prepared(folder=str(out), parameters=parameters))
+
+
+def toy(seed: int) -> tuple[Any, Any]:
+    """The toy model and its tokenizer."""
+    tokenizer = toy_tokenizer()
+    return toy_model(seed, len(tokenizer)), tokenizer
+
+
+def from_gguf(path: Path) -> tuple[Any, Any]:
+    """Dequantize a GGUF file to an ordinary fp32 model.
+
+    transformers marks a model read from GGUF as quantized and refuses to save it, so its weights
+    are handed to a fresh model of the same configuration.
+    """
+    folder, name = str(path.parent), path.name
+    quantized: Any = AutoModelForCausalLM.from_pretrained(
+        folder, gguf_file=name, dtype=torch.float32
+    )
+    config = quantized.config
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    config.name_or_path = ""
+    model: Any = type(quantized)(config)
+    model.load_state_dict(quantized.state_dict())
+    model.generation_config = GenerationConfig.from_model_config(config)
+    return model, AutoTokenizer.from_pretrained(folder, gguf_file=name)

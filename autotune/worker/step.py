@@ -1,0 +1,176 @@
+"""The one optimizer step that the probe's trials and the training share.
+
+Letters: a step holds `batch_size` conversations; they are cut into micro-batches of B rows by T
+tokens. The loss is summed over supervised tokens and divided by the step's total of them, so the
+cut changes speed and memory and nothing else.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import get_scheduler
+
+from autotune.plan import Precision
+from autotune.worker.batches import micro_batches, pad
+from autotune.worker.compute import Compute
+from autotune.worker.encode import IGNORED, Row
+from autotune.worker.loss import summed_loss
+from autotune.worker.model import Loaded
+
+MOST_SKIPS = 20
+"""fp16 halves its scale at each overflow: from 65 536 to below 1 takes 17, so more are no accident."""
+
+
+class NumericFault(Exception):
+    """The loss or the gradients are not finite and no smaller scale can mend it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The numbers of the optimizer: learning rate at its peak, decay, clip, schedule."""
+
+    learning_rate: float
+    weight_decay: float
+    max_grad_norm: float
+    lr_scheduler_type: str
+    warmup_steps: int
+    total_steps: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What one optimizer step did. `skips` counts fp16 overflows before it went through."""
+
+    loss: float
+    grad_norm: float
+    learning_rate: float
+    supervised_tokens: int
+    tokens: int
+    seconds: float
+    skips: int
+
+
+class Stepper:
+    """Model, optimizer, schedule and scaler, advanced one optimizer step at a time."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        compute: Compute,
+        recipe: Recipe,
+        *,
+        micro_batch_tokens: int,
+        gradient_checkpointing: bool,
+        enter: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.loaded = loaded
+        self.compute = compute
+        self.recipe = recipe
+        self.micro_batch_tokens = micro_batch_tokens
+        self.enter = enter
+        self.skipped_steps = 0
+        model = loaded.model
+        model.train()
+        if gradient_checkpointing:
+            model.gradient_checkpointing_enable(
+                gradient_checkpointing_kwargs={"use_reentrant": False}
+            )
+        self.optimizer = torch.optim.AdamW(
+            decay_groups(model, recipe.weight_decay), lr=recipe.learning_rate, fused=True
+        )
+        # transformers' schedule as a function of the step; asking it leaves no state to resume.
+        schedule: Any = get_scheduler(
+            recipe.lr_scheduler_type,
+            torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0),
+            num_warmup_steps=recipe.warmup_steps,
+            num_training_steps=recipe.total_steps,
+        )
+        self.factor: Callable[[int], float] = (
+            schedule.lr_lambdas[0] if hasattr(schedule, "lr_lambdas") else lambda _: 1.0
+        )
+        self.scaler = torch.amp.GradScaler(
+            compute.device.type, enabled=compute.precision is Precision.FP16
+        )
+
+    def step(self, rows: Sequence[Row], number: int) -> StepResult:
+        """Take optimizer step `number` (from 1) over these rows.
+
+        The generator is seeded by step, so that dropout in a resumed run is the undisturbed one's.
+
+        Raises:
+            NumericFault: a non-finite loss, or more than `MOST_SKIPS` fp16 overflows in a row.
+        """
+        begin = time.perf_counter()
+        rate = self.recipe.learning_rate * self.factor(number - 1)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        supervised = sum(label != IGNORED for row in rows for label in row.labels[1:])
+        if supervised == 0:
+            raise NumericFault(f"no supervised token in step {number}")
+        for skips in range(MOST_SKIPS + 1):
+            torch.manual_seed(self.recipe.seed * 1_000_003 + number)
+            loss = self._accumulate(rows, supervised, number)
+            norm = self._update(number)
+            if norm is not None:
+                self.compute.synchronize()
+                return StepResult(
+                    loss=loss,
+                    grad_norm=norm,
+                    learning_rate=rate,
+                    supervised_tokens=supervised,
+                    tokens=sum(len(row.input_ids) for row in rows),
+                    seconds=time.perf_counter() - begin,
+                    skips=skips,
+                )
+            self.skipped_steps += 1
+        raise NumericFault(f"fp16 gradients overflow at every scale in step {number}")
+
+    def _accumulate(self, rows: Sequence[Row], supervised: int, number: int) -> float:
+        """Forward and backward of every micro-batch; returns the mean loss a supervised token."""
+        total = 0.0
+        for group in micro_batches([len(r.input_ids) for r in rows], self.micro_batch_tokens):
+            batch = pad([rows[at] for at in group], self.loaded.pad_token_id)
+            input_ids, labels, mask = (
+                None if t is None else t.to(self.compute.device) for t in batch
+            )
+            assert input_ids is not None and labels is not None
+            self.enter("forward")
+            with self.compute.autocast():
+                loss = summed_loss(self.loaded.model, input_ids, labels, mask) / supervised
+            value = float(loss.detach())
+            if value != value or value in (float("inf"), float("-inf")):
+                raise NumericFault(f"non-finite loss at step {number}")
+            self.enter("backward")
+            self.scaler.scale(loss).backward()
+            total += value
+        return total
+
+    def _update(self, number: int) -> float | None:
+        """Clip and update; the gradient norm before clipping, or None after an fp16 overflow."""
+        self.enter("optimizer")
+        self.scaler.unscale_(self.optimizer)
+        norm = float(
+            torch.nn.utils.clip_grad_norm_(
+                self.loaded.model.parameters(), self.recipe.max_grad_norm
+            )
+        )
+        finite = norm == norm and norm != float("inf")
+        if not finite and not self.scaler.is_enabled():
+            raise NumericFault(f"non-finite gradients at step {number}")
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        return norm if finite else None
+
+
+def decay_groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:
+    """Matrices decay; norms and biases (one dimension) do not, as is usual for transformers."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]

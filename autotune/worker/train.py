@@ -1,0 +1,134 @@
+"""The train job: one plan from its first step, or from its newest verified checkpoint, to its end."""
+
+import shutil
+import time
+from pathlib import Path
+
+from autotune import events
+from autotune.data.load import load_conversations
+from autotune.job import TrainJob
+from autotune.outcome import Checkpoint
+from autotune.plan import TrainPlan
+from autotune.worker import checkpoint
+from autotune.worker.batches import step_rows
+from autotune.worker.compute import Compute
+from autotune.worker.encode import kept_rows
+from autotune.worker.model import adopt_template, load
+from autotune.worker.pipe import Pipe
+from autotune.worker.step import Recipe, Stepper
+
+
+class BadJob(Exception):
+    """The job does not agree with what it finds; running it would train something else."""
+
+
+def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
+    """Train until the plan's last step, saving as it says."""
+    plan, root = job.plan, Path(job.out)
+    root.mkdir(parents=True, exist_ok=True)
+    begin = time.perf_counter()
+    pipe.enter("loading")
+    loaded = load(Path(plan.model_folder), compute.device, plan.data.supervision)
+    adopt_template(loaded, plan.data.supervision)
+    rows = kept_rows(
+        loaded.codec,
+        load_conversations(plan.data).conversations,
+        max_rounds=plan.max_rounds,
+        model_max_length=plan.model_max_length,
+        truncation=plan.data.truncation,
+    )
+    if len(rows) != plan.conversations:
+        raise BadJob(
+            f"{plan.data.path}: keeps {len(rows)} conversations, the plan says"
+            f" {plan.conversations}; the file changed since it was surveyed"
+        )
+    stepper = Stepper(
+        loaded,
+        compute,
+        recipe_of(plan),
+        micro_batch_tokens=plan.micro_batch_tokens,
+        gradient_checkpointing=plan.gradient_checkpointing,
+        enter=pipe.enter,
+    )
+    done = resume(root, stepper, plan, pipe)
+    scored = plan.checkpoint_steps
+    last_save = time.monotonic()
+    for number in range(done + 1, plan.total_steps + 1):
+        picked = step_rows(len(rows), plan.batch_size, plan.seed, number)
+        result = stepper.step([rows[at] for at in picked], number)
+        pipe.emit(
+            events.StepDone(
+                step=number,
+                total_steps=plan.total_steps,
+                loss=result.loss,
+                grad_norm=result.grad_norm,
+                learning_rate=result.learning_rate,
+                supervised_tokens=result.supervised_tokens,
+                tokens=result.tokens,
+                seconds=result.seconds,
+                memory_bytes=compute.memory.read().peak_bytes,
+                skipped=result.skips > 0,
+            )
+        )
+        due = time.monotonic() - last_save >= plan.resume_every_seconds
+        if number in scored or due:
+            pipe.enter("saving")
+            folder = checkpoint.save(root, loaded, stepper, number, plan.identity)
+            retain(root, folder, scored)
+            last_save = time.monotonic()
+            saved = Checkpoint(step=number, progress=number / plan.total_steps, folder=str(folder))
+            pipe.emit(events.CheckpointSaved(checkpoint=saved, scored=number in scored))
+    pipe.emit(
+        events.Trained(
+            steps=plan.total_steps,
+            skipped_steps=stepper.skipped_steps,
+            weights_moved=checkpoint.weights_moved(Path(plan.model_folder), loaded.model),
+            seconds=time.perf_counter() - begin,
+        )
+    )
+
+
+def recipe_of(plan: TrainPlan) -> Recipe:
+    """The optimizer's numbers of a plan."""
+    return Recipe(
+        learning_rate=plan.learning_rate,
+        weight_decay=plan.weight_decay,
+        max_grad_norm=plan.max_grad_norm,
+        lr_scheduler_type=plan.lr_scheduler_type,
+        warmup_steps=plan.warmup_steps,
+        total_steps=plan.total_steps,
+        seed=plan.seed,
+    )
+
+
+def resume(root: Path, stepper: Stepper, plan: TrainPlan, pipe: Pipe) -> int:
+    """Restore the newest verified checkpoint; returns the step that is done (0 for none).
+
+    The parent may have died between a save and its record of it, so scored checkpoints that are
+    on disk are told again.
+    """
+    found = checkpoint.newest(root, plan.identity)
+    for name in found.torn:
+        shutil.rmtree(root / name, ignore_errors=True)
+    if found.folder is not None:
+        checkpoint.restore(found.folder, stepper)
+    if found.folder is not None or found.torn:
+        pipe.emit(events.Resumed(step=found.step, torn=found.torn))
+    for step in plan.checkpoint_steps:
+        folder = root / checkpoint.folder_name(step)
+        if step <= found.step and checkpoint.verified(folder):
+            saved = Checkpoint(step=step, progress=step / plan.total_steps, folder=str(folder))
+            pipe.emit(events.CheckpointSaved(checkpoint=saved, scored=True))
+    return found.step
+
+
+def retain(root: Path, newest: Path, scored: dict[int, float]) -> None:
+    """Older than the newest: scored checkpoints keep their weights, the others go."""
+    keep = {checkpoint.folder_name(step) for step in scored}
+    for folder in root.glob("step-*"):
+        if folder == newest:
+            continue
+        if folder.name in keep:
+            checkpoint.drop_optimizer(folder)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
