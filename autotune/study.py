@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from autotune import events
 from autotune.events import Record
-from autotune.outcome import Checkpoint, Fit, TrialOutcome
+from autotune.outcome import Checkpoint, Fit, Metric, TrialOutcome
 from autotune.plan import Strategy, TrainPlan
 
 
@@ -89,6 +89,7 @@ class StudyState:
                 self.run = event
                 self.started = self.started if self.started is not None else record.time
                 self.ended = None
+                self._judge_again(event.target)
             case events.ProbeTried():
                 self.probe_trials.append(event.outcome)
             case events.Surveyed():
@@ -130,6 +131,19 @@ class StudyState:
                 pass
         if not isinstance(event, events.Phase | events.StepDone | events.Answered | events.Ready):
             self.recent = [*self.recent[-19:], record]
+
+    def _judge_again(self, target: float) -> None:
+        """Hold every score against a target that may have changed since it was taken."""
+        for trial in self.trials:
+            trial.evaluations = {
+                step: e.model_copy(update={"met": meets(e.prompt_strict, e.unhealthy, target)})
+                for step, e in trial.evaluations.items()
+            }
+
+
+def meets(strict: Metric | None, unhealthy: Sequence[str], target: float) -> bool:
+    """Whether a score is a success: the target reached, and by healthy answers."""
+    return strict is not None and strict.accuracy >= target and not unhealthy
 
 
 def replay(records: Iterable[Record]) -> StudyState:

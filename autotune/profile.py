@@ -1,0 +1,200 @@
+"""A profile: one machine's limits, what is trained and scored on it, and its strategies in order.
+
+Keys are those of the TOML file. Every rule of a key stands here, so that a profile that exists is
+a profile that can be used.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+
+from autotune.boundary import Boundary
+from autotune.budget import parse_size
+from autotune.errors import BadInput
+from autotune.outcome import HealthLimits
+from autotune.plan import LENGTH_GRID, Precision, Strategy, Supervision, Truncation
+
+AUTO = "auto"
+
+SEARCHABLE = ("learning_rate", "weight_decay", "warmup_ratio")
+"""Keys of a strategy that `[strategy.search]` may give a range for."""
+
+
+def _size(text: str) -> str:
+    try:
+        parse_size(text)
+    except BadInput as error:
+        raise ValueError("must be a size such as 7.2GiB") from error
+    return text
+
+
+def _size_or_auto(text: str) -> str:
+    return text if text == AUTO else _size(text)
+
+
+def _device(text: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", text):
+        raise ValueError("must be auto, cuda, cuda:N or cpu")
+    return text
+
+
+def _rising(fractions: tuple[float, ...]) -> tuple[float, ...]:
+    if any(left >= right for left, right in pairwise(fractions)):
+        raise ValueError("must rise from one to the next")
+    return fractions
+
+
+def _grid(length: int) -> int:
+    if length % LENGTH_GRID:
+        raise ValueError(f"must be a multiple of {LENGTH_GRID}")
+    return length
+
+
+Text = Annotated[str, Field(min_length=1)]
+GridLength = Annotated[int, Field(ge=LENGTH_GRID), AfterValidator(_grid)]
+"""A length in tokens on the search grid."""
+
+
+class Machine(Boundary):
+    """Where to compute. Sizes as a person writes them, such as `7.2GiB`.
+
+    `memory_budget` is `auto` (what is free, less `memory_reserve`) or a size, taken as it is.
+    """
+
+    device: Annotated[str, AfterValidator(_device)] = AUTO
+    memory_budget: Annotated[str, AfterValidator(_size_or_auto)]
+    memory_reserve: Annotated[str, AfterValidator(_size)]
+    precision: Literal["auto"] | Precision
+
+
+class ModelChoice(Boundary):
+    """The model to train unless `--model` names another."""
+
+    source: Text
+
+
+class DataChoice(Boundary):
+    """The conversations to train on unless `--data` names others."""
+
+    source: Text
+    format: Text = AUTO
+
+
+class PromptChoice(Boundary):
+    """The prompts to score on unless `--prompts` names others: all, or a fixed choice by seed."""
+
+    source: Text
+    limit: Annotated[int, Field(ge=1)] | Literal["all"]
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class Probe(Boundary):
+    """The bounds of the search for what fits. Lengths in tokens, on the search grid."""
+
+    min_length: GridLength
+    max_length: GridLength
+    micro_batch_tokens: Annotated[int, Field(ge=1)]
+    gradient_checkpointing: bool
+    trial_timeout_seconds: Annotated[float, Field(gt=0)]
+
+    @field_validator("max_length")
+    @classmethod
+    def _is_not_below_min(cls, value: int, info: ValidationInfo) -> int:
+        low = info.data.get("min_length")
+        if low is not None and value < low:
+            raise ValueError(f"must be at least min_length, {low}")
+        return value
+
+
+class Train(Boundary):
+    """What all strategies share. Fractions are of a run's final number of optimizer steps."""
+
+    checkpoint_fractions: Annotated[
+        tuple[Annotated[float, Field(gt=0, le=1)], ...],
+        Field(min_length=1),
+        AfterValidator(_rising),
+    ]
+    resume_every_seconds: Annotated[float, Field(gt=0)]
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    max_conversations: Annotated[int, Field(ge=1)] | Literal["all"]
+    supervision: Supervision
+    truncation: Truncation
+
+
+class Evaluate(Boundary):
+    """How checkpoints answer the prompts, and how healthy answers must be to count."""
+
+    max_new_tokens: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=1)]
+    health: HealthLimits
+
+    @field_validator("health")
+    @classmethod
+    def _holds_shares(cls, limits: HealthLimits) -> HealthLimits:
+        for name, value in limits:
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} = {value}: must be a share from 0 to 1")
+        return limits
+
+
+class Profile(Boundary):
+    """A whole profile. `strategy` is in order of escalation; fallbacks stand last."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=60)]
+    title: Text
+    machine: Machine
+    model: ModelChoice
+    data: DataChoice
+    prompts: PromptChoice
+    probe: Probe
+    train: Train
+    evaluate: Evaluate
+    strategy: tuple[Strategy, ...]
+
+    @field_validator("strategy")
+    @classmethod
+    def _fits_together(cls, strategies: tuple[Strategy, ...]) -> tuple[Strategy, ...]:
+        faults = strategy_faults([s.model_dump() for s in strategies])
+        if faults:
+            raise ValueError("; ".join(faults))
+        return strategies
+
+
+def strategy_faults(tables: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What is wrong between the strategies and in their search ranges, tables in file order.
+
+    Takes tables that may have other faults, and is silent about those.
+    """
+    if not tables:
+        return ["must hold at least one [[strategy]]"]
+    names = [table.get("name") for table in tables]
+    faults = [
+        f'"{name}" stands {names.count(name)} times: names must differ'
+        for name in dict.fromkeys(names)
+        if name is not None and names.count(name) > 1
+    ]
+    fallbacks = [table.get("fallback") is True for table in tables]
+    if fallbacks[0]:
+        faults.append("the first must not be a fallback: there is nothing to fall back from")
+    elif fallbacks != sorted(fallbacks):
+        faults.append("fallbacks must stand last")
+    for table in tables:
+        faults += _search_faults(table.get("name"), table.get("search"))
+    return faults
+
+
+def _search_faults(name: object, search: object) -> list[str]:
+    faults = []
+    for key, ends in search.items() if isinstance(search, Mapping) else ():
+        where = f"{name}.search.{key}"
+        if key not in SEARCHABLE:
+            faults.append(f"{where}: must be one of {', '.join(SEARCHABLE)}")
+            continue
+        match ends:
+            case (float() | int() as low, float() | int() as high):
+                if not (0 <= low < high < 1 and (low > 0 or key != "learning_rate")):
+                    faults.append(f"{where} = [{low}, {high}]: must rise, within {key}'s bounds")
+    return faults

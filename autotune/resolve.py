@@ -1,0 +1,82 @@
+"""From a strategy (a wish) and a fit (what memory allows) to a plan (what is trained)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from autotune.errors import BadInput
+from autotune.outcome import Fit
+from autotune.plan import Strategy, TrainPlan
+from autotune.setup import Setup
+from autotune.survey import Survey
+
+
+def resolve_plan(
+    strategy: Strategy,
+    fit: Fit,
+    survey: Survey,
+    setup: Setup,
+    parameters: Mapping[str, Any] | None = None,
+) -> TrainPlan:
+    """Clip a strategy to what fits; `parameters` replace values that the sampler chose.
+
+    Length is the smaller of wish and fit. Rounds stay as wished: a row is never longer than the
+    length, so rounds cannot make it outgrow what was tried.
+
+    Raises:
+        BadInput: the data keeps nothing to train on at this length.
+    """
+    wished = (
+        fit.model_max_length if strategy.model_max_length == "fits" else strategy.model_max_length
+    )
+    length = min(wished, fit.model_max_length)
+    kept = survey.kept(length, strategy.max_rounds)
+    if kept.conversations == 0:
+        raise BadInput(
+            f"strategy {strategy.name}: {length} tokens and {strategy.max_rounds} rounds keep no"
+            " supervised token; raise model_max_length or use shorter conversations"
+        )
+    train = setup.profile.train
+    plan = TrainPlan(
+        strategy=strategy.name,
+        model_folder=str(setup.model_folder),
+        data=setup.data,
+        conversations=kept.conversations,
+        model_max_length=length,
+        max_rounds=strategy.max_rounds,
+        micro_batch_tokens=fit.micro_batch_tokens,
+        gradient_checkpointing=fit.gradient_checkpointing,
+        precision=setup.device_spec.precision,
+        learning_rate=strategy.learning_rate,
+        num_train_epochs=strategy.num_train_epochs,
+        batch_size=strategy.batch_size,
+        weight_decay=strategy.weight_decay,
+        warmup_ratio=strategy.warmup_ratio,
+        lr_scheduler_type=strategy.lr_scheduler_type,
+        seed=train.seed,
+        checkpoint_fractions=train.checkpoint_fractions,
+        resume_every_seconds=train.resume_every_seconds,
+    )
+    return TrainPlan.model_validate(plan.model_dump() | dict(parameters or {}))
+
+
+def usable_strategies(
+    strategies: Sequence[Strategy], fit: Fit, survey: Survey
+) -> tuple[Strategy, ...]:
+    """The strategies to try, in order of escalation.
+
+    A strategy fits when its rows are not cut shorter than it wishes. The fallbacks are for a
+    machine on which none of the others fits; there they come first, and the others follow at the
+    length that fits.
+    """
+
+    def as_wished(strategy: Strategy) -> bool:
+        if strategy.model_max_length == "fits":
+            return True
+        row = min(strategy.model_max_length, survey.longest(strategy.max_rounds))
+        return row <= fit.model_max_length
+
+    regular = [s for s in strategies if not s.fallback]
+    if any(as_wished(s) for s in regular):
+        return tuple(s for s in regular if as_wished(s))
+    fallbacks = [s for s in strategies if s.fallback and as_wished(s)]
+    return tuple([*fallbacks, *regular])

@@ -1,0 +1,85 @@
+"""One run in progress: the folder, the runner, the screen and the state they agree on.
+
+Every event goes through `Session.note`: first to the record on disk, then into the state, then to
+the screen. So what a person saw is what a resumed run knows.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from autotune import events
+from autotune.events import Record, RunEvent, WorkerEvent
+from autotune.job import Job
+from autotune.rundir import RunDir
+from autotune.study import StudyState, replay
+from autotune.trials import Ending, TrialRunner
+
+Clock = Callable[[], float]
+
+
+class View(Protocol):
+    """What a screen is told."""
+
+    def on_record(self, record: Record) -> None:
+        """Something happened."""
+        ...
+
+
+class Session:
+    """The state of a run and the ways to change it."""
+
+    def __init__(
+        self,
+        rundir: RunDir,
+        runner: TrialRunner,
+        clock: Clock = time.time,
+        view: View | None = None,
+    ) -> None:
+        self.rundir = rundir
+        self.runner = runner
+        self.clock = clock
+        self.view = view
+        self.state: StudyState = replay(rundir.records())
+
+    def note(self, event: RunEvent) -> None:
+        """Record an event, fold it in and show it.
+
+        Phases and counts of answers come many a second and mean nothing later: they are shown but
+        not written.
+        """
+        if isinstance(event, events.Phase | events.Answered):
+            record = Record(time=self.clock(), event=event)
+        else:
+            record = self.rundir.append(event, self.clock())
+        self.state.apply(record)
+        if self.view is not None:
+            self.view.on_record(record)
+
+    def work(
+        self,
+        job: Job,
+        folder: Path,
+        *,
+        silence_seconds: float,
+        resident_limit_bytes: int | None = None,
+        hear: Callable[[WorkerEvent], None] = lambda _: None,
+    ) -> Ending:
+        """Have a worker do a job; its events are noted, and handed to `hear` as well.
+
+        `Measured` is only heard: the caller makes a verdict of it and notes that.
+        """
+
+        def on_event(event: WorkerEvent) -> None:
+            hear(event)
+            if not isinstance(event, events.Measured):
+                self.note(event)
+
+        return self.runner.run(
+            job,
+            folder,
+            on_event,
+            silence_seconds=silence_seconds,
+            resident_limit_bytes=resident_limit_bytes,
+        )

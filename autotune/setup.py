@@ -1,0 +1,216 @@
+"""What a run works with, resolved once: device, budget, model, data, prompts."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from autotune.budget import Budget
+from autotune.device import Device, auto_budget, find_device
+from autotune.errors import AutotuneError, BadInput, EnvironmentFault
+from autotune.evaluate.prompts import Prompt, read_prompts, subset
+from autotune.files import write_text_atomic
+from autotune.job import DeviceSpec, PrepareJob, SurveyJob
+from autotune.plan import DataSpec, Precision
+from autotune.profile import Profile
+from autotune.session import Session
+from autotune.sources.datasets import resolve_data
+from autotune.sources.digest import sha256_of
+from autotune.sources.models import ModelSource, resolve_model
+from autotune.sources.prompts import resolve_prompts
+from autotune.survey import Survey, SurveyFile
+from autotune.trials import Ending, How
+
+Say = Callable[[str], None]
+
+SILENCE_SECONDS = 900.0
+"""A worker that loads, tokenizes or converts says little; after a quarter of an hour it is hung."""
+
+CHARACTERS_A_TOKEN = 3
+"""English prose has about four characters a token; three leaves room for other text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Everything resolved. `evaluation_context` is prompt plus answer in tokens, at most."""
+
+    profile: Profile
+    device: Device
+    device_spec: DeviceSpec
+    budget: Budget
+    model_label: str
+    model_folder: Path
+    max_position_embeddings: int
+    data: DataSpec
+    data_label: str
+    prompts: tuple[Prompt, ...]
+    prompts_label: str
+    fingerprint: dict[str, str]
+
+    @property
+    def evaluation_context(self) -> int:
+        """The longest prompt, estimated from its characters, and the longest answer."""
+        longest = max(len(p.prompt) for p in self.prompts) // CHARACTERS_A_TOKEN
+        return longest + self.profile.evaluate.max_new_tokens
+
+    @property
+    def resident_limit_bytes(self) -> int | None:
+        """On a CPU the parent stops a process that outgrows the budget; a card has its own cap."""
+        return self.budget.limit_bytes if self.device.kind == "cpu" else None
+
+
+def open_setup(session: Session, profile: Profile, say: Say) -> Setup:
+    """Resolve a profile's sources, building the model folder if it has to be built.
+
+    The prompts that score are written to the run folder once, so that a resumed run and every
+    checkpoint answer the same ones.
+
+    Raises:
+        BadInput, EnvironmentFault: a source cannot be used or reached.
+    """
+    device = find_device(profile.machine.device)
+    budget = auto_budget(device, profile.machine.budget, profile.machine.reserve)
+    spec = DeviceSpec(
+        kind=device.kind,
+        index=torch_index(profile.machine.device),
+        precision=resolve_precision(profile, device),
+        limit_bytes=budget.limit_bytes,
+        threads=profile.machine.threads,
+    )
+    model = resolve_model(profile.model.source, say)
+    data = resolve_data(profile.data.source)
+    prompts = resolve_prompts(profile.prompts.source, say)
+    chosen = read_prompts(prompts.path)
+    if profile.prompts.limit != "all":
+        chosen = subset(chosen, profile.prompts.limit, profile.prompts.seed)
+    write_text_atomic(session.rundir.prompts, "".join(p.model_dump_json() + "\n" for p in chosen))
+    folder = prepare_model(session, model, spec)
+    train = profile.train
+    return Setup(
+        profile=profile,
+        device=device,
+        device_spec=spec,
+        budget=budget,
+        model_label=model.label,
+        model_folder=folder,
+        max_position_embeddings=positions_of(folder),
+        data=DataSpec(
+            path=str(data.path),
+            format=profile.data.format,
+            supervision=train.supervision,
+            truncation=train.truncation,
+            skip_bad=profile.data.skip_bad,
+            max_conversations=train.max_conversations,
+        ),
+        data_label=data.label,
+        prompts=chosen,
+        prompts_label=prompts.label,
+        fingerprint=fingerprint(device, budget, spec, folder, data.path),
+    )
+
+
+def torch_index(choice: str) -> int:
+    """The device number as torch counts: among visible cards, from 0."""
+    return int(choice.split(":", 1)[1]) if ":" in choice else 0
+
+
+def resolve_precision(profile: Profile, device: Device) -> Precision:
+    """`auto` is fp16 on a card (any card since 2016 has it) and fp32 on a CPU.
+
+    16-bit arithmetic on a CPU without instructions for it is tens of times slower than fp32.
+    """
+    if profile.machine.precision != "auto":
+        return profile.machine.precision
+    return Precision.FP16 if device.kind == "cuda" else Precision.FP32
+
+
+def prepare_model(session: Session, model: ModelSource, spec: DeviceSpec) -> Path:
+    """The folder to train from; converts or builds it in a worker where that is still to do."""
+    if model.kind == "folder" or model.is_prepared:
+        return model.folder
+    ending = session.work(
+        PrepareJob(
+            device=spec,
+            source=model.kind,
+            gguf=str(model.gguf) if model.gguf else None,
+            out=str(model.folder),
+        ),
+        session.rundir.work_folder("prepare"),
+        silence_seconds=SILENCE_SECONDS,
+    )
+    if ending.how is not How.DONE:
+        raise worker_error(ending, f"model {model.label}", session.rundir.work_folder("prepare"))
+    return model.folder
+
+
+def survey_data(session: Session, setup: Setup) -> Survey:
+    """Tokenize the data once per run and keep the survey in the run folder."""
+    path = session.rundir.survey
+    if session.state.survey is None or not path.exists():
+        folder = session.rundir.work_folder("survey")
+        ending = session.work(
+            SurveyJob(
+                device=setup.device_spec,
+                model_folder=str(setup.model_folder),
+                data=setup.data,
+                out=str(path),
+            ),
+            folder,
+            silence_seconds=SILENCE_SECONDS,
+        )
+        if ending.how is not How.DONE:
+            raise worker_error(ending, f"data {setup.data_label}", folder)
+    return Survey(SurveyFile.model_validate_json(path.read_bytes()), setup.data.truncation)
+
+
+def worker_error(ending: Ending, what: str, folder: Path) -> AutotuneError:
+    """A worker's failure as the error that the user reads."""
+    if ending.how is How.BAD_JOB:
+        return BadInput(ending.reason)
+    return EnvironmentFault(
+        f"{what}: {ending.how} ({ending.reason}); the worker's output is in {folder / 'worker.log'}"
+    )
+
+
+def positions_of(folder: Path) -> int:
+    """The most tokens that the model has positions for."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    positions = config.get("max_position_embeddings")
+    if not isinstance(positions, int) or positions < 1:
+        raise BadInput(
+            f"{folder / 'config.json'}: max_position_embeddings is {positions!r}, must be a"
+            " positive integer; choose a causal LM that states it"
+        )
+    return positions
+
+
+def fingerprint(
+    device: Device, budget: Budget, spec: DeviceSpec, folder: Path, data: Path
+) -> dict[str, str]:
+    """What a fit depends on; when any of it changes, the fit has to be looked at again."""
+    weights = "".join(f"{p.name}:{p.stat().st_size}" for p in sorted(folder.glob("*.safetensors")))
+    config = (folder / "config.json").read_bytes() + weights.encode("utf-8")
+    return {
+        "device": device.uuid or device.name,
+        "driver": device.driver or "n/a",
+        "budget_bytes": str(budget.limit_bytes),
+        "precision": spec.precision.value,
+        "torch": installed("torch"),
+        "transformers": installed("transformers"),
+        "model": hashlib.sha256(config).hexdigest()[:16],
+        "tokenizer": sha256_of(folder / "tokenizer.json")[:16],
+        "data": sha256_of(data)[:16],
+    }
+
+
+def installed(package: str) -> str:
+    """A package's version, read from its metadata without importing it."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        raise EnvironmentFault(
+            f"{package} is not installed; see README for the command that fits this machine"
+        ) from None
