@@ -1,0 +1,1 @@
+"""Fits, trains and scores a small chat model on a small machine."""

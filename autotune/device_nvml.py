@@ -122,6 +122,6 @@ def _process_name(pid: int) -> str | None:
     import psutil
 
     try:
-        return psutil.Process(pid).name()
+        return str(psutil.Process(pid).name())
     except (psutil.Error, OSError):
         return None

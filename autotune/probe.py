@@ -11,10 +11,11 @@ from autotune import events
 from autotune.budget import show_size
 from autotune.errors import BadInput, NothingFits
 from autotune.events import WorkerEvent
+from autotune.files import write_text_atomic
 from autotune.job import TrialJob
 from autotune.outcome import Fit, Measurement, StrategyFit, TrialOutcome, Verdict
-from autotune.plan import LENGTH_GRID, TrialPoint
-from autotune.resolve import resolve_plan, usable_strategies
+from autotune.plan import LENGTH_GRID, Rounds, Strategy, TrialPoint
+from autotune.resolve import clipped_length, resolve_plan, usable_strategies
 from autotune.search import Bisection, length_grid, most_trials
 from autotune.session import Session
 from autotune.setup import Setup
@@ -55,6 +56,7 @@ class Probe:
         rounds = self.most_rounds(length, grid[bisection.failed : bisection.failed + 1], most)
         accepted = self.confirmed(self.point(length, rounds))
         fit = self.describe(accepted)
+        write_text_atomic(self.session.rundir.fit, fit.model_dump_json(indent=1))
         self.session.note(events.Fitted(fit=fit))
         return fit
 
@@ -70,9 +72,9 @@ class Probe:
         """A length with all rounds: the longest row that the data can give it."""
         return self.point(length, "all")
 
-    def point(self, length: int, rounds: int | str) -> TrialPoint:
+    def point(self, length: int, rounds: Rounds) -> TrialPoint:
         """The trial point of a length and a number of rounds."""
-        kept = self.survey.kept(length, rounds)  # type: ignore[arg-type]
+        kept = self.survey.kept(length, rounds)
         if kept.conversations == 0:
             raise BadInput(
                 f"model_max_length {length}: no conversation keeps a supervised token; the"
@@ -80,7 +82,7 @@ class Probe:
             )
         return TrialPoint(
             model_max_length=length,
-            max_rounds=rounds,  # type: ignore[arg-type]
+            max_rounds=rounds,
             micro_batch_tokens=length,
             gradient_checkpointing=self.setup.profile.probe.gradient_checkpointing,
             row_tokens=kept.longest_row,
@@ -129,26 +131,21 @@ class Probe:
     def most_rounds(self, length: int, too_long: list[int], most: int) -> int:
         """The most rounds whose longest conversation fits whole.
 
-        `too_long` holds the shortest length that did not fit, if one was tried. One trial is kept
-        back for the confirmation; when no more are left, the answer that needs none is taken.
+        `too_long` holds the shortest length that did not fit, if there was one. Only rounds whose
+        longest conversation lies between the two need a trial; one trial is kept back for the
+        confirmation, and when no more are left the answer that needs none is taken.
         """
-        known_bad = too_long[0] if too_long else None
-        candidates = [r for r in range(1, self.survey.most_rounds + 1) if self.open(r, known_bad)]
-        sure = max((r for r in candidates if self.survey.longest(r) <= length), default=1)
-        for rounds in sorted((r for r in candidates if r > sure), reverse=True):
+        every = range(1, self.survey.most_rounds + 1)
+        sure = max((r for r in every if self.survey.longest(r) <= length), default=1)
+        for rounds in reversed(every[sure:]):
+            longest = self.survey.longest(rounds)
+            if not too_long or longest >= too_long[0]:
+                continue
             if len(self.trials) >= most - 1:
                 break
-            whole = -(-self.survey.longest(rounds) // LENGTH_GRID) * LENGTH_GRID
-            if whole <= self.setup.max_position_embeddings and self.try_point(
-                self.point(whole, rounds)
-            ):
+            if self.try_point(self.point(longest, rounds)):
                 return rounds
         return sure
-
-    def open(self, rounds: int, known_bad: int | None) -> bool:
-        """Whether these rounds are not yet ruled out by a shorter row that did not fit."""
-        longest = self.survey.longest(rounds)
-        return longest < known_bad if known_bad else longest <= self.setup.max_position_embeddings
 
     def confirmed(self, point: TrialPoint) -> TrialOutcome:
         """A trial of exactly the accepted row that FITS; each ran in a process of its own."""
@@ -182,23 +179,30 @@ class Probe:
             strategies={},
             fingerprint=self.setup.fingerprint,
         )
-        usable = {
-            s.name for s in usable_strategies(self.setup.profile.strategies, fit, self.survey)
-        }
+        wished = self.setup.profile.strategies
+        usable = {s.name for s in usable_strategies(wished, fit, self.survey)}
         strategies = {
-            strategy.name: self.strategy_fit(strategy.name, fit, measurement, usable)
-            for strategy in self.setup.profile.strategies
+            s.name: self.strategy_fit(s, fit, measurement, s.name in usable) for s in wished
         }
         return fit.model_copy(update={"strategies": strategies})
 
     def strategy_fit(
-        self, name: str, fit: Fit, measurement: Measurement, usable: set[str]
+        self, strategy: Strategy, fit: Fit, measurement: Measurement, fits: bool
     ) -> StrategyFit:
         """One strategy clipped to the fit. The ETA is measured speed times work: an estimate."""
         setup = self.setup
-        strategy = next(s for s in setup.profile.strategies if s.name == name)
+        kept = self.survey.kept(clipped_length(strategy, fit), strategy.max_rounds)
+        if kept.conversations == 0:
+            return StrategyFit(
+                fits=False,
+                model_max_length=clipped_length(strategy, fit),
+                max_rounds=strategy.max_rounds,
+                conversations=0,
+                kept_supervised=0.0,
+                steps=0,
+                eta_seconds=0.0,
+            )
         plan = resolve_plan(strategy, fit, self.survey, setup)
-        kept = self.survey.kept(plan.model_max_length, plan.max_rounds)
         training = kept.tokens * plan.num_train_epochs / fit.tokens_per_second
         evaluate = setup.profile.evaluate
         batches = -(-len(setup.prompts) // evaluate.batch_size)
@@ -206,7 +210,7 @@ class Probe:
             measurement.prefill_seconds + evaluate.max_new_tokens * measurement.token_seconds
         )
         return StrategyFit(
-            fits=name in usable,
+            fits=fits,
             model_max_length=plan.model_max_length,
             max_rounds=plan.max_rounds,
             conversations=plan.conversations,

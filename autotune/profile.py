@@ -61,13 +61,15 @@ GridLength = Annotated[int, Field(ge=LENGTH_GRID), AfterValidator(_grid)]
 class Machine(Boundary):
     """Where to compute. Sizes as a person writes them, such as `7.2GiB`.
 
-    `memory_budget` is `auto` (what is free, less `memory_reserve`) or a size, taken as it is.
+    `budget` is `auto` (what is free, less `reserve`) or a size, taken as it is. `threads` absent
+    leaves the number of CPU threads to torch.
     """
 
     device: Annotated[str, AfterValidator(_device)] = AUTO
-    memory_budget: Annotated[str, AfterValidator(_size_or_auto)]
-    memory_reserve: Annotated[str, AfterValidator(_size)]
+    budget: Annotated[str, AfterValidator(_size_or_auto)]
+    reserve: Annotated[str, AfterValidator(_size)]
     precision: Literal["auto"] | Precision
+    threads: Annotated[int, Field(ge=1)] | None = None
 
 
 class ModelChoice(Boundary):
@@ -77,10 +79,14 @@ class ModelChoice(Boundary):
 
 
 class DataChoice(Boundary):
-    """The conversations to train on unless `--data` names others."""
+    """The conversations to train on unless `--data` names others.
+
+    `skip_bad` is how many malformed records are passed over before the file is refused.
+    """
 
     source: Text
     format: Text = AUTO
+    skip_bad: Annotated[int, Field(ge=0)] = 0
 
 
 class PromptChoice(Boundary):
@@ -110,7 +116,10 @@ class Probe(Boundary):
 
 
 class Train(Boundary):
-    """What all strategies share. Fractions are of a run's final number of optimizer steps."""
+    """What all strategies share. Fractions are of a run's final number of optimizer steps.
+
+    `max_conversations` absent trains on all of them.
+    """
 
     checkpoint_fractions: Annotated[
         tuple[Annotated[float, Field(gt=0, le=1)], ...],
@@ -119,7 +128,7 @@ class Train(Boundary):
     ]
     resume_every_seconds: Annotated[float, Field(gt=0)]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
-    max_conversations: Annotated[int, Field(ge=1)] | Literal["all"]
+    max_conversations: Annotated[int, Field(ge=1)] | None = None
     supervision: Supervision
     truncation: Truncation
 
@@ -141,7 +150,11 @@ class Evaluate(Boundary):
 
 
 class Profile(Boundary):
-    """A whole profile. `strategy` is in order of escalation; fallbacks stand last."""
+    """A whole profile.
+
+    `strategies`, in TOML the `[[strategy]]` tables, are in order of escalation; fallbacks stand
+    last.
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=60)]
     title: Text
@@ -152,9 +165,9 @@ class Profile(Boundary):
     probe: Probe
     train: Train
     evaluate: Evaluate
-    strategy: tuple[Strategy, ...]
+    strategies: Annotated[tuple[Strategy, ...], Field(alias="strategy")]
 
-    @field_validator("strategy")
+    @field_validator("strategies")
     @classmethod
     def _fits_together(cls, strategies: tuple[Strategy, ...]) -> tuple[Strategy, ...]:
         faults = strategy_faults([s.model_dump() for s in strategies])

@@ -53,7 +53,7 @@ def _location(detail: ErrorDetails, document: Mapping[str, Any]) -> Location:
         elif not (isinstance(value, list) and isinstance(part, int) and part < len(value)):
             break
         parts.append(part)
-        value = value[part]  # type: ignore[index]
+        value = value[part]
     return tuple(parts)
 
 
@@ -127,12 +127,18 @@ def _nearest(where: Location) -> str:
 
 
 def _known_keys(where: Location) -> list[str]:
-    """The keys of the table at `where`."""
-    model: type[BaseModel] = Profile
+    """The keys of the table at `where`, as TOML spells them."""
+    keys = _keys(Profile)
     for part in where:
         if isinstance(part, str):
-            model = _model_in(model.model_fields[part].annotation) or model
-    return list(model.model_fields)
+            model = _model_in(keys[part])
+            keys = _keys(model) if model else {}
+    return list(keys)
+
+
+def _keys(model: type[BaseModel]) -> dict[str, Any]:
+    """Key -> type of its value."""
+    return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

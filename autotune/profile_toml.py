@@ -9,7 +9,7 @@ from autotune.profile import Profile
 
 def profile_toml(profile: Profile) -> str:
     """TOML text that `read_profile` turns into an equal profile."""
-    document = json.loads(profile.model_dump_json())
+    document = json.loads(profile.model_dump_json(by_alias=True, exclude_none=True))
     strategies = document.pop("strategy")
     lines = _table("", document)
     for strategy in strategies:

@@ -59,17 +59,31 @@ def resolve_plan(
     return TrainPlan.model_validate(plan.model_dump() | dict(parameters or {}))
 
 
+def clipped_length(strategy: Strategy, fit: Fit) -> int:
+    """The strategy's length in tokens, or what fits if that is less."""
+    if strategy.model_max_length == "fits":
+        return fit.model_max_length
+    return min(strategy.model_max_length, fit.model_max_length)
+
+
 def usable_strategies(
     strategies: Sequence[Strategy], fit: Fit, survey: Survey
 ) -> tuple[Strategy, ...]:
     """The strategies to try, in order of escalation.
 
-    A strategy fits when its rows are not cut shorter than it wishes. The fallbacks are for a
+    A strategy fits when its rows are not cut shorter than it wishes, and it keeps something to
+    train on. The fallbacks are for a
     machine on which none of the others fits; there they come first, and the others follow at the
     length that fits.
     """
 
+    def keeps_something(strategy: Strategy) -> bool:
+        length = clipped_length(strategy, fit)
+        return survey.kept(length, strategy.max_rounds).conversations > 0
+
     def as_wished(strategy: Strategy) -> bool:
+        if not keeps_something(strategy):
+            return False
         if strategy.model_max_length == "fits":
             return True
         row = min(strategy.model_max_length, survey.longest(strategy.max_rounds))

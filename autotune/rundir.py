@@ -73,6 +73,17 @@ class RunDir:
         self._holder.unlink(missing_ok=True)
         self._lock.release()
 
+    @property
+    def in_use(self) -> bool:
+        """Whether another process holds the folder now."""
+        if not self.root.is_dir():
+            return False
+        try:
+            with self._lock.acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
+
     def _named_holder(self) -> str:
         try:
             return self._holder.read_text(encoding="utf-8").strip() or "another process"

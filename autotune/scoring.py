@@ -82,7 +82,7 @@ def evaluate_checkpoint(
     checkpoint: Checkpoint,
     target: float,
 ) -> events.Evaluated:
-    """Score one checkpoint of trial `number`; a failure is an event with its `problem`, not a raise."""
+    """Score one checkpoint of trial `number`; a failure is an event with its `problem`."""
     try:
         report = answer_and_score(
             session,

@@ -21,6 +21,9 @@ from autotune.figures import (
 from autotune.outcome import Fit, TrialOutcome, Verdict
 from autotune.study import StudyState, TrialState
 
+IFEVAL_PROMPTS = 541
+"""Prompts of the whole IFEval set."""
+
 
 def describe(record: Record, state: StudyState | None = None) -> str | None:
     """One sentence for a noteworthy record, None for the others (steps, phases, answers).
@@ -35,7 +38,8 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             return (
                 f"{begin}: profile {event.profile}, model {event.model}, data {event.data},"
                 f" prompts {event.prompts} ({event.prompt_count}), device {event.device},"
-                f" target {percent(event.target)}, strategies {' > '.join(event.strategies)}"
+                + (f" target {percent(event.target)}," if event.target else "")
+                + f" strategies {' > '.join(event.strategies)}"
             )
         case events.ProbeTried():
             return f"probe: {describe_trial(event.outcome)}"
@@ -184,6 +188,8 @@ def echo_beats(state: StudyState) -> bool:
 def conclusions(state: StudyState) -> list[str]:
     """What a person should take from the run, in order of weight."""
     lines: list[str] = []
+    if state.run is not None and not state.run.target and not state.trials:
+        return ["What fits was asked for; nothing has been trained."]
     target = percent(state.run.target) if state.run else "n/a"
     best = state.best
     if state.ended is not None:
@@ -234,11 +240,17 @@ def next_steps(state: StudyState, run_dir: Path) -> list[str]:
     """What to do now: a command or a change, one a line."""
     lines: list[str] = []
     if state.ended is None:
-        lines.append(f"go on: smolsft-autotune run --run-dir {quoted(str(run_dir))}")
+        lines.append(
+            "go on: give the same command again, nothing is done twice; or name the folder with"
+            f" --run-dir {quoted(str(run_dir))}"
+        )
     best = state.best
-    if best is not None:
+    if best is not None and state.run and state.run.prompt_count < IFEVAL_PROMPTS:
         folder = quoted(str(checkpoint_path(run_dir, best.checkpoint.folder)))
-        lines.append(f"score it on other prompts: smolsft-autotune eval --model {folder}")
+        lines.append(
+            f"score it on all {IFEVAL_PROMPTS} prompts of IFEval: smolsft-autotune eval {folder}"
+            " --prompts ifeval --prompt-limit all"
+        )
     if state.ended is not None and not state.ended.met:
         lines.append(
             "to get further: more conversations, more epochs, or more trials of a strategy"
@@ -248,5 +260,13 @@ def next_steps(state: StudyState, run_dir: Path) -> list[str]:
 
 
 def checkpoint_path(run_dir: Path, folder: str) -> Path:
-    """Where a checkpoint lies; a relative folder is relative to the run folder."""
-    return run_dir / folder
+    """Where a checkpoint lies now, in the run folder as it is named now.
+
+    The record names it as the run was called then: by another path, or before the folder was moved.
+    """
+    path = Path(folder)
+    name = run_dir.absolute().name
+    if name and name in path.parts:
+        last = len(path.parts) - 1 - path.parts[::-1].index(name)
+        return run_dir.joinpath(*path.parts[last + 1 :])
+    return run_dir / path

@@ -60,8 +60,10 @@ class Setup:
         return self.budget.limit_bytes if self.device.kind == "cpu" else None
 
 
-def open_setup(session: Session, profile: Profile, say: Say) -> Setup:
+def open_setup(session: Session, profile: Profile, say: Say, *, with_data: bool = True) -> Setup:
     """Resolve a profile's sources, building the model folder if it has to be built.
+
+    Without data (an evaluation trains nothing) the data fields are empty.
 
     The prompts that score are written to the run folder once, so that a resumed run and every
     checkpoint answer the same ones.
@@ -79,7 +81,7 @@ def open_setup(session: Session, profile: Profile, say: Say) -> Setup:
         threads=profile.machine.threads,
     )
     model = resolve_model(profile.model.source, say)
-    data = resolve_data(profile.data.source)
+    data = resolve_data(profile.data.source) if with_data else None
     prompts = resolve_prompts(profile.prompts.source, say)
     chosen = read_prompts(prompts.path)
     if profile.prompts.limit != "all":
@@ -96,17 +98,17 @@ def open_setup(session: Session, profile: Profile, say: Say) -> Setup:
         model_folder=folder,
         max_position_embeddings=positions_of(folder),
         data=DataSpec(
-            path=str(data.path),
+            path=str(data.path) if data else "",
             format=profile.data.format,
             supervision=train.supervision,
             truncation=train.truncation,
             skip_bad=profile.data.skip_bad,
             max_conversations=train.max_conversations,
         ),
-        data_label=data.label,
+        data_label=data.label if data else "",
         prompts=chosen,
         prompts_label=prompts.label,
-        fingerprint=fingerprint(device, budget, spec, folder, data.path),
+        fingerprint=fingerprint(device, budget, spec, folder, data.path if data else None),
     )
 
 
@@ -186,7 +188,7 @@ def positions_of(folder: Path) -> int:
 
 
 def fingerprint(
-    device: Device, budget: Budget, spec: DeviceSpec, folder: Path, data: Path
+    device: Device, budget: Budget, spec: DeviceSpec, folder: Path, data: Path | None
 ) -> dict[str, str]:
     """What a fit depends on; when any of it changes, the fit has to be looked at again."""
     weights = "".join(f"{p.name}:{p.stat().st_size}" for p in sorted(folder.glob("*.safetensors")))
@@ -200,7 +202,7 @@ def fingerprint(
         "transformers": installed("transformers"),
         "model": hashlib.sha256(config).hexdigest()[:16],
         "tokenizer": sha256_of(folder / "tokenizer.json")[:16],
-        "data": sha256_of(data)[:16],
+        "data": sha256_of(data)[:16] if data else "",
     }
 
 

@@ -182,7 +182,9 @@ class Tuner:
             shutil.copytree(
                 Path(best.checkpoint.folder),
                 work,
-                ignore=shutil.ignore_patterns("optimizer.safetensors", "trainer_state.json"),
+                ignore=shutil.ignore_patterns(
+                    "optimizer.safetensors", "trainer_state.json", "manifest.json"
+                ),
             )
             shutil.rmtree(target, ignore_errors=True)
             work.replace(target)

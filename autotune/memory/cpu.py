@@ -1,8 +1,10 @@
 """The CPU meter: peak resident memory of this process, on Linux, Windows and macOS."""
 
 import gc
+import importlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -37,9 +39,11 @@ def peak_resident_bytes() -> int:
     info = psutil.Process().memory_info()
     if hasattr(info, "peak_wset"):
         return int(info.peak_wset)
-    if sys.platform != "win32":
-        import resource
+    return _peak_by_rusage() if sys.platform != "win32" else int(info.rss)
 
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return int(peak if sys.platform == "darwin" else peak * 1024)
-    return int(info.rss)
+
+def _peak_by_rusage() -> int:
+    """`ru_maxrss` in bytes: macOS counts bytes, the other Unixes kibibytes."""
+    resource: Any = importlib.import_module("resource")  # a module that Windows does not have
+    peak = int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    return peak if sys.platform == "darwin" else peak * 1024

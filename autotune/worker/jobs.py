@@ -1,6 +1,7 @@
 """Each job to its function; here torch and transformers are loaded."""
 
 import os
+from typing import Any
 
 import torch
 import transformers
@@ -18,8 +19,9 @@ from autotune.worker.trial import trial
 
 def run(job: Job, pipe: Pipe) -> None:
     """Open the device and do the job."""
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    logging: Any = transformers.logging
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     compute = open_compute(job.device)
     pipe.emit(
         events.Ready(

@@ -30,18 +30,19 @@ def summed_loss(model: Any, input_ids: Tensor, labels: Tensor, mask: Tensor | No
     """
     if needs_own_head(model.config):
         logits = model(input_ids=input_ids, attention_mask=mask).logits[:, :-1]
-        return nn.functional.cross_entropy(
+        whole: Tensor = nn.functional.cross_entropy(
             logits.float().flatten(0, 1),
             labels[:, 1:].flatten(),
             ignore_index=IGNORED,
             reduction="sum",
         )
+        return whole
     hidden = model.base_model(input_ids=input_ids, attention_mask=mask).last_hidden_state  # B,T,H
     wanted = labels[:, 1:] != IGNORED  # (B, T-1)
     states = hidden[:, :-1][wanted]  # (S, H)
     targets = labels[:, 1:][wanted]  # (S,)
     head = model.get_output_embeddings()
-    total = states.new_zeros((), dtype=torch.float32)
+    total: Tensor = states.new_zeros((), dtype=torch.float32)
     for at in range(0, len(targets), CHUNK_TOKENS):
         part = slice(at, at + CHUNK_TOKENS)
         total = total + checkpoint(
@@ -52,7 +53,9 @@ def summed_loss(model: Any, input_ids: Tensor, labels: Tensor, mask: Tensor | No
 
 def _chunk_loss(head: nn.Module, states: Tensor, targets: Tensor) -> Tensor:
     """Summed cross-entropy of a chunk: states (C, H), targets (C,). Recomputed in backward."""
-    return nn.functional.cross_entropy(head(states).float(), targets, reduction="sum")
+    logits: Tensor = head(states).float()  # (C, V)
+    summed: Tensor = nn.functional.cross_entropy(logits, targets, reduction="sum")
+    return summed
 
 
 def needs_own_head(config: Any) -> bool:

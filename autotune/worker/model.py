@@ -61,7 +61,7 @@ def load(folder: Path, device: torch.device, supervision: Supervision) -> Loaded
         BadInput: the folder's model or tokenizer cannot be used.
     """
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        model: Any = AutoModelForCausalLM.from_pretrained(
             str(folder),
             dtype=torch.float32,
             trust_remote_code=False,

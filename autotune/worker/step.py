@@ -21,7 +21,7 @@ from autotune.worker.loss import summed_loss
 from autotune.worker.model import Loaded
 
 MOST_SKIPS = 20
-"""fp16 halves its scale at each overflow: from 65 536 to below 1 takes 17, so more are no accident."""
+"""fp16 halves its scale at each overflow: from 65 536 to below 1 takes 17; more are no accident."""
 
 
 class NumericFault(Exception):
@@ -92,7 +92,7 @@ class Stepper:
         self.factor: Callable[[int], float] = (
             schedule.lr_lambdas[0] if hasattr(schedule, "lr_lambdas") else lambda _: 1.0
         )
-        self.scaler = torch.amp.GradScaler(
+        self.scaler: Any = torch.amp.GradScaler(
             compute.device.type, enabled=compute.precision is Precision.FP16
         )
 
@@ -145,7 +145,8 @@ class Stepper:
             if value != value or value in (float("inf"), float("-inf")):
                 raise NumericFault(f"non-finite loss at step {number}")
             self.enter("backward")
-            self.scaler.scale(loss).backward()
+            scaled: Any = self.scaler.scale(loss)
+            scaled.backward()
             total += value
         return total
 

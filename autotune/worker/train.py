@@ -1,4 +1,4 @@
-"""The train job: one plan from its first step, or from its newest verified checkpoint, to its end."""
+"""The train job: one plan from its first step or its newest verified checkpoint to its end."""
 
 import shutil
 import time

@@ -1,0 +1,215 @@
+"""The commands and their options. What a command does is imported when it is called."""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from autotune.cli.options import Options
+
+app = typer.Typer(
+    name="smolsft-autotune",
+    help="Find what fits your GPU, fine-tune a small chat model on it, and score it honestly.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+profiles_app = typer.Typer(help="The profiles that come with the tool.", no_args_is_help=True)
+app.add_typer(profiles_app, name="profiles")
+
+Profile = Annotated[
+    str | None, typer.Option("--profile", metavar="NAME|FILE", help="Default: by the machine.")
+]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", metavar="FOLDER|HUB-ID|demo|toy", help="Model to fine-tune."),
+]
+Data = Annotated[
+    str | None, typer.Option("--data", metavar="FILE|HUB-ID|demo", help="Conversations.")
+]
+Format = Annotated[
+    str | None,
+    typer.Option("--format", help="messages, conversations, alpaca or prompt_completion."),
+]
+Prompts = Annotated[
+    str | None,
+    typer.Option("--prompts", metavar="FILE|ifeval|demo", help="Prompts to score on."),
+]
+PromptLimit = Annotated[
+    str | None,
+    typer.Option("--prompt-limit", metavar="N|all", help="How many of them, a fixed choice."),
+]
+Length = Annotated[
+    int | None, typer.Option("--model-max-length", metavar="N", help="Longest row in tokens.")
+]
+MaxRounds = Annotated[
+    str | None, typer.Option("--max-rounds", metavar="N|all", help="User+assistant pairs kept.")
+]
+MaxConversations = Annotated[
+    str | None,
+    typer.Option("--max-conversations", metavar="N|all", help="How many conversations to use."),
+]
+SupervisionOption = Annotated[
+    str | None, typer.Option("--supervision", metavar="content|course", help="What is trained on.")
+]
+TruncationOption = Annotated[
+    str | None, typer.Option("--truncation", metavar="right|left", help="Side that is cut off.")
+]
+SkipBad = Annotated[
+    int | None, typer.Option("--skip-bad", metavar="N", help="Faulty records to tolerate.")
+]
+VramBudget = Annotated[
+    str | None, typer.Option("--vram-budget", metavar="auto|7.2GiB", help="Memory to use.")
+]
+DeviceOption = Annotated[
+    str | None, typer.Option("--device", metavar="auto|cuda[:N]|cpu", help="Where to compute.")
+]
+PrecisionOption = Annotated[
+    str | None, typer.Option("--precision", metavar="auto|fp16|bf16|fp32", help="Of a step.")
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Same seed, same result.")]
+RunFolder = Annotated[
+    Path | None, typer.Option("--run-dir", metavar="FOLDER", help="Default: a new one in runs/.")
+]
+Target = Annotated[
+    float, typer.Option("--target", metavar="0..1", help="Prompt-strict accuracy to reach.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+
+
+@app.callback(invoke_without_command=True)
+def common(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Options before a command."""
+    if show_version:
+        typer.echo(f"smolsft-autotune {version('smolsft-autotune')}")
+        raise typer.Exit
+
+
+@app.command()
+def probe(
+    profile: Profile = None,
+    model: Model = None,
+    data: Data = None,
+    format: Format = None,
+    prompts: Prompts = None,
+    prompt_limit: PromptLimit = None,
+    model_max_length: Length = None,
+    max_rounds: MaxRounds = None,
+    max_conversations: MaxConversations = None,
+    supervision: SupervisionOption = None,
+    truncation: TruncationOption = None,
+    skip_bad: SkipBad = None,
+    vram_budget: VramBudget = None,
+    device: DeviceOption = None,
+    precision: PrecisionOption = None,
+    seed: Seed = None,
+    run_dir: RunFolder = None,
+    as_json: Json = False,
+) -> int:
+    """Find the longest rows and the most rounds that fit the memory, by real trial steps."""
+    from autotune.cli.work import probe_command
+
+    return probe_command(Options.of(locals()), as_json)
+
+
+@app.command()
+def run(
+    target: Target = 0.25,
+    profile: Profile = None,
+    model: Model = None,
+    data: Data = None,
+    format: Format = None,
+    prompts: Prompts = None,
+    prompt_limit: PromptLimit = None,
+    model_max_length: Length = None,
+    max_rounds: MaxRounds = None,
+    max_conversations: MaxConversations = None,
+    supervision: SupervisionOption = None,
+    truncation: TruncationOption = None,
+    skip_bad: SkipBad = None,
+    vram_budget: VramBudget = None,
+    device: DeviceOption = None,
+    precision: PrecisionOption = None,
+    seed: Seed = None,
+    run_dir: RunFolder = None,
+    as_json: Json = False,
+) -> int:
+    """Probe, train, score and escalate until the target is met. Run again to go on."""
+    from autotune.cli.work import run_command
+
+    return run_command(Options.of(locals()), target, as_json)
+
+
+@app.command()
+def demo(
+    toy: Annotated[bool, typer.Option("--toy", help="A toy model: about a minute.")] = False,
+    target: Target = 0.25,
+    run_dir: RunFolder = None,
+    as_json: Json = False,
+) -> int:
+    """The whole path on real SmolLM2 weights and real IFEval prompts, with no GPU and no hub."""
+    from autotune.cli.work import run_command
+
+    sources: dict[str, Any] = {"model": "demo", "data": "demo", "prompts": "ifeval"}
+    options = {"profile": "cpu-smoke"} if toy else {"profile": "cpu-smollm2", **sources}
+    return run_command(Options.of({**options, "run_dir": run_dir}), target, as_json)
+
+
+@app.command(name="eval")
+def evaluate(
+    model: Annotated[
+        str | None, typer.Argument(metavar="[MODEL]", help="Folder, hub id, demo or toy.")
+    ] = None,
+    responses: Annotated[
+        Path | None, typer.Option("--responses", help="Answers made elsewhere, JSONL.")
+    ] = None,
+    profile: Profile = None,
+    prompts: Prompts = None,
+    prompt_limit: PromptLimit = None,
+    vram_budget: VramBudget = None,
+    device: DeviceOption = None,
+    precision: PrecisionOption = None,
+    run_dir: RunFolder = None,
+    target: Annotated[
+        float | None, typer.Option("--target", metavar="0..1", help="Exit 0 if met, else 1.")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Score a model, or answers made elsewhere, on IFEval."""
+    from autotune.cli.evaluation import eval_command
+
+    named = {k: v for k, v in locals().items() if k not in {"model", "responses", "target"}}
+    return eval_command(Options.of(named), model, responses, target, as_json)
+
+
+@app.command()
+def report(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN-DIR", help="A run's folder.")],
+    as_json: Json = False,
+) -> int:
+    """Write a run's report again and print its summary."""
+    from autotune.cli.work import report_command
+
+    return report_command(run_dir, as_json)
+
+
+@profiles_app.command(name="list")
+def profiles_list(as_json: Json = False) -> int:
+    """Names and titles."""
+    from autotune.cli.listing import list_command
+
+    return list_command(as_json)
+
+
+@profiles_app.command(name="show")
+def profiles_show(
+    name: Annotated[str, typer.Argument(metavar="NAME|FILE")], as_json: Json = False
+) -> int:
+    """One profile as it is on disk."""
+    from autotune.cli.listing import show_command
+
+    return show_command(name, as_json)

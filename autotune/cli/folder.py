@@ -1,0 +1,79 @@
+"""Which run folder a command works in: the one named, an unfinished one, or a new one."""
+
+import time
+from pathlib import Path
+
+import tomli_w
+
+from autotune.errors import BadInput
+from autotune.events import RunEnded
+from autotune.files import write_text_atomic
+from autotune.profile import Profile
+from autotune.rundir import RunDir, new_run_folder
+
+RUNS = Path("runs")
+
+
+def settings_text(profile: Profile) -> str:
+    """A profile as TOML, as it stands in `run.toml`."""
+    return tomli_w.dumps(profile.model_dump(mode="json", exclude_none=True, by_alias=True))
+
+
+def choose_folder(named: Path | None, profile: Profile) -> tuple[Path, bool]:
+    """The run folder and whether there is something in it to go on with.
+
+    Without a name, the newest unfinished run of the same settings in `runs/` is taken up again.
+
+    Raises:
+        BadInput: the named folder holds a run of other settings.
+    """
+    text = settings_text(profile)
+    if named is None:
+        for folder in sorted(RUNS.glob("*/"), reverse=True):
+            if stored_settings(folder) == text and unfinished(folder):
+                return folder, True
+        return new_run_folder(RUNS, profile.model.source, time.time()), False
+    stored = stored_settings(named)
+    if stored is None:
+        if named.is_dir() and any(named.iterdir()):
+            raise BadInput(f"--run-dir {named}: holds files but no run; give a new or empty folder")
+        return named, False
+    if stored != text:
+        raise BadInput(
+            f"--run-dir {named}: was started with other settings ({difference(stored, text)});"
+            " use those, or give another folder"
+        )
+    return named, True
+
+
+def stored_settings(folder: Path) -> str | None:
+    """The settings that a folder's run was started with."""
+    try:
+        return RunDir(folder).run_toml.read_text(encoding="utf-8")
+    except OSError:
+        return None
+
+
+def unfinished(folder: Path) -> bool:
+    """Whether a run's record says that there is more to do, and nobody is doing it."""
+    rundir = RunDir(folder)
+    if rundir.in_use:
+        return False
+    last = None
+    for record in rundir.records():
+        last = record
+    return last is not None and not isinstance(last.event, RunEnded)
+
+
+def difference(stored: str, wanted: str) -> str:
+    """The first line in which two settings differ."""
+    for old, new in zip(stored.splitlines(), wanted.splitlines(), strict=False):
+        if old != new:
+            return f"{old.strip()}, now {new.strip()}"
+    return "more or fewer strategies"
+
+
+def store_settings(rundir: RunDir, profile: Profile) -> None:
+    """Write `run.toml`, once."""
+    if not rundir.run_toml.exists():
+        write_text_atomic(rundir.run_toml, settings_text(profile))

@@ -1,0 +1,56 @@
+"""Start and end of the process: run a command, turn errors into one line and an exit code."""
+
+import os
+import sys
+import tempfile
+import traceback
+
+import click
+
+from autotune.errors import AutotuneError, ExitCode
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code; nothing escapes but `SystemExit`."""
+    from autotune.cli.app import app
+
+    try:
+        result = app(arguments, standalone_mode=False)
+        return int(result or 0)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.BAD_INPUT
+    except AutotuneError as error:
+        complain(str(error))
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        complain("interrupted; nothing is lost, the same command goes on from here")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`); there is nobody to complain to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.DONE
+    except Exception as error:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="smolsft-autotune-", suffix=".log", delete=False, encoding="utf-8"
+        ) as log:
+            traceback.print_exc(file=log)
+        complain(
+            f"internal error: {type(error).__name__}: {error}; this is a fault of the tool, its"
+            f" trace is in {log.name}"
+        )
+        return ExitCode.INTERNAL
+
+
+def complain(text: str) -> None:
+    """Print an error as plain text, whatever characters the terminal can show."""
+    encoding = sys.stderr.encoding or "utf-8"
+    shown = f"smolsft-autotune: {text}\n".encode(encoding, "backslashreplace").decode(encoding)
+    sys.stderr.write(shown)

@@ -1,0 +1,174 @@
+"""`probe`, `run`, `demo` and `report`: open a run folder, show a screen, do the work."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from autotune import events
+from autotune.cli.console import human_console, print_json, say_on
+from autotune.cli.folder import choose_folder, store_settings
+from autotune.cli.gauge import device_gauge
+from autotune.cli.options import Options
+from autotune.device import find_device
+from autotune.errors import BadInput, ExitCode
+from autotune.outcome import Fit
+from autotune.probe import Probe
+from autotune.profile import Profile
+from autotune.profiles import find_profile, pick_profile
+from autotune.report.build import build_report
+from autotune.report.contract import run_json
+from autotune.report.write import write_report
+from autotune.rundir import RunDir
+from autotune.session import Session
+from autotune.setup import Setup, open_setup, survey_data
+from autotune.survey import Survey
+from autotune.trials import SubprocessRunner
+from autotune.view.closing import probe_summary, summary
+from autotune.view.encodable import Encodable
+from autotune.view.live import make_view
+
+
+@dataclass
+class Work:
+    """A run folder that is open, with its session and what it works on."""
+
+    console: Console
+    rundir: RunDir
+    session: Session
+    setup: Setup
+    survey: Survey
+    resumed: bool
+
+
+def chosen_profile(options: Options) -> Profile:
+    """The profile that was named or that suits the machine, with the options put in."""
+    named = options.profile or pick_profile(find_device(options.device or "auto"))
+    return options.adjust(find_profile(named))
+
+
+@contextmanager
+def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
+    """Open or resume the run folder, resolve the sources, survey the data, show the screen."""
+    say = say_on(console)
+    profile = chosen_profile(options)
+    root, resumed = choose_folder(options.run_dir, profile)
+    say(f"profile {profile.name} ({profile.title}); run folder {root}")
+    with RunDir(root) as rundir:
+        store_settings(rundir, profile)
+        session = Session(rundir, SubprocessRunner())
+        if resumed:
+            say("going on with the run that is there")
+        setup = open_setup(session, profile, say)
+        if setup.device.note:
+            say(f"computing on {setup.device.name}: {setup.device.note}")
+        view = make_view(
+            console,
+            session.clock,
+            lambda: session.state,
+            device_gauge(setup.device, setup.budget),
+        )
+        session.view = view
+        with view:
+            session.note(
+                events.RunStarted(
+                    target=target,
+                    profile=profile.name,
+                    model=setup.model_label,
+                    data=setup.data_label,
+                    prompts=setup.prompts_label,
+                    device=setup.device.name,
+                    budget_bytes=setup.budget.limit_bytes,
+                    strategies=tuple(s.name for s in profile.strategies),
+                    prompt_count=len(setup.prompts),
+                    resumed=resumed,
+                )
+            )
+            try:
+                survey = survey_data(session, setup)
+                yield Work(console, rundir, session, setup, survey, resumed)
+            except KeyboardInterrupt:
+                session.note(
+                    events.Interrupted(message="interrupted; the same command goes on from here")
+                )
+                raise
+
+
+def fitted(work: Work) -> Fit:
+    """The fit of this run: probed now, or the one in the folder if nothing changed since."""
+    known = work.rundir.read_fit()
+    if known is not None and known.fingerprint == work.setup.fingerprint:
+        if work.session.state.fit is None:
+            work.session.note(events.Fitted(fit=known, reused=True))
+        return known
+    return Probe(work.session, work.setup, work.survey).run()
+
+
+def probe_command(options: Options, as_json: bool) -> int:
+    """`probe`."""
+    console = human_console(as_json)
+    with opened(options, console, target=0.0) as work:
+        fit = fitted(work)
+    console.print(Encodable(probe_summary(fit, work.setup.budget)))
+    if as_json:
+        print_json(fit_json(fit) | {"run_dir": str(work.rundir.root)})
+    return ExitCode.DONE
+
+
+def run_command(options: Options, target: float, as_json: bool) -> int:
+    """`run` and `demo`."""
+    if not 0 < target <= 1:
+        raise BadInput(f"--target {target}: must be above 0 and at most 1, such as 0.25")
+    from autotune.evaluate.ifeval import IFEval
+    from autotune.tune import Tuner
+
+    console = human_console(as_json)
+    with opened(options, console, target) as work:
+        fit = fitted(work)
+        try:
+            met = Tuner(work.session, work.setup, work.survey, fit, IFEval(), target).run()
+        finally:
+            save_report(work.rundir)
+    finish(console, work.rundir, work.session, as_json)
+    return ExitCode.DONE if met else ExitCode.BELOW_TARGET
+
+
+def report_command(root: Path, as_json: bool) -> int:
+    """`report`."""
+    rundir = RunDir(root)
+    if not rundir.events.exists():
+        raise BadInput(f"{root}: holds no run (no {rundir.events.name}); give a run's folder")
+    save_report(rundir)
+    finish(human_console(as_json), rundir, Session(rundir, SubprocessRunner()), as_json)
+    return ExitCode.DONE
+
+
+def save_report(rundir: RunDir) -> None:
+    """Write the report of what the record holds so far."""
+    write_report(build_report(list(rundir.records()), rundir.root), rundir.root)
+
+
+def finish(console: Console, rundir: RunDir, session: Session, as_json: bool) -> None:
+    """The summary for a person, and the object for a script."""
+    console.print(Encodable(summary(session.state, rundir.root)))
+    if as_json:
+        print_json(run_json(build_report(list(rundir.records()), rundir.root)))
+
+
+def fit_json(fit: Fit) -> dict[str, Any]:
+    """`probe --json`: the fit with each trial's point and figures on one level."""
+    tree: dict[str, Any] = fit.model_dump(mode="json")
+    tree["trials"] = [
+        {
+            **outcome.point.model_dump(mode="json"),
+            "verdict": outcome.verdict.value,
+            "reason": outcome.reason,
+            "seconds": outcome.seconds,
+            "peak_bytes": outcome.measurement.peak_bytes if outcome.measurement else None,
+        }
+        for outcome in fit.trials
+    ]
+    return tree

@@ -1,0 +1,107 @@
+"""A conversation: an optional system prompt, then rounds of a user turn and its answer."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A user turn and the assistant's answer to it."""
+
+    user: Message
+    assistant: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Whole rounds, after at most one system prompt.
+
+    Raises:
+        ValueError: the roles are not `[system] (user assistant)+`; use `conversation_of` for
+            turns that nobody has checked.
+    """
+
+    messages: tuple[Message, ...]
+
+    def __post_init__(self) -> None:
+        """Refuses any other order of roles, so that `rounds` can rely on it."""
+        turns = self.messages[1:] if self.system else self.messages
+        roles = [turn.role for turn in turns]
+        if not roles or roles != ["user", "assistant"] * (len(roles) // 2):
+            raise ValueError(f"roles must be [system] (user assistant)+ but are {roles}")
+
+    @property
+    def system(self) -> Message | None:
+        """The system prompt, if there is one."""
+        first = self.messages[0] if self.messages else None
+        return first if first is not None and first.role == "system" else None
+
+    @property
+    def rounds(self) -> tuple[Round, ...]:
+        """The rounds in order; at least one."""
+        turns = self.messages[1:] if self.system else self.messages
+        return tuple(Round(*pair) for pair in zip(turns[::2], turns[1::2], strict=True))
+
+
+class Unfit(Exception):
+    """A record that is not a conversation to learn from; its text is the reason to count."""
+
+
+def conversation_of(turns: Iterable[Message]) -> tuple[Conversation, bool]:
+    """Checked turns as a conversation, and whether an unanswered last question was cut off.
+
+    A blank system prompt counts as none. Turns are never merged, reordered or made up.
+
+    Raises:
+        Unfit: no turns, only system, no assistant, first turn by the assistant, two turns of one
+            side running, a late system turn, an empty question or answer, text that is no Unicode.
+    """
+    messages = list(turns)
+    if not messages:
+        raise Unfit("no turns")
+    for message in messages:
+        if not _is_unicode(message.content):
+            raise Unfit("text with half a surrogate pair")
+    head = messages[:1] if messages[0].role == "system" else []
+    rest = messages[len(head) :]
+    if head and not head[0].content.strip():
+        head = []
+    if not rest:
+        raise Unfit("only system")
+    if any(message.role == "system" for message in rest):
+        raise Unfit("system turn after the first")
+    if rest[0].role == "assistant":
+        raise Unfit("first turn by the assistant")
+    if all(message.role == "user" for message in rest):
+        raise Unfit("no assistant")
+    for before, message in pairwise(rest):
+        if before.role == message.role:
+            raise Unfit(f"two {message.role} turns running")
+    trimmed = rest[-1].role == "user"
+    if trimmed:
+        rest = rest[:-1]
+    for message in rest:
+        if not message.content.strip():
+            raise Unfit("empty answer" if message.role == "assistant" else "empty question")
+    return Conversation((*head, *rest)), trimmed
+
+
+def _is_unicode(text: str) -> bool:
+    # JSON may spell half a surrogate pair ("\ud800"), which no tokenizer takes.
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

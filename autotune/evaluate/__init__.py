@@ -1,0 +1,1 @@
+"""Scoring answers without a model: prompts, checkers, health and intervals; torch-free."""

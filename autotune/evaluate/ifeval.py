@@ -1,0 +1,115 @@
+"""IFEval: how many prompts and instructions an answer follows, strictly and loosely.
+
+Strict is the answer as it stands. Loose also tries it without its first line, its last line, both,
+and each of these without asterisks (Zhou et al., "Instruction-Following Evaluation for Large
+Language Models", arXiv:2311.07911, section 2.3). The answer as it stands is one of the loose
+variants, so what holds strictly holds loosely.
+"""
+
+from collections.abc import Sequence
+
+from autotune.evaluate.answers import Answer, match
+from autotune.evaluate.checkers import Check, build_check
+from autotune.evaluate.health import health, is_empty
+from autotune.evaluate.prompts import Prompt
+from autotune.evaluate.stats import wilson
+from autotune.outcome import EvalReport, InstructionVerdict, Metric, PromptVerdict
+
+MAX_CHARACTERS = 50_000
+"""Longest answer that is checked: three times the longest real one seen, and short enough that
+no checker needs more than seconds for the worst text of that length."""
+
+
+class IFEval:
+    """The IFEval scorer; a `Scorer`."""
+
+    @property
+    def name(self) -> str:
+        """The benchmark's name."""
+        return "ifeval"
+
+    def score(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> EvalReport:
+        """The report over all `prompts`; one without an answer fails and is listed.
+
+        Raises:
+            EnvironmentFault: the published checkers are not installed.
+        """
+        matched, unmatched = match(prompts, answers)
+        verdicts = tuple(judge(prompt, matched.get(prompt.key)) for prompt in prompts)
+        strict = sum(verdict.strict for verdict in verdicts)
+        instructions = [each for verdict in verdicts for each in verdict.instructions]
+        return EvalReport(
+            n=len(verdicts),
+            prompt_strict=Metric.of(strict, len(verdicts)),
+            instruction_strict=_share([each.strict for each in instructions]),
+            prompt_loose=_share([verdict.loose for verdict in verdicts]),
+            instruction_loose=_share([each.loose for each in instructions]),
+            interval=wilson(strict, len(verdicts)),
+            health=health(prompts, answers),
+            by_type={
+                kind: _share([each.strict for each in instructions if each.instruction == kind])
+                for kind in sorted({each.instruction for each in instructions})
+            },
+            unmatched=unmatched,
+            verdicts=verdicts,
+        )
+
+
+def judge(prompt: Prompt, answer: Answer | None) -> PromptVerdict:
+    """The verdict on one answer; whatever its text, this returns."""
+    response = None if answer is None else answer.response
+    reason = _unfit(response)
+    instructions = tuple(
+        _verdict(instruction, build_check(instruction, kwargs), response or "", reason)
+        for instruction, kwargs in zip(prompt.instruction_id_list, prompt.kwargs, strict=True)
+    )
+    return PromptVerdict(
+        key=prompt.key,
+        strict=all(each.strict for each in instructions),
+        loose=all(each.loose for each in instructions),
+        answered=response is not None,
+        instructions=instructions,
+    )
+
+
+def loose_variants(response: str) -> tuple[str, ...]:
+    """The texts that loose scoring tries, the response itself first, none twice, none blank."""
+    lines = response.split("\n")
+    cuts = ["\n".join(part).strip() for part in (lines[1:], lines[:-1], lines[1:-1])]
+    texts = [response, response.replace("*", "")]
+    texts += cuts + [cut.replace("*", "") for cut in cuts]
+    return tuple(dict.fromkeys(text for text in texts if text.strip()))
+
+
+def _unfit(response: str | None) -> str | None:
+    """Why an answer fails every instruction unread, if it does."""
+    if response is None:
+        return "no answer"
+    if is_empty(response):
+        return "empty answer"
+    if len(response) > MAX_CHARACTERS:
+        return f"answer of {len(response)} characters; at most {MAX_CHARACTERS} are checked"
+    return None
+
+
+def _verdict(
+    instruction: str, check: Check, response: str, reason: str | None
+) -> InstructionVerdict:
+    """Both verdicts of one check; a text that it dies of is not followed, and `error` says so."""
+    if reason is not None:
+        return InstructionVerdict(instruction=instruction, strict=False, loose=False, error=reason)
+    strict = loose = False
+    error: str | None = None
+    for variant in loose_variants(response):
+        try:
+            loose = check(variant)
+        except Exception as fault:  # a checker may die of anything; one answer must not end a run
+            error = error or f"{type(fault).__name__}: {fault}"[:200]
+        if loose:
+            strict = variant is response
+            break
+    return InstructionVerdict(instruction=instruction, strict=strict, loose=loose, error=error)
+
+
+def _share(passed: Sequence[bool]) -> Metric:
+    return Metric.of(sum(passed), len(passed))

@@ -1,0 +1,81 @@
+"""JSON Lines as people really have them: each line an object, each fault with its line."""
+
+import codecs
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from autotune.errors import BadInput
+
+
+class LineFault(Exception):
+    """What is wrong with one line; the reader adds the file and the line number."""
+
+
+def read_objects(path: Path, *, torn_end: bool = False) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each non-blank line's place (`file:line`) and its object, in order.
+
+    A byte order mark is accepted. With `torn_end` a last line that no newline ends and that does
+    not parse is passed over: it is what a killed writer leaves.
+
+    Raises:
+        BadInput: the file cannot be read, is not UTF-8, or a line is not a JSON object.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror or error})") from None
+    content = content.removeprefix(codecs.BOM_UTF8)
+    lines = content.split(b"\n")
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        place = f"{path}:{number}"
+        try:
+            yield place, _object(line)
+        except LineFault as fault:
+            if torn_end and number == len(lines):
+                return
+            raise BadInput(f"{place}: {fault}") from None
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    """The JSON object on one line."""
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise LineFault(
+            f"not UTF-8 at byte {error.start} of the line; save the file as UTF-8"
+        ) from None
+    try:
+        value = json.loads(text, object_pairs_hook=_unique)
+    except ValueError as error:
+        raise LineFault(f"not JSON ({error}); write one JSON object a line") from None
+    except RecursionError:
+        raise LineFault("nested too deeply; write one flat JSON object a line") from None
+    if not isinstance(value, dict):
+        raise LineFault(f"must be a JSON object, not {shape(value)}; write one object a line")
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys are all different."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise LineFault(f"the key {key!r} stands there twice; keep one of them")
+        found[key] = value
+    return found
+
+
+def shape(value: object) -> str:
+    """A JSON value's kind in words, for messages."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true or false"
+    for kind, words in ((dict, "an object"), (list, "a list"), (str, "a string")):
+        if isinstance(value, kind):
+            return words
+    return f"the number {value!r}"

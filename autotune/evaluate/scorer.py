@@ -1,0 +1,25 @@
+"""What a benchmark looks like to the rest of the program."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from autotune.evaluate.answers import Answer
+from autotune.evaluate.prompts import Prompt
+from autotune.outcome import EvalReport
+
+
+class Scorer(Protocol):
+    """Turns prompts and their answers into a report; the same input gives the same report.
+
+    Prompts without an answer count as failed and are listed in the report's `unmatched`. A single
+    answer, whatever it holds, raises nothing: it fails with the reason in its verdict.
+    """
+
+    @property
+    def name(self) -> str:
+        """The benchmark's name, as reports show it."""
+        ...
+
+    def score(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> EvalReport:
+        """The report over all `prompts`."""
+        ...

@@ -1,0 +1,180 @@
+"""A report is a fold of a run's records: nothing is measured, scored or decided here."""
+
+from collections import Counter
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+from autotune import events
+from autotune.errors import BadInput
+from autotune.events import Record
+from autotune.report.contract import (
+    BaselineReport,
+    CheckpointScore,
+    Escalation,
+    LossPoint,
+    Moment,
+    Report,
+    TrialReport,
+)
+from autotune.sentences import (
+    checkpoint_path,
+    conclusions,
+    describe,
+    echo_beats,
+    next_steps,
+    trial_verdict,
+)
+from autotune.study import StudyState, TrialState, replay
+
+
+def build_report(records: Sequence[Record], run_dir: Path) -> Report:
+    """The report of these records, whether the run is over or not.
+
+    Raises:
+        BadInput: no run has begun in them.
+    """
+    state = replay(records)
+    run = state.run
+    if run is None or not records:
+        raise BadInput(
+            f"{run_dir}: no run has begun here, so there is nothing to report; start one with"
+            " smolsft-autotune run"
+        )
+    best = state.best
+    met = state.ended.met if state.ended else best is not None and best.met
+    said = conclusions(state)
+    return Report(
+        target=run.target,
+        met=met,
+        status="unfinished" if state.ended is None else "met" if met else "below target",
+        reason=state.ended.reason if state.ended else said[0],
+        strategy=_strategy(state),
+        best=_score(best, run_dir) if best is not None else None,
+        chosen_among=state.scored_checkpoints,
+        beaten_by_echo=echo_beats(state),
+        baselines={name: _baseline(event) for name, event in sorted(state.baselines.items())},
+        trials=tuple(_trial(trial, run_dir) for trial in state.trials),
+        escalations=tuple(
+            Escalation(previous=e.previous, next=e.next, reason=e.reason) for e in state.escalations
+        ),
+        fit=state.fit,
+        profile=run.profile,
+        model=run.model,
+        data=run.data,
+        prompts=run.prompts,
+        prompt_count=run.prompt_count,
+        device=run.device,
+        budget_bytes=run.budget_bytes,
+        started=records[0].time,
+        last_record=records[-1].time,
+        seconds=max(0.0, records[-1].time - records[0].time),
+        conclusions=tuple(said),
+        next_steps=tuple(next_steps(state, run_dir)),
+        warnings=_warnings(records),
+        timeline=tuple(
+            Moment(time=record.time, text=text)
+            for record in records
+            if (text := describe(record, state)) is not None
+        ),
+        events=dict(sorted(Counter(record.event.kind for record in records).items())),
+        versions=_versions(records),
+        run_dir=path_text(run_dir),
+    )
+
+
+def path_text(path: Path) -> str:
+    """A path as valid Unicode: bytes that are none (possible in Linux names) are spelled out."""
+    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _strategy(state: StudyState) -> str | None:
+    """The strategy of the best checkpoint, else the one being tried."""
+    best = state.best
+    if best is None:
+        return state.strategy
+    return next((t.plan.strategy for t in state.trials if t.number == best.number), state.strategy)
+
+
+def _score(event: events.Evaluated, run_dir: Path) -> CheckpointScore:
+    at, strict = event.checkpoint, event.prompt_strict
+    return CheckpointScore(
+        checkpoint=path_text(checkpoint_path(run_dir, at.folder)),
+        step=at.step,
+        progress=at.progress,
+        strict=strict.accuracy if strict else None,
+        passes=strict.passes if strict else None,
+        n=strict.total if strict else None,
+        interval=event.interval,
+        health=event.health,
+        met=event.met,
+        unhealthy=event.unhealthy,
+        problem=event.problem,
+        instruction_strict=event.instruction_strict,
+        prompt_loose=event.prompt_loose,
+        instruction_loose=event.instruction_loose,
+    )
+
+
+def _baseline(event: events.BaselineScored) -> BaselineReport:
+    return BaselineReport(
+        name=event.name,
+        strict=event.prompt_strict.accuracy,
+        passes=event.prompt_strict.passes,
+        n=event.prompt_strict.total,
+        interval=event.interval,
+        health=event.health,
+    )
+
+
+def _trial(trial: TrialState, run_dir: Path) -> TrialReport:
+    plan, last, trained = trial.plan, trial.last_step, trial.trained
+    return TrialReport(
+        number=trial.number,
+        strategy=plan.strategy,
+        verdict=trial_verdict(trial),
+        learning_rate=plan.learning_rate,
+        model_max_length=plan.model_max_length,
+        max_rounds=plan.max_rounds,
+        step=last.step if last else 0,
+        total_steps=plan.total_steps,
+        final_loss=last.loss if last else None,
+        skipped_steps=trained.skipped_steps if trained else None,
+        weights_moved=trained.weights_moved if trained else None,
+        training_seconds=trained.seconds if trained else None,
+        failure=trial.failure,
+        plan=plan,
+        plan_identity=plan.identity,
+        checkpoints=tuple(_score(e, run_dir) for _, e in sorted(trial.evaluations.items())),
+        loss_curve=tuple(
+            LossPoint(
+                step=s.step,
+                loss=s.loss,
+                grad_norm=s.grad_norm,
+                learning_rate=s.learning_rate,
+                skipped=s.skipped,
+            )
+            for _, s in sorted(trial.steps.items())
+        ),
+    )
+
+
+def _warnings(records: Sequence[Record]) -> tuple[str, ...]:
+    """What was warned of, each once, in order of the first time."""
+    said = [r.event.message for r in records if isinstance(r.event, events.Warned)]
+    return tuple(dict.fromkeys(said))
+
+
+def _versions(records: Sequence[Record]) -> dict[str, str]:
+    """Of the libraries that computed, as the workers told them; several where they changed."""
+    seen: dict[str, dict[str, None]] = {"torch": {}, "transformers": {}}
+    for record in records:
+        if isinstance(record.event, events.Ready):
+            seen["torch"][record.event.torch] = None
+            seen["transformers"][record.event.transformers] = None
+    versions = {name: ", ".join(found) for name, found in seen.items() if found}
+    try:
+        versions["smolsft-autotune"] = metadata.version("smolsft-autotune")
+    except metadata.PackageNotFoundError:
+        versions["smolsft-autotune"] = "source tree"
+    return versions

@@ -1,0 +1,132 @@
+"""What a report holds: the JSON that scripts rely on. Fields may be added, none renamed."""
+
+from typing import Any, Literal
+
+from autotune.boundary import Boundary
+from autotune.outcome import Fit, Health, Metric
+from autotune.plan import TrainPlan
+
+
+class CheckpointScore(Boundary):
+    """A checkpoint and its score; `strict` is passes / n, `interval` its 95 % interval (Wilson).
+
+    All of `strict` ... `health` are None where the evaluation gave no valid score: see `problem`.
+    `met` needs the target and healthy answers; `unhealthy` names the limits that are broken.
+    """
+
+    checkpoint: str
+    step: int
+    progress: float
+    strict: float | None
+    passes: int | None
+    n: int | None
+    interval: tuple[float, float] | None
+    health: Health | None
+    met: bool
+    unhealthy: tuple[str, ...] = ()
+    problem: str | None = None
+    instruction_strict: Metric | None = None
+    prompt_loose: Metric | None = None
+    instruction_loose: Metric | None = None
+
+
+class BaselineReport(Boundary):
+    """A score to hold the best one against, on the same prompts."""
+
+    name: Literal["echo", "untrained"]
+    strict: float
+    passes: int
+    n: int
+    interval: tuple[float, float]
+    health: Health
+
+
+class LossPoint(Boundary):
+    """One optimizer step: loss per supervised token, norm of the gradient, learning rate."""
+
+    step: int
+    loss: float
+    grad_norm: float | None
+    learning_rate: float
+    skipped: bool
+
+
+class TrialReport(Boundary):
+    """One training run: its plan, how far it came, its loss curve and its scores."""
+
+    number: int
+    strategy: str
+    verdict: str
+    learning_rate: float
+    model_max_length: int
+    max_rounds: int | Literal["all"]
+    step: int
+    total_steps: int
+    final_loss: float | None
+    skipped_steps: int | None
+    weights_moved: float | None
+    training_seconds: float | None
+    failure: str | None
+    plan: TrainPlan
+    plan_identity: str
+    checkpoints: tuple[CheckpointScore, ...]
+    loss_curve: tuple[LossPoint, ...]
+
+
+class Escalation(Boundary):
+    """A move to the next strategy and why."""
+
+    previous: str
+    next: str
+    reason: str
+
+
+class Moment(Boundary):
+    """A noteworthy record as a sentence; `time` in seconds since the epoch."""
+
+    time: float
+    text: str
+
+
+class Report(Boundary):
+    """A run, whole or unfinished. Times in seconds (since the epoch: `started`, `last_record`).
+
+    `seconds` spans first to last record, so it holds the pauses of a resumed run too. `best` was
+    chosen among `chosen_among` scored checkpoints; `beaten_by_echo` says whether giving the prompts
+    back unchanged scores as much as it.
+    """
+
+    target: float
+    met: bool
+    status: Literal["met", "below target", "unfinished"]
+    reason: str
+    strategy: str | None
+    best: CheckpointScore | None
+    chosen_among: int
+    beaten_by_echo: bool
+    baselines: dict[str, BaselineReport]
+    trials: tuple[TrialReport, ...]
+    escalations: tuple[Escalation, ...]
+    fit: Fit | None
+    profile: str
+    model: str
+    data: str
+    prompts: str
+    prompt_count: int
+    device: str
+    budget_bytes: int
+    started: float
+    last_record: float
+    seconds: float
+    conclusions: tuple[str, ...]
+    next_steps: tuple[str, ...]
+    warnings: tuple[str, ...]
+    timeline: tuple[Moment, ...]
+    events: dict[str, int]
+    versions: dict[str, str]
+    run_dir: str
+
+
+def run_json(report: Report) -> dict[str, Any]:
+    """The object that `run --json` prints: plain JSON values only."""
+    return report.model_dump(mode="json")

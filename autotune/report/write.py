@@ -1,0 +1,101 @@
+"""A report as files: report.json for programs, report.md and report.html for people, loss.png."""
+
+import base64
+import html
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from autotune.budget import show_size
+from autotune.figures import about, duration, interval_text, percent, rate_text, safe, shape_text
+from autotune.files import write_bytes_atomic, write_text_atomic
+from autotune.report.contract import BaselineReport, CheckpointScore, Report
+from autotune.report.picture import draw_png
+from autotune.sentences import seconds_a_step
+
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~])")
+
+
+def write_report(report: Report, run_dir: Path) -> None:
+    """Write the four files into the run folder, each of them whole or not at all.
+
+    Raises:
+        EnvironmentFault: the disk is full, or the folder cannot be written.
+    """
+    light, dark = draw_png(report), draw_png(report, dark=True)
+    write_text_atomic(run_dir / "report.json", report.model_dump_json(indent=2) + "\n")
+    write_bytes_atomic(run_dir / "loss.png", light)
+    write_text_atomic(run_dir / "report.md", render_markdown(report))
+    write_text_atomic(run_dir / "report.html", render_html(report, light, dark))
+
+
+def render_html(report: Report, light_png: bytes, dark_png: bytes) -> str:
+    """One page that needs no other file; the pictures are for light and dark screens."""
+    pictures = {
+        "light": base64.b64encode(light_png).decode("ascii"),
+        "dark": base64.b64encode(dark_png).decode("ascii"),
+    }
+    return _render("report.html.j2", report, html.escape, pictures)
+
+
+def render_markdown(report: Report) -> str:
+    """The same as text; refers to loss.png beside it."""
+    return _render("report.md.j2", report, markdown_text, {})
+
+
+def markdown_text(text: str) -> str:
+    """Text from outside with every character that Markdown would read as markup escaped."""
+    return _MARKDOWN.sub(r"\\\1", text)
+
+
+def _render(
+    template: str, report: Report, escape: Callable[[str], str], pictures: dict[str, str]
+) -> str:
+    """Fill a template. Every value that it prints is made harmless and escaped, none is trusted."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    def finalize(value: object) -> object:
+        # Markup is what `finalize` itself or the HTML autoescape has made: once is enough.
+        return value if isinstance(value, Markup) else Markup(escape(safe(str(value))))
+
+    environment = Environment(
+        loader=PackageLoader("autotune.report", "templates"),
+        autoescape=True,
+        finalize=finalize,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        percent=percent,
+        duration=duration,
+        about=about,
+        size=show_size,
+        rate=rate_text,
+        moment=_moment,
+        step_seconds=seconds_a_step,
+    )
+    helpers: dict[str, Any] = {"score": _score, "health": _health, "shape": shape_text}
+    return environment.get_template(template).render(r=report, pictures=pictures, **helpers)
+
+
+def _score(score: CheckpointScore | BaselineReport) -> str:
+    """`6/24 25.0 % [12-45]`, or why there is none."""
+    if score.strict is None or score.n is None or score.interval is None:
+        return "no valid score"
+    return (
+        f"{score.passes}/{score.n} {percent(score.strict)} {interval_text(score.interval, score.n)}"
+    )
+
+
+def _health(share: float | None) -> str:
+    return "n/a" if share is None else percent(share, 0)
+
+
+def _moment(seconds: float) -> str:
+    """A time as UTC, to the second: a report is read elsewhere than where it was made."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

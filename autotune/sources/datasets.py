@@ -1,0 +1,93 @@
+"""`--data`: a chat file, a dataset of the hub, or the conversations that we compose ourselves."""
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from autotune.errors import BadInput
+from autotune.sources.demo import demo_data
+from autotune.sources.digest import is_lfs_pointer
+from autotune.sources.hub import HubUnreachable, hub_file, hub_folder, hub_repo, unreachable
+from autotune.sources.reference import as_hub_id
+
+_PATTERNS = ("*.json", "*.jsonl")
+_NOT_DATA = {"dataset_infos.json", "dataset_info.json", "config.json", "croissant.json"}
+
+
+@dataclass(frozen=True, slots=True)
+class DataSource:
+    """A chat file on this machine and what to call it on the screen."""
+
+    path: Path
+    label: str
+
+
+def resolve_data(text: str) -> DataSource:
+    """The chat file that `text` names: `demo`, a path, or a hub id such as `owner/name`.
+
+    Raises:
+        BadInput: no such file or dataset, or a dataset without exactly one JSON file to take.
+        EnvironmentFault: the hub cannot be reached and its cache does not hold the dataset.
+    """
+    if text == "demo":
+        return DataSource(demo_data(), "demo conversations")
+    path = Path(text).expanduser()
+    if path.is_dir():
+        raise BadInput(f"data {text}: is a folder; give the .json or .jsonl file in it")
+    if path.is_file():
+        if is_lfs_pointer(path):
+            raise BadInput(f"data {text}: is a git-lfs pointer; run git lfs pull to get the file")
+        return DataSource(path.resolve(), path.name)
+    reference = as_hub_id(text)
+    if reference is None:
+        raise BadInput(
+            f"data {text}: no such file; give a .json or .jsonl file, a hub id such as"
+            " PeterV09/smol-smoltalk-6k, or demo"
+        )
+    return DataSource(_from_hub(reference.repo, reference.revision), text)
+
+
+def _from_hub(repo: str, revision: str | None) -> Path:
+    try:
+        found = hub_repo(repo, "dataset", revision)
+        name = _only_json(repo, found.files)
+        return hub_file(repo, "dataset", found.commit, name)
+    except HubUnreachable:
+        return _cached(repo, revision)
+
+
+def _cached(repo: str, revision: str | None) -> Path:
+    """The dataset's file in the hub's own cache, for a machine that is offline now."""
+    try:
+        folder = hub_folder(repo, "dataset", revision, _PATTERNS, cached_only=True)
+    except HubUnreachable:
+        raise unreachable("data", repo) from None
+    names = tuple(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    if not any(_is_json(name) for name in names):
+        raise unreachable("data", repo)
+    return folder / _only_json(repo, names)
+
+
+def _only_json(repo: str, names: tuple[str, ...]) -> str:
+    """The one JSON file to train on: the only one there is, or the only one for training."""
+    found = [name for name in names if _is_json(name)]
+    train = [name for name in found if "train" in PurePosixPath(name).name.lower()]
+    for choice in (found, train):
+        if len(choice) == 1:
+            return choice[0]
+    if not found:
+        others = sorted({PurePosixPath(n).suffix for n in names} - {"", ".md", ".gitattributes"})
+        seen = f", only {', '.join(others)}" if others else ""
+        raise BadInput(
+            f"data {repo}: the dataset holds no .json or .jsonl file{seen}; download it and convert"
+            " it to JSON lines"
+        )
+    shown = ", ".join(sorted(found)[:4]) + (" ..." if len(found) > 4 else "")
+    raise BadInput(
+        f"data {repo}: the dataset holds {len(found)} JSON files ({shown}), one is needed; download"
+        " the one you want and give its path"
+    )
+
+
+def _is_json(name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.suffix.lower() in {".json", ".jsonl"} and path.name not in _NOT_DATA

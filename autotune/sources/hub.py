@@ -1,0 +1,184 @@
+"""The Hugging Face hub, asked quickly: it answers within seconds or counts as unreachable.
+
+Code from a repository is never run. A token is used if the hub's own library finds one; it is in
+no message of ours.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from autotune.errors import BadInput, EnvironmentFault
+
+ANSWER_SECONDS = 5.0
+"""How long one request may wait for the hub."""
+
+PATIENCE_SECONDS = 12.0
+"""How long the first request may take in all; name servers that hang know no other timeout."""
+
+Kind = Literal["model", "dataset"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class HubRepo:
+    """What the hub says a repository holds: the commit, and its files' paths."""
+
+    commit: str
+    files: tuple[str, ...]
+
+
+class HubUnreachable(Exception):
+    """No usable answer from the hub: no network, too slow, switched off, or its own trouble."""
+
+
+def hub_repo(repo: str, kind: Kind, revision: str | None) -> HubRepo:
+    """The commit and the files of a repository.
+
+    Raises:
+        BadInput: no such repository or revision, or one that needs a login.
+        HubUnreachable: no answer within `PATIENCE_SECONDS`.
+    """
+
+    def ask() -> HubRepo:
+        from huggingface_hub import HfApi
+
+        info = HfApi().repo_info(repo, repo_type=kind, revision=revision, timeout=ANSWER_SECONDS)
+        names = tuple(sorted(s.rfilename for s in getattr(info, "siblings", None) or ()))
+        return HubRepo(commit=str(info.sha), files=names)
+
+    return _translated(repo, kind, lambda: _within(PATIENCE_SECONDS, ask))
+
+
+def hub_folder(
+    repo: str,
+    kind: Kind,
+    revision: str | None,
+    patterns: tuple[str, ...],
+    *,
+    cached_only: bool = False,
+) -> Path:
+    """The folder of a repository's files that match; `cached_only` asks nothing of the network.
+
+    Raises:
+        BadInput: the repository needs a login.
+        HubUnreachable: the download broke off, or the cache does not hold it.
+    """
+
+    def download() -> Path:
+        from huggingface_hub import snapshot_download
+
+        return Path(
+            snapshot_download(
+                repo,
+                repo_type=kind,
+                revision=revision,
+                allow_patterns=list(patterns),
+                etag_timeout=ANSWER_SECONDS,
+                local_files_only=cached_only,
+            )
+        )
+
+    return _translated(repo, kind, download)
+
+
+def hub_file(repo: str, kind: Kind, commit: str, name: str) -> Path:
+    """One file of a repository at a commit, downloaded if it is not in the hub's cache.
+
+    Raises:
+        BadInput: no such file, or the repository needs a login.
+        HubUnreachable: no answer, or the download broke off.
+    """
+
+    def download() -> Path:
+        from huggingface_hub import hf_hub_download
+
+        return Path(
+            hf_hub_download(
+                repo, name, repo_type=kind, revision=commit, etag_timeout=ANSWER_SECONDS
+            )
+        )
+
+    return _translated(repo, kind, download)
+
+
+def unreachable(what: str, repo: str) -> EnvironmentFault:
+    """The one line that a person reads where the hub cannot be reached."""
+    return EnvironmentFault(
+        f"{what} {repo}: the Hugging Face hub cannot be reached and no copy is cached;"
+        " check the network, give a local path, or run smolsft-autotune demo, which needs no hub"
+    )
+
+
+def _within(seconds: float, ask: Callable[[], T]) -> T:
+    """The answer of `ask`, given up on after `seconds`.
+
+    The thread is a daemon, so a request that hangs does not keep the process alive.
+    """
+    answers: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            answers.append(ask())
+        except BaseException as error:  # raised again in the asking thread
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="hub-request", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if errors:
+        raise errors[0]
+    if not answers:
+        raise HubUnreachable
+    return answers[0]
+
+
+def _translated(repo: str, kind: Kind, ask: Callable[[], T]) -> T:
+    """Run `ask` with the hub's errors translated into ours; their texts are dropped."""
+    from huggingface_hub import errors as hub
+
+    try:
+        return ask()
+    except hub.GatedRepoError as error:
+        raise BadInput(
+            f"{kind} {repo}: its owner grants access on request; ask on its page, then log in"
+            ' with "hf auth login"'
+        ) from error
+    except hub.RepositoryNotFoundError as error:
+        raise BadInput(
+            f"{kind} {repo}: the hub has no such {kind}, or it is private; check the spelling, or"
+            ' log in with "hf auth login"'
+        ) from error
+    except (hub.RevisionNotFoundError, hub.RemoteEntryNotFoundError) as error:
+        raise BadInput(
+            f"{kind} {repo}: the hub has no such revision or file of it; check the spelling"
+        ) from error
+    except hub.HFValidationError as error:
+        raise BadInput(
+            f"{kind} {repo!r}: not a hub id; write it as in HuggingFaceTB/SmolLM2-135M"
+        ) from error
+    except (
+        hub.HfHubHTTPError,
+        hub.LocalEntryNotFoundError,
+        ConnectionError,
+        TimeoutError,
+    ):
+        raise HubUnreachable from None
+    except OSError as error:
+        raise EnvironmentFault(
+            f"{kind} {repo}: cannot be stored ({error.strerror or type(error).__name__}); free"
+            " disk space or set HF_HOME to another folder"
+        ) from error
+    except Exception as error:
+        if _is_transport(error):
+            raise HubUnreachable from None
+        raise
+
+
+def _is_transport(error: Exception) -> bool:
+    """Whether the hub's HTTP library failed to get an answer; its name changed between releases."""
+    return any(t.__module__.split(".")[0] in {"httpx", "httpx2"} for t in type(error).__mro__)

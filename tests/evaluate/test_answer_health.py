@@ -1,0 +1,145 @@
+"""Stop, loop, echo and empty rates, and the limits on them."""
+
+import time
+
+import pytest
+
+from autotune.evaluate.answers import Answer
+from autotune.evaluate.health import (
+    DEFAULT_LIMITS,
+    broken_limits,
+    echo_answers,
+    echoes,
+    health,
+    is_empty,
+    loops,
+)
+from autotune.evaluate.prompts import Prompt
+from autotune.outcome import Health
+
+ASK = "Write a short poem about the sea at night, without commas, and give it a title."
+POEM = "The dark water breathes. A lamp goes out on the pier and the tide takes what it likes."
+
+
+def prompts(count: int) -> list[Prompt]:
+    return [
+        Prompt(
+            key=k,
+            prompt=f"Question {k}: {ASK}",
+            instruction_id_list=("punctuation:no_comma",),
+            kwargs=({},),
+        )
+        for k in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Sure. " + "I am not sure what to say. " * 5,
+        "Sure. " + "I am not sure what to say. " * 5 + "I am not",
+        "So it goes" + "\n\nSo it goes on" * 6 + "\n",
+        "No" + "!" * 70,
+        "Yes." + "\n" * 100,
+        "海が好きです。" * 10,
+    ],
+)
+def test_an_end_that_repeats_is_a_loop(text: str) -> None:
+    assert loops(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Yes.",
+        POEM,
+        POEM + "\n\n" + POEM,
+        "Ha ha ha ha!",
+        "I am sorry. " * 10 + "But here is the answer that you asked for.",
+        "}\n" * 10,
+        "".join(f"{n}. Item {n}\n" for n in range(200)),
+    ],
+)
+def test_an_end_that_does_not_repeat_or_only_briefly_is_none(text: str) -> None:
+    assert not loops(text)
+
+
+def test_a_loop_is_looked_for_in_linear_time() -> None:
+    started = time.perf_counter()
+    loops("ab" * 25_000 + "c")
+    loops("a" * 50_000 + "b")
+    assert time.perf_counter() - started < 2
+
+
+def test_a_copied_prompt_is_an_echo_with_or_without_a_few_words_more() -> None:
+    assert echoes(ASK, ASK)
+    assert echoes(ASK, ASK.upper() + "\n\nLeave a reply")
+    assert echoes(ASK, (ASK + "\n") * 20)
+    assert echoes("???", "???")
+
+
+def test_an_answer_is_no_echo_and_neither_is_an_option_chosen_from_the_prompt() -> None:
+    assert not echoes(ASK, POEM)
+    assert not echoes(ASK, "")
+    options = "Is the sky blue? Answer with My answer is yes. or My answer is no. or a maybe."
+    assert not echoes(options, "My answer is no.")
+
+
+def test_the_request_repeated_and_then_answered_is_no_echo() -> None:
+    rest = (
+        "\nFirst repeat the request word for word without change, then give your answer (1. do not"
+        " say any words or characters before repeating the request; 2. the request you need to"
+        " repeat does not include this sentence)"
+    )
+    assert not echoes(ASK + rest, f"{ASK}\n\n{POEM}")
+    assert echoes(ASK + rest, ASK + rest)
+
+
+def test_white_space_and_nothing_are_empty() -> None:
+    assert is_empty(None)
+    assert is_empty(" \n\t\u3000")
+    assert not is_empty(".")
+
+
+def test_shares_are_over_the_answers_that_are_there() -> None:
+    asked = prompts(5)
+    answers = [
+        Answer(key=0, prompt=asked[0].prompt, response=POEM, finish="stop"),
+        Answer(key=1, prompt=asked[1].prompt, response="again and " * 30, finish="length"),
+        Answer(key=2, prompt=asked[2].prompt, response=asked[2].prompt, finish="stop"),
+        Answer(key=3, prompt=asked[3].prompt, response=None),
+    ]
+    assert health(asked, answers) == Health(stop=2 / 3, loop=0.25, echo=0.25, empty=0.25)
+
+
+def test_stop_is_unknown_where_nobody_recorded_it_and_then_breaks_no_limit() -> None:
+    asked = prompts(1)
+    found = health(asked, [Answer(prompt=asked[0].prompt, response=POEM)])
+    assert found.stop is None
+    assert broken_limits(found, DEFAULT_LIMITS) == ()
+
+
+def test_no_answer_at_all_is_not_healthy() -> None:
+    found = health(prompts(3), [])
+    assert broken_limits(found, DEFAULT_LIMITS) == ("empty 100 % is above 5 %",)
+
+
+def test_the_parrot_breaks_the_limit_on_echoes_and_no_other() -> None:
+    asked = prompts(3)
+    found = health(asked, echo_answers(asked))
+    assert broken_limits(found, DEFAULT_LIMITS) == ("echo 100 % is above 10 %",)
+
+
+def test_each_broken_limit_is_a_sentence_and_a_limit_just_met_is_not_broken() -> None:
+    limit = DEFAULT_LIMITS
+    met = Health(
+        stop=limit.min_stop, loop=limit.max_loop, echo=limit.max_echo, empty=limit.max_empty
+    )
+    assert broken_limits(met, limit) == ()
+    assert broken_limits(Health(stop=0.125, loop=1, echo=0.102, empty=0.5), limit) == (
+        "stop 12.5 % is below 80 %",
+        "loop 100 % is above 20 %",
+        "echo 10.2 % is above 10 %",
+        "empty 50 % is above 5 %",
+    )

@@ -1,0 +1,78 @@
+"""The closing words of a run and of a probe."""
+
+from pathlib import Path
+
+import pytest
+
+from autotune.sentences import checkpoint_path
+from autotune.study import replay
+from autotune.view import (
+    probe_summary,
+    summary,
+)
+from tests import records as book
+from tests.screens import FOLDER, WIDTHS, budget, printed, squeezed
+
+
+def test_the_end_of_a_met_run_names_the_checkpoint_scores_k_report_and_what_is_next() -> None:
+    text = squeezed(printed(summary(replay(book.story()), FOLDER), 200))
+    best = FOLDER / "trials" / "0001" / "checkpoints" / "step-000020"
+
+    assert "Target of 25.0 % met" in text
+    assert f"best checkpoint: {best}" in text
+    assert "before training 3/24 12.5 % [4-31] stop 71 loop 17 echo 0 empty 0 %" in text
+    assert "after training 8/24 33.3 % [18-53] stop 96 loop 0 echo 4 empty 0 %" in text
+    assert "Chosen as the best of 4 checkpoints" in text
+    assert "The interval reaches down to 18.0 %, below the target" in text
+    assert f"report: {FOLDER / 'report.html'}" in text
+    assert f"smolsft-autotune eval {best} --prompts ifeval --prompt-limit all" in text
+    assert "no better than an echo" not in text
+
+
+def test_a_parrot_is_called_one() -> None:
+    text = squeezed(printed(summary(replay(book.parrot()), FOLDER), 200))
+
+    assert "Target of 25.0 % not met" in text
+    assert "unhealthy: echo 100.0 % is above 20.0 %" in text
+    assert (
+        "Giving each prompt back unchanged scores 9/24 37.5 % [21-57] on the same prompts: the best"
+        " checkpoint is no better than an echo." in text
+    )
+
+
+def test_an_unfinished_run_says_how_to_go_on() -> None:
+    text = squeezed(printed(summary(replay(book.training()), Path("my runs") / "one"), 200))
+
+    assert "The run has not finished; the target of 25.0 % is not met so far." in text
+    assert "No checkpoint has a valid score yet." in text
+    assert "go on: give the same command again" in text
+    assert f'--run-dir "{Path("my runs") / "one"}"' in text
+
+
+@pytest.mark.parametrize(
+    "recorded",
+    [
+        "trials/0000/checkpoints/step-8",
+        str(FOLDER / "trials" / "0000" / "checkpoints" / "step-8"),
+        str(Path("/elsewhere") / FOLDER / "trials" / "0000" / "checkpoints" / "step-8"),
+    ],
+)
+def test_a_checkpoint_is_found_in_the_run_folder_however_the_run_was_named(recorded: str) -> None:
+    inside = Path("trials") / "0000" / "checkpoints" / "step-8"
+
+    assert checkpoint_path(FOLDER, recorded) == FOLDER / inside
+    assert checkpoint_path(FOLDER.absolute(), recorded) == FOLDER.absolute() / inside
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_end_of_a_probe_gives_answer_evidence_and_estimates(width: int) -> None:
+    text = printed(probe_summary(book.fit(), budget()), width)
+    assert max(map(len, text.splitlines())) <= width
+    text = squeezed(text.replace("│", ""))
+
+    assert "model_max_length 256 with max_rounds 4" in text
+    assert "peak 3.10 GiB of 6.00 GiB" in text
+    assert "7.00 GiB less 1.00 GiB reserve" in text
+    assert "OVER_BUDGET" in text
+    assert "about 2 min" in text
+    assert "Times are estimates" in text

@@ -1,0 +1,90 @@
+"""Plain lines where there is no terminal, and which view is picked."""
+
+import io
+
+from rich.console import Console
+
+from autotune import events
+from autotune.events import Record
+from autotune.study import StudyState
+from autotune.view import (
+    LiveView,
+    PlainView,
+    QuietView,
+    describe,
+    make_view,
+)
+from tests import records as book
+from tests.screens import (
+    SAMPLE,
+    console,
+    plain_lines,
+)
+
+
+def test_plain_lines_are_one_sentence_a_noteworthy_record_and_never_wrapped() -> None:
+    lines = plain_lines(book.story(), width=20)
+
+    assert "trial 0 (A): checkpoint 83 % saved at step 10" in lines
+    assert "trial 1 (B): checkpoint 80 % saved at step 16" in lines
+    assert (
+        "trial 1 (B): checkpoint 80 % scores 6/24 25.0 % [12-45],"
+        " stop 96 loop 0 echo 4 empty 0 %, target met"
+    ) in lines
+    assert "moving on from A to B: best 20.8 % is below the target of 25.0 %" in lines
+    assert lines[-1].startswith("run over, target met: strategy B reached")
+
+
+def test_progress_is_a_line_every_fifteen_seconds_at_most_with_an_eta() -> None:
+    records = book.training(12)
+    lines = [line for line in plain_lines(records) if line.startswith("training")]
+
+    # Steps come every 3 s: one at once, then every fifth.
+    assert [line.split(",")[0] for line in lines] == [
+        "training trial 0 (A): step 1/12",
+        "training trial 0 (A): step 6/12",
+        "training trial 0 (A): step 11/12",
+    ]
+    assert lines[1].endswith("800 tokens/s, ETA 18 s")
+
+
+def test_a_clock_that_stands_still_gives_one_progress_line() -> None:
+    records = book.training(12)
+    lines = plain_lines(records, clock=[0.0] * len(records))
+
+    assert sum("ETA" in line or "answer" in line.split(",")[0] for line in lines) == 1
+
+
+def test_each_kind_of_record_has_a_sentence_or_none_for_what_the_screen_shows_anyway() -> None:
+    def say(event: events.RunEvent) -> str | None:
+        return describe(Record(time=book.START, event=event))
+
+    assert say(events.Phase(name="forward")) is None
+    assert say(book.step_done(1, 12)) is None
+    assert say(events.Resumed(step=8, torn=("step-000010",))) == (
+        "worker: goes on after step 8; damaged and passed over: step-000010"
+    )
+    assert say(book.evaluated(3, book.checkpoint(3, 8, 0.8), None)) == (
+        "trial 3: checkpoint 80 % has no valid score: answers of 3 prompts are missing"
+    )
+    unhealthy = say(book.evaluated(3, book.checkpoint(3, 8, 0.8), 9, book.PARROT))
+    assert unhealthy is not None
+    assert unhealthy.endswith("not a success: echo 100.0 % is above 20.0 %")
+    assert say(events.Interrupted(message="stopped by you")) == "interrupted: stopped by you"
+
+
+def test_the_view_is_live_on_a_terminal_plain_elsewhere() -> None:
+    state = StudyState()
+
+    def pick(out: Console) -> object:
+        return make_view(out, lambda: 0.0, lambda: state, lambda: SAMPLE)
+
+    assert isinstance(pick(console(terminal=True)), LiveView)
+    assert isinstance(pick(console(terminal=False)), PlainView)
+    dumb = Console(file=io.StringIO(), force_terminal=True, _environ={"TERM": "dumb"})
+    assert isinstance(pick(dumb), PlainView)
+
+
+def test_a_quiet_view_can_be_used_like_the_others() -> None:
+    with QuietView() as view:
+        view.on_record(book.story()[0])
