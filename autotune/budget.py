@@ -9,7 +9,7 @@ MIB = 2**20
 GIB = 2**30
 
 _UNITS = {"MB": 10**6, "GB": 10**9, "MIB": MIB, "GIB": GIB}
-_SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*$")
+_SIZE = re.compile(r"\s*([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([A-Za-z]+)\s*")
 
 
 class Budget(Boundary):
@@ -35,7 +35,7 @@ def parse_size(text: str) -> int:
     Raises:
         BadInput: no number, no unit, an unknown unit, or nothing left after rounding.
     """
-    match = _SIZE.match(text)
+    match = _SIZE.fullmatch(text)
     unit = match.group(2).upper() if match else ""
     if match is None or unit not in _UNITS:
         raise BadInput(

@@ -22,9 +22,9 @@ _LIMITS = (
 class Nvml:
     """The driver of this machine. Started at the first question, one session a process."""
 
-    def __init__(self) -> None:
-        """Ask nothing yet."""
-        self._library: Any = None
+    def __init__(self, library: Any = None) -> None:
+        """Ask nothing yet. `library` stands for a `pynvml` that is started already."""
+        self._library = library
 
     def cards(self) -> tuple[Card, ...]:
         """Every card; see `NvmlPort`."""

@@ -1,7 +1,10 @@
 """How numbers and foreign text are put on a screen or a page: one form for each, everywhere."""
 
-from autotune.outcome import Health, Metric
-from autotune.plan import Rounds
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the command line needs `safe` at once and pydantic only later
+    from autotune.outcome import Health, Metric
+    from autotune.plan import Rounds
 
 FINE_INTERVAL_N = 100
 """From this many prompts on an interval is shown with one decimal: it is then less than 20 points
@@ -30,13 +33,13 @@ def interval_text(interval: tuple[float, float], n: int) -> str:
     return f"[{low}-{high}]"
 
 
-def score_text(metric: Metric, interval: tuple[float, float] | None) -> str:
+def score_text(metric: "Metric", interval: tuple[float, float] | None) -> str:
     """Passes, n, percent and the 95 % interval: `6/24 25.0 % [12-45]`."""
     text = f"{metric.passes}/{metric.total} {percent(metric.accuracy)}"
     return text if interval is None else f"{text} {interval_text(interval, metric.total)}"
 
 
-def health_text(health: Health | None) -> str:
+def health_text(health: "Health | None") -> str:
     """Shares of the answers in whole percents: `stop 96 loop 0 echo 4 empty 0 %`."""
     if health is None:
         return "health n/a"
@@ -69,7 +72,7 @@ def rate_text(learning_rate: float) -> str:
     return f"{learning_rate:.3g}".replace("e-0", "e-")
 
 
-def shape_text(model_max_length: int, max_rounds: Rounds) -> str:
+def shape_text(model_max_length: int, max_rounds: "Rounds") -> str:
     """A length in tokens and a number of rounds: `1024 x 6`."""
     return f"{model_max_length} x {max_rounds}"
 

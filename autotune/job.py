@@ -62,7 +62,8 @@ class TrainJob(Boundary):
 class GenerateJob(Boundary):
     """Answer every prompt of a prompts file with the model in `model_folder`, appending to `out`.
 
-    `max_new_tokens` caps an answer; `batch_size` prompts are answered at a time.
+    `max_new_tokens` caps an answer. At most `batch_size` prompts are answered at a time, fewer
+    where their padded prompts would be more than `prefill_tokens` together.
     """
 
     job: Literal["generate"] = "generate"
@@ -72,6 +73,7 @@ class GenerateJob(Boundary):
     out: str
     max_new_tokens: int
     batch_size: int
+    prefill_tokens: int
 
 
 class PrepareJob(Boundary):

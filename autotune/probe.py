@@ -18,8 +18,9 @@ from autotune.plan import LENGTH_GRID, Rounds, Strategy, TrialPoint
 from autotune.resolve import clipped_length, resolve_plan, usable_strategies
 from autotune.search import Bisection, length_grid, most_trials
 from autotune.session import Session
-from autotune.setup import Setup
+from autotune.setup import Setup, worker_error
 from autotune.survey import Survey
+from autotune.trials import Ending, How
 from autotune.verdicts import judge
 
 
@@ -63,9 +64,10 @@ class Probe:
     def grid(self) -> list[int]:
         """Lengths worth asking about: from the profile's shortest to what the data can fill."""
         probe = self.setup.profile.probe
-        longest = min(
-            probe.max_length, self.setup.max_position_embeddings, self.survey.longest("all")
-        )
+        # Rounded down: the last length of the grid may pass the data's longest row, where nothing
+        # is cut, but not the model's last position.
+        positions = self.setup.max_position_embeddings // LENGTH_GRID * LENGTH_GRID
+        longest = min(probe.max_length, max(LENGTH_GRID, positions), self.survey.longest("all"))
         return length_grid(min(probe.min_length, longest), longest, LENGTH_GRID)
 
     def length_point(self, length: int) -> TrialPoint:
@@ -92,14 +94,22 @@ class Probe:
         """Run one trial in a fresh process, note its verdict, say whether it fits.
 
         A worker that crashed is given the same point once more in a new process: a poisoned
-        device says nothing about size.
+        device says nothing about size. One that dies twice without a word counts as too big, for
+        so does a system end a process that takes all its memory.
+
+        Raises:
+            BadInput: the data or the model cannot be used.
+            EnvironmentFault: the worker failed twice and said itself that it was not for memory.
         """
-        outcome = self.one_trial(point)
-        if outcome.verdict is Verdict.CRASHED:
-            outcome = self.one_trial(point)
+        outcome, ending = self.one_trial(point)
+        if outcome.verdict is Verdict.CRASHED and ending.how is not How.BAD_JOB:
+            outcome, ending = self.one_trial(point)
+        if outcome.verdict is Verdict.CRASHED and ending.failed is not None:
+            folder = self.session.rundir.probe_folder(len(self.trials))
+            raise worker_error(ending, f"trial at {point.model_max_length} tokens", folder)
         return outcome.verdict is Verdict.FITS
 
-    def one_trial(self, point: TrialPoint) -> TrialOutcome:
+    def one_trial(self, point: TrialPoint) -> tuple[TrialOutcome, Ending]:
         """One process, one verdict."""
         setup = self.setup
         measured: list[Measurement] = []
@@ -114,7 +124,7 @@ class Probe:
                 model_folder=str(setup.model_folder),
                 data=setup.data,
                 point=point,
-                generate_rows=min(setup.profile.evaluate.batch_size, len(setup.prompts)),
+                generate_rows=setup.evaluation_rows,
                 generate_context=setup.evaluation_context,
                 seed=setup.profile.train.seed,
             ),
@@ -126,7 +136,7 @@ class Probe:
         outcome = judge(point, ending, measured[-1] if measured else None, setup.budget)
         self.trials.append(outcome)
         self.session.note(events.ProbeTried(outcome=outcome))
-        return outcome
+        return outcome, ending
 
     def most_rounds(self, length: int, too_long: list[int], most: int) -> int:
         """The most rounds whose longest conversation fits whole.
@@ -137,15 +147,19 @@ class Probe:
         """
         every = range(1, self.survey.most_rounds + 1)
         sure = max((r for r in every if self.survey.longest(r) <= length), default=1)
-        for rounds in reversed(every[sure:]):
-            longest = self.survey.longest(rounds)
-            if not too_long or longest >= too_long[0]:
-                continue
-            if len(self.trials) >= most - 1:
-                break
-            if self.try_point(self.point(longest, rounds)):
-                return rounds
-        return sure
+        if not too_long:
+            return sure
+        # Of rounds with the same longest row the most are meant: it is one question for all.
+        between = {
+            longest: rounds
+            for rounds in every[sure:]
+            if (longest := self.survey.longest(rounds)) < too_long[0]
+        }
+        points = [self.point(longest, rounds) for longest, rounds in between.items()]
+        search = Bisection(len(points))
+        while (index := search.next) is not None and len(self.trials) < most - 1:
+            search.record(index, self.try_point(points[index]))
+        return sure if search.answer is None else [*between.values()][search.answer]
 
     def confirmed(self, point: TrialPoint) -> TrialOutcome:
         """A trial of exactly the accepted row that FITS; each ran in a process of its own."""
@@ -164,9 +178,9 @@ class Probe:
         """The answer with its evidence and an estimate of every strategy's time."""
         measurement = accepted.measurement
         assert measurement is not None and isinstance(accepted.point.max_rounds, int)
-        # The first step also warms up caches and allocates Adam's state.
-        later = measurement.step_seconds[1:]
-        speed = measurement.tokens * len(later) / sum(later)
+        # The first step warms up caches and allocates Adam's state; of the others the fastest is
+        # the one that other programs disturbed least.
+        speed = measurement.tokens / min(measurement.step_seconds[1:])
         fit = Fit(
             model_max_length=accepted.point.model_max_length,
             max_rounds=accepted.point.max_rounds,
@@ -205,7 +219,7 @@ class Probe:
         plan = resolve_plan(strategy, fit, self.survey, setup)
         training = kept.tokens * plan.num_train_epochs / fit.tokens_per_second
         evaluate = setup.profile.evaluate
-        batches = -(-len(setup.prompts) // evaluate.batch_size)
+        batches = -(-len(setup.prompts) // setup.evaluation_rows)
         scoring = batches * (
             measurement.prefill_seconds + evaluate.max_new_tokens * measurement.token_seconds
         )

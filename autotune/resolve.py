@@ -25,10 +25,7 @@ def resolve_plan(
     Raises:
         BadInput: the data keeps nothing to train on at this length.
     """
-    wished = (
-        fit.model_max_length if strategy.model_max_length == "fits" else strategy.model_max_length
-    )
-    length = min(wished, fit.model_max_length)
+    length = clipped_length(strategy, fit)
     kept = survey.kept(length, strategy.max_rounds)
     if kept.conversations == 0:
         raise BadInput(
@@ -72,9 +69,9 @@ def usable_strategies(
     """The strategies to try, in order of escalation.
 
     A strategy fits when its rows are not cut shorter than it wishes, and it keeps something to
-    train on. The fallbacks are for a
-    machine on which none of the others fits; there they come first, and the others follow at the
-    length that fits.
+    train on. The fallbacks are for a machine on which none of the others fits; there they come
+    first, and the others follow at the length that fits. Where no strategy keeps anything, all
+    are given, and resolving the first says so.
     """
 
     def keeps_something(strategy: Strategy) -> bool:
@@ -93,4 +90,5 @@ def usable_strategies(
     if any(as_wished(s) for s in regular):
         return tuple(s for s in regular if as_wished(s))
     fallbacks = [s for s in strategies if s.fallback and as_wished(s)]
-    return tuple([*fallbacks, *regular])
+    clipped = [s for s in regular if keeps_something(s)]
+    return tuple([*fallbacks, *clipped]) or tuple(strategies)

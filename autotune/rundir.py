@@ -9,6 +9,7 @@ runs/<time>_<model>/
   report.json, report.md, report.html
 """
 
+import contextlib
 import os
 import re
 import time
@@ -49,6 +50,8 @@ class RunDir:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=0)
+            write_text_atomic(self._holder, f"process {os.getpid()}, since {time.ctime()}\n")
+            self._mend()
         except Timeout:
             raise EnvironmentFault(
                 f"{self.root}: in use by {self._named_holder()}; wait for it to end, stop it, or"
@@ -59,9 +62,12 @@ class RunDir:
                 f"{self.root}: cannot be written ({error.strerror or error}); choose another"
                 " --run-dir"
             ) from error
-        write_text_atomic(self._holder, f"process {os.getpid()}, since {time.ctime()}\n")
-        self._mend()
         return self
+
+    def forget(self) -> None:
+        """Remove what a run wrote before it began; other people's files stay."""
+        for path in (self.run_toml, self.prompts):
+            path.unlink(missing_ok=True)
 
     def __exit__(
         self,
@@ -69,9 +75,14 @@ class RunDir:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Give the folder back."""
+        """Give the folder back; one that `forget` emptied goes, and an empty parent too."""
         self._holder.unlink(missing_ok=True)
         self._lock.release()
+        if not self.run_toml.exists():
+            with contextlib.suppress(OSError):
+                Path(self._lock.lock_file).unlink(missing_ok=True)
+                self.root.rmdir()
+                self.root.parent.rmdir()
 
     @property
     def in_use(self) -> bool:
@@ -165,4 +176,5 @@ def new_run_folder(parent: Path, model: str, now: float) -> Path:
     """`parent/<local time>_<model>`, with only characters that every system allows in a name."""
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", model.rsplit("/", 1)[-1]).strip("-.") or "model"
-    return parent / f"{stamp}_{name[:40]}"
+    # Windows drops a dot at the end of a name.
+    return parent / f"{stamp}_{name[:40].rstrip('-.')}"

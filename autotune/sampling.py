@@ -32,8 +32,7 @@ class Sampler:
         with self._translated():
             study = self._study(strategy.name)
             if first and not study.get_trials(deepcopy=False):
-                exact = {name: getattr(strategy, name) for name in strategy.search}
-                study.enqueue_trial(exact)
+                study.enqueue_trial({name: getattr(strategy, name) for name in strategy.search})
             trial = study.ask(
                 {
                     name: optuna.distributions.IntDistribution(int(low), int(high))
@@ -80,21 +79,33 @@ class Sampler:
                 ):
                     known = recorded.get((study.study_name, trial.number))
                     if known is None:
-                        study.enqueue_trial(trial.params)
+                        # Killed before it had drawn them all, it has those it was queued with;
+                        # killed between these two steps, it finds its own entry in the queue.
+                        values = trial.system_attrs.get("fixed_params", {}) | trial.params
+                        if values not in self._queued(study):
+                            study.enqueue_trial(values)
                         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
                     elif known.ended is not None:
                         self.tell(study.study_name, trial.number, objective(known))
 
+    def _queued(self, study: Any) -> list[dict[str, Any]]:
+        """The values of the trials that wait in the queue."""
+        import optuna
+
+        waiting = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.WAITING,))
+        return [trial.system_attrs.get("fixed_params", {}) for trial in waiting]
+
     def _study(self, name: str) -> Any:
         import optuna
 
-        return optuna.create_study(
-            study_name=name,
-            storage=self._storage(),
-            direction="maximize",
-            load_if_exists=True,
-            sampler=optuna.samplers.TPESampler(seed=self.seed),
+        study = optuna.create_study(
+            study_name=name, storage=self._storage(), direction="maximize", load_if_exists=True
         )
+        # The sampler is new each time, as it is after a restart. A seed of its own for each trial
+        # keeps one from drawing again what the one before it drew.
+        seed = self.seed + len(study.get_trials(deepcopy=False))
+        study.sampler = optuna.samplers.TPESampler(seed=seed)
+        return study
 
     def _storage(self) -> Any:
         import optuna

@@ -1,16 +1,20 @@
 """From a model folder to a score: have a worker answer the prompts, then let the scorer judge."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from autotune import events
-from autotune.errors import AutotuneError
-from autotune.evaluate.answers import read_answers
+from autotune.errors import AutotuneError, EnvironmentFault
+from autotune.evaluate.answers import Answer, read_answers
 from autotune.evaluate.health import broken_limits, echo_answers
+from autotune.evaluate.prompts import Prompt
 from autotune.evaluate.scorer import Scorer
 from autotune.files import write_text_atomic
 from autotune.job import GenerateJob
-from autotune.outcome import Checkpoint, EvalReport
+from autotune.outcome import Checkpoint, EvalReport, Fault
 from autotune.session import Session
 from autotune.setup import SILENCE_SECONDS, Setup
 from autotune.study import meets
@@ -26,14 +30,17 @@ def answer_and_score(
 ) -> EvalReport:
     """Answer every prompt of the run with the model in `folder` and score the answers.
 
-    Out of memory halves the batch and goes on; answers that are on disk are not made again.
+    Out of memory halves the batch and goes on; a crash or a hang is tried once more in a new
+    process. Answers that are on disk are not made again.
 
     Raises:
         EvaluationFailed: the worker could not answer, or the scorer gave no valid report.
+        EnvironmentFault: the disk is full.
     """
     where = session.rundir.eval_folder(name)
     responses = where / "responses.jsonl"
     batch_size = setup.profile.evaluate.batch_size
+    crashed = False
     while True:
         ending = session.work(
             GenerateJob(
@@ -43,35 +50,81 @@ def answer_and_score(
                 out=str(responses),
                 max_new_tokens=setup.profile.evaluate.max_new_tokens,
                 batch_size=batch_size,
+                prefill_tokens=setup.prefill_tokens,
             ),
             where,
             silence_seconds=SILENCE_SECONDS,
         )
         if ending.how is How.DONE:
             break
-        if not out_of_memory(ending) or batch_size == 1:
+        stop_on_full_disk(ending)
+        if out_of_memory(ending) and batch_size > 1:
+            batch_size //= 2
+            words = f"evaluation ran out of memory; going on {batch_size} at a time"
+        elif ending.how in (How.CRASHED, How.TIMED_OUT) and not crashed:
+            crashed = True
+            words = f"evaluation: {ending.reason}; going on once more in a new process"
+        else:
             raise EvaluationFailed(f"{ending.how}: {ending.reason}")
-        batch_size //= 2
-        session.note(
-            events.Warned(message=f"evaluation ran out of memory; going on {batch_size} at a time")
-        )
+        session.note(events.Warned(message=words))
+    report = checked_report(scorer, setup.prompts, read_answers(responses))
+    write_text_atomic(where / "scores.json", report.model_dump_json(indent=1))
+    return report
+
+
+def checked_report(
+    scorer: Scorer, prompts: Sequence[Prompt], answers: Sequence[Answer]
+) -> EvalReport:
+    """The scorer's report. A scorer is a port: what it gives is checked like any outside value.
+
+    Raises:
+        EvaluationFailed: it raised, or gave no report, or one whose figures cannot be.
+    """
     try:
-        report = scorer.score(setup.prompts, read_answers(responses))
-        # A scorer is a port: what comes through it is checked like any outside value.
-        report = EvalReport.model_validate_json(report.model_dump_json())
-        if not (0.0 <= report.prompt_strict.accuracy <= 1.0) or report.n != len(setup.prompts):
-            raise ValueError(f"accuracy {report.prompt_strict.accuracy} of n={report.n}")
+        given: object = scorer.score(prompts, answers)
+        if not isinstance(given, EvalReport):
+            raise ValueError(f"gave {given!r}, which is no report")
+        report = EvalReport.model_validate(given.model_dump(warnings=False))
+        if report.n != len(prompts):
+            raise ValueError(f"n is {report.n}, there are {len(prompts)} prompts")
+        for metric in (
+            report.prompt_strict,
+            report.instruction_strict,
+            report.prompt_loose,
+            report.instruction_loose,
+        ):
+            if not 0.0 <= metric.accuracy <= 1.0:
+                raise ValueError(f"accuracy {metric.accuracy} is not within 0 and 1")
     except AutotuneError:
         raise
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(part) for part in fault["loc"])
+        raise EvaluationFailed(
+            f"scorer {scorer.name}: {where} is {fault['input']!r}: {fault['msg']}"
+        ) from error
     except Exception as error:
-        raise EvaluationFailed(f"scorer {scorer.name}: {error}") from error
-    write_text_atomic(where / "scores.json", report.model_dump_json(indent=1))
+        text = " ".join(str(error).split()) or type(error).__name__
+        raise EvaluationFailed(f"scorer {scorer.name}: {text}") from error
     return report
 
 
 def out_of_memory(ending: Ending) -> bool:
     """Whether less at a time could help."""
-    return ending.how in (How.OUT_OF_MEMORY, How.OVER_BUDGET)
+    suspected = ending.failed is not None and ending.failed.fault is Fault.SUSPECTED
+    return ending.how in (How.OUT_OF_MEMORY, How.OVER_BUDGET) or suspected
+
+
+def stop_on_full_disk(ending: Ending) -> None:
+    """Nothing can go on without room on the disk.
+
+    Raises:
+        EnvironmentFault: the worker ended because the disk is full.
+    """
+    if ending.failed is not None and ending.failed.fault is Fault.DISK:
+        raise EnvironmentFault(
+            f"{ending.reason}; free disk space, then run the same command again to go on"
+        )
 
 
 def evaluate_checkpoint(
@@ -123,8 +176,12 @@ def evaluate_checkpoint(
 def score_baselines(session: Session, setup: Setup, scorer: Scorer) -> None:
     """What a score must be compared with: the prompt given back, and the model before training."""
     if "echo" not in session.state.baselines:
-        report = scorer.score(setup.prompts, echo_answers(setup.prompts))
-        session.note(baseline("echo", report))
+        try:
+            report = checked_report(scorer, setup.prompts, echo_answers(setup.prompts))
+        except EvaluationFailed as error:
+            session.note(events.Warned(message=f"the echo of the prompts has no score: {error}"))
+        else:
+            session.note(baseline("echo", report))
     if "untrained" not in session.state.baselines:
         try:
             report = answer_and_score(session, setup, scorer, setup.model_folder, "untrained")

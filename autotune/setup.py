@@ -27,13 +27,15 @@ Say = Callable[[str], None]
 SILENCE_SECONDS = 900.0
 """A worker that loads, tokenizes or converts says little; after a quarter of an hour it is hung."""
 
+PREFILL_TOKENS = {"cpu": 4096, "cuda": 16384}
+
 CHARACTERS_A_TOKEN = 3
 """English prose has about four characters a token; three leaves room for other text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """Everything resolved. `evaluation_context` is prompt plus answer in tokens, at most."""
+    """Everything that a run works with, resolved."""
 
     profile: Profile
     device: Device
@@ -49,10 +51,21 @@ class Setup:
     fingerprint: dict[str, str]
 
     @property
+    def prefill_tokens(self) -> int:
+        """Prompt tokens that an evaluation reads at once: what a device does in about a second."""
+        return PREFILL_TOKENS[self.device.kind]
+
+    @property
+    def evaluation_rows(self) -> int:
+        """Answers that an evaluation generates at a time, at most."""
+        return min(self.profile.evaluate.batch_size, len(self.prompts))
+
+    @property
     def evaluation_context(self) -> int:
-        """The longest prompt, estimated from its characters, and the longest answer."""
+        """Tokens of prompt and answer in the largest batch: its prompts share `prefill_tokens`."""
         longest = max(len(p.prompt) for p in self.prompts) // CHARACTERS_A_TOKEN
-        return longest + self.profile.evaluate.max_new_tokens
+        shared = self.prefill_tokens // self.evaluation_rows
+        return max(1, min(longest, shared)) + self.profile.evaluate.max_new_tokens
 
     @property
     def resident_limit_bytes(self) -> int | None:
@@ -80,10 +93,10 @@ def open_setup(session: Session, profile: Profile, say: Say, *, with_data: bool 
         limit_bytes=budget.limit_bytes,
         threads=profile.machine.threads,
     )
-    model = resolve_model(profile.model.source, say)
-    data = resolve_data(profile.data.source) if with_data else None
     prompts = resolve_prompts(profile.prompts.source, say)
     chosen = read_prompts(prompts.path)
+    model = resolve_model(profile.model.source, say)
+    data = resolve_data(profile.data.source) if with_data else None
     if profile.prompts.limit != "all":
         chosen = subset(chosen, profile.prompts.limit, profile.prompts.seed)
     write_text_atomic(session.rundir.prompts, "".join(p.model_dump_json() + "\n" for p in chosen))

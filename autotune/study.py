@@ -89,6 +89,9 @@ class StudyState:
                 self.run = event
                 self.started = self.started if self.started is not None else record.time
                 self.ended = None
+                if self.fit is None:
+                    # A probe that was interrupted begins anew.
+                    self.probe_trials = []
                 self._judge_again(event.target)
             case events.ProbeTried():
                 self.probe_trials.append(event.outcome)

@@ -27,7 +27,7 @@ from autotune.outcome import Fault
 OnEvent = Callable[[WorkerEvent], None]
 
 _POLL_SECONDS = 0.1
-_SECRET_MARKS = ("TOKEN", "SECRET", "PASSWORD", "API_KEY", "CREDENTIAL")
+_SECRET_MARKS = ("TOKEN", "SECRET", "PASSW", "_KEY", "CREDENTIAL")
 
 
 class How(StrEnum):
@@ -74,8 +74,11 @@ class TrialRunner(Protocol):
         ...
 
 
+@dataclass(frozen=True)
 class SubprocessRunner:
-    """Starts `python -m autotune.worker` and reads its pipe."""
+    """Starts a worker and reads its pipe. `command` is followed by the path of the job file."""
+
+    command: Sequence[str] = (sys.executable, "-m", "autotune.worker")
 
     def run(
         self,
@@ -93,7 +96,7 @@ class SubprocessRunner:
         begin = time.monotonic()
         with (folder / "worker.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "autotune.worker", str(job_file)],
+                [*self.command, str(job_file)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -126,7 +129,6 @@ class _Watch:
         self.failed: Failed | None = None
         self.killed: How | None = None
         self.peak_bytes = 0
-        self.torn = ""
 
     def follow(self, on_event: OnEvent) -> None:
         """Hand on events until the pipe closes or the worker has to be killed."""
@@ -134,32 +136,40 @@ class _Watch:
         lines: queue.Queue[bytes | None] = queue.Queue()
         reader = threading.Thread(target=_pump, args=(self.process.stdout, lines), daemon=True)
         reader.start()
-        heard = time.monotonic()
+        heard = looked = time.monotonic()
         while True:
             try:
                 line = lines.get(timeout=_POLL_SECONDS)
             except queue.Empty:
-                if self.limit is not None and self._resident() > self.limit:
+                line = b""
+            now = time.monotonic()
+            # By the clock, not by the pipe: a worker that talks all the time grows as well.
+            if self.limit is not None and now - looked >= _POLL_SECONDS:
+                looked = now
+                if self._resident() > self.limit:
                     self._kill(How.OVER_BUDGET)
-                elif time.monotonic() - heard > self.silence_seconds:
-                    self._kill(How.TIMED_OUT)
-                continue
             if line is None:
                 break
-            heard = time.monotonic()
-            try:
-                event = WORKER_EVENT.validate_json(line)
-            except ValidationError:
-                # A line torn by the worker's death; its ending tells the rest.
-                self.torn = line[:80].decode("utf-8", "replace")
-                continue
-            if isinstance(event, Phase):
-                self.phase = event.name
-            if isinstance(event, Failed):
-                self.failed = event
-            on_event(event)
+            if line:
+                heard = now
+                self._hear(line, on_event)
+            elif now - heard > self.silence_seconds:
+                self._kill(How.TIMED_OUT)
         self.process.wait()
         reader.join()
+
+    def _hear(self, line: bytes, on_event: OnEvent) -> None:
+        """Take in one line and hand its event on."""
+        try:
+            event = WORKER_EVENT.validate_json(line)
+        except ValidationError:
+            # A line torn by the worker's death; its ending tells the rest.
+            return
+        if isinstance(event, Phase):
+            self.phase = event.name
+        if isinstance(event, Failed):
+            self.failed = event
+        on_event(event)
 
     def _resident(self) -> int:
         """Resident memory of the worker now, in bytes; 0 once it is gone."""

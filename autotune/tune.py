@@ -15,7 +15,12 @@ from autotune.outcome import Fault, Fit
 from autotune.plan import Strategy, TrainPlan
 from autotune.resolve import resolve_plan, usable_strategies
 from autotune.sampling import Sampler, objective
-from autotune.scoring import evaluate_checkpoint, out_of_memory, score_baselines
+from autotune.scoring import (
+    evaluate_checkpoint,
+    out_of_memory,
+    score_baselines,
+    stop_on_full_disk,
+)
 from autotune.session import Session
 from autotune.setup import SILENCE_SECONDS, Setup
 from autotune.study import EndTrial, Escalate, Evaluate, Stop, Train, TrialState, next_move
@@ -130,16 +135,12 @@ class Tuner:
             )
             if ending.how is How.DONE:
                 return None
-            fault = ending.failed.fault if ending.failed else None
             if ending.how is How.BAD_JOB:
                 raise BadInput(ending.reason)
-            if fault is Fault.DISK:
-                raise EnvironmentFault(
-                    f"{ending.reason}; free disk space, then run the same command again to go on"
-                )
-            if fault is Fault.NUMERIC:
+            stop_on_full_disk(ending)
+            if ending.failed is not None and ending.failed.fault is Fault.NUMERIC:
                 return ending.reason
-            if out_of_memory(ending) or fault is Fault.SUSPECTED:
+            if out_of_memory(ending):
                 smaller = self.smaller(plan, ending)
                 if smaller is None:
                     return f"out of memory in {ending.phase} at the smallest micro-batch"

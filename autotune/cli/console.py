@@ -15,10 +15,11 @@ def human_console(as_json: bool) -> Console:
 
 def say_on(console: Console) -> Any:
     """A function that prints one line of plain text."""
+    from autotune.figures import safe
     from autotune.view.encodable import Encodable
 
     def say(line: str) -> None:
-        console.print(Encodable(Text(line)), soft_wrap=True)
+        console.print(Encodable(Text(safe(line))), soft_wrap=True)
 
     return say
 

@@ -5,9 +5,11 @@ import sys
 import tempfile
 import traceback
 
-import click
+import typer
+from typer.exceptions import TyperException
 
 from autotune.errors import AutotuneError, ExitCode
+from autotune.figures import safe
 
 
 def main() -> None:
@@ -22,15 +24,15 @@ def run(arguments: list[str]) -> int:
     try:
         result = app(arguments, standalone_mode=False)
         return int(result or 0)
-    except click.exceptions.Exit as error:
+    except typer.Exit as error:
         return error.exit_code
-    except click.ClickException as error:
-        error.show()
+    except TyperException as error:
+        complain(f"{error.format_message()} See smolsft-autotune --help.")
         return ExitCode.BAD_INPUT
     except AutotuneError as error:
         complain(str(error))
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         complain("interrupted; nothing is lost, the same command goes on from here")
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
@@ -52,5 +54,6 @@ def run(arguments: list[str]) -> int:
 def complain(text: str) -> None:
     """Print an error as plain text, whatever characters the terminal can show."""
     encoding = sys.stderr.encoding or "utf-8"
-    shown = f"smolsft-autotune: {text}\n".encode(encoding, "backslashreplace").decode(encoding)
-    sys.stderr.write(shown)
+    harmless = "\n".join(safe(line) for line in f"smolsft-autotune: {text}".splitlines())
+    shown = harmless.encode(encoding, "backslashreplace").decode(encoding)
+    sys.stderr.write(shown + "\n")

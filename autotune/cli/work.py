@@ -14,7 +14,7 @@ from autotune.cli.folder import choose_folder, store_settings
 from autotune.cli.gauge import device_gauge
 from autotune.cli.options import Options
 from autotune.device import find_device
-from autotune.errors import BadInput, ExitCode
+from autotune.errors import AutotuneError, BadInput, ExitCode
 from autotune.outcome import Fit
 from autotune.probe import Probe
 from autotune.profile import Profile
@@ -57,7 +57,7 @@ def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
     profile = chosen_profile(options)
     root, resumed = choose_folder(options.run_dir, profile)
     say(f"profile {profile.name} ({profile.title}); run folder {root}")
-    with RunDir(root) as rundir:
+    with RunDir(root) as rundir, undone_if_empty(rundir):
         store_settings(rundir, profile)
         session = Session(rundir, SubprocessRunner())
         if resumed:
@@ -95,6 +95,17 @@ def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
                     events.Interrupted(message="interrupted; the same command goes on from here")
                 )
                 raise
+
+
+@contextmanager
+def undone_if_empty(rundir: RunDir) -> Iterator[None]:
+    """Leave no folder behind when a new run fails before anything happened in it."""
+    try:
+        yield
+    except AutotuneError:
+        if not rundir.events.exists():
+            rundir.forget()
+        raise
 
 
 def fitted(work: Work) -> Fit:

@@ -60,7 +60,8 @@ def _literal(kwargs: Mapping[str, Argument]) -> dict[str, Any]:
 
 
 def _compare(count: int, relation: Argument, limit: Argument) -> bool:
-    assert isinstance(limit, int)
+    if not isinstance(limit, int):
+        raise TypeError(f"{limit!r} is no count")
     return count < limit if relation == "less than" else count >= limit
 
 

@@ -1,14 +1,18 @@
 """The CUDA meter: the allocator capped at the budget, its reserved peak, and the context beside it.
 
 The peak held against the budget is what the card sees of us: memory that the allocator reserved
-plus the context (driver, kernels, cuBLAS workspaces) that lives outside the allocator.
+plus the context (driver, kernels, cuBLAS) that lives outside the allocator.
 """
 
 import gc
 
 import torch
 
+from autotune.budget import MIB
 from autotune.memory.port import MemoryReading
+
+ASSUMED_CONTEXT_BYTES = 500 * MIB
+"""The context where NVML cannot tell: the upper end of what CUDA 12 takes on consumer cards."""
 
 
 class CudaMemory:
@@ -21,16 +25,22 @@ class CudaMemory:
     def begin(self, limit_bytes: int) -> None:
         """Create the context, measure it, cap the allocator at the rest of the limit.
 
-        The context is what disappears from the card's free memory when the first tensor is made.
-        Other processes may take memory in the same instant, so the figure is floored at zero.
+        The context is what the card has more in use once the first product is computed. That is
+        asked of NVML, because asking CUDA would itself create the context. Other processes may
+        free memory in the same instant, so the figure is floored at zero.
         """
-        free_before, total = torch.cuda.mem_get_info(self.device)
-        torch.zeros(1, device=self.device)
+        before = self._card_used()
+        square = torch.ones((64, 64), device=self.device)
+        torch.mm(square, square)
         torch.cuda.synchronize(self.device)
-        free_after, _ = torch.cuda.mem_get_info(self.device)
-        reserved = torch.cuda.memory_reserved(self.device)
-        self.context_bytes = max(0, free_before - free_after - reserved)
+        after = self._card_used()
+        if before is None or after is None:
+            self.context_bytes = ASSUMED_CONTEXT_BYTES
+        else:
+            reserved = torch.cuda.memory_reserved(self.device)
+            self.context_bytes = max(0, after - before - reserved)
         usable = max(0, limit_bytes - self.context_bytes)
+        total = torch.cuda.get_device_properties(self.device).total_memory
         torch.cuda.set_per_process_memory_fraction(min(1.0, usable / total), self.device)
         torch.cuda.reset_peak_memory_stats(self.device)
 
@@ -48,3 +58,10 @@ class CudaMemory:
         """Collect, then hand the allocator's cache back to the card."""
         gc.collect()
         torch.cuda.empty_cache()
+
+    def _card_used(self) -> int | None:
+        """Bytes of the card in use by everybody, or None where NVML is not there to ask."""
+        try:
+            return int(torch.cuda.device_memory_used(self.device))
+        except Exception:  # no NVML library, a driver that does not answer, a card it hides
+            return None

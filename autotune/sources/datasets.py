@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from autotune.errors import BadInput
 from autotune.sources.demo import demo_data
 from autotune.sources.digest import is_lfs_pointer
-from autotune.sources.hub import HubUnreachable, hub_file, hub_folder, hub_repo, unreachable
+from autotune.sources.hub import HubUnreachable, hub_file, hub_files, hub_folder, unreachable
 from autotune.sources.reference import as_hub_id
 
 _PATTERNS = ("*.json", "*.jsonl")
@@ -48,9 +48,9 @@ def resolve_data(text: str) -> DataSource:
 
 def _from_hub(repo: str, revision: str | None) -> Path:
     try:
-        found = hub_repo(repo, "dataset", revision)
-        name = _only_json(repo, found.files)
-        return hub_file(repo, "dataset", found.commit, name)
+        names = hub_files(repo, "dataset", revision)
+        name = _only_json(repo, names)
+        return hub_file(repo, "dataset", revision, name)
     except HubUnreachable:
         return _cached(repo, revision)
 

@@ -6,7 +6,6 @@ no message of ours.
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -23,32 +22,23 @@ Kind = Literal["model", "dataset"]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class HubRepo:
-    """What the hub says a repository holds: the commit, and its files' paths."""
-
-    commit: str
-    files: tuple[str, ...]
-
-
 class HubUnreachable(Exception):
     """No usable answer from the hub: no network, too slow, switched off, or its own trouble."""
 
 
-def hub_repo(repo: str, kind: Kind, revision: str | None) -> HubRepo:
-    """The commit and the files of a repository.
+def hub_files(repo: str, kind: Kind, revision: str | None) -> tuple[str, ...]:
+    """The paths of a repository's files, sorted.
 
     Raises:
         BadInput: no such repository or revision, or one that needs a login.
         HubUnreachable: no answer within `PATIENCE_SECONDS`.
     """
 
-    def ask() -> HubRepo:
+    def ask() -> tuple[str, ...]:
         from huggingface_hub import HfApi
 
         info = HfApi().repo_info(repo, repo_type=kind, revision=revision, timeout=ANSWER_SECONDS)
-        names = tuple(sorted(s.rfilename for s in getattr(info, "siblings", None) or ()))
-        return HubRepo(commit=str(info.sha), files=names)
+        return tuple(sorted(s.rfilename for s in getattr(info, "siblings", None) or ()))
 
     return _translated(repo, kind, lambda: _within(PATIENCE_SECONDS, ask))
 
@@ -85,8 +75,8 @@ def hub_folder(
     return _translated(repo, kind, download)
 
 
-def hub_file(repo: str, kind: Kind, commit: str, name: str) -> Path:
-    """One file of a repository at a commit, downloaded if it is not in the hub's cache.
+def hub_file(repo: str, kind: Kind, revision: str | None, name: str) -> Path:
+    """One file of a repository, downloaded if it is not in the hub's cache.
 
     Raises:
         BadInput: no such file, or the repository needs a login.
@@ -98,7 +88,7 @@ def hub_file(repo: str, kind: Kind, commit: str, name: str) -> Path:
 
         return Path(
             hf_hub_download(
-                repo, name, repo_type=kind, revision=commit, etag_timeout=ANSWER_SECONDS
+                repo, name, repo_type=kind, revision=revision, etag_timeout=ANSWER_SECONDS
             )
         )
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from autotune.errors import BadInput
 from autotune.sources.cache import cache_folder
-from autotune.sources.hub import HubUnreachable, hub_folder, hub_repo, unreachable
+from autotune.sources.hub import HubUnreachable, hub_files, hub_folder, unreachable
 from autotune.sources.modelfolder import check_model_folder, is_model_folder
 from autotune.sources.pypi import Say, WheelFile, say_nothing, wheel_file
 from autotune.sources.reference import as_hub_id
@@ -69,14 +69,14 @@ def resolve_model(text: str, say: Say = say_nothing) -> ModelSource:
 
 def _from_hub(repo: str, revision: str | None, label: str, say: Say) -> ModelSource:
     try:
-        found = hub_repo(repo, "model", revision)
-        if not any(name.endswith(".safetensors") for name in found.files):
+        names = hub_files(repo, "model", revision)
+        if not any(name.endswith(".safetensors") for name in names):
             raise BadInput(
                 f"model {repo}: the repository has no .safetensors weights, and pickled ones are"
                 " never loaded; choose a model with safetensors"
             )
         say(f"fetching {repo} from the Hugging Face hub")
-        folder = hub_folder(repo, "model", found.commit, _PATTERNS)
+        folder = hub_folder(repo, "model", revision, _PATTERNS)
     except HubUnreachable:
         try:
             folder = hub_folder(repo, "model", revision, _PATTERNS, cached_only=True)

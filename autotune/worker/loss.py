@@ -29,7 +29,7 @@ def summed_loss(model: Any, input_ids: Tensor, labels: Tensor, mask: Tensor | No
         mask: (B, T) 1 for real tokens, 0 for padding; None where no row is padded.
     """
     if needs_own_head(model.config):
-        logits = model(input_ids=input_ids, attention_mask=mask).logits[:, :-1]
+        logits = model(input_ids=input_ids, attention_mask=mask, use_cache=False).logits[:, :-1]
         whole: Tensor = nn.functional.cross_entropy(
             logits.float().flatten(0, 1),
             labels[:, 1:].flatten(),
@@ -37,7 +37,9 @@ def summed_loss(model: Any, input_ids: Tensor, labels: Tensor, mask: Tensor | No
             reduction="sum",
         )
         return whole
-    hidden = model.base_model(input_ids=input_ids, attention_mask=mask).last_hidden_state  # B,T,H
+    # Without use_cache=False every layer would copy its keys and values for a generation to come.
+    body = model.base_model(input_ids=input_ids, attention_mask=mask, use_cache=False)
+    hidden = body.last_hidden_state  # (B, T, H)
     wanted = labels[:, 1:] != IGNORED  # (B, T-1)
     states = hidden[:, :-1][wanted]  # (S, H)
     targets = labels[:, 1:][wanted]  # (S,)

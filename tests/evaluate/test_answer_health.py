@@ -66,10 +66,10 @@ def test_an_end_that_does_not_repeat_or_only_briefly_is_none(text: str) -> None:
 
 
 def test_a_loop_is_looked_for_in_linear_time() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     loops("ab" * 25_000 + "c")
     loops("a" * 50_000 + "b")
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_a_copied_prompt_is_an_echo_with_or_without_a_few_words_more() -> None:

@@ -175,9 +175,9 @@ def test_json_nested_beyond_reason_fails_with_a_reason_and_the_run_goes_on() -> 
 )
 def test_degenerate_answers_take_under_five_seconds(unit: str) -> None:
     text = "x" + (unit * 16_000)[:16_000] + "x\nx"
-    started = time.perf_counter()
+    started = time.process_time()
     all_verdicts(EVERY, text)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize("unit", ["\n", " ", "[", "<"])
@@ -188,16 +188,16 @@ def test_patterns_that_were_quadratic_are_quick_on_the_longest_answer(unit: str)
         "detectable_format:number_bullet_lists",
         "detectable_format:title",
     )
-    started = time.perf_counter()
+    started = time.process_time()
     all_verdicts(asked, "x" + unit * (MAX_CHARACTERS - 2) + "x")
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_a_keyword_is_a_text_and_never_a_pattern() -> None:
     existence = with_arguments("keywords:existence", keywords=["(a+)+$"])
-    started = time.perf_counter()
+    started = time.process_time()
     assert not verdict(existence, "a" * 5000 + "b").loose
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
     assert verdict(existence, "so (a+)+$ it is").strict
 
 
@@ -224,6 +224,17 @@ def test_the_detector_of_other_code_stays_unseeded() -> None:
 
     verdict(prompt("language:response_language"), GERMAN)
     assert langdetect.DetectorFactory.seed is None
+
+
+def test_a_checker_that_dies_fails_its_instruction_and_says_of_what() -> None:
+    asked = prompt("length_constraints:number_words", "punctuation:no_comma")
+    broken = asked.model_copy(
+        update={"kwargs": ({"num_words": "five", "relation": "at least"}, {})}
+    )
+    first, second = all_verdicts(broken, "One two.").instructions
+    assert (first.strict, first.loose) == (False, False)
+    assert first.error is not None and first.error.startswith("TypeError: ")
+    assert second.strict
 
 
 def test_a_letter_with_a_mark_counts_as_python_counts_it() -> None:
@@ -264,7 +275,7 @@ PIECES = st.sampled_from(
 
 
 @settings(max_examples=300, derandomize=True, database=None, deadline=None)
-@given(st.lists(PIECES, max_size=8).map("".join) | st.text(max_size=60))
+@given(st.lists(PIECES, max_size=5).map("".join) | st.text(max_size=60))
 def test_whatever_the_answer_strict_implies_loose_and_nothing_is_raised(text: str) -> None:
     found = all_verdicts(EVERY, text)
     assert all(each.loose for each in found.instructions if each.strict)

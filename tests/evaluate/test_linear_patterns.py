@@ -12,6 +12,7 @@ from autotune.evaluate.linear import (
     has_title,
 )
 
+GAPS = st.sampled_from(["", " ", "  ", "\n", "\u00a0\n", "a"])
 EXAMPLES = settings(max_examples=400, derandomize=True, database=None, deadline=None)
 
 
@@ -42,8 +43,16 @@ def test_a_title_is_found_where_the_published_pattern_finds_one(text: str) -> No
 
 @EXAMPLES
 @given(
-    texts(["p", "P", ".", "s", "S", " ", "\n", "\u00a0", "a", "p.s.", "P.P.S", "note", "P. S. "]),
-    st.sampled_from(["P.S.", "P.P.S", "Note", "ps"]),
+    st.tuples(
+        st.sampled_from(["", "Bye ", "\n\n"]),
+        st.sampled_from(["p.", "P."]),
+        GAPS,
+        st.sampled_from(["", "p", "P."]),
+        GAPS,
+        st.sampled_from(["s", "S.", "note"]),
+        GAPS,
+    ).map("".join),
+    st.sampled_from(["P.S.", "P.P.S", "Note"]),
 )
 def test_a_postscript_is_found_where_the_published_patterns_find_one(
     text: str, marker: str

@@ -1,0 +1,65 @@
+"""Starting up: what is loaded, and how answers made elsewhere are scored."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from autotune.cli.main import run
+from autotune.errors import ExitCode
+
+SHARED = Path(__file__).resolve().parents[2].parent / "shared"
+IFEVAL = SHARED / "data" / "ifeval"
+
+
+def loaded_after(code: str) -> set[str]:
+    """Names of the heavy libraries in `sys.modules` of a fresh process that ran `code`."""
+    heavy = "{'torch', 'transformers', 'optuna', 'matplotlib', 'pynvml', 'datasets', 'pandas'}"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print(sorted({heavy} & set(sys.modules)))"],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=100,
+        check=True,
+    )
+    return set(json.loads(done.stdout.splitlines()[-1].replace("'", '"')))
+
+
+def test_help_loads_none_of_the_heavy_libraries() -> None:
+    assert loaded_after("from autotune.cli.main import run; run(['--help'])") == set()
+
+
+def test_the_parent_never_loads_torch_for_a_probe_or_a_run() -> None:
+    everything = "import autotune.cli.work, autotune.tune, autotune.cli.evaluation"
+    assert "torch" not in loaded_after(everything)
+    assert "transformers" not in loaded_after(everything)
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == ExitCode.DONE
+    assert capsys.readouterr().out.startswith("smolsft-autotune 0.")
+
+
+@pytest.mark.skipif(not IFEVAL.is_dir(), reason="needs the IFEval files in ../shared")
+def test_published_answers_score_as_published(capsys: pytest.CaptureFixture[str]) -> None:
+    code = run(
+        [
+            *("eval", "--profile", "cpu-smollm2", "--json", "--prompt-limit", "all"),
+            *("--responses", str(IFEVAL / "input_response_data_gpt4_20231107_145030.jsonl")),
+            *("--prompts", str(IFEVAL / "input_data.jsonl")),
+        ]
+    )
+    captured = capsys.readouterr()
+    said = json.loads(captured.out)
+    assert code == ExitCode.DONE
+    assert said["n"] == 541
+    passes = [
+        said[name]["passes"]
+        for name in ("prompt_strict", "instruction_strict", "prompt_loose", "instruction_loose")
+    ]
+    assert passes == [417, 697, 431, 713]
+    assert said["instruction_strict"]["total"] == 834
+    assert said["unmatched"] == [2785]
+    assert "no answer for prompt 2785: counted as failed" in captured.err

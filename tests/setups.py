@@ -1,0 +1,312 @@
+"""What a run works with, without a machine behind it: setup, survey, session and played workers.
+
+Nothing here is patched: the runner is `trials.FakeRunner`, the scorer keeps the scorer's protocol.
+"""
+
+import itertools
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from autotune import events
+from autotune.budget import GIB, Budget
+from autotune.device import Device
+from autotune.evaluate.answers import Answer
+from autotune.evaluate.prompts import Prompt
+from autotune.evaluate.stats import wilson
+from autotune.events import WorkerEvent
+from autotune.job import DeviceSpec, GenerateJob, Job, TrainJob, TrialJob
+from autotune.outcome import (
+    Checkpoint,
+    EvalReport,
+    Fault,
+    Fit,
+    Health,
+    Measurement,
+    Metric,
+)
+from autotune.plan import DataSpec, Precision, Strategy, TrialPoint, Truncation
+from autotune.profile import Profile
+from autotune.profiles import profiles_folder, read_profile
+from autotune.rundir import RunDir
+from autotune.session import Session
+from autotune.setup import Setup
+from autotune.survey import RoundSpan, Survey, SurveyFile
+from autotune.trials import Ending, FakeRunner, How
+
+HEALTHY = Health(stop=0.95, loop=0.0, echo=0.0, empty=0.0)
+PARROT = Health(stop=1.0, loop=0.0, echo=1.0, empty=0.0)
+
+Played = tuple[Sequence[WorkerEvent], Ending]
+
+
+def strategy(name: str = "A", **changes: object) -> Strategy:
+    """Two epochs, eight conversations a step."""
+    values: dict[str, object] = {
+        "name": name,
+        "learning_rate": 1e-3,
+        "num_train_epochs": 2,
+        "batch_size": 8,
+        "model_max_length": 128,
+        "max_rounds": 2,
+        "weight_decay": 0.0,
+        "warmup_ratio": 0.2,
+    }
+    return Strategy.model_validate(values | changes)
+
+
+def profile(*strategies: Strategy, **probe: object) -> Profile:
+    """The smallest profile that is shipped, with other strategies and probe bounds."""
+    tree = json.loads(
+        read_profile(profiles_folder() / "cpu-smoke.toml").model_dump_json(by_alias=True)
+    )
+    tree["probe"] |= probe
+    if strategies:
+        tree["strategy"] = [json.loads(s.model_dump_json()) for s in strategies]
+    return Profile.model_validate_json(json.dumps(tree))
+
+
+def prompts(count: int = 8) -> tuple[Prompt, ...]:
+    """Prompts that ask for answers without a comma."""
+    return tuple(
+        Prompt(
+            key=key,
+            prompt=f"Say {key} without a comma.",
+            instruction_id_list=("punctuation:no_comma",),
+            kwargs=({},),
+        )
+        for key in range(count)
+    )
+
+
+def setup(
+    chosen: Profile, limit_bytes: int = GIB, positions: int = 8192, folder: Path = Path("model")
+) -> Setup:
+    """A setup on a CPU with this much memory to use."""
+    budget = Budget(total_bytes=limit_bytes, reserve_bytes=0, source="test")
+    return Setup(
+        profile=chosen,
+        device=Device("cpu", "CPU", 0, None, 4 * limit_bytes, 2 * limit_bytes, None),
+        device_spec=DeviceSpec(kind="cpu", precision=Precision.FP32, limit_bytes=limit_bytes),
+        budget=budget,
+        model_label="toy",
+        model_folder=folder,
+        max_position_embeddings=positions,
+        data=DataSpec(path="chat.jsonl", format="messages"),
+        data_label="chat.jsonl",
+        prompts=prompts(),
+        prompts_label="prompts.jsonl",
+        fingerprint={"device": "CPU"},
+    )
+
+
+def survey(
+    *conversations: Sequence[int], truncation: Truncation = Truncation.RIGHT, prompt: int = 3
+) -> Survey:
+    """A survey of conversations given as the tokens of each of their rounds, 8 or more.
+
+    A round is `prompt` tokens of question, then the answer, then one token after it.
+    """
+    rows = []
+    for rounds in conversations:
+        stops = [0, *itertools.accumulate(rounds)]
+        rows.append(
+            tuple(
+                RoundSpan(start=begin + prompt, end=stop - 1, stop=stop)
+                for begin, stop in itertools.pairwise(stops)
+            )
+        )
+    file = SurveyFile(conversations=tuple(rows), dropped={}, literal_markers=0)
+    return Survey(file, truncation)
+
+
+def session(folder: Path, script: Callable[[Job], Played]) -> tuple[Session, FakeRunner]:
+    """A session on a run folder whose workers play a script; its clock ticks once a look."""
+    ticks = itertools.count(1_790_000_000)
+    runner = FakeRunner(script)
+    return Session(RunDir(folder), runner, clock=lambda: float(next(ticks))), runner
+
+
+def done(seconds: float = 1.0) -> Ending:
+    """The end of a worker that did its job."""
+    return Ending(How.DONE, "", seconds)
+
+
+def failed(fault: Fault, message: str, phase: str = "backward") -> Ending:
+    """The end of a worker that said itself what it failed of."""
+    how = {Fault.OUT_OF_MEMORY: How.OUT_OF_MEMORY, Fault.BAD_JOB: How.BAD_JOB}.get(
+        fault, How.CRASHED
+    )
+    said = events.Failed(fault=fault, phase=phase, message=message)
+    return Ending(how, message, 1.0, phase, said)
+
+
+def crashed() -> Ending:
+    """The end of a worker that died without a word."""
+    return Ending(How.CRASHED, "worker ended with code 1 during backward", 1.0, "backward")
+
+
+def measurement(peak_bytes: int, tokens: int = 100, **changes: object) -> Measurement:
+    """What a whole trial measures: three steps, the first one slower."""
+    values: dict[str, object] = {
+        "steps": 3,
+        "peak_bytes": peak_bytes,
+        "allocated_bytes": peak_bytes // 2,
+        "step_seconds": (0.3, 0.1, 0.1),
+        "supervised_tokens": tokens // 2,
+        "tokens": tokens,
+        "allocator_retries": 0,
+        "finite": True,
+    }
+    return Measurement.model_validate(values | changes)
+
+
+@dataclass
+class Memory:
+    """A worker whose trials peak at `base + each * row tokens` bytes, and the points it was asked.
+
+    `answers` maps a number of the trial, from 0, to another way to end it.
+    """
+
+    base: int
+    each: int
+    answers: dict[int, Played] = field(default_factory=dict)
+    points: list[TrialPoint] = field(default_factory=list)
+
+    def peak(self, row_tokens: int) -> int:
+        """The peak of a row, in bytes."""
+        return self.base + self.each * row_tokens
+
+    def __call__(self, job: Job) -> Played:
+        """Play one trial."""
+        assert isinstance(job, TrialJob)
+        self.points.append(job.point)
+        if (other := self.answers.get(len(self.points) - 1)) is not None:
+            return other
+        peak = self.peak(job.point.row_tokens)
+        return [events.Measured(measurement=measurement(peak, job.point.row_tokens))], done()
+
+
+def report(passes: int, n: int = 8, health: Health = HEALTHY) -> EvalReport:
+    """A report in which every prompt has one instruction."""
+    metric = Metric.of(passes, n)
+    return EvalReport(
+        n=n,
+        prompt_strict=metric,
+        instruction_strict=metric,
+        prompt_loose=metric,
+        instruction_loose=metric,
+        interval=wilson(passes, n),
+        health=health,
+        by_type={},
+        unmatched=(),
+        verdicts=(),
+    )
+
+
+@dataclass
+class Judge:
+    """A scorer that gives what `given` says of the model's folder; a parrot's answers pass one."""
+
+    given: Callable[[str], object]
+    name: str = "test"
+    scored: list[str] = field(default_factory=list)
+
+    def score(self, asked: Sequence[Prompt], answers: Sequence[Answer]) -> EvalReport:
+        """The report on the model that gave the answers; played workers sign theirs with it."""
+        if answers[0].response == asked[0].prompt:
+            return report(1, len(asked), PARROT)
+        folder = str(answers[0].response)
+        self.scored.append(folder)
+        return self.given(folder)  # type: ignore[return-value]
+
+
+@dataclass
+class Workers:
+    """Workers that train and answer at once, unless `instead` ends a job otherwise.
+
+    `instead` gets the job and how many of its kind came before. A training writes a small folder
+    for each checkpoint and goes on after those that are there.
+    """
+
+    instead: Callable[[Job, int], Played | None] = lambda _job, _before: None
+    seen: list[Job] = field(default_factory=list)
+
+    def __call__(self, job: Job) -> Played:
+        """Play one job."""
+        before = sum(type(old) is type(job) for old in self.seen)
+        self.seen.append(job)
+        other = self.instead(job, before)
+        if other is not None:
+            return other
+        return self.train(job) if isinstance(job, TrainJob) else self.answer(job)
+
+    def train(self, job: TrainJob, until: int | None = None) -> Played:
+        """All steps that are left, or those before `until`."""
+        root, total = Path(job.out), job.plan.total_steps
+        there = sorted(int(folder.name.removeprefix("step-")) for folder in root.glob("step-*"))
+        played: list[WorkerEvent] = [events.Resumed(step=there[-1])] if there else []
+        first = there[-1] + 1 if there else 1
+        for step in range(first, (until or total + 1)):
+            played.append(step_done(step, job))
+            if step in job.plan.checkpoint_steps:
+                folder = root / f"step-{step:06d}"
+                folder.mkdir(parents=True)
+                (folder / "model.safetensors").write_bytes(b"weights")
+                (folder / "optimizer.safetensors").write_bytes(b"moments")
+                at = Checkpoint(step=step, progress=step / total, folder=str(folder))
+                played.append(events.CheckpointSaved(checkpoint=at, scored=True))
+        if until is None:
+            played.append(
+                events.Trained(steps=total, skipped_steps=0, weights_moved=0.01, seconds=1.0)
+            )
+        return played, done()
+
+    def answer(self, job: Job) -> Played:
+        """Every prompt answered with the name of the model's folder."""
+        assert isinstance(job, GenerateJob)
+        out = Path(job.out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        answers = [
+            Answer(key=p.key, prompt=p.prompt, response=job.model_folder, finish="stop")
+            for p in prompts()
+        ]
+        out.write_text("".join(a.model_dump_json() + "\n" for a in answers), encoding="utf-8")
+        return [events.Generated(path=job.out, answers=len(answers), seconds=1.0)], done()
+
+    def trainings(self) -> list[TrainJob]:
+        """The training jobs, in order."""
+        return [job for job in self.seen if isinstance(job, TrainJob)]
+
+
+def step_done(step: int, job: TrainJob) -> events.StepDone:
+    """One optimizer step of a training."""
+    return events.StepDone(
+        step=step,
+        total_steps=job.plan.total_steps,
+        loss=1.0,
+        grad_norm=1.0,
+        learning_rate=job.plan.learning_rate,
+        supervised_tokens=50,
+        tokens=100,
+        seconds=1.0,
+        memory_bytes=GIB // 2,
+    )
+
+
+def fit(length: int = 128, micro_batch_tokens: int = 128, **changes: object) -> Fit:
+    """What a probe said fits."""
+    values: dict[str, object] = {
+        "model_max_length": length,
+        "max_rounds": 2,
+        "micro_batch_tokens": micro_batch_tokens,
+        "gradient_checkpointing": False,
+        "budget_bytes": GIB,
+        "peak_bytes": GIB // 2,
+        "tokens_per_second": 1000.0,
+        "trials": (),
+        "strategies": {},
+        "fingerprint": {"device": "CPU"},
+    }
+    return Fit.model_validate(values | changes)

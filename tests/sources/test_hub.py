@@ -1,0 +1,214 @@
+"""The hub, played by a server on this machine: what is taken, and how soon silence is given up."""
+
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+HEADER = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+SAFETENSORS = len(HEADER).to_bytes(8, "little") + HEADER + bytes(4)
+TOKEN = "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"
+
+REPOSITORIES: dict[str, dict[str, bytes]] = {
+    "models/good/model": {
+        "config.json": b'{"model_type": "llama"}',
+        "tokenizer.json": b"{}",
+        "model.safetensors": SAFETENSORS,
+        "pytorch_model.bin": b"a pickle",
+        "modeling_custom.py": b"raise SystemExit",
+    },
+    "models/old/pickles": {"config.json": b"{}", "pytorch_model.bin": b"a pickle"},
+    "datasets/good/chat": {"README.md": b"# x", "chat.json": b"[]", "dataset_infos.json": b"{}"},
+    "datasets/good/split": {"train.jsonl": b"{}\n", "test.jsonl": b"{}\n"},
+    "datasets/many/files": {"a.json": b"[]", "b.json": b"[]"},
+    "datasets/only/parquet": {"data/train.parquet": b"PAR1"},
+}
+
+
+class Hub(BaseHTTPRequestHandler):
+    """As much of the hub as its client asks for to fetch files of a repository."""
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0].strip("/")
+        if path.startswith("api/"):
+            self._api(path.removeprefix("api/"))
+        else:
+            self._file(path)
+
+    do_HEAD = do_GET
+
+    def _api(self, path: str) -> None:
+        files = next((f for name, f in REPOSITORIES.items() if path.startswith(name)), None)
+        if files is None:
+            self._send(b'{"error": "Repository not found"}', 404, error="RepoNotFound")
+        elif "/tree/" in path:
+            rows = [
+                {"type": "file", "path": n, "size": len(c), "oid": hashlib.sha1(c).hexdigest()}
+                for n, c in files.items()
+            ]
+            self._send(json.dumps(rows).encode())
+        else:
+            siblings = [{"rfilename": name} for name in files]
+            info = {"id": "x/y", "sha": COMMIT, "siblings": siblings, "private": False}
+            self._send(json.dumps(info).encode())
+
+    def _file(self, path: str) -> None:
+        repo, _, rest = path.partition("/resolve/")
+        kind = "" if repo.startswith("datasets/") else "models/"
+        content = REPOSITORIES.get(kind + repo, {}).get(rest.partition("/")[2])
+        if content is None:
+            self._send(b"", 404, error="EntryNotFound")
+        else:
+            self._send(content)
+
+    def _send(self, body: bytes, status: int = 200, error: str | None = None) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Type", "application/json")
+        self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("ETag", f'"{hashlib.sha1(body).hexdigest()}"')
+        if error:
+            self.send_header("X-Error-Code", error)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[str]:
+    """The address of a hub that holds `REPOSITORIES`."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of a machine that takes calls and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def resolve(home: Path, endpoint: str, *questions: tuple[str, str]) -> list[tuple[str, float]]:
+    """The label and path, or the error, of each (function, text), with the seconds it took.
+
+    In a process of its own: the hub's client reads its settings when it is imported.
+    """
+    code = (
+        "import sys, time\n"
+        "import huggingface_hub, huggingface_hub.errors\n"
+        "from autotune.errors import AutotuneError\n"
+        "from autotune.sources.datasets import resolve_data\n"
+        "from autotune.sources.models import resolve_model\n"
+        f"for name, text in {list(questions)!r}:\n"
+        "    start = time.monotonic()\n"
+        "    try:\n"
+        "        found = globals()[name](text)\n"
+        "        line = f'{found.label} {getattr(found, \"folder\", None) or found.path}'\n"
+        "    except AutotuneError as error:\n"
+        "        line = f'{type(error).__name__} {error}'\n"
+        "    print(time.monotonic() - start, line, flush=True)\n"
+    )
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
+    environ |= {
+        "HF_ENDPOINT": endpoint,
+        "HF_HOME": str(home),
+        "HF_TOKEN": TOKEN,
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "SMOLSFT_CACHE": str(home / "ours"),
+        "NO_PROXY": "127.0.0.1",
+        "PYTHONUTF8": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert TOKEN not in done.stdout + done.stderr
+    lines = [line.partition(" ") for line in done.stdout.splitlines()]
+    return [(text, float(seconds)) for seconds, _, text in lines]
+
+
+def test_repositories_are_fetched_at_a_commit_without_pickles_or_code(
+    hub: str, tmp_path: Path
+) -> None:
+    answers = resolve(
+        tmp_path,
+        hub,
+        ("resolve_model", "good/model"),
+        ("resolve_model", "old/pickles"),
+        ("resolve_model", "no/such"),
+        ("resolve_data", "good/chat"),
+        ("resolve_data", "good/split"),
+        ("resolve_data", "many/files"),
+        ("resolve_data", "only/parquet"),
+        ("resolve_data", "no/such"),
+    )
+    model, pickles, no_model, chat, split, many, parquet, no_data = (text for text, _ in answers)
+    folder = Path(model.removeprefix("good/model "))
+    assert folder.name == COMMIT
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+    ]
+    assert pickles.startswith("BadInput model old/pickles: the repository has no .safetensors")
+    assert no_model.startswith("BadInput model no/such: the hub has no such model, or it is priva")
+    assert (
+        chat.endswith("chat.json") and Path(chat.removeprefix("good/chat ")).read_bytes() == b"[]"
+    )
+    assert split.endswith("train.jsonl")
+    assert many.startswith("BadInput data many/files: the dataset holds 2 JSON files (a.json, b.js")
+    assert "holds no .json or .jsonl file, only .parquet" in parquet
+    assert no_data.startswith("BadInput dataset no/such: the hub has no such dataset")
+
+
+def test_what_was_fetched_before_is_used_when_the_hub_is_gone(hub: str, tmp_path: Path) -> None:
+    asked = (("resolve_model", "good/model"), ("resolve_data", "good/chat"))
+    online = [text for text, _ in resolve(tmp_path, hub, *asked)]
+    offline = [text for text, _ in resolve(tmp_path, "http://127.0.0.1:9", *asked)]
+    assert offline == online
+
+
+def test_no_hub_is_one_line_that_names_the_demo(tmp_path: Path) -> None:
+    answers = resolve(
+        tmp_path,
+        "http://127.0.0.1:9",
+        ("resolve_model", "HuggingFaceTB/SmolLM2-135M"),
+        ("resolve_data", "PeterV09/smol-smoltalk-6k"),
+    )
+    for text, seconds in answers:
+        assert text.startswith("EnvironmentFault")
+        assert "hub cannot be reached" in text
+        assert "smolsft-autotune demo" in text
+        assert seconds < 15
+
+
+@pytest.mark.slow
+def test_a_hub_that_never_answers_is_given_up_within_15_seconds(
+    silent: str, tmp_path: Path
+) -> None:
+    ((text, seconds),) = resolve(tmp_path, silent, ("resolve_model", "good/model"))
+    assert "hub cannot be reached" in text
+    assert seconds < 15

@@ -1,0 +1,58 @@
+"""Memory sizes as a person writes and reads them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autotune.budget import GIB, MIB, Budget, parse_size, show_size
+from autotune.errors import BadInput
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("8GiB", 8 * GIB),
+        ("8192MiB", 8 * GIB),
+        ("8GB", 8 * 10**9),
+        ("512 mb", 512 * 10**6),
+        (" 7.2GiB ", 7730941132),
+        ("0.5gib", GIB // 2),
+    ],
+)
+def test_a_size_is_a_number_with_a_unit(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "8", "GiB", "-1GiB", "8TB", "8G", "1e3MB", "nanGiB", "infGiB", "8,5GiB", "8GiB!", "٣GiB"],
+)
+def test_what_is_no_size_is_refused_with_the_way_to_write_one(text: str) -> None:
+    with pytest.raises(BadInput, match=r"7\.2GiB") as refused:
+        parse_size(text)
+    assert repr(text) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["0GiB", "0.0MB", "0.0000001MB"])
+def test_nothing_is_no_size(text: str) -> None:
+    with pytest.raises(BadInput, match="above zero"):
+        parse_size(text)
+
+
+@given(st.text(max_size=20) | st.from_regex(r"[0-9]{1,400}(\.[0-9]{1,400})?GiB", fullmatch=True))
+def test_any_text_is_a_positive_size_or_refused(text: str) -> None:
+    try:
+        assert parse_size(text) > 0
+    except BadInput:
+        pass
+
+
+def test_a_reserve_is_kept_free_of_a_budget() -> None:
+    budget = Budget(total_bytes=8 * GIB, reserve_bytes=GIB, source="free now")
+    assert budget.limit_bytes == 7 * GIB
+
+
+def test_a_size_is_shown_in_gib_and_a_small_one_in_mib() -> None:
+    assert show_size(7 * GIB + GIB // 2) == "7.50 GiB"
+    assert show_size(300 * MIB) == "300 MiB"

@@ -1,0 +1,219 @@
+"""Choosing a device and a budget, on machines with and without cards."""
+
+import os
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+
+from autotune.budget import GIB, MIB
+from autotune.device import auto_budget, find_device, show_bytes
+from autotune.device_fake import FakeNvml
+from autotune.device_nvml import Nvml
+from autotune.device_port import Card, CardState, DeviceUser, NvmlPort, NvmlUnavailable
+from autotune.errors import BadInput, EnvironmentFault
+
+LAPTOP = Card(0, "NVIDIA GeForce RTX 4060 Laptop GPU", "GPU-aaa1", 8 * GIB, 7 * GIB, "580.1")
+SECOND = Card(1, "NVIDIA RTX 3050", "GPU-bbb2", 4 * GIB, 3 * GIB, "580.1")
+SILENT = Card(0, "NVIDIA GB10", None, None, None, None)
+
+ONE = FakeNvml([LAPTOP])
+TWO = FakeNvml([LAPTOP, SECOND])
+
+
+def test_a_machine_with_a_card_gets_the_card_with_its_uuid_and_what_is_free() -> None:
+    found = find_device("auto", ONE, {})
+    assert (found.kind, found.name, found.uuid) == ("cuda", LAPTOP.name, "GPU-aaa1")
+    assert (found.total_bytes, found.free_bytes, found.driver) == (8 * GIB, 7 * GIB, "580.1")
+    assert found.note is None
+
+
+def test_a_machine_without_a_driver_gets_the_cpu_with_its_memory_and_the_reason() -> None:
+    found = find_device("auto", FakeNvml(problem="no NVIDIA driver is installed"), {})
+    assert found.kind == "cpu"
+    assert found.name
+    assert found.total_bytes is not None and found.total_bytes > GIB // 4
+    assert found.free_bytes is not None and 0 < found.free_bytes <= found.total_bytes
+    assert found.note == "no NVIDIA driver is installed"
+
+
+def test_cuda_on_a_machine_without_a_card_is_refused_with_the_reason() -> None:
+    broken = FakeNvml(problem="the NVIDIA driver does not answer (version mismatch)")
+    with pytest.raises(EnvironmentFault, match=r"version mismatch.*use --device cpu"):
+        find_device("cuda", broken, {})
+    with pytest.raises(EnvironmentFault, match="no NVIDIA card"):
+        find_device("cuda:0", FakeNvml(), {})
+
+
+def test_a_card_is_chosen_by_number_and_a_number_too_high_names_the_bound() -> None:
+    assert find_device("cuda:1", TWO, {}).uuid == "GPU-bbb2"
+    with pytest.raises(BadInput, match=r"cuda:2: this machine has 2 usable card\(s\).*cuda:1 or"):
+        find_device("cuda:2", TWO, {})
+
+
+@pytest.mark.parametrize("choice", ["gpu", "cuda:", "cuda:-1", "cuda:x", "", "cuda:²", "CPU"])
+def test_any_other_device_is_refused_with_the_rule(choice: str) -> None:
+    with pytest.raises(BadInput, match="must be auto, cuda, cuda:N"):
+        find_device(choice, TWO, {})
+
+
+@pytest.mark.parametrize(
+    ("visible", "uuid"),
+    [("1", "GPU-bbb2"), ("1,0", "GPU-bbb2"), ("GPU-b", "GPU-bbb2"), ("0,7", "GPU-aaa1")],
+)
+def test_only_cards_that_cuda_would_see_are_taken(visible: str, uuid: str) -> None:
+    assert find_device("auto", TWO, {"CUDA_VISIBLE_DEVICES": visible}).uuid == uuid
+
+
+@pytest.mark.parametrize("visible", ["", "-1", "7,0", "GPU-"])
+def test_cards_that_the_person_hid_are_not_taken(visible: str) -> None:
+    found = find_device("auto", TWO, {"CUDA_VISIBLE_DEVICES": visible})
+    assert found.kind == "cpu"
+    assert found.note is not None and "CUDA_VISIBLE_DEVICES" in found.note
+
+
+def test_cpu_is_cpu_even_beside_a_card_and_asks_no_driver() -> None:
+    found = find_device("cpu", FakeNvml([LAPTOP], problem="must not be asked"), {})
+    assert (found.kind, found.note) == ("cpu", None)
+
+
+def test_a_driver_that_tells_nothing_gives_unknowns_not_zeros() -> None:
+    users = {0: [DeviceUser(77, None, None)]}
+    found = find_device("auto", FakeNvml([SILENT], users), {})
+    assert (found.uuid, found.total_bytes, found.free_bytes, found.driver) == (None,) * 4
+    assert found.users == (DeviceUser(77, None, None),)
+    assert show_bytes(found.free_bytes) == "n/a"
+    assert FakeNvml([SILENT]).state(0) == CardState(None, None, None, None, None)
+
+
+def test_the_automatic_budget_is_what_is_free_now_less_the_reserve() -> None:
+    budget = auto_budget(find_device("auto", ONE, {}), "auto", "512MiB")
+    assert budget.total_bytes == 7 * GIB
+    assert budget.limit_bytes == 7 * GIB - 512 * MIB
+
+
+def test_a_size_that_was_named_is_taken_as_it_is() -> None:
+    budget = auto_budget(find_device("auto", ONE, {}), "6.5GiB", "512MiB")
+    assert budget.limit_bytes == int(6.5 * GIB)
+
+
+def test_more_than_the_card_has_is_refused_with_what_it_has() -> None:
+    with pytest.raises(BadInput, match=r"memory budget 9GiB: .*RTX 4060.* has 8\.00 GiB"):
+        auto_budget(find_device("auto", ONE, {}), "9GiB", "512MiB")
+
+
+def test_more_than_is_free_is_refused_naming_who_uses_the_card() -> None:
+    users = {0: [DeviceUser(9, "chrome.exe", 700 * MIB), DeviceUser(8, None, None)]}
+    card = find_device("auto", FakeNvml([LAPTOP], users), {})
+    with pytest.raises(EnvironmentFault) as caught:
+        auto_budget(card, "7.5GiB", "512MiB")
+    text = str(caught.value)
+    assert "only 7.00 GiB" in text
+    assert "chrome.exe 9: 700 MiB" in text
+    assert "pid 8: n/a" in text
+    assert "\n" not in text
+
+
+def test_a_full_card_and_a_silent_driver_ask_for_what_they_need() -> None:
+    full = Card(0, "card", None, 8 * GIB, 300 * MIB, None)
+    with pytest.raises(EnvironmentFault, match=r"300 MiB free.*512 MiB.*close other programs"):
+        auto_budget(find_device("auto", FakeNvml([full]), {}), "auto", "512MiB")
+    with pytest.raises(EnvironmentFault, match="does not say how much memory is free"):
+        auto_budget(find_device("auto", FakeNvml([SILENT]), {}), "auto", "512MiB")
+    assert auto_budget(find_device("auto", FakeNvml([SILENT]), {}), "2GiB", "512MiB").limit_bytes
+
+
+def test_a_cpu_budget_above_the_machine_is_refused() -> None:
+    cpu = find_device("cpu")
+    assert auto_budget(cpu, "64MiB", "1MiB").limit_bytes == 64 * MIB
+    assert cpu.total_bytes is not None
+    with pytest.raises(BadInput, match="memory budget"):
+        auto_budget(cpu, f"{cpu.total_bytes // GIB + 2}GiB", "1MiB")
+    with pytest.raises(BadInput, match="memory size"):
+        auto_budget(cpu, "lots", "1MiB")
+
+
+def test_the_real_library_answers_or_says_why_not_and_warns_of_nothing() -> None:
+    nvml: NvmlPort = Nvml()
+    try:
+        cards = nvml.cards()
+    except NvmlUnavailable as error:
+        assert "NVIDIA driver" in str(error)
+        return
+    for card in cards:
+        assert card.total_bytes is None or card.total_bytes > 0
+        assert all(user.bytes is None or user.bytes >= 0 for user in nvml.users(card.index))
+        assert nvml.state(card.index).used_bytes != 0
+
+
+class Refused(Exception):
+    """What the library raises where a card has no such value."""
+
+
+def library(**answers: object) -> SimpleNamespace:
+    """A started library of one card that refuses whatever it was given no answer for."""
+
+    def ask(name: str) -> Callable[..., object]:
+        def answer(*arguments: object) -> object:
+            if name not in answers:
+                raise Refused
+            return answers[name]
+
+        return answer
+
+    names = [
+        *("SystemGetDriverVersion", "DeviceGetCount", "DeviceGetHandleByIndex", "DeviceGetName"),
+        *("DeviceGetUUID", "DeviceGetMemoryInfo", "DeviceGetComputeRunningProcesses"),
+        *("DeviceGetGraphicsRunningProcesses", "DeviceGetCurrentClocksThrottleReasons"),
+        *("DeviceGetTemperature", "DeviceGetPowerUsage", "DeviceGetEnforcedPowerLimit"),
+    ]
+    functions = {f"nvml{name}": ask(name) for name in names}
+    constants = {"NVML_TEMPERATURE_GPU": 0, "nvmlClocksEventReasonSwPowerCap": 4}
+    return SimpleNamespace(NVMLError=Refused, **functions, **constants)
+
+
+def test_whatever_the_library_refuses_is_unknown() -> None:
+    silent = Nvml(library(DeviceGetCount=1, DeviceGetHandleByIndex=object()))
+    assert silent.cards() == (Card(0, "NVIDIA card 0", None, None, None, None),)
+    assert silent.users(0) == ()
+    assert silent.state(0) == CardState(None, None, None, None, None)
+    lost = Nvml(library(DeviceGetCount=1))
+    assert lost.cards() == (Card(0, "NVIDIA card 0", None, None, None, None),)
+    assert lost.users(0) == ()
+    assert lost.state(0) == CardState(None, None, None, None, None)
+
+
+def test_what_the_library_answers_is_taken_and_hidden_process_memory_stays_unknown() -> None:
+    seen = SimpleNamespace(pid=os.getpid(), usedGpuMemory=None)
+    told = SimpleNamespace(pid=os.getpid(), usedGpuMemory=5 * MIB)
+    hidden = SimpleNamespace(pid=2**31 - 9, usedGpuMemory=2**64 - 1)
+    nvml = Nvml(
+        library(
+            DeviceGetCount=1,
+            DeviceGetHandleByIndex=object(),
+            SystemGetDriverVersion=b"580.1",
+            DeviceGetName=LAPTOP.name,
+            DeviceGetUUID="GPU-aaa1",
+            DeviceGetMemoryInfo=SimpleNamespace(total=8 * GIB, free=7 * GIB, used=GIB),
+            DeviceGetComputeRunningProcesses=[seen, hidden],
+            DeviceGetGraphicsRunningProcesses=[told],
+            DeviceGetCurrentClocksThrottleReasons=4,
+            DeviceGetPowerUsage=35_500,
+        )
+    )
+    assert nvml.cards() == (LAPTOP,)
+    mine, other = nvml.users(0)
+    assert (mine.pid, mine.bytes) == (os.getpid(), 5 * MIB)
+    assert mine.name is not None
+    assert other == DeviceUser(2**31 - 9, None, None)
+    assert nvml.state(0) == CardState(GIB, None, 35.5, None, ("power limit",))
+
+
+@pytest.mark.gpu
+def test_a_real_card_is_found_without_taking_memory_on_it() -> None:
+    found = find_device("auto")
+    assert found.kind == "cuda"
+    assert found.uuid is not None and found.uuid.startswith("GPU-")
+    assert found.free_bytes is not None and found.total_bytes is not None
+    assert 0 < found.free_bytes <= found.total_bytes
+    assert os.getpid() not in {user.pid for user in Nvml().users(found.index)}

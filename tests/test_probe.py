@@ -1,0 +1,313 @@
+"""The probe against brute force over every point, and its limits: trials, budget, evidence."""
+
+import math
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autotune import events
+from autotune.budget import MIB
+from autotune.errors import BadInput, EnvironmentFault, ExitCode, NothingFits
+from autotune.job import TrialJob
+from autotune.outcome import Fault, Fit, TrialOutcome, Verdict
+from autotune.plan import Truncation
+from autotune.probe import Probe
+from autotune.rundir import RunDir
+from autotune.search import most_trials
+from autotune.survey import Survey
+from tests import setups
+from tests.setups import Memory
+
+BASE, EACH = 100 * MIB, MIB
+
+
+@contextmanager
+def probing(
+    memory: Memory, data: Survey, limit_bytes: int, positions: int = 8192, **bounds: object
+) -> Iterator[Probe]:
+    """A probe in a fresh run folder, its workers played by `memory`."""
+    with tempfile.TemporaryDirectory() as folder:
+        session, _ = setups.session(Path(folder), memory)
+        chosen = setups.profile(**{"min_length": 64, "max_length": 8192} | bounds)
+        yield Probe(session, setups.setup(chosen, limit_bytes, positions), data)
+
+
+def fitting(tokens: int) -> int:
+    """The budget that a row of so many tokens just fits."""
+    return BASE + EACH * tokens
+
+
+CONVERSATIONS = st.lists(
+    st.lists(st.integers(8, 300), min_size=1, max_size=6), min_size=1, max_size=8
+)
+BUDGETS = st.integers(60, 2000).map(fitting)
+
+
+def brute_force(probe: Probe, limit_bytes: int) -> tuple[int, int] | None:
+    """The answer by trying every length of the grid, then every number of rounds uncut."""
+    grid = probe.grid()
+
+    def fits(tokens: int) -> bool:
+        return fitting(tokens) <= limit_bytes
+
+    lengths = [n for n in grid if fits(probe.survey.kept(n, "all").longest_row)]
+    if not lengths:
+        return None
+    length = lengths[-1]
+    # Beyond the grid's end nothing is tried, whatever the memory.
+    cap = length if length == grid[-1] else math.inf
+    rounds = range(1, probe.survey.most_rounds + 1)
+    whole = [r for r in rounds if (n := probe.survey.longest(r)) <= length or (fits(n) and n < cap)]
+    return length, max(whole, default=1)
+
+
+def questions_between(probe: Probe, length: int) -> int:
+    """How many different longest rows lie between the answer and the next length of the grid."""
+    rows = {probe.survey.longest(r) for r in range(1, probe.survey.most_rounds + 1)}
+    return sum(length < row < length + 64 for row in rows)
+
+
+@given(CONVERSATIONS, BUDGETS)
+@settings(max_examples=150, deadline=None)
+def test_the_answer_is_that_of_trying_every_point(rows: list[list[int]], limit: int) -> None:
+    data = setups.survey(*rows)
+    memory = Memory(BASE, EACH)
+    with probing(memory, data, limit) as probe:
+        expected = brute_force(probe, limit)
+        if expected is None:
+            with pytest.raises(NothingFits):
+                probe.run()
+            return
+        found = probe.run()
+        assert found.model_max_length == expected[0]
+        # One question about rounds is always left; more only where the search for length was short.
+        if questions_between(probe, expected[0]) <= 1:
+            assert found.max_rounds == expected[1]
+        assert found.max_rounds <= expected[1]
+
+
+@given(CONVERSATIONS, BUDGETS, st.sampled_from(Truncation))
+@settings(max_examples=100, deadline=None)
+def test_what_is_accepted_was_tried_on_its_own_row_within_the_budget(
+    rows: list[list[int]], limit: int, truncation: Truncation
+) -> None:
+    data = setups.survey(*rows, truncation=truncation)
+    memory = Memory(BASE, EACH)
+    with probing(memory, data, limit) as probe:
+        try:
+            found = probe.run()
+        except NothingFits:
+            assert all(t.verdict is Verdict.OVER_BUDGET for t in probe.trials)
+            return
+        finally:
+            assert len(probe.trials) <= most_trials(len(probe.grid()))
+            assert [t.point for t in probe.trials] == memory.points
+        row = data.kept(found.model_max_length, found.max_rounds).longest_row
+        evidence = [t for t in found.trials if t.verdict is Verdict.FITS]
+        assert any(
+            t.point.row_tokens == row and t.point.micro_batch_tokens == found.micro_batch_tokens
+            for t in evidence
+        )
+        assert all(t.measurement and t.measurement.peak_bytes <= limit for t in evidence)
+        assert found.peak_bytes <= limit
+
+
+@given(CONVERSATIONS, BUDGETS)
+@settings(max_examples=100, deadline=None)
+def test_rounds_are_only_tried_between_a_row_that_fitted_and_one_that_did_not(
+    rows: list[list[int]], limit: int
+) -> None:
+    data = setups.survey(*rows)
+    with probing(Memory(BASE, EACH), data, limit) as probe:
+        try:
+            found = probe.run()
+        except NothingFits:
+            return
+        for trial in found.trials:
+            if trial.point.model_max_length % 64:
+                assert 0 < trial.point.row_tokens - found.model_max_length < 64
+
+
+def run(memory: Memory, data: Survey, limit: int, **bounds: object) -> tuple[Fit, list[str]]:
+    """The fit, and the verdicts in the order of the trials."""
+    with probing(memory, data, limit, **bounds) as probe:
+        return probe.run(), [t.verdict.value for t in probe.trials]
+
+
+def test_the_longest_conversation_counts_wherever_it_stands() -> None:
+    short = [[200, 200]] * 250
+    data = setups.survey(*short, [500, 579])
+    memory = Memory(BASE, EACH)
+    found, _ = run(memory, data, fitting(700))
+    assert memory.points[0].row_tokens == 1079
+    assert found.model_max_length == 640
+    assert {t.point.row_tokens for t in found.trials if t.verdict is Verdict.FITS} >= {640}
+    assert "on a row of 640 tokens" in next(
+        t.reason for t in found.trials if t.point.row_tokens == 640
+    )
+
+
+def test_data_that_fits_whole_takes_one_trial() -> None:
+    found, verdicts = run(Memory(BASE, EACH), setups.survey([90, 90, 90]), fitting(500))
+    assert verdicts == ["FITS"]
+    assert (found.model_max_length, found.max_rounds) == (320, 3)
+
+
+def test_a_length_never_passes_the_models_positions() -> None:
+    memory = Memory(BASE, EACH)
+    with probing(memory, setups.survey([400, 400]), fitting(5000), positions=500) as probe:
+        assert probe.run().model_max_length == 448
+    assert max(point.row_tokens for point in memory.points) <= 500
+
+
+def test_every_trial_is_on_record_before_the_next_one_begins() -> None:
+    data = setups.survey([300, 300, 300])
+    memory = Memory(BASE, EACH)
+    with probing(memory, data, fitting(500)) as probe:
+        recorded: list[int] = []
+        play = probe.session.runner.script  # type: ignore[attr-defined]
+
+        def script(job: TrialJob) -> setups.Played:
+            lines = list(probe.session.rundir.records())
+            recorded.append(sum(isinstance(r.event, events.ProbeTried) for r in lines))
+            return play(job)  # type: ignore[no-any-return]
+
+        probe.session.runner.script = script  # type: ignore[attr-defined]
+        found = probe.run()
+        assert recorded == list(range(len(found.trials)))
+        last = list(probe.session.rundir.records())[-1].event
+        assert isinstance(last, events.Fitted)
+        assert probe.session.rundir.read_fit() == last.fit == found
+
+
+def test_nothing_that_fits_is_one_line_with_a_remedy() -> None:
+    with (
+        probing(Memory(BASE, EACH), setups.survey([300]), BASE) as probe,
+        pytest.raises(NothingFits, match="not even 64 tokens fit") as refused,
+    ):
+        probe.run()
+    assert refused.value.exit_code == ExitCode.NOTHING_FITS
+    assert "--vram-budget" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_peak_of_three_times_the_budget_that_raises_nothing_does_not_fit() -> None:
+    limit = fitting(320)
+    over = [events.Measured(measurement=setups.measurement(3 * limit))], setups.done()
+    found, verdicts = run(Memory(BASE, EACH, {0: over}), setups.survey([600]), limit)
+    assert verdicts[0] == "OVER_BUDGET"
+    assert found.model_max_length == 320
+
+
+def test_a_trial_that_ran_no_step_does_not_fit() -> None:
+    idle = setups.measurement(BASE, steps=0, step_seconds=())
+    nothing = [events.Measured(measurement=idle)], setups.done()
+    found, verdicts = run(
+        Memory(BASE, EACH, {0: nothing, 1: nothing}), setups.survey([600]), fitting(5000)
+    )
+    assert verdicts[:2] == ["CRASHED", "CRASHED"]
+    assert "0 of 3 optimizer steps" in found.trials[0].reason
+    assert found.model_max_length == 576
+
+
+POISONED = setups.failed(Fault.POISONED, "CUDA error: an illegal memory access was encountered")
+
+
+@pytest.mark.parametrize("ending", [POISONED, setups.crashed()])
+def test_a_worker_that_crashed_is_given_the_same_point_once_more(ending: setups.Ending) -> None:
+    memory = Memory(BASE, EACH, {0: ([], ending)})
+    found, verdicts = run(memory, setups.survey([600]), fitting(5000))
+    assert verdicts == ["CRASHED", "FITS"]
+    assert memory.points[0] == memory.points[1]
+    assert found.model_max_length == 640
+
+
+def test_a_device_that_stays_poisoned_is_never_called_too_small() -> None:
+    memory = Memory(BASE, EACH, {0: ([], POISONED), 1: ([], POISONED)})
+    with (
+        probing(memory, setups.survey([600]), fitting(5000)) as probe,
+        pytest.raises(EnvironmentFault, match="illegal memory access"),
+    ):
+        probe.run()
+    assert len(memory.points) == 2
+
+
+def test_a_process_that_the_system_ends_twice_counts_as_too_big() -> None:
+    silent: setups.Played = ([], setups.crashed())
+    found, verdicts = run(
+        Memory(BASE, EACH, {0: silent, 1: silent}), setups.survey([600]), fitting(5000)
+    )
+    assert verdicts[:3] == ["CRASHED", "CRASHED", "FITS"]
+    assert found.model_max_length == 576
+
+
+def test_data_that_cannot_be_used_ends_the_probe_at_once() -> None:
+    bad = setups.failed(Fault.BAD_JOB, "chat.jsonl:3: not JSON")
+    memory = Memory(BASE, EACH, {0: ([], bad)})
+    with (
+        probing(memory, setups.survey([600]), fitting(5000)) as probe,
+        pytest.raises(BadInput, match=r"chat\.jsonl:3"),
+    ):
+        probe.run()
+    assert len(memory.points) == 1
+
+
+def test_a_length_at_which_no_answer_is_left_is_refused() -> None:
+    data = setups.survey([500], prompt=450)
+    with (
+        probing(Memory(BASE, EACH), data, fitting(200)) as probe,
+        pytest.raises(BadInput, match="no conversation keeps a supervised token"),
+    ):
+        probe.run()
+
+
+def test_what_fitted_once_must_fit_again_to_be_accepted() -> None:
+    data = setups.survey([100, 100], [90])
+    # 200 tokens with all rounds are over the budget, 128 fit; one round of 100 is asked for last.
+    memory = Memory(BASE, EACH, {2: ([], setups.failed(Fault.OUT_OF_MEMORY, "out of memory"))})
+    with (
+        probing(memory, data, fitting(130)) as probe,
+        pytest.raises(NothingFits, match="fitted once and did not again"),
+    ):
+        probe.run()
+
+
+def test_every_strategy_is_told_with_its_length_and_time() -> None:
+    long = setups.strategy("A", model_max_length=256)
+    any_length = setups.strategy("C", model_max_length="fits", max_rounds="all")
+    data = setups.survey(*[[100, 100, 100]] * 16)
+    session_bounds = setups.profile(long, any_length)
+    with tempfile.TemporaryDirectory() as folder:
+        session, _ = setups.session(Path(folder), Memory(BASE, EACH))
+        found = Probe(session, setups.setup(session_bounds, fitting(200)), data).run()
+    assert found.model_max_length == 192
+    assert not found.strategies["A"].fits
+    assert found.strategies["C"].fits
+    assert found.strategies["C"].model_max_length == 192
+    # 16 rows of 192 tokens, two epochs, 1920 tokens a second; a played worker generates in no time.
+    assert found.strategies["C"].eta_seconds == pytest.approx(2 * 16 * 192 / 1920)
+    assert found.strategies["C"].steps == 4
+
+
+def test_a_trial_asks_for_a_generation_of_the_shape_of_an_evaluation(tmp_path: Path) -> None:
+    session, runner = setups.session(tmp_path, Memory(BASE, EACH))
+    setup = setups.setup(setups.profile(), fitting(500))
+    Probe(session, setup, setups.survey([100])).run()
+    job = runner.jobs[0]
+    assert isinstance(job, TrialJob)
+    assert job.generate_rows == setup.evaluation_rows
+    assert job.generate_context > setup.profile.evaluate.max_new_tokens
+    assert job.steps >= 2
+
+
+def test_the_record_names_every_outcome(tmp_path: Path) -> None:
+    session, _ = setups.session(tmp_path, Memory(BASE, EACH))
+    found = Probe(session, setups.setup(setups.profile(), fitting(100)), setups.survey([250])).run()
+    told = [r.event.outcome for r in RunDir(tmp_path).records() if r.event.kind == "probe_tried"]
+    assert tuple(told) == found.trials
+    assert all(isinstance(outcome, TrialOutcome) and outcome.reason for outcome in told)
