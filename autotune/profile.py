@@ -102,7 +102,6 @@ class Probe(Boundary):
 
     min_length: GridLength
     max_length: GridLength
-    micro_batch_tokens: Annotated[int, Field(ge=1)]
     gradient_checkpointing: bool
     trial_timeout_seconds: Annotated[float, Field(gt=0)]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from autotune import events
 from autotune.events import Record
+from autotune.figures import percent
 from autotune.outcome import Checkpoint, Fit, Metric, TrialOutcome
 from autotune.plan import Strategy, TrainPlan
 
@@ -223,7 +224,9 @@ def next_move(state: StudyState, strategies: Sequence[Strategy], target: float) 
         return EndTrial(trial)
     met = next((t for t in state.trials if any(e.met for e in t.evaluations.values())), None)
     if met is not None:
-        return Stop(True, f"strategy {met.plan.strategy} reached {target:.1%} with healthy answers")
+        return Stop(
+            True, f"strategy {met.plan.strategy} reached {percent(target)} with healthy answers"
+        )
     names = [s.name for s in strategies]
     current = state.strategy if state.strategy in names else names[0]
     done = sum(t.plan.strategy == current for t in state.trials)
@@ -241,5 +244,5 @@ def shortfall(best: events.Evaluated | None, target: float) -> str:
         return "no checkpoint has a valid score"
     score = best.prompt_strict.accuracy
     if best.unhealthy and score >= target:
-        return f"best {score:.1%} is not a success: {'; '.join(best.unhealthy)}"
-    return f"best {score:.1%} is below the target of {target:.1%}"
+        return f"best {percent(score)} is not a success: {'; '.join(best.unhealthy)}"
+    return f"best {percent(score)} is below the target of {percent(target)}"

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from autotune.cli.folder import settings_text
 from autotune.device import Device
 from autotune.errors import BadInput
 from autotune.plan import Precision
 from autotune.profile import Profile
-from autotune.profile_toml import profile_toml
 from autotune.profiles import (
     find_profile,
     list_profiles,
@@ -91,7 +91,7 @@ def test_all_faults_of_a_file_are_told_together_with_key_value_rule_and_nearest_
     text = changed(
         ("learning_rate = 1e-3", 'learning_rate = "4e-5"'),
         ("weight_decay = 0.02", "weight_decay = nan"),
-        ("num_train_epochs = 2", "num_train_epochs = inf"),
+        ("num_train_epochs = 3", "num_train_epochs = inf"),
         ("seed = 42", "sed = 42"),
         ('precision = "fp32"', 'precision = "fp8"'),
         ('budget = "4GiB"', 'budget = "4"'),
@@ -130,7 +130,7 @@ def test_all_faults_of_a_file_are_told_together_with_key_value_rule_and_nearest_
         ("min_stop = 0.8", "min_stop = 1.5", "min_stop = 1.5: must be a share from 0 to 1"),
         ("max_rounds = 2", "max_rounds = 0", "strategy.A.max_rounds = 0: must be greater than or"),
         ("max_rounds = 2", 'max_rounds = "six"', "strategy.A.max_rounds = "),
-        ("model_max_length = 128", "model_max_length = 7", "strategy.A.model_max_length = 7: must"),
+        ("model_max_length = 256", "model_max_length = 7", "strategy.A.model_max_length = 7: must"),
         ('title = "steady"', "fallback = true", "the first must not be a fallback"),
         ('name = "A"', 'name = ""', "strategy.1.name"),
         ('title = "steady"', "search = { lr = [1e-5, 1e-4] }", "A.search.lr: must be one of learn"),
@@ -197,5 +197,5 @@ def test_a_profile_written_as_toml_reads_back_equal(tmp_path: Path, name: str) -
     )
     path = tmp_path / "run.toml"
     for each in (profile, odd):
-        path.write_text(profile_toml(each), encoding="utf-8")
+        path.write_text(settings_text(each), encoding="utf-8")
         assert read_profile(path) == each

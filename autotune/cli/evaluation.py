@@ -17,7 +17,7 @@ from autotune.evaluate.answers import read_answers
 from autotune.evaluate.health import broken_limits, echo_answers
 from autotune.evaluate.ifeval import IFEval
 from autotune.evaluate.prompts import Prompt, read_prompts, subset
-from autotune.figures import health_text, score_text
+from autotune.figures import health_text, percent, score_text
 from autotune.outcome import EvalReport, HealthLimits
 from autotune.profile import Profile
 from autotune.rundir import RunDir, new_run_folder
@@ -53,8 +53,8 @@ def eval_command(
     met = meets(report.prompt_strict, unhealthy, target) if target is not None else None
     if as_json:
         print_json(as_tree(report, echo, unhealthy, limits, met))
-    elif met is not None:
-        say_on(console)(f"target {target:.1%} {'met' if met else 'not met'}")
+    elif target is not None:
+        say_on(console)(f"target {percent(target)} {'met' if met else 'not met'}")
     return ExitCode.DONE if met is None or met else ExitCode.BELOW_TARGET
 
 

@@ -5,16 +5,18 @@ library prints can tear an event apart. Exit codes: 0 done, 3 out of memory, 4 b
 The parent holds standard input open; when it ends, the parent is gone and so are we.
 """
 
+import errno
 import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from autotune.errors import AutotuneError
+from autotune.errors import AutotuneError, EnvironmentFault
 from autotune.events import Failed
 from autotune.job import JOB
 from autotune.outcome import Fault
@@ -24,7 +26,25 @@ DONE, CRASHED, OUT_OF_MEMORY, BAD_JOB = 0, 1, 3, 4
 
 
 def follow_parent() -> None:
-    """End the process when standard input does: an orphan must not write into a resumed run."""
+    """End the process when standard input does: an orphan must not write into a resumed run.
+
+    Windows lets one operation at a time at a pipe, and libraries look at standard input while
+    they are loaded: beside a pending read, importing numpy hangs (numpy#24290). So there the pipe
+    is asked now and then, and never read.
+    """
+    if sys.platform == "win32":
+        import _winapi
+        import msvcrt
+
+        pipe = msvcrt.get_osfhandle(0)
+        try:
+            while True:
+                _winapi.PeekNamedPipe(pipe, 0)
+                time.sleep(0.5)
+        except BrokenPipeError:
+            os._exit(CRASHED)
+        except OSError:
+            return  # a console, not a pipe: started by hand, nobody to follow
     while os.read(0, 4096):
         pass
     os._exit(CRASHED)
@@ -54,15 +74,16 @@ def main() -> int:
     try:
         jobs.run(job, pipe)
         return DONE
+    except (DiskFull, EnvironmentFault) as error:
+        return fail(pipe, Fault.DISK, str(error))
     except (BadJob, AutotuneError) as error:
         return fail(pipe, Fault.BAD_JOB, str(error))
     except NumericFault as error:
         return fail(pipe, Fault.NUMERIC, str(error))
-    except DiskFull as error:
-        return fail(pipe, Fault.DISK, str(error))
     except Exception as error:
         traceback.print_exc()
-        return fail(pipe, classify(error), one_line(error))
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return fail(pipe, Fault.DISK if full else classify(error), one_line(error))
 
 
 def one_line(error: Exception) -> str:

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from autotune.files import sync_folder
-from autotune.worker.model import Loaded
+from autotune.files import sync_folder, write_text_atomic
+from autotune.worker.model import Loaded, load_weights
 from autotune.worker.step import Stepper
 
 MANIFEST = "manifest.json"
@@ -72,9 +72,10 @@ def save(root: Path, loaded: Loaded, stepper: Stepper, step: int, identity: str)
         }
         (work / STATE).write_text(json.dumps(state), encoding="utf-8")
         seal(work)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:  # safetensors has its own error for a full disk
         shutil.rmtree(work, ignore_errors=True)
-        raise DiskFull(f"{root}: checkpoint not written ({error.strerror or error})") from error
+        reason = getattr(error, "strerror", None) or error
+        raise DiskFull(f"{root}: checkpoint not written ({reason})") from error
     shutil.rmtree(final, ignore_errors=True)
     work.replace(final)
     sync_folder(root)
@@ -126,10 +127,10 @@ def newest(root: Path, identity: str) -> Found:
     """The newest verified checkpoint of this identity that holds an optimizer."""
     torn = [p.name for p in root.glob(".step-*.tmp")]
     for folder in sorted(root.glob("step-*"), reverse=True):
-        if not (folder / OPTIMIZER).exists():
-            continue
         if not verified(folder):
             torn.append(folder.name)
+            continue
+        if not (folder / OPTIMIZER).exists():
             continue
         state = json.loads((folder / STATE).read_text(encoding="utf-8"))
         if state["identity"] == identity:
@@ -139,16 +140,13 @@ def newest(root: Path, identity: str) -> Found:
 
 def restore(folder: Path, stepper: Stepper) -> None:
     """Put weights, optimizer and scaler back as they were, bit for bit."""
-    device = stepper.compute.device
-    saved = load_file(folder / "model.safetensors", device=str(device))
-    own = stepper.loaded.model.state_dict()
-    tied = {name for name in own if name not in saved}
-    stepper.loaded.model.load_state_dict(saved, strict=not tied)
-    tensors = load_file(folder / OPTIMIZER, device="cpu")
+    # Through transformers, which knows how it named what it saved and which weights are tied.
+    stepper.loaded.model.load_state_dict(load_weights(folder).state_dict())
     state: dict[int, dict[str, torch.Tensor]] = {}
-    for name, tensor in tensors.items():
+    for name, tensor in load_file(folder / OPTIMIZER, device="cpu").items():
         place, key = name.split(".", 1)
-        state.setdefault(int(place), {})[key] = tensor
+        # A copy: what is loaded is a map of the file, which Windows would then refuse to delete.
+        state.setdefault(int(place), {})[key] = tensor.clone()
     whole = stepper.optimizer.state_dict()
     stepper.optimizer.load_state_dict({"state": state, "param_groups": whole["param_groups"]})
     kept = json.loads((folder / STATE).read_text(encoding="utf-8"))
@@ -166,9 +164,7 @@ def drop_optimizer(folder: Path) -> None:
     entries = json.loads(manifest.read_text(encoding="utf-8"))
     if entries.pop(OPTIMIZER, None) is None:
         return
-    work = folder / f".{MANIFEST}.tmp"
-    work.write_text(json.dumps(entries, indent=1), encoding="utf-8")
-    work.replace(manifest)
+    write_text_atomic(manifest, json.dumps(entries, indent=1))
     (folder / OPTIMIZER).unlink(missing_ok=True)
 
 

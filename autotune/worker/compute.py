@@ -59,7 +59,8 @@ def open_compute(spec: DeviceSpec) -> Compute:
         torch.use_deterministic_algorithms(True)
         # It would also fill every new tensor with NaN to show reads of unset memory: a tenth of
         # the time of a step, and no part of the result.
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        deterministic: Any = torch.utils.deterministic
+        deterministic.fill_uninitialized_memory = False
         memory = CpuMemory()
         memory.begin(spec.limit_bytes)
         name = f"CPU, {torch.get_num_threads()} threads"

@@ -137,6 +137,8 @@ def answer_batch(
     prompts: Sequence[list[int]],
     max_new_tokens: int,
     on_token: Callable[[], None] = lambda: None,
+    *,
+    min_new_tokens: int = 0,
 ) -> list[list[int]]:
     """Greedy continuations of B prompts, each cut after its first stop token.
 
@@ -157,6 +159,7 @@ def answer_batch(
             input_ids=input_ids.to(compute.device),
             attention_mask=mask.to(compute.device),
             max_new_tokens=max_new_tokens,
+            min_new_tokens=min_new_tokens,
             do_sample=False,
             use_cache=True,
             eos_token_id=list(stop),

@@ -1,4 +1,7 @@
-"""Each job to its function; here torch and transformers are loaded."""
+"""Each job to its function; here torch and transformers are loaded.
+
+A job's own module is imported when it is asked for: a survey needs no model code.
+"""
 
 import os
 from typing import Any
@@ -9,12 +12,7 @@ import transformers
 from autotune import events
 from autotune.job import GenerateJob, Job, PrepareJob, SurveyJob, TrainJob, TrialJob
 from autotune.worker.compute import open_compute
-from autotune.worker.generate import generate
 from autotune.worker.pipe import Pipe
-from autotune.worker.prepare import prepare
-from autotune.worker.survey import survey
-from autotune.worker.train import train
-from autotune.worker.trial import trial
 
 
 def run(job: Job, pipe: Pipe) -> None:
@@ -33,12 +31,22 @@ def run(job: Job, pipe: Pipe) -> None:
     )
     match job:
         case SurveyJob():
+            from autotune.worker.survey import survey
+
             survey(job, pipe)
         case PrepareJob():
+            from autotune.worker.prepare import prepare
+
             prepare(job, pipe)
         case TrialJob():
+            from autotune.worker.trial import trial
+
             trial(job, compute, pipe)
         case TrainJob():
+            from autotune.worker.train import train
+
             train(job, compute, pipe)
         case GenerateJob():
+            from autotune.worker.generate import generate
+
             generate(job, compute, pipe)

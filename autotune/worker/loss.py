@@ -18,7 +18,9 @@ CHUNK_TOKENS = 256
 not run faster; see docs/LOG.md."""
 
 
-def summed_loss(model: Any, input_ids: Tensor, labels: Tensor, mask: Tensor | None) -> Tensor:
+def summed_loss(
+    model: Any, input_ids: Tensor, labels: Tensor, mask: Tensor | None, *, own_head: bool = False
+) -> Tensor:
     """Cross-entropy summed over the supervised positions of a padded batch, a scalar in fp32.
 
     Args:
@@ -27,8 +29,9 @@ def summed_loss(model: Any, input_ids: Tensor, labels: Tensor, mask: Tensor | No
         labels: (B, T) token ids, or -100 where a token is not trained on. Position t is
             predicted from the hidden state at t - 1, so a label at position 0 never counts.
         mask: (B, T) 1 for real tokens, 0 for padding; None where no row is padded.
+        own_head: what `needs_own_head` says of the model; then all logits exist at once.
     """
-    if needs_own_head(model.config):
+    if own_head:
         logits = model(input_ids=input_ids, attention_mask=mask, use_cache=False).logits[:, :-1]
         whole: Tensor = nn.functional.cross_entropy(
             logits.float().flatten(0, 1),
@@ -60,10 +63,26 @@ def _chunk_loss(head: nn.Module, states: Tensor, targets: Tensor) -> Tensor:
     return summed
 
 
-def needs_own_head(config: Any) -> bool:
+@torch.no_grad()
+def needs_own_head(model: Any) -> bool:
     """Whether the model does more than one matrix product between hidden states and logits.
 
-    Gemma caps its logits and Cohere scales them inside `forward`; such models keep their own path.
+    Gemma caps its logits, Cohere, Granite and Falcon-H1 scale them; such models keep their own
+    path. The known ones are told by their configuration (a cap hardly shows in an untrained
+    model), all others by comparing both paths on a few tokens.
     """
-    marks = ("final_logit_softcapping", "logit_scale", "logits_scaling")
-    return any(getattr(config, mark, None) not in (None, 1, 1.0) for mark in marks)
+    marks = ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier")
+    if any(getattr(model.config, mark, None) not in (None, 1, 1.0) for mark in marks):
+        return True
+    was_training = model.training
+    model.eval()
+    input_ids = torch.arange(4, device=model.device)[None]
+    try:
+        whole = model(input_ids=input_ids, use_cache=False).logits
+        body = model.base_model(input_ids=input_ids, use_cache=False)
+        ours = model.get_output_embeddings()(body.last_hidden_state)
+    except (AttributeError, TypeError, RuntimeError):
+        return True  # a head or a body of another shape
+    finally:
+        model.train(was_training)
+    return ours.shape != whole.shape or not torch.allclose(ours, whole, rtol=1e-3, atol=1e-3)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from autotune.errors import BadInput
@@ -52,35 +53,62 @@ def load_tokenizer(folder: Path) -> Any:
 
 
 def load(folder: Path, device: torch.device, supervision: Supervision) -> Loaded:
-    """Load weights as fp32 whatever the file holds, and set how an answer ends.
-
-    fp16 weights cannot be unscaled by GradScaler, and bf16 weights are too coarse for a rate of
-    4e-5: most updates round away. So masters are fp32, and asserted to be.
+    """Load model and tokenizer, and set how an answer ends.
 
     Raises:
         BadInput: the folder's model or tokenizer cannot be used.
     """
+    model = load_weights(folder)
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            str(folder),
-            dtype=torch.float32,
-            trust_remote_code=False,
-            use_safetensors=True,
-            local_files_only=True,
-        )
         tokenizer = load_tokenizer(folder)
     except (OSError, ValueError, KeyError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise BadInput(f"model folder {folder}: cannot be loaded ({first})") from error
-    wrong = {str(p.dtype) for p in model.parameters() if p.dtype != torch.float32}
-    if wrong:
-        raise BadInput(f"model folder {folder}: weights load as {wrong}, must be float32")
+        raise unloadable(folder, error) from error
     own_template = bool(tokenizer.chat_template)
     codec = ChatCodec(tokenizer, supervision)
     stop_ids = all_stop_ids(model, tokenizer, codec)
     loaded = Loaded(model.to(device), tokenizer, codec, own_template, stop_ids)
     settle_stop_tokens(loaded)
     return loaded
+
+
+def load_weights(folder: Path) -> Any:
+    """The folder's model on the CPU, its weights as fp32 whatever the file holds.
+
+    fp16 weights cannot be unscaled by GradScaler, and bf16 weights are too coarse for a rate of
+    4e-5: most updates round away. So masters are fp32, and checked to be.
+
+    Raises:
+        BadInput: the model cannot be loaded, or the file lacks some of its weights, which
+            transformers would fill with random numbers.
+    """
+    auto: Any = AutoModelForCausalLM
+    try:
+        model, info = auto.from_pretrained(
+            str(folder),
+            dtype=torch.float32,
+            trust_remote_code=False,
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise unloadable(folder, error) from error
+    missing = sorted(info["missing_keys"])
+    if missing:
+        raise BadInput(
+            f"model folder {folder}: lacks {len(missing)} weights of its model ({missing[0]}, ...);"
+            " choose a complete causal LM"
+        )
+    wrong = {str(p.dtype) for p in model.parameters() if p.dtype != torch.float32}
+    if wrong:
+        raise BadInput(f"model folder {folder}: weights load as {wrong}, must be float32")
+    return model
+
+
+def unloadable(folder: Path, error: Exception) -> BadInput:
+    """The user's line for a folder that transformers refuses, with the reason it gives."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return BadInput(f"model folder {folder}: cannot be loaded ({lines[0]})")
 
 
 def adopt_template(loaded: Loaded, supervision: Supervision) -> None:

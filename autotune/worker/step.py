@@ -17,7 +17,7 @@ from autotune.plan import Precision
 from autotune.worker.batches import micro_batches, pad
 from autotune.worker.compute import Compute
 from autotune.worker.encode import IGNORED, Row
-from autotune.worker.loss import summed_loss
+from autotune.worker.loss import needs_own_head, summed_loss
 from autotune.worker.model import Loaded
 
 MOST_SKIPS = 20
@@ -74,6 +74,7 @@ class Stepper:
         self.enter = enter
         self.skipped_steps = 0
         model = loaded.model
+        self.own_head = needs_own_head(model)
         model.train()
         if gradient_checkpointing:
             model.gradient_checkpointing_enable(
@@ -140,7 +141,10 @@ class Stepper:
             assert input_ids is not None and labels is not None
             self.enter("forward")
             with self.compute.autocast():
-                loss = summed_loss(self.loaded.model, input_ids, labels, mask) / supervised
+                summed = summed_loss(
+                    self.loaded.model, input_ids, labels, mask, own_head=self.own_head
+                )
+                loss = summed / supervised
             value = float(loss.detach())
             if value != value or value in (float("inf"), float("-inf")):
                 raise NumericFault(f"non-finite loss at step {number}")
@@ -162,7 +166,8 @@ class Stepper:
         finite = norm == norm and norm != float("inf")
         if not finite and not self.scaler.is_enabled():
             raise NumericFault(f"non-finite gradients at step {number}")
-        self.scaler.step(self.optimizer)
+        if finite:
+            self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         return norm if finite else None

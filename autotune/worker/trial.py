@@ -30,7 +30,7 @@ def trial(job: TrialJob, compute: Compute, pipe: Pipe) -> None:
     loaded = load(Path(job.model_folder), compute.device, job.data.supervision)
     point = job.point
     row = longest_row(job, loaded.codec)
-    rows = [row] * (ACCUMULATION * max(1, point.micro_batch_tokens // len(row.input_ids)))
+    rows = fullest_step(row, point.micro_batch_tokens)
     stepper = Stepper(
         loaded,
         compute,
@@ -70,6 +70,21 @@ def trial(job: TrialJob, compute: Compute, pipe: Pipe) -> None:
     )
 
 
+def fullest_step(row: Row, micro_batch_tokens: int) -> list[Row]:
+    """Rows whose micro-batches are as large as training can make them.
+
+    Two micro-batches of the longest row, as many to each as the limit lets in. Where shorter rows
+    can fill a micro-batch fuller than that, there is one such as well.
+    """
+    length = len(row.input_ids)
+    together = max(1, micro_batch_tokens // length)
+    rows = [row] * (ACCUMULATION * together)
+    short = micro_batch_tokens // (together + 1)
+    if short * (together + 1) > length * together:
+        rows += [Row(row.input_ids[:short], row.labels[:short])] * (together + 1)
+    return rows
+
+
 def evaluation_shape(
     job: TrialJob, loaded: Loaded, compute: Compute, row: Row
 ) -> tuple[float, float]:
@@ -84,6 +99,7 @@ def evaluation_shape(
         [prompt] * job.generate_rows,
         GENERATED,
         on_token=lambda: ticks.append(time.perf_counter()),
+        min_new_tokens=GENERATED,  # a model that stops at once would time nothing
     )
     token = (ticks[-1] - ticks[0]) / (len(ticks) - 1) if len(ticks) > 1 else 0.0
     return max(0.0, ticks[0] - begin), token
