@@ -7,6 +7,7 @@ exact values; more of them sample the strategy's `search` ranges.
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -71,13 +72,12 @@ class Sampler:
             return
         recorded = {(t.plan.strategy, t.optuna_number): t for t in state.trials}
         with self._translated():
-            storage = self._storage()
-            for summary in optuna.get_all_study_summaries(storage):
-                study = optuna.load_study(study_name=summary.study_name, storage=storage)
+            for name in optuna.get_all_study_names(self._storage):
+                study = optuna.load_study(study_name=name, storage=self._storage)
                 for trial in study.get_trials(
                     deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)
                 ):
-                    known = recorded.get((study.study_name, trial.number))
+                    known = recorded.get((name, trial.number))
                     if known is None:
                         # Killed before it had drawn them all, it has those it was queued with;
                         # killed between these two steps, it finds its own entry in the queue.
@@ -86,7 +86,7 @@ class Sampler:
                             study.enqueue_trial(values)
                         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
                     elif known.ended is not None:
-                        self.tell(study.study_name, trial.number, objective(known))
+                        self.tell(name, trial.number, objective(known))
 
     def _queued(self, study: Any) -> list[dict[str, Any]]:
         """The values of the trials that wait in the queue."""
@@ -99,7 +99,7 @@ class Sampler:
         import optuna
 
         study = optuna.create_study(
-            study_name=name, storage=self._storage(), direction="maximize", load_if_exists=True
+            study_name=name, storage=self._storage, direction="maximize", load_if_exists=True
         )
         # The sampler is new each time, as it is after a restart. A seed of its own for each trial
         # keeps one from drawing again what the one before it drew.
@@ -107,11 +107,19 @@ class Sampler:
         study.sampler = optuna.samplers.TPESampler(seed=seed)
         return study
 
+    @cached_property
     def _storage(self) -> Any:
+        """The database, opened when it is first asked something.
+
+        No connection is kept between two questions, so the file is closed whenever it is copied.
+        """
         import optuna
+        from sqlalchemy.pool import NullPool
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        return optuna.storages.RDBStorage(f"sqlite:///{self.database.as_posix()}")
+        return optuna.storages.RDBStorage(
+            f"sqlite:///{self.database.as_posix()}", engine_kwargs={"poolclass": NullPool}
+        )
 
     def _back_up(self) -> None:
         """Keep a copy beside the database, made of a closed file, replaced in one step."""

@@ -121,7 +121,9 @@ def open_setup(session: Session, profile: Profile, say: Say, *, with_data: bool 
         data_label=data.label if data else "",
         prompts=chosen,
         prompts_label=prompts.label,
-        fingerprint=fingerprint(device, budget, spec, folder, data.path if data else None),
+        fingerprint=fingerprint(
+            device, profile.machine.budget, spec, folder, data.path if data else None
+        ),
     )
 
 
@@ -201,15 +203,19 @@ def positions_of(folder: Path) -> int:
 
 
 def fingerprint(
-    device: Device, budget: Budget, spec: DeviceSpec, folder: Path, data: Path | None
+    device: Device, budget: str, spec: DeviceSpec, folder: Path, data: Path | None
 ) -> dict[str, str]:
-    """What a fit depends on; when any of it changes, the fit has to be looked at again."""
+    """What a fit depends on; when any of it changes, the fit has to be looked at again.
+
+    The budget is here as it was written: what `auto` comes to differs from minute to minute, and
+    a fit whose peak is within it still holds.
+    """
     weights = "".join(f"{p.name}:{p.stat().st_size}" for p in sorted(folder.glob("*.safetensors")))
     config = (folder / "config.json").read_bytes() + weights.encode("utf-8")
     return {
         "device": device.uuid or device.name,
         "driver": device.driver or "n/a",
-        "budget_bytes": str(budget.limit_bytes),
+        "budget": budget,
         "precision": spec.precision.value,
         "torch": installed("torch"),
         "transformers": installed("transformers"),

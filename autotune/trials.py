@@ -143,11 +143,6 @@ class _Watch:
             except queue.Empty:
                 line = b""
             now = time.monotonic()
-            # By the clock, not by the pipe: a worker that talks all the time grows as well.
-            if self.limit is not None and now - looked >= _POLL_SECONDS:
-                looked = now
-                if self._resident() > self.limit:
-                    self._kill(How.OVER_BUDGET)
             if line is None:
                 break
             if line:
@@ -155,6 +150,11 @@ class _Watch:
                 self._hear(line, on_event)
             elif now - heard > self.silence_seconds:
                 self._kill(How.TIMED_OUT)
+            # By the clock, not by the pipe: a worker that talks all the time grows as well.
+            if self.limit is not None and now - looked >= _POLL_SECONDS:
+                looked = now
+                if self._resident() > self.limit:
+                    self._kill(How.OVER_BUDGET)
         self.process.wait()
         reader.join()
 
@@ -233,6 +233,8 @@ def worker_environment() -> dict[str, str]:
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "TRANSFORMERS_VERBOSITY": "error",
+        # Cards in the driver's order, which is the order that `--device cuda:N` counts in.
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
     }
 
 

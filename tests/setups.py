@@ -6,19 +6,16 @@ Nothing here is patched: the runner is `trials.FakeRunner`, the scorer keeps the
 import itertools
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from autotune import events
 from autotune.budget import GIB, Budget
 from autotune.device import Device
-from autotune.evaluate.answers import Answer
 from autotune.evaluate.prompts import Prompt
 from autotune.evaluate.stats import wilson
 from autotune.events import WorkerEvent
-from autotune.job import DeviceSpec, GenerateJob, Job, TrainJob, TrialJob
+from autotune.job import DeviceSpec, Job
 from autotune.outcome import (
-    Checkpoint,
     EvalReport,
     Fault,
     Fit,
@@ -26,7 +23,7 @@ from autotune.outcome import (
     Measurement,
     Metric,
 )
-from autotune.plan import DataSpec, Precision, Strategy, TrialPoint, Truncation
+from autotune.plan import DataSpec, Precision, Strategy, Truncation
 from autotune.profile import Profile
 from autotune.profiles import profiles_folder, read_profile
 from autotune.rundir import RunDir
@@ -162,32 +159,6 @@ def measurement(peak_bytes: int, tokens: int = 100, **changes: object) -> Measur
     return Measurement.model_validate(values | changes)
 
 
-@dataclass
-class Memory:
-    """A worker whose trials peak at `base + each * row tokens` bytes, and the points it was asked.
-
-    `answers` maps a number of the trial, from 0, to another way to end it.
-    """
-
-    base: int
-    each: int
-    answers: dict[int, Played] = field(default_factory=dict)
-    points: list[TrialPoint] = field(default_factory=list)
-
-    def peak(self, row_tokens: int) -> int:
-        """The peak of a row, in bytes."""
-        return self.base + self.each * row_tokens
-
-    def __call__(self, job: Job) -> Played:
-        """Play one trial."""
-        assert isinstance(job, TrialJob)
-        self.points.append(job.point)
-        if (other := self.answers.get(len(self.points) - 1)) is not None:
-            return other
-        peak = self.peak(job.point.row_tokens)
-        return [events.Measured(measurement=measurement(peak, job.point.row_tokens))], done()
-
-
 def report(passes: int, n: int = 8, health: Health = HEALTHY) -> EvalReport:
     """A report in which every prompt has one instruction."""
     metric = Metric.of(passes, n)
@@ -202,96 +173,6 @@ def report(passes: int, n: int = 8, health: Health = HEALTHY) -> EvalReport:
         by_type={},
         unmatched=(),
         verdicts=(),
-    )
-
-
-@dataclass
-class Judge:
-    """A scorer that gives what `given` says of the model's folder; a parrot's answers pass one."""
-
-    given: Callable[[str], object]
-    name: str = "test"
-    scored: list[str] = field(default_factory=list)
-
-    def score(self, asked: Sequence[Prompt], answers: Sequence[Answer]) -> EvalReport:
-        """The report on the model that gave the answers; played workers sign theirs with it."""
-        if answers[0].response == asked[0].prompt:
-            return report(1, len(asked), PARROT)
-        folder = str(answers[0].response)
-        self.scored.append(folder)
-        return self.given(folder)  # type: ignore[return-value]
-
-
-@dataclass
-class Workers:
-    """Workers that train and answer at once, unless `instead` ends a job otherwise.
-
-    `instead` gets the job and how many of its kind came before. A training writes a small folder
-    for each checkpoint and goes on after those that are there.
-    """
-
-    instead: Callable[[Job, int], Played | None] = lambda _job, _before: None
-    seen: list[Job] = field(default_factory=list)
-
-    def __call__(self, job: Job) -> Played:
-        """Play one job."""
-        before = sum(type(old) is type(job) for old in self.seen)
-        self.seen.append(job)
-        other = self.instead(job, before)
-        if other is not None:
-            return other
-        return self.train(job) if isinstance(job, TrainJob) else self.answer(job)
-
-    def train(self, job: TrainJob, until: int | None = None) -> Played:
-        """All steps that are left, or those before `until`."""
-        root, total = Path(job.out), job.plan.total_steps
-        there = sorted(int(folder.name.removeprefix("step-")) for folder in root.glob("step-*"))
-        played: list[WorkerEvent] = [events.Resumed(step=there[-1])] if there else []
-        first = there[-1] + 1 if there else 1
-        for step in range(first, (until or total + 1)):
-            played.append(step_done(step, job))
-            if step in job.plan.checkpoint_steps:
-                folder = root / f"step-{step:06d}"
-                folder.mkdir(parents=True)
-                (folder / "model.safetensors").write_bytes(b"weights")
-                (folder / "optimizer.safetensors").write_bytes(b"moments")
-                at = Checkpoint(step=step, progress=step / total, folder=str(folder))
-                played.append(events.CheckpointSaved(checkpoint=at, scored=True))
-        if until is None:
-            played.append(
-                events.Trained(steps=total, skipped_steps=0, weights_moved=0.01, seconds=1.0)
-            )
-        return played, done()
-
-    def answer(self, job: Job) -> Played:
-        """Every prompt answered with the name of the model's folder."""
-        assert isinstance(job, GenerateJob)
-        out = Path(job.out)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        answers = [
-            Answer(key=p.key, prompt=p.prompt, response=job.model_folder, finish="stop")
-            for p in prompts()
-        ]
-        out.write_text("".join(a.model_dump_json() + "\n" for a in answers), encoding="utf-8")
-        return [events.Generated(path=job.out, answers=len(answers), seconds=1.0)], done()
-
-    def trainings(self) -> list[TrainJob]:
-        """The training jobs, in order."""
-        return [job for job in self.seen if isinstance(job, TrainJob)]
-
-
-def step_done(step: int, job: TrainJob) -> events.StepDone:
-    """One optimizer step of a training."""
-    return events.StepDone(
-        step=step,
-        total_steps=job.plan.total_steps,
-        loss=1.0,
-        grad_norm=1.0,
-        learning_rate=job.plan.learning_rate,
-        supervised_tokens=50,
-        tokens=100,
-        seconds=1.0,
-        memory_bytes=GIB // 2,
     )
 
 

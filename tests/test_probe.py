@@ -2,8 +2,6 @@
 
 import math
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,36 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autotune import events
-from autotune.budget import MIB
-from autotune.errors import BadInput, EnvironmentFault, ExitCode, NothingFits
+from autotune.errors import BadInput, ExitCode, NothingFits
 from autotune.job import Job, TrialJob
-from autotune.outcome import Fault, Fit, Verdict
+from autotune.outcome import Verdict
 from autotune.plan import Truncation
 from autotune.probe import Probe
 from autotune.rundir import RunDir
 from autotune.search import most_trials
-from autotune.survey import Survey
 from tests import setups
-from tests.setups import Memory
-
-BASE, EACH = 100 * MIB, MIB
-
-
-@contextmanager
-def probing(
-    memory: Memory, data: Survey, limit_bytes: int, positions: int = 8192, **bounds: object
-) -> Iterator[Probe]:
-    """A probe in a fresh run folder, its workers played by `memory`."""
-    with tempfile.TemporaryDirectory() as folder:
-        session, _ = setups.session(Path(folder), memory)
-        chosen = setups.profile(**{"min_length": 64, "max_length": 8192} | bounds)
-        yield Probe(session, setups.setup(chosen, limit_bytes, positions), data)
-
-
-def fitting(tokens: int) -> int:
-    """The budget that a row of so many tokens just fits."""
-    return BASE + EACH * tokens
-
+from tests.played import BASE, EACH, Memory, fitting, probed, probing
 
 CONVERSATIONS = st.lists(
     st.lists(st.integers(8, 300), min_size=1, max_size=6), min_size=1, max_size=8
@@ -133,17 +110,11 @@ def test_rounds_are_only_tried_between_a_row_that_fitted_and_one_that_did_not(
                 assert 0 < trial.point.row_tokens - found.model_max_length < 64
 
 
-def run(memory: Memory, data: Survey, limit: int, **bounds: object) -> tuple[Fit, list[str]]:
-    """The fit, and the verdicts in the order of the trials."""
-    with probing(memory, data, limit, **bounds) as probe:
-        return probe.run(), [t.verdict.value for t in probe.trials]
-
-
 def test_the_longest_conversation_counts_wherever_it_stands() -> None:
     short = [[200, 200]] * 250
     data = setups.survey(*short, [500, 579])
     memory = Memory(BASE, EACH)
-    found, _ = run(memory, data, fitting(700))
+    found, _ = probed(memory, data, fitting(700))
     assert memory.points[0].row_tokens == 1079
     assert found.model_max_length == 640
     assert {t.point.row_tokens for t in found.trials if t.verdict is Verdict.FITS} >= {640}
@@ -153,7 +124,7 @@ def test_the_longest_conversation_counts_wherever_it_stands() -> None:
 
 
 def test_data_that_fits_whole_takes_one_trial() -> None:
-    found, verdicts = run(Memory(BASE, EACH), setups.survey([90, 90, 90]), fitting(500))
+    found, verdicts = probed(Memory(BASE, EACH), setups.survey([90, 90, 90]), fitting(500))
     assert verdicts == ["FITS"]
     assert (found.model_max_length, found.max_rounds) == (320, 3)
 
@@ -197,83 +168,11 @@ def test_nothing_that_fits_is_one_line_with_a_remedy() -> None:
     assert "\n" not in str(refused.value)
 
 
-def test_a_peak_of_three_times_the_budget_that_raises_nothing_does_not_fit() -> None:
-    limit = fitting(320)
-    over = [events.Measured(measurement=setups.measurement(3 * limit))], setups.done()
-    found, verdicts = run(Memory(BASE, EACH, {0: over}), setups.survey([600]), limit)
-    assert verdicts[0] == "OVER_BUDGET"
-    assert found.model_max_length == 320
-
-
-def test_a_trial_that_ran_no_step_does_not_fit() -> None:
-    idle = setups.measurement(BASE, steps=0, step_seconds=())
-    nothing = [events.Measured(measurement=idle)], setups.done()
-    found, verdicts = run(
-        Memory(BASE, EACH, {0: nothing, 1: nothing}), setups.survey([600]), fitting(5000)
-    )
-    assert verdicts[:2] == ["CRASHED", "CRASHED"]
-    assert "0 of 3 optimizer steps" in found.trials[0].reason
-    assert found.model_max_length == 576
-
-
-POISONED = setups.failed(Fault.POISONED, "CUDA error: an illegal memory access was encountered")
-
-
-@pytest.mark.parametrize("ending", [POISONED, setups.crashed()])
-def test_a_worker_that_crashed_is_given_the_same_point_once_more(ending: setups.Ending) -> None:
-    memory = Memory(BASE, EACH, {0: ([], ending)})
-    found, verdicts = run(memory, setups.survey([600]), fitting(5000))
-    assert verdicts == ["CRASHED", "FITS"]
-    assert memory.points[0] == memory.points[1]
-    assert found.model_max_length == 640
-
-
-def test_a_device_that_stays_poisoned_is_never_called_too_small() -> None:
-    memory = Memory(BASE, EACH, {0: ([], POISONED), 1: ([], POISONED)})
-    with (
-        probing(memory, setups.survey([600]), fitting(5000)) as probe,
-        pytest.raises(EnvironmentFault, match="illegal memory access"),
-    ):
-        probe.run()
-    assert len(memory.points) == 2
-
-
-def test_a_process_that_the_system_ends_twice_counts_as_too_big() -> None:
-    silent: setups.Played = ([], setups.crashed())
-    found, verdicts = run(
-        Memory(BASE, EACH, {0: silent, 1: silent}), setups.survey([600]), fitting(5000)
-    )
-    assert verdicts[:3] == ["CRASHED", "CRASHED", "FITS"]
-    assert found.model_max_length == 576
-
-
-def test_data_that_cannot_be_used_ends_the_probe_at_once() -> None:
-    bad = setups.failed(Fault.BAD_JOB, "chat.jsonl:3: not JSON")
-    memory = Memory(BASE, EACH, {0: ([], bad)})
-    with (
-        probing(memory, setups.survey([600]), fitting(5000)) as probe,
-        pytest.raises(BadInput, match=r"chat\.jsonl:3"),
-    ):
-        probe.run()
-    assert len(memory.points) == 1
-
-
 def test_a_length_at_which_no_answer_is_left_is_refused() -> None:
     data = setups.survey([500], prompt=450)
     with (
         probing(Memory(BASE, EACH), data, fitting(200)) as probe,
         pytest.raises(BadInput, match="no conversation keeps a supervised token"),
-    ):
-        probe.run()
-
-
-def test_what_fitted_once_must_fit_again_to_be_accepted() -> None:
-    data = setups.survey([100, 100], [90])
-    # Lengths 256, 128 and 192 are asked for first, then the 100 tokens of one round alone.
-    memory = Memory(BASE, EACH, {3: ([], setups.failed(Fault.OUT_OF_MEMORY, "out of memory"))})
-    with (
-        probing(memory, data, fitting(130)) as probe,
-        pytest.raises(NothingFits, match="fitted once and did not again"),
     ):
         probe.run()
 

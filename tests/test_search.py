@@ -1,5 +1,6 @@
 """Bisection over a grid: the true answer, few questions, nothing accepted untried."""
 
+import itertools
 import math
 
 from hypothesis import given
@@ -58,7 +59,7 @@ def test_a_grid_rises_in_steps_from_the_shortest_to_at_least_the_longest(
 ) -> None:
     grid = length_grid(shortest, longest, step)
     assert all(length % step == 0 for length in grid)
-    assert [b - a for a, b in zip(grid, grid[1:], strict=False)] == [step] * (len(grid) - 1)
+    assert [b - a for a, b in itertools.pairwise(grid)] == [step] * (len(grid) - 1)
     assert shortest <= grid[0] < shortest + step
     assert grid[-1] >= longest
     assert len(grid) == 1 or grid[-1] < longest + step

@@ -110,8 +110,8 @@ def undone_if_empty(rundir: RunDir) -> Iterator[None]:
 
 def fitted(work: Work) -> Fit:
     """The fit of this run: probed now, or the one in the folder if nothing changed since."""
-    known = work.rundir.read_fit()
-    if known is not None and known.fingerprint == work.setup.fingerprint:
+    known, limit = work.rundir.read_fit(), work.setup.budget.limit_bytes
+    if known and known.fingerprint == work.setup.fingerprint and known.peak_bytes <= limit:
         if work.session.state.fit is None:
             work.session.note(events.Fitted(fit=known, reused=True))
         return known

@@ -43,7 +43,7 @@ def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
     done = len(prompts) - len(left)
     for part in batches([len(ids) for _, ids in encoded], job.batch_size, job.prefill_tokens):
         batch = encoded[part]
-        beat = Beat(pipe, done, len(prompts), len(batch), job.max_new_tokens, begin)
+        beat = Beat(pipe, done, len(prompts), len(batch), job.max_new_tokens, new_tokens, begin)
         results = answer_batch(
             loaded, compute, [ids for _, ids in batch], job.max_new_tokens, on_token=beat.token
         )
@@ -95,10 +95,17 @@ class Beat:
     """Says every two seconds that a batch is under way, counting it as done in parts."""
 
     def __init__(
-        self, pipe: Pipe, done: int, total: int, rows: int, max_new_tokens: int, begin: float
+        self,
+        pipe: Pipe,
+        done: int,
+        total: int,
+        rows: int,
+        max_new_tokens: int,
+        made: int,
+        begin: float,
     ) -> None:
         self.pipe, self.done, self.total, self.rows = pipe, done, total, rows
-        self.max_new_tokens, self.begin = max_new_tokens, begin
+        self.max_new_tokens, self.made, self.begin = max_new_tokens, made, begin
         self.tokens = 0
         self.last = time.perf_counter()
 
@@ -113,7 +120,7 @@ class Beat:
                 events.Answered(
                     done=min(self.total, self.done + part),
                     total=self.total,
-                    new_tokens=self.tokens * self.rows,
+                    new_tokens=self.made + self.tokens * self.rows,
                     seconds=now - self.begin,
                 )
             )
@@ -142,10 +149,12 @@ def answer_batch(
 ) -> list[list[int]]:
     """Greedy continuations of B prompts, each cut after its first stop token.
 
-    A prompt too long for the model's positions is cut on its left, as evaluation harnesses do.
+    A prompt too long for the model's positions is cut on its left, as evaluation harnesses do,
+    and an answer ends with the last position.
     """
     model, stop = loaded.model, loaded.stop_ids
-    room = max(1, int(model.config.max_position_embeddings) - max_new_tokens)
+    positions = int(model.config.max_position_embeddings)
+    room = max(1, positions - max_new_tokens)
     cut = [ids[-room:] for ids in prompts]
     width = max(len(ids) for ids in cut)
     input_ids = torch.full((len(cut), width), loaded.pad_token_id, dtype=torch.long)  # (B, T)
@@ -158,7 +167,7 @@ def answer_batch(
         output = model.generate(
             input_ids=input_ids.to(compute.device),
             attention_mask=mask.to(compute.device),
-            max_new_tokens=max_new_tokens,
+            max_new_tokens=max(1, min(max_new_tokens, positions - width)),
             min_new_tokens=min_new_tokens,
             do_sample=False,
             use_cache=True,

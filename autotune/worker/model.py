@@ -46,10 +46,17 @@ class Loaded:
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """The tokenizer of a folder; code from the folder is never run."""
-    return AutoTokenizer.from_pretrained(
-        str(folder), trust_remote_code=False, local_files_only=True
-    )
+    """The tokenizer of a folder; code from the folder is never run.
+
+    Raises:
+        BadInput: there is none that can be used.
+    """
+    try:
+        return AutoTokenizer.from_pretrained(
+            str(folder), trust_remote_code=False, local_files_only=True
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise unloadable(folder, error) from error
 
 
 def load(folder: Path, device: torch.device, supervision: Supervision) -> Loaded:
@@ -59,10 +66,7 @@ def load(folder: Path, device: torch.device, supervision: Supervision) -> Loaded
         BadInput: the folder's model or tokenizer cannot be used.
     """
     model = load_weights(folder)
-    try:
-        tokenizer = load_tokenizer(folder)
-    except (OSError, ValueError, KeyError) as error:
-        raise unloadable(folder, error) from error
+    tokenizer = load_tokenizer(folder)
     own_template = bool(tokenizer.chat_template)
     codec = ChatCodec(tokenizer, supervision)
     stop_ids = all_stop_ids(model, tokenizer, codec)

@@ -1,0 +1,15 @@
+"""The fast suite stays fast: a file whose tests all load torch is not even imported by it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+_ALL_LOAD_TORCH = re.compile(r"^pytestmark = (\[\s*)?pytest\.mark\.torch\b", re.MULTILINE)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave such a file out where its tests would be deselected anyway."""
+    if "not torch" not in config.option.markexpr or collection_path.suffix != ".py":
+        return None
+    return True if _ALL_LOAD_TORCH.search(collection_path.read_text(encoding="utf-8")) else None

@@ -1,0 +1,50 @@
+"""What every memory backend keeps to; a test class for each device inherits these."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from autotune.memory.port import MemoryBackend, MemoryReading
+
+MIB = 2**20
+
+
+class MemoryContract:
+    """Subclasses give a fresh backend, and a way to take memory on its device and keep it."""
+
+    @pytest.fixture
+    def backend(self) -> MemoryBackend:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def take(self) -> Callable[[int], Any]:
+        """Takes this many bytes, really, and returns what holds them."""
+        raise NotImplementedError
+
+    def test_a_reading_has_whole_bytes_and_no_retries_at_rest(self, backend: MemoryBackend) -> None:
+        backend.begin(2**33)
+        reading = backend.read()
+        assert isinstance(reading, MemoryReading)
+        assert type(reading.peak_bytes) is type(reading.allocated_bytes) is int
+        assert reading.peak_bytes > 0
+        assert reading.allocated_bytes >= 0
+        assert reading.retries == 0
+
+    def test_the_peak_rises_by_what_is_taken_and_stays_when_it_is_given_back(
+        self, backend: MemoryBackend, take: Callable[[int], Any]
+    ) -> None:
+        backend.begin(2**33)
+        before = backend.read().peak_bytes
+        held = take(200 * MIB)
+        high = backend.read().peak_bytes
+        assert high - before >= 190 * MIB
+        del held
+        backend.release()
+        assert backend.read().peak_bytes >= high - MIB  # Linux counts pages in batches
+
+    def test_releasing_twice_does_no_harm(self, backend: MemoryBackend) -> None:
+        backend.begin(2**33)
+        backend.release()
+        backend.release()
+        assert backend.read().peak_bytes > 0

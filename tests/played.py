@@ -1,0 +1,167 @@
+"""Workers and scorers that play their part at once: a memory, a training, a judge of answers."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from autotune import events
+from autotune.budget import GIB, MIB
+from autotune.evaluate.answers import Answer
+from autotune.evaluate.prompts import Prompt
+from autotune.events import WorkerEvent
+from autotune.job import GenerateJob, Job, TrainJob, TrialJob
+from autotune.outcome import Checkpoint, EvalReport, Fit
+from autotune.plan import TrialPoint
+from autotune.probe import Probe
+from autotune.survey import Survey
+from tests import setups
+from tests.setups import PARROT, Played, done, measurement, prompts, report
+
+
+@dataclass
+class Memory:
+    """A worker whose trials peak at `base + each * row tokens` bytes, and the points it was asked.
+
+    `answers` maps a number of the trial, from 0, to another way to end it.
+    """
+
+    base: int
+    each: int
+    answers: dict[int, Played] = field(default_factory=dict)
+    points: list[TrialPoint] = field(default_factory=list)
+
+    def peak(self, row_tokens: int) -> int:
+        """The peak of a row, in bytes."""
+        return self.base + self.each * row_tokens
+
+    def __call__(self, job: Job) -> Played:
+        """Play one trial."""
+        assert isinstance(job, TrialJob)
+        self.points.append(job.point)
+        if (other := self.answers.get(len(self.points) - 1)) is not None:
+            return other
+        peak = self.peak(job.point.row_tokens)
+        return [events.Measured(measurement=measurement(peak, job.point.row_tokens))], done()
+
+
+BASE, EACH = 100 * MIB, MIB
+
+
+@contextmanager
+def probing(
+    memory: Memory, data: Survey, limit_bytes: int, positions: int = 8192, **bounds: object
+) -> Iterator[Probe]:
+    """A probe in a fresh run folder, its workers played by `memory`."""
+    with tempfile.TemporaryDirectory() as folder:
+        session, _ = setups.session(Path(folder), memory)
+        chosen = setups.profile(**{"min_length": 64, "max_length": 8192} | bounds)
+        yield Probe(session, setups.setup(chosen, limit_bytes, positions), data)
+
+
+def fitting(tokens: int) -> int:
+    """The budget that a row of so many tokens just fits."""
+    return BASE + EACH * tokens
+
+
+def probed(memory: Memory, data: Survey, limit: int, **bounds: object) -> tuple[Fit, list[str]]:
+    """The fit, and the verdicts in the order of the trials."""
+    with probing(memory, data, limit, **bounds) as probe:
+        return probe.run(), [t.verdict.value for t in probe.trials]
+
+
+@dataclass
+class Judge:
+    """A scorer that gives what `given` says of the model's folder; a parrot's answers pass one."""
+
+    given: Callable[[str], object]
+    name: str = "test"
+    scored: list[str] = field(default_factory=list)
+
+    def score(self, asked: Sequence[Prompt], answers: Sequence[Answer]) -> EvalReport:
+        """The report on the model that gave the answers; played workers sign theirs with it."""
+        if answers[0].response == asked[0].prompt:
+            return report(1, len(asked), PARROT)
+        folder = str(answers[0].response)
+        self.scored.append(folder)
+        return self.given(folder)  # type: ignore[return-value]
+
+
+@dataclass
+class Workers:
+    """Workers that train and answer at once, unless `instead` ends a job otherwise.
+
+    `instead` gets the job and how many of its kind came before. A training writes a small folder
+    for each checkpoint and goes on after those that are there.
+    """
+
+    instead: Callable[[Job, int], Played | None] = lambda _job, _before: None
+    seen: list[Job] = field(default_factory=list)
+
+    def __call__(self, job: Job) -> Played:
+        """Play one job."""
+        before = sum(type(old) is type(job) for old in self.seen)
+        self.seen.append(job)
+        other = self.instead(job, before)
+        if other is not None:
+            return other
+        return self.train(job) if isinstance(job, TrainJob) else self.answer(job)
+
+    def train(self, job: TrainJob, until: int | None = None) -> Played:
+        """All steps that are left, or those before `until`."""
+        root, total = Path(job.out), job.plan.total_steps
+        there = sorted(int(folder.name.removeprefix("step-")) for folder in root.glob("step-*"))
+        played: list[WorkerEvent] = [events.Resumed(step=there[-1])] if there else []
+        # As the worker does: what was saved and perhaps not recorded is told again.
+        played += [saved_at(root / f"step-{step:06d}", step, total) for step in there]
+        for step in range(there[-1] + 1 if there else 1, until or total + 1):
+            played.append(step_done(step, job))
+            if step in job.plan.checkpoint_steps:
+                folder = root / f"step-{step:06d}"
+                folder.mkdir(parents=True)
+                (folder / "model.safetensors").write_bytes(b"weights")
+                (folder / "optimizer.safetensors").write_bytes(b"moments")
+                played.append(saved_at(folder, step, total))
+        if until is None:
+            played.append(
+                events.Trained(steps=total, skipped_steps=0, weights_moved=0.01, seconds=1.0)
+            )
+        return played, done()
+
+    def answer(self, job: Job) -> Played:
+        """Every prompt answered with the name of the model's folder."""
+        assert isinstance(job, GenerateJob)
+        out = Path(job.out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        answers = [
+            Answer(key=p.key, prompt=p.prompt, response=job.model_folder, finish="stop")
+            for p in prompts()
+        ]
+        out.write_text("".join(a.model_dump_json() + "\n" for a in answers), encoding="utf-8")
+        return [events.Generated(path=job.out, answers=len(answers), seconds=1.0)], done()
+
+    def trainings(self) -> list[TrainJob]:
+        """The training jobs, in order."""
+        return [job for job in self.seen if isinstance(job, TrainJob)]
+
+
+def saved_at(folder: Path, step: int, total: int) -> events.CheckpointSaved:
+    """A checkpoint that will be scored."""
+    at = Checkpoint(step=step, progress=step / total, folder=str(folder))
+    return events.CheckpointSaved(checkpoint=at, scored=True)
+
+
+def step_done(step: int, job: TrainJob) -> events.StepDone:
+    """One optimizer step of a training."""
+    return events.StepDone(
+        step=step,
+        total_steps=job.plan.total_steps,
+        loss=1.0,
+        grad_norm=1.0,
+        learning_rate=job.plan.learning_rate,
+        supervised_tokens=50,
+        tokens=100,
+        seconds=1.0,
+        memory_bytes=GIB // 2,
+    )

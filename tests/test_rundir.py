@@ -1,0 +1,143 @@
+"""The run folder: one process at a time, a record that survives a kill, names for every system."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from autotune.errors import EnvironmentFault, ExitCode
+from autotune.events import Record
+from autotune.rundir import RunDir, new_run_folder
+from tests import records
+
+HOLD = """
+import sys
+from pathlib import Path
+from autotune.rundir import RunDir
+with RunDir(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def holder(folder: Path) -> Iterator["subprocess.Popen[str]"]:
+    """Another process that holds the folder until its input ends."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+
+
+def test_a_folder_in_use_is_refused_with_the_name_of_its_holder(tmp_path: Path) -> None:
+    with holder(tmp_path) as process:
+        with pytest.raises(EnvironmentFault) as fault, RunDir(tmp_path):
+            pass
+        assert fault.value.exit_code == ExitCode.ENVIRONMENT
+        assert f"in use by process {process.pid}, since " in str(fault.value)
+        assert "\n" not in str(fault.value)
+        assert RunDir(tmp_path).in_use
+    assert not RunDir(tmp_path).in_use
+    with RunDir(tmp_path):
+        pass
+
+
+def test_a_killed_process_leaves_no_lock(tmp_path: Path) -> None:
+    with holder(tmp_path) as process:
+        process.kill()
+        process.wait()
+    with RunDir(tmp_path):
+        assert f"process {os.getpid()}," in (tmp_path / "lock.txt").read_text(encoding="utf-8")
+    assert not (tmp_path / "lock.txt").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with (
+        pytest.raises(EnvironmentFault, match="choose another --run-dir"),
+        RunDir(tmp_path / "file" / "run"),
+    ):
+        pass
+
+
+STORY = records.probing()
+
+
+def written(folder: Path) -> list[Record]:
+    """Write a story to the folder and give its records."""
+    rundir = RunDir(folder)
+    return [rundir.append(record.event, record.time) for record in STORY]
+
+
+def test_what_was_written_is_read_back_in_order(tmp_path: Path) -> None:
+    assert written(tmp_path) == STORY
+    assert list(RunDir(tmp_path).records()) == STORY
+    assert b"\r" not in RunDir(tmp_path).events.read_bytes()
+
+
+@pytest.mark.parametrize("lost", [1, 2, 40])
+def test_a_torn_last_line_is_passed_over_and_cut_off(tmp_path: Path, lost: int) -> None:
+    story = written(tmp_path)
+    path = RunDir(tmp_path).events
+    path.write_bytes(path.read_bytes()[:-lost])
+    assert list(RunDir(tmp_path).records()) == story[:-1]
+    with RunDir(tmp_path) as rundir:
+        rundir.append(story[-1].event, story[-1].time)
+        assert list(rundir.records()) == story
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"time": 1.0, "event": {"kind": "unheard_of"}}'])
+def test_a_damaged_line_in_the_middle_is_refused_with_its_place(
+    tmp_path: Path, damage: str
+) -> None:
+    written(tmp_path)
+    path = RunDir(tmp_path).events
+    lines = path.read_text(encoding="utf-8").splitlines()
+    lines[3] = damage
+    path.write_text("\n".join([*lines, ""]), encoding="utf-8", newline="\n")
+    with pytest.raises(EnvironmentFault, match=r"events\.jsonl:4: not a record") as fault:
+        list(RunDir(tmp_path).records())
+    assert "\n" not in str(fault.value)
+
+
+def test_a_folder_without_a_record_has_no_records(tmp_path: Path) -> None:
+    assert list(RunDir(tmp_path / "none").records()) == []
+    assert not RunDir(tmp_path / "none").in_use
+
+
+def test_a_damaged_fit_counts_as_none(tmp_path: Path) -> None:
+    rundir = RunDir(tmp_path)
+    assert rundir.read_fit() is None
+    rundir.fit.write_text(records.fit().model_dump_json(), encoding="utf-8")
+    assert rundir.read_fit() == records.fit()
+    rundir.fit.write_text('{"model_max_length": 1', encoding="utf-8")
+    assert rundir.read_fit() is None
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("HuggingFaceTB/SmolLM2-135M", "SmolLM2-135M"),
+        ("C:\\models\\my model", "C-models-my-model"),
+        ("/models/über: gut?", "ber-gut"),
+        ("..", "model"),
+        ("a" * 39 + ".b", "a" * 39),
+    ],
+)
+def test_a_new_folder_has_a_name_that_every_system_allows(model: str, name: str) -> None:
+    folder = new_run_folder(Path("runs"), model, 1_790_000_000.0)
+    assert folder.parent == Path("runs")
+    stamp, _, rest = folder.name.partition("_")
+    assert rest == name
+    assert len(stamp) == len("20260101-120000")
+    assert not set(folder.name) & set('<>:"/\\|?*')
+    assert len(folder.name) < 64

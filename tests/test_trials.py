@@ -1,0 +1,244 @@
+"""Real worker processes: each way that one can end is told truthfully."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from autotune import events
+from autotune.errors import EnvironmentFault
+from autotune.events import WorkerEvent
+from autotune.job import DeviceSpec, Job, PrepareJob
+from autotune.outcome import Fault
+from autotune.plan import Precision
+from autotune.trials import Ending, How, SubprocessRunner, worker_environment
+
+HEAD = """
+import json, os, sys, time
+def say(**event):
+    print(json.dumps(event), flush=True)
+"""
+
+
+def job(folder: Path) -> PrepareJob:
+    device = DeviceSpec(kind="cpu", precision=Precision.FP32, limit_bytes=2**30)
+    return PrepareJob(device=device, source="toy", out=str(folder / "toy"))
+
+
+def run(
+    folder: Path, code: str, silence: float = 30.0, limit: int | None = None
+) -> tuple[Ending, list[WorkerEvent]]:
+    """How a worker that is this piece of Python ends, and what it said."""
+    heard: list[WorkerEvent] = []
+    runner = SubprocessRunner((sys.executable, "-c", HEAD + code))
+    ending = runner.run(
+        job(folder), folder, heard.append, silence_seconds=silence, resident_limit_bytes=limit
+    )
+    return ending, heard
+
+
+def test_a_worker_that_does_its_job_is_done_and_every_event_is_handed_on(tmp_path: Path) -> None:
+    ending, heard = run(
+        tmp_path,
+        """
+say(kind="phase", name="loading")
+say(kind="prepared", folder=json.load(open(sys.argv[1], encoding="utf-8"))["out"], parameters=7)
+print("ünïcode", file=sys.stderr)
+""",
+    )
+    assert ending.how is How.DONE
+    assert heard == [
+        events.Phase(name="loading"),
+        events.Prepared(folder=job(tmp_path).out, parameters=7),
+    ]
+    assert ending.phase == "loading"
+    assert "ünïcode" in (tmp_path / "worker.log").read_text(encoding="utf-8")
+    assert PrepareJob.model_validate_json((tmp_path / "job.json").read_bytes()) == job(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to be killed by")
+def test_a_killed_worker_has_crashed_and_the_signal_is_named(tmp_path: Path) -> None:
+    ending, _ = run(tmp_path, 'say(kind="phase", name="backward")\nos.kill(os.getpid(), 9)')
+    assert ending.how is How.CRASHED
+    assert ending.reason == "killed from outside (signal 9) during backward"
+
+
+def test_a_worker_that_ends_without_a_word_has_crashed_with_its_code(tmp_path: Path) -> None:
+    ending, _ = run(tmp_path, "sys.exit(7)")
+    assert (ending.how, ending.reason) == (How.CRASHED, "worker ended with code 7 during start")
+    assert ending.failed is None
+
+
+def test_a_worker_that_hangs_is_ended_and_timed_out(tmp_path: Path) -> None:
+    begin = time.monotonic()
+    ending, _ = run(tmp_path, 'say(kind="phase", name="forward")\ntime.sleep(60)', silence=0.7)
+    assert ending.how is How.TIMED_OUT
+    assert ending.reason == "no sign of life for 1 s in forward"
+    assert time.monotonic() - begin < 30
+
+
+def test_a_worker_that_goes_on_talking_is_not_hung(tmp_path: Path) -> None:
+    code = 'for _ in range(8):\n    say(kind="phase", name="forward")\n    time.sleep(0.2)'
+    ending, heard = run(tmp_path, code, silence=1.2)
+    assert ending.how is How.DONE
+    assert len(heard) == 8
+
+
+GROW = """
+say(kind="phase", name="backward")
+held = b"x" * (64 * 2**20)
+{wait}
+"""
+
+
+@pytest.mark.parametrize(
+    "wait",
+    ["time.sleep(60)", 'while True:\n    say(kind="phase", name="backward")\n    time.sleep(0.01)'],
+    ids=["silent", "talking"],
+)
+def test_a_worker_that_outgrows_its_memory_is_ended(tmp_path: Path, wait: str) -> None:
+    ending, _ = run(tmp_path, GROW.format(wait=wait), limit=50 * 2**20)
+    assert ending.how is How.OVER_BUDGET
+    assert "during backward" in ending.reason
+    assert ending.peak_bytes > 50 * 2**20
+
+
+def test_lines_that_are_no_events_are_passed_over(tmp_path: Path) -> None:
+    ending, heard = run(
+        tmp_path,
+        """
+say(kind="phase", name="loading")
+print("a library talks", flush=True)
+say(kind="never heard of")
+sys.stdout.buffer.write(b'\\xff\\xfe{"kind":"pha')
+sys.stdout.flush()
+os._exit(1)
+""",
+    )
+    assert ending.how is How.CRASHED
+    assert heard == [events.Phase(name="loading")]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "how"),
+    [
+        (Fault.OUT_OF_MEMORY, 3, How.OUT_OF_MEMORY),
+        (Fault.BAD_JOB, 4, How.BAD_JOB),
+        (Fault.POISONED, 1, How.CRASHED),
+    ],
+)
+def test_a_worker_that_says_what_it_failed_of_is_believed(
+    tmp_path: Path, fault: Fault, code: int, how: How
+) -> None:
+    said = f'say(kind="failed", fault="{fault}", phase="backward", message="why")'
+    ending, heard = run(tmp_path, f"{said}\nsys.exit({code})")
+    assert (ending.how, ending.reason) == (how, "why")
+    assert ending.failed == events.Failed(fault=fault, phase="backward", message="why")
+    assert heard == [ending.failed]
+
+
+def test_a_listener_that_fails_leaves_no_worker_behind(tmp_path: Path) -> None:
+    pids: list[int] = []
+
+    def listen(event: WorkerEvent) -> None:
+        assert isinstance(event, events.Phase)
+        pids.append(int(event.name))
+        raise EnvironmentFault("the disk is full")
+
+    code = HEAD + 'say(kind="phase", name=str(os.getpid()))\ntime.sleep(60)'
+    begin = time.monotonic()
+    with pytest.raises(EnvironmentFault, match="full"):
+        SubprocessRunner((sys.executable, "-c", code)).run(
+            job(tmp_path), tmp_path, listen, silence_seconds=30
+        )
+    assert not psutil.pid_exists(pids[0])
+    assert time.monotonic() - begin < 30
+
+
+SECRETS = {
+    "HF_TOKEN": "hf_0123456789",
+    "HUGGING_FACE_HUB_TOKEN": "hf_0123456789",
+    "WANDB_API_KEY": "hf_0123456789",
+    "AWS_SECRET_ACCESS_KEY": "hf_0123456789",
+    "DB_PASSWORD": "hf_0123456789",
+    "http_passwd": "hf_0123456789",
+}
+
+
+def test_no_secret_reaches_a_worker_or_a_file_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    run(tmp_path, "print(dict(os.environ), file=sys.stderr)\nraise RuntimeError(os.environ)")
+    for path in tmp_path.iterdir():
+        assert "hf_0123456789" not in path.read_text(encoding="utf-8"), path.name
+    environment = worker_environment()
+    assert environment["CUDA_VISIBLE_DEVICES"] == "0"
+    assert environment["HF_HUB_OFFLINE"] == environment["PYTHONUTF8"] == "1"
+    assert not set(SECRETS) & set(environment)
+
+
+def real_worker(folder: Path, told: Job | None) -> Ending:
+    """How the real worker ends with this job, or with a file that holds none."""
+    runner = SubprocessRunner()
+    if told is None:
+        (folder / "nonsense.json").write_text('{"job": "dance"}', encoding="utf-8")
+        runner = SubprocessRunner((*runner.command, str(folder / "nonsense.json")))
+    return runner.run(told or job(folder), folder, lambda _: None, silence_seconds=120)
+
+
+def test_the_real_worker_refuses_a_file_that_is_no_job(tmp_path: Path) -> None:
+    ending = real_worker(tmp_path, None)
+    assert ending.how is How.BAD_JOB
+    assert ending.reason.startswith("job file: ")
+    assert "\n" not in ending.reason
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from autotune.trials import SubprocessRunner
+from tests.test_trials import job
+folder = Path(sys.argv[1])
+command = (sys.executable, "-c", sys.argv[2])
+SubprocessRunner(command).run(
+    job(folder), folder, lambda event: print(event.name, flush=True), silence_seconds=60
+)
+"""
+
+# The start of the real worker, which watches its input, and then nothing but waiting.
+WAITING = """
+import json, os, threading, time
+from autotune.worker.__main__ import follow_parent
+threading.Thread(target=follow_parent, daemon=True).start()
+print(json.dumps({"kind": "phase", "name": str(os.getpid())}), flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_worker_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(tmp_path), WAITING],
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).resolve().parents[1],
+        encoding="utf-8",
+    )
+    with parent:
+        assert parent.stdout is not None
+        worker = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+        parent.wait(timeout=30)
+        worker.wait(timeout=30)
+    assert not worker.is_running()
+
+
+@pytest.mark.torch
+def test_the_real_worker_makes_a_toy_model(tmp_path: Path) -> None:
+    ending = real_worker(tmp_path, job(tmp_path))
+    assert ending.how is How.DONE, ending
+    assert (tmp_path / "toy" / "config.json").is_file()

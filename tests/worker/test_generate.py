@@ -1,0 +1,255 @@
+"""Answers: the same in any batch, ended truthfully, none made twice, in the checkpoint's form."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel
+
+from autotune import events
+from autotune.evaluate.answers import read_answers
+from autotune.evaluate.prompts import Prompt
+from autotune.events import WORKER_EVENT, WorkerEvent
+from autotune.job import GenerateJob
+from autotune.plan import Supervision
+from autotune.trials import How, SubprocessRunner
+from autotune.worker.encode import ChatCodec
+from autotune.worker.generate import answer_batch, generate, mend_torn_line
+from autotune.worker.model import Loaded, adopt_template, load
+from autotune.worker.pipe import Pipe
+from tests.worker.toys import (
+    cpu,
+    device,
+    encoded,
+    loaded_toy,
+    of_kind,
+    save_toy,
+    some_rows,
+    stepper_of,
+    work,
+)
+
+pytestmark = pytest.mark.torch
+
+QUESTIONS = [
+    "hello",
+    "a longer question about rivers",
+    "why?",
+    "tell me what the clock says, and why it says so every day",
+    "x",
+    "two words",
+    "and what about stones in a garden in the winter",
+    "the end",
+    "one more",
+]
+
+
+@pytest.fixture(scope="module")
+def polite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A toy that has learned to answer "ok" or more, and to stop."""
+    loaded = loaded_toy(tmp_path_factory.mktemp("plain"))
+    stepper = stepper_of(
+        loaded, micro_batch_tokens=2000, warmup_steps=0, total_steps=40, learning_rate=1e-2
+    )
+    rows = [encoded(loaded.codec, q, "ok" * (1 + at % 3)) for at, q in enumerate(QUESTIONS)]
+    for number in range(1, 41):
+        stepper.step(rows, number)
+    adopt_template(loaded, Supervision.CONTENT)
+    folder = tmp_path_factory.mktemp("polite")
+    loaded.model.save_pretrained(folder)
+    loaded.tokenizer.save_pretrained(folder)
+    return folder
+
+
+def prompts_file(path: Path, questions: list[str] = QUESTIONS) -> Path:
+    prompts = [
+        Prompt(key=at, prompt=q, instruction_id_list=("punctuation:no_comma",), kwargs=({},))
+        for at, q in enumerate(questions)
+    ]
+    path.write_text("".join(p.model_dump_json() + "\n" for p in prompts), encoding="utf-8")
+    return path
+
+
+def job_of(model: Path, folder: Path, **changes: Any) -> GenerateJob:
+    values: dict[str, Any] = {
+        "device": device(),
+        "model_folder": str(model),
+        "prompts": str(prompts_file(folder / "prompts.jsonl")),
+        "out": str(folder / "answers" / "responses.jsonl"),
+        "max_new_tokens": 12,
+        "batch_size": 4,
+        "prefill_tokens": 4096,
+    }
+    return GenerateJob.model_validate(values | changes)
+
+
+def generated(job: GenerateJob) -> list[WorkerEvent]:
+    """Do the job in this process; what was said on the pipe."""
+    stream = io.BytesIO()
+    generate(job, cpu(), Pipe(stream))
+    return [WORKER_EVENT.validate_json(line) for line in stream.getvalue().splitlines()]
+
+
+def texts(job: GenerateJob) -> dict[int | None, str | None]:
+    return {answer.key: answer.response for answer in read_answers(Path(job.out))}
+
+
+def untrained(folder: Path) -> Path:
+    """A toy with louder random weights, so that its answers differ and do not end."""
+    loaded = loaded_toy(folder)
+    torch.manual_seed(3)
+    with torch.no_grad():
+        for parameter in loaded.model.parameters():
+            if parameter.ndim > 1:
+                parameter.normal_(std=0.3)
+    loaded.model.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["trained", "random"])
+def test_answers_are_the_same_one_at_a_time_and_eight_at_a_time(
+    polite: Path, tmp_path: Path, kind: str
+) -> None:
+    model = polite if kind == "trained" else untrained(tmp_path / "random")
+    alone = job_of(model, tmp_path, batch_size=1, out=str(tmp_path / "alone.jsonl"))
+    together = job_of(model, tmp_path, batch_size=8, out=str(tmp_path / "together.jsonl"))
+    generated(alone)
+    generated(together)
+    assert texts(alone) == texts(together)
+    assert len(set(texts(alone).values())) > 1
+
+
+def test_a_token_that_ends_the_turn_ends_the_answer_and_is_not_part_of_it(
+    polite: Path, tmp_path: Path
+) -> None:
+    job = job_of(polite, tmp_path)
+    generated(job)
+    for answer in read_answers(Path(job.out)):
+        assert answer.response is not None
+        assert set(answer.response) == {"o", "k"}
+        assert (answer.finish, answer.new_tokens) == ("stop", len(answer.response) + 1)
+
+
+def test_an_answer_that_does_not_end_is_cut_and_said_to_be(polite: Path, tmp_path: Path) -> None:
+    job = job_of(polite, tmp_path, max_new_tokens=2)
+    generated(job)
+    for answer in read_answers(Path(job.out)):
+        assert (answer.response, answer.finish, answer.new_tokens) == ("ok", "length", 2)
+
+
+def test_every_eos_of_the_folder_ends_an_answer(polite: Path) -> None:
+    loaded = load(polite, torch.device("cpu"), Supervision.CONTENT)
+    names = {loaded.tokenizer.convert_ids_to_tokens(at) for at in loaded.stop_ids}
+    assert names == {"<|im_end|>", "<|endoftext|>"}
+
+
+def test_progress_counts_answers_that_are_on_disk(polite: Path, tmp_path: Path) -> None:
+    heard = generated(job_of(polite, tmp_path, batch_size=4))
+    answered = of_kind(heard, events.Answered)
+    assert [event.done for event in answered] == [4, 8, 9]
+    assert [event.total for event in answered] == [9, 9, 9]
+    assert [e.new_tokens for e in answered] == sorted(e.new_tokens for e in answered)
+    assert of_kind(heard, events.Generated)[0].answers == 9
+
+
+def test_long_prompts_are_read_a_few_at_a_time(polite: Path, tmp_path: Path) -> None:
+    heard = generated(job_of(polite, tmp_path, batch_size=9, prefill_tokens=120))
+    assert len(of_kind(heard, events.Answered)) > 3
+    assert of_kind(heard, events.Answered)[-1].done == 9
+
+
+def test_a_prompt_longer_than_the_models_positions_is_cut_on_its_left(tmp_path: Path) -> None:
+    loaded = loaded_toy(save_toy(tmp_path, max_position_embeddings=64))
+    long = some_rows([200])[0].input_ids
+    (answer,) = answer_batch(loaded, cpu(), [long], 16)
+    assert [answer] == answer_batch(loaded, cpu(), [long[-48:]], 16)
+    assert 1 <= len(answer) <= 16
+
+
+def test_an_answer_ends_with_the_models_last_position(tmp_path: Path) -> None:
+    loaded = loaded_toy(tmp_path)
+    config = GPT2Config(vocab_size=259, n_positions=24, n_embd=32, n_layer=1, n_head=2)
+    model = GPT2LMHeadModel(config)
+    short = Loaded(model, loaded.tokenizer, loaded.codec, False, (1000,))
+    (answer,) = answer_batch(short, cpu(), [some_rows([50])[0].input_ids], 100)
+    assert len(answer) == 23
+
+
+def test_answers_on_disk_are_not_made_again_and_a_torn_line_is(
+    polite: Path, tmp_path: Path
+) -> None:
+    job = job_of(polite, tmp_path)
+    generated(job)
+    out = Path(job.out)
+    whole = texts(job)
+    lines = out.read_bytes().splitlines(keepends=True)
+    marked = lines[0].replace(b'"ok', b'"kept ok')
+    out.write_bytes(marked + b"".join(lines[1:4]) + lines[4][:20])
+    heard = generated(job)
+    again = texts(job)
+    assert again.pop(json.loads(lines[0])["key"]).startswith("kept ok")
+    assert again.items() <= whole.items()
+    assert len(out.read_bytes().splitlines()) == 9
+    assert of_kind(heard, events.Answered)[-1].done == 9
+
+
+def test_a_torn_line_is_cut_off_and_whole_ones_are_left(tmp_path: Path) -> None:
+    path = tmp_path / "responses.jsonl"
+    mend_torn_line(path)
+    assert not path.exists()
+    for before, after in ((b"", b""), (b"{}\n", b"{}\n"), (b"{}\n{", b"{}\n"), (b"{", b"")):
+        path.write_bytes(before)
+        mend_torn_line(path)
+        assert path.read_bytes() == after
+
+
+def test_a_killed_evaluation_goes_on_and_repeats_nothing(polite: Path, tmp_path: Path) -> None:
+    undisturbed = job_of(polite, tmp_path, out=str(tmp_path / "undisturbed.jsonl"))
+    generated(undisturbed)
+    job = job_of(polite, tmp_path, batch_size=1)
+    workers: list[int] = []
+
+    def hear(event: WorkerEvent) -> None:
+        if isinstance(event, events.Ready):
+            workers.append(event.pid)
+        if isinstance(event, events.Answered) and event.done == 3:
+            psutil.Process(workers[0]).kill()
+
+    ending = SubprocessRunner().run(job, tmp_path / "work", hear, silence_seconds=120)
+    assert ending.how is How.CRASHED
+    with Path(job.out).open("ab") as file:
+        file.write(b'{"key": 99, "prom')  # as if the kill had come in the middle of a line
+    kept = len(Path(job.out).read_bytes().splitlines()) - 1
+    assert 3 <= kept < 9
+    heard, ending = work(job, tmp_path / "work")
+    assert ending.how is How.DONE
+    made = [event.done for event in of_kind(heard, events.Answered)]
+    assert made == list(range(kept + 1, 10))
+    answers = read_answers(Path(job.out))
+    assert sorted(a.key for a in answers if a.key is not None) == list(range(9))
+    assert texts(job) == texts(undisturbed)
+
+
+@pytest.mark.parametrize("supervision", list(Supervision))
+def test_a_checkpoint_is_asked_in_the_form_that_it_was_trained_in(
+    tmp_path: Path, supervision: Supervision
+) -> None:
+    loaded = loaded_toy(save_toy(tmp_path / "base"))
+    adopt_template(loaded, supervision)
+    loaded.model.save_pretrained(tmp_path / "checkpoint")
+    loaded.tokenizer.save_pretrained(tmp_path / "checkpoint")
+    # An evaluation does not know the supervision: the folder's own template says it.
+    again = load(tmp_path / "checkpoint", torch.device("cpu"), Supervision.CONTENT)
+    trained = ChatCodec(loaded.tokenizer, supervision)
+    for question in ("hello", "two\nlines"):
+        assert again.prompt_ids(question) == trained.render_prompt(question)
+
+
+def test_a_model_without_a_template_is_asked_in_the_form_of_the_training(tmp_path: Path) -> None:
+    loaded = loaded_toy(tmp_path)
+    assert not loaded.own_template
+    assert loaded.prompt_ids("hello") == loaded.codec.render_prompt("hello")

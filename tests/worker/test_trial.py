@@ -1,0 +1,184 @@
+"""The trial: real steps on the longest row, one generation, all measured by the process itself."""
+
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autotune import events
+from autotune.budget import MIB
+from autotune.events import WORKER_EVENT, WorkerEvent
+from autotune.job import TrialJob
+from autotune.memory.fake import FakeMemory
+from autotune.memory.port import MemoryReading
+from autotune.outcome import Measurement
+from autotune.plan import Precision, TrialPoint
+from autotune.trials import How
+from autotune.worker import trial as trial_module
+from autotune.worker.batches import micro_batches
+from autotune.worker.compute import Compute
+from autotune.worker.generate import answer_batch
+from autotune.worker.pipe import Pipe
+from autotune.worker.step import Stepper, StepResult
+from autotune.worker.train import BadJob
+from autotune.worker.trial import fullest_step, trial
+from tests.worker.toys import cpu, data_spec, device, loaded_toy, of_kind, save_toy, some_rows, work
+
+pytestmark = pytest.mark.torch
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The toy, and a file whose one long conversation comes late, after it a short one."""
+    folder = tmp_path_factory.mktemp("toy")
+    path = folder / "chat.jsonl"
+    answers = ["a" * 20, "b" * 25, "c" * 30, "d" * 110, "e" * 15]
+    turns = [
+        [{"role": "user", "content": "say it"}, {"role": "assistant", "content": text}]
+        for text in answers
+    ]
+    path.write_text("".join(json.dumps({"messages": t}) + "\n" for t in turns), encoding="utf-8")
+    return save_toy(folder / "model"), path
+
+
+def job_of(toy: tuple[Path, Path], length: int, **changes: Any) -> TrialJob:
+    point = {
+        "model_max_length": length,
+        "max_rounds": "all",
+        "micro_batch_tokens": length,
+        "gradient_checkpointing": False,
+        "row_tokens": length,
+    }
+    values: dict[str, Any] = {
+        "device": device(),
+        "model_folder": str(toy[0]),
+        "data": data_spec(toy[1]),
+        "point": TrialPoint.model_validate(point | changes.pop("point", {})),
+        "generate_rows": 3,
+        "generate_context": 90,
+        "seed": 1,
+    }
+    return TrialJob.model_validate(values | changes)
+
+
+def tried(job: TrialJob, compute: Compute | None = None) -> tuple[Measurement, list[WorkerEvent]]:
+    """Do the job in this process."""
+    stream = io.BytesIO()
+    trial(job, compute or cpu(job.device.precision), Pipe(stream))
+    heard = [WORKER_EVENT.validate_json(line) for line in stream.getvalue().splitlines()]
+    return of_kind(heard, events.Measured)[0].measurement, heard
+
+
+def test_a_trial_in_a_worker_steps_generates_steps_again_and_measures_itself(
+    toy: tuple[Path, Path], tmp_path: Path
+) -> None:
+    before = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in toy[0].iterdir()}
+    heard, ending = work(job_of(toy, 128), tmp_path)
+    assert ending.how is How.DONE
+    found = of_kind(heard, events.Measured)[0].measurement
+    assert found.steps == 3
+    assert len(found.step_seconds) == 3
+    assert min(found.step_seconds) > 0
+    assert found.finite
+    assert found.allocator_retries == 0
+    assert 100 * MIB < found.peak_bytes < 2000 * MIB
+    assert found.prefill_seconds > 0
+    assert found.token_seconds > 0
+    phases = [e.name for e in of_kind(heard, events.Phase)]
+    at = phases.index("generate")
+    assert phases[:at].count("optimizer") == 2
+    assert phases[at:].count("optimizer") == 1
+    assert before == {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in toy[0].iterdir()}
+
+
+@pytest.mark.parametrize("length", [64, 96, 256])
+def test_the_longest_row_that_is_kept_is_the_one_that_is_run(
+    toy: tuple[Path, Path], length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[list[int]] = []
+    real = Stepper.step
+
+    def watched(self: Stepper, rows: Any, number: int) -> StepResult:
+        steps.append([len(row.input_ids) for row in rows])
+        return real(self, rows, number)
+
+    monkeypatch.setattr(Stepper, "step", watched)
+    found, _ = tried(job_of(toy, length))
+    whole = 1 + len("user\nsay it") + 2 + 1 + len("assistant\n") + 110 + 2
+    longest = min(length, whole)
+    assert [max(rows) for rows in steps] == [longest] * 3
+    assert [rows.count(longest) for rows in steps] == [2 * max(1, length // longest)] * 3
+    assert found.tokens == sum(steps[0])
+
+
+def test_generation_has_the_shape_of_an_evaluation(
+    toy: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes: list[tuple[int, int, int]] = []
+
+    def watched(loaded: Any, compute: Any, prompts: Any, new_tokens: int, **options: Any) -> Any:
+        answers = answer_batch(loaded, compute, prompts, new_tokens, **options)
+        shapes.append((len(prompts), len(prompts[0]), len(answers[0])))
+        return answers
+
+    monkeypatch.setattr(trial_module, "answer_batch", watched)
+    tried(job_of(toy, 64, generate_rows=5, generate_context=90))
+    (shape,) = shapes
+    assert shape[0] == 5
+    assert shape[1] + 6 == 90
+
+
+@pytest.mark.parametrize("precision", list(Precision))
+def test_a_trial_runs_in_every_precision(toy: tuple[Path, Path], precision: Precision) -> None:
+    found, _ = tried(job_of(toy, 64, device=device(precision)))
+    assert (found.steps, found.finite) == (3, True)
+
+
+def test_a_trial_with_a_loss_that_is_no_number_says_so(
+    toy: tuple[Path, Path], tmp_path: Path
+) -> None:
+    broken = loaded_toy(tmp_path)
+    with torch.no_grad():
+        broken.model.model.norm.weight[0] = float("inf")
+    broken.model.save_pretrained(tmp_path)
+    found, _ = tried(job_of((tmp_path, toy[1]), 64))
+    assert not found.finite
+    assert found.steps < 3
+
+
+def test_readings_come_from_the_device(toy: tuple[Path, Path]) -> None:
+    memory = FakeMemory(lambda _: MemoryReading(123, 100, 7))
+    compute = Compute(torch.device("cpu"), Precision.FP32, memory, "fake")
+    found, _ = tried(job_of(toy, 64), compute)
+    assert (found.peak_bytes, found.allocated_bytes, found.allocator_retries) == (123, 100, 7)
+
+
+def test_a_length_that_keeps_no_row_is_a_bad_job(toy: tuple[Path, Path]) -> None:
+    with pytest.raises(BadJob, match="no row is left at 8 tokens"):
+        tried(job_of(toy, 8))
+
+
+@given(
+    lengths=st.lists(st.integers(1, 200), min_size=1, max_size=40),
+    limit=st.integers(1, 1500),
+)
+def test_no_micro_batch_of_a_training_is_larger_than_the_trials(
+    lengths: list[int], limit: int
+) -> None:
+    longest = max(lengths)
+    rows = fullest_step(some_rows([longest])[0], limit)
+
+    def largest(sizes: list[int]) -> int:
+        groups = micro_batches(sizes, max(limit, longest))
+        return max(len(group) * max(sizes[at] for at in group) for group in groups)
+
+    # Rows have whole numbers of tokens, so the fullest may fall short by one for each of its rows.
+    ours = largest([len(row.input_ids) for row in rows])
+    assert ours >= largest(lengths) - limit // longest - 1
+    assert ours <= max(limit, longest)

@@ -1,0 +1,173 @@
+"""Toys for the worker's tests: a model folder from a seed, chat files, plans, real workers.
+
+Nothing is replaced: the models are transformers' own, only small, and a worker is a process.
+"""
+
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from autotune import events
+from autotune.data.adapters import AUTO
+from autotune.events import WorkerEvent
+from autotune.job import DeviceSpec, Job, TrainJob
+from autotune.memory.cpu import CpuMemory
+from autotune.plan import DataSpec, Precision, Supervision, TrainPlan, Truncation
+from autotune.trials import Ending, SubprocessRunner
+from autotune.worker.compute import Compute
+from autotune.worker.encode import IGNORED, ChatCodec, Row
+from autotune.worker.model import Loaded, load
+from autotune.worker.step import Recipe, Stepper
+from autotune.worker.toy import toy_model, toy_tokenizer
+
+torch.set_num_threads(1)  # a toy is too small for two, and the machine may be busy
+
+WORDS = ["river", "clock", "paper", "stone", "lamp", "garden", "winter", "bridge", "copper"]
+
+
+def save_toy(folder: Path, seed: int = 0, **config: Any) -> Path:
+    """A model folder: the shipped toy, or a Llama of its vocabulary with other sizes."""
+    tokenizer = toy_tokenizer()
+    model = toy_model(seed, len(tokenizer))
+    if config:
+        torch.manual_seed(seed)
+        model = LlamaForCausalLM(LlamaConfig(**(model.config.to_dict() | config)))
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def loaded_toy(folder: Path, seed: int = 0) -> Loaded:
+    """The toy, read from a folder as a worker reads it."""
+    if not (folder / "config.json").exists():
+        save_toy(folder, seed)
+    return load(folder, torch.device("cpu"), Supervision.CONTENT)
+
+
+def cpu(precision: Precision = Precision.FP32) -> Compute:
+    return Compute(torch.device("cpu"), precision, CpuMemory(), "CPU")
+
+
+def stepper_of(
+    loaded: Loaded,
+    precision: Precision = Precision.FP32,
+    *,
+    micro_batch_tokens: int = 256,
+    gradient_checkpointing: bool = False,
+    **recipe: Any,
+) -> Stepper:
+    """A stepper with a plain recipe; `recipe` replaces parts of it."""
+    numbers: dict[str, Any] = {
+        "learning_rate": 1e-3,
+        "weight_decay": 0.01,
+        "max_grad_norm": 1.0,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": 2,
+        "total_steps": 10,
+        "seed": 7,
+    }
+    return Stepper(
+        loaded,
+        cpu(precision),
+        Recipe(**(numbers | recipe)),
+        micro_batch_tokens=micro_batch_tokens,
+        gradient_checkpointing=gradient_checkpointing,
+    )
+
+
+def some_rows(lengths: Sequence[int], seed: int = 0, vocabulary: int = 259) -> list[Row]:
+    """Rows of these lengths with random tokens, about half of them supervised, the last always."""
+    draw = random.Random(seed)
+    rows = []
+    for length in lengths:
+        ids = [draw.randrange(3, vocabulary) for _ in range(length)]
+        labels = [token if draw.random() < 0.5 else IGNORED for token in ids]
+        labels[-1] = ids[-1]
+        rows.append(Row(ids, labels))
+    return rows
+
+
+def chat_file(path: Path, conversations: int = 12, seed: int = 0, longest: int = 8) -> Path:
+    """A JSON Lines file of short conversations of one or two rounds."""
+    draw = random.Random(seed)
+
+    def words() -> str:
+        return " ".join(draw.choices(WORDS, k=draw.randint(1, longest)))
+
+    lines = []
+    for at in range(conversations):
+        turns = []
+        for _ in range(1 + at % 2):
+            turns += [
+                {"role": "user", "content": words()},
+                {"role": "assistant", "content": words()},
+            ]
+        lines.append(json.dumps({"messages": turns}))
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def data_spec(path: Path, **changes: Any) -> DataSpec:
+    return DataSpec(path=str(path), format=AUTO, **changes)
+
+
+def device(precision: Precision = Precision.FP32) -> DeviceSpec:
+    return DeviceSpec(kind="cpu", precision=precision, limit_bytes=2**33, threads=1)
+
+
+def plan_of(model: Path, data: Path, **changes: Any) -> TrainPlan:
+    """Twelve conversations, three a step, two epochs: eight steps."""
+    values: dict[str, Any] = {
+        "strategy": "A",
+        "model_folder": str(model),
+        "data": data_spec(data),
+        "conversations": 12,
+        "model_max_length": 256,
+        "max_rounds": "all",
+        "micro_batch_tokens": 256,
+        "gradient_checkpointing": False,
+        "precision": Precision.FP32,
+        "learning_rate": 3e-3,
+        "num_train_epochs": 2,
+        "batch_size": 3,
+        "weight_decay": 0.01,
+        "warmup_ratio": 0.2,
+        "lr_scheduler_type": "cosine",
+        "seed": 5,
+        "checkpoint_fractions": (0.5, 1.0),
+        "resume_every_seconds": 1e-3,
+    }
+    return TrainPlan.model_validate(values | changes)
+
+
+def encoded(codec: ChatCodec, text: str, answer: str) -> Row:
+    """A row of one round."""
+    from autotune.data.conversation import Conversation, Message
+
+    talk = Conversation((Message("user", text), Message("assistant", answer)))
+    return codec.encode(talk, max_rounds="all", model_max_length=4096, truncation=Truncation.RIGHT)
+
+
+def work(job: Job, folder: Path, **limits: Any) -> tuple[list[WorkerEvent], Ending]:
+    """Have a real worker do a job; all its events and how it ended."""
+    heard: list[WorkerEvent] = []
+    ending = SubprocessRunner().run(job, folder, heard.append, silence_seconds=120, **limits)
+    return heard, ending
+
+
+def train_job(plan: TrainPlan, out: Path) -> TrainJob:
+    return TrainJob(device=device(plan.precision), plan=plan, out=str(out))
+
+
+def of_kind(heard: Sequence[WorkerEvent], kind: Any) -> list[Any]:
+    return [event for event in heard if isinstance(event, kind)]
+
+
+def losses(heard: Sequence[WorkerEvent]) -> dict[int, float]:
+    """Step -> loss, as a run's events tell it."""
+    return {event.step: event.loss for event in of_kind(heard, events.StepDone)}
