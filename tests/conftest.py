@@ -1,9 +1,13 @@
 """The fast suite stays fast: a file whose tests all load torch is not even imported by it."""
 
+import os
 import re
 from pathlib import Path
 
 import pytest
+
+# As for a worker: before torch is loaded, so that tests do not spin beside other programs.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 _ALL_LOAD_TORCH = re.compile(r"^pytestmark = (\[\s*)?pytest\.mark\.torch\b", re.MULTILINE)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from autotune.errors import BadInput
 from autotune.plan import Supervision
@@ -125,11 +125,19 @@ def settle_stop_tokens(loaded: Loaded) -> None:
 
     SmolLM2's base tokenizer says eos is <|endoftext|>, but a chat turn ends with <|im_end|>: with
     the first as eos the trained model never stops. Every checkpoint carries this agreement.
+
+    Nothing else of the folder's generation config is kept: answers are scored greedily, without a
+    repetition penalty, and transformers refuses to save sampling values beside greedy decoding,
+    which would end a training at its first checkpoint.
     """
     end = loaded.codec.end_id
     loaded.model.config.eos_token_id = end
-    loaded.model.generation_config.eos_token_id = list(loaded.stop_ids)
-    loaded.model.generation_config.pad_token_id = loaded.pad_token_id
+    greedy: Any = GenerationConfig
+    loaded.model.generation_config = greedy(
+        bos_token_id=loaded.model.generation_config.bos_token_id,
+        eos_token_id=list(loaded.stop_ids),
+        pad_token_id=loaded.pad_token_id,
+    )
     loaded.tokenizer.eos_token = loaded.tokenizer.convert_ids_to_tokens(end)
 
 

@@ -239,6 +239,21 @@ def test_a_checkpoint_is_a_folder_that_transformers_loads(folder: Path, tmp_path
     assert asked == loaded.codec.render_prompt("hello")
 
 
+def test_sampling_habits_of_the_base_model_do_not_stop_a_checkpoint(
+    folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(folder, tmp_path / "base")
+    path = tmp_path / "base" / "generation_config.json"
+    habits = {"do_sample": False, "temperature": 0.5, "repetition_penalty": 1.3}
+    path.write_text(
+        json.dumps(json.loads(path.read_text(encoding="utf-8")) | habits), encoding="utf-8"
+    )
+    stepper = stepper_of(loaded_toy(tmp_path / "base"))
+    where = saved(stepper, tmp_path / "out", 1)
+    kept = json.loads((where / "generation_config.json").read_text(encoding="utf-8"))
+    assert not {"temperature", "repetition_penalty"} & {*kept}
+
+
 def test_how_far_weights_moved_is_relative_to_where_they_began(folder: Path) -> None:
     loaded = loaded_toy(folder)
     assert checkpoint.weights_moved(folder, loaded.model) == 0.0
