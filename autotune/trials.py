@@ -227,8 +227,8 @@ def worker_environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if not any(mark in name.upper() for mark in _SECRET_MARKS)
     }
-    # Threads that wait for each other by spinning need a core each: beside any other program, a step
-    # of small operations took 30 times as long. One's own setting is left alone.
+    # Threads that wait for each other by spinning need a core each: beside any other program, a
+    # step of small operations took 30 times as long. One's own setting is left alone.
     return (
         {"OMP_WAIT_POLICY": "PASSIVE"}
         | kept
