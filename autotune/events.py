@@ -272,18 +272,7 @@ RunEvent = Annotated[
     | Escalated
     | RunEnded
     | Interrupted
-    | Ready
-    | Phase
-    | StepDone
-    | CheckpointSaved
-    | Resumed
-    | Answered
-    | Surveyed
-    | Trained
-    | Generated
-    | Prepared
-    | Warned
-    | Failed,
+    | WorkerEvent,
     Field(discriminator="kind"),
 ]
 
