@@ -172,9 +172,14 @@ class _Watch:
         on_event(event)
 
     def _resident(self) -> int:
-        """Resident memory of the worker now, in bytes; 0 once it is gone."""
+        """Resident memory of the worker now, in bytes; 0 once it is gone.
+
+        In a virtual environment on Windows, python.exe is a launcher and the worker its child.
+        """
         try:
-            resident = int(psutil.Process(self.process.pid).memory_info().rss)
+            started = psutil.Process(self.process.pid)
+            family = [started, *started.children(recursive=True)]
+            resident = sum(int(process.memory_info().rss) for process in family)
         except psutil.Error:
             return 0
         self.peak_bytes = max(self.peak_bytes, resident)
