@@ -136,10 +136,14 @@ class TrainPlan(Boundary):
     def checkpoint_steps(self) -> dict[int, float]:
         """Step -> progress of every checkpoint to score, fractions of the final step count.
 
-        Fractions that round to the same step are one checkpoint, kept under the later fraction.
+        A checkpoint stands at the first step that has reached its fraction. Fractions that meet
+        in one step are one checkpoint, kept under the later fraction.
         """
-        total = self.total_steps
-        return {max(1, round(total * f)): f for f in sorted(self.checkpoint_fractions)}
+        # A billionth of a step less, so that 0.95 of 20 steps is the 19th in floating point too.
+        return {
+            max(1, math.ceil(self.total_steps * f - 1e-9)): f
+            for f in sorted(self.checkpoint_fractions)
+        }
 
     @property
     def identity(self) -> str:
