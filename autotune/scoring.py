@@ -1,6 +1,5 @@
 """From a model folder to a score: have a worker answer the prompts, then let the scorer judge."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -158,7 +157,6 @@ def evaluate_checkpoint(
             problem=f"evaluation failed: {error}",
         )
     unhealthy = broken_limits(report.health, setup.profile.evaluate.health)
-    assert math.isfinite(report.prompt_strict.accuracy)
     return events.Evaluated(
         number=number,
         checkpoint=checkpoint,
