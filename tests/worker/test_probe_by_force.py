@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -23,19 +24,21 @@ from tests.worker.toys import data_spec, device, save_toy
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
 LONGEST = 384
-# Wide enough that 64 tokens more are well above the noise of resident memory (about 2 MiB).
-WIDE = {"hidden_size": 256, "intermediate_size": 1024, "num_hidden_layers": 6}
+MOST_ROUNDS = 4
+# Wide enough that the budget, put into the widest gap between two measured peaks, is further from
+# both than the noise of resident memory (about 2 MiB).
+WIDE = {"hidden_size": 320, "intermediate_size": 1280, "num_hidden_layers": 8}
 
 
 def long_chats(path: Path) -> Path:
-    """Conversations of one to eight rounds of about fifty tokens each."""
+    """Conversations of one to four rounds of about ninety tokens each."""
     lines = []
-    for rounds in range(1, 9):
+    for rounds in range(1, MOST_ROUNDS + 1):
         turns = []
         for number in range(rounds):
             turns += [
                 {"role": "user", "content": f"q{number}"},
-                {"role": "assistant", "content": "a" * 23},
+                {"role": "assistant", "content": "a" * 63},
             ]
         lines.append(json.dumps({"messages": turns}))
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -72,43 +75,39 @@ def test_the_probe_finds_what_trying_every_length_finds(
     assert force.survey.truncation is Truncation.RIGHT
     grid = force.grid()
     assert grid == list(range(64, LONGEST + 1, 64))
-    for length in grid:
-        assert force.try_point(force.length_point(length))
-    peaks = [t.measurement.peak_bytes for t in force.trials if t.measurement is not None]
+    longest = {rounds: force.survey.longest(rounds) for rounds in range(1, MOST_ROUNDS + 1)}
+    sizes = sorted({*grid, *longest.values()})
+    for size in sizes:
+        assert force.try_point(force.length_point(size))
+    peaks = {
+        size: tried.measurement.peak_bytes
+        for size, tried in zip(sizes, force.trials, strict=True)
+        if tried.measurement is not None
+    }
     with capsys.disabled():
         print("\nlength  peak MiB")
-        for length, peak in zip(grid, peaks, strict=True):
-            print(f"{length:6d}  {peak / MIB:8.1f}")
+        for size, peak in peaks.items():
+            print(f"{size:6d}  {peak / MIB:8.1f}")
 
     # The budget lies in the middle of the widest gap, where no noise can move a verdict.
-    gaps = {at: peaks[at + 1] - peaks[at] for at in range(1, len(peaks) - 1)}
-    at = max(gaps, key=lambda i: gaps[i])
-    limit = (peaks[at] + peaks[at + 1]) // 2
-    by_force = max(length for length, peak in zip(grid, peaks, strict=True) if peak <= limit)
-    assert by_force == grid[at]
+    gaps = {
+        small: peaks[large] - peaks[small]
+        for small, large in pairwise(sizes)
+        if grid[0] <= small and large < grid[-1]
+    }
+    fitting = max(gaps, key=lambda size: gaps[size])
+    limit = peaks[fitting] + gaps[fitting] // 2
+    by_force = max(length for length in grid if length <= fitting)
 
     probe = probe_of(tmp_path / "probe", with_budget(chosen, limit), force.survey)
     fit = probe.run()
     with capsys.disabled():
         print(f"budget {limit / MIB:.1f} MiB: by force {by_force}, probe {fit.model_max_length}")
         for tried in fit.trials:
-            print(f"{tried.point.model_max_length:6d}  {tried.verdict}  {tried.reason}")
+            print(f"{tried.point.row_tokens:6d}  {tried.verdict}  {tried.reason}")
     assert fit.model_max_length == by_force
+    assert fit.max_rounds == max(r for r, tokens in longest.items() if tokens <= fitting)
     assert len(fit.trials) <= most_trials(len(grid))
     assert fit.peak_bytes <= limit
     for tried in fit.trials:
-        fits = tried.point.row_tokens <= by_force
-        assert (tried.verdict is Verdict.FITS) == fits or tried.point.row_tokens not in grid
-
-    # Rounds whose longest conversation is no longer than a length that fits are sure, and those
-    # as long as one that does not are out; what lies between is tried here as well.
-    longest = {rounds: force.survey.longest(rounds) for rounds in range(1, 9)}
-    expected = max(rounds for rounds, tokens in longest.items() if tokens <= by_force)
-    for rounds, tokens in longest.items():
-        if by_force < tokens < by_force + 64:
-            force.try_point(force.point(tokens, rounds))
-            measured = force.trials[-1].measurement
-            assert measured is not None
-            if measured.peak_bytes <= limit:
-                expected = max(expected, rounds)
-    assert fit.max_rounds == expected
+        assert (tried.verdict is Verdict.FITS) == (tried.point.row_tokens <= fitting)
