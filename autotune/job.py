@@ -37,6 +37,8 @@ class TrialJob(Boundary):
     Between the steps it generates once at the shape of an evaluation: `generate_rows` answers
     whose prompt and answer together take `generate_context` tokens. The cache is filled by a
     long prompt and only the last tokens are generated, which costs the same memory in less time.
+    Where `timed_conversations` is above 0, one more step over so many conversations of the data,
+    as an epoch gives them, is timed.
     """
 
     job: Literal["trial"] = "trial"
@@ -48,6 +50,7 @@ class TrialJob(Boundary):
     generate_rows: int
     generate_context: int
     seed: int
+    timed_conversations: Annotated[int, Field(ge=0)] = 0
 
 
 class TrainJob(Boundary):

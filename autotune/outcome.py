@@ -31,12 +31,27 @@ class Fault(StrEnum):
     OTHER = "OTHER"
 
 
+class TimedStep(Boundary):
+    """One optimizer step over rows as training gives them, not over the longest only.
+
+    `tokens` without padding, `supervised_tokens` with a label.
+    """
+
+    conversations: int
+    tokens: int
+    supervised_tokens: int
+    seconds: float
+
+
 class Measurement(Boundary):
     """What a trial process measured of itself.
 
     `peak_bytes` is the figure held against the budget: reserved memory plus context on CUDA, peak
     resident memory of the process on a CPU. `step_seconds` has one entry per optimizer step.
     `prefill_seconds` and `token_seconds` time one evaluation batch: reading it, and each token.
+    `device_bytes` is the most that all programs together had in use on the device, `shared_bytes`
+    how much of our memory on it lay in the computer's memory instead (Windows); None where
+    nothing tells. `fresh` marks the first trial of its process.
     """
 
     steps: int
@@ -49,6 +64,10 @@ class Measurement(Boundary):
     finite: bool
     prefill_seconds: float = 0.0
     token_seconds: float = 0.0
+    device_bytes: int | None = None
+    shared_bytes: int | None = None
+    fresh: bool = True
+    timed: TimedStep | None = None
 
 
 class TrialOutcome(Boundary):

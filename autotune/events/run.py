@@ -1,0 +1,149 @@
+"""What a run remembers: `events.jsonl` holds one `Record` a line."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from autotune.boundary import Boundary
+from autotune.events.worker import WorkerEvent
+from autotune.outcome import Checkpoint, Fit, Health, Metric, TrialOutcome
+from autotune.plan import TrainPlan
+
+
+class RunStarted(Boundary):
+    """A run begins, or goes on (`resumed`): its target and the names of what it works with."""
+
+    kind: Literal["run_started"] = "run_started"
+    target: float
+    profile: str
+    model: str
+    data: str
+    prompts: str
+    device: str
+    budget_bytes: int
+    strategies: tuple[str, ...]
+    prompt_count: int
+    resumed: bool = False
+
+
+class ProbeTried(Boundary):
+    """One trial of the probe ended."""
+
+    kind: Literal["probe_tried"] = "probe_tried"
+    outcome: TrialOutcome
+
+
+class Fitted(Boundary):
+    """The probe's answer; `reused` says whether it comes from an earlier `fit.json`."""
+
+    kind: Literal["fitted"] = "fitted"
+    fit: Fit
+    reused: bool = False
+
+
+class BaselineScored(Boundary):
+    """A score to compare with: `echo` (the prompt given back) or `untrained` (before training)."""
+
+    kind: Literal["baseline"] = "baseline"
+    name: Literal["echo", "untrained"]
+    prompt_strict: Metric
+    interval: tuple[float, float]
+    health: Health
+
+
+class TrialStarted(Boundary):
+    """Training of one plan begins; `number` counts the run's trials from 0.
+
+    `optuna_number` is the trial's number in the Optuna study of its strategy.
+    """
+
+    kind: Literal["trial_started"] = "trial_started"
+    number: int
+    optuna_number: int
+    plan: TrainPlan
+
+
+class PeakCompared(Boundary):
+    """The most memory that a training has used so far, beside what the probe measured for it."""
+
+    kind: Literal["peak_compared"] = "peak_compared"
+    number: int
+    peak_bytes: int
+    predicted_bytes: int
+
+
+class TrialEnded(Boundary):
+    """A trial is over: every checkpoint scored, or `failure` says why not."""
+
+    kind: Literal["trial_ended"] = "trial_ended"
+    number: int
+    best: float | None
+    failure: str | None = None
+
+
+class Evaluated(Boundary):
+    """One checkpoint's score. `met` needs the target and healthy answers both.
+
+    `problem` says why a checkpoint has no valid score; `unhealthy` lists the limits it breaks.
+    """
+
+    kind: Literal["evaluated"] = "evaluated"
+    number: int
+    checkpoint: Checkpoint
+    prompt_strict: Metric | None
+    instruction_strict: Metric | None
+    prompt_loose: Metric | None
+    instruction_loose: Metric | None
+    interval: tuple[float, float] | None
+    health: Health | None
+    met: bool
+    unhealthy: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+class Escalated(Boundary):
+    """The study moves to a stronger strategy."""
+
+    kind: Literal["escalated"] = "escalated"
+    previous: str
+    next: str
+    reason: str
+
+
+class RunEnded(Boundary):
+    """The study is over."""
+
+    kind: Literal["run_ended"] = "run_ended"
+    met: bool
+    reason: str
+
+
+class Interrupted(Boundary):
+    """The person stopped the run; the same command goes on from here."""
+
+    kind: Literal["interrupted"] = "interrupted"
+    message: str
+
+
+RunEvent = Annotated[
+    RunStarted
+    | ProbeTried
+    | Fitted
+    | BaselineScored
+    | TrialStarted
+    | PeakCompared
+    | TrialEnded
+    | Evaluated
+    | Escalated
+    | RunEnded
+    | Interrupted
+    | WorkerEvent,
+    Field(discriminator="kind"),
+]
+
+
+class Record(Boundary):
+    """A line of `events.jsonl`: when (seconds since the epoch) and what."""
+
+    time: float
+    event: RunEvent

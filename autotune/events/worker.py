@@ -1,0 +1,161 @@
+"""What a worker says on its pipe, one event a line."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from autotune.boundary import Boundary
+from autotune.outcome import Checkpoint, Fault, Measurement
+
+
+class Ready(Boundary):
+    """The worker has loaded its libraries and knows its device."""
+
+    kind: Literal["ready"] = "ready"
+    pid: int
+    device: str
+    torch: str
+    transformers: str
+
+
+class Phase(Boundary):
+    """The worker begins a phase: loading, forward, backward, optimizer, generate, saving."""
+
+    kind: Literal["phase"] = "phase"
+    name: str
+
+
+class StepDone(Boundary):
+    """One optimizer step: its numbers, 1-based step, the loss per supervised token.
+
+    `skipped` marks a step whose fp16 gradients overflowed: weights and schedule did not move.
+    """
+
+    kind: Literal["step"] = "step"
+    step: int
+    total_steps: int
+    loss: float
+    grad_norm: float | None
+    learning_rate: float
+    supervised_tokens: int
+    tokens: int
+    seconds: float
+    memory_bytes: int
+    skipped: bool = False
+
+
+class CheckpointSaved(Boundary):
+    """A verified checkpoint is on disk; `scored` says whether it will be evaluated."""
+
+    kind: Literal["checkpoint"] = "checkpoint"
+    checkpoint: Checkpoint
+    scored: bool
+
+
+class Resumed(Boundary):
+    """Training goes on from a checkpoint; torn folders that were passed over are named."""
+
+    kind: Literal["resumed"] = "resumed"
+    step: int
+    torn: tuple[str, ...] = ()
+
+
+class Answered(Boundary):
+    """Evaluation has this many answers on disk."""
+
+    kind: Literal["answered"] = "answered"
+    done: int
+    total: int
+    new_tokens: int
+    seconds: float
+
+
+class Surveyed(Boundary):
+    """The data is tokenized; `path` holds each conversation's round boundaries."""
+
+    kind: Literal["surveyed"] = "surveyed"
+    path: str
+    conversations: int
+    dropped: dict[str, int]
+    literal_markers: int
+
+
+class Measured(Boundary):
+    """What a trial measured of itself."""
+
+    kind: Literal["measured"] = "measured"
+    measurement: Measurement
+
+
+class Trained(Boundary):
+    """A training run is complete. `weights_moved` is |after - before| / |before| of all weights."""
+
+    kind: Literal["trained"] = "trained"
+    steps: int
+    skipped_steps: int
+    weights_moved: float
+    seconds: float
+
+
+class Generated(Boundary):
+    """All answers of one checkpoint are in the file at `path`."""
+
+    kind: Literal["generated"] = "generated"
+    path: str
+    answers: int
+    seconds: float
+
+
+class Prepared(Boundary):
+    """A model folder was built (converted from GGUF, or a toy made from a seed)."""
+
+    kind: Literal["prepared"] = "prepared"
+    folder: str
+    parameters: int
+
+
+class Warned(Boundary):
+    """Something a person should know that stops nothing."""
+
+    kind: Literal["warning"] = "warning"
+    message: str
+
+
+class Failed(Boundary):
+    """The worker gives up: which fault, in which phase, in one line.
+
+    `memory_bytes` is its peak up to then, None where nothing was measured yet.
+    """
+
+    kind: Literal["failed"] = "failed"
+    fault: Fault
+    phase: str
+    message: str
+    memory_bytes: int | None = None
+
+
+class Finished(Boundary):
+    """The job is done and the worker waits for another."""
+
+    kind: Literal["finished"] = "finished"
+
+
+WorkerEvent = Annotated[
+    Ready
+    | Phase
+    | StepDone
+    | CheckpointSaved
+    | Resumed
+    | Answered
+    | Surveyed
+    | Measured
+    | Trained
+    | Generated
+    | Prepared
+    | Warned
+    | Failed
+    | Finished,
+    Field(discriminator="kind"),
+]
+
+WORKER_EVENT: TypeAdapter[WorkerEvent] = TypeAdapter(WorkerEvent)
