@@ -15,13 +15,19 @@ _SIZE = re.compile(r"\s*([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([A-Za-z]+)\s*")
 class Budget(Boundary):
     """What one process may use, in bytes.
 
-    `total_bytes` is what is there to spend (a card's memory, or the memory granted on a CPU);
+    `total_bytes` is what is there to spend: what is free on a card or a computer, with the
+    `own_bytes` of it that our own processes still hold, or a size that was named.
     `reserve_bytes` is kept free of it for the driver, the screen and the allocator's slack.
+    On a CPU it is the memory of the process; `on_card` says that it is a card's, and `card_bytes`
+    what that card physically has, None where the driver does not say.
     """
 
     total_bytes: int
     reserve_bytes: int
     source: str
+    own_bytes: int = 0
+    on_card: bool = False
+    card_bytes: int | None = None
 
     @property
     def limit_bytes(self) -> int:

@@ -6,7 +6,7 @@ takes none of its memory. What the driver does not tell is None, shown as n/a, n
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,6 +19,13 @@ VISIBLE_VARIABLE = "CUDA_VISIBLE_DEVICES"
 
 NOT_AVAILABLE = "n/a"
 """What the screen shows for a value that the driver does not give."""
+
+SMALLER_CARD = 0.75
+"""A budget below this share of a card is another card's: sizes on sale are a third apart or more
+(6, 8, 12, 16, 24 GB), and what a screen and other programs take from one is less than that."""
+
+MOST_NAMED = 3
+"""Other users of a card that a sentence names; a desktop has a dozen with little each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,43 +94,85 @@ def find_device(
     )
 
 
-def auto_budget(device: Device, text: str, reserve: str) -> Budget:
+def auto_budget(device: Device, text: str, reserve: str, own: Collection[int] = ()) -> Budget:
     """What a trial may use on this device.
 
-    `auto` is what is free now less the reserve. A size such as `7.2GiB` is taken as it is, without
-    a reserve: who names a size means that size.
+    `auto` is what is free now and what our own processes hold, less the reserve. `own` are their
+    process ids: a worker of an earlier command that is still ending, for one. A size such as
+    `7.2GiB` is taken as it is, without a reserve: who names a size means that size.
 
     Raises:
         BadInput: not a size, or more than the device has.
         EnvironmentFault: more than is free now, or the driver does not say what is free.
     """
     reserve_bytes = parse_size(reserve)
-    users = _users_text(device.users)
-    free = device.free_bytes
+    users = _users_text(device, own)
+    on_card = device.kind == "cuda"
+    card_bytes = device.total_bytes if on_card else None
+    free, held = device.free_bytes, _held_bytes(device, own)
     if text.strip().lower() == "auto":
         if free is None:
             raise EnvironmentFault(
                 f"{device.name}: the driver does not say how much memory is free; give it with"
                 " --vram-budget, for example --vram-budget 7GiB"
             )
-        if free <= reserve_bytes:
+        total = free + held if device.total_bytes is None else min(free + held, device.total_bytes)
+        if total <= reserve_bytes:
             raise EnvironmentFault(
-                f"{device.name}: {show_size(free)} free, and {show_size(reserve_bytes)} of it are"
+                f"{device.name}: {show_size(total)} free, and {show_size(reserve_bytes)} of it are"
                 f" kept in reserve{users}; close other programs, or give a size with --vram-budget"
             )
-        return Budget(total_bytes=free, reserve_bytes=reserve_bytes, source="free now")
+        return Budget(
+            total_bytes=total,
+            reserve_bytes=reserve_bytes,
+            source="free now",
+            own_bytes=held,
+            on_card=on_card,
+            card_bytes=card_bytes,
+        )
     size = parse_size(text)
-    total = device.total_bytes
-    if total is not None and size > total:
+    if device.total_bytes is not None and size > device.total_bytes:
         raise BadInput(
-            f"memory budget {text}: {device.name} has {show_size(total)}; give at most that"
+            f"memory budget {text}: {device.name} has {show_size(device.total_bytes)}; give at most"
+            " that"
         )
-    if free is not None and size > free:
+    if free is not None and size > free + held:
         raise EnvironmentFault(
-            f"memory budget {text}: only {show_size(free)} of {device.name} are free now{users};"
-            " close other programs, give less, or say auto"
+            f"memory budget {text}: only {show_size(free + held)} of {device.name} are free"
+            f" now{users}; close other programs, give less, or say auto"
         )
-    return Budget(total_bytes=size, reserve_bytes=0, source=text)
+    return Budget(
+        total_bytes=size,
+        reserve_bytes=0,
+        source=text,
+        own_bytes=held,
+        on_card=on_card,
+        card_bytes=card_bytes,
+    )
+
+
+def budget_sentence(budget: Budget, device: Device, own: Collection[int] = ()) -> str:
+    """The budget in one sentence: where it comes from, and who else is on the card with what.
+
+    A size well below the card's is a smaller card played on a bigger one, and is called so.
+    """
+    text = f"budget {show_size(budget.limit_bytes)}"
+    if budget.source == "free now":
+        text += f": {show_size(budget.total_bytes - budget.own_bytes)} free now"
+        text += f" and {show_size(budget.own_bytes)} of our own" if budget.own_bytes else ""
+        text += f" less {show_size(budget.reserve_bytes)} in reserve"
+    elif not budget.on_card:
+        text += " for the memory of the process, as given"
+    elif budget.card_bytes is not None and budget.limit_bytes < SMALLER_CARD * budget.card_bytes:
+        text = (
+            f"emulating a card of {show_size(budget.limit_bytes)} on {device.name}"
+            f" ({show_size(budget.card_bytes)}) by a cap on the allocator"
+        )
+    else:
+        text += " as given, by a cap on the allocator"
+    if budget.on_card and (named := _named(_others(device, own))):
+        text += f"; also on the card: {', '.join(named)}"
+    return text
 
 
 def show_bytes(size_bytes: int | None) -> str:
@@ -163,11 +212,43 @@ def _visible(cards: tuple[Card, ...], environ: Mapping[str, str]) -> tuple[Card,
     return tuple(seen)
 
 
-def _users_text(users: tuple[DeviceUser, ...]) -> str:
-    """` (in use by ...)` with the largest three users, empty if there are none."""
-    largest = sorted(users, key=lambda u: u.bytes or 0, reverse=True)[:3]
-    named = [f"{u.name or 'pid'} {u.pid}: {show_bytes(u.bytes)}" for u in largest]
+def _others(device: Device, own: Collection[int]) -> list[DeviceUser]:
+    """Processes on the card that are not ours, the largest first."""
+    others = [user for user in device.users if user.pid not in own]
+    return sorted(others, key=lambda user: user.bytes or 0, reverse=True)
+
+
+def _named(users: Sequence[DeviceUser]) -> list[str]:
+    """`chrome 1234 (310 MiB)` for the first few, and how many are not named."""
+    named = [
+        f"{user.name or 'process'} {user.pid} ({show_bytes(user.bytes)})"
+        for user in users[:MOST_NAMED]
+    ]
+    more = len(users) - len(named)
+    return [*named, f"{more} more"] if more else named
+
+
+def _users_text(device: Device, own: Collection[int]) -> str:
+    """` (in use by ...)` with the largest other users, empty if there are none."""
+    named = _named(_others(device, own))
     return f" (in use by {', '.join(named)})" if named else ""
+
+
+def _held_bytes(device: Device, own: Collection[int]) -> int:
+    """What our own processes hold on the device: on a card as the driver tells, else resident."""
+    if device.kind == "cuda":
+        return sum(user.bytes or 0 for user in device.users if user.pid in own)
+    return sum(_resident_bytes(pid) for pid in own)
+
+
+def _resident_bytes(pid: int) -> int:
+    """Resident memory of a process, 0 once it is gone or where it may not be asked."""
+    import psutil
+
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return 0
 
 
 def _cpu(note: str | None) -> Device:

@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from autotune.boundary import Boundary
+from autotune.inspection import InspectionSpec
 from autotune.plan import DataSpec, Precision, TrainPlan, TrialPoint
+from autotune.prediction import PredictPoint
 
 
 class DeviceSpec(Boundary):
@@ -22,18 +24,23 @@ class DeviceSpec(Boundary):
 
 
 class SurveyJob(Boundary):
-    """Tokenize the data once and write every conversation's round boundaries to `out`."""
+    """Tokenize the data once and write every conversation's round boundaries to `out`.
+
+    `inspection`, where given, also has what a person wants to see of the data written.
+    """
 
     job: Literal["survey"] = "survey"
     device: DeviceSpec
     model_folder: str
     data: DataSpec
     out: str
+    inspection: InspectionSpec | None = None
 
 
 class TrialJob(Boundary):
     """Run real training steps at one point on the longest row and measure them.
 
+    `longest_conversation` says which conversation, counted from 0, gives that row.
     Between the steps it generates once at the shape of an evaluation: `generate_rows` answers
     whose prompt and answer together take `generate_context` tokens. The cache is filled by a
     long prompt and only the last tokens are generated, which costs the same memory in less time.
@@ -46,6 +53,7 @@ class TrialJob(Boundary):
     model_folder: str
     data: DataSpec
     point: TrialPoint
+    longest_conversation: Annotated[int, Field(ge=0)]
     steps: int = 2
     generate_rows: int
     generate_context: int
@@ -90,8 +98,30 @@ class PrepareJob(Boundary):
     out: str
 
 
+class PredictJob(Boundary):
+    """Predict the memory of training steps without running them, and write it to `out`.
+
+    `model_folder` needs config.json and no weights. `device` is where the worker itself computes,
+    always a CPU; `target` is the kind of device that is predicted. `supervised_share` (0..1) is the
+    share of positions with a label. Where `generate_rows` is above 0, generating so many answers of
+    `generate_context` tokens, prompt and answer together, is predicted as well.
+    """
+
+    job: Literal["predict"] = "predict"
+    device: DeviceSpec
+    target: Literal["cuda", "cpu"]
+    precision: Precision
+    model_folder: str
+    points: Annotated[tuple[PredictPoint, ...], Field(min_length=1)]
+    supervised_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    generate_rows: Annotated[int, Field(ge=0)] = 0
+    generate_context: Annotated[int, Field(ge=0)] = 0
+    out: str
+
+
 Job = Annotated[
-    SurveyJob | TrialJob | TrainJob | GenerateJob | PrepareJob, Field(discriminator="job")
+    SurveyJob | TrialJob | TrainJob | GenerateJob | PrepareJob | PredictJob,
+    Field(discriminator="job"),
 ]
 
 JOB: TypeAdapter[Job] = TypeAdapter(Job)

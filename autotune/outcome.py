@@ -51,7 +51,8 @@ class Measurement(Boundary):
     `prefill_seconds` and `token_seconds` time one evaluation batch: reading it, and each token.
     `device_bytes` is the most that all programs together had in use on the device, `shared_bytes`
     how much of our memory on it lay in the computer's memory instead (Windows); None where
-    nothing tells. `fresh` marks the first trial of its process.
+    nothing tells. `fresh` marks the first trial of its process. `step_retries` are the allocator's
+    retries step by step, empty where they were not counted so.
     """
 
     steps: int
@@ -61,6 +62,7 @@ class Measurement(Boundary):
     supervised_tokens: int
     tokens: int
     allocator_retries: int
+    step_retries: tuple[int, ...] = ()
     finite: bool
     prefill_seconds: float = 0.0
     token_seconds: float = 0.0
@@ -71,31 +73,51 @@ class Measurement(Boundary):
 
 
 class TrialOutcome(Boundary):
-    """One tried point with its verdict, the reason in words, and what was measured."""
+    """One tried point with its verdict, the reason in words, and what was measured.
+
+    `conversation` is the place in the data, from 1, of the longest row that it ran on.
+    """
 
     point: TrialPoint
     verdict: Verdict
     reason: str
     seconds: float
     measurement: Measurement | None = None
+    conversation: int | None = None
 
 
 class StrategyFit(Boundary):
-    """A strategy clipped to what fits, with an estimate of its time."""
+    """A strategy clipped to what fits, the way its steps are cut, and estimates of its time.
+
+    It `fits` when its rows are not cut shorter than it wishes, and is `planned` when it will have
+    its turn: a fallback that fits is planned only where no other strategy fits.
+    `eta_seconds` is training and scoring; `eta_single_seconds` is the same with one row at a time,
+    None where only one way was timed; and then so are `supervised_tokens_per_second` and
+    `peak_bytes`, which were measured for this way.
+    """
 
     fits: bool
+    planned: bool
     model_max_length: int
     max_rounds: Rounds
+    micro_batch_tokens: int
+    gradient_checkpointing: bool
     conversations: int
     kept_supervised: float
     steps: int
     eta_seconds: float
+    eta_single_seconds: float | None = None
+    supervised_tokens_per_second: float | None = None
+    peak_bytes: int | None = None
 
 
 class Fit(Boundary):
     """The probe's answer with its evidence; written to `fit.json`.
 
-    `fingerprint` maps what the answer depends on (device, torch, model, data ...) to its value.
+    `trials` searched and confirmed the answer, `speed_trials` timed ways to cut a step.
+    `predicted_peak_bytes` is what was computed for the accepted point beforehand, None where
+    nothing was. `fingerprint` maps what the answer depends on (device, torch, model, data ...) to
+    its value; `expiry` says of each what follows when it changes.
     """
 
     model_max_length: int
@@ -108,6 +130,9 @@ class Fit(Boundary):
     trials: tuple[TrialOutcome, ...]
     strategies: dict[str, StrategyFit]
     fingerprint: dict[str, str]
+    expiry: dict[str, str] = {}
+    speed_trials: tuple[TrialOutcome, ...] = ()
+    predicted_peak_bytes: int | None = None
 
 
 class Checkpoint(Boundary):

@@ -1,64 +1,82 @@
 """The probe: the longest `model_max_length` and the most `max_rounds` that fit the budget.
 
-Length is bisected by real trial steps on the longest row that the data keeps. Rounds matter for
+Length is searched by real trial steps on the longest row that the data keeps. Rounds matter for
 memory only through that row, so most round counts are already answered by a longer row that
-fitted or a shorter one that did not; only those in between need a trial.
+fitted or a shorter one that did not; only those in between need a trial. The answer is confirmed
+in a fresh process; then memory that is left is spent on speed.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from autotune import events
+from autotune.attempts import Attempts
 from autotune.budget import show_size
-from autotune.errors import BadInput, NothingFits
-from autotune.events import WorkerEvent
+from autotune.errors import NothingFits
+from autotune.estimates import strategy_fit
 from autotune.files import write_text_atomic
-from autotune.job import TrialJob
-from autotune.outcome import Fit, Measurement, StrategyFit, TrialOutcome, Verdict
-from autotune.plan import LENGTH_GRID, Rounds, Strategy, TrialPoint
-from autotune.resolve import clipped_length, resolve_plan, usable_strategies
-from autotune.search import Bisection, length_grid, most_trials
+from autotune.outcome import Fit, TrialOutcome, Verdict
+from autotune.plan import LENGTH_GRID, TrialPoint
+from autotune.refit import EXPIRY, most_demanding
+from autotune.resolve import usable_strategies
+from autotune.search import Bisection, Search, length_grid, most_trials
 from autotune.session import Session
-from autotune.setup import Setup, worker_error
+from autotune.setup import Setup
+from autotune.speed import SpeedSearch
 from autotune.survey import Survey
-from autotune.trials import Ending, How
-from autotune.verdicts import judge
+
+Guess = Callable[[list[int]], int | None]
+"""The length of a grid that is predicted to be the longest that fits, None where none is."""
+
+Predict = Callable[[TrialPoint], int | None]
+"""The predicted peak of a point in bytes, None where there is none."""
 
 
 @dataclass
 class Probe:
-    """One probe in progress: what is asked, and every trial so far."""
+    """One probe: what is asked, and who predicts, waits and answers."""
 
     session: Session
     setup: Setup
     survey: Survey
+    guess: Guess = lambda _: None
+    predict: Predict = lambda _: None
+    settle: Callable[[], str | None] = lambda: None
 
     def __post_init__(self) -> None:
         self.trials: list[TrialOutcome] = []
 
-    def run(self) -> Fit:
-        """Search, confirm and write `fit.json`.
+    def run(self, note: str = "") -> Fit:
+        """Search, confirm, time and write `fit.json`; `note` says why, where there was one.
 
         Raises:
             NothingFits: not even the shortest length of the grid fits the budget.
         """
-        grid = self.grid()
-        most = most_trials(len(grid))
-        bisection = Bisection(len(grid))
-        while (index := bisection.next) is not None:
-            bisection.record(index, self.try_point(self.length_point(grid[index])))
-        if bisection.answer is None:
-            worst = self.trials[-1]
-            raise NothingFits(
-                f"budget {show_size(self.setup.budget.limit_bytes)}: not even"
-                f" {worst.point.model_max_length} tokens fit ({worst.reason}); close what else uses"
-                " the memory, raise --vram-budget, or choose a smaller model"
-            )
-        length = grid[bisection.answer]
-        rounds = self.most_rounds(length, grid[bisection.failed : bisection.failed + 1], most)
-        accepted = self.confirmed(self.point(length, rounds))
-        fit = self.describe(accepted)
+        with self.session.runner.warm() as warm:
+            attempts = Attempts(self.session, self.setup, self.survey, warm, self.settle)
+            self.trials = attempts.outcomes
+            accepted = self.accepted(attempts)
+            searched = len(attempts.outcomes)
+            fit = self.described(accepted, attempts, searched)
+        return self.keep(fit, events.Fitted(fit=fit, note=note))
+
+    def recheck(self, known: Fit, why: str) -> Fit | None:
+        """One trial of the most demanding point that a known fit allows.
+
+        Returns the fit with the fingerprint of now, or None if it does not hold any more.
+        """
+        most = most_demanding(known)
+        with self.session.runner.warm() as warm:
+            attempts = Attempts(self.session, self.setup, self.survey, warm, self.settle)
+            if most is None or not attempts.fits(most.point):
+                return None
+        fit = known.model_copy(update={"fingerprint": self.setup.fingerprint})
+        return self.keep(fit, events.Fitted(fit=fit, reused=True, note=why))
+
+    def keep(self, fit: Fit, event: events.Fitted) -> Fit:
+        """Write `fit.json` and tell."""
         write_text_atomic(self.session.rundir.fit, fit.model_dump_json(indent=1))
-        self.session.note(events.Fitted(fit=fit))
+        self.session.note(event)
         return fit
 
     def grid(self) -> list[int]:
@@ -70,167 +88,131 @@ class Probe:
         longest = min(probe.max_length, max(LENGTH_GRID, positions), self.survey.longest("all"))
         return length_grid(min(probe.min_length, longest), longest, LENGTH_GRID)
 
-    def length_point(self, length: int) -> TrialPoint:
-        """A length with all rounds: the longest row that the data can give it."""
-        return self.point(length, "all")
-
-    def point(self, length: int, rounds: Rounds) -> TrialPoint:
-        """The trial point of a length and a number of rounds."""
-        kept = self.survey.kept(length, rounds)
-        if kept.conversations == 0:
-            raise BadInput(
-                f"model_max_length {length}: no conversation keeps a supervised token; the"
-                " prompts are longer than that, raise probe.min_length or --model-max-length"
+    def accepted(self, attempts: Attempts) -> TrialOutcome:
+        """The answer's own trial, in a fresh process."""
+        grid = self.grid()
+        most = most_trials(len(grid))
+        kept_back = 1 + (self.survey.most_rounds > 1)  # to confirm, and to ask about rounds
+        search = Search(
+            grid,
+            most - kept_back,
+            limit=self.setup.budget.limit_bytes,
+            guess=self.guess(grid),
+        )
+        while (index := search.next) is not None:
+            # With all rounds: the longest row that the data can give this length.
+            tried = attempts.outcome(attempts.point(grid[index], "all"))
+            peak = tried.measurement.peak_bytes if tried.measurement else None
+            search.record(index, tried.verdict is Verdict.FITS, peak)
+        if search.answer is None:
+            worst = attempts.outcomes[-1]
+            raise NothingFits(
+                f"budget {show_size(self.setup.budget.limit_bytes)}: not even"
+                f" {worst.point.model_max_length} tokens fit ({worst.reason}); close what else uses"
+                " the memory, raise --vram-budget, or choose a smaller model"
             )
-        return TrialPoint(
-            model_max_length=length,
-            max_rounds=rounds,
-            micro_batch_tokens=length,
-            gradient_checkpointing=self.setup.profile.probe.gradient_checkpointing,
-            row_tokens=kept.longest_row,
-        )
+        length = grid[search.answer]
+        too_long = grid[search.failed] if search.failed < len(grid) else None
+        rounds = self.most_rounds(attempts, length, too_long, most)
+        return self.confirmed(attempts, attempts.point(length, rounds))
 
-    def try_point(self, point: TrialPoint) -> bool:
-        """Run one trial in a fresh process, note its verdict, say whether it fits.
-
-        A worker that crashed is given the same point once more in a new process: a poisoned
-        device says nothing about size. One that dies twice without a word counts as too big, for
-        so does a system end a process that takes all its memory.
-
-        Raises:
-            BadInput: the data or the model cannot be used.
-            EnvironmentFault: the worker failed twice and said itself that it was not for memory.
-        """
-        outcome, ending = self.one_trial(point)
-        if outcome.verdict is Verdict.CRASHED and ending.how is not How.BAD_JOB:
-            outcome, ending = self.one_trial(point)
-        if outcome.verdict is Verdict.CRASHED and ending.failed is not None:
-            folder = self.session.rundir.probe_folder(len(self.trials))
-            raise worker_error(ending, f"trial at {point.model_max_length} tokens", folder)
-        return outcome.verdict is Verdict.FITS
-
-    def one_trial(self, point: TrialPoint) -> tuple[TrialOutcome, Ending]:
-        """One process, one verdict."""
-        setup = self.setup
-        measured: list[Measurement] = []
-
-        def hear(event: WorkerEvent) -> None:
-            if isinstance(event, events.Measured):
-                measured.append(event.measurement)
-
-        ending = self.session.work(
-            TrialJob(
-                device=setup.device_spec,
-                model_folder=str(setup.model_folder),
-                data=setup.data,
-                point=point,
-                generate_rows=setup.evaluation_rows,
-                generate_context=setup.evaluation_context,
-                seed=setup.profile.train.seed,
-            ),
-            self.session.rundir.probe_folder(len(self.trials) + 1),
-            silence_seconds=setup.profile.probe.trial_timeout_seconds,
-            resident_limit_bytes=setup.resident_limit_bytes,
-            hear=hear,
-        )
-        outcome = judge(point, ending, measured[-1] if measured else None, setup.budget)
-        self.trials.append(outcome)
-        self.session.note(events.ProbeTried(outcome=outcome))
-        return outcome, ending
-
-    def most_rounds(self, length: int, too_long: list[int], most: int) -> int:
+    def most_rounds(self, attempts: Attempts, length: int, too_long: int | None, most: int) -> int:
         """The most rounds whose longest conversation fits whole.
 
-        `too_long` holds the shortest length that did not fit, if there was one. Only rounds whose
+        `too_long` is the shortest length that did not fit, if there was one. Only rounds whose
         longest conversation lies between the two need a trial; one trial is kept back for the
         confirmation, and when no more are left the answer that needs none is taken.
         """
         every = range(1, self.survey.most_rounds + 1)
         sure = max((r for r in every if self.survey.longest(r) <= length), default=1)
-        if not too_long:
+        if too_long is None:
             return sure
         # Of rounds with the same longest row the most are meant: it is one question for all.
         between = {
             longest: rounds
             for rounds in every[sure:]
-            if (longest := self.survey.longest(rounds)) < too_long[0]
+            if (longest := self.survey.longest(rounds)) < too_long
         }
-        points = [self.point(longest, rounds) for longest, rounds in between.items()]
+        points = [attempts.point(longest, rounds) for longest, rounds in between.items()]
         search = Bisection(len(points))
-        while (index := search.next) is not None and len(self.trials) < most - 1:
-            search.record(index, self.try_point(points[index]))
+        while (index := search.next) is not None and len(attempts.outcomes) < most - 1:
+            search.record(index, attempts.fits(points[index]))
         return sure if search.answer is None else [*between.values()][search.answer]
 
-    def confirmed(self, point: TrialPoint) -> TrialOutcome:
-        """A trial of exactly the accepted row that FITS; each ran in a process of its own."""
-        for outcome in self.trials:
-            if outcome.verdict is Verdict.FITS and same_row(outcome.point, point):
-                return outcome.model_copy(update={"point": point})
-        if not self.try_point(point):
-            raise NothingFits(
-                f"{point.model_max_length} tokens and {point.max_rounds} rounds fitted once and"
-                f" did not again ({self.trials[-1].reason}); something else uses the memory, close"
-                " it and probe again"
-            )
-        return self.trials[-1]
+    def confirmed(self, attempts: Attempts, point: TrialPoint) -> TrialOutcome:
+        """A trial of exactly the accepted row that FITS, the first of its process.
 
-    def describe(self, accepted: TrialOutcome) -> Fit:
-        """The answer with its evidence and an estimate of every strategy's time."""
-        measurement = accepted.measurement
-        assert measurement is not None and isinstance(accepted.point.max_rounds, int)
-        # The first step warms up caches and allocates Adam's state; of the others the fastest is
-        # the one that other programs disturbed least.
-        speed = measurement.tokens / min(measurement.step_seconds[1:])
+        A size that fitted once and does not again is given up for the next shorter one that did:
+        something else uses the memory now, or it was a matter of a few MiB.
+
+        Raises:
+            NothingFits: nothing that fitted fits again.
+        """
+        fitted = [t for t in attempts.outcomes if t.verdict is Verdict.FITS]
+        for outcome in fitted:
+            if outcome.measurement and outcome.measurement.fresh and same_row(outcome.point, point):
+                return outcome.model_copy(update={"point": point})
+        shorter = {
+            t.point.row_tokens: t.point for t in fitted if t.point.row_tokens < point.row_tokens
+        }
+        for candidate in (point, *(shorter[tokens] for tokens in sorted(shorter, reverse=True))):
+            if candidate.max_rounds == "all":
+                candidate = self.with_rounds(attempts, candidate)
+            outcome = attempts.outcome(candidate, fresh=True)
+            if outcome.verdict is Verdict.FITS:
+                return outcome
+        raise NothingFits(
+            f"{point.model_max_length} tokens and {point.max_rounds} rounds fitted once and did not"
+            f" again ({attempts.outcomes[-1].reason}); something else uses the memory, close it and"
+            " probe again"
+        )
+
+    def with_rounds(self, attempts: Attempts, point: TrialPoint) -> TrialPoint:
+        """A point tried with all rounds, with the most rounds that it keeps whole instead."""
+        rounds = self.most_rounds(attempts, point.model_max_length, None, 0)
+        return point.model_copy(update={"max_rounds": rounds})
+
+    def described(self, accepted: TrialOutcome, attempts: Attempts, searched: int) -> Fit:
+        """The answer with its evidence, the way to cut each strategy's steps, and its time."""
+        measurement, point = accepted.measurement, accepted.point
+        assert measurement is not None and isinstance(point.max_rounds, int)
         fit = Fit(
-            model_max_length=accepted.point.model_max_length,
-            max_rounds=accepted.point.max_rounds,
-            micro_batch_tokens=accepted.point.micro_batch_tokens,
-            gradient_checkpointing=accepted.point.gradient_checkpointing,
+            model_max_length=point.model_max_length,
+            max_rounds=point.max_rounds,
+            micro_batch_tokens=point.micro_batch_tokens,
+            gradient_checkpointing=point.gradient_checkpointing,
             budget_bytes=self.setup.budget.limit_bytes,
             peak_bytes=measurement.peak_bytes,
-            tokens_per_second=speed,
-            trials=tuple(self.trials),
+            # The first step warms up caches and allocates Adam's state; of the others the fastest
+            # is the one that other programs disturbed least.
+            tokens_per_second=measurement.tokens / min(measurement.step_seconds[1:]),
+            trials=tuple(attempts.outcomes[:searched]),
             strategies={},
             fingerprint=self.setup.fingerprint,
+            expiry={name: EXPIRY[name] for name in self.setup.fingerprint if name in EXPIRY},
+            predicted_peak_bytes=self.predict(point),
         )
         wished = self.setup.profile.strategies
-        usable = {s.name for s in usable_strategies(wished, fit, self.survey)}
+        usable = usable_strategies(wished, fit, self.survey)
+        search = SpeedSearch(attempts, fit, self.setup.profile.probe.speed_trials)
+        settings = search.settings(usable)
         strategies = {
-            s.name: self.strategy_fit(s, fit, measurement, s.name in usable) for s in wished
-        }
-        return fit.model_copy(update={"strategies": strategies})
-
-    def strategy_fit(
-        self, strategy: Strategy, fit: Fit, measurement: Measurement, fits: bool
-    ) -> StrategyFit:
-        """One strategy clipped to the fit. The ETA is measured speed times work: an estimate."""
-        setup = self.setup
-        kept = self.survey.kept(clipped_length(strategy, fit), strategy.max_rounds)
-        if kept.conversations == 0:
-            return StrategyFit(
-                fits=False,
-                model_max_length=clipped_length(strategy, fit),
-                max_rounds=strategy.max_rounds,
-                conversations=0,
-                kept_supervised=0.0,
-                steps=0,
-                eta_seconds=0.0,
+            s.name: strategy_fit(
+                s,
+                fit,
+                self.survey,
+                self.setup,
+                measurement,
+                settings.get(s.name),
+                planned=s in usable,
             )
-        plan = resolve_plan(strategy, fit, self.survey, setup)
-        training = kept.tokens * plan.num_train_epochs / fit.tokens_per_second
-        evaluate = setup.profile.evaluate
-        batches = -(-len(setup.prompts) // setup.evaluation_rows)
-        scoring = batches * (
-            measurement.prefill_seconds + evaluate.max_new_tokens * measurement.token_seconds
-        )
-        return StrategyFit(
-            fits=fits,
-            model_max_length=plan.model_max_length,
-            max_rounds=plan.max_rounds,
-            conversations=plan.conversations,
-            kept_supervised=kept.supervised_share,
-            steps=plan.total_steps,
-            eta_seconds=training + scoring * len(plan.checkpoint_steps),
+            for s in wished
+        }
+        return fit.model_copy(
+            update={
+                "strategies": strategies,
+                "speed_trials": tuple(attempts.outcomes[searched:]),
+            }
         )
 
 

@@ -61,13 +61,15 @@ GridLength = Annotated[int, Field(ge=LENGTH_GRID), AfterValidator(_grid)]
 class Machine(Boundary):
     """Where to compute. Sizes as a person writes them, such as `7.2GiB`.
 
-    `budget` is `auto` (what is free, less `reserve`) or a size, taken as it is. `threads` absent
-    leaves the number of CPU threads to torch.
+    `budget` is `auto` (what is free, less `reserve`) or a size, taken as it is. `memory` is what
+    the card has; it serves only to plan for a card that is not there. `threads` absent leaves the
+    number of CPU threads to torch.
     """
 
     device: Annotated[str, AfterValidator(_device)] = AUTO
     budget: Annotated[str, AfterValidator(_size_or_auto)]
     reserve: Annotated[str, AfterValidator(_size)]
+    memory: Annotated[str, AfterValidator(_size)] | None = None
     precision: Literal["auto"] | Precision
     threads: Annotated[int, Field(ge=1)] | None = None
 
@@ -98,12 +100,17 @@ class PromptChoice(Boundary):
 
 
 class Probe(Boundary):
-    """The bounds of the search for what fits. Lengths in tokens, on the search grid."""
+    """The bounds of the search for what fits. Lengths in tokens, on the search grid.
+
+    `speed_trials` is how many further trials may look for the fastest way to cut a step, for all
+    strategies together; 0 takes the way in which the length was searched.
+    """
 
     min_length: GridLength
     max_length: GridLength
     gradient_checkpointing: bool
     trial_timeout_seconds: Annotated[float, Field(gt=0)]
+    speed_trials: Annotated[int, Field(ge=0)] = 0
 
     @field_validator("max_length")
     @classmethod

@@ -20,7 +20,8 @@ def resolve_plan(
     """Clip a strategy to what fits; `parameters` replace values that the sampler chose.
 
     Length is the smaller of wish and fit. Rounds stay as wished: a row is never longer than the
-    length, so rounds cannot make it outgrow what was tried.
+    length, so rounds cannot make it outgrow what was tried. A step is cut as was fastest for this
+    strategy, where that was timed.
 
     Raises:
         BadInput: the data keeps nothing to train on at this length.
@@ -33,6 +34,7 @@ def resolve_plan(
             " supervised token; raise model_max_length or use shorter conversations"
         )
     train = setup.profile.train
+    cut = fit.strategies.get(strategy.name, fit)
     plan = TrainPlan(
         strategy=strategy.name,
         model_folder=str(setup.model_folder),
@@ -40,8 +42,8 @@ def resolve_plan(
         conversations=kept.conversations,
         model_max_length=length,
         max_rounds=strategy.max_rounds,
-        micro_batch_tokens=fit.micro_batch_tokens,
-        gradient_checkpointing=fit.gradient_checkpointing,
+        micro_batch_tokens=cut.micro_batch_tokens,
+        gradient_checkpointing=cut.gradient_checkpointing,
         precision=setup.device_spec.precision,
         learning_rate=strategy.learning_rate,
         num_train_epochs=strategy.num_train_epochs,
@@ -68,27 +70,28 @@ def usable_strategies(
 ) -> tuple[Strategy, ...]:
     """The strategies to try, in order of escalation.
 
-    A strategy fits when its rows are not cut shorter than it wishes, and it keeps something to
-    train on. The fallbacks are for a machine on which none of the others fits; there they come
+    The fallbacks are for a machine on which none of the others fits; there they come
     first, and the others follow at the length that fits. Where no strategy keeps anything, all
     are given, and resolving the first says so.
     """
-
-    def keeps_something(strategy: Strategy) -> bool:
-        length = clipped_length(strategy, fit)
-        return survey.kept(length, strategy.max_rounds).conversations > 0
-
-    def as_wished(strategy: Strategy) -> bool:
-        if not keeps_something(strategy):
-            return False
-        if strategy.model_max_length == "fits":
-            return True
-        row = min(strategy.model_max_length, survey.longest(strategy.max_rounds))
-        return row <= fit.model_max_length
-
     regular = [s for s in strategies if not s.fallback]
-    if any(as_wished(s) for s in regular):
-        return tuple(s for s in regular if as_wished(s))
-    fallbacks = [s for s in strategies if s.fallback and as_wished(s)]
-    clipped = [s for s in regular if keeps_something(s)]
+    if any(fits_as_wished(s, fit, survey) for s in regular):
+        return tuple(s for s in regular if fits_as_wished(s, fit, survey))
+    fallbacks = [s for s in strategies if s.fallback and fits_as_wished(s, fit, survey)]
+    clipped = [s for s in regular if keeps_something(s, fit, survey)]
     return tuple([*fallbacks, *clipped]) or tuple(strategies)
+
+
+def keeps_something(strategy: Strategy, fit: Fit, survey: Survey) -> bool:
+    """Whether there is a row left to train on at the strategy's length and rounds."""
+    return survey.kept(clipped_length(strategy, fit), strategy.max_rounds).conversations > 0
+
+
+def fits_as_wished(strategy: Strategy, fit: Fit, survey: Survey) -> bool:
+    """Whether a strategy's rows are not cut shorter than it wishes, and there are some."""
+    if not keeps_something(strategy, fit, survey):
+        return False
+    if strategy.model_max_length == "fits":
+        return True
+    row = min(strategy.model_max_length, survey.longest(strategy.max_rounds))
+    return row <= fit.model_max_length

@@ -7,7 +7,6 @@ makes it harmless for its medium.
 from pathlib import Path
 
 from autotune import events
-from autotune.budget import show_size
 from autotune.events import Record
 from autotune.figures import (
     duration,
@@ -18,7 +17,7 @@ from autotune.figures import (
     score_text,
     shape_text,
 )
-from autotune.outcome import Fit, TrialOutcome, Verdict
+from autotune.fit_sentences import describe_trial, fit_sentence, peak_sentence
 from autotune.study import StudyState, TrialState
 
 IFEVAL_PROMPTS = 541
@@ -44,7 +43,7 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
         case events.ProbeTried():
             return f"probe: {describe_trial(event.outcome)}"
         case events.Fitted():
-            return fit_sentence(event.fit) + (" (known from before)" if event.reused else "")
+            return fit_sentence(event.fit) + (f"; {event.note}" if event.note else "")
         case events.BaselineScored():
             return f"baseline {event.name}: {scored(event)}"
         case events.TrialStarted():
@@ -55,6 +54,8 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
                 f" {shape_text(plan.model_max_length, plan.max_rounds)} rounds,"
                 f" {plan.total_steps} steps of {plan.batch_size} conversations"
             )
+        case events.PeakCompared():
+            return f"{label}: {peak_sentence(event)}"
         case events.TrialEnded():
             end = "over" if event.failure is None else f"failed: {event.failure}"
             return f"{label}: {end}"
@@ -129,36 +130,6 @@ def describe_evaluated(event: events.Evaluated) -> str:
     else:
         end = "target met" if event.met else "below target"
     return f"{head} scores {scored(event)}, {end}"
-
-
-def describe_trial(outcome: TrialOutcome) -> str:
-    """A probe trial in one line: what was tried, the verdict, what was measured or why not."""
-    text = (
-        f"{shape_text(outcome.point.model_max_length, outcome.point.max_rounds)} rounds,"
-        f" micro-batch {outcome.point.micro_batch_tokens} tokens: {outcome.verdict}"
-    )
-    if outcome.verdict is not Verdict.FITS or outcome.measurement is None:
-        return f"{text}, {outcome.reason}"
-    speed = seconds_a_step(outcome)
-    text += f", peak {show_size(outcome.measurement.peak_bytes)}"
-    return text if speed is None else f"{text}, {duration(speed)} a step"
-
-
-def seconds_a_step(outcome: TrialOutcome) -> float | None:
-    """Seconds of the fastest step of a probe trial (the first one also warms up), if measured."""
-    steps = outcome.measurement.step_seconds if outcome.measurement else ()
-    return min(steps) if steps else None
-
-
-def fit_sentence(fit: Fit) -> str:
-    """The probe's answer in one sentence."""
-    checkpointing = "with" if fit.gradient_checkpointing else "without"
-    return (
-        f"fits: model_max_length {fit.model_max_length} with max_rounds {fit.max_rounds}, in"
-        f" micro-batches of {fit.micro_batch_tokens} tokens {checkpointing} gradient checkpointing;"
-        f" peak {show_size(fit.peak_bytes)} of {show_size(fit.budget_bytes)},"
-        f" {fit.tokens_per_second:.0f} tokens/s"
-    )
 
 
 def trial_verdict(trial: TrialState) -> str:

@@ -14,7 +14,7 @@ from autotune.events import Record, RunEvent, WorkerEvent
 from autotune.job import Job
 from autotune.rundir import RunDir
 from autotune.study import StudyState, replay
-from autotune.trials import Ending, TrialRunner
+from autotune.trials import Ending, TrialRunner, WarmRunner
 
 Clock = Callable[[], float]
 
@@ -65,8 +65,11 @@ class Session:
         silence_seconds: float,
         resident_limit_bytes: int | None = None,
         hear: Callable[[WorkerEvent], None] = lambda _: None,
+        runner: WarmRunner | None = None,
     ) -> Ending:
         """Have a worker do a job; its events are noted, and handed to `hear` as well.
+
+        The session's own runner has it done unless another is given.
 
         `Measured` is only heard: the caller makes a verdict of it and notes that.
         """
@@ -76,7 +79,7 @@ class Session:
             if not isinstance(event, events.Measured):
                 self.note(event)
 
-        return self.runner.run(
+        return (runner or self.runner).run(
             job,
             folder,
             on_event,

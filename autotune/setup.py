@@ -85,7 +85,7 @@ def open_setup(session: Session, profile: Profile, say: Say, *, with_data: bool 
         BadInput, EnvironmentFault: a source cannot be used or reached.
     """
     device = find_device(profile.machine.device)
-    budget = auto_budget(device, profile.machine.budget, profile.machine.reserve)
+    budget = auto_budget(device, profile.machine.budget, profile.machine.reserve, own_processes())
     spec = DeviceSpec(
         kind=device.kind,
         index=torch_index(profile.machine.device),
@@ -121,10 +121,16 @@ def open_setup(session: Session, profile: Profile, say: Say, *, with_data: bool 
         data_label=data.label if data else "",
         prompts=chosen,
         prompts_label=prompts.label,
-        fingerprint=fingerprint(
-            device, profile.machine.budget, spec, folder, data.path if data else None
-        ),
+        fingerprint=fingerprint(device, profile, spec, folder, data.path if data else None),
     )
+
+
+def own_processes() -> tuple[int, ...]:
+    """This process and those that it started: what they hold is theirs to use again."""
+    import psutil
+
+    here = psutil.Process()
+    return (here.pid, *(child.pid for child in here.children(recursive=True)))
 
 
 def torch_index(choice: str) -> int:
@@ -203,25 +209,37 @@ def positions_of(folder: Path) -> int:
 
 
 def fingerprint(
-    device: Device, budget: str, spec: DeviceSpec, folder: Path, data: Path | None
+    device: Device, profile: Profile, spec: DeviceSpec, folder: Path, data: Path | None
 ) -> dict[str, str]:
     """What a fit depends on; when any of it changes, the fit has to be looked at again.
 
     The budget is here as it was written: what `auto` comes to differs from minute to minute, and
-    a fit whose peak is within it still holds.
+    a fit whose peak is within it still holds. `settings` is a hash of what else shapes a trial:
+    the bounds of the search, how rows are made, and the shape of an evaluation.
     """
+    train, evaluate = profile.train, profile.evaluate
+    settings = {
+        "probe": profile.probe.model_dump(mode="json"),
+        "rows": [train.supervision, train.truncation, train.max_conversations, train.seed],
+        "read": [profile.data.format, profile.data.skip_bad],
+        "evaluation": [evaluate.max_new_tokens, evaluate.batch_size],
+        "prompts": profile.prompts.model_dump(mode="json"),
+        "strategies": [s.model_dump(mode="json") for s in profile.strategies],
+        "threads": spec.threads,
+    }
     weights = "".join(f"{p.name}:{p.stat().st_size}" for p in sorted(folder.glob("*.safetensors")))
     config = (folder / "config.json").read_bytes() + weights.encode("utf-8")
     return {
         "device": device.uuid or device.name,
         "driver": device.driver or "n/a",
-        "budget": budget,
+        "budget": profile.machine.budget,
         "precision": spec.precision.value,
         "torch": installed("torch"),
         "transformers": installed("transformers"),
         "model": hashlib.sha256(config).hexdigest()[:16],
         "tokenizer": sha256_of(folder / "tokenizer.json")[:16],
         "data": sha256_of(data)[:16] if data else "",
+        "settings": hashlib.sha256(json.dumps(settings).encode("utf-8")).hexdigest()[:16],
     }
 
 

@@ -25,6 +25,7 @@ class TrialState:
     checkpoints: dict[int, Checkpoint] = field(default_factory=dict)
     evaluations: dict[int, events.Evaluated] = field(default_factory=dict)
     trained: events.Trained | None = None
+    peak: events.PeakCompared | None = None
     ended: events.TrialEnded | None = None
     failure: str | None = None
 
@@ -53,6 +54,7 @@ class StudyState:
     started: float | None = None
     now: float | None = None
     fit: Fit | None = None
+    fit_note: str = ""
     probe_trials: list[TrialOutcome] = field(default_factory=list)
     survey: events.Surveyed | None = None
     baselines: dict[str, events.BaselineScored] = field(default_factory=dict)
@@ -99,7 +101,7 @@ class StudyState:
             case events.Surveyed():
                 self.survey = event
             case events.Fitted():
-                self.fit = event.fit
+                self.fit, self.fit_note = event.fit, event.note
             case events.BaselineScored():
                 self.baselines[event.name] = event
             case events.TrialStarted():
@@ -116,6 +118,8 @@ class StudyState:
                 trial.steps = {s: e for s, e in trial.steps.items() if s <= event.step}
             case events.Trained() if trial:
                 trial.trained = event
+            case events.PeakCompared() if trial:
+                trial.peak = event
             case events.Evaluated() if trial:
                 trial.evaluations[event.checkpoint.step] = event
                 self.answered = None

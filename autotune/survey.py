@@ -80,6 +80,21 @@ class Survey:
         share = supervised / self.total_supervised if self.total_supervised else 0.0
         return Kept(conversations, longest_row, tokens, supervised, share, cut, lost)
 
+    def longest_conversation(self, model_max_length: int, max_rounds: Rounds) -> int:
+        """Index of the conversation that gives the longest row with a supervised token.
+
+        The first of them where several are as long; 0 where nothing keeps a supervised token.
+        """
+        found, longest = 0, 0
+        for at, rounds in enumerate(self.file.conversations):
+            last = last_round(rounds, max_rounds)
+            low, high = window(rounds[last].stop, model_max_length, self.truncation)
+            if high - low > longest and any(
+                min(span.end, high) > max(span.start, low) for span in rounds[: last + 1]
+            ):
+                found, longest = at, high - low
+        return found
+
 
 def last_round(rounds: tuple[RoundSpan, ...], max_rounds: Rounds) -> int:
     """Index of the last round that is kept."""

@@ -5,11 +5,15 @@ any point and started again, it goes on from the record.
 """
 
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 from autotune import events
+from autotune.device_port import NvmlPort
+from autotune.drift import PeakWatch, exceeds, neighbour_watch
 from autotune.errors import BadInput, EnvironmentFault
 from autotune.evaluate.scorer import Scorer
+from autotune.events import WorkerEvent
 from autotune.job import TrainJob
 from autotune.outcome import Fault, Fit
 from autotune.plan import Strategy, TrainPlan
@@ -26,6 +30,7 @@ from autotune.setup import SILENCE_SECONDS, Setup
 from autotune.study import EndTrial, Escalate, Evaluate, Stop, Train, TrialState, next_move
 from autotune.survey import Survey
 from autotune.trials import Ending, How
+from autotune.verdicts import plain_words
 
 
 class Tuner:
@@ -39,13 +44,17 @@ class Tuner:
         fit: Fit,
         scorer: Scorer,
         target: float,
+        nvml: NvmlPort | None = None,
     ) -> None:
+        """`nvml` is asked who else uses the card; None is this machine's driver."""
         self.session = session
         self.setup = setup
         self.survey = survey
         self.fit = fit
         self.scorer = scorer
         self.target = target
+        # Made here, right after what fits was found, so that it knows the card as the probe did.
+        self.neighbours = neighbour_watch(setup.device, nvml)
         self.sampler = Sampler(session.rundir.study_db, setup.profile.train.seed)
         self.strategies: tuple[Strategy, ...] = usable_strategies(
             setup.profile.strategies, fit, survey
@@ -123,6 +132,22 @@ class Tuner:
             BadInput: the data or the model is not what the plan was made for.
         """
         crashes = 0
+        known = self.session.state.trials[number].peak
+        timed = self.fit.strategies.get(plan.strategy)
+        peak = PeakWatch(
+            number,
+            timed.peak_bytes if timed and timed.peak_bytes else self.fit.peak_bytes,
+            warned=known is not None and exceeds(known.peak_bytes, known.predicted_bytes),
+        )
+        workers: set[int] = set()
+
+        def hear(event: WorkerEvent) -> None:
+            if isinstance(event, events.Ready):
+                workers.add(event.pid)
+            if (compared := peak.hear(event)) is not None:
+                self.session.note(compared)
+
+        self.name_neighbours(workers)
         while True:
             ending = self.session.work(
                 TrainJob(
@@ -132,6 +157,7 @@ class Tuner:
                 ),
                 self.session.rundir.trial_folder(number),
                 silence_seconds=SILENCE_SECONDS,
+                hear=hear,
             )
             if ending.how is How.DONE:
                 return None
@@ -141,6 +167,7 @@ class Tuner:
             if ending.failed is not None and ending.failed.fault is Fault.NUMERIC:
                 return ending.reason
             if out_of_memory(ending):
+                self.name_neighbours(workers)
                 smaller = self.smaller(plan, ending)
                 if smaller is None:
                     return f"out of memory in {ending.phase} at the smallest micro-batch"
@@ -148,10 +175,17 @@ class Tuner:
                 continue
             crashes += 1
             if crashes > 1:
-                return f"{ending.how} twice: {ending.reason}"
+                return f"{ending.how} twice: {plain_words(ending.reason)}"
             self.session.note(
-                events.Warned(message=f"{ending.reason}; going on once more in a new process")
+                events.Warned(
+                    message=f"{plain_words(ending.reason)}; going on once more in a new process"
+                )
             )
+
+    def name_neighbours(self, workers: Collection[int]) -> None:
+        """Warn of programs that took memory on the card since the probe; `workers` are ours."""
+        for sentence in self.neighbours.look(workers):
+            self.session.note(events.Warned(message=sentence))
 
     def smaller(self, plan: TrainPlan, ending: Ending) -> TrainPlan | None:
         """The same training in smaller pieces: half the micro-batch, then checkpointing."""

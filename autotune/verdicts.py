@@ -1,19 +1,40 @@
 """From how a trial ended and what it measured to a verdict with a reason in words."""
 
+import itertools
+from collections.abc import Sequence
+
 from autotune.budget import Budget, show_size
+from autotune.events import Failed
 from autotune.outcome import Fault, Measurement, TrialOutcome, Verdict
 from autotune.plan import TrialPoint
+from autotune.spill import ADVICE, Sign, spill_signs
 from autotune.trials import Ending, How
 
 LEAST_STEPS = 3
 """Two steps hold Adam's state and accumulated gradients; one more follows the generation."""
 
+FAR_BELOW = 0.75
+"""A card that is full of us holds nearly the limit when it refuses. Below this share of it, what
+ran out is something else: locked memory of the computer, or the card by another program."""
+
 
 def judge(
-    point: TrialPoint, ending: Ending, measurement: Measurement | None, budget: Budget
+    point: TrialPoint,
+    ending: Ending,
+    measurement: Measurement | None,
+    budget: Budget,
+    earlier: Sequence[TrialOutcome] = (),
 ) -> TrialOutcome:
-    """The verdict on one trial. Nothing whose peak is above the budget is ever FITS."""
-    verdict, reason = _verdict(point, ending, measurement, budget)
+    """The verdict on one trial. Nothing whose peak is above the budget is ever FITS.
+
+    `earlier` trials tell how long a step of this size should take.
+    """
+    if ending.how is not How.DONE:
+        verdict, reason = _ended(ending, budget)
+    elif measurement is None:
+        verdict, reason = Verdict.CRASHED, "ended without a measurement"
+    else:
+        verdict, reason = _measured(point, measurement, budget, earlier)
     return TrialOutcome(
         point=point,
         verdict=verdict,
@@ -23,36 +44,116 @@ def judge(
     )
 
 
-def _verdict(
-    point: TrialPoint, ending: Ending, measurement: Measurement | None, budget: Budget
-) -> tuple[Verdict, str]:
-    limit = show_size(budget.limit_bytes)
+def suspected(ending: Ending, budget: Budget) -> bool:
+    """Whether a failure may have been for memory and may not: its size alone does not tell.
+
+    Either the error is one that a full card raises among others, or the driver refused memory
+    while we held far less than we may.
+    """
+    failed = ending.failed
+    if failed is None:
+        return False
+    return failed.fault is Fault.SUSPECTED or _refused_early(failed, budget)
+
+
+def poisoned(ending: Ending) -> bool:
+    """Whether the process broke its device for itself: that says nothing about size."""
+    return ending.failed is not None and ending.failed.fault is Fault.POISONED
+
+
+def plain_words(reason: str) -> str:
+    """A reason with what it means, where the driver's own words do not say it."""
+    if "launch timed out" in reason.lower():
+        return (
+            f"{reason} (the display watchdog ended a computation that held up the screen; shorter"
+            " micro-batches help, or a card without a display)"
+        )
+    return reason
+
+
+def _ended(ending: Ending, budget: Budget) -> tuple[Verdict, str]:
+    """The verdict on a trial that did not come to its end."""
+    limit, failed = show_size(budget.limit_bytes), ending.failed
     match ending.how:
         case How.OVER_BUDGET:
             peak = show_size(ending.peak_bytes)
             return Verdict.OVER_BUDGET, f"stopped at {peak} in {ending.phase}, budget {limit}"
-        case How.OUT_OF_MEMORY:
-            return Verdict.OUT_OF_MEMORY, f"out of memory in {ending.phase}"
         case How.TIMED_OUT:
             return Verdict.TIMED_OUT, ending.reason
-        case How.CRASHED if ending.failed and ending.failed.fault is Fault.SUSPECTED:
+        case How.CRASHED | How.OUT_OF_MEMORY if failed and _refused_early(failed, budget):
+            return Verdict.OUT_OF_MEMORY, (
+                f"memory refused in {ending.phase} at only {show_size(failed.memory_bytes or 0)} of"
+                f" {limit}: perhaps locked (pinned) memory of the computer or another program on"
+                " the card, not the size"
+            )
+        case How.OUT_OF_MEMORY:
+            return Verdict.OUT_OF_MEMORY, f"out of memory in {ending.phase}" + _held(failed, limit)
+        case How.CRASHED if failed and failed.fault is Fault.SUSPECTED:
             return Verdict.OUT_OF_MEMORY, f"probably out of memory: {ending.reason}"
-        case How.CRASHED | How.BAD_JOB:
-            return Verdict.CRASHED, ending.reason
+        case How.CRASHED if failed and failed.fault is Fault.NUMERIC:
+            return Verdict.NUMERIC, ending.reason
         case _:
-            pass
-    if measurement is None:
-        return Verdict.CRASHED, "ended without a measurement"
+            return Verdict.CRASHED, plain_words(ending.reason)
+
+
+def _measured(
+    point: TrialPoint,
+    measurement: Measurement,
+    budget: Budget,
+    earlier: Sequence[TrialOutcome],
+) -> tuple[Verdict, str]:
+    """The verdict on a trial that came to its end, by what it measured."""
     if not measurement.finite:
         return Verdict.NUMERIC, "the loss or the gradients are not finite"
     if measurement.steps < LEAST_STEPS:
         return Verdict.CRASHED, f"ran {measurement.steps} of {LEAST_STEPS} optimizer steps"
-    peak = show_size(measurement.peak_bytes)
+    peak, limit = show_size(measurement.peak_bytes), show_size(budget.limit_bytes)
+    # A CPU has no second memory to spill to, and beside other programs its clock proves little.
+    signs = spill_signs(point, measurement, earlier, budget.card_bytes) if budget.on_card else ()
     if measurement.peak_bytes > budget.limit_bytes:
-        return Verdict.OVER_BUDGET, f"peak {peak} is above the budget of {limit}"
-    if measurement.allocator_retries >= 2:
-        return (
-            Verdict.THRASHED,
-            f"the allocator had to retry {measurement.allocator_retries} times",
-        )
+        reason = f"peak {peak} is above the budget of {limit}"
+        if any(spill.sign is Sign.REACH for spill in signs):
+            reason += f" and nothing was raised: the driver lent the computer's memory; {ADVICE}"
+        return Verdict.OVER_BUDGET, reason
+    if signs:
+        told = "; ".join(spill.reason for spill in signs)
+        return Verdict.SPILLED, f"the card is over-full ({told}); {ADVICE}"
+    if _thrashed(measurement):
+        where = "in two steps running, so every step would wait" if measurement.step_retries else ""
+        return Verdict.THRASHED, (
+            f"the allocator had to flush its cache {measurement.allocator_retries} times {where}"
+        ).rstrip()
     return Verdict.FITS, f"peak {peak} on a row of {point.row_tokens} tokens"
+
+
+def _thrashed(measurement: Measurement) -> bool:
+    """Retries in two steps running; once is how an allocator settles in."""
+    steps = measurement.step_retries
+    if not steps:
+        return measurement.allocator_retries >= 2
+    return any(one > 0 and other > 0 for one, other in itertools.pairwise(steps))
+
+
+def _refused_early(failed: Failed, budget: Budget) -> bool:
+    """Whether the driver itself, not torch's allocator, refused memory far below the limit.
+
+    The allocator also refuses early, at one request that is larger than all that is left: that is
+    a matter of size, and its text is another ("CUDA out of memory. Tried to allocate ...").
+    """
+    return (
+        failed.fault is Fault.OUT_OF_MEMORY
+        and "cuda error: out of memory" in failed.message.lower()
+        and failed.memory_bytes is not None
+        and failed.memory_bytes < FAR_BELOW * budget.limit_bytes
+    )
+
+
+def _held(failed: Failed | None, limit: str) -> str:
+    """What was held when memory ran out, where the worker could still say it."""
+    if failed is None:
+        return ""
+    if "defaultcpuallocator" in failed.message.lower():
+        return ": the computer's memory, not a card's"
+    if failed.memory_bytes is None:
+        return ""
+    return f" at {show_size(failed.memory_bytes)}, budget {limit}"

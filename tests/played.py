@@ -12,25 +12,30 @@ from autotune.evaluate.answers import Answer
 from autotune.evaluate.prompts import Prompt
 from autotune.events import WorkerEvent
 from autotune.job import GenerateJob, Job, TrainJob, TrialJob
-from autotune.outcome import Checkpoint, EvalReport, Fit
-from autotune.plan import TrialPoint
+from autotune.outcome import Checkpoint, EvalReport, Fit, TimedStep
+from autotune.plan import Strategy, TrialPoint
 from autotune.probe import Probe
 from autotune.survey import Survey
+from autotune.trials import FakeRunner
 from tests import setups
 from tests.setups import PARROT, Played, done, measurement, prompts, report
 
 
 @dataclass
 class Memory:
-    """A worker whose trials peak at `base + each * row tokens` bytes, and the points it was asked.
+    """A worker whose trials peak at `base + each * tokens at once` bytes, and what it was asked.
 
-    `answers` maps a number of the trial, from 0, to another way to end it.
+    `answers` maps a number of the trial, from 0, to another way to end it. `seconds` times a step
+    over ordinary rows. A process serves trials until the runner is told to renew it.
     """
 
     base: int
     each: int
     answers: dict[int, Played] = field(default_factory=dict)
     points: list[TrialPoint] = field(default_factory=list)
+    seconds: Callable[[TrialPoint], float] = lambda _: 1.0
+    runner: FakeRunner | None = None
+    renewed: int = -1
 
     def peak(self, row_tokens: int) -> int:
         """The peak of a row, in bytes."""
@@ -42,8 +47,26 @@ class Memory:
         self.points.append(job.point)
         if (other := self.answers.get(len(self.points) - 1)) is not None:
             return other
-        peak = self.peak(job.point.row_tokens)
-        return [events.Measured(measurement=measurement(peak, job.point.row_tokens))], done()
+        point = job.point
+        at_once = max(1, point.micro_batch_tokens // point.row_tokens) * point.row_tokens
+        if point.gradient_checkpointing:
+            at_once //= 4
+        fresh, self.renewed = self.renewed != self.runner_renewed, self.runner_renewed
+        timed = None
+        if job.timed_conversations:
+            timed = TimedStep(
+                conversations=job.timed_conversations,
+                tokens=100 * job.timed_conversations,
+                supervised_tokens=50 * job.timed_conversations,
+                seconds=self.seconds(point),
+            )
+        told = measurement(self.peak(at_once), point.row_tokens, fresh=fresh, timed=timed)
+        return [events.Measured(measurement=told)], done()
+
+    @property
+    def runner_renewed(self) -> int:
+        """How often the runner gave up a process so far; without one, every trial has its own."""
+        return self.runner.renewed if self.runner else len(self.points)
 
 
 BASE, EACH = 100 * MIB, MIB
@@ -51,13 +74,19 @@ BASE, EACH = 100 * MIB, MIB
 
 @contextmanager
 def probing(
-    memory: Memory, data: Survey, limit_bytes: int, positions: int = 8192, **bounds: object
+    memory: Memory,
+    data: Survey,
+    limit_bytes: int,
+    *strategies: Strategy,
+    positions: int = 8192,
+    card: bool = False,
+    **bounds: object,
 ) -> Iterator[Probe]:
     """A probe in a fresh run folder, its workers played by `memory`."""
     with tempfile.TemporaryDirectory() as folder:
-        session, _ = setups.session(Path(folder), memory)
-        chosen = setups.profile(**{"min_length": 64, "max_length": 8192} | bounds)
-        yield Probe(session, setups.setup(chosen, limit_bytes, positions), data)
+        session, memory.runner = setups.session(Path(folder), memory)
+        chosen = setups.profile(*strategies, **{"min_length": 64, "max_length": 8192} | bounds)
+        yield Probe(session, setups.setup(chosen, limit_bytes, positions, card=card), data)
 
 
 def fitting(tokens: int) -> int:
@@ -65,9 +94,11 @@ def fitting(tokens: int) -> int:
     return BASE + EACH * tokens
 
 
-def probed(memory: Memory, data: Survey, limit: int, **bounds: object) -> tuple[Fit, list[str]]:
+def probed(
+    memory: Memory, data: Survey, limit: int, *, card: bool = False, **bounds: object
+) -> tuple[Fit, list[str]]:
     """The fit, and the verdicts in the order of the trials."""
-    with probing(memory, data, limit, **bounds) as probe:
+    with probing(memory, data, limit, card=card, **bounds) as probe:
         return probe.run(), [t.verdict.value for t in probe.trials]
 
 

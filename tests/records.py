@@ -17,6 +17,7 @@ from autotune.outcome import (
     Measurement,
     Metric,
     StrategyFit,
+    TimedStep,
     TrialOutcome,
     Verdict,
 )
@@ -113,15 +114,26 @@ def fit() -> Fit:
     strategies = {
         name: StrategyFit(
             fits=True,
+            planned=True,
             model_max_length=256,
             max_rounds=4,
+            micro_batch_tokens=512,
+            gradient_checkpointing=False,
             conversations=200,
             kept_supervised=0.964,
             steps=steps,
             eta_seconds=eta,
+            eta_single_seconds=4 * eta,
+            supervised_tokens_per_second=450.0,
         )
         for name, steps, eta in (("A", 12, 150.0), ("B", 20, 260.0))
     }
+    fitted = outcomes()[0]
+    assert fitted.measurement is not None
+    timed = TimedStep(conversations=8, tokens=2000, supervised_tokens=900, seconds=2.0)
+    speed = fitted.model_copy(
+        update={"measurement": fitted.measurement.model_copy(update={"timed": timed})}
+    )
     return Fit(
         model_max_length=256,
         max_rounds=4,
@@ -131,6 +143,8 @@ def fit() -> Fit:
         peak_bytes=3 * GIB + 100 * MIB,
         tokens_per_second=812.0,
         trials=outcomes(),
+        speed_trials=(speed,),
+        predicted_peak_bytes=3 * GIB,
         strategies=strategies,
         fingerprint={"torch": "2.13.0+cpu", "device": DEVICE},
     )

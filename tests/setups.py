@@ -7,6 +7,7 @@ import itertools
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from autotune import events
 from autotune.budget import GIB, Budget
@@ -58,7 +59,7 @@ def profile(*strategies: Strategy, **probe: object) -> Profile:
     tree = json.loads(
         read_profile(profiles_folder() / "cpu-smoke.toml").model_dump_json(by_alias=True)
     )
-    tree["probe"] |= probe
+    tree["probe"] |= {"speed_trials": 0} | probe
     if strategies:
         tree["strategy"] = [json.loads(s.model_dump_json()) for s in strategies]
     return Profile.model_validate_json(json.dumps(tree))
@@ -78,14 +79,20 @@ def prompts(count: int = 8) -> tuple[Prompt, ...]:
 
 
 def setup(
-    chosen: Profile, limit_bytes: int = GIB, positions: int = 8192, folder: Path = Path("model")
+    chosen: Profile,
+    limit_bytes: int = GIB,
+    positions: int = 8192,
+    folder: Path = Path("model"),
+    *,
+    card: bool = False,
 ) -> Setup:
-    """A setup on a CPU with this much memory to use."""
+    """A setup on a CPU, or on a card, with this much memory to use."""
     budget = Budget(total_bytes=limit_bytes, reserve_bytes=0, source="test")
+    kind: Literal["cuda", "cpu"] = "cuda" if card else "cpu"
     return Setup(
         profile=chosen,
-        device=Device("cpu", "CPU", 0, None, 4 * limit_bytes, 2 * limit_bytes, None),
-        device_spec=DeviceSpec(kind="cpu", precision=Precision.FP32, limit_bytes=limit_bytes),
+        device=Device(kind, kind.upper(), 0, None, 4 * limit_bytes, 2 * limit_bytes, None),
+        device_spec=DeviceSpec(kind=kind, precision=Precision.FP32, limit_bytes=limit_bytes),
         budget=budget,
         model_label="toy",
         model_folder=folder,

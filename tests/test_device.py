@@ -1,13 +1,16 @@
 """Choosing a device and a budget, on machines with and without cards."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from autotune.budget import GIB, MIB
-from autotune.device import auto_budget, find_device, show_bytes
+from autotune.device import find_device, show_bytes
 from autotune.device_fake import FakeNvml
 from autotune.device_nvml import Nvml
 from autotune.device_port import Card, CardState, DeviceUser, NvmlPort, NvmlUnavailable
@@ -86,53 +89,6 @@ def test_a_driver_that_tells_nothing_gives_unknowns_not_zeros() -> None:
     assert FakeNvml([SILENT]).state(0) == CardState(None, None, None, None, None)
 
 
-def test_the_automatic_budget_is_what_is_free_now_less_the_reserve() -> None:
-    budget = auto_budget(find_device("auto", ONE, {}), "auto", "512MiB")
-    assert budget.total_bytes == 7 * GIB
-    assert budget.limit_bytes == 7 * GIB - 512 * MIB
-
-
-def test_a_size_that_was_named_is_taken_as_it_is() -> None:
-    budget = auto_budget(find_device("auto", ONE, {}), "6.5GiB", "512MiB")
-    assert budget.limit_bytes == int(6.5 * GIB)
-
-
-def test_more_than_the_card_has_is_refused_with_what_it_has() -> None:
-    with pytest.raises(BadInput, match=r"memory budget 9GiB: .*RTX 4060.* has 8\.00 GiB"):
-        auto_budget(find_device("auto", ONE, {}), "9GiB", "512MiB")
-
-
-def test_more_than_is_free_is_refused_naming_who_uses_the_card() -> None:
-    users = {0: [DeviceUser(9, "chrome.exe", 700 * MIB), DeviceUser(8, None, None)]}
-    card = find_device("auto", FakeNvml([LAPTOP], users), {})
-    with pytest.raises(EnvironmentFault) as caught:
-        auto_budget(card, "7.5GiB", "512MiB")
-    text = str(caught.value)
-    assert "only 7.00 GiB" in text
-    assert "chrome.exe 9: 700 MiB" in text
-    assert "pid 8: n/a" in text
-    assert "\n" not in text
-
-
-def test_a_full_card_and_a_silent_driver_ask_for_what_they_need() -> None:
-    full = Card(0, "card", None, 8 * GIB, 300 * MIB, None)
-    with pytest.raises(EnvironmentFault, match=r"300 MiB free.*512 MiB.*close other programs"):
-        auto_budget(find_device("auto", FakeNvml([full]), {}), "auto", "512MiB")
-    with pytest.raises(EnvironmentFault, match="does not say how much memory is free"):
-        auto_budget(find_device("auto", FakeNvml([SILENT]), {}), "auto", "512MiB")
-    assert auto_budget(find_device("auto", FakeNvml([SILENT]), {}), "2GiB", "512MiB").limit_bytes
-
-
-def test_a_cpu_budget_above_the_machine_is_refused() -> None:
-    cpu = find_device("cpu")
-    assert auto_budget(cpu, "64MiB", "1MiB").limit_bytes == 64 * MIB
-    assert cpu.total_bytes is not None
-    with pytest.raises(BadInput, match="memory budget"):
-        auto_budget(cpu, f"{cpu.total_bytes // GIB + 2}GiB", "1MiB")
-    with pytest.raises(BadInput, match="memory size"):
-        auto_budget(cpu, "lots", "1MiB")
-
-
 def test_the_real_library_answers_or_says_why_not_and_warns_of_nothing() -> None:
     nvml: NvmlPort = Nvml()
     try:
@@ -144,6 +100,54 @@ def test_the_real_library_answers_or_says_why_not_and_warns_of_nothing() -> None
         assert card.total_bytes is None or card.total_bytes > 0
         assert all(user.bytes is None or user.bytes >= 0 for user in nvml.users(card.index))
         assert nvml.state(card.index).used_bytes != 0
+
+
+LOOKING = """
+import sys
+from autotune.device import auto_budget, budget_sentence, find_device
+from autotune.device_fake import FakeNvml
+from autotune.device_port import Card
+from autotune.drift import neighbour_watch
+nvml = FakeNvml([Card(0, "card", None, 2**33, 2**32, None)])
+card = find_device("auto", nvml, {})
+budget_sentence(auto_budget(card, "auto", "512MiB"), card)
+neighbour_watch(card, nvml).look()
+find_device("auto")  # the real driver, or none
+print(sorted({"torch", "cuda"} & set(sys.modules)))
+"""
+
+
+def test_looking_at_a_card_loads_no_torch_so_it_can_make_no_context_there() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", LOOKING],
+        cwd=Path(__file__).resolve().parents[1],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+
+
+def test_the_library_that_asks_the_driver_gives_no_warning_of_its_successor() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", "import pynvml; print(pynvml.__doc__ is None)"],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    wanted = {line.split(">")[0].split("<")[0].split("=")[0] for line in requirements()}
+    assert "nvidia-ml-py" in wanted
+    assert "pynvml" not in wanted  # the package of that name is the one that warns
+
+
+def requirements() -> list[str]:
+    """What the project depends on, from its own description."""
+    import tomllib
+
+    text = (Path(__file__).resolve().parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    found: list[str] = tomllib.loads(text)["project"]["dependencies"]
+    return found
 
 
 class Refused(Exception):

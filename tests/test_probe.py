@@ -32,7 +32,11 @@ def brute_force(probe: Probe, limit_bytes: int) -> tuple[int, int] | None:
     def fits(tokens: int) -> bool:
         return fitting(tokens) <= limit_bytes
 
-    lengths = [n for n in grid if fits(probe.survey.kept(n, "all").longest_row)]
+    def at_once(length: int) -> int:
+        row = probe.survey.kept(length, "all").longest_row
+        return length // row * row  # short rows share a micro-batch
+
+    lengths = [n for n in grid if fits(at_once(n))]
     if not lengths:
         return None
     length = lengths[-1]

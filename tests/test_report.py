@@ -262,3 +262,13 @@ def test_importing_the_report_and_the_view_loads_no_matplotlib_jinja_or_torch() 
     )
 
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["report.md", "report.html"])
+def test_the_timed_ways_to_cut_a_step_and_the_prediction_are_in_the_report(
+    tmp_path: Path, name: str
+) -> None:
+    text = pages(book.story(), tmp_path)[name]
+    assert "Ways to cut a step, timed" in text
+    assert "450" in text
+    assert "measured 3.10 GiB: 3.2 % too low" in text

@@ -213,9 +213,9 @@ SubprocessRunner(command).run(
 
 # The start of the real worker, which watches its input, and then nothing but waiting.
 WAITING = """
-import json, os, threading, time
-from autotune.worker.__main__ import follow_parent
-threading.Thread(target=follow_parent, daemon=True).start()
+import json, os, time
+from autotune.worker.inbox import Inbox
+Inbox()
 print(json.dumps({"kind": "phase", "name": str(os.getpid())}), flush=True)
 time.sleep(60)
 """

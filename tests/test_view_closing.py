@@ -11,7 +11,7 @@ from autotune.view import (
     summary,
 )
 from tests import records as book
-from tests.screens import FOLDER, WIDTHS, budget, printed, squeezed
+from tests.screens import FOLDER, WIDTHS, printed, squeezed
 
 
 def test_the_end_of_a_met_run_names_the_checkpoint_scores_k_report_and_what_is_next() -> None:
@@ -64,15 +64,32 @@ def test_a_checkpoint_is_found_in_the_run_folder_however_the_run_was_named(recor
     assert checkpoint_path(FOLDER.absolute(), recorded) == FOLDER.absolute() / inside
 
 
+BUDGET = "budget 6.00 GiB: 7.00 GiB free now less 1.00 GiB in reserve"
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_end_of_a_probe_gives_answer_evidence_and_estimates(width: int) -> None:
-    text = printed(probe_summary(book.fit(), budget()), width)
+    text = printed(probe_summary(book.fit(), BUDGET), width)
     assert max(map(len, text.splitlines())) <= width
     text = squeezed(text.replace("│", ""))
 
     assert "model_max_length 256 with max_rounds 4" in text
     assert "peak 3.10 GiB of 6.00 GiB" in text
-    assert "7.00 GiB less 1.00 GiB reserve" in text
+    assert "7.00 GiB free now less 1.00 GiB in reserve" in text
     assert "OVER_BUDGET" in text
     assert "about 2 min" in text
     assert "Times are estimates" in text
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_what_spare_memory_buys_is_shown_with_each_way_that_was_timed(width: int) -> None:
+    fit = book.fit()
+    text = printed(probe_summary(fit, BUDGET, "nothing changed (from a)"), width)
+    assert max(map(len, text.splitlines())) <= width
+    text = squeezed(text.replace("│", ""))
+
+    assert "about 10 min -> about 2 min" in text
+    assert "450" in text
+    assert "one row at a time -> the way that was fastest" in text
+    assert "measured 3.10 GiB: 3.2 % too low" in text
+    assert "nothing changed (from a)" in text

@@ -90,6 +90,29 @@ def common(
 
 
 @app.command()
+def inspect(
+    profile: Profile = None,
+    model: Model = None,
+    data: Data = None,
+    format: Format = None,
+    model_max_length: Length = None,
+    max_rounds: MaxRounds = None,
+    max_conversations: MaxConversations = None,
+    supervision: SupervisionOption = None,
+    truncation: TruncationOption = None,
+    skip_bad: SkipBad = None,
+    tokens: Annotated[
+        bool, typer.Option("--tokens", help="Also token ids; with --json those of every row.")
+    ] = False,
+    as_json: Json = False,
+) -> int:
+    """Show what the data holds and what each length keeps of it. Needs the tokenizer only."""
+    from autotune.cli.inspecting import inspect_command
+
+    return inspect_command(Options.of(locals()), tokens, as_json)
+
+
+@app.command()
 def probe(
     profile: Profile = None,
     model: Model = None,
@@ -108,12 +131,25 @@ def probe(
     precision: PrecisionOption = None,
     seed: Seed = None,
     run_dir: RunFolder = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Probe though a known answer still holds.")
+    ] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Predict it, for a card that need not be here.")
+    ] = False,
+    gpu: Annotated[
+        str | None, typer.Option("--gpu", metavar="PROFILE", help="That card; only with --plan.")
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Find the longest rows and the most rounds that fit the memory, by real trial steps."""
+    if plan or gpu is not None:
+        from autotune.cli.planning import plan_command
+
+        return plan_command(Options.of(locals()), gpu, as_json, asked=plan)
     from autotune.cli.work import probe_command
 
-    return probe_command(Options.of(locals()), as_json)
+    return probe_command(Options.of(locals()), as_json, again=again)
 
 
 @app.command()

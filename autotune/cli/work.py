@@ -13,10 +13,12 @@ from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.folder import choose_folder, store_settings
 from autotune.cli.gauge import device_gauge
 from autotune.cli.options import Options
-from autotune.device import find_device
+from autotune.device import budget_sentence, find_device
+from autotune.device_port import NvmlPort
 from autotune.errors import AutotuneError, BadInput, ExitCode
+from autotune.fitting import fitted
+from autotune.foresight import Foresight
 from autotune.outcome import Fit
-from autotune.probe import Probe
 from autotune.profile import Profile
 from autotune.profiles import find_profile, pick_profile
 from autotune.report.build import build_report
@@ -24,7 +26,7 @@ from autotune.report.contract import run_json
 from autotune.report.write import write_report
 from autotune.rundir import RunDir
 from autotune.session import Session
-from autotune.setup import Setup, open_setup, survey_data
+from autotune.setup import Setup, open_setup, own_processes, survey_data
 from autotune.survey import Survey
 from autotune.trials import SubprocessRunner
 from autotune.view.closing import probe_summary, summary
@@ -65,6 +67,7 @@ def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
         setup = open_setup(session, profile, say)
         if setup.device.note:
             say(f"computing on {setup.device.name}: {setup.device.note}")
+        say(budget_sentence(setup.budget, setup.device, own_processes()))
         view = make_view(
             console,
             session.clock,
@@ -108,22 +111,24 @@ def undone_if_empty(rundir: RunDir) -> Iterator[None]:
         raise
 
 
-def fitted(work: Work) -> Fit:
-    """The fit of this run: probed now, or the one in the folder if nothing changed since."""
-    known, limit = work.rundir.read_fit(), work.setup.budget.limit_bytes
-    if known and known.fingerprint == work.setup.fingerprint and known.peak_bytes <= limit:
-        if work.session.state.fit is None:
-            work.session.note(events.Fitted(fit=known, reused=True))
-        return known
-    return Probe(work.session, work.setup, work.survey).run()
+def fit_of(work: Work, *, again: bool = False) -> Fit:
+    """The fit that this run works with, known or probed now."""
+    nvml: NvmlPort | None = None
+    if work.setup.device.kind == "cuda":
+        from autotune.device_nvml import Nvml
+
+        nvml = Nvml()
+    foresight = Foresight(work.session, work.setup)
+    return fitted(work.session, work.setup, work.survey, nvml, foresight, again=again)
 
 
-def probe_command(options: Options, as_json: bool) -> int:
+def probe_command(options: Options, as_json: bool, *, again: bool = False) -> int:
     """`probe`."""
     console = human_console(as_json)
     with opened(options, console, target=0.0) as work:
-        fit = fitted(work)
-    console.print(Encodable(probe_summary(fit, work.setup.budget)))
+        fit = fit_of(work, again=again)
+    budget = budget_sentence(work.setup.budget, work.setup.device, own_processes())
+    console.print(Encodable(probe_summary(fit, budget, work.session.state.fit_note)))
     if as_json:
         print_json(fit_json(fit) | {"run_dir": str(work.rundir.root)})
     return ExitCode.DONE
@@ -138,7 +143,7 @@ def run_command(options: Options, target: float, as_json: bool) -> int:
 
     console = human_console(as_json)
     with opened(options, console, target) as work:
-        fit = fitted(work)
+        fit = fit_of(work)
         try:
             met = Tuner(work.session, work.setup, work.survey, fit, IFEval(), target).run()
         finally:

@@ -7,7 +7,7 @@ input, output, with optional system and history. `prompt_completion`: prompt and
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from autotune.data.conversation import (
@@ -55,7 +55,9 @@ class Detected:
 class Adapted:
     """Conversations in file order and, per reason, how many records gave none.
 
-    `trimmed` counts kept conversations whose last question had no answer and was cut off.
+    `trimmed` counts kept conversations whose last question had no answer and was cut off,
+    `left_out` those beyond a limit on their number. `source_roles` counts the turns of all of them
+    by the role that the file gives; formats with columns instead of turns give none.
     """
 
     conversations: tuple[Conversation, ...]
@@ -63,6 +65,8 @@ class Adapted:
     format: str
     reason: str = ""
     trimmed: int = 0
+    left_out: int = 0
+    source_roles: dict[str, int] = field(default_factory=dict)
 
 
 def detect_format(records: Sequence[Row]) -> Detected:
@@ -98,6 +102,7 @@ def adapt(records: Sequence[Row], format: str) -> Adapted:
     turns_of = FORMATS[format].turns
     conversations: list[Conversation] = []
     dropped: Counter[str] = Counter()
+    roles: Counter[str] = Counter()
     trimmed = 0
     for row in records:
         try:
@@ -106,8 +111,25 @@ def adapt(records: Sequence[Row], format: str) -> Adapted:
             dropped[str(unfit)] += 1
             continue
         conversations.append(conversation)
+        roles.update(_source_roles(row, format))
         trimmed += was_trimmed
-    return Adapted(tuple(conversations), dict(dropped), format, BY_NAME, trimmed)
+    return Adapted(
+        tuple(conversations),
+        dict(dropped),
+        format,
+        BY_NAME,
+        trimmed,
+        source_roles=dict(roles),
+    )
+
+
+def _source_roles(row: Row, format: str) -> Iterator[str]:
+    """The role of each turn of a record that has been read without a fault."""
+    for key in sorted(FORMATS[format].used):
+        turns = row.get(key)
+        for turn in turns if isinstance(turns, list) else ():
+            if isinstance(turn, dict) and ("role" in turn or "from" in turn):
+                yield str(turn["role"] if "role" in turn and "content" in turn else turn["from"])
 
 
 def _format_of(row: Row) -> str | None:

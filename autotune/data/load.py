@@ -37,9 +37,11 @@ def load_conversations(spec: DataSpec) -> Adapted:
             f"{spec.path}: no conversations in format {detected.format} ({reasons}); correct the"
             " records or choose another --format"
         )
+    used = adapted.conversations[: spec.max_conversations]
     return replace(
         adapted,
-        conversations=adapted.conversations[: spec.max_conversations],
+        conversations=used,
         dropped=dropped,
         reason=detected.reason,
+        left_out=len(adapted.conversations) - len(used),
     )

@@ -34,11 +34,15 @@ class ProbeTried(Boundary):
 
 
 class Fitted(Boundary):
-    """The probe's answer; `reused` says whether it comes from an earlier `fit.json`."""
+    """The probe's answer; `reused` says whether it comes from an earlier `fit.json`.
+
+    `note` says of a reused one why it still holds, and of a new one why the old one did not.
+    """
 
     kind: Literal["fitted"] = "fitted"
     fit: Fit
     reused: bool = False
+    note: str = ""
 
 
 class BaselineScored(Boundary):

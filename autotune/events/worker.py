@@ -114,6 +114,15 @@ class Prepared(Boundary):
     parameters: int
 
 
+class Predicted(Boundary):
+    """Peaks were predicted for so many points; the file at `path` holds them."""
+
+    kind: Literal["predicted"] = "predicted"
+    path: str
+    points: int
+    seconds: float
+
+
 class Warned(Boundary):
     """Something a person should know that stops nothing."""
 
@@ -152,6 +161,7 @@ WorkerEvent = Annotated[
     | Trained
     | Generated
     | Prepared
+    | Predicted
     | Warned
     | Failed
     | Finished,

@@ -5,11 +5,13 @@ plus the context (driver, kernels, cuBLAS) that lives outside the allocator.
 """
 
 import gc
+from typing import Any
 
 import torch
 
 from autotune.budget import MIB
 from autotune.memory.port import MemoryReading
+from autotune.memory.shared_usage import shared_usage_bytes
 
 ASSUMED_CONTEXT_BYTES = 500 * MIB
 """The context where NVML cannot tell: the upper end of what CUDA 12 takes on consumer cards."""
@@ -21,6 +23,11 @@ class CudaMemory:
     def __init__(self, index: int) -> None:
         self.device = torch.device("cuda", index)
         self.context_bytes = 0
+        self._shared_at_begin: int | None = None
+        self._retries_before = 0
+        self._looked_at: int | None = None
+        self._device_bytes: int | None = None
+        self._shared_bytes: int | None = None
 
     def begin(self, limit_bytes: int) -> None:
         """Create the context, measure it, cap the allocator at the rest of the limit.
@@ -42,16 +49,29 @@ class CudaMemory:
         usable = max(0, limit_bytes - self.context_bytes)
         total = torch.cuda.get_device_properties(self.device).total_memory
         torch.cuda.set_per_process_memory_fraction(min(1.0, usable / total), self.device)
-        torch.cuda.reset_peak_memory_stats(self.device)
+        self._shared_at_begin = shared_usage_bytes()
+        self._count_from_here()
 
     def read(self) -> MemoryReading:
-        """Reserved peak plus context, allocated peak, and the allocator's retries."""
+        """Reserved peak plus context, allocated peak, retries, and what the driver tells beside.
+
+        The card's use and ours of the computer's memory have no peak of their own. They are looked
+        at whenever our peak has risen, while the allocator still holds all that it reserved, and
+        the most is kept. Not oftener: a training reads every step, and asking Windows takes time.
+        """
         torch.cuda.synchronize(self.device)
         stats = torch.cuda.memory_stats(self.device)
+        reserved = int(stats.get("reserved_bytes.all.peak", 0))
+        if self._looked_at is None or reserved > self._looked_at:
+            self._looked_at = reserved
+            self._device_bytes = _most(self._device_bytes, self._card_used())
+            self._shared_bytes = _most(self._shared_bytes, self._shared_growth())
         return MemoryReading(
-            peak_bytes=int(stats.get("reserved_bytes.all.peak", 0)) + self.context_bytes,
+            peak_bytes=reserved + self.context_bytes,
             allocated_bytes=int(stats.get("allocated_bytes.all.peak", 0)),
-            retries=int(stats.get("num_alloc_retries", 0)),
+            retries=self._retries() - self._retries_before,
+            device_bytes=self._device_bytes,
+            shared_bytes=self._shared_bytes,
         )
 
     def release(self) -> None:
@@ -59,9 +79,50 @@ class CudaMemory:
         gc.collect()
         torch.cuda.empty_cache()
 
+    def restart(self) -> bool:
+        """Empty the cache and count peaks and retries from here; see `MemoryBackend`."""
+        torch.cuda.synchronize(self.device)
+        self.release()
+        self._count_from_here()
+        return True
+
+    def _count_from_here(self) -> None:
+        torch.cuda.reset_peak_memory_stats(self.device)
+        self._retries_before = self._retries()
+        self._looked_at = self._device_bytes = self._shared_bytes = None
+
+    def _retries(self) -> int:
+        """Retries since the process began: torch counts them on, whatever is reset."""
+        return int(torch.cuda.memory_stats(self.device).get("num_alloc_retries", 0))
+
+    def _shared_growth(self) -> int | None:
+        now = shared_usage_bytes()
+        if now is None or self._shared_at_begin is None:
+            return None
+        return max(0, now - self._shared_at_begin)
+
     def _card_used(self) -> int | None:
         """Bytes of the card in use by everybody, or None where NVML is not there to ask."""
         try:
             return int(torch.cuda.device_memory_used(self.device))
         except Exception:  # no NVML library, a driver that does not answer, a card it hides
             return None
+
+
+def expandable_segments() -> bool | None:
+    """Whether the allocator of this process grows its segments, None where it does not say.
+
+    Read back, because what the environment asks for is not always what happens: Windows ignores
+    it, and torch 2.9 reads only the older of its two variables.
+    """
+    try:
+        snapshot: Any = torch.cuda.memory._snapshot()
+        return bool(snapshot["allocator_settings"]["expandable_segments"])
+    except Exception:  # a build without CUDA, or another shape of a private call
+        return None
+
+
+def _most(one: int | None, other: int | None) -> int | None:
+    """The larger figure; one that is not known counts for nothing."""
+    known = [value for value in (one, other) if value is not None]
+    return max(known, default=None)

@@ -8,12 +8,17 @@ from autotune.memory.port import MemoryReading
 
 @dataclass
 class FakeMemory:
-    """Reads what `reading` returns for the number of reads so far, starting at 0."""
+    """Reads what `reading` returns for the number of reads so far, starting at 0.
+
+    `forgets` is what `restart` answers: whether this memory can measure a peak anew.
+    """
 
     reading: Callable[[int], MemoryReading]
     limit_bytes: int | None = None
     released: int = 0
     reads: int = field(default=0)
+    restarted: int = 0
+    forgets: bool = True
 
     def begin(self, limit_bytes: int) -> None:
         """Remember the limit."""
@@ -27,3 +32,8 @@ class FakeMemory:
     def release(self) -> None:
         """Count the call."""
         self.released += 1
+
+    def restart(self) -> bool:
+        """Count the call."""
+        self.restarted += 1
+        return self.forgets

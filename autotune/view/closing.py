@@ -7,13 +7,19 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from autotune.budget import Budget, show_size
-from autotune.figures import about, health_text, percent, safe, score_text, shape_text
+from autotune.budget import show_size
+from autotune.figures import health_text, percent, safe, score_text, shape_text
+from autotune.fit_sentences import (
+    cut_text,
+    fit_sentence,
+    prediction_sentence,
+    rate_of_trial,
+    time_text,
+)
 from autotune.outcome import Fit
 from autotune.sentences import (
     checkpoint_path,
     conclusions,
-    fit_sentence,
     next_steps,
     scored,
 )
@@ -70,32 +76,60 @@ def _scores(state: StudyState) -> RenderableType:
     return ByWidth(86, table, narrow)
 
 
-def probe_summary(fit: Fit, budget: Budget) -> RenderableType:
-    """The end of a probe: the answer, its evidence, and what each strategy would take."""
+def probe_summary(fit: Fit, budget: str, note: str = "") -> RenderableType:
+    """The end of a probe: the answer, its evidence, and what each strategy would take.
+
+    `budget` is the sentence about it, `note` says where the answer comes from if not from now.
+    """
     strategies = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for name in ("strategy", "length x rounds", "conversations", "answers kept", "steps", "time"):
+    for name in ("strategy", "length x rounds", "answers kept", "at once", "steps", "time"):
         strategies.add_column(name, no_wrap=True)
     narrow: list[Text] = []
     for name, s in fit.strategies.items():
         shape = shape_text(s.model_max_length, s.max_rounds)
-        time = about(s.eta_seconds)
         kept = percent(s.kept_supervised)
-        if s.fits:
-            cells = (shape, str(s.conversations), kept, str(s.steps), time)
-        else:
-            cells = ("does not fit", "", "", "", "")
+        cells = (shape, kept, cut_text(s), str(s.steps), time_text(s))
+        line = f"{shape}  {s.steps} steps  {time_text(s)}"
+        if not s.planned:
+            line = "only where no other fits" if s.fits else "does not fit"
+            cells = (line, "", "", "", "")
         strategies.add_row(Text(safe(name), style="bold"), *map(Text, cells))
-        line = f"{shape}  {s.steps} steps  {time}" if s.fits else "does not fit"
         narrow.append(Text(f"{safe(name)}  {line}"))
-    body = Group(
+    predicted = prediction_sentence(fit)
+    timed = any(s.eta_single_seconds is not None for s in fit.strategies.values())
+    lines: list[RenderableType] = [
         Text(safe(fit_sentence(fit)), style="bold green"),
+        Text(safe(budget), style="dim"),
+        *([Text(safe(note), style="dim")] if note else []),
+        *([Text(predicted, style="dim")] if predicted else []),
+        probe_table(fit.trials),
+        *([Text("ways to cut a step, timed:"), speed_table(fit)] if fit.speed_trials else []),
+        ByWidth(90, strategies, Group(*narrow)),
         Text(
-            f"budget {show_size(budget.limit_bytes)}: {show_size(budget.total_bytes)} less"
-            f" {show_size(budget.reserve_bytes)} reserve ({safe(budget.source)})",
+            "Times are estimates: measured speed x work, every answer as long as it may be."
+            + (" one row at a time -> the way that was fastest." if timed else ""),
             style="dim",
         ),
-        probe_table(fit.trials),
-        ByWidth(80, strategies, Group(*narrow)),
-        Text("Times are estimates from the measured speed of the trial steps.", style="dim"),
-    )
-    return Encodable(Section("what fits", body))
+    ]
+    return Encodable(Section("what fits", Group(*lines)))
+
+
+def speed_table(fit: Fit) -> RenderableType:
+    """Each timed way to cut a step: its speed, its peak, its verdict."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in ("length", "at once", "recomputed", "peak", "verdict", "supervised tokens/s"):
+        table.add_column(name, no_wrap=True, justify="left" if name == "verdict" else "right")
+    narrow: list[Text] = []
+    for outcome in fit.speed_trials:
+        point, measured = outcome.point, outcome.measurement
+        cells = (
+            str(point.model_max_length),
+            f"{point.micro_batch_tokens} tokens",
+            "yes" if point.gradient_checkpointing else "no",
+            show_size(measured.peak_bytes) if measured else "n/a",
+            outcome.verdict.value,
+            rate_of_trial(outcome),
+        )
+        table.add_row(*map(Text, cells))
+        narrow.append(Text("  ".join(cells)))
+    return ByWidth(80, table, Group(*narrow))

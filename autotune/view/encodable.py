@@ -8,7 +8,10 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.segment import Segment
 
-_PLAIN = {"…": ".", "━": "-", "╸": "-", "╺": " ", "–": "-", "—": "-", "·": "-", "×": "x"}
+_PLAIN = {"…": ".", "━": "-", "╸": "-", "╺": " ", "–": "-", "—": "-", "·": "-", "×": "x"} | {
+    "«": "<",
+    "»": ">",
+}
 
 
 class Encodable:

@@ -20,8 +20,9 @@ from autotune.figures import (
     score_text,
     shape_text,
 )
+from autotune.fit_sentences import seconds_a_step
 from autotune.outcome import TrialOutcome, Verdict
-from autotune.sentences import describe, seconds_a_step, trial_verdict
+from autotune.sentences import describe, trial_verdict
 from autotune.study import StudyState, TrialState
 from autotune.view.port import DeviceSample
 from autotune.view.progress import Job

@@ -116,7 +116,7 @@ def whole_run(state: StudyState, job: Job | None, now: float) -> str | None:
     """About how long the run takes from here, from the fit's times; None where they are unknown."""
     if state.run is None or state.fit is None or state.ended is not None:
         return None
-    names = [n for n in state.run.strategies if (s := state.fit.strategies.get(n)) and s.fits]
+    names = [n for n in state.run.strategies if (s := state.fit.strategies.get(n)) and s.planned]
     current = state.strategy if state.strategy is not None else next(iter(names), None)
     if current not in names:
         return None

@@ -2,52 +2,32 @@
 
 File descriptor 1 is pointed at standard error before any library is loaded, so that nothing a
 library prints can tear an event apart. Exit codes: 0 done, 3 out of memory, 4 bad job, 1 crashed.
-The parent holds standard input open; when it ends, the parent is gone and so are we.
+The parent holds standard input open; when it ends, the parent is gone and so are we. With `--stay`
+a finished job is not the end: the path of the next one is read from there. Any failure is the end,
+and so is a device whose peaks cannot be set back for the next job.
 """
 
 import errno
 import os
 import signal
 import sys
-import threading
-import time
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from autotune.errors import AutotuneError, EnvironmentFault
-from autotune.events import Failed
-from autotune.job import JOB
+from autotune.events import Failed, Finished
+from autotune.job import JOB, Job
 from autotune.outcome import Fault
+from autotune.worker.inbox import Inbox
 from autotune.worker.pipe import Pipe
 
+if TYPE_CHECKING:
+    from autotune.worker.jobs import Bench
+
 DONE, CRASHED, OUT_OF_MEMORY, BAD_JOB = 0, 1, 3, 4
-
-
-def follow_parent() -> None:
-    """End the process when standard input does: an orphan must not write into a resumed run.
-
-    Windows lets one operation at a time at a pipe, and libraries look at standard input while
-    they are loaded: beside a pending read, importing numpy hangs (numpy#24290). So there the pipe
-    is asked now and then, and never read.
-    """
-    if sys.platform == "win32":
-        import _winapi
-        import msvcrt
-
-        pipe = msvcrt.get_osfhandle(0)
-        try:
-            while True:
-                _winapi.PeekNamedPipe(pipe, 0)
-                time.sleep(0.5)
-        except BrokenPipeError:
-            os._exit(CRASHED)
-        except OSError:
-            return  # a console, not a pipe: started by hand, nobody to follow
-    while os.read(0, 4096):
-        pass
-    os._exit(CRASHED)
 
 
 def main() -> int:
@@ -56,23 +36,45 @@ def main() -> int:
     os.dup2(2, 1)
     # Ctrl-C reaches the whole group; the parent decides what becomes of us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=follow_parent, daemon=True).start()
-
+    inbox = Inbox()
     pipe = Pipe(stream)
-    try:
-        job = JOB.validate_json(Path(sys.argv[1]).read_bytes())
-    except (OSError, IndexError, ValidationError) as error:
-        return fail(pipe, Fault.BAD_JOB, f"job file: {str(error).splitlines()[0]}")
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
+    bench = None
+    while True:
+        try:
+            job = JOB.validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
+            return fail(pipe, Fault.BAD_JOB, f"job file: {str(error).splitlines()[0]}")
+        if bench is None:
+            # torch is loaded here, after the streams are in place.
+            from autotune.worker.jobs import Bench
 
-    # torch is loaded here, after the streams are in place.
+            bench = Bench(pipe)
+        code = attempt(bench, job, pipe)
+        if code != DONE or "--stay" not in sys.argv[2:] or not bench.clear():
+            return code
+        pipe.emit(Finished())
+        path = inbox.next_job()
+        pipe.phase = "start"
+        log_to(path.parent / "worker.log")
+
+
+def log_to(path: Path) -> None:
+    """Each job's output stands beside its job file."""
+    sys.stderr.flush()
+    with path.open("ab") as log:
+        os.dup2(log.fileno(), 2)
+
+
+def attempt(bench: "Bench", job: Job, pipe: Pipe) -> int:
+    """Do one job; whatever goes wrong is reported and becomes an exit code."""
     from autotune.memory.faults import classify
-    from autotune.worker import jobs
     from autotune.worker.checkpoint import DiskFull
     from autotune.worker.step import NumericFault
     from autotune.worker.train import BadJob
 
     try:
-        jobs.run(job, pipe)
+        bench.do(job)
         return DONE
     except (DiskFull, EnvironmentFault) as error:
         return fail(pipe, Fault.DISK, str(error))
@@ -83,7 +85,8 @@ def main() -> int:
     except Exception as error:
         traceback.print_exc()
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        return fail(pipe, Fault.DISK if full else classify(error), one_line(error))
+        fault = Fault.DISK if full else classify(error)
+        return fail(pipe, fault, one_line(error), bench.peak_bytes)
 
 
 def one_line(error: Exception) -> str:
@@ -92,9 +95,9 @@ def one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
-def fail(pipe: Pipe, fault: Fault, message: str) -> int:
+def fail(pipe: Pipe, fault: Fault, message: str, memory_bytes: int | None = None) -> int:
     """Report the failure and give the exit code that goes with it."""
-    pipe.emit(Failed(fault=fault, phase=pipe.phase, message=message))
+    pipe.emit(Failed(fault=fault, phase=pipe.phase, message=message, memory_bytes=memory_bytes))
     return {Fault.OUT_OF_MEMORY: OUT_OF_MEMORY, Fault.BAD_JOB: BAD_JOB}.get(fault, CRASHED)
 
 

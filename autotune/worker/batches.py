@@ -17,9 +17,14 @@ def step_rows(rows: int, batch_size: int, seed: int, step: int) -> list[int]:
     """Indices of the rows of a 1-based optimizer step; an epoch's last step may be shorter."""
     steps_per_epoch = -(-rows // batch_size)
     epoch, within = divmod(step - 1, steps_per_epoch)
+    return shuffled(rows, seed, epoch)[within * batch_size : (within + 1) * batch_size]
+
+
+def shuffled(rows: int, seed: int, epoch: int) -> list[int]:
+    """The order of an epoch, counted from 0."""
     order = list(range(rows))
     random.Random(seed * 1_000_003 + epoch).shuffle(order)
-    return order[within * batch_size : (within + 1) * batch_size]
+    return order
 
 
 def micro_batches(lengths: Sequence[int], micro_batch_tokens: int) -> list[list[int]]:
@@ -38,15 +43,18 @@ def micro_batches(lengths: Sequence[int], micro_batch_tokens: int) -> list[list[
     return groups
 
 
-def pad(rows: Sequence[Row], pad_token_id: int) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Rows of unequal length as tensors: input_ids (B, T), labels (B, T), mask (B, T) or None."""
+def pad(rows: Sequence[Row], pad_token_id: int) -> tuple[Tensor, Tensor]:
+    """Rows of unequal length as two tensors, filled up on the right: input_ids, labels (B, T).
+
+    There is no mask: attention is causal, so a real token never sees the filling behind it, and
+    what the filling itself computes carries no label. A mask would cost a matrix of T x T for
+    every layer, kept for the backward pass, and the fused kernels.
+    """
     width = max(len(row.input_ids) for row in rows)
     input_ids = torch.full((len(rows), width), pad_token_id, dtype=torch.long)
     labels = torch.full((len(rows), width), IGNORED, dtype=torch.long)
-    mask = torch.zeros((len(rows), width), dtype=torch.long)
     for at, row in enumerate(rows):
         size = len(row.input_ids)
         input_ids[at, :size] = torch.tensor(row.input_ids)
         labels[at, :size] = torch.tensor(row.labels)
-        mask[at, :size] = 1
-    return input_ids, labels, None if bool(mask.all()) else mask
+    return input_ids, labels

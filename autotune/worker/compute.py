@@ -47,13 +47,16 @@ def open_compute(spec: DeviceSpec) -> Compute:
         torch.set_num_threads(spec.threads)
     memory: MemoryBackend
     if spec.kind == "cuda":
-        from autotune.memory.cuda import CudaMemory
+        from autotune.memory.cuda import CudaMemory, expandable_segments
 
         device = torch.device("cuda", spec.index)
-        memory = CudaMemory(spec.index)
-        memory.begin(spec.limit_bytes)  # first of all: it measures what creating a context takes
+        card = CudaMemory(spec.index)
+        card.begin(spec.limit_bytes)  # first of all: it measures what creating a context takes
+        memory = card
         torch.cuda.set_device(device)
         name = torch.cuda.get_device_name(device)
+        if expandable_segments():
+            name += ", expandable segments"  # somebody's own setting, which changes what fits
     else:
         device = torch.device("cpu")
         torch.use_deterministic_algorithms(True)

@@ -18,21 +18,18 @@ CHUNK_TOKENS = 256
 not run faster; see docs/LOG.md."""
 
 
-def summed_loss(
-    model: Any, input_ids: Tensor, labels: Tensor, mask: Tensor | None, *, own_head: bool = False
-) -> Tensor:
+def summed_loss(model: Any, input_ids: Tensor, labels: Tensor, *, own_head: bool = False) -> Tensor:
     """Cross-entropy summed over the supervised positions of a padded batch, a scalar in fp32.
 
     Args:
         model: a transformers causal LM.
-        input_ids: (B, T) token ids.
+        input_ids: (B, T) token ids, short rows filled up on the right.
         labels: (B, T) token ids, or -100 where a token is not trained on. Position t is
             predicted from the hidden state at t - 1, so a label at position 0 never counts.
-        mask: (B, T) 1 for real tokens, 0 for padding; None where no row is padded.
         own_head: what `needs_own_head` says of the model; then all logits exist at once.
     """
     if own_head:
-        logits = model(input_ids=input_ids, attention_mask=mask, use_cache=False).logits[:, :-1]
+        logits = model(input_ids=input_ids, use_cache=False).logits[:, :-1]
         whole: Tensor = nn.functional.cross_entropy(
             logits.float().flatten(0, 1),
             labels[:, 1:].flatten(),
@@ -41,7 +38,7 @@ def summed_loss(
         )
         return whole
     # Without use_cache=False every layer would copy its keys and values for a generation to come.
-    body = model.base_model(input_ids=input_ids, attention_mask=mask, use_cache=False)
+    body = model.base_model(input_ids=input_ids, use_cache=False)
     hidden = body.last_hidden_state  # (B, T, H)
     wanted = labels[:, 1:] != IGNORED  # (B, T-1)
     states = hidden[:, :-1][wanted]  # (S, H)

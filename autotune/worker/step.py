@@ -76,8 +76,7 @@ class Stepper:
         model = loaded.model
         self.own_head = needs_own_head(model)
         model.train()
-        if gradient_checkpointing:
-            recompute_activations(model)
+        recompute_activations(model, gradient_checkpointing)
         self.optimizer = torch.optim.AdamW(
             decay_groups(model, recipe.weight_decay), lr=recipe.learning_rate, fused=True
         )
@@ -133,15 +132,10 @@ class Stepper:
         total = 0.0
         for group in micro_batches([len(r.input_ids) for r in rows], self.micro_batch_tokens):
             batch = pad([rows[at] for at in group], self.loaded.pad_token_id)
-            input_ids, labels, mask = (
-                None if t is None else t.to(self.compute.device) for t in batch
-            )
-            assert input_ids is not None and labels is not None
+            input_ids, labels = (tensor.to(self.compute.device) for tensor in batch)
             self.enter("forward")
             with self.compute.autocast():
-                summed = summed_loss(
-                    self.loaded.model, input_ids, labels, mask, own_head=self.own_head
-                )
+                summed = summed_loss(self.loaded.model, input_ids, labels, own_head=self.own_head)
                 loss = summed / supervised
             value = float(loss.detach())
             if value != value or value in (float("inf"), float("-inf")):
@@ -180,10 +174,15 @@ def decay_groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:
     ]
 
 
-def recompute_activations(model: Any) -> None:
-    """Switch gradient checkpointing on; transformers 5 renames it on its way to version 6."""
+def recompute_activations(model: Any, on: bool) -> None:
+    """Switch gradient checkpointing; transformers 5 renames it on its way to version 6."""
     how = {"use_reentrant": False}
     if hasattr(model, "activation_checkpointing_enable"):
-        model.activation_checkpointing_enable(activation_checkpointing_kwargs=how)
-    else:
+        if on:
+            model.activation_checkpointing_enable(activation_checkpointing_kwargs=how)
+        else:
+            model.activation_checkpointing_disable()
+    elif on:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=how)
+    else:
+        model.gradient_checkpointing_disable()

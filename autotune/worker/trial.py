@@ -5,17 +5,21 @@ accumulated gradients and the memory of generating between steps are all in the 
 """
 
 import time
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from autotune import events
-from autotune.data.load import load_conversations
+from autotune.data.conversation import Conversation
 from autotune.job import TrialJob
-from autotune.outcome import Measurement
+from autotune.outcome import Measurement, TimedStep
+from autotune.worker.batches import shuffled
 from autotune.worker.compute import Compute
-from autotune.worker.encode import ChatCodec, Row, kept_rows
+from autotune.worker.encode import ChatCodec, Row
 from autotune.worker.generate import answer_batch
-from autotune.worker.model import Loaded, load
+from autotune.worker.model import Loaded
 from autotune.worker.pipe import Pipe
+from autotune.worker.shelf import Shelf
 from autotune.worker.step import NumericFault, Recipe, Stepper, StepResult
 from autotune.worker.train import BadJob
 
@@ -24,24 +28,28 @@ GENERATED = 6
 """Tokens generated in a trial, enough to time one."""
 
 
-def trial(job: TrialJob, compute: Compute, pipe: Pipe) -> None:
+def trial(job: TrialJob, compute: Compute, pipe: Pipe, shelf: Shelf) -> None:
     """Run the trial and emit what it measured."""
     pipe.enter("loading")
-    loaded = load(Path(job.model_folder), compute.device, job.data.supervision)
+    shelf.trials += 1
+    loaded = shelf.model(Path(job.model_folder), compute.device, job.data.supervision)
+    conversations = shelf.conversations(job.data)
     point = job.point
-    row = longest_row(job, loaded.codec)
+    row = longest_row(job, loaded.codec, conversations)
     rows = fullest_step(row, point.micro_batch_tokens)
+    timed_rows = ordinary_rows(job, loaded.codec, conversations)
     stepper = Stepper(
         loaded,
         compute,
         # A small rate: the trial asks about memory and speed, not about learning.
-        Recipe(1e-5, 0.01, 1.0, "constant", 0, job.steps + 1, job.seed),
+        Recipe(1e-5, 0.01, 1.0, "constant", 0, job.steps + 2, job.seed),
         micro_batch_tokens=max(point.micro_batch_tokens, len(row.input_ids)),
         gradient_checkpointing=point.gradient_checkpointing,
         enter=pipe.enter,
     )
     results: list[StepResult] = []
-    finite, timing = True, (0.0, 0.0)
+    retries: list[int] = []
+    finite, timing, timed = True, (0.0, 0.0), None
     try:
         for number in range(1, job.steps + 2):
             if number == job.steps + 1:
@@ -49,6 +57,9 @@ def trial(job: TrialJob, compute: Compute, pipe: Pipe) -> None:
                 timing = evaluation_shape(job, loaded, compute, row)
                 loaded.model.train()
             results.append(stepper.step(rows, number))
+            retries.append(compute.memory.read().retries)
+        if timed_rows:
+            timed = timed_step(stepper, timed_rows, job.steps + 2)
     except NumericFault:
         finite = False
     reading = compute.memory.read()
@@ -62,11 +73,27 @@ def trial(job: TrialJob, compute: Compute, pipe: Pipe) -> None:
                 supervised_tokens=results[0].supervised_tokens if results else 0,
                 tokens=sum(len(r.input_ids) for r in rows),
                 allocator_retries=reading.retries,
+                step_retries=tuple(b - a for a, b in pairwise([0, *retries])),
                 finite=finite,
                 prefill_seconds=timing[0],
                 token_seconds=timing[1],
+                device_bytes=reading.device_bytes,
+                shared_bytes=reading.shared_bytes,
+                fresh=shelf.trials == 1,
+                timed=timed,
             )
         )
+    )
+
+
+def timed_step(stepper: Stepper, rows: Sequence[Row], number: int) -> TimedStep:
+    """The faster of two steps over ordinary rows: the first meets shapes that nobody has seen."""
+    results = [stepper.step(rows, number) for _ in range(2)]
+    return TimedStep(
+        conversations=len(rows),
+        tokens=results[0].tokens,
+        supervised_tokens=results[0].supervised_tokens,
+        seconds=min(r.seconds for r in results),
     )
 
 
@@ -105,16 +132,37 @@ def evaluation_shape(
     return max(0.0, ticks[0] - begin), token
 
 
-def longest_row(job: TrialJob, codec: ChatCodec) -> Row:
-    """The longest row that the data keeps at the trial's point."""
-    point = job.point
-    rows = kept_rows(
-        codec,
-        load_conversations(job.data).conversations,
-        max_rounds=point.max_rounds,
-        model_max_length=point.model_max_length,
+def longest_row(job: TrialJob, codec: ChatCodec, conversations: Sequence[Conversation]) -> Row:
+    """The longest row that the data keeps at the trial's point; the survey knows where it is."""
+    where = job.longest_conversation
+    row = encoded(job, codec, conversations[where]) if where < len(conversations) else None
+    if row is None or len(row.input_ids) != job.point.row_tokens or not row.supervised:
+        raise BadJob(
+            f"{job.data.path}: conversation {where + 1} is not the row of"
+            f" {job.point.row_tokens} tokens that was surveyed; the file changed since"
+        )
+    return row
+
+
+def ordinary_rows(
+    job: TrialJob, codec: ChatCodec, conversations: Sequence[Conversation]
+) -> list[Row]:
+    """The first rows of an epoch, as many as are to be timed."""
+    rows: list[Row] = []
+    for at in shuffled(len(conversations), job.seed, 0):
+        if len(rows) == job.timed_conversations:
+            break
+        row = encoded(job, codec, conversations[at])
+        if row.supervised:
+            rows.append(row)
+    return rows
+
+
+def encoded(job: TrialJob, codec: ChatCodec, conversation: Conversation) -> Row:
+    """A conversation as a row at the trial's point."""
+    return codec.encode(
+        conversation,
+        max_rounds=job.point.max_rounds,
+        model_max_length=job.point.model_max_length,
         truncation=job.data.truncation,
     )
-    if not rows:
-        raise BadJob(f"{job.data.path}: no row is left at {point.model_max_length} tokens")
-    return max(rows, key=lambda row: len(row.input_ids))

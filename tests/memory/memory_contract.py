@@ -48,3 +48,30 @@ class MemoryContract:
         backend.release()
         backend.release()
         assert backend.read().peak_bytes > 0
+
+    def test_a_restart_forgets_the_peak_where_it_says_so(
+        self, backend: MemoryBackend, take: Callable[[int], Any]
+    ) -> None:
+        backend.begin(2**33)
+        held = take(200 * MIB)
+        high = backend.read().peak_bytes
+        del held
+        if not backend.restart():
+            assert backend.read().peak_bytes >= high - MIB
+            return
+        low = backend.read()
+        assert low.peak_bytes <= high - 190 * MIB
+        assert low.retries == 0
+        held = take(200 * MIB)
+        assert backend.read().peak_bytes >= low.peak_bytes + 190 * MIB
+        del held
+
+    def test_a_restart_keeps_what_is_still_in_use(
+        self, backend: MemoryBackend, take: Callable[[int], Any]
+    ) -> None:
+        backend.begin(2**33)
+        held = take(200 * MIB)
+        high = backend.read().peak_bytes
+        backend.restart()
+        assert backend.read().peak_bytes >= high - 20 * MIB
+        del held

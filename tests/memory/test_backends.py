@@ -1,5 +1,6 @@
 """The backends against their contract: this process, a script, and a card where there is one."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from autotune.memory.fake import FakeMemory
 from autotune.memory.port import MemoryBackend, MemoryReading
 from tests.memory.memory_contract import MIB, MemoryContract
 
+ROOT = Path(__file__).resolve().parents[2]
 TAKE = "block = bytearray(200 * 2**20); del block; "
 SAY = "from autotune.memory.cpu import CpuMemory as C; m = C(); m.begin(0); "
 
@@ -21,7 +23,7 @@ def resident(code: str) -> int:
     """The peak that a fresh process reads of itself after running `code`."""
     done = subprocess.run(
         [sys.executable, "-c", f"{SAY}{code}print(m.read().peak_bytes)"],
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         capture_output=True,
         encoding="utf-8",
         check=True,
@@ -41,6 +43,17 @@ class TestCpuMemory(MemoryContract):
         return lambda size: bytearray(b"x") * (size + above)
 
 
+class Block:
+    """Memory of a device that is played; it is given back when nothing refers to it."""
+
+    def __init__(self, device: list[int], size: int) -> None:
+        self.device, self.size = device, size
+        device.append(size)
+
+    def __del__(self) -> None:
+        self.device.remove(self.size)
+
+
 class TestFakeMemory(MemoryContract):
     @pytest.fixture
     def held(self) -> list[int]:
@@ -48,11 +61,19 @@ class TestFakeMemory(MemoryContract):
 
     @pytest.fixture
     def backend(self, held: list[int]) -> MemoryBackend:
-        return FakeMemory(lambda _: MemoryReading(sum(held), 0, 0))
+        peaks: dict[int, int] = {}
+
+        def reading(_: int) -> MemoryReading:
+            peak = max(peaks.get(memory.restarted, 0), sum(held))
+            peaks[memory.restarted] = peak
+            return MemoryReading(peak, 0, 0)
+
+        memory = FakeMemory(reading)
+        return memory
 
     @pytest.fixture
     def take(self, held: list[int]) -> Callable[[int], Any]:
-        return held.append
+        return lambda size: Block(held, size)
 
 
 @pytest.mark.torch
@@ -92,3 +113,64 @@ def test_a_script_is_read_in_order_and_its_limit_remembered() -> None:
     assert [memory.read().peak_bytes for _ in range(3)] == [100, 200, 300]
     memory.release()
     assert (memory.limit_bytes, memory.released, memory.reads) == (77, 1, 3)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux sets a peak back")
+def test_a_process_on_linux_measures_its_peak_anew() -> None:
+    code = TAKE + "assert m.restart(); "
+    assert resident(code) < resident("") + 20 * MIB
+
+
+def test_a_process_that_cannot_forget_its_peak_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert CpuMemory().restart() is False
+
+
+# A model of 9 million weights that takes two steps on so many rows, one run after the other. One
+# thread: where another program has a core, two wait for each other many times as long.
+STEPS = """
+import sys
+import torch
+from autotune.memory.cpu import CpuMemory
+
+def train(rows):
+    layers = []
+    for _ in range(2):
+        layers += [torch.nn.Linear(768, 3072), torch.nn.GELU(), torch.nn.Linear(3072, 768)]
+    model = torch.nn.Sequential(*layers)
+    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    for _ in range(2):  # the second holds Adam's state
+        model(torch.randn(rows, 768)).square().mean().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+torch.set_num_threads(1)
+memory = CpuMemory()
+for rows in map(int, sys.argv[1:]):
+    memory.restart()
+    train(rows)
+    print(memory.read().peak_bytes)
+"""
+
+
+@pytest.mark.torch
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux sets a peak back")
+def test_the_same_work_peaks_in_a_warm_process_nearly_as_in_a_fresh_one() -> None:
+    def peaks(*rows: int) -> list[int]:
+        done = subprocess.run(
+            [sys.executable, "-c", STEPS, *map(str, rows)],
+            cwd=ROOT,
+            env={**os.environ, "MALLOC_MMAP_THRESHOLD_": str(MIB)},
+            capture_output=True,
+            encoding="utf-8",
+            check=True,
+        )
+        return [int(line) for line in done.stdout.split()]
+
+    (fresh,) = peaks(512)
+    large, warm = peaks(2048, 512)
+    assert large > 1.1 * fresh
+    # Seen: 474 and 473 MiB. Without the fixed threshold 486 to 505 fresh and 490 to 521 warm, in
+    # five pairs: glibc's heap, which keeps freed blocks by a rule that adapts, is never the same.
+    assert abs(warm - fresh) < 0.03 * fresh

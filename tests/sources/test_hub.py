@@ -114,6 +114,8 @@ def resolve(home: Path, endpoint: str, *questions: tuple[str, str]) -> list[tupl
         "from autotune.errors import AutotuneError\n"
         "from autotune.sources.datasets import resolve_data\n"
         "from autotune.sources.models import resolve_model\n"
+        "def without_weights(text):\n"
+        "    return resolve_model(text, weights=False)\n"
         f"for name, text in {list(questions)!r}:\n"
         "    start = time.monotonic()\n"
         "    try:\n"
@@ -189,6 +191,21 @@ def test_what_was_fetched_before_is_used_when_the_hub_is_gone(hub: str, tmp_path
     online = [text for text, _ in resolve(tmp_path, hub, *asked)]
     offline = [text for text, _ in resolve(tmp_path, "http://127.0.0.1:9", *asked)]
     assert offline == online
+
+
+def test_who_needs_a_tokenizer_only_fetches_no_weights_and_may_fetch_them_later(
+    hub: str, tmp_path: Path
+) -> None:
+    light = ("without_weights", "good/model")
+    whole = ("resolve_model", "good/model")
+    ((text, _),) = resolve(tmp_path, hub, light)
+    folder = Path(text.removeprefix("good/model "))
+    assert sorted(p.name for p in folder.iterdir()) == ["config.json", "tokenizer.json"]
+    again, missing = resolve(tmp_path, "http://127.0.0.1:9", light, whole)
+    assert again[0] == text
+    assert missing[0].startswith("EnvironmentFault model good/model: the Hugging Face hub cannot")
+    assert resolve(tmp_path, hub, whole)[0][0] == text
+    assert (folder / "model.safetensors").exists()
 
 
 def test_no_hub_is_one_line_that_names_the_demo(tmp_path: Path) -> None:

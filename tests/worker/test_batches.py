@@ -77,14 +77,12 @@ def test_the_order_is_the_same_in_every_process() -> None:
 
 
 def test_short_rows_are_filled_up_on_the_right_and_carry_no_label_there() -> None:
-    input_ids, labels, mask = pad([Row([5, 6, 7], [IGNORED, 6, 7]), Row([8], [8])], 2)
+    input_ids, labels = pad([Row([5, 6, 7], [IGNORED, 6, 7]), Row([8], [8])], 2)
     assert input_ids.tolist() == [[5, 6, 7], [8, 2, 2]]
     assert labels.tolist() == [[IGNORED, 6, 7], [8, IGNORED, IGNORED]]
-    assert mask is not None and mask.tolist() == [[1, 1, 1], [1, 0, 0]]
 
 
-def test_rows_of_one_length_need_no_mask() -> None:
-    input_ids, labels, mask = pad(some_rows([9, 9, 9]), 0)
+def test_rows_of_one_length_are_not_filled_up() -> None:
+    input_ids, labels = pad(some_rows([9, 9, 9]), 0)
     assert input_ids.shape == labels.shape == (3, 9)
     assert input_ids.dtype == labels.dtype == torch.long
-    assert mask is None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from autotune.attempts import Attempts
 from autotune.budget import MIB, Budget
 from autotune.outcome import Verdict
 from autotune.plan import Truncation
@@ -45,10 +46,22 @@ def long_chats(path: Path) -> Path:
     return path
 
 
-def probe_of(folder: Path, chosen: Setup, survey: Survey | None) -> Probe:
-    session = Session(RunDir(folder), SubprocessRunner(), clock=time.time)
+def session_of(folder: Path) -> Session:
     folder.mkdir(parents=True, exist_ok=True)
-    return Probe(session, chosen, survey or survey_data(session, chosen))
+    return Session(RunDir(folder), SubprocessRunner(), clock=time.time)
+
+
+def peaks_of(session: Session, chosen: Setup, survey: Survey, sizes: list[int]) -> dict[int, int]:
+    """The peak of each size, each in a process of its own."""
+    with session.runner.warm() as warm:
+        force = Attempts(session, chosen, survey, warm)
+        peaks = {}
+        for size in sizes:
+            outcome = force.outcome(force.point(size, "all"), fresh=True)
+            assert outcome.verdict is Verdict.FITS
+            assert outcome.measurement is not None
+            peaks[size] = outcome.measurement.peak_bytes
+    return peaks
 
 
 def with_budget(chosen: Setup, limit_bytes: int) -> Setup:
@@ -71,19 +84,14 @@ def test_the_probe_finds_what_trying_every_length_finds(
         prompts=setups.prompts(2),
     )
     chosen = with_budget(chosen, 2**34)
-    force = probe_of(tmp_path / "force", chosen, None)
-    assert force.survey.truncation is Truncation.RIGHT
-    grid = force.grid()
+    session = session_of(tmp_path / "force")
+    survey = survey_data(session, chosen)
+    assert survey.truncation is Truncation.RIGHT
+    grid = Probe(session, chosen, survey).grid()
     assert grid == list(range(64, LONGEST + 1, 64))
-    longest = {rounds: force.survey.longest(rounds) for rounds in range(1, MOST_ROUNDS + 1)}
+    longest = {rounds: survey.longest(rounds) for rounds in range(1, MOST_ROUNDS + 1)}
     sizes = sorted({*grid, *longest.values()})
-    for size in sizes:
-        assert force.try_point(force.length_point(size))
-    peaks = {
-        size: tried.measurement.peak_bytes
-        for size, tried in zip(sizes, force.trials, strict=True)
-        if tried.measurement is not None
-    }
+    peaks = peaks_of(session, chosen, survey, sizes)
     with capsys.disabled():
         print("\nlength  peak MiB")
         for size, peak in peaks.items():
@@ -99,8 +107,7 @@ def test_the_probe_finds_what_trying_every_length_finds(
     limit = peaks[fitting] + gaps[fitting] // 2
     by_force = max(length for length in grid if length <= fitting)
 
-    probe = probe_of(tmp_path / "probe", with_budget(chosen, limit), force.survey)
-    fit = probe.run()
+    fit = Probe(session_of(tmp_path / "probe"), with_budget(chosen, limit), survey).run()
     with capsys.disabled():
         print(f"budget {limit / MIB:.1f} MiB: by force {by_force}, probe {fit.model_max_length}")
         for tried in fit.trials:

@@ -25,12 +25,17 @@ from autotune.worker.batches import micro_batches
 from autotune.worker.compute import Compute
 from autotune.worker.generate import answer_batch
 from autotune.worker.pipe import Pipe
+from autotune.worker.shelf import Shelf
 from autotune.worker.step import Stepper, StepResult
 from autotune.worker.train import BadJob
 from autotune.worker.trial import fullest_step, trial
 from tests.worker.toys import cpu, data_spec, device, loaded_toy, of_kind, save_toy, some_rows, work
 
 pytestmark = pytest.mark.torch
+
+
+WHOLE = 1 + len("user\nsay it") + 2 + 1 + len("assistant\n") + 110 + 2
+"""Tokens of the fourth conversation, the longest."""
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +58,14 @@ def job_of(toy: tuple[Path, Path], length: int, **changes: Any) -> TrialJob:
         "max_rounds": "all",
         "micro_batch_tokens": length,
         "gradient_checkpointing": False,
-        "row_tokens": length,
+        "row_tokens": min(length, WHOLE),
     }
     values: dict[str, Any] = {
         "device": device(),
         "model_folder": str(toy[0]),
         "data": data_spec(toy[1]),
         "point": TrialPoint.model_validate(point | changes.pop("point", {})),
+        "longest_conversation": 3,
         "generate_rows": 3,
         "generate_context": 90,
         "seed": 1,
@@ -70,7 +76,7 @@ def job_of(toy: tuple[Path, Path], length: int, **changes: Any) -> TrialJob:
 def tried(job: TrialJob, compute: Compute | None = None) -> tuple[Measurement, list[WorkerEvent]]:
     """Do the job in this process."""
     stream = io.BytesIO()
-    trial(job, compute or cpu(job.device.precision), Pipe(stream))
+    trial(job, compute or cpu(job.device.precision), Pipe(stream), Shelf())
     heard = [WORKER_EVENT.validate_json(line) for line in stream.getvalue().splitlines()]
     return of_kind(heard, events.Measured)[0].measurement, heard
 
@@ -110,8 +116,7 @@ def test_the_longest_row_that_is_kept_is_the_one_that_is_run(
 
     monkeypatch.setattr(Stepper, "step", watched)
     found, _ = tried(job_of(toy, length))
-    whole = 1 + len("user\nsay it") + 2 + 1 + len("assistant\n") + 110 + 2
-    longest = min(length, whole)
+    longest = min(length, WHOLE)
     assert [max(rows) for rows in steps] == [longest] * 3
     assert [rows.count(longest) for rows in steps] == [2 * max(1, length // longest)] * 3
     assert found.tokens == sum(steps[0])
@@ -159,9 +164,34 @@ def test_readings_come_from_the_device(toy: tuple[Path, Path]) -> None:
     assert (found.peak_bytes, found.allocated_bytes, found.allocator_retries) == (123, 100, 7)
 
 
-def test_a_length_that_keeps_no_row_is_a_bad_job(toy: tuple[Path, Path]) -> None:
-    with pytest.raises(BadJob, match="no row is left at 8 tokens"):
-        tried(job_of(toy, 8))
+@pytest.mark.parametrize("changes", [{"longest_conversation": 2}, {"longest_conversation": 9}])
+def test_a_file_that_is_not_the_one_surveyed_is_a_bad_job(
+    toy: tuple[Path, Path], changes: dict[str, Any]
+) -> None:
+    with pytest.raises(BadJob, match=r"is not the row of 64 tokens.* the file changed since"):
+        tried(job_of(toy, 64, **changes))
+
+
+def test_a_step_over_ordinary_rows_is_timed_on_request(
+    toy: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[list[int]] = []
+    real = Stepper.step
+
+    def watched(self: Stepper, rows: Any, number: int) -> StepResult:
+        steps.append(sorted(len(row.input_ids) for row in rows))
+        return real(self, rows, number)
+
+    monkeypatch.setattr(Stepper, "step", watched)
+    found, _ = tried(job_of(toy, 256, timed_conversations=5))
+    assert found.timed is not None
+    every = sorted(WHOLE - 110 + answer for answer in (20, 25, 30, 110, 15))
+    assert steps[3:] == [every] * 2
+    assert found.timed.tokens == sum(every)
+    assert found.timed.supervised_tokens == 20 + 25 + 30 + 110 + 15 + 5
+    assert found.timed.seconds > 0
+    assert found.steps == 3
+    assert tried(job_of(toy, 256))[0].timed is None
 
 
 @given(

@@ -1,0 +1,76 @@
+"""The fit that a run trains with: one that is known and still holds, or a new one."""
+
+from collections.abc import Callable, Iterator
+
+from autotune import events
+from autotune.device_port import NvmlPort
+from autotune.foresight import Foresight
+from autotune.outcome import Fit
+from autotune.probe import Probe
+from autotune.refit import Use, standing
+from autotune.rundir import RunDir
+from autotune.session import Session
+from autotune.settle import settle
+from autotune.setup import Setup
+from autotune.survey import Survey
+
+
+def fitted(
+    session: Session,
+    setup: Setup,
+    survey: Survey,
+    nvml: NvmlPort | None = None,
+    foresight: Foresight | None = None,
+    *,
+    again: bool = False,
+) -> Fit:
+    """The fit for this setup, and an event that says where it comes from.
+
+    The run's own `fit.json` is looked at first, then those of the runs beside it. One whose
+    fingerprint is that of now is taken as it is; one that differs in what may matter a little is
+    checked with one trial; anything else is probed anew, as is everything with `again`. `nvml` is
+    asked whether the card is at rest before a trial, `foresight` for a first guess.
+
+    Raises:
+        NothingFits: not even the shortest length fits.
+    """
+    probe = Probe(session, setup, survey)
+    if nvml is not None:
+        probe.settle = waiting(nvml, setup.device.index)
+    if foresight is not None:
+        probe.guess, probe.predict = foresight.guess, foresight.peak_of
+    why = ""
+    for known, where in () if again else known_fits(session.rundir):
+        found = standing(known, setup.fingerprint, setup.budget)
+        told = f"{found.why} ({where})" if where else found.why
+        if found.use is Use.REUSE:
+            if not where and session.state.fit is not None:
+                return known  # told already, in this run
+            return probe.keep(known, events.Fitted(fit=known, reused=True, note=told))
+        if found.use is Use.RECHECK:
+            checked = probe.recheck(known, told)
+            if checked is not None:
+                return checked
+            why = f"probed anew: the last answer does not hold any more; {found.why}"
+            break
+        if not where:
+            why = found.why
+    return probe.run(why)
+
+
+def known_fits(rundir: RunDir) -> Iterator[tuple[Fit, str]]:
+    """Fits with the folder that they are from, "" for the run's own; the newest first."""
+    own = rundir.read_fit()
+    if own is not None:
+        yield own, ""
+    here = rundir.root.resolve()
+    beside = [path for path in here.parent.glob("*/fit.json") if path.parent != here]
+    for path in sorted(beside, key=lambda p: (p.stat().st_mtime, p.name), reverse=True):
+        fit = RunDir(path.parent).read_fit()
+        if fit is not None:
+            yield fit, f"from {path.parent.name}"
+
+
+def waiting(nvml: NvmlPort, index: int) -> Callable[[], str | None]:
+    """The wait before each trial on a card."""
+    return lambda: settle(nvml, index)

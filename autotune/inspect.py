@@ -1,0 +1,238 @@
+"""Looking at the data before anything is trained: one survey, its frontier, and what to warn of."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from autotune.device import find_device
+from autotune.errors import BadInput
+from autotune.figures import percent
+from autotune.frontier import (
+    Point,
+    frontier,
+    lengths_of,
+    percentiles,
+    useful_lengths,
+    useful_rounds,
+)
+from autotune.inspection import Inspection, InspectionSpec
+from autotune.job import DeviceSpec, SurveyJob
+from autotune.plan import DataSpec, Precision, Rounds, Strategy
+from autotune.profile import Profile
+from autotune.session import Session
+from autotune.setup import SILENCE_SECONDS, Say, positions_of, prepare_model, worker_error
+from autotune.sources.datasets import resolve_data
+from autotune.sources.models import resolve_model
+from autotune.survey import Kept, Survey, SurveyFile
+from autotune.trials import How
+
+LOSS_TO_WARN_OF = 0.01
+"""Share of the conversations that may lose all supervision before a person is told."""
+
+LOST = "no supervised token left"
+"""The reason under which conversations are counted whose first answer begins past the length."""
+
+SAMPLES = 2
+"""Rows shown as text: enough to see the template and where the labels lie."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Where a strategy of the profile stands on the frontier.
+
+    `length` is the most that it can come to where it takes what fits (`as_fits`).
+    """
+
+    name: str
+    length: int
+    rounds: Rounds
+    as_fits: bool
+    kept: Kept
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What was found. `length` and `rounds` are those of the samples and the features."""
+
+    model_label: str
+    data_label: str
+    positions: int
+    length: int
+    rounds: Rounds
+    survey: Survey
+    found: Inspection
+    table: dict[Point, Kept]
+    wishes: tuple[Wish, ...]
+    lengths: dict[str, int]
+    round_counts: dict[str, int]
+    features: Path | None = None
+
+    @property
+    def used(self) -> int:
+        """Conversations that can be learned from, at some length."""
+        return len(self.survey.file.conversations)
+
+    @property
+    def chosen(self) -> Kept:
+        """What the chosen length and rounds keep."""
+        return self.table[self.length, self.rounds]
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Records that are not trained on at the chosen length and rounds, by reason."""
+        lost = {LOST: self.chosen.lost} if self.chosen.lost else {}
+        return self.survey.file.dropped | lost
+
+    @property
+    def records(self) -> int:
+        """All records of the file: kept, dropped, and left out."""
+        return self.used + sum(self.survey.file.dropped.values()) + self.found.left_out
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """A sentence for each point asked for that loses more conversations than it should."""
+        asked: dict[tuple[int, int], list[str]] = {}
+        for wish in self.wishes:
+            asked.setdefault((wish.length, wish.kept.lost), []).append(wish.name)
+        asked.setdefault((self.length, self.chosen.lost), [])
+        return tuple(
+            f"{', '.join(names)}{': ' if names else ''}{length} tokens lose {lost} of {self.used}"
+            f" conversations ({percent(lost / self.used)}): what is left of them holds no answer"
+            for (length, lost), names in asked.items()
+            if lost > LOSS_TO_WARN_OF * self.used
+        )
+
+
+def inspect_data(
+    session: Session,
+    profile: Profile,
+    say: Say,
+    *,
+    length: int | None = None,
+    rounds: Rounds = "all",
+    max_conversations: int | None = None,
+    features: bool = False,
+) -> Inspected:
+    """Survey the profile's data with the tokenizer of its model; no weights are needed.
+
+    Samples and features are rows of `length` tokens (None: all that the model has positions for)
+    and `rounds` rounds.
+
+    Raises:
+        BadInput: a source cannot be used, the model has no positions for the length, or the
+            length leaves nothing to train on.
+        EnvironmentFault: a source cannot be reached, or the worker failed.
+    """
+    model = resolve_model(profile.model.source, say, weights=False)
+    data = resolve_data(profile.data.source)
+    memory = find_device("cpu").total_bytes
+    spec = DeviceSpec(
+        kind="cpu",
+        precision=Precision.FP32,
+        limit_bytes=memory or 0,
+        threads=profile.machine.threads,
+    )
+    folder = prepare_model(session, model, spec)
+    positions = positions_of(folder)
+    if length is not None and length > positions:
+        raise BadInput(
+            f"--model-max-length {length}: {model.label} has positions for {positions} tokens;"
+            " give at most that"
+        )
+    chosen = positions if length is None else length
+    work = session.rundir.work_folder("survey")
+    train = profile.train
+    asked = InspectionSpec(
+        model_max_length=chosen,
+        max_rounds=rounds,
+        samples=SAMPLES,
+        out=str(work / "inspection.json"),
+        features=str(work / "features.jsonl") if features else None,
+    )
+    job = SurveyJob(
+        device=spec,
+        model_folder=str(folder),
+        data=DataSpec(
+            path=str(data.path),
+            format=profile.data.format,
+            supervision=train.supervision,
+            truncation=train.truncation,
+            skip_bad=profile.data.skip_bad,
+            max_conversations=max_conversations,
+        ),
+        out=str(session.rundir.survey),
+        inspection=asked,
+    )
+    say(f"tokenizing {data.label} for {model.label}")
+    ending = session.work(job, work, silence_seconds=SILENCE_SECONDS)
+    if ending.how is not How.DONE:
+        raise worker_error(ending, f"data {data.label}", work)
+    survey = Survey(
+        SurveyFile.model_validate_json(session.rundir.survey.read_bytes()), train.truncation
+    )
+    return placed(
+        profile,
+        survey,
+        Inspection.model_validate_json(Path(asked.out).read_bytes()),
+        model_label=model.label,
+        data_label=data.label,
+        positions=positions,
+        point=(chosen, rounds),
+        features=Path(asked.features) if asked.features else None,
+    )
+
+
+def placed(
+    profile: Profile,
+    survey: Survey,
+    found: Inspection,
+    *,
+    model_label: str,
+    data_label: str,
+    positions: int,
+    point: Point,
+    features: Path | None = None,
+) -> Inspected:
+    """What was found, with the chosen point and the profile's strategies on the frontier.
+
+    Raises:
+        BadInput: the chosen point leaves nothing to train on.
+    """
+    lengths = percentiles(lengths_of(survey))
+    points = {s.name: wished(s, profile, positions) for s in profile.strategies}
+    asked = [point, *points.values()]
+    table = frontier(
+        survey,
+        [*useful_lengths(lengths, positions), *(length for length, _ in asked)],
+        [*useful_rounds(survey), *(rounds for _, rounds in asked)],
+    )
+    if table[point].conversations == 0:
+        raise BadInput(
+            f"--model-max-length {point[0]}: none of {len(survey.file.conversations)} conversations"
+            " keeps a token to train on, what comes before the answers fills the length; give"
+            f" more, up to {positions}, or shorter prompts"
+        )
+    return Inspected(
+        model_label=model_label,
+        data_label=data_label,
+        positions=positions,
+        length=point[0],
+        rounds=point[1],
+        survey=survey,
+        found=found,
+        table=table,
+        wishes=tuple(
+            Wish(s.name, *points[s.name], s.model_max_length == "fits", table[points[s.name]])
+            for s in profile.strategies
+        ),
+        lengths=lengths,
+        round_counts=percentiles([len(rounds) for rounds in survey.file.conversations]),
+        features=features,
+    )
+
+
+def wished(strategy: Strategy, profile: Profile, positions: int) -> Point:
+    """Where a strategy stands: at its own length, or at the most that the probe may find."""
+    length = strategy.model_max_length
+    if length == "fits":
+        length = profile.probe.max_length
+    return min(length, positions), strategy.max_rounds

@@ -1,0 +1,78 @@
+"""Whether a fit that was found before still holds: what it depends on, and what changed since."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from autotune.budget import Budget, show_size
+from autotune.outcome import Fit, TrialOutcome, Verdict
+
+CHECK = "checked again with one trial"
+ANEW = "probed anew"
+
+EXPIRY = {
+    # The same work on another driver or library may need a little more or less.
+    "driver": CHECK,
+    "torch": CHECK,
+    "transformers": CHECK,
+    # These change what the work is, or how much there is to spend.
+    "device": ANEW,
+    "budget": ANEW,
+    "precision": ANEW,
+    "model": ANEW,
+    "tokenizer": ANEW,
+    "data": ANEW,
+    "settings": ANEW,
+}
+"""What follows when an entry of the fingerprint changes. One that is not listed: probed anew."""
+
+
+class Use(StrEnum):
+    """What an earlier fit is good for."""
+
+    REUSE = "reuse"
+    RECHECK = "recheck"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What to do with an earlier fit, and why in words."""
+
+    use: Use
+    why: str
+
+
+def standing(known: Fit, now: dict[str, str], budget: Budget) -> Standing:
+    """How a known fit stands against the fingerprint and the budget of now."""
+    changed = [
+        (name, known.fingerprint.get(name, "unknown"), now.get(name, "unknown"))
+        for name in sorted({*known.fingerprint, *now})
+        if known.fingerprint.get(name) != now.get(name)
+    ]
+    words = ", ".join(f"{name} {old} -> {new}" for name, old, new in changed)
+    if any(EXPIRY.get(name, ANEW) == ANEW for name, _, _ in changed):
+        return Standing(Use.NONE, f"probed anew: changed since the last probe: {words}")
+    most = most_demanding(known)
+    peak = most.measurement.peak_bytes if most and most.measurement else known.peak_bytes
+    if peak > budget.limit_bytes:
+        return Standing(
+            Use.NONE,
+            f"probed anew: the last probe's peak of {show_size(peak)} is above the budget of"
+            f" {show_size(budget.limit_bytes)} now",
+        )
+    if changed:
+        return Standing(Use.RECHECK, f"checked again with one trial: changed since: {words}")
+    return Standing(Use.REUSE, "nothing that it depends on changed since it was found")
+
+
+def most_demanding(fit: Fit) -> TrialOutcome | None:
+    """Of the trials whose settings training may use, the one with the highest peak, if any."""
+    cuts = {(s.micro_batch_tokens, s.gradient_checkpointing) for s in fit.strategies.values()}
+    cuts.add((fit.micro_batch_tokens, fit.gradient_checkpointing))
+    used = [
+        t
+        for t in (*fit.trials, *fit.speed_trials)
+        if t.verdict is Verdict.FITS
+        and (t.point.micro_batch_tokens, t.point.gradient_checkpointing) in cuts
+    ]
+    return max(used, key=lambda t: t.measurement.peak_bytes if t.measurement else 0, default=None)

@@ -1,0 +1,20 @@
+"""Running a job in a process of its own, and telling truthfully how it ended.
+
+`SubprocessRunner` is the hand that works; `FakeRunner` plays a script for tests.
+"""
+
+from autotune.trials.environment import worker_environment
+from autotune.trials.fake import FakeRunner
+from autotune.trials.port import Ending, How, OnEvent, TrialRunner, WarmRunner
+from autotune.trials.runners import SubprocessRunner
+
+__all__ = [
+    "Ending",
+    "FakeRunner",
+    "How",
+    "OnEvent",
+    "SubprocessRunner",
+    "TrialRunner",
+    "WarmRunner",
+    "worker_environment",
+]

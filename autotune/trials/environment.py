@@ -1,0 +1,39 @@
+"""The environment of a worker: ours without secrets, offline, UTF-8."""
+
+import os
+
+_SECRET_MARKS = ("TOKEN", "SECRET", "PASSW", "_KEY", "CREDENTIAL")
+
+
+def worker_environment() -> dict[str, str]:
+    """The environment of a worker: ours without secrets, offline, UTF-8.
+
+    A worker reads local folders only, so it has no use for a token and none can reach its log.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not any(mark in name.upper() for mark in _SECRET_MARKS)
+    }
+    # PYTORCH_CUDA_ALLOC_CONF and PYTORCH_ALLOC_CONF stay as they are, unset where they are not set.
+    # Expandable segments would spare memory that lies in pieces, but nothing tells beforehand
+    # whether they work: Windows has none, under WSL, on virtual cards and on some Jetsons the
+    # first allocation fails (pytorch#192330, unsloth#1446), and torch 2.9 reads the older variable
+    # only (pytorch#183387). A worker that failed so would look like one without memory. What a
+    # person sets does reach the worker, and the cap holds with it: torch checks its fraction
+    # before it maps a segment, so it is passed by less than the 20 MiB of one.
+    # Threads that wait for each other by spinning need a core each: beside any other program, a
+    # step of small operations took 30 times as long. One's own setting is left alone.
+    return (
+        {"OMP_WAIT_POLICY": "PASSIVE"}
+        | kept
+        | {
+            "PYTHONUTF8": "1",
+            "PYTHONUNBUFFERED": "1",
+            "HF_HUB_OFFLINE": "1",
+            "TOKENIZERS_PARALLELISM": "false",
+            "TRANSFORMERS_VERBOSITY": "error",
+            # Cards in the driver's order, which is the order that `--device cuda:N` counts in.
+            "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        }
+    )

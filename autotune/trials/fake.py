@@ -1,0 +1,47 @@
+"""A runner that plays a script, for tests of everything that has jobs done."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from autotune.events import WorkerEvent
+from autotune.job import Job
+from autotune.trials.port import Ending, OnEvent, WarmRunner
+
+
+@dataclass
+class FakeRunner:
+    """Plays `script(job)` -> (events, ending) instead of starting a process, and keeps the jobs.
+
+    `renewed` counts how often a warm process was given up.
+    """
+
+    script: Callable[[Job], tuple[Sequence[WorkerEvent], Ending]]
+    jobs: list[Job] = field(default_factory=list)
+    renewed: int = 0
+
+    def run(
+        self,
+        job: Job,
+        folder: Path,
+        on_event: OnEvent,
+        *,
+        silence_seconds: float,
+        resident_limit_bytes: int | None = None,
+    ) -> Ending:
+        """Hand on the scripted events and return the scripted ending."""
+        self.jobs.append(job)
+        played, ending = self.script(job)
+        for event in played:
+            on_event(event)
+        return ending
+
+    @contextmanager
+    def warm(self) -> Iterator[WarmRunner]:
+        """The script knows no processes: warm jobs are played like the others."""
+        yield self
+
+    def renew(self) -> None:
+        """Count it."""
+        self.renewed += 1

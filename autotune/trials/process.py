@@ -1,0 +1,208 @@
+"""One worker process and the thread that reads it: start it, follow a job, end it."""
+
+import contextlib
+import queue
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+import psutil
+from pydantic import ValidationError
+
+from autotune.events import WORKER_EVENT, Failed, Finished, Phase
+from autotune.files import write_text_atomic
+from autotune.job import Job
+from autotune.outcome import Fault
+from autotune.trials.environment import worker_environment
+from autotune.trials.port import Ending, How, OnEvent
+
+_POLL_SECONDS = 0.1
+_GOODBYE_SECONDS = 5.0
+
+
+class WorkerProcess:
+    """A worker that was started with its first job. `stays` keeps it for further ones.
+
+    A worker that stays says `Finished` after a job and takes the path of the next job file as a
+    line on its standard input; it ends when that is closed.
+    """
+
+    def __init__(self, command: Sequence[str], job: Job, folder: Path, *, stays: bool) -> None:
+        self.begin = time.monotonic()
+        path = write_job(job, folder)
+        with (folder / "worker.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, str(path), *(["--stay"] if stays else [])],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=worker_environment(),
+            )
+        assert self.process.stdout is not None
+        self.lines: queue.Queue[bytes | None] = queue.Queue()
+        self.reader = threading.Thread(
+            target=_pump, args=(self.process.stdout, self.lines), daemon=True
+        )
+        self.reader.start()
+        self.alive = True
+
+    def give(self, job: Job, folder: Path) -> None:
+        """Hand over a further job; a worker that is gone meanwhile shows when it is followed."""
+        self.begin = time.monotonic()
+        path = write_job(job, folder)
+        stdin = self.process.stdin
+        assert stdin is not None
+        with contextlib.suppress(OSError):
+            stdin.write(f"{path}\n".encode())
+            stdin.flush()
+
+    def follow(self, on_event: OnEvent, silence_seconds: float, limit: int | None) -> Ending:
+        """Hand on events until the job is finished or the process is; say how it ended."""
+        watch = _Watch(self.process, silence_seconds, limit)
+        finished = watch.follow(self.lines, on_event)
+        if not finished:
+            self.alive = False
+            self.process.wait()
+            self.reader.join()
+        code = None if finished else self.process.returncode
+        return watch.ending(code, time.monotonic() - self.begin)
+
+    def end(self) -> None:
+        """No worker outlives its reader: let a waiting one leave, kill any other."""
+        stdin, stdout = self.process.stdin, self.process.stdout
+        if stdin is not None:
+            with contextlib.suppress(OSError):
+                stdin.close()
+        if self.alive:
+            try:
+                self.process.wait(_GOODBYE_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        elif self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.reader.join()
+        if stdout is not None:
+            stdout.close()
+        self.alive = False
+
+    def kill(self) -> None:
+        """End it at once, whatever it does."""
+        self.alive = False
+        self.end()
+
+
+def write_job(job: Job, folder: Path) -> Path:
+    """The job file, in the folder where the job's log goes as well."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "job.json"
+    write_text_atomic(path, job.model_dump_json(indent=1))
+    return path.resolve()
+
+
+class _Watch:
+    """Follows one job: its events, its silence and its memory."""
+
+    def __init__(
+        self, process: "subprocess.Popen[bytes]", silence_seconds: float, limit: int | None
+    ) -> None:
+        self.process = process
+        self.silence_seconds = silence_seconds
+        self.limit = limit
+        self.phase = "start"
+        self.failed: Failed | None = None
+        self.killed: How | None = None
+        self.peak_bytes = 0
+
+    def follow(self, lines: "queue.Queue[bytes | None]", on_event: OnEvent) -> bool:
+        """Hand on events; True when the job is finished, False when the process is gone."""
+        heard = looked = time.monotonic()
+        while True:
+            try:
+                line = lines.get(timeout=_POLL_SECONDS)
+            except queue.Empty:
+                line = b""
+            now = time.monotonic()
+            if line is None:
+                return False
+            if line:
+                heard = now
+                if self._hear(line, on_event):
+                    return True
+            elif now - heard > self.silence_seconds:
+                self._kill(How.TIMED_OUT)
+            # By the clock, not by the pipe: a worker that talks all the time grows as well.
+            if self.limit is not None and now - looked >= _POLL_SECONDS:
+                looked = now
+                if self._resident() > self.limit:
+                    self._kill(How.OVER_BUDGET)
+
+    def _hear(self, line: bytes, on_event: OnEvent) -> bool:
+        """Take in one line and hand its event on; True if it says that the job is finished."""
+        try:
+            event = WORKER_EVENT.validate_json(line)
+        except ValidationError:
+            # A line torn by the worker's death; its ending tells the rest.
+            return False
+        if isinstance(event, Finished):
+            # What was killed has not finished, though it may have said so a moment before.
+            return self.killed is None
+        if isinstance(event, Phase):
+            self.phase = event.name
+        if isinstance(event, Failed):
+            self.failed = event
+        on_event(event)
+        return False
+
+    def _resident(self) -> int:
+        """Resident memory of the worker now, in bytes; 0 once it is gone.
+
+        In a virtual environment on Windows, python.exe is a launcher and the worker its child.
+        """
+        try:
+            started = psutil.Process(self.process.pid)
+            family = [started, *started.children(recursive=True)]
+            resident = sum(int(process.memory_info().rss) for process in family)
+        except psutil.Error:
+            return 0
+        self.peak_bytes = max(self.peak_bytes, resident)
+        return resident
+
+    def _kill(self, how: How) -> None:
+        if self.killed is None:
+            self.killed = how
+            self.process.kill()
+
+    def ending(self, code: int | None, seconds: float) -> Ending:
+        """What became of the job; `code` is None while the process is there for another."""
+
+        def end(how: How, reason: str) -> Ending:
+            return Ending(how, reason, seconds, self.phase, self.failed, self.peak_bytes)
+
+        if self.killed is How.OVER_BUDGET:
+            return end(How.OVER_BUDGET, f"resident memory passed the limit during {self.phase}")
+        if self.killed is How.TIMED_OUT:
+            return end(
+                How.TIMED_OUT, f"no sign of life for {self.silence_seconds:.0f} s in {self.phase}"
+            )
+        if code is None or code == 0:
+            return end(How.DONE, "")
+        if self.failed is not None:
+            how = {Fault.OUT_OF_MEMORY: How.OUT_OF_MEMORY, Fault.BAD_JOB: How.BAD_JOB}.get(
+                self.failed.fault, How.CRASHED
+            )
+            return end(how, self.failed.message)
+        if code in (-9, 137):
+            # SIGKILL from outside is, on Linux, what the kernel does when memory runs out.
+            return end(How.CRASHED, f"killed from outside (signal 9) during {self.phase}")
+        return end(How.CRASHED, f"worker ended with code {code} during {self.phase}")
+
+
+def _pump(stream: IO[bytes], lines: "queue.Queue[bytes | None]") -> None:
+    """Move lines from the pipe to the queue; None marks the end."""
+    for line in stream:
+        lines.put(line)
+    lines.put(None)

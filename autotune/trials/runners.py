@@ -1,0 +1,82 @@
+"""The hand that works: a process for each job, or one for several."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from autotune.job import Job
+from autotune.trials.port import Ending, OnEvent, WarmRunner
+from autotune.trials.process import WorkerProcess
+
+
+@dataclass(frozen=True)
+class SubprocessRunner:
+    """A fresh process for every job. `command` is followed by the path of the job file."""
+
+    command: Sequence[str] = (sys.executable, "-m", "autotune.worker")
+
+    def run(
+        self,
+        job: Job,
+        folder: Path,
+        on_event: OnEvent,
+        *,
+        silence_seconds: float,
+        resident_limit_bytes: int | None = None,
+    ) -> Ending:
+        """See `TrialRunner.run`. The worker's own output goes to `folder/worker.log`."""
+        worker = WorkerProcess(self.command, job, folder, stays=False)
+        try:
+            return worker.follow(on_event, silence_seconds, resident_limit_bytes)
+        finally:
+            # Ctrl-C included: what is not at its end by now is in the middle of something.
+            worker.kill()
+
+    @contextmanager
+    def warm(self) -> Iterator[WarmRunner]:
+        """See `TrialRunner.warm`."""
+        runner = WarmSubprocessRunner(self.command)
+        try:
+            yield runner
+        finally:
+            runner.renew()
+
+
+class WarmSubprocessRunner:
+    """One process for job after job, as long as each ends well."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self.command = command
+        self.worker: WorkerProcess | None = None
+
+    def run(
+        self,
+        job: Job,
+        folder: Path,
+        on_event: OnEvent,
+        *,
+        silence_seconds: float,
+        resident_limit_bytes: int | None = None,
+    ) -> Ending:
+        """See `TrialRunner.run`. Each job's output goes to its own `folder/worker.log`."""
+        if self.worker is None:
+            self.worker = WorkerProcess(self.command, job, folder, stays=True)
+        else:
+            self.worker.give(job, folder)
+        try:
+            ending = self.worker.follow(on_event, silence_seconds, resident_limit_bytes)
+        except BaseException:
+            self.worker.kill()
+            self.worker = None
+            raise
+        if not self.worker.alive:
+            self.renew()
+        return ending
+
+    def renew(self) -> None:
+        """End the process, if there is one."""
+        if self.worker is not None:
+            self.worker.end()
+            self.worker = None

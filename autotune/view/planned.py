@@ -1,0 +1,112 @@
+"""The plan for a card that need not be there: a table of what takes the memory, and the answer."""
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from autotune.budget import MIB, Budget, show_size
+from autotune.figures import duration, percent, safe
+from autotune.forecast import Forecast, Planned, StrategyForecast
+from autotune.view.panels import ByWidth, Section
+
+_WIDE = 104
+"""Columns that the table needs with all its figures."""
+
+
+def plan_summary(found: Forecast, card: str, model: str, budget: Budget) -> RenderableType:
+    """The plan, first of all what it is: an estimate, for which card and budget."""
+    less = f" less {show_size(budget.reserve_bytes)} reserve" if budget.reserve_bytes else ""
+    head = Text(
+        f"An estimate, not a measurement: {safe(model)} on {safe(card)}, budget"
+        f" {show_size(budget.limit_bytes)} ({safe(budget.source)}{less})",
+        style="bold yellow",
+    )
+    body = Group(
+        head,
+        Text(_assumptions(found), style="dim"),
+        ByWidth(_WIDE, _table(found, whole=True), _table(found, whole=False)),
+        *(Text(safe(_strategy(s))) for s in found.strategies),
+        Text(_answer(found), style="bold green" if found.model_max_length else "bold red"),
+        Text("Run probe on the card itself to measure it.", style="dim"),
+    )
+    return Section("plan", body)
+
+
+def _assumptions(found: Forecast) -> str:
+    allowance, prediction = found.allowance, found.prediction
+    traced = prediction.layers_traced
+    how = (
+        f"steps of {' and '.join(map(str, traced))} of {prediction.layers} layers traced"
+        if traced != (prediction.layers,)
+        else f"steps of all {prediction.layers} layers traced"
+    )
+    share = (
+        "every position supervised"
+        if prediction.supervised_share == 1
+        else f"{percent(prediction.supervised_share, 0)} of positions supervised"
+    )
+    context, slack = show_size(allowance.context_bytes), percent(allowance.slack, 0)
+    return (
+        f"Tensors of the training step, in MiB: {how} in {duration(prediction.seconds)}, rows of"
+        f" full length, {share}. Column needs: on top of the peak {context} CUDA context and"
+        f" {slack} slack of the allocator, both assumed."
+    )
+
+
+def _table(found: Forecast, *, whole: bool) -> RenderableType:
+    """One line a point; `whole` with what is the same in every line."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    names = ["length", "rows", "checkpt." if whole else "ckpt"]
+    names += ["weights", "gradients", "optimizer"] if whole else []
+    names += ["activations", "logits", "other", "peak"] if whole else ["activ.", "logits", "peak"]
+    for name in (*names, "needs"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    last = None
+    for planned in found.table:
+        length = planned.peak.point.tokens
+        if last not in (None, length):
+            table.add_section()
+        last = length
+        style = "" if planned.fits else "dim"
+        table.add_row(*(Text(cell, style=style) for cell in _cells(planned, whole)))
+    return table
+
+
+def _cells(planned: Planned, whole: bool) -> list[str]:
+    peak = planned.peak
+    point = peak.point
+    fixed = [peak.weights_bytes, peak.gradients_bytes, peak.optimizer_bytes] if whole else []
+    sizes = [*fixed, peak.activations_bytes, peak.logits_bytes]
+    sizes += [peak.temporary_bytes] if whole else []
+    sizes += [peak.peak_bytes, planned.needed_bytes]
+    return [
+        str(point.tokens),
+        str(point.rows),
+        "yes" if point.gradient_checkpointing else "no",
+        *(f"{size / MIB:.0f}" for size in sizes),
+        "fits" if planned.fits else "no",
+    ]
+
+
+def _strategy(strategy: StrategyForecast) -> str:
+    """What is predicted for a strategy, in a line."""
+    head = (
+        f"{strategy.name}: rows of {strategy.model_max_length} tokens, {strategy.batch_size} a step"
+    )
+    if not strategy.fits:
+        return f"{head}: does not fit, not even one row at a time"
+    without = f"{strategy.rows} at a time" if strategy.rows else "not one at a time"
+    return (
+        f"{head}: {without} without gradient checkpointing, {strategy.rows_checkpointing} with it"
+    )
+
+
+def _answer(found: Forecast) -> str:
+    if found.model_max_length is None:
+        return "Predicted: nothing fits, not even the shortest rows with gradient checkpointing."
+    return (
+        f"Predicted: the longest rows that fit are {found.model_max_length} tokens, {found.rows} at"
+        " a time, with gradient checkpointing."
+    )

@@ -1,0 +1,215 @@
+"""The step of training, traced on fake tensors: no device, no weights, no memory taken.
+
+The `Stepper` is training's own. Letters: B rows, T tokens a row.
+"""
+
+import contextlib
+import copy
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch._subclasses import FakeTensorMode
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from autotune.errors import BadInput
+from autotune.memory.cpu import CpuMemory
+from autotune.plan import Precision
+from autotune.worker.compute import Compute
+from autotune.worker.encode import Row
+from autotune.worker.fused import unmasked
+from autotune.worker.ledger import CPU_BLOCK, CUDA_BLOCK, Kind, Ledger, Part
+from autotune.worker.loss import needs_own_head
+from autotune.worker.model import unloadable
+from autotune.worker.step import Recipe, Stepper, recompute_activations
+
+PRELUDE_TOKENS = 64
+"""Tokens of the step that only makes Adam's state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One traced step: a model of so many layers, the last micro-batch of `rows` x `tokens`."""
+
+    layers: int
+    rows: int
+    tokens: int
+
+    @property
+    def features(self) -> list[float]:
+        """What memory is linear in."""
+        micro_batch = self.rows * self.tokens
+        return [1.0, micro_batch, self.layers, self.layers * micro_batch]
+
+
+@dataclass
+class FakeStep:
+    """Traces steps and generations of one architecture, in one precision, for a kind of device.
+
+    `sizes` holds the number of weights of every depth that was traced so far.
+    """
+
+    config: Any
+    target: Literal["cuda", "cpu"]
+    precision: Precision
+    share: float
+
+    def __post_init__(self) -> None:
+        self.sizes: dict[int, int] = {}
+        self.own_head = own_head_of(self.config)
+
+    def traces(
+        self, shapes: Sequence[Shape], ways: Sequence[bool] = (False, True)
+    ) -> list[dict[bool, list[Part]]]:
+        """A step's parts for each shape, by whether gradient checkpointing is on.
+
+        Shapes of one depth that stand together share a model.
+        """
+        found: list[dict[bool, list[Part]]] = []
+        for layers, group in itertools.groupby(shapes, key=lambda shape: shape.layers):
+            with self.ledger() as ledger:
+                model = self.model(layers, ledger)
+                stepper = self.stepper(model, ledger)
+                # The first step makes Adam's state and is small; the second one is measured.
+                stepper.step([row(PRELUDE_TOKENS)], 1)
+                for state in stepper.optimizer.state.values():
+                    ledger.mark(state.values(), Kind.OPTIMIZER)
+                for shape in group:
+                    both = {}
+                    for checkpointing in ways:
+                        ledger.forget()
+                        recompute_activations(model, checkpointing)
+                        stepper.micro_batch_tokens = shape.rows * shape.tokens
+                        leave_gradients(model, ledger)
+                        stepper.step([row(shape.tokens)] * shape.rows, 2)
+                        both[checkpointing] = ledger.parts
+                    found.append(both)
+        return found
+
+    def generation(self, layers: int, rows: int, context: int) -> float:
+        """Peak bytes of filling a cache of rows x context at once, beside weights and Adam's state.
+
+        A token more takes less than that: its activations are one row's in place of `context`.
+        """
+        with self.ledger() as ledger:
+            model = self.model(layers, ledger).eval()
+            held = 2 * ledger.live[Kind.WEIGHTS]
+            ledger.forget()
+            ledger.enter("generate")
+            ids = torch.ones((rows, context), dtype=torch.long)
+            with torch.no_grad(), self.compute().autocast():
+                # In generation only the last position's logits are made, and copied in fp32.
+                out = model(input_ids=ids, use_cache=True, logits_to_keep=1)
+                scores = out.logits.float()
+            del out, scores
+            return float(max(c.sum() for part in ledger.parts for c in part.counts) + held)
+
+    def model(self, layers: int, ledger: Ledger) -> Any:
+        """A model of this configuration, so many layers deep, with fake fp32 weights."""
+        auto: Any = AutoModelForCausalLM
+        model = auto.from_config(
+            shallow(self.config, layers), dtype=torch.float32, attn_implementation=unmasked()
+        )
+        ledger.mark(itertools.chain(model.parameters(), model.buffers()), Kind.WEIGHTS)
+        self.sizes[layers] = sum(p.numel() for p in model.parameters())
+        return model
+
+    def stepper(self, model: Any, ledger: Ledger) -> Stepper:
+        """Training's own stepper over the fake model."""
+
+        def enter(phase: str) -> None:
+            ledger.mark((p.grad for p in model.parameters()), Kind.GRADIENTS)
+            ledger.enter(phase)
+
+        stepper = Stepper(
+            FakeLoaded(model),  # type: ignore[arg-type]
+            self.compute(),
+            Recipe(1e-5, 0.01, 1.0, "constant", 0, 2, 0),
+            micro_batch_tokens=PRELUDE_TOKENS,
+            gradient_checkpointing=False,
+            enter=enter,
+        )
+        stepper.own_head = self.own_head  # fake weights cannot tell
+        return stepper
+
+    def compute(self) -> Compute:
+        """A fake CPU: its autocast and its fused attention keep what CUDA's keep."""
+        return Compute(torch.device("cpu"), self.precision, CpuMemory(), "none")
+
+    @contextlib.contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        """Fake tensors, counted."""
+        cuda = self.target == "cuda"
+        ledger = Ledger(
+            block=CUDA_BLOCK if cuda else CPU_BLOCK,
+            vocabulary=int(self.config.vocab_size),
+            share=self.share,
+            fused=cuda,
+        )
+        with FakeTensorMode(), ledger:
+            yield ledger
+
+
+@dataclass
+class FakeLoaded:
+    """As much of a loaded model as the stepper looks at."""
+
+    model: Any
+    pad_token_id: int = 0
+
+
+def leave_gradients(model: Any, ledger: Ledger) -> None:
+    """Give every weight a gradient, as the first of a step's micro-batches leaves it behind.
+
+    The one that is traced then is a second one, and the first need not be.
+    """
+    for parameter in model.parameters():
+        parameter.grad = torch.empty_like(parameter)
+    ledger.mark((p.grad for p in model.parameters()), Kind.GRADIENTS)
+
+
+def row(tokens: int) -> Row:
+    """A row of one token, again and again; every position has a label."""
+    return Row([1] * tokens, [1] * tokens)
+
+
+def read_config(folder: Path) -> Any:
+    """The configuration of a model folder; its weights are not needed.
+
+    Raises:
+        BadInput: there is none that transformers knows as a causal LM's.
+    """
+    auto: Any = AutoConfig
+    try:
+        config = auto.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise unloadable(folder, error) from error
+    for name in ("num_hidden_layers", "vocab_size"):
+        if not isinstance(getattr(config, name, None), int):
+            raise BadInput(
+                f"{folder / 'config.json'}: has no {name}, so its memory cannot be predicted;"
+                " choose a causal LM that states it"
+            )
+    return config
+
+
+def shallow(config: Any, layers: int, **changes: Any) -> Any:
+    """The configuration of a model like this one with so many layers."""
+    other = copy.deepcopy(config)
+    other.num_hidden_layers = layers
+    if getattr(other, "layer_types", None):
+        other.layer_types = other.layer_types[:layers]
+    for name, value in changes.items():
+        setattr(other, name, value)
+    return other
+
+
+def own_head_of(config: Any) -> bool:
+    """What `needs_own_head` says of such a model, asked of a small one with real weights."""
+    auto: Any = AutoModelForCausalLM
+    marks = {"vocab_size": 64, "pad_token_id": None, "bos_token_id": None, "eos_token_id": None}
+    with torch.random.fork_rng(devices=[]):
+        return needs_own_head(auto.from_config(shallow(config, 1, **marks), dtype=torch.float32))

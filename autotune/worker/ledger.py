@@ -1,0 +1,175 @@
+"""Counts what a step's tensors take, on a device that is not there.
+
+`Ledger` sees every operation below autograd. It enters the storage of each result, and a weak
+reference strikes it out when its last tensor is gone, so that views, tied weights and tensors saved
+for the backward pass count once and as long as they live. Under `FakeTensorMode` no operation is
+computed and no memory is taken.
+
+Letters: B rows, T tokens a row, H heads, D head size, V vocabulary.
+"""
+
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+aten: Any = torch.ops.aten
+prim: Any = torch.ops.prim
+
+CUDA_BLOCK = 512
+"""Bytes to which the CUDA allocator rounds a request up (kMinBlockSize in CUDACachingAllocator)."""
+CPU_BLOCK = 64
+"""Bytes to which tensors are aligned on a CPU (gAlignment in c10/core/alignment.h)."""
+
+
+class Kind(IntEnum):
+    """What a storage holds; also its place in a count."""
+
+    WEIGHTS = 0
+    GRADIENTS = 1
+    OPTIMIZER = 2
+    ACTIVATIONS = 3
+    LOGITS = 4
+    TEMPORARY = 5
+
+
+Counts = np.ndarray[Any, np.dtype[np.float64]]
+"""Bytes by kind, (..., len(Kind))."""
+
+
+@dataclass
+class Part:
+    """A stretch of a step: its phase, and the count after each operation."""
+
+    phase: str
+    counts: list[Counts]
+
+
+class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Bytes alive by kind, noted after every operation.
+
+    `parts` begin where a phase does, and where the supervised positions are picked out or put
+    back: between two such places a step is one stretch of equal pieces, layers or chunks.
+
+    Values are not known, so questions about them are answered for a healthy step: every float is
+    1, every condition holds, and of a mask's positions `share` are set.
+    """
+
+    def __init__(self, *, block: int, vocabulary: int, share: float, fused: bool) -> None:
+        """`fused` adds the workspaces of CUDA's fused attention, which are no tensors here."""
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.block = block
+        self.vocabulary = vocabulary
+        self.share = share
+        self.fused = fused
+        self.phase = ""
+        self.live = np.zeros(len(Kind))
+        self.parts: list[Part] = []
+        self._held: dict[int, tuple[Any, Kind, int]] = {}
+
+    def enter(self, phase: str) -> None:
+        """Begin a phase."""
+        self.phase = phase
+        self.parts.append(Part(phase, [self.live.copy()]))
+
+    def forget(self) -> None:
+        """Drop the notes so far; what is alive stays entered."""
+        self.parts = []
+
+    def mark(self, tensors: Iterable[Tensor | None], kind: Kind) -> None:
+        """Say what these tensors are."""
+        for tensor in tensors:
+            if tensor is not None:
+                key = tensor.untyped_storage()._cdata
+                if key in self._held:
+                    reference, old, size = self._held[key]
+                    self.live[old] -= size
+                    self.live[kind] += size
+                    self._held[key] = (reference, kind, size)
+                else:
+                    self._hold(tensor, kind)
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
+    ) -> Any:
+        """Do the operation and enter its results."""
+        if func is prim.device.default:  # asked for constantly, and it makes no tensor
+            return args[0].fake_device
+        if func is aten._local_scalar_dense.default:
+            return True if args[0].dtype is torch.bool else 1.0
+        if func is aten.allclose.default:
+            return True
+        if func in _INDEXED:
+            args = self._counted(args)
+        out = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(out):
+            if isinstance(tensor, Tensor):
+                self._hold(tensor, self._kind(func, tensor, args))
+        if self.parts:
+            count = self.live.copy()
+            count[Kind.TEMPORARY] += self._workspace(func, args)
+            self.parts[-1].counts.append(count)
+        return out
+
+    def _hold(self, tensor: Tensor, kind: Kind) -> None:
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        if key in self._held:
+            return
+        size = -(-storage.nbytes() // self.block) * self.block
+        self.live[kind] += size
+        self._held[key] = (weakref.ref(storage, self._strike_out(key)), kind, size)
+
+    def _strike_out(self, key: int) -> Callable[[Any], None]:
+        def gone(_: Any) -> None:
+            _, kind, size = self._held.pop(key)
+            self.live[kind] -= size
+
+        return gone
+
+    def _kind(self, func: Any, tensor: Tensor, args: Sequence[Any]) -> Kind:
+        if tensor.ndim > 1 and tensor.shape[-1] == self.vocabulary:
+            return Kind.LOGITS
+        if func is aten._to_copy.default:
+            source = self._held.get(args[0].untyped_storage()._cdata)
+            if source is not None and source[1] is Kind.WEIGHTS:
+                return Kind.TEMPORARY  # a 16-bit copy of a weight
+        # Recomputed activations are made in the backward pass, but with autograd watching.
+        return Kind.ACTIVATIONS if torch.is_grad_enabled() else Kind.TEMPORARY
+
+    def _counted(self, args: Sequence[Any]) -> Sequence[Any]:
+        """A mask among indices, replaced by as many positions as it is said to have set."""
+        indices = args[1]
+        if len(indices) != 1 or indices[0] is None or indices[0].dtype is not torch.bool:
+            return args
+        mask = indices[0]
+        self.enter(self.phase)
+        count = max(1, round(self.share * mask.numel()))
+        positions = [torch.empty(count, dtype=torch.long) for _ in range(mask.ndim)]
+        return (args[0], positions, *args[2:])
+
+    def _workspace(self, func: Any, args: Sequence[Any]) -> int:
+        """Bytes that CUDA's attention takes beside its results while it works.
+
+        The backward kernel sums the queries' gradient in fp32 (B, H, T, D) beside a row sum
+        (B, H, T); where heads share keys, it makes the keys' and the values' gradient per head
+        first (mha_bwd in flash_api.cpp).
+        """
+        if not self.fused or func is not _ATTENTION_BACKWARD:
+            return 0
+        query, key = args[1], args[2]
+        rows, heads, tokens, size = query.shape
+        sums = rows * heads * tokens * 4 * (-(-size // 32) * 32 + 1)
+        shared = key.shape[1] != heads
+        return int(sums + (2 * query.numel() * query.element_size() if shared else 0))
+
+
+_INDEXED = (aten.index.Tensor, aten.index_put.default, aten.index_put_.default)
+_ATTENTION_BACKWARD = aten._scaled_dot_product_flash_attention_for_cpu_backward.default

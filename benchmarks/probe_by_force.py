@@ -1,0 +1,115 @@
+"""The probe against trying every length, with the real model, in real processes.
+
+    python benchmarks/probe_by_force.py --data FILE [--profile cpu-smollm2] [--model demo]
+        [--vram-budget 3.5GiB] [--run-dir FOLDER]
+
+Prints one JSON object: the peak of every length of the grid, which of them fit the budget, the
+probe's answer, its trials and its wall time. Minutes on two cores: a length is a real trial.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from autotune.attempts import Attempts
+from autotune.budget import parse_size
+from autotune.cli.options import Options
+from autotune.outcome import TrialOutcome, Verdict
+from autotune.probe import Probe
+from autotune.profiles import find_profile
+from autotune.rundir import RunDir
+from autotune.search import most_trials
+from autotune.session import Session
+from autotune.setup import Setup, open_setup, survey_data
+from autotune.trials import SubprocessRunner
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--profile", default="cpu-smollm2")
+    parser.add_argument("--model", default="demo")
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--prompts", default="demo")
+    parser.add_argument("--vram-budget", default="3.5GiB")
+    parser.add_argument("--run-dir", type=Path)
+    asked = parser.parse_args()
+    profile = Options(
+        model=asked.model, data=asked.data, prompts=asked.prompts, vram_budget=asked.vram_budget
+    ).adjust(find_profile(asked.profile))
+    root = asked.run_dir or Path(tempfile.mkdtemp())
+    session = session_in(root / "force")
+    setup = open_setup(session, profile, print_nothing)
+    survey = survey_data(session, setup)
+    grid = Probe(session, setup, survey).grid()
+
+    # Nothing may stop a trial before its peak is known.
+    roomy = setup.budget.model_copy(update={"total_bytes": 4 * setup.budget.limit_bytes})
+    wide = replace(
+        setup,
+        budget=roomy,
+        device_spec=setup.device_spec.model_copy(update={"limit_bytes": roomy.limit_bytes}),
+    )
+    begin = time.monotonic()
+    with session.runner.warm() as warm:
+        force = Attempts(session, wide, survey, warm)
+        tried = [force.outcome(force.point(length, "all"), fresh=True) for length in grid]
+    force_seconds = time.monotonic() - begin
+    limit = parse_size(asked.vram_budget)
+    fitting = [length for length, t in zip(grid, tried, strict=True) if peak_of(t) <= limit]
+
+    begin = time.monotonic()
+    fit = Probe(session_in(root / "probe"), without_speed(setup), survey).run()
+    print(
+        json.dumps(
+            {
+                "device": setup.device.name,
+                "budget_bytes": limit,
+                "by_force": {
+                    "peaks": {n: peak_of(t) for n, t in zip(grid, tried, strict=True)},
+                    "model_max_length": max(fitting, default=None),
+                    "seconds": force_seconds,
+                },
+                "probe": {
+                    "model_max_length": fit.model_max_length,
+                    "max_rounds": fit.max_rounds,
+                    "peak_bytes": fit.peak_bytes,
+                    "trials": [
+                        [t.point.row_tokens, t.verdict.value, peak_of(t)] for t in fit.trials
+                    ],
+                    "most_trials": most_trials(len(grid)),
+                    "seconds": time.monotonic() - begin,
+                },
+                "same": fit.model_max_length == max(fitting, default=None),
+                "within": all(peak_of(t) <= limit for t in fit.trials if t.verdict is Verdict.FITS),
+            },
+            indent=1,
+        )
+    )
+
+
+def session_in(folder: Path) -> Session:
+    """A session on a new run folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return Session(RunDir(folder), SubprocessRunner(), clock=time.time)
+
+
+def without_speed(setup: Setup) -> Setup:
+    """The same without the search for the fastest micro-batch, which force does not do either."""
+    probe = setup.profile.probe.model_copy(update={"speed_trials": 0})
+    return replace(setup, profile=setup.profile.model_copy(update={"probe": probe}))
+
+
+def peak_of(outcome: TrialOutcome) -> int:
+    """Measured peak in bytes; 0 where the trial did not live to tell."""
+    return outcome.measurement.peak_bytes if outcome.measurement else 0
+
+
+def print_nothing(line: str) -> None:
+    """What is resolved is not this script's result."""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""The CUDA meter's bookkeeping over a played card: what it counts from, what it remembers."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from autotune.memory import cuda
+from autotune.memory.cuda import ASSUMED_CONTEXT_BYTES, CudaMemory, expandable_segments
+from tests.memory.memory_contract import MIB
+
+pytestmark = pytest.mark.torch
+
+
+class Card:
+    """A card of 8 GiB: its counters are set by the test, its calls are written down."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.stats = {"reserved_bytes.all.peak": 0, "allocated_bytes.all.peak": 0}
+        self.retries = 0
+        self.used: list[int | None] = []
+        self.shared: int | None = None
+        self.calls: list[str] = []
+        self.fraction = 0.0
+        played: dict[str, Any] = {
+            "synchronize": lambda _: None,
+            "memory_reserved": lambda _: 2 * MIB,
+            "memory_stats": lambda _: {**self.stats, "num_alloc_retries": self.retries},
+            "reset_peak_memory_stats": lambda _: self.calls.append("reset peak"),
+            "empty_cache": lambda: self.calls.append("empty cache"),
+            "get_device_properties": lambda _: type("P", (), {"total_memory": 8192 * MIB}),
+            "set_per_process_memory_fraction": self.cap,
+            "device_memory_used": self.device_memory_used,
+        }
+        for name, answer in played.items():
+            monkeypatch.setattr(torch.cuda, name, answer)
+        monkeypatch.setattr(torch, "ones", lambda *_, **__: None)
+        monkeypatch.setattr(torch, "mm", lambda *_: None)
+        monkeypatch.setattr(cuda, "shared_usage_bytes", lambda: self.shared)
+
+    def cap(self, fraction: float, _: object) -> None:
+        self.fraction = fraction
+
+    def device_memory_used(self, _: object) -> int:
+        used = self.used.pop(0) if len(self.used) > 1 else self.used[0]
+        if used is None:
+            raise RuntimeError("no NVML here")
+        return used
+
+
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> Card:
+    return Card(monkeypatch)
+
+
+def begun(card: Card, limit_mib: int = 4096) -> CudaMemory:
+    """A meter on a card of which others hold 1000 MiB; the context takes 300."""
+    card.used = [1000 * MIB, 1302 * MIB]
+    memory = CudaMemory(0)
+    memory.begin(limit_mib * MIB)
+    return memory
+
+
+def test_the_context_is_measured_and_the_allocator_capped_at_the_rest(card: Card) -> None:
+    memory = begun(card)
+    assert memory.context_bytes == 300 * MIB
+    assert card.fraction == pytest.approx((4096 - 300) / 8192)
+    card.stats["reserved_bytes.all.peak"] = 700 * MIB
+    assert memory.read().peak_bytes == 1000 * MIB
+
+
+def test_without_nvml_the_context_is_assumed_and_the_cards_use_unknown(card: Card) -> None:
+    card.used = [None]
+    memory = CudaMemory(0)
+    memory.begin(4096 * MIB)
+    assert memory.context_bytes == ASSUMED_CONTEXT_BYTES
+    assert memory.read().device_bytes is None
+
+
+def test_the_most_that_the_card_and_the_computers_memory_held_is_kept(card: Card) -> None:
+    card.shared = 40 * MIB
+    memory = begun(card)
+    card.used, card.shared = [5000 * MIB], 640 * MIB
+    first = memory.read()
+    card.used, card.shared = [4000 * MIB], 90 * MIB
+    card.stats["reserved_bytes.all.peak"] = 700 * MIB
+    second = memory.read()
+    assert (first.device_bytes, first.shared_bytes) == (5000 * MIB, 600 * MIB)
+    assert (second.device_bytes, second.shared_bytes) == (5000 * MIB, 600 * MIB)
+
+
+def test_the_driver_is_asked_when_our_peak_rises_and_not_at_every_step(card: Card) -> None:
+    memory = begun(card)
+    asked = []
+    card.used = [2000 * MIB, 3000 * MIB, 4000 * MIB]
+    for reserved in (100, 100, 300, 300, 300):
+        card.stats["reserved_bytes.all.peak"] = reserved * MIB
+        asked.append(memory.read().device_bytes)
+    assert asked == [size * MIB for size in (2000, 2000, 3000, 3000, 3000)]
+
+
+def test_shared_memory_that_nothing_tells_is_unknown_and_not_zero(card: Card) -> None:
+    assert begun(card).read().shared_bytes is None
+
+
+def test_a_restart_counts_anew_and_measures_no_second_context(card: Card) -> None:
+    card.shared = 40 * MIB
+    memory = begun(card)
+    card.retries, card.used, card.shared = 7, [6000 * MIB], 700 * MIB
+    assert memory.read().retries == 7
+    card.calls.clear()
+    assert memory.restart()
+    assert card.calls == ["empty cache", "reset peak"]
+    card.used, card.shared, fraction = [2000 * MIB], 60 * MIB, card.fraction
+    again = memory.read()
+    assert (again.retries, again.device_bytes, again.shared_bytes) == (0, 2000 * MIB, 20 * MIB)
+    assert (memory.context_bytes, card.fraction) == (300 * MIB, fraction)
+    card.retries = 9
+    assert memory.read().retries == 2
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_the_kind_of_segments_is_read_back(monkeypatch: pytest.MonkeyPatch, on: bool) -> None:
+    told = {"allocator_settings": {"expandable_segments": on}}
+    monkeypatch.setattr(torch.cuda.memory, "_snapshot", lambda: told)
+    assert expandable_segments() is on
+
+
+def test_a_build_that_does_not_tell_its_settings_gives_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda.memory, "_snapshot", dict)
+    assert expandable_segments() is None

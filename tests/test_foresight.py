@@ -1,0 +1,85 @@
+"""What a probe is told beforehand: a first guess on a card, and the peak of what it accepts."""
+
+from pathlib import Path
+
+import pytest
+
+from autotune.budget import GIB
+from autotune.forecast import CONTEXT_BYTES, SLACK
+from autotune.foresight import CPU_SLACK, Foresight, predicted_peaks
+from autotune.job import PredictJob
+from autotune.outcome import Fault
+from autotune.plan import TrialPoint
+from tests.setups import crashed, done, failed, profile, session, setup
+from tests.test_forecast import A_TOKEN, FIXED, RECOMPUTED, answered
+
+GRID = list(range(128, 2049, 64))
+RECOMPUTING = profile(gradient_checkpointing=True)
+
+
+def test_the_first_guess_on_a_card_is_the_longest_that_is_predicted_to_fit(tmp_path: Path) -> None:
+    limit = CONTEXT_BYTES + round((FIXED + 1024 * RECOMPUTED) * (1 + SLACK))
+    work, runner = session(tmp_path, answered)
+    told = Foresight(work, setup(RECOMPUTING, limit, card=True))
+    assert told.guess(GRID) == 1024
+    assert told.peak_of(trial_point(1024)) == limit
+    assert told.peak_of(trial_point(1030)) is None
+    (job,) = runner.jobs
+    assert isinstance(job, PredictJob)
+    assert (job.target, job.device.kind, job.generate_rows) == ("cuda", "cpu", 8)
+
+
+def test_where_nothing_seems_to_fit_the_shortest_length_is_the_guess(tmp_path: Path) -> None:
+    work, _ = session(tmp_path, answered)
+    assert Foresight(work, setup(RECOMPUTING, 1, card=True)).guess(GRID) == 128
+
+
+def test_on_a_cpu_the_peak_is_predicted_and_nothing_is_guessed(tmp_path: Path) -> None:
+    # On a CPU the process itself comes on top, 1 GiB here, in place of a CUDA context.
+    work, _ = session(tmp_path, answered)
+    told = Foresight(work, setup(RECOMPUTING))
+    assert told.guess(GRID) is None
+    expected = GIB + round((FIXED + 1024 * RECOMPUTED) * (1 + CPU_SLACK))
+    assert told.peak_of(trial_point(1024)) == expected
+
+
+def test_a_search_over_few_lengths_is_not_worth_a_prediction(tmp_path: Path) -> None:
+    work, runner = session(tmp_path, answered)
+    assert Foresight(work, setup(RECOMPUTING, card=True)).guess([64, 128, 192]) is None
+    assert runner.jobs == []
+
+
+def test_what_generation_takes_counts_where_it_is_more_than_a_step(tmp_path: Path) -> None:
+    work, _ = session(tmp_path, lambda job: answered(job, generation_bytes=9 * GIB))
+    asked = trial_point(row_tokens=100)
+    found = predicted_peaks(work, setup(profile()), [asked])
+    assert found == {asked: GIB + round(9 * GIB * (1 + CPU_SLACK))}
+
+
+@pytest.mark.parametrize("ending", [crashed(), failed(Fault.BAD_JOB, "no such model"), done()])
+def test_no_prediction_is_no_guess_and_no_error(tmp_path: Path, ending: object) -> None:
+    work, _ = session(tmp_path, lambda _: ([], ending))  # type: ignore[arg-type,return-value]
+    limited = setup(profile())
+    assert Foresight(work, setup(profile(), card=True)).guess(GRID) is None
+    assert predicted_peaks(work, limited, [trial_point()]) is None
+
+
+def trial_point(row_tokens: int = 100, micro_batch_tokens: int = 0) -> TrialPoint:
+    return TrialPoint(
+        model_max_length=128,
+        max_rounds=2,
+        micro_batch_tokens=micro_batch_tokens or row_tokens,
+        gradient_checkpointing=False,
+        row_tokens=row_tokens,
+    )
+
+
+def test_a_trial_point_is_predicted_at_the_rows_that_its_micro_batch_holds(
+    tmp_path: Path,
+) -> None:
+    work, runner = session(tmp_path, answered)
+    asked = trial_point(micro_batch_tokens=403)
+    found = predicted_peaks(work, setup(profile()), [asked])
+    assert found == {asked: GIB + round((FIXED + 400 * A_TOKEN) * (1 + CPU_SLACK))}
+    assert isinstance(runner.jobs[0], PredictJob)
+    assert [p.rows for p in runner.jobs[0].points] == [4]

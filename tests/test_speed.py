@@ -1,0 +1,101 @@
+"""The search for the fastest way to cut a step: what is tried, what is taken, what is confirmed."""
+
+import pytest
+
+from autotune.outcome import Fault, Fit, Verdict
+from autotune.plan import TrialPoint
+from autotune.resolve import resolve_plan
+from tests import setups
+from tests.played import BASE, EACH, Memory, fitting, probing
+
+DATA = setups.survey(*[[100, 100]] * 16)
+
+
+def found(memory: Memory, limit: int = fitting(5000), speed_trials: int = 8) -> Fit:
+    """The fit of one strategy of eight conversations a step, 200 tokens each."""
+    chosen = setups.strategy("A", model_max_length=256, max_rounds=2)
+    with probing(
+        memory, DATA, limit, chosen, gradient_checkpointing=True, speed_trials=speed_trials
+    ) as probe:
+        return probe.run()
+
+
+def by_tokens(point: TrialPoint) -> float:
+    """Twice the tokens at once take six tenths of the time; recomputing costs a third."""
+    doublings = (point.micro_batch_tokens // 256).bit_length() - 1
+    return 10 * 0.6**doublings * (4 / 3 if point.gradient_checkpointing else 1)
+
+
+def test_memory_that_is_left_is_spent_on_speed_and_the_gain_is_told() -> None:
+    fit = found(Memory(BASE, EACH, seconds=by_tokens))
+    strategy = fit.strategies["A"]
+    assert not strategy.gradient_checkpointing
+    assert strategy.micro_batch_tokens == 2048
+    assert strategy.eta_single_seconds is not None
+    # From one row with recomputing to eight without: 4/3 / 0.6^3.
+    assert strategy.eta_single_seconds / strategy.eta_seconds == pytest.approx(6.17, abs=0.01)
+    assert strategy.supervised_tokens_per_second == pytest.approx(8 * 50 / (10 * 0.6**3))
+
+
+def test_the_effective_batch_and_the_steps_stay_whatever_is_fastest() -> None:
+    fit = found(Memory(BASE, EACH, seconds=by_tokens))
+    chosen = setups.strategy("A", model_max_length=256, max_rounds=2)
+    setup = setups.setup(setups.profile(chosen))
+    fast = resolve_plan(chosen, fit, DATA, setup)
+    slow = resolve_plan(chosen, fit.model_copy(update={"strategies": {}}), DATA, setup)
+    assert fast.micro_batch_tokens > slow.micro_batch_tokens
+    assert (fast.batch_size, fast.total_steps) == (slow.batch_size, slow.total_steps)
+    assert fast.identity == slow.identity
+
+
+def test_the_fastest_setting_fits_the_budget_in_a_fresh_process() -> None:
+    limit = fitting(1100)
+    fit = found(Memory(BASE, EACH, seconds=by_tokens), limit)
+    strategy = fit.strategies["A"]
+    assert strategy.micro_batch_tokens == 1024
+    last = fit.speed_trials[-1]
+    assert last.verdict is Verdict.FITS
+    assert last.point.micro_batch_tokens == strategy.micro_batch_tokens
+    assert last.measurement is not None
+    assert last.measurement.fresh
+    assert last.measurement.peak_bytes <= limit
+
+
+def test_what_does_not_fit_again_is_not_taken() -> None:
+    whole = found(Memory(BASE, EACH, seconds=by_tokens))
+    trials = len(whole.trials) + len(whole.speed_trials)
+    refused: setups.Played = ([], setups.failed(Fault.OUT_OF_MEMORY, "out of memory"))
+    fit = found(Memory(BASE, EACH, {trials - 1: refused}, seconds=by_tokens))
+    strategy = fit.strategies["A"]
+    assert strategy.micro_batch_tokens == 256
+    assert strategy.gradient_checkpointing
+
+
+def test_larger_micro_batches_that_gain_nothing_are_not_taken() -> None:
+    fit = found(Memory(BASE, EACH))
+    assert fit.strategies["A"].micro_batch_tokens == 256
+    assert fit.strategies["A"].gradient_checkpointing
+    assert fit.strategies["A"].eta_single_seconds == fit.strategies["A"].eta_seconds
+    assert len(fit.speed_trials) == 3
+
+
+def test_where_only_recomputing_fits_it_stays_on_and_more_tokens_are_tried() -> None:
+    # A quarter of the memory with recomputing: 200 tokens fit as 50, and 256 without do not.
+    fit = found(Memory(BASE, EACH, seconds=by_tokens), fitting(110))
+    strategy = fit.strategies["A"]
+    assert strategy.gradient_checkpointing
+    assert strategy.micro_batch_tokens == 512
+
+
+def test_no_speed_trials_means_none() -> None:
+    fit = found(Memory(BASE, EACH, seconds=by_tokens), speed_trials=0)
+    assert fit.speed_trials == ()
+    assert fit.strategies["A"].micro_batch_tokens == fit.micro_batch_tokens
+    assert fit.strategies["A"].eta_single_seconds is None
+
+
+def test_trials_for_speed_are_limited_but_the_confirmation_is_never_left_out() -> None:
+    fit = found(Memory(BASE, EACH, seconds=by_tokens), speed_trials=3)
+    assert len(fit.speed_trials) == 4
+    assert fit.speed_trials[-1].measurement is not None
+    assert fit.speed_trials[-1].measurement.fresh

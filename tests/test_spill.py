@@ -1,0 +1,133 @@
+"""Three signs that a card spilled, each alone, and what is none of them."""
+
+import pytest
+
+from autotune.budget import GIB, MIB
+from autotune.outcome import Measurement, TrialOutcome, Verdict
+from autotune.plan import TrialPoint
+from autotune.spill import (
+    CLIFF,
+    SHARED_BYTES,
+    Sign,
+    above_reach,
+    shared_growth,
+    speed_cliff,
+    spill_signs,
+)
+from tests import setups
+
+
+def point(row: int, *, checkpointing: bool = False) -> TrialPoint:
+    return TrialPoint(
+        model_max_length=row,
+        max_rounds="all",
+        micro_batch_tokens=row,
+        gradient_checkpointing=checkpointing,
+        row_tokens=row,
+    )
+
+
+def measured(tokens: int, seconds: float, **changes: object) -> Measurement:
+    """A trial whose first step took ten times as long as the others."""
+    times = (10 * seconds, seconds, 1.1 * seconds)
+    return setups.measurement(GIB, tokens, step_seconds=times, **changes)
+
+
+def tried(
+    row: int, seconds: float, verdict: Verdict = Verdict.FITS, *, checkpointing: bool = False
+) -> TrialOutcome:
+    """An earlier trial of two micro-batches of one row."""
+    return TrialOutcome(
+        point=point(row, checkpointing=checkpointing),
+        verdict=verdict,
+        reason="",
+        seconds=1.0,
+        measurement=measured(2 * row, seconds),
+    )
+
+
+EARLIER = [tried(256, 0.35), tried(512, 0.6)]
+"""On the line 0.1 s + tokens / 2048."""
+
+
+def cliff(row: int, seconds: float, earlier: list[TrialOutcome]) -> float | None:
+    """Seconds that a step should have taken, None where it is no cliff."""
+    found = speed_cliff(point(row), measured(2 * row, seconds), earlier)
+    return None if found is None else found.expected
+
+
+def test_a_step_far_above_the_line_is_a_cliff_with_both_speeds() -> None:
+    found = speed_cliff(point(1024), measured(2048, 300.0), EARLIER)
+    assert found is not None
+    assert found.sign is Sign.SPEED
+    assert (found.measured, found.expected) == (300.0, pytest.approx(1.1))
+    assert found.reason == "1.1 s a step expected, 300 s measured"
+
+
+def test_two_and_a_half_times_the_line_is_the_edge() -> None:
+    edge = CLIFF * 1.1
+    assert cliff(1024, 0.99 * edge, EARLIER) is None
+    assert cliff(1024, 1.01 * edge, EARLIER) == pytest.approx(1.1)
+
+
+def test_attention_that_grows_with_the_square_of_a_row_is_no_cliff() -> None:
+    # Eight times the row: 64 times the seconds, if all of it were attention.
+    assert cliff(4096, 60 * 0.6, EARLIER) is None
+    assert cliff(4096, 70 * 0.6, EARLIER) is not None
+
+
+def test_a_first_step_that_warms_up_is_no_cliff() -> None:
+    slow_start = setups.measurement(GIB, 2048, step_seconds=(300.0, 1.1, 1.2))
+    assert speed_cliff(point(1024), slow_start, EARLIER) is None
+    only_start = setups.measurement(GIB, 2048, step_seconds=(300.0,))
+    assert speed_cliff(point(1024), only_start, EARLIER) is None
+
+
+@pytest.mark.parametrize(
+    "earlier",
+    [
+        [],
+        [tried(256, 0.35)],
+        [tried(256, 0.35), tried(512, 0.6, Verdict.OVER_BUDGET)],
+        [tried(256, 0.35), tried(512, 0.6, checkpointing=True)],
+        [tried(256, 0.35), tried(1024, 1.1)],
+        [tried(1536, 1.6), tried(2048, 2.1)],
+    ],
+    ids=["none", "one", "one fits", "other checkpointing", "as large", "larger"],
+)
+def test_without_two_smaller_trials_of_its_kind_nothing_is_expected(
+    earlier: list[TrialOutcome],
+) -> None:
+    assert cliff(1024, 300.0, earlier) is None
+
+
+def test_noise_that_lets_the_line_fall_expects_no_less_than_the_slowest() -> None:
+    assert cliff(1024, 300.0, [tried(256, 0.9), tried(512, 0.5)]) == pytest.approx(0.9)
+    assert cliff(1024, 300.0, [tried(512, 0.5), tried(512, 0.7)]) == pytest.approx(0.7)
+
+
+def test_more_in_use_than_the_card_has_is_above_reach() -> None:
+    ours = above_reach(setups.measurement(9 * GIB), 8 * GIB)
+    everybodys = above_reach(setups.measurement(6 * GIB, device_bytes=9 * GIB), 8 * GIB)
+    assert ours is not None and everybodys is not None
+    assert ours.sign is everybodys.sign is Sign.REACH
+    assert ours.reason == "9.00 GiB in use on a card of 8.00 GiB"
+    assert (everybodys.measured, everybodys.expected) == (9 * GIB, 8 * GIB)
+    assert above_reach(setups.measurement(8 * GIB, device_bytes=8 * GIB), 8 * GIB) is None
+    assert above_reach(setups.measurement(9 * GIB), None) is None
+
+
+def test_shared_memory_beyond_buffers_is_a_sign_and_unknown_is_none() -> None:
+    found = shared_growth(setups.measurement(GIB, shared_bytes=SHARED_BYTES + MIB))
+    assert found is not None
+    assert found.sign is Sign.SHARED
+    assert "257 MiB" in found.reason
+    assert shared_growth(setups.measurement(GIB, shared_bytes=SHARED_BYTES)) is None
+    assert shared_growth(setups.measurement(GIB)) is None
+
+
+def test_all_signs_are_told_and_a_sound_trial_gives_none() -> None:
+    bad = measured(2048, 300.0, device_bytes=9 * GIB, shared_bytes=GIB)
+    signs = spill_signs(point(1024), bad, EARLIER, 8 * GIB)
+    assert {s.sign for s in signs} == set(Sign)
+    assert spill_signs(point(1024), measured(2048, 1.2), EARLIER, 8 * GIB) == ()
