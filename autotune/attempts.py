@@ -147,11 +147,13 @@ class Attempts:
             runner=self.warm,
         )
         measurement = measured[-1] if measured else None
-        outcome = judge(point, ending, measurement, setup.budget, self.outcomes).model_copy(
-            update={"conversation": longest + 1}
-        )
-        if outcome.verdict is not Verdict.FITS:
+        outcome = judge(point, ending, measurement, setup.budget, self.outcomes)
+        reason = outcome.reason
+        if outcome.verdict is Verdict.FITS:
+            reason += f", conversation {longest + 1}"
+        else:
             self.warm.renew()
+        outcome = outcome.model_copy(update={"conversation": longest + 1, "reason": reason})
         self.outcomes.append(outcome)
         self.session.note(events.ProbeTried(outcome=outcome))
         return outcome, ending

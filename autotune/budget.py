@@ -8,6 +8,10 @@ from autotune.errors import BadInput
 MIB = 2**20
 GIB = 2**30
 
+CONTEXT_BYTES = 500 * MIB
+"""What a CUDA process takes outside PyTorch's allocator (driver, kernels, cuBLAS), where nobody
+measured it: the upper end of what CUDA 12 takes on consumer cards."""
+
 _UNITS = {"MB": 10**6, "GB": 10**9, "MIB": MIB, "GIB": GIB}
 _SIZE = re.compile(r"\s*([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([A-Za-z]+)\s*")
 

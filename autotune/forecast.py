@@ -10,16 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from autotune.budget import MIB
+from autotune.budget import CONTEXT_BYTES
 from autotune.job import DeviceSpec, PredictJob
 from autotune.plan import Precision, Strategy
 from autotune.prediction import PredictedPeak, PredictionFile, PredictPoint
 from autotune.setup import SILENCE_SECONDS, worker_error
 from autotune.trials import How, TrialRunner
-
-CONTEXT_BYTES = 500 * MIB
-"""What a CUDA process takes outside PyTorch's allocator: driver, kernels, cuBLAS. The upper end of
-what CUDA 12 takes on consumer cards; a real probe measures it."""
 
 SLACK = 0.05
 """What the allocator holds beyond its tensors, as a share of them: it takes memory in blocks of 2

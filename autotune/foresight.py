@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from autotune.budget import CONTEXT_BYTES
 from autotune.errors import AutotuneError
-from autotune.forecast import CONTEXT_BYTES, SLACK, Allowance, Needs, predict_job, predicted
+from autotune.forecast import SLACK, Allowance, Needs, predict_job, predicted
 from autotune.plan import TrialPoint
 from autotune.prediction import PredictPoint
 from autotune.session import Session

@@ -159,7 +159,8 @@ def on_card(work: Path, quick: bool) -> dict[str, Any]:
 
     import torch
 
-    from autotune.forecast import CONTEXT_BYTES, SLACK, Allowance
+    from autotune.budget import CONTEXT_BYTES
+    from autotune.forecast import SLACK, Allowance
     from autotune.job import DeviceSpec
     from autotune.plan import Precision
     from autotune.prediction import PredictPoint

@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 from autotune import events
-from autotune.budget import GIB, MIB
+from autotune.budget import CONTEXT_BYTES, GIB, MIB
 from autotune.errors import BadInput
 from autotune.forecast import (
-    CONTEXT_BYTES,
     SLACK,
     Allowance,
     Forecast,

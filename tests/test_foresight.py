@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from autotune.budget import GIB
-from autotune.forecast import CONTEXT_BYTES, SLACK
+from autotune.budget import CONTEXT_BYTES, GIB
+from autotune.forecast import SLACK
 from autotune.foresight import CPU_SLACK, Foresight, predicted_peaks
 from autotune.job import PredictJob
 from autotune.outcome import Fault

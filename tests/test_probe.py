@@ -120,9 +120,10 @@ def test_the_longest_conversation_counts_wherever_it_stands() -> None:
     memory = Memory(BASE, EACH)
     found, _ = probed(memory, data, fitting(700))
     assert memory.points[0].row_tokens == 1079
+    assert found.trials[0].conversation == 251
     assert found.model_max_length == 640
     assert {t.point.row_tokens for t in found.trials if t.verdict is Verdict.FITS} >= {640}
-    assert "on a row of 640 tokens" in next(
+    assert "on a row of 640 tokens, conversation 251" in next(
         t.reason for t in found.trials if t.point.row_tokens == 640
     )
 

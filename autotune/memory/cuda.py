@@ -9,12 +9,9 @@ from typing import Any
 
 import torch
 
-from autotune.budget import MIB
+from autotune.budget import CONTEXT_BYTES
 from autotune.memory.port import MemoryReading
 from autotune.memory.shared_usage import shared_usage_bytes
-
-ASSUMED_CONTEXT_BYTES = 500 * MIB
-"""The context where NVML cannot tell: the upper end of what CUDA 12 takes on consumer cards."""
 
 
 class CudaMemory:
@@ -42,7 +39,7 @@ class CudaMemory:
         torch.cuda.synchronize(self.device)
         after = self._card_used()
         if before is None or after is None:
-            self.context_bytes = ASSUMED_CONTEXT_BYTES
+            self.context_bytes = CONTEXT_BYTES
         else:
             reserved = torch.cuda.memory_reserved(self.device)
             self.context_bytes = max(0, after - before - reserved)

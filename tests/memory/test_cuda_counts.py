@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 import torch
 
+from autotune.budget import CONTEXT_BYTES
 from autotune.memory import cuda
-from autotune.memory.cuda import ASSUMED_CONTEXT_BYTES, CudaMemory, expandable_segments
+from autotune.memory.cuda import CudaMemory, expandable_segments
 from tests.memory.memory_contract import MIB
 
 pytestmark = pytest.mark.torch
@@ -73,7 +74,7 @@ def test_without_nvml_the_context_is_assumed_and_the_cards_use_unknown(card: Car
     card.used = [None]
     memory = CudaMemory(0)
     memory.begin(4096 * MIB)
-    assert memory.context_bytes == ASSUMED_CONTEXT_BYTES
+    assert memory.context_bytes == CONTEXT_BYTES
     assert memory.read().device_bytes is None
 
 
