@@ -74,10 +74,10 @@ def prediction_sentence(fit: Fit) -> str | None:
 
 def time_text(strategy: StrategyFit) -> str:
     """About how long a strategy takes, with what the way its steps are cut has bought."""
+    now = about(strategy.eta_seconds)
     single = strategy.eta_single_seconds
-    if single is None or single <= strategy.eta_seconds:
-        return about(strategy.eta_seconds)
-    return f"{about(single)} -> {about(strategy.eta_seconds)}"
+    before = now if single is None else about(single)
+    return now if before == now else f"{before} -> {now}"
 
 
 def cut_text(strategy: StrategyFit) -> str:

@@ -47,10 +47,13 @@ def _assumptions(found: Forecast) -> str:
         else f"{percent(prediction.supervised_share, 0)} of positions supervised"
     )
     context, slack = show_size(allowance.context_bytes), percent(allowance.slack, 0)
+    fixed = found.table[0].peak
     return (
         f"Tensors of the training step, in MiB: {how} in {duration(prediction.seconds)}, rows of"
         f" full length, {share}. Column needs: on top of the peak {context} CUDA context and"
-        f" {slack} slack of the allocator, both assumed."
+        f" {slack} slack of the allocator, both assumed. In every line: weights"
+        f" {_mib(fixed.weights_bytes)}, gradients {_mib(fixed.gradients_bytes)}, optimizer"
+        f" {_mib(fixed.optimizer_bytes)}."
     )
 
 
@@ -85,7 +88,7 @@ def _cells(planned: Planned, whole: bool) -> list[str]:
         str(point.tokens),
         str(point.rows),
         "yes" if point.gradient_checkpointing else "no",
-        *(f"{size / MIB:.0f}" for size in sizes),
+        *map(_mib, sizes),
         "fits" if planned.fits else "no",
     ]
 
@@ -110,3 +113,7 @@ def _answer(found: Forecast) -> str:
         f"Predicted: the longest rows that fit are {found.model_max_length} tokens, {found.rows} at"
         " a time, with gradient checkpointing."
     )
+
+
+def _mib(size_bytes: int) -> str:
+    return f"{size_bytes / MIB:.0f}"
