@@ -17,7 +17,16 @@ from autotune.job import DeviceSpec, TrainJob, TrialJob
 from autotune.outcome import Fault
 from autotune.plan import Precision, TrialPoint
 from autotune.trials import How, SubprocessRunner
-from tests.worker.toys import chat_file, data_spec, losses, of_kind, plan_of, save_toy, work
+from tests.worker.toys import (
+    chat_file,
+    data_spec,
+    longest_row,
+    losses,
+    of_kind,
+    plan_of,
+    save_toy,
+    work,
+)
 
 pytestmark = [
     pytest.mark.torch,
@@ -33,17 +42,20 @@ def card(limit_bytes: int, precision: Precision = Precision.FP16) -> DeviceSpec:
 
 
 def trial_job(folder: Path, limit_bytes: int, tokens: int, **changes: Any) -> TrialJob:
+    chat = chat_file(folder / "chat.jsonl", longest=60)
+    where, row_tokens = longest_row(chat, 512)
     return TrialJob(
         device=card(limit_bytes, **changes),
         model_folder=str(save_toy(folder / "model", **WIDE)),
-        data=data_spec(chat_file(folder / "chat.jsonl", longest=60)),
+        data=data_spec(chat),
         point=TrialPoint(
             model_max_length=512,
             max_rounds="all",
             micro_batch_tokens=tokens,
             gradient_checkpointing=False,
-            row_tokens=512,
+            row_tokens=row_tokens,
         ),
+        longest_conversation=where,
         generate_rows=4,
         generate_context=256,
         seed=1,

@@ -14,7 +14,16 @@ from autotune.job import PrepareJob, SurveyJob, TrialJob
 from autotune.outcome import Fault
 from autotune.plan import DataSpec, TrialPoint
 from autotune.trials import How, SubprocessRunner, worker_environment
-from tests.worker.toys import chat_file, device, of_kind, plan_of, save_toy, train_job, work
+from tests.worker.toys import (
+    chat_file,
+    device,
+    longest_row,
+    of_kind,
+    plan_of,
+    save_toy,
+    train_job,
+    work,
+)
 
 pytestmark = pytest.mark.torch
 
@@ -102,6 +111,7 @@ def test_a_worker_without_memory_says_so_and_exits_with_3(tmp_path: Path) -> Non
         " runpy.run_module('autotune.worker', run_name='__main__')"
     )
     chat = chat_file(tmp_path / "chat.jsonl")
+    where, tokens = longest_row(chat, 128)
     job = TrialJob(
         device=device(),
         model_folder=str(save_toy(tmp_path / "model")),
@@ -111,8 +121,9 @@ def test_a_worker_without_memory_says_so_and_exits_with_3(tmp_path: Path) -> Non
             max_rounds="all",
             micro_batch_tokens=3_000_000,
             gradient_checkpointing=False,
-            row_tokens=128,
+            row_tokens=tokens,
         ),
+        longest_conversation=where,
         generate_rows=1,
         generate_context=64,
         seed=0,

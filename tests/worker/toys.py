@@ -14,10 +14,12 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from autotune import events
 from autotune.data.adapters import AUTO
+from autotune.data.load import load_conversations
 from autotune.events import WorkerEvent
 from autotune.job import DeviceSpec, Job, TrainJob
 from autotune.memory.cpu import CpuMemory
 from autotune.plan import DataSpec, Precision, Supervision, TrainPlan, Truncation
+from autotune.survey import Survey, SurveyFile
 from autotune.trials import Ending, SubprocessRunner
 from autotune.worker.compute import Compute
 from autotune.worker.encode import IGNORED, ChatCodec, Row
@@ -59,6 +61,7 @@ def stepper_of(
     *,
     micro_batch_tokens: int = 256,
     gradient_checkpointing: bool = False,
+    packing: bool = False,
     **recipe: Any,
 ) -> Stepper:
     """A stepper with a plain recipe; `recipe` replaces parts of it."""
@@ -77,6 +80,7 @@ def stepper_of(
         Recipe(**(numbers | recipe)),
         micro_batch_tokens=micro_batch_tokens,
         gradient_checkpointing=gradient_checkpointing,
+        packing=packing,
     )
 
 
@@ -110,6 +114,16 @@ def chat_file(path: Path, conversations: int = 12, seed: int = 0, longest: int =
         lines.append(json.dumps({"messages": turns}))
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+def longest_row(path: Path, model_max_length: int) -> tuple[int, int]:
+    """Which conversation of a file gives the longest row at a length, and that row's tokens."""
+    codec = ChatCodec(toy_tokenizer(), Supervision.CONTENT)
+    spans = tuple(codec.spans(c) for c in load_conversations(data_spec(path)).conversations)
+    file = SurveyFile(conversations=spans, dropped={}, literal_markers=0)
+    found = Survey(file, Truncation.RIGHT)
+    where = found.longest_conversation(model_max_length, "all")
+    return where, found.kept(model_max_length, "all").longest_row
 
 
 def data_spec(path: Path, **changes: Any) -> DataSpec:
