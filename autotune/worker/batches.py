@@ -43,6 +43,33 @@ def micro_batches(lengths: Sequence[int], micro_batch_tokens: int) -> list[list[
     return groups
 
 
+def packs(lengths: Sequence[int], micro_batch_tokens: int) -> list[list[int]]:
+    """Positions of `lengths` grouped so that each group's sum is <= `micro_batch_tokens`.
+
+    As few groups as the sum allows, if they can be filled so; the longest row goes first, each to
+    the group that has least, so that groups are of like size and none is left nearly empty. A row
+    longer than the limit has a group of its own.
+    """
+    groups: list[list[int]] = [[] for _ in range(max(1, -(-sum(lengths) // micro_batch_tokens)))]
+    sizes = [0] * len(groups)
+    for at in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
+        least = min(range(len(groups)), key=lambda g: (sizes[g], g))
+        if groups[least] and sizes[least] + lengths[at] > micro_batch_tokens:
+            groups.append([])
+            sizes.append(0)
+            least = len(groups) - 1
+        groups[least].append(at)
+        sizes[least] += lengths[at]
+    # The largest first, where a lack of memory shows at once; what can be joined is.
+    filled = sorted((g for g in range(len(groups)) if groups[g]), key=lambda g: (-sizes[g], g))
+    while len(filled) > 1 and sizes[filled[-1]] + sizes[filled[-2]] <= micro_batch_tokens:
+        last = filled.pop()
+        groups[filled[-1]] += groups[last]
+        sizes[filled[-1]] += sizes[last]
+        filled.sort(key=lambda g: (-sizes[g], g))
+    return [groups[g] for g in filled]
+
+
 def pad(rows: Sequence[Row], pad_token_id: int) -> tuple[Tensor, Tensor]:
     """Rows of unequal length as two tensors, filled up on the right: input_ids, labels (B, T).
 

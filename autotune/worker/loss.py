@@ -18,7 +18,9 @@ CHUNK_TOKENS = 256
 not run faster; see docs/LOG.md."""
 
 
-def summed_loss(model: Any, input_ids: Tensor, labels: Tensor, *, own_head: bool = False) -> Tensor:
+def summed_loss(
+    model: Any, input_ids: Tensor, labels: Tensor, *, own_head: bool = False, **inputs: Any
+) -> Tensor:
     """Cross-entropy summed over the supervised positions of a padded batch, a scalar in fp32.
 
     Args:
@@ -27,9 +29,10 @@ def summed_loss(model: Any, input_ids: Tensor, labels: Tensor, *, own_head: bool
         labels: (B, T) token ids, or -100 where a token is not trained on. Position t is
             predicted from the hidden state at t - 1, so a label at position 0 never counts.
         own_head: what `needs_own_head` says of the model; then all logits exist at once.
+        inputs: what else the model is given, such as position_ids (B, T).
     """
     if own_head:
-        logits = model(input_ids=input_ids, use_cache=False).logits[:, :-1]
+        logits = model(input_ids=input_ids, use_cache=False, **inputs).logits[:, :-1]
         whole: Tensor = nn.functional.cross_entropy(
             logits.float().flatten(0, 1),
             labels[:, 1:].flatten(),
@@ -38,7 +41,7 @@ def summed_loss(model: Any, input_ids: Tensor, labels: Tensor, *, own_head: bool
         )
         return whole
     # Without use_cache=False every layer would copy its keys and values for a generation to come.
-    body = model.base_model(input_ids=input_ids, use_cache=False)
+    body = model.base_model(input_ids=input_ids, use_cache=False, **inputs)
     hidden = body.last_hidden_state  # (B, T, H)
     wanted = labels[:, 1:] != IGNORED  # (B, T-1)
     states = hidden[:, :-1][wanted]  # (S, H)

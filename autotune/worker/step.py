@@ -7,6 +7,7 @@ cut changes speed and memory and nothing else.
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +15,12 @@ import torch
 from transformers import get_scheduler
 
 from autotune.plan import Precision
-from autotune.worker.batches import micro_batches, pad
+from autotune.worker.batches import micro_batches, packs, pad
 from autotune.worker.compute import Compute
 from autotune.worker.encode import IGNORED, Row
 from autotune.worker.loss import needs_own_head, summed_loss
 from autotune.worker.model import Loaded
+from autotune.worker.packed import can_pack, pack, packed
 
 MOST_SKIPS = 20
 """fp16 halves its scale at each overflow: from 65 536 to below 1 takes 17; more are no accident."""
@@ -65,8 +67,13 @@ class Stepper:
         *,
         micro_batch_tokens: int,
         gradient_checkpointing: bool,
+        packing: bool = False,
         enter: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """`packing` lays rows end to end instead of filling them up, where the model can do that.
+
+        Neither that nor `micro_batch_tokens` nor `gradient_checkpointing` changes the mathematics.
+        """
         self.loaded = loaded
         self.compute = compute
         self.recipe = recipe
@@ -75,6 +82,7 @@ class Stepper:
         self.skipped_steps = 0
         model = loaded.model
         self.own_head = needs_own_head(model)
+        self.packing = packing and can_pack(model)
         model.train()
         recompute_activations(model, gradient_checkpointing)
         self.optimizer = torch.optim.AdamW(
@@ -130,21 +138,38 @@ class Stepper:
     def _accumulate(self, rows: Sequence[Row], supervised: int, number: int) -> float:
         """Forward and backward of every micro-batch; returns the mean loss a supervised token."""
         total = 0.0
-        for group in micro_batches([len(r.input_ids) for r in rows], self.micro_batch_tokens):
-            batch = pad([rows[at] for at in group], self.loaded.pad_token_id)
-            input_ids, labels = (tensor.to(self.compute.device) for tensor in batch)
-            self.enter("forward")
-            with self.compute.autocast():
-                summed = summed_loss(self.loaded.model, input_ids, labels, own_head=self.own_head)
-                loss = summed / supervised
-            value = float(loss.detach())
-            if value != value or value in (float("inf"), float("-inf")):
-                raise NumericFault(f"non-finite loss at step {number}")
-            self.enter("backward")
-            scaled: Any = self.scaler.scale(loss)
-            scaled.backward()
-            total += value
+        lengths = [len(row.input_ids) for row in rows]
+        cut = packs if self.packing else micro_batches
+        with packed(self.loaded.model) if self.packing else nullcontext():
+            for group in cut(lengths, self.micro_batch_tokens):
+                total += self._micro_batch([rows[at] for at in group], supervised, number)
         return total
+
+    def _micro_batch(self, rows: Sequence[Row], supervised: int, number: int) -> float:
+        """Forward and backward of one micro-batch; returns its share of the step's mean loss."""
+        inputs: dict[str, Any] = {}
+        if self.packing:
+            input_ids, labels, positions, inputs["segments"] = pack(rows)
+            inputs["position_ids"] = positions.to(self.compute.device)
+        else:
+            input_ids, labels = pad(rows, self.loaded.pad_token_id)
+        self.enter("forward")
+        with self.compute.autocast():
+            summed = summed_loss(
+                self.loaded.model,
+                input_ids.to(self.compute.device),
+                labels.to(self.compute.device),
+                own_head=self.own_head,
+                **inputs,
+            )
+            loss = summed / supervised
+        value = float(loss.detach())
+        if value != value or value in (float("inf"), float("-inf")):
+            raise NumericFault(f"non-finite loss at step {number}")
+        self.enter("backward")
+        scaled: Any = self.scaler.scale(loss)
+        scaled.backward()
+        return value
 
     def _update(self, number: int) -> float | None:
         """Clip and update; the gradient norm before clipping, or None after an fp16 overflow."""

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autotune.worker.batches import micro_batches, pad, step_rows
+from autotune.worker.batches import micro_batches, packs, pad, step_rows
 from autotune.worker.encode import IGNORED, Row
 from tests.worker.toys import some_rows
 
@@ -44,6 +44,19 @@ def test_the_longest_row_comes_first(lengths: list[int], limit: int) -> None:
 def test_cutting_a_micro_batch_again_does_not_shrink_it(lengths: list[int], limit: int) -> None:
     for group in micro_batches(lengths, limit):
         assert len(micro_batches([lengths[at] for at in group], limit)) == 1
+
+
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=60), st.integers(1, 2000))
+def test_packed_groups_hold_every_row_once_within_the_limit_and_few_of_them(
+    lengths: list[int], limit: int
+) -> None:
+    groups = packs(lengths, limit)
+    assert sorted(at for group in groups for at in group) == list(range(len(lengths)))
+    sizes = [sum(lengths[at] for at in group) for group in groups]
+    assert all(size <= limit or len(group) == 1 for size, group in zip(sizes, groups, strict=True))
+    assert sizes == sorted(sizes, reverse=True)
+    # No two groups could have been one.
+    assert len(groups) < 2 or sizes[-1] + sizes[-2] > limit
 
 
 @given(rows=COUNTS, batch_size=COUNTS, seed=st.integers(0, 2**32), epoch=st.integers(0, 5))

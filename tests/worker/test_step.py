@@ -37,16 +37,18 @@ def four_steps(folder: Path, **options: Any) -> tuple[list[float], list[float], 
     return [r.loss for r in results], [r.grad_norm for r in results], loaded
 
 
-@pytest.mark.parametrize("micro_batch_tokens", [1, 70, 128])
+@pytest.mark.parametrize("micro_batch_tokens", [1, 70, 128, 10_000])
 @pytest.mark.parametrize("gradient_checkpointing", [False, True])
+@pytest.mark.parametrize("packing", [False, True])
 def test_how_a_step_is_cut_changes_nothing_but_rounding(
-    folder: Path, micro_batch_tokens: int, gradient_checkpointing: bool
+    folder: Path, micro_batch_tokens: int, gradient_checkpointing: bool, packing: bool
 ) -> None:
     whole = four_steps(folder, micro_batch_tokens=10_000)
     cut = four_steps(
         folder,
         micro_batch_tokens=micro_batch_tokens,
         gradient_checkpointing=gradient_checkpointing,
+        packing=packing,
     )
     assert cut[0] == pytest.approx(whole[0], rel=1e-5)
     assert cut[1] == pytest.approx(whole[1], rel=1e-4)

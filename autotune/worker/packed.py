@@ -1,0 +1,127 @@
+"""Packed micro-batches: conversations end to end in one row, none of them seeing another.
+
+Letters: N tokens of all conversations of a micro-batch together, h heads, d the size of one. Rows
+are laid behind each other in one row of N tokens, positions begin anew with each, and attention is
+computed within each segment only. So there is no padding and no mask of N x N.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import accumulate, pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface
+
+from autotune.worker.encode import IGNORED, Row
+
+NAME = "packed"
+"""The attention's name in transformers' registry. It has no mask function there, so transformers
+makes no mask for it."""
+
+
+def pack(rows: Sequence[Row]) -> tuple[Tensor, Tensor, Tensor, list[int]]:
+    """Rows end to end: input_ids, labels and position_ids of shape (1, N), and the lengths.
+
+    The first label of each row is taken away: it would be predicted from the row before it.
+    """
+    input_ids = [token for row in rows for token in row.input_ids]
+    labels = [label for row in rows for label in (IGNORED, *row.labels[1:])]
+    positions = [at for row in rows for at in range(len(row.input_ids))]
+    lengths = [len(row.input_ids) for row in rows]
+    return torch.tensor([input_ids]), torch.tensor([labels]), torch.tensor([positions]), lengths
+
+
+def attend(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    *,
+    segments: Sequence[int],
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """Causal attention within each segment.
+
+    Args:
+        module: the layer's attention; says whether it is training.
+        query: (1, h, N, d); key and value may have fewer heads.
+        key: as query.
+        value: as query.
+        attention_mask: not used; segments take its place.
+        scaling: of the products of query and key.
+        dropout: of the attention weights.
+        segments: the lengths of the conversations, N together.
+
+    Returns:
+        (1, N, h, d), as transformers wants it, and no weights.
+    """
+    grouped = query.shape[1] != key.shape[1]
+    parts = [
+        nn.functional.scaled_dot_product_attention(
+            query[:, :, begin:end],
+            key[:, :, begin:end],
+            value[:, :, begin:end],
+            dropout_p=dropout if module.training else 0.0,
+            is_causal=True,
+            scale=scaling,
+            enable_gqa=grouped,
+        )
+        for begin, end in pairwise(accumulate(segments, initial=0))
+    ]
+    return torch.cat(parts, dim=2).transpose(1, 2).contiguous(), None
+
+
+@contextmanager
+def packed(model: Any) -> Iterator[None]:
+    """Within, the model attends by segments; activations recomputed in backward do as well."""
+    registry: Any = AttentionInterface
+    registry.register(NAME, attend)
+    before = model.config._attn_implementation
+    model.config._attn_implementation = NAME
+    try:
+        yield
+    finally:
+        model.config._attn_implementation = before
+
+
+@torch.no_grad()
+def can_pack(model: Any) -> bool:
+    """Whether rows that are packed give the hidden states that they give alone.
+
+    A window of attention does not show on a few tokens, so such models are told by their
+    configuration; all else (recurrent layers, other ways to attend) is found by trying.
+    """
+    config = model.config
+    windowed = getattr(config, "sliding_window", None) is not None or "sliding_attention" in (
+        getattr(config, "layer_types", None) or ()
+    )
+    if windowed and getattr(config, "use_sliding_window", True):
+        return False
+    rows = [Row([3, 4, 5, 6, 7], [IGNORED] * 5), Row([8, 3, 9], [IGNORED] * 3)]
+    input_ids, _, positions, lengths = (
+        t.to(model.device) if isinstance(t, Tensor) else t for t in pack(rows)
+    )
+    was_training = model.training
+    model.eval()
+    try:
+        alone = [
+            model.base_model(
+                input_ids=torch.tensor([row.input_ids], device=model.device), use_cache=False
+            ).last_hidden_state
+            for row in rows
+        ]
+        with packed(model):
+            together = model.base_model(
+                input_ids=input_ids, position_ids=positions, segments=lengths, use_cache=False
+            ).last_hidden_state
+    except (AttributeError, TypeError, ValueError, RuntimeError):
+        return False
+    finally:
+        model.train(was_training)
+    apart = torch.cat(alone, dim=1)
+    return together.shape == apart.shape and torch.allclose(together, apart, rtol=1e-3, atol=1e-4)
