@@ -48,6 +48,7 @@ def strategy_fit(
         gradient_checkpointing=(
             point.gradient_checkpointing if point else fit.gradient_checkpointing
         ),
+        packing=point.packing if point else False,
         conversations=kept.conversations,
         kept_supervised=kept.supervised_share,
         steps=0,

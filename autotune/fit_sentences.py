@@ -4,6 +4,7 @@ from autotune import events
 from autotune.budget import show_size
 from autotune.figures import about, duration, percent, shape_text
 from autotune.outcome import Fit, StrategyFit, TrialOutcome, Verdict
+from autotune.plan import TrialPoint
 
 
 def peak_sentence(event: events.PeakCompared) -> str:
@@ -80,7 +81,8 @@ def time_text(strategy: StrategyFit) -> str:
     return now if before == now else f"{before} -> {now}"
 
 
-def cut_text(strategy: StrategyFit) -> str:
-    """How a strategy's steps are cut: tokens at once, and whether activations are recomputed."""
-    recomputed = ", recomputed" if strategy.gradient_checkpointing else ""
-    return f"{strategy.micro_batch_tokens} tokens{recomputed}"
+def cut_text(cut: StrategyFit | TrialPoint) -> str:
+    """How steps are cut: tokens at once, rows laid end to end, activations recomputed."""
+    packed = ", packed" if cut.packing else ""
+    recomputed = ", recomputed" if cut.gradient_checkpointing else ""
+    return f"{cut.micro_batch_tokens} tokens{packed}{recomputed}"

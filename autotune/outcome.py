@@ -108,6 +108,7 @@ class StrategyFit(Boundary):
     eta_seconds: float
     eta_single_seconds: float | None = None
     supervised_tokens_per_second: float | None = None
+    packing: bool = False
     peak_bytes: int | None = None
 
 

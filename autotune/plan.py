@@ -62,13 +62,15 @@ class TrialPoint(Boundary):
     """One question to the memory: does a training step of this shape fit?
 
     Lengths in tokens. `row_tokens` is the length of the longest row that the data keeps at this
-    point, so it is the shape that the trial really runs.
+    point, so it is the shape that the trial really runs. With `packing` rows are laid end to end
+    instead of being filled up to the longest.
     """
 
     model_max_length: Annotated[int, Field(ge=1)]
     max_rounds: Rounds
     micro_batch_tokens: Annotated[int, Field(ge=1)]
     gradient_checkpointing: bool
+    packing: bool = False
     row_tokens: Annotated[int, Field(ge=1)]
 
 
@@ -105,6 +107,7 @@ class TrainPlan(Boundary):
     max_rounds: Rounds
     micro_batch_tokens: Annotated[int, Field(ge=1)]
     gradient_checkpointing: bool
+    packing: bool = False
     precision: Precision
     learning_rate: Annotated[float, Field(gt=0)]
     num_train_epochs: Annotated[int, Field(ge=1)]
@@ -149,9 +152,14 @@ class TrainPlan(Boundary):
     def identity(self) -> str:
         """Hash of all that changes the weights; a checkpoint of another identity is not resumed.
 
-        How a step is cut into micro-batches, checkpointing and how often state is saved change
-        speed and memory, never the mathematics, so they are left out.
+        How a step is cut into micro-batches, packing, checkpointing and how often state is saved
+        change speed and memory, never the mathematics, so they are left out.
         """
-        neutral = {"micro_batch_tokens", "gradient_checkpointing", "resume_every_seconds"}
+        neutral = {
+            "micro_batch_tokens",
+            "gradient_checkpointing",
+            "packing",
+            "resume_every_seconds",
+        }
         text = self.model_dump_json(exclude=neutral)
         return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]

@@ -67,12 +67,14 @@ def standing(known: Fit, now: dict[str, str], budget: Budget) -> Standing:
 
 def most_demanding(fit: Fit) -> TrialOutcome | None:
     """Of the trials whose settings training may use, the one with the highest peak, if any."""
-    cuts = {(s.micro_batch_tokens, s.gradient_checkpointing) for s in fit.strategies.values()}
-    cuts.add((fit.micro_batch_tokens, fit.gradient_checkpointing))
+    cuts = {
+        (s.micro_batch_tokens, s.gradient_checkpointing, s.packing) for s in fit.strategies.values()
+    }
+    cuts.add((fit.micro_batch_tokens, fit.gradient_checkpointing, False))
     used = [
         t
         for t in (*fit.trials, *fit.speed_trials)
         if t.verdict is Verdict.FITS
-        and (t.point.micro_batch_tokens, t.point.gradient_checkpointing) in cuts
+        and (t.point.micro_batch_tokens, t.point.gradient_checkpointing, t.point.packing) in cuts
     ]
     return max(used, key=lambda t: t.measurement.peak_bytes if t.measurement else 0, default=None)

@@ -34,7 +34,8 @@ def resolve_plan(
             " supervised token; raise model_max_length or use shorter conversations"
         )
     train = setup.profile.train
-    cut = fit.strategies.get(strategy.name, fit)
+    timed = fit.strategies.get(strategy.name)
+    cut = timed or fit
     plan = TrainPlan(
         strategy=strategy.name,
         model_folder=str(setup.model_folder),
@@ -44,6 +45,7 @@ def resolve_plan(
         max_rounds=strategy.max_rounds,
         micro_batch_tokens=cut.micro_batch_tokens,
         gradient_checkpointing=cut.gradient_checkpointing,
+        packing=timed is not None and timed.packing,
         precision=setup.device_spec.precision,
         learning_rate=strategy.learning_rate,
         num_train_epochs=strategy.num_train_epochs,

@@ -1,4 +1,4 @@
-"""The fastest way to cut a strategy's step: micro-batch tokens and gradient checkpointing, timed.
+"""The fastest way to cut a strategy's step: tokens at once, checkpointing and packing, timed.
 
 The conversations of a step are the strategy's own and stay so; only how many go through the model
 at a time changes. Every setting that is taken fitted a trial of its own, in a fresh process.
@@ -51,7 +51,7 @@ class SpeedSearch:
     def setting(self, strategy: Strategy) -> Setting | None:
         """One row at a time, then without checkpointing, then twice as many tokens and again.
 
-        It ends where a setting is not faster any more or does not fit.
+        That ends where a setting is not faster any more or does not fit; packing is tried last.
         """
         point = self.attempts.point(
             clipped_length(strategy, self.fit),
@@ -75,6 +75,7 @@ class SpeedSearch:
             if step is best:
                 break
             best = step
+        best = self.faster(best, timed, packing=True)
         return Setting(single, self.confirmed(single, best, timed))
 
     def faster(self, best: TrialOutcome, timed: int, **change: int | bool) -> TrialOutcome:

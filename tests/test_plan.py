@@ -66,6 +66,7 @@ def test_fractions_of_the_same_step_are_one_checkpoint_under_the_later_one() -> 
     [
         {"micro_batch_tokens": 64},
         {"gradient_checkpointing": True},
+        {"packing": True},
         {"resume_every_seconds": 5.0},
     ],
 )

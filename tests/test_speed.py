@@ -61,6 +61,19 @@ def test_the_fastest_setting_fits_the_budget_in_a_fresh_process() -> None:
     assert last.measurement.peak_bytes <= limit
 
 
+def test_rows_are_packed_where_that_was_measured_to_be_faster() -> None:
+    def packing_pays(point: TrialPoint) -> float:
+        return by_tokens(point) * (0.8 if point.packing else 1.0)
+
+    fit = found(Memory(BASE, EACH, seconds=packing_pays))
+    assert fit.strategies["A"].packing
+    assert fit.speed_trials[-1].point.packing
+    chosen = setups.strategy("A", model_max_length=256, max_rounds=2)
+    plan = resolve_plan(chosen, fit, DATA, setups.setup(setups.profile(chosen)))
+    assert plan.packing
+    assert plan.identity == plan.model_copy(update={"packing": False}).identity
+
+
 def test_what_does_not_fit_again_is_not_taken() -> None:
     whole = found(Memory(BASE, EACH, seconds=by_tokens))
     trials = len(whole.trials) + len(whole.speed_trials)
@@ -76,7 +89,8 @@ def test_larger_micro_batches_that_gain_nothing_are_not_taken() -> None:
     assert fit.strategies["A"].micro_batch_tokens == 256
     assert fit.strategies["A"].gradient_checkpointing
     assert fit.strategies["A"].eta_single_seconds == fit.strategies["A"].eta_seconds
-    assert len(fit.speed_trials) == 3
+    assert len(fit.speed_trials) == 4
+    assert not fit.strategies["A"].packing
 
 
 def test_where_only_recomputing_fits_it_stays_on_and_more_tokens_are_tried() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from autotune.budget import show_size
 from autotune.figures import about, duration, interval_text, percent, rate_text, safe, shape_text
 from autotune.files import write_bytes_atomic, write_text_atomic
-from autotune.fit_sentences import prediction_sentence, rate_of_trial, seconds_a_step
+from autotune.fit_sentences import cut_text, prediction_sentence, rate_of_trial, seconds_a_step
 from autotune.report.contract import BaselineReport, CheckpointScore, Report
 from autotune.report.picture import draw_png
 
@@ -80,6 +80,7 @@ def _render(
         step_seconds=seconds_a_step,
         supervised_rate=rate_of_trial,
         prediction=prediction_sentence,
+        cut=cut_text,
     )
     helpers: dict[str, Any] = {"score": _score, "health": _health, "shape": shape_text}
     return environment.get_template(template).render(r=report, pictures=pictures, **helpers)

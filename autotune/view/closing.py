@@ -117,15 +117,14 @@ def probe_summary(fit: Fit, budget: str, note: str = "") -> RenderableType:
 def speed_table(fit: Fit) -> RenderableType:
     """Each timed way to cut a step: its speed, its peak, its verdict."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for name in ("length", "at once", "recomputed", "peak", "verdict", "supervised tokens/s"):
+    for name in ("length", "at once", "peak", "verdict", "supervised tokens/s"):
         table.add_column(name, no_wrap=True, justify="left" if name == "verdict" else "right")
     narrow: list[Text] = []
     for outcome in fit.speed_trials:
         point, measured = outcome.point, outcome.measurement
         cells = (
             str(point.model_max_length),
-            f"{point.micro_batch_tokens} tokens",
-            "yes" if point.gradient_checkpointing else "no",
+            cut_text(point),
             show_size(measured.peak_bytes) if measured else "n/a",
             outcome.verdict.value,
             rate_of_trial(outcome),

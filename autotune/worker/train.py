@@ -48,6 +48,7 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
         recipe_of(plan),
         micro_batch_tokens=plan.micro_batch_tokens,
         gradient_checkpointing=plan.gradient_checkpointing,
+        packing=plan.packing,
         enter=pipe.enter,
     )
     done = resume(root, stepper, plan, pipe)

@@ -45,6 +45,7 @@ def trial(job: TrialJob, compute: Compute, pipe: Pipe, shelf: Shelf) -> None:
         Recipe(1e-5, 0.01, 1.0, "constant", 0, job.steps + 2, job.seed),
         micro_batch_tokens=max(point.micro_batch_tokens, len(row.input_ids)),
         gradient_checkpointing=point.gradient_checkpointing,
+        packing=point.packing,
         enter=pipe.enter,
     )
     results: list[StepResult] = []

@@ -108,6 +108,16 @@ def test_an_undisturbed_training_says_what_it_does(
     assert not of_kind(heard, events.Resumed)
 
 
+def test_a_training_whose_rows_are_packed_has_the_same_losses(
+    toy: tuple[Path, Path], undisturbed: Chain, tmp_path: Path
+) -> None:
+    packed = Chain(plan_of(*toy, packing=True, micro_batch_tokens=64), tmp_path)
+    packed.to_the_end()
+    assert losses(packed.heard).keys() == losses(undisturbed.heard).keys()
+    for step, loss in losses(packed.heard).items():
+        assert loss == pytest.approx(losses(undisturbed.heard)[step], rel=1e-4)
+
+
 def test_a_training_killed_six_times_ends_with_the_same_bits(
     toy: tuple[Path, Path], tmp_path: Path, undisturbed: Chain
 ) -> None:
