@@ -50,8 +50,8 @@ class Attempts:
         kept = self.survey.kept(length, rounds)
         if kept.conversations == 0:
             raise BadInput(
-                f"model_max_length {length}: no conversation keeps a supervised token; the"
-                " prompts are longer than that, raise probe.min_length or --model-max-length"
+                f"model_max_length {length}: no conversation keeps a supervised token, the prompts"
+                " alone are longer; raise --model-max-length, or shorten the prompts"
             )
         probe = self.setup.profile.probe
         return TrialPoint(

@@ -55,8 +55,9 @@ def fit_sentence(fit: Fit) -> str:
     """The probe's answer in one sentence."""
     checkpointing = "with" if fit.gradient_checkpointing else "without"
     return (
-        f"fits: model_max_length {fit.model_max_length} with max_rounds {fit.max_rounds}, in"
-        f" micro-batches of {fit.micro_batch_tokens} tokens {checkpointing} gradient checkpointing;"
+        f"fits: model_max_length {fit.model_max_length} with max_rounds {fit.max_rounds} (beyond it"
+        f" the length cuts conversations), in micro-batches of {fit.micro_batch_tokens} tokens"
+        f" {checkpointing} gradient checkpointing;"
         f" peak {show_size(fit.peak_bytes)} of {show_size(fit.budget_bytes)},"
         f" {fit.tokens_per_second:.0f} tokens/s"
     )

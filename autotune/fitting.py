@@ -44,8 +44,6 @@ def fitted(
         found = standing(known, setup.fingerprint, setup.budget)
         told = f"{found.why} ({where})" if where else found.why
         if found.use is Use.REUSE:
-            if not where and session.state.fit is not None:
-                return known  # told already, in this run
             return probe.keep(known, events.Fitted(fit=known, reused=True, note=told))
         if found.use is Use.RECHECK:
             checked = probe.recheck(known, told)

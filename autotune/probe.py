@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from autotune import events
 from autotune.attempts import Attempts
 from autotune.budget import show_size
-from autotune.errors import NothingFits
+from autotune.errors import BadInput, NothingFits
 from autotune.estimates import strategy_fit
 from autotune.files import write_text_atomic
 from autotune.outcome import Fit, TrialOutcome, Verdict
@@ -80,13 +80,24 @@ class Probe:
         return fit
 
     def grid(self) -> list[int]:
-        """Lengths worth asking about: from the profile's shortest to what the data can fill."""
+        """Lengths worth asking about: from the profile's shortest to what the data can fill.
+
+        Raises:
+            BadInput: none of them keeps a supervised token.
+        """
         probe = self.setup.profile.probe
         # Rounded down: the last length of the grid may pass the data's longest row, where nothing
         # is cut, but not the model's last position.
         positions = self.setup.max_position_embeddings // LENGTH_GRID * LENGTH_GRID
         longest = min(probe.max_length, max(LENGTH_GRID, positions), self.survey.longest("all"))
-        return length_grid(min(probe.min_length, longest), longest, LENGTH_GRID)
+        grid = length_grid(min(probe.min_length, longest), longest, LENGTH_GRID)
+        kept = [n for n in grid if self.survey.kept(n, "all").conversations]
+        if not kept:
+            raise BadInput(
+                f"model_max_length {grid[-1]}: no conversation keeps a supervised token, the"
+                " prompts alone are longer; raise --model-max-length, or shorten the prompts"
+            )
+        return kept
 
     def accepted(self, attempts: Attempts) -> TrialOutcome:
         """The answer's own trial, in a fresh process."""

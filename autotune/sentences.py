@@ -18,6 +18,7 @@ from autotune.figures import (
     shape_text,
 )
 from autotune.fit_sentences import describe_trial, fit_sentence, peak_sentence
+from autotune.outcome import Fault
 from autotune.study import StudyState, TrialState
 
 IFEVAL_PROMPTS = 541
@@ -95,6 +96,8 @@ def _describe_work(event: events.RunEvent, label: str) -> str | None:
             return f"model folder ready: {event.folder} ({event.parameters / 1e6:.1f} M parameters)"
         case events.Warned():
             return f"warning: {event.message}"
+        case events.Failed(fault=Fault.BAD_JOB):
+            return None  # the command ends with the same words
         case events.Failed():
             phase = f" in {event.phase}" if event.phase else ""
             return f"{label}: worker stopped{phase}, {event.fault}: {event.message}"

@@ -173,10 +173,21 @@ def test_nothing_that_fits_is_one_line_with_a_remedy() -> None:
     assert "\n" not in str(refused.value)
 
 
+def test_lengths_that_keep_no_answer_are_not_asked_about() -> None:
+    # At 64 tokens nothing but the prompt is left, so what does not fit is told by the length above.
+    data = setups.survey([500], prompt=100)
+    with (
+        probing(Memory(BASE, EACH), data, BASE) as probe,
+        pytest.raises(NothingFits, match="not even 128 tokens fit"),
+    ):
+        probe.run()
+    assert probe.grid()[0] == 128
+
+
 def test_a_length_at_which_no_answer_is_left_is_refused() -> None:
     data = setups.survey([500], prompt=450)
     with (
-        probing(Memory(BASE, EACH), data, fitting(200)) as probe,
+        probing(Memory(BASE, EACH), data, fitting(200), max_length=384) as probe,
         pytest.raises(BadInput, match="no conversation keeps a supervised token"),
     ):
         probe.run()

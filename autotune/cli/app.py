@@ -71,7 +71,12 @@ PrecisionOption = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Same seed, same result.")]
 RunFolder = Annotated[
-    Path | None, typer.Option("--run-dir", metavar="FOLDER", help="Default: a new one in runs/.")
+    Path | None,
+    typer.Option(
+        "--run-dir",
+        metavar="FOLDER",
+        help="Default: the unfinished one of these settings in runs/, or a new one.",
+    ),
 ]
 Target = Annotated[
     float, typer.Option("--target", metavar="0..1", help="Prompt-strict accuracy to reach.")

@@ -33,6 +33,8 @@ def choose_folder(named: Path | None, profile: Profile) -> tuple[Path, bool]:
             if stored_settings(folder) == text and unfinished(folder):
                 return folder, True
         return new_run_folder(RUNS, profile.model.source, time.time()), False
+    if named.exists() and not named.is_dir():
+        raise BadInput(f"--run-dir {named}: is a file, must be a folder; give another name")
     stored = stored_settings(named)
     if stored is None:
         if named.is_dir() and any(named.iterdir()):

@@ -32,11 +32,13 @@ def inspect_command(options: Options, tokens: bool, as_json: bool) -> int:
     console = human_console(as_json)
     profile = chosen_profile(options)
     typed = options.max_conversations is not None
+    say = say_on(console)
+    say(f"strategies of profile {profile.name} ({profile.title})")
     with scratch_folder() as folder, RunDir(folder / "work") as rundir:
         inspected = inspect_data(
             Session(rundir, SubprocessRunner()),
             profile,
-            say_on(console),
+            say,
             length=options.model_max_length,
             rounds=typed_rounds(options.max_rounds),
             max_conversations=profile.train.max_conversations if typed else None,
@@ -44,9 +46,9 @@ def inspect_command(options: Options, tokens: bool, as_json: bool) -> int:
         )
         console.print(inspected_summary(inspected, tokens))
         if as_json and inspected.features is not None:
-            print_with_features(as_tree(inspected), inspected.features)
+            print_with_features(as_tree(inspected, profile.name), inspected.features)
         elif as_json:
-            print_json(as_tree(inspected))
+            print_json(as_tree(inspected, profile.name))
     return ExitCode.DONE
 
 
@@ -70,10 +72,11 @@ def typed_rounds(text: str | None) -> Rounds:
     return found if isinstance(found, int) else "all"
 
 
-def as_tree(inspected: Inspected) -> dict[str, Any]:
+def as_tree(inspected: Inspected, profile: str) -> dict[str, Any]:
     """The object of `--json`, without features."""
     found = inspected.found
     return {
+        "profile": profile,
         "model": inspected.model_label,
         "data": inspected.data_label,
         "format": found.format,

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from autotune.cli.options import Options
+from autotune.data.adapters import AUTO, FORMATS
 from autotune.errors import BadInput
 from autotune.plan import LENGTH_GRID
 from autotune.profile import Profile
@@ -36,7 +37,7 @@ _RULES = {
     "supervision": "must be content or course",
     "truncation": "must be right or left",
     "seed": "must be a whole number from 0 up",
-    "vram_budget": "must be auto or a size such as 7.2GiB",
+    "vram_budget": "must be auto, or a size above 0 with its unit, such as 7.2GiB",
     "device": "must be auto, cuda, cuda:N or cpu",
     "precision": "must be auto, fp16, bf16 or fp32",
 }
@@ -49,6 +50,8 @@ def adjusted(options: Options, profile: Profile) -> Profile:
         value = getattr(options, name)
         if value is None:
             continue
+        if name == "format" and value not in (AUTO, *FORMATS):
+            raise refused(name, value)
         put(tree, name, count(name, value) if name in _COUNTS else value)
         try:
             Profile.model_validate_json(json.dumps(tree))

@@ -67,9 +67,13 @@ def card_budget(card: Profile) -> Budget:
             f" {GPU_PROFILE}"
         )
     if machine.budget != "auto":
-        return Budget(
-            total_bytes=parse_size(machine.budget), reserve_bytes=0, source=machine.budget
-        )
+        size = parse_size(machine.budget)
+        if machine.memory is not None and size > parse_size(machine.memory):
+            raise BadInput(
+                f"memory budget {machine.budget}: the card of {card.name} has {machine.memory};"
+                " give at most that, or another card with --gpu"
+            )
+        return Budget(total_bytes=size, reserve_bytes=0, source="as given")
     if machine.memory is None:
         raise BadInput(
             f"--gpu {card.name}: the profile does not say what memory the card has; add memory ="

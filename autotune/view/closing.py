@@ -92,6 +92,8 @@ def probe_summary(fit: Fit, budget: str, note: str = "") -> RenderableType:
         line = f"{shape}  {s.steps} steps  {time_text(s)}"
         if not s.planned:
             line = "only where no other fits" if s.fits else "does not fit"
+            if not s.conversations:
+                line = f"no answer is left at {s.model_max_length} tokens"
             cells = (line, "", "", "", "")
         strategies.add_row(Text(safe(name), style="bold"), *map(Text, cells))
         narrow.append(Text(f"{safe(name)}  {line}"))
@@ -103,15 +105,20 @@ def probe_summary(fit: Fit, budget: str, note: str = "") -> RenderableType:
         *([Text(safe(note), style="dim")] if note else []),
         *([Text(predicted, style="dim")] if predicted else []),
         probe_table(fit.trials),
-        *([Text("ways to cut a step, timed:"), speed_table(fit)] if fit.speed_trials else []),
+        *([Text(SPEED_TITLE), speed_table(fit)] if fit.speed_trials else []),
         ByWidth(90, strategies, Group(*narrow)),
         Text(
             "Times are estimates: measured speed x work, every answer as long as it may be."
-            + (" one row at a time -> the way that was fastest." if timed else ""),
+            + (" With an arrow: one row at a time, and the way that was fastest." if timed else ""),
             style="dim",
         ),
     ]
     return Encodable(Section("what fits", Group(*lines)))
+
+
+SPEED_TITLE = (
+    "ways to cut a step, timed on ordinary rows (the fastest once more, in a fresh process):"
+)
 
 
 def speed_table(fit: Fit) -> RenderableType:

@@ -17,7 +17,7 @@ from autotune.survey import Kept
 from autotune.view.encodable import Encodable
 from autotune.view.panels import ByWidth, Section
 
-TABLE_COLUMNS = 84
+TABLE_COLUMNS = 75
 """Columns that the frontier needs beside its frame; where there are fewer, lines are drawn."""
 
 TRAINED, MARKER = "green", "bold"

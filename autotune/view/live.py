@@ -80,7 +80,7 @@ def _probe(state: StudyState) -> tuple[RenderableType, ...]:
 
 def _study(state: StudyState) -> tuple[RenderableType, ...]:
     """Every trial with all its scores; else with its best one; else the newest few trials."""
-    if state.run is None:
+    if state.run is None or not state.run.target:
         return ()
     trials, baselines = list(state.trials), panels.baseline_rows(state)
     return (

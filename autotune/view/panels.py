@@ -104,19 +104,22 @@ def device(state: StudyState, sample: DeviceSample) -> RenderableType:
         text.append(f"  {safe(note)}", style="yellow")
     if sample.used_bytes is None:
         return text
-    return Group(text, bar(sample.used_bytes, sample.limit_bytes, "red" if over else "green"))
+    colour = "red" if over else "green"
+    return Group(text, bar(sample.used_bytes, sample.limit_bytes, colour, "memory"))
 
 
-def bar(done: int, total: int, style: str) -> RenderableType:
+def bar(done: int, total: int, style: str, name: str = "") -> RenderableType:
     """A bar as wide as there is room, with its percent, so that it also speaks without colour."""
     share = done / total if total else 0.0
     drawn = ProgressBar(
         total=1.0, completed=min(share, 1.0), complete_style=style, finished_style=style
     )
     grid = Table.grid(expand=True, padding=(0, 1, 0, 0))
+    if name:
+        grid.add_column(width=len(name), style="dim")
     grid.add_column(ratio=1)
     grid.add_column(justify="right", width=6)
-    grid.add_row(drawn, percent(share, 0))
+    grid.add_row(*([name] if name else []), drawn, percent(share, 0))
     return grid
 
 
@@ -252,7 +255,7 @@ def fit_line(state: StudyState) -> RenderableType | None:
     if fit is None:
         return None
     return Text(
-        f"fits {shape_text(fit.model_max_length, fit.max_rounds)} rounds, micro-batch"
+        f"fits model_max_length {fit.model_max_length}, max_rounds {fit.max_rounds}, micro-batch"
         f" {fit.micro_batch_tokens} tokens, peak {show_size(fit.peak_bytes)} of"
         f" {show_size(fit.budget_bytes)}, {fit.tokens_per_second:.0f} tokens/s",
         style="dim",

@@ -13,6 +13,9 @@ from autotune.view.panels import ByWidth, Section
 _WIDE = 104
 """Columns that the table needs with all its figures."""
 
+_NARROW = 64
+"""Columns that it needs without those that are the same in every line."""
+
 
 def plan_summary(found: Forecast, card: str, model: str, budget: Budget) -> RenderableType:
     """The plan, first of all what it is: an estimate, for which card and budget."""
@@ -25,7 +28,11 @@ def plan_summary(found: Forecast, card: str, model: str, budget: Budget) -> Rend
     body = Group(
         head,
         Text(_assumptions(found), style="dim"),
-        ByWidth(_WIDE, _table(found, whole=True), _table(found, whole=False)),
+        ByWidth(
+            _WIDE,
+            _table(found, whole=True),
+            ByWidth(_NARROW, _table(found, whole=False), Group(*map(_line, found.table))),
+        ),
         *(Text(safe(_strategy(s))) for s in found.strategies),
         Text(_answer(found), style="bold green" if found.model_max_length else "bold red"),
         Text("Run probe on the card itself to measure it.", style="dim"),
@@ -51,7 +58,8 @@ def _assumptions(found: Forecast) -> str:
     return (
         f"Tensors of the training step, in MiB: {how} in {duration(prediction.seconds)}, rows of"
         f" full length, {share}. Column needs: on top of the peak {context} CUDA context and"
-        f" {slack} slack of the allocator, both assumed. In every line: weights"
+        f" {slack} slack of the allocator, both assumed. Columns are what is held at the moment of"
+        " the peak, whichever that is; other is what passes. In every line: weights"
         f" {_mib(fixed.weights_bytes)}, gradients {_mib(fixed.gradients_bytes)}, optimizer"
         f" {_mib(fixed.optimizer_bytes)}."
     )
@@ -62,7 +70,8 @@ def _table(found: Forecast, *, whole: bool) -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     names = ["length", "rows", "checkpt." if whole else "ckpt"]
     names += ["weights", "gradients", "optimizer"] if whole else []
-    names += ["activations", "logits", "other", "peak"] if whole else ["activ.", "logits", "peak"]
+    long, short = ["activations", "logits", "other"], ["activ.", "logits", "other"]
+    names += [*(long if whole else short), "peak"]
     for name in (*names, "needs"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
@@ -77,13 +86,20 @@ def _table(found: Forecast, *, whole: bool) -> RenderableType:
     return table
 
 
+def _line(planned: Planned) -> Text:
+    """A point where there is no room for a table."""
+    point = planned.peak.point
+    recomputed = ", recomputed" if point.gradient_checkpointing else ""
+    text = f"{point.rows} x {point.tokens}{recomputed}: {_mib(planned.needed_bytes)} MiB"
+    return Text(f"{text} {'fits' if planned.fits else 'no'}", style="" if planned.fits else "dim")
+
+
 def _cells(planned: Planned, whole: bool) -> list[str]:
     peak = planned.peak
     point = peak.point
     fixed = [peak.weights_bytes, peak.gradients_bytes, peak.optimizer_bytes] if whole else []
     sizes = [*fixed, peak.activations_bytes, peak.logits_bytes]
-    sizes += [peak.temporary_bytes] if whole else []
-    sizes += [peak.peak_bytes, planned.needed_bytes]
+    sizes += [peak.temporary_bytes, peak.peak_bytes, planned.needed_bytes]
     return [
         str(point.tokens),
         str(point.rows),
@@ -109,9 +125,11 @@ def _strategy(strategy: StrategyForecast) -> str:
 def _answer(found: Forecast) -> str:
     if found.model_max_length is None:
         return "Predicted: nothing fits, not even the shortest rows with gradient checkpointing."
+    most = max(planned.peak.point.tokens for planned in found.table)
+    why = ", as long as the model or the profile allows" if found.model_max_length >= most else ""
     return (
-        f"Predicted: the longest rows that fit are {found.model_max_length} tokens, {found.rows} at"
-        " a time, with gradient checkpointing."
+        f"Predicted: the longest rows that fit are {found.model_max_length} tokens{why},"
+        f" {found.rows} at a time, with gradient checkpointing."
     )
 
 

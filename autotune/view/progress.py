@@ -60,6 +60,8 @@ def current_job(state: StudyState, pace: Pace) -> Job | None:
     """The work in progress, None before the run begins and after it ends."""
     if state.ended is not None or (state.run is None and not state.probe_trials):
         return None
+    if state.fit is not None and state.run is not None and not state.run.target:
+        return None  # a probe, and it has its answer
     trial = state.current
     if trial is None:
         return _before_training(state, pace)

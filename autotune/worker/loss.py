@@ -46,6 +46,10 @@ def summed_loss(
     wanted = labels[:, 1:] != IGNORED  # (B, T-1)
     states = hidden[:, :-1][wanted]  # (S, H)
     targets = labels[:, 1:][wanted]  # (S,)
+    if not len(targets):
+        # Rows without a label in this micro-batch: nothing to learn, yet a backward pass to make.
+        nothing: Tensor = (hidden * 0).sum().float()
+        return nothing
     head = model.get_output_embeddings()
     total: Tensor = states.new_zeros((), dtype=torch.float32)
     for at in range(0, len(targets), CHUNK_TOKENS):

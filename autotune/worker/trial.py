@@ -109,7 +109,8 @@ def fullest_step(row: Row, micro_batch_tokens: int) -> list[Row]:
     rows = [row] * (ACCUMULATION * together)
     short = micro_batch_tokens // (together + 1)
     if short * (together + 1) > length * together:
-        rows += [Row(row.input_ids[:short], row.labels[:short])] * (together + 1)
+        # The end of the row: there stands an answer, so each of them has something to learn.
+        rows += [Row(row.input_ids[-short:], row.labels[-short:])] * (together + 1)
     return rows
 
 

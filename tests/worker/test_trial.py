@@ -29,7 +29,17 @@ from autotune.worker.shelf import Shelf
 from autotune.worker.step import Stepper, StepResult
 from autotune.worker.train import BadJob
 from autotune.worker.trial import fullest_step, trial
-from tests.worker.toys import cpu, data_spec, device, loaded_toy, of_kind, save_toy, some_rows, work
+from tests.worker.toys import (
+    cpu,
+    data_spec,
+    device,
+    loaded_toy,
+    longest_row,
+    of_kind,
+    save_toy,
+    some_rows,
+    work,
+)
 
 pytestmark = pytest.mark.torch
 
@@ -120,6 +130,20 @@ def test_the_longest_row_that_is_kept_is_the_one_that_is_run(
     assert [max(rows) for rows in steps] == [longest] * 3
     assert [rows.count(longest) for rows in steps] == [2 * max(1, length // longest)] * 3
     assert found.tokens == sum(steps[0])
+
+
+def test_a_long_prompt_with_a_short_answer_can_be_tried(tmp_path: Path) -> None:
+    # Half of such a row is prompt only: a part of it that is cut off must have an answer in it.
+    turns = [{"role": "user", "content": "x" * 90}, {"role": "assistant", "content": "yes"}]
+    path = tmp_path / "chat.jsonl"
+    path.write_text(json.dumps({"messages": turns}) + "\n", encoding="utf-8")
+    where, tokens = longest_row(path, 128)
+    model = save_toy(tmp_path / "model")
+    for micro_batch_tokens in (tokens + 13, 3 * tokens - 1, 64 * tokens):
+        point = {"row_tokens": tokens, "micro_batch_tokens": micro_batch_tokens}
+        job = job_of((model, path), 128, point=point, longest_conversation=where)
+        found, _ = tried(job)
+        assert (found.steps, found.finite) == (3, True)
 
 
 def test_generation_has_the_shape_of_an_evaluation(
