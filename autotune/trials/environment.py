@@ -1,23 +1,14 @@
 """The environment of a worker: ours without secrets, offline, UTF-8."""
 
 import os
-import sys
-
-from autotune.job import Job, TrainJob, TrialJob
 
 _SECRET_MARKS = ("TOKEN", "SECRET", "PASSW", "_KEY", "CREDENTIAL")
 
 
-MMAP_THRESHOLD_BYTES = 128 * 1024
-"""From this size up glibc gives a block pages of its own; its default, which it would raise as it
-goes, up to 32 MiB."""
-
-
-def worker_environment(job: Job | None = None) -> dict[str, str]:
+def worker_environment() -> dict[str, str]:
     """The environment of a worker: ours without secrets, offline, UTF-8.
 
     A worker reads local folders only, so it has no use for a token and none can reach its log.
-    What is measured on a CPU is measured with an allocator that gives back what is freed.
     """
     kept = {
         name: value
@@ -35,7 +26,6 @@ def worker_environment(job: Job | None = None) -> dict[str, str]:
     # step of small operations took 30 times as long. One's own setting is left alone.
     return (
         {"OMP_WAIT_POLICY": "PASSIVE"}
-        | (exact_allocator() if job is not None and on_cpu(job) else {})
         | kept
         | {
             "PYTHONUTF8": "1",
@@ -47,21 +37,3 @@ def worker_environment(job: Job | None = None) -> dict[str, str]:
             "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         }
     )
-
-
-def on_cpu(job: Job) -> bool:
-    """Whether a training step runs in the computer's own memory: there its peak is what counts."""
-    return isinstance(job, TrialJob | TrainJob) and job.device.kind == "cpu"
-
-
-def exact_allocator() -> dict[str, str]:
-    """Glibc told to keep large blocks apart, where there is glibc.
-
-    As it comes it raises the size above which a block has pages of its own, so tensors end up in a
-    heap that lies in pieces, differently each time: the same trial of the 135M model peaked
-    anywhere from 3.42 to 3.52 GiB. With a fixed size peaks agree to a MiB and are lower by 8 %,
-    which costs up to a tenth of the time of a step (docs/LOG.md).
-    """
-    if sys.platform != "linux":
-        return {}
-    return {"MALLOC_MMAP_THRESHOLD_": str(MMAP_THRESHOLD_BYTES)}

@@ -39,7 +39,7 @@ class WorkerProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=worker_environment(job),
+                env=worker_environment(),
             )
         assert self.process.stdout is not None
         self.lines: queue.Queue[bytes | None] = queue.Queue()

@@ -20,7 +20,7 @@ from autotune.setup import Setup, survey_data
 from autotune.survey import Survey
 from autotune.trials import SubprocessRunner
 from tests import setups
-from tests.worker.toys import data_spec, device, save_toy
+from tests.worker.toys import EXACT_PEAKS, data_spec, device, save_toy
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
@@ -71,8 +71,9 @@ def with_budget(chosen: Setup, limit_bytes: int) -> Setup:
 
 
 def test_the_probe_finds_what_trying_every_length_finds(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv(*EXACT_PEAKS)
     model = save_toy(tmp_path / "model", **WIDE)
     chosen = setups.setup(
         setups.profile(setups.strategy(), min_length=64, max_length=LONGEST), folder=model

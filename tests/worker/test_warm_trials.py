@@ -13,7 +13,7 @@ from autotune.outcome import Measurement
 from autotune.plan import TrialPoint
 from autotune.trials import Ending, How, SubprocessRunner, WarmRunner
 from tests.worker.test_probe_by_force import MOST_ROUNDS, WIDE, long_chats
-from tests.worker.toys import data_spec, device, of_kind, save_toy
+from tests.worker.toys import EXACT_PEAKS, data_spec, device, of_kind, save_toy
 
 pytestmark = [pytest.mark.torch]
 
@@ -56,8 +56,9 @@ def tried(
 
 
 def test_a_warm_trial_measures_what_a_fresh_one_does_in_the_same_process(
-    given: tuple[Path, Path], tmp_path: Path
+    given: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv(*EXACT_PEAKS)
     cold = SubprocessRunner()
     _, small, _ = tried(cold, job(given, 128), tmp_path / "small")
     _, large, _ = tried(cold, job(given, 320), tmp_path / "large")
