@@ -49,10 +49,7 @@ class Attempts:
         """
         kept = self.survey.kept(length, rounds)
         if kept.conversations == 0:
-            raise BadInput(
-                f"model_max_length {length}: no conversation keeps a supervised token, the prompts"
-                " alone are longer; raise --model-max-length, or shorten the prompts"
-            )
+            raise no_answer_left(length)
         probe = self.setup.profile.probe
         return TrialPoint(
             model_max_length=length,
@@ -157,6 +154,14 @@ class Attempts:
         self.outcomes.append(outcome)
         self.session.note(events.ProbeTried(outcome=outcome))
         return outcome, ending
+
+
+def no_answer_left(length: int) -> BadInput:
+    """What a person reads whose data keeps nothing to learn from at a length."""
+    return BadInput(
+        f"model_max_length {length}: no conversation keeps a supervised token, the prompts"
+        " alone are longer; raise --model-max-length, or shorten the prompts"
+    )
 
 
 def explained(ending: Ending) -> Ending:

@@ -8,11 +8,12 @@ in a fresh process; then memory that is left is spent on speed.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import dropwhile
 
 from autotune import events
-from autotune.attempts import Attempts
+from autotune.attempts import Attempts, no_answer_left
 from autotune.budget import show_size
-from autotune.errors import BadInput, NothingFits
+from autotune.errors import NothingFits
 from autotune.estimates import strategy_fit
 from autotune.files import write_text_atomic
 from autotune.outcome import Fit, TrialOutcome, Verdict
@@ -91,12 +92,11 @@ class Probe:
         positions = self.setup.max_position_embeddings // LENGTH_GRID * LENGTH_GRID
         longest = min(probe.max_length, max(LENGTH_GRID, positions), self.survey.longest("all"))
         grid = length_grid(min(probe.min_length, longest), longest, LENGTH_GRID)
-        kept = [n for n in grid if self.survey.kept(n, "all").conversations]
+        # A longer row never keeps less, so only the shortest lengths are looked at: one look goes
+        # through all conversations.
+        kept = list(dropwhile(lambda n: not self.survey.kept(n, "all").conversations, grid))
         if not kept:
-            raise BadInput(
-                f"model_max_length {grid[-1]}: no conversation keeps a supervised token, the"
-                " prompts alone are longer; raise --model-max-length, or shorten the prompts"
-            )
+            raise no_answer_left(grid[-1])
         return kept
 
     def accepted(self, attempts: Attempts) -> TrialOutcome:
