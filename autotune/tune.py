@@ -5,32 +5,23 @@ any point and started again, it goes on from the record.
 """
 
 import shutil
-from collections.abc import Collection
 from pathlib import Path
 
 from autotune import events
 from autotune.device_port import NvmlPort
-from autotune.drift import PeakWatch, exceeds, neighbour_watch
-from autotune.errors import BadInput, EnvironmentFault
+from autotune.drift import neighbour_watch
+from autotune.errors import EnvironmentFault
 from autotune.evaluate.scorer import Scorer
-from autotune.events import WorkerEvent
-from autotune.job import TrainJob
-from autotune.outcome import Fault, Fit
-from autotune.plan import Strategy, TrainPlan
+from autotune.outcome import Fit
+from autotune.plan import Strategy
 from autotune.resolve import resolve_plan, usable_strategies
 from autotune.sampling import Sampler, objective
-from autotune.scoring import (
-    evaluate_checkpoint,
-    out_of_memory,
-    score_baselines,
-    stop_on_full_disk,
-)
+from autotune.scoring import evaluate_checkpoint, score_baselines
 from autotune.session import Session
-from autotune.setup import SILENCE_SECONDS, Setup
+from autotune.setup import Setup
 from autotune.study import EndTrial, Escalate, Evaluate, Stop, Train, TrialState, next_move
 from autotune.survey import Survey
-from autotune.trials import Ending, How
-from autotune.verdicts import plain_words
+from autotune.training import Training
 
 
 class Tuner:
@@ -54,7 +45,7 @@ class Tuner:
         self.scorer = scorer
         self.target = target
         # Made here, right after what fits was found, so that it knows the card as the probe did.
-        self.neighbours = neighbour_watch(setup.device, nvml)
+        self.training = Training(session, setup, survey, fit, neighbour_watch(setup.device, nvml))
         self.sampler = Sampler(session.rundir.study_db, setup.profile.train.seed)
         self.strategies: tuple[Strategy, ...] = usable_strategies(
             setup.profile.strategies, fit, survey
@@ -94,7 +85,7 @@ class Tuner:
     def train(self, move: Train) -> None:
         """Start a trial, or go on with the unfinished one, to its last step or its failure."""
         trial = move.resume or self.start_trial(move)
-        failure = self.train_to_end(trial.plan, trial.number)
+        failure = self.training.to_end(trial.plan, trial.number)
         if failure is not None:
             self.end_trial(trial, failure)
 
@@ -120,90 +111,6 @@ class Tuner:
         )
         self.session.note(events.TrialEnded(number=trial.number, best=best, failure=failure))
         self.sampler.tell(trial.plan.strategy, trial.optuna_number, objective(trial))
-
-    def train_to_end(self, plan: TrainPlan, number: int) -> str | None:
-        """Run the worker until the plan is done; returns why it cannot be, if it cannot.
-
-        Out of memory goes on from the last checkpoint with smaller micro-batches at the same
-        effective batch. A crash or a hang is tried once more, in a new process.
-
-        Raises:
-            EnvironmentFault: the disk is full.
-            BadInput: the data or the model is not what the plan was made for.
-        """
-        crashes = 0
-        known = self.session.state.trials[number].peak
-        timed = self.fit.strategies.get(plan.strategy)
-        peak = PeakWatch(
-            number,
-            timed.peak_bytes if timed and timed.peak_bytes else self.fit.peak_bytes,
-            warned=known is not None and exceeds(known.peak_bytes, known.predicted_bytes),
-        )
-        workers: set[int] = set()
-
-        def hear(event: WorkerEvent) -> None:
-            if isinstance(event, events.Ready):
-                workers.add(event.pid)
-            if (compared := peak.hear(event)) is not None:
-                self.session.note(compared)
-
-        self.name_neighbours(workers)
-        while True:
-            ending = self.session.work(
-                TrainJob(
-                    device=self.setup.device_spec,
-                    plan=plan,
-                    out=str(self.session.rundir.checkpoints(number)),
-                ),
-                self.session.rundir.trial_folder(number),
-                silence_seconds=SILENCE_SECONDS,
-                hear=hear,
-            )
-            if ending.how is How.DONE:
-                return None
-            if ending.how is How.BAD_JOB:
-                raise BadInput(ending.reason)
-            stop_on_full_disk(ending)
-            if ending.failed is not None and ending.failed.fault is Fault.NUMERIC:
-                return ending.reason
-            if out_of_memory(ending):
-                self.name_neighbours(workers)
-                smaller = self.smaller(plan, ending)
-                if smaller is None:
-                    return f"out of memory in {ending.phase} at the smallest micro-batch"
-                plan = smaller
-                continue
-            crashes += 1
-            if crashes > 1:
-                return f"{ending.how} twice: {plain_words(ending.reason)}"
-            self.session.note(
-                events.Warned(
-                    message=f"{plain_words(ending.reason)}; going on once more in a new process"
-                )
-            )
-
-    def name_neighbours(self, workers: Collection[int]) -> None:
-        """Warn of programs that took memory on the card since the probe; `workers` are ours."""
-        for sentence in self.neighbours.look(workers):
-            self.session.note(events.Warned(message=sentence))
-
-    def smaller(self, plan: TrainPlan, ending: Ending) -> TrainPlan | None:
-        """The same training in smaller pieces: half the micro-batch, then checkpointing."""
-        longest = self.survey.kept(plan.model_max_length, plan.max_rounds).longest_row
-        if plan.micro_batch_tokens > longest:
-            tokens = max(longest, plan.micro_batch_tokens // 2)
-            change, words = {"micro_batch_tokens": tokens}, f"micro-batches of {tokens} tokens"
-        elif not plan.gradient_checkpointing:
-            change, words = {"gradient_checkpointing": True}, "gradient checkpointing"
-        else:
-            return None
-        self.session.note(
-            events.Warned(
-                message=f"out of memory in {ending.phase}; going on from the last checkpoint with"
-                f" {words}, the same {plan.batch_size} conversations a step"
-            )
-        )
-        return plan.model_copy(update=change)
 
     def keep_best(self) -> None:
         """Copy the best checkpoint to `best/`, without what only resuming needs."""
