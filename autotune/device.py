@@ -5,20 +5,22 @@ takes none of its memory. What the driver does not tell is None, shown as n/a, n
 """
 
 import os
-import platform
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from autotune.budget import Budget, parse_size, show_size
 from autotune.device_port import Card, DeviceUser, NvmlPort, NvmlUnavailable
 from autotune.errors import BadInput, EnvironmentFault
+from autotune.processor import has_bf16, processor_name
 
 VISIBLE_VARIABLE = "CUDA_VISIBLE_DEVICES"
 
 NOT_AVAILABLE = "n/a"
 """What the screen shows for a value that the driver does not give."""
+
+BF16_CAPABILITY = (8, 0)
+"""Cards since Ampere (2020) have bf16 matrix units: NVIDIA's CUDA guide, table of arithmetic."""
 
 SMALLER_CARD = 0.75
 """A budget below this share of a card is another card's: sizes on sale are a third apart or more
@@ -32,6 +34,7 @@ MOST_NAMED = 3
 class Device:
     """The chosen device. `index` counts as NVML does; `uuid` names the card whatever the order.
 
+    `bf16` is whether it multiplies bf16 matrices at full speed, False where that is not known.
     `note` says why a CPU was taken where a card might have been expected, and is None otherwise.
     """
 
@@ -43,6 +46,7 @@ class Device:
     free_bytes: int | None
     driver: str | None
     users: tuple[DeviceUser, ...] = ()
+    bf16: bool = False
     note: str | None = None
 
 
@@ -91,6 +95,7 @@ def find_device(
         free_bytes=card.free_bytes,
         driver=card.driver,
         users=nvml.users(card.index),
+        bf16=card.capability is not None and card.capability >= BF16_CAPABILITY,
     )
 
 
@@ -257,23 +262,12 @@ def _cpu(note: str | None) -> Device:
     memory = psutil.virtual_memory()
     return Device(
         kind="cpu",
-        name=_cpu_name(),
+        name=processor_name(),
         index=0,
         uuid=None,
         total_bytes=memory.total,
         free_bytes=memory.available,
         driver=None,
+        bf16=has_bf16(),
         note=note,
     )
-
-
-def _cpu_name() -> str:
-    """The processor's name as the system gives it; Linux keeps it in a file of its own."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == "model name" and value.strip():
-                return value.strip()
-    except (OSError, UnicodeDecodeError):
-        pass
-    return platform.processor() or platform.machine() or "CPU"

@@ -5,18 +5,26 @@ from contextlib import suppress
 from typing import Any
 
 from autotune.device_port import Card, CardState, DeviceUser, NvmlUnavailable
+from autotune.throttle import Throttle
 
 _NOT_SET = 2**64 - 1
 """NVML's "not available" for a byte count (unsigned -1)."""
 
 _LIMITS = (
-    ("nvmlClocksEventReasonSwPowerCap", "power limit"),
-    ("nvmlClocksEventReasonHwSlowdown", "hardware slowdown"),
-    ("nvmlClocksEventReasonSwThermalSlowdown", "temperature"),
-    ("nvmlClocksEventReasonHwThermalSlowdown", "temperature"),
-    ("nvmlClocksEventReasonHwPowerBrakeSlowdown", "power brake"),
+    ("SwPowerCap", Throttle.POWER),
+    ("HwSlowdown", Throttle.HARDWARE),
+    ("SwThermalSlowdown", Throttle.HEAT),
+    ("HwThermalSlowdown", Throttle.HEAT),
+    ("HwPowerBrakeSlowdown", Throttle.POWER_BRAKE),
 )
-"""Constants of the library and what they mean to a person; an unknown one is passed over."""
+"""The library's reasons, less the prefix, and what they mean; an unknown one is passed over."""
+
+_PREFIXES = ("nvmlClocksEventReason", "nvmlClocksThrottleReason")
+_REASONS = (
+    "nvmlDeviceGetCurrentClocksEventReasons",
+    "nvmlDeviceGetCurrentClocksThrottleReasons",
+)
+"""Names since 2023 and before; an old driver knows only the second function."""
 
 
 class Nvml:
@@ -54,7 +62,8 @@ class Nvml:
         if card is None:
             return CardState(None, None, None, None, None)
         memory = self._ask(nvml.nvmlDeviceGetMemoryInfo, card)
-        mask = self._ask(nvml.nvmlDeviceGetCurrentClocksThrottleReasons, card)
+        masks = (self._ask(ask, card) for name in _REASONS if (ask := getattr(nvml, name, None)))
+        mask = next((found for found in masks if found is not None), None)
         return CardState(
             used_bytes=_bytes(memory.used) if memory else None,
             celsius=self._ask(nvml.nvmlDeviceGetTemperature, card, nvml.NVML_TEMPERATURE_GPU),
@@ -76,6 +85,7 @@ class Nvml:
             total_bytes=_bytes(memory.total) if memory else None,
             free_bytes=_bytes(memory.free) if memory else None,
             driver=driver,
+            capability=_pair(self._ask(nvml.nvmlDeviceGetCudaComputeCapability, card)),
         )
 
     def _started(self) -> Any:
@@ -109,12 +119,20 @@ def _bytes(value: Any) -> int | None:
     return None if value is None or int(value) == _NOT_SET else int(value)
 
 
+def _pair(numbers: Any) -> tuple[int, int] | None:
+    return None if numbers is None else (int(numbers[0]), int(numbers[1]))
+
+
 def _watts(milliwatts: Any) -> float | None:
     return None if milliwatts is None else milliwatts / 1000
 
 
-def _throttled(nvml: Any, mask: int) -> tuple[str, ...]:
-    reasons = [reason for name, reason in _LIMITS if mask & getattr(nvml, name, 0)]
+def _throttled(nvml: Any, mask: int) -> tuple[Throttle, ...]:
+    reasons = [
+        reason
+        for name, reason in _LIMITS
+        if any(mask & getattr(nvml, prefix + name, 0) for prefix in _PREFIXES)
+    ]
     return tuple(dict.fromkeys(reasons))
 
 

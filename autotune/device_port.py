@@ -6,6 +6,8 @@ Asking NVML creates no CUDA context. What the driver does not tell is None, neve
 from dataclasses import dataclass
 from typing import Protocol
 
+from autotune.throttle import Throttle
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceUser:
@@ -18,7 +20,7 @@ class DeviceUser:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What NVML says about one card; memory in bytes."""
+    """What NVML says about one card; memory in bytes, `capability` as CUDA counts (8.9: Ada)."""
 
     index: int
     name: str
@@ -26,6 +28,7 @@ class Card:
     total_bytes: int | None
     free_bytes: int | None
     driver: str | None
+    capability: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class CardState:
     celsius: int | None
     watts: float | None
     limit_watts: float | None
-    throttled: tuple[str, ...] | None
+    throttled: tuple[Throttle, ...] | None
 
 
 class NvmlUnavailable(Exception):

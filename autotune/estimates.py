@@ -58,7 +58,8 @@ def strategy_fit(
         return plain
     plan = resolve_plan(strategy, fit, survey, setup)
     tokens = kept.tokens * plan.num_train_epochs
-    scoring = scoring_seconds(setup, measurement) * len(plan.checkpoint_steps)
+    candidates = len(plan.checkpoint_steps) + (plan.averaged > 0)
+    scoring = scoring_seconds(setup, measurement) * candidates
     speed = tokens_per_second(setting.best) if setting else fit.tokens_per_second
     known = plain.model_copy(
         update={

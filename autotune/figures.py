@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the command line needs `safe` at once and pydantic only later
-    from autotune.outcome import Health, Metric
+    from autotune.outcome import Checkpoint, Health, Metric
     from autotune.plan import Rounds
 
 FINE_INTERVAL_N = 100
@@ -75,6 +75,13 @@ def rate_text(learning_rate: float) -> str:
 def shape_text(model_max_length: int, max_rounds: "Rounds") -> str:
     """A length in tokens and a number of rounds: `1024 x 6`."""
     return f"{model_max_length} x {max_rounds}"
+
+
+def checkpoint_text(checkpoint: "Checkpoint") -> str:
+    """A checkpoint by its progress, or by what it is the mean of: `average of 3 checkpoints`."""
+    if checkpoint.averaged:
+        return f"average of {checkpoint.averaged} checkpoints"
+    return f"checkpoint {percent(checkpoint.progress, 0)}"
 
 
 def quoted(path: str) -> str:

@@ -6,6 +6,7 @@ from pydantic import Field, TypeAdapter
 
 from autotune.boundary import Boundary
 from autotune.inspection import InspectionSpec
+from autotune.outcome import Checkpoint
 from autotune.plan import DataSpec, Precision, TrainPlan, TrialPoint
 from autotune.prediction import PredictPoint
 
@@ -70,6 +71,18 @@ class TrainJob(Boundary):
     out: str
 
 
+class AverageJob(Boundary):
+    """Write the mean of some checkpoints' weights, in order of progress, as one more checkpoint.
+
+    It is the folder `checkpoint.folder`; one that is there already is told and not made again.
+    """
+
+    job: Literal["average"] = "average"
+    device: DeviceSpec
+    of: Annotated[tuple[Checkpoint, ...], Field(min_length=2)]
+    checkpoint: Checkpoint
+
+
 class GenerateJob(Boundary):
     """Answer every prompt of a prompts file with the model in `model_folder`, appending to `out`.
 
@@ -120,7 +133,7 @@ class PredictJob(Boundary):
 
 
 Job = Annotated[
-    SurveyJob | TrialJob | TrainJob | GenerateJob | PrepareJob | PredictJob,
+    SurveyJob | TrialJob | TrainJob | AverageJob | GenerateJob | PrepareJob | PredictJob,
     Field(discriminator="job"),
 ]
 

@@ -137,11 +137,25 @@ class Fit(Boundary):
 
 
 class Checkpoint(Boundary):
-    """A saved state of training: a Hugging Face folder. `progress` is step / total steps."""
+    """A saved state of training: a Hugging Face folder. `progress` is step / total steps.
+
+    With `averaged` above 0 it is the mean of so many checkpoints, the last of them at `step`.
+    """
 
     step: int
     progress: float
     folder: str
+    averaged: int = 0
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """What tells it from the others of its training, in order of progress."""
+        return self.step, self.averaged
+
+    @property
+    def name(self) -> str:
+        """Its name in files and folders: `step-000012`, `average-3`."""
+        return f"average-{self.averaged}" if self.averaged else f"step-{self.step:06d}"
 
 
 class Metric(Boundary):

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from autotune.boundary import Boundary
+from autotune.cut import Cut
 
 Rounds = Annotated[int, Field(ge=1)] | Literal["all"]
 """How many user+assistant pairs of a conversation are kept; `all` keeps every one."""
@@ -74,6 +75,10 @@ class TrialPoint(Boundary):
     row_tokens: Annotated[int, Field(ge=1)]
 
 
+AverageCount = Literal[0] | Annotated[int, Field(ge=2)]
+"""How many of the last scored checkpoints are averaged into one more candidate; 0 for none."""
+
+
 class Strategy(Boundary):
     """One row of a profile's escalation: what to train with if memory allows."""
 
@@ -87,6 +92,7 @@ class Strategy(Boundary):
     weight_decay: Annotated[float, Field(ge=0, lt=1)]
     warmup_ratio: Annotated[float, Field(ge=0, lt=1)]
     lr_scheduler_type: Literal["cosine", "linear", "constant"] = "cosine"
+    average_checkpoints: AverageCount = 0
     fallback: bool = False
     n_trials: Annotated[int, Field(ge=1)] = 1
     search: dict[str, tuple[float, float]] = {}
@@ -118,6 +124,7 @@ class TrainPlan(Boundary):
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     seed: int
     checkpoint_fractions: tuple[Annotated[float, Field(gt=0, le=1)], ...]
+    average_checkpoints: AverageCount = 0
     resume_every_seconds: Annotated[float, Field(gt=0)]
 
     @property
@@ -149,16 +156,32 @@ class TrainPlan(Boundary):
         }
 
     @property
+    def cut(self) -> Cut:
+        """How its steps are cut into pieces, to begin with."""
+        return Cut(
+            micro_batch_tokens=self.micro_batch_tokens,
+            gradient_checkpointing=self.gradient_checkpointing,
+        )
+
+    @property
+    def averaged(self) -> int:
+        """How many checkpoints are averaged: as wished, or all where there are fewer; else 0."""
+        count = min(self.average_checkpoints, len(self.checkpoint_steps))
+        return count if count >= 2 else 0
+
+    @property
     def identity(self) -> str:
         """Hash of all that changes the weights; a checkpoint of another identity is not resumed.
 
         How a step is cut into micro-batches, packing, checkpointing and how often state is saved
-        change speed and memory, never the mathematics, so they are left out.
+        change speed and memory, never the mathematics, so they are left out; and so is what is
+        averaged when all is trained.
         """
         neutral = {
             "micro_batch_tokens",
             "gradient_checkpointing",
             "packing",
+            "average_checkpoints",
             "resume_every_seconds",
         }
         text = self.model_dump_json(exclude=neutral)

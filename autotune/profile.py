@@ -16,6 +16,7 @@ from autotune.budget import parse_size
 from autotune.errors import BadInput
 from autotune.outcome import HealthLimits
 from autotune.plan import LENGTH_GRID, Precision, Strategy, Supervision, Truncation
+from autotune.ranges import Ranges
 
 AUTO = "auto"
 
@@ -156,7 +157,7 @@ class Evaluate(Boundary):
 
 
 class Profile(Boundary):
-    """A whole profile.
+    """A whole profile. `watch` absent holds a training against its own course only.
 
     `strategies`, in TOML the `[[strategy]]` tables, are in order of escalation; fallbacks stand
     last.
@@ -171,6 +172,7 @@ class Profile(Boundary):
     probe: Probe
     train: Train
     evaluate: Evaluate
+    watch: Ranges | None = None
     strategies: Annotated[tuple[Strategy, ...], Field(alias="strategy")]
 
     @field_validator("strategies")

@@ -55,6 +55,7 @@ def resolve_plan(
         lr_scheduler_type=strategy.lr_scheduler_type,
         seed=train.seed,
         checkpoint_fractions=train.checkpoint_fractions,
+        average_checkpoints=strategy.average_checkpoints,
         resume_every_seconds=train.resume_every_seconds,
     )
     return TrainPlan.model_validate(plan.model_dump() | dict(parameters or {}))

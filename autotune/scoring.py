@@ -1,6 +1,7 @@
 """From a model folder to a score: have a worker answer the prompts, then let the scorer judge."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -134,14 +135,22 @@ def evaluate_checkpoint(
     checkpoint: Checkpoint,
     target: float,
 ) -> events.Evaluated:
-    """Score one checkpoint of trial `number`; a failure is an event with its `problem`."""
+    """Score one checkpoint of trial `number`; a failure is an event with its `problem`.
+
+    It answers in the precision that it was trained in.
+    """
+    trial = next((t for t in session.state.trials if t.number == number), None)
+    if trial is not None and trial.precision_changed is not None:
+        # What overflowed in training would overflow in its answers as well.
+        changed = {"precision": trial.precision_changed.after}
+        setup = replace(setup, device_spec=setup.device_spec.model_copy(update=changed))
     try:
         report = answer_and_score(
             session,
             setup,
             scorer,
             Path(checkpoint.folder),
-            f"trial-{number:04d}-step-{checkpoint.step:06d}",
+            f"trial-{number:04d}-{checkpoint.name}",
         )
     except EvaluationFailed as error:
         return events.Evaluated(

@@ -7,8 +7,10 @@ makes it harmless for its medium.
 from pathlib import Path
 
 from autotune import events
+from autotune.budget import show_size
 from autotune.events import Record
 from autotune.figures import (
+    checkpoint_text,
     duration,
     health_text,
     percent,
@@ -20,6 +22,8 @@ from autotune.figures import (
 from autotune.fit_sentences import describe_trial, fit_sentence, peak_sentence
 from autotune.outcome import Fault
 from autotune.study import StudyState, TrialState
+from autotune.training_sentences import precision_sentence, recut_sentence
+from autotune.watch_sentences import card_sentence, slept_sentence
 
 IFEVAL_PROMPTS = 541
 """Prompts of the whole IFEval set."""
@@ -62,6 +66,17 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             return f"{label}: {end}"
         case events.Evaluated():
             return f"{label}: {describe_evaluated(event)}"
+        case events.CheckpointsRemoved():
+            judged = "checkpoint" if len(event.names) == 1 else "checkpoints"
+            return (
+                f"{label}: {len(event.names)} judged {judged} removed"
+                f" ({', '.join(event.names)}), {show_size(event.freed_bytes)} free again"
+            )
+        case events.DiskPlanned():
+            return (
+                f"disk: needs {show_size(event.needed_bytes)} at most,"
+                f" {show_size(event.free_bytes)} free"
+            )
         case events.Escalated():
             return f"moving on from {event.previous} to {event.next}: {event.reason}"
         case events.RunEnded():
@@ -77,7 +92,7 @@ def _describe_work(event: events.RunEvent, label: str) -> str | None:
     match event:
         case events.CheckpointSaved() if event.scored:
             at = event.checkpoint
-            return f"{label}: checkpoint {percent(at.progress, 0)} saved at step {at.step}"
+            return f"{label}: {checkpoint_text(at)} saved at step {at.step}"
         case events.Resumed():
             torn = f"; damaged and passed over: {', '.join(event.torn)}" if event.torn else ""
             begin = f"goes on after step {event.step}" if event.step else "starts from step 0 again"
@@ -87,13 +102,24 @@ def _describe_work(event: events.RunEvent, label: str) -> str | None:
             end = f", {sum(event.dropped.values())} dropped ({dropped})" if dropped else ""
             return f"data: {event.conversations} conversations{end}"
         case events.Trained():
-            skipped = f", {event.skipped_steps} skipped" if event.skipped_steps else ""
+            skips = event.skipped_steps
+            skipped = f" ({skips} attempts overflowed in fp16)" if skips else ""
             return (
                 f"{label}: trained {event.steps} steps{skipped} in {duration(event.seconds)},"
                 f" weights moved {percent(event.weights_moved, 3)}"
             )
+        case events.Recut():
+            return f"{label}: {recut_sentence(event)}"
+        case events.PrecisionChanged():
+            return f"{label}: {precision_sentence(event)}"
         case events.Prepared():
             return f"model folder ready: {event.folder} ({event.parameters / 1e6:.1f} M parameters)"
+        case events.CardSampled():
+            return card_sentence(event)
+        case events.Slept():
+            return slept_sentence(event)
+        case events.Advised():
+            return f"{label}: advice: {event.message}"
         case events.Warned():
             return f"warning: {event.message}"
         case events.Failed(fault=Fault.BAD_JOB):
@@ -125,7 +151,7 @@ def scored(score: events.BaselineScored | events.Evaluated) -> str:
 
 def describe_evaluated(event: events.Evaluated) -> str:
     """A checkpoint's score and what it means for the target."""
-    head = f"checkpoint {percent(event.checkpoint.progress, 0)}"
+    head = checkpoint_text(event.checkpoint)
     if event.prompt_strict is None:
         return f"{head} has no valid score" + (f": {event.problem}" if event.problem else "")
     if event.unhealthy:

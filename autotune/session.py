@@ -67,7 +67,7 @@ class Session:
         hear: Callable[[WorkerEvent], None] = lambda _: None,
         runner: WarmRunner | None = None,
     ) -> Ending:
-        """Have a worker do a job; its events are noted, and handed to `hear` as well.
+        """Have a worker do a job; its events are noted, then handed to `hear`.
 
         The session's own runner has it done unless another is given.
 
@@ -75,9 +75,9 @@ class Session:
         """
 
         def on_event(event: WorkerEvent) -> None:
-            hear(event)
             if not isinstance(event, events.Measured):
                 self.note(event)
+            hear(event)
 
         return (runner or self.runner).run(
             job,

@@ -139,12 +139,15 @@ def torch_index(choice: str) -> int:
 
 
 def resolve_precision(profile: Profile, device: Device) -> Precision:
-    """`auto` is fp16 on a card (any card since 2016 has it) and fp32 on a CPU.
+    """`auto` is bf16 where the device has it: it has fp32's range, so nothing overflows.
 
-    16-bit arithmetic on a CPU without instructions for it is tens of times slower than fp32.
+    Else fp16 on a card (any card since 2016 has it) and fp32 on a CPU, where 16-bit arithmetic
+    without instructions for it is tens of times slower.
     """
     if profile.machine.precision != "auto":
         return profile.machine.precision
+    if device.bf16:
+        return Precision.BF16
     return Precision.FP16 if device.kind == "cuda" else Precision.FP32
 
 

@@ -11,21 +11,35 @@ from autotune.events import Record
 from autotune.figures import percent
 from autotune.outcome import Checkpoint, Fit, Metric, TrialOutcome
 from autotune.plan import Strategy, TrainPlan
+from autotune.watched import Watched
+
+UNTOLD = events.Phase | events.StepDone | events.Answered | events.Ready
+"""What comes too often to be told one by one."""
+
+Place = tuple[int, int]
+"""`Checkpoint.place`: the step, and how many checkpoints it is the average of (0 for none)."""
 
 
 @dataclass
 class TrialState:
-    """One training run of the study, as far as it has come."""
+    """One training run of the study, as far as it has come.
+
+    `removed` names the folders of checkpoints whose weights are gone.
+    """
 
     number: int
     optuna_number: int
     plan: TrainPlan
     started: float
     steps: dict[int, events.StepDone] = field(default_factory=dict)
-    checkpoints: dict[int, Checkpoint] = field(default_factory=dict)
-    evaluations: dict[int, events.Evaluated] = field(default_factory=dict)
+    checkpoints: dict[Place, Checkpoint] = field(default_factory=dict)
+    evaluations: dict[Place, events.Evaluated] = field(default_factory=dict)
+    removed: set[str] = field(default_factory=set)
     trained: events.Trained | None = None
+    recut: events.Recut | None = None
+    precision_changed: events.PrecisionChanged | None = None
     peak: events.PeakCompared | None = None
+    watched: Watched = field(default_factory=Watched)
     ended: events.TrialEnded | None = None
     failure: str | None = None
 
@@ -38,6 +52,15 @@ class TrialState:
     def unscored(self) -> list[Checkpoint]:
         """Checkpoints still to be evaluated, in order of progress."""
         return [self.checkpoints[s] for s in sorted(self.checkpoints) if s not in self.evaluations]
+
+    @property
+    def to_average(self) -> list[Checkpoint]:
+        """The checkpoints whose average is still to be made; empty where none is wished for."""
+        wished = self.plan.averaged
+        known = {averaged for _, averaged in (*self.checkpoints, *self.evaluations)}
+        if not wished or wished in known or len(self.checkpoints) < wished:
+            return []
+        return [self.checkpoints[s] for s in sorted(self.checkpoints)][-wished:]
 
     @property
     def best(self) -> events.Evaluated | None:
@@ -87,6 +110,8 @@ class StudyState:
         event = record.event
         self.now = record.time
         trial = self.trials[-1] if self.trials else None
+        if trial is not None:
+            trial.watched.apply(event, trial.last_step.step if trial.last_step else 0)
         match event:
             case events.RunStarted():
                 self.run = event
@@ -112,17 +137,26 @@ class StudyState:
             case events.StepDone() if trial:
                 trial.steps[event.step] = event
             case events.CheckpointSaved() if trial and event.scored:
-                trial.checkpoints[event.checkpoint.step] = event.checkpoint
+                trial.checkpoints[event.checkpoint.place] = event.checkpoint
             case events.Resumed() if trial:
                 # Steps after the checkpoint are done again; what they reported is void.
                 trial.steps = {s: e for s, e in trial.steps.items() if s <= event.step}
+                changed = trial.precision_changed
+                if changed is not None and changed.step > event.step:
+                    trial.precision_changed = None
+            case events.Recut() if trial:
+                trial.recut = event
+            case events.PrecisionChanged() if trial:
+                trial.precision_changed = event
             case events.Trained() if trial:
                 trial.trained = event
             case events.PeakCompared() if trial:
                 trial.peak = event
             case events.Evaluated() if trial:
-                trial.evaluations[event.checkpoint.step] = event
+                trial.evaluations[event.checkpoint.place] = event
                 self.answered = None
+            case events.CheckpointsRemoved():
+                self.trials[event.number].removed.update(event.names)
             case events.TrialEnded() if trial:
                 trial.ended = event
                 trial.failure = event.failure
@@ -137,15 +171,15 @@ class StudyState:
                 self.answered = event
             case _:
                 pass
-        if not isinstance(event, events.Phase | events.StepDone | events.Answered | events.Ready):
+        if not isinstance(event, UNTOLD) and getattr(event, "is_news", True):
             self.recent = [*self.recent[-19:], record]
 
     def _judge_again(self, target: float) -> None:
         """Hold every score against a target that may have changed since it was taken."""
         for trial in self.trials:
             trial.evaluations = {
-                step: e.model_copy(update={"met": meets(e.prompt_strict, e.unhealthy, target)})
-                for step, e in trial.evaluations.items()
+                place: e.model_copy(update={"met": meets(e.prompt_strict, e.unhealthy, target)})
+                for place, e in trial.evaluations.items()
             }
 
 
@@ -191,6 +225,14 @@ class Evaluate:
 
 
 @dataclass(frozen=True, slots=True)
+class Average:
+    """Make the mean of these checkpoints of the unfinished trial, one more to score."""
+
+    trial: TrialState
+    of: tuple[Checkpoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EndTrial:
     """Every checkpoint of the trial has its score: close it."""
 
@@ -214,7 +256,7 @@ class Stop:
     reason: str
 
 
-Move = Train | Evaluate | EndTrial | Escalate | Stop
+Move = Train | Evaluate | Average | EndTrial | Escalate | Stop
 
 
 def next_move(state: StudyState, strategies: Sequence[Strategy], target: float) -> Move:
@@ -225,6 +267,8 @@ def next_move(state: StudyState, strategies: Sequence[Strategy], target: float) 
             return Train(trial.plan.strategy, first=False, resume=trial)
         if trial.unscored:
             return Evaluate(trial, trial.unscored[0])
+        if trial.to_average:
+            return Average(trial, tuple(trial.to_average))
         return EndTrial(trial)
     met = next((t for t in state.trials if any(e.met for e in t.evaluations.values())), None)
     if met is not None:

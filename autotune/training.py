@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from autotune import events
+from autotune.cut import Cut
 from autotune.drift import NeighbourWatch, PeakWatch, exceeds
 from autotune.errors import BadInput
 from autotune.events import WorkerEvent
@@ -15,6 +16,7 @@ from autotune.setup import SILENCE_SECONDS, Setup
 from autotune.survey import Survey
 from autotune.trials import Ending, How
 from autotune.verdicts import plain_words
+from autotune.watch import TrainingWatch
 
 
 class Training:
@@ -27,18 +29,22 @@ class Training:
         survey: Survey,
         fit: Fit,
         neighbours: NeighbourWatch,
+        watch: TrainingWatch,
     ) -> None:
         self.session = session
         self.setup = setup
         self.survey = survey
         self.fit = fit
         self.neighbours = neighbours
+        self.watch = watch
 
     def to_end(self, plan: TrainPlan, number: int) -> str | None:
         """Run the worker until the plan is done; returns why it cannot be, if it cannot.
 
-        Out of memory goes on from the last checkpoint with smaller micro-batches at the same
-        effective batch. A crash or a hang is tried once more, in a new process.
+        A worker that runs out of memory goes on in smaller pieces by itself where it can. Where it
+        cannot, a new one goes on from the last checkpoint, at the same effective batch. How steps
+        are cut is on record, so whoever goes on begins with what was found to fit. A crash or a
+        hang is tried once more, in a new process.
 
         Raises:
             EnvironmentFault: the disk is full.
@@ -59,13 +65,15 @@ class Training:
                 workers.add(event.pid)
             if (compared := peak.hear(event)) is not None:
                 self.session.note(compared)
+            self.watch.hear(event)
 
         self.name_neighbours(workers)
         while True:
+            begun = self.cut(plan, number)
             ending = self.session.work(
                 TrainJob(
                     device=self.setup.device_spec,
-                    plan=plan,
+                    plan=plan.model_copy(update=begun.model_dump()),
                     out=str(self.session.rundir.checkpoints(number)),
                 ),
                 self.session.rundir.trial_folder(number),
@@ -81,10 +89,8 @@ class Training:
                 return ending.reason
             if out_of_memory(ending):
                 self.name_neighbours(workers)
-                smaller = self.smaller(plan, ending)
-                if smaller is None:
+                if not self.go_on_smaller(plan, number, begun, ending):
                     return f"out of memory in {ending.phase} at the smallest micro-batch"
-                plan = smaller
                 continue
             crashes += 1
             if crashes > 1:
@@ -100,20 +106,39 @@ class Training:
         for sentence in self.neighbours.look(workers):
             self.session.note(events.Warned(message=sentence))
 
-    def smaller(self, plan: TrainPlan, ending: Ending) -> TrainPlan | None:
-        """The same training in smaller pieces: half the micro-batch, then checkpointing."""
-        longest = self.survey.kept(plan.model_max_length, plan.max_rounds).longest_row
-        if plan.micro_batch_tokens > longest:
-            tokens = max(longest, plan.micro_batch_tokens // 2)
-            change, words = {"micro_batch_tokens": tokens}, f"micro-batches of {tokens} tokens"
-        elif not plan.gradient_checkpointing:
-            change, words = {"gradient_checkpointing": True}, "gradient checkpointing"
-        else:
-            return None
+    def cut(self, plan: TrainPlan, number: int) -> Cut:
+        """How steps are cut now: as planned, or as memory has taught this trial since."""
+        recut = self.session.state.trials[number].recut
+        return recut.after if recut is not None else plan.cut
+
+    def go_on_smaller(self, plan: TrainPlan, number: int, begun: Cut, ending: Ending) -> bool:
+        """Settle the next worker's cut, after one that began with `begun` ran out of memory.
+
+        One that told of a smaller cut for the next has settled it. One that was at its smallest
+        after several has left a process full of their remains, so a fresh one may do with the same.
+
+        Returns:
+            Whether there is anything left to try.
+        """
+        trial = self.session.state.trials[number]
+        now = self.cut(plan, number)
+        if now != begun and trial.recut is not None and not trial.recut.same_process:
+            return True
+        after: Cut | None = now
+        if now == begun:
+            longest = self.survey.kept(plan.model_max_length, plan.max_rounds).longest_row
+            after = now.smaller(longest)
+        if after is None:
+            return False
         self.session.note(
-            events.Warned(
-                message=f"out of memory in {ending.phase}; going on from the last checkpoint with"
-                f" {words}, the same {plan.batch_size} conversations a step"
+            events.Recut(
+                step=trial.last_step.step + 1 if trial.last_step else 1,
+                phase=ending.phase,
+                batch_size=plan.batch_size,
+                before=now,
+                after=after,
+                same_process=False,
+                reason=ending.reason,
             )
         )
-        return plan.model_copy(update=change)
+        return True

@@ -8,20 +8,33 @@ import shutil
 from pathlib import Path
 
 from autotune import events
+from autotune.averaging import average
 from autotune.device_port import NvmlPort
+from autotune.diskplan import plan_disk
 from autotune.drift import neighbour_watch
 from autotune.errors import EnvironmentFault
 from autotune.evaluate.scorer import Scorer
 from autotune.outcome import Fit
 from autotune.plan import Strategy
 from autotune.resolve import resolve_plan, usable_strategies
+from autotune.retention import give_back, settle_checkpoints
 from autotune.sampling import Sampler, objective
 from autotune.scoring import evaluate_checkpoint, score_baselines
 from autotune.session import Session
 from autotune.setup import Setup
-from autotune.study import EndTrial, Escalate, Evaluate, Stop, Train, TrialState, next_move
+from autotune.study import (
+    Average,
+    EndTrial,
+    Escalate,
+    Evaluate,
+    Stop,
+    Train,
+    TrialState,
+    next_move,
+)
 from autotune.survey import Survey
 from autotune.training import Training
+from autotune.watch import TrainingWatch, gauge_for
 
 
 class Tuner:
@@ -45,15 +58,24 @@ class Tuner:
         self.scorer = scorer
         self.target = target
         # Made here, right after what fits was found, so that it knows the card as the probe did.
-        self.training = Training(session, setup, survey, fit, neighbour_watch(setup.device, nvml))
+        neighbours = neighbour_watch(setup.device, nvml)
+        watch = TrainingWatch(session, setup.profile, gauge_for(setup.device, nvml))
+        self.training = Training(session, setup, survey, fit, neighbours, watch)
         self.sampler = Sampler(session.rundir.study_db, setup.profile.train.seed)
         self.strategies: tuple[Strategy, ...] = usable_strategies(
             setup.profile.strategies, fit, survey
         )
 
     def run(self) -> bool:
-        """Make moves until the study stops; returns whether the target is met."""
+        """Make moves until the study stops; returns whether the target is met.
+
+        Raises:
+            EnvironmentFault: the disk has no room for what the run will write, or fills up.
+        """
         self.sampler.settle(self.session.state)
+        settle_checkpoints(self.session)
+        if not isinstance(next_move(self.session.state, self.strategies, self.target), Stop):
+            plan_disk(self.session, self.setup, self.strategies)
         score_baselines(self.session, self.setup, self.scorer)
         while True:
             move = next_move(self.session.state, self.strategies, self.target)
@@ -71,6 +93,8 @@ class Tuner:
                             self.target,
                         )
                     )
+                case Average():
+                    average(self.session, move)
                 case EndTrial():
                     self.end_trial(move.trial, None)
                 case Escalate():
@@ -111,6 +135,9 @@ class Tuner:
         )
         self.session.note(events.TrialEnded(number=trial.number, best=best, failure=failure))
         self.sampler.tell(trial.plan.strategy, trial.optuna_number, objective(trial))
+        give_back(self.session, trial)
+        if trial.best is not None and trial.best is self.session.state.best:
+            self.keep_best()
 
     def keep_best(self) -> None:
         """Copy the best checkpoint to `best/`, without what only resuming needs."""

@@ -5,6 +5,11 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples every time, and no limit on the time of one: a busy machine is no failure.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.load_profile("steady")
 
 # As for a worker: before torch is loaded, so that tests do not spin beside other programs.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

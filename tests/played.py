@@ -11,7 +11,7 @@ from autotune.budget import GIB, MIB
 from autotune.evaluate.answers import Answer
 from autotune.evaluate.prompts import Prompt
 from autotune.events import WorkerEvent
-from autotune.job import GenerateJob, Job, TrainJob, TrialJob
+from autotune.job import AverageJob, GenerateJob, Job, TrainJob, TrialJob
 from autotune.outcome import Checkpoint, EvalReport, Fit, TimedStep
 from autotune.plan import Strategy, TrialPoint
 from autotune.probe import Probe
@@ -137,6 +137,8 @@ class Workers:
         other = self.instead(job, before)
         if other is not None:
             return other
+        if isinstance(job, AverageJob):
+            return self.average(job)
         return self.train(job) if isinstance(job, TrainJob) else self.answer(job)
 
     def train(self, job: TrainJob, until: int | None = None) -> Played:
@@ -159,6 +161,15 @@ class Workers:
                 events.Trained(steps=total, skipped_steps=0, weights_moved=0.01, seconds=1.0)
             )
         return played, done()
+
+    def average(self, job: AverageJob) -> Played:
+        """A folder beside those that it is the mean of, all of which must be there."""
+        folder = Path(job.checkpoint.folder)
+        for each in job.of:
+            assert (Path(each.folder) / "model.safetensors").exists()
+        folder.mkdir(exist_ok=True)
+        (folder / "model.safetensors").write_bytes(b"mean")
+        return [events.CheckpointSaved(checkpoint=job.checkpoint, scored=True)], done()
 
     def answer(self, job: Job) -> Played:
         """Every prompt answered with the name of the model's folder."""

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -29,6 +30,16 @@ def test_a_machine_with_a_card_gets_the_card_with_its_uuid_and_what_is_free() ->
     assert (found.kind, found.name, found.uuid) == ("cuda", LAPTOP.name, "GPU-aaa1")
     assert (found.total_bytes, found.free_bytes, found.driver) == (8 * GIB, 7 * GIB, "580.1")
     assert found.note is None
+
+
+@pytest.mark.parametrize(
+    ("capability", "bf16"), [((8, 9), True), ((8, 0), True), ((7, 5), False), (None, False)]
+)
+def test_cards_since_ampere_compute_in_bf16_and_who_does_not_say_counts_as_older(
+    capability: tuple[int, int] | None, bf16: bool
+) -> None:
+    card = replace(LAPTOP, capability=capability)
+    assert find_device("auto", FakeNvml([card]), {}).bf16 is bf16
 
 
 def test_a_machine_without_a_driver_gets_the_cpu_with_its_memory_and_the_reason() -> None:
@@ -170,6 +181,7 @@ def library(**answers: object) -> SimpleNamespace:
         *("DeviceGetUUID", "DeviceGetMemoryInfo", "DeviceGetComputeRunningProcesses"),
         *("DeviceGetGraphicsRunningProcesses", "DeviceGetCurrentClocksThrottleReasons"),
         *("DeviceGetTemperature", "DeviceGetPowerUsage", "DeviceGetEnforcedPowerLimit"),
+        "DeviceGetCudaComputeCapability",
     ]
     functions = {f"nvml{name}": ask(name) for name in names}
     constants = {"NVML_TEMPERATURE_GPU": 0, "nvmlClocksEventReasonSwPowerCap": 4}

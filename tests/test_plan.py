@@ -67,6 +67,7 @@ def test_fractions_of_the_same_step_are_one_checkpoint_under_the_later_one() -> 
         {"micro_batch_tokens": 64},
         {"gradient_checkpointing": True},
         {"packing": True},
+        {"average_checkpoints": 3},
         {"resume_every_seconds": 5.0},
     ],
 )
@@ -105,6 +106,13 @@ def test_what_changes_the_weights_makes_it_another_training(change: dict[str, ob
     assert records.plan(**change).identity != records.plan().identity
 
 
+@pytest.mark.parametrize(("wished", "averaged"), [(0, 0), (2, 2), (3, 2)])
+def test_no_more_checkpoints_are_averaged_than_there_are(wished: int, averaged: int) -> None:
+    assert records.plan(average_checkpoints=wished).averaged == averaged
+    one = records.plan(average_checkpoints=wished, checkpoint_fractions=(1.0,))
+    assert one.averaged == 0
+
+
 def test_a_plan_is_the_same_after_a_file() -> None:
     plan = records.plan()
     assert TrainPlan.model_validate_json(plan.model_dump_json()) == plan
@@ -112,7 +120,13 @@ def test_a_plan_is_the_same_after_a_file() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"learning_rate": "4e-5"}, {"learning_rate": math.nan}, {"batch_size": 0}, {"unknown": 1}],
+    [
+        {"learning_rate": "4e-5"},
+        {"learning_rate": math.nan},
+        {"batch_size": 0},
+        {"average_checkpoints": 1},
+        {"unknown": 1},
+    ],
 )
 def test_a_wrong_value_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValidationError):

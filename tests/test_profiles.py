@@ -75,6 +75,7 @@ def test_the_8_gb_card_gets_the_strategies_of_the_guide_in_order() -> None:
     ]
     assert profile.machine.precision is Precision.FP16
     assert profile.train.checkpoint_fractions == (0.8, 0.85, 0.9, 0.95, 1.0)
+    assert [s.average_checkpoints for s in profile.strategies] == [0, 0, 3, 0]
     assert profile.model.source == "HuggingFaceTB/SmolLM2-135M"
     assert profile.data.source == "PeterV09/smol-smoltalk-6k"
     assert (profile.prompts.source, profile.prompts.limit) == ("ifeval", "all")
@@ -131,6 +132,7 @@ def test_all_faults_of_a_file_are_told_together_with_key_value_rule_and_nearest_
         ("max_rounds = 2", "max_rounds = 0", "strategy.A.max_rounds = 0: must be greater than or"),
         ("max_rounds = 2", 'max_rounds = "six"', "strategy.A.max_rounds = "),
         ("model_max_length = 256", "model_max_length = 7", "strategy.A.model_max_length = 7: must"),
+        ('title = "steady"', "average_checkpoints = 1", "A.average_checkpoints = 1: must be 0 or"),
         ('title = "steady"', "fallback = true", "the first must not be a fallback"),
         ('name = "A"', 'name = ""', "strategy.1.name"),
         ('title = "steady"', "search = { lr = [1e-5, 1e-4] }", "A.search.lr: must be one of learn"),

@@ -17,7 +17,10 @@ from autotune.events import Record
 from autotune.report import Report, build_report, run_json, write_report
 from autotune.report.picture import draw_png
 from autotune.report.write import render_html, render_markdown
+from autotune.study import replay
+from autotune.view import summary
 from tests import records as book
+from tests.screens import printed, squeezed
 
 PNG = b"\x89PNG\r\n\x1a\n"
 EVIL = "<script>alert(1)</script> [/x] |\x1b[31m `c` *b* {{ 7*7 }} $x^"
@@ -204,6 +207,23 @@ def test_a_checkpoint_without_a_valid_score_is_shown_and_never_the_best(tmp_path
     assert report.trials[0].checkpoints[0].strict is None
     assert "answers of 3 prompts are missing" in Page(files["report.html"]).text
     assert "answers of 3 prompts are missing" in files["report.md"]
+
+
+def test_an_average_is_shown_as_such_beside_the_checkpoints_it_is_of(tmp_path: Path) -> None:
+    records = book.until(book.story(), events.Trained)
+    mean = book.checkpoint(0, 12, 1.0).model_copy(update={"averaged": 2})
+    for at, passes in ((book.checkpoint(0, 12, 1.0), 4), (mean, 7)):
+        time = records[-1].time + 1
+        records.append(Record(time=time, event=book.evaluated(0, at, passes)))
+    report = build_report(records, tmp_path)
+    files = pages(records, tmp_path)
+    assert report.best is not None
+    assert (report.best.averaged, report.best.step) == (2, 12)
+    assert [(c.averaged, c.passes) for c in report.trials[0].checkpoints] == [(0, 4), (2, 7)]
+    assert "average of 2" in Page(files["report.html"]).text
+    assert "| average of 2 | 12 | 7/24" in files["report.md"]
+    shown = squeezed(printed(summary(replay(records), tmp_path), 400))
+    assert "average of 2 checkpoints, the last of step 12" in shown
 
 
 def test_steps_that_a_resume_made_void_are_not_in_the_curve(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from autotune.events import Record, RunEvent
 from autotune.outcome import Checkpoint
 from autotune.plan import Strategy
 from autotune.study import (
+    Average,
     EndTrial,
     Escalate,
     Evaluate,
@@ -221,3 +222,46 @@ def test_a_record_read_back_from_its_line_gives_the_same_state() -> None:
     story = records.story()
     lines = [record.model_dump_json() for record in story]
     assert replay(Record.model_validate_json(line) for line in lines) == replay(story)
+
+
+def averaging(wished: int, *more: RunEvent) -> Move:
+    """The move of a trial whose two checkpoints are scored and whose plan wishes an average."""
+    plan = records.plan("A", average_checkpoints=wished)
+    begun = events.TrialStarted(number=0, optuna_number=0, plan=plan)
+    scores = [records.evaluated(0, at, 3) for at in (EARLY, LATE)]
+    return move(begun, saved(EARLY), saved(LATE), TRAINED, *scores, *more)
+
+
+MEAN = Checkpoint(step=12, progress=1.0, folder="trials/0000/checkpoints/average-2", averaged=2)
+
+
+def test_the_last_checkpoints_are_averaged_when_all_of_them_are_scored() -> None:
+    now = averaging(2)
+    assert isinstance(now, Average)
+    assert now.of == (EARLY, LATE)
+    assert isinstance(averaging(0), EndTrial)
+
+
+def test_of_more_checkpoints_than_there_are_all_are_averaged() -> None:
+    now = averaging(5)
+    assert isinstance(now, Average)
+    assert now.of == (EARLY, LATE)
+
+
+def test_an_average_is_scored_once_beside_the_last_checkpoint_and_made_once() -> None:
+    now = averaging(2, saved(MEAN))
+    assert isinstance(now, Evaluate)
+    assert now.checkpoint == MEAN
+    score = records.evaluated(0, MEAN, 5)
+    assert isinstance(averaging(2, saved(MEAN), score), EndTrial)
+    assert sorted(now.trial.checkpoints) == [(10, 0), (12, 0), (12, 2)]
+
+
+def test_an_average_that_could_not_be_made_is_not_tried_again() -> None:
+    assert isinstance(averaging(2, records.evaluated(0, MEAN, None)), EndTrial)
+
+
+def test_what_became_of_checkpoints_is_known_to_the_state() -> None:
+    gone = events.CheckpointsRemoved(number=0, names=("step-000010",), freed_bytes=5)
+    now = state(*whole(0, "A", 3), gone)
+    assert now.trials[0].removed == {"step-000010"}

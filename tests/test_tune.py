@@ -8,6 +8,7 @@ from autotune import events
 from autotune.errors import BadInput, EnvironmentFault, ExitCode
 from autotune.job import Job, TrainJob
 from autotune.outcome import EvalReport, Fault
+from autotune.sentences import describe
 from autotune.session import Session
 from autotune.study import replay
 from autotune.trials import Ending, How
@@ -108,9 +109,15 @@ def test_late_out_of_memory_goes_on_in_smaller_pieces_with_the_same_batch(tmp_pa
     assert len({p.identity for p in plans}) == 1
     assert {(p.batch_size, p.total_steps) for p in plans} == {(8, 6)}
     assert [e.step for e in told(run.session, events.Resumed)] == [5]
-    warned = [e.message for e in told(run.session, events.Warned)]
-    assert len(warned) == 3
-    assert all("the same 8 conversations a step" in message for message in warned)
+    recuts = [r for r in run.session.rundir.records() if isinstance(r.event, events.Recut)]
+    said = [describe(record, run.session.state) or "" for record in recuts]
+    assert len(said) == 3
+    assert all("the same 8 conversations a step" in sentence for sentence in said)
+    assert said[0].endswith(
+        "out of memory in the backward pass of step 6 with micro-batches of 512 tokens; going on"
+        " from the last checkpoint with micro-batches of 256 tokens, the same 8 conversations a"
+        " step"
+    )
 
 
 def test_at_the_smallest_micro_batch_comes_checkpointing_and_then_failure(tmp_path: Path) -> None:

@@ -95,9 +95,10 @@ def test_a_neighbour_is_named_where_memory_ran_out_and_our_own_worker_is_not(
 
     run = tuner(tmp_path, Workers(instead), nvml=nvml)
     assert run.run()
-    neighbour, smaller = warnings(run.session)
+    (neighbour,) = warnings(run.session)
     assert neighbour == "game.exe 10 took 3.00 GiB on the card since the probe"
-    assert "micro-batches of 256 tokens" in smaller
+    (recut,) = told(run.session, events.Recut)
+    assert "micro-batches of 256 tokens" in recut.after.words
 
 
 def test_on_a_cpu_nobody_is_named(tmp_path: Path) -> None:

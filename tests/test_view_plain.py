@@ -71,6 +71,21 @@ def test_each_kind_of_record_has_a_sentence_or_none_for_what_the_screen_shows_an
     assert unhealthy is not None
     assert unhealthy.endswith("not a success: echo 100.0 % is above 20.0 %")
     assert say(events.Interrupted(message="stopped by you")) == "interrupted: stopped by you"
+    mean = book.checkpoint(3, 12, 1.0).model_copy(update={"averaged": 3})
+    assert say(events.CheckpointSaved(checkpoint=mean, scored=True)) == (
+        "worker: average of 3 checkpoints saved at step 12"
+    )
+    scored = say(book.evaluated(3, mean, 4))
+    assert scored is not None
+    assert scored.startswith("trial 3: average of 3 checkpoints scores 4/24")
+    gone = events.CheckpointsRemoved(
+        number=3, names=("step-000008", "step-000012"), freed_bytes=2**30
+    )
+    assert say(gone) == (
+        "trial 3: 2 judged checkpoints removed (step-000008, step-000012), 1.00 GiB free again"
+    )
+    planned = events.DiskPlanned(needed_bytes=4 * 2**30, free_bytes=61 * 2**30)
+    assert say(planned) == "disk: needs 4.00 GiB at most, 61.00 GiB free"
 
 
 def test_the_view_is_live_on_a_terminal_plain_elsewhere() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import psutil
 
+from autotune.battery import on_battery
 from autotune.budget import Budget
 from autotune.device import Device
 from autotune.device_port import NvmlUnavailable
@@ -23,13 +24,15 @@ def device_gauge(device: Device, budget: Budget) -> Callable[[], DeviceSample]:
             state = nvml.state(device.index)
         except NvmlUnavailable:
             return DeviceSample(None, budget.limit_bytes, note=device.name)
-        note = f"{device.name}; throttled: {', '.join(state.throttled)}" if state.throttled else ""
         return DeviceSample(
             state.used_bytes,
             budget.limit_bytes,
             temperature_c=state.celsius,
             power_watts=state.watts,
-            note=note or device.name,
+            limit_watts=state.limit_watts,
+            held_down_by=state.throttled or (),
+            on_battery=on_battery(),
+            note=device.name,
         )
 
     return sample

@@ -8,6 +8,7 @@ from autotune.boundary import Boundary
 from autotune.events.worker import WorkerEvent
 from autotune.outcome import Checkpoint, Fit, Health, Metric, TrialOutcome
 from autotune.plan import TrainPlan
+from autotune.throttle import Throttle
 
 
 class RunStarted(Boundary):
@@ -76,6 +77,40 @@ class PeakCompared(Boundary):
     predicted_bytes: int
 
 
+class CardSampled(Boundary):
+    """How the card is doing while a trial trains. What the driver does not tell is None.
+
+    `began` and `ended` name what holds the clock down since, or no longer since, the sample before.
+    """
+
+    kind: Literal["card"] = "card"
+    number: int
+    used_bytes: int | None
+    total_bytes: int | None
+    celsius: float | None
+    watts: float | None
+    limit_watts: float | None
+    throttled: tuple[Throttle, ...] | None
+    began: tuple[Throttle, ...] = ()
+    ended: tuple[Throttle, ...] = ()
+    on_battery: bool | None = None
+
+    @property
+    def is_news(self) -> bool:
+        """Whether something began or ended to hold the card down, and not just a minute passed."""
+        return bool(self.began or self.ended)
+
+
+class Advised(Boundary):
+    """Advice on a training whose numbers left their range; each rule speaks once a trial."""
+
+    kind: Literal["advised"] = "advised"
+    number: int
+    rule: str
+    step: int
+    message: str
+
+
 class TrialEnded(Boundary):
     """A trial is over: every checkpoint scored, or `failure` says why not."""
 
@@ -103,6 +138,26 @@ class Evaluated(Boundary):
     met: bool
     unhealthy: tuple[str, ...] = ()
     problem: str | None = None
+
+
+class CheckpointsRemoved(Boundary):
+    """Judged checkpoints of a trial that is over, and not its best, gave back their room.
+
+    `names` are those of their folders; what they scored stays on record.
+    """
+
+    kind: Literal["checkpoints_removed"] = "checkpoints_removed"
+    number: int
+    names: tuple[str, ...]
+    freed_bytes: int
+
+
+class DiskPlanned(Boundary):
+    """What the run will still write at most, before it begins, beside what is free."""
+
+    kind: Literal["disk_planned"] = "disk_planned"
+    needed_bytes: int
+    free_bytes: int
 
 
 class Escalated(Boundary):
@@ -136,8 +191,12 @@ RunEvent = Annotated[
     | BaselineScored
     | TrialStarted
     | PeakCompared
+    | CardSampled
+    | Advised
     | TrialEnded
     | Evaluated
+    | CheckpointsRemoved
+    | DiskPlanned
     | Escalated
     | RunEnded
     | Interrupted

@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from autotune.boundary import Boundary
+from autotune.cut import Cut
 from autotune.outcome import Checkpoint, Fault, Measurement
+from autotune.plan import Precision
 
 
 class Ready(Boundary):
@@ -28,7 +30,8 @@ class Phase(Boundary):
 class StepDone(Boundary):
     """One optimizer step: its numbers, 1-based step, the loss per supervised token.
 
-    `skipped` marks a step whose fp16 gradients overflowed: weights and schedule did not move.
+    `skips` counts attempts before this one whose fp16 gradients overflowed: they moved neither
+    weights nor schedule, and the same rows were taken again.
     """
 
     kind: Literal["step"] = "step"
@@ -41,7 +44,7 @@ class StepDone(Boundary):
     tokens: int
     seconds: float
     memory_bytes: int
-    skipped: bool = False
+    skips: int = 0
 
 
 class CheckpointSaved(Boundary):
@@ -68,6 +71,35 @@ class Answered(Boundary):
     total: int
     new_tokens: int
     seconds: float
+
+
+class Recut(Boundary):
+    """Memory ran out in a training: step `step` is done again in smaller pieces.
+
+    `phase` is where it ran out and `reason` the error in one line. The step's `batch_size`
+    conversations, the schedule and the number of steps stay. Where `after` is `before`, it is tried
+    again as it was. With `same_process` the memory came back and the worker goes on; else a new one
+    goes on from the last checkpoint.
+    """
+
+    kind: Literal["recut"] = "recut"
+    step: int
+    phase: str
+    batch_size: int
+    before: Cut
+    after: Cut
+    same_process: bool
+    reason: str
+
+
+class PrecisionChanged(Boundary):
+    """A training goes on in another precision from step `step` on; fp32 master weights stay."""
+
+    kind: Literal["precision_changed"] = "precision_changed"
+    step: int
+    before: Precision
+    after: Precision
+    reason: str
 
 
 class Surveyed(Boundary):
@@ -130,6 +162,16 @@ class Warned(Boundary):
     message: str
 
 
+class Slept(Boundary):
+    """Nothing ran for so long: the computer slept, or the program was stopped.
+
+    The worker does not know it; who follows the worker says it between its events.
+    """
+
+    kind: Literal["slept"] = "slept"
+    seconds: float
+
+
 class Failed(Boundary):
     """The worker gives up: which fault, in which phase, in one line.
 
@@ -155,6 +197,8 @@ WorkerEvent = Annotated[
     | StepDone
     | CheckpointSaved
     | Resumed
+    | Recut
+    | PrecisionChanged
     | Answered
     | Surveyed
     | Measured
@@ -163,6 +207,7 @@ WorkerEvent = Annotated[
     | Prepared
     | Predicted
     | Warned
+    | Slept
     | Failed
     | Finished,
     Field(discriminator="kind"),

@@ -26,7 +26,8 @@ class CpuMemory:
 
     def read(self) -> MemoryReading:
         """Peak and present resident memory."""
-        return MemoryReading(peak_resident_bytes(), _resident_bytes(), 0)
+        resident = _resident_bytes()
+        return MemoryReading(peak_resident_bytes(), resident, 0, held_bytes=resident)
 
     def release(self) -> None:
         """Collect what nothing refers to any more."""

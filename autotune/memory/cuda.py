@@ -69,6 +69,7 @@ class CudaMemory:
             retries=self._retries() - self._retries_before,
             device_bytes=self._device_bytes,
             shared_bytes=self._shared_bytes,
+            held_bytes=int(stats.get("allocated_bytes.all.current", 0)),
         )
 
     def release(self) -> None:

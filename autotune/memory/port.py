@@ -13,6 +13,8 @@ class MemoryReading:
     most that all programs together had in use on the device, `shared_bytes` by how much our
     memory of the device that lies in the computer's memory has grown since `begin` (Windows).
     Both are what the readings so far saw, and None where nothing tells.
+
+    `held_bytes` is no peak: what tensors hold at the moment (on a CPU: what is resident).
     """
 
     peak_bytes: int
@@ -20,6 +22,7 @@ class MemoryReading:
     retries: int
     device_bytes: int | None = None
     shared_bytes: int | None = None
+    held_bytes: int = 0
 
 
 class MemoryBackend(Protocol):

@@ -26,6 +26,8 @@ from autotune.sentences import (
     trial_verdict,
 )
 from autotune.study import StudyState, TrialState, replay
+from autotune.training_sentences import precision_sentence, recut_sentence
+from autotune.watch_sentences import advice_lines
 
 
 def build_report(records: Sequence[Record], run_dir: Path) -> Report:
@@ -72,6 +74,7 @@ def build_report(records: Sequence[Record], run_dir: Path) -> Report:
         conclusions=tuple(said),
         next_steps=tuple(next_steps(state, run_dir)),
         warnings=_warnings(records),
+        advice=tuple(advice_lines(state)),
         timeline=tuple(
             Moment(time=record.time, text=text)
             for record in records
@@ -96,7 +99,7 @@ def _strategy(state: StudyState) -> str | None:
     return next((t.plan.strategy for t in state.trials if t.number == best.number), state.strategy)
 
 
-def _score(event: events.Evaluated, run_dir: Path) -> CheckpointScore:
+def _score(event: events.Evaluated, run_dir: Path, kept: bool = True) -> CheckpointScore:
     at, strict = event.checkpoint, event.prompt_strict
     return CheckpointScore(
         checkpoint=path_text(checkpoint_path(run_dir, at.folder)),
@@ -113,6 +116,8 @@ def _score(event: events.Evaluated, run_dir: Path) -> CheckpointScore:
         instruction_strict=event.instruction_strict,
         prompt_loose=event.prompt_loose,
         instruction_loose=event.instruction_loose,
+        averaged=at.averaged,
+        kept=kept,
     )
 
 
@@ -145,14 +150,17 @@ def _trial(trial: TrialState, run_dir: Path) -> TrialReport:
         failure=trial.failure,
         plan=plan,
         plan_identity=plan.identity,
-        checkpoints=tuple(_score(e, run_dir) for _, e in sorted(trial.evaluations.items())),
+        checkpoints=tuple(
+            _score(e, run_dir, kept=e.checkpoint.name not in trial.removed)
+            for _, e in sorted(trial.evaluations.items())
+        ),
         loss_curve=tuple(
             LossPoint(
                 step=s.step,
                 loss=s.loss,
                 grad_norm=s.grad_norm,
                 learning_rate=s.learning_rate,
-                skipped=s.skipped,
+                skips=s.skips,
             )
             for _, s in sorted(trial.steps.items())
         ),
@@ -160,9 +168,19 @@ def _trial(trial: TrialState, run_dir: Path) -> TrialReport:
 
 
 def _warnings(records: Sequence[Record]) -> tuple[str, ...]:
-    """What was warned of, each once, in order of the first time."""
-    said = [r.event.message for r in records if isinstance(r.event, events.Warned)]
-    return tuple(dict.fromkeys(said))
+    """What was warned of and what a training had to change, each once, in order."""
+    said: dict[str, None] = {}
+    for record in records:
+        match record.event:
+            case events.Warned() as event:
+                said[event.message] = None
+            case events.Recut() as event:
+                said[recut_sentence(event)] = None
+            case events.PrecisionChanged() as event:
+                said[precision_sentence(event)] = None
+            case _:
+                pass
+    return tuple(said)
 
 
 def _versions(records: Sequence[Record]) -> dict[str, str]:

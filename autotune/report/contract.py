@@ -12,6 +12,8 @@ class CheckpointScore(Boundary):
 
     All of `strict` ... `health` are None where the evaluation gave no valid score: see `problem`.
     `met` needs the target and healthy answers; `unhealthy` names the limits that are broken.
+    With `averaged` above 0 it is the mean of so many checkpoints, the last of them at `step`.
+    `kept` says whether its folder is still there; judged ones that were not the best give it up.
     """
 
     checkpoint: str
@@ -28,6 +30,8 @@ class CheckpointScore(Boundary):
     instruction_strict: Metric | None = None
     prompt_loose: Metric | None = None
     instruction_loose: Metric | None = None
+    averaged: int = 0
+    kept: bool = True
 
 
 class BaselineReport(Boundary):
@@ -42,13 +46,16 @@ class BaselineReport(Boundary):
 
 
 class LossPoint(Boundary):
-    """One optimizer step: loss per supervised token, norm of the gradient, learning rate."""
+    """One optimizer step: loss per supervised token, norm of the gradient, learning rate.
+
+    `skips` counts the fp16 overflows before it went through.
+    """
 
     step: int
     loss: float
     grad_norm: float | None
     learning_rate: float
-    skipped: bool
+    skips: int
 
 
 class TrialReport(Boundary):
@@ -121,6 +128,7 @@ class Report(Boundary):
     conclusions: tuple[str, ...]
     next_steps: tuple[str, ...]
     warnings: tuple[str, ...]
+    advice: tuple[str, ...]
     timeline: tuple[Moment, ...]
     events: dict[str, int]
     versions: dict[str, str]

@@ -37,7 +37,7 @@ def draw_png(report: Report, dark: bool = False) -> bytes:
 
     for index, trial in enumerate(report.trials):
         colour, label = _COLOURS[index % len(_COLOURS)], _label(trial)
-        points = [p for p in trial.loss_curve if not p.skipped]
+        points = trial.loss_curve
         if points:
             loss.plot(
                 [p.step for p in points],
@@ -47,11 +47,17 @@ def draw_png(report: Report, dark: bool = False) -> bytes:
                 linewidth=1.6,
                 marker="." if len(points) < 30 else None,
             )
-        scored = [(c.progress, c.strict, c.interval) for c in trial.checkpoints]
         # Trials that share a progress are set side by side, or their bars would hide each other.
         shift = 0.004 * (index - (len(report.trials) - 1) / 2)
-        valid = [(p + shift, s, i) for p, s, i in scored if s is not None and i is not None]
-        if valid:
+        for averaged in (False, True):
+            # An average stands beside the line, a little to the right of the last checkpoint.
+            valid = [
+                (c.progress + shift + 0.01 * averaged, c.strict, c.interval)
+                for c in trial.checkpoints
+                if (c.averaged > 0) is averaged and c.strict is not None and c.interval is not None
+            ]
+            if not valid:
+                continue
             score.errorbar(
                 [100 * p for p, _, _ in valid],
                 [100 * s for _, s, _ in valid],
@@ -60,8 +66,8 @@ def draw_png(report: Report, dark: bool = False) -> bytes:
                     [100 * (i[1] - s) for _, s, i in valid],
                 ],
                 color=colour,
-                label=label,
-                marker="o",
+                label=f"{label}, average" if averaged else label,
+                marker="D" if averaged else "o",
                 capsize=3,
                 linewidth=1.2,
             )

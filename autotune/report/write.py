@@ -77,6 +77,7 @@ def _render(
         size=show_size,
         rate=rate_text,
         moment=_moment,
+        place=_place,
         step_seconds=seconds_a_step,
         supervised_rate=rate_of_trial,
         prediction=prediction_sentence,
@@ -93,6 +94,11 @@ def _score(score: CheckpointScore | BaselineReport) -> str:
     return (
         f"{score.passes}/{score.n} {percent(score.strict)} {interval_text(score.interval, score.n)}"
     )
+
+
+def _place(score: CheckpointScore) -> str:
+    """How far its training was, or of how many checkpoints it is the mean."""
+    return f"average of {score.averaged}" if score.averaged else percent(score.progress, 0)
 
 
 def _health(share: float | None) -> str:

@@ -4,18 +4,18 @@ import contextlib
 import queue
 import subprocess
 import threading
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
 import psutil
 from pydantic import ValidationError
 
-from autotune.events import WORKER_EVENT, Failed, Finished, Phase
+from autotune.events import WORKER_EVENT, Failed, Finished, Phase, Slept
 from autotune.files import write_text_atomic
 from autotune.job import Job
 from autotune.outcome import Fault
+from autotune.trials.clock import PAUSE_SECONDS, WAKING_SECONDS, running_seconds
 from autotune.trials.environment import worker_environment
 from autotune.trials.port import Ending, How, OnEvent
 
@@ -27,11 +27,20 @@ class WorkerProcess:
     """A worker that was started with its first job. `stays` keeps it for further ones.
 
     A worker that stays says `Finished` after a job and takes the path of the next job file as a
-    line on its standard input; it ends when that is closed.
+    line on its standard input; it ends when that is closed. `clock` goes on in sleep.
     """
 
-    def __init__(self, command: Sequence[str], job: Job, folder: Path, *, stays: bool) -> None:
-        self.begin = time.monotonic()
+    def __init__(
+        self,
+        command: Sequence[str],
+        job: Job,
+        folder: Path,
+        *,
+        stays: bool,
+        clock: Callable[[], float] = running_seconds,
+    ) -> None:
+        self.clock = clock
+        self.begin = clock()
         path = write_job(job, folder)
         with (folder / "worker.log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -51,7 +60,7 @@ class WorkerProcess:
 
     def give(self, job: Job, folder: Path) -> None:
         """Hand over a further job; a worker that is gone meanwhile shows when it is followed."""
-        self.begin = time.monotonic()
+        self.begin = self.clock()
         path = write_job(job, folder)
         stdin = self.process.stdin
         assert stdin is not None
@@ -61,14 +70,14 @@ class WorkerProcess:
 
     def follow(self, on_event: OnEvent, silence_seconds: float, limit: int | None) -> Ending:
         """Hand on events until the job is finished or the process is; say how it ended."""
-        watch = _Watch(self.process, silence_seconds, limit)
+        watch = _Watch(self.process, silence_seconds, limit, self.clock)
         finished = watch.follow(self.lines, on_event)
         if not finished:
             self.alive = False
             self.process.wait()
             self.reader.join()
         code = None if finished else self.process.returncode
-        return watch.ending(code, time.monotonic() - self.begin)
+        return watch.ending(code, self.clock() - self.begin - watch.slept_seconds)
 
     def end(self) -> None:
         """No worker outlives its reader: let a waiting one leave, kill any other."""
@@ -107,11 +116,17 @@ class _Watch:
     """Follows one job: its events, its silence and its memory."""
 
     def __init__(
-        self, process: "subprocess.Popen[bytes]", silence_seconds: float, limit: int | None
+        self,
+        process: "subprocess.Popen[bytes]",
+        silence_seconds: float,
+        limit: int | None,
+        clock: Callable[[], float],
     ) -> None:
         self.process = process
         self.silence_seconds = silence_seconds
         self.limit = limit
+        self.clock = clock
+        self.slept_seconds = 0.0
         self.phase = "start"
         self.failed: Failed | None = None
         self.killed: How | None = None
@@ -119,21 +134,27 @@ class _Watch:
 
     def follow(self, lines: "queue.Queue[bytes | None]", on_event: OnEvent) -> bool:
         """Hand on events; True when the job is finished, False when the process is gone."""
-        heard = looked = time.monotonic()
+        now = looked = self.clock()
+        silent = 0.0
         while True:
             try:
                 line = lines.get(timeout=_POLL_SECONDS)
             except queue.Empty:
                 line = b""
-            now = time.monotonic()
+            before, now = now, self.clock()
+            if now - before > PAUSE_SECONDS:
+                self.slept_seconds += now - before
+                on_event(Slept(seconds=now - before))
             if line is None:
                 return False
             if line:
-                heard = now
+                silent = 0.0
                 if self._hear(line, on_event):
                     return True
-            elif now - heard > self.silence_seconds:
-                self._kill(How.TIMED_OUT)
+            else:
+                silent += min(now - before, WAKING_SECONDS)
+                if silent > self.silence_seconds:
+                    self._kill(How.TIMED_OUT)
             # By the clock, not by the pipe: a worker that talks all the time grows as well.
             if self.limit is not None and now - looked >= _POLL_SECONDS:
                 looked = now

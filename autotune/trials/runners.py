@@ -1,21 +1,26 @@
 """The hand that works: a process for each job, or one for several."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from autotune.job import Job
+from autotune.trials.clock import running_seconds
 from autotune.trials.port import Ending, OnEvent, WarmRunner
 from autotune.trials.process import WorkerProcess
 
 
 @dataclass(frozen=True)
 class SubprocessRunner:
-    """A fresh process for every job. `command` is followed by the path of the job file."""
+    """A fresh process for every job. `command` is followed by the path of the job file.
+
+    `clock` gives seconds and goes on while the computer sleeps.
+    """
 
     command: Sequence[str] = (sys.executable, "-m", "autotune.worker")
+    clock: Callable[[], float] = running_seconds
 
     def run(
         self,
@@ -27,7 +32,7 @@ class SubprocessRunner:
         resident_limit_bytes: int | None = None,
     ) -> Ending:
         """See `TrialRunner.run`. The worker's own output goes to `folder/worker.log`."""
-        worker = WorkerProcess(self.command, job, folder, stays=False)
+        worker = WorkerProcess(self.command, job, folder, stays=False, clock=self.clock)
         try:
             return worker.follow(on_event, silence_seconds, resident_limit_bytes)
         finally:
@@ -37,7 +42,7 @@ class SubprocessRunner:
     @contextmanager
     def warm(self) -> Iterator[WarmRunner]:
         """See `TrialRunner.warm`."""
-        runner = WarmSubprocessRunner(self.command)
+        runner = WarmSubprocessRunner(self.command, self.clock)
         try:
             yield runner
         finally:
@@ -47,8 +52,11 @@ class SubprocessRunner:
 class WarmSubprocessRunner:
     """One process for job after job, as long as each ends well."""
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(
+        self, command: Sequence[str], clock: Callable[[], float] = running_seconds
+    ) -> None:
         self.command = command
+        self.clock = clock
         self.worker: WorkerProcess | None = None
 
     def run(
@@ -62,7 +70,7 @@ class WarmSubprocessRunner:
     ) -> Ending:
         """See `TrialRunner.run`. Each job's output goes to its own `folder/worker.log`."""
         if self.worker is None:
-            self.worker = WorkerProcess(self.command, job, folder, stays=True)
+            self.worker = WorkerProcess(self.command, job, folder, stays=True, clock=self.clock)
         else:
             self.worker.give(job, folder)
         try:

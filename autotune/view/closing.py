@@ -8,7 +8,14 @@ from rich.table import Table
 from rich.text import Text
 
 from autotune.budget import show_size
-from autotune.figures import health_text, percent, safe, score_text, shape_text
+from autotune.figures import (
+    checkpoint_text,
+    health_text,
+    percent,
+    safe,
+    score_text,
+    shape_text,
+)
 from autotune.fit_sentences import (
     cut_text,
     fit_sentence,
@@ -26,6 +33,7 @@ from autotune.sentences import (
 from autotune.study import StudyState
 from autotune.view.encodable import Encodable
 from autotune.view.panels import ByWidth, Section, probe_table
+from autotune.watch_sentences import advice_lines
 
 
 def summary(state: StudyState, run_dir: Path) -> RenderableType:
@@ -39,10 +47,13 @@ def summary(state: StudyState, run_dir: Path) -> RenderableType:
     if best is not None:
         folder = checkpoint_path(run_dir, best.checkpoint.folder)
         at = f"{percent(best.checkpoint.progress, 0)} of training, step {best.checkpoint.step}"
+        if best.checkpoint.averaged:
+            at = f"{checkpoint_text(best.checkpoint)}, the last of step {best.checkpoint.step}"
         lines.append(_field("best checkpoint", f"{folder} (trial {best.number}, {at})"))
         if best.unhealthy:
             lines.append(_field("unhealthy", "; ".join(best.unhealthy), "yellow"))
     lines += [Text(f"- {safe(s)}", style="bold red" if "an echo" in s else "") for s in rest]
+    lines += [_field("advice", line, "yellow") for line in advice_lines(state)]
     lines.append(_field("report", str(run_dir / "report.html")))
     lines += [_field("next", step) for step in next_steps(state, run_dir)]
     return Encodable(Section("result", Group(*lines)))

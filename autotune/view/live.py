@@ -60,12 +60,18 @@ def draw(state: StudyState, sample: DeviceSample, pace: Pace, now: float) -> Scr
     parts = [
         Part(1, (panels.header(state, now),)),
         Part(3, (panels.device(state, sample),)),
-        Part(0, _present(panels.job_panel(job, whole_run(state, job, now)))),
+        Part(0, _present(panels.job_panel(job, whole_run(state, job, now), newest_advice(state)))),
         Part(5, _present(panels.fit_line(state))),
         Part(2, _probe(state) if probing else _study(state)),
         Part(4, _present(*(panels.recent_events(state, n) for n in (RECENT_EVENTS, 3, 1)))),
     ]
     return Screen(tuple(parts))
+
+
+def newest_advice(state: StudyState) -> str | None:
+    """The last advice on the trial in progress, which stays in sight when events move on."""
+    given = state.current.watched.advice if state.current else []
+    return given[-1].message if given else None
 
 
 def _present(*drawings: RenderableType | None) -> tuple[RenderableType, ...]:

@@ -26,6 +26,7 @@ from autotune.sentences import describe, trial_verdict
 from autotune.study import StudyState, TrialState
 from autotune.view.port import DeviceSample
 from autotune.view.progress import Job
+from autotune.watch_sentences import power_text
 
 WIDE = 118
 """Columns that the study table needs to keep each score on one line."""
@@ -96,10 +97,14 @@ def device(state: StudyState, sample: DeviceSample) -> RenderableType:
     used = "n/a" if sample.used_bytes is None else show_size(sample.used_bytes)
     over = sample.used_bytes is not None and sample.used_bytes > sample.limit_bytes
     heat = "n/a" if sample.temperature_c is None else f"{sample.temperature_c:.0f} C"
-    power = "n/a" if sample.power_watts is None else f"{sample.power_watts:.0f} W"
+    power = power_text(sample.power_watts, sample.limit_watts)
     text = Text(overflow="fold").append(safe(name), style="bold")
     text.append(f"  memory {used} / {show_size(sample.limit_bytes)}", style="red" if over else "")
     text.append(f"  temperature {heat}  power {power}", style="dim")
+    if sample.held_down_by:
+        text.append(f"  clock held down by {', '.join(sample.held_down_by)}", style="yellow")
+    if sample.on_battery:
+        text.append("  on battery", style="bold yellow")
     if note:
         text.append(f"  {safe(note)}", style="yellow")
     if sample.used_bytes is None:
@@ -123,8 +128,10 @@ def bar(done: int, total: int, style: str, name: str = "") -> RenderableType:
     return grid
 
 
-def job_panel(job: Job | None, whole: str | None) -> RenderableType | None:
-    """The work in progress with a bar, its numbers, its ETA, and an estimate of the rest."""
+def job_panel(
+    job: Job | None, whole: str | None, advice: str | None = None
+) -> RenderableType | None:
+    """The work in progress with a bar, its numbers, its ETA, the rest, and the newest advice."""
     if job is None:
         return None
     count = f"  {job.unit} {job.done}/{job.total}" if job.total else ""
@@ -137,6 +144,8 @@ def job_panel(job: Job | None, whole: str | None) -> RenderableType | None:
         lines.append(Text("  ".join(safe(d) for d in details)))
     if whole is not None:
         lines.append(Text(safe(whole), style="dim"))
+    if advice is not None:
+        lines.append(Text(f"advice: {safe(advice)}", style="yellow"))
     return Section("now", Group(*lines))
 
 
@@ -155,7 +164,8 @@ def checkpoint_lines(trial: TrialState, best_only: bool) -> list[tuple[Text, Tex
     scores = [e for _, e in sorted(dict(trial.evaluations).items())]
     best = trial.best
     for e in [best] if best_only and best else scores:
-        at = f"{e.checkpoint.progress:.2f}: "
+        mean = e.checkpoint.averaged
+        at = f"average of {mean}: " if mean else f"{e.checkpoint.progress:.2f}: "
         if e.prompt_strict is None:
             lines.append((Text(at + "no valid score", style="yellow"), Text(safe(e.problem or ""))))
             continue

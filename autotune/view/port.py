@@ -15,6 +15,9 @@ class DeviceSample:
     limit_bytes: int
     temperature_c: float | None = None
     power_watts: float | None = None
+    limit_watts: float | None = None
+    held_down_by: tuple[str, ...] = ()
+    on_battery: bool | None = None
     note: str = ""
 
 

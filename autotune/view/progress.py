@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from autotune import events
 from autotune.events import Record
-from autotune.figures import about, duration, percent, rate_text
+from autotune.figures import about, checkpoint_text, duration, rate_text
 from autotune.study import StudyState, TrialState
 
 RECENT_STEPS = 20
@@ -69,8 +69,10 @@ def current_job(state: StudyState, pace: Pace) -> Job | None:
     if trial.trained is None:
         return _training(trial, f"training {name}")
     if trial.unscored:
-        at = percent(trial.unscored[0].progress, 0)
-        return _answering(state, pace, f"scoring {name}, checkpoint {at}")
+        at = checkpoint_text(trial.unscored[0])
+        return _answering(state, pace, f"scoring {name}, {at}")
+    if trial.to_average:
+        return Job(f"averaging checkpoints of {name}", "", 0, 0, (), None)
     return Job(f"closing {name}", "", 0, 0, (), None)
 
 
@@ -94,7 +96,7 @@ def _training(trial: TrialState, title: str) -> Job:
         return Job(title, "step", 0, trial.plan.total_steps, (), None)
     steps = dict(trial.steps)
     recent = [steps[s] for s in sorted(steps)[-RECENT_STEPS:]]
-    seconds = sum(s.seconds for s in recent)
+    seconds = sum(trial.watched.awake_seconds(s) for s in recent)
     details = [f"loss {last.loss:.3f}"]
     if last.grad_norm is not None:
         details.append(f"grad norm {last.grad_norm:.2f}")
@@ -123,7 +125,8 @@ def whole_run(state: StudyState, job: Job | None, now: float) -> str | None:
     if current not in names:
         return None
     times = [state.fit.strategies[n].eta_seconds for n in names[names.index(current) :]]
-    spent = max(0.0, now - state.current.started) if state.current else 0.0
+    trial = state.current
+    spent = max(0.0, now - trial.started - trial.watched.slept_seconds) if trial else 0.0
     own = max(times[0] - spent, (job.eta_seconds if job else None) or 0.0)
     text = f"whole run: {about(own)} if {current} is enough"
     if len(times) > 1:

@@ -27,20 +27,41 @@ def shuffled(rows: int, seed: int, epoch: int) -> list[int]:
     return order
 
 
+BATCH_COST_TOKENS = 256
+"""What one more micro-batch costs, as the tokens that could be computed meanwhile.
+
+Casting the weights and adding up their gradients took as long as 70 tokens on two CPU cores; on a
+card, where starting some thousand kernels comes to it, 400 are estimated. See docs/LOG.md.
+"""
+
+
 def micro_batches(lengths: Sequence[int], micro_batch_tokens: int) -> list[list[int]]:
     """Positions of `lengths` grouped so that rows x longest row <= `micro_batch_tokens`.
 
-    Longest first, so that rows of like length share a batch and the largest batch comes first,
-    where a lack of memory shows at once. A row longer than the limit has a batch of its own.
+    Rows are sorted and cut where that costs least: filled-up tokens and `BATCH_COST_TOKENS` for
+    each group. So no group could be cut in two to save more filling than that; among cuts of equal
+    cost, groups are as equal as can be. The longest rows come first, where a lack of memory shows
+    at once. A row longer than the limit has a group of its own.
     """
+    order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
+    # best[n] of the first n rows: cost, sum of squared sizes, less where the last group begins.
+    best: list[tuple[int, int, int]] = [(0, 0, 0)]
+    for end in range(1, len(order) + 1):
+        ways = []
+        for begin in range(end - 1, -1, -1):
+            size = (end - begin) * lengths[order[begin]]
+            if size > micro_batch_tokens and end - begin > 1:
+                break  # more and longer rows only make it larger
+            cost, squares, _ = best[begin]
+            ways.append((cost + size + BATCH_COST_TOKENS, squares + size * size, -begin))
+        best.append(min(ways))
     groups: list[list[int]] = []
-    for at in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
-        width = lengths[groups[-1][0]] if groups else 0
-        if groups and (len(groups[-1]) + 1) * width <= micro_batch_tokens:
-            groups[-1].append(at)
-        else:
-            groups.append([at])
-    return groups
+    end = len(order)
+    while end:
+        begin = -best[end][2]
+        groups.append(order[begin:end])
+        end = begin
+    return groups[::-1]
 
 
 def packs(lengths: Sequence[int], micro_batch_tokens: int) -> list[list[int]]:

@@ -4,10 +4,10 @@ A folder is written under a temporary name, every file is flushed, a manifest wi
 sha256 comes last, and one rename makes it a checkpoint. Safetensors and JSON only.
 """
 
-import hashlib
 import json
-import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from autotune.files import sync_folder, write_text_atomic
+from autotune.budget import show_size
+from autotune.disk import ROOM, folder_bytes
+from autotune.manifest import OPTIMIZER, STATE, entries_of, put_in_place, seal, verified
 from autotune.worker.model import Loaded, load_weights
 from autotune.worker.step import Stepper
-
-MANIFEST = "manifest.json"
-OPTIMIZER = "optimizer.safetensors"
-STATE = "trainer_state.json"
-_SCALER = ("scale", "growth_factor", "backoff_factor", "growth_interval", "_growth_tracker")
 
 
 class DiskFull(Exception):
@@ -32,11 +29,15 @@ class DiskFull(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The newest checkpoint that verifies, and the names of those that do not."""
+    """The newest checkpoint that verifies, and the names of those that do not.
+
+    `others` names whole ones of a training with another identity.
+    """
 
     folder: Path | None
     step: int
     torn: tuple[str, ...]
+    others: tuple[str, ...] = ()
 
 
 def folder_name(step: int) -> str:
@@ -48,38 +49,61 @@ def save(root: Path, loaded: Loaded, stepper: Stepper, step: int, identity: str)
     """Write the checkpoint of a finished step and return its folder.
 
     Raises:
-        DiskFull: less is free than the checkpoint takes, or the disk filled up while writing.
+        DiskFull: less is free than twice what it takes, or the disk filled up while writing.
     """
     final = root / folder_name(step)
-    work = root / f".{final.name}.tmp"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    weights = sum(p.numel() * p.element_size() for p in loaded.model.parameters())
-    # Weights and two Adam moments of the same size, and a tenth for the tokenizer and the rest.
-    if shutil.disk_usage(root).free < 3.1 * weights:
-        shutil.rmtree(work, ignore_errors=True)
-        raise DiskFull(f"{root}: a checkpoint takes {3.1 * weights / 2**30:.1f} GiB, less is free")
-    try:
-        loaded.model.save_pretrained(work, safe_serialization=True)
+    with whole_folder(final) as work:
+        optimizer = optimizer_tensors(stepper)
         loaded.tokenizer.save_pretrained(work)
-        save_file(optimizer_tensors(stepper), work / OPTIMIZER)
-        scaler = stepper.scaler.state_dict()
-        state = {
-            "step": step,
-            "identity": identity,
-            "skipped_steps": stepper.skipped_steps,
-            "scaler": {k: scaler[k] for k in _SCALER if k in scaler},
-        }
+        demand_room(root, tensor_bytes(loaded.model.parameters(), optimizer.values()), work)
+        loaded.model.save_pretrained(work, safe_serialization=True)
+        save_file(optimizer, work / OPTIMIZER)
+        state = {"step": step, "identity": identity, **stepper.numbers()}
         (work / STATE).write_text(json.dumps(state), encoding="utf-8")
+    return final
+
+
+@contextmanager
+def whole_folder(final: Path) -> Iterator[Path]:
+    """A folder to write into that becomes `final`, sealed, when all went well, and goes otherwise.
+
+    Raises:
+        DiskFull: the disk filled up, or cannot be written.
+    """
+    work = final.with_name(f".{final.name}.tmp")
+    try:
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        yield work
         seal(work)
+        put_in_place(work, final)
     except (OSError, SafetensorError) as error:  # safetensors has its own error for a full disk
         shutil.rmtree(work, ignore_errors=True)
         reason = getattr(error, "strerror", None) or error
-        raise DiskFull(f"{root}: checkpoint not written ({reason})") from error
-    shutil.rmtree(final, ignore_errors=True)
-    work.replace(final)
-    sync_folder(root)
-    return final
+        raise DiskFull(f"{final.parent}: checkpoint not written ({reason})") from error
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+
+
+def demand_room(root: Path, tensors: int, work: Path) -> None:
+    """Refuse a checkpoint of `tensors` bytes, and what is in `work` already, on a disk so full.
+
+    Raises:
+        DiskFull: less is free than `ROOM` times that.
+    """
+    takes = tensors + folder_bytes(work)
+    free = shutil.disk_usage(root).free
+    if free < ROOM * takes:
+        raise DiskFull(
+            f"{root}: a checkpoint takes {show_size(takes)}, {ROOM} times that must be free and"
+            f" {show_size(free)} is"
+        )
+
+
+def tensor_bytes(*groups: Any) -> int:
+    """Bytes of all tensors in these groups, as they lie in a file."""
+    return sum(t.numel() * t.element_size() for group in groups for t in group)
 
 
 def optimizer_tensors(stepper: Stepper) -> dict[str, torch.Tensor]:
@@ -92,54 +116,25 @@ def optimizer_tensors(stepper: Stepper) -> dict[str, torch.Tensor]:
     }
 
 
-def seal(folder: Path) -> None:
-    """Flush every file and write the manifest last."""
-    entries = {}
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        with path.open("rb+") as file:
-            os.fsync(file.fileno())
-        entries[path.relative_to(folder).as_posix()] = describe(path)
-    manifest = folder / MANIFEST
-    with manifest.open("w", encoding="utf-8") as file:
-        json.dump(entries, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    sync_folder(folder)
-
-
-def describe(path: Path) -> dict[str, Any]:
-    """Size in bytes and sha256 of a file."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"size": path.stat().st_size, "sha256": digest}
-
-
-def verified(folder: Path) -> bool:
-    """Whether every file the manifest names is there, whole and unchanged."""
-    try:
-        entries = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        return all(describe(folder / name) == entry for name, entry in entries.items())
-    except (OSError, ValueError):
-        return False
-
-
 def newest(root: Path, identity: str) -> Found:
     """The newest verified checkpoint of this identity that holds an optimizer."""
+    best: tuple[Path | None, int] = (None, 0)
     torn = [p.name for p in root.glob(".step-*.tmp")]
+    others = []
     for folder in sorted(root.glob("step-*"), reverse=True):
         if not verified(folder):
             torn.append(folder.name)
             continue
-        if not (folder / OPTIMIZER).exists():
-            continue
         state = json.loads((folder / STATE).read_text(encoding="utf-8"))
-        if state["identity"] == identity:
-            return Found(folder, int(state["step"]), tuple(torn))
-    return Found(None, 0, tuple(torn))
+        if state["identity"] != identity:
+            others.append(folder.name)
+        elif best[0] is None and OPTIMIZER in (entries_of(folder) or ()):
+            best = (folder, int(state["step"]))
+    return Found(*best, tuple(torn), tuple(others))
 
 
 def restore(folder: Path, stepper: Stepper) -> None:
-    """Put weights, optimizer and scaler back as they were, bit for bit."""
+    """Put weights, optimizer, precision and scaler back as they were, bit for bit."""
     # Through transformers, which knows how it named what it saved and which weights are tied.
     stepper.loaded.model.load_state_dict(load_weights(folder).state_dict())
     state: dict[int, dict[str, torch.Tensor]] = {}
@@ -149,32 +144,14 @@ def restore(folder: Path, stepper: Stepper) -> None:
         state.setdefault(int(place), {})[key] = tensor.clone()
     whole = stepper.optimizer.state_dict()
     stepper.optimizer.load_state_dict({"state": state, "param_groups": whole["param_groups"]})
-    kept = json.loads((folder / STATE).read_text(encoding="utf-8"))
-    stepper.skipped_steps = int(kept["skipped_steps"])
-    if stepper.scaler.is_enabled() and kept["scaler"]:
-        stepper.scaler.load_state_dict(kept["scaler"])
-
-
-def drop_optimizer(folder: Path) -> None:
-    """Keep a scored checkpoint's weights and free the two thirds that only resuming needs.
-
-    The manifest is rewritten first, so that the folder verifies before and after.
-    """
-    manifest = folder / MANIFEST
-    entries = json.loads(manifest.read_text(encoding="utf-8"))
-    if entries.pop(OPTIMIZER, None) is None:
-        return
-    write_text_atomic(manifest, json.dumps(entries, indent=1))
-    (folder / OPTIMIZER).unlink(missing_ok=True)
+    stepper.put_back(json.loads((folder / STATE).read_text(encoding="utf-8")))
 
 
 def weights_moved(before: Path, model: Any) -> float:
     """|after - before| / |before| over all weights, read from the folder one tensor at a time."""
     now = {name: p.detach() for name, p in model.named_parameters()}
     moved = size = 0.0
-    for path in sorted(before.glob("*.safetensors")):
-        if path.name == OPTIMIZER:
-            continue
+    for path in weight_files(before):
         with safe_open(path, framework="pt") as file:
             for name in file.keys():  # noqa: SIM118 (safe_open is not a mapping)
                 if name in now:
@@ -182,3 +159,8 @@ def weights_moved(before: Path, model: Any) -> float:
                     moved += float((now[name].cpu() - old).square().sum())
                     size += float(old.square().sum())
     return (moved / size) ** 0.5 if size else 0.0
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of a folder that hold the model's weights."""
+    return [p for p in sorted(folder.glob("*.safetensors")) if p.name != OPTIMIZER]

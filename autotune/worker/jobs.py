@@ -12,6 +12,7 @@ import transformers
 from autotune import events
 from autotune.errors import BadInput
 from autotune.job import (
+    AverageJob,
     DeviceSpec,
     GenerateJob,
     Job,
@@ -86,6 +87,10 @@ def run(job: Job, compute: Compute, pipe: Pipe, shelf: Shelf) -> None:
             from autotune.worker.train import train
 
             train(job, compute, pipe)
+        case AverageJob():
+            from autotune.worker.average import average
+
+            average(job, pipe)
         case PredictJob():
             from autotune.worker.predict import predict
 

@@ -9,17 +9,19 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from autotune.worker.encode import IGNORED
-
-CHUNK_TOKENS = 256
-"""Positions whose logits exist at the same time: 50 MB in fp32 at V = 49 152. Larger chunks did
-not run faster; see docs/LOG.md."""
+from autotune.worker.head import head_loss
 
 
 def summed_loss(
-    model: Any, input_ids: Tensor, labels: Tensor, *, own_head: bool = False, **inputs: Any
+    model: Any,
+    input_ids: Tensor,
+    labels: Tensor,
+    *,
+    own_head: bool = False,
+    scale: float = 1.0,
+    **inputs: Any,
 ) -> Tensor:
     """Cross-entropy summed over the supervised positions of a padded batch, a scalar in fp32.
 
@@ -29,6 +31,7 @@ def summed_loss(
         labels: (B, T) token ids, or -100 where a token is not trained on. Position t is
             predicted from the hidden state at t - 1, so a label at position 0 never counts.
         own_head: what `needs_own_head` says of the model; then all logits exist at once.
+        scale: what the loss will be multiplied by before its backward pass; see `head_loss`.
         inputs: what else the model is given, such as position_ids (B, T).
     """
     if own_head:
@@ -50,26 +53,12 @@ def summed_loss(
         # Rows without a label in this micro-batch: nothing to learn, yet a backward pass to make.
         nothing: Tensor = (hidden * 0).sum().float()
         return nothing
-    head = model.get_output_embeddings()
-    total: Tensor = states.new_zeros((), dtype=torch.float32)
-    for at in range(0, len(targets), CHUNK_TOKENS):
-        part = slice(at, at + CHUNK_TOKENS)
-        total = total + checkpoint(
-            _chunk_loss, head, states[part], targets[part], use_reentrant=False
-        )
-    return total
-
-
-def _chunk_loss(head: nn.Module, states: Tensor, targets: Tensor) -> Tensor:
-    """Summed cross-entropy of a chunk: states (C, H), targets (C,). Recomputed in backward."""
-    logits: Tensor = head(states).float()  # (C, V)
-    summed: Tensor = nn.functional.cross_entropy(logits, targets, reduction="sum")
-    return summed
+    return head_loss(model.get_output_embeddings(), states, targets, scale)
 
 
 @torch.no_grad()
 def needs_own_head(model: Any) -> bool:
-    """Whether the model does more than one matrix product between hidden states and logits.
+    """Whether the model does more than one linear layer between hidden states and logits.
 
     Gemma caps its logits, Cohere, Granite and Falcon-H1 scale them; such models keep their own
     path. The known ones are told by their configuration (a cap hardly shows in an untrained
@@ -77,6 +66,8 @@ def needs_own_head(model: Any) -> bool:
     """
     marks = ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier")
     if any(getattr(model.config, mark, None) not in (None, 1, 1.0) for mark in marks):
+        return True
+    if type(model.get_output_embeddings()) is not nn.Linear:
         return True
     was_training = model.training
     model.eval()

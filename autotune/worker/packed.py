@@ -7,7 +7,6 @@ computed within each segment only. So there is no padding and no mask of N x N.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import accumulate, pairwise
 from typing import Any
 
 import torch
@@ -15,10 +14,16 @@ from torch import Tensor, nn
 from transformers import AttentionInterface
 
 from autotune.worker.encode import IGNORED, Row
+from autotune.worker.varlen import varlen_attention, varlen_works
 
 NAME = "packed"
 """The attention's name in transformers' registry. It has no mask function there, so transformers
 makes no mask for it."""
+
+WIDENED = 512
+"""On a CPU, bf16 segments up to this many tokens attend in fp32: torch 2.13's backward kernel takes
+three times as long in bf16 at 100 tokens, a fifth longer at 340, and less at 1024; see
+docs/LOG.md."""
 
 
 def pack(rows: Sequence[Row]) -> tuple[Tensor, Tensor, Tensor, list[int]]:
@@ -60,20 +65,30 @@ def attend(
     Returns:
         (1, N, h, d), as transformers wants it, and no weights.
     """
-    grouped = query.shape[1] != key.shape[1]
+    dtype = query.dtype
+    dropout = dropout if module.training else 0.0
+    if not dropout and varlen_works(query.device, dtype, query.shape[-1]):
+        together = varlen_attention(query, key, value, segments, scaling)
+        return together.transpose(1, 2).contiguous(), None
+    if query.device.type == "cpu" and dtype is torch.bfloat16 and max(segments) <= WIDENED:
+        query, key, value = query.float(), key.float(), value.float()
+    # Split, not sliced: the gradient of a slice is a tensor of all N tokens that is mostly zeros.
     parts = [
         nn.functional.scaled_dot_product_attention(
-            query[:, :, begin:end],
-            key[:, :, begin:end],
-            value[:, :, begin:end],
-            dropout_p=dropout if module.training else 0.0,
+            q,
+            k,
+            v,
+            dropout_p=dropout,
             is_causal=True,
             scale=scaling,
-            enable_gqa=grouped,
+            enable_gqa=q.shape[1] != k.shape[1],
         )
-        for begin, end in pairwise(accumulate(segments, initial=0))
+        for q, k, v in zip(
+            *(torch.split(states, list(segments), dim=2) for states in (query, key, value)),
+            strict=True,
+        )
     ]
-    return torch.cat(parts, dim=2).transpose(1, 2).contiguous(), None
+    return torch.cat(parts, dim=2).to(dtype).transpose(1, 2).contiguous(), None
 
 
 @contextmanager

@@ -23,8 +23,8 @@ from autotune.job import PredictJob
 from autotune.plan import Precision
 from autotune.prediction import PredictedPeak, PredictionFile, PredictPoint
 from autotune.worker.fakestep import FakeStep, Shape, read_config
+from autotune.worker.head import CHUNK_TOKENS
 from autotune.worker.ledger import Counts, Kind, Part
-from autotune.worker.loss import CHUNK_TOKENS
 from autotune.worker.pipe import Pipe
 
 DEPTHS = (2, 4)

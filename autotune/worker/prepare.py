@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from autotune import events
 from autotune.files import sync_folder
 from autotune.job import PrepareJob
-from autotune.worker.checkpoint import seal, verified
+from autotune.manifest import seal, verified
 from autotune.worker.pipe import Pipe
 from autotune.worker.toy import toy_model, toy_tokenizer
 

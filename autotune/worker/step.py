@@ -5,29 +5,30 @@ tokens. The loss is summed over supervised tokens and divided by the step's tota
 cut changes speed and memory and nothing else.
 """
 
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from transformers import get_scheduler
 
+from autotune import events
+from autotune.cut import Cut
 from autotune.plan import Precision
 from autotune.worker.batches import micro_batches, packs, pad
 from autotune.worker.compute import Compute
 from autotune.worker.encode import IGNORED, Row
 from autotune.worker.loss import needs_own_head, summed_loss
 from autotune.worker.model import Loaded
+from autotune.worker.optimizer import adamw, schedule
 from autotune.worker.packed import can_pack, pack, packed
-
-MOST_SKIPS = 20
-"""fp16 halves its scale at each overflow: from 65 536 to below 1 takes 17; more are no accident."""
+from autotune.worker.scaling import renewed, scaler_of, stuck
 
 
 class NumericFault(Exception):
-    """The loss or the gradients are not finite and no smaller scale can mend it."""
+    """The loss or the gradients are not finite, and not for want of range in fp16."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,10 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What one optimizer step did. `skips` counts fp16 overflows before it went through."""
+    """What one optimizer step did. `skips` counts fp16 overflows before it went through.
+
+    A skipped attempt moved neither weights nor schedule, and the same rows were taken again.
+    """
 
     loss: float
     grad_norm: float
@@ -69,83 +73,131 @@ class Stepper:
         gradient_checkpointing: bool,
         packing: bool = False,
         enter: Callable[[str], None] = lambda _: None,
+        tell: Callable[[events.PrecisionChanged], None] = lambda _: None,
     ) -> None:
         """`packing` lays rows end to end instead of filling them up, where the model can do that.
 
         Neither that nor `micro_batch_tokens` nor `gradient_checkpointing` changes the mathematics.
+        `enter` hears of every phase, `tell` when fp16 is given up.
         """
         self.loaded = loaded
         self.compute = compute
         self.recipe = recipe
-        self.micro_batch_tokens = micro_batch_tokens
         self.enter = enter
+        self.tell = tell
         self.skipped_steps = 0
+        self._skips_told = 0
+        self.weights_touched = False
         model = loaded.model
         self.own_head = needs_own_head(model)
         self.packing = packing and can_pack(model)
         model.train()
-        recompute_activations(model, gradient_checkpointing)
-        self.optimizer = torch.optim.AdamW(
-            decay_groups(model, recipe.weight_decay), lr=recipe.learning_rate, fused=True
+        self.recut(
+            Cut(
+                micro_batch_tokens=micro_batch_tokens,
+                gradient_checkpointing=gradient_checkpointing,
+            )
         )
-        # transformers' schedule as a function of the step; asking it leaves no state to resume.
-        schedule: Any = get_scheduler(
-            recipe.lr_scheduler_type,
-            torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0),
-            num_warmup_steps=recipe.warmup_steps,
-            num_training_steps=recipe.total_steps,
+        self.optimizer = adamw(model, recipe.learning_rate, recipe.weight_decay)
+        self.factor = schedule(recipe.lr_scheduler_type, recipe.warmup_steps, recipe.total_steps)
+        self.scaler: Any = scaler_of(compute.precision, compute.device)
+
+    def recut(self, cut: Cut) -> None:
+        """Cut steps like this from now on."""
+        self.micro_batch_tokens = cut.micro_batch_tokens
+        self.gradient_checkpointing = cut.gradient_checkpointing
+        recompute_activations(self.loaded.model, cut.gradient_checkpointing)
+
+    @property
+    def cut(self) -> Cut:
+        """How steps are cut now."""
+        return Cut(
+            micro_batch_tokens=self.micro_batch_tokens,
+            gradient_checkpointing=self.gradient_checkpointing,
         )
-        self.factor: Callable[[int], float] = (
-            schedule.lr_lambdas[0] if hasattr(schedule, "lr_lambdas") else lambda _: 1.0
-        )
-        self.scaler: Any = torch.amp.GradScaler(
-            compute.device.type, enabled=compute.precision is Precision.FP16
-        )
+
+    def pieces(self, rows: Sequence[Row]) -> list[list[Row]]:
+        """The rows as micro-batches."""
+        cut = packs if self.packing else micro_batches
+        lengths = [len(row.input_ids) for row in rows]
+        return [[rows[at] for at in group] for group in cut(lengths, self.micro_batch_tokens)]
 
     def step(self, rows: Sequence[Row], number: int) -> StepResult:
         """Take optimizer step `number` (from 1) over these rows.
 
         The generator is seeded by step, so that dropout in a resumed run is the undisturbed one's.
+        An fp16 overflow is skipped and the step done again at a lower scale; where no scale helps,
+        in bf16, which has the range of fp32. Whatever else is raised leaves the weights as they
+        were, unless `weights_touched` says otherwise; then `abandon` before another step.
 
         Raises:
-            NumericFault: a non-finite loss, or more than `MOST_SKIPS` fp16 overflows in a row.
+            NumericFault: the loss or the gradients are not finite in bf16 or fp32.
         """
         begin = time.perf_counter()
+        self.weights_touched = False
         rate = self.recipe.learning_rate * self.factor(number - 1)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         supervised = sum(label != IGNORED for row in rows for label in row.labels[1:])
         if supervised == 0:
             raise NumericFault(f"no supervised token in step {number}")
-        for skips in range(MOST_SKIPS + 1):
+        while True:
             torch.manual_seed(self.recipe.seed * 1_000_003 + number)
-            loss = self._accumulate(rows, supervised, number)
-            norm = self._update(number)
-            if norm is not None:
-                self.compute.synchronize()
-                return StepResult(
-                    loss=loss,
-                    grad_norm=norm,
-                    learning_rate=rate,
-                    supervised_tokens=supervised,
-                    tokens=sum(len(row.input_ids) for row in rows),
-                    seconds=time.perf_counter() - begin,
-                    skips=skips,
-                )
-            self.skipped_steps += 1
-        raise NumericFault(f"fp16 gradients overflow at every scale in step {number}")
+            loss = self._accumulate(rows, supervised)
+            norm = self._update() if math.isfinite(loss) else math.nan
+            if math.isfinite(norm):
+                break
+            self._overflowed(number, loss)
+        skips, self._skips_told = self.skipped_steps - self._skips_told, self.skipped_steps
+        return StepResult(
+            loss=loss,
+            grad_norm=norm,
+            learning_rate=rate,
+            supervised_tokens=supervised,
+            tokens=sum(len(row.input_ids) for row in rows),
+            seconds=time.perf_counter() - begin,
+            skips=skips,
+        )
 
-    def _accumulate(self, rows: Sequence[Row], supervised: int, number: int) -> float:
-        """Forward and backward of every micro-batch; returns the mean loss a supervised token."""
+    def abandon(self) -> None:
+        """Forget a step that was broken off before its update: it can then be taken again."""
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler = renewed(self.scaler, self.compute.device)
+
+    def use(self, precision: Precision) -> None:
+        """Compute in this precision from now on, for this training only."""
+        self.compute = replace(self.compute, precision=precision)
+        self.scaler = scaler_of(precision, self.compute.device)
+
+    def numbers(self) -> dict[str, Any]:
+        """What a checkpoint keeps beside weights and moments, as JSON."""
+        return {
+            "precision": self.compute.precision.value,
+            "skipped_steps": self.skipped_steps,
+            "scaler": self.scaler.state_dict(),
+        }
+
+    def put_back(self, numbers: Mapping[str, Any]) -> None:
+        """Go on with what `numbers` gave; fp16 that was given up stays given up."""
+        self.use(Precision(numbers["precision"]))
+        self.skipped_steps = self._skips_told = int(numbers["skipped_steps"])
+        if self.scaler.is_enabled():
+            self.scaler.load_state_dict(numbers["scaler"])
+
+    def _accumulate(self, rows: Sequence[Row], supervised: int) -> float:
+        """Forward and backward of every micro-batch; returns the mean loss a supervised token.
+
+        A loss that is not finite ends it: what would follow is thrown away.
+        """
         total = 0.0
-        lengths = [len(row.input_ids) for row in rows]
-        cut = packs if self.packing else micro_batches
         with packed(self.loaded.model) if self.packing else nullcontext():
-            for group in cut(lengths, self.micro_batch_tokens):
-                total += self._micro_batch([rows[at] for at in group], supervised, number)
+            for piece in self.pieces(rows):
+                total += self._micro_batch(piece, supervised)
+                if not math.isfinite(total):
+                    break
         return total
 
-    def _micro_batch(self, rows: Sequence[Row], supervised: int, number: int) -> float:
+    def _micro_batch(self, rows: Sequence[Row], supervised: int) -> float:
         """Forward and backward of one micro-batch; returns its share of the step's mean loss."""
         inputs: dict[str, Any] = {}
         if self.packing:
@@ -164,15 +216,15 @@ class Stepper:
             )
             loss = summed / supervised
         value = float(loss.detach())
-        if value != value or value in (float("inf"), float("-inf")):
-            raise NumericFault(f"non-finite loss at step {number}")
+        if not math.isfinite(value):
+            return value
         self.enter("backward")
         scaled: Any = self.scaler.scale(loss)
         scaled.backward()
         return value
 
-    def _update(self, number: int) -> float | None:
-        """Clip and update; the gradient norm before clipping, or None after an fp16 overflow."""
+    def _update(self) -> float:
+        """Clip and update; the gradient norm before clipping. Weights move if it is finite."""
         self.enter("optimizer")
         self.scaler.unscale_(self.optimizer)
         norm = float(
@@ -180,23 +232,39 @@ class Stepper:
                 self.loaded.model.parameters(), self.recipe.max_grad_norm
             )
         )
-        finite = norm == norm and norm != float("inf")
-        if not finite and not self.scaler.is_enabled():
-            raise NumericFault(f"non-finite gradients at step {number}")
-        if finite:
+        if math.isfinite(norm):
+            # An error from here on may come when some of the weights have moved: fused kernels
+            # take parameters in groups, count the step first, and a card reports late.
+            self.weights_touched = True
             self.scaler.step(self.optimizer)
+            self.compute.synchronize()
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
-        return norm if finite else None
+        return norm
 
+    def _overflowed(self, number: int, loss: float) -> None:
+        """Make ready to take the step again at a lower scale, or in bf16.
 
-def decay_groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:
-    """Matrices decay; norms and biases (one dimension) do not, as is usual for transformers."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    return [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-    ]
+        A loss that is not finite overflowed on its way forward, where no scale acts.
+
+        Raises:
+            NumericFault: it was not fp16 that overflowed.
+        """
+        self.abandon()
+        finite = math.isfinite(loss)
+        if self.compute.precision is not Precision.FP16:
+            what = "gradients" if finite else "loss"
+            raise NumericFault(f"non-finite {what} at step {number}")
+        self.skipped_steps += 1
+        skips = self.skipped_steps - self._skips_told
+        reason = stuck(self.scaler, skips) if finite else "the loss overflows"
+        if reason is not None:
+            self.use(Precision.BF16)
+            self.tell(
+                events.PrecisionChanged(
+                    step=number, before=Precision.FP16, after=Precision.BF16, reason=reason
+                )
+            )
 
 
 def recompute_activations(model: Any, on: bool) -> None:

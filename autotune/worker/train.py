@@ -1,8 +1,10 @@
 """The train job: one plan from its first step or its newest verified checkpoint to its end."""
 
-import shutil
 import time
+from functools import partial
 from pathlib import Path
+
+import torch
 
 from autotune import events
 from autotune.data.load import load_conversations
@@ -15,7 +17,9 @@ from autotune.worker.compute import Compute
 from autotune.worker.encode import kept_rows
 from autotune.worker.model import adopt_template, load
 from autotune.worker.pipe import Pipe
-from autotune.worker.step import Recipe, Stepper
+from autotune.worker.rescue import Rescue
+from autotune.worker.retention import resume, retain
+from autotune.worker.step import NumericFault, Recipe, Stepper
 
 
 class BadJob(Exception):
@@ -50,13 +54,16 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
         gradient_checkpointing=plan.gradient_checkpointing,
         packing=plan.packing,
         enter=pipe.enter,
+        tell=pipe.emit,
     )
+    longest = max(len(row.input_ids) for row in rows)
+    rescue = Rescue(stepper, pipe, longest_row=longest, batch_size=plan.batch_size)
     done = resume(root, stepper, plan, pipe)
     scored = plan.checkpoint_steps
     last_save = time.monotonic()
     for number in range(done + 1, plan.total_steps + 1):
         picked = step_rows(len(rows), plan.batch_size, plan.seed, number)
-        result = stepper.step([rows[at] for at in picked], number)
+        result = rescue.step([rows[at] for at in picked], number)
         pipe.emit(
             events.StepDone(
                 step=number,
@@ -68,14 +75,14 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
                 tokens=result.tokens,
                 seconds=result.seconds,
                 memory_bytes=compute.memory.read().peak_bytes,
-                skipped=result.skips > 0,
+                skips=result.skips,
             )
         )
         due = time.monotonic() - last_save >= plan.resume_every_seconds
         if number in scored or due:
-            pipe.enter("saving")
-            folder = checkpoint.save(root, loaded, stepper, number, plan.identity)
-            retain(root, folder, scored)
+            saves = partial(save, pipe, root, stepper, number, plan.identity)
+            folder = rescue.saving(saves, number)
+            retain(root, scored)
             last_save = time.monotonic()
             saved = Checkpoint(step=number, progress=number / plan.total_steps, folder=str(folder))
             pipe.emit(events.CheckpointSaved(checkpoint=saved, scored=number in scored))
@@ -89,6 +96,20 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
     )
 
 
+def save(pipe: Pipe, root: Path, stepper: Stepper, number: int, identity: str) -> Path:
+    """Save the checkpoint of a finished step, if its weights are numbers: others are never scored.
+
+    Raises:
+        NumericFault: some weight is not finite.
+        DiskFull: see `checkpoint.save`.
+    """
+    pipe.enter("saving")
+    loaded = stepper.loaded
+    if not all(bool(torch.isfinite(p).all()) for p in loaded.model.parameters()):
+        raise NumericFault(f"non-finite weights after step {number}")
+    return checkpoint.save(root, loaded, stepper, number, identity)
+
+
 def recipe_of(plan: TrainPlan) -> Recipe:
     """The optimizer's numbers of a plan."""
     return Recipe(
@@ -100,36 +121,3 @@ def recipe_of(plan: TrainPlan) -> Recipe:
         total_steps=plan.total_steps,
         seed=plan.seed,
     )
-
-
-def resume(root: Path, stepper: Stepper, plan: TrainPlan, pipe: Pipe) -> int:
-    """Restore the newest verified checkpoint; returns the step that is done (0 for none).
-
-    The parent may have died between a save and its record of it, so scored checkpoints that are
-    on disk are told again.
-    """
-    found = checkpoint.newest(root, plan.identity)
-    for name in found.torn:
-        shutil.rmtree(root / name, ignore_errors=True)
-    if found.folder is not None:
-        checkpoint.restore(found.folder, stepper)
-    if found.folder is not None or found.torn:
-        pipe.emit(events.Resumed(step=found.step, torn=found.torn))
-    for step in plan.checkpoint_steps:
-        folder = root / checkpoint.folder_name(step)
-        if step <= found.step and checkpoint.verified(folder):
-            saved = Checkpoint(step=step, progress=step / plan.total_steps, folder=str(folder))
-            pipe.emit(events.CheckpointSaved(checkpoint=saved, scored=True))
-    return found.step
-
-
-def retain(root: Path, newest: Path, scored: dict[int, float]) -> None:
-    """Older than the newest: scored checkpoints keep their weights, the others go."""
-    keep = {checkpoint.folder_name(step) for step in scored}
-    for folder in root.glob("step-*"):
-        if folder == newest:
-            continue
-        if folder.name in keep:
-            checkpoint.drop_optimizer(folder)
-        else:
-            shutil.rmtree(folder, ignore_errors=True)

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autotune.worker.batches import micro_batches, packs, pad, step_rows
+from autotune.worker.batches import BATCH_COST_TOKENS, micro_batches, packs, pad, step_rows
 from autotune.worker.encode import IGNORED, Row
 from tests.worker.toys import some_rows
 
@@ -44,6 +44,25 @@ def test_the_longest_row_comes_first(lengths: list[int], limit: int) -> None:
 def test_cutting_a_micro_batch_again_does_not_shrink_it(lengths: list[int], limit: int) -> None:
     for group in micro_batches(lengths, limit):
         assert len(micro_batches([lengths[at] for at in group], limit)) == 1
+
+
+@given(lengths=LENGTHS, limit=st.integers(1, 2000))
+def test_no_micro_batch_could_be_cut_in_two_to_save_more_filling_than_a_batch_costs(
+    lengths: list[int], limit: int
+) -> None:
+    for group in micro_batches(lengths, limit):
+        sizes = [lengths[at] for at in group]  # sorted, the longest first
+        for cut in range(1, len(sizes)):
+            saved = cut * sizes[0] + (len(sizes) - cut) * sizes[cut]
+            assert len(sizes) * sizes[0] - saved <= BATCH_COST_TOKENS
+
+
+def test_rows_of_one_length_make_micro_batches_of_like_size() -> None:
+    assert [len(group) for group in micro_batches([100] * 9, 800)] == [5, 4]
+
+
+def test_a_long_row_does_not_stretch_many_short_ones() -> None:
+    assert [len(group) for group in micro_batches([1000] + [50] * 19, 20_000)] == [1, 19]
 
 
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=60), st.integers(1, 2000))

@@ -11,7 +11,9 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from autotune.disk import folder_bytes
 from autotune.errors import BadInput
+from autotune.manifest import drop_optimizer
 from autotune.plan import Precision, Supervision
 from autotune.worker import checkpoint
 from autotune.worker.checkpoint import DiskFull, newest, restore, save, verified
@@ -162,6 +164,7 @@ def test_a_checkpoint_of_another_training_is_not_used(folder: Path, tmp_path: Pa
     saved(trained(folder, 1), tmp_path, 3, identity="another")
     found = newest(tmp_path, NAME)
     assert (found.folder, found.step, found.torn) == (None, 0, ())
+    assert found.others == ("step-000003",)
 
 
 def test_no_checkpoint_is_the_beginning(tmp_path: Path) -> None:
@@ -174,12 +177,27 @@ def test_weights_without_an_optimizer_verify_and_are_not_resumed(
     stepper = trained(folder, 1)
     resumable, scored = saved(stepper, tmp_path, 3), saved(stepper, tmp_path, 5)
     before = (scored / "model.safetensors").read_bytes()
-    checkpoint.drop_optimizer(scored)
+    drop_optimizer(scored)
     assert not (scored / "optimizer.safetensors").exists()
     assert (scored / "model.safetensors").read_bytes() == before
     assert verified(scored)
     assert newest(tmp_path, NAME) == checkpoint.Found(resumable, 3, ())
-    checkpoint.drop_optimizer(scored)  # a second time there is nothing to do
+    drop_optimizer(scored)  # a second time there is nothing to do
+    assert verified(scored)
+
+
+def test_an_optimizer_that_the_manifest_gave_up_is_not_resumed_and_goes(
+    folder: Path, tmp_path: Path
+) -> None:
+    """A kill between the two halves of giving it up leaves it there, unnamed."""
+    stepper = trained(folder, 1)
+    resumable, scored = saved(stepper, tmp_path, 3), saved(stepper, tmp_path, 5)
+    moments = (scored / "optimizer.safetensors").read_bytes()
+    drop_optimizer(scored)
+    (scored / "optimizer.safetensors").write_bytes(moments[:-100])
+    assert newest(tmp_path, NAME) == checkpoint.Found(resumable, 3, ())
+    drop_optimizer(scored)
+    assert not (scored / "optimizer.safetensors").exists()
     assert verified(scored)
 
 
@@ -189,10 +207,24 @@ def test_too_little_room_is_noticed_before_anything_is_written(
     stepper = trained(folder, 1)
     older = saved(stepper, tmp_path, 3)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**9, 10**9, 1000))
-    with pytest.raises(DiskFull, match="less is free"):
+    with pytest.raises(DiskFull, match="2 times that must be free and 0 MiB is"):
         saved(stepper, tmp_path, 5)
     assert [p.name for p in tmp_path.iterdir()] == [older.name]
     assert verified(older)
+
+
+@pytest.mark.parametrize(("free", "enough"), [(1.9, False), (2.1, True)])
+def test_a_save_wants_twice_the_room_that_it_takes(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: float, enough: bool
+) -> None:
+    stepper = trained(folder, 1)
+    takes = folder_bytes(saved(stepper, tmp_path, 3))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**9, 0, int(free * takes)))
+    if enough:
+        assert verified(saved(stepper, tmp_path, 5))
+    else:
+        with pytest.raises(DiskFull):
+            saved(stepper, tmp_path, 5)
 
 
 @pytest.mark.parametrize("filled", ["by the weights", "by the optimizer"])

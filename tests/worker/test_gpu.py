@@ -17,6 +17,8 @@ from autotune.job import DeviceSpec, TrainJob, TrialJob
 from autotune.outcome import Fault
 from autotune.plan import Precision, TrialPoint
 from autotune.trials import How, SubprocessRunner
+from autotune.worker.packed import pack, packed
+from autotune.worker.toy import toy_model
 from tests.worker.toys import (
     chat_file,
     data_spec,
@@ -25,6 +27,7 @@ from tests.worker.toys import (
     of_kind,
     plan_of,
     save_toy,
+    some_rows,
     work,
 )
 
@@ -109,3 +112,23 @@ def test_a_killed_training_on_a_card_goes_on_from_its_checkpoint(tmp_path: Path)
     # A card's sums are not ordered, so losses agree to rounding and not to the bit.
     for step, loss in losses([*heard, *again]).items():
         assert loss == pytest.approx(losses(undisturbed)[step], rel=1e-2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_packed_rows_attend_as_lone_ones_do_whatever_kernel_the_card_has(
+    dtype: torch.dtype,
+) -> None:
+    device = torch.device("cuda", 0)
+    model = toy_model(0, 300).to(device).eval()
+    rows = some_rows([70, 130, 33])
+    input_ids, _, positions, lengths = pack(rows)
+    with torch.no_grad(), torch.autocast("cuda", dtype=dtype):
+        with packed(model):
+            together = model(
+                input_ids=input_ids.to(device),
+                position_ids=positions.to(device),
+                segments=lengths,
+                use_cache=False,
+            ).logits[0]
+        alone = [model(input_ids=torch.tensor([r.input_ids]).to(device)).logits[0] for r in rows]
+    torch.testing.assert_close(together, torch.cat(alone), rtol=2e-2, atol=2e-2)

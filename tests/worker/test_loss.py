@@ -23,7 +23,8 @@ from transformers import (
 
 from autotune.worker.batches import pad
 from autotune.worker.encode import IGNORED, Row
-from autotune.worker.loss import CHUNK_TOKENS, needs_own_head, summed_loss
+from autotune.worker.head import CHUNK_TOKENS
+from autotune.worker.loss import needs_own_head, summed_loss
 from autotune.worker.toy import toy_model
 from tests.worker.toys import some_rows
 

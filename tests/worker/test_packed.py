@@ -17,8 +17,9 @@ from transformers import (
 )
 
 from autotune.worker.encode import IGNORED, Row
-from autotune.worker.packed import can_pack, pack, packed
+from autotune.worker.packed import WIDENED, can_pack, pack, packed
 from autotune.worker.toy import toy_model
+from autotune.worker.varlen import varlen_works
 from tests.worker.toys import some_rows
 
 pytestmark = pytest.mark.torch
@@ -67,6 +68,23 @@ def test_no_token_sees_another_conversation(toy: Any) -> None:
     assert torch.equal(before[0], after[0])
     assert torch.equal(before[2], after[2])
     assert not torch.equal(before[1], after[1])
+
+
+@pytest.mark.parametrize("lengths", [[20, 30, 10], [WIDENED + 8, 12]])
+def test_in_bf16_packed_rows_are_as_near_to_fp32_as_lone_ones_are(
+    toy: Any, lengths: list[int]
+) -> None:
+    rows = some_rows(lengths)
+    exact = [logits_of(toy, [row])[0] for row in rows]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        together = logits_of(toy, rows)
+        alone = [toy(input_ids=torch.tensor([row.input_ids])).logits[0] for row in rows]
+    for ours, lone, right in zip(together, alone, exact, strict=True):
+        assert (ours - right).norm() <= 1.1 * (lone - right).norm()
+
+
+def test_a_cpu_has_no_kernel_for_segments_of_unequal_length() -> None:
+    assert not varlen_works(torch.device("cpu"), torch.bfloat16, 64)
 
 
 def test_the_first_label_of_a_row_is_not_predicted_from_the_row_before() -> None:

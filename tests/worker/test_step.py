@@ -12,7 +12,8 @@ from autotune.plan import Precision
 from autotune.worker import step as step_module
 from autotune.worker.encode import IGNORED, Row
 from autotune.worker.model import Loaded
-from autotune.worker.step import MOST_SKIPS, NumericFault, Stepper
+from autotune.worker.scaling import MOST_SKIPS
+from autotune.worker.step import NumericFault, Stepper
 from tests.worker.toys import loaded_toy, save_toy, some_rows, stepper_of
 
 pytestmark = pytest.mark.torch
@@ -54,6 +55,17 @@ def test_how_a_step_is_cut_changes_nothing_but_rounding(
     assert cut[1] == pytest.approx(whole[1], rel=1e-4)
     for name, after in weights(cut[2]).items():
         torch.testing.assert_close(after, weights(whole[2])[name], rtol=0, atol=2e-5, msg=name)
+
+
+def test_eight_rows_one_at_a_time_learn_what_eight_at_once_do(folder: Path) -> None:
+    """Accumulation 1 x 8 against 8 x 1, the rows of very different length and share of labels."""
+    rows = [some_rows([length], seed=length)[0] for length in (3, 90, 8, 55, 21, 4, 70, 13)]
+    single, whole = (stepper_of(loaded_toy(folder), micro_batch_tokens=n) for n in (1, 8 * 90))
+    assert (len(single.pieces(rows)), len(whole.pieces(rows))) == (8, 1)
+    for number in range(1, 6):
+        one, other = single.step(rows, number), whole.step(rows, number)
+        assert one.loss == pytest.approx(other.loss, rel=1e-5)
+        assert one.grad_norm == pytest.approx(other.grad_norm, rel=1e-4)
 
 
 def test_the_loss_is_the_mean_over_the_steps_supervised_tokens(folder: Path) -> None:
@@ -141,8 +153,9 @@ def test_skipped_attempts_leave_weights_and_moments_alone(folder: Path) -> None:
     stepper = stepper_of(loaded_toy(folder), Precision.FP16)
     before = weights(stepper.loaded)
     stepper.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**120)
-    with pytest.raises(NumericFault, match="overflow at every scale in step 3"):
-        stepper.step(some_rows(LENGTHS), 3)
+    stepper.loaded.model.model.norm.weight.register_hook(lambda gradient: gradient * float("inf"))
+    with pytest.raises(NumericFault, match="non-finite gradients at step 3"):
+        stepper.step(some_rows(LENGTHS), 3)  # at every scale, and then in bf16 as well
     assert stepper.skipped_steps == MOST_SKIPS + 1
     for name, after in weights(stepper.loaded).items():
         assert torch.equal(after, before[name]), name

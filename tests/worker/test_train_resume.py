@@ -1,6 +1,5 @@
 """Training in a real worker that is killed again and again: the same weights, bit for bit."""
 
-import random
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -134,7 +133,7 @@ def test_a_training_killed_six_times_ends_with_the_same_bits(
     for event in of_kind(chain.heard, events.StepDone):
         assert event.loss == losses(undisturbed.heard)[event.step]
     kept = sorted(path.name for path in Path(chain.job.out).iterdir())
-    assert kept == ["step-000004", "step-000008"]
+    assert kept == ["step-000004", "step-000007", "step-000008"]  # the two newest, and the scored
     assert not (Path(chain.job.out) / "step-000004" / "optimizer.safetensors").exists()
 
 
@@ -158,25 +157,3 @@ def test_data_that_changed_since_it_was_counted_is_refused(
     assert ending.how is How.BAD_JOB
     assert "keeps 12 conversations, the plan says 13" in ending.reason
     assert ending.failed is not None and ending.failed.fault is Fault.BAD_JOB
-
-
-@pytest.mark.slow
-def test_a_training_killed_25_times_at_any_moment_ends_with_the_same_bits(
-    toy: tuple[Path, Path], tmp_path: Path
-) -> None:
-    plan = plan_of(*toy, num_train_epochs=30, batch_size=6)  # 60 steps
-    quiet = Chain(plan, tmp_path / "quiet")
-    quiet.to_the_end()
-    chain = Chain(plan, tmp_path / "killed")
-    draw = random.Random(0)
-    for _ in range(25):
-        if draw.random() < 0.5:
-            when = nth(draw.randint(1, 2), events.Phase, "saving")
-        else:
-            when = nth(draw.randint(2, 14), events.Phase | events.StepDone | events.CheckpointSaved)
-        chain.killed(when, delay=draw.choice([0.0, draw.random() * 0.03]))
-    chain.to_the_end()
-    assert chain.final == quiet.final
-    assert chain.named  # some saves were really cut in two
-    for event in of_kind(chain.heard, events.StepDone):
-        assert event.loss == losses(quiet.heard)[event.step]

@@ -3,9 +3,10 @@
 Nothing is replaced: the models are transformers' own, only small, and a worker is a process.
 """
 
+import io
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from autotune.trials import Ending, SubprocessRunner
 from autotune.worker.compute import Compute
 from autotune.worker.encode import IGNORED, ChatCodec, Row
 from autotune.worker.model import Loaded, load
+from autotune.worker.pipe import Pipe
 from autotune.worker.step import Recipe, Stepper
 from autotune.worker.toy import toy_model, toy_tokenizer
 
@@ -32,6 +34,9 @@ torch.set_num_threads(1)  # a toy is too small for two, and the machine may be b
 EXACT_PEAKS = ("MALLOC_MMAP_THRESHOLD_", "131072")
 """A setting of glibc with which peaks of resident memory agree to about a MiB instead of to 3 %:
 freed blocks are given back. It costs time, so only tests of the meter set it."""
+
+FULL = "CUDA out of memory. Tried to allocate 2.00 GiB"
+"""What torch's allocator says of a card that is full."""
 
 WORDS = ["river", "clock", "paper", "stone", "lamp", "garden", "winter", "bridge", "copper"]
 
@@ -118,6 +123,29 @@ def chat_file(path: Path, conversations: int = 12, seed: int = 0, longest: int =
         lines.append(json.dumps({"messages": turns}))
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+class Tight(Pipe):
+    """A pipe that keeps what it is told; the phase with this number, from 0, has no memory left."""
+
+    def __init__(self, at: int | None = None, error: Callable[[], Exception] | None = None) -> None:
+        super().__init__(io.BytesIO())
+        self.at = at
+        self.error = error or (lambda: torch.OutOfMemoryError(FULL))
+        self.heard: list[WorkerEvent] = []
+        self.phases: list[str] = []
+
+    def emit(self, event: WorkerEvent) -> None:
+        super().emit(event)
+        self.heard.append(event)
+
+    def enter(self, phase: str) -> None:
+        super().enter(phase)
+        if phase == "loading":
+            return
+        self.phases.append(phase)
+        if len(self.phases) - 1 == self.at:
+            raise self.error()
 
 
 def longest_row(path: Path, model_max_length: int) -> tuple[int, int]:

@@ -1,0 +1,52 @@
+"""One more candidate: a worker makes the mean of a trial's last checkpoints."""
+
+from autotune import events
+from autotune.job import AverageJob, DeviceSpec
+from autotune.outcome import Checkpoint
+from autotune.plan import Precision
+from autotune.scoring import stop_on_full_disk
+from autotune.session import Session
+from autotune.setup import SILENCE_SECONDS
+from autotune.study import Average
+from autotune.trials import How
+
+CPU = DeviceSpec(kind="cpu", precision=Precision.FP32, limit_bytes=0)
+"""Tensors are added one by one: a card would gain nothing, and memory on it may be short."""
+
+
+def average(session: Session, move: Average) -> None:
+    """Have the mean made; the worker tells of the new checkpoint, which is then scored.
+
+    A worker that dies is given one more try. Where there is no mean after that, the trial has a
+    candidate without a valid score, and the reason.
+
+    Raises:
+        EnvironmentFault: the disk is full.
+    """
+    number, last = move.trial.number, move.of[-1]
+    mean = Checkpoint(step=last.step, progress=last.progress, folder="", averaged=len(move.of))
+    folder = session.rundir.checkpoints(number) / mean.name
+    mean = mean.model_copy(update={"folder": str(folder)})
+    job = AverageJob(device=CPU, of=move.of, checkpoint=mean)
+    where = session.rundir.work_folder(f"trial-{number:04d}-{mean.name}")
+    for _ in range(2):
+        ending = session.work(job, where, silence_seconds=SILENCE_SECONDS)
+        if ending.how is How.DONE:
+            return
+        stop_on_full_disk(ending)
+        if ending.how is How.BAD_JOB:
+            break
+    session.note(
+        events.Evaluated(
+            number=number,
+            checkpoint=mean,
+            prompt_strict=None,
+            instruction_strict=None,
+            prompt_loose=None,
+            instruction_loose=None,
+            interval=None,
+            health=None,
+            met=False,
+            problem=f"it could not be made ({ending.how}: {ending.reason})",
+        )
+    )

@@ -1,0 +1,56 @@
+"""Before a run: what it will write at most, held against what is free on its disk."""
+
+import shutil
+from collections.abc import Sequence
+
+from autotune import events
+from autotune.budget import show_size
+from autotune.disk import ROOM, WHOLE, Writes, folder_bytes, needed_bytes, sizes_of
+from autotune.errors import EnvironmentFault
+from autotune.plan import Strategy
+from autotune.session import Session
+from autotune.setup import Setup
+
+BYTES_A_TOKEN = 8
+"""Of an answer in UTF-8 JSON, with escapes: English has about 5, rarer scripts more."""
+
+BYTES_A_PROMPT = 2048
+"""Beside the answer's text: the prompt once more, and the verdict on each instruction."""
+
+
+def plan_disk(session: Session, setup: Setup, strategies: Sequence[Strategy]) -> None:
+    """Say what the run needs and what is free.
+
+    What the run folder holds already is part of the need, so a run that goes on needs less. A
+    model folder that cannot be read is left to the worker, which says what is wrong with it.
+
+    Raises:
+        EnvironmentFault: less is free than the run needs.
+    """
+    sizes = sizes_of(setup.model_folder)
+    if sizes is None:
+        return
+    root = session.rundir.root
+    whole = needed_bytes(sizes, writes_of(setup, strategies))
+    # However much is there, one more save may come.
+    needed = max(whole - folder_bytes(root), ROOM * (WHOLE * sizes.weights + sizes.rest))
+    free = shutil.disk_usage(root).free
+    if free < needed:
+        raise EnvironmentFault(
+            f"{root}: {show_size(free)} free on its disk, the run needs {show_size(needed)} at"
+            " most; free disk space or choose another --run-dir, then run the same command again"
+        )
+    session.note(events.DiskPlanned(needed_bytes=needed, free_bytes=free))
+
+
+def writes_of(setup: Setup, strategies: Sequence[Strategy]) -> Writes:
+    """What these strategies write if all of them are tried to the end."""
+    evaluate = setup.profile.evaluate
+    answers = sum(len(p.prompt.encode("utf-8")) + BYTES_A_PROMPT for p in setup.prompts)
+    answers += len(setup.prompts) * evaluate.max_new_tokens * BYTES_A_TOKEN
+    return Writes(
+        trials=sum(s.n_trials for s in strategies),
+        scored=len(setup.profile.train.checkpoint_fractions),
+        averaged=any(s.average_checkpoints for s in strategies),
+        answer_bytes=answers,
+    )

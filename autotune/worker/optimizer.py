@@ -1,0 +1,50 @@
+"""AdamW with all of its state, and the learning rate's schedule as a function of the step."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from transformers import get_scheduler
+
+
+def adamw(model: Any, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
+    """AdamW over all weights that are trained, its moments (fp32, as the weights) made.
+
+    It would make them in its first step. There a lack of memory would come half-way, with some of
+    the weights moved and others not.
+    """
+    optimizer = torch.optim.AdamW(decay_groups(model, weight_decay), lr=learning_rate, fused=True)
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            optimizer.state[parameter] = {
+                "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
+                "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+                "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+            }
+    return optimizer
+
+
+def decay_groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:
+    """Matrices decay; norms and biases (one dimension) do not, as is usual for transformers."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+
+
+def schedule(lr_scheduler_type: str, warmup_steps: int, total_steps: int) -> Callable[[int], float]:
+    """Transformers' schedule: the share of the peak rate at a step that is counted from 0.
+
+    As a function of the step it leaves no state to resume.
+    """
+    made: Any = get_scheduler(
+        lr_scheduler_type,
+        torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0),
+        num_warmup_steps=warmup_steps,
+        num_training_steps=total_steps,
+    )
+    factor: Callable[[int], float] = (
+        made.lr_lambdas[0] if hasattr(made, "lr_lambdas") else lambda _: 1.0
+    )
+    return factor

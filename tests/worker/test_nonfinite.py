@@ -1,0 +1,70 @@
+"""Numbers that are none: the training ends, names the step, and saves nothing more."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+from autotune import events
+from autotune.plan import Precision
+from autotune.worker import step as step_module
+from autotune.worker.step import NumericFault
+from autotune.worker.train import train
+from tests.worker.toys import Tight, chat_file, cpu, of_kind, plan_of, save_toy, train_job
+
+pytestmark = pytest.mark.torch
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("toy")
+    return save_toy(folder / "model"), chat_file(folder / "chat.jsonl")
+
+
+@pytest.mark.parametrize("precision", list(Precision))
+def test_one_micro_step_that_is_no_number_ends_the_training_and_saves_nothing_more(
+    toy: tuple[Path, Path],
+    tmp_path: Path,
+    precision: Precision,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    summed, calls = step_module.summed_loss, [0]
+
+    def sometimes(*arguments: Any, **options: Any) -> torch.Tensor:
+        calls[0] += 1
+        loss = summed(*arguments, **options)
+        return loss * float("nan") if calls[0] >= 14 else loss
+
+    monkeypatch.setattr(step_module, "summed_loss", sometimes)
+    pipe = Tight()
+    plan = plan_of(*toy, precision=precision, micro_batch_tokens=1, resume_every_seconds=1e9)
+    # Three micro-batches a step: the fourteenth is the second one of step 5.
+    with pytest.raises(NumericFault, match="non-finite loss at step 5"):
+        train(train_job(plan, tmp_path / "out"), cpu(precision), pipe)
+    assert [e.step for e in of_kind(pipe.heard, events.StepDone)] == [1, 2, 3, 4]
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["step-000004"]
+
+
+def test_weights_that_are_no_numbers_are_not_saved(toy: tuple[Path, Path], tmp_path: Path) -> None:
+    """They became so in an update whose loss and gradients were numbers."""
+
+    updates = [0]
+
+    def spoil(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        updates[0] += 1
+        if updates[0] == 4:
+            with torch.no_grad():
+                optimizer.param_groups[0]["params"][0][0, 0] = float("nan")
+
+    hook = register_optimizer_step_post_hook(spoil)
+    pipe = Tight()
+    plan = plan_of(*toy, resume_every_seconds=1e9)
+    try:
+        with pytest.raises(NumericFault, match="non-finite weights after step 4"):
+            train(train_job(plan, tmp_path / "out"), cpu(), pipe)
+    finally:
+        hook.remove()
+    assert list((tmp_path / "out").iterdir()) == []
+    assert not of_kind(pipe.heard, events.CheckpointSaved)
