@@ -96,6 +96,8 @@ def report(seconds: float, cpu_seconds: float, compute: Compute) -> None:
     figures = {"seconds": seconds, "cpu_seconds": cpu_seconds, "peak_bytes": peak}
     OUT.write(json.dumps(figures) + "\n")
     OUT.flush()
+    # What a way does not need between its turns is given back to the others.
+    compute.memory.restart()
 
 
 def arguments(spec: Spec, **more: Any) -> dict[str, Any]:

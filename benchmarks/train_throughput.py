@@ -1,7 +1,7 @@
 """Training speed and memory of five ways over the same rows, model and effective batch.
 
     python benchmarks/train_throughput.py --alpaca FILE [--model demo] [--rounds 5]
-        [--precision bf16] [--ways a_course,b_trainer,...] [--mixes short,long]
+        [--precision fp32] [--ways a_course,b_trainer,...] [--mixes short,long]
 
     a_course   every row padded to 1024, one at a time, all logits, 16-bit weights
     b_trainer  Hugging Face Trainer, rows grouped by length, padded to the longest of a batch
@@ -29,6 +29,7 @@ from typing import Any
 from autotune.cli.options import Options
 from autotune.data.load import load_conversations
 from autotune.plan import DataSpec, Supervision
+from autotune.processor import has_bf16, processor_name
 from autotune.profiles import find_profile
 from autotune.rundir import RunDir
 from autotune.session import Session
@@ -91,7 +92,7 @@ def main() -> None:
     parser.add_argument("--alpaca", required=True)
     parser.add_argument("--model", default="demo")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--precision", choices=("fp16", "bf16", "fp32"), default="bf16")
+    parser.add_argument("--precision", choices=("fp16", "bf16", "fp32"), help="absent: the best")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--short-rows", type=int, default=24)
     parser.add_argument("--long-rows", type=int, default=12)
@@ -101,6 +102,8 @@ def main() -> None:
     parser.add_argument("--ways", default=",".join(WAYS))
     parser.add_argument("--mixes", default="short,long")
     asked = parser.parse_args()
+    if asked.precision is None:
+        asked.precision = "bf16" if asked.device == "cuda" or has_bf16() else "fp32"
     root = Path(tempfile.mkdtemp())
     profile = Options(model=asked.model, prompts="demo", device=asked.device).adjust(
         find_profile("cpu-smollm2")
@@ -137,7 +140,8 @@ def main() -> None:
             encoding="utf-8",
         )
         results[name] = compared(name, rows, measured(spec, asked))
-    print(json.dumps({"settings": vars(asked), "mixes": results}, indent=1))
+    machine = {"processor": processor_name(), "threads": os.cpu_count(), "device": asked.device}
+    print(json.dumps({"machine": machine, "settings": vars(asked), "mixes": results}, indent=1))
 
 
 def codec_of(folder: Path) -> ChatCodec:

@@ -43,6 +43,18 @@ class MemoryContract:
         backend.release()
         assert backend.read().peak_bytes >= high - MIB  # Linux counts pages in batches
 
+    def test_what_is_held_rises_with_what_is_taken_and_falls_when_it_is_given_back(
+        self, backend: MemoryBackend, take: Callable[[int], Any]
+    ) -> None:
+        backend.begin(2**33)
+        backend.release()
+        before = backend.read().held_bytes
+        held = take(200 * MIB)
+        assert backend.read().held_bytes - before >= 190 * MIB
+        del held
+        backend.release()
+        assert backend.read().held_bytes - before <= 20 * MIB
+
     def test_releasing_twice_does_no_harm(self, backend: MemoryBackend) -> None:
         backend.begin(2**33)
         backend.release()
