@@ -105,6 +105,14 @@ def test_a_loss_that_ends_outside_its_range_says_what_to_change() -> None:
     assert "loss_at_end" not in advice(low[:-1])
 
 
+def test_weights_that_hardly_moved_are_told_at_the_end() -> None:
+    still = TRAINED.model_copy(update={"weights_moved": 9e-5})
+    told = advice([*steps(falling(STEPS)), still])["weights_still"]
+    assert "0.0090 % of their size, hardly at all" in told
+    moved = TRAINED.model_copy(update={"weights_moved": 1e-4})
+    assert "weights_still" not in advice([*steps(falling(STEPS)), moved])
+
+
 def norm(value: float, spikes: Sequence[int] = ()) -> Callable[[int], float]:
     return lambda at: 40 * value if at in spikes else value
 

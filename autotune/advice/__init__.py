@@ -18,6 +18,7 @@ RULES: dict[str, Callable[[Facts], str | None]] = {
     "grad_norm": learning.grad_norm,
     "norm_spikes": learning.norm_spikes,
     "overflows": learning.overflows,
+    "weights_still": learning.weights_still,
     "slowed": machine.slowed,
     "slow": machine.slow,
     "hours": machine.hours,

@@ -31,6 +31,10 @@ MOST_OVERFLOWS = 5
 """Overflows in 50 steps. A scaler that grows every 2000 steps overflows once after each growth, and
 some times at the start while it looks for its scale."""
 
+LEAST_MOVED = 1e-4
+"""Of the weights' norm. Less than one part in ten thousand is what bf16 weights move, which round
+most updates away; a dozen steps at 4e-5 move fp32 weights five times as far."""
+
 
 def first_loss(facts: Facts) -> str | None:
     """The loss of the first steps, before the warm-up has changed much, is that of the model."""
@@ -140,6 +144,17 @@ def overflows(facts: Facts) -> str | None:
     return (
         f"{skipped} of the last {len(recent)} steps overflowed in fp16 and cost a second try: use"
         " --precision bf16 where the card has it (GeForce RTX 30 and later), or fp32"
+    )
+
+
+def weights_still(facts: Facts) -> str | None:
+    """Weights that are at the end where they were at the start: holds for any model."""
+    trained = facts.trial.trained
+    if trained is None or trained.weights_moved >= LEAST_MOVED:
+        return None
+    return (
+        f"weights moved by {percent(trained.weights_moved, 4)} of their size, hardly at all: what"
+        " is scored is the untrained model; raise learning_rate or train longer"
     )
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from autotune.evaluate.instructions import Argument
+from autotune.evaluate.instructions import INSTRUCTIONS, Argument, ArgumentFault, nearest
 from autotune.evaluate.language import detect_language
 from autotune.evaluate.linear import (
     count_bullets,
@@ -32,7 +32,10 @@ def build_check(instruction: str, kwargs: Mapping[str, Argument]) -> Check:
 
     Raises:
         EnvironmentFault: the published checkers are not installed.
+        ArgumentFault: an unknown instruction.
     """
+    if instruction not in INSTRUCTIONS:
+        raise ArgumentFault(f"unknown instruction id {instruction!r}{nearest(instruction)}")
     own = _OWN.get(instruction)
     return own(kwargs) if own is not None else _published(instruction, kwargs)
 
@@ -125,14 +128,14 @@ def _json_format(kwargs: Mapping[str, Argument]) -> Check:
     published = _published("detectable_format:json_format", {})
 
     def check(text: str) -> bool:
-        if _nesting(text) > MAX_NESTING:
+        if nesting(text) > MAX_NESTING:
             raise ValueError(f"JSON nested deeper than {MAX_NESTING}")
         return published(text)
 
     return check
 
 
-def _nesting(text: str) -> int:
+def nesting(text: str) -> int:
     """How deep the brackets outside strings are nested."""
     if text.count("[") + text.count("{") <= MAX_NESTING:
         return 0

@@ -6,18 +6,28 @@ Language Models", arXiv:2311.07911, section 2.3). The answer as it stands is one
 variants, so what holds strictly holds loosely.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from autotune.errors import EnvironmentFault
 from autotune.evaluate.answers import Answer, match
-from autotune.evaluate.checkers import Check, build_check
+from autotune.evaluate.checkers import build_check
 from autotune.evaluate.health import health, is_empty
+from autotune.evaluate.instructions import Argument
 from autotune.evaluate.prompts import Prompt
 from autotune.evaluate.stats import wilson
 from autotune.outcome import EvalReport, InstructionVerdict, Metric, PromptVerdict
 
 MAX_CHARACTERS = 50_000
-"""Longest answer that is checked: three times the longest real one seen, and short enough that
-no checker needs more than seconds for the worst text of that length."""
+"""Longest answer that is checked: three times the longest real one seen (15 899 characters in 1 024
+tokens), and short enough for the time limit below."""
+
+MAX_SECONDS = 5.0
+"""Longest that one instruction's verdict on one answer takes, loose variants included.
+
+No clock enforces it: a verdict would then depend on how busy the machine is, and a thread cannot be
+stopped on every platform. Every checker needs time linear in the text instead, the text is capped,
+and JSON's depth too, so that the worst case is known: `tests/evaluate/test_fuzzed_answers.py`
+looks for a worse one."""
 
 
 class IFEval:
@@ -60,7 +70,7 @@ def judge(prompt: Prompt, answer: Answer | None) -> PromptVerdict:
     response = None if answer is None else answer.response
     reason = _unfit(response)
     instructions = tuple(
-        _verdict(instruction, build_check(instruction, kwargs), response or "", reason)
+        _verdict(instruction, kwargs, response or "", reason)
         for instruction, kwargs in zip(prompt.instruction_id_list, prompt.kwargs, strict=True)
     )
     return PromptVerdict(
@@ -93,22 +103,41 @@ def _unfit(response: str | None) -> str | None:
 
 
 def _verdict(
-    instruction: str, check: Check, response: str, reason: str | None
+    instruction: str, kwargs: Mapping[str, Argument], response: str, reason: str | None
 ) -> InstructionVerdict:
-    """Both verdicts of one check; a text that it dies of is not followed, and `error` says so."""
+    """Both verdicts of one check; a text that it dies of is not followed, and `error` says so.
+
+    One check serves both, so what a checker draws or remembers cannot part them.
+    """
     if reason is not None:
         return InstructionVerdict(instruction=instruction, strict=False, loose=False, error=reason)
     strict = loose = False
     error: str | None = None
+    try:
+        check = build_check(instruction, kwargs)
+    except EnvironmentFault:
+        raise
+    except Exception as fault:  # an instruction that nobody can check is not followed either
+        error = _named(fault)
+        return InstructionVerdict(instruction=instruction, strict=False, loose=False, error=error)
     for variant in loose_variants(response):
         try:
             loose = check(variant)
+        except ImportError as fault:  # else every answer would fail, and nobody would know why
+            raise EnvironmentFault(
+                f"scoring needs the package {fault.name}, which cannot be imported ({fault});"
+                " install smolsft-autotune again"
+            ) from fault
         except Exception as fault:  # a checker may die of anything; one answer must not end a run
-            error = error or f"{type(fault).__name__}: {fault}"[:200]
+            error = error or _named(fault)
         if loose:
             strict = variant is response
             break
     return InstructionVerdict(instruction=instruction, strict=strict, loose=loose, error=error)
+
+
+def _named(fault: Exception) -> str:
+    return f"{type(fault).__name__}: {fault}"[:200]
 
 
 def _share(passed: Sequence[bool]) -> Metric:

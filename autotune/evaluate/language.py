@@ -6,16 +6,21 @@ belongs to this module and is seeded, so langdetect's own global state stays as 
 
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 SEED = 0
+
+_lock = Lock()
 
 
 def detect_language(text: str) -> str | None:
     """The code that langdetect gives the language of `text`, None where no letter tells."""
     from langdetect.lang_detect_exception import LangDetectException
 
-    detector = _factory().create()
+    with _lock:  # or threads that are first together load the profiles once each
+        factory = _factory()
+    detector = factory.create()
     detector.append(text)
     try:
         return str(detector.detect())

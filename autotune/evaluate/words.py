@@ -5,6 +5,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 _WORD = re.compile(r"\w+")
+_SPACES = re.compile(r" {3,}")
 
 
 def count_words(text: str) -> int:
@@ -12,9 +13,15 @@ def count_words(text: str) -> int:
     return len(_WORD.findall(text))
 
 
+def sentences(text: str) -> list[str]:
+    """The sentences that the Punkt model of English finds."""
+    found: list[str] = _punkt().tokenize(text)
+    return found
+
+
 def count_sentences(text: str) -> int:
     """Sentences by the Punkt model of English."""
-    return len(_punkt().tokenize(text))
+    return len(sentences(text))
 
 
 def count_capital_words(text: str) -> int:
@@ -22,13 +29,17 @@ def count_capital_words(text: str) -> int:
 
     Sentences by Punkt, words within them by NLTK's Treebank rules.
     """
-    return sum(_capitals(sentence) for sentence in _punkt().tokenize(text))
+    return sum(map(capital_words, sentences(text)))
 
 
 @lru_cache(maxsize=2**15)
-def _capitals(sentence: str) -> int:
+def capital_words(sentence: str) -> int:
+    """Words of one sentence that are all in capitals."""
     # Answers that loop, and the variants of one answer, hold the same sentences many times over.
-    return sum(word.isupper() for word in _treebank().tokenize(sentence))
+    # NLTK before 3.10 takes quadratic time over a run of spaces after a full stop; to its rules a
+    # run is two spaces, one for the word on either side.
+    spaced = _SPACES.sub("  ", sentence)
+    return sum(word.isupper() for word in _treebank().tokenize(spaced))
 
 
 @cache

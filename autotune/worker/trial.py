@@ -47,6 +47,7 @@ def trial(job: TrialJob, compute: Compute, pipe: Pipe, shelf: Shelf) -> None:
         gradient_checkpointing=point.gradient_checkpointing,
         packing=point.packing,
         enter=pipe.enter,
+        tell=refuse,
     )
     results: list[StepResult] = []
     retries: list[int] = []
@@ -85,6 +86,15 @@ def trial(job: TrialJob, compute: Compute, pipe: Pipe, shelf: Shelf) -> None:
             )
         )
     )
+
+
+def refuse(change: events.PrecisionChanged) -> None:
+    """A trial asks about one precision; what it measured in another would be no answer.
+
+    Raises:
+        NumericFault: always.
+    """
+    raise NumericFault(f"{change.before.value} cannot be used: {change.reason}")
 
 
 def timed_step(stepper: Stepper, rows: Sequence[Row], number: int) -> TimedStep:

@@ -66,7 +66,7 @@ class TestFakeMemory(MemoryContract):
         def reading(_: int) -> MemoryReading:
             peak = max(peaks.get(memory.restarted, 0), sum(held))
             peaks[memory.restarted] = peak
-            return MemoryReading(peak, 0, 0)
+            return MemoryReading(peak, 0, 0, held_bytes=sum(held))
 
         memory = FakeMemory(reading)
         return memory

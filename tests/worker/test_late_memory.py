@@ -4,6 +4,7 @@ Whole trainings, in which an error as torch raises it comes at the begin of each
 half-way through an update; and one that meets a real limit and a real refusal.
 """
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from autotune.trials import How, SubprocessRunner
 from autotune.worker.train import train
 from tests.worker.toys import (
     FULL,
+    WORDS,
     Tight,
     chat_file,
     cpu,
@@ -44,9 +46,15 @@ PHASES = [*STEP, *STEP, "saving", *STEP, *STEP, "saving"]
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, int]:
-    """A model, six conversations and the longest of their rows."""
+    """A model, six conversations of nearly one length and the longest of their rows."""
     folder = tmp_path_factory.mktemp("toy")
-    chat = chat_file(folder / "chat.jsonl", conversations=6)
+    chat = folder / "chat.jsonl"
+    talks = [
+        [{"role": "user", "content": f"{word} {at}"}, {"role": "assistant", "content": 2 * word}]
+        for at, word in enumerate(WORDS[:6])
+    ]
+    lines = [json.dumps({"messages": talk}) + "\n" for talk in talks]
+    chat.write_text("".join(lines), encoding="utf-8")
     return save_toy(folder / "model"), chat, longest_row(chat, 256)[1]
 
 

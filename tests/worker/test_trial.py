@@ -181,6 +181,20 @@ def test_a_trial_with_a_loss_that_is_no_number_says_so(
     assert found.steps < 3
 
 
+def test_a_trial_does_not_pass_in_another_precision_than_it_was_asked_about(
+    toy: tuple[Path, Path], tmp_path: Path
+) -> None:
+    wide = loaded_toy(tmp_path)
+    with torch.no_grad():
+        wide.model.model.norm.weight *= 1e6  # beyond fp16's 65 504, and nothing to bf16
+    wide.model.save_pretrained(tmp_path)
+    found = {
+        precision: tried(job_of((tmp_path, toy[1]), 64, device=device(precision)))[0].finite
+        for precision in (Precision.FP16, Precision.BF16)
+    }
+    assert found == {Precision.FP16: False, Precision.BF16: True}
+
+
 def test_readings_come_from_the_device(toy: tuple[Path, Path]) -> None:
     memory = FakeMemory(lambda _: MemoryReading(123, 100, 7))
     compute = Compute(torch.device("cpu"), Precision.FP32, memory, "fake")
