@@ -46,4 +46,4 @@ def exact_p(only_first: int, only_second: int) -> float:
     """Two-sided p value of a split under fair coins, 1 where there is none to compare."""
     flips, fewer = only_first + only_second, min(only_first, only_second)
     tail = sum(comb(flips, k) for k in range(fewer + 1))
-    return min(1.0, 2 * tail / 2**flips)
+    return min(1.0, 2 * tail / (1 << flips))

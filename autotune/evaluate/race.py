@@ -4,7 +4,7 @@ All answer the same prompts in the same random order. Of two, only the prompts c
 of them passes (as in McNemar's test): in random order, these are drawn without putting back from
 all such prompts, B that the first passes and C that the second does. The first is dropped when what
 was seen is 1/alpha times more probable under a mixture of "the second is better" than under the
-likeliest pair with B >= C that the prompts left still allow. As in `target_test`, that ratio is at
+likeliest pair with B >= C that the prompts left still allow. As in `sequential`, that ratio is at
 most a martingale while the first is no worse, so it gets there with probability alpha at most
 (Waudby-Smith and Ramdas, arXiv:2006.04347, theorem 2.1; the supremum over B and C stands in for
 their unknown number). Bonferroni over the rivals: the best checkpoint meets k - 1 of them, so it is

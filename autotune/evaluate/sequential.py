@@ -3,11 +3,11 @@
 The prompts are a finite set, answered in random order. After n of N answers with s passes, the
 number K of passes in all is judged by the ratio of two probabilities of what was seen: mixed over
 the numbers on one side of the target, and by the likeliest number on the other side. Were the truth
-on that other side, the ratio would be at most a martingale that starts at 1, so it passes 1/alpha at
-any time with probability alpha at most (Ville). This is the prior-posterior ratio of Waudby-Smith and
-Ramdas, "Confidence sequences for sampling without replacement" (NeurIPS 2020, arXiv:2006.04347,
-theorem 2.1) with the prior limited to one side. The bound holds without approximation, for every N,
-and for looking after every answer.
+on that other side, the ratio would be at most a martingale that starts at 1, so it gets to 1/alpha
+at any time with probability alpha at most (Ville). This is the prior-posterior ratio of
+Waudby-Smith and Ramdas, "Confidence sequences for sampling without replacement" (NeurIPS 2020,
+arXiv:2006.04347, theorem 2.1) with the prior limited to one side. The bound holds exactly, for
+every N, and for looking after every answer.
 """
 
 from dataclasses import dataclass
@@ -75,6 +75,7 @@ def _evidence(total: int, needed: int, answered: int, passes: int) -> tuple[floa
     )
 
 
+@lru_cache(maxsize=2**10)
 def _mass_from(least: int, count: int, a: float, b: float) -> float:
     """How probable `least` or more of `count` are under a beta-binomial."""
     return min(

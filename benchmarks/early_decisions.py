@@ -1,0 +1,183 @@
+"""What early decisions save and how often they are wrong, as JSON on standard output.
+
+    python benchmarks/early_decisions.py [--draws 400] [--prompts 541] [--replay FOLDER]
+
+Simulated, seconds to a minute: the test of one checkpoint against a target of 0.25 over true rates,
+the race of checkpoints whose answers to one prompt are correlated, and the correction of the best
+of k. With `--replay`, a folder laid out as `shared/data` beside the checkout, also the early verdicts
+on every answer there, looked at every 32 characters. Shares of answers or characters are those
+that need not be made.
+"""
+
+import argparse
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import NormalDist, fmean
+from typing import Any
+
+from autotune.evaluate.answers import match, read_answers
+from autotune.evaluate.early import EarlyJudge
+from autotune.evaluate.ifeval import MAX_CHARACTERS, judge
+from autotune.evaluate.prompts import read_prompts
+from autotune.evaluate.race import dropped
+from autotune.evaluate.selection import correct_for_choice
+from autotune.evaluate.sequential import TargetTest, needed_passes
+
+TARGET = 0.25
+ALPHA = 0.05
+RATES = (0.05, 0.10, 0.15, 0.20, 0.22, 0.24, 0.25, 0.26, 0.28, 0.30, 0.35)
+RACES = ((0.25, 0.25), (0.25, 0.22), (0.25, 0.20), (0.25, 0.15), (0.28, 0.25, 0.22, 0.15))
+SHARED = (0.5, 0.8)
+"""How much of what decides a prompt is common to all checkpoints: variance of a latent normal."""
+LOOK_EVERY = 16
+REPLAYED = (
+    ("gpt4", "ifeval/input_data.jsonl", "ifeval/input_response_data_gpt4_20231107_145030.jsonl"),
+    ("base", "ifeval/sampled_input_data.jsonl", "responses/base-100.jsonl"),
+    ("sft", "ifeval/sampled_input_data.jsonl", "responses/sft-100.jsonl"),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--draws", type=int, default=400, help="simulated sets for each figure")
+    parser.add_argument("--prompts", type=int, default=541)
+    parser.add_argument("--replay", type=Path)
+    asked = parser.parse_args()
+    begin = time.perf_counter()
+    report: dict[str, Any] = {"prompts": asked.prompts, "target": TARGET, "alpha": ALPHA}
+    report["target_test"] = [
+        target_row(asked.prompts, rate, asked.draws) for rate in boundary_rates(asked.prompts)
+    ]
+    report["race"] = [
+        race_row(asked.prompts, rates, shared, max(1, asked.draws // 8))
+        for rates in RACES
+        for shared in SHARED
+    ]
+    report["best_of_k"] = [best_row(asked.prompts, k, max(1, asked.draws // 4)) for k in (2, 5, 10)]
+    if asked.replay is not None:
+        report["replay"] = [replay_row(asked.replay, *names) for names in REPLAYED]
+    print(json.dumps(report | {"seconds": round(time.perf_counter() - begin, 1)}, indent=1))
+
+
+def boundary_rates(prompts: int) -> list[float]:
+    """The rates, and the two hardest: one pass short of the target, and just enough."""
+    needed = needed_passes(prompts, TARGET)
+    return sorted({*RATES, (needed - 1) / prompts, needed / prompts})
+
+
+def target_row(prompts: int, rate: float, draws: int) -> dict[str, float]:
+    draw = random.Random(f"target {rate}")
+    passes = round(rate * prompts)
+    test = TargetTest(prompts, needed_passes(prompts, TARGET), ALPHA)
+    truth = "met" if passes >= test.needed else "not met"
+    wrong, answered = 0, []
+    for _ in range(draws):
+        verdicts = [True] * passes + [False] * (prompts - passes)
+        draw.shuffle(verdicts)
+        seen, decision = 0, None
+        for number, verdict in enumerate(verdicts, start=1):
+            seen += verdict
+            decision = test.decide(number, seen)
+            if decision is not None:
+                wrong += decision != truth
+                answered.append(number / prompts)
+                break
+    return {
+        "rate": round(passes / prompts, 4),
+        "wrong": wrong / draws,
+        "answers_saved": round(1 - fmean(answered), 3),
+    }
+
+
+def verdict_table(
+    draw: random.Random, prompts: int, rates: Sequence[float], shared: float
+) -> list[list[bool]]:
+    """Verdicts, one row a checkpoint: a prompt that is hard for one is hard for all, in part."""
+    cuts = [NormalDist().inv_cdf(rate) for rate in rates]
+    table: list[list[bool]] = [[] for _ in rates]
+    for _ in range(prompts):
+        common = draw.gauss(0, shared**0.5)
+        for row, cut in zip(table, cuts, strict=True):
+            row.append(common + draw.gauss(0, (1 - shared) ** 0.5) < cut)
+    return table
+
+
+def race_row(prompts: int, rates: Sequence[float], shared: float, draws: int) -> dict[str, Any]:
+    draw = random.Random(f"race {rates} {shared}")
+    lost, cost = 0, 0
+    for _ in range(draws):
+        table = {str(i): row for i, row in enumerate(verdict_table(draw, prompts, rates, shared))}
+        live = list(table)
+        answered = dict.fromkeys(table, prompts)
+        for number in range(LOOK_EVERY, prompts, LOOK_EVERY):
+            seen = {name: row[: min(number, answered[name])] for name, row in table.items()}
+            for name in dropped(seen, live, prompts, ALPHA):
+                live.remove(name)
+                answered[name] = number
+        cost += sum(answered.values())
+        totals = {name: sum(row) for name, row in table.items()}
+        lost += max(totals[name] for name in live) < max(totals.values())
+    return {
+        "rates": rates,
+        "shared": shared,
+        "best_lost": lost / draws,
+        "answers_saved": round(1 - cost / (draws * prompts * len(rates)), 3),
+    }
+
+
+def best_row(prompts: int, candidates: int, draws: int) -> dict[str, Any]:
+    """Equal checkpoints of 0.25: how far the best score and the corrected one are off, in points."""
+    draw = random.Random(f"best {candidates}")
+    naive, corrected, covered = [], [], 0
+    for number in range(draws):
+        table = verdict_table(draw, prompts, [TARGET] * candidates, 0.5)
+        chosen = correct_for_choice(table, seed=number, draws=300)
+        naive.append(100 * (chosen.score - TARGET))
+        corrected.append(100 * (chosen.corrected - TARGET))
+        covered += chosen.interval[0] <= TARGET <= chosen.interval[1]
+    return {
+        "candidates": candidates,
+        "score_off_points": round(fmean(naive), 2),
+        "corrected_off_points": round(fmean(corrected), 2),
+        "interval_holds_truth": covered / draws,
+    }
+
+
+def replay_row(folder: Path, name: str, prompts: str, answers: str) -> dict[str, Any]:
+    asked = read_prompts(folder / prompts)
+    matched, _ = match(asked, read_answers(folder / answers))
+    made = saved = looks = wrong = 0
+    decided: Counter[str] = Counter()
+    begin = time.process_time()
+    for prompt in asked:
+        if prompt.key not in matched:
+            continue
+        text = matched[prompt.key].response or ""
+        final = judge(prompt, matched[prompt.key]).strict
+        early = EarlyJudge(prompt)
+        made += len(text)
+        for at in range(32, len(text), 32):
+            looks += 1
+            verdict = early.look(text[:at], longest=MAX_CHARACTERS)
+            if verdict is not None:
+                decided["passed" if verdict.strict else "failed"] += 1
+                wrong += verdict.strict != final
+                saved += len(text) - at
+                break
+    return {
+        "answers": name,
+        "total": len(matched),
+        "decided": decided,
+        "wrong": wrong,
+        "looks": looks,
+        "characters_saved": round(saved / made, 3),
+        "seconds": round(time.process_time() - begin, 1),
+    }
+
+
+if __name__ == "__main__":
+    main()
