@@ -2,11 +2,11 @@
 
     python benchmarks/early_decisions.py [--draws 400] [--prompts 541] [--replay FOLDER]
 
-Simulated, seconds to a minute: the test of one checkpoint against a target of 0.25 over true rates,
-the race of checkpoints whose answers to one prompt are correlated, and the correction of the best
-of k. With `--replay`, a folder laid out as `shared/data` beside the checkout, also the early verdicts
-on every answer there, looked at every 32 characters. Shares of answers or characters are those
-that need not be made.
+The test of one checkpoint against a target of 0.25 over true rates, exactly; simulated, the race of
+checkpoints whose answers to one prompt are correlated, and the correction of the best of k. With
+`--replay`, a folder laid out as `shared/data` beside the checkout, also the early verdicts on every
+answer there, looked at every 32 characters. What is saved are shares of answers or characters that
+need not be made. A minute.
 """
 
 import argparse
@@ -49,9 +49,7 @@ def main() -> None:
     asked = parser.parse_args()
     begin = time.perf_counter()
     report: dict[str, Any] = {"prompts": asked.prompts, "target": TARGET, "alpha": ALPHA}
-    report["target_test"] = [
-        target_row(asked.prompts, rate, asked.draws) for rate in boundary_rates(asked.prompts)
-    ]
+    report["target_test"] = target_rows(asked.prompts)
     report["race"] = [
         race_row(asked.prompts, rates, shared, max(1, asked.draws // 8))
         for rates in RACES
@@ -63,34 +61,40 @@ def main() -> None:
     print(json.dumps(report | {"seconds": round(time.perf_counter() - begin, 1)}, indent=1))
 
 
-def boundary_rates(prompts: int) -> list[float]:
-    """The rates, and the two hardest: one pass short of the target, and just enough."""
-    needed = needed_passes(prompts, TARGET)
-    return sorted({*RATES, (needed - 1) / prompts, needed / prompts})
+def target_rows(prompts: int) -> list[dict[str, float]]:
+    """The test at each rate and at the two hardest: one pass short of the target, and just enough.
 
-
-def target_row(prompts: int, rate: float, draws: int) -> dict[str, float]:
-    draw = random.Random(f"target {rate}")
-    passes = round(rate * prompts)
+    Probabilities are exact: summed over all ways to get to every number of passes.
+    """
     test = TargetTest(prompts, needed_passes(prompts, TARGET), ALPHA)
-    truth = "met" if passes >= test.needed else "not met"
-    wrong, answered = 0, []
-    for _ in range(draws):
-        verdicts = [True] * passes + [False] * (prompts - passes)
-        draw.shuffle(verdicts)
-        seen, decision = 0, None
-        for number, verdict in enumerate(verdicts, start=1):
-            seen += verdict
-            decision = test.decide(number, seen)
-            if decision is not None:
-                wrong += decision != truth
-                answered.append(number / prompts)
-                break
-    return {
-        "rate": round(passes / prompts, 4),
-        "wrong": wrong / draws,
-        "answers_saved": round(1 - fmean(answered), 3),
-    }
+    truths = sorted({*(round(rate * prompts) for rate in RATES), test.needed - 1, test.needed})
+    reached = {truth: {0: 1.0} for truth in truths}  # passes so far -> probability, still undecided
+    wrong, answered = dict.fromkeys(truths, 0.0), dict.fromkeys(truths, 0.0)
+    for number in range(1, prompts + 1):
+        for truth, before in reached.items():
+            after: dict[int, float] = {}
+            for passes, chance in before.items():
+                one = (truth - passes) / (prompts - number + 1)
+                for then, share in ((passes + 1, one), (passes, 1 - one)):
+                    if chance * share > 1e-15:
+                        after[then] = after.get(then, 0.0) + chance * share
+            reached[truth] = {}
+            for passes, chance in after.items():
+                decision = test.decide(number, passes)
+                if decision is None:
+                    reached[truth][passes] = chance
+                    continue
+                answered[truth] += chance * number / prompts
+                if (decision == "met") != (truth >= test.needed):
+                    wrong[truth] += chance
+    return [
+        {
+            "rate": round(truth / prompts, 4),
+            "wrong": round(wrong[truth], 5),
+            "answers_saved": round(1 - answered[truth], 3),
+        }
+        for truth in truths
+    ]
 
 
 def verdict_table(
@@ -130,7 +134,7 @@ def race_row(prompts: int, rates: Sequence[float], shared: float, draws: int) ->
 
 
 def best_row(prompts: int, candidates: int, draws: int) -> dict[str, Any]:
-    """Equal checkpoints of 0.25: how far the best score and the corrected one are off, in points."""
+    """Equal checkpoints of 0.25: how far the best score and the corrected one are off."""
     draw = random.Random(f"best {candidates}")
     naive, corrected, covered = [], [], 0
     for number in range(draws):

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 DRAWS = 2000
-"""Repetitions; the estimate then moves by about a tenth of a percent from seed to seed."""
+"""Repetitions; the estimate then moves by a few hundredths of a point from seed to seed."""
 
 
 @dataclass(frozen=True, slots=True)

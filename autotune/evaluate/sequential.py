@@ -18,8 +18,9 @@ from typing import Literal
 Decision = Literal["met", "not met"]
 
 PRIOR_WEIGHT = 20.0
-"""Pseudo-prompts of the beta-binomial prior around the target. Of 1, 20, 40 and 80 it needed the
-fewest answers over rates 0.15 to 0.35 at a target of 0.25; it has no part in the error bound."""
+"""Pseudo-prompts of the beta-binomial prior around the target. Over rates 0.15 to 0.35 at a target
+of 0.25 it needed fewer answers than a uniform prior and than weights of 40 and 80, or as many; it
+has no part in the error bound."""
 
 
 @dataclass(frozen=True, slots=True)
