@@ -7,6 +7,7 @@ which rows are used: every row of a step is in exactly one micro-batch.
 import random
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -44,21 +45,26 @@ def micro_batches(lengths: Sequence[int], micro_batch_tokens: int) -> list[list[
     at once. A row longer than the limit has a group of its own.
     """
     order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
-    # best[n] of the first n rows: cost, sum of squared sizes, less where the last group begins.
-    best: list[tuple[int, int, int]] = [(0, 0, 0)]
-    for end in range(1, len(order) + 1):
-        ways = []
-        for begin in range(end - 1, -1, -1):
-            size = (end - begin) * lengths[order[begin]]
-            if size > micro_batch_tokens and end - begin > 1:
-                break  # more and longer rows only make it larger
-            cost, squares, _ = best[begin]
-            ways.append((cost + size + BATCH_COST_TOKENS, squares + size * size, -begin))
-        best.append(min(ways))
+    widths = np.array([lengths[at] for at in order], dtype=np.float64)
+    count = len(order)
+    # Of the first n rows: the least cost, and where the last group begins. Equal costs are told
+    # apart by the sum of squared sizes, scaled to less than the one token by which costs differ.
+    costs, begins = np.zeros(count + 1), np.zeros(count + 1, dtype=np.int64)
+    largest = max(micro_batch_tokens, max(lengths, default=0))
+    scale = 0.5 / (largest * float(count * largest + 1))
+    first = 0  # the lowest row that a group may begin with; it only rises, as groups grow
+    for end in range(1, count + 1):
+        while (end - first) * widths[first] > micro_batch_tokens and first < end - 1:
+            first += 1
+        sizes = np.arange(end - first, 0, -1) * widths[first:end]
+        ways = costs[first:end] + sizes + BATCH_COST_TOKENS + scale * sizes * sizes
+        # The last of equal ways: the larger groups come first.
+        best = len(ways) - 1 - int(ways[::-1].argmin())
+        costs[end], begins[end] = ways[best], first + best
     groups: list[list[int]] = []
-    end = len(order)
+    end = count
     while end:
-        begin = -best[end][2]
+        begin = int(begins[end])
         groups.append(order[begin:end])
         end = begin
     return groups[::-1]
