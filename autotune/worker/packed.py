@@ -65,30 +65,32 @@ def attend(
     Returns:
         (1, N, h, d), as transformers wants it, and no weights.
     """
-    dtype = query.dtype
     dropout = dropout if module.training else 0.0
-    if not dropout and varlen_works(query.device, dtype, query.shape[-1]):
+    if not dropout and varlen_works(query.device, query.dtype, query.shape[-1]):
         together = varlen_attention(query, key, value, segments, scaling)
         return together.transpose(1, 2).contiguous(), None
-    if query.device.type == "cpu" and dtype is torch.bfloat16 and max(segments) <= WIDENED:
-        query, key, value = query.float(), key.float(), value.float()
     # Split, not sliced: the gradient of a slice is a tensor of all N tokens that is mostly zeros.
-    parts = [
-        nn.functional.scaled_dot_product_attention(
-            q,
-            k,
-            v,
-            dropout_p=dropout,
-            is_causal=True,
-            scale=scaling,
-            enable_gqa=q.shape[1] != k.shape[1],
-        )
-        for q, k, v in zip(
-            *(torch.split(states, list(segments), dim=2) for states in (query, key, value)),
-            strict=True,
-        )
-    ]
-    return torch.cat(parts, dim=2).to(dtype).transpose(1, 2).contiguous(), None
+    split = (torch.split(states, list(segments), dim=2) for states in (query, key, value))
+    parts = [_alone(q, k, v, dropout, scaling) for q, k, v in zip(*split, strict=True)]
+    return torch.cat(parts, dim=2).transpose(1, 2).contiguous(), None
+
+
+def _alone(
+    query: Tensor, key: Tensor, value: Tensor, dropout: float, scaling: float | None
+) -> Tensor:
+    """Causal attention of one segment."""
+    dtype = query.dtype
+    if query.device.type == "cpu" and dtype is torch.bfloat16 and query.shape[2] <= WIDENED:
+        query, key, value = query.float(), key.float(), value.float()
+    return nn.functional.scaled_dot_product_attention(
+        query,
+        key,
+        value,
+        dropout_p=dropout,
+        is_causal=True,
+        scale=scaling,
+        enable_gqa=query.shape[1] != key.shape[1],
+    ).to(dtype)
 
 
 @contextmanager
