@@ -40,11 +40,16 @@ def score_text(metric: "Metric", interval: tuple[float, float] | None) -> str:
 
 
 def health_text(health: "Health | None") -> str:
-    """Shares of the answers in whole percents: `stop 96 loop 0 echo 4 empty 0 %`."""
+    """Shares of the answers in whole percents: `stop 96 loop 0 echo 4 empty 0 %`.
+
+    `vacuous` is named only where there is some.
+    """
     if health is None:
         return "health n/a"
     stop = "n/a" if health.stop is None else f"{health.stop * 100:.0f}"
-    rest = (("loop", health.loop), ("echo", health.echo), ("empty", health.empty))
+    rest = [("loop", health.loop), ("echo", health.echo), ("empty", health.empty)]
+    if health.vacuous:
+        rest.append(("vacuous", health.vacuous))
     shares = " ".join(f"{name} {share * 100:.0f}" for name, share in rest)
     return f"stop {stop} {shares} %"
 

@@ -174,13 +174,15 @@ class Metric(Boundary):
 class Health(Boundary):
     """Shares (0..1) of the answers that stopped, looped, echoed the prompt, or were empty.
 
-    `stop` is None where the answers come without a record of how they ended.
+    `stop` is None where the answers come without a record of how they ended. `vacuous` is the share
+    of the passing answers that say next to nothing.
     """
 
     stop: float | None
     loop: float
     echo: float
     empty: float
+    vacuous: float = 0.0
 
 
 class HealthLimits(Boundary):
@@ -190,6 +192,7 @@ class HealthLimits(Boundary):
     max_loop: float
     max_echo: float
     max_empty: float
+    max_vacuous: float = 0.1
 
 
 class InstructionVerdict(Boundary):
@@ -212,7 +215,11 @@ class PromptVerdict(Boundary):
 
 
 class EvalReport(Boundary):
-    """A scored set of answers. `interval` is Wilson's 95 % of prompt-strict accuracy."""
+    """A scored set of answers. `interval` is Wilson's 95 % of prompt-strict accuracy.
+
+    `sound` counts the strict passes of answers that neither loop nor echo nor say next to nothing,
+    out of all prompts; None where a scorer does not tell.
+    """
 
     n: int
     prompt_strict: Metric
@@ -224,3 +231,4 @@ class EvalReport(Boundary):
     by_type: dict[str, Metric]
     unmatched: tuple[int, ...]
     verdicts: tuple[PromptVerdict, ...]
+    sound: Metric | None = None

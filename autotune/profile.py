@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from autotune.boundary import Boundary
 from autotune.budget import parse_size
 from autotune.errors import BadInput
+from autotune.evaluate.scorers import SCORERS
 from autotune.outcome import HealthLimits
 from autotune.plan import LENGTH_GRID, Precision, Strategy, Supervision, Truncation
 from autotune.ranges import Ranges
@@ -39,6 +40,12 @@ def _size_or_auto(text: str) -> str:
 def _device(text: str) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", text):
         raise ValueError("must be auto, cuda, cuda:N or cpu")
+    return text
+
+
+def _scorer(text: str) -> str:
+    if text not in SCORERS:
+        raise ValueError(f"must be one of {', '.join(sorted(SCORERS))}")
     return text
 
 
@@ -93,9 +100,13 @@ class DataChoice(Boundary):
 
 
 class PromptChoice(Boundary):
-    """The prompts to score on unless `--prompts` names others: all, or a fixed choice by seed."""
+    """The prompts to score on unless `--prompts` names others: all, or a fixed choice by seed.
+
+    `scorer` names what judges the answers to them.
+    """
 
     source: Text
+    scorer: Annotated[str, AfterValidator(_scorer)] = "ifeval"
     limit: Annotated[int, Field(ge=1)] | Literal["all"]
     seed: Annotated[int, Field(ge=0)] = 0
 
@@ -141,10 +152,15 @@ class Train(Boundary):
 
 
 class Evaluate(Boundary):
-    """How checkpoints answer the prompts, and how healthy answers must be to count."""
+    """How checkpoints answer the prompts, and how healthy answers must be to count.
+
+    With `holdout` the best checkpoint is chosen by a fixed half of the prompts, and its score on
+    the other half is what is reported and held against the target.
+    """
 
     max_new_tokens: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=1)]
+    holdout: bool = False
     health: HealthLimits
 
     @field_validator("health")

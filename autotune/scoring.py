@@ -10,11 +10,12 @@ from autotune import events
 from autotune.errors import AutotuneError, EnvironmentFault
 from autotune.evaluate.answers import Answer, read_answers
 from autotune.evaluate.health import broken_limits, echo_answers
+from autotune.evaluate.order import halves
 from autotune.evaluate.prompts import Prompt
 from autotune.evaluate.scorer import Scorer
 from autotune.files import write_text_atomic
 from autotune.job import GenerateJob
-from autotune.outcome import Checkpoint, EvalReport, Fault
+from autotune.outcome import Checkpoint, EvalReport, Fault, Metric
 from autotune.session import Session
 from autotune.setup import SILENCE_SECONDS, Setup
 from autotune.study import meets
@@ -29,6 +30,8 @@ def answer_and_score(
     session: Session, setup: Setup, scorer: Scorer, folder: Path, name: str
 ) -> EvalReport:
     """Answer every prompt of the run with the model in `folder` and score the answers.
+
+    With a holdout the report is on the half that is reported.
 
     Out of memory halves the batch and goes on; a crash or a hang is tried once more in a new
     process. Answers that are on disk are not made again.
@@ -67,9 +70,29 @@ def answer_and_score(
         else:
             raise EvaluationFailed(f"{ending.how}: {ending.reason}")
         session.note(events.Warned(message=words))
-    report = checked_report(scorer, setup.prompts, read_answers(responses))
+    report = checked_report(scorer, reported_prompts(setup), read_answers(responses))
     write_text_atomic(where / "scores.json", report.model_dump_json(indent=1))
     return report
+
+
+def reported_prompts(setup: Setup) -> tuple[Prompt, ...]:
+    """The prompts whose score is reported: all, or the half that has no part in the choice."""
+    if not setup.profile.evaluate.holdout:
+        return setup.prompts
+    return halves(setup.prompts, setup.profile.prompts.seed)[1]
+
+
+def choosing_score(session: Session, setup: Setup, scorer: Scorer, name: str) -> Metric | None:
+    """The strict score on the half that checkpoints are chosen by; None without a holdout.
+
+    Raises:
+        EvaluationFailed: the scorer gave no valid report.
+    """
+    if not setup.profile.evaluate.holdout:
+        return None
+    choosing, _ = halves(setup.prompts, setup.profile.prompts.seed)
+    answers = read_answers(session.rundir.eval_folder(name) / "responses.jsonl")
+    return checked_report(scorer, choosing, answers).prompt_strict
 
 
 def checked_report(
@@ -144,14 +167,10 @@ def evaluate_checkpoint(
         # What overflowed in training would overflow in its answers as well.
         changed = {"precision": trial.precision_changed.after}
         setup = replace(setup, device_spec=setup.device_spec.model_copy(update=changed))
+    name = f"trial-{number:04d}-{checkpoint.name}"
     try:
-        report = answer_and_score(
-            session,
-            setup,
-            scorer,
-            Path(checkpoint.folder),
-            f"trial-{number:04d}-{checkpoint.name}",
-        )
+        report = answer_and_score(session, setup, scorer, Path(checkpoint.folder), name)
+        chosen_by = choosing_score(session, setup, scorer, name)
     except EvaluationFailed as error:
         return events.Evaluated(
             number=number,
@@ -177,6 +196,8 @@ def evaluate_checkpoint(
         health=report.health,
         met=meets(report.prompt_strict, unhealthy, target),
         unhealthy=unhealthy,
+        sound=report.sound,
+        chosen_by=chosen_by,
     )
 
 
@@ -184,7 +205,8 @@ def score_baselines(session: Session, setup: Setup, scorer: Scorer) -> None:
     """What a score must be compared with: the prompt given back, and the model before training."""
     if "echo" not in session.state.baselines:
         try:
-            report = checked_report(scorer, setup.prompts, echo_answers(setup.prompts))
+            asked = reported_prompts(setup)
+            report = checked_report(scorer, asked, echo_answers(asked))
         except EvaluationFailed as error:
             session.note(events.Warned(message=f"the echo of the prompts has no score: {error}"))
         else:

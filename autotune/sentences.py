@@ -21,6 +21,7 @@ from autotune.figures import (
 )
 from autotune.fit_sentences import describe_trial, fit_sentence, peak_sentence
 from autotune.outcome import Fault
+from autotune.score_sentences import chosen_line, unhealthy_lines
 from autotune.study import StudyState, TrialState
 from autotune.training_sentences import precision_sentence, recut_sentence
 from autotune.watch_sentences import card_sentence, slept_sentence
@@ -66,6 +67,8 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             return f"{label}: {end}"
         case events.Evaluated():
             return f"{label}: {describe_evaluated(event)}"
+        case events.Chosen():
+            return chosen_line(event.candidates, event.corrected)
         case events.CheckpointsRemoved():
             judged = "checkpoint" if len(event.names) == 1 else "checkpoints"
             return (
@@ -165,12 +168,11 @@ def trial_verdict(trial: TrialState) -> str:
     """Where a trial stands, in words."""
     if trial.failure is not None:
         return f"failed: {trial.failure}"
-    scores = list(trial.evaluations.values())
-    if any(e.met for e in scores):
+    best = trial.best
+    if best is not None and best.met:
         return "target met"
     if trial.ended is None:
         return "training" if trial.trained is None else "scoring"
-    best = trial.best
     if best is None:
         return "no valid score"
     return f"unhealthy: {'; '.join(best.unhealthy)}" if best.unhealthy else "below target"
@@ -202,13 +204,17 @@ def conclusions(state: StudyState) -> list[str]:
     if best is None or best.prompt_strict is None:
         lines.append("No checkpoint has a valid score yet.")
         return lines
-    chosen = state.scored_checkpoints
-    if chosen > 1:
-        lines.append(
-            f"Chosen as the best of {chosen} checkpoints: the best of several flatters, expect a"
-            " little less on new prompts."
-        )
     echo = state.baselines.get("echo")
+    lines += unhealthy_lines(
+        best.prompt_strict, best.unhealthy, best.sound, echo.prompt_strict if echo else None
+    )
+    if best.chosen_by is not None:
+        lines.append(
+            f"Chosen by the other half of the prompts ({score_text(best.chosen_by, None)}): no"
+            " luck of that choice is in the score."
+        )
+    elif line := chosen_line(state.scored_checkpoints, state.corrected):
+        lines.append(line)
     if echo is not None and echo_beats(state):
         lines.append(
             "Giving each prompt back unchanged scores"

@@ -10,6 +10,7 @@ from autotune.budget import Budget
 from autotune.device import Device, auto_budget, find_device
 from autotune.errors import AutotuneError, BadInput, EnvironmentFault
 from autotune.evaluate.prompts import Prompt, read_prompts, subset
+from autotune.evaluate.scorers import find_scorer
 from autotune.files import write_text_atomic
 from autotune.job import DeviceSpec, PrepareJob, SurveyJob
 from autotune.plan import DataSpec, Precision
@@ -94,7 +95,7 @@ def open_setup(session: Session, profile: Profile, say: Say, *, with_data: bool 
         threads=profile.machine.threads,
     )
     prompts = resolve_prompts(profile.prompts.source, say)
-    chosen = read_prompts(prompts.path)
+    chosen = read_prompts(prompts.path, find_scorer(profile.prompts.scorer).instructions)
     model = resolve_model(profile.model.source, say)
     data = resolve_data(profile.data.source) if with_data else None
     if profile.prompts.limit != "all":

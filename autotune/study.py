@@ -84,6 +84,7 @@ class StudyState:
     trials: list[TrialState] = field(default_factory=list)
     strategy: str | None = None
     escalations: list[events.Escalated] = field(default_factory=list)
+    corrected: float | None = None  # the best score without the luck of its choice
     ended: events.RunEnded | None = None
     phase: str = ""
     answered: events.Answered | None = None
@@ -154,7 +155,9 @@ class StudyState:
                 trial.peak = event
             case events.Evaluated() if trial:
                 trial.evaluations[event.checkpoint.place] = event
-                self.answered = None
+                self.answered = self.corrected = None
+            case events.Chosen():
+                self.corrected = event.corrected
             case events.CheckpointsRemoved():
                 self.trials[event.number].removed.update(event.names)
             case events.TrialEnded() if trial:
@@ -200,11 +203,13 @@ def rank(evaluated: events.Evaluated) -> float:
     """What a checkpoint is compared by, and what the sampler is told.
 
     Strict accuracy, 0..1, for healthy answers; one less, -1..0, for answers that break a health
-    limit. So any healthy checkpoint beats any unhealthy one and the order within each is kept.
+    limit. So any healthy checkpoint beats any unhealthy one and the order within each is kept. With
+    a holdout it is the accuracy on the half that is not reported.
     """
     if evaluated.prompt_strict is None:
         return -1.0
-    return evaluated.prompt_strict.accuracy - (1.0 if evaluated.unhealthy else 0.0)
+    score = evaluated.chosen_by or evaluated.prompt_strict
+    return score.accuracy - (1.0 if evaluated.unhealthy else 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,11 +275,10 @@ def next_move(state: StudyState, strategies: Sequence[Strategy], target: float) 
         if trial.to_average:
             return Average(trial, tuple(trial.to_average))
         return EndTrial(trial)
-    met = next((t for t in state.trials if any(e.met for e in t.evaluations.values())), None)
-    if met is not None:
-        return Stop(
-            True, f"strategy {met.plan.strategy} reached {percent(target)} with healthy answers"
-        )
+    best = state.best
+    if best is not None and best.met:
+        name = state.trials[best.number].plan.strategy
+        return Stop(True, f"strategy {name} reached {percent(target)} with healthy answers")
     names = [s.name for s in strategies]
     current = state.strategy if state.strategy in names else names[0]
     done = sum(t.plan.strategy == current for t in state.trials)

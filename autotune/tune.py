@@ -9,6 +9,7 @@ from pathlib import Path
 
 from autotune import events
 from autotune.averaging import average
+from autotune.choice import correct_choice
 from autotune.device_port import NvmlPort
 from autotune.diskplan import plan_disk
 from autotune.drift import neighbour_watch
@@ -102,6 +103,7 @@ class Tuner:
                         events.Escalated(previous=move.previous, next=move.next, reason=move.reason)
                     )
                 case Stop():
+                    self.correct()
                     self.keep_best()
                     self.session.note(events.RunEnded(met=move.met, reason=move.reason))
                     return move.met
@@ -135,9 +137,17 @@ class Tuner:
         )
         self.session.note(events.TrialEnded(number=trial.number, best=best, failure=failure))
         self.sampler.tell(trial.plan.strategy, trial.optuna_number, objective(trial))
+        self.correct()
         give_back(self.session, trial)
         if trial.best is not None and trial.best is self.session.state.best:
             self.keep_best()
+
+    def correct(self) -> None:
+        """Record what the best is worth without the luck of the choice, unless it is known."""
+        if self.session.state.corrected is None:
+            chosen = correct_choice(self.session, self.setup.profile.prompts.seed)
+            if chosen is not None:
+                self.session.note(chosen)
 
     def keep_best(self) -> None:
         """Copy the best checkpoint to `best/`, without what only resuming needs."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from autotune import events
 from autotune.budget import GIB, MIB
 from autotune.evaluate.answers import Answer
+from autotune.evaluate.instructions import INSTRUCTIONS
 from autotune.evaluate.prompts import Prompt
 from autotune.events import WorkerEvent
 from autotune.job import AverageJob, GenerateJob, Job, TrainJob, TrialJob
@@ -108,6 +109,7 @@ class Judge:
 
     given: Callable[[str], object]
     name: str = "test"
+    instructions = INSTRUCTIONS
     scored: list[str] = field(default_factory=list)
 
     def score(self, asked: Sequence[Prompt], answers: Sequence[Answer]) -> EvalReport:

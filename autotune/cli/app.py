@@ -41,6 +41,16 @@ PromptLimit = Annotated[
     str | None,
     typer.Option("--prompt-limit", metavar="N|all", help="How many of them, a fixed choice."),
 ]
+ScorerOption = Annotated[
+    str | None, typer.Option("--scorer", metavar="NAME", help="What judges the answers.")
+]
+Holdout = Annotated[
+    bool | None,
+    typer.Option(
+        "--holdout/--no-holdout",
+        help="Choose the best by one half of the prompts, report its score on the other.",
+    ),
+]
 Length = Annotated[
     int | None, typer.Option("--model-max-length", metavar="N", help="Longest row in tokens.")
 ]
@@ -125,6 +135,7 @@ def probe(
     format: Format = None,
     prompts: Prompts = None,
     prompt_limit: PromptLimit = None,
+    scorer: ScorerOption = None,
     model_max_length: Length = None,
     max_rounds: MaxRounds = None,
     max_conversations: MaxConversations = None,
@@ -166,6 +177,8 @@ def run(
     format: Format = None,
     prompts: Prompts = None,
     prompt_limit: PromptLimit = None,
+    scorer: ScorerOption = None,
+    holdout: Holdout = None,
     model_max_length: Length = None,
     max_rounds: MaxRounds = None,
     max_conversations: MaxConversations = None,
@@ -202,15 +215,33 @@ def demo(
 
 @app.command(name="eval")
 def evaluate(
-    model: Annotated[
-        str | None, typer.Argument(metavar="[MODEL]", help="Folder, hub id, demo or toy.")
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="MODEL | compare A B",
+            help="Folder, hub id, demo or toy; or two sets of answers: files, runs, checkpoints.",
+        ),
     ] = None,
     responses: Annotated[
         Path | None, typer.Option("--responses", help="Answers made elsewhere, JSONL.")
     ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            "--baseline", metavar="FILE|FOLDER", help="Answers before training, to compare with."
+        ),
+    ] = None,
+    samples: Annotated[
+        Path | None,
+        typer.Option("--samples", metavar="FILE", help="Write lm-evaluation-harness sample logs."),
+    ] = None,
+    examples: Annotated[
+        int, typer.Option("--examples", metavar="N", help="How many answers of a kind to show.")
+    ] = 3,
     profile: Profile = None,
     prompts: Prompts = None,
     prompt_limit: PromptLimit = None,
+    scorer: ScorerOption = None,
     vram_budget: VramBudget = None,
     device: DeviceOption = None,
     precision: PrecisionOption = None,
@@ -220,11 +251,12 @@ def evaluate(
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Score a model, or answers made elsewhere, on IFEval."""
-    from autotune.cli.evaluation import eval_command
+    """Score a model, or answers made elsewhere. compare A B: do two really differ?"""
+    from autotune.cli.evaluation import Wanted, eval_command
 
-    named = {k: v for k, v in locals().items() if k not in {"model", "responses", "target"}}
-    return eval_command(Options.of(named), model, responses, target, as_json)
+    options = Options.of(locals())
+    wanted = Wanted(tuple(targets or ()), responses, baseline, samples, examples, target)
+    return eval_command(options, wanted, as_json)
 
 
 @app.command()

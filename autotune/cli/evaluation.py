@@ -2,86 +2,166 @@
 
 import json
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
+from autotune.cli.answered import find_answers, run_of, state_of, untrained_answers
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.folder import RUNS, choose_folder, store_settings
 from autotune.cli.options import Options
 from autotune.cli.work import chosen_profile
 from autotune.errors import BadInput, EnvironmentFault, ExitCode
-from autotune.evaluate.answers import read_answers
-from autotune.evaluate.health import broken_limits, echo_answers
-from autotune.evaluate.ifeval import IFEval
-from autotune.evaluate.prompts import Prompt, read_prompts, subset
-from autotune.figures import health_text, percent, score_text
-from autotune.outcome import EvalReport, HealthLimits
+from autotune.evaluate.answers import Answer, read_answers
+from autotune.evaluate.prompts import Prompt, read_prompts, subset, written_prompts
+from autotune.evaluate.samples import sample_logs
+from autotune.evaluate.scorers import find_scorer
+from autotune.evaluation import Evaluation, as_tree, evaluate
+from autotune.files import write_text_atomic
 from autotune.profile import Profile
 from autotune.rundir import RunDir, new_run_folder
 from autotune.scoring import EvaluationFailed, answer_and_score
+from autotune.sentences import checkpoint_path
 from autotune.session import Session
 from autotune.setup import open_setup
 from autotune.sources.prompts import resolve_prompts
-from autotune.study import meets
 from autotune.trials import SubprocessRunner
-from autotune.view.encodable import Encodable
+from autotune.view.evaluated import evaluated_summary
 from autotune.view.plain import PlainView
 
 
-def eval_command(
-    options: Options, model: str | None, responses: Path | None, target: float | None, as_json: bool
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What `eval` was asked for beside the shared options."""
+
+    targets: tuple[str, ...] = ()
+    responses: Path | None = None
+    baseline: Path | None = None
+    samples: Path | None = None
+    examples: int = 3
+    target: float | None = None
+
+
+def eval_command(options: Options, wanted: Wanted, as_json: bool) -> int:
     """`eval`; with a target, exit 0 if it is met by healthy answers, else 1."""
-    if (model is None) == (responses is None):
+    if wanted.examples < 0:
+        raise BadInput(f"--examples {wanted.examples}: must be 0 or more")
+    if wanted.targets[:1] == ("compare",):
+        from autotune.cli.comparing import compare_command
+
+        return compare_command(options, wanted.targets[1:], wanted.examples, as_json)
+    if len(wanted.targets) > 1:
+        raise BadInput(
+            f"eval {wanted.targets[0]} {wanted.targets[1]}: takes one model; to hold two against"
+            " each other: eval compare A B"
+        )
+    if bool(wanted.targets) == (wanted.responses is not None):
         raise BadInput("eval: give a model or --responses FILE, one of the two")
-    if target is not None and not 0 < target <= 1:
-        raise BadInput(f"--target {target}: must be above 0 and at most 1, such as 0.25")
+    if wanted.target is not None and not 0 < wanted.target <= 1:
+        raise BadInput(f"--target {wanted.target}: must be above 0 and at most 1, such as 0.25")
     console = human_console(as_json)
     profile = chosen_profile(options)
-    if responses is not None:
+    generation: dict[str, Any] = {}
+    if wanted.responses is not None:
         prompts = chosen_prompts(console, options, profile)
-        report = score_file(prompts, responses)
+        answers = answers_of(wanted.responses)
     else:
-        prompts, report = score_model(console, options, model)
-    limits = profile.evaluate.health
-    unhealthy = broken_limits(report.health, limits)
-    echo = IFEval().score(prompts, echo_answers(prompts))
-    show(console, report, echo, unhealthy)
-    met = meets(report.prompt_strict, unhealthy, target) if target is not None else None
+        prompts, answers = answer_with_model(console, options, wanted.targets[0])
+        generation = {
+            "until": [],
+            "do_sample": False,
+            "temperature": 0.0,
+            "max_gen_toks": profile.evaluate.max_new_tokens,
+        }
+    found = evaluated(options, wanted, profile, prompts, answers)
+    console.print(evaluated_summary(found))
+    if wanted.samples is not None:
+        logs = sample_logs(prompts, answers, found.report, generation)
+        lines = (json.dumps(line, ensure_ascii=False) + "\n" for line in logs)
+        write_text_atomic(wanted.samples, "".join(lines))
+        say_on(console)(f"samples as lm-evaluation-harness logs them: {wanted.samples}")
     if as_json:
-        print_json(as_tree(report, echo, unhealthy, limits, met))
-    elif target is not None:
-        say_on(console)(f"target {percent(target)} {'met' if met else 'not met'}")
-    return ExitCode.DONE if met is None or met else ExitCode.BELOW_TARGET
+        print_json(as_tree(found))
+    return ExitCode.BELOW_TARGET if found.met is False else ExitCode.DONE
+
+
+def evaluated(
+    options: Options,
+    wanted: Wanted,
+    profile: Profile,
+    prompts: Sequence[Prompt],
+    answers: Sequence[Answer],
+) -> Evaluation:
+    """The score beside that of the baseline, of which the run may know where none was given."""
+    baseline = wanted.baseline
+    model = Path(wanted.targets[0]) if wanted.targets else None
+    if baseline is None and model is not None:
+        baseline = untrained_answers(model)
+    elif baseline is not None:
+        baseline = find_answers(baseline).responses
+    try:
+        found = evaluate(
+            find_scorer(profile.prompts.scorer),
+            prompts,
+            answers,
+            profile.evaluate.health,
+            examples=wanted.examples,
+            baseline=read_answers(baseline) if baseline is not None else None,
+            target=wanted.target,
+        )
+    except EvaluationFailed as error:
+        raise EnvironmentFault(f"eval: no score ({error})") from None
+    if wanted.baseline is not None and found.before is None:
+        raise BadInput(f"--baseline {wanted.baseline}: answers none of the prompts that are scored")
+    return with_choice(found, model, prompts) if model is not None and model.exists() else found
+
+
+def with_choice(found: Evaluation, model: Path, prompts: Sequence[Prompt]) -> Evaluation:
+    """The evaluation with what is known of the choice, where the model is the best of a run."""
+    run = run_of(model)
+    state = state_of(run) if run is not None else None
+    best = state.best if state is not None else None
+    if run is None or state is None or best is None:
+        return found
+    chosen = (run.best, checkpoint_path(run.root, best.checkpoint.folder))
+    if model.absolute() not in [path.absolute() for path in chosen]:
+        return found
+    # The luck of the choice was worked out on the run's own prompts, and is other on others.
+    same = {p.key: p.prompt for p in written_prompts(run.prompts)} == {
+        p.key: p.prompt for p in prompts
+    }
+    return replace(
+        found,
+        chosen_among=state.scored_checkpoints,
+        corrected=state.corrected if same else None,
+    )
 
 
 def chosen_prompts(console: Console, options: Options, profile: Profile) -> tuple[Prompt, ...]:
     """The prompts to score on; all of a file unless a limit was typed."""
     source = resolve_prompts(options.prompts or profile.prompts.source, say_on(console))
-    prompts = read_prompts(source.path)
+    prompts = read_prompts(source.path, find_scorer(profile.prompts.scorer).instructions)
     if options.prompt_limit is None or profile.prompts.limit == "all":
         return prompts
     return subset(prompts, profile.prompts.limit, profile.prompts.seed)
 
 
-def score_file(prompts: tuple[Prompt, ...], responses: Path) -> EvalReport:
-    """The score of answers in a file."""
+def answers_of(responses: Path) -> tuple[Answer, ...]:
+    """The answers in a file."""
     if not responses.is_file():
         raise BadInput(f"--responses {responses}: no such file; give a .jsonl file of answers")
-    return IFEval().score(prompts, read_answers(responses))
+    return read_answers(responses)
 
 
-def score_model(
-    console: Console, options: Options, model: str | None
-) -> tuple[tuple[Prompt, ...], EvalReport]:
-    """Answer the prompts with a model in a run folder of its own, and score the answers."""
-    from dataclasses import replace
-
+def answer_with_model(
+    console: Console, options: Options, model: str
+) -> tuple[tuple[Prompt, ...], tuple[Answer, ...]]:
+    """The prompts, and a model's answers to them, made in a run folder of their own."""
     profile = chosen_profile(
-        replace(options, model=model, prompt_limit=options.prompt_limit or "all")
+        replace(options, model=model, prompt_limit=options.prompt_limit or "all", holdout=False)
     )
     if options.run_dir is not None:
         root, _ = choose_folder(options.run_dir, profile)
@@ -93,52 +173,12 @@ def score_model(
         session = Session(rundir, SubprocessRunner())
         session.view = PlainView(console, session.clock, lambda: session.state)
         setup = open_setup(session, profile, say_on(console), with_data=False)
+        where = rundir.eval_folder("model")
+        scorer = find_scorer(profile.prompts.scorer)
         try:
-            report = answer_and_score(session, setup, IFEval(), setup.model_folder, "model")
+            answer_and_score(session, setup, scorer, setup.model_folder, "model")
         except EvaluationFailed as error:
             raise EnvironmentFault(
-                f"eval: no score ({error}); the worker's output is in"
-                f" {rundir.eval_folder('model') / 'worker.log'}"
+                f"eval: no score ({error}); the worker's output is in {where / 'worker.log'}"
             ) from None
-    return setup.prompts, report
-
-
-def show(
-    console: Console, report: EvalReport, echo: EvalReport, unhealthy: tuple[str, ...]
-) -> None:
-    """The score with what it needs to be read: n, interval, health, and the echo's score."""
-    say = say_on(console)
-    say(f"prompt strict       {score_text(report.prompt_strict, report.interval)}")
-    say(f"instruction strict  {score_text(report.instruction_strict, None)}")
-    say(f"prompt loose        {score_text(report.prompt_loose, None)}")
-    say(f"instruction loose   {score_text(report.instruction_loose, None)}")
-    say(f"health              {health_text(report.health)}")
-    say(f"echo baseline       {score_text(echo.prompt_strict, None)} for repeating the prompt")
-    for sentence in unhealthy:
-        say(f"not healthy: {sentence}")
-    if report.unmatched:
-        keys = ", ".join(map(str, report.unmatched[:10]))
-        more = f" and {len(report.unmatched) - 10} more" if len(report.unmatched) > 10 else ""
-        say(f"no answer for prompt {keys}{more}: counted as failed")
-    table = Table("instruction", "passes", "of", title="by instruction type, strict")
-    for name, metric in sorted(report.by_type.items()):
-        table.add_row(name, str(metric.passes), str(metric.total))
-    console.print(Encodable(table))
-
-
-def as_tree(
-    report: EvalReport,
-    echo: EvalReport,
-    unhealthy: tuple[str, ...],
-    limits: HealthLimits,
-    met: bool | None,
-) -> dict[str, Any]:
-    """The object of `--json`."""
-    tree: dict[str, Any] = json.loads(report.model_dump_json(exclude={"verdicts"}))
-    tree["unmatched"] = list(report.unmatched)
-    tree["unhealthy"] = list(unhealthy)
-    tree["health_limits"] = limits.model_dump()
-    tree["baselines"] = {"echo": echo.prompt_strict.model_dump()}
-    if met is not None:
-        tree["met"] = met
-    return tree
+        return setup.prompts, read_answers(where / "responses.jsonl")

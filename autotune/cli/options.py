@@ -19,6 +19,7 @@ class Options:
     format: str | None = None
     prompts: str | None = None
     prompt_limit: str | None = None
+    scorer: str | None = None
     model_max_length: int | None = None
     max_rounds: str | None = None
     max_conversations: str | None = None
@@ -29,6 +30,7 @@ class Options:
     device: str | None = None
     precision: str | None = None
     seed: int | None = None
+    holdout: bool | None = None
     run_dir: Path | None = None
 
     @classmethod

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from autotune.cli.options import Options
 from autotune.data.adapters import AUTO, FORMATS
 from autotune.errors import BadInput
+from autotune.evaluate.scorers import SCORERS
 from autotune.plan import LENGTH_GRID
 from autotune.profile import Profile
 
@@ -18,9 +19,11 @@ _PLACES = {
     "skip_bad": ("data", "skip_bad"),
     "prompts": ("prompts", "source"),
     "prompt_limit": ("prompts", "limit"),
+    "scorer": ("prompts", "scorer"),
     "max_conversations": ("train", "max_conversations"),
     "supervision": ("train", "supervision"),
     "truncation": ("train", "truncation"),
+    "holdout": ("evaluate", "holdout"),
     "seed": ("train", "seed"),
     "vram_budget": ("machine", "budget"),
     "device": ("machine", "device"),
@@ -88,4 +91,6 @@ def count(name: str, value: str) -> int | str:
 def refused(name: str, value: Any) -> BadInput:
     """The one line about an option that breaks its rule."""
     rule = _RULES.get(name, "cannot be used")
+    if name == "scorer":
+        rule = f"must be one of {', '.join(sorted(SCORERS))}"
     return BadInput(f"--{name.replace('_', '-')} {value}: {rule}")

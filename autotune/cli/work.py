@@ -138,14 +138,15 @@ def run_command(options: Options, target: float, as_json: bool) -> int:
     """`run` and `demo`."""
     if not 0 < target <= 1:
         raise BadInput(f"--target {target}: must be above 0 and at most 1, such as 0.25")
-    from autotune.evaluate.ifeval import IFEval
+    from autotune.evaluate.scorers import find_scorer
     from autotune.tune import Tuner
 
     console = human_console(as_json)
     with opened(options, console, target) as work:
         fit = fit_of(work)
         try:
-            met = Tuner(work.session, work.setup, work.survey, fit, IFEval(), target).run()
+            scorer = find_scorer(work.setup.profile.prompts.scorer)
+            met = Tuner(work.session, work.setup, work.survey, fit, scorer, target).run()
         finally:
             save_report(work.rundir)
     finish(console, work.rundir, work.session, as_json)

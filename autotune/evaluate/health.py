@@ -1,17 +1,19 @@
-"""Whether answers are answers: the shares that stop, loop, echo the prompt, or say nothing.
+"""Whether answers are answers: the shares that stop, loop, echo, or say (next to) nothing.
 
 A score cannot tell: giving every prompt back word for word passes a quarter of IFEval. The
 thresholds below and the evidence for them are in `docs/health.md`.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from autotune.evaluate.answers import Answer, match
 from autotune.evaluate.prompts import Prompt
-from autotune.outcome import Health, HealthLimits
+from autotune.outcome import Health, HealthLimits, Metric
 
-DEFAULT_LIMITS = HealthLimits(min_stop=0.8, max_loop=0.2, max_echo=0.1, max_empty=0.05)
+DEFAULT_LIMITS = HealthLimits(
+    min_stop=0.8, max_loop=0.2, max_echo=0.1, max_empty=0.05, max_vacuous=0.1
+)
 """What a score must satisfy to count as a success unless a profile says otherwise."""
 
 LOOP_REPEATS = 3
@@ -29,7 +31,14 @@ ECHO_COPIED = 0.8
 ECHO_COVERED = 0.7
 """... and that gives back at least this share of the prompt, as "My answer is no." does not."""
 
+SAYING_WORDS = 4
+"""A passing answer of fewer different words than this is vacuous: what it passes, any text would.
+"My answer is no.", which some prompts ask for, has four."""
+
 _WORD = re.compile(r"\w+")
+
+_SAID = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]|\w+")
+"""Words, each letter of the scripts that put no spaces between words taken for one."""
 
 
 def is_empty(response: str | None) -> bool:
@@ -88,11 +97,36 @@ def _shared(words: list[str], others: list[str], run: int) -> int:
     return count
 
 
-def health(prompts: Sequence[Prompt], answers: Sequence[Answer]) -> Health:
+def says_little(text: str) -> bool:
+    """Whether a text has too few different words to tell that an instruction was understood."""
+    return len({word.lower() for word in _SAID.findall(text)}) < SAYING_WORDS
+
+
+def sound_passes(
+    prompts: Sequence[Prompt], answers: Sequence[Answer], passed: Collection[int]
+) -> Metric:
+    """The passes (keys of prompts) that neither loop nor echo nor say little, out of all prompts.
+
+    What a score is worth without the answers that pass for no merit of theirs.
+    """
+    matched, _ = match(prompts, answers)
+    texts = {key: answer.response or "" for key, answer in matched.items() if key in passed}
+    sound = sum(
+        not (loops(texts[p.key]) or echoes(p.prompt, texts[p.key]) or says_little(texts[p.key]))
+        for p in prompts
+        if p.key in texts
+    )
+    return Metric.of(sound, len(prompts))
+
+
+def health(
+    prompts: Sequence[Prompt], answers: Sequence[Answer], passed: Collection[int] = ()
+) -> Health:
     """Shares of the answers to `prompts` that stopped, loop, echo or are empty.
 
-    `stop` is over the answers that record how they ended, None where none does. With no answer to
-    any prompt all is empty.
+    `stop` is over the answers that record how they ended, None where none does. `vacuous` is over
+    those that `passed` (keys of prompts), 0 where none did. With no answer to any prompt all is
+    empty.
     """
     matched, _ = match(prompts, answers)
     if not matched:
@@ -100,11 +134,13 @@ def health(prompts: Sequence[Prompt], answers: Sequence[Answer]) -> Health:
     ends = [answer.finish for answer in matched.values() if answer.finish is not None]
     texts = {key: answer.response or "" for key, answer in matched.items()}
     pairs = [(p.prompt, texts[p.key]) for p in prompts if p.key in texts]
+    passing = [texts[key] for key in passed if key in texts]
     return Health(
         stop=ends.count("stop") / len(ends) if ends else None,
         loop=sum(loops(text) for _, text in pairs) / len(pairs),
         echo=sum(echoes(prompt, text) for prompt, text in pairs) / len(pairs),
         empty=sum(is_empty(text) for _, text in pairs) / len(pairs),
+        vacuous=sum(map(says_little, passing)) / len(passing) if passing else 0.0,
     )
 
 
@@ -116,7 +152,7 @@ def broken_limits(health: Health, limits: HealthLimits) -> tuple[str, ...]:
     broken = []
     if health.stop is not None and health.stop < limits.min_stop:
         broken.append(f"stop {_percent(health.stop)} is below {_percent(limits.min_stop)}")
-    for name in ("loop", "echo", "empty"):
+    for name in ("loop", "echo", "empty", "vacuous"):
         share, limit = getattr(health, name), getattr(limits, f"max_{name}")
         if share > limit:
             broken.append(f"{name} {_percent(share)} is above {_percent(limit)}")

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from autotune.errors import EnvironmentFault
 from autotune.evaluate.answers import Answer, match
 from autotune.evaluate.checkers import build_check
-from autotune.evaluate.health import health, is_empty
-from autotune.evaluate.instructions import Argument
+from autotune.evaluate.health import is_empty
+from autotune.evaluate.instructions import INSTRUCTIONS, Argument, Instructions
 from autotune.evaluate.prompts import Prompt
-from autotune.evaluate.stats import wilson
-from autotune.outcome import EvalReport, InstructionVerdict, Metric, PromptVerdict
+from autotune.evaluate.tally import report_of
+from autotune.outcome import EvalReport, InstructionVerdict, PromptVerdict
 
 MAX_CHARACTERS = 50_000
 """Longest answer that is checked: three times the longest real one seen (15 899 characters in 1 024
@@ -38,31 +38,20 @@ class IFEval:
         """The benchmark's name."""
         return "ifeval"
 
+    @property
+    def instructions(self) -> Instructions:
+        """The 25 kinds of the published set."""
+        return INSTRUCTIONS
+
     def score(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> EvalReport:
         """The report over all `prompts`; one without an answer fails and is listed.
 
         Raises:
             EnvironmentFault: the published checkers are not installed.
         """
-        matched, unmatched = match(prompts, answers)
-        verdicts = tuple(judge(prompt, matched.get(prompt.key)) for prompt in prompts)
-        strict = sum(verdict.strict for verdict in verdicts)
-        instructions = [each for verdict in verdicts for each in verdict.instructions]
-        return EvalReport(
-            n=len(verdicts),
-            prompt_strict=Metric.of(strict, len(verdicts)),
-            instruction_strict=_share([each.strict for each in instructions]),
-            prompt_loose=_share([verdict.loose for verdict in verdicts]),
-            instruction_loose=_share([each.loose for each in instructions]),
-            interval=wilson(strict, len(verdicts)),
-            health=health(prompts, answers),
-            by_type={
-                kind: _share([each.strict for each in instructions if each.instruction == kind])
-                for kind in sorted({each.instruction for each in instructions})
-            },
-            unmatched=unmatched,
-            verdicts=verdicts,
-        )
+        matched, _ = match(prompts, answers)
+        verdicts = [judge(prompt, matched.get(prompt.key)) for prompt in prompts]
+        return report_of(prompts, answers, verdicts)
 
 
 def judge(prompt: Prompt, answer: Answer | None) -> PromptVerdict:
@@ -138,7 +127,3 @@ def _verdict(
 
 def _named(fault: Exception) -> str:
     return f"{type(fault).__name__}: {fault}"[:200]
-
-
-def _share(passed: Sequence[bool]) -> Metric:
-    return Metric.of(sum(passed), len(passed))

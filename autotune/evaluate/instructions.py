@@ -83,7 +83,10 @@ Reader = Callable[[Any], Argument]
 
 _NOTHING: Mapping[str, Reader] = MappingProxyType({})
 
-INSTRUCTIONS: Mapping[str, Mapping[str, Reader]] = MappingProxyType(
+Instructions = Mapping[str, Mapping[str, Reader]]
+"""Instruction id -> its arguments, each with the reader that checks one value."""
+
+INSTRUCTIONS: Instructions = MappingProxyType(
     {
         "change_case:capital_word_frequency": {
             "capital_frequency": _count,
@@ -123,24 +126,28 @@ INSTRUCTIONS: Mapping[str, Mapping[str, Reader]] = MappingProxyType(
         "startend:quotation": _NOTHING,
     }
 )
-"""Instruction id -> its arguments, each with the reader that checks one value."""
+"""Those of IFEval."""
 
 
-def read_arguments(instruction: str, given: Mapping[str, Any]) -> dict[str, Argument]:
+def read_arguments(
+    instruction: str, given: Mapping[str, Any], known: Instructions = INSTRUCTIONS
+) -> dict[str, Argument]:
     """The checked arguments of one instruction; arguments that are None count as not given.
+
+    `known` are the instructions of the scorer that will judge.
 
     Raises:
         ArgumentFault: an unknown instruction or argument, one that lacks, or a wrong value.
     """
-    if instruction not in INSTRUCTIONS:
-        raise ArgumentFault(f"unknown instruction id {instruction!r}{nearest(instruction)}")
-    readers = INSTRUCTIONS[instruction]
+    if instruction not in known:
+        raise ArgumentFault(f"unknown instruction id {instruction!r}{nearest(instruction, known)}")
+    readers = known[instruction]
     arguments: dict[str, Argument] = {}
     for name, value in given.items():
         if value is None:
             continue
         if name not in readers:
-            raise ArgumentFault(_unknown(instruction, name))
+            raise ArgumentFault(_unknown(instruction, name, list(readers)))
         try:
             arguments[name] = readers[name](value)
         except ArgumentFault as fault:
@@ -156,16 +163,15 @@ def read_arguments(instruction: str, given: Mapping[str, Any]) -> dict[str, Argu
     return arguments
 
 
-def nearest(instruction: str) -> str:
+def nearest(instruction: str, among: Instructions = INSTRUCTIONS) -> str:
     """`; the nearest known is ...`: also found when only the half after the colon is right."""
-    known = sorted(INSTRUCTIONS)
+    known = sorted(among)
     same_end = [name for name in known if name.split(":")[1] == instruction.split(":")[-1]]
     close = same_end or get_close_matches(instruction, known, n=1, cutoff=0.0)
     return f"; the nearest known is {close[0]!r}"
 
 
-def _unknown(instruction: str, name: str) -> str:
-    known = list(INSTRUCTIONS[instruction])
+def _unknown(instruction: str, name: str, known: list[str]) -> str:
     if not known:
         return f"{instruction} takes no arguments, not {name!r}"
     close = get_close_matches(name, known, n=1, cutoff=0.0)

@@ -8,7 +8,13 @@ from typing import Any
 
 from autotune.boundary import Boundary
 from autotune.errors import BadInput
-from autotune.evaluate.instructions import Argument, ArgumentFault, read_arguments
+from autotune.evaluate.instructions import (
+    INSTRUCTIONS,
+    Argument,
+    ArgumentFault,
+    Instructions,
+    read_arguments,
+)
 from autotune.evaluate.jsonl import read_objects, shape
 
 
@@ -24,10 +30,11 @@ class Prompt(Boundary):
     kwargs: tuple[dict[str, Argument], ...]
 
 
-def read_prompts(path: Path) -> tuple[Prompt, ...]:
+def read_prompts(path: Path, known: Instructions = INSTRUCTIONS) -> tuple[Prompt, ...]:
     """The prompts of a JSON Lines file with `key`, `prompt`, `instruction_id_list`, `kwargs`.
 
-    Arguments that are null are dropped: some exports pad every instruction with all names.
+    Arguments that are null are dropped: some exports pad every instruction with all names. `known`
+    are the instructions of the scorer that will judge; any other is refused.
 
     Raises:
         BadInput: the first fault, as `file:line: what`, or a file without prompts.
@@ -36,7 +43,7 @@ def read_prompts(path: Path) -> tuple[Prompt, ...]:
     seen: dict[int, str] = {}
     for place, record in read_objects(path):
         try:
-            prompt = _prompt(record)
+            prompt = _prompt(record, known)
         except ArgumentFault as fault:
             raise BadInput(f"{place}: {fault}") from None
         if prompt.key in seen:
@@ -49,6 +56,12 @@ def read_prompts(path: Path) -> tuple[Prompt, ...]:
     if not prompts:
         raise BadInput(f"{path}: no prompts; write one JSON object a line, with {_NAMES}")
     return tuple(prompts)
+
+
+def written_prompts(path: Path) -> tuple[Prompt, ...]:
+    """The prompts of a run folder, which were read and checked before they were written there."""
+    lines = path.read_bytes().splitlines()
+    return tuple(Prompt.model_validate_json(line) for line in lines)
 
 
 def subset(prompts: Sequence[Prompt], count: int, seed: int) -> tuple[Prompt, ...]:
@@ -74,7 +87,7 @@ _FIELDS = ("key", "prompt", "instruction_id_list", "kwargs")
 _NAMES = "key, prompt, instruction_id_list and kwargs"
 
 
-def _prompt(record: dict[str, Any]) -> Prompt:
+def _prompt(record: dict[str, Any], known: Instructions) -> Prompt:
     """The prompt of one record; raises ArgumentFault."""
     for name in record:
         if name not in _FIELDS:
@@ -99,5 +112,5 @@ def _prompt(record: dict[str, Any]) -> Prompt:
         raise ArgumentFault(
             f"{len(ids)} instruction ids but {len(kwargs)} kwargs; each id needs one object"
         )
-    arguments = [read_arguments(i, k or {}) for i, k in zip(ids, kwargs, strict=True)]
+    arguments = [read_arguments(i, k or {}, known) for i, k in zip(ids, kwargs, strict=True)]
     return Prompt(key=key, prompt=text, instruction_id_list=tuple(ids), kwargs=tuple(arguments))

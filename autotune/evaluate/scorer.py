@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from autotune.evaluate.answers import Answer
+from autotune.evaluate.instructions import Instructions
 from autotune.evaluate.prompts import Prompt
 from autotune.outcome import EvalReport
 
@@ -18,6 +19,11 @@ class Scorer(Protocol):
     @property
     def name(self) -> str:
         """The benchmark's name, as reports show it."""
+        ...
+
+    @property
+    def instructions(self) -> Instructions:
+        """What its prompts may ask for, each with the arguments that it takes."""
         ...
 
     def score(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> EvalReport:

@@ -124,6 +124,9 @@ class Evaluated(Boundary):
     """One checkpoint's score. `met` needs the target and healthy answers both.
 
     `problem` says why a checkpoint has no valid score; `unhealthy` lists the limits it breaks.
+    `sound` counts the passes that neither loop nor echo nor say next to nothing. With a holdout all
+    of these are of the half of the prompts that is reported, and `chosen_by` is the score on the
+    other half, by which checkpoints are compared.
     """
 
     kind: Literal["evaluated"] = "evaluated"
@@ -138,6 +141,20 @@ class Evaluated(Boundary):
     met: bool
     unhealthy: tuple[str, ...] = ()
     problem: str | None = None
+    sound: Metric | None = None
+    chosen_by: Metric | None = None
+
+
+class Chosen(Boundary):
+    """What the best of `candidates` scored checkpoints is worth without the luck of the choice.
+
+    `corrected` is a share, 0..1, `interval` its 95 %; how: `evaluate.selection`.
+    """
+
+    kind: Literal["chosen"] = "chosen"
+    candidates: int
+    corrected: float
+    interval: tuple[float, float]
 
 
 class CheckpointsRemoved(Boundary):
@@ -195,6 +212,7 @@ RunEvent = Annotated[
     | Advised
     | TrialEnded
     | Evaluated
+    | Chosen
     | CheckpointsRemoved
     | DiskPlanned
     | Escalated

@@ -54,6 +54,7 @@ def build_report(records: Sequence[Record], run_dir: Path) -> Report:
         strategy=_strategy(state),
         best=_score(best, run_dir) if best is not None else None,
         chosen_among=state.scored_checkpoints,
+        corrected=state.corrected,
         beaten_by_echo=echo_beats(state),
         baselines={name: _baseline(event) for name, event in sorted(state.baselines.items())},
         trials=tuple(_trial(trial, run_dir) for trial in state.trials),
@@ -118,6 +119,8 @@ def _score(event: events.Evaluated, run_dir: Path, kept: bool = True) -> Checkpo
         instruction_loose=event.instruction_loose,
         averaged=at.averaged,
         kept=kept,
+        sound=event.sound,
+        chosen_by=event.chosen_by,
     )
 
 

@@ -14,6 +14,8 @@ class CheckpointScore(Boundary):
     `met` needs the target and healthy answers; `unhealthy` names the limits that are broken.
     With `averaged` above 0 it is the mean of so many checkpoints, the last of them at `step`.
     `kept` says whether its folder is still there; judged ones that were not the best give it up.
+    `sound` are the passes that neither loop nor echo nor say next to nothing. With a holdout the
+    score is on the half of the prompts that it was not `chosen_by`.
     """
 
     checkpoint: str
@@ -32,6 +34,8 @@ class CheckpointScore(Boundary):
     instruction_loose: Metric | None = None
     averaged: int = 0
     kept: bool = True
+    sound: Metric | None = None
+    chosen_by: Metric | None = None
 
 
 class BaselineReport(Boundary):
@@ -99,8 +103,9 @@ class Report(Boundary):
     """A run, whole or unfinished. Times in seconds (since the epoch: `started`, `last_record`).
 
     `seconds` spans first to last record, so it holds the pauses of a resumed run too. `best` was
-    chosen among `chosen_among` scored checkpoints; `beaten_by_echo` says whether giving the prompts
-    back unchanged scores as much as it.
+    chosen among `chosen_among` scored checkpoints; `corrected` is about what it is worth without
+    the luck of that choice, None where that is not known. `beaten_by_echo` says whether giving the
+    prompts back unchanged scores as much as it.
     """
 
     target: float
@@ -110,6 +115,7 @@ class Report(Boundary):
     strategy: str | None
     best: CheckpointScore | None
     chosen_among: int
+    corrected: float | None = None
     beaten_by_echo: bool
     baselines: dict[str, BaselineReport]
     trials: tuple[TrialReport, ...]

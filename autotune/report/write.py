@@ -12,6 +12,7 @@ from autotune.budget import show_size
 from autotune.figures import about, duration, interval_text, percent, rate_text, safe, shape_text
 from autotune.files import write_bytes_atomic, write_text_atomic
 from autotune.fit_sentences import cut_text, prediction_sentence, rate_of_trial, seconds_a_step
+from autotune.outcome import Health
 from autotune.report.contract import BaselineReport, CheckpointScore, Report
 from autotune.report.picture import draw_png
 
@@ -83,7 +84,12 @@ def _render(
         prediction=prediction_sentence,
         cut=cut_text,
     )
-    helpers: dict[str, Any] = {"score": _score, "health": _health, "shape": shape_text}
+    helpers: dict[str, Any] = {
+        "score": _score,
+        "health": _health,
+        "shape": shape_text,
+        "shares": tuple(Health.model_fields),
+    }
     return environment.get_template(template).render(r=report, pictures=pictures, **helpers)
 
 

@@ -16,7 +16,7 @@ from transformers import StoppingCriteria
 
 from autotune import events
 from autotune.evaluate.answers import Answer, read_answers
-from autotune.evaluate.prompts import read_prompts
+from autotune.evaluate.prompts import written_prompts
 from autotune.job import GenerateJob
 from autotune.plan import Supervision
 from autotune.worker.compute import Compute
@@ -29,7 +29,7 @@ def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
     begin = time.perf_counter()
     out = Path(job.out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    prompts = read_prompts(Path(job.prompts))
+    prompts = written_prompts(Path(job.prompts))
     mend_torn_line(out)
     answered = {a.key for a in read_answers(out)} if out.exists() else set()
     left = [p for p in prompts if p.key not in answered]

@@ -111,7 +111,7 @@ def test_a_checkpoint_of_a_run_can_be_scored_by_itself(
     assert said["met"] is False
     assert said["n"] == 4
     assert said["prompt_strict"]["total"] == 4
-    assert set(said["health"]) == {"stop", "loop", "echo", "empty"}
+    assert set(said["health"]) == {"stop", "loop", "echo", "empty", "vacuous"}
 
 
 def test_the_probe_alone_prints_what_scripts_rely_on(tmp_path: Path) -> None:

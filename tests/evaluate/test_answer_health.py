@@ -1,10 +1,12 @@
 """Stop, loop, echo and empty rates, and the limits on them."""
 
 import time
+from functools import cache
+from pathlib import Path
 
 import pytest
 
-from autotune.evaluate.answers import Answer
+from autotune.evaluate.answers import Answer, match, read_answers
 from autotune.evaluate.health import (
     DEFAULT_LIMITS,
     broken_limits,
@@ -13,9 +15,15 @@ from autotune.evaluate.health import (
     health,
     is_empty,
     loops,
+    says_little,
+    sound_passes,
 )
-from autotune.evaluate.prompts import Prompt
-from autotune.outcome import Health
+from autotune.evaluate.ifeval import IFEval
+from autotune.evaluate.prompts import Prompt, read_prompts
+from autotune.outcome import EvalReport, Health, Metric
+from autotune.profiles import find_profile
+
+SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
 ASK = "Write a short poem about the sea at night, without commas, and give it a title."
 POEM = "The dark water breathes. A lamp goes out on the pier and the tide takes what it likes."
@@ -31,6 +39,16 @@ def prompts(count: int) -> list[Prompt]:
         )
         for k in range(count)
     ]
+
+
+@cache
+def scored(answers: str) -> tuple[tuple[Prompt, ...], EvalReport]:
+    """The prompts that a set answers, and its report on them."""
+    given = read_answers(SHARED / answers)
+    asked = read_prompts(SHARED / "ifeval" / "input_data.jsonl")
+    matched, _ = match(asked, given)
+    chosen = tuple(p for p in asked if p.key in matched)
+    return chosen, IFEval().score(chosen, given)
 
 
 @pytest.mark.parametrize(
@@ -134,12 +152,65 @@ def test_the_parrot_breaks_the_limit_on_echoes_and_no_other() -> None:
 def test_each_broken_limit_is_a_sentence_and_a_limit_just_met_is_not_broken() -> None:
     limit = DEFAULT_LIMITS
     met = Health(
-        stop=limit.min_stop, loop=limit.max_loop, echo=limit.max_echo, empty=limit.max_empty
+        stop=limit.min_stop,
+        loop=limit.max_loop,
+        echo=limit.max_echo,
+        empty=limit.max_empty,
+        vacuous=limit.max_vacuous,
     )
     assert broken_limits(met, limit) == ()
-    assert broken_limits(Health(stop=0.125, loop=1, echo=0.102, empty=0.5), limit) == (
+    bad = Health(stop=0.125, loop=1, echo=0.102, empty=0.5, vacuous=0.75)
+    assert broken_limits(bad, limit) == (
         "stop 12.5 % is below 80 %",
         "loop 100 % is above 20 %",
         "echo 10.2 % is above 10 %",
         "empty 50 % is above 5 %",
+        "vacuous 75 % is above 10 %",
     )
+
+
+@pytest.mark.parametrize("text", ["OK", "Yes, yes! YES?", "a" * 500, "!!!", "26", "はい。"])
+def test_an_answer_of_fewer_than_four_different_words_says_little(text: str) -> None:
+    assert says_little(text)
+
+
+@pytest.mark.parametrize("text", ["My answer is no.", "海が好きです。", POEM])
+def test_a_short_answer_is_not_a_vacuous_one(text: str) -> None:
+    assert not says_little(text)
+
+
+def test_vacuous_is_a_share_of_the_passes_and_what_is_left_of_them_is_sound() -> None:
+    asked = prompts(5)
+    texts = ["OK", POEM, "No, no, no", asked[3].prompt, "so it goes on " * 30]
+    answers = [Answer(prompt=p.prompt, response=t) for p, t in zip(asked, texts, strict=True)]
+    found = health(asked, answers, passed={0, 1, 3, 4})
+    assert found.vacuous == 0.25
+    assert health(asked, answers).vacuous == 0
+    assert sound_passes(asked, answers, {0, 1, 3, 4}) == Metric.of(1, 5)
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="needs the answer sets in ../shared")
+@pytest.mark.parametrize(
+    ("answers", "passes", "sound", "broken"),
+    [
+        ("ifeval/input_response_data_gpt4_20231107_145030.jsonl", 417, 412, ()),
+        ("responses/base-100.jsonl", 15, 0, ("loop 87 % is above 20 %",)),
+        (
+            "responses/sft-100.jsonl",
+            23,
+            2,
+            ("loop 84 % is above 20 %", "echo 34 % is above 10 %"),
+        ),
+    ],
+)
+@pytest.mark.parametrize("profile", ["", "cpu-smoke", "cpu-smollm2", "rtx4060-laptop-8gb"])
+def test_the_limits_pass_gpt4_and_fail_a_base_model_and_a_poor_fine_tuning(
+    answers: str, passes: int, sound: int, broken: tuple[str, ...], profile: str
+) -> None:
+    asked, report = scored(answers)
+    assert (report.prompt_strict.passes, report.sound) == (passes, Metric.of(sound, len(asked)))
+    limits = find_profile(profile).evaluate.health if profile else DEFAULT_LIMITS
+    found = broken_limits(report.health, limits)
+    assert [line.split()[0] for line in found] == [line.split()[0] for line in broken]
+    if not profile:
+        assert found == broken

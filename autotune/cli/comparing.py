@@ -1,0 +1,47 @@
+"""`eval compare A B`: two sets of answers to the same prompts, and whether they really differ."""
+
+from pathlib import Path
+
+from autotune.cli.answered import find_answers
+from autotune.cli.console import human_console, print_json
+from autotune.cli.evaluation import chosen_prompts
+from autotune.cli.options import Options
+from autotune.cli.work import chosen_profile
+from autotune.errors import BadInput, ExitCode
+from autotune.evaluate.answers import read_answers
+from autotune.evaluate.prompts import written_prompts
+from autotune.evaluate.scorers import find_scorer
+from autotune.evaluation import pair, pair_tree
+from autotune.view.evaluated import compared_summary
+
+
+def compare_command(
+    options: Options, targets: tuple[str, ...], examples: int, as_json: bool
+) -> int:
+    """`eval compare`: exit 0, whichever is better."""
+    if len(targets) != 2:
+        raise BadInput(f"eval compare: needs two sets of answers, not {len(targets)}")
+    console = human_console(as_json)
+    first, second = (find_answers(Path(target)) for target in targets)
+    profile = chosen_profile(options)
+    runs = [found.run for found in (first, second) if found.run is not None]
+    if options.prompts is None and runs:
+        prompts = written_prompts(runs[0].prompts)
+    else:
+        prompts = chosen_prompts(console, options, profile)
+    found = pair(
+        find_scorer(profile.prompts.scorer),
+        prompts,
+        read_answers(first.responses),
+        read_answers(second.responses),
+        examples,
+    )
+    if found is None:
+        raise BadInput(
+            f"eval compare: {targets[0]} and {targets[1]} answer no prompt in common; give the"
+            " prompts that both were asked with --prompts"
+        )
+    console.print(compared_summary(found, (targets[0], targets[1])))
+    if as_json:
+        print_json(pair_tree(found))
+    return ExitCode.DONE

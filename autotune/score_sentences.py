@@ -1,0 +1,72 @@
+"""What a score is worth, in plain words: why an unhealthy one is no success, and what luck adds."""
+
+from collections.abc import Sequence
+
+from autotune.evaluate.mcnemar import Comparison
+from autotune.figures import percent, score_text
+from autotune.outcome import Metric
+
+SURE = 0.05
+"""A p value from which on up two models are not said to differ."""
+
+_MEANING = {
+    "stop": "An answer that is cut off at the limit of its length never came to an end.",
+    "loop": "An answer that repeats itself to its end answers nothing, and still passes rules on"
+    " words, commas or length.",
+    "echo": "An answer that gives the prompt back passes by accident: the prompt itself holds the"
+    " words that it asks for.",
+    "empty": "An empty answer is none.",
+    "vacuous": "An answer of next to nothing passes rules that hold for almost any short text, such"
+    " as no commas.",
+}
+
+
+def unhealthy_lines(
+    strict: Metric, unhealthy: Sequence[str], sound: Metric | None, echo: Metric | None
+) -> list[str]:
+    """Why a score whose answers break health limits is not what it says; empty if they break none.
+
+    A line for each broken limit, then what is left of the score. `sound` are the passes without
+    such answers, `echo` the score of giving every prompt back.
+    """
+    if not unhealthy:
+        return []
+    lines = []
+    for name in (line.split(" ", 1)[0] for line in unhealthy):
+        meaning = _MEANING[name]
+        if name == "echo" and echo is not None:
+            meaning += f" Echoing every prompt passes {percent(echo.accuracy)}."
+        lines.append(meaning)
+    bad = strict.passes - sound.passes if sound is not None else 0
+    if sound is not None and bad:
+        score = percent(strict.accuracy)
+        lines.append(
+            f"So {score} is not {score}: {bad} of {strict.passes} passes are answers that echo,"
+            f" loop or say next to nothing; without them it is {score_text(sound, None)}."
+        )
+    return lines
+
+
+def chosen_line(candidates: int, corrected: float | None) -> str | None:
+    """What the choice among several checkpoints adds to a score; None where there was none."""
+    if candidates < 2:
+        return None
+    if corrected is None:
+        return (
+            f"Chosen as the best of {candidates} checkpoints: the best of several flatters, expect"
+            " a little less on new prompts."
+        )
+    return (
+        f"Chosen as the best of {candidates} checkpoints, which flatters: without the luck of the"
+        f" choice about {percent(corrected)} is to be expected."
+    )
+
+
+def difference_line(comparison: Comparison, first: str, second: str) -> str:
+    """Whether two sets of answers differ, by the exact test."""
+    c = comparison
+    p = f"p = {c.p_value:.2g}" if c.p_value >= 1e-4 else "p < 0.0001"
+    if c.p_value > SURE:
+        return f"no difference shown: so uneven a split may well be chance (exact McNemar, {p})"
+    better = second if c.only_second > c.only_first else first
+    return f"{better} is better: a split so uneven is rarely chance (exact McNemar, {p})"

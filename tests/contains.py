@@ -1,0 +1,47 @@
+"""A second scorer, whole: an answer passes if it contains the text that is expected."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from autotune.evaluate.answers import Answer, match
+from autotune.evaluate.instructions import ArgumentFault
+from autotune.evaluate.prompts import Prompt
+from autotune.evaluate.tally import report_of
+from autotune.outcome import EvalReport, InstructionVerdict, PromptVerdict
+
+
+def expected(value: Any) -> str:
+    """The reader of the one argument."""
+    if not isinstance(value, str) or not value:
+        raise ArgumentFault("must be a text")
+    return value
+
+
+class Contains:
+    """The scorer; prompts ask for the instruction `contains` with the argument `expected`."""
+
+    name = "contains"
+    instructions: Mapping[str, Mapping[str, Any]] = {"contains": {"expected": expected}}
+
+    def score(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> EvalReport:
+        matched, _ = match(prompts, answers)
+        verdicts = []
+        for prompt in prompts:
+            answer = matched.get(prompt.key)
+            text = (answer.response if answer else None) or ""
+            each = tuple(
+                InstructionVerdict(instruction=name, strict=found, loose=found)
+                for name, kwargs in zip(prompt.instruction_id_list, prompt.kwargs, strict=True)
+                for found in [str(kwargs["expected"]) in text]
+            )
+            passed = all(v.strict for v in each)
+            verdicts.append(
+                PromptVerdict(
+                    key=prompt.key,
+                    strict=passed,
+                    loose=passed,
+                    answered=answer is not None,
+                    instructions=each,
+                )
+            )
+        return report_of(prompts, answers, verdicts)
