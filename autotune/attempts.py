@@ -134,6 +134,7 @@ class Attempts:
                 longest_conversation=longest,
                 generate_rows=setup.evaluation_rows,
                 generate_context=setup.evaluation_context,
+                prefill_tokens=setup.prefill_tokens,
                 seed=setup.profile.train.seed,
                 timed_conversations=timed,
             ),

@@ -193,6 +193,7 @@ def predict_job(
     folder: Path,
     generate_rows: int = 0,
     generate_context: int = 0,
+    prefill_tokens: int = 4096,
 ) -> PredictJob:
     """A job that predicts these points."""
     return PredictJob(
@@ -204,6 +205,7 @@ def predict_job(
         out=str(folder / "prediction.json"),
         generate_rows=generate_rows,
         generate_context=generate_context,
+        prefill_tokens=prefill_tokens,
     )
 
 

@@ -48,6 +48,7 @@ def predicted_peaks(
                 folder,
                 generate_rows=setup.evaluation_rows,
                 generate_context=min(setup.evaluation_context, setup.max_position_embeddings),
+                prefill_tokens=setup.prefill_tokens,
             ),
             folder,
         )

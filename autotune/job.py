@@ -43,8 +43,9 @@ class TrialJob(Boundary):
 
     `longest_conversation` says which conversation, counted from 0, gives that row.
     Between the steps it generates once at the shape of an evaluation: `generate_rows` answers
-    whose prompt and answer together take `generate_context` tokens. The cache is filled by a
-    long prompt and only the last tokens are generated, which costs the same memory in less time.
+    whose prompt and answer together take `generate_context` tokens. The cache is filled by long
+    prompts, `prefill_tokens` tokens at once, and only the last tokens are generated, which costs
+    the same memory in less time.
     Where `timed_conversations` is above 0, one more step over so many conversations of the data,
     as an epoch gives them, is timed.
     """
@@ -58,6 +59,7 @@ class TrialJob(Boundary):
     steps: int = 2
     generate_rows: int
     generate_context: int
+    prefill_tokens: Annotated[int, Field(ge=1)] = 4096
     seed: int
     timed_conversations: Annotated[int, Field(ge=0)] = 0
 
@@ -86,8 +88,9 @@ class AverageJob(Boundary):
 class GenerateJob(Boundary):
     """Answer every prompt of a prompts file with the model in `model_folder`, appending to `out`.
 
-    `max_new_tokens` caps an answer. At most `batch_size` prompts are answered at a time, fewer
-    where their padded prompts would be more than `prefill_tokens` together.
+    `max_new_tokens` caps an answer. At most `batch_size` prompts are answered at a time, and no
+    more than `prefill_tokens` tokens of prompts are read at once. With `decide_early` an answer is
+    left unfinished once no further text can change its strict verdict.
     """
 
     job: Literal["generate"] = "generate"
@@ -98,6 +101,7 @@ class GenerateJob(Boundary):
     max_new_tokens: int
     batch_size: int
     prefill_tokens: int
+    decide_early: bool = False
 
 
 class PrepareJob(Boundary):
@@ -117,7 +121,8 @@ class PredictJob(Boundary):
     `model_folder` needs config.json and no weights. `device` is where the worker itself computes,
     always a CPU; `target` is the kind of device that is predicted. `supervised_share` (0..1) is the
     share of positions with a label. Where `generate_rows` is above 0, generating so many answers of
-    `generate_context` tokens, prompt and answer together, is predicted as well.
+    `generate_context` tokens, prompt and answer together, read `prefill_tokens` at once, is
+    predicted as well.
     """
 
     job: Literal["predict"] = "predict"
@@ -129,6 +134,7 @@ class PredictJob(Boundary):
     supervised_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     generate_rows: Annotated[int, Field(ge=0)] = 0
     generate_context: Annotated[int, Field(ge=0)] = 0
+    prefill_tokens: Annotated[int, Field(ge=1)] = 4096
     out: str
 
 

@@ -18,12 +18,14 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from autotune.errors import BadInput
 from autotune.memory.cpu import CpuMemory
 from autotune.plan import Precision
+from autotune.worker.answering import MOST_GUESSED, STEP_TOKENS
 from autotune.worker.compute import Compute
 from autotune.worker.encode import Row
 from autotune.worker.fused import unmasked
 from autotune.worker.ledger import CPU_BLOCK, CUDA_BLOCK, Kind, Ledger, Part
 from autotune.worker.loss import needs_own_head
 from autotune.worker.model import unloadable
+from autotune.worker.rowcache import RowCache, Step, by_rows
 from autotune.worker.step import Recipe, Stepper, recompute_activations
 
 PRELUDE_TOKENS = 64
@@ -89,23 +91,42 @@ class FakeStep:
                     found.append(both)
         return found
 
-    def generation(self, layers: int, rows: int, context: int) -> float:
-        """Peak bytes of filling a cache of rows x context at once, beside weights and Adam's state.
+    def generation(self, layers: int, rows: int, context: int, prefill_tokens: int) -> float:
+        """Peak bytes of answering so many rows, beside weights and Adam's state.
 
-        A token more takes less than that: its activations are one row's in place of `context`.
+        All rows but those of the last pass over prompts are `context` tokens long already; then
+        comes a pass with as many guesses as there may be.
         """
         with self.ledger() as ledger:
             model = self.model(layers, ledger).eval()
             held = 2 * ledger.live[Kind.WEIGHTS]
             ledger.forget()
             ledger.enter("generate")
-            ids = torch.ones((rows, context), dtype=torch.long)
-            with torch.no_grad(), self.compute().autocast():
-                # In generation only the last position's logits are made, and copied in fp32.
-                out = model(input_ids=ids, use_cache=True, logits_to_keep=1)
-                scores = out.logits.float()
-            del out, scores
+            cache = RowCache(rows)
+            cache.lengths = [context] * rows
+            with torch.no_grad(), self.compute().autocast(), by_rows(model):
+                last = min(rows, max(1, prefill_tokens // context))
+                read = min(context, prefill_tokens)
+                cache.lengths[-last:] = [context - read] * last
+                self.answering_pass(model, cache, [0] * (rows - last) + [read] * last, last)
+                wide = min(1 + MOST_GUESSED, max(1, STEP_TOKENS // rows), context)
+                cache.lengths = [context - wide] * rows
+                self.answering_pass(model, cache, [wide] * rows, rows * wide)
             return float(max(c.sum() for part in ledger.parts for c in part.counts) + held)
+
+    def answering_pass(self, model: Any, cache: RowCache, counts: list[int], kept: int) -> None:
+        """A pass over so many tokens of each row, and a choice at the last `kept` of them."""
+        step = Step(cache, counts, torch.device("cpu"))
+        out = model(
+            input_ids=torch.ones((1, sum(counts)), dtype=torch.long),
+            position_ids=step.places[None],
+            step=step,
+            use_cache=False,
+            logits_to_keep=torch.arange(kept),
+        )
+        scores = out.logits[0].float()
+        if self.precision is Precision.FP32:
+            _ = scores.clone()  # without the likeliest, for the margin
 
     def model(self, layers: int, ledger: Ledger) -> Any:
         """A model of this configuration, so many layers deep, with fake fp32 weights."""

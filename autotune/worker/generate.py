@@ -1,141 +1,155 @@
 """The generate job: greedy answers to a prompts file, appended as they come, resumable.
 
-Prompts are sorted by length and answered in batches, left-padded; an answer ends at the turn's
-end token or the tokenizer's eos. Answers that are already in the file are not made again.
+Prompts go in by length. Answers that are already in the file are not made again.
 """
 
-import json
-import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
-
-import torch
-from transformers import StoppingCriteria
 
 from autotune import events
 from autotune.evaluate.answers import Answer, read_answers
-from autotune.evaluate.prompts import written_prompts
+from autotune.evaluate.early import EarlyJudge
+from autotune.evaluate.prompts import Prompt, written_prompts
 from autotune.job import GenerateJob
 from autotune.plan import Supervision
+from autotune.worker.answerfile import append, mend_torn_line
+from autotune.worker.answering import Answering, Finish, Reply, Settings, never
 from autotune.worker.compute import Compute
 from autotune.worker.model import Loaded, load
 from autotune.worker.pipe import Pipe
+from autotune.worker.plain import batches, generate_batch
+from autotune.worker.rowcheck import can_answer_by_rows
+from autotune.worker.withinmemory import answer_within_memory
+
+BEAT_SECONDS = 2.0
+"""How often progress is told while no answer is finished."""
 
 
 def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
     """Answer what is not answered yet."""
-    begin = time.perf_counter()
     out = Path(job.out)
     out.parent.mkdir(parents=True, exist_ok=True)
     prompts = written_prompts(Path(job.prompts))
     mend_torn_line(out)
     answered = {a.key for a in read_answers(out)} if out.exists() else set()
     left = [p for p in prompts if p.key not in answered]
+    begin = time.perf_counter()
     pipe.enter("loading")
     loaded = load(Path(job.model_folder), compute.device, Supervision.CONTENT)
     pipe.enter("generate")
     encoded = sorted(
         ((p, loaded.prompt_ids(p.prompt)) for p in left), key=lambda pair: len(pair[1])
     )
-    new_tokens = 0
-    done = len(prompts) - len(left)
-    for part in batches([len(ids) for _, ids in encoded], job.batch_size, job.prefill_tokens):
-        batch = encoded[part]
-        beat = Beat(pipe, done, len(prompts), len(batch), job.max_new_tokens, new_tokens, begin)
-        results = answer_batch(
-            loaded, compute, [ids for _, ids in batch], job.max_new_tokens, on_token=beat.token
-        )
-        answers = []
-        for (prompt, _), ids in zip(batch, results, strict=True):
-            stopped = bool(ids) and ids[-1] in loaded.stop_ids
-            text = loaded.tokenizer.decode(ids[:-1] if stopped else ids, skip_special_tokens=True)
-            answers.append(
-                Answer(
-                    key=prompt.key,
-                    prompt=prompt.prompt,
-                    response=text,
-                    finish="stop" if stopped else "length",
-                    new_tokens=len(ids),
-                )
-            )
-            new_tokens += len(ids)
-        append(out, answers)
-        done += len(batch)
-        pipe.emit(
-            events.Answered(
-                done=done,
-                total=len(prompts),
-                new_tokens=new_tokens,
-                seconds=time.perf_counter() - begin,
-            )
-        )
+    desk = Desk(loaded, out, pipe, [p for p, _ in encoded], len(prompts))
+    ids = [tokens for _, tokens in encoded]
+    if can_answer_by_rows(loaded.model):
+        by_rows(job, compute, desk, ids)
+    else:
+        in_batches(job, compute, desk, ids)
     pipe.emit(
         events.Generated(path=str(out), answers=len(prompts), seconds=time.perf_counter() - begin)
     )
 
 
-def batches(lengths: Sequence[int], batch_size: int, prefill_tokens: int) -> list[slice]:
-    """Slices of prompts in order of length; rows x longest prompt stays within `prefill_tokens`.
-
-    One very long prompt would otherwise pad a whole batch to its length.
-    """
-    parts: list[slice] = []
-    start = 0
-    for at in range(len(lengths)):
-        rows = at + 1 - start
-        if rows > 1 and (rows > batch_size or rows * lengths[at] > prefill_tokens):
-            parts.append(slice(start, at))
-            start = at
-    return [*parts, slice(start, len(lengths))] if lengths else parts
-
-
-class Beat:
-    """Says every two seconds that a batch is under way, counting it as done in parts."""
+class Desk:
+    """Writes answers down as they come and tells how far the work is."""
 
     def __init__(
         self,
+        loaded: Loaded,
+        out: Path,
         pipe: Pipe,
-        done: int,
+        prompts: Sequence[Prompt],
         total: int,
-        rows: int,
-        max_new_tokens: int,
-        made: int,
-        begin: float,
     ) -> None:
-        self.pipe, self.done, self.total, self.rows = pipe, done, total, rows
-        self.max_new_tokens, self.made, self.begin = max_new_tokens, made, begin
-        self.tokens = 0
+        """`prompts` are those still to be answered, of `total`; the clock of progress starts."""
+        self.loaded, self.out, self.pipe, self.prompts = loaded, out, pipe, prompts
+        self.total = total
+        self.answers = total - len(prompts)
+        self.begin = self.last = time.perf_counter()
+
+    def take(self, number: int, ids: list[int], finish: Finish, made: int) -> None:
+        """The finished answer to a prompt goes to the disk; `made` as in `tell`."""
+        prompt = self.prompts[number]
+        answer = Answer(
+            key=prompt.key,
+            prompt=prompt.prompt,
+            response=self.text(ids),
+            finish=finish,
+            new_tokens=len(ids),
+        )
+        append(self.out, [answer])
+        self.answers += 1
+        self.tell(made)
+
+    def text(self, ids: list[int]) -> str:
+        """An answer's text, without the token that ends it."""
+        stopped = bool(ids) and ids[-1] in self.loaded.stop_ids
+        return str(
+            self.loaded.tokenizer.decode(ids[:-1] if stopped else ids, skip_special_tokens=True)
+        )
+
+    def beat(self, made: int) -> None:
+        """Tell it now and then, while no answer is finished."""
+        if time.perf_counter() - self.last >= BEAT_SECONDS:
+            self.tell(made)
+
+    def tell(self, made: int) -> None:
+        """So many answers are on disk; this job made `made` tokens of answers, finished or not."""
         self.last = time.perf_counter()
-
-    def token(self) -> None:
-        """One more token for every row of the batch."""
-        self.tokens += 1
-        now = time.perf_counter()
-        if now - self.last >= 2.0:
-            self.last = now
-            part = int(self.rows * self.tokens / self.max_new_tokens)
-            self.pipe.emit(
-                events.Answered(
-                    done=min(self.total, self.done + part),
-                    total=self.total,
-                    new_tokens=self.made + self.tokens * self.rows,
-                    seconds=now - self.begin,
-                )
+        self.pipe.emit(
+            events.Answered(
+                done=self.answers,
+                total=self.total,
+                new_tokens=made,
+                seconds=self.last - self.begin,
             )
+        )
 
 
-class OnToken(StoppingCriteria):
-    """Calls back after every token of a batch; stops nothing."""
+def by_rows(job: GenerateJob, compute: Compute, desk: Desk, prompts: Sequence[list[int]]) -> None:
+    """Answer with rows that come and leave by themselves."""
 
-    def __init__(self, call: Callable[[], None]) -> None:
-        self.call = call
+    def done(reply: Reply) -> None:
+        assert reply.finish is not None
+        desk.take(reply.number, reply.answer, reply.finish, answering.new_tokens)
 
-    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
-        """One False a row: go on."""
-        self.call()
-        return torch.zeros(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)
+    answering = Answering(
+        desk.loaded,
+        compute,
+        Settings(job.max_new_tokens, job.batch_size, job.prefill_tokens),
+        prompts,
+        done,
+        on_step=lambda: desk.beat(answering.new_tokens),
+        decided=early_verdicts(desk) if job.decide_early else never,
+    )
+    answer_within_memory(answering, lambda words: desk.pipe.emit(events.Warned(message=words)))
+
+
+def early_verdicts(desk: Desk) -> Callable[[Reply], bool]:
+    """Whether the strict verdict on an answer is certain already."""
+    judges = [EarlyJudge(prompt) for prompt in desk.prompts]
+    return lambda reply: judges[reply.number].look(desk.text(reply.answer)) is not None
+
+
+def in_batches(
+    job: GenerateJob, compute: Compute, desk: Desk, prompts: Sequence[list[int]]
+) -> None:
+    """Answer a batch after the other, for models that can do no better."""
+    made = 0
+
+    def token() -> None:
+        desk.beat(made)  # how many of the batch still grow is not known
+
+    for part in batches([len(ids) for ids in prompts], job.batch_size, job.prefill_tokens):
+        answers = generate_batch(
+            desk.loaded, compute, prompts[part], job.max_new_tokens, on_token=token
+        )
+        for number, ids in zip(range(part.start, part.stop), answers, strict=True):
+            stopped = bool(ids) and ids[-1] in desk.loaded.stop_ids
+            made += len(ids)
+            desk.take(number, ids, "stop" if stopped else "length", made)
 
 
 def answer_batch(
@@ -146,57 +160,24 @@ def answer_batch(
     on_token: Callable[[], None] = lambda: None,
     *,
     min_new_tokens: int = 0,
+    prefill_tokens: int = 4096,
 ) -> list[list[int]]:
-    """Greedy continuations of B prompts, each cut after its first stop token.
+    """Answer some prompts at once as the job does, but one token of each row at a time.
 
-    A prompt too long for the model's positions is cut on its left, as evaluation harnesses do,
-    and an answer ends with the last position.
+    `on_token` is called after every pass. It is what a trial times and measures: a pass with
+    guesses takes less memory than one that reads `prefill_tokens` of prompts.
     """
-    model, stop = loaded.model, loaded.stop_ids
-    positions = int(model.config.max_position_embeddings)
-    room = max(1, positions - max_new_tokens)
-    cut = [ids[-room:] for ids in prompts]
-    width = max(len(ids) for ids in cut)
-    input_ids = torch.full((len(cut), width), loaded.pad_token_id, dtype=torch.long)  # (B, T)
-    mask = torch.zeros((len(cut), width), dtype=torch.long)
-    for at, ids in enumerate(cut):
-        input_ids[at, width - len(ids) :] = torch.tensor(ids)
-        mask[at, width - len(ids) :] = 1
-    model.eval()
-    with torch.inference_mode(), compute.autocast():
-        output = model.generate(
-            input_ids=input_ids.to(compute.device),
-            attention_mask=mask.to(compute.device),
-            max_new_tokens=max(1, min(max_new_tokens, positions - width)),
-            min_new_tokens=min_new_tokens,
-            do_sample=False,
-            use_cache=True,
-            eos_token_id=list(stop),
-            pad_token_id=loaded.pad_token_id,
-            stopping_criteria=[OnToken(on_token)],
+    if not can_answer_by_rows(loaded.model):
+        return generate_batch(
+            loaded, compute, prompts, max_new_tokens, on_token, min_new_tokens=min_new_tokens
         )
-    answers = []
-    for row in output[:, width:].tolist():
-        end = next((at for at, token in enumerate(row) if token in stop), len(row) - 1)
-        answers.append(row[: end + 1])
-    return answers
+    answers: dict[int, list[int]] = {}
 
+    def done(reply: Reply) -> None:
+        answers[reply.number] = reply.answer
 
-def append(path: Path, answers: Sequence[Answer]) -> None:
-    """Add answers to the file and flush them to disk: they cost minutes."""
-    with path.open("a", encoding="utf-8", newline="\n") as file:
-        for answer in answers:
-            file.write(json.dumps(answer.model_dump(), ensure_ascii=False) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def mend_torn_line(path: Path) -> None:
-    """Cut off a last line that a killed process left unfinished."""
-    if not path.exists():
-        return
-    data = path.read_bytes()
-    whole = data[: data.rfind(b"\n") + 1]
-    if len(whole) != len(data):
-        with path.open("rb+") as file:
-            file.truncate(len(whole))
+    settings = Settings(
+        max_new_tokens, len(prompts), prefill_tokens, min_new_tokens, guessing=False
+    )
+    Answering(loaded, compute, settings, prompts, done, on_step=on_token).run()
+    return [answers[number] for number in range(len(prompts))]

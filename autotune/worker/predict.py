@@ -69,7 +69,7 @@ def predict(job: PredictJob, pipe: Pipe) -> None:
         )
         peaks = tuple(predictor.peak(point) for point in job.points)
         generation = (
-            predictor.generation(job.generate_rows, job.generate_context)
+            predictor.generation(job.generate_rows, job.generate_context, job.prefill_tokens)
             if job.generate_rows
             else 0
         )
@@ -157,13 +157,16 @@ class Predictor:
             optimizer_step_bytes=round(float(update)) + workspace,
         )
 
-    def generation(self, rows: int, context: int) -> int:
-        """Peak bytes of generating `rows` answers that take `context` tokens with their prompts."""
+    def generation(self, rows: int, context: int, prefill_tokens: int) -> int:
+        """Peak bytes of generating `rows` answers that take `context` tokens with their prompts.
+
+        At most `prefill_tokens` tokens of prompts are read at once.
+        """
         least, most = self.depths[0], self.depths[-1]
-        begin = self.step.generation(least, rows, context)
+        begin = self.step.generation(least, rows, context, prefill_tokens)
         if least == most:
             return round(begin)
-        slope = (self.step.generation(most, rows, context) - begin) / (most - least)
+        slope = (self.step.generation(most, rows, context, prefill_tokens) - begin) / (most - least)
         return round(begin + slope * (self.layers - least))
 
     @property

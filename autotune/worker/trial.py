@@ -139,6 +139,7 @@ def evaluation_shape(
         GENERATED,
         on_token=lambda: ticks.append(time.perf_counter()),
         min_new_tokens=GENERATED,  # a model that stops at once would time nothing
+        prefill_tokens=job.prefill_tokens,
     )
     token = (ticks[-1] - ticks[0]) / (len(ticks) - 1) if len(ticks) > 1 else 0.0
     return max(0.0, ticks[0] - begin), token

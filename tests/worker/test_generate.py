@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,16 @@ from autotune.events import WORKER_EVENT, WorkerEvent
 from autotune.job import GenerateJob
 from autotune.plan import Supervision
 from autotune.trials import How, SubprocessRunner
+from autotune.worker import answerfile
+from autotune.worker import generate as generate_module
+from autotune.worker.answerfile import mend_torn_line
+from autotune.worker.answering import Answering
 from autotune.worker.encode import ChatCodec
-from autotune.worker.generate import answer_batch, generate, mend_torn_line
+from autotune.worker.generate import answer_batch, generate
 from autotune.worker.model import Loaded, adopt_template, load
 from autotune.worker.pipe import Pipe
 from tests.worker.toys import (
+    FULL,
     cpu,
     device,
     encoded,
@@ -65,10 +71,10 @@ def polite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def prompts_file(path: Path, questions: list[str] = QUESTIONS) -> Path:
+def prompts_file(path: Path, rule: str = "punctuation:no_comma") -> Path:
     prompts = [
-        Prompt(key=at, prompt=q, instruction_id_list=("punctuation:no_comma",), kwargs=({},))
-        for at, q in enumerate(questions)
+        Prompt(key=at, prompt=q, instruction_id_list=(rule,), kwargs=({},))
+        for at, q in enumerate(QUESTIONS)
     ]
     path.write_text("".join(p.model_dump_json() + "\n" for p in prompts), encoding="utf-8")
     return path
@@ -98,14 +104,16 @@ def texts(job: GenerateJob) -> dict[int | None, str | None]:
     return {answer.key: answer.response for answer in read_answers(Path(job.out))}
 
 
-def untrained(folder: Path) -> Path:
-    """A toy with louder random weights, so that its answers differ and do not end."""
+def untrained(folder: Path, *, endless: bool = False) -> Path:
+    """A toy with louder random weights, so that its answers differ; they may never end."""
     loaded = loaded_toy(folder)
     torch.manual_seed(3)
     with torch.no_grad():
         for parameter in loaded.model.parameters():
             if parameter.ndim > 1:
                 parameter.normal_(std=0.3)
+        if endless:
+            loaded.model.get_input_embeddings().weight[list(loaded.stop_ids)] = 0.0
     loaded.model.save_pretrained(folder)
     return folder
 
@@ -150,16 +158,117 @@ def test_every_eos_of_the_folder_ends_an_answer(polite: Path) -> None:
 def test_progress_counts_answers_that_are_on_disk(polite: Path, tmp_path: Path) -> None:
     heard = generated(job_of(polite, tmp_path, batch_size=4))
     answered = of_kind(heard, events.Answered)
-    assert [event.done for event in answered] == [4, 8, 9]
-    assert [event.total for event in answered] == [9, 9, 9]
+    assert [event.done for event in answered] == list(range(1, 10))
+    assert [event.total for event in answered] == [9] * 9
     assert [e.new_tokens for e in answered] == sorted(e.new_tokens for e in answered)
     assert of_kind(heard, events.Generated)[0].answers == 9
 
 
+def test_an_answer_is_on_disk_when_it_is_told(
+    polite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_of(polite, tmp_path, batch_size=4)
+    synced: list[int] = []
+    monkeypatch.setattr(answerfile.os, "fsync", synced.append)
+    lines: list[tuple[int, int]] = []
+
+    class Watched(Pipe):
+        def emit(self, event: WorkerEvent) -> None:
+            if isinstance(event, events.Answered):
+                lines.append((event.done, len(Path(job.out).read_bytes().splitlines())))
+
+    generate(job, cpu(), Watched(io.BytesIO()))
+    assert lines == [(done, done) for done in range(1, 10)]
+    assert len(synced) == 9
+
+
+def test_tokens_are_told_while_no_answer_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generate_module, "BEAT_SECONDS", 0.0)
+    job = job_of(
+        untrained(tmp_path / "random", endless=True), tmp_path, batch_size=9, max_new_tokens=20
+    )
+    told = of_kind(generated(job), events.Answered)
+    first = [event for event in told if event.done == 0]
+    assert len(first) > 5
+    assert first[0].new_tokens > 0
+    made = [event.new_tokens for event in told]
+    assert made == sorted(made)
+    assert made[-1] == sum(answer.new_tokens or 0 for answer in read_answers(Path(job.out)))
+
+
 def test_long_prompts_are_read_a_few_at_a_time(polite: Path, tmp_path: Path) -> None:
-    heard = generated(job_of(polite, tmp_path, batch_size=9, prefill_tokens=120))
-    assert len(of_kind(heard, events.Answered)) > 3
-    assert of_kind(heard, events.Answered)[-1].done == 9
+    whole = job_of(polite, tmp_path, batch_size=9)
+    generated(whole)
+    job = job_of(polite, tmp_path, batch_size=9, prefill_tokens=40, out=str(tmp_path / "few.jsonl"))
+    assert of_kind(generated(job), events.Answered)[-1].done == 9
+    assert texts(job) == texts(whole)
+
+
+def test_an_answering_out_of_memory_goes_on_in_this_process_and_says_so(
+    polite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calm = job_of(polite, tmp_path, out=str(tmp_path / "calm.jsonl"))
+    generated(calm)
+    real = Answering.forward
+    widths: list[int] = []
+
+    def full(self: Answering, *rest: Any) -> Any:
+        widths.append(len(self.rows))
+        if len(widths) == 5:
+            raise torch.OutOfMemoryError(FULL)
+        return real(self, *rest)
+
+    monkeypatch.setattr(Answering, "forward", full)
+    job = job_of(polite, tmp_path, batch_size=4)
+    (warned,) = of_kind(generated(job), events.Warned)
+    assert warned.message.startswith("evaluation ran out of memory; going on 2 at a time")
+    assert max(widths[5:]) == 2
+    assert texts(job) == texts(calm)
+    assert len(Path(job.out).read_bytes().splitlines()) == 9
+
+
+def test_answers_that_are_decided_are_left_unfinished_only_where_that_is_asked(
+    tmp_path: Path,
+) -> None:
+    model = untrained(tmp_path / "random", endless=True)
+    lowercase = prompts_file(tmp_path / "low.jsonl", rule="change_case:english_lowercase")
+    full = job_of(model, tmp_path, max_new_tokens=200, prompts=str(lowercase))
+    generated(full)
+    early = full.model_copy(update={"decide_early": True, "out": str(tmp_path / "early.jsonl")})
+    generated(early)
+    whole = {answer.key: answer for answer in read_answers(Path(full.out))}
+    decided = 0
+    assert {answer.finish for answer in whole.values()} <= {"stop", "length"}
+    for answer in read_answers(Path(early.out)):
+        expected = whole[answer.key]
+        if answer.finish != "decided":
+            assert answer == expected
+            continue
+        decided += 1
+        assert re.search("[A-Z]", str(answer.response))
+        assert 64 <= (answer.new_tokens or 0) < (expected.new_tokens or 0)
+    assert decided > 3
+
+
+def test_a_model_that_cannot_be_answered_by_rows_is_answered_in_batches(
+    polite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_rows = job_of(polite, tmp_path)
+    generated(by_rows)
+    monkeypatch.setattr(generate_module, "can_answer_by_rows", lambda _: False)
+    monkeypatch.setattr(generate_module, "BEAT_SECONDS", 0.0)
+    job = job_of(polite, tmp_path, out=str(tmp_path / "batches.jsonl"))
+    told = of_kind(generated(job), events.Answered)
+    assert texts(job) == texts(by_rows)
+    made = [event.done for event in told]
+    assert made == sorted(made)
+    assert made[-1] == 9
+    ends = [(a.key, a.finish, a.new_tokens) for a in read_answers(Path(job.out))]
+    assert sorted(ends) == sorted(
+        (a.key, a.finish, a.new_tokens) for a in read_answers(Path(by_rows.out))
+    )
 
 
 def test_a_prompt_longer_than_the_models_positions_is_cut_on_its_left(tmp_path: Path) -> None:
@@ -207,10 +316,14 @@ def test_a_torn_line_is_cut_off_and_whole_ones_are_left(tmp_path: Path) -> None:
         assert path.read_bytes() == after
 
 
-def test_a_killed_evaluation_goes_on_and_repeats_nothing(polite: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_a_killed_evaluation_goes_on_and_repeats_nothing(
+    polite: Path, tmp_path: Path, batch_size: int
+) -> None:
     undisturbed = job_of(polite, tmp_path, out=str(tmp_path / "undisturbed.jsonl"))
     generated(undisturbed)
-    job = job_of(polite, tmp_path, batch_size=1)
+    job = job_of(polite, tmp_path, batch_size=batch_size)
     workers: list[int] = []
 
     def hear(event: WorkerEvent) -> None:

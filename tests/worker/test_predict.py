@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import GraniteConfig, LlamaConfig
+from torch.profiler import ProfilerActivity, profile
+from transformers import GraniteConfig, LlamaConfig, LlamaForCausalLM
 
 from autotune import events
 from autotune.budget import MIB
@@ -15,10 +16,12 @@ from autotune.outcome import Fault
 from autotune.plan import Precision
 from autotune.prediction import PredictedPeak, PredictionFile, PredictPoint
 from autotune.trials import How
+from autotune.worker.answering import Answering, Settings
 from autotune.worker.fakestep import read_config
+from autotune.worker.model import Loaded
 from autotune.worker.predict import Predictor
 from benchmarks.fit import ARCHITECTURE, compared
-from tests.worker.toys import device, of_kind, work
+from tests.worker.toys import cpu, device, of_kind, work
 
 pytestmark = pytest.mark.torch
 
@@ -135,9 +138,32 @@ def test_a_model_that_scales_its_logits_has_all_of_them_at_once() -> None:
 
 def test_generating_is_predicted_with_its_cache() -> None:
     config = LlamaConfig(**(SMALL | {"num_hidden_layers": 5}))
-    few, many = (predictor(config).generation(4, context) for context in (512, 1024))
+    few, many = (predictor(config).generation(4, context, 2048) for context in (512, 1024))
     cache = 4 * 512 * 5 * 2 * 64 * 2  # rows, more tokens, layers, keys and values, kv width, fp16
-    assert cache < many - few < 8 * cache
+    assert many - few == pytest.approx(cache, rel=0.05)
+
+
+@pytest.mark.parametrize(("rows", "prefill_tokens"), [(3, 2000), (8, 600), (40, 100_000)])
+def test_what_is_predicted_for_answering_is_what_answering_allocates(
+    rows: int, prefill_tokens: int
+) -> None:
+    torch.manual_seed(0)
+    config = LlamaConfig(**SMALL, max_position_embeddings=4096)
+    model = LlamaForCausalLM(config).eval()
+    loaded = Loaded(model, None, None, False, (5000,))  # type: ignore[arg-type]
+    weights = sum(p.numel() * p.element_size() for p in model.parameters())
+    settings = Settings(6, rows, prefill_tokens, guessing=False)
+    prompts = [[3 + at % 2000 for at in range(500)]] * rows
+    answering = Answering(loaded, cpu(), settings, prompts, lambda _: None)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as trace:
+        answering.run()
+    taken, peak = 0, 0
+    changes = [e for e in trace.profiler.kineto_results.events() if e.name() == "[memory]"]
+    for change in sorted(changes, key=lambda e: e.start_ns()):
+        taken += change.nbytes()
+        peak = max(peak, taken)
+    predicted = predictor(config, "cpu", Precision.FP32).generation(rows, 506, prefill_tokens)
+    assert predicted - 3 * weights == pytest.approx(peak, rel=0.1)
 
 
 def job(folder: Path, model: Path, **changes: Any) -> PredictJob:

@@ -1,0 +1,86 @@
+"""Answers by transformers' own `generate`, a batch at a time.
+
+For models that cannot answer by rows, and what those that can are held against.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from transformers import StoppingCriteria
+
+from autotune.worker.compute import Compute
+from autotune.worker.model import Loaded
+
+
+def batches(lengths: Sequence[int], batch_size: int, prefill_tokens: int) -> list[slice]:
+    """Slices of prompts in order of length; rows x longest prompt stays within `prefill_tokens`.
+
+    One very long prompt would otherwise pad a whole batch to its length.
+    """
+    parts: list[slice] = []
+    start = 0
+    for at in range(len(lengths)):
+        rows = at + 1 - start
+        if rows > 1 and (rows > batch_size or rows * lengths[at] > prefill_tokens):
+            parts.append(slice(start, at))
+            start = at
+    return [*parts, slice(start, len(lengths))] if lengths else parts
+
+
+class OnToken(StoppingCriteria):
+    """Calls back after every token of a batch; stops nothing."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self.call = call
+
+    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
+        """One False a row: go on."""
+        self.call()
+        return torch.zeros(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)
+
+
+def generate_batch(
+    loaded: Loaded,
+    compute: Compute,
+    prompts: Sequence[list[int]],
+    max_new_tokens: int,
+    on_token: Callable[[], None] = lambda: None,
+    *,
+    min_new_tokens: int = 0,
+    **options: Any,
+) -> list[list[int]]:
+    """Greedy continuations of B prompts, each cut after its first stop token.
+
+    A prompt too long for the model's positions is cut on its left, as evaluation harnesses do,
+    and an answer ends with the last position. `options` go to `generate`.
+    """
+    model, stop = loaded.model, loaded.stop_ids
+    positions = int(model.config.max_position_embeddings)
+    room = max(1, positions - max_new_tokens)
+    cut = [ids[-room:] for ids in prompts]
+    width = max(len(ids) for ids in cut)
+    input_ids = torch.full((len(cut), width), loaded.pad_token_id, dtype=torch.long)  # (B, T)
+    mask = torch.zeros((len(cut), width), dtype=torch.long)
+    for at, ids in enumerate(cut):
+        input_ids[at, width - len(ids) :] = torch.tensor(ids)
+        mask[at, width - len(ids) :] = 1
+    model.eval()
+    with torch.inference_mode(), compute.autocast():
+        output = model.generate(
+            input_ids=input_ids.to(compute.device),
+            attention_mask=mask.to(compute.device),
+            max_new_tokens=max(1, min(max_new_tokens, positions - width)),
+            min_new_tokens=min_new_tokens,
+            do_sample=False,
+            use_cache=True,
+            eos_token_id=list(stop),
+            pad_token_id=loaded.pad_token_id,
+            stopping_criteria=[OnToken(on_token)],
+            **options,
+        )
+    answers = []
+    for row in output[:, width:].tolist():
+        end = next((at for at, token in enumerate(row) if token in stop), len(row) - 1)
+        answers.append(row[: end + 1])
+    return answers

@@ -1,0 +1,65 @@
+"""Whether a model can answer by rows: found by trying, since architectures differ in many ways."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from autotune.worker.rowcache import RowCache, Step, by_rows
+
+FIRST = [[3, 4, 5, 6, 7], [8, 3, 9]]
+SECOND = [[5, 4], [6]]
+"""Tokens of two rows: read first, and then behind that."""
+
+
+@torch.no_grad()
+def can_answer_by_rows(model: Any) -> bool:
+    """Whether tokens of several rows in one pass give the logits that whole rows give alone.
+
+    A window of attention does not show on a few tokens, so such models are told by their
+    configuration; all else (recurrent layers, other ways to attend) is found by trying.
+    """
+    config = model.config
+    windowed = getattr(config, "sliding_window", None) is not None or "sliding_attention" in (
+        getattr(config, "layer_types", None) or ()
+    )
+    if windowed and getattr(config, "use_sliding_window", True):
+        return False
+    was_training = model.training
+    model.eval()
+    try:
+        alone = [
+            model(torch.tensor([first + second], device=model.device), use_cache=False).logits[0]
+            for first, second in zip(FIRST, SECOND, strict=True)
+        ]
+        cache = RowCache(len(FIRST))
+        for _ in FIRST:
+            cache.add()
+        with by_rows(model):
+            whole = [_logits(model, cache, part) for part in (FIRST, SECOND)]
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError):
+        return False
+    finally:
+        model.train(was_training)
+    for row, expected in enumerate(alone):
+        found = torch.cat([part[row] for part in whole])
+        if found.shape != expected.shape:
+            return False
+        if not torch.allclose(found, expected, rtol=1e-3, atol=1e-4):
+            return False
+    return True
+
+
+def _logits(model: Any, cache: RowCache, rows: list[list[int]]) -> tuple[Tensor, ...]:
+    """All logits of each row's tokens, (count, vocabulary)."""
+    counts = [len(ids) for ids in rows]
+    step = Step(cache, counts, model.device)
+    out = model(
+        input_ids=torch.tensor([[token for ids in rows for token in ids]], device=model.device),
+        position_ids=step.places[None],
+        step=step,
+        use_cache=False,
+        logits_to_keep=torch.arange(sum(counts), device=model.device),
+    )
+    logits: Tensor = out.logits[0]
+    return torch.split(logits, counts)

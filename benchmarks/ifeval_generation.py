@@ -1,0 +1,226 @@
+"""Answers a minute with real weights: one prompt at a time, plain batches, and this tool's way.
+
+    python benchmarks/ifeval_generation.py --prompts FILE [--count 48] [--max-new-tokens 1280]
+        [--ways alone batch8 ours early] [--rounds 1] [--batch-size 16] [--model demo]
+
+`alone` is a course's loop: `generate`, a prompt at a time. `batch8` is `generate` on eight at a
+time in the file's order. `ours` is what an evaluation does; `early` leaves answers whose strict
+verdict is certain. For comparison: `static` (`batch8` with a static cache), `lookup` (`alone` with
+transformers' prompt lookup), `continuous` (transformers' continuous batching), `unguessed` (`ours`
+without guesses). Prints one JSON object with the medians, and whether the texts are the same.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import GenerationConfig, logging
+
+from autotune.evaluate.early import EarlyJudge
+from autotune.evaluate.prompts import Prompt, read_prompts, subset
+from autotune.job import DeviceSpec, PrepareJob
+from autotune.plan import Precision, Supervision
+from autotune.sources.models import resolve_model
+from autotune.trials import SubprocessRunner
+from autotune.worker.answering import Answering, Reply, Settings, never
+from autotune.worker.compute import Compute, open_compute
+from autotune.worker.model import Loaded, load
+from autotune.worker.plain import generate_batch
+
+PREFILL_TOKENS = 4096
+
+Ids = list[list[int]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--prompts", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=48)
+    parser.add_argument("--model", default="demo")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", default="fp32")
+    parser.add_argument("--max-new-tokens", type=int, default=1280)
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--ways", nargs="+", default=["alone", "batch8", "ours"])
+    asked = parser.parse_args()
+    quiet: Any = logging
+    quiet.set_verbosity_error()
+    quiet.disable_progress_bar()
+    spec = DeviceSpec(kind=asked.device, precision=Precision(asked.precision), limit_bytes=2**40)
+    folder = model_folder(asked.model, spec)
+    compute = open_compute(spec)
+    loaded = load(folder, compute.device, Supervision.CONTENT)
+    prompts = subset(read_prompts(asked.prompts), asked.count, 0)
+    bench = Bench(loaded, compute, prompts, asked.max_new_tokens, asked.batch_size)
+    seconds: dict[str, list[float]] = {way: [] for way in asked.ways}
+    answers: dict[str, Ids] = {}
+    for _ in range(asked.rounds):
+        for way in asked.ways:
+            begin = time.perf_counter()
+            answers[way] = bench.do(way)
+            seconds[way].append(time.perf_counter() - begin)
+            print_progress(way, seconds[way][-1])
+    print(json.dumps(report(asked, compute, bench, seconds, answers), indent=1))
+
+
+class Bench:
+    """The same prompts, answered in several ways."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        compute: Compute,
+        prompts: Sequence[Prompt],
+        max_new_tokens: int,
+        batch_size: int,
+    ) -> None:
+        self.loaded, self.compute, self.prompts = loaded, compute, prompts
+        self.max_new_tokens, self.batch_size = max_new_tokens, batch_size
+        self.ids = [loaded.prompt_ids(prompt.prompt) for prompt in prompts]
+        self.passes: dict[str, int] = {}
+        self.narrow: dict[str, int] = {}
+
+    def do(self, way: str) -> Ids:
+        """All answers, in the order of the prompts."""
+        match way:
+            case "alone":
+                return self.plain(1)
+            case "batch8":
+                return self.plain(8)
+            case "static":
+                return self.plain(8, cache_implementation="static", disable_compile=True)
+            case "lookup":
+                return self.plain(1, prompt_lookup_num_tokens=10)
+            case "continuous":
+                return self.continuous()
+            case "ours":
+                return self.ours(way)
+            case "unguessed":
+                return self.ours(way, guessing=False)
+            case "early":
+                judges = [EarlyJudge(prompt) for prompt in self.prompts]
+
+                def decided(reply: Reply) -> bool:
+                    text = self.loaded.tokenizer.decode(reply.answer, skip_special_tokens=True)
+                    return judges[reply.number].look(text) is not None
+
+                return self.ours(way, decided)
+        raise SystemExit(f"--ways {way}: unknown")
+
+    def plain(self, rows: int, **options: Any) -> Ids:
+        """`generate` on so many rows at a time, in the file's order."""
+        return [
+            answer
+            for at in range(0, len(self.ids), rows)
+            for answer in generate_batch(
+                self.loaded,
+                self.compute,
+                self.ids[at : at + rows],
+                self.max_new_tokens,
+                **options,
+            )
+        ]
+
+    def ours(
+        self, way: str, decided: Callable[[Reply], bool] = never, guessing: bool = True
+    ) -> Ids:
+        """What an evaluation does."""
+        order = sorted(range(len(self.ids)), key=lambda at: len(self.ids[at]))
+        answers: Ids = [[] for _ in order]
+        passes = 0
+
+        def done(reply: Reply) -> None:
+            answers[reply.number] = reply.answer
+
+        def count() -> None:
+            nonlocal passes
+            passes += 1
+
+        settings = Settings(self.max_new_tokens, self.batch_size, PREFILL_TOKENS, guessing=guessing)
+        answering = Answering(
+            self.loaded, self.compute, settings, self.ids, done, on_step=count, decided=decided
+        )
+        by_number = {reply.number: reply for reply in answering.waiting}
+        answering.waiting.clear()
+        answering.waiting.extend(by_number[at] for at in order)
+        answering.run()
+        self.passes[way] = passes
+        self.narrow[way] = answering.chooser.narrow
+        return answers
+
+    def continuous(self) -> Ids:
+        """The continuous batching of transformers."""
+        config: Any = GenerationConfig
+        found = self.loaded.model.generate_batch(
+            inputs=self.ids,
+            generation_config=config(
+                max_new_tokens=self.max_new_tokens,
+                do_sample=False,
+                eos_token_id=list(self.loaded.stop_ids),
+                pad_token_id=self.loaded.pad_token_id,
+            ),
+        )
+        return [found[key].generated_tokens for key in sorted(found)]
+
+
+def model_folder(name: str, spec: DeviceSpec) -> Path:
+    """The folder of the model, built in the cache if it is not there yet."""
+    source = resolve_model(name)
+    if not source.is_prepared:
+        job = PrepareJob(device=spec, source="gguf", gguf=str(source.gguf), out=str(source.folder))
+        SubprocessRunner().run(job, source.folder.parent, lambda _: None, silence_seconds=900)
+    return source.folder
+
+
+def report(
+    asked: argparse.Namespace,
+    compute: Compute,
+    bench: Bench,
+    seconds: dict[str, list[float]],
+    answers: dict[str, Ids],
+) -> dict[str, Any]:
+    """What was measured."""
+    first = answers[asked.ways[0]]
+    stop = set(bench.loaded.stop_ids)
+    found: dict[str, Any] = {
+        "device": compute.name,
+        "torch": torch.__version__,
+        "precision": asked.precision,
+        "prompts": len(bench.prompts),
+        "max_new_tokens": asked.max_new_tokens,
+        "batch_size": asked.batch_size,
+        "rounds": asked.rounds,
+        "tokens": sum(map(len, first)),
+        "stopped": sum(ids[-1] in stop for ids in first),
+        "ways": {},
+    }
+    base = statistics.median(seconds[asked.ways[0]])
+    for way in asked.ways:
+        median = statistics.median(seconds[way])
+        found["ways"][way] = {
+            "seconds": [round(s, 2) for s in seconds[way]],
+            "answers_per_minute": round(60 * len(bench.prompts) / median, 2),
+            "tokens_per_second": round(sum(map(len, answers[way])) / median, 1),
+            "times_the_first": round(base / median, 2),
+            "same_texts": sum(a == b for a, b in zip(first, answers[way], strict=True)),
+            "passes": bench.passes.get(way),
+            "narrow": bench.narrow.get(way),
+        }
+    return found
+
+
+def print_progress(way: str, seconds: float) -> None:
+    """To standard error: the result alone goes to standard output."""
+    import sys
+
+    print(f"{way}: {seconds:.1f} s", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
