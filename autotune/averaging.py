@@ -36,17 +36,5 @@ def average(session: Session, move: Average) -> None:
         stop_on_full_disk(ending)
         if ending.how is How.BAD_JOB:
             break
-    session.note(
-        events.Evaluated(
-            number=number,
-            checkpoint=mean,
-            prompt_strict=None,
-            instruction_strict=None,
-            prompt_loose=None,
-            instruction_loose=None,
-            interval=None,
-            health=None,
-            met=False,
-            problem=f"it could not be made ({ending.how}: {ending.reason})",
-        )
-    )
+    problem = f"it could not be made ({ending.how}: {ending.reason})"
+    session.note(events.Evaluated.without_score(number, mean, problem))

@@ -172,18 +172,7 @@ def evaluate_checkpoint(
         report = answer_and_score(session, setup, scorer, Path(checkpoint.folder), name)
         chosen_by = choosing_score(session, setup, scorer, name)
     except EvaluationFailed as error:
-        return events.Evaluated(
-            number=number,
-            checkpoint=checkpoint,
-            prompt_strict=None,
-            instruction_strict=None,
-            prompt_loose=None,
-            instruction_loose=None,
-            interval=None,
-            health=None,
-            met=False,
-            problem=f"evaluation failed: {error}",
-        )
+        return events.Evaluated.without_score(number, checkpoint, f"evaluation failed: {error}")
     unhealthy = broken_limits(report.health, setup.profile.evaluate.health)
     return events.Evaluated(
         number=number,

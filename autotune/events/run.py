@@ -144,6 +144,22 @@ class Evaluated(Boundary):
     sound: Metric | None = None
     chosen_by: Metric | None = None
 
+    @classmethod
+    def without_score(cls, number: int, checkpoint: Checkpoint, problem: str) -> "Evaluated":
+        """A checkpoint that has no valid score, and why."""
+        return cls(
+            number=number,
+            checkpoint=checkpoint,
+            prompt_strict=None,
+            instruction_strict=None,
+            prompt_loose=None,
+            instruction_loose=None,
+            interval=None,
+            health=None,
+            met=False,
+            problem=problem,
+        )
+
 
 class Chosen(Boundary):
     """What the best of `candidates` scored checkpoints is worth without the luck of the choice.

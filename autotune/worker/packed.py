@@ -5,14 +5,14 @@ are laid behind each other in one row of N tokens, positions begin anew with eac
 computed within each segment only. So there is no padding and no mask of N x N.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AttentionInterface
 
+from autotune.worker.attention import attending, windowed
 from autotune.worker.encode import IGNORED, Row
 from autotune.worker.varlen import varlen_attention, varlen_works
 
@@ -93,17 +93,9 @@ def _alone(
     ).to(dtype)
 
 
-@contextmanager
-def packed(model: Any) -> Iterator[None]:
+def packed(model: Any) -> AbstractContextManager[None]:
     """Within, the model attends by segments; activations recomputed in backward do as well."""
-    registry: Any = AttentionInterface
-    registry.register(NAME, attend)
-    before = model.config._attn_implementation
-    model.config._attn_implementation = NAME
-    try:
-        yield
-    finally:
-        model.config._attn_implementation = before
+    return attending(model, NAME, attend)
 
 
 @torch.no_grad()
@@ -113,11 +105,7 @@ def can_pack(model: Any) -> bool:
     A window of attention does not show on a few tokens, so such models are told by their
     configuration; all else (recurrent layers, other ways to attend) is found by trying.
     """
-    config = model.config
-    windowed = getattr(config, "sliding_window", None) is not None or "sliding_attention" in (
-        getattr(config, "layer_types", None) or ()
-    )
-    if windowed and getattr(config, "use_sliding_window", True):
+    if windowed(model):
         return False
     rows = [Row([3, 4, 5, 6, 7], [IGNORED] * 5), Row([8, 3, 9], [IGNORED] * 3)]
     input_ids, _, positions, lengths = (

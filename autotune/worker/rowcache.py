@@ -6,14 +6,15 @@ row of N, so only attention knows of rows: no padding goes through the model, an
 many tokens as it likes.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AttentionInterface
+
+from autotune.worker.attention import attending
 
 NAME = "rowcache"
 """The attention's name in transformers' registry. It has no mask function there, so transformers
@@ -216,14 +217,6 @@ def together(
     return answer[step.rows, :, step.offsets].transpose(0, 1)
 
 
-@contextmanager
-def by_rows(model: Any) -> Iterator[None]:
+def by_rows(model: Any) -> AbstractContextManager[None]:
     """Within, the model attends over a `RowCache`; its calls want a `step`."""
-    registry: Any = AttentionInterface
-    registry.register(NAME, attend)
-    before = model.config._attn_implementation
-    model.config._attn_implementation = NAME
-    try:
-        yield
-    finally:
-        model.config._attn_implementation = before
+    return attending(model, NAME, attend)

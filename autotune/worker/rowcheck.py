@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from autotune.worker.attention import windowed
 from autotune.worker.rowcache import RowCache, Step, by_rows
 
 FIRST = [[3, 4, 5, 6, 7], [8, 3, 9]]
@@ -19,11 +20,7 @@ def can_answer_by_rows(model: Any) -> bool:
     A window of attention does not show on a few tokens, so such models are told by their
     configuration; all else (recurrent layers, other ways to attend) is found by trying.
     """
-    config = model.config
-    windowed = getattr(config, "sliding_window", None) is not None or "sliding_attention" in (
-        getattr(config, "layer_types", None) or ()
-    )
-    if windowed and getattr(config, "use_sliding_window", True):
+    if windowed(model):
         return False
     was_training = model.training
     model.eval()
