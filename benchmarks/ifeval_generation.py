@@ -46,13 +46,19 @@ def main() -> None:
     parser.add_argument("--precision", default="fp32")
     parser.add_argument("--max-new-tokens", type=int, default=1280)
     parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--threads", type=int)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--ways", nargs="+", default=["alone", "batch8", "ours"])
     asked = parser.parse_args()
     quiet: Any = logging
     quiet.set_verbosity_error()
     quiet.disable_progress_bar()
-    spec = DeviceSpec(kind=asked.device, precision=Precision(asked.precision), limit_bytes=2**40)
+    spec = DeviceSpec(
+        kind=asked.device,
+        precision=Precision(asked.precision),
+        limit_bytes=2**40,
+        threads=asked.threads,
+    )
     folder = model_folder(asked.model, spec)
     compute = open_compute(spec)
     loaded = load(folder, compute.device, Supervision.CONTENT)

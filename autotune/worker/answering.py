@@ -54,7 +54,7 @@ class Settings:
 
 
 class Reply:
-    """One prompt and its answer so far. `number` says which prompt, `read` how much is cached."""
+    """One prompt and its answer so far. `number` says which prompt."""
 
     def __init__(self, number: int, prompt: list[int], settings: Settings, positions: int) -> None:
         """A prompt too long for the model's positions is cut on its left, as harnesses do."""
@@ -146,7 +146,10 @@ class Answering:
 
     def give_up_rows(self) -> None:
         """Forget what is cached; rows keep their tokens and are read again, before the others."""
-        self.waiting.extendleft(reversed(self.rows))
+        for row in self.rows:
+            if row.finish is not None:  # by the very pass that was broken off
+                self.done(row)
+        self.waiting.extendleft(row for row in reversed(self.rows) if row.finish is None)
         self.rows = []
         self.cache = None
 

@@ -220,6 +220,26 @@ def test_an_answering_that_runs_out_of_memory_goes_on_with_half_the_rows(
     assert words.startswith(f"evaluation ran out of memory; going on {before // 2} at a time")
 
 
+def test_an_answer_that_was_finished_by_a_pass_that_ran_out_of_memory_is_kept_as_it_is(
+    looping_toy: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk()
+    answering = answering_of(looping_toy, desk, batch_size=6)
+    real, broken = answering.accept, []
+
+    def full(row: Reply, *rest: Any) -> None:
+        real(row, *rest)
+        if row.finish is not None and not broken:
+            broken.append(row.number)
+            raise torch.OutOfMemoryError(FULL)
+
+    monkeypatch.setattr(answering, "accept", full)
+    answer_within_memory(answering, desk.words.append)
+    assert broken
+    assert desk.answers == alone(looping_toy)
+    assert len(desk.replies) == 13
+
+
 def test_one_row_that_does_not_fit_is_read_in_smaller_pieces_and_then_given_up(
     random_toy: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
