@@ -31,6 +31,7 @@ from autotune.worker.answering import Answering, Reply, Settings, never
 from autotune.worker.compute import Compute, open_compute
 from autotune.worker.model import Loaded, load
 from autotune.worker.plain import generate_batch
+from autotune.worker.rowcheck import can_answer_by_rows
 
 PREFILL_TOKENS = 4096
 
@@ -63,6 +64,8 @@ def main() -> None:
     compute = open_compute(spec)
     loaded = load(folder, compute.device, Supervision.CONTENT)
     prompts = subset(read_prompts(asked.prompts), asked.count, 0)
+    if not can_answer_by_rows(loaded.model):
+        raise SystemExit(f"--model {asked.model}: cannot be answered by rows")
     bench = Bench(loaded, compute, prompts, asked.max_new_tokens, asked.batch_size)
     seconds: dict[str, list[float]] = {way: [] for way in asked.ways}
     answers: dict[str, Ids] = {}

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 NARROW = 1e-3
-"""Margin between the two likeliest tokens' logits. Between batches logits of SmolLM2-135M differed
-by at most X in N passes (docs/LOG.md)."""
+"""Margin between the two likeliest tokens' logits. With SmolLM2-135M it differed by at most 4.2e-5
+between batches, in 8 000 choices, and 3 of 11 000 choices were narrower than this (docs/LOG.md)."""
 
 
 class Chooser:

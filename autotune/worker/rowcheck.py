@@ -12,6 +12,10 @@ FIRST = [[3, 4, 5, 6, 7], [8, 3, 9]]
 SECOND = [[5, 4], [6]]
 """Tokens of two rows: read first, and then behind that."""
 
+TOLERANCE = 1e-3
+"""Of the largest logit. Rounding alone makes 5e-5 with SmolLM2-135M on these tokens, which no text
+has together; attention that misses a token makes half of it."""
+
 
 @torch.no_grad()
 def can_answer_by_rows(model: Any) -> bool:
@@ -42,7 +46,7 @@ def can_answer_by_rows(model: Any) -> bool:
         found = torch.cat([part[row] for part in whole])
         if found.shape != expected.shape:
             return False
-        if not torch.allclose(found, expected, rtol=1e-3, atol=1e-4):
+        if (found - expected).abs().max() > TOLERANCE * expected.abs().max():
             return False
     return True
 

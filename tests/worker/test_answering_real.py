@@ -1,0 +1,49 @@
+"""Real weights say the same by rows as alone: kernels meet the sizes that they are used with."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from autotune.plan import Supervision
+from autotune.sources.cache import cache_folder
+from autotune.sources.modelfolder import is_model_folder
+from autotune.sources.models import DEMO_WHEEL
+from autotune.worker.answering import Answering, Reply, Settings
+from autotune.worker.model import Loaded, load
+from autotune.worker.plain import generate_batch
+from autotune.worker.rowcheck import can_answer_by_rows
+from tests.worker.toys import cpu
+
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
+
+PROMPTS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "ifeval"
+MOST = 48
+
+
+@pytest.fixture(scope="module")
+def real() -> Loaded:
+    folder = cache_folder() / "models" / f"SmolLM2-135M-Instruct-{DEMO_WHEEL.sha256[:8]}"
+    if not is_model_folder(folder):
+        pytest.skip("the demo's real weights are not in the cache; the demo puts them there")
+    return load(folder, torch.device("cpu"), Supervision.CONTENT)
+
+
+def test_texts_of_real_weights_are_those_of_one_prompt_at_a_time(real: Loaded) -> None:
+    path = PROMPTS / "input_data.jsonl"
+    if not path.exists():
+        pytest.skip("there are no reference prompts beside the checkout")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    prompts = [real.prompt_ids(json.loads(line)["prompt"]) for line in lines[:240:40]]
+    assert can_answer_by_rows(real.model)
+    expected = [generate_batch(real, cpu(), [ids], MOST)[0] for ids in prompts]
+    for batch_size, guessing in ((1, True), (4, True), (6, False)):
+        found: dict[int, list[int]] = {}
+
+        def done(reply: Reply, found: dict[int, list[int]] = found) -> None:
+            found[reply.number] = reply.answer
+
+        settings = Settings(MOST, batch_size, 4096, guessing=guessing)
+        Answering(real, cpu(), settings, prompts, done).run()
+        assert [found[at] for at in range(len(prompts))] == expected, (batch_size, guessing)
