@@ -6,6 +6,7 @@ row of N, so only attention knows of rows: no padding goes through the model, an
 many tokens as it likes.
 """
 
+import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -20,11 +21,12 @@ NAME = "rowcache"
 """The attention's name in transformers' registry. It has no mask function there, so transformers
 makes no mask for it."""
 
-TOGETHER = ("cuda",)
-"""Devices on which all rows attend in one call."""
+MOST_PADDING = {"cpu": 3.0, "cuda": math.inf}
+"""All rows attend in one call where that is at most so many times the work that there is. A call a
+row pads nothing, but takes a CPU a fifth of a pass (docs/LOG.md) and a card much more."""
 
 WIDE = 64
-"""Tokens of a row up to which they do."""
+"""New tokens of a row up to which that is asked: prompts are much wider than words."""
 
 BLOCK = 128
 """Positions that are added at a time where a row outgrows the room."""
@@ -105,12 +107,16 @@ class Step:
         self.rows = torch.tensor(rows, device=device)  # (N,)
         self.places = torch.tensor(places, device=device)  # (N,)
         self.widest = max(part.count for part in self.parts)
-        # One call for all rows costs what the widest of them costs; a card has time for that, and
-        # none for a call a row. A prompt is much wider than a word.
-        all_rows = len(self.parts) == len(cache.lengths)
-        together = device.type in TOGETHER and all_rows and self.widest <= WIDE
-        self.mask = self._mask() if together else None
+        self.mask = self._mask() if self._together(device) else None
         self.offsets = torch.cat([torch.arange(part.count) for part in self.parts]).to(device)
+
+    def _together(self, device: torch.device) -> bool:
+        """Whether one call for all rows, each as wide and as long as any of them, is worth it."""
+        if len(self.parts) != len(self.cache.lengths) or self.widest > WIDE:
+            return False
+        padded = len(self.parts) * self.widest * max(self.cache.lengths)
+        needed = sum(part.count * part.length for part in self.parts)
+        return padded <= MOST_PADDING.get(device.type, math.inf) * needed
 
     def _mask(self) -> Tensor:
         """Which positions each new token sees: (R, 1, widest, C), C up to the longest row's end."""

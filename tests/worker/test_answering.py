@@ -1,7 +1,8 @@
 """Answers by rows: the words of each prompt alone, whatever is answered beside it."""
 
+import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -122,12 +123,10 @@ def alone(loaded: Loaded, most: int = MOST) -> list[list[int]]:
 
 
 @pytest.fixture(params=["one by one", "together"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Both ways to attend, whatever the device prefers."""
-    monkeypatch.setattr(
-        rowcache, "TOGETHER", ("cpu", "cuda") if request.param == "together" else ()
-    )
-    return
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways to attend, whatever the rows are like."""
+    padding = math.inf if request.param == "together" else 0.0
+    monkeypatch.setitem(rowcache.MOST_PADDING, "cpu", padding)
 
 
 def test_texts_are_those_of_one_prompt_at_a_time_by_transformers(toy: Loaded, way: None) -> None:
@@ -376,9 +375,12 @@ def test_a_model_that_gives_other_logits_by_rows_is_not_answered_by_rows(
     monkeypatch: pytest.MonkeyPatch, random_toy: Loaded
 ) -> None:
     assert can_answer_by_rows(random_toy.model)
-    real = rowcache.one_by_one
-    monkeypatch.setattr(rowcache, "one_by_one", lambda *a: real(*a) * 1.01)
-    assert not can_answer_by_rows(random_toy.model)
+    for way, padding in (("one_by_one", 0.0), ("together", math.inf)):
+        real = getattr(rowcache, way)
+        monkeypatch.setitem(rowcache.MOST_PADDING, "cpu", padding)
+        monkeypatch.setattr(rowcache, way, lambda *a, real=real: real(*a) * 1.05)
+        assert not can_answer_by_rows(random_toy.model)
+        monkeypatch.setattr(rowcache, way, real)
 
 
 def test_a_model_of_another_family_is_tried_before_it_is_trusted() -> None:
@@ -388,3 +390,18 @@ def test_a_model_of_another_family_is_tried_before_it_is_trusted() -> None:
     before = model.config._attn_implementation
     can_answer_by_rows(model)
     assert model.config._attn_implementation == before
+
+
+def test_rows_attend_together_unless_that_is_mostly_padding() -> None:
+    def together(lengths: list[int], counts: list[int]) -> bool:
+        cache = rowcache.RowCache(len(lengths))
+        cache.lengths = list(lengths)
+        return rowcache.Step(cache, counts, torch.device("cpu")).mask is not None
+
+    assert together([50] * 8, [1] * 8)
+    assert together([50] * 8, [9] * 8)
+    assert together([50] * 8, [1, 2, 3, 1, 2, 3, 1, 2])
+    assert not together([50] * 8, [30, 1, 1, 1, 1, 1, 1, 1])
+    assert not together([900, *[50] * 7], [1] * 8)
+    assert not together([0] * 8, [rowcache.WIDE + 1] * 8)
+    assert not together([50] * 8, [1] * 7 + [0])
