@@ -2,12 +2,12 @@
 
 from autotune import events
 from autotune.job import AverageJob, DeviceSpec
+from autotune.moves import Average
 from autotune.outcome import Checkpoint
 from autotune.plan import Precision
 from autotune.scoring import stop_on_full_disk
 from autotune.session import Session
 from autotune.setup import SILENCE_SECONDS
-from autotune.study import Average
 from autotune.trials import How
 
 CPU = DeviceSpec(kind="cpu", precision=Precision.FP32, limit_bytes=0)

@@ -1,10 +1,8 @@
 """What the best checkpoint of a run is worth without the luck of having been chosen."""
 
-from pydantic import ValidationError
-
 from autotune import events
+from autotune.contest import VERDICTS, read_verdicts
 from autotune.evaluate.selection import correct_for_choice
-from autotune.outcome import EvalReport
 from autotune.session import Session
 
 
@@ -12,8 +10,8 @@ def correct_choice(session: Session, seed: int) -> events.Chosen | None:
     """The corrected score of the best checkpoint so far, from the verdicts of its rivals.
 
     Healthy checkpoints go before others, so a healthy best was up against the healthy ones. None
-    where there was no choice, where it was made by other prompts (a holdout), or where not every
-    checkpoint has a verdict on every prompt.
+    where there was no choice, where it was made by other prompts (a holdout), or where a checkpoint
+    has no verdicts. One that was stopped early has those on its first prompts.
     """
     state = session.state
     best = state.best
@@ -23,16 +21,13 @@ def correct_choice(session: Session, seed: int) -> events.Chosen | None:
     if best is None or len(scored) < 2 or any(e.chosen_by is not None for e in scored):
         return None
     rivals = [e for e in scored if not e.unhealthy] if not best.unhealthy else scored
-    table: list[dict[int, bool]] = []
-    for each in rivals:
-        folder = session.rundir.eval_folder(f"trial-{each.number:04d}-{each.checkpoint.name}")
-        try:
-            report = EvalReport.model_validate_json((folder / "scores.json").read_bytes())
-        except (OSError, ValidationError):
-            return None
-        table.append({verdict.key: verdict.strict for verdict in report.verdicts})
-    keys = list(table[0])
-    if not keys or any(set(row) != set(keys) for row in table):
+    rivals.sort(key=lambda e: e is not best)
+    table = [
+        read_verdicts(session.rundir.checkpoint_eval(each.number, each.checkpoint) / VERDICTS)
+        for each in rivals
+    ]
+    keys = list(table[0] or {})
+    if any(not row or not set(row) <= set(keys) for row in table):
         return None
-    found = correct_for_choice([[row[key] for key in keys] for row in table], seed)
+    found = correct_for_choice([[(row or {}).get(key) for key in keys] for row in table], seed)
     return events.Chosen(candidates=len(scored), corrected=found.corrected, interval=found.interval)

@@ -89,8 +89,11 @@ class GenerateJob(Boundary):
     """Answer every prompt of a prompts file with the model in `model_folder`, appending to `out`.
 
     `max_new_tokens` caps an answer. At most `batch_size` prompts are answered at a time, and no
-    more than `prefill_tokens` tokens of prompts are read at once. With `decide_early` an answer is
-    left unfinished once no further text can change its strict verdict.
+    more than `prefill_tokens` tokens of prompts are read at once.
+
+    Prompts go in by length. With `early_seed` they go in by that seed's random order, and an answer
+    is left, for `decided.jsonl` beside `out`, once no further text can change its strict verdict;
+    without it, answers that were left there are finished.
     """
 
     job: Literal["generate"] = "generate"
@@ -101,7 +104,7 @@ class GenerateJob(Boundary):
     max_new_tokens: int
     batch_size: int
     prefill_tokens: int
-    decide_early: bool = False
+    early_seed: int | None = None
 
 
 class PrepareJob(Boundary):

@@ -1,6 +1,7 @@
 """What was found: verdicts of trials, the fit, checkpoints and scores, all as data."""
 
 from enum import StrEnum
+from typing import Literal
 
 from autotune.boundary import Boundary
 from autotune.plan import Rounds, TrialPoint
@@ -169,6 +170,18 @@ class Metric(Boundary):
     def of(cls, passes: int, total: int) -> "Metric":
         """The metric of a count; an empty total counts as 0."""
         return cls(passes=passes, total=total, accuracy=passes / total if total else 0.0)
+
+
+class Partial(Boundary):
+    """Why a score is not of all `of` prompts, or not of finished answers.
+
+    `target`: it is out of reach. `rival`: another checkpoint of the trial, named, is better.
+    `decided`: every prompt has its strict verdict, but answers were cut once theirs was certain.
+    """
+
+    of: int
+    why: Literal["target", "rival", "decided"]
+    rival: str | None = None
 
 
 class Health(Boundary):

@@ -155,12 +155,14 @@ class Evaluate(Boundary):
     """How checkpoints answer the prompts, and how healthy answers must be to count.
 
     With `holdout` the best checkpoint is chosen by a fixed half of the prompts, and its score on
-    the other half is what is reported and held against the target.
+    the other half is what is reported and held against the target. With `early` a checkpoint stops
+    answering once the target is out of its reach or another is better (`docs/score.md`).
     """
 
     max_new_tokens: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=1)]
     holdout: bool = False
+    early: bool = True
     health: HealthLimits
 
     @field_validator("health")

@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from autotune.errors import EnvironmentFault
 from autotune.events import Record, RunEvent
 from autotune.files import write_text_atomic
-from autotune.outcome import Fit
+from autotune.outcome import Checkpoint, Fit
 
 
 class RunDir:
@@ -166,6 +166,10 @@ class RunDir:
     def eval_folder(self, name: str) -> Path:
         """Answers and scores of one model: `untrained`, or a trial and a step."""
         return self.root / "eval" / name
+
+    def checkpoint_eval(self, number: int, checkpoint: Checkpoint) -> Path:
+        """Answers and scores of a checkpoint of trial `number`."""
+        return self.eval_folder(f"trial-{number:04d}-{checkpoint.name}")
 
     def work_folder(self, name: str) -> Path:
         """Job and log of a worker that is neither a trial nor an evaluation."""

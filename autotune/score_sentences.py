@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from autotune.evaluate.mcnemar import Comparison
 from autotune.figures import percent, score_text
-from autotune.outcome import Metric
+from autotune.outcome import Metric, Partial
 
 SURE = 0.05
 """A p value from which on up two models are not said to differ."""
@@ -45,6 +45,16 @@ def unhealthy_lines(
             f" loop or say next to nothing; without them it is {score_text(sound, None)}."
         )
     return lines
+
+
+def partial_text(score: Metric, partial: Partial) -> str:
+    """Why a score is an estimate: `stopped after 61 of 541 prompts, the target is out of reach`."""
+    if partial.why == "decided":
+        return f"all {partial.of} prompts decided before their answers were finished"
+    reason = (
+        "the target is out of reach" if partial.why == "target" else f"{partial.rival} is better"
+    )
+    return f"stopped after {score.total} of {partial.of} prompts, {reason}"
 
 
 def chosen_line(candidates: int, corrected: float | None) -> str | None:

@@ -1,47 +1,113 @@
 """From a model folder to a score: have a worker answer the prompts, then let the scorer judge."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from autotune import events
+from autotune.contest import VERDICTS, Contest, Following, Stopped, verdicts_text
 from autotune.errors import AutotuneError, EnvironmentFault
 from autotune.evaluate.answers import Answer, read_answers
-from autotune.evaluate.health import broken_limits, echo_answers
+from autotune.evaluate.health import echo_answers
 from autotune.evaluate.order import halves
 from autotune.evaluate.prompts import Prompt
 from autotune.evaluate.scorer import Scorer
+from autotune.events import WorkerEvent
 from autotune.files import write_text_atomic
 from autotune.job import GenerateJob
-from autotune.outcome import Checkpoint, EvalReport, Fault, Metric
+from autotune.outcome import EvalReport, Fault, Metric
 from autotune.session import Session
 from autotune.setup import SILENCE_SECONDS, Setup
-from autotune.study import meets
 from autotune.trials import Ending, How
+
+RESPONSES = "responses.jsonl"
+"""The finished answers, in the folder of their evaluation."""
 
 
 class EvaluationFailed(Exception):
     """This model has no valid score, and why."""
 
 
+class _Enough(Exception):
+    """Ends a worker whose further answers are not worth waiting for."""
+
+    def __init__(self, stopped: Stopped) -> None:
+        super().__init__(stopped)
+        self.stopped = stopped
+
+
 def answer_and_score(
-    session: Session, setup: Setup, scorer: Scorer, folder: Path, name: str
+    session: Session, setup: Setup, scorer: Scorer, folder: Path, where: Path
 ) -> EvalReport:
     """Answer every prompt of the run with the model in `folder` and score the answers.
 
-    With a holdout the report is on the half that is reported.
-
-    Out of memory halves the batch and goes on; a crash or a hang is tried once more in a new
-    process. Answers that are on disk are not made again.
+    The answers and what came of them are kept in `where`. With a holdout the report is on the half
+    that is reported.
 
     Raises:
         EvaluationFailed: the worker could not answer, or the scorer gave no valid report.
         EnvironmentFault: the disk is full.
     """
-    where = session.rundir.eval_folder(name)
-    responses = where / "responses.jsonl"
+    answer(session, setup, folder, where)
+    report = checked_report(scorer, reported_prompts(setup), read_answers(where / RESPONSES))
+    write_text_atomic(where / "scores.json", report.model_dump_json(indent=1))
+    keep_verdicts(where, {verdict.key: verdict.strict for verdict in report.verdicts})
+    return report
+
+
+def answer_early(
+    session: Session, setup: Setup, scorer: Scorer, folder: Path, where: Path, contest: Contest
+) -> EvalReport | Stopped:
+    """The same, but no further than `contest` finds worth it.
+
+    A report where that was to the end and no answer was cut.
+
+    Raises:
+        EvaluationFailed, EnvironmentFault: as `answer_and_score`.
+    """
+    following = Following(contest, where / RESPONSES)
+
+    def look() -> Stopped | None:
+        for prompt, given in following.news():
+            report = checked_report(scorer, [prompt], [given])
+            following.strict[prompt.key] = report.prompt_strict.passes == 1
+        return following.look()
+
+    def hear(event: WorkerEvent) -> None:
+        if isinstance(event, events.Answered) and (stopped := look()) is not None:
+            raise _Enough(stopped)
+
+    stopped = look()
+    if stopped is None:
+        try:
+            answer(session, setup, folder, where, hear, setup.profile.prompts.seed)
+            stopped = look() or following.end()
+        except _Enough as enough:
+            stopped = enough.stopped
+    if stopped is None:
+        return answer_and_score(session, setup, scorer, folder, where)
+    keep_verdicts(where, stopped.strict)
+    return stopped
+
+
+def answer(
+    session: Session,
+    setup: Setup,
+    folder: Path,
+    where: Path,
+    hear: Callable[[WorkerEvent], None] = lambda _: None,
+    early_seed: int | None = None,
+) -> None:
+    """Have a worker answer what is not answered yet, into `where`.
+
+    Out of memory halves the batch and goes on; a crash or a hang is tried once more in a new
+    process. Answers that are on disk are not made again. `early_seed` as in the job.
+
+    Raises:
+        EvaluationFailed: the worker could not answer.
+        EnvironmentFault: the disk is full.
+    """
     batch_size = setup.profile.evaluate.batch_size
     crashed = False
     while True:
@@ -50,16 +116,18 @@ def answer_and_score(
                 device=setup.device_spec,
                 model_folder=str(folder),
                 prompts=str(session.rundir.prompts),
-                out=str(responses),
+                out=str(where / RESPONSES),
                 max_new_tokens=setup.profile.evaluate.max_new_tokens,
                 batch_size=batch_size,
                 prefill_tokens=setup.prefill_tokens,
+                early_seed=early_seed,
             ),
             where,
             silence_seconds=SILENCE_SECONDS,
+            hear=hear,
         )
         if ending.how is How.DONE:
-            break
+            return
         stop_on_full_disk(ending)
         if out_of_memory(ending) and batch_size > 1:
             batch_size //= 2
@@ -70,9 +138,11 @@ def answer_and_score(
         else:
             raise EvaluationFailed(f"{ending.how}: {ending.reason}")
         session.note(events.Warned(message=words))
-    report = checked_report(scorer, reported_prompts(setup), read_answers(responses))
-    write_text_atomic(where / "scores.json", report.model_dump_json(indent=1))
-    return report
+
+
+def keep_verdicts(where: Path, strict: Mapping[int, bool]) -> None:
+    """Write down the strict verdicts, by key, that a checkpoint is compared by."""
+    write_text_atomic(where / VERDICTS, verdicts_text(strict))
 
 
 def reported_prompts(setup: Setup) -> tuple[Prompt, ...]:
@@ -82,7 +152,7 @@ def reported_prompts(setup: Setup) -> tuple[Prompt, ...]:
     return halves(setup.prompts, setup.profile.prompts.seed)[1]
 
 
-def choosing_score(session: Session, setup: Setup, scorer: Scorer, name: str) -> Metric | None:
+def choosing_score(setup: Setup, scorer: Scorer, where: Path) -> Metric | None:
     """The strict score on the half that checkpoints are chosen by; None without a holdout.
 
     Raises:
@@ -91,8 +161,7 @@ def choosing_score(session: Session, setup: Setup, scorer: Scorer, name: str) ->
     if not setup.profile.evaluate.holdout:
         return None
     choosing, _ = halves(setup.prompts, setup.profile.prompts.seed)
-    answers = read_answers(session.rundir.eval_folder(name) / "responses.jsonl")
-    return checked_report(scorer, choosing, answers).prompt_strict
+    return checked_report(scorer, choosing, read_answers(where / RESPONSES)).prompt_strict
 
 
 def checked_report(
@@ -150,46 +219,6 @@ def stop_on_full_disk(ending: Ending) -> None:
         )
 
 
-def evaluate_checkpoint(
-    session: Session,
-    setup: Setup,
-    scorer: Scorer,
-    number: int,
-    checkpoint: Checkpoint,
-    target: float,
-) -> events.Evaluated:
-    """Score one checkpoint of trial `number`; a failure is an event with its `problem`.
-
-    It answers in the precision that it was trained in.
-    """
-    trial = next((t for t in session.state.trials if t.number == number), None)
-    if trial is not None and trial.precision_changed is not None:
-        # What overflowed in training would overflow in its answers as well.
-        changed = {"precision": trial.precision_changed.after}
-        setup = replace(setup, device_spec=setup.device_spec.model_copy(update=changed))
-    name = f"trial-{number:04d}-{checkpoint.name}"
-    try:
-        report = answer_and_score(session, setup, scorer, Path(checkpoint.folder), name)
-        chosen_by = choosing_score(session, setup, scorer, name)
-    except EvaluationFailed as error:
-        return events.Evaluated.without_score(number, checkpoint, f"evaluation failed: {error}")
-    unhealthy = broken_limits(report.health, setup.profile.evaluate.health)
-    return events.Evaluated(
-        number=number,
-        checkpoint=checkpoint,
-        prompt_strict=report.prompt_strict,
-        instruction_strict=report.instruction_strict,
-        prompt_loose=report.prompt_loose,
-        instruction_loose=report.instruction_loose,
-        interval=report.interval,
-        health=report.health,
-        met=meets(report.prompt_strict, unhealthy, target),
-        unhealthy=unhealthy,
-        sound=report.sound,
-        chosen_by=chosen_by,
-    )
-
-
 def score_baselines(session: Session, setup: Setup, scorer: Scorer) -> None:
     """What a score must be compared with: the prompt given back, and the model before training."""
     if "echo" not in session.state.baselines:
@@ -202,7 +231,8 @@ def score_baselines(session: Session, setup: Setup, scorer: Scorer) -> None:
             session.note(baseline("echo", report))
     if "untrained" not in session.state.baselines:
         try:
-            report = answer_and_score(session, setup, scorer, setup.model_folder, "untrained")
+            where = session.rundir.eval_folder("untrained")
+            report = answer_and_score(session, setup, scorer, setup.model_folder, where)
         except EvaluationFailed as error:
             session.note(events.Warned(message=f"the untrained model has no score: {error}"))
         else:

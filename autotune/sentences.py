@@ -21,7 +21,7 @@ from autotune.figures import (
 )
 from autotune.fit_sentences import describe_trial, fit_sentence, peak_sentence
 from autotune.outcome import Fault
-from autotune.score_sentences import chosen_line, unhealthy_lines
+from autotune.score_sentences import chosen_line, partial_text, unhealthy_lines
 from autotune.study import StudyState, TrialState
 from autotune.training_sentences import precision_sentence, recut_sentence
 from autotune.watch_sentences import card_sentence, slept_sentence
@@ -157,6 +157,9 @@ def describe_evaluated(event: events.Evaluated) -> str:
     head = checkpoint_text(event.checkpoint)
     if event.prompt_strict is None:
         return f"{head} has no valid score" + (f": {event.problem}" if event.problem else "")
+    if event.partial is not None:
+        score = score_text(event.prompt_strict, event.interval)
+        return f"{head}: about {score}, {partial_text(event.prompt_strict, event.partial)}"
     if event.unhealthy:
         end = f"not a success: {'; '.join(event.unhealthy)}"
     else:
@@ -215,6 +218,13 @@ def conclusions(state: StudyState) -> list[str]:
         )
     elif line := chosen_line(state.scored_checkpoints, state.corrected):
         lines.append(line)
+    ended_early = sum(e.partial is not None for t in state.trials for e in t.evaluations.values())
+    if ended_early:
+        lines.append(
+            f"{ended_early} of {state.scored_checkpoints} checkpoints were not answered to the end,"
+            " since they would not have become the best; their scores are estimates (--full answers"
+            " everything)."
+        )
     if echo is not None and echo_beats(state):
         lines.append(
             "Giving each prompt back unchanged scores"

@@ -1,16 +1,12 @@
-"""The study as a fold of its records, and the one question it answers: what next?
-
-`StudyState.apply` folds records in order; `next_move` is pure. Nothing here runs or writes.
-"""
+"""The study as a fold of its records, in order. Nothing here runs or writes."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from autotune import events
 from autotune.events import Record
-from autotune.figures import percent
 from autotune.outcome import Checkpoint, Fit, Metric, TrialOutcome
-from autotune.plan import Strategy, TrainPlan
+from autotune.plan import TrainPlan
 from autotune.watched import Watched
 
 UNTOLD = events.Phase | events.StepDone | events.Answered | events.Ready
@@ -181,7 +177,11 @@ class StudyState:
         """Hold every score against a target that may have changed since it was taken."""
         for trial in self.trials:
             trial.evaluations = {
-                place: e.model_copy(update={"met": meets(e.prompt_strict, e.unhealthy, target)})
+                place: e.model_copy(
+                    update={
+                        "met": e.partial is None and meets(e.prompt_strict, e.unhealthy, target)
+                    }
+                )
                 for place, e in trial.evaluations.items()
             }
 
@@ -210,91 +210,3 @@ def rank(evaluated: events.Evaluated) -> float:
         return -1.0
     score = evaluated.chosen_by or evaluated.prompt_strict
     return score.accuracy - (1.0 if evaluated.unhealthy else 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Train:
-    """Train: a new trial of a strategy, or go on with the unfinished one (`resume`)."""
-
-    strategy: str
-    first: bool
-    resume: TrialState | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluate:
-    """Score this checkpoint of the unfinished trial."""
-
-    trial: TrialState
-    checkpoint: Checkpoint
-
-
-@dataclass(frozen=True, slots=True)
-class Average:
-    """Make the mean of these checkpoints of the unfinished trial, one more to score."""
-
-    trial: TrialState
-    of: tuple[Checkpoint, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class EndTrial:
-    """Every checkpoint of the trial has its score: close it."""
-
-    trial: TrialState
-
-
-@dataclass(frozen=True, slots=True)
-class Escalate:
-    """Move on to the next strategy."""
-
-    previous: str
-    next: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """The study is over."""
-
-    met: bool
-    reason: str
-
-
-Move = Train | Evaluate | Average | EndTrial | Escalate | Stop
-
-
-def next_move(state: StudyState, strategies: Sequence[Strategy], target: float) -> Move:
-    """What to do next. `strategies` are those that will be tried, in order of escalation."""
-    trial = state.current
-    if trial is not None:
-        if trial.trained is None:
-            return Train(trial.plan.strategy, first=False, resume=trial)
-        if trial.unscored:
-            return Evaluate(trial, trial.unscored[0])
-        if trial.to_average:
-            return Average(trial, tuple(trial.to_average))
-        return EndTrial(trial)
-    best = state.best
-    if best is not None and best.met:
-        name = state.trials[best.number].plan.strategy
-        return Stop(True, f"strategy {name} reached {percent(target)} with healthy answers")
-    names = [s.name for s in strategies]
-    current = state.strategy if state.strategy in names else names[0]
-    done = sum(t.plan.strategy == current for t in state.trials)
-    if done < strategies[names.index(current)].n_trials:
-        return Train(current, first=done == 0)
-    if current != names[-1]:
-        reached = max((e for t in state.trials if (e := t.best)), key=rank, default=None)
-        return Escalate(current, names[names.index(current) + 1], shortfall(reached, target))
-    return Stop(False, f"every strategy tried; {shortfall(state.best, target)}")
-
-
-def shortfall(best: events.Evaluated | None, target: float) -> str:
-    """Why the target is not met, in words."""
-    if best is None or best.prompt_strict is None:
-        return "no checkpoint has a valid score"
-    score = best.prompt_strict.accuracy
-    if best.unhealthy and score >= target:
-        return f"best {percent(score)} is not a success: {'; '.join(best.unhealthy)}"
-    return f"best {percent(score)} is below the target of {percent(target)}"

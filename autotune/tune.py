@@ -1,6 +1,6 @@
 """The run: train, score, escalate, until the target is met or nothing is left to try.
 
-`study.next_move` decides; this module does what it says and records what came of it. Killed at
+`moves.next_move` decides; this module does what it says and records what came of it. Killed at
 any point and started again, it goes on from the record.
 """
 
@@ -15,24 +15,17 @@ from autotune.diskplan import plan_disk
 from autotune.drift import neighbour_watch
 from autotune.errors import EnvironmentFault
 from autotune.evaluate.scorer import Scorer
+from autotune.judging import evaluate_checkpoint
+from autotune.moves import Average, EndTrial, Escalate, Evaluate, Stop, Train, next_move
 from autotune.outcome import Fit
 from autotune.plan import Strategy
 from autotune.resolve import resolve_plan, usable_strategies
 from autotune.retention import give_back, settle_checkpoints
 from autotune.sampling import Sampler, objective
-from autotune.scoring import evaluate_checkpoint, score_baselines
+from autotune.scoring import score_baselines
 from autotune.session import Session
 from autotune.setup import Setup
-from autotune.study import (
-    Average,
-    EndTrial,
-    Escalate,
-    Evaluate,
-    Stop,
-    Train,
-    TrialState,
-    next_move,
-)
+from autotune.study import TrialState
 from autotune.survey import Survey
 from autotune.training import Training
 from autotune.watch import TrainingWatch, gauge_for
@@ -86,12 +79,7 @@ class Tuner:
                 case Evaluate():
                     self.session.note(
                         evaluate_checkpoint(
-                            self.session,
-                            self.setup,
-                            self.scorer,
-                            move.trial.number,
-                            move.checkpoint,
-                            self.target,
+                            self.session, self.setup, self.scorer, move, self.target
                         )
                     )
                 case Average():

@@ -1,34 +1,42 @@
 """Answers a minute with real weights: one prompt at a time, plain batches, and this tool's way.
 
     python benchmarks/ifeval_generation.py --prompts FILE [--count 48] [--max-new-tokens 1280]
-        [--ways alone batch8 ours early] [--rounds 1] [--batch-size 16] [--model demo]
+        [--ways alone batch8 ours early] [--rounds 1] [--batch-size 48] [--model demo]
 
 `alone` is a course's loop: `generate`, a prompt at a time. `batch8` is `generate` on eight at a
-time in the file's order. `ours` is what an evaluation does; `early` leaves answers whose strict
-verdict is certain. For comparison: `static` (`batch8` with a static cache), `lookup` (`alone` with
-transformers' prompt lookup), `continuous` (transformers' continuous batching), `unguessed` (`ours`
-without guesses). Prints one JSON object with the medians, and whether the texts are the same.
+time in the file's order. `ours` is what a full evaluation does; `early` is what `run` does with a
+checkpoint: it leaves answers whose strict verdict is certain, and stops once the target is out of
+reach. For comparison: `static` (`batch8` with a static cache), `lookup` (`alone` with transformers'
+prompt lookup), `continuous` (transformers' continuous batching), `unguessed` (`ours` without
+guesses). Prints one JSON object with medians of seconds by the clock and of the processors, whether
+the texts are the same, and whether early decisions are those of the full answers.
 """
 
 import argparse
+import contextlib
 import json
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from transformers import GenerationConfig, logging
 
-from autotune.evaluate.early import EarlyJudge
+from autotune.evaluate.answers import Answer
+from autotune.evaluate.ifeval import IFEval
+from autotune.evaluate.order import begun, shuffled
 from autotune.evaluate.prompts import Prompt, read_prompts, subset
+from autotune.evaluate.sequential import TargetTest, needed_passes
 from autotune.job import DeviceSpec, PrepareJob
 from autotune.plan import Precision, Supervision
 from autotune.sources.models import resolve_model
 from autotune.trials import SubprocessRunner
 from autotune.worker.answering import Answering, Reply, Settings, never
 from autotune.worker.compute import Compute, open_compute
+from autotune.worker.deciding import Deciding, text_of
 from autotune.worker.model import Loaded, load
 from autotune.worker.plain import generate_batch
 from autotune.worker.rowcheck import can_answer_by_rows
@@ -46,10 +54,11 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", default="fp32")
     parser.add_argument("--max-new-tokens", type=int, default=1280)
-    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--batch-size", type=int, default=48)
+    parser.add_argument("--target", type=float, default=0.25)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--ways", nargs="+", default=["alone", "batch8", "ours"])
+    parser.add_argument("--ways", nargs="+", default=["alone", "batch8", "ours", "early"])
     asked = parser.parse_args()
     quiet: Any = logging
     quiet.set_verbosity_error()
@@ -66,16 +75,18 @@ def main() -> None:
     prompts = subset(read_prompts(asked.prompts), asked.count, 0)
     if not can_answer_by_rows(loaded.model):
         raise SystemExit(f"--model {asked.model}: cannot be answered by rows")
-    bench = Bench(loaded, compute, prompts, asked.max_new_tokens, asked.batch_size)
+    bench = Bench(loaded, compute, prompts, asked)
     seconds: dict[str, list[float]] = {way: [] for way in asked.ways}
+    processor: dict[str, list[float]] = {way: [] for way in asked.ways}
     answers: dict[str, Ids] = {}
     for _ in range(asked.rounds):
         for way in asked.ways:
-            begin = time.perf_counter()
+            begin, worked = time.perf_counter(), time.process_time()
             answers[way] = bench.do(way)
             seconds[way].append(time.perf_counter() - begin)
+            processor[way].append(time.process_time() - worked)
             print_progress(way, seconds[way][-1])
-    print(json.dumps(report(asked, compute, bench, seconds, answers), indent=1))
+    print(json.dumps(report(asked, compute, bench, seconds, processor, answers), indent=1))
 
 
 class Bench:
@@ -86,11 +97,12 @@ class Bench:
         loaded: Loaded,
         compute: Compute,
         prompts: Sequence[Prompt],
-        max_new_tokens: int,
-        batch_size: int,
+        asked: argparse.Namespace,
     ) -> None:
         self.loaded, self.compute, self.prompts = loaded, compute, prompts
-        self.max_new_tokens, self.batch_size = max_new_tokens, batch_size
+        self.max_new_tokens, self.batch_size = asked.max_new_tokens, asked.batch_size
+        self.target: float = asked.target
+        self.seen: Seen | None = None
         self.ids = [loaded.prompt_ids(prompt.prompt) for prompt in prompts]
         self.passes: dict[str, int] = {}
         self.narrow: dict[str, int] = {}
@@ -113,13 +125,7 @@ class Bench:
             case "unguessed":
                 return self.ours(way, guessing=False)
             case "early":
-                judges = [EarlyJudge(prompt) for prompt in self.prompts]
-
-                def decided(reply: Reply) -> bool:
-                    text = self.loaded.tokenizer.decode(reply.answer, skip_special_tokens=True)
-                    return judges[reply.number].look(text) is not None
-
-                return self.ours(way, decided)
+                return self.early()
         raise SystemExit(f"--ways {way}: unknown")
 
     def plain(self, rows: int, **options: Any) -> Ids:
@@ -136,32 +142,67 @@ class Bench:
             )
         ]
 
-    def ours(
-        self, way: str, decided: Callable[[Reply], bool] = never, guessing: bool = True
-    ) -> Ids:
-        """What an evaluation does."""
+    def ours(self, way: str, guessing: bool = True) -> Ids:
+        """What a full evaluation does: prompts by length."""
         order = sorted(range(len(self.ids)), key=lambda at: len(self.ids[at]))
         answers: Ids = [[] for _ in order]
-        passes = 0
 
         def done(reply: Reply) -> None:
-            answers[reply.number] = reply.answer
+            answers[order[reply.number]] = reply.answer
+
+        self.answer(way, order, done, guessing=guessing)
+        return answers
+
+    def early(self) -> Ids:
+        """What `run` does with a checkpoint; what was not answered is empty."""
+        places = {prompt.key: at for at, prompt in enumerate(self.prompts)}
+        order = [places[prompt.key] for prompt in shuffled(self.prompts, 0)]
+        answers: Ids = [[] for _ in order]
+        with TemporaryDirectory() as folder:
+            asked = [self.prompts[at] for at in order]
+            deciding = Deciding(self.loaded, asked, Path(folder) / "decided.jsonl")
+            self.seen = seen = Seen(self, asked)
+
+            def done(reply: Reply) -> None:
+                answers[order[reply.number]] = reply.answer
+                if reply.finish == "decided":
+                    key = self.prompts[order[reply.number]].key
+                    seen.strict[key] = deciding.verdicts[reply.number].strict
+                    deciding.write(reply)
+                else:
+                    seen.judge(reply.number, reply.answer)
+                if seen.decision() == "not met":
+                    raise Enough
+
+            with contextlib.suppress(Enough):
+                self.answer("early", order, done, deciding.look)
+        return answers
+
+    def answer(
+        self,
+        way: str,
+        order: Sequence[int],
+        done: Callable[[Reply], None],
+        decided: Callable[[Reply], bool] = never,
+        guessing: bool = True,
+    ) -> None:
+        """Answer the prompts in this order by rows, counting passes."""
+        self.passes[way] = 0
 
         def count() -> None:
-            nonlocal passes
-            passes += 1
+            self.passes[way] += 1
 
-        settings = Settings(self.max_new_tokens, self.batch_size, PREFILL_TOKENS, guessing=guessing)
         answering = Answering(
-            self.loaded, self.compute, settings, self.ids, done, on_step=count, decided=decided
+            self.loaded,
+            self.compute,
+            Settings(self.max_new_tokens, self.batch_size, PREFILL_TOKENS, guessing=guessing),
+            [self.ids[at] for at in order],
+            done,
+            on_step=count,
+            decided=decided,
         )
-        by_number = {reply.number: reply for reply in answering.waiting}
-        answering.waiting.clear()
-        answering.waiting.extend(by_number[at] for at in order)
         answering.run()
-        self.passes[way] = passes
         self.narrow[way] = answering.chooser.narrow
-        return answers
 
     def continuous(self) -> Ids:
         """The continuous batching of transformers."""
@@ -178,6 +219,49 @@ class Bench:
         return [found[key].generated_tokens for key in sorted(found)]
 
 
+class Enough(Exception):
+    """The target is out of reach."""
+
+
+class Seen:
+    """Strict verdicts so far, by prompt key, and the decision that they allow."""
+
+    def __init__(self, bench: Bench, order: Sequence[Prompt]) -> None:
+        self.bench, self.order = bench, order
+        self.scorer = IFEval()
+        self.test = TargetTest(len(order), needed_passes(len(order), bench.target))
+        self.strict: dict[int, bool] = {}
+
+    def judge(self, number: int, ids: list[int]) -> None:
+        """Score a finished answer."""
+        prompt = self.order[number]
+        self.strict[prompt.key] = self.verdict(prompt, ids)
+
+    def verdict(self, prompt: Prompt, ids: list[int]) -> bool:
+        """The strict verdict on a whole answer."""
+        text = text_of(self.bench.loaded, ids)
+        answer = Answer(key=prompt.key, prompt=prompt.prompt, response=text)
+        return self.scorer.score([prompt], [answer]).verdicts[0].strict
+
+    def decision(self) -> str | None:
+        """Whether the target is met, by the prompts from the first on."""
+        sample = begun(self.order, self.strict)
+        return self.test.decide(len(sample), sum(sample))
+
+    def against(self, whole: Ids) -> dict[str, Any]:
+        """These verdicts and the decision beside those of whole answers, in the prompts' order."""
+        pairs = zip(self.bench.prompts, whole, strict=True)
+        full = {prompt.key: self.verdict(prompt, ids) for prompt, ids in pairs}
+        return {
+            "verdicts": len(self.strict),
+            "other_verdicts": sum(full[key] != strict for key, strict in self.strict.items()),
+            "decision": self.decision(),
+            "after": len(begun(self.order, self.strict)),
+            "full_passes": sum(full.values()),
+            "full_decision": self.test.decide(len(full), sum(full.values())),
+        }
+
+
 def model_folder(name: str, spec: DeviceSpec) -> Path:
     """The folder of the model, built in the cache if it is not there yet."""
     source = resolve_model(name)
@@ -192,6 +276,7 @@ def report(
     compute: Compute,
     bench: Bench,
     seconds: dict[str, list[float]],
+    processor: dict[str, list[float]],
     answers: dict[str, Ids],
 ) -> dict[str, Any]:
     """What was measured."""
@@ -210,6 +295,7 @@ def report(
         "ways": {},
     }
     base = statistics.median(seconds[asked.ways[0]])
+    worked = statistics.median(processor[asked.ways[0]])
     for way in asked.ways:
         median = statistics.median(seconds[way])
         found["ways"][way] = {
@@ -217,10 +303,14 @@ def report(
             "answers_per_minute": round(60 * len(bench.prompts) / median, 2),
             "tokens_per_second": round(sum(map(len, answers[way])) / median, 1),
             "times_the_first": round(base / median, 2),
+            "processor_seconds": [round(s, 2) for s in processor[way]],
+            "times_by_processor": round(worked / statistics.median(processor[way]), 2),
             "same_texts": sum(a == b for a, b in zip(first, answers[way], strict=True)),
             "passes": bench.passes.get(way),
             "narrow": bench.narrow.get(way),
         }
+    if bench.seen is not None and "ours" in answers:
+        found["early"] = bench.seen.against(answers["ours"])
     return found
 
 

@@ -21,6 +21,7 @@ class Contains:
     """The scorer; prompts ask for the instruction `contains` with the argument `expected`."""
 
     name = "contains"
+    decides_early = False
     instructions: Mapping[str, Mapping[str, Any]] = {"contains": {"expected": expected}}
 
     def score(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> EvalReport:

@@ -110,6 +110,7 @@ class Judge:
     given: Callable[[str], object]
     name: str = "test"
     instructions = INSTRUCTIONS
+    decides_early: bool = False
     scored: list[str] = field(default_factory=list)
 
     def score(self, asked: Sequence[Prompt], answers: Sequence[Answer]) -> EvalReport:

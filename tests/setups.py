@@ -5,7 +5,7 @@ Nothing here is patched: the runner is `trials.FakeRunner`, the scorer keeps the
 
 import itertools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -36,7 +36,7 @@ from autotune.trials import Ending, FakeRunner, How
 HEALTHY = Health(stop=0.95, loop=0.0, echo=0.0, empty=0.0)
 PARROT = Health(stop=1.0, loop=0.0, echo=1.0, empty=0.0)
 
-Played = tuple[Sequence[WorkerEvent], Ending]
+Played = tuple[Iterable[WorkerEvent], Ending]
 
 
 def strategy(name: str = "A", **changes: object) -> Strategy:

@@ -9,10 +9,13 @@ import pytest
 from autotune import events
 from autotune.errors import EnvironmentFault
 from autotune.job import GenerateJob, Job
+from autotune.judging import evaluate_checkpoint
+from autotune.moves import Evaluate
 from autotune.outcome import Checkpoint, EvalReport, Fault, Metric
 from autotune.rundir import RunDir
-from autotune.scoring import evaluate_checkpoint, score_baselines
-from tests import setups
+from autotune.scoring import score_baselines
+from autotune.study import TrialState
+from tests import records, setups
 from tests.played import Judge, Workers
 
 AT = Checkpoint(step=5, progress=1.0, folder="trials/0000/checkpoints/step-000005")
@@ -21,7 +24,9 @@ AT = Checkpoint(step=5, progress=1.0, folder="trials/0000/checkpoints/step-00000
 def evaluated(folder: Path, judge: Judge, workers: Workers | None = None) -> events.Evaluated:
     """The checkpoint's evaluation with target 25 %."""
     session, _ = setups.session(folder, workers or Workers())
-    return evaluate_checkpoint(session, setups.setup(setups.profile()), judge, 0, AT, 0.25)
+    chosen = setups.profile()
+    trial = TrialState(0, 0, records.plan(), 0.0)
+    return evaluate_checkpoint(session, setups.setup(chosen), judge, Evaluate(trial, AT), 0.25)
 
 
 def told(folder: Path, kind: type) -> list:  # type: ignore[type-arg]

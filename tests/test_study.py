@@ -6,21 +6,10 @@ import pytest
 
 from autotune import events
 from autotune.events import Record, RunEvent
+from autotune.moves import Average, EndTrial, Escalate, Evaluate, Move, Stop, Train, next_move
 from autotune.outcome import Checkpoint
 from autotune.plan import Strategy
-from autotune.study import (
-    Average,
-    EndTrial,
-    Escalate,
-    Evaluate,
-    Move,
-    Stop,
-    StudyState,
-    Train,
-    next_move,
-    rank,
-    replay,
-)
+from autotune.study import StudyState, rank, replay
 from tests import records, setups
 
 TARGET = 0.25

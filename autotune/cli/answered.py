@@ -31,10 +31,9 @@ def find_answers(target: Path) -> Answered:
         raise BadInput(f"{target}: no such file or folder; give answers, a run or its checkpoint")
     if (target / RESPONSES).is_file():
         return Answered(target / RESPONSES, run)
-    if run is not None and (name := _evaluated(target, run)) is not None:
-        responses = run.eval_folder(name) / RESPONSES
-        if responses.is_file():
-            return Answered(responses, run)
+    where = _evaluated(target, run) if run is not None else None
+    if where is not None and (where / RESPONSES).is_file():
+        return Answered(where / RESPONSES, run)
     raise BadInput(
         f"{target}: no answers are here ({RESPONSES}); score it first with smolsft-autotune eval"
         f" {target}, and give the folder of that run"
@@ -62,14 +61,18 @@ def state_of(run: RunDir) -> StudyState:
     return replay(run.records())
 
 
-def _evaluated(target: Path, run: RunDir) -> str | None:
-    """The name of the evaluation of a run, of its best checkpoint, or of one of the others."""
+def _evaluated(target: Path, run: RunDir) -> Path | None:
+    """The folder of the evaluation of a run, of its best checkpoint, or of one of the others."""
     here, root = target.absolute(), run.root.absolute()
     if here in (root, run.best.absolute()):
         best = state_of(run).best
         # A folder that `eval MODEL` made holds one model and no study.
-        return "model" if best is None else f"trial-{best.number:04d}-{best.checkpoint.name}"
+        return (
+            run.eval_folder("model")
+            if best is None
+            else run.checkpoint_eval(best.number, best.checkpoint)
+        )
     parts = here.relative_to(root).parts
     if len(parts) == 4 and parts[0] == "trials" and parts[2] == "checkpoints":
-        return f"trial-{parts[1]}-{parts[3]}"
+        return run.eval_folder(f"trial-{parts[1]}-{parts[3]}")
     return None

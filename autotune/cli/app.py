@@ -51,6 +51,13 @@ Holdout = Annotated[
         help="Choose the best by one half of the prompts, report its score on the other.",
     ),
 ]
+Full = Annotated[
+    bool | None,
+    typer.Option(
+        "--full/--early",
+        help="Score every checkpoint in full, also one that cannot become the best.",
+    ),
+]
 Length = Annotated[
     int | None, typer.Option("--model-max-length", metavar="N", help="Longest row in tokens.")
 ]
@@ -179,6 +186,7 @@ def run(
     prompt_limit: PromptLimit = None,
     scorer: ScorerOption = None,
     holdout: Holdout = None,
+    full: Full = None,
     model_max_length: Length = None,
     max_rounds: MaxRounds = None,
     max_conversations: MaxConversations = None,

@@ -176,7 +176,7 @@ def answer_with_model(
         where = rundir.eval_folder("model")
         scorer = find_scorer(profile.prompts.scorer)
         try:
-            answer_and_score(session, setup, scorer, setup.model_folder, "model")
+            answer_and_score(session, setup, scorer, setup.model_folder, where)
         except EvaluationFailed as error:
             raise EnvironmentFault(
                 f"eval: no score ({error}); the worker's output is in {where / 'worker.log'}"

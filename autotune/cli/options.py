@@ -31,6 +31,7 @@ class Options:
     precision: str | None = None
     seed: int | None = None
     holdout: bool | None = None
+    full: bool | None = None
     run_dir: Path | None = None
 
     @classmethod

@@ -24,6 +24,7 @@ _PLACES = {
     "supervision": ("train", "supervision"),
     "truncation": ("train", "truncation"),
     "holdout": ("evaluate", "holdout"),
+    "full": ("evaluate", "early"),
     "seed": ("train", "seed"),
     "vram_budget": ("machine", "budget"),
     "device": ("machine", "device"),
@@ -53,6 +54,8 @@ def adjusted(options: Options, profile: Profile) -> Profile:
         value = getattr(options, name)
         if value is None:
             continue
+        if name == "full":
+            value = not value
         if name == "format" and value not in (AUTO, *FORMATS):
             raise refused(name, value)
         put(tree, name, count(name, value) if name in _COUNTS else value)

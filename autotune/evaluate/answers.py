@@ -15,8 +15,7 @@ from autotune.evaluate.prompts import Prompt
 class Answer(Boundary):
     """One line of `responses.jsonl`.
 
-    `finish` says how generation ended: `stop` by a token that ends the turn, `length` at the cap,
-    `decided` where the rest could not change the strict verdict any more.
+    `finish` says how generation ended: `stop` by a token that ends the turn, `length` at the cap.
     `new_tokens` is the length of the answer in tokens. Files of other tools have only `prompt` and
     `response`; a `response` of None is an answer that was never given.
     """
@@ -24,7 +23,7 @@ class Answer(Boundary):
     key: int | None = None
     prompt: str
     response: str | None
-    finish: Literal["stop", "length", "decided"] | None = None
+    finish: Literal["stop", "length"] | None = None
     new_tokens: int | None = None
 
 

@@ -43,6 +43,11 @@ class IFEval:
         """The 25 kinds of the published set."""
         return INSTRUCTIONS
 
+    @property
+    def decides_early(self) -> bool:
+        """`early` knows its rules."""
+        return True
+
     def score(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> EvalReport:
         """The report over all `prompts`; one without an answer fails and is listed.
 

@@ -79,3 +79,22 @@ def shape(value: object) -> str:
         if isinstance(value, kind):
             return words
     return f"the number {value!r}"
+
+
+class Tail:
+    """The lines of a file that another process appends to, each handed out once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.offset = 0
+
+    def lines(self) -> list[bytes]:
+        """The whole lines since the last call; none where there is no file yet."""
+        if not self.path.exists():
+            return []
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            new = file.read()
+        whole = new[: new.rfind(b"\n") + 1]
+        self.offset += len(whole)
+        return whole.splitlines()

@@ -26,6 +26,14 @@ class Scorer(Protocol):
         """What its prompts may ask for, each with the arguments that it takes."""
         ...
 
+    @property
+    def decides_early(self) -> bool:
+        """Whether `early.EarlyJudge` knows its rules.
+
+        Then its strict verdict on a prompt depends on that prompt's answer alone.
+        """
+        ...
+
     def score(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> EvalReport:
         """The report over all `prompts`."""
         ...

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from autotune.boundary import Boundary
 from autotune.events.worker import WorkerEvent
-from autotune.outcome import Checkpoint, Fit, Health, Metric, TrialOutcome
+from autotune.outcome import Checkpoint, Fit, Health, Metric, Partial, TrialOutcome
 from autotune.plan import TrainPlan
 from autotune.throttle import Throttle
 
@@ -127,6 +127,9 @@ class Evaluated(Boundary):
     `sound` counts the passes that neither loop nor echo nor say next to nothing. With a holdout all
     of these are of the half of the prompts that is reported, and `chosen_by` is the score on the
     other half, by which checkpoints are compared.
+
+    With `partial` the evaluation was ended early: `prompt_strict` is of the prompts up to there, an
+    estimate, the other figures are None and `met` is False. A later event may bring the full score.
     """
 
     kind: Literal["evaluated"] = "evaluated"
@@ -143,6 +146,30 @@ class Evaluated(Boundary):
     problem: str | None = None
     sound: Metric | None = None
     chosen_by: Metric | None = None
+    partial: Partial | None = None
+
+    @classmethod
+    def ended_early(
+        cls,
+        number: int,
+        checkpoint: Checkpoint,
+        score: Metric,
+        interval: tuple[float, float],
+        partial: Partial,
+    ) -> "Evaluated":
+        """A checkpoint whose evaluation was not worth going on with."""
+        return cls(
+            number=number,
+            checkpoint=checkpoint,
+            prompt_strict=score,
+            instruction_strict=None,
+            prompt_loose=None,
+            instruction_loose=None,
+            interval=interval,
+            health=None,
+            met=False,
+            partial=partial,
+        )
 
     @classmethod
     def without_score(cls, number: int, checkpoint: Checkpoint, problem: str) -> "Evaluated":

@@ -17,6 +17,7 @@ from autotune.report.contract import (
     Report,
     TrialReport,
 )
+from autotune.score_sentences import partial_text
 from autotune.sentences import (
     checkpoint_path,
     conclusions,
@@ -121,6 +122,7 @@ def _score(event: events.Evaluated, run_dir: Path, kept: bool = True) -> Checkpo
         kept=kept,
         sound=event.sound,
         chosen_by=event.chosen_by,
+        ended_early=partial_text(strict, event.partial) if strict and event.partial else None,
     )
 
 

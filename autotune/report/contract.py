@@ -15,7 +15,8 @@ class CheckpointScore(Boundary):
     With `averaged` above 0 it is the mean of so many checkpoints, the last of them at `step`.
     `kept` says whether its folder is still there; judged ones that were not the best give it up.
     `sound` are the passes that neither loop nor echo nor say next to nothing. With a holdout the
-    score is on the half of the prompts that it was not `chosen_by`.
+    score is on the half of the prompts that it was not `chosen_by`. `ended_early` says why a
+    score is an estimate from the first `n` prompts of a random order, without health.
     """
 
     checkpoint: str
@@ -36,6 +37,7 @@ class CheckpointScore(Boundary):
     kept: bool = True
     sound: Metric | None = None
     chosen_by: Metric | None = None
+    ended_early: str | None = None
 
 
 class BaselineReport(Boundary):

@@ -1,6 +1,6 @@
 """A runner that plays a script, for tests of everything that has jobs done."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ class FakeRunner:
     `renewed` counts how often a warm process was given up.
     """
 
-    script: Callable[[Job], tuple[Sequence[WorkerEvent], Ending]]
+    script: Callable[[Job], tuple[Iterable[WorkerEvent], Ending]]
     jobs: list[Job] = field(default_factory=list)
     renewed: int = 0
 

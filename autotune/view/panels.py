@@ -22,6 +22,7 @@ from autotune.figures import (
 )
 from autotune.fit_sentences import seconds_a_step
 from autotune.outcome import TrialOutcome, Verdict
+from autotune.score_sentences import partial_text
 from autotune.sentences import describe, trial_verdict
 from autotune.study import StudyState, TrialState
 from autotune.view.port import DeviceSample
@@ -171,7 +172,12 @@ def checkpoint_lines(trial: TrialState, best_only: bool) -> list[tuple[Text, Tex
             continue
         style = "green" if e.met else "yellow" if e.unhealthy else ""
         score = Text(at + score_text(e.prompt_strict, e.interval), style=style)
-        lines.append((score, Text(health_text(e.health), style="yellow" if e.unhealthy else "")))
+        said = (
+            partial_text(e.prompt_strict, e.partial)
+            if e.partial is not None
+            else health_text(e.health)
+        )
+        lines.append((score, Text(said, style="yellow" if e.unhealthy else "")))
     return lines
 
 

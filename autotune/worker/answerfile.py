@@ -5,10 +5,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from autotune.evaluate.answers import Answer
+from autotune.boundary import Boundary
 
 
-def append(path: Path, answers: Sequence[Answer]) -> None:
+def append(path: Path, answers: Sequence[Boundary]) -> None:
     """Add answers to the file and flush them to disk: they cost minutes."""
     with path.open("a", encoding="utf-8", newline="\n") as file:
         for answer in answers:

@@ -7,8 +7,9 @@ see `neartie`.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
@@ -31,7 +32,7 @@ logits take memory."""
 LEAST_READ = 128
 """Tokens of a prompt in a pass below which less is not tried."""
 
-LOOK_EVERY = 64
+LOOK_EVERY = 32
 """New tokens of a row after which it may be asked whether its answer is decided."""
 
 Finish = Literal["stop", "length", "decided"]
@@ -56,14 +57,24 @@ class Settings:
 class Reply:
     """One prompt and its answer so far. `number` says which prompt."""
 
-    def __init__(self, number: int, prompt: list[int], settings: Settings, positions: int) -> None:
-        """A prompt too long for the model's positions is cut on its left, as harnesses do."""
+    def __init__(
+        self,
+        number: int,
+        prompt: list[int],
+        settings: Settings,
+        positions: int,
+        begun: Sequence[int] = (),
+    ) -> None:
+        """A prompt too long for the model's positions is cut on its left, as harnesses do.
+
+        `begun` is what was answered before; the answer goes on behind it.
+        """
         prompt = prompt[-max(1, positions - settings.max_new_tokens) :]
         self.number = number
         self.asked = len(prompt)
         # An answer ends with the model's last position.
         self.most = max(1, min(settings.max_new_tokens, positions - len(prompt)))
-        self.drafts = Drafts(prompt)
+        self.drafts = Drafts([*prompt, *begun[: self.most - 1]])
         self.looked = 0
         self.finish: Finish | None = None
 
@@ -105,8 +116,12 @@ class Answering:
         *,
         on_step: Callable[[], None] = nothing,
         decided: Callable[[Reply], bool] = never,
+        begun: Mapping[int, Sequence[int]] = MappingProxyType({}),
     ) -> None:
-        """`decided` is asked after every `LOOK_EVERY` new tokens of a row."""
+        """`decided` is asked after every `LOOK_EVERY` new tokens of a row.
+
+        `begun` has, by number, the first tokens of answers that go on.
+        """
         self.loaded = loaded
         self.compute = compute
         self.settings = settings
@@ -117,7 +132,8 @@ class Answering:
         self.prefill_tokens = settings.prefill_tokens
         positions = int(loaded.model.config.max_position_embeddings)
         self.waiting = deque(
-            Reply(number, ids, settings, positions) for number, ids in enumerate(prompts)
+            Reply(number, ids, settings, positions, begun.get(number, ()))
+            for number, ids in enumerate(prompts)
         )
         self.rows: list[Reply] = []
         self.new_tokens = 0

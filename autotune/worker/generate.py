@@ -1,21 +1,24 @@
 """The generate job: greedy answers to a prompts file, appended as they come, resumable.
 
-Prompts go in by length. Answers that are already in the file are not made again.
+Answers that are already in the file are not made again.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from autotune import events
 from autotune.evaluate.answers import Answer, read_answers
-from autotune.evaluate.early import EarlyJudge
+from autotune.evaluate.decided import decided_file, read_decided
+from autotune.evaluate.order import shuffled
 from autotune.evaluate.prompts import Prompt, written_prompts
 from autotune.job import GenerateJob
 from autotune.plan import Supervision
 from autotune.worker.answerfile import append, mend_torn_line
-from autotune.worker.answering import Answering, Finish, Reply, Settings, never
+from autotune.worker.answering import Answering, Reply, Settings, never
 from autotune.worker.compute import Compute
+from autotune.worker.deciding import Deciding, text_of
 from autotune.worker.model import Loaded, load
 from autotune.worker.pipe import Pipe
 from autotune.worker.plain import batches, generate_batch
@@ -33,18 +36,24 @@ def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
     prompts = written_prompts(Path(job.prompts))
     mend_torn_line(out)
     answered = {a.key for a in read_answers(out)} if out.exists() else set()
+    mend_torn_line(decided_file(out))
+    decided = read_decided(decided_file(out))
+    if job.early_seed is not None:
+        answered |= set(decided)
     left = [p for p in prompts if p.key not in answered]
     begin = time.perf_counter()
     pipe.enter("loading")
     loaded = load(Path(job.model_folder), compute.device, Supervision.CONTENT)
     pipe.enter("generate")
-    encoded = sorted(
-        ((p, loaded.prompt_ids(p.prompt)) for p in left), key=lambda pair: len(pair[1])
-    )
+    by_rows = can_answer_by_rows(loaded.model)
+    encoded = [(p, loaded.prompt_ids(p.prompt)) for p in in_order(left, job.early_seed)]
+    if job.early_seed is None or not by_rows:
+        encoded.sort(key=lambda pair: len(pair[1]))
     desk = Desk(loaded, out, pipe, [p for p, _ in encoded], len(prompts))
     ids = [tokens for _, tokens in encoded]
-    if can_answer_by_rows(loaded.model):
-        by_rows(job, compute, desk, ids)
+    if by_rows:
+        begun = {at: decided[p.key].ids for at, (p, _) in enumerate(encoded) if p.key in decided}
+        as_rows(job, compute, desk, ids, begun)
     else:
         in_batches(job, compute, desk, ids)
     pipe.emit(
@@ -69,26 +78,25 @@ class Desk:
         self.answers = total - len(prompts)
         self.begin = self.last = time.perf_counter()
 
-    def take(self, number: int, ids: list[int], finish: Finish, made: int) -> None:
+    def take(
+        self, number: int, ids: list[int], finish: Literal["stop", "length"], made: int
+    ) -> None:
         """The finished answer to a prompt goes to the disk; `made` as in `tell`."""
         prompt = self.prompts[number]
         answer = Answer(
             key=prompt.key,
             prompt=prompt.prompt,
-            response=self.text(ids),
+            response=text_of(self.loaded, ids),
             finish=finish,
             new_tokens=len(ids),
         )
         append(self.out, [answer])
+        self.settle(made)
+
+    def settle(self, made: int) -> None:
+        """One more prompt is on the disk, answered or decided."""
         self.answers += 1
         self.tell(made)
-
-    def text(self, ids: list[int]) -> str:
-        """An answer's text, without the token that ends it."""
-        stopped = bool(ids) and ids[-1] in self.loaded.stop_ids
-        return str(
-            self.loaded.tokenizer.decode(ids[:-1] if stopped else ids, skip_special_tokens=True)
-        )
 
     def beat(self, made: int) -> None:
         """Tell it now and then, while no answer is finished."""
@@ -108,12 +116,28 @@ class Desk:
         )
 
 
-def by_rows(job: GenerateJob, compute: Compute, desk: Desk, prompts: Sequence[list[int]]) -> None:
+def in_order(prompts: Sequence[Prompt], early_seed: int | None) -> Sequence[Prompt]:
+    """The random order that early decisions ask for, where they do."""
+    return prompts if early_seed is None else shuffled(prompts, early_seed)
+
+
+def as_rows(
+    job: GenerateJob,
+    compute: Compute,
+    desk: Desk,
+    prompts: Sequence[list[int]],
+    begun: Mapping[int, Sequence[int]],
+) -> None:
     """Answer with rows that come and leave by themselves."""
+    deciding = Deciding(desk.loaded, desk.prompts, decided_file(desk.out))
 
     def done(reply: Reply) -> None:
         assert reply.finish is not None
-        desk.take(reply.number, reply.answer, reply.finish, answering.new_tokens)
+        if reply.finish == "decided":
+            deciding.write(reply)
+            desk.settle(answering.new_tokens)
+        else:
+            desk.take(reply.number, reply.answer, reply.finish, answering.new_tokens)
 
     answering = Answering(
         desk.loaded,
@@ -122,15 +146,10 @@ def by_rows(job: GenerateJob, compute: Compute, desk: Desk, prompts: Sequence[li
         prompts,
         done,
         on_step=lambda: desk.beat(answering.new_tokens),
-        decided=early_verdicts(desk) if job.decide_early else never,
+        decided=never if job.early_seed is None else deciding.look,
+        begun=begun,
     )
     answer_within_memory(answering, lambda words: desk.pipe.emit(events.Warned(message=words)))
-
-
-def early_verdicts(desk: Desk) -> Callable[[Reply], bool]:
-    """Whether the strict verdict on an answer is certain already."""
-    judges = [EarlyJudge(prompt) for prompt in desk.prompts]
-    return lambda reply: judges[reply.number].look(desk.text(reply.answer)) is not None
 
 
 def in_batches(

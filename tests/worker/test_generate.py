@@ -13,6 +13,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from autotune import events
 from autotune.evaluate.answers import read_answers
+from autotune.evaluate.decided import decided_file, read_decided
 from autotune.evaluate.prompts import Prompt
 from autotune.events import WORKER_EVENT, WorkerEvent
 from autotune.job import GenerateJob
@@ -22,6 +23,7 @@ from autotune.worker import answerfile
 from autotune.worker import generate as generate_module
 from autotune.worker.answerfile import mend_torn_line
 from autotune.worker.answering import Answering
+from autotune.worker.deciding import Deciding, only_grows
 from autotune.worker.encode import ChatCodec
 from autotune.worker.generate import answer_batch, generate
 from autotune.worker.model import Loaded, adopt_template, load
@@ -236,20 +238,44 @@ def test_answers_that_are_decided_are_left_unfinished_only_where_that_is_asked(
     lowercase = prompts_file(tmp_path / "low.jsonl", rule="change_case:english_lowercase")
     full = job_of(model, tmp_path, max_new_tokens=200, prompts=str(lowercase))
     generated(full)
-    early = full.model_copy(update={"decide_early": True, "out": str(tmp_path / "early.jsonl")})
-    generated(early)
+    out = tmp_path / "early" / "responses.jsonl"
+    early = full.model_copy(update={"early_seed": 0, "out": str(out)})
+    told = of_kind(generated(early), events.Answered)
+    assert told[-1].done == 9
     whole = {answer.key: answer for answer in read_answers(Path(full.out))}
-    decided = 0
-    assert {answer.finish for answer in whole.values()} <= {"stop", "length"}
-    for answer in read_answers(Path(early.out)):
-        expected = whole[answer.key]
-        if answer.finish != "decided":
-            assert answer == expected
-            continue
-        decided += 1
-        assert re.search("[A-Z]", str(answer.response))
-        assert 64 <= (answer.new_tokens or 0) < (expected.new_tokens or 0)
-    assert decided > 3
+    finished = {answer.key: answer for answer in read_answers(out)} if out.exists() else {}
+    decided = read_decided(decided_file(out))
+    assert len(decided) > 3
+    assert len(decided) + len(finished) == 9
+    assert all(whole[key] == answer for key, answer in finished.items())
+    for key, found in decided.items():
+        assert re.search("[A-Z]", str(whole[key].response))
+        assert not found.strict
+        assert 32 <= len(found.ids) < (whole[key].new_tokens or 0)
+
+
+def test_an_answer_that_was_decided_is_finished_where_it_was_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = untrained(tmp_path / "random", endless=True)
+    lowercase = prompts_file(tmp_path / "low.jsonl", rule="change_case:english_lowercase")
+    full = job_of(model, tmp_path, max_new_tokens=120, prompts=str(lowercase))
+    generated(full)
+    out = tmp_path / "early" / "responses.jsonl"
+    generated(full.model_copy(update={"early_seed": 0, "out": str(out)}))
+    left = sum(len(found.ids) for found in read_decided(decided_file(out)).values())
+    mend = full.model_copy(update={"out": str(out)})
+    told = of_kind(generated(mend), events.Answered)
+    assert texts(mend) == texts(full)
+    made = sum(answer.new_tokens or 0 for answer in read_answers(out))
+    assert 0 < told[-1].new_tokens <= made - left
+
+
+def test_a_tokenizer_that_tidies_spaces_lets_no_answer_be_decided(tmp_path: Path) -> None:
+    loaded = loaded_toy(tmp_path)
+    assert only_grows(loaded.tokenizer)
+    loaded.tokenizer.clean_up_tokenization_spaces = True
+    assert not Deciding(loaded, [], tmp_path / "decided.jsonl").active
 
 
 def test_a_model_that_cannot_be_answered_by_rows_is_answered_in_batches(

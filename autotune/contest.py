@@ -1,0 +1,120 @@
+"""Whether a checkpoint that is being evaluated is worth its remaining answers.
+
+It is not once the target is out of its reach (`evaluate.sequential`), or once another checkpoint of
+its trial is better (`evaluate.race`). Both look at the prompts in the run's random order, after
+each one, so what is decided does not depend on which answers happen to be finished first.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from autotune.evaluate.answers import Answer
+from autotune.evaluate.decided import Decided, decided_file
+from autotune.evaluate.jsonl import Tail
+from autotune.evaluate.order import begun
+from autotune.evaluate.prompts import Prompt
+from autotune.evaluate.race import dropped
+from autotune.evaluate.sequential import TargetTest
+from autotune.outcome import Metric, Partial
+
+VERDICTS = "verdicts.json"
+"""Strict verdicts by prompt key, in the folder of an evaluation, full or not."""
+
+ME = "this"
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """What a checkpoint is up against.
+
+    `order` is all prompts in random order. `rivals` has the strict verdicts of the healthy
+    checkpoints of the same trial, by name, in that order, as far as they were asked; a trial has
+    `entrants` checkpoints in all.
+    """
+
+    order: Sequence[Prompt]
+    test: TargetTest
+    rivals: Mapping[str, Sequence[bool]]
+    entrants: int
+
+    def verdict(self, verdicts: Sequence[bool]) -> Partial | None:
+        """Why to stop after these verdicts, the first ones of the order; None to go on."""
+        total = len(self.order)
+        if self.test.decide(len(verdicts), sum(verdicts)) == "not met":
+            return Partial(of=total, why="target")
+        # Whoever is still to come counts as a rival: the error is shared among all.
+        waiting = range(self.entrants - 1 - len(self.rivals))
+        passes = {ME: verdicts, **self.rivals} | {f"{number} to come": () for number in waiting}
+        beaten = dropped(passes, [ME, *self.rivals], total).get(ME)
+        return Partial(of=total, why="rival", rival=beaten) if beaten is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A checkpoint that was stopped, and its strict verdicts by key up to there, in order."""
+
+    partial: Partial
+    strict: Mapping[int, bool]
+
+    @property
+    def score(self) -> Metric:
+        """Passes out of the prompts that count."""
+        return Metric.of(sum(self.strict.values()), len(self.strict))
+
+
+class Following:
+    """Follows the files of an evaluation while it writes them."""
+
+    def __init__(self, contest: Contest, responses: Path) -> None:
+        self.contest = contest
+        self.finished = Tail(responses)
+        self.decided = Tail(decided_file(responses))
+        self.strict: dict[int, bool] = {}
+        self.cut = 0
+        self.looked = 0
+
+    def news(self) -> list[tuple[Prompt, Answer]]:
+        """What was finished since the last call; decided answers are taken in by themselves."""
+        for line in self.decided.lines():
+            found = Decided.model_validate_json(line)
+            self.strict[found.key] = found.strict
+            self.cut += 1
+        prompts = {prompt.key: prompt for prompt in self.contest.order}
+        answers = map(Answer.model_validate_json, self.finished.lines())
+        return [(prompts[a.key], a) for a in answers if a.key is not None and a.key in prompts]
+
+    def look(self) -> Stopped | None:
+        """Whether to stop, at the earliest prompt of the order that allows it."""
+        verdicts = begun(self.contest.order, self.strict)
+        for count in range(self.looked + 1, min(len(verdicts), len(self.contest.order) - 1) + 1):
+            if (partial := self.contest.verdict(verdicts[:count])) is not None:
+                return self._stopped(partial, count)
+        self.looked = len(verdicts)
+        return None
+
+    def end(self) -> Stopped | None:
+        """All prompts have a verdict: still no full score where answers were cut."""
+        if not self.cut:
+            return None
+        total = len(self.contest.order)
+        return self._stopped(Partial(of=total, why="decided"), total)
+
+    def _stopped(self, partial: Partial, count: int) -> Stopped:
+        keys = [prompt.key for prompt in self.contest.order[:count]]
+        return Stopped(partial, {key: self.strict[key] for key in keys})
+
+
+def verdicts_text(strict: Mapping[int, bool]) -> str:
+    """Verdicts by key as JSON."""
+    return json.dumps({str(key): passed for key, passed in strict.items()})
+
+
+def read_verdicts(path: Path) -> dict[int, bool] | None:
+    """What `verdicts_text` wrote; None where there is no such file, or another."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {int(key): passed is True for key, passed in found.items()}
+    except (OSError, ValueError, AttributeError):
+        return None

@@ -1,0 +1,99 @@
+"""One checkpoint of a trial: its score, or why it is not worth a whole one."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from autotune import events
+from autotune.contest import VERDICTS, Contest, Stopped, read_verdicts
+from autotune.evaluate.health import broken_limits
+from autotune.evaluate.order import begun, shuffled
+from autotune.evaluate.scorer import Scorer
+from autotune.evaluate.sequential import TargetTest, needed_passes
+from autotune.evaluate.stats import wilson
+from autotune.moves import Evaluate
+from autotune.outcome import Checkpoint
+from autotune.scoring import EvaluationFailed, answer_and_score, answer_early, choosing_score
+from autotune.session import Session
+from autotune.setup import Setup
+from autotune.study import TrialState, meets
+
+
+def evaluate_checkpoint(
+    session: Session, setup: Setup, scorer: Scorer, move: Evaluate, target: float
+) -> events.Evaluated:
+    """Score the move's checkpoint; a failure is an event with its `problem`.
+
+    It answers in the precision that it was trained in.
+    """
+    trial, checkpoint = move.trial, move.checkpoint
+    if trial.precision_changed is not None:
+        # What overflowed in training would overflow in its answers as well.
+        changed = {"precision": trial.precision_changed.after}
+        setup = replace(setup, device_spec=setup.device_spec.model_copy(update=changed))
+    folder = Path(checkpoint.folder)
+    where = session.rundir.checkpoint_eval(trial.number, checkpoint)
+    try:
+        if move.full or not decides_early(setup, scorer):
+            found = answer_and_score(session, setup, scorer, folder, where)
+        else:
+            contest = contest_of(session, setup, trial, checkpoint, target)
+            early = answer_early(session, setup, scorer, folder, where, contest)
+            if isinstance(early, Stopped):
+                return ended_early(trial.number, checkpoint, early)
+            found = early
+        chosen_by = choosing_score(setup, scorer, where)
+    except EvaluationFailed as error:
+        return events.Evaluated.without_score(
+            trial.number, checkpoint, f"evaluation failed: {error}"
+        )
+    unhealthy = broken_limits(found.health, setup.profile.evaluate.health)
+    return events.Evaluated(
+        number=trial.number,
+        checkpoint=checkpoint,
+        prompt_strict=found.prompt_strict,
+        instruction_strict=found.instruction_strict,
+        prompt_loose=found.prompt_loose,
+        instruction_loose=found.instruction_loose,
+        interval=found.interval,
+        health=found.health,
+        met=meets(found.prompt_strict, unhealthy, target),
+        unhealthy=unhealthy,
+        sound=found.sound,
+        chosen_by=chosen_by,
+    )
+
+
+def decides_early(setup: Setup, scorer: Scorer) -> bool:
+    """Whether checkpoints may be judged by less than all finished answers.
+
+    Not with a holdout: there one half of the prompts chooses and the other is reported.
+    """
+    evaluate = setup.profile.evaluate
+    return evaluate.early and not evaluate.holdout and scorer.decides_early
+
+
+def contest_of(
+    session: Session, setup: Setup, trial: TrialState, checkpoint: Checkpoint, target: float
+) -> Contest:
+    """What a checkpoint is up against: the target, and the healthy ones of its trial so far."""
+    order = shuffled(setup.prompts, setup.profile.prompts.seed)
+    rivals = {}
+    for rival in (e.checkpoint for e in trial.evaluations.values() if not e.unhealthy):
+        if rival == checkpoint:
+            continue
+        known = read_verdicts(session.rundir.checkpoint_eval(trial.number, rival) / VERDICTS)
+        rivals[rival.name] = begun(order, known or {})
+    return Contest(
+        order=order,
+        test=TargetTest(len(order), needed_passes(len(order), target)),
+        rivals=rivals,
+        entrants=len(trial.checkpoints) + bool(trial.to_average),
+    )
+
+
+def ended_early(number: int, checkpoint: Checkpoint, stopped: Stopped) -> events.Evaluated:
+    """The event of a checkpoint that was stopped."""
+    score = stopped.score
+    return events.Evaluated.ended_early(
+        number, checkpoint, score, wilson(score.passes, score.total), stopped.partial
+    )

@@ -1,0 +1,72 @@
+"""Leaves an answer unfinished as soon as its strict verdict is certain, and writes that down."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from autotune.evaluate.decided import Decided
+from autotune.evaluate.early import EarlyJudge, EarlyVerdict
+from autotune.evaluate.prompts import Prompt
+from autotune.worker.answerfile import append
+from autotune.worker.answering import Reply
+from autotune.worker.model import Loaded
+
+
+def text_of(loaded: Loaded, ids: Sequence[int]) -> str:
+    """An answer's text, without the token that ends it."""
+    stopped = bool(ids) and ids[-1] in loaded.stop_ids
+    return str(
+        loaded.tokenizer.decode(
+            list(ids[:-1] if stopped else ids),
+            skip_special_tokens=True,
+        )
+    )
+
+
+def only_grows(tokenizer: Any) -> bool:
+    """Whether further tokens leave the text before them as it is.
+
+    Tidying of spaces before punctuation takes characters away again.
+    """
+    return not getattr(tokenizer, "clean_up_tokenization_spaces", False)
+
+
+class Deciding:
+    """Judges the answers to some prompts while they grow."""
+
+    def __init__(self, loaded: Loaded, prompts: Sequence[Prompt], path: Path) -> None:
+        """Decided answers are appended to `path`."""
+        self.loaded = loaded
+        self.path = path
+        self.judges = [EarlyJudge(prompt) for prompt in prompts]
+        self.verdicts: dict[int, EarlyVerdict] = {}
+        self.active = only_grows(loaded.tokenizer)
+        # Characters of text that a token can add: a byte is one at most.
+        self.widest_token = max(map(len, loaded.tokenizer.get_vocab()), default=0)
+
+    def look(self, reply: Reply) -> bool:
+        """Whether the strict verdict on this answer is certain; then it is kept for `write`."""
+        if not self.active:
+            return False
+        text = text_of(self.loaded, reply.answer)
+        left = reply.most - reply.new_tokens
+        verdict = self.judges[reply.number].look(text, len(text) + left * self.widest_token)
+        if verdict is None:
+            return False
+        self.verdicts[reply.number] = verdict
+        return True
+
+    def write(self, reply: Reply) -> None:
+        """A decided answer goes to the disk."""
+        verdict = self.verdicts.pop(reply.number)
+        append(
+            self.path,
+            [
+                Decided(
+                    key=verdict.key,
+                    strict=verdict.strict,
+                    instruction=verdict.instruction,
+                    ids=tuple(reply.answer),
+                )
+            ],
+        )

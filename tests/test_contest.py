@@ -1,0 +1,298 @@
+"""A run that judges checkpoints by no more answers than it takes: the same best, fewer answers."""
+
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from autotune import events
+from autotune.contest import Contest
+from autotune.evaluate.answers import Answer, read_answers
+from autotune.evaluate.decided import Decided, decided_file, read_decided
+from autotune.evaluate.ifeval import IFEval
+from autotune.evaluate.order import shuffled
+from autotune.evaluate.prompts import written_prompts
+from autotune.evaluate.sequential import TargetTest, needed_passes
+from autotune.events import WorkerEvent
+from autotune.files import write_text_atomic
+from autotune.job import GenerateJob, Job
+from autotune.profile import Profile
+from autotune.rundir import RunDir
+from autotune.sentences import describe_evaluated
+from autotune.session import Session
+from autotune.tune import Tuner
+from tests import setups
+from tests.contains import Contains
+from tests.played import Workers
+from tests.test_tune import DATA, started, told
+
+N = 160
+FIRST, LAST = "step-000005", "step-000006"
+ORDER = [prompt.key for prompt in shuffled(setups.prompts(N), 0)]
+
+
+def of_rate(rate: float, seed: int) -> frozenset[int]:
+    """The prompts (keys) that a model of this quality passes."""
+    return frozenset(random.Random(seed).sample(range(N), round(rate * N)))
+
+
+@dataclass
+class Answerers(Workers):
+    """Workers that answer one prompt after the other, as the models in the folders named would.
+
+    `good` has what each passes. Those in `cut` leave answers that are decided; all answers of those
+    in `hollow` say nothing. An event is told after every `burst` answers; a worker that is not
+    waited for stops there. `made` has the keys that each answered, in order.
+    """
+
+    good: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    cut: frozenset[int] = frozenset()
+    hollow: frozenset[str] = frozenset()
+    burst: int = 1
+    made: dict[str, list[int]] = field(default_factory=dict)
+
+    def answer(self, job: Job) -> setups.Played:
+        """Play the job, which was to answer what is not answered yet."""
+        assert isinstance(job, GenerateJob)
+        return self.answers(job), setups.done()
+
+    def answers(self, job: GenerateJob) -> Iterator[WorkerEvent]:
+        """Write answers, as long as somebody listens."""
+        name = Path(job.model_folder).name
+        good = self.good.get(name, frozenset())
+        made = self.made.setdefault(name, [])
+        out = Path(job.out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        there = {a.key for a in read_answers(out)} if out.exists() else set()
+        prompts = written_prompts(Path(job.prompts))
+        if job.early_seed is not None:
+            there |= set(read_decided(decided_file(out)))
+            prompts = shuffled(prompts, job.early_seed)
+        left = [p for p in prompts if p.key not in there]
+        for count, prompt in enumerate(left, start=1):
+            made.append(prompt.key)
+            passed = prompt.key in good
+            if job.early_seed is not None and prompt.key in self.cut:
+                line = Decided(key=prompt.key, strict=passed, instruction=None, ids=(1, 2))
+                path, text = decided_file(out), line.model_dump_json()
+            else:
+                words = "" if name in self.hollow else f"Number {prompt.key} is what you asked for"
+                answer = Answer(
+                    key=prompt.key,
+                    prompt=prompt.prompt,
+                    response=(words or "Ok") + ("." if passed else ", is it not?"),
+                    finish="stop",
+                    new_tokens=9,
+                )
+                path, text = out, answer.model_dump_json()
+            with path.open("a", encoding="utf-8") as file:
+                file.write(text + "\n")
+            if count % self.burst == 0 or count == len(left):
+                yield events.Answered(
+                    done=len(there) + count, total=len(prompts), new_tokens=9 * count, seconds=1.0
+                )
+
+
+def profile(**evaluate: object) -> Profile:
+    """Strategy A, two checkpoints."""
+    tree = json.loads(setups.profile(setups.strategy("A")).model_dump_json(by_alias=True))
+    tree["evaluate"] |= evaluate
+    return Profile.model_validate_json(json.dumps(tree))
+
+
+def tuner(
+    folder: Path, workers: Workers, target: float = 0.25, scorer: object = None, **evaluate: object
+) -> Tuner:
+    """A run that asks `N` prompts of every checkpoint."""
+    folder.mkdir(parents=True, exist_ok=True)
+    session, _ = setups.session(folder, workers)
+    session.note(started().model_copy(update={"target": target, "prompt_count": N}))
+    prompts = setups.prompts(N)
+    if scorer is not None:
+        change = {"instruction_id_list": ("contains",), "kwargs": ({"expected": "Number"},)}
+        prompts = tuple(p.model_copy(update=change) for p in prompts)
+    lines = "".join(p.model_dump_json() + "\n" for p in prompts)
+    write_text_atomic(session.rundir.prompts, lines)
+    setup = replace(setups.setup(profile(**evaluate)), prompts=prompts)
+    return Tuner(session, setup, DATA, setups.fit(), scorer or IFEval(), target)  # type: ignore[arg-type]
+
+
+def best_of(session: Session) -> events.Evaluated:
+    best = session.state.best
+    assert best is not None
+    return best
+
+
+POOR, POORER = of_rate(0.10, 1), of_rate(0.05, 2)
+
+
+def test_checkpoints_that_cannot_meet_the_target_stop_and_the_best_is_answered_to_its_end(
+    tmp_path: Path,
+) -> None:
+    workers = Answerers(good={FIRST: POOR, LAST: POORER})
+    run = tuner(tmp_path, workers)
+    assert not run.run()
+    first, last, whole = told(run.session, events.Evaluated)
+    for early in (first, last):
+        assert early.partial.why in ("target", "rival")
+        assert early.partial.of == N
+        assert early.prompt_strict.total < N / 2
+        assert early.health is None
+        assert not early.met
+    assert whole == best_of(run.session)
+    assert whole.partial is None
+    assert whole.health is not None
+    assert (whole.prompt_strict.passes, whole.prompt_strict.total) == (len(POOR), N)
+    assert sorted(workers.made[FIRST]) == list(range(N))  # and none twice
+    assert len(workers.made[LAST]) < N / 2
+    assert "out of reach" in describe_evaluated(first)
+
+
+@pytest.mark.parametrize("rates", [(0.10, 0.05), (0.05, 0.15), (0.4, 0.3), (0.1, 0.5), (0.2, 0.2)])
+def test_the_best_and_its_score_are_those_of_a_run_that_scores_all_in_full(
+    tmp_path: Path, rates: tuple[float, float]
+) -> None:
+    good = {name: of_rate(rate, 5) for name, rate in zip((FIRST, LAST), rates, strict=True)}
+    found = []
+    made = []
+    for early in (False, True):
+        workers = Answerers(good=good)
+        run = tuner(tmp_path / str(early), workers, early=early)
+        met = run.run()
+        best = best_of(run.session)
+        found.append((met, best.checkpoint.name, best.prompt_strict, best.health, best.met))
+        made.append(sum(len(keys) for name, keys in workers.made.items() if name != "model"))
+    assert found[0] == found[1]
+    assert made[0] == 2 * N
+    assert made[1] < made[0] or rates == (0.2, 0.2)
+
+
+def test_a_checkpoint_is_given_up_once_another_of_its_trial_is_better(tmp_path: Path) -> None:
+    workers = Answerers(good={FIRST: of_rate(0.8, 1), LAST: of_rate(0.4, 2)})
+    run = tuner(tmp_path, workers)
+    assert run.run()
+    first, last = told(run.session, events.Evaluated)
+    assert first.partial is None
+    assert (last.partial.why, last.partial.rival) == ("rival", FIRST)
+    assert best_of(run.session) == first
+    assert f"{FIRST} is better" in describe_evaluated(last)
+
+
+def test_what_is_decided_does_not_depend_on_how_far_the_worker_got_meanwhile(
+    tmp_path: Path,
+) -> None:
+    ends = []
+    for burst in (1, 7, 64):
+        workers = Answerers(good={FIRST: POOR, LAST: POORER}, burst=burst)
+        run = tuner(tmp_path / str(burst), workers)
+        run.run()
+        ends.append([e.prompt_strict for e in told(run.session, events.Evaluated)])
+    assert ends[0] == ends[1] == ends[2]
+
+
+def test_an_evaluation_that_was_killed_goes_on_and_decides_the_same(tmp_path: Path) -> None:
+    calm = tuner(tmp_path / "calm", Answerers(good={FIRST: POOR, LAST: POORER}))
+    calm.run()
+
+    class Killed(Exception):
+        """The parent is gone."""
+
+    answered = 0
+
+    class Dying(Answerers):
+        def answers(self, job: GenerateJob) -> Iterator[WorkerEvent]:
+            nonlocal answered
+            for event in super().answers(job):
+                answered += 1
+                if answered == N + 20:  # after the untrained model's, within the first checkpoint's
+                    raise Killed
+                yield event
+
+    folder = tmp_path / "killed"
+    with pytest.raises(Killed):
+        tuner(folder, Dying(good={FIRST: POOR, LAST: POORER})).run()
+    workers = Answerers(good={FIRST: POOR, LAST: POORER})
+    run = tuner(folder, workers)
+    run.run()
+    kept = [e.model_dump(exclude={"checkpoint"}) for e in told(run.session, events.Evaluated)]
+    assert kept == [
+        e.model_dump(exclude={"checkpoint"}) for e in told(calm.session, events.Evaluated)
+    ]
+    assert len(workers.made[FIRST]) == N - 20
+
+
+def test_answers_that_were_cut_count_by_their_verdict_and_the_best_is_finished(
+    tmp_path: Path,
+) -> None:
+    workers = Answerers(good={FIRST: of_rate(0.5, 1)}, cut=frozenset(range(0, N, 3)))
+    run = tuner(tmp_path, workers)
+    assert run.run()
+    first, _, whole = told(run.session, events.Evaluated)
+    assert first.partial.why == "decided"
+    assert (first.prompt_strict.passes, first.prompt_strict.total) == (N // 2, N)
+    assert not first.met
+    assert (whole.prompt_strict, whole.partial, whole.met) == (first.prompt_strict, None, True)
+    answers = read_answers(RunDir(tmp_path).eval_folder(f"trial-0000-{FIRST}") / "responses.jsonl")
+    assert sorted(answer.key or 0 for answer in answers) == list(range(N))
+
+
+def test_if_the_best_turns_out_unhealthy_the_next_is_answered_to_its_end(tmp_path: Path) -> None:
+    workers = Answerers(
+        good={FIRST: of_rate(0.15, 1), LAST: of_rate(0.12, 2)}, hollow=frozenset({FIRST})
+    )
+    run = tuner(tmp_path, workers)
+    run.run()
+    full = [e for e in told(run.session, events.Evaluated) if e.partial is None]
+    assert [e.checkpoint.name for e in full] == [FIRST, LAST]
+    assert full[0].unhealthy
+    assert best_of(run.session) == full[1]
+
+
+@pytest.mark.parametrize(
+    ("evaluate", "scorer"),
+    [({"early": False}, None), ({"holdout": True}, None), ({}, Contains())],
+    ids=["full", "holdout", "a scorer of its own"],
+)
+def test_nothing_is_decided_early_where_that_is_not_wished_or_not_known_to_be_right(
+    tmp_path: Path, evaluate: dict[str, object], scorer: object
+) -> None:
+    workers = Answerers(good={FIRST: POOR, LAST: POORER})
+    run = tuner(tmp_path, workers, 0.99, scorer, **evaluate)
+    run.run()
+    assert all(e.partial is None for e in told(run.session, events.Evaluated))
+    assert all(len(keys) == N for keys in workers.made.values())
+    asked = [job for job in workers.seen if isinstance(job, GenerateJob)]
+    assert {job.early_seed for job in asked} == {None}
+
+
+def test_a_score_that_was_ended_early_never_meets_a_target_that_was_lowered(
+    tmp_path: Path,
+) -> None:
+    run = tuner(tmp_path, Answerers(good={FIRST: POOR, LAST: POORER}))
+    run.run()
+    run.session.note(started().model_copy(update={"target": 0.01}))
+    (trial,) = run.session.state.trials
+    assert [e.met for _, e in sorted(trial.evaluations.items())] == [True, False]
+
+
+def contest(rivals: Mapping[str, list[bool]], entrants: int) -> Contest:
+    test = TargetTest(N, needed_passes(N, 0.0))
+    return Contest(setups.prompts(N), test, rivals, entrants)
+
+
+def first_stop(against: Contest, verdicts: Callable[[int], bool]) -> int | None:
+    """After how many prompts a checkpoint is given up."""
+    mine = [verdicts(at) for at in range(N)]
+    return next((n for n in range(N) if against.verdict(mine[:n])), None)
+
+
+def test_the_more_checkpoints_there_are_the_more_it_takes_to_be_given_up() -> None:
+    better = {"a": [True] * N}
+    few, many = (first_stop(contest(better, n), lambda at: False) for n in (2, 9))
+    assert few is not None
+    assert many is not None
+    assert few < many
+    assert first_stop(contest(better, 2), lambda at: True) is None
