@@ -22,6 +22,10 @@ from autotune.outcome import Metric, Partial
 VERDICTS = "verdicts.json"
 """Strict verdicts by prompt key, in the folder of an evaluation, full or not."""
 
+WORTH = 10
+"""With less than one in so many prompts left, a checkpoint goes on: most of those answers are being
+made already, and should it be the best after all, they would be made twice."""
+
 ME = "this"
 
 
@@ -88,7 +92,9 @@ class Following:
     def look(self) -> Stopped | None:
         """Whether to stop, at the earliest prompt of the order that allows it."""
         verdicts = begun(self.contest.order, self.strict)
-        for count in range(self.looked + 1, min(len(verdicts), len(self.contest.order) - 1) + 1):
+        total = len(self.contest.order)
+        last = min(len(verdicts), total - max(1, total // WORTH))
+        for count in range(self.looked + 1, last + 1):
             if (partial := self.contest.verdict(verdicts[:count])) is not None:
                 return self._stopped(partial, count)
         self.looked = len(verdicts)

@@ -8,7 +8,8 @@ time in the file's order. `ours` is what a full evaluation does; `early` is what
 checkpoint: it leaves answers whose strict verdict is certain, and stops once the target is out of
 reach. For comparison: `static` (`batch8` with a static cache), `lookup` (`alone` with transformers'
 prompt lookup), `continuous` (transformers' continuous batching), `unguessed` (`ours` without
-guesses). Prints one JSON object with medians of seconds by the clock and of the processors, whether
+guesses), `rounds` (`generate` to 64 tokens, then to 256, 1024 and the end with those rows that are not
+finished). Prints one JSON object with medians of seconds by the clock and of the processors, whether
 the texts are the same, and whether early decisions are those of the full answers.
 """
 
@@ -25,6 +26,7 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, logging
 
+from autotune.contest import WORTH
 from autotune.evaluate.answers import Answer
 from autotune.evaluate.ifeval import IFEval
 from autotune.evaluate.order import begun, shuffled
@@ -118,6 +120,8 @@ class Bench:
                 return self.plain(8, cache_implementation="static", disable_compile=True)
             case "lookup":
                 return self.plain(1, prompt_lookup_num_tokens=10)
+            case "rounds":
+                return self.rounds()
             case "continuous":
                 return self.continuous()
             case "ours":
@@ -141,6 +145,27 @@ class Bench:
                 **options,
             )
         ]
+
+    def rounds(self) -> Ids:
+        """`generate` on `batch_size` rows at a time, by length, further each round."""
+        answers: Ids = [[] for _ in self.ids]
+        left = list(range(len(self.ids)))
+        for most in (64, 256, 1024, self.max_new_tokens):
+            most = min(most, self.max_new_tokens)
+            left.sort(key=lambda at: len(self.ids[at]) + len(answers[at]))
+            for begin in range(0, len(left), self.batch_size):
+                part = left[begin : begin + self.batch_size]
+                rows = [self.ids[at] + answers[at] for at in part]
+                new = most - len(answers[part[0]])
+                for at, more in zip(
+                    part, generate_batch(self.loaded, self.compute, rows, new), strict=True
+                ):
+                    answers[at] += more
+            stop = self.loaded.stop_ids
+            left = [at for at in left if answers[at][-1] not in stop and len(answers[at]) == most]
+            if not left or most == self.max_new_tokens:
+                break
+        return answers
 
     def ours(self, way: str, guessing: bool = True) -> Ids:
         """What a full evaluation does: prompts by length."""
@@ -171,7 +196,7 @@ class Bench:
                     deciding.write(reply)
                 else:
                     seen.judge(reply.number, reply.answer)
-                if seen.decision() == "not met":
+                if seen.is_enough():
                     raise Enough
 
             with contextlib.suppress(Enough):
@@ -247,6 +272,12 @@ class Seen:
         """Whether the target is met, by the prompts from the first on."""
         sample = begun(self.order, self.strict)
         return self.test.decide(len(sample), sum(sample))
+
+    def is_enough(self) -> bool:
+        """Whether a run would stop here."""
+        sample = begun(self.order, self.strict)
+        left = len(self.order) - len(sample)
+        return left >= len(self.order) / WORTH and self.decision() == "not met"
 
     def against(self, whole: Ids) -> dict[str, Any]:
         """These verdicts and the decision beside those of whole answers, in the prompts' order."""

@@ -268,6 +268,16 @@ def test_nothing_is_decided_early_where_that_is_not_wished_or_not_known_to_be_ri
     assert {job.early_seed for job in asked} == {None}
 
 
+def test_a_few_prompts_are_all_answered(tmp_path: Path) -> None:
+    workers = Answerers(good={FIRST: frozenset(), LAST: frozenset()})
+    run = tuner(tmp_path, workers)
+    few = setups.prompts(24)
+    run.setup = replace(run.setup, prompts=few)
+    write_text_atomic(run.session.rundir.prompts, "".join(p.model_dump_json() + "\n" for p in few))
+    run.run()
+    assert [len(workers.made[name]) for name in (FIRST, LAST)] == [24, 24]
+
+
 def test_a_score_that_was_ended_early_never_meets_a_target_that_was_lowered(
     tmp_path: Path,
 ) -> None:
