@@ -20,8 +20,8 @@ from autotune.study import TrialState, meets
 FEWEST = 32
 """Prompts from which on early decisions are made. The best checkpoint is answered in two workers
 then, and starting one takes about as long as so many short answers; and of few prompts most are
-needed to decide anything: without a single pass, 25 % is out of reach after 12 of 24, 16 of 48 and 23
-of 541."""
+needed to decide anything: without a single pass, 25 % is out of reach after 12 of 24, 16 of 48 and
+23 of 541."""
 
 
 def evaluate_checkpoint(
