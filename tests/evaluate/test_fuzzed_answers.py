@@ -5,7 +5,7 @@ import time
 import pytest
 
 from autotune.evaluate.answers import Answer
-from autotune.evaluate.ifeval import MAX_SECONDS, judge
+from autotune.evaluate.ifeval import MAX_CHARACTERS, MAX_SECONDS, judge
 from tests.asked import fuzzed
 
 
@@ -22,7 +22,7 @@ def slowest(count: int, seed: int) -> float:
         assert all(each.loose for each in verdict.instructions if each.strict)
         for each in verdict.instructions:
             assert each.error is None or each.error.startswith(
-                ("empty answer", "answer of 50001 characters", "ValueError: JSON nested deeper")
+                ("empty answer", f"answer of {MAX_CHARACTERS + 1} characters", "ValueError: JSON nested deeper")
             )
             assert each.error is None or not each.strict
     return worst

@@ -156,7 +156,7 @@ def test_no_answer_follows_nothing_not_even_to_do_without_commas(
 def test_an_answer_beyond_the_cap_fails_with_both_lengths_said() -> None:
     found = verdict(prompt("punctuation:no_comma"), "a" * (MAX_CHARACTERS + 1))
     assert not found.loose
-    assert found.error == "answer of 50001 characters; at most 50000 are checked"
+    assert found.error == "answer of 131073 characters; at most 131072 are checked"
     assert verdict(prompt("punctuation:no_comma"), "a" * MAX_CHARACTERS).strict
 
 
