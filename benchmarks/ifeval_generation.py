@@ -9,8 +9,8 @@ checkpoint: it leaves answers whose strict verdict is certain, and stops once th
 reach. For comparison: `static` (`batch8` with a static cache), `lookup` (`alone` with transformers'
 prompt lookup), `continuous` (transformers' continuous batching), `unguessed` (`ours` without
 guesses), `rounds` (`generate` to 64 tokens, then to 256, 1024 and the end with the rows that are
-left). Prints one JSON object with medians of seconds by the clock and of the processors, whether the
-texts are the same, and whether early decisions are those of the full answers.
+left). Prints one JSON object with medians of seconds by the clock and of the processors, whether
+the texts are the same, and whether early decisions are those of the full answers.
 """
 
 import argparse

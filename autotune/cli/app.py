@@ -7,6 +7,31 @@ from typing import Annotated, Any
 import typer
 
 from autotune.cli.options import Options
+from autotune.cli.parameters import (
+    Data,
+    DeviceOption,
+    Format,
+    Full,
+    Holdout,
+    Json,
+    Length,
+    MaxConversations,
+    MaxNewTokens,
+    MaxRounds,
+    Model,
+    PrecisionOption,
+    Profile,
+    PromptLimit,
+    Prompts,
+    RunFolder,
+    ScorerOption,
+    Seed,
+    SkipBad,
+    SupervisionOption,
+    Target,
+    TruncationOption,
+    VramBudget,
+)
 
 app = typer.Typer(
     name="smolsft-autotune",
@@ -18,87 +43,6 @@ app = typer.Typer(
 )
 profiles_app = typer.Typer(help="The profiles that come with the tool.", no_args_is_help=True)
 app.add_typer(profiles_app, name="profiles")
-
-Profile = Annotated[
-    str | None, typer.Option("--profile", metavar="NAME|FILE", help="Default: by the machine.")
-]
-Model = Annotated[
-    str | None,
-    typer.Option("--model", metavar="FOLDER|HUB-ID|demo|toy", help="Model to fine-tune."),
-]
-Data = Annotated[
-    str | None, typer.Option("--data", metavar="FILE|HUB-ID|demo", help="Conversations.")
-]
-Format = Annotated[
-    str | None,
-    typer.Option("--format", help="messages, conversations, alpaca or prompt_completion."),
-]
-Prompts = Annotated[
-    str | None,
-    typer.Option("--prompts", metavar="FILE|ifeval|demo", help="Prompts to score on."),
-]
-PromptLimit = Annotated[
-    str | None,
-    typer.Option("--prompt-limit", metavar="N|all", help="How many of them, a fixed choice."),
-]
-ScorerOption = Annotated[
-    str | None, typer.Option("--scorer", metavar="NAME", help="What judges the answers.")
-]
-Holdout = Annotated[
-    bool | None,
-    typer.Option(
-        "--holdout/--no-holdout",
-        help="Choose the best by one half of the prompts, report its score on the other.",
-    ),
-]
-Full = Annotated[
-    bool | None,
-    typer.Option(
-        "--full/--early",
-        help="Score every checkpoint in full, also one that cannot become the best.",
-    ),
-]
-Length = Annotated[
-    int | None, typer.Option("--model-max-length", metavar="N", help="Longest row in tokens.")
-]
-MaxRounds = Annotated[
-    str | None, typer.Option("--max-rounds", metavar="N|all", help="User+assistant pairs kept.")
-]
-MaxConversations = Annotated[
-    str | None,
-    typer.Option("--max-conversations", metavar="N|all", help="How many conversations to use."),
-]
-SupervisionOption = Annotated[
-    str | None, typer.Option("--supervision", metavar="content|course", help="What is trained on.")
-]
-TruncationOption = Annotated[
-    str | None, typer.Option("--truncation", metavar="right|left", help="Side that is cut off.")
-]
-SkipBad = Annotated[
-    int | None, typer.Option("--skip-bad", metavar="N", help="Faulty records to tolerate.")
-]
-VramBudget = Annotated[
-    str | None, typer.Option("--vram-budget", metavar="auto|7.2GiB", help="Memory to use.")
-]
-DeviceOption = Annotated[
-    str | None, typer.Option("--device", metavar="auto|cuda[:N]|cpu", help="Where to compute.")
-]
-PrecisionOption = Annotated[
-    str | None, typer.Option("--precision", metavar="auto|fp16|bf16|fp32", help="Of a step.")
-]
-Seed = Annotated[int | None, typer.Option("--seed", help="Same seed, same result.")]
-RunFolder = Annotated[
-    Path | None,
-    typer.Option(
-        "--run-dir",
-        metavar="FOLDER",
-        help="Default: the unfinished one of these settings in runs/, or a new one.",
-    ),
-]
-Target = Annotated[
-    float, typer.Option("--target", metavar="0..1", help="Prompt-strict accuracy to reach.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -143,6 +87,7 @@ def probe(
     prompts: Prompts = None,
     prompt_limit: PromptLimit = None,
     scorer: ScorerOption = None,
+    max_new_tokens: MaxNewTokens = None,
     model_max_length: Length = None,
     max_rounds: MaxRounds = None,
     max_conversations: MaxConversations = None,
@@ -185,6 +130,7 @@ def run(
     prompts: Prompts = None,
     prompt_limit: PromptLimit = None,
     scorer: ScorerOption = None,
+    max_new_tokens: MaxNewTokens = None,
     holdout: Holdout = None,
     full: Full = None,
     model_max_length: Length = None,
@@ -250,6 +196,7 @@ def evaluate(
     prompts: Prompts = None,
     prompt_limit: PromptLimit = None,
     scorer: ScorerOption = None,
+    max_new_tokens: MaxNewTokens = None,
     vram_budget: VramBudget = None,
     device: DeviceOption = None,
     precision: PrecisionOption = None,

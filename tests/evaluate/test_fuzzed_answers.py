@@ -8,6 +8,12 @@ from autotune.evaluate.answers import Answer
 from autotune.evaluate.ifeval import MAX_CHARACTERS, MAX_SECONDS, judge
 from tests.asked import fuzzed
 
+REASONS = (
+    "empty answer",
+    f"answer of {MAX_CHARACTERS + 1} characters",
+    "ValueError: JSON nested deeper",
+)
+
 
 def slowest(count: int, seed: int) -> float:
     """CPU seconds of the slowest verdict for each instruction in it; fails where one is wrong."""
@@ -22,7 +28,11 @@ def slowest(count: int, seed: int) -> float:
         assert all(each.loose for each in verdict.instructions if each.strict)
         for each in verdict.instructions:
             assert each.error is None or each.error.startswith(
-                ("empty answer", f"answer of {MAX_CHARACTERS + 1} characters", "ValueError: JSON nested deeper")
+                (
+                    "empty answer",
+                    f"answer of {MAX_CHARACTERS + 1} characters",
+                    "ValueError: JSON nested deeper",
+                )
             )
             assert each.error is None or not each.strict
     return worst
