@@ -9,7 +9,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+from pydantic import ValidationError
+
+from autotune.boundary import Boundary
+from autotune.errors import BadInput
 from autotune.evaluate.answers import Answer
 from autotune.evaluate.decided import Decided, decided_file
 from autotune.evaluate.jsonl import Tail
@@ -27,6 +32,9 @@ WORTH = 10
 made already, and should it be the best after all, they would be made twice."""
 
 ME = "this"
+
+
+Line = TypeVar("Line", bound=Boundary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +88,16 @@ class Following:
         self.looked = 0
 
     def news(self) -> list[tuple[Prompt, Answer]]:
-        """What was finished since the last call; decided answers are taken in by themselves."""
-        for line in self.decided.lines():
-            found = Decided.model_validate_json(line)
+        """What was finished since the last call; decided answers are taken in by themselves.
+
+        Raises:
+            BadInput: a line is none that a worker writes.
+        """
+        for found in _read(Decided, self.decided):
             self.strict[found.key] = found.strict
             self.cut += 1
         prompts = {prompt.key: prompt for prompt in self.contest.order}
-        answers = map(Answer.model_validate_json, self.finished.lines())
+        answers = _read(Answer, self.finished)
         return [(prompts[a.key], a) for a in answers if a.key is not None and a.key in prompts]
 
     def look(self) -> Stopped | None:
@@ -110,6 +121,16 @@ class Following:
     def _stopped(self, partial: Partial, count: int) -> Stopped:
         keys = [prompt.key for prompt in self.contest.order[:count]]
         return Stopped(partial, {key: self.strict[key] for key in keys})
+
+
+def _read(kind: type[Line], tail: Tail) -> list[Line]:
+    try:
+        return [kind.model_validate_json(line) for line in tail.lines()]
+    except ValidationError as error:
+        what = error.errors()[0]["msg"]
+        raise BadInput(
+            f"{tail.path}: a line was changed ({what}); delete the file, its answers are made again"
+        ) from None
 
 
 def verdicts_text(strict: Mapping[int, bool]) -> str:

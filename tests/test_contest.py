@@ -10,6 +10,7 @@ import pytest
 
 from autotune import events
 from autotune.contest import Contest
+from autotune.errors import BadInput
 from autotune.evaluate.answers import Answer, read_answers
 from autotune.evaluate.decided import Decided, decided_file, read_decided
 from autotune.evaluate.ifeval import IFEval
@@ -266,6 +267,15 @@ def test_nothing_is_decided_early_where_that_is_not_wished_or_not_known_to_be_ri
     assert all(len(keys) == N for keys in workers.made.values())
     asked = [job for job in workers.seen if isinstance(job, GenerateJob)]
     assert {job.early_seed for job in asked} == {None}
+
+
+def test_a_file_of_answers_that_somebody_changed_is_named(tmp_path: Path) -> None:
+    run = tuner(tmp_path, Answerers(good={FIRST: POOR}))
+    where = RunDir(tmp_path).eval_folder(f"trial-0000-{FIRST}")
+    where.mkdir(parents=True)
+    (where / "responses.jsonl").write_text('{"key": 1}\n', encoding="utf-8")
+    with pytest.raises(BadInput, match=r"responses\.jsonl: a line was changed"):
+        run.run()
 
 
 def test_a_few_prompts_are_all_answered(tmp_path: Path) -> None:
