@@ -182,6 +182,14 @@ def test_a_checkpoint_is_given_up_once_another_of_its_trial_is_better(tmp_path: 
     assert f"{FIRST} is better" in describe_evaluated(last)
 
 
+def test_a_checkpoint_that_is_nearly_through_is_answered_to_its_end(tmp_path: Path) -> None:
+    late = frozenset(ORDER[:36])  # needs 40, so it is out of reach a few prompts before the end
+    run = tuner(tmp_path, Answerers(good={FIRST: late}))
+    run.run()
+    first = told(run.session, events.Evaluated)[0]
+    assert (first.partial, first.prompt_strict.passes) == (None, 36)
+
+
 def test_what_is_decided_does_not_depend_on_how_far_the_worker_got_meanwhile(
     tmp_path: Path,
 ) -> None:
