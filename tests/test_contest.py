@@ -171,6 +171,20 @@ def test_the_best_and_its_score_are_those_of_a_run_that_scores_all_in_full(
     assert made[1] < made[0] or rates == (0.2, 0.2)
 
 
+@pytest.mark.parametrize("rates", [(0.10, 0.05), (0.05, 0.15)])
+def test_the_luck_of_the_choice_is_known_though_some_were_not_answered_to_the_end(
+    tmp_path: Path, rates: tuple[float, float]
+) -> None:
+    good = {name: of_rate(rate, 5) for name, rate in zip((FIRST, LAST), rates, strict=True)}
+    run = tuner(tmp_path, Answerers(good=good))
+    run.run()
+    chosen = told(run.session, events.Chosen)[-1]
+    score = best_of(run.session).prompt_strict
+    assert score is not None
+    assert chosen.candidates == 2
+    assert 0 < chosen.corrected <= score.accuracy
+
+
 def test_a_checkpoint_is_given_up_once_another_of_its_trial_is_better(tmp_path: Path) -> None:
     workers = Answerers(good={FIRST: of_rate(0.8, 1), LAST: of_rate(0.4, 2)})
     run = tuner(tmp_path, workers)
