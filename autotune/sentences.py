@@ -220,10 +220,10 @@ def conclusions(state: StudyState) -> list[str]:
         lines.append(line)
     ended_early = sum(e.partial is not None for t in state.trials for e in t.evaluations.values())
     if ended_early:
+        these = "1 checkpoint was" if ended_early == 1 else f"{ended_early} checkpoints were"
         lines.append(
-            f"{ended_early} of {state.scored_checkpoints} checkpoints were not answered to the end,"
-            " since they would not have become the best; their scores are estimates (--full answers"
-            " everything)."
+            f"{these} not answered to the end, for want of a chance to become the best; such scores"
+            " are estimates. With --full everything is answered."
         )
     if echo is not None and echo_beats(state):
         lines.append(
