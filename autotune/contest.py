@@ -20,18 +20,22 @@ from autotune.evaluate.decided import Decided, decided_file
 from autotune.evaluate.jsonl import Tail
 from autotune.evaluate.order import begun
 from autotune.evaluate.prompts import Prompt
-from autotune.evaluate.race import dropped
-from autotune.evaluate.sequential import TargetTest
+from autotune.evaluate.race import beaten_by
+from autotune.evaluate.sequential import TargetTest, needed_passes
 from autotune.outcome import Metric, Partial
 
 VERDICTS = "verdicts.json"
 """Strict verdicts by prompt key, in the folder of an evaluation, full or not."""
 
+LEAST = 8
+"""A checkpoint answers one in so many prompts at least before the target counts: where that is far
+away, its estimate would else rest on a handful, and the best of several be a matter of luck.
+Simulated (four checkpoints of 20 to 25 %, 541 prompts, a target of 50 %), the right one is chosen
+in 74 % with this and in 63 % without, for 3 % more answers."""
+
 WORTH = 10
 """With less than one in so many prompts left, a checkpoint goes on: most of those answers are being
 made already, and should it be the best after all, they would be made twice."""
-
-ME = "this"
 
 
 Line = TypeVar("Line", bound=Boundary)
@@ -41,26 +45,25 @@ Line = TypeVar("Line", bound=Boundary)
 class Contest:
     """What a checkpoint is up against.
 
-    `order` is all prompts in random order. `rivals` has the strict verdicts of the healthy
-    checkpoints of the same trial, by name, in that order, as far as they were asked; a trial has
-    `entrants` checkpoints in all.
+    `order` is all prompts in random order, `target` the share of passes that is wanted. `rivals`
+    has the strict verdicts of other checkpoints of the trial, by name, in that order, as far as
+    they were asked; the trial has `entrants` checkpoints in all.
     """
 
     order: Sequence[Prompt]
-    test: TargetTest
+    target: float
     rivals: Mapping[str, Sequence[bool]]
     entrants: int
 
     def verdict(self, verdicts: Sequence[bool]) -> Partial | None:
         """Why to stop after these verdicts, the first ones of the order; None to go on."""
-        total = len(self.order)
-        if self.test.decide(len(verdicts), sum(verdicts)) == "not met":
-            return Partial(of=total, why="target")
+        total, asked = len(self.order), len(verdicts)
+        test = TargetTest(total, needed_passes(total, self.target))
+        if asked * LEAST >= total and test.decide(asked, sum(verdicts)) == "not met":
+            return Partial(of=total, why="target", target=self.target)
         # Whoever is still to come counts as a rival: the error is shared among all.
-        waiting = range(self.entrants - 1 - len(self.rivals))
-        passes = {ME: verdicts, **self.rivals} | {f"{number} to come": () for number in waiting}
-        beaten = dropped(passes, [ME, *self.rivals], total).get(ME)
-        return Partial(of=total, why="rival", rival=beaten) if beaten is not None else None
+        better = beaten_by(verdicts, self.rivals, total, self.entrants - 1)
+        return Partial(of=total, why="rival", rival=better) if better is not None else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from autotune.contest import VERDICTS, Contest, Stopped, read_verdicts
 from autotune.evaluate.health import broken_limits
 from autotune.evaluate.order import begun, shuffled
 from autotune.evaluate.scorer import Scorer
-from autotune.evaluate.sequential import TargetTest, needed_passes
 from autotune.evaluate.stats import wilson
 from autotune.moves import Evaluate
 from autotune.outcome import Checkpoint
@@ -86,17 +85,21 @@ def decides_early(setup: Setup, scorer: Scorer) -> bool:
 def contest_of(
     session: Session, setup: Setup, trial: TrialState, checkpoint: Checkpoint, target: float
 ) -> Contest:
-    """What a checkpoint is up against: the target, and the healthy ones of its trial so far."""
+    """What a checkpoint is up against: the target, and the others of its trial so far.
+
+    Not those that are known to be unhealthy or have no score: they are no better, whatever they
+    pass. One that turns out so later gives back what it beat (`moves.to_judge_again`).
+    """
     order = shuffled(setup.prompts, setup.profile.prompts.seed)
     rivals = {}
-    for rival in (e.checkpoint for e in trial.evaluations.values() if not e.unhealthy):
-        if rival == checkpoint:
+    for e in trial.evaluations.values():
+        if e.checkpoint == checkpoint or e.unhealthy or e.prompt_strict is None:
             continue
-        known = read_verdicts(session.rundir.checkpoint_eval(trial.number, rival) / VERDICTS)
-        rivals[rival.name] = begun(order, known or {})
+        where = session.rundir.checkpoint_eval(trial.number, e.checkpoint)
+        rivals[e.checkpoint.name] = begun(order, read_verdicts(where / VERDICTS) or {})
     return Contest(
         order=order,
-        test=TargetTest(len(order), needed_passes(len(order), target)),
+        target=target,
         rivals=rivals,
         entrants=len(trial.checkpoints) + bool(trial.to_average),
     )

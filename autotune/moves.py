@@ -73,6 +73,8 @@ def next_move(state: StudyState, strategies: Sequence[Strategy], target: float) 
             return Evaluate(trial, trial.unscored[0])
         if trial.to_average:
             return Average(trial, tuple(trial.to_average))
+        if (again := to_judge_again(trial, target)) is not None:
+            return Evaluate(trial, again)
         if (best := state.best) is not None and best.partial and best.number == trial.number:
             # Whatever is called the best has answered everything to its end.
             return Evaluate(trial, best.checkpoint, full=True)
@@ -90,6 +92,24 @@ def next_move(state: StudyState, strategies: Sequence[Strategy], target: float) 
         reached = max((e for t in state.trials if (e := t.best)), key=rank, default=None)
         return Escalate(current, names[names.index(current) + 1], shortfall(reached, target))
     return Stop(False, f"every strategy tried; {shortfall(state.best, target)}")
+
+
+def to_judge_again(trial: TrialState, target: float) -> Checkpoint | None:
+    """A checkpoint that was stopped for a reason that holds no more, if there is one.
+
+    Another was better and is known by now to be unhealthy or to have no score; or a target was out
+    of reach that has been lowered since.
+    """
+    by_name = {e.checkpoint.name: e for e in trial.evaluations.values()}
+    for e in trial.evaluations.values():
+        if e.partial is None:
+            continue
+        rival = by_name.get(e.partial.rival or "")
+        if rival is not None and (rival.unhealthy or rival.prompt_strict is None):
+            return e.checkpoint
+        if e.partial.target is not None and e.partial.target > target:
+            return e.checkpoint
+    return None
 
 
 def shortfall(best: events.Evaluated | None, target: float) -> str:

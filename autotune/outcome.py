@@ -175,13 +175,14 @@ class Metric(Boundary):
 class Partial(Boundary):
     """Why a score is not of all `of` prompts, or not of finished answers.
 
-    `target`: it is out of reach. `rival`: another checkpoint of the trial, named, is better.
+    `target`: this one is out of reach. `rival`: another checkpoint of the trial, named, is better.
     `decided`: every prompt has its strict verdict, but answers were cut once theirs was certain.
     """
 
     of: int
     why: Literal["target", "rival", "decided"]
     rival: str | None = None
+    target: float | None = None
 
 
 class Health(Boundary):

@@ -1,6 +1,6 @@
 """What a score is worth, in plain words: why an unhealthy one is no success, and what luck adds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from autotune.evaluate.mcnemar import Comparison
 from autotune.figures import percent, score_text
@@ -48,13 +48,26 @@ def unhealthy_lines(
 
 
 def partial_text(score: Metric, partial: Partial) -> str:
-    """Why a score is an estimate: `stopped after 61 of 541 prompts, the target is out of reach`."""
+    """Why a score is an estimate: `stopped after 81 of 541 prompts, 25.0 % is out of reach`."""
     if partial.why == "decided":
         return f"all {partial.of} prompts decided before their answers were finished"
-    reason = (
-        "the target is out of reach" if partial.why == "target" else f"{partial.rival} is better"
-    )
+    if partial.why == "target" and partial.target is not None:
+        reason = f"{percent(partial.target)} is out of reach"
+    else:
+        reason = f"{partial.rival} is better"
     return f"stopped after {score.total} of {partial.of} prompts, {reason}"
+
+
+def ended_early_line(partial: Iterable[Partial | None]) -> str | None:
+    """How many checkpoints were not answered to the end, and what their scores are."""
+    stopped = [p for p in partial if p is not None and p.why != "decided"]
+    if not stopped:
+        return None
+    these = "1 checkpoint was" if len(stopped) == 1 else f"{len(stopped)} checkpoints were"
+    return (
+        f"{these} not answered to the end, because the target was out of reach or another was"
+        " better; such scores are estimates. With --full everything is answered."
+    )
 
 
 def chosen_line(candidates: int, corrected: float | None) -> str | None:

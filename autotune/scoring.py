@@ -50,6 +50,15 @@ def answer_and_score(
         EnvironmentFault: the disk is full.
     """
     answer(session, setup, folder, where)
+    return score_answers(setup, scorer, where)
+
+
+def score_answers(setup: Setup, scorer: Scorer, where: Path) -> EvalReport:
+    """Score the answers in `where` and write down what came of it.
+
+    Raises:
+        EvaluationFailed: the scorer gave no valid report.
+    """
     report = checked_report(scorer, reported_prompts(setup), read_answers(where / RESPONSES))
     write_text_atomic(where / "scores.json", report.model_dump_json(indent=1))
     keep_verdicts(where, {verdict.key: verdict.strict for verdict in report.verdicts})
@@ -86,7 +95,7 @@ def answer_early(
         except _Enough as enough:
             stopped = enough.stopped
     if stopped is None:
-        return answer_and_score(session, setup, scorer, folder, where)
+        return score_answers(setup, scorer, where)
     keep_verdicts(where, stopped.strict)
     return stopped
 

@@ -15,6 +15,7 @@ from autotune.diskplan import plan_disk
 from autotune.drift import neighbour_watch
 from autotune.errors import EnvironmentFault
 from autotune.evaluate.scorer import Scorer
+from autotune.figures import percent
 from autotune.judging import evaluate_checkpoint
 from autotune.moves import Average, EndTrial, Escalate, Evaluate, Stop, Train, next_move
 from autotune.outcome import Fit
@@ -71,6 +72,7 @@ class Tuner:
         if not isinstance(next_move(self.session.state, self.strategies, self.target), Stop):
             plan_disk(self.session, self.setup, self.strategies)
         score_baselines(self.session, self.setup, self.scorer)
+        self.warn_of_old_stops()
         while True:
             move = next_move(self.session.state, self.strategies, self.target)
             match move:
@@ -95,6 +97,23 @@ class Tuner:
                     self.keep_best()
                     self.session.note(events.RunEnded(met=move.met, reason=move.reason))
                     return move.met
+
+    def warn_of_old_stops(self) -> None:
+        """Say which checkpoints were stopped by a higher target and cannot be judged again."""
+        late = [
+            f"trial {trial.number} {e.checkpoint.name}"
+            for trial in self.session.state.trials
+            if trial.ended is not None
+            for e in trial.evaluations.values()
+            if e.partial and e.partial.target is not None and e.partial.target > self.target
+        ]
+        if late:
+            self.session.note(
+                events.Warned(
+                    message=f"{', '.join(late)}: stopped when the target was higher, and might meet"
+                    f" {percent(self.target)}; their weights are gone, a new run trains them again"
+                )
+            )
 
     def train(self, move: Train) -> None:
         """Start a trial, or go on with the unfinished one, to its last step or its failure."""

@@ -8,10 +8,10 @@ from pathlib import Path
 from autotune import events
 from autotune.cli.folder import settings_text
 from autotune.cli.options import Options
+from autotune.conclusions import conclusions
 from autotune.evaluate.order import halves
 from autotune.profile import Profile
 from autotune.report.build import build_report
-from autotune.sentences import conclusions
 from autotune.study import replay
 from autotune.tune import Tuner
 from tests import setups

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from autotune.sentences import checkpoint_path
+from autotune.conclusions import checkpoint_path
 from autotune.study import replay
 from autotune.view import (
     probe_summary,

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autotune.errors import BadInput
+from autotune.evaluate.answers import read_answers
+from autotune.evaluate.prompts import written_prompts
 from autotune.rundir import RunDir
 from autotune.study import StudyState, replay
 
@@ -25,15 +27,40 @@ def find_answers(target: Path) -> Answered:
         BadInput: there is no such path, or no answers belong to it.
     """
     run = run_of(target)
+    found = _find(target, run)
+    if run is not None:
+        _refuse_part(target, found, run)
+    return Answered(found, run)
+
+
+def _refuse_part(target: Path, responses: Path, run: RunDir) -> None:
+    """Those that were finished first, or could not be cut, are no fair sample of a model's answers.
+
+    Raises:
+        BadInput: an evaluation of the run that was not answered to its end.
+    """
+    if responses.name != RESPONSES:
+        return  # a file of the user's own that only lies there
+    prompts = {prompt.key for prompt in written_prompts(run.prompts)}
+    answered = prompts & {answer.key for answer in read_answers(responses)}
+    if len(answered) < len(prompts):
+        raise BadInput(
+            f"{target}: {len(answered)} of {len(prompts)} prompts are answered to the end, which is"
+            " no fair sample; score the checkpoint with smolsft-autotune eval FOLDER, or train with"
+            " run --full"
+        )
+
+
+def _find(target: Path, run: RunDir | None) -> Path:
     if target.is_file():
-        return Answered(target, run)
+        return target
     if not target.exists():
         raise BadInput(f"{target}: no such file or folder; give answers, a run or its checkpoint")
     if (target / RESPONSES).is_file():
-        return Answered(target / RESPONSES, run)
+        return target / RESPONSES
     where = _evaluated(target, run) if run is not None else None
     if where is not None and (where / RESPONSES).is_file():
-        return Answered(where / RESPONSES, run)
+        return where / RESPONSES
     raise BadInput(
         f"{target}: no answers are here ({RESPONSES}); score it first with smolsft-autotune eval"
         f" {target}, and give the folder of that run"

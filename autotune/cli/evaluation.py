@@ -14,8 +14,10 @@ from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.folder import RUNS, choose_folder, store_settings
 from autotune.cli.options import Options
 from autotune.cli.work import chosen_profile
+from autotune.conclusions import checkpoint_path
 from autotune.errors import BadInput, EnvironmentFault, ExitCode
 from autotune.evaluate.answers import Answer, read_answers
+from autotune.evaluate.health import echo_answers
 from autotune.evaluate.prompts import Prompt, read_prompts, subset, written_prompts
 from autotune.evaluate.samples import sample_logs
 from autotune.evaluate.scorers import find_scorer
@@ -23,8 +25,7 @@ from autotune.evaluation import Evaluation, as_tree, evaluate
 from autotune.files import write_text_atomic
 from autotune.profile import Profile
 from autotune.rundir import RunDir, new_run_folder
-from autotune.scoring import EvaluationFailed, answer_and_score
-from autotune.sentences import checkpoint_path
+from autotune.scoring import EvaluationFailed, answer_and_score, checked_report
 from autotune.session import Session
 from autotune.setup import open_setup
 from autotune.sources.prompts import resolve_prompts
@@ -176,6 +177,8 @@ def answer_with_model(
         where = rundir.eval_folder("model")
         scorer = find_scorer(profile.prompts.scorer)
         try:
+            # What a scorer lacks shows before the answers are made, not after.
+            checked_report(scorer, setup.prompts, echo_answers(setup.prompts))
             answer_and_score(session, setup, scorer, setup.model_folder, where)
         except EvaluationFailed as error:
             raise EnvironmentFault(

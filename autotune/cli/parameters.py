@@ -41,7 +41,7 @@ Full = Annotated[
     bool | None,
     typer.Option(
         "--full/--early",
-        help="Score every checkpoint in full, also one that cannot become the best.",
+        help="Score every checkpoint in full, also where the target is out of its reach.",
     ),
 ]
 MaxNewTokens = Annotated[

@@ -24,22 +24,35 @@ def dropped(
     prompts; between two, the prompts that both have answered count. `total` is how many prompts
     there are. At least one of `live` always stays.
     """
-    rivals = max(1, len(passes) - 1)
-    enough = log(rivals / alpha)
     losers: dict[str, str] = {}
     for name in live:
-        for other in live:
-            if other == name or other in losers:
-                continue
-            mine, theirs = passes[name], passes[other]
-            both = min(len(mine), len(theirs))
-            pairs = list(zip(mine[:both], theirs[:both], strict=True))
-            only_mine = sum(a and not b for a, b in pairs)
-            only_theirs = sum(b and not a for a, b in pairs)
-            if evidence(only_mine, only_theirs, total - both) >= enough:
-                losers[name] = other
-                break
+        others = {o: passes[o] for o in live if o != name and o not in losers}
+        better = beaten_by(passes[name], others, total, len(passes) - 1, alpha)
+        if better is not None:
+            losers[name] = better
     return losers
+
+
+def beaten_by(
+    mine: Sequence[bool],
+    others: Mapping[str, Sequence[bool]],
+    total: int,
+    rivals: int,
+    alpha: float = 0.05,
+) -> str | None:
+    """Name of the first of `others` that is better than the checkpoint with verdicts `mine`.
+
+    It has `rivals` in all, of which `others` are those that are still there and have begun.
+    """
+    enough = log(max(1, rivals) / alpha)
+    for name, theirs in others.items():
+        both = min(len(mine), len(theirs))
+        pairs = list(zip(mine[:both], theirs[:both], strict=True))
+        only_mine = sum(a and not b for a, b in pairs)
+        only_theirs = sum(b and not a for a, b in pairs)
+        if evidence(only_mine, only_theirs, total - both) >= enough:
+            return name
+    return None
 
 
 def evidence(only_mine: int, only_theirs: int, left: int) -> float:

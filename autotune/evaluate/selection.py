@@ -30,44 +30,32 @@ class Chosen:
     interval: tuple[float, float]
 
 
-def correct_for_choice(
-    passes: Sequence[Sequence[bool | None]], seed: int, draws: int = DRAWS
-) -> Chosen:
+def correct_for_choice(passes: Sequence[Sequence[bool]], seed: int, draws: int = DRAWS) -> Chosen:
     """The estimate from the strict verdicts of k candidates on the same N prompts, k x N.
 
     The first of the best is the winner, as in a choice by score alone. A single candidate was not
-    chosen: its score stands. None is a prompt that a candidate was not asked, because it was given
-    up before: it is compared by those that it answered, which are the more at the mercy of luck the
-    fewer they are, so the estimate gets lower, not higher.
+    chosen: its score stands.
 
     Raises:
         ValueError: no candidates, no prompts, or not as many verdicts of each.
     """
     import numpy as np
 
-    rows = [[np.nan if passed is None else float(passed) for passed in row] for row in passes]
-    if not rows or not rows[0] or len(set(map(len, rows))) > 1:
+    table = np.array([list(map(bool, row)) for row in passes], dtype=np.float64)  # (k, N)
+    if table.ndim != 2 or table.size == 0:
         raise ValueError(
             "needs at least one candidate and one prompt, and as many verdicts of each"
         )
-    table = np.array(rows, dtype=np.float64)  # (k, N)
-    asked = ~np.isnan(table)
-    if not asked.any(axis=1).all():
-        raise ValueError("needs at least one verdict of each candidate")
-    passed = np.nan_to_num(table)
-    asked = asked.astype(np.float64)
     candidates, prompts = table.shape
-    scores = passed.sum(axis=1) / asked.sum(axis=1)
+    scores = table.mean(axis=1)
     winner = int(scores.argmax())
     draw = np.random.default_rng(seed)
     times = draw.multinomial(prompts, np.full(prompts, 1 / prompts), size=draws)  # (draws, N)
     left_out = (times == 0).astype(np.float64)
-    drawn = times @ asked.T  # (draws, k), how many prompts of each candidate
-    best = np.where(drawn > 0, times @ passed.T / np.maximum(drawn, 1), -1).argmax(axis=1)
-    at = np.arange(draws), best
-    rest = (left_out @ asked.T)[at]
+    rest = left_out.sum(axis=1)
     usable = rest > 0
-    outside = (left_out @ passed.T)[at]
+    best = (times @ table.T).argmax(axis=1)  # (draws,)
+    outside = (left_out @ table.T)[np.arange(draws), best]
     found = outside[usable] / rest[usable]
     if candidates == 1 or not found.size:
         corrected = float(scores[winner])

@@ -6,6 +6,7 @@ from importlib import metadata
 from pathlib import Path
 
 from autotune import events
+from autotune.conclusions import checkpoint_path, conclusions, echo_beats, next_steps
 from autotune.errors import BadInput
 from autotune.events import Record
 from autotune.report.contract import (
@@ -18,14 +19,7 @@ from autotune.report.contract import (
     TrialReport,
 )
 from autotune.score_sentences import partial_text
-from autotune.sentences import (
-    checkpoint_path,
-    conclusions,
-    describe,
-    echo_beats,
-    next_steps,
-    trial_verdict,
-)
+from autotune.sentences import describe, trial_verdict
 from autotune.study import StudyState, TrialState, replay
 from autotune.training_sentences import precision_sentence, recut_sentence
 from autotune.watch_sentences import advice_lines

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autotune.budget import show_size
+from autotune.conclusions import checkpoint_path, conclusions, next_steps
 from autotune.figures import (
     checkpoint_text,
     health_text,
@@ -24,12 +25,7 @@ from autotune.fit_sentences import (
     time_text,
 )
 from autotune.outcome import Fit
-from autotune.sentences import (
-    checkpoint_path,
-    conclusions,
-    next_steps,
-    scored,
-)
+from autotune.sentences import scored
 from autotune.study import StudyState
 from autotune.view.encodable import Encodable
 from autotune.view.panels import ByWidth, Section, probe_table
@@ -73,7 +69,8 @@ def _scores(state: StudyState) -> RenderableType:
             rows.append((names[key], score, health_text(base.health)))
     if best is not None and best.prompt_strict is not None:
         score = score_text(best.prompt_strict, best.interval)
-        rows.append(("after training", score, health_text(best.health)))
+        name = "best so far, about" if best.partial else "after training"
+        rows.append((name, score, health_text(best.health)))
     elif state.trials:
         rows.append(("after training", "no valid score", scored(best) if best else ""))
     if not rows:

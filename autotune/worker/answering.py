@@ -274,7 +274,8 @@ class Answering:
                 if self.decided(row):
                     row.finish = "decided"
             if row.finish is not None:
-                self.done(row)
+                # Without memory to take the row out, `give_up_rows` hands it over.
                 self.cache.remove(number)
                 self.rows[number] = self.rows[-1]
                 self.rows.pop()
+                self.done(row)

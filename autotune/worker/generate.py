@@ -42,6 +42,9 @@ def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
         answered |= set(decided)
     left = [p for p in prompts if p.key not in answered]
     begin = time.perf_counter()
+    if not left:
+        pipe.emit(events.Generated(path=str(out), answers=len(prompts), seconds=0.0))
+        return
     pipe.enter("loading")
     loaded = load(Path(job.model_folder), compute.device, Supervision.CONTENT)
     pipe.enter("generate")

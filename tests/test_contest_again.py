@@ -1,0 +1,104 @@
+"""What was ended early for a reason that fell away, and what is told and compared of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from autotune import events
+from autotune.cli.answered import find_answers
+from autotune.conclusions import conclusions
+from autotune.errors import BadInput
+from autotune.events import WorkerEvent
+from autotune.files import write_text_atomic
+from autotune.job import GenerateJob
+from autotune.outcome import Metric
+from autotune.report.build import build_report
+from autotune.study import replay
+from tests.answerers import FIRST, LAST, ORDER, Answerers, N, best_of, of_rate, tuner
+from tests.test_tune import told
+
+POOR, POORER = of_rate(0.10, 1), of_rate(0.05, 2)
+
+
+def test_a_checkpoint_that_a_hollow_rival_beat_is_judged_again_without_it(tmp_path: Path) -> None:
+    good = {FIRST: of_rate(0.9, 1), LAST: of_rate(0.3, 2)}
+    workers = Answerers(good=good, hollow=frozenset({FIRST}), cut=frozenset(ORDER[3:6]))
+    run = tuner(tmp_path, workers)
+    assert run.run()
+    seen = [
+        (e.checkpoint.name, e.partial and e.partial.why, bool(e.unhealthy))
+        for e in told(run.session, events.Evaluated)
+    ]
+    assert seen == [
+        (FIRST, "decided", False),
+        (LAST, "rival", False),
+        (FIRST, None, True),
+        (LAST, "decided", False),
+        (LAST, None, False),
+    ]
+    assert best_of(run.session).checkpoint.name == LAST
+
+
+def test_a_checkpoint_answered_to_its_end_at_once_is_not_loaded_again(tmp_path: Path) -> None:
+    workers = Answerers(good={FIRST: of_rate(0.5, 1), LAST: of_rate(0.5, 2)})
+    tuner(tmp_path, workers).run()
+    assert sum(isinstance(job, GenerateJob) for job in workers.seen) == 3
+
+
+def test_a_lower_target_judges_again_what_an_unfinished_trial_had_stopped(tmp_path: Path) -> None:
+    class Gone(Exception):
+        """The parent is gone."""
+
+    class Dying(Answerers):
+        def answers(self, job: GenerateJob) -> Iterator[WorkerEvent]:
+            if Path(job.model_folder).name == LAST:
+                raise Gone
+            yield from super().answers(job)
+
+    good = {FIRST: of_rate(0.3, 1), LAST: of_rate(0.1, 2)}
+    with pytest.raises(Gone):
+        tuner(tmp_path, Dying(good=good), target=0.9).run()
+    run = tuner(tmp_path, Answerers(good=good), target=0.25)
+    assert run.run()
+    first = told(run.session, events.Evaluated)[0]
+    assert (first.checkpoint.name, first.partial.target) == (FIRST, 0.9)
+    assert first.prompt_strict.total == N / 8  # far from the target, yet no handful
+    assert best_of(run.session).prompt_strict == Metric.of(48, N)
+
+
+def test_a_lower_target_warns_of_what_is_gone_with_an_old_trial(tmp_path: Path) -> None:
+    good = {FIRST: of_rate(0.1, 1), LAST: of_rate(0.05, 2)}
+    tuner(tmp_path, Answerers(good=good), target=0.9).run()
+    run = tuner(tmp_path, Answerers(good=good), target=0.08)
+    run.run()
+    (warned,) = told(run.session, events.Warned)
+    assert f"trial 0 {LAST}: stopped when the target was higher" in warned.message
+
+
+def test_an_estimate_is_never_told_as_the_score_of_an_unfinished_run(tmp_path: Path) -> None:
+    run = tuner(tmp_path, Answerers(good={FIRST: POOR, LAST: POORER}))
+    run.run()
+    records = list(run.session.rundir.records())
+    first = next(i for i, r in enumerate(records) if isinstance(r.event, events.Evaluated))
+    said = conclusions(replay(records[: first + 1]))
+    assert said[-1].startswith("Best so far about 8/61 13.1 %")
+    assert not any("Training changed" in line or "echo" in line for line in said)
+    report = build_report(records[: first + 1], tmp_path)
+    assert report.best is not None
+    assert report.best.ended_early is not None
+    assert not report.beaten_by_echo
+
+
+def test_answers_of_a_checkpoint_that_was_stopped_are_not_taken_for_a_sample(
+    tmp_path: Path,
+) -> None:
+    workers = Answerers(good={FIRST: POOR, LAST: POORER}, cut=frozenset(ORDER[:9]))
+    run = tuner(tmp_path, workers)
+    run.run()
+    write_text_atomic(run.session.rundir.run_toml, "")
+    folder = run.session.rundir.eval_folder(f"trial-0000-{LAST}")
+    with pytest.raises(BadInput, match=r"of 160 prompts are answered to the end"):
+        find_answers(folder)
+    whole = run.session.rundir.eval_folder(f"trial-0000-{FIRST}")
+    assert find_answers(whole).responses == whole / "responses.jsonl"
