@@ -1,15 +1,20 @@
 """The best of several checkpoints: what its score is worth, and a holdout that is not chosen by."""
 
 import json
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from autotune import events
+from autotune.choice import without_luck
 from autotune.cli.folder import settings_text
 from autotune.cli.options import Options
 from autotune.conclusions import conclusions
 from autotune.evaluate.order import halves
+from autotune.evaluate.selection import correct_for_choice
 from autotune.profile import Profile
 from autotune.report.build import build_report
 from autotune.study import replay
@@ -55,6 +60,19 @@ def test_the_best_of_two_is_reported_with_what_it_is_worth_without_luck(tmp_path
     assert report.corrected == chosen.corrected
     assert report.chosen_among == 2
     assert any("without the luck" in line for line in report.conclusions)
+
+
+def test_luck_is_taken_off_for_the_prompts_that_were_chosen_by_only() -> None:
+    draw = random.Random(3)
+    best, other = ({key: draw.random() < 0.25 for key in range(400)} for _ in range(2))
+    both = [best, other] if sum(best.values()) >= sum(other.values()) else [other, best]
+    score = sum(both[0].values()) / 400
+    first = {key: both[1][key] for key in range(40)}
+    off_all, off_first = (score - without_luck([both[0], row], 0)[0] for row in (both[1], first))
+    assert 0.0 < off_first < off_all
+    assert off_all == pytest.approx(
+        score - correct_for_choice([list(row.values()) for row in both], 0).corrected
+    )
 
 
 def test_a_correction_is_void_once_another_checkpoint_has_a_score(tmp_path: Path) -> None:
