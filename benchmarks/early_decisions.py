@@ -3,7 +3,8 @@
     python benchmarks/early_decisions.py [--draws 400] [--prompts 541] [--replay FOLDER]
 
 The test of one checkpoint against a target of 0.25 over true rates, exactly; simulated, the race of
-checkpoints whose answers to one prompt are correlated, and the correction of the best of k. With
+checkpoints whose answers to one prompt are correlated, whole trials as a run judges them, and the
+correction of the best of k. With
 `--replay`, a folder laid out as `shared/data` beside the checkout, also the early verdicts on every
 answer there, looked at every 32 characters. What is saved are shares of answers or characters that
 need not be made. A minute.
@@ -19,10 +20,11 @@ from pathlib import Path
 from statistics import NormalDist, fmean
 from typing import Any
 
+from autotune.contest import WORTH, Contest
 from autotune.evaluate.answers import match, read_answers
 from autotune.evaluate.early import EarlyJudge
 from autotune.evaluate.ifeval import MAX_CHARACTERS, judge
-from autotune.evaluate.prompts import read_prompts
+from autotune.evaluate.prompts import Prompt, read_prompts
 from autotune.evaluate.race import dropped
 from autotune.evaluate.selection import correct_for_choice
 from autotune.evaluate.sequential import TargetTest, needed_passes
@@ -31,6 +33,13 @@ TARGET = 0.25
 ALPHA = 0.05
 RATES = (0.05, 0.10, 0.15, 0.20, 0.22, 0.24, 0.25, 0.26, 0.28, 0.30, 0.35)
 RACES = ((0.25, 0.25), (0.25, 0.22), (0.25, 0.20), (0.25, 0.15), (0.28, 0.25, 0.22, 0.15))
+TRIALS = (
+    (0.25, (0.15, 0.17, 0.20, 0.19)),
+    (0.25, (0.20, 0.22, 0.24, 0.23)),
+    (0.25, (0.26, 0.28, 0.30, 0.29)),
+    (0.50, (0.20, 0.22, 0.25, 0.24)),
+)
+"""Targets, and the rates of the checkpoints of a trial in the order in which they answer."""
 SHARED = (0.5, 0.8)
 """How much of what decides a prompt is common to all checkpoints: variance of a latent normal."""
 LOOK_EVERY = 16
@@ -54,6 +63,10 @@ def main() -> None:
         race_row(asked.prompts, rates, shared, max(1, asked.draws // 8))
         for rates in RACES
         for shared in SHARED
+    ]
+    report["trial"] = [
+        trial_row(asked.prompts, target, rates, max(1, asked.draws // 8))
+        for target, rates in TRIALS
     ]
     report["best_of_k"] = [best_row(asked.prompts, k, max(1, asked.draws // 4)) for k in (2, 5, 10)]
     if asked.replay is not None:
@@ -129,6 +142,48 @@ def race_row(prompts: int, rates: Sequence[float], shared: float, draws: int) ->
         "rates": rates,
         "shared": shared,
         "best_lost": lost / draws,
+        "answers_saved": round(1 - cost / (draws * prompts * len(rates)), 3),
+    }
+
+
+def trial_row(prompts: int, target: float, rates: Sequence[float], draws: int) -> dict[str, Any]:
+    """A trial of healthy checkpoints one after the other, the best then answered to its end.
+
+    `loss_points` is how much better the best of all would have been than the one that was chosen.
+    """
+    draw = random.Random(f"trial {target} {rates}")
+    order = [
+        Prompt(key=key, prompt="", instruction_id_list=(), kwargs=()) for key in range(prompts)
+    ]
+    right = missed = cost = 0
+    losses = []
+    for _ in range(draws):
+        table = dict(enumerate(verdict_table(draw, prompts, rates, SHARED[-1])))
+        seen: dict[int, list[bool]] = {}
+        for number, row in table.items():
+            contest = Contest(order, target, {str(n): v for n, v in seen.items()}, len(table))
+            asked = next(
+                (n for n in range(1, prompts - prompts // WORTH + 1) if contest.verdict(row[:n])),
+                prompts,
+            )
+            seen[number] = row[:asked]
+        while True:
+            best = max(seen, key=lambda number: fmean(seen[number]))
+            if len(seen[best]) == prompts:
+                break
+            seen[best] = table[best]
+        cost += sum(map(len, seen.values()))
+        totals = [sum(row) for row in table.values()]
+        right += totals[best] == max(totals)
+        losses.append(100 * (max(totals) - totals[best]) / prompts)
+        needed = needed_passes(prompts, target)
+        missed += totals[best] < needed <= max(totals)
+    return {
+        "target": target,
+        "rates": rates,
+        "best_chosen": right / draws,
+        "loss_points": round(fmean(losses), 2),
+        "target_missed": missed / draws,
         "answers_saved": round(1 - cost / (draws * prompts * len(rates)), 3),
     }
 
