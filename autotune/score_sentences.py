@@ -66,7 +66,7 @@ def ended_early_line(partial: Iterable[Partial | None]) -> str | None:
     these = "1 checkpoint was" if len(stopped) == 1 else f"{len(stopped)} checkpoints were"
     return (
         f"{these} not answered to the end, because the target was out of reach or another was"
-        " better; such scores are estimates. With --full everything is answered."
+        " better; such scores are estimates. A new run with --full answers everything."
     )
 
 

@@ -15,7 +15,7 @@ from autotune.diskplan import plan_disk
 from autotune.drift import neighbour_watch
 from autotune.errors import EnvironmentFault
 from autotune.evaluate.scorer import Scorer
-from autotune.figures import percent
+from autotune.figures import percent, quoted
 from autotune.judging import evaluate_checkpoint
 from autotune.moves import Average, EndTrial, Escalate, Evaluate, Stop, Train, next_move
 from autotune.outcome import Fit
@@ -99,21 +99,26 @@ class Tuner:
                     return move.met
 
     def warn_of_old_stops(self) -> None:
-        """Say which checkpoints were stopped by a higher target and cannot be judged again."""
-        late = [
-            f"trial {trial.number} {e.checkpoint.name}"
-            for trial in self.session.state.trials
-            if trial.ended is not None
-            for e in trial.evaluations.values()
-            if e.partial and e.partial.target is not None and e.partial.target > self.target
-        ]
-        if late:
-            self.session.note(
-                events.Warned(
-                    message=f"{', '.join(late)}: stopped when the target was higher, and might meet"
-                    f" {percent(self.target)}; their weights are gone, a new run trains them again"
+        """Say which checkpoints of trials that are over were stopped by a higher target."""
+        for trial in self.session.state.trials:
+            for e in trial.evaluations.values():
+                partial = e.partial
+                if trial.ended is None or partial is None or partial.target is None:
+                    continue
+                if partial.target <= self.target:
+                    continue
+                gone = e.checkpoint.name in trial.removed
+                remedy = (
+                    "its weights are gone, a new run trains them again"
+                    if gone
+                    else f"smolsft-autotune eval {quoted(e.checkpoint.folder)} scores it in full"
                 )
-            )
+                self.session.note(
+                    events.Warned(
+                        message=f"trial {trial.number} {e.checkpoint.name}: stopped when the target"
+                        f" was higher, and might meet {percent(self.target)}; {remedy}"
+                    )
+                )
 
     def train(self, move: Train) -> None:
         """Start a trial, or go on with the unfinished one, to its last step or its failure."""

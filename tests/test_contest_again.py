@@ -15,6 +15,7 @@ from autotune.job import GenerateJob
 from autotune.outcome import Metric
 from autotune.report.build import build_report
 from autotune.study import replay
+from autotune.view.progress import Pace, current_job
 from tests.answerers import FIRST, LAST, ORDER, Answerers, N, best_of, of_rate, tuner
 from tests.test_tune import told
 
@@ -79,6 +80,23 @@ def test_a_lower_target_warns_of_what_is_gone_with_an_old_trial(tmp_path: Path) 
     run.run()
     (warned,) = told(run.session, events.Warned)
     assert f"trial 0 {LAST}: stopped when the target was higher" in warned.message
+    assert "its weights are gone" in warned.message
+
+
+def test_while_the_best_is_answered_to_its_end_the_screen_says_so(tmp_path: Path) -> None:
+    titles = []
+
+    class Watched(Answerers):
+        def answers(self, job: GenerateJob) -> Iterator[WorkerEvent]:
+            for event in super().answers(job):
+                found = current_job(run.session.state, Pace())
+                titles.append((job.early_seed, found.title if found else None))
+                yield event
+
+    run = tuner(tmp_path, Watched(good={FIRST: POOR, LAST: POORER}))
+    run.run()
+    ending = {title for seed, title in titles if seed is None and title and "trial" in title}
+    assert ending == {"answering the best so far to its end, trial 0 (A), checkpoint 83 %"}
 
 
 def test_an_estimate_is_never_told_as_the_score_of_an_unfinished_run(tmp_path: Path) -> None:

@@ -46,8 +46,8 @@ def _refuse_part(target: Path, responses: Path, run: RunDir) -> None:
     if len(answered) < len(prompts):
         raise BadInput(
             f"{target}: {len(answered)} of {len(prompts)} prompts are answered to the end, which is"
-            " no fair sample; score the checkpoint with smolsft-autotune eval FOLDER, or train with"
-            " run --full"
+            " no fair sample of the others (it was stopped early, or not finished); a new run with"
+            " --full answers everything"
         )
 
 

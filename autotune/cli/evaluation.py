@@ -16,7 +16,7 @@ from autotune.cli.options import Options
 from autotune.cli.work import chosen_profile
 from autotune.conclusions import checkpoint_path
 from autotune.errors import BadInput, EnvironmentFault, ExitCode
-from autotune.evaluate.answers import Answer, read_answers
+from autotune.evaluate.answers import Answer, match, read_answers
 from autotune.evaluate.health import echo_answers
 from autotune.evaluate.prompts import Prompt, read_prompts, subset, written_prompts
 from autotune.evaluate.samples import sample_logs
@@ -53,6 +53,11 @@ def eval_command(options: Options, wanted: Wanted, as_json: bool) -> int:
     if wanted.targets[:1] == ("compare",):
         from autotune.cli.comparing import compare_command
 
+        if wanted.target is not None or wanted.responses or wanted.baseline or wanted.samples:
+            raise BadInput(
+                "eval compare A B: takes no --target, --responses, --baseline or --samples; leave"
+                " them out"
+            )
         return compare_command(options, wanted.targets[1:], wanted.examples, as_json)
     if len(wanted.targets) > 1:
         raise BadInput(
@@ -69,6 +74,8 @@ def eval_command(options: Options, wanted: Wanted, as_json: bool) -> int:
     if wanted.responses is not None:
         prompts = chosen_prompts(console, options, profile)
         answers = answers_of(wanted.responses)
+        tell_strays(console, wanted.responses, prompts, answers)
+        say_on(console)(f"health limits of the profile {profile.name}")
     else:
         prompts, answers = answer_with_model(console, options, wanted.targets[0])
         generation = {
@@ -155,6 +162,33 @@ def answers_of(responses: Path) -> tuple[Answer, ...]:
     if not responses.is_file():
         raise BadInput(f"--responses {responses}: no such file; give a .jsonl file of answers")
     return read_answers(responses)
+
+
+def tell_strays(
+    console: Console, path: Path, prompts: Sequence[Prompt], answers: Sequence[Answer]
+) -> None:
+    """Say how many answers belong to none of the prompts, and whether the file ends in the middle.
+
+    Raises:
+        BadInput: there are no answers, or none of them belongs to a prompt.
+    """
+    if not answers:
+        raise BadInput(f"--responses {path}: holds no answers; give one object a line")
+    used = {id(answer) for answer in match(prompts, answers)[0].values()}
+    strays = [answer for answer in answers if id(answer) not in used]
+    if not used:
+        raise BadInput(
+            f"--responses {path}: none of its {len(answers)} answers belongs to a prompt (first:"
+            f" key {strays[0].key}, {strays[0].prompt[:40]!r}); give the prompts that were asked"
+            " with --prompts, and their keys or none"
+        )
+    if strays:
+        say_on(console)(
+            f"{len(strays)} of {len(answers)} answers belong to none of the prompts, or to one that"
+            f" is answered again later (first: key {strays[0].key}, {strays[0].prompt[:40]!r})"
+        )
+    if len(answers) < sum(bool(line.strip()) for line in path.read_bytes().splitlines()):
+        say_on(console)(f"{path}: the last line is torn and left out")
 
 
 def answer_with_model(

@@ -166,7 +166,7 @@ def read_arguments(
 def nearest(instruction: str, among: Instructions = INSTRUCTIONS) -> str:
     """`; the nearest known is ...`: also found when only the half after the colon is right."""
     known = sorted(among)
-    same_end = [name for name in known if name.split(":")[1] == instruction.split(":")[-1]]
+    same_end = [name for name in known if name.split(":")[-1] == instruction.split(":")[-1]]
     close = same_end or get_close_matches(instruction, known, n=1, cutoff=0.0)
     return f"; the nearest known is {close[0]!r}"
 

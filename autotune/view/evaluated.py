@@ -31,7 +31,9 @@ def evaluated_summary(found: Evaluation) -> RenderableType:
         parts.append(Section("before and after", _before(found.before)))
     if found.target is not None:
         word = "met" if found.met else "not met"
-        because = f": {'; '.join(found.unhealthy)}" if found.unhealthy else ""
+        score = report.prompt_strict.accuracy
+        below = (f"{percent(score)} is below it",) if score < found.target else ()
+        because = f": {'; '.join((*below, *found.unhealthy))}" if below or found.unhealthy else ""
         style = "bold green" if found.met else "bold yellow"
         parts.append(Text(f"target {percent(found.target)} {word}{because}", style=style))
     return Encodable(Group(*parts))

@@ -73,6 +73,10 @@ def current_job(state: StudyState, pace: Pace) -> Job | None:
         return _answering(state, pace, f"scoring {name}, {at}")
     if trial.to_average:
         return Job(f"averaging checkpoints of {name}", "", 0, 0, (), None)
+    best = state.best
+    if best is not None and best.partial and best.number == trial.number:
+        at = checkpoint_text(best.checkpoint)
+        return _answering(state, pace, f"answering the best so far to its end, {name}, {at}")
     return Job(f"closing {name}", "", 0, 0, (), None)
 
 

@@ -1,0 +1,75 @@
+"""`eval --responses` with files that are not quite what was asked for."""
+
+from pathlib import Path
+
+import pytest
+
+from autotune.errors import ExitCode
+from autotune.evaluate.scorers import SCORERS
+from tests.cli.test_eval import BAD, GOOD, answers, asked, refused, said, write_lines
+from tests.contains import Contains
+
+
+@pytest.fixture
+def prompts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.chdir(tmp_path)
+    return write_lines(tmp_path / "prompts.jsonl", asked())
+
+
+def test_answers_that_belong_to_no_prompt_are_no_score_of_nothing(
+    prompts: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others = [a.model_copy(update={"key": 100 + (a.key or 0)}) for a in answers(GOOD, GOOD)]
+    file = write_lines(tmp_path / "other.jsonl", others)
+    err = refused(capsys, "--responses", file, "--prompts", prompts)
+    assert "none of its 2 answers belongs to a prompt (first: key 100" in err
+
+
+def test_an_empty_file_of_answers_is_refused(
+    prompts: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write_lines(tmp_path / "empty.jsonl", [])
+    err = refused(capsys, "--responses", file, "--prompts", prompts)
+    assert "holds no answers" in err
+
+
+def test_stray_answers_and_a_torn_end_are_told(
+    prompts: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stray = answers(GOOD)[0].model_copy(update={"key": 77})
+    file = write_lines(tmp_path / "stray.jsonl", [*answers(GOOD, BAD), stray])
+    with Path(file).open("a", encoding="utf-8") as torn:
+        torn.write('{"key": 2, "prom')
+    _, out = said(capsys, "--responses", file, "--prompts", prompts)
+    assert "1 of 3 answers belong to none of the prompts" in out
+    assert "the last line is torn and left out" in out
+
+
+def test_a_target_that_is_missed_says_so_before_what_else_is_wrong(
+    prompts: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write_lines(tmp_path / "bad.jsonl", answers(BAD, BAD, BAD, BAD))
+    wanted = ("--responses", file, "--prompts", prompts, "--target", "0.5")
+    _, out = said(capsys, *wanted, code=ExitCode.BELOW_TARGET)
+    assert "target 50.0 % not met: 0.0 % is below it" in out
+
+
+def test_what_a_comparison_cannot_use_is_refused(
+    prompts: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write_lines(tmp_path / "a.jsonl", answers(GOOD))
+    err = refused(capsys, "compare", file, file, "--target", "0.5")
+    assert "takes no --target" in err
+
+
+def test_a_scorer_whose_instructions_have_no_colon_refuses_prompts_of_another(
+    prompts: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(SCORERS, "contains", Contains)
+    file = write_lines(tmp_path / "a.jsonl", answers(GOOD))
+    wanted = ("--responses", file, "--prompts", prompts, "--scorer", "contains")
+    err = refused(capsys, *wanted)
+    assert "the nearest known is 'contains'" in err
