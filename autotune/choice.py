@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from autotune import events
-from autotune.contest import VERDICTS, read_verdicts
+from autotune.contest import read_verdicts
 from autotune.evaluate.selection import correct_for_choice
 from autotune.session import Session
 
@@ -30,7 +30,7 @@ def correct_choice(session: Session, seed: int) -> events.Chosen | None:
     rivals = [e for e in scored if not e.unhealthy] if not best.unhealthy else scored
     rivals.sort(key=lambda e: e is not best)
     table = [
-        read_verdicts(session.rundir.checkpoint_eval(each.number, each.checkpoint) / VERDICTS) or {}
+        read_verdicts(session.rundir.checkpoint_eval(each.number, each.checkpoint))
         for each in rivals
     ]
     if not all(table) or any(not row.keys() <= table[0].keys() for row in table):

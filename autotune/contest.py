@@ -22,10 +22,10 @@ from autotune.evaluate.order import begun
 from autotune.evaluate.prompts import Prompt
 from autotune.evaluate.race import beaten_by
 from autotune.evaluate.sequential import TargetTest, needed_passes
+from autotune.files import write_text_atomic
 from autotune.outcome import Metric, Partial
 
-VERDICTS = "verdicts.json"
-"""Strict verdicts by prompt key, in the folder of an evaluation, full or not."""
+_VERDICTS = "verdicts.json"
 
 LEAST = 8
 """A checkpoint answers one in so many prompts at least before the target counts: where that is far
@@ -58,6 +58,8 @@ class Contest:
     def verdict(self, verdicts: Sequence[bool]) -> Partial | None:
         """Why to stop after these verdicts, the first ones of the order; None to go on."""
         total, asked = len(self.order), len(verdicts)
+        if total - asked < max(1, total // WORTH):
+            return None
         test = TargetTest(total, needed_passes(total, self.target))
         if asked * LEAST >= total and test.decide(asked, sum(verdicts)) == "not met":
             return Partial(of=total, why="target", target=self.target)
@@ -84,6 +86,7 @@ class Following:
 
     def __init__(self, contest: Contest, responses: Path) -> None:
         self.contest = contest
+        self.prompts = {prompt.key: prompt for prompt in contest.order}
         self.finished = Tail(responses)
         self.decided = Tail(decided_file(responses))
         self.strict: dict[int, bool] = {}
@@ -99,16 +102,13 @@ class Following:
         for found in _read(Decided, self.decided):
             self.strict[found.key] = found.strict
             self.cut += 1
-        prompts = {prompt.key: prompt for prompt in self.contest.order}
         answers = _read(Answer, self.finished)
-        return [(prompts[a.key], a) for a in answers if a.key is not None and a.key in prompts]
+        return [(self.prompts[a.key], a) for a in answers if a.key in self.prompts]
 
     def look(self) -> Stopped | None:
         """Whether to stop, at the earliest prompt of the order that allows it."""
         verdicts = begun(self.contest.order, self.strict)
-        total = len(self.contest.order)
-        last = min(len(verdicts), total - max(1, total // WORTH))
-        for count in range(self.looked + 1, last + 1):
+        for count in range(self.looked + 1, len(verdicts) + 1):
             if (partial := self.contest.verdict(verdicts[:count])) is not None:
                 return self._stopped(partial, count)
         self.looked = len(verdicts)
@@ -136,15 +136,19 @@ def _read(kind: type[Line], tail: Tail) -> list[Line]:
         ) from None
 
 
-def verdicts_text(strict: Mapping[int, bool]) -> str:
-    """Verdicts by key as JSON."""
-    return json.dumps({str(key): passed for key, passed in strict.items()})
+def keep_verdicts(where: Path, strict: Mapping[int, bool]) -> None:
+    """Write down, in an evaluation's folder, the strict verdicts that a checkpoint is compared by.
+
+    They are by prompt key, of a full evaluation or of one that was stopped.
+    """
+    text = json.dumps({str(key): passed for key, passed in strict.items()})
+    write_text_atomic(where / _VERDICTS, text)
 
 
-def read_verdicts(path: Path) -> dict[int, bool] | None:
-    """What `verdicts_text` wrote; None where there is no such file, or another."""
+def read_verdicts(where: Path) -> dict[int, bool]:
+    """What `keep_verdicts` wrote there; nothing where there is no such file, or another."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads((where / _VERDICTS).read_text(encoding="utf-8"))
         return {int(key): passed is True for key, passed in found.items()}
     except (OSError, ValueError, AttributeError):
-        return None
+        return {}

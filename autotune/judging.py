@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from autotune import events
-from autotune.contest import VERDICTS, Contest, Stopped, read_verdicts
+from autotune.contest import Contest, Stopped, read_verdicts
 from autotune.evaluate.health import broken_limits
 from autotune.evaluate.order import begun, shuffled
 from autotune.evaluate.scorer import Scorer
@@ -96,7 +96,7 @@ def contest_of(
         if e.checkpoint == checkpoint or e.unhealthy or e.prompt_strict is None:
             continue
         where = session.rundir.checkpoint_eval(trial.number, e.checkpoint)
-        rivals[e.checkpoint.name] = begun(order, read_verdicts(where / VERDICTS) or {})
+        rivals[e.checkpoint.name] = begun(order, read_verdicts(where))
     return Contest(
         order=order,
         target=target,

@@ -107,7 +107,7 @@ def to_judge_again(trial: TrialState, target: float) -> Checkpoint | None:
         rival = by_name.get(e.partial.rival or "")
         if rival is not None and (rival.unhealthy or rival.prompt_strict is None):
             return e.checkpoint
-        if e.partial.target is not None and e.partial.target > target:
+        if e.partial.was_stopped_above(target):
             return e.checkpoint
     return None
 

@@ -184,6 +184,10 @@ class Partial(Boundary):
     rival: str | None = None
     target: float | None = None
 
+    def was_stopped_above(self, target: float) -> bool:
+        """Whether a higher target than this one was out of reach, so that this one may not be."""
+        return self.target is not None and self.target > target
+
 
 class Health(Boundary):
     """Shares (0..1) of the answers that stopped, looped, echoed the prompt, or were empty.

@@ -1,12 +1,12 @@
 """From a model folder to a score: have a worker answer the prompts, then let the scorer judge."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from autotune import events
-from autotune.contest import VERDICTS, Contest, Following, Stopped, verdicts_text
+from autotune.contest import Contest, Following, Stopped, keep_verdicts
 from autotune.errors import AutotuneError, EnvironmentFault
 from autotune.evaluate.answers import Answer, read_answers
 from autotune.evaluate.health import echo_answers
@@ -147,11 +147,6 @@ def answer(
         else:
             raise EvaluationFailed(f"{ending.how}: {ending.reason}")
         session.note(events.Warned(message=words))
-
-
-def keep_verdicts(where: Path, strict: Mapping[int, bool]) -> None:
-    """Write down the strict verdicts, by key, that a checkpoint is compared by."""
-    write_text_atomic(where / VERDICTS, verdicts_text(strict))
 
 
 def reported_prompts(setup: Setup) -> tuple[Prompt, ...]:

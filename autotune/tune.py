@@ -100,12 +100,10 @@ class Tuner:
 
     def warn_of_old_stops(self) -> None:
         """Say which checkpoints of trials that are over were stopped by a higher target."""
-        for trial in self.session.state.trials:
+        over = (trial for trial in self.session.state.trials if trial.ended is not None)
+        for trial in over:
             for e in trial.evaluations.values():
-                partial = e.partial
-                if trial.ended is None or partial is None or partial.target is None:
-                    continue
-                if partial.target <= self.target:
+                if not e.partial or not e.partial.was_stopped_above(self.target):
                     continue
                 gone = e.checkpoint.name in trial.removed
                 remedy = (

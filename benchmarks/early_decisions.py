@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import NormalDist, fmean
 from typing import Any
 
-from autotune.contest import WORTH, Contest
+from autotune.contest import Contest
 from autotune.evaluate.answers import match, read_answers
 from autotune.evaluate.early import EarlyJudge
 from autotune.evaluate.ifeval import MAX_CHARACTERS, judge
@@ -163,7 +163,7 @@ def trial_row(prompts: int, target: float, rates: Sequence[float], draws: int) -
         for number, row in table.items():
             contest = Contest(order, target, {str(n): v for n, v in seen.items()}, len(table))
             asked = next(
-                (n for n in range(1, prompts - prompts // WORTH + 1) if contest.verdict(row[:n])),
+                (n for n in range(1, prompts) if contest.verdict(row[:n])),
                 prompts,
             )
             seen[number] = row[:asked]

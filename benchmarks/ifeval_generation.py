@@ -26,7 +26,7 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, logging
 
-from autotune.contest import WORTH
+from autotune.contest import Contest
 from autotune.evaluate.answers import Answer
 from autotune.evaluate.ifeval import IFEval
 from autotune.evaluate.order import begun, shuffled
@@ -254,6 +254,7 @@ class Seen:
     def __init__(self, bench: Bench, order: Sequence[Prompt]) -> None:
         self.bench, self.order = bench, order
         self.scorer = IFEval()
+        self.contest = Contest(order, bench.target, rivals={}, entrants=1)
         self.test = TargetTest(len(order), needed_passes(len(order), bench.target))
         self.strict: dict[int, bool] = {}
 
@@ -275,9 +276,7 @@ class Seen:
 
     def is_enough(self) -> bool:
         """Whether a run would stop here."""
-        sample = begun(self.order, self.strict)
-        left = len(self.order) - len(sample)
-        return left >= len(self.order) / WORTH and self.decision() == "not met"
+        return self.contest.verdict(begun(self.order, self.strict)) is not None
 
     def against(self, whole: Ids) -> dict[str, Any]:
         """These verdicts and the decision beside those of whole answers, in the prompts' order."""

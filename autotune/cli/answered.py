@@ -7,9 +7,8 @@ from autotune.errors import BadInput
 from autotune.evaluate.answers import read_answers
 from autotune.evaluate.prompts import written_prompts
 from autotune.rundir import RunDir
+from autotune.scoring import RESPONSES
 from autotune.study import StudyState, replay
-
-RESPONSES = "responses.jsonl"
 
 
 @dataclass(frozen=True, slots=True)

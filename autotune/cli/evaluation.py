@@ -25,7 +25,7 @@ from autotune.evaluation import Evaluation, as_tree, evaluate
 from autotune.files import write_text_atomic
 from autotune.profile import Profile
 from autotune.rundir import RunDir, new_run_folder
-from autotune.scoring import EvaluationFailed, answer_and_score, checked_report
+from autotune.scoring import RESPONSES, EvaluationFailed, answer_and_score, checked_report
 from autotune.session import Session
 from autotune.setup import open_setup
 from autotune.sources.prompts import resolve_prompts
@@ -218,4 +218,4 @@ def answer_with_model(
             raise EnvironmentFault(
                 f"eval: no score ({error}); the worker's output is in {where / 'worker.log'}"
             ) from None
-        return setup.prompts, read_answers(where / "responses.jsonl")
+        return setup.prompts, read_answers(where / RESPONSES)
