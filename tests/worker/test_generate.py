@@ -231,15 +231,21 @@ def test_an_answering_out_of_memory_goes_on_in_this_process_and_says_so(
     assert len(Path(job.out).read_bytes().splitlines()) == 9
 
 
+def full_and_early(tmp_path: Path, most: int) -> tuple[GenerateJob, GenerateJob]:
+    """A job whose answers soon break their one rule, done, and the same to be decided early."""
+    model = untrained(tmp_path / "random", endless=True)
+    lowercase = prompts_file(tmp_path / "low.jsonl", rule="change_case:english_lowercase")
+    full = job_of(model, tmp_path, max_new_tokens=most, prompts=str(lowercase))
+    generated(full)
+    out = tmp_path / "early" / "responses.jsonl"
+    return full, full.model_copy(update={"early_seed": 0, "out": str(out)})
+
+
 def test_answers_that_are_decided_are_left_unfinished_only_where_that_is_asked(
     tmp_path: Path,
 ) -> None:
-    model = untrained(tmp_path / "random", endless=True)
-    lowercase = prompts_file(tmp_path / "low.jsonl", rule="change_case:english_lowercase")
-    full = job_of(model, tmp_path, max_new_tokens=200, prompts=str(lowercase))
-    generated(full)
-    out = tmp_path / "early" / "responses.jsonl"
-    early = full.model_copy(update={"early_seed": 0, "out": str(out)})
+    full, early = full_and_early(tmp_path, 200)
+    out = Path(early.out)
     told = of_kind(generated(early), events.Answered)
     assert told[-1].done == 9
     whole = {answer.key: answer for answer in read_answers(Path(full.out))}
@@ -254,15 +260,10 @@ def test_answers_that_are_decided_are_left_unfinished_only_where_that_is_asked(
         assert 32 <= len(found.ids) < (whole[key].new_tokens or 0)
 
 
-def test_an_answer_that_was_decided_is_finished_where_it_was_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = untrained(tmp_path / "random", endless=True)
-    lowercase = prompts_file(tmp_path / "low.jsonl", rule="change_case:english_lowercase")
-    full = job_of(model, tmp_path, max_new_tokens=120, prompts=str(lowercase))
-    generated(full)
-    out = tmp_path / "early" / "responses.jsonl"
-    generated(full.model_copy(update={"early_seed": 0, "out": str(out)}))
+def test_an_answer_that_was_decided_is_finished_where_it_was_left(tmp_path: Path) -> None:
+    full, early = full_and_early(tmp_path, 120)
+    out = Path(early.out)
+    generated(early)
     left = sum(len(found.ids) for found in read_decided(decided_file(out)).values())
     mend = full.model_copy(update={"out": str(out)})
     told = of_kind(generated(mend), events.Answered)
