@@ -34,6 +34,7 @@ MOST_NAMED = 3
 class Device:
     """The chosen device. `index` counts as NVML does; `uuid` names the card whatever the order.
 
+    `capability` is the card's as CUDA counts (8.9: Ada), None where the driver does not say.
     `bf16` is whether it multiplies bf16 matrices at full speed, False where that is not known.
     `note` says why a CPU was taken where a card might have been expected, and is None otherwise.
     """
@@ -46,6 +47,7 @@ class Device:
     free_bytes: int | None
     driver: str | None
     users: tuple[DeviceUser, ...] = ()
+    capability: tuple[int, int] | None = None
     bf16: bool = False
     note: str | None = None
 
@@ -95,6 +97,7 @@ def find_device(
         free_bytes=card.free_bytes,
         driver=card.driver,
         users=nvml.users(card.index),
+        capability=card.capability,
         bf16=card.capability is not None and card.capability >= BF16_CAPABILITY,
     )
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autotune.budget import Budget
-from autotune.device import Device, auto_budget, find_device
+from autotune.card_check import check_card
+from autotune.device import NOT_AVAILABLE, Device, auto_budget, find_device
 from autotune.errors import AutotuneError, BadInput, EnvironmentFault
 from autotune.evaluate.prompts import Prompt, read_prompts, subset
 from autotune.evaluate.scorers import find_scorer
@@ -86,10 +87,16 @@ def open_setup(session: Session, profile: Profile, say: Say, *, with_data: bool 
         BadInput, EnvironmentFault: a source cannot be used or reached.
     """
     device = find_device(profile.machine.device)
+    index = torch_index(profile.machine.device)
+    card = check_card(session.runner, device, index)
+    if card is not None:
+        say(
+            f"torch {card.torch} computes on {device.name}, driver {device.driver or NOT_AVAILABLE}"
+        )
     budget = auto_budget(device, profile.machine.budget, profile.machine.reserve, own_processes())
     spec = DeviceSpec(
         kind=device.kind,
-        index=torch_index(profile.machine.device),
+        index=index,
         precision=resolve_precision(profile, device),
         limit_bytes=budget.limit_bytes,
         threads=profile.machine.threads,

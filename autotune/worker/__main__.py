@@ -68,25 +68,30 @@ def log_to(path: Path) -> None:
 
 def attempt(bench: "Bench", job: Job, pipe: Pipe) -> int:
     """Do one job; whatever goes wrong is reported and becomes an exit code."""
+    try:
+        bench.do(job)
+        return DONE
+    except Exception as error:
+        return failed(bench, pipe, error)
+
+
+def failed(bench: "Bench", pipe: Pipe, error: Exception) -> int:
+    """Report what kind of failure it was; the kinds are loaded when there is one."""
     from autotune.memory.faults import classify
     from autotune.worker.checkpoint import DiskFull
     from autotune.worker.step import NumericFault
     from autotune.worker.train import BadJob
 
-    try:
-        bench.do(job)
-        return DONE
-    except (DiskFull, EnvironmentFault) as error:
+    if isinstance(error, DiskFull | EnvironmentFault):
         return fail(pipe, Fault.DISK, str(error))
-    except (BadJob, AutotuneError) as error:
+    if isinstance(error, BadJob | AutotuneError):
         return fail(pipe, Fault.BAD_JOB, str(error))
-    except NumericFault as error:
+    if isinstance(error, NumericFault):
         return fail(pipe, Fault.NUMERIC, str(error))
-    except Exception as error:
-        traceback.print_exc()
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        fault = Fault.DISK if full else classify(error)
-        return fail(pipe, fault, one_line(error), bench.peak_bytes)
+    traceback.print_exception(error)
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    fault = Fault.DISK if full else classify(error)
+    return fail(pipe, fault, one_line(error), bench.peak_bytes)
 
 
 def one_line(error: Exception) -> str:
