@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autotune.budget import Budget
-from autotune.device import Device, auto_budget, find_device
+from autotune.device import Device, find_device
+from autotune.device_budget import auto_budget
 from autotune.errors import AutotuneError, BadInput, EnvironmentFault
 from autotune.evaluate.prompts import Prompt, read_prompts, subset
 from autotune.evaluate.scorers import find_scorer

@@ -115,7 +115,8 @@ def test_the_real_library_answers_or_says_why_not_and_warns_of_nothing() -> None
 
 LOOKING = """
 import sys
-from autotune.device import auto_budget, budget_sentence, find_device
+from autotune.device import find_device
+from autotune.device_budget import auto_budget, budget_sentence
 from autotune.device_fake import FakeNvml
 from autotune.device_port import Card
 from autotune.drift import neighbour_watch
@@ -171,7 +172,7 @@ def library(**answers: object) -> SimpleNamespace:
     def ask(name: str) -> Callable[..., object]:
         def answer(*arguments: object) -> object:
             if name not in answers:
-                raise Refused
+                raise Refused("refused")
             return answers[name]
 
         return answer
@@ -194,7 +195,7 @@ def test_whatever_the_library_refuses_is_unknown() -> None:
     assert silent.users(0) == ()
     assert silent.state(0) == CardState(None, None, None, None, None)
     lost = Nvml(library(DeviceGetCount=1))
-    assert lost.cards() == (Card(0, "NVIDIA card 0", None, None, None, None),)
+    assert lost.cards() == (Card(0, "NVIDIA card 0", None, None, None, None, problem="refused"),)
     assert lost.users(0) == ()
     assert lost.state(0) == CardState(None, None, None, None, None)
 

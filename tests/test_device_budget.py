@@ -5,7 +5,8 @@ import os
 import pytest
 
 from autotune.budget import GIB, MIB
-from autotune.device import Device, auto_budget, budget_sentence, find_device
+from autotune.device import Device, find_device
+from autotune.device_budget import auto_budget, budget_sentence
 from autotune.device_fake import FakeNvml
 from autotune.device_port import Card, DeviceUser
 from autotune.errors import BadInput, EnvironmentFault
