@@ -31,18 +31,16 @@ def card_memory(total: int, free: int, used: int) -> CardMemory:
     rule neither is believed, since they are one reading; the total is what the card was made with.
     """
     told = CardMemory(_told(total), _told(free), _told(used))
+    doubt = (
+        f"the driver's figures cannot be true ({_mib(used)} used and {_mib(free)} free of"
+        f" {_mib(total)})"
+    )
     if told.total_bytes is not None and not 0 < told.total_bytes <= LARGEST_CARD:
-        return CardMemory(None, None, None, f"the driver says that the card has {_mib(total)}")
+        return CardMemory(None, None, None, doubt)
     bound = LARGEST_CARD if told.total_bytes is None else told.total_bytes
     if all(0 <= size <= bound for size in (told.free_bytes, told.used_bytes) if size is not None):
         return told
-    return CardMemory(
-        told.total_bytes,
-        None,
-        None,
-        f"the driver's figures cannot be true ({_mib(used)} used and {_mib(free)} free of"
-        f" {_mib(total)})",
-    )
+    return CardMemory(told.total_bytes, None, None, doubt)
 
 
 def within_card(size: int | None, total_bytes: int | None) -> int | None:

@@ -99,7 +99,6 @@ def unusable(choice: str, reason: str, remedy: str) -> EnvironmentFault:
 
 
 def _on_card(card: Card, users: tuple[DeviceUser, ...]) -> Device:
-    doubt = None if card.doubt is None else f"{card.doubt}; they are taken as unknown"
     return Device(
         kind="cuda",
         name=card.name,
@@ -110,7 +109,7 @@ def _on_card(card: Card, users: tuple[DeviceUser, ...]) -> Device:
         driver=card.driver,
         users=users,
         bf16=card.capability is not None and card.capability >= BF16_CAPABILITY,
-        note=doubt,
+        note=None if card.doubt is None else f"{card.doubt}; they count as unknown",
         doubt=card.doubt,
     )
 

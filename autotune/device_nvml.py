@@ -203,21 +203,21 @@ class Nvml:
 
 def _no_driver(nvml: Any, error: Exception) -> NvmlUnavailable:
     """Why the library did not start, and what to do about it."""
-    code = getattr(error, "value", None)
+    code, said = getattr(error, "value", None), str(error).rstrip(".")
     if code == nvml.NVML_ERROR_LIBRARY_NOT_FOUND:
         return NvmlUnavailable("no NVIDIA driver is installed")
     if code == nvml.NVML_ERROR_DRIVER_NOT_LOADED:
         return NvmlUnavailable(
-            f"the NVIDIA driver is installed and does not run ({error})",
+            f"the NVIDIA driver is installed and does not run ({said})",
             "switch the card on, or install its driver anew",
         )
     if code == nvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH:
         return NvmlUnavailable(
-            f"the NVIDIA driver was updated and the computer not restarted since ({error})",
+            f"the NVIDIA driver was updated and the computer not restarted since ({said})",
             _RESTART,
             is_fault=True,
         )
-    return NvmlUnavailable(f"the NVIDIA driver does not answer ({error})", _RESTART, is_fault=True)
+    return NvmlUnavailable(f"the NVIDIA driver does not answer ({said})", _RESTART, is_fault=True)
 
 
 def _text(value: Any) -> str | None:

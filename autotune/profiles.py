@@ -6,8 +6,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from autotune.device import Device, find_device
-from autotune.errors import BadInput, EnvironmentFault
+from autotune.device import Device
+from autotune.errors import BadInput
 from autotune.profile import Profile
 from autotune.profile_faults import faults_of
 
@@ -58,18 +58,6 @@ def profile_path(name_or_path: str) -> Path:
 def pick_profile(device: Device) -> str:
     """The name of the profile for a machine: with an NVIDIA card, or without one."""
     return GPU_PROFILE if device.kind == "cuda" else CPU_PROFILE
-
-
-def profile_for(choice: str) -> str:
-    """The name of the profile for `--device`'s choice on this machine.
-
-    A card that is there and cannot be used has a card's profile: what only looks at data or scores
-    answers goes on, and whoever means to compute is told by `find_device`.
-    """
-    try:
-        return pick_profile(find_device(choice))
-    except EnvironmentFault:
-        return GPU_PROFILE
 
 
 def read_profile(path: Path) -> Profile:

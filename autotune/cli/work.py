@@ -13,6 +13,7 @@ from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.folder import choose_folder, store_settings
 from autotune.cli.gauge import device_gauge
 from autotune.cli.options import Options
+from autotune.device import find_device
 from autotune.device_budget import budget_sentence
 from autotune.device_port import NvmlPort
 from autotune.errors import AutotuneError, BadInput, ExitCode
@@ -20,7 +21,7 @@ from autotune.fitting import fitted
 from autotune.foresight import Foresight
 from autotune.outcome import Fit
 from autotune.profile import Profile
-from autotune.profiles import find_profile, profile_for
+from autotune.profiles import find_profile, pick_profile
 from autotune.report.build import build_report
 from autotune.report.contract import run_json
 from autotune.report.write import write_report
@@ -48,7 +49,7 @@ class Work:
 
 def chosen_profile(options: Options) -> Profile:
     """The profile that was named or that suits the machine, with the options put in."""
-    named = options.profile or profile_for(options.device or "auto")
+    named = options.profile or pick_profile(find_device(options.device or "auto"))
     return options.adjust(find_profile(named))
 
 
