@@ -8,7 +8,8 @@ from pathlib import Path
 
 from autotune.budget import Budget
 from autotune.card_check import check_card
-from autotune.device import NOT_AVAILABLE, Device, auto_budget, find_device
+from autotune.device import NOT_AVAILABLE, Device, find_device
+from autotune.device_budget import auto_budget
 from autotune.errors import AutotuneError, BadInput, EnvironmentFault
 from autotune.evaluate.prompts import Prompt, read_prompts, subset
 from autotune.evaluate.scorers import find_scorer

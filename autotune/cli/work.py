@@ -14,7 +14,7 @@ from autotune.cli.device import chosen_profile, demand_device
 from autotune.cli.folder import choose_folder, store_settings, undone_if_empty
 from autotune.cli.gauge import device_gauge
 from autotune.cli.options import Options
-from autotune.device import budget_sentence
+from autotune.device_budget import budget_sentence
 from autotune.device_port import NvmlPort
 from autotune.errors import BadInput, ExitCode
 from autotune.fitting import fitted
