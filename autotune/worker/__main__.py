@@ -35,8 +35,9 @@ def main() -> int:
     """Do the job named on the command line."""
     stream = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    # Ctrl-C reaches the whole group; the parent decides what becomes of us.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C, and Windows' Ctrl-Break, reach the whole group; the parent decides what becomes of us.
+    for interrupt in {signal.SIGINT, getattr(signal, "SIGBREAK", signal.SIGINT)}:
+        signal.signal(interrupt, signal.SIG_IGN)
     inbox = Inbox()
     pipe = Pipe(stream)
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
