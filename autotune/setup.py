@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autotune.budget import Budget
-from autotune.device import Device, auto_budget, find_device
+from autotune.card_check import check_card
+from autotune.device import NOT_AVAILABLE, Device, find_device
+from autotune.device_budget import auto_budget
+from autotune.device_share import as_processes_see
 from autotune.errors import AutotuneError, BadInput, EnvironmentFault
 from autotune.errortexts import plain_words
 from autotune.evaluate.prompts import Prompt, read_prompts, subset
@@ -88,13 +91,19 @@ def open_setup(session: Session, profile: Profile, say: Say, *, with_data: bool 
         BadInput, EnvironmentFault: a source cannot be used or reached.
     """
     device = find_device(profile.machine.device)
-    if device.kind == "cuda":
+    index = torch_index(profile.machine.device)
+    card = check_card(session.runner, device, index)
+    if card is not None:
+        say(
+            f"torch {card.torch} computes on {device.name}, driver {device.driver or NOT_AVAILABLE}"
+        )
         for sentence in dropped_settings():
             say(sentence)
+        device = as_processes_see(device, profile.machine.budget, card.free_bytes)
     budget = auto_budget(device, profile.machine.budget, profile.machine.reserve, own_processes())
     spec = DeviceSpec(
         kind=device.kind,
-        index=torch_index(profile.machine.device),
+        index=index,
         precision=resolve_precision(profile, device),
         limit_bytes=budget.limit_bytes,
         threads=profile.machine.threads,
