@@ -74,11 +74,8 @@ def attention(
         scale: of the products of query and key; 1 / sqrt(d) where None.
     """
     query, key = narrowed(query, value), narrowed(key, value)
-    shared = query.shape[1] != key.shape[1]
     size = value.shape[-1]
-    if shared and not reads_shared_heads(query):
-        repeats, shared = query.shape[1] // key.shape[1], False
-        key, value = repeated(key, repeats), repeated(value, repeats)
+    key, value = ungrouped(query, key), ungrouped(query, value)
     if not reads_shared_heads(query):
         scale = scale_of(query, scale)
         query, key, value = (aligned(states) for states in (query, key, value))
@@ -90,7 +87,7 @@ def attention(
         dropout_p=dropout,
         is_causal=causal,
         scale=scale,
-        enable_gqa=shared,
+        enable_gqa=query.shape[1] != key.shape[1],
     )
     return answer[..., :size]
 
@@ -132,13 +129,12 @@ def attend(
         query = query.reshape(rows, groups, heads // groups, -1)
         options["is_causal"] = False
     else:
-        repeats = heads // groups
-        key, value = repeated(key, repeats), repeated(value, repeats)
+        key, value = ungrouped(query, key), ungrouped(query, value)
     scaling = scale_of(query, scaling)
     query, key, value = (aligned(states) for states in (query, key, value))
     # Without `num_key_value_groups` there is nothing for it to share.
-    ungrouped: Any = SimpleNamespace(is_causal=getattr(module, "is_causal", True))
-    answer, _ = _theirs(ungrouped, query, key, value, attention_mask, scaling=scaling, **options)
+    alone: Any = SimpleNamespace(is_causal=getattr(module, "is_causal", True))
+    answer, _ = _theirs(alone, query, key, value, attention_mask, scaling=scaling, **options)
     if query.shape[1] != heads:
         answer = answer.transpose(1, 2).reshape(rows, 1, heads, -1)
     return answer[..., :size], None
@@ -151,6 +147,13 @@ def register() -> None:
     """Have every model of this process that attends by torch's fused kernels attend so."""
     registry: Any = AttentionInterface
     registry.register(NAME, attend)
+
+
+def ungrouped(query: Tensor, states: Tensor) -> Tensor:
+    """Keys or values for each head that asks, where the device's kernels want it so."""
+    if reads_shared_heads(query):
+        return states
+    return repeated(states, query.shape[1] // states.shape[1])
 
 
 def repeated(states: Tensor, repeats: int) -> Tensor:

@@ -3,6 +3,7 @@
 There is no card here: within `as_on("cuda")` attention on a CPU's tensors is what it is on a card.
 """
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from transformers import (
 )
 
 from autotune.plan import Precision
+from autotune.worker import rowcache
+from autotune.worker.answering import Answering, Settings
 from autotune.worker.encode import Row
 from autotune.worker.fusable import as_on, attention, register
 from autotune.worker.model import load_weights
@@ -199,3 +202,55 @@ def test_a_cpu_reads_shared_heads_itself(tmp_path: Path) -> None:
     with recorded_calls() as calls:
         model(input_ids=torch.tensor([row.input_ids]))
     assert all(call.grouped and call.key.shape[1] == 2 for call in calls)
+
+
+@pytest.mark.parametrize("precision", [Precision.FP32, Precision.BF16])
+def test_a_packed_training_step_asks_for_no_shared_heads_and_is_the_same_step(
+    tmp_path: Path, precision: Precision
+) -> None:
+    rows = some_rows([30, 17, 44, 9])
+    results = []
+    for kind in ("cpu", "cuda"):
+        stepper = stepper_of(
+            loaded_toy(tmp_path / "toy"), precision, micro_batch_tokens=100, packing=True
+        )
+        assert stepper.packing
+        with recorded_calls() as calls, as_on(kind):
+            results.append(stepper.step(rows, 1))
+    assert_any_kernel_serves(calls)
+    assert len(calls) == 2 * len(rows)  # a segment a layer
+    tolerance = 1e-5 if precision is Precision.FP32 else 1e-2
+    assert results[1].loss == pytest.approx(results[0].loss, rel=tolerance)
+    assert results[1].grad_norm == pytest.approx(results[0].grad_norm, rel=tolerance)
+
+
+@pytest.mark.parametrize("precision", [Precision.FP32, Precision.BF16])
+@pytest.mark.parametrize("padding", [0.0, math.inf])
+def test_answers_by_rows_ask_for_no_shared_heads_and_are_the_same(
+    tmp_path: Path,
+    precision: Precision,
+    padding: float,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Reading prompts whole and in parts, words alone and guessed, rows one by one and together."""
+    monkeypatch.setitem(rowcache.MOST_PADDING, "cpu", padding)
+    loaded = loaded_toy(tmp_path / "toy")
+    prompts = [[5, 6, 7] * 30, [3, 4], [8] * 50]
+    settings = Settings(max_new_tokens=12, batch_size=2, prefill_tokens=64, min_new_tokens=12)
+    texts = []
+    for kind in ("cpu", "cuda"):
+        answers: dict[int, list[int]] = {}
+        with recorded_calls() as calls, as_on(kind):
+            Answering(
+                loaded,
+                cpu(precision),
+                settings,
+                prompts,
+                lambda reply, answers=answers: answers.update({reply.number: reply.answer}),  # type: ignore[misc]
+            ).run()
+        texts.append(answers)
+    assert_any_kernel_serves(calls)
+    assert {call.causal for call in calls} == {True, False}
+    assert any(call.mask is not None for call in calls)
+    assert len(texts[0]) == 3
+    assert texts[0] == texts[1]
