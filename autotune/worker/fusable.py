@@ -47,9 +47,14 @@ def as_on(kind: str) -> Iterator[None]:
         _imagined.reset(token)
 
 
+def kind_of(tensor: Tensor) -> str:
+    """The kind of device that the tensor is on, or is taken to be on."""
+    return _imagined.get() or tensor.device.type
+
+
 def reads_shared_heads(tensor: Tensor) -> bool:
     """Whether the fused kernel of the tensor's device reads heads that share keys."""
-    return (_imagined.get() or tensor.device.type) in READS_SHARED_HEADS
+    return kind_of(tensor) in READS_SHARED_HEADS
 
 
 def attention(
