@@ -5,6 +5,7 @@ a card not even transformers.
 """
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -23,6 +24,7 @@ from autotune.job import (
     TrainJob,
     TrialJob,
 )
+from autotune.kernels import FoundKernels
 from autotune.plan import Precision
 from autotune.worker.compute import Compute, open_compute
 from autotune.worker.pipe import Pipe
@@ -78,12 +80,14 @@ class Bench:
             self.compute, self.spec = open_compute(spec), spec
         elif self.spec != spec:
             raise BadInput(f"this worker is on {self.spec}: must stay there; start another")
+        attention = attention_of(job, self.compute)
         self.pipe.emit(
             events.Ready(
                 pid=os.getpid(),
                 device=self.compute.name,
                 torch=torch.__version__,
                 transformers=self.transformers,
+                attention=attention,
             )
         )
         run(job, self.compute, self.pipe, self.shelf)
@@ -106,6 +110,20 @@ def quiet_transformers() -> str:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     return str(transformers.__version__)
+
+
+def attention_of(job: Job, compute: Compute) -> FoundKernels | None:
+    """The kernels for the model of a job that computes with one."""
+    match job:
+        case TrialJob() | GenerateJob():
+            folder = job.model_folder
+        case TrainJob():
+            folder = job.plan.model_folder
+        case _:
+            return None
+    from autotune.worker.kernels import find_kernels
+
+    return find_kernels(compute, Path(folder))
 
 
 def run(job: Job, compute: Compute, pipe: Pipe, shelf: "Shelf") -> None:
