@@ -204,7 +204,7 @@ def _read(path: Path) -> CardAnswer | None:
 def _no_answer(
     device: Device, build: TorchBuild | None, ending: Ending, log: Path
 ) -> EnvironmentFault:
-    """The process that looked has died or hangs: by torch itself, for want of memory, in the driver."""
+    """The process that looked died or hangs: by torch itself, for want of memory, in the driver."""
     if ending.fault in (Fault.LIBRARY, Fault.HOST_MEMORY):
         return EnvironmentFault(f"{plain_words(ending.reason)}; its output is in {log}")
     name = f"torch {build.version}" if build is not None else "torch"
