@@ -50,7 +50,7 @@ _REMEDIES = (
     ),
     (
         ("gpu is lost", "fallen off the bus"),
-        "restart the computer, and look at its power and cable if that happens again",
+        "restart the computer, and look at the card's power and cable if it happens again",
     ),
     (
         ("busy or unavailable",),

@@ -40,11 +40,13 @@ def demand_device(options: Options, profile: Profile) -> Device:
         BadInput, EnvironmentFault: there is no such device; a run that began on a card would go on
             on the CPU; a profile for a card would be used on a CPU that nobody asked for.
     """
-    if profile.machine.device == "cpu":
+    # A profile that nobody named was picked by what is here: that is what is looked at again.
+    choice = profile.machine.device if options.profile else options.device or "auto"
+    if choice == "cpu":
         return find_device("cpu")
     begun = begun_on_card(options, profile)
     try:
-        device = find_device(profile.machine.device)
+        device = find_device(choice)
     except EnvironmentFault as fault:
         if begun is None:
             raise

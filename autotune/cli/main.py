@@ -9,6 +9,7 @@ import traceback
 import typer
 from typer.exceptions import TyperException
 
+from autotune.cli.start import INTERRUPTED
 from autotune.errors import AutotuneError, ExitCode
 from autotune.figures import safe
 
@@ -21,8 +22,10 @@ def run(arguments: list[str]) -> int:
     from autotune.cli.app import app
 
     try:
-        result = app(arguments, standalone_mode=False)
-        return int(result or 0)
+        code = int(app(arguments, standalone_mode=False) or 0)
+        if code == ExitCode.INTERRUPTED:  # typer's own answer to Ctrl-C, which says nothing
+            complain(INTERRUPTED)
+        return code
     except typer.Exit as error:
         return error.exit_code
     except TyperException as error:
@@ -32,7 +35,7 @@ def run(arguments: list[str]) -> int:
         complain(str(error))
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        complain("interrupted; nothing is lost, the same command goes on from here")
+        complain(INTERRUPTED)
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has gone (`| head`); there is nobody to complain to.
@@ -40,10 +43,9 @@ def run(arguments: list[str]) -> int:
         return ExitCode.DONE
     except Exception as error:
         if lacks_memory(error):
-            complain(
-                "this computer's memory is used up; close other programs, on Windows let the system"
-                " choose the size of the paging file, then run the same command again"
-            )
+            from autotune.errortexts import COMPUTER_FULL
+
+            complain(f"{COMPUTER_FULL}; then run the same command again")
             return ExitCode.ENVIRONMENT
         with tempfile.NamedTemporaryFile(
             "w", prefix="smolsft-autotune-", suffix=".log", delete=False, encoding="utf-8"

@@ -9,10 +9,10 @@ import signal
 import sys
 from types import FrameType
 
-INTERRUPTED = 130
+EXIT_CODE = 130
 """`ExitCode.INTERRUPTED`, which is not loaded yet."""
 
-MESSAGE = "smolsft-autotune: interrupted; nothing is lost, the same command goes on from here\n"
+INTERRUPTED = "interrupted; nothing is lost, the same command goes on from here"
 """What an interrupt says at any time; in ASCII, so that every terminal can show it."""
 
 
@@ -29,8 +29,8 @@ def main() -> None:
 
 def leave(number: int, frame: FrameType | None) -> None:
     """Say it and go, without the ways of a program that has something open: nothing is yet."""
-    os.write(2, MESSAGE.encode("ascii"))
-    os._exit(INTERRUPTED)
+    os.write(2, f"smolsft-autotune: {INTERRUPTED}\n".encode("ascii"))
+    os._exit(EXIT_CODE)
 
 
 def interruptible(answered: bool) -> None:

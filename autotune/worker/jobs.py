@@ -40,6 +40,7 @@ class Bench:
 
     def __init__(self, pipe: Pipe) -> None:
         self.pipe = pipe
+        self.transformers = ""
         self.compute: Compute | None = None
         self.spec: DeviceSpec | None = None
         self.shelf: Shelf | None = None
@@ -56,6 +57,11 @@ class Bench:
         """Make ready for another job; False where the peaks of this one cannot be forgotten."""
         return self.compute is not None and self.compute.memory.restart()
 
+    def load_for(self, job: Job) -> None:
+        """Load transformers, which every job but the check of a card needs."""
+        if not isinstance(job, CheckJob):
+            self.transformers = quiet_transformers()
+
     def do(self, job: Job) -> None:
         """Open the device with the first job, and do the job."""
         if isinstance(job, CheckJob):
@@ -63,7 +69,6 @@ class Bench:
 
             check(job, self.pipe)
             return
-        version = quiet_transformers()
         if self.shelf is None:
             from autotune.worker.shelf import Shelf
 
@@ -78,7 +83,7 @@ class Bench:
                 pid=os.getpid(),
                 device=self.compute.name,
                 torch=torch.__version__,
-                transformers=version,
+                transformers=self.transformers,
             )
         )
         run(job, self.compute, self.pipe, self.shelf)
