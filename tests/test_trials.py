@@ -287,6 +287,20 @@ def test_a_torch_that_cannot_be_loaded_is_told_with_its_reason_and_what_to_do(
     assert "install" in str(error)
 
 
+@pytest.mark.torch
+def test_a_transformers_that_cannot_be_loaded_is_told_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken").mkdir()
+    fault = "raise ImportError('tokenizers is too old')"
+    (tmp_path / "broken" / "transformers.py").write_text(fault, encoding="utf-8")
+    before = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'broken'}{os.pathsep}{before}")
+    ending = real_worker(tmp_path, job(tmp_path))
+    assert (ending.how, ending.fault) == (How.CRASHED, Fault.LIBRARY)
+    assert "transformers cannot be loaded: ImportError: tokenizers is too old" in ending.reason
+
+
 PARENT = """
 import sys
 from pathlib import Path

@@ -10,7 +10,7 @@ from autotune.events import RunStarted
 from autotune.profile import Profile
 from autotune.profiles import CPU_PROFILE, GPU_PROFILE, find_profile, pick_profile
 from autotune.rundir import RunDir
-from autotune.setup import resolve_precision
+from autotune.setup import Say, resolve_precision
 from autotune.without_card import CONVERSATIONS, training_hours
 
 
@@ -61,6 +61,12 @@ def demand_device(options: Options, profile: Profile) -> Device:
     if profile.machine.device == "auto" and profile.machine.memory is not None:
         raise EnvironmentFault(too_slow(profile, device))
     return device
+
+
+def say_note(device: Device, say: Say) -> None:
+    """Say why it is a CPU that computes, or which of a card's figures are not believed."""
+    if device.note:
+        say(f"computing on {device.name}: {device.note}")
 
 
 def begun_on_card(options: Options, profile: Profile) -> tuple[Path, str] | None:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from autotune.cli.answered import find_answers, run_of, state_of, untrained_answers
 from autotune.cli.console import human_console, print_json, say_on
-from autotune.cli.device import chosen_profile
+from autotune.cli.device import chosen_profile, say_note
 from autotune.cli.folder import RUNS, choose_folder, store_settings, undone_if_empty
 from autotune.cli.options import Options
 from autotune.conclusions import checkpoint_path
@@ -208,6 +208,7 @@ def answer_with_model(
         session = Session(rundir, SubprocessRunner())
         session.view = PlainView(console, session.clock, lambda: session.state)
         setup = open_setup(session, profile, say_on(console), with_data=False)
+        say_note(setup.device, say_on(console))
         where = rundir.eval_folder("model")
         scorer = find_scorer(profile.prompts.scorer)
         try:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from autotune import events
 from autotune.cli.console import human_console, print_json, say_on
-from autotune.cli.device import chosen_profile, demand_device
+from autotune.cli.device import chosen_profile, demand_device, say_note
 from autotune.cli.folder import choose_folder, store_settings, undone_if_empty
 from autotune.cli.gauge import device_gauge
 from autotune.cli.options import Options
@@ -59,8 +59,7 @@ def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
         if resumed:
             say("going on with the run that is there")
         setup = open_setup(session, profile, say)
-        if setup.device.note:
-            say(f"computing on {setup.device.name}: {setup.device.note}")
+        say_note(setup.device, say)
         say(budget_sentence(setup.budget, setup.device, own_processes()))
         view = make_view(
             console,

@@ -54,7 +54,7 @@ class CudaMemory:
         self.limit_bytes = limit_bytes
         self.warm_up()
         torch.cuda.synchronize(self.device)
-        torch.cuda.empty_cache()
+        self.release()
         uuid = getattr(torch.cuda.get_device_properties(self.device), "uuid", None)
         self.context.settle_on(None if uuid is None else str(uuid))
         self.context.measure(torch.cuda.memory_reserved(self.device))

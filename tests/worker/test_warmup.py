@@ -1,6 +1,6 @@
 """The miniature step that loads a card's kernels, run on the CPU: what it calls and draws."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+from autotune.job import DeviceSpec
 from autotune.plan import Precision
+from autotune.worker.compute import open_compute
 from autotune.worker.warmup import warm_up
 
 pytestmark = pytest.mark.torch
@@ -63,3 +65,26 @@ def test_the_optimizer_is_the_fused_one_and_takes_a_step(monkeypatch: pytest.Mon
     with recorded(torch, "_fused_adamw_", monkeypatch) as steps:
         warm_up(CPU, Precision.FP32)
     assert len(steps) == 1
+
+
+def test_a_card_is_opened_with_the_precision_of_the_job_warmed_up_before_its_cap(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Stop(Exception):
+        pass
+
+    class Meter:
+        def __init__(self, index: int, *, warm_up: Callable[[], None]) -> None:
+            self.warm_up = warm_up
+
+        def begin(self, limit_bytes: int) -> None:
+            self.warm_up()
+            raise Stop
+
+    warmed: list[tuple[torch.device, Precision]] = []
+    monkeypatch.setattr("autotune.memory.cuda.CudaMemory", Meter)
+    monkeypatch.setattr("autotune.worker.warmup.warm_up", lambda *given: warmed.append(given))
+    spec = DeviceSpec(kind="cuda", index=1, precision=Precision.BF16, limit_bytes=2**33)
+    with pytest.raises(Stop):
+        open_compute(spec)
+    assert warmed == [(torch.device("cuda", 1), Precision.BF16)]
