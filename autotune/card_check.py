@@ -14,7 +14,9 @@ from pydantic import ValidationError
 from autotune.card_answer import CardAnswer
 from autotune.device import Device
 from autotune.errors import EnvironmentFault
+from autotune.errortexts import plain_words
 from autotune.job import CheckJob, DeviceSpec
+from autotune.outcome import Fault
 from autotune.plan import Precision
 from autotune.torch_build import TorchBuild, read_build, torch_folder
 from autotune.trials import Ending, How, TrialRunner
@@ -202,7 +204,9 @@ def _read(path: Path) -> CardAnswer | None:
 def _no_answer(
     device: Device, build: TorchBuild | None, ending: Ending, log: Path
 ) -> EnvironmentFault:
-    """The process that looked has died or hangs: most likely torch or the driver itself."""
+    """The process that looked died or hangs: by torch itself, for want of memory, in the driver."""
+    if ending.fault in (Fault.LIBRARY, Fault.HOST_MEMORY):
+        return EnvironmentFault(f"{plain_words(ending.reason)}; its output is in {log}")
     name = f"torch {build.version}" if build is not None else "torch"
     return EnvironmentFault(
         f"{name} cannot use the {short_name(device.name)}: the process that tried it ended"

@@ -8,10 +8,11 @@ import hashlib
 import json
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from autotune.files import move, sync_folder, write_text_atomic
+from autotune.files import move, patiently, sync_folder, write_text_atomic
 
 MANIFEST = "manifest.json"
 OPTIMIZER = "optimizer.safetensors"
@@ -25,7 +26,7 @@ def seal(folder: Path) -> None:
     """Flush every file and write the manifest last."""
     entries = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        with path.open("rb+") as file:
+        with patiently(partial(path.open, "rb+")) as file:
             os.fsync(file.fileno())
         entries[path.relative_to(folder).as_posix()] = describe(path)
     manifest = folder / MANIFEST
@@ -79,7 +80,7 @@ def drop_optimizer(folder: Path) -> None:
     entries = entries_of(folder) or {}
     if entries.pop(OPTIMIZER, None) is not None:
         write_text_atomic(folder / MANIFEST, json.dumps(entries, indent=1))
-    (folder / OPTIMIZER).unlink(missing_ok=True)
+    patiently(lambda: (folder / OPTIMIZER).unlink(missing_ok=True))
 
 
 def discard(folder: Path) -> None:

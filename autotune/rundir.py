@@ -76,7 +76,8 @@ class RunDir:
         trace: TracebackType | None,
     ) -> None:
         """Give the folder back; one that `forget` emptied goes, and an empty parent too."""
-        self._holder.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # held on Windows; it names nobody once the lock is free
+            self._holder.unlink(missing_ok=True)
         self._lock.release()
         if not self.run_toml.exists():
             with contextlib.suppress(OSError):

@@ -52,6 +52,12 @@ def read_build(folder: Path) -> TorchBuild | None:
     return TorchBuild(version, _text(said["cuda"]), _text(said.get("hip")))
 
 
+def installed_build() -> TorchBuild | None:
+    """The build of the installed torch; None where none is installed or it does not say."""
+    folder = torch_folder()
+    return read_build(folder) if folder is not None else None
+
+
 def _assigned(tree: ast.Module) -> dict[str, object]:
     """Names that a module gives a plain value, with the value."""
     found: dict[str, object] = {}

@@ -13,6 +13,7 @@ from autotune.device import Device
 from autotune.errors import EnvironmentFault, ExitCode
 from autotune.events import WorkerEvent
 from autotune.job import CheckJob, Job
+from autotune.outcome import Fault
 from autotune.torch_build import TorchBuild
 from autotune.trials import Ending, FakeRunner, How
 from autotune.wheels import Installer
@@ -181,6 +182,17 @@ def test_a_process_that_dies_or_hangs_while_it_looks_is_the_cards_fault_and_keep
     log = Path(said.split("its output is in ")[1].split(";")[0])
     assert log.parent.is_dir()
     log.parent.rmdir()
+
+
+def test_a_torch_that_cannot_be_loaded_is_not_blamed_on_the_card() -> None:
+    reason = "torch cannot be loaded: OSError: [WinError 126] c10.dll (install the redistributable)"
+    runner = playing(None, setups.failed(Fault.LIBRARY, reason, "start"))
+    with pytest.raises(EnvironmentFault) as fault:
+        check_card(runner, LAPTOP, 0, BUILT, PIP)
+    said = str(fault.value)
+    assert said.startswith(reason)
+    assert "cannot use" not in said
+    Path(said.split("its output is in ")[1]).parent.rmdir()
 
 
 @pytest.mark.parametrize(

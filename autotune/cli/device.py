@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from autotune.card_check import demand_build
 from autotune.cli.folder import RUNS, settings_text, stored_settings, unfinished
 from autotune.cli.options import Options
 from autotune.device import Device, find_device
@@ -11,6 +12,7 @@ from autotune.profile import Profile
 from autotune.profiles import CPU_PROFILE, GPU_PROFILE, find_profile, pick_profile
 from autotune.rundir import RunDir
 from autotune.setup import Say, resolve_precision
+from autotune.torch_build import installed_build
 from autotune.without_card import CONVERSATIONS, training_hours
 
 
@@ -37,8 +39,9 @@ def demand_device(options: Options, profile: Profile) -> Device:
     """The device, where a run with this profile may begin or go on with it.
 
     Raises:
-        BadInput, EnvironmentFault: there is no such device; a run that began on a card would go on
-            on the CPU; a profile for a card would be used on a CPU that nobody asked for.
+        BadInput, EnvironmentFault: there is no such device, or torch was built without CUDA; a run
+            that began on a card would go on on the CPU; a profile for a card would be used on a CPU
+            that nobody asked for.
     """
     # A profile that nobody named was picked by what is here: that is what is looked at again.
     choice = profile.machine.device if options.profile else options.device or "auto"
@@ -52,6 +55,7 @@ def demand_device(options: Options, profile: Profile) -> Device:
             raise
         raise EnvironmentFault(f"{_began(*begun)}; {fault}") from fault
     if device.kind == "cuda":
+        demand_build(device, installed_build())  # at once: the rest of the check takes seconds
         return device
     if begun is not None:
         raise EnvironmentFault(

@@ -12,11 +12,10 @@ from tests.played_torch import write_torch, write_version
 
 COMMANDS = (
     ("run", "--target", "0.25"),
-    ("probe",),
     ("eval", "toy"),
     ("probe", "--profile", "cpu-smoke", "--device", "cuda"),
 )
-"""Each would use the card; the first three would fetch something from the hub or build a model."""
+"""Each would use the card; the first two would fetch something from the hub or build a model."""
 
 
 def said_by(
