@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from autotune.budget import MIB, show_size
+from autotune.budget import MIB, show_apart, show_size
 from autotune.outcome import Measurement, TrialOutcome, Verdict
 from autotune.plan import TrialPoint
 
@@ -124,7 +124,8 @@ def above_reach(measurement: Measurement, card_bytes: int | None) -> Spill | Non
     used = max(measurement.peak_bytes, measurement.device_bytes or 0)
     if card_bytes is None or used <= card_bytes:
         return None
-    reason = f"{show_size(used)} in use on a card of {show_size(card_bytes)}"
+    shown, has = show_apart(used, card_bytes)
+    reason = f"{shown} in use on a card of {has}"
     return Spill(Sign.REACH, used, card_bytes, reason)
 
 

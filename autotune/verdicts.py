@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Sequence
 
-from autotune.budget import Budget, show_size
+from autotune.budget import Budget, show_apart, show_size
 from autotune.errortexts import Meaning, known, plain_words
 from autotune.events import Failed
 from autotune.outcome import Fault, Measurement, TrialOutcome, Verdict
@@ -107,7 +107,7 @@ def _ended(ending: Ending, budget: Budget) -> tuple[Verdict, str]:
     limit, failed = show_size(budget.limit_bytes), ending.failed
     match ending.how:
         case How.OVER_BUDGET:
-            peak = show_size(ending.peak_bytes)
+            peak, limit = show_apart(ending.peak_bytes, budget.limit_bytes)
             return Verdict.OVER_BUDGET, f"stopped at {peak} in {ending.phase}, budget {limit}"
         case How.TIMED_OUT:
             return Verdict.TIMED_OUT, ending.reason
@@ -141,9 +141,9 @@ def _measured(
         return Verdict.NUMERIC, "the loss or the gradients are not finite"
     if measurement.steps < LEAST_STEPS:
         return Verdict.CRASHED, f"ran {measurement.steps} of {LEAST_STEPS} optimizer steps"
-    peak, limit = show_size(measurement.peak_bytes), show_size(budget.limit_bytes)
     signs = _signs(point, measurement, budget, earlier, conditions)
     if measurement.peak_bytes > budget.limit_bytes:
+        peak, limit = show_apart(measurement.peak_bytes, budget.limit_bytes)
         reason = f"peak {peak} is above the budget of {limit}"
         if any(spill.sign is Sign.REACH for spill in signs):
             reason += f" and nothing was raised: the driver lent the computer's memory; {ADVICE}"
@@ -160,6 +160,7 @@ def _measured(
     slow = f"; slow, and not for memory: {told}" if signs else ""
     if conditions.held_down:
         slow += f"; the card was held down ({', '.join(conditions.held_down)})"
+    peak = show_size(measurement.peak_bytes)
     return Verdict.FITS, f"peak {peak} on a row of {point.row_tokens} tokens{slow}"
 
 

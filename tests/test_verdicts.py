@@ -44,6 +44,12 @@ def ended(how: How, reason: str = "") -> Ending:
             "peak 21.00 GiB is above the budget of 7.00 GiB",
         ),
         (
+            setups.done(),
+            setups.measurement(7 * GIB + 2 * MIB),
+            Verdict.OVER_BUDGET,
+            "peak 7170 MiB is above the budget of 7168 MiB",
+        ),
+        (
             ended(How.OVER_BUDGET),
             None,
             Verdict.OVER_BUDGET,

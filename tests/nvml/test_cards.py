@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,53 +19,17 @@ SCENES = (
     *("neighbour", "hot", "full"),
 )
 
-LOOK = """
-import json, os, sys
-from dataclasses import asdict
-from autotune.device import find_device
-from autotune.device_budget import auto_budget, budget_sentence
-from autotune.device_nvml import Nvml
-from autotune.device_port import NvmlUnavailable
-from autotune.errors import AutotuneError
 
-def said(ask):
-    try:
-        return ask()
-    except NvmlUnavailable as error:
-        return {"unavailable": str(error), "fault": error.is_fault}
-    except AutotuneError as error:
-        return {"error": str(error), "code": int(error.exit_code)}
-
-def budget(device, text):
-    found = auto_budget(device, text, "512MiB")
-    return {"limit": found.limit_bytes, "said": budget_sentence(found, device)}
-
-def looked():
-    nvml, found = Nvml(), {}
-    found["cards"] = said(lambda: [asdict(card) for card in nvml.cards()])
-    if isinstance(found["cards"], list):
-        found["states"] = [asdict(nvml.state(card["index"])) for card in found["cards"]]
-        found["users"] = [
-            [asdict(user) for user in nvml.users(card["index"])] for card in found["cards"]
-        ]
-    found["auto"] = said(lambda: asdict(find_device("auto")))
-    for text in ("auto", "7GiB", "8GiB", "9GiB"):
-        name = "auto budget" if text == "auto" else text
-        found[name] = said(lambda: budget(find_device("auto"), text))
-    return found
-
-everything = {}
-for scene in sys.argv[1].split(","):
-    os.environ["NVML_SCENE"] = scene
-    everything[scene] = looked()
-print(json.dumps(everything))
-"""
+def look_at(*scenes: str) -> str:
+    """The program that looks at these scenes."""
+    look = Path(__file__).with_name("look.py").read_text(encoding="utf-8")
+    return f"import sys\nsys.argv[1:] = {list(scenes)!r}\n{look}"
 
 
 @pytest.fixture(scope="module")
 def looked(driver: Driver) -> dict[str, Any]:
     """What each scene looks like, all of them in one process."""
-    program = f"import sys; sys.argv[1:] = [{','.join(SCENES)!r}]\n{LOOK}"
+    program = look_at(*SCENES)
     found: dict[str, Any] = driver.asked("laptop", program, NVML_USER_PID=str(os.getpid()))
     return found
 
@@ -141,6 +106,14 @@ def test_figures_that_cannot_be_true_are_unknown_and_said(looked: dict[str, Any]
     assert "0 MiB used and 0 MiB free of 0 MiB" in no_total["auto"]["note"]
 
 
+def test_figures_that_cannot_be_true_reach_no_meter_so_they_make_no_verdict(
+    looked: dict[str, Any],
+) -> None:
+    assert looked["linux"]["meter"]["used"] == 327 * MIB
+    for scene in ("nonsense", "no-total", "unsaid"):
+        assert looked[scene]["meter"] == {"used": None, "measured": False}
+
+
 @pytest.mark.parametrize("scene", ["unsaid", "unsupported", "unified"])
 def test_what_the_driver_does_not_tell_is_unknown_and_no_fault(
     looked: dict[str, Any], scene: str
@@ -195,7 +168,7 @@ def test_a_hot_card_says_what_holds_its_clock_down(looked: dict[str, Any]) -> No
 
 
 def test_a_driver_from_before_2022_tells_the_same(driver: Driver, looked: dict[str, Any]) -> None:
-    program = f"import sys; sys.argv[1:] = ['linux,hot']\n{LOOK}"
+    program = look_at("linux", "hot")
     old = driver.asked("old", program, NVML_USER_PID=str(os.getpid()))
     assert old == {scene: looked[scene] for scene in ("linux", "hot")}
 
