@@ -7,11 +7,14 @@ import pytest
 from autotune import events
 from autotune.events import WORKER_EVENT
 from autotune.fit_sentences import fit_sentence
+from autotune.job import Job
 from autotune.kernels import FoundKernels, Kernel, kernels_sentence, math_warning
 from autotune.report import build_report
 from autotune.report.write import render_html, render_markdown
 from autotune.trials import worker_environment
 from tests import records as book
+from tests import setups
+from tests.played import BASE, EACH, Memory, fitting, probing
 
 FOUND = FoundKernels(
     kernels=(Kernel.EFFICIENT, Kernel.MATH), heads=9, key_heads=3, head_size=64, dtype="float16"
@@ -80,3 +83,42 @@ def test_workers_leave_cudnns_attention_to_who_asks_for_it(
     assert worker_environment()["TORCH_CUDNN_SDPA_DEPRIORITIZED"] == "1"
     monkeypatch.setenv("TORCH_CUDNN_SDPA_DEPRIORITIZED", "0")
     assert worker_environment()["TORCH_CUDNN_SDPA_DEPRIORITIZED"] == "0"
+
+
+class Attending(Memory):
+    """A worker whose trials attend by this kernel."""
+
+    kernel: Kernel | None = None
+
+    def __call__(self, job: Job) -> setups.Played:
+        played, ending = super().__call__(job)
+        told = [
+            event.model_copy(
+                update={
+                    "measurement": event.measurement.model_copy(update={"attention": self.kernel})
+                }
+            )
+            if isinstance(event, events.Measured)
+            else event
+            for event in played
+        ]
+        return told, ending
+
+
+@pytest.mark.parametrize("card", [True, False])
+@pytest.mark.parametrize("kernel", [None, Kernel.FLASH, Kernel.MATH])
+def test_the_fit_holds_the_kernel_and_a_card_left_with_plain_mathematics_is_warned_of(
+    kernel: Kernel | None, card: bool
+) -> None:
+    memory = Attending(BASE, EACH)
+    memory.kernel = kernel
+    data = setups.survey([90, 90, 90])
+    with probing(memory, data, fitting(500), card=card) as probe:
+        found = probe.run()
+        records = [record.event for record in probe.session.rundir.records()]
+    assert found.attention is kernel
+    warned = [event.message for event in records if isinstance(event, events.Warned)]
+    assert [message for message in warned if message.startswith("attention is computed")] == (
+        warned if card and kernel is Kernel.MATH else []
+    )
+    assert bool(warned) == (card and kernel is Kernel.MATH)

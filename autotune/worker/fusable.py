@@ -164,8 +164,8 @@ def ungrouped(query: Tensor, states: Tensor) -> Tensor:
 def repeated(states: Tensor, repeats: int) -> Tensor:
     """Keys or values once for each head that shares them: (B, g, S, d) to (B, g * repeats, S, d).
 
-    A copy, which the backward pass keeps: beside all else that a layer keeps of a token it is 3 %
-    of SmolLM2's.
+    A copy, which the backward pass keeps: of SmolLM2-135M's step without checkpointing it is 45 MiB
+    of 944 for 1024 tokens, predicted; with checkpointing nothing.
     """
     if repeats == 1:
         return states

@@ -4,7 +4,6 @@ There is no card here: within `as_on("cuda")` attention on a CPU's tensors is wh
 """
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from autotune.plan import Precision
 from autotune.worker import rowcache
 from autotune.worker.answering import Answering, Settings
 from autotune.worker.encode import Row
-from autotune.worker.fusable import as_on, attention, register
+from autotune.worker.fusable import as_on, attention
 from autotune.worker.model import load_weights
 from autotune.worker.plain import generate_batch
 from tests.worker.calls import assert_any_kernel_serves, recorded_calls
@@ -51,12 +50,6 @@ def states(
 def with_gradients(given: list[torch.Tensor], **how: Any) -> list[torch.Tensor]:
     out = attention(*given, **how)
     return [out, *torch.autograd.grad(out.square().sum(), given)]
-
-
-@pytest.fixture(autouse=True)
-def registered() -> Iterator[None]:
-    register()
-    yield
 
 
 @pytest.mark.parametrize("sizes", [SHARED, (4, 1, 16), (4, 4, 16), (6, 2, 20)])
