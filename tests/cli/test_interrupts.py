@@ -25,8 +25,13 @@ time.sleep(60)
 PROGRAM = "import sys; sys.path.insert(0, {folder!r}); from autotune.cli import main; main()"
 
 
+def heed() -> None:
+    """What a terminal starts heeds Ctrl-C, also where these tests run in a shell's background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def started(
-    folder: Path, *arguments: str, before: Callable[[], None] | None = None
+    folder: Path, *arguments: str, before: Callable[[], None] = heed
 ) -> "subprocess.CompletedProcess[str]":
     """The command line as a process that finds the modules in this folder first."""
     return subprocess.run(
