@@ -1,7 +1,7 @@
 """What the probe found, in words: trials, the answer, how good a prediction was, times."""
 
 from autotune import events
-from autotune.budget import show_size
+from autotune.budget import show_apart, show_size
 from autotune.figures import about, duration, percent, shape_text
 from autotune.outcome import Fit, StrategyFit, TrialOutcome, Verdict
 from autotune.plan import TrialPoint
@@ -17,10 +17,11 @@ def peak_sentence(event: events.PeakCompared) -> str:
         if rounded
         else "as high as"
     )
-    return (
-        f"peak {show_size(event.peak_bytes)}, {where} the {show_size(event.predicted_bytes)} that"
-        " the probe measured"
-    )
+    if not rounded:
+        peak, probed = show_size(event.peak_bytes), show_size(event.predicted_bytes)
+    else:
+        peak, probed = show_apart(event.peak_bytes, event.predicted_bytes)
+    return f"peak {peak}, {where} the {probed} that the probe measured"
 
 
 def describe_trial(outcome: TrialOutcome) -> str:

@@ -24,6 +24,14 @@ class DeviceSpec(Boundary):
     threads: int | None = None
 
 
+class CheckJob(Boundary):
+    """See whether torch can compute on the card of `device`, and write a `CardAnswer` to `out`."""
+
+    job: Literal["check"] = "check"
+    device: DeviceSpec
+    out: str
+
+
 class SurveyJob(Boundary):
     """Tokenize the data once and write every conversation's round boundaries to `out`.
 
@@ -145,7 +153,7 @@ class PredictJob(Boundary):
 
 
 Job = Annotated[
-    SurveyJob | TrialJob | TrainJob | AverageJob | GenerateJob | PrepareJob | PredictJob,
+    CheckJob | SurveyJob | TrialJob | TrainJob | AverageJob | GenerateJob | PrepareJob | PredictJob,
     Field(discriminator="job"),
 ]
 

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from autotune.files import sync_folder, write_text_atomic
+from autotune.files import move, sync_folder, write_text_atomic
 
 MANIFEST = "manifest.json"
 OPTIMIZER = "optimizer.safetensors"
@@ -66,7 +66,7 @@ def verified(folder: Path) -> bool:
 def put_in_place(work: Path, final: Path) -> None:
     """Give a sealed folder its name; one that had the name before goes."""
     discard(final)
-    work.replace(final)
+    move(work, final)
     sync_folder(final.parent)
 
 
@@ -92,7 +92,7 @@ def discard(folder: Path) -> None:
     gone = folder.with_name(f"{_GONE}{folder.name}")
     shutil.rmtree(gone, ignore_errors=True)
     try:
-        folder.replace(gone)
+        move(folder, gone)
     except OSError:
         gone = folder
     shutil.rmtree(gone, ignore_errors=True)

@@ -21,14 +21,21 @@ class Verdict(StrEnum):
 
 
 class Fault(StrEnum):
-    """What kind of failure a worker reports."""
+    """What kind of failure a worker reports.
+
+    OUT_OF_MEMORY is a lack of the memory that the budget is about: the card's, or on a CPU the
+    computer's. HOST_MEMORY is a lack of the computer's beside a card, which no shorter row mends.
+    LIBRARY: torch or transformers cannot be loaded, so nothing can be computed here.
+    """
 
     OUT_OF_MEMORY = "OUT_OF_MEMORY"
+    HOST_MEMORY = "HOST_MEMORY"
     SUSPECTED = "SUSPECTED"
     POISONED = "POISONED"
     NUMERIC = "NUMERIC"
     DISK = "DISK"
     BAD_JOB = "BAD_JOB"
+    LIBRARY = "LIBRARY"
     OTHER = "OTHER"
 
 

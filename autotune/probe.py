@@ -25,6 +25,8 @@ from autotune.session import Session
 from autotune.setup import Setup
 from autotune.speed import SpeedSearch
 from autotune.survey import Survey
+from autotune.trials import WarmRunner
+from autotune.verdicts import FOR_MEMORY, remedy
 
 Guess = Callable[[list[int]], int | None]
 """The length of a grid that is predicted to be the longest that fits, None where none is."""
@@ -43,6 +45,7 @@ class Probe:
     guess: Guess = lambda _: None
     predict: Predict = lambda _: None
     settle: Callable[[], str | None] = lambda: None
+    strain: Callable[[], tuple[str, ...]] = lambda: ()
 
     def __post_init__(self) -> None:
         self.trials: list[TrialOutcome] = []
@@ -54,7 +57,7 @@ class Probe:
             NothingFits: not even the shortest length of the grid fits the budget.
         """
         with self.session.runner.warm() as warm:
-            attempts = Attempts(self.session, self.setup, self.survey, warm, self.settle)
+            attempts = self.attempts(warm)
             self.trials = attempts.outcomes
             accepted = self.accepted(attempts)
             searched = len(attempts.outcomes)
@@ -68,11 +71,17 @@ class Probe:
         """
         most = most_demanding(known)
         with self.session.runner.warm() as warm:
-            attempts = Attempts(self.session, self.setup, self.survey, warm, self.settle)
+            attempts = self.attempts(warm)
             if most is None or not attempts.fits(most.point):
                 return None
         fit = known.model_copy(update={"fingerprint": self.setup.fingerprint})
         return self.keep(fit, events.Fitted(fit=fit, reused=True, note=why))
+
+    def attempts(self, warm: WarmRunner) -> Attempts:
+        """Trials of this probe in the processes of `warm`."""
+        return Attempts(
+            self.session, self.setup, self.survey, warm, settle=self.settle, strain=self.strain
+        )
 
     def keep(self, fit: Fit, event: events.Fitted) -> Fit:
         """Write `fit.json` and tell."""
@@ -119,8 +128,8 @@ class Probe:
             worst = attempts.outcomes[-1]
             raise NothingFits(
                 f"budget {show_size(self.setup.budget.limit_bytes)}: not even"
-                f" {worst.point.model_max_length} tokens fit ({worst.reason}); close what else uses"
-                " the memory, raise --vram-budget, or choose a smaller model"
+                f" {worst.point.model_max_length} tokens fit ({worst.reason});"
+                f" {remedy(worst.verdict, self.setup.device_spec.precision)}"
             )
         length = grid[search.answer]
         too_long = grid[search.failed] if search.failed < len(grid) else None
@@ -172,10 +181,14 @@ class Probe:
             outcome = attempts.outcome(candidate, fresh=True)
             if outcome.verdict is Verdict.FITS:
                 return outcome
+        last = attempts.outcomes[-1]
+        if last.verdict in FOR_MEMORY:
+            what = "something else uses the memory, close it and probe again"
+        else:
+            what = remedy(last.verdict, self.setup.device_spec.precision)
         raise NothingFits(
             f"{point.model_max_length} tokens and {point.max_rounds} rounds fitted once and did not"
-            f" again ({attempts.outcomes[-1].reason}); something else uses the memory, close it and"
-            " probe again"
+            f" again ({last.reason}); {what}"
         )
 
     def with_rounds(self, attempts: Attempts, point: TrialPoint) -> TrialPoint:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from autotune.budget import Budget, show_size
+from autotune.budget import Budget, show_apart
 from autotune.outcome import Fit, TrialOutcome, Verdict
 
 CHECK = "checked again with one trial"
@@ -55,10 +55,10 @@ def standing(known: Fit, now: dict[str, str], budget: Budget) -> Standing:
     most = most_demanding(known)
     peak = most.measurement.peak_bytes if most and most.measurement else known.peak_bytes
     if peak > budget.limit_bytes:
+        was, limit = show_apart(peak, budget.limit_bytes)
         return Standing(
             Use.NONE,
-            f"probed anew: the last probe's peak of {show_size(peak)} is above the budget of"
-            f" {show_size(budget.limit_bytes)} now",
+            f"probed anew: the last probe's peak of {was} is above the budget of {limit} now",
         )
     if changed:
         return Standing(Use.RECHECK, f"checked again with one trial: changed since: {words}")

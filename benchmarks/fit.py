@@ -174,9 +174,7 @@ def on_card(work: Path, quick: bool) -> dict[str, Any]:
     model, data = save_model(work / "model"), chat_file(work / "chat.jsonl")
     attention = Attention.FUSED
     capability = torch.cuda.get_device_capability(0)
-    predictor = Predictor(
-        read_config(model), "cuda", Precision.FP16, 1.0, attention, capability
-    )
+    predictor = Predictor(read_config(model), "cuda", Precision.FP16, 1.0, attention, capability)
     points = []
     for rows, tokens in QUICK_CARD_POINTS if quick else CARD_POINTS:
         for checkpointing in (False, True):

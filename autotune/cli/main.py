@@ -1,5 +1,6 @@
-"""Start and end of the process: run a command, turn errors into one line and an exit code."""
+"""Run one command, turn errors into one line and an exit code."""
 
+import errno
 import os
 import sys
 import tempfile
@@ -11,10 +12,8 @@ from typer.exceptions import TyperException
 from autotune.errors import AutotuneError, ExitCode
 from autotune.figures import safe
 
-
-def main() -> None:
-    """The console script."""
-    sys.exit(run(sys.argv[1:]))
+NO_COMMIT = 1455
+"""Windows' ERROR_COMMITMENT_LIMIT: memory and paging file together are promised away."""
 
 
 def run(arguments: list[str]) -> int:
@@ -40,6 +39,12 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
     except Exception as error:
+        if lacks_memory(error):
+            complain(
+                "this computer's memory is used up; close other programs, on Windows let the system"
+                " choose the size of the paging file, then run the same command again"
+            )
+            return ExitCode.ENVIRONMENT
         with tempfile.NamedTemporaryFile(
             "w", prefix="smolsft-autotune-", suffix=".log", delete=False, encoding="utf-8"
         ) as log:
@@ -49,6 +54,14 @@ def run(arguments: list[str]) -> int:
             f" trace is in {log.name}"
         )
         return ExitCode.INTERNAL
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether it is the computer's memory that is short, of this process or of one it starts."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, OSError)
+        and (error.errno == errno.ENOMEM or getattr(error, "winerror", None) == NO_COMMIT)
+    )
 
 
 def complain(text: str) -> None:

@@ -28,7 +28,7 @@ def answer_within_memory(answering: Answering, tell: Callable[[str], None]) -> N
             answering.run()
             return
         except Exception as error:
-            fault = classify(error)
+            fault = classify(error, on_card=answering.compute.device.type == "cuda")
             # An error that only may be for memory is taken for it once.
             if fault is not Fault.OUT_OF_MEMORY and (fault is not Fault.SUSPECTED or suspected):
                 raise
