@@ -307,15 +307,18 @@ def line(step: Step, traced: Traced) -> dict[str, Any]:
 def held_out(folder: Path, steps: Sequence[Step], traces: dict[Any, Traced]) -> dict[str, Any]:
     """Process memory from traced tensors by a share and a context, fitted on every second row.
 
-    The share is the median of reserved / allocated by kernel, over the even rows of all that were
-    measured, quantized ones too and repeats once. What it gives is reported for the odd ones, and
-    for the even ones beside them, as far as they were traced.
+    The share is the median of reserved / allocated by kernel, over every second of all measured
+    rows, quantized ones too and repeats once, in order of quantization, kernel, model and shape.
+    What it gives is reported for the others, and for these beside them, as far as they were traced.
+    The replayed allocator needs no such fit; it is what this is to be compared with.
     """
     distinct: dict[Any, dict[str, Any]] = {}
     for row in rows(folder):
         run = row["run"]
         distinct.setdefault((step_of(row).key, run["quantization"], run["lora_rank"]), row)
-    known = list(distinct.values())
+    known = [
+        distinct[key] for key in sorted(distinct, key=lambda key: (key[1], *by_kernel(key[0])))
+    ]
     fitted, other = known[::2], known[1::2]
     shares = {
         kernel: statistics.median(
@@ -342,6 +345,12 @@ def held_out(folder: Path, steps: Sequence[Step], traces: dict[Any, Traced]) -> 
         "fitted": summary(errors(fitted)),
         "held_out": summary(errors(other)),
     }
+
+
+def by_kernel(key: tuple[str, str, int, int]) -> tuple[str, str, int, int]:
+    """A step's key with its kernel first."""
+    model, kernel, rows_, tokens = key
+    return kernel, model, rows_, tokens
 
 
 def summary(errors: Any) -> dict[str, float | int]:

@@ -2,8 +2,9 @@
 
 `CachingAllocator` does what PyTorch's allocator for CUDA does (c10/cuda/CUDACachingAllocator.cpp,
 its native backend with default settings): it asks the driver for segments, cuts blocks from them,
-joins free neighbours again and gives no segment back. On the steps of `benchmarks/fit_measured.py`
-it reserves what a Tesla T4 did.
+joins free neighbours again and gives no segment back. In the steps of `benchmarks/fit_measured.py`
+it reserves what a Tesla T4 did: to 0.1 % where the kernel of attention is fused, to 9 % where there
+are tables of T x T.
 """
 
 import bisect

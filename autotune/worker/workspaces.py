@@ -55,7 +55,7 @@ def scratch_bytes(func: Any, args: Sequence[Any]) -> int:
     if func is aten._softmax_backward_data.default:
         return _bytes(args[0])
     if func is aten._safe_softmax.default:
-        return _bytes(args[0]) + args[0].numel()
+        return _bytes(args[0]) + int(args[0].numel())
     if func in _FUSED_BACKWARD:
         return fused_backward_bytes(args[1], args[2])
     return 0
