@@ -8,7 +8,7 @@ from autotune.boundary import Boundary
 from autotune.inspection import InspectionSpec
 from autotune.outcome import Checkpoint
 from autotune.plan import DataSpec, Precision, TrainPlan, TrialPoint
-from autotune.prediction import PredictPoint
+from autotune.prediction import Attention, Capability, PredictPoint
 
 
 class DeviceSpec(Boundary):
@@ -133,7 +133,8 @@ class PredictJob(Boundary):
     always a CPU; `target` is the kind of device that is predicted. `supervised_share` (0..1) is the
     share of positions with a label. Where `generate_rows` is above 0, generating so many answers of
     `generate_context` tokens, prompt and answer together, read `prefill_tokens` at once, is
-    predicted as well.
+    predicted as well. `attention` is what computes attention there, and `capability` that of the
+    card, None where it is not known: libraries keep more on some generations.
     """
 
     job: Literal["predict"] = "predict"
@@ -146,6 +147,8 @@ class PredictJob(Boundary):
     generate_rows: Annotated[int, Field(ge=0)] = 0
     generate_context: Annotated[int, Field(ge=0)] = 0
     prefill_tokens: Annotated[int, Field(ge=1)] = 4096
+    attention: Attention = Attention.FUSED
+    capability: Capability | None = None
     out: str
 
 

@@ -43,6 +43,12 @@ def _device(text: str) -> str:
     return text
 
 
+def _capability(text: str) -> str:
+    if not re.fullmatch(r"[1-9]\d?\.\d", text):
+        raise ValueError("must be a capability as CUDA counts, such as 8.9")
+    return text
+
+
 def _scorer(text: str) -> str:
     if text not in SCORERS:
         raise ValueError(f"must be one of {', '.join(sorted(SCORERS))}")
@@ -70,14 +76,15 @@ class Machine(Boundary):
     """Where to compute. Sizes as a person writes them, such as `7.2GiB`.
 
     `budget` is `auto` (what is free, less `reserve`) or a size, taken as it is. `memory` is what
-    the card has; it serves only to plan for a card that is not there. `threads` absent leaves the
-    number of CPU threads to torch.
+    the card has and `capability` what CUDA calls its generation, such as `8.9`; they serve only to
+    plan for a card that is not there. `threads` absent leaves the number of CPU threads to torch.
     """
 
     device: Annotated[str, AfterValidator(_device)] = AUTO
     budget: Annotated[str, AfterValidator(_size_or_auto)]
     reserve: Annotated[str, AfterValidator(_size)]
     memory: Annotated[str, AfterValidator(_size)] | None = None
+    capability: Annotated[str, AfterValidator(_capability)] | None = None
     precision: Literal["auto"] | Precision
     threads: Annotated[int, Field(ge=1)] | None = None
 
