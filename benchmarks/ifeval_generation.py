@@ -36,11 +36,12 @@ from autotune.job import DeviceSpec, PrepareJob
 from autotune.plan import Precision, Supervision
 from autotune.sources.models import resolve_model
 from autotune.trials import SubprocessRunner
-from autotune.worker.answering import Answering, Reply, Settings, never
+from autotune.worker.answering import Answering
 from autotune.worker.compute import Compute, open_compute
 from autotune.worker.deciding import Deciding, text_of
 from autotune.worker.model import Loaded, load
 from autotune.worker.plain import generate_batch
+from autotune.worker.reply import Reply, Settings, never
 from autotune.worker.rowcheck import can_answer_by_rows
 
 PREFILL_TOKENS = 4096

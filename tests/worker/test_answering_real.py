@@ -10,9 +10,10 @@ from autotune.plan import Supervision
 from autotune.sources.cache import cache_folder
 from autotune.sources.modelfolder import is_model_folder
 from autotune.sources.models import DEMO_WHEEL
-from autotune.worker.answering import Answering, Reply, Settings
+from autotune.worker.answering import Answering
 from autotune.worker.model import Loaded, load
 from autotune.worker.plain import generate_batch
+from autotune.worker.reply import Reply, Settings
 from autotune.worker.rowcheck import can_answer_by_rows
 from tests.worker.toys import cpu
 
