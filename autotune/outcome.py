@@ -53,7 +53,8 @@ class Measurement(Boundary):
     `device_bytes` is the most that all programs together had in use on the device, `shared_bytes`
     how much of our memory on it lay in the computer's memory instead (Windows); None where
     nothing tells. `fresh` marks the first trial of its process. `step_retries` are the allocator's
-    retries step by step, empty where they were not counted so.
+    retries step by step, empty where they were not counted so. `torch_compile` says whether layers
+    were compiled to the end: one that was asked for it may have found no compiler that works.
     """
 
     steps: int
@@ -71,6 +72,7 @@ class Measurement(Boundary):
     shared_bytes: int | None = None
     fresh: bool = True
     timed: TimedStep | None = None
+    torch_compile: bool = False
 
 
 class TrialOutcome(Boundary):
@@ -110,6 +112,7 @@ class StrategyFit(Boundary):
     eta_single_seconds: float | None = None
     supervised_tokens_per_second: float | None = None
     packing: bool = False
+    torch_compile: bool = False
     peak_bytes: int | None = None
 
 

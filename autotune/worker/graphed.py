@@ -81,7 +81,8 @@ class Recorded:
         if device.type != "cuda":
             return
         now = torch.cuda.current_stream(device)
-        beside = torch.cuda.Stream(device)
+        stream: Any = torch.cuda.Stream
+        beside = stream(device)
         beside.wait_stream(now)
         with torch.cuda.stream(beside):
             call()

@@ -19,6 +19,7 @@ from autotune import events
 from autotune.cut import Cut
 from autotune.plan import Precision
 from autotune.worker.batches import micro_batches, packs, pad
+from autotune.worker.compiling import Compiled, compiled_layers
 from autotune.worker.compute import Compute, sent
 from autotune.worker.encode import IGNORED, Row
 from autotune.worker.fullrows import full_rows, needs_no_mask
@@ -26,6 +27,7 @@ from autotune.worker.loss import needs_own_head, summed_loss
 from autotune.worker.model import Loaded
 from autotune.worker.optimizer import adamw, schedule
 from autotune.worker.packed import can_pack, pack, packed
+from autotune.worker.recompute import recompute_activations
 from autotune.worker.scaling import renewed, scaler_of, stuck
 
 
@@ -74,12 +76,15 @@ class Stepper:
         micro_batch_tokens: int,
         gradient_checkpointing: bool,
         packing: bool = False,
+        torch_compile: bool = False,
         enter: Callable[[str], None] = lambda _: None,
         tell: Callable[[events.PrecisionChanged], None] = lambda _: None,
+        warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`packing` lays rows end to end instead of filling them up, where the model can do that.
 
-        Neither that nor `micro_batch_tokens` nor `gradient_checkpointing` changes the mathematics.
+        `torch_compile` compiles the layers, where that works here; else `warn` hears why not.
+        None of these nor `micro_batch_tokens` nor `gradient_checkpointing` changes the mathematics.
         `enter` hears of every phase, `tell` when fp16 is given up.
         """
         self.loaded = loaded
@@ -93,6 +98,10 @@ class Stepper:
         model = loaded.model
         self.own_head = needs_own_head(model)
         self.packing = packing and can_pack(model)
+        self.compiled = Compiled([])
+        if torch_compile:
+            whole = not self.packing
+            self.compiled = compiled_layers(model, compute.device, whole=whole, warn=warn)
         self.maskless = not self.packing and needs_no_mask(model)
         model.train()
         self.recut(
@@ -146,7 +155,15 @@ class Stepper:
             raise NumericFault(f"no supervised token in step {number}")
         while True:
             torch.manual_seed(self.recipe.seed * 1_000_003 + number)
-            loss, norm = self._attempt(rows, supervised)
+            try:
+                loss, norm = self._attempt(rows, supervised)
+            except Exception as error:
+                if not self.compiled.gives_up(error, number):
+                    raise
+                loss = None
+            if loss is None:  # here no traceback holds the attempt's tensors any more
+                self.abandon()
+                continue
             if math.isfinite(loss) and math.isfinite(norm):
                 break
             self._overflowed(number, loss)
@@ -209,9 +226,9 @@ class Stepper:
     def _accumulate(self, rows: Sequence[Row], supervised: int) -> list[Tensor]:
         """Forward and backward of every micro-batch; each one's share of the mean loss, fp32.
 
-        They stay on the device. What follows a share that is not finite is thrown away.
+        They stay on the device.
         """
-        with self._attention():
+        with self._attention(), self.compiled.within():
             return [self._micro_batch(piece, supervised) for piece in self.pieces(rows)]
 
     def _attention(self) -> AbstractContextManager[None]:
@@ -277,17 +294,3 @@ class Stepper:
                     step=number, before=Precision.FP16, after=Precision.BF16, reason=reason
                 )
             )
-
-
-def recompute_activations(model: Any, on: bool) -> None:
-    """Switch gradient checkpointing; transformers 5 renames it on its way to version 6."""
-    how = {"use_reentrant": False}
-    if hasattr(model, "activation_checkpointing_enable"):
-        if on:
-            model.activation_checkpointing_enable(activation_checkpointing_kwargs=how)
-        else:
-            model.activation_checkpointing_disable()
-    elif on:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=how)
-    else:
-        model.gradient_checkpointing_disable()

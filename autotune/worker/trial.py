@@ -46,8 +46,10 @@ def trial(job: TrialJob, compute: Compute, pipe: Pipe, shelf: Shelf) -> None:
         micro_batch_tokens=max(point.micro_batch_tokens, len(row.input_ids)),
         gradient_checkpointing=point.gradient_checkpointing,
         packing=point.packing,
+        torch_compile=point.torch_compile,
         enter=pipe.enter,
         tell=refuse,
+        warn=lambda words: pipe.emit(events.Warned(message=words)),
     )
     results: list[StepResult] = []
     retries: list[int] = []
@@ -83,6 +85,7 @@ def trial(job: TrialJob, compute: Compute, pipe: Pipe, shelf: Shelf) -> None:
                 shared_bytes=reading.shared_bytes,
                 fresh=shelf.trials == 1,
                 timed=timed,
+                torch_compile=stepper.compiled.on,
             )
         )
     )
