@@ -60,6 +60,7 @@ def fit_sentence(fit: Fit) -> str:
         f" {checkpointing} gradient checkpointing;"
         f" peak {show_size(fit.peak_bytes)} of {show_size(fit.budget_bytes)},"
         f" {fit.tokens_per_second:.0f} tokens/s"
+        + (f"; attention: {fit.attention.words}" if fit.attention else "")
     )
 
 

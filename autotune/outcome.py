@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Literal
 
 from autotune.boundary import Boundary
+from autotune.kernels import Kernel
 from autotune.plan import Rounds, TrialPoint
 
 
@@ -53,8 +54,9 @@ class Measurement(Boundary):
     `device_bytes` is the most that all programs together had in use on the device, `shared_bytes`
     how much of our memory on it lay in the computer's memory instead (Windows); None where
     nothing tells. `fresh` marks the first trial of its process. `step_retries` are the allocator's
-    retries step by step, empty where they were not counted so. `torch_compile` says whether layers
-    were compiled to the end: one that was asked for it may have found no compiler that works.
+    retries step by step, empty where they were not counted so. `attention` is the kernel that its
+    steps attended by. `torch_compile` says whether layers were compiled to the end: one that was
+    asked for it may have found no compiler that works.
     """
 
     steps: int
@@ -72,6 +74,7 @@ class Measurement(Boundary):
     shared_bytes: int | None = None
     fresh: bool = True
     timed: TimedStep | None = None
+    attention: Kernel | None = None
     torch_compile: bool = False
 
 
@@ -122,7 +125,8 @@ class Fit(Boundary):
     `trials` searched and confirmed the answer, `speed_trials` timed ways to cut a step.
     `predicted_peak_bytes` is what was computed for the accepted point beforehand, None where
     nothing was. `fingerprint` maps what the answer depends on (device, torch, model, data ...) to
-    its value; `expiry` says of each what follows when it changes.
+    its value; `expiry` says of each what follows when it changes. `attention` is the kernel that
+    the accepted trial attended by.
     """
 
     model_max_length: int
@@ -138,6 +142,7 @@ class Fit(Boundary):
     expiry: dict[str, str] = {}
     speed_trials: tuple[TrialOutcome, ...] = ()
     predicted_peak_bytes: int | None = None
+    attention: Kernel | None = None
 
 
 class Checkpoint(Boundary):

@@ -16,6 +16,7 @@ from autotune.budget import show_size
 from autotune.errors import NothingFits
 from autotune.estimates import strategy_fit
 from autotune.files import write_text_atomic
+from autotune.kernels import math_warning
 from autotune.outcome import Fit, TrialOutcome, Verdict
 from autotune.plan import LENGTH_GRID, TrialPoint
 from autotune.refit import EXPIRY, most_demanding
@@ -202,7 +203,11 @@ class Probe:
             fingerprint=self.setup.fingerprint,
             expiry={name: EXPIRY[name] for name in self.setup.fingerprint if name in EXPIRY},
             predicted_peak_bytes=self.predict(point),
+            attention=measurement.attention,
         )
+        warning = math_warning(fit.attention) if self.setup.device.kind == "cuda" else None
+        if warning is not None:
+            attempts.session.note(events.Warned(message=warning))
         wished = self.setup.profile.strategies
         usable = usable_strategies(wished, fit, self.survey)
         search = SpeedSearch(

@@ -22,10 +22,13 @@ def worker_environment() -> dict[str, str]:
     # only (pytorch#183387). A worker that failed so would look like one without memory. What a
     # person sets does reach the worker, and the cap holds with it: torch checks its fraction
     # before it maps a segment, so it is passed by less than the 20 MiB of one.
+    # torch prefers cuDNN's attention on cards of compute capability 9 and 10, where it makes a plan
+    # for every new shape (`check_prefer_cudnn_attention` in its cuda/sdp_utils.cpp reads the
+    # variable); shapes of micro-batches vary.
     # Threads that wait for each other by spinning need a core each: beside any other program, a
     # step of small operations took 30 times as long. One's own setting is left alone.
     return (
-        {"OMP_WAIT_POLICY": "PASSIVE"}
+        {"OMP_WAIT_POLICY": "PASSIVE", "TORCH_CUDNN_SDPA_DEPRIORITIZED": "1"}
         | kept
         | {
             "PYTHONUTF8": "1",

@@ -4,6 +4,7 @@ A job's own module is imported when it is asked for: a survey needs no model cod
 """
 
 import os
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from autotune.job import (
     TrainJob,
     TrialJob,
 )
+from autotune.kernels import FoundKernels
 from autotune.worker.compute import Compute, open_compute
 from autotune.worker.pipe import Pipe
 from autotune.worker.shelf import Shelf
@@ -57,15 +59,31 @@ class Bench:
             self.compute, self.spec = open_compute(job.device), job.device
         elif self.spec != job.device:
             raise BadInput(f"this worker is on {self.spec}: must stay there; start another")
+        attention = attention_of(job, self.compute)
         self.pipe.emit(
             events.Ready(
                 pid=os.getpid(),
                 device=self.compute.name,
                 torch=torch.__version__,
                 transformers=transformers.__version__,
+                attention=attention,
             )
         )
         run(job, self.compute, self.pipe, self.shelf)
+
+
+def attention_of(job: Job, compute: Compute) -> FoundKernels | None:
+    """The kernels for the model of a job that computes with one."""
+    match job:
+        case TrialJob() | GenerateJob():
+            folder = job.model_folder
+        case TrainJob():
+            folder = job.plan.model_folder
+        case _:
+            return None
+    from autotune.worker.kernels import find_kernels
+
+    return find_kernels(compute, Path(folder))
 
 
 def run(job: Job, compute: Compute, pipe: Pipe, shelf: Shelf) -> None:

@@ -17,6 +17,7 @@ from autotune.worker.batches import shuffled
 from autotune.worker.compute import Compute
 from autotune.worker.encode import ChatCodec, Row
 from autotune.worker.generate import answer_batch
+from autotune.worker.kernels import training_kernel
 from autotune.worker.model import Loaded
 from autotune.worker.pipe import Pipe
 from autotune.worker.shelf import Shelf
@@ -51,6 +52,7 @@ def trial(job: TrialJob, compute: Compute, pipe: Pipe, shelf: Shelf) -> None:
         tell=refuse,
         warn=lambda words: pipe.emit(events.Warned(message=words)),
     )
+    attention = training_kernel(loaded.model, compute, stepper.packing)
     results: list[StepResult] = []
     retries: list[int] = []
     finite, timing, timed = True, (0.0, 0.0), None
@@ -85,6 +87,7 @@ def trial(job: TrialJob, compute: Compute, pipe: Pipe, shelf: Shelf) -> None:
                 shared_bytes=reading.shared_bytes,
                 fresh=shelf.trials == 1,
                 timed=timed,
+                attention=attention,
                 torch_compile=stepper.compiled.on,
             )
         )
