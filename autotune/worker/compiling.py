@@ -1,6 +1,7 @@
 """torch.compile for the layers of a model, within a training's steps and nowhere else.
 
-What all layers repeat is compiled once and shared by them, with sizes that may change. Compiling
+What all layers repeat beside attention (norms and the feed-forward part) is compiled once and
+shared by them, with sizes that may change. Compiling
 needs a compiler on the machine (on a card Triton's and a C compiler), which many lack: it is tried
 on a small function first, and where it fails layers work as they are. It changes speed and memory,
 never the mathematics.
@@ -69,21 +70,18 @@ class Compiled:
                 del part.forward  # the instance's; the class's is there again
 
 
-def compiled_layers(
-    model: Any, device: torch.device, *, whole: bool, warn: Callable[[str], None]
-) -> Compiled:
+def compiled_layers(model: Any, device: torch.device, warn: Callable[[str], None]) -> Compiled:
     """The model's layers compiled, or nothing after a warning that says why not.
 
-    Without `whole` the attention of each layer is left out: rows that are packed are told by a
-    list of their lengths, and every new list would be compiled anew.
+    The attention of each layer is left out. Its kernels are as good as a compiler's, the compiler
+    breaks off at how one is chosen, and rows that are packed are told by a list of their lengths,
+    for each of which it would compile anew.
     """
     layers = [m for m in model.modules() if isinstance(m, GradientCheckpointingLayer)]
     fault = compiler_fault(device.type) if layers else "this model has no layers that are known"
     if fault is not None:
         warn(f"torch.compile cannot be used: {fault}; training goes on without it")
         return Compiled([])
-    if whole:
-        return Compiled(list(layers), warn)
     parts = [part for layer in layers for part in layer.children() if not attends(part)]
     return Compiled(parts, warn)
 

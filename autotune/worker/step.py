@@ -100,8 +100,7 @@ class Stepper:
         self.packing = packing and can_pack(model)
         self.compiled = Compiled([])
         if torch_compile:
-            whole = not self.packing
-            self.compiled = compiled_layers(model, compute.device, whole=whole, warn=warn)
+            self.compiled = compiled_layers(model, compute.device, warn)
         self.maskless = not self.packing and needs_no_mask(model)
         model.train()
         self.recut(

@@ -97,6 +97,19 @@ def test_compiled_layers_give_the_same_numbers_and_are_compiled_once_for_all_sha
     assert list(compiled.loaded.model.state_dict()) == names
 
 
+def test_layers_share_what_is_compiled(tmp_path: Path, traced: None) -> None:
+    made = []
+    for layers in (2, 5):
+        loaded = loaded_toy(save_toy(tmp_path / str(layers), num_hidden_layers=layers))
+        stepper = stepper_of(loaded, torch_compile=True)
+        assert len(stepper.compiled._calls) == 3 * layers
+        before = graphs()
+        stepper.step(some_rows([12, 61]), 1)
+        assert stepper.compiled.on
+        made.append(graphs() - before)
+    assert made[0] == made[1] > 0
+
+
 @pytest.mark.slow
 def test_recomputed_activations_are_compiled_as_well(folder: Path, traced: None) -> None:
     compiled, plain, _ = both(folder, micro_batch_tokens=70, gradient_checkpointing=True)
@@ -188,7 +201,7 @@ def test_a_training_with_compiled_layers_saves_a_plain_checkpoint(
 def test_a_model_without_known_layers_is_trained_as_it_is(folder: Path) -> None:
     told: list[str] = []
     strange = nn.Sequential(nn.Linear(2, 2))
-    found = compiling.compiled_layers(strange, torch.device("cpu"), whole=True, warn=told.append)
+    found = compiling.compiled_layers(strange, torch.device("cpu"), told.append)
     assert not found.on
     assert "this model has no layers that are known" in told[0]
 
