@@ -85,7 +85,8 @@ def time_text(strategy: StrategyFit) -> str:
 
 
 def cut_text(cut: StrategyFit | TrialPoint) -> str:
-    """How steps are cut: tokens at once, rows laid end to end, activations recomputed."""
+    """How steps are cut: tokens at once, rows laid end to end, layers compiled, recomputed."""
+    compiled = ", compiled" if cut.torch_compile else ""
     packed = ", packed" if cut.packing else ""
     recomputed = ", recomputed" if cut.gradient_checkpointing else ""
-    return f"{cut.micro_batch_tokens} tokens{packed}{recomputed}"
+    return f"{cut.micro_batch_tokens} tokens{packed}{compiled}{recomputed}"

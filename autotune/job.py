@@ -93,6 +93,10 @@ class AverageJob(Boundary):
     checkpoint: Checkpoint
 
 
+EngineName = Literal["rows", "graphed", "continuous", "batches"]
+"""A way to answer prompts; `autotune/worker/engines.py` says what each is."""
+
+
 class GenerateJob(Boundary):
     """Answer every prompt of a prompts file with the model in `model_folder`, appending to `out`.
 
@@ -102,6 +106,9 @@ class GenerateJob(Boundary):
     Prompts go in by length. With `early_seed` they go in by that seed's random order, and an answer
     is left, for `decided.jsonl` beside `out`, once no further text can change its strict verdict;
     without it, answers that were left there are finished.
+
+    `engine` None is the device's own. One that cannot answer for the model is replaced, with a
+    warning.
     """
 
     job: Literal["generate"] = "generate"
@@ -113,6 +120,7 @@ class GenerateJob(Boundary):
     batch_size: int
     prefill_tokens: int
     early_seed: int | None = None
+    engine: EngineName | None = None
 
 
 class PrepareJob(Boundary):

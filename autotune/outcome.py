@@ -62,7 +62,8 @@ class Measurement(Boundary):
     how much of our memory on it lay in the computer's memory instead (Windows); None where
     nothing tells. `fresh` marks the first trial of its process. `step_retries` are the allocator's
     retries step by step, empty where they were not counted so. `attention` is the kernel that its
-    steps attended by.
+    steps attended by. `torch_compile` says whether layers were compiled to the end: one that was
+    asked for it may have found no compiler that works.
     """
 
     steps: int
@@ -81,6 +82,7 @@ class Measurement(Boundary):
     fresh: bool = True
     timed: TimedStep | None = None
     attention: Kernel | None = None
+    torch_compile: bool = False
 
 
 class TrialOutcome(Boundary):
@@ -120,6 +122,7 @@ class StrategyFit(Boundary):
     eta_single_seconds: float | None = None
     supervised_tokens_per_second: float | None = None
     packing: bool = False
+    torch_compile: bool = False
     peak_bytes: int | None = None
 
 

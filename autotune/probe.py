@@ -223,7 +223,12 @@ class Probe:
             attempts.session.note(events.Warned(message=warning))
         wished = self.setup.profile.strategies
         usable = usable_strategies(wished, fit, self.survey)
-        search = SpeedSearch(attempts, fit, self.setup.profile.probe.speed_trials)
+        search = SpeedSearch(
+            attempts,
+            fit,
+            self.setup.profile.probe.speed_trials,
+            compiles=self.setup.profile.probe.tries_compiling(self.setup.device_spec.kind),
+        )
         settings = search.settings(usable)
         strategies = {
             s.name: strategy_fit(
@@ -251,4 +256,5 @@ def same_row(tried: TrialPoint, asked: TrialPoint) -> bool:
         tried.row_tokens == asked.row_tokens
         and tried.micro_batch_tokens == asked.micro_batch_tokens
         and tried.gradient_checkpointing == asked.gradient_checkpointing
+        and tried.torch_compile == asked.torch_compile
     )

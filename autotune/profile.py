@@ -122,7 +122,9 @@ class Probe(Boundary):
     """The bounds of the search for what fits. Lengths in tokens, on the search grid.
 
     `speed_trials` is how many further trials may look for the fastest way to cut a step, for all
-    strategies together; 0 takes the way in which the length was searched.
+    strategies together; 0 takes the way in which the length was searched. `torch_compile` says
+    whether compiled layers are one of the ways: `auto` tries them on a card. On a CPU compiling
+    takes minutes, which only a long training gets back.
     """
 
     min_length: GridLength
@@ -130,6 +132,11 @@ class Probe(Boundary):
     gradient_checkpointing: bool
     trial_timeout_seconds: Annotated[float, Field(gt=0)]
     speed_trials: Annotated[int, Field(ge=0)] = 0
+    torch_compile: Literal["auto", "try", "never"] = "auto"
+
+    def tries_compiling(self, kind: Literal["cuda", "cpu"]) -> bool:
+        """Whether compiled layers are tried on this kind of device."""
+        return self.torch_compile == "try" or (self.torch_compile == "auto" and kind == "cuda")
 
     @field_validator("max_length")
     @classmethod

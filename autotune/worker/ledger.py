@@ -108,8 +108,10 @@ class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return True if args[0].dtype is torch.bool else 1.0
         if func is aten.allclose.default:
             return True
-        if func in _INDEXED:
-            args = self._counted(args)
+        if func is aten.nonzero.default:
+            return self._places(args[0])
+        if func in _INDEXED and len(args[1]) == 1:
+            self.enter(self.phase)
         out = func(*args, **(kwargs or {}))
         for tensor in tree_leaves(out):
             if isinstance(tensor, Tensor):
@@ -147,16 +149,10 @@ class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]
         # Recomputed activations are made in the backward pass, but with autograd watching.
         return Kind.ACTIVATIONS if torch.is_grad_enabled() else Kind.TEMPORARY
 
-    def _counted(self, args: Sequence[Any]) -> Sequence[Any]:
-        """A mask among indices, replaced by as many positions as it is said to have set."""
-        indices = args[1]
-        if len(indices) != 1 or indices[0] is None or indices[0].dtype is not torch.bool:
-            return args
-        mask = indices[0]
-        self.enter(self.phase)
+    def _places(self, mask: Tensor) -> Tensor:
+        """The positions that a mask has set, (positions, dimensions): as many as is said."""
         count = max(1, round(self.share * mask.numel()))
-        positions = [torch.empty(count, dtype=torch.long) for _ in range(mask.ndim)]
-        return (args[0], positions, *args[2:])
+        return torch.empty((count, mask.ndim), dtype=torch.long)
 
     def _worked(self, func: Any, args: Sequence[Any]) -> int:
         """Bytes that the operation took beside its results and gave back."""

@@ -67,12 +67,16 @@ class RowCache:
             self.lengths[row] = kept
         self.lengths.pop()
 
+    def reach(self) -> int:
+        """Positions that a row needs room for."""
+        return -(-max(self.lengths) // BLOCK) * BLOCK
+
     def room(self, layer: int, like: Tensor) -> tuple[Tensor, Tensor]:
         """A layer's keys and values with room for all lengths; new room is zero.
 
         `like` has g and d at its places 1 and 3, and the dtype.
         """
-        wanted = -(-max(self.lengths) // BLOCK) * BLOCK
+        wanted = self.reach()
         before = self._layers.get(layer)
         if before is not None and before[0].shape[2] >= wanted:
             return before

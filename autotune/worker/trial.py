@@ -47,8 +47,10 @@ def trial(job: TrialJob, compute: Compute, pipe: Pipe, shelf: Shelf) -> None:
         micro_batch_tokens=max(point.micro_batch_tokens, len(row.input_ids)),
         gradient_checkpointing=point.gradient_checkpointing,
         packing=point.packing,
+        torch_compile=point.torch_compile,
         enter=pipe.enter,
         tell=refuse,
+        warn=lambda words: pipe.emit(events.Warned(message=words)),
     )
     attention = training_kernel(loaded.model, compute, stepper.packing)
     results: list[StepResult] = []
@@ -86,6 +88,7 @@ def trial(job: TrialJob, compute: Compute, pipe: Pipe, shelf: Shelf) -> None:
                 fresh=shelf.trials == 1,
                 timed=timed,
                 attention=attention,
+                torch_compile=stepper.compiled.on,
             )
         )
     )

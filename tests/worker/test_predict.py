@@ -16,10 +16,11 @@ from autotune.outcome import Fault
 from autotune.plan import Precision
 from autotune.prediction import Attention, PredictedPeak, PredictionFile, PredictPoint
 from autotune.trials import How
-from autotune.worker.answering import Answering, Settings
+from autotune.worker.answering import Answering
 from autotune.worker.fakestep import read_config
 from autotune.worker.model import Loaded
 from autotune.worker.predict import Predictor
+from autotune.worker.reply import Settings
 from benchmarks.fit import ARCHITECTURE, compared
 from tests.worker.toys import cpu, device, of_kind, work
 
