@@ -9,7 +9,7 @@ gathers them). Every step is a process with a time limit; its outcome and its fi
 JSON as soon as it ends. `--rehearse` does all of it on the CPU with a toy. What is asked and how to
 read the answer: docs/card.md.
 
-Exit code: 0 nothing failed, 1 something did, 4 packages are missing, 130 interrupted.
+Exit code: 0 nothing failed, 1 something did, 4 packages or the card are missing, 130 interrupted.
 """
 
 import argparse
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.card_checks import missing, steps  # noqa: E402
-from benchmarks.card_checks.asked import Ask, Figures, Outcome, write_json  # noqa: E402
+from benchmarks.card_checks.asked import Answer, Ask, Figures, Outcome  # noqa: E402
 from benchmarks.card_checks.caller import Caller  # noqa: E402
 from benchmarks.card_checks.pack import Pack  # noqa: E402
 from benchmarks.card_checks.record import Record  # noqa: E402
@@ -56,7 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     caller = Caller(asked, record, work, site)
     try:
         for part in sorted({step.part for step in chosen}):
-            caller.do_part([step for step in chosen if step.part == part])
+            if not caller.do_part([step for step in chosen if step.part == part]):
+                return ENVIRONMENT
     except KeyboardInterrupt:
         print(f"interrupted; the same command goes on from here ({asked.out})", file=sys.stderr)
         return INTERRUPTED
@@ -117,13 +118,19 @@ def do_step(name: str, path: Path, asked: argparse.Namespace) -> int:
     ask = Ask.read(path)
     figures = Figures(path.with_name("result.json"), ask.seconds)
     if name == "inputs":
+        from autotune.errors import AutotuneError
         from benchmarks.card_checks.inputs import inputs
         from benchmarks.card_checks.machine import machine
 
         pack = Pack(asked.pack or ask.folder / "pack")
-        figures["given"] = inputs(ask, pack, asked.model, figures)
-        figures["machine"] = machine(ask)
-        write_json(figures.path, {"outcome": Outcome.PASSED, "figures": figures.found})
+        try:
+            figures["machine"] = machine(ask)
+            figures["given"] = given = inputs(ask, pack, asked.model)
+        except AutotuneError as error:
+            figures.answered(Answer(False, str(error)))
+            return 0
+        figures["weights"] = given["weights"]
+        figures.answered(Answer(True, given["weights"]))
         return 0
     figures.answered(import_module(f"benchmarks.card_checks.{name}").check(ask, figures))
     return 0

@@ -49,17 +49,20 @@ class Caller:
         }
         self.given: dict[str, str] = {}
 
-    def do_part(self, chosen: Sequence[Step]) -> None:
-        """Ask what is open of one part, for as long as its time lasts."""
+    def do_part(self, chosen: Sequence[Step]) -> bool:
+        """Ask what is open of one part, for as long as its time lasts.
+
+        Returns:
+            Whether there is a machine to ask: a card, and what the steps work on.
+        """
         part = self.record.open_steps(chosen, again=self.asked.again)
         if not part:
-            return
+            return True
         end = time.monotonic() + self.asked.minutes * 60
         tree = self.asked_of("inputs", PREPARE_SECONDS * self.scale * 2)
         if tree["outcome"] != Outcome.PASSED:
-            print(f"inputs: {tree['outcome']}: {tree.get('line', '')}", file=sys.stderr)
-            self.record.describe(inputs=tree)
-            return
+            print(tree["line"], file=sys.stderr)
+            return False
         self.given = tree["figures"].pop("given")
         self.record.describe(rehearsal=self.asked.rehearse, **tree["figures"])
         for at, step in enumerate(part):
@@ -84,6 +87,7 @@ class Caller:
                 f"{tree['outcome']:10}  {step.name:15} {seconds:5.0f} s  {tree.get('line', '')}",
                 flush=True,
             )
+        return True
 
     def asked_of(self, name: str, seconds: float) -> dict[str, Any]:
         """One step's end, whatever becomes of its process."""

@@ -15,7 +15,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from benchmarks.card_checks.asked import Ask, Figures, write_json
+from benchmarks.card_checks.asked import Ask, write_json
 from benchmarks.card_checks.pack import Pack
 
 CONVERSATIONS = 6000
@@ -42,22 +42,25 @@ WORDS = re.findall(
 """Words that are one token each, with the space before them, for SmolLM2's tokenizer."""
 
 
-def inputs(ask: Ask, pack: Pack, model: str | None, figures: Figures) -> dict[str, str]:
+def inputs(ask: Ask, pack: Pack, model: str | None) -> dict[str, str]:
     """Make what is missing; the fields of `Ask` that name it. It is kept for later calls."""
     found = ask.folder / "inputs.json"
+    # A part of the weights that came since, or another model that is named, makes other inputs.
+    whole = bool(pack.described().get("weights")) and not pack.missing_parts()
+    asked = [ask.rehearse, model, ask.data, ask.prompts, whole]
     if found.is_file():
-        kept: dict[str, str] = json.loads(found.read_text(encoding="utf-8"))
-        if Path(kept["model"]).is_dir():
-            return kept
+        kept = json.loads(found.read_text(encoding="utf-8"))
+        given: dict[str, str] = kept["given"]
+        if kept["asked"] == asked and Path(given["model"]).is_dir():
+            return given
     folder, weights = model_folder(ask, pack, model)
-    figures["weights"] = weights
     data = Path(ask.data) if ask.data else ask.folder / "chats.jsonl"
     if not data.is_file():
         write_chats(data, tokenizer_of(folder), ask.rehearse)
     prompts = ask.prompts or (str(pack.prompts) if pack.prompts.is_file() else "demo")
-    kept = {"model": str(folder), "weights": weights, "data": str(data), "prompts": prompts}
-    write_json(found, kept)
-    return kept
+    given = {"model": str(folder), "weights": weights, "data": str(data), "prompts": prompts}
+    write_json(found, {"asked": asked, "given": given})
+    return given
 
 
 def model_folder(ask: Ask, pack: Pack, named: str | None) -> tuple[Path, str]:

@@ -29,7 +29,9 @@ SHORT_SECONDS = 900.0
 """In less time scoring is bounded: 32 prompts, 128 new tokens. Random weights never stop, so 541
 answers of 1280 tokens would be most of the step."""
 
-SPEED_TRIALS = 6
+SPEED_TRIALS = 8
+"""One row at a time, without checkpointing, and up to six doublings: 64 rows at once."""
+
 MOST_ERROR = 0.2
 """Of the training's hours: a plan is a timed step of ordinary rows times their number."""
 

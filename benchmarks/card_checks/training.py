@@ -30,7 +30,7 @@ TOLERANCE = 1e-2
 
 
 def plan_of(ask: Ask) -> TrainPlan:
-    """Six steps of eight conversations of nearly one length; a checkpoint after three and six."""
+    """Six steps of eight conversations of nearly one length; one checkpoint, after three."""
     import random
 
     length = 64 if ask.rehearse else 1024
@@ -59,7 +59,7 @@ def plan_of(ask: Ask) -> TrainPlan:
         warmup_ratio=0.2,
         lr_scheduler_type="cosine",
         seed=3,
-        checkpoint_fractions=(SAVED_STEP / STEPS, 1.0),
+        checkpoint_fractions=(SAVED_STEP / STEPS,),
         resume_every_seconds=1e9,
     )
 

@@ -31,7 +31,10 @@ result = pathlib.Path(ask).with_name("result.json")
 def write(**tree):
     result.write_text(json.dumps({"figures": {"seen": name}} | tree))
 if name == "inputs":
-    write(outcome="passed", figures={"given": {"model": "m"}, "machine": "here"})
+    if "inputs" in pathlib.Path(__file__).with_name("breaks").read_text().split():
+        write(outcome="failed", line="no card")
+    else:
+        write(outcome="passed", figures={"given": {"model": "m"}, "machine": "here"})
 elif name in pathlib.Path(__file__).with_name("hangs").read_text().split():
     write()
     time.sleep(60)
@@ -108,6 +111,14 @@ def test_a_part_ends_with_its_time_and_what_was_not_asked_stays_open(
     caller(tmp_path, play(tmp_path, hangs="kernels"), minutes=0.05).do_part(steps)
     assert outcomes(tmp_path) == {"kernels": "timed out"}
     assert "nvml: no time left" in capsys.readouterr().err
+
+
+def test_without_a_card_no_step_is_asked_and_the_reason_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not caller(tmp_path, play(tmp_path, breaks="inputs")).do_part(PART_1)
+    assert capsys.readouterr().err == "no card\n"
+    assert not (tmp_path / "card.json").exists()
 
 
 def test_the_shares_of_a_part_add_up_to_its_minutes() -> None:
