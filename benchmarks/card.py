@@ -109,7 +109,7 @@ def have_packages(wheels: Path | None, site: Path) -> bool:
     for name, fault in faults.items():
         print(f"{name}: {fault}", file=sys.stderr)
     if faults:
-        print(f"bring them: {missing.command_for(faults, wheels)}", file=sys.stderr)
+        print(f"bring them: {missing.command_for(faults)}", file=sys.stderr)
     return not faults
 
 

@@ -121,10 +121,9 @@ def install_missing(root: Path, folder: Path, site: Path) -> Iterator[str]:
         importlib.invalidate_caches()
 
 
-def command_for(faults: Iterable[str], wheels: Path | None) -> str:
-    """The command that brings them, from the folder or from the package index."""
-    source = f"--no-index --find-links {wheels} " if wheels else ""
-    return f"{sys.executable} -m pip install {source}{' '.join(faults)}"
+def command_for(faults: Iterable[str]) -> str:
+    """The command that brings them where there is a network; else `card_pack.py` gathers them."""
+    return f"{sys.executable} -m pip install {' '.join(faults)}"
 
 
 def last_line(text: str) -> str:

@@ -11,6 +11,7 @@ import torch
 
 from autotune.budget import MIB
 from autotune.device import find_device
+from autotune.device_port import NvmlPort
 from benchmarks.card_checks.asked import Answer, Ask, Figures
 
 ASKED_BYTES = 1024 * MIB
@@ -26,19 +27,17 @@ def check(ask: Ask, figures: Figures) -> Answer:
     figures["bytes_asked"] = ASKED_BYTES if ask.on_card else 256 * MIB
     if not ask.on_card:
         return resident(figures)
-    return card(ask, figures)
-
-
-def card(ask: Ask, figures: Figures) -> Answer:
-    """The card's memory as both count it."""
     from autotune.device_nvml import Nvml
     from autotune.memory.cuda import CudaMemory
 
-    nvml = Nvml()
+    return card(ask, figures, Nvml(), CudaMemory(ask.card_index))
+
+
+def card(ask: Ask, figures: Figures, nvml: NvmlPort, meter: Any) -> Answer:
+    """The card's memory as both count it; `meter` is the worker's, it makes the context."""
     device = find_device(ask.device, nvml)
     before = nvml.state(device.index).used_bytes
     faults = ["looking at the card made a context"] if torch.cuda.is_initialized() else []
-    meter = CudaMemory(ask.card_index)
     meter.begin(device.total_bytes or 2**40)
     opened = nvml.state(device.index).used_bytes
     figures["context_bytes"] = meter.context_bytes

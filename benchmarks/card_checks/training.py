@@ -95,6 +95,7 @@ def undisturbed(ask: Ask, plan: TrainPlan) -> dict[int, float]:
     """
     kept = ask.folder / "training" / f"undisturbed-{plan.identity}.json"
     if not kept.is_file():
+        forget(ask.folder, "undisturbed")
         said, how, reason = trained(ask, plan, "undisturbed")
         if how is not How.DONE:
             raise RuntimeError(f"the undisturbed training ended: {how} ({reason})")
