@@ -113,10 +113,6 @@ def test_losses_that_are_missing_or_no_numbers_are_not_the_same() -> None:
     assert training.furthest({1: 2.0}, {1: 2.0, 2: 1.0}) == float("inf")
 
 
-def test_a_stand_ins_budget_lies_in_the_widest_gap() -> None:
-    assert probe.in_widest_gap({64: 100, 128: 110, 192: 190, 256: 200}) == 150
-
-
 def test_a_run_folder_is_never_one_that_an_earlier_try_left(tmp_path: Path) -> None:
     probe.fresh(tmp_path, "found").mkdir()
     assert probe.fresh(tmp_path, "found") == tmp_path / "found-2"

@@ -30,7 +30,8 @@ def test_a_rehearsal_runs_every_step_and_a_second_call_has_nothing_to_do(tmp_pat
     figures = {name: step["figures"] for name, step in tree["steps"].items()}
     assert figures["kernels"]["worker"]["ended"] == "done"
     assert figures["gpu_tests"]["counts"].keys() == {"skipped"}
-    assert figures["probe"]["found_length"] in range(64, 257, 64)
+    assert figures["probe"]["found_length"] == 256
+    assert figures["probe"]["by_force_mib"].keys() == {"128", "192", "256"}
     assert figures["late_memory"]["recuts"] and figures["overflow"]["skips"]["1"] > 0
     for name in ("late_memory", "kill", "overflow"):
         assert figures[name]["largest_difference"] < 1e-2, name
