@@ -13,6 +13,7 @@ Exit code: 0 nothing failed, 1 something did, 4 packages or the card are missing
 """
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -54,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if (asked.part in (None, step.part)) and (not asked.only or step.name in asked.only)
     ]
     caller = Caller(asked, record, work, site)
+    # `timeout` and a system that ends its session send this one: no step may outlive the command.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         for part in sorted({step.part for step in chosen}):
             if not caller.do_part([step for step in chosen if step.part == part]):
