@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from autotune import events
-from benchmarks.card_checks import generation, plan, probe, strategy_a, training
+from benchmarks.card_checks import generation, gpu_tests, plan, probe, strategy_a, training
 from benchmarks.card_checks.asked import Ask, Figures, Outcome
 
 CARD: dict[str, Any] = {
@@ -116,3 +116,39 @@ def test_losses_that_are_missing_or_no_numbers_are_not_the_same() -> None:
 def test_a_run_folder_is_never_one_that_an_earlier_try_left(tmp_path: Path) -> None:
     probe.fresh(tmp_path, "found").mkdir()
     assert probe.fresh(tmp_path, "found") == tmp_path / "found-2"
+
+
+PYTEST = """\
+tests/worker/test_gpu.py::test_a_trial_counts[fp16 x] PASSED     [ 50%]
+tests/worker/test_gpu.py::test_memory VERDICT     [100%]
+==================== ERRORS ====================
+ERROR tests/test_forecast.py - ImportError: no module named peft
+=========== 1 passed, 1 error in 50.99s ==========
+"""
+
+
+@pytest.mark.parametrize(
+    ("verdict", "outcome", "line"),
+    [
+        ("PASSED", "passed", "2 passed"),
+        ("SKIPPED", "passed", "1 passed, 1 skipped"),
+        ("FAILED", "failed", "1 passed, 1 failed"),
+    ],
+)
+def test_the_tests_for_a_card_are_counted_as_they_end(
+    tmp_path: Path, verdict: str, outcome: str, line: str
+) -> None:
+    figures = Figures(tmp_path / "result.json", 60)
+    gpu_tests.count(PYTEST.replace("VERDICT", verdict).splitlines(True), figures)
+    assert figures["not_read"] == ["tests/test_forecast.py"]
+    answer = gpu_tests.judged(ask(tmp_path), figures)
+    assert (answer.outcome, answer.line) == (outcome, line)
+
+
+def test_a_file_for_a_card_that_cannot_be_read_is_no_pass(tmp_path: Path) -> None:
+    figures = Figures(tmp_path / "result.json", 60)
+    text = PYTEST.replace("VERDICT", "PASSED").replace("test_forecast.py", "worker/test_gpu.py")
+    gpu_tests.count(text.splitlines(True), figures)
+    answer = gpu_tests.judged(ask(tmp_path), figures)
+    assert answer.outcome is Outcome.FAILED
+    assert answer.line.endswith("could not be read: tests/worker/test_gpu.py")
