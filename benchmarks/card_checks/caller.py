@@ -81,7 +81,8 @@ class Caller:
             try:
                 tree = self.asked_of(step.name, limit)
             except KeyboardInterrupt:
-                tree = self.result(step.name) | {"outcome": Outcome.INTERRUPTED}
+                ended = {"outcome": Outcome.INTERRUPTED, "line": "interrupted"}
+                tree = self.result(step.name) | ended
                 self.record.keep(step, tree, time.monotonic() - begin, limit)
                 raise
             seconds = time.monotonic() - begin
