@@ -11,6 +11,7 @@ import argparse
 import json
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from autotune.rundir import RunDir
 from autotune.search import most_trials
 from autotune.session import Session
 from autotune.setup import Setup, open_setup, survey_data
+from autotune.survey import Survey
 from autotune.trials import SubprocessRunner
 
 
@@ -45,20 +47,11 @@ def main() -> None:
     survey = survey_data(session, setup)
     grid = Probe(session, setup, survey).grid()
 
-    # Nothing may stop a trial before its peak is known.
-    roomy = setup.budget.model_copy(update={"total_bytes": 4 * setup.budget.limit_bytes})
-    wide = replace(
-        setup,
-        budget=roomy,
-        device_spec=setup.device_spec.model_copy(update={"limit_bytes": roomy.limit_bytes}),
-    )
     begin = time.monotonic()
-    with session.runner.warm() as warm:
-        force = Attempts(session, wide, survey, warm)
-        tried = [force.outcome(force.point(length, "all"), fresh=True) for length in grid]
+    peaks = by_force(session, setup, survey, grid, fresh=True)
     force_seconds = time.monotonic() - begin
     limit = parse_size(asked.vram_budget)
-    fitting = [length for length, t in zip(grid, tried, strict=True) if peak_of(t) <= limit]
+    fitting = [length for length, peak in peaks.items() if peak <= limit]
 
     begin = time.monotonic()
     fit = Probe(session_in(root / "probe"), without_speed(setup), survey).run()
@@ -68,7 +61,7 @@ def main() -> None:
                 "device": setup.device.name,
                 "budget_bytes": limit,
                 "by_force": {
-                    "peaks": {n: peak_of(t) for n, t in zip(grid, tried, strict=True)},
+                    "peaks": peaks,
                     "model_max_length": max(fitting, default=None),
                     "seconds": force_seconds,
                 },
@@ -88,6 +81,35 @@ def main() -> None:
             indent=1,
         )
     )
+
+
+def by_force(
+    session: Session,
+    setup: Setup,
+    survey: Survey,
+    lengths: Iterable[int],
+    *,
+    fresh: bool | None = None,
+) -> dict[int, int]:
+    """The peak of each length in bytes, 0 where its trial did not live to tell.
+
+    `fresh` gives every trial a process of its own, True or False; None: as the probe does.
+    """
+    # Nothing may stop a trial before its peak is known.
+    wide = with_limit(setup, 4 * setup.budget.limit_bytes)
+    with session.runner.warm() as warm:
+        force = Attempts(session, wide, survey, warm)
+        return {
+            length: peak_of(force.outcome(force.point(length, "all"), fresh=fresh))
+            for length in lengths
+        }
+
+
+def with_limit(setup: Setup, limit_bytes: int) -> Setup:
+    """The same under another budget, without a reserve."""
+    budget = setup.budget.model_copy(update={"total_bytes": limit_bytes, "reserve_bytes": 0})
+    spec = setup.device_spec.model_copy(update={"limit_bytes": limit_bytes})
+    return replace(setup, budget=budget, device_spec=spec)
 
 
 def session_in(folder: Path) -> Session:

@@ -149,14 +149,6 @@ def course(spec: Spec, compute: Compute) -> None:
 
 def trainer(spec: Spec, compute: Compute) -> None:
     """(b) Hugging Face's Trainer: rows of like length together, padded to the longest of them."""
-    from datasets import Dataset
-
-    data = Dataset.from_list(
-        [
-            {"input_ids": r.input_ids, "labels": r.labels, "length": len(r.input_ids)}
-            for r in spec.rows
-        ]
-    )
 
     def collate(items: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         rows = [Row(i["input_ids"], i["labels"]) for i in items]
@@ -167,9 +159,11 @@ def trainer(spec: Spec, compute: Compute) -> None:
     Trainer(
         model=weights(spec, torch.float32),
         args=TrainingArguments(
-            **options, train_sampling_strategy="group_by_length", length_column_name="length"
+            **options,
+            # The sampler counts input_ids itself where the rows are a plain list.
+            train_sampling_strategy="group_by_length",
         ),
-        train_dataset=data,
+        train_dataset=[{"input_ids": r.input_ids, "labels": r.labels} for r in spec.rows],
         data_collator=collate,
         callbacks=[Turns(compute)],
     ).train()

@@ -25,10 +25,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from autotune.cli.options import Options
+from autotune.data.conversation import Conversation
 from autotune.data.load import load_conversations
 from autotune.plan import DataSpec, Supervision
 from autotune.processor import has_bf16, processor_name
@@ -124,26 +126,33 @@ def main() -> None:
     results = {}
     for name in asked.mixes.split(","):
         rows = mixes[name]()
-        spec = root / f"{name}.json"
-        spec.write_text(
-            json.dumps(
-                {
-                    "rows": [{"input_ids": r.input_ids, "labels": r.labels} for r in rows],
-                    "model": str(folder),
-                    "device": asked.device,
-                    "precision": asked.precision,
-                    "length": LENGTH,
-                    "micro_rows": asked.micro_rows,
-                    "micro_tokens": asked.micro_tokens,
-                    "threads": asked.threads,
-                    "scratch": str(root / "scratch"),
-                }
-            ),
-            encoding="utf-8",
+        spec = write_spec(
+            root / f"{name}.json",
+            rows,
+            folder,
+            device=asked.device,
+            precision=asked.precision,
+            micro_rows=asked.micro_rows,
+            micro_tokens=asked.micro_tokens,
+            threads=asked.threads,
         )
         results[name] = compared(name, rows, measured(spec, asked))
     machine = {"processor": processor_name(), "threads": os.cpu_count(), "device": asked.device}
     print(json.dumps({"machine": machine, "settings": vars(asked), "mixes": results}, indent=1))
+
+
+def write_spec(path: Path, rows: list[Row], model: Path, **settings: Any) -> Path:
+    """What all ways are given: see `throughput_ways.Spec`."""
+    tree = {
+        "rows": [{"input_ids": r.input_ids, "labels": r.labels} for r in rows],
+        "model": str(model),
+        "length": LENGTH,
+        "scratch": str(path.with_name("scratch")),
+        **settings,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(tree), encoding="utf-8")
+    return path
 
 
 def codec_of(folder: Path) -> ChatCodec:
@@ -154,7 +163,7 @@ def codec_of(folder: Path) -> ChatCodec:
 
 def short_rows(codec: ChatCodec, path: str, count: int) -> list[Row]:
     """The first step that a training on the file would take."""
-    rows = rows_of(codec, path)
+    rows = rows_of(codec, conversations_of(path))
     return [rows[at] for at in step_rows(len(rows), count, 42, 1)]
 
 
@@ -166,7 +175,7 @@ def long_rows(codec: ChatCodec, path: str, count: int) -> list[Row]:
     spread = math.log(LENGTH / MEDIAN) / statistics.NormalDist().inv_cdf(1 - ABOVE)
     shares = [statistics.NormalDist().inv_cdf((at + 0.5) / count) for at in range(count)]
     lengths = [min(LENGTH, round(MEDIAN * math.exp(spread * share))) for share in shares]
-    rounds = iter(rows_of(codec, path))
+    rounds = iter(rows_of(codec, conversations_of(path)))
     made = []
     for length in lengths:
         row = Row([], [])
@@ -178,9 +187,13 @@ def long_rows(codec: ChatCodec, path: str, count: int) -> list[Row]:
     return [made[at] for at in order]
 
 
-def rows_of(codec: ChatCodec, path: str) -> list[Row]:
-    """Every conversation of the file as a row."""
-    found = load_conversations(DataSpec(path=path, format="auto")).conversations
+def conversations_of(path: str) -> Sequence[Conversation]:
+    """Every conversation of the file."""
+    return load_conversations(DataSpec(path=path, format="auto")).conversations
+
+
+def rows_of(codec: ChatCodec, found: Sequence[Conversation]) -> list[Row]:
+    """Every conversation as a row of at most `LENGTH` tokens."""
     rows = [
         codec.encode(c, max_rounds="all", model_max_length=LENGTH, truncation="right")
         for c in found

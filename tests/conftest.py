@@ -22,3 +22,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if "not torch" not in config.option.markexpr or collection_path.suffix != ".py":
         return None
     return True if _ALL_LOAD_TORCH.search(collection_path.read_text(encoding="utf-8")) else None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Without a card a test that needs one is skipped; with one that is broken it is run."""
+    if item.get_closest_marker("gpu") is None:
+        return
+    from autotune.device import find_device
+
+    found = find_device("auto")
+    if found.kind != "cuda":
+        pytest.skip(f"no card: {found.note}")

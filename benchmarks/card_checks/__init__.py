@@ -1,0 +1,1 @@
+"""The checks that `benchmarks/card.py` puts to a machine with a card, one a file."""

@@ -1,0 +1,62 @@
+"""Real jobs in real workers, as the tool itself has them done."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from autotune import events
+from autotune.events import WorkerEvent
+from autotune.job import DeviceSpec, Job
+from autotune.plan import Precision
+from autotune.trials import Ending, SubprocessRunner
+from benchmarks.card_checks.asked import Ask
+
+SILENCE_SECONDS = 120.0
+"""The step's own limit ends a worker that hangs for longer."""
+
+ROOMY_BYTES = 2**40
+"""A limit that no device reaches: nothing may stop a trial before its peak is known."""
+
+Kind = TypeVar("Kind", bound=events.worker.Boundary)
+
+
+def device_of(ask: Ask, precision: Precision, limit_bytes: int = ROOMY_BYTES) -> DeviceSpec:
+    """The device of a job."""
+    return DeviceSpec(
+        kind="cuda" if ask.on_card else "cpu",
+        index=ask.card_index if ask.on_card else 0,
+        precision=precision,
+        limit_bytes=limit_bytes,
+    )
+
+
+def heard(
+    job: Job,
+    folder: Path,
+    hear: Callable[[WorkerEvent], None] = lambda _: None,
+    runner: Any = None,
+) -> tuple[list[WorkerEvent], Ending]:
+    """Have a job done; its events and its ending."""
+    said: list[WorkerEvent] = []
+
+    def note(event: WorkerEvent) -> None:
+        said.append(event)
+        hear(event)
+
+    ending = (runner or SubprocessRunner()).run(job, folder, note, silence_seconds=SILENCE_SECONDS)
+    return said, ending
+
+
+def of_kind(said: list[WorkerEvent], kind: type[Kind]) -> list[Kind]:
+    """The events of one kind."""
+    return [event for event in said if isinstance(event, kind)]
+
+
+def free_bytes(ask: Ask) -> int:
+    """What is free on the device now, by the driver; no context is made."""
+    from autotune.device import find_device
+
+    found = find_device(ask.device).free_bytes
+    if found is None:
+        raise OSError("the driver does not say how much memory is free")
+    return found

@@ -1,0 +1,121 @@
+"""Predicted against measured peaks over lengths, micro-batches and both ways of checkpointing."""
+
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from autotune.budget import CONTEXT_BYTES, MIB
+from autotune.forecast import SLACK, Allowance, predict_job, predicted
+from autotune.outcome import Measurement
+from autotune.plan import Precision
+from autotune.prediction import PredictPoint
+from autotune.trials import SubprocessRunner
+from benchmarks.card_checks.asked import Answer, Ask, Figures
+from benchmarks.card_checks.jobs import device_of, free_bytes
+from benchmarks.card_checks.trials import trial
+
+POINTS = ((1, 1024), (4, 1024), (1, 4096), (16, 1024), (1, 256), (1, 8192), (4, 8192))
+"""Rows and tokens, the most telling first: a short time asks fewer of them."""
+
+REHEARSED = ((1, 128), (2, 128))
+MOST_ERROR = 0.05
+SPARED_BYTES = 512 * MIB
+"""Left free: what is predicted to need more is not tried, on Windows it would spill for minutes."""
+
+
+def check(ask: Ask, figures: Figures) -> Answer:
+    """Passed where every measured point's tensors are within 5 % of what was predicted."""
+    precision = Precision.FP16 if ask.on_card else Precision.FP32
+    figures["precision"] = precision
+    asked = [
+        PredictPoint(rows=rows, tokens=tokens, gradient_checkpointing=checkpointing)
+        for rows, tokens in (REHEARSED if ask.rehearse else POINTS)
+        for checkpointing in (False, True)
+    ]
+    peaks = predictions(ask, asked, precision)
+    allowance = Allowance(CONTEXT_BYTES, SLACK)
+    limit = free_bytes(ask) - SPARED_BYTES
+    longest = 0.0
+    with SubprocessRunner().warm() as warm:
+        for point in asked:
+            needed = allowance.needed_bytes(peaks[point])
+            tree = {**point.model_dump(), "predicted_mib": peaks[point] / MIB}
+            tree["predicted_process_mib"] = needed / MIB
+            if needed > limit:
+                figures.add("points", rounded(tree | {"not_tried": "beyond what is free"}))
+                continue
+            if figures.left < 2 * longest:
+                figures.add("points", rounded(tree | {"not_tried": "no time left"}))
+                continue
+            before = figures.left
+            figures.add("points", rounded(tree | measured(ask, point, precision, warm, peaks)))
+            longest = max(longest, before - figures.left)
+    return judged(ask, figures)
+
+
+def predictions(
+    ask: Ask, asked: list[PredictPoint], precision: Precision
+) -> dict[PredictPoint, int]:
+    """The predicted peak of each point's tensors in bytes."""
+    folder = ask.folder / "plan"
+    target = "cuda" if ask.on_card else "cpu"
+    job = predict_job(target, precision, Path(ask.model), asked, folder)
+    found = predicted(SubprocessRunner(), job, folder)
+    return {peak.point: peak.peak_bytes for peak in found.peaks}
+
+
+def measured(
+    ask: Ask, point: PredictPoint, precision: Precision, warm: Any, peaks: dict[PredictPoint, int]
+) -> dict[str, Any]:
+    """What a trial at this point measured, in MiB, or how it ended."""
+    _, ending, found = trial(
+        ask,
+        ask.folder / "plan" / f"{point.rows}x{point.tokens}-{point.gradient_checkpointing:d}",
+        device_of(ask, precision),
+        point.rows,
+        point.tokens,
+        point.gradient_checkpointing,
+        runner=warm,
+    )
+    if found is None:
+        return {"not_measured": f"{ending.how}: {ending.reason}"}
+    return {
+        "allocated_mib": found.allocated_bytes / MIB,
+        "process_mib": found.peak_bytes / MIB,
+        "card_mib": None if found.device_bytes is None else found.device_bytes / MIB,
+        "step_seconds": min(found.step_seconds),
+        **(errors(peaks[point], found) if ask.on_card else {}),
+    }
+
+
+def errors(predicted_bytes: int, found: Measurement) -> dict[str, float]:
+    """Of the tensors and of the whole process. A CPU process cannot tell its tensors apart."""
+    process = Allowance(CONTEXT_BYTES, SLACK).needed_bytes(predicted_bytes)
+    return {
+        "error": predicted_bytes / found.allocated_bytes - 1,
+        "process_error": process / found.peak_bytes - 1,
+    }
+
+
+def judged(ask: Ask, figures: Figures) -> Answer:
+    """The errors of all points that were measured."""
+    points = figures.found.get("points", [])
+    errors = [abs(p["error"]) for p in points if "error" in p]
+    broken = [p for p in points if "not_measured" in p]
+    if not ask.on_card:
+        trials = sum("process_mib" in p for p in points)
+        line = f"{trials} trials beside predictions"
+        return Answer(False if broken or not trials else None, line)
+    if not errors:
+        return Answer(False, broken[0]["not_measured"] if broken else "nothing fits")
+    figures["mean_error"], figures["largest_error"] = round(mean(errors), 4), round(max(errors), 4)
+    process = [abs(p["process_error"]) for p in points if "process_error" in p]
+    figures["mean_process_error"] = round(mean(process), 4)
+    line = f"{len(errors)} points, error {mean(errors):.1%} mean, {max(errors):.1%} most"
+    line += f"; {len(broken)} not measured" if broken else ""
+    return Answer(max(errors) < MOST_ERROR and not broken, line)
+
+
+def rounded(tree: dict[str, Any]) -> dict[str, Any]:
+    """Four digits behind the point are enough."""
+    return {k: round(v, 4) if isinstance(v, float) else v for k, v in tree.items()}
