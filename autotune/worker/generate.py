@@ -156,7 +156,7 @@ def answer(
         begun=begun,
     )
     answer_within_memory(
-        engine, compute.memory, lambda words: desk.pipe.emit(events.Warned(message=words))
+        engine, compute, lambda words: desk.pipe.emit(events.Warned(message=words))
     )
 
 

@@ -8,21 +8,20 @@ from collections.abc import Callable
 
 from autotune.budget import show_size
 from autotune.memory.faults import classify
-from autotune.memory.port import MemoryBackend
 from autotune.outcome import Fault
+from autotune.worker.compute import Compute
 from autotune.worker.engine import Engine
 from autotune.worker.rescue import SLACK_BYTES, MemoryKept
 
 
-def answer_within_memory(
-    engine: Engine, memory: MemoryBackend, tell: Callable[[str], None]
-) -> None:
+def answer_within_memory(engine: Engine, compute: Compute, tell: Callable[[str], None]) -> None:
     """Answer all prompts; `tell` gets a line each time that less is done at once.
 
     Raises:
         MemoryKept: what was taken is still held.
         Exception: what was raised, where no less can be tried, or where it was not for memory.
     """
+    memory = compute.memory
     held = memory.read().held_bytes
     suspected = False
     while True:
@@ -30,7 +29,7 @@ def answer_within_memory(
             engine.run()
             return
         except Exception as error:
-            fault = classify(error, on_card=answering.compute.device.type == "cuda")
+            fault = classify(error, on_card=compute.device.type == "cuda")
             # An error that only may be for memory is taken for it once.
             if fault is not Fault.OUT_OF_MEMORY and (fault is not Fault.SUSPECTED or suspected):
                 raise

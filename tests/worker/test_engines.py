@@ -175,7 +175,7 @@ def test_a_batch_that_runs_out_of_memory_is_answered_in_halves(
     replies: list[Reply] = []
     told: list[str] = []
     engine = made(toy, "batches", replies.append, prefill_tokens=4096)
-    answer_within_memory(engine, cpu().memory, told.append)
+    answer_within_memory(engine, cpu(), told.append)
     assert told == ["evaluation ran out of memory; going on 2 at a time"]
     assert sizes[0] == 5
     assert max(sizes[1:]) == 2
