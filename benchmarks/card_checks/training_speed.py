@@ -6,6 +6,7 @@ The same rows, model, precision and effective batch; a way is a process, one at 
 import importlib.util
 import json
 import statistics
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ MICRO_ROWS = {"large": 16, "small": 4, "rehearsal": 2}
 fp32 are 3 GiB, three times over in a step."""
 
 STEPS = 5
+GOODBYE_SECONDS = 5.0
+"""Kept back of the step's time to say what was found."""
+
 LEAST_RATIO = 1.0
 """The tool's best way over the best public one: it may not be slower."""
 
@@ -55,8 +59,7 @@ def check(ask: Ask, figures: Figures) -> Answer:
     figures["ways"] = ways
     rounds: dict[str, list[dict[str, float]]] = {}
     for at, name in enumerate(ways):
-        share = figures.left / (len(ways) - at)
-        found = timed(name, spec, figures.left - share, figures)
+        found = timed(name, spec, figures.left / (len(ways) - at), figures)
         if found:
             rounds[name] = found
             figures["compared"] = compared("long", rows, rounds)
@@ -84,9 +87,18 @@ def precision_of(ask: Ask) -> str:
     return "fp16" if ask.on_card else "fp32"
 
 
-def timed(name: str, spec: Path, until: float, figures: Figures) -> list[dict[str, float]]:
-    """Steps of one way after a first that warms up, while more than `until` seconds are left."""
+def timed(name: str, spec: Path, share: float, figures: Figures) -> list[dict[str, float]]:
+    """Steps of one way after a first that warms up, for `share` seconds; one step at least.
+
+    A way that has not come to its first step in twice the time is ended, so that it leaves the
+    others theirs.
+    """
+    until = figures.left - share
     way = Way(name, spec)
+    patience = threading.Timer(
+        max(1.0, min(2 * share, figures.left - GOODBYE_SECONDS)), way.process.kill
+    )
+    patience.start()
     found: list[dict[str, float]] = []
     try:
         way.figures()
@@ -95,6 +107,7 @@ def timed(name: str, spec: Path, until: float, figures: Figures) -> list[dict[st
     except SystemExit as error:  # it ended; its log says why
         figures.add("faults", f"{error}: {last_words(way.log)}")
     finally:
+        patience.cancel()
         way.process.kill()
         way.process.wait()
     return found
