@@ -1,6 +1,6 @@
 """`python -m autotune` is the command line."""
 
-from autotune.cli.main import main
+from autotune.cli import main
 
 if __name__ == "__main__":
     main()

@@ -6,20 +6,26 @@ process holds resident is not given back to the last MiB, and the peak of a warm
 3 % above that of a fresh one (docs/LOG.md).
 """
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from autotune import events
-from autotune.errors import BadInput
+from autotune.errors import AutotuneError, BadInput
+from autotune.errortexts import COMPUTER_FULL
 from autotune.events import WorkerEvent
 from autotune.job import TrialJob
-from autotune.outcome import Measurement, TrialOutcome, Verdict
+from autotune.outcome import Fault, Measurement, TrialOutcome, Verdict
 from autotune.plan import Rounds, TrialPoint
 from autotune.session import Session
 from autotune.setup import Setup, worker_error
+from autotune.spill import Conditions, driver_lends
 from autotune.survey import Survey
 from autotune.trials import Ending, How, WarmRunner
-from autotune.verdicts import judge, plain_words, suspected
+from autotune.verdicts import judge, perhaps_spilled, suspected
+
+LOOK_SECONDS = 1.0
+"""How often the card is asked during a trial what holds it down: a step takes about as long."""
 
 
 @dataclass
@@ -27,7 +33,8 @@ class Attempts:
     """Every trial so far, and what the next one needs to know.
 
     `settle` waits until nobody else is taking or giving back memory; it returns what is odd, in
-    words, or None.
+    words, or None. `strain` names what holds the card's clock down at the moment. `lends` is
+    whether this system's driver lends a full card memory of the computer.
     """
 
     session: Session
@@ -35,9 +42,12 @@ class Attempts:
     survey: Survey
     warm: WarmRunner
     settle: Callable[[], str | None] = lambda: None
+    strain: Callable[[], tuple[str, ...]] = lambda: ()
+    lends: bool = field(default_factory=driver_lends)
 
     def __post_init__(self) -> None:
         self.outcomes: list[TrialOutcome] = []
+        self.conditions = Conditions(self.lends)
 
     def point(
         self, length: int, rounds: Rounds, *, gradient_checkpointing: bool | None = None
@@ -75,23 +85,44 @@ class Attempts:
         A worker that crashed is given the same point once more in a new process: a poisoned
         device says nothing about size. One that dies twice without a word counts as too big, for
         so does a system end a process that takes all its memory. An error that only may be for
-        memory is settled by a smaller point: see `_doubted`.
+        memory is settled by a smaller point: see `_doubted`. A step that was slow on a full card
+        has spilled only if it is so in a fresh process as well.
 
         Raises:
             BadInput: the data or the model cannot be used.
-            EnvironmentFault: the worker failed twice and said itself that it was not for memory.
+            EnvironmentFault: the worker failed twice and said itself that it was not for memory, or
+                beside a card the computer's memory ran out; or its libraries cannot be loaded.
         """
         if fresh is None:
             fresh = self.setup.device.kind == "cpu"
         outcome, ending = self._one(point, fresh, timed_conversations)
         if suspected(ending, self.setup.budget):
             return self._doubted(point, outcome, timed_conversations)
-        if outcome.verdict is Verdict.CRASHED and ending.how is not How.BAD_JOB:
+        before = self.outcomes[:-1]
+        if perhaps_spilled(outcome, self.setup.budget, before, self.conditions):
+            return self._one(point, True, timed_conversations)[0]
+        useless = ending.how is How.BAD_JOB or ending.fault is Fault.LIBRARY
+        if outcome.verdict is Verdict.CRASHED and not useless:
             outcome, ending = self._one(point, True, timed_conversations)
-        if outcome.verdict is Verdict.CRASHED and ending.failed is not None:
-            folder = self.session.rundir.probe_folder(len(self.outcomes))
-            raise worker_error(explained(ending), f"trial at {point.row_tokens} tokens", folder)
+        if outcome.verdict is Verdict.CRASHED and self._is_no_matter_of_size(ending):
+            raise self._failure(ending, point)
         return outcome
+
+    def _is_no_matter_of_size(self, ending: Ending) -> bool:
+        """Whether a shorter row could not end otherwise.
+
+        A worker that was ended without a word may have been too big for the computer's memory. On
+        a CPU a shorter row needs less of that; beside a card it does not.
+        """
+        beside_card = self.setup.device.kind == "cuda" and ending.fault is Fault.HOST_MEMORY
+        return ending.failed is not None or beside_card
+
+    def _failure(self, ending: Ending, point: TrialPoint) -> AutotuneError:
+        """A trial's failure as the error that the user reads."""
+        if ending.exit_fault is Fault.HOST_MEMORY:
+            ending = replace(ending, reason=f"{ending.reason}; perhaps {COMPUTER_FULL}")
+        folder = self.session.rundir.probe_folder(len(self.outcomes))
+        return worker_error(ending, f"trial at {point.row_tokens} tokens", folder)
 
     def _doubted(self, point: TrialPoint, first: TrialOutcome, timed: int) -> TrialOutcome:
         """Shrink once in a fresh process: if that passes and the size fails again, it was memory.
@@ -106,8 +137,7 @@ class Attempts:
         )
         outcome, ending = self._one(small, True, 0)
         if outcome.verdict is not Verdict.FITS:
-            folder = self.session.rundir.probe_folder(len(self.outcomes))
-            raise worker_error(explained(ending), f"trial at {small.row_tokens} tokens", folder)
+            raise self._failure(ending, small)
         return self._one(point, True, timed)[0] if small.row_tokens < point.row_tokens else first
 
     def _one(self, point: TrialPoint, fresh: bool, timed: int) -> tuple[TrialOutcome, Ending]:
@@ -117,10 +147,16 @@ class Attempts:
         if odd is not None:
             self.session.note(events.Warned(message=odd))
         measured: list[Measurement] = []
+        held_down: dict[str, None] = {}
+        looked = -LOOK_SECONDS
 
         def hear(event: WorkerEvent) -> None:
+            nonlocal looked
             if isinstance(event, events.Measured):
                 measured.append(event.measurement)
+            if time.monotonic() - looked >= LOOK_SECONDS:
+                looked = time.monotonic()
+                held_down.update(dict.fromkeys(self.strain()))
 
         if fresh:
             self.warm.renew()
@@ -145,7 +181,8 @@ class Attempts:
             runner=self.warm,
         )
         measurement = measured[-1] if measured else None
-        outcome = judge(point, ending, measurement, setup.budget, self.outcomes)
+        self.conditions = Conditions(self.lends, tuple(held_down))
+        outcome = judge(point, ending, measurement, setup.budget, self.outcomes, self.conditions)
         reason = outcome.reason
         if outcome.verdict is Verdict.FITS:
             reason += f", conversation {longest + 1}"
@@ -163,8 +200,3 @@ def no_answer_left(length: int) -> BadInput:
         f"model_max_length {length}: no conversation keeps a supervised token, the prompts"
         " alone are longer; raise --model-max-length, or shorten the prompts"
     )
-
-
-def explained(ending: Ending) -> Ending:
-    """The ending with its reason in words that say what it means."""
-    return replace(ending, reason=plain_words(ending.reason))

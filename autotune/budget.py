@@ -60,4 +60,21 @@ def parse_size(text: str) -> int:
 
 def show_size(size_bytes: int) -> str:
     """A size as the screen shows it: GiB with two digits, MiB below one GiB."""
-    return f"{size_bytes / GIB:.2f} GiB" if size_bytes >= GIB else f"{size_bytes / MIB:.0f} MiB"
+    return f"{size_bytes / GIB:.2f} GiB" if size_bytes >= GIB else show_mib(size_bytes)
+
+
+def show_apart(*sizes: int) -> tuple[str, ...]:
+    """Sizes that stand in one sentence, so that different ones look different.
+
+    As `show_size`, else in MiB, else in bytes: "8.00 GiB is more than 8.00 GiB" tells nobody why.
+    """
+    for show in (show_size, show_mib):
+        shown = tuple(show(size) for size in sizes)
+        if len(set(shown)) == len(set(sizes)):
+            return shown
+    return tuple(f"{size} bytes" for size in sizes)
+
+
+def show_mib(size_bytes: int) -> str:
+    """A size in whole MiB, as cards' sizes are written by their driver."""
+    return f"{size_bytes / MIB:.0f} MiB"

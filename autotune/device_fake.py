@@ -8,17 +8,21 @@ from autotune.device_port import Card, CardState, DeviceUser, NvmlUnavailable
 
 @dataclass(frozen=True)
 class FakeNvml:
-    """Answers with what it was given; `problem` makes it a machine without a working driver."""
+    """Answers with what it was given; `problem` makes it a machine without a working driver.
+
+    With `is_fault` there is a driver, and it does not answer.
+    """
 
     given: Sequence[Card] = ()
     given_users: Mapping[int, Sequence[DeviceUser]] = field(default_factory=dict)
     given_state: Mapping[int, CardState] = field(default_factory=dict)
     problem: str | None = None
+    is_fault: bool = False
 
     def cards(self) -> tuple[Card, ...]:
         """The given cards; see `NvmlPort`."""
         if self.problem is not None:
-            raise NvmlUnavailable(self.problem)
+            raise NvmlUnavailable(self.problem, is_fault=self.is_fault)
         return tuple(self.given)
 
     def users(self, index: int) -> tuple[DeviceUser, ...]:

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Sequence
 
 from autotune import events
-from autotune.budget import show_size
+from autotune.budget import show_apart
 from autotune.disk import ROOM, WHOLE, Writes, folder_bytes, needed_bytes, sizes_of
 from autotune.errors import EnvironmentFault
 from autotune.plan import Strategy
@@ -36,9 +36,10 @@ def plan_disk(session: Session, setup: Setup, strategies: Sequence[Strategy]) ->
     needed = max(whole - folder_bytes(root), ROOM * (WHOLE * sizes.weights + sizes.rest))
     free = shutil.disk_usage(root).free
     if free < needed:
+        there, most = show_apart(free, needed)
         raise EnvironmentFault(
-            f"{root}: {show_size(free)} free on its disk, the run needs {show_size(needed)} at"
-            " most; free disk space or choose another --run-dir, then run the same command again"
+            f"{root}: {there} free on its disk, the run needs {most} at most; free disk space or"
+            " choose another --run-dir, then run the same command again"
         )
     session.note(events.DiskPlanned(needed_bytes=needed, free_bytes=free))
 

@@ -5,7 +5,8 @@ probe's, and programs that took memory on the card since then are named.
 """
 
 import os
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from autotune.budget import MIB, show_size
 from autotune.device import Device, show_bytes
 from autotune.device_port import DeviceUser, NvmlPort, NvmlUnavailable
 from autotune.events import WorkerEvent
+from autotune.settle import settle
 
 MARGIN = 0.02
 """A peak this share above the probe's is worth a word. The allocator reserves in blocks of 2 to 20
@@ -101,14 +103,22 @@ class CardWatch:
 
     nvml: NvmlPort
     index: int
+    sleep: Callable[[float], None] = time.sleep
     begun: CardUse | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.begun = self._use()
 
     def look(self, own: Collection[int] = ()) -> tuple[str, ...]:
-        """See `NeighbourWatch`. No worker of ours may run: what it holds would be a stranger's."""
+        """See `NeighbourWatch`. No worker of ours may run: what it holds would be a stranger's.
+
+        In a container a worker that has just ended cannot be known by its id, so the card is first
+        left to come to rest.
+        """
         now = self._use()
+        if now is not None and any(user.outside for user in now.users):
+            settle(self.nvml, self.index, self.sleep)
+            now = self._use()
         if self.begun is None or now is None:
             self.begun = self.begun or now
             return ()
@@ -139,10 +149,11 @@ def grown(before: CardUse, now: CardUse, own: Collection[int]) -> tuple[str, ...
     """A sentence for each process that holds noticeably more than before.
 
     Windows hides what a process holds. Where no process explains a growth of the whole card, that
-    growth is told with the processes that are new on it.
+    growth is told with the processes that are new on it. In a container no process is named: its
+    id there is the host's, and may be that of a worker of ours.
     """
     held = {user.pid: user.bytes or 0 for user in before.users}
-    others = [user for user in now.users if user.pid not in own]
+    others = [user for user in now.users if not user.outside and user.pid not in own]
     told = [
         f"{_name(user)} took {show_size(more)} on the card since the probe"
         for user in others
@@ -155,14 +166,21 @@ def grown(before: CardUse, now: CardUse, own: Collection[int]) -> tuple[str, ...
         return ()
     new = [user for user in others if user.pid not in held]
     return (
-        f"{show_size(more)} more of the card are in use since the probe; the driver does not say"
-        f" by whom{_newcomers(new)}",
+        f"{show_size(more)} more of the card are in use since the probe; {_unsaid(now.users)} by"
+        f" whom{_newcomers(new)}",
     )
+
+
+def _unsaid(users: Sequence[DeviceUser]) -> str:
+    """Why nobody is named."""
+    if any(user.outside for user in users):
+        return "from inside a container it cannot be seen"
+    return "the driver does not say"
 
 
 def _ours(users: Sequence[DeviceUser], own: Collection[int]) -> int:
     """What a worker of ours that is still ending holds, as far as the driver tells."""
-    return sum(user.bytes or 0 for user in users if user.pid in own)
+    return sum(user.bytes or 0 for user in users if user.pid in own and not user.outside)
 
 
 def _newcomers(users: Sequence[DeviceUser]) -> str:

@@ -49,6 +49,7 @@ def strategy_fit(
             point.gradient_checkpointing if point else fit.gradient_checkpointing
         ),
         packing=point.packing if point else False,
+        torch_compile=point.torch_compile if point else False,
         conversations=kept.conversations,
         kept_supervised=kept.supervised_share,
         steps=0,

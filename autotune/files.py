@@ -3,9 +3,61 @@
 import contextlib
 import os
 import secrets
+import shutil
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from autotune.errors import EnvironmentFault
+
+T = TypeVar("T")
+
+HELD_ERRORS = (5, 32, 33)
+"""Windows' ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION: what a rename
+gives while antivirus or an indexer reads the file, and what a missing permission gives as well."""
+
+PATIENCE_SECONDS = 8.0
+"""How long a file may be held. A scan of 500 MB of weights takes seconds; a permission that is not
+there never comes, and the person should hear of it."""
+
+FIRST_PAUSE_SECONDS = 0.05
+"""Doubled from try to try, up to a second: most are let go at once."""
+
+
+def patiently(act: Callable[[], T], pause: Callable[[float], None] = time.sleep) -> T:
+    """Do what another program may stand in the way of, again until it lets go.
+
+    Only Windows gives such errors, so elsewhere nothing is tried twice.
+
+    Raises:
+        OSError: another error, or the file is still held after `PATIENCE_SECONDS` of pauses.
+    """
+    waited, next_pause = 0.0, FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return act()
+        except OSError as error:
+            if getattr(error, "winerror", None) not in HELD_ERRORS or waited >= PATIENCE_SECONDS:
+                raise
+        pause(next_pause)
+        waited += next_pause
+        next_pause = min(2 * next_pause, 1.0)
+
+
+def move(source: Path, target: Path) -> None:
+    """Give a file or a folder another name in one step, waiting for who holds it (Windows)."""
+    patiently(lambda: source.replace(target))
+
+
+def remove_tree(folder: Path) -> None:
+    """Make room for a folder of that name: remove what is there, waiting for who holds a file.
+
+    As much as can be removed goes; what stays shows when the folder is made anew.
+    """
+    with contextlib.suppress(OSError):
+        patiently(lambda: shutil.rmtree(folder))
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_bytes_atomic(path: Path, data: bytes) -> None:
@@ -23,9 +75,10 @@ def write_bytes_atomic(path: Path, data: bytes) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            work.replace(path)
+            move(work, path)
         except BaseException:
-            work.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # held on Windows; the first error is what counts
+                work.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise EnvironmentFault(

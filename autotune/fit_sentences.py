@@ -1,7 +1,7 @@
 """What the probe found, in words: trials, the answer, how good a prediction was, times."""
 
 from autotune import events
-from autotune.budget import show_size
+from autotune.budget import show_apart, show_size
 from autotune.figures import about, duration, percent, shape_text
 from autotune.outcome import Fit, StrategyFit, TrialOutcome, Verdict
 from autotune.plan import TrialPoint
@@ -17,10 +17,11 @@ def peak_sentence(event: events.PeakCompared) -> str:
         if rounded
         else "as high as"
     )
-    return (
-        f"peak {show_size(event.peak_bytes)}, {where} the {show_size(event.predicted_bytes)} that"
-        " the probe measured"
-    )
+    if not rounded:
+        peak, probed = show_size(event.peak_bytes), show_size(event.predicted_bytes)
+    else:
+        peak, probed = show_apart(event.peak_bytes, event.predicted_bytes)
+    return f"peak {peak}, {where} the {probed} that the probe measured"
 
 
 def describe_trial(outcome: TrialOutcome) -> str:
@@ -60,6 +61,7 @@ def fit_sentence(fit: Fit) -> str:
         f" {checkpointing} gradient checkpointing;"
         f" peak {show_size(fit.peak_bytes)} of {show_size(fit.budget_bytes)},"
         f" {fit.tokens_per_second:.0f} tokens/s"
+        + (f"; attention: {fit.attention.words}" if fit.attention else "")
     )
 
 
@@ -83,7 +85,8 @@ def time_text(strategy: StrategyFit) -> str:
 
 
 def cut_text(cut: StrategyFit | TrialPoint) -> str:
-    """How steps are cut: tokens at once, rows laid end to end, activations recomputed."""
+    """How steps are cut: tokens at once, rows laid end to end, layers compiled, recomputed."""
+    compiled = ", compiled" if cut.torch_compile else ""
     packed = ", packed" if cut.packing else ""
     recomputed = ", recomputed" if cut.gradient_checkpointing else ""
-    return f"{cut.micro_batch_tokens} tokens{packed}{recomputed}"
+    return f"{cut.micro_batch_tokens} tokens{packed}{compiled}{recomputed}"

@@ -12,6 +12,7 @@ from autotune.rundir import RunDir
 from autotune.session import Session
 from autotune.settle import settle
 from autotune.setup import Setup
+from autotune.strain import strain
 from autotune.survey import Survey
 
 
@@ -37,6 +38,7 @@ def fitted(
     probe = Probe(session, setup, survey)
     if nvml is not None:
         probe.settle = waiting(nvml, setup.device.index)
+        probe.strain = straining(nvml, setup.device.index)
     if foresight is not None:
         probe.guess, probe.predict = foresight.guess, foresight.peak_of
     why = ""
@@ -72,3 +74,8 @@ def known_fits(rundir: RunDir) -> Iterator[tuple[Fit, str]]:
 def waiting(nvml: NvmlPort, index: int) -> Callable[[], str | None]:
     """The wait before each trial on a card."""
     return lambda: settle(nvml, index)
+
+
+def straining(nvml: NvmlPort, index: int) -> Callable[[], tuple[str, ...]]:
+    """The look during each trial on a card at what holds it down."""
+    return lambda: strain(nvml, index)

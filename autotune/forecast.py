@@ -10,16 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from autotune.budget import CONTEXT_BYTES
+from autotune.allowance import Allowance, card_allowance
 from autotune.job import DeviceSpec, PredictJob
 from autotune.plan import Precision, Strategy
-from autotune.prediction import PredictedPeak, PredictionFile, PredictPoint
+from autotune.prediction import (
+    Attention,
+    Capability,
+    PredictedPeak,
+    PredictionFile,
+    PredictPoint,
+)
 from autotune.setup import SILENCE_SECONDS, worker_error
 from autotune.trials import How, TrialRunner
-
-SLACK = 0.05
-"""What the allocator holds beyond its tensors, as a share of them: it takes memory in blocks of 2
-and 20 MiB and cannot always fill the gaps. An assumption; a real probe measures it."""
 
 ROWS = (1, 2, 4, 8, 16)
 """Rows of a micro-batch in the table of a plan."""
@@ -29,18 +31,6 @@ SHORTEST = 256
 
 CPU = DeviceSpec(kind="cpu", precision=Precision.FP32, limit_bytes=0)
 """Where a prediction itself is computed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """What a process takes beside its tensors: so many bytes, and a share of the tensors."""
-
-    context_bytes: int
-    slack: float
-
-    def needed_bytes(self, tensor_bytes: int) -> int:
-        """What the budget has to hold for these tensors."""
-        return self.context_bytes + round(tensor_bytes * (1 + self.slack))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +88,8 @@ def forecast(
     budget_bytes: int,
     lengths: Sequence[int],
     strategies: Sequence[Strategy],
+    attention: Attention = Attention.FUSED,
+    capability: Capability | None = None,
 ) -> Forecast:
     """Plan the training of a model on a card with this much memory to use.
 
@@ -109,6 +101,8 @@ def forecast(
         budget_bytes: what the process may use.
         lengths: tokens, the grid on which the longest length is looked for, rising.
         strategies: what is wished for.
+        attention: what is assumed to compute attention on that card.
+        capability: of that card, None where it is not known.
 
     Raises:
         BadInput: the model's configuration cannot be used.
@@ -124,10 +118,18 @@ def forecast(
     asked = {*table, *points(lengths, ROWS), *points({*wished.values()}, range(1, most + 1))}
     found = predicted(
         runner,
-        predict_job("cuda", precision, model_folder, sorted(asked, key=repr), folder),
+        predict_job(
+            "cuda",
+            precision,
+            model_folder,
+            sorted(asked, key=repr),
+            folder,
+            attention=attention,
+            capability=capability,
+        ),
         folder,
     )
-    needs = Needs(found, Allowance(CONTEXT_BYTES, SLACK), budget_bytes)
+    needs = Needs(found, card_allowance(attention), budget_bytes)
     length = max((n for n in lengths if needs.most_rows(n, 1, True)), default=None)
     return Forecast(
         prediction=found,
@@ -194,6 +196,8 @@ def predict_job(
     generate_rows: int = 0,
     generate_context: int = 0,
     prefill_tokens: int = 4096,
+    attention: Attention = Attention.FUSED,
+    capability: Capability | None = None,
 ) -> PredictJob:
     """A job that predicts these points."""
     return PredictJob(
@@ -206,6 +210,8 @@ def predict_job(
         generate_rows=generate_rows,
         generate_context=generate_context,
         prefill_tokens=prefill_tokens,
+        attention=attention,
+        capability=capability,
     )
 
 

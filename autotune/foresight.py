@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autotune.budget import CONTEXT_BYTES
+from autotune.allowance import Allowance, card_allowance
 from autotune.errors import AutotuneError
-from autotune.forecast import SLACK, Allowance, Needs, predict_job, predicted
+from autotune.forecast import Needs, predict_job, predicted
 from autotune.plan import TrialPoint
 from autotune.prediction import PredictPoint
 from autotune.session import Session
@@ -49,13 +49,14 @@ def predicted_peaks(
                 generate_rows=setup.evaluation_rows,
                 generate_context=min(setup.evaluation_context, setup.max_position_embeddings),
                 prefill_tokens=setup.prefill_tokens,
+                capability=setup.device.capability,
             ),
             folder,
         )
     except (AutotuneError, OSError, ValueError):
         return None  # a model whose step cannot be traced is probed without a guess
-    cuda = Allowance(CONTEXT_BYTES, SLACK)
-    allowance = cuda if kind == "cuda" else Allowance(found.process_bytes, CPU_SLACK)
+    cpu = Allowance(found.process_bytes, CPU_SLACK)
+    allowance = card_allowance(found.attention) if kind == "cuda" else cpu
     needs = Needs(found, allowance, setup.budget.limit_bytes)
     return {
         point: needs.planned(shape).needed_bytes

@@ -8,7 +8,7 @@ from autotune.boundary import Boundary
 from autotune.inspection import InspectionSpec
 from autotune.outcome import Checkpoint
 from autotune.plan import DataSpec, Precision, TrainPlan, TrialPoint
-from autotune.prediction import PredictPoint
+from autotune.prediction import Attention, Capability, PredictPoint
 
 
 class DeviceSpec(Boundary):
@@ -22,6 +22,14 @@ class DeviceSpec(Boundary):
     precision: Precision
     limit_bytes: int
     threads: int | None = None
+
+
+class CheckJob(Boundary):
+    """See whether torch can compute on the card of `device`, and write a `CardAnswer` to `out`."""
+
+    job: Literal["check"] = "check"
+    device: DeviceSpec
+    out: str
 
 
 class SurveyJob(Boundary):
@@ -85,6 +93,10 @@ class AverageJob(Boundary):
     checkpoint: Checkpoint
 
 
+EngineName = Literal["rows", "graphed", "continuous", "batches"]
+"""A way to answer prompts; `autotune/worker/engines.py` says what each is."""
+
+
 class GenerateJob(Boundary):
     """Answer every prompt of a prompts file with the model in `model_folder`, appending to `out`.
 
@@ -94,6 +106,9 @@ class GenerateJob(Boundary):
     Prompts go in by length. With `early_seed` they go in by that seed's random order, and an answer
     is left, for `decided.jsonl` beside `out`, once no further text can change its strict verdict;
     without it, answers that were left there are finished.
+
+    `engine` None is the device's own. One that cannot answer for the model is replaced, with a
+    warning.
     """
 
     job: Literal["generate"] = "generate"
@@ -105,6 +120,7 @@ class GenerateJob(Boundary):
     batch_size: int
     prefill_tokens: int
     early_seed: int | None = None
+    engine: EngineName | None = None
 
 
 class PrepareJob(Boundary):
@@ -125,7 +141,8 @@ class PredictJob(Boundary):
     always a CPU; `target` is the kind of device that is predicted. `supervised_share` (0..1) is the
     share of positions with a label. Where `generate_rows` is above 0, generating so many answers of
     `generate_context` tokens, prompt and answer together, read `prefill_tokens` at once, is
-    predicted as well.
+    predicted as well. `attention` is what computes attention there, and `capability` that of the
+    card, None where it is not known: libraries keep more on some generations.
     """
 
     job: Literal["predict"] = "predict"
@@ -138,11 +155,13 @@ class PredictJob(Boundary):
     generate_rows: Annotated[int, Field(ge=0)] = 0
     generate_context: Annotated[int, Field(ge=0)] = 0
     prefill_tokens: Annotated[int, Field(ge=1)] = 4096
+    attention: Attention = Attention.FUSED
+    capability: Capability | None = None
     out: str
 
 
 Job = Annotated[
-    SurveyJob | TrialJob | TrainJob | AverageJob | GenerateJob | PrepareJob | PredictJob,
+    CheckJob | SurveyJob | TrialJob | TrainJob | AverageJob | GenerateJob | PrepareJob | PredictJob,
     Field(discriminator="job"),
 ]
 

@@ -8,10 +8,11 @@ import hashlib
 import json
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from autotune.files import sync_folder, write_text_atomic
+from autotune.files import move, patiently, sync_folder, write_text_atomic
 
 MANIFEST = "manifest.json"
 OPTIMIZER = "optimizer.safetensors"
@@ -25,7 +26,7 @@ def seal(folder: Path) -> None:
     """Flush every file and write the manifest last."""
     entries = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        with path.open("rb+") as file:
+        with patiently(partial(path.open, "rb+")) as file:
             os.fsync(file.fileno())
         entries[path.relative_to(folder).as_posix()] = describe(path)
     manifest = folder / MANIFEST
@@ -66,7 +67,7 @@ def verified(folder: Path) -> bool:
 def put_in_place(work: Path, final: Path) -> None:
     """Give a sealed folder its name; one that had the name before goes."""
     discard(final)
-    work.replace(final)
+    move(work, final)
     sync_folder(final.parent)
 
 
@@ -79,7 +80,7 @@ def drop_optimizer(folder: Path) -> None:
     entries = entries_of(folder) or {}
     if entries.pop(OPTIMIZER, None) is not None:
         write_text_atomic(folder / MANIFEST, json.dumps(entries, indent=1))
-    (folder / OPTIMIZER).unlink(missing_ok=True)
+    patiently(lambda: (folder / OPTIMIZER).unlink(missing_ok=True))
 
 
 def discard(folder: Path) -> None:
@@ -92,7 +93,7 @@ def discard(folder: Path) -> None:
     gone = folder.with_name(f"{_GONE}{folder.name}")
     shutil.rmtree(gone, ignore_errors=True)
     try:
-        folder.replace(gone)
+        move(folder, gone)
     except OSError:
         gone = folder
     shutil.rmtree(gone, ignore_errors=True)

@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Literal
 
 from autotune.boundary import Boundary
+from autotune.kernels import Kernel
 from autotune.plan import Rounds, TrialPoint
 
 
@@ -21,14 +22,21 @@ class Verdict(StrEnum):
 
 
 class Fault(StrEnum):
-    """What kind of failure a worker reports."""
+    """What kind of failure a worker reports.
+
+    OUT_OF_MEMORY is a lack of the memory that the budget is about: the card's, or on a CPU the
+    computer's. HOST_MEMORY is a lack of the computer's beside a card, which no shorter row mends.
+    LIBRARY: torch or transformers cannot be loaded, so nothing can be computed here.
+    """
 
     OUT_OF_MEMORY = "OUT_OF_MEMORY"
+    HOST_MEMORY = "HOST_MEMORY"
     SUSPECTED = "SUSPECTED"
     POISONED = "POISONED"
     NUMERIC = "NUMERIC"
     DISK = "DISK"
     BAD_JOB = "BAD_JOB"
+    LIBRARY = "LIBRARY"
     OTHER = "OTHER"
 
 
@@ -53,7 +61,9 @@ class Measurement(Boundary):
     `device_bytes` is the most that all programs together had in use on the device, `shared_bytes`
     how much of our memory on it lay in the computer's memory instead (Windows); None where
     nothing tells. `fresh` marks the first trial of its process. `step_retries` are the allocator's
-    retries step by step, empty where they were not counted so.
+    retries step by step, empty where they were not counted so. `attention` is the kernel that its
+    steps attended by. `torch_compile` says whether layers were compiled to the end: one that was
+    asked for it may have found no compiler that works.
     """
 
     steps: int
@@ -71,6 +81,8 @@ class Measurement(Boundary):
     shared_bytes: int | None = None
     fresh: bool = True
     timed: TimedStep | None = None
+    attention: Kernel | None = None
+    torch_compile: bool = False
 
 
 class TrialOutcome(Boundary):
@@ -110,6 +122,7 @@ class StrategyFit(Boundary):
     eta_single_seconds: float | None = None
     supervised_tokens_per_second: float | None = None
     packing: bool = False
+    torch_compile: bool = False
     peak_bytes: int | None = None
 
 
@@ -119,7 +132,8 @@ class Fit(Boundary):
     `trials` searched and confirmed the answer, `speed_trials` timed ways to cut a step.
     `predicted_peak_bytes` is what was computed for the accepted point beforehand, None where
     nothing was. `fingerprint` maps what the answer depends on (device, torch, model, data ...) to
-    its value; `expiry` says of each what follows when it changes.
+    its value; `expiry` says of each what follows when it changes. `attention` is the kernel that
+    the accepted trial attended by.
     """
 
     model_max_length: int
@@ -135,6 +149,7 @@ class Fit(Boundary):
     expiry: dict[str, str] = {}
     speed_trials: tuple[TrialOutcome, ...] = ()
     predicted_peak_bytes: int | None = None
+    attention: Kernel | None = None
 
 
 class Checkpoint(Boundary):

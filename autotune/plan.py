@@ -64,7 +64,7 @@ class TrialPoint(Boundary):
 
     Lengths in tokens. `row_tokens` is the length of the longest row that the data keeps at this
     point, so it is the shape that the trial really runs. With `packing` rows are laid end to end
-    instead of being filled up to the longest.
+    instead of being filled up to the longest; with `torch_compile` the layers are compiled.
     """
 
     model_max_length: Annotated[int, Field(ge=1)]
@@ -72,6 +72,7 @@ class TrialPoint(Boundary):
     micro_batch_tokens: Annotated[int, Field(ge=1)]
     gradient_checkpointing: bool
     packing: bool = False
+    torch_compile: bool = False
     row_tokens: Annotated[int, Field(ge=1)]
 
 
@@ -114,6 +115,7 @@ class TrainPlan(Boundary):
     micro_batch_tokens: Annotated[int, Field(ge=1)]
     gradient_checkpointing: bool
     packing: bool = False
+    torch_compile: bool = False
     precision: Precision
     learning_rate: Annotated[float, Field(gt=0)]
     num_train_epochs: Annotated[int, Field(ge=1)]
@@ -173,14 +175,15 @@ class TrainPlan(Boundary):
     def identity(self) -> str:
         """Hash of all that changes the weights; a checkpoint of another identity is not resumed.
 
-        How a step is cut into micro-batches, packing, checkpointing and how often state is saved
-        change speed and memory, never the mathematics, so they are left out; and so is what is
-        averaged when all is trained.
+        How a step is cut into micro-batches, packing, checkpointing, compiling and how often state
+        is saved change speed and memory, never the mathematics, so they are left out; and so is
+        what is averaged when all is trained.
         """
         neutral = {
             "micro_batch_tokens",
             "gradient_checkpointing",
             "packing",
+            "torch_compile",
             "average_checkpoints",
             "resume_every_seconds",
         }

@@ -4,11 +4,28 @@ A prediction is an estimate of what tensors need. The CUDA context and the alloc
 on top of it; `autotune.forecast` adds them.
 """
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from autotune.boundary import Boundary
+
+
+class Attention(StrEnum):
+    """What computes attention.
+
+    `fused`: flash or the memory-efficient kernel, which hold no table of T x T numbers (T tokens a
+    row). `math`: plain mathematics, which hold several, a layer and a head; what torch falls back
+    to where it has no fused kernel for a call.
+    """
+
+    FUSED = "fused"
+    MATH = "math"
+
+
+Capability = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=0)]]
+"""Of a card, as CUDA counts: (8, 9) is Ada."""
 
 
 class PredictPoint(Boundary):
@@ -59,6 +76,7 @@ class PredictionFile(Boundary):
     own, its figures are extended from them by a line. `generation_bytes` is the peak of generating
     at an evaluation's shape, 0 where none was asked for. `process_bytes` is what the predicting
     process held resident once its libraries were loaded, which a CPU's budget also has to hold.
+    `attention` is what was assumed to compute attention.
     """
 
     target: Literal["cuda", "cpu"]
@@ -70,3 +88,4 @@ class PredictionFile(Boundary):
     generation_bytes: int
     process_bytes: int
     seconds: float
+    attention: Attention = Attention.FUSED

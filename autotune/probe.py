@@ -16,6 +16,7 @@ from autotune.budget import show_size
 from autotune.errors import NothingFits
 from autotune.estimates import strategy_fit
 from autotune.files import write_text_atomic
+from autotune.kernels import math_warning
 from autotune.outcome import Fit, TrialOutcome, Verdict
 from autotune.plan import LENGTH_GRID, TrialPoint
 from autotune.refit import EXPIRY, most_demanding
@@ -25,6 +26,8 @@ from autotune.session import Session
 from autotune.setup import Setup
 from autotune.speed import SpeedSearch
 from autotune.survey import Survey
+from autotune.trials import WarmRunner
+from autotune.verdicts import FOR_MEMORY, remedy
 
 Guess = Callable[[list[int]], int | None]
 """The length of a grid that is predicted to be the longest that fits, None where none is."""
@@ -43,6 +46,7 @@ class Probe:
     guess: Guess = lambda _: None
     predict: Predict = lambda _: None
     settle: Callable[[], str | None] = lambda: None
+    strain: Callable[[], tuple[str, ...]] = lambda: ()
 
     def __post_init__(self) -> None:
         self.trials: list[TrialOutcome] = []
@@ -54,7 +58,7 @@ class Probe:
             NothingFits: not even the shortest length of the grid fits the budget.
         """
         with self.session.runner.warm() as warm:
-            attempts = Attempts(self.session, self.setup, self.survey, warm, self.settle)
+            attempts = self.attempts(warm)
             self.trials = attempts.outcomes
             accepted = self.accepted(attempts)
             searched = len(attempts.outcomes)
@@ -68,11 +72,17 @@ class Probe:
         """
         most = most_demanding(known)
         with self.session.runner.warm() as warm:
-            attempts = Attempts(self.session, self.setup, self.survey, warm, self.settle)
+            attempts = self.attempts(warm)
             if most is None or not attempts.fits(most.point):
                 return None
         fit = known.model_copy(update={"fingerprint": self.setup.fingerprint})
         return self.keep(fit, events.Fitted(fit=fit, reused=True, note=why))
+
+    def attempts(self, warm: WarmRunner) -> Attempts:
+        """Trials of this probe in the processes of `warm`."""
+        return Attempts(
+            self.session, self.setup, self.survey, warm, settle=self.settle, strain=self.strain
+        )
 
     def keep(self, fit: Fit, event: events.Fitted) -> Fit:
         """Write `fit.json` and tell."""
@@ -119,8 +129,8 @@ class Probe:
             worst = attempts.outcomes[-1]
             raise NothingFits(
                 f"budget {show_size(self.setup.budget.limit_bytes)}: not even"
-                f" {worst.point.model_max_length} tokens fit ({worst.reason}); close what else uses"
-                " the memory, raise --vram-budget, or choose a smaller model"
+                f" {worst.point.model_max_length} tokens fit ({worst.reason});"
+                f" {remedy(worst.verdict, self.setup.device_spec.precision)}"
             )
         length = grid[search.answer]
         too_long = grid[search.failed] if search.failed < len(grid) else None
@@ -172,10 +182,14 @@ class Probe:
             outcome = attempts.outcome(candidate, fresh=True)
             if outcome.verdict is Verdict.FITS:
                 return outcome
+        last = attempts.outcomes[-1]
+        if last.verdict in FOR_MEMORY:
+            what = "something else uses the memory, close it and probe again"
+        else:
+            what = remedy(last.verdict, self.setup.device_spec.precision)
         raise NothingFits(
             f"{point.model_max_length} tokens and {point.max_rounds} rounds fitted once and did not"
-            f" again ({attempts.outcomes[-1].reason}); something else uses the memory, close it and"
-            " probe again"
+            f" again ({last.reason}); {what}"
         )
 
     def with_rounds(self, attempts: Attempts, point: TrialPoint) -> TrialPoint:
@@ -202,10 +216,19 @@ class Probe:
             fingerprint=self.setup.fingerprint,
             expiry={name: EXPIRY[name] for name in self.setup.fingerprint if name in EXPIRY},
             predicted_peak_bytes=self.predict(point),
+            attention=measurement.attention,
         )
+        warning = math_warning(fit.attention) if self.setup.device.kind == "cuda" else None
+        if warning is not None:
+            attempts.session.note(events.Warned(message=warning))
         wished = self.setup.profile.strategies
         usable = usable_strategies(wished, fit, self.survey)
-        search = SpeedSearch(attempts, fit, self.setup.profile.probe.speed_trials)
+        search = SpeedSearch(
+            attempts,
+            fit,
+            self.setup.profile.probe.speed_trials,
+            compiles=self.setup.profile.probe.tries_compiling(self.setup.device_spec.kind),
+        )
         settings = search.settings(usable)
         strategies = {
             s.name: strategy_fit(
@@ -233,4 +256,5 @@ def same_row(tried: TrialPoint, asked: TrialPoint) -> bool:
         tried.row_tokens == asked.row_tokens
         and tried.micro_batch_tokens == asked.micro_batch_tokens
         and tried.gradient_checkpointing == asked.gradient_checkpointing
+        and tried.torch_compile == asked.torch_compile
     )

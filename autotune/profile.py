@@ -43,6 +43,12 @@ def _device(text: str) -> str:
     return text
 
 
+def _capability(text: str) -> str:
+    if not re.fullmatch(r"[1-9]\d?\.\d", text):
+        raise ValueError("must be a capability as CUDA counts, such as 8.9")
+    return text
+
+
 def _scorer(text: str) -> str:
     if text not in SCORERS:
         raise ValueError(f"must be one of {', '.join(sorted(SCORERS))}")
@@ -70,14 +76,15 @@ class Machine(Boundary):
     """Where to compute. Sizes as a person writes them, such as `7.2GiB`.
 
     `budget` is `auto` (what is free, less `reserve`) or a size, taken as it is. `memory` is what
-    the card has; it serves only to plan for a card that is not there. `threads` absent leaves the
-    number of CPU threads to torch.
+    the card has and `capability` what CUDA calls its generation, such as `8.9`; they serve only to
+    plan for a card that is not there. `threads` absent leaves the number of CPU threads to torch.
     """
 
     device: Annotated[str, AfterValidator(_device)] = AUTO
     budget: Annotated[str, AfterValidator(_size_or_auto)]
     reserve: Annotated[str, AfterValidator(_size)]
     memory: Annotated[str, AfterValidator(_size)] | None = None
+    capability: Annotated[str, AfterValidator(_capability)] | None = None
     precision: Literal["auto"] | Precision
     threads: Annotated[int, Field(ge=1)] | None = None
 
@@ -115,7 +122,9 @@ class Probe(Boundary):
     """The bounds of the search for what fits. Lengths in tokens, on the search grid.
 
     `speed_trials` is how many further trials may look for the fastest way to cut a step, for all
-    strategies together; 0 takes the way in which the length was searched.
+    strategies together; 0 takes the way in which the length was searched. `torch_compile` says
+    whether compiled layers are one of the ways: `auto` tries them on a card. On a CPU compiling
+    takes minutes, which only a long training gets back.
     """
 
     min_length: GridLength
@@ -123,6 +132,11 @@ class Probe(Boundary):
     gradient_checkpointing: bool
     trial_timeout_seconds: Annotated[float, Field(gt=0)]
     speed_trials: Annotated[int, Field(ge=0)] = 0
+    torch_compile: Literal["auto", "try", "never"] = "auto"
+
+    def tries_compiling(self, kind: Literal["cuda", "cpu"]) -> bool:
+        """Whether compiled layers are tried on this kind of device."""
+        return self.torch_compile == "try" or (self.torch_compile == "auto" and kind == "cuda")
 
     @field_validator("max_length")
     @classmethod

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from autotune.budget import Budget, show_size
-from autotune.outcome import Fit, TrialOutcome, Verdict
+from autotune.budget import Budget, show_apart
+from autotune.outcome import Fit, StrategyFit, TrialOutcome, Verdict
+from autotune.plan import TrialPoint
 
 CHECK = "checked again with one trial"
 ANEW = "probed anew"
@@ -55,10 +56,10 @@ def standing(known: Fit, now: dict[str, str], budget: Budget) -> Standing:
     most = most_demanding(known)
     peak = most.measurement.peak_bytes if most and most.measurement else known.peak_bytes
     if peak > budget.limit_bytes:
+        was, limit = show_apart(peak, budget.limit_bytes)
         return Standing(
             Use.NONE,
-            f"probed anew: the last probe's peak of {show_size(peak)} is above the budget of"
-            f" {show_size(budget.limit_bytes)} now",
+            f"probed anew: the last probe's peak of {was} is above the budget of {limit} now",
         )
     if changed:
         return Standing(Use.RECHECK, f"checked again with one trial: changed since: {words}")
@@ -67,14 +68,16 @@ def standing(known: Fit, now: dict[str, str], budget: Budget) -> Standing:
 
 def most_demanding(fit: Fit) -> TrialOutcome | None:
     """Of the trials whose settings training may use, the one with the highest peak, if any."""
-    cuts = {
-        (s.micro_batch_tokens, s.gradient_checkpointing, s.packing) for s in fit.strategies.values()
-    }
-    cuts.add((fit.micro_batch_tokens, fit.gradient_checkpointing, False))
+    cuts = {way(s) for s in fit.strategies.values()}
+    cuts.add((fit.micro_batch_tokens, fit.gradient_checkpointing, False, False))
     used = [
         t
         for t in (*fit.trials, *fit.speed_trials)
-        if t.verdict is Verdict.FITS
-        and (t.point.micro_batch_tokens, t.point.gradient_checkpointing, t.point.packing) in cuts
+        if t.verdict is Verdict.FITS and way(t.point) in cuts
     ]
     return max(used, key=lambda t: t.measurement.peak_bytes if t.measurement else 0, default=None)
+
+
+def way(cut: StrategyFit | TrialPoint) -> tuple[int, bool, bool, bool]:
+    """All that says how a step is worked through, whatever its rows."""
+    return cut.micro_batch_tokens, cut.gradient_checkpointing, cut.packing, cut.torch_compile

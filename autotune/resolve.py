@@ -46,6 +46,7 @@ def resolve_plan(
         micro_batch_tokens=cut.micro_batch_tokens,
         gradient_checkpointing=cut.gradient_checkpointing,
         packing=timed is not None and timed.packing,
+        torch_compile=timed is not None and timed.torch_compile,
         precision=setup.device_spec.precision,
         learning_rate=strategy.learning_rate,
         num_train_epochs=strategy.num_train_epochs,

@@ -22,7 +22,7 @@ from pydantic import ValidationError
 
 from autotune.errors import EnvironmentFault
 from autotune.events import Record, RunEvent
-from autotune.files import write_text_atomic
+from autotune.files import patiently, write_text_atomic
 from autotune.outcome import Checkpoint, Fit
 
 
@@ -76,7 +76,8 @@ class RunDir:
         trace: TracebackType | None,
     ) -> None:
         """Give the folder back; one that `forget` emptied goes, and an empty parent too."""
-        self._holder.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # held on Windows; it names nobody once the lock is free
+            self._holder.unlink(missing_ok=True)
         self._lock.release()
         if not self.run_toml.exists():
             with contextlib.suppress(OSError):
@@ -115,7 +116,7 @@ class RunDir:
         """Add one event to the record and flush it to disk."""
         record = Record(time=at, event=event)
         try:
-            with self.events.open("a", encoding="utf-8", newline="\n") as file:
+            with patiently(lambda: self.events.open("a", encoding="utf-8", newline="\n")) as file:
                 file.write(record.model_dump_json() + "\n")
                 file.flush()
                 os.fsync(file.fileno())

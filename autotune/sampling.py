@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from autotune.errors import EnvironmentFault
+from autotune.files import move
 from autotune.plan import Strategy
 from autotune.study import StudyState, TrialState
 
@@ -126,7 +127,7 @@ class Sampler:
         if self.database.exists():
             work = self.database.with_suffix(".bak.tmp")
             shutil.copyfile(self.database, work)
-            work.replace(self.database.with_suffix(".db.bak"))
+            move(work, self.database.with_suffix(".db.bak"))
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

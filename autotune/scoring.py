@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from autotune import events
 from autotune.contest import Contest, Following, Stopped, keep_verdicts
 from autotune.errors import AutotuneError, EnvironmentFault
+from autotune.errortexts import plain_words
 from autotune.evaluate.answers import Answer, read_answers
 from autotune.evaluate.health import echo_answers
 from autotune.evaluate.order import halves
@@ -143,9 +144,9 @@ def answer(
             words = f"evaluation ran out of memory; going on {batch_size} at a time"
         elif ending.how in (How.CRASHED, How.TIMED_OUT) and not crashed:
             crashed = True
-            words = f"evaluation: {ending.reason}; going on once more in a new process"
+            words = f"evaluation: {plain_words(ending.reason)}; going on once more in a new process"
         else:
-            raise EvaluationFailed(f"{ending.how}: {ending.reason}")
+            raise EvaluationFailed(f"{ending.how}: {plain_words(ending.reason)}")
         session.note(events.Warned(message=words))
 
 

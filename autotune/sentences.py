@@ -122,7 +122,7 @@ def _describe_work(event: events.RunEvent, label: str) -> str | None:
             return f"{label}: advice: {event.message}"
         case events.Warned():
             return f"warning: {event.message}"
-        case events.Failed(fault=Fault.BAD_JOB):
+        case events.Failed(fault=Fault.BAD_JOB | Fault.LIBRARY):
             return None  # the command ends with the same words
         case events.Failed():
             phase = f" in {event.phase}" if event.phase else ""

@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autotune.budget import Budget
-from autotune.device import Device, auto_budget, find_device
+from autotune.card_check import check_card
+from autotune.device import NOT_AVAILABLE, Device, find_device
+from autotune.device_budget import auto_budget
+from autotune.device_share import as_processes_see
 from autotune.errors import AutotuneError, BadInput, EnvironmentFault
+from autotune.errortexts import plain_words
 from autotune.evaluate.prompts import Prompt, read_prompts, subset
 from autotune.evaluate.scorers import find_scorer
 from autotune.files import write_text_atomic
 from autotune.job import DeviceSpec, PrepareJob, SurveyJob
+from autotune.outcome import Fault
 from autotune.plan import DataSpec, Precision
 from autotune.profile import Profile
 from autotune.session import Session
@@ -21,7 +26,7 @@ from autotune.sources.digest import sha256_of
 from autotune.sources.models import ModelSource, resolve_model
 from autotune.sources.prompts import resolve_prompts
 from autotune.survey import Survey, SurveyFile
-from autotune.trials import Ending, How
+from autotune.trials import Ending, How, dropped_settings
 
 Say = Callable[[str], None]
 
@@ -86,10 +91,19 @@ def open_setup(session: Session, profile: Profile, say: Say, *, with_data: bool 
         BadInput, EnvironmentFault: a source cannot be used or reached.
     """
     device = find_device(profile.machine.device)
+    index = torch_index(profile.machine.device)
+    card = check_card(session.runner, device, index)
+    if card is not None:
+        say(
+            f"torch {card.torch} computes on {device.name}, driver {device.driver or NOT_AVAILABLE}"
+        )
+        for sentence in dropped_settings():
+            say(sentence)
+        device = as_processes_see(device, profile.machine.budget, card.free_bytes)
     budget = auto_budget(device, profile.machine.budget, profile.machine.reserve, own_processes())
     spec = DeviceSpec(
         kind=device.kind,
-        index=torch_index(profile.machine.device),
+        index=index,
         precision=resolve_precision(profile, device),
         limit_bytes=budget.limit_bytes,
         threads=profile.machine.threads,
@@ -195,9 +209,10 @@ def worker_error(ending: Ending, what: str, folder: Path) -> AutotuneError:
     """A worker's failure as the error that the user reads."""
     if ending.how is How.BAD_JOB:
         return BadInput(ending.reason)
-    return EnvironmentFault(
-        f"{what}: {ending.how} ({ending.reason}); the worker's output is in {folder / 'worker.log'}"
-    )
+    log = f"the worker's output is in {folder / 'worker.log'}"
+    if ending.fault is Fault.LIBRARY:
+        return EnvironmentFault(f"{ending.reason}; {log}")  # whatever it was asked to do
+    return EnvironmentFault(f"{what}: {ending.how} ({plain_words(ending.reason)}); {log}")
 
 
 def positions_of(folder: Path) -> int:

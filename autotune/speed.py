@@ -1,4 +1,4 @@
-"""The fastest way to cut a strategy's step: tokens at once, checkpointing and packing, timed.
+"""The fastest way to take a strategy's step: its cut, checkpointing, packing, compiling, timed.
 
 The conversations of a step are the strategy's own and stay so; only how many go through the model
 at a time changes. Every setting that is taken fitted a trial of its own, in a fresh process.
@@ -31,11 +31,15 @@ class Setting:
 
 @dataclass
 class SpeedSearch:
-    """Times settings for one strategy after another, with so many trials for all of them."""
+    """Times settings for one strategy after another, with so many trials for all of them.
+
+    `compiles` lets compiled layers be one of the ways.
+    """
 
     attempts: Attempts
     fit: Fit
     trials_left: int
+    compiles: bool = False
 
     def settings(self, strategies: Sequence[Strategy]) -> dict[str, Setting]:
         """A setting for each strategy that there were trials for."""
@@ -51,7 +55,8 @@ class SpeedSearch:
     def setting(self, strategy: Strategy) -> Setting | None:
         """One row at a time, then without checkpointing, then twice as many tokens and again.
 
-        That ends where a setting is not faster any more or does not fit; packing is tried last.
+        That ends where a setting is not faster any more or does not fit. Packing comes then, and
+        compiled layers last: they take longest to try, and gain the same at any cut.
         """
         point = self.attempts.point(
             clipped_length(strategy, self.fit),
@@ -76,6 +81,8 @@ class SpeedSearch:
                 break
             best = step
         best = self.faster(best, timed, packing=True)
+        if self.compiles:
+            best = self.faster(best, timed, torch_compile=True)
         return Setting(single, self.confirmed(single, best, timed))
 
     def faster(self, best: TrialOutcome, timed: int, **change: int | bool) -> TrialOutcome:
@@ -91,7 +98,11 @@ class SpeedSearch:
             return None
         self.trials_left -= 1
         outcome = self.attempts.outcome(point, fresh=fresh, timed_conversations=timed)
-        return outcome if outcome.verdict is Verdict.FITS and timing(outcome) else None
+        measured = outcome.measurement
+        if outcome.verdict is not Verdict.FITS or measured is None or measured.timed is None:
+            return None
+        # Where no compiler works a trial goes without: then that way is not there.
+        return outcome if measured.torch_compile == point.torch_compile else None
 
     def confirmed(self, single: TrialOutcome, best: TrialOutcome, timed: int) -> TrialOutcome:
         """The best if it fits in a fresh process as well, else one row at a time."""

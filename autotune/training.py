@@ -6,6 +6,7 @@ from autotune import events
 from autotune.cut import Cut
 from autotune.drift import NeighbourWatch, PeakWatch, exceeds
 from autotune.errors import BadInput
+from autotune.errortexts import plain_words
 from autotune.events import WorkerEvent
 from autotune.job import TrainJob
 from autotune.outcome import Fault, Fit
@@ -15,7 +16,6 @@ from autotune.session import Session
 from autotune.setup import SILENCE_SECONDS, Setup
 from autotune.survey import Survey
 from autotune.trials import Ending, How
-from autotune.verdicts import plain_words
 from autotune.watch import TrainingWatch
 
 

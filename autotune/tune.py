@@ -16,7 +16,9 @@ from autotune.drift import neighbour_watch
 from autotune.errors import EnvironmentFault
 from autotune.evaluate.scorer import Scorer
 from autotune.figures import percent, quoted
+from autotune.files import remove_tree
 from autotune.judging import evaluate_checkpoint
+from autotune.manifest import put_in_place
 from autotune.moves import Average, EndTrial, Escalate, Evaluate, Stop, Train, next_move
 from autotune.outcome import Fit
 from autotune.plan import Strategy
@@ -166,7 +168,7 @@ class Tuner:
             return
         target = self.session.rundir.best
         work = target.with_name(".best.tmp")
-        shutil.rmtree(work, ignore_errors=True)
+        remove_tree(work)
         try:
             shutil.copytree(
                 Path(best.checkpoint.folder),
@@ -175,8 +177,7 @@ class Tuner:
                     "optimizer.safetensors", "trainer_state.json", "manifest.json"
                 ),
             )
-            shutil.rmtree(target, ignore_errors=True)
-            work.replace(target)
+            put_in_place(work, target)
         except OSError as error:
             raise EnvironmentFault(
                 f"{target}: the best checkpoint cannot be copied ({error.strerror or error}); it"

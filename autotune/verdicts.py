@@ -3,15 +3,21 @@
 import itertools
 from collections.abc import Sequence
 
-from autotune.budget import Budget, show_size
+from autotune.budget import Budget, show_apart, show_size
+from autotune.errortexts import Meaning, known, plain_words
 from autotune.events import Failed
 from autotune.outcome import Fault, Measurement, TrialOutcome, Verdict
-from autotune.plan import TrialPoint
-from autotune.spill import ADVICE, Sign, spill_signs
+from autotune.plan import Precision, TrialPoint
+from autotune.spill import ADVICE, Conditions, Sign, Spill, has_spilled, in_doubt, spill_signs
 from autotune.trials import Ending, How
 
 LEAST_STEPS = 3
 """Two steps hold Adam's state and accumulated gradients; one more follows the generation."""
+
+FOR_MEMORY = frozenset(
+    {Verdict.OVER_BUDGET, Verdict.OUT_OF_MEMORY, Verdict.SPILLED, Verdict.THRASHED}
+)
+"""Verdicts that say there is too little memory; the others do not."""
 
 FAR_BELOW = 0.75
 """A card that is full of us holds nearly the limit when it refuses. Below this share of it, what
@@ -24,17 +30,21 @@ def judge(
     measurement: Measurement | None,
     budget: Budget,
     earlier: Sequence[TrialOutcome] = (),
+    conditions: Conditions | None = None,
 ) -> TrialOutcome:
     """The verdict on one trial. Nothing whose peak is above the budget is ever FITS.
 
-    `earlier` trials tell how long a step of this size should take.
+    `earlier` trials tell how long a step of this size should take, `conditions` what else its time
+    may come from (None: this system, and nothing that held the card down).
     """
+    if conditions is None:
+        conditions = Conditions()
     if ending.how is not How.DONE:
         verdict, reason = _ended(ending, budget)
     elif measurement is None:
         verdict, reason = Verdict.CRASHED, "ended without a measurement"
     else:
-        verdict, reason = _measured(point, measurement, budget, earlier)
+        verdict, reason = _measured(point, measurement, budget, earlier, conditions)
     return TrialOutcome(
         point=point,
         verdict=verdict,
@@ -56,19 +66,40 @@ def suspected(ending: Ending, budget: Budget) -> bool:
     return failed.fault is Fault.SUSPECTED or _refused_early(failed, budget)
 
 
+def perhaps_spilled(
+    outcome: TrialOutcome,
+    budget: Budget,
+    earlier: Sequence[TrialOutcome],
+    conditions: Conditions,
+) -> bool:
+    """Whether one more trial in a fresh process has to say if this one spilled."""
+    if outcome.verdict is not Verdict.SPILLED or outcome.measurement is None:
+        return False
+    return in_doubt(_signs(outcome.point, outcome.measurement, budget, earlier, conditions))
+
+
 def poisoned(ending: Ending) -> bool:
     """Whether the process broke its device for itself: that says nothing about size."""
     return ending.failed is not None and ending.failed.fault is Fault.POISONED
 
 
-def plain_words(reason: str) -> str:
-    """A reason with what it means, where the driver's own words do not say it."""
-    if "launch timed out" in reason.lower():
-        return (
-            f"{reason} (the display watchdog ended a computation that held up the screen; shorter"
-            " micro-batches help, or a card without a display)"
-        )
-    return reason
+def remedy(verdict: Verdict, precision: Precision) -> str:
+    """What to do where not even the shortest row gets another verdict than this one."""
+    match verdict:
+        case Verdict.NUMERIC:
+            others = " or ".join(p.value for p in Precision if p is not precision)
+            return f"its numbers leave the range of {precision.value}: give --precision {others}"
+        case Verdict.CRASHED:
+            return "that says nothing about size: look at the trial's worker.log"
+        case Verdict.TIMED_OUT:
+            return (
+                "look at the trial's worker.log; if it was only slow, raise trial_timeout_seconds"
+                " under [probe] in the profile"
+            )
+        case Verdict.SPILLED:
+            return "close what else uses the card, or choose a smaller model"
+        case _:
+            return "close what else uses the memory, raise --vram-budget, or choose a smaller model"
 
 
 def _ended(ending: Ending, budget: Budget) -> tuple[Verdict, str]:
@@ -76,7 +107,7 @@ def _ended(ending: Ending, budget: Budget) -> tuple[Verdict, str]:
     limit, failed = show_size(budget.limit_bytes), ending.failed
     match ending.how:
         case How.OVER_BUDGET:
-            peak = show_size(ending.peak_bytes)
+            peak, limit = show_apart(ending.peak_bytes, budget.limit_bytes)
             return Verdict.OVER_BUDGET, f"stopped at {peak} in {ending.phase}, budget {limit}"
         case How.TIMED_OUT:
             return Verdict.TIMED_OUT, ending.reason
@@ -90,6 +121,8 @@ def _ended(ending: Ending, budget: Budget) -> tuple[Verdict, str]:
             return Verdict.OUT_OF_MEMORY, f"out of memory in {ending.phase}" + _held(failed, limit)
         case How.CRASHED if failed and failed.fault is Fault.SUSPECTED:
             return Verdict.OUT_OF_MEMORY, f"probably out of memory: {ending.reason}"
+        case How.CRASHED if ending.fault is Fault.HOST_MEMORY:
+            return Verdict.CRASHED, f"in {ending.phase}: {plain_words(ending.reason)}"
         case How.CRASHED if failed and failed.fault is Fault.NUMERIC:
             return Verdict.NUMERIC, ending.reason
         case _:
@@ -101,29 +134,53 @@ def _measured(
     measurement: Measurement,
     budget: Budget,
     earlier: Sequence[TrialOutcome],
+    conditions: Conditions,
 ) -> tuple[Verdict, str]:
     """The verdict on a trial that came to its end, by what it measured."""
     if not measurement.finite:
         return Verdict.NUMERIC, "the loss or the gradients are not finite"
     if measurement.steps < LEAST_STEPS:
         return Verdict.CRASHED, f"ran {measurement.steps} of {LEAST_STEPS} optimizer steps"
-    peak, limit = show_size(measurement.peak_bytes), show_size(budget.limit_bytes)
-    # A CPU has no second memory to spill to, and beside other programs its clock proves little.
-    signs = spill_signs(point, measurement, earlier, budget.card_bytes) if budget.on_card else ()
+    signs = _signs(point, measurement, budget, earlier, conditions)
     if measurement.peak_bytes > budget.limit_bytes:
+        peak, limit = show_apart(measurement.peak_bytes, budget.limit_bytes)
         reason = f"peak {peak} is above the budget of {limit}"
         if any(spill.sign is Sign.REACH for spill in signs):
             reason += f" and nothing was raised: the driver lent the computer's memory; {ADVICE}"
         return Verdict.OVER_BUDGET, reason
-    if signs:
-        told = "; ".join(spill.reason for spill in signs)
-        return Verdict.SPILLED, f"the card is over-full ({told}); {ADVICE}"
+    told = "; ".join(spill.reason for spill in signs)
+    if has_spilled(signs):
+        perhaps = "perhaps " if in_doubt(signs) and not _again(point, earlier) else ""
+        return Verdict.SPILLED, f"the card is {perhaps}over-full ({told}); {ADVICE}"
     if _thrashed(measurement):
         where = "in two steps running, so every step would wait" if measurement.step_retries else ""
         return Verdict.THRASHED, (
             f"the allocator had to flush its cache {measurement.allocator_retries} times {where}"
         ).rstrip()
-    return Verdict.FITS, f"peak {peak} on a row of {point.row_tokens} tokens"
+    slow = f"; slow, and not for memory: {told}" if signs else ""
+    if conditions.held_down:
+        slow += f"; the card was held down ({', '.join(conditions.held_down)})"
+    peak = show_size(measurement.peak_bytes)
+    return Verdict.FITS, f"peak {peak} on a row of {point.row_tokens} tokens{slow}"
+
+
+def _signs(
+    point: TrialPoint,
+    measurement: Measurement,
+    budget: Budget,
+    earlier: Sequence[TrialOutcome],
+    conditions: Conditions,
+) -> tuple[Spill, ...]:
+    """The signs of a spill. A CPU has no second memory to spill to."""
+    if not budget.on_card:
+        return ()
+    return spill_signs(point, measurement, earlier, budget.card_bytes, conditions)
+
+
+def _again(point: TrialPoint, earlier: Sequence[TrialOutcome]) -> bool:
+    """Whether the trial before was of the same point and seemed to spill as well."""
+    last = earlier[-1] if earlier else None
+    return last is not None and last.point == point and last.verdict is Verdict.SPILLED
 
 
 def _thrashed(measurement: Measurement) -> bool:
@@ -142,7 +199,7 @@ def _refused_early(failed: Failed, budget: Budget) -> bool:
     """
     return (
         failed.fault is Fault.OUT_OF_MEMORY
-        and "cuda error: out of memory" in failed.message.lower()
+        and _meaning(failed) is Meaning.REFUSED
         and failed.memory_bytes is not None
         and failed.memory_bytes < FAR_BELOW * budget.limit_bytes
     )
@@ -152,8 +209,14 @@ def _held(failed: Failed | None, limit: str) -> str:
     """What was held when memory ran out, where the worker could still say it."""
     if failed is None:
         return ""
-    if "defaultcpuallocator" in failed.message.lower():
+    if _meaning(failed) is Meaning.COMPUTER or failed.message.startswith("MemoryError"):
         return ": the computer's memory, not a card's"
     if failed.memory_bytes is None:
         return ""
     return f" at {show_size(failed.memory_bytes)}, budget {limit}"
+
+
+def _meaning(failed: Failed) -> Meaning | None:
+    """What the worker's error says, by its text."""
+    row = known(failed.message)
+    return None if row is None else row.meaning

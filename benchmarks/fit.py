@@ -159,11 +159,10 @@ def on_card(work: Path, quick: bool) -> dict[str, Any]:
 
     import torch
 
-    from autotune.budget import CONTEXT_BYTES
-    from autotune.forecast import SLACK, Allowance
+    from autotune.allowance import card_allowance
     from autotune.job import DeviceSpec
     from autotune.plan import Precision
-    from autotune.prediction import PredictPoint
+    from autotune.prediction import Attention, PredictPoint
     from autotune.worker.fakestep import read_config
     from autotune.worker.predict import Predictor
 
@@ -173,13 +172,15 @@ def on_card(work: Path, quick: bool) -> dict[str, Any]:
     name = torch.cuda.get_device_name(0)
     limit = torch.cuda.mem_get_info(0)[0] - 512 * MIB
     model, data = save_model(work / "model"), chat_file(work / "chat.jsonl")
-    predictor = Predictor(read_config(model), "cuda", Precision.FP16, 1.0)
+    attention = Attention.FUSED
+    capability = torch.cuda.get_device_capability(0)
+    predictor = Predictor(read_config(model), "cuda", Precision.FP16, 1.0, attention, capability)
     points = []
     for rows, tokens in QUICK_CARD_POINTS if quick else CARD_POINTS:
         for checkpointing in (False, True):
             asked = PredictPoint(rows=rows, tokens=tokens, gradient_checkpointing=checkpointing)
             predicted = predictor.peak(asked).peak_bytes
-            needed = Allowance(CONTEXT_BYTES, SLACK).needed_bytes(predicted)
+            needed = card_allowance(attention).needed_bytes(predicted)
             found = {**asked.model_dump(), "predicted_mib": round(predicted / MIB)}
             found["predicted_needed_mib"] = round(needed / MIB)
             if needed > limit:

@@ -7,10 +7,11 @@
 time in the file's order. `ours` is what a full evaluation does; `early` is what `run` does with a
 checkpoint: it leaves answers whose strict verdict is certain, and stops once the target is out of
 reach. For comparison: `static` (`batch8` with a static cache), `lookup` (`alone` with transformers'
-prompt lookup), `continuous` (transformers' continuous batching), `unguessed` (`ours` without
-guesses), `rounds` (`generate` to 64 tokens, then to 256, 1024 and the end with the rows that are
-left). Prints one JSON object with medians of seconds by the clock and of the processors, whether
-the texts are the same, and whether early decisions are those of the full answers.
+prompt lookup), `unguessed` (`ours` without guesses), the engines `graphed`, `continuous` and
+`batches` by their names, `rounds` (`generate` to 64 tokens, then to 256, 1024 and the end with the
+rows that are left). Prints one JSON object with medians of seconds by the clock and of the
+processors, whether the texts are the same, and whether early decisions are those of the full
+answers.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from transformers import GenerationConfig, logging
+from transformers import logging
 
 from autotune.contest import Contest
 from autotune.evaluate.answers import Answer
@@ -32,15 +33,17 @@ from autotune.evaluate.ifeval import IFEval
 from autotune.evaluate.order import begun, shuffled
 from autotune.evaluate.prompts import Prompt, read_prompts, subset
 from autotune.evaluate.sequential import TargetTest, needed_passes
-from autotune.job import DeviceSpec, PrepareJob
+from autotune.job import DeviceSpec, EngineName, PrepareJob
 from autotune.plan import Precision, Supervision
 from autotune.sources.models import resolve_model
 from autotune.trials import SubprocessRunner
-from autotune.worker.answering import Answering, Reply, Settings, never
+from autotune.worker.answering import Answering
 from autotune.worker.compute import Compute, open_compute
 from autotune.worker.deciding import Deciding, text_of
+from autotune.worker.engines import chosen
 from autotune.worker.model import Loaded, load
 from autotune.worker.plain import generate_batch
+from autotune.worker.reply import Reply, Settings, never, nothing
 from autotune.worker.rowcheck import can_answer_by_rows
 
 PREFILL_TOKENS = 4096
@@ -122,8 +125,8 @@ class Bench:
                 return self.plain(1, prompt_lookup_num_tokens=10)
             case "rounds":
                 return self.rounds()
-            case "continuous":
-                return self.continuous()
+            case "graphed" | "continuous" | "batches":
+                return self.engine(way)
             case "ours":
                 return self.ours(way)
             case "unguessed":
@@ -229,19 +232,28 @@ class Bench:
         answering.run()
         self.narrow[way] = answering.chooser.narrow
 
-    def continuous(self) -> Ids:
-        """The continuous batching of transformers."""
-        config: Any = GenerationConfig
-        found = self.loaded.model.generate_batch(
-            inputs=self.ids,
-            generation_config=config(
-                max_new_tokens=self.max_new_tokens,
-                do_sample=False,
-                eos_token_id=list(self.loaded.stop_ids),
-                pad_token_id=self.loaded.pad_token_id,
-            ),
-        )
-        return [found[key].generated_tokens for key in sorted(found)]
+    def engine(self, way: EngineName) -> Ids:
+        """What a full evaluation does where this engine is asked for: prompts by length."""
+        choice = chosen(way, self.loaded, self.compute)
+        if choice.warning is not None:
+            raise SystemExit(choice.warning)
+        order = sorted(range(len(self.ids)), key=lambda at: len(self.ids[at]))
+        answers: Ids = [[] for _ in order]
+
+        def done(reply: Reply) -> None:
+            answers[order[reply.number]] = reply.answer
+
+        choice.entry.make(
+            self.loaded,
+            self.compute,
+            Settings(self.max_new_tokens, self.batch_size, PREFILL_TOKENS),
+            [self.ids[at] for at in order],
+            done,
+            on_step=nothing,
+            decided=never,
+            begun={},
+        ).run()
+        return answers
 
 
 class Enough(Exception):

@@ -1,4 +1,4 @@
-"""Five ways to train the same rows; one process each, for `train_throughput.py`.
+"""Seven ways to train the same rows; one process each, for `train_throughput.py`.
 
     python benchmarks/throughput_ways.py WAY SPEC.json
 
@@ -188,8 +188,8 @@ def trl(spec: Spec, compute: Compute) -> None:
     ).train()
 
 
-def ours(spec: Spec, compute: Compute, *, packing: bool) -> None:
-    """(d), (e) The step of this tool, padded or packed."""
+def ours(spec: Spec, compute: Compute, *, packing: bool, torch_compile: bool = False) -> None:
+    """(d) to (g) The step of this tool, padded or packed, its layers compiled or not."""
     stepper = Stepper(
         load(spec.model, compute.device, Supervision.CONTENT),
         compute,
@@ -197,6 +197,8 @@ def ours(spec: Spec, compute: Compute, *, packing: bool) -> None:
         micro_batch_tokens=spec.micro_tokens,
         gradient_checkpointing=False,
         packing=packing,
+        torch_compile=torch_compile,
+        warn=lambda words: print(words, file=sys.stderr),
     )
     for number in range(1, ROUNDS):
         if number > 1 and not sys.stdin.readline():
@@ -212,6 +214,8 @@ WAYS: dict[str, Callable[[Spec, Compute], None]] = {
     "c_trl": trl,
     "d_padded": lambda spec, compute: ours(spec, compute, packing=False),
     "e_packed": lambda spec, compute: ours(spec, compute, packing=True),
+    "f_compiled": lambda spec, compute: ours(spec, compute, packing=False, torch_compile=True),
+    "g_both": lambda spec, compute: ours(spec, compute, packing=True, torch_compile=True),
 }
 
 

@@ -8,6 +8,8 @@
     c_trl      TRL SFTTrainer with packing and its chunked loss (pip install trl)
     d_padded   this tool, micro-batches filled up
     e_packed   this tool, micro-batches packed
+    f_compiled this tool, filled up, layers compiled (only where --ways names it)
+    g_both     this tool, packed, layers compiled (only where --ways names it)
 
 `short` is a step of an alpaca file. `long` is made like smol-smoltalk: several rounds a row, the
 lengths lognormal with a median of 500 tokens and 5 % above 1024 (cut there). A way is a process;
@@ -241,7 +243,7 @@ def compared(
     seconds = {n: statistics.median(r["seconds"] for r in found) for n, found in rounds.items()}
     # On a CPU that others use as well, the processor's time is the steadier measure.
     busy = {n: statistics.median(r["cpu_seconds"] for r in found) for n, found in rounds.items()}
-    own = [name for name in ("d_padded", "e_packed") if name in ways]
+    own = [name for name in ("d_padded", "e_packed", "f_compiled", "g_both") if name in ways]
     best = min(own, key=busy.__getitem__, default="")
     ratios: dict[str, float] = {}
     if best and "a_course" in ways:

@@ -27,7 +27,8 @@ class Memory:
     """A worker whose trials peak at `base + each * tokens at once` bytes, and what it was asked.
 
     `answers` maps a number of the trial, from 0, to another way to end it. `seconds` times a step
-    over ordinary rows. A process serves trials until the runner is told to renew it.
+    over ordinary rows. Whether it has a compiler that works, `compiles` says. A process serves
+    trials until the runner is told to renew it.
     """
 
     base: int
@@ -35,6 +36,7 @@ class Memory:
     answers: dict[int, Played] = field(default_factory=dict)
     points: list[TrialPoint] = field(default_factory=list)
     seconds: Callable[[TrialPoint], float] = lambda _: 1.0
+    compiles: bool = True
     runner: FakeRunner | None = None
     renewed: int = -1
 
@@ -61,7 +63,13 @@ class Memory:
                 supervised_tokens=50 * job.timed_conversations,
                 seconds=self.seconds(point),
             )
-        told = measurement(self.peak(at_once), point.row_tokens, fresh=fresh, timed=timed)
+        told = measurement(
+            self.peak(at_once),
+            point.row_tokens,
+            fresh=fresh,
+            timed=timed,
+            torch_compile=point.torch_compile and self.compiles,
+        )
         return [events.Measured(measurement=told)], done()
 
     @property

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autotune.budget import GIB, MIB, Budget, parse_size, show_size
+from autotune.budget import GIB, MIB, Budget, parse_size, show_apart, show_size
 from autotune.errors import BadInput
 
 
@@ -56,3 +56,25 @@ def test_a_reserve_is_kept_free_of_a_budget() -> None:
 def test_a_size_is_shown_in_gib_and_a_small_one_in_mib() -> None:
     assert show_size(7 * GIB + GIB // 2) == "7.50 GiB"
     assert show_size(300 * MIB) == "300 MiB"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "shown"),
+    [
+        ((8 * GIB, 7 * GIB), ("8.00 GiB", "7.00 GiB")),
+        ((8 * GIB, 8188 * MIB), ("8192 MiB", "8188 MiB")),
+        ((8 * GIB, 8 * GIB), ("8.00 GiB", "8.00 GiB")),
+        ((GIB + 1, GIB), ("1073741825 bytes", "1073741824 bytes")),
+        ((300 * MIB, GIB), ("300 MiB", "1.00 GiB")),
+    ],
+)
+def test_different_sizes_in_one_sentence_look_different(
+    sizes: tuple[int, int], shown: tuple[str, str]
+) -> None:
+    assert show_apart(*sizes) == shown
+
+
+@given(st.integers(1, 2**45), st.integers(1, 2**45))
+def test_two_sizes_look_the_same_only_if_they_are(one: int, other: int) -> None:
+    first, second = show_apart(one, other)
+    assert (first == second) == (one == other)

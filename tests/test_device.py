@@ -59,6 +59,32 @@ def test_cuda_on_a_machine_without_a_card_is_refused_with_the_reason() -> None:
         find_device("cuda:0", FakeNvml(), {})
 
 
+def test_a_driver_or_a_card_that_does_not_answer_is_never_passed_over_for_the_cpu() -> None:
+    mute = FakeNvml(problem="the NVIDIA driver does not answer (Unknown Error)", is_fault=True)
+    lost = FakeNvml([replace(LAPTOP, total_bytes=None, free_bytes=None, problem="GPU is lost")])
+    for nvml, words in ((mute, "Unknown Error"), (lost, "the driver says: GPU is lost")):
+        for choice in ("auto", "cuda", "cuda:0"):
+            with pytest.raises(EnvironmentFault) as refused:
+                find_device(choice, nvml, {})
+            assert words in str(refused.value)
+            assert "--device cpu" in str(refused.value)
+            assert "--vram-budget" not in str(refused.value)
+        assert find_device("cpu", nvml, {}).kind == "cpu"
+
+
+def test_another_card_than_the_lost_one_is_taken_where_it_is_named() -> None:
+    lost = replace(LAPTOP, problem="GPU is lost")
+    assert find_device("cuda:1", FakeNvml([lost, SECOND]), {}).uuid == "GPU-bbb2"
+    assert find_device("auto", FakeNvml([lost, SECOND]), {"CUDA_VISIBLE_DEVICES": "1"}).index == 1
+
+
+def test_figures_that_were_not_believed_are_said_with_the_device() -> None:
+    doubted = replace(LAPTOP, free_bytes=None, doubt="the driver's figures cannot be true (...)")
+    found = find_device("auto", FakeNvml([doubted]), {})
+    assert (found.kind, found.free_bytes) == ("cuda", None)
+    assert found.note == "the driver's figures cannot be true (...); they count as unknown"
+
+
 def test_a_card_is_chosen_by_number_and_a_number_too_high_names_the_bound() -> None:
     assert find_device("cuda:1", TWO, {}).uuid == "GPU-bbb2"
     with pytest.raises(BadInput, match=r"cuda:2: this machine has 2 usable card\(s\).*cuda:1 or"):
@@ -115,7 +141,8 @@ def test_the_real_library_answers_or_says_why_not_and_warns_of_nothing() -> None
 
 LOOKING = """
 import sys
-from autotune.device import auto_budget, budget_sentence, find_device
+from autotune.device import find_device
+from autotune.device_budget import auto_budget, budget_sentence
 from autotune.device_fake import FakeNvml
 from autotune.device_port import Card
 from autotune.drift import neighbour_watch
@@ -171,7 +198,7 @@ def library(**answers: object) -> SimpleNamespace:
     def ask(name: str) -> Callable[..., object]:
         def answer(*arguments: object) -> object:
             if name not in answers:
-                raise Refused
+                raise Refused("refused")
             return answers[name]
 
         return answer
@@ -194,7 +221,7 @@ def test_whatever_the_library_refuses_is_unknown() -> None:
     assert silent.users(0) == ()
     assert silent.state(0) == CardState(None, None, None, None, None)
     lost = Nvml(library(DeviceGetCount=1))
-    assert lost.cards() == (Card(0, "NVIDIA card 0", None, None, None, None),)
+    assert lost.cards() == (Card(0, "NVIDIA card 0", None, None, None, None, problem="refused"),)
     assert lost.users(0) == ()
     assert lost.state(0) == CardState(None, None, None, None, None)
 
@@ -215,7 +242,8 @@ def test_what_the_library_answers_is_taken_and_hidden_process_memory_stays_unkno
             DeviceGetGraphicsRunningProcesses=[told],
             DeviceGetCurrentClocksThrottleReasons=4,
             DeviceGetPowerUsage=35_500,
-        )
+        ),
+        local_pids=True,
     )
     assert nvml.cards() == (LAPTOP,)
     mine, other = nvml.users(0)
@@ -226,10 +254,10 @@ def test_what_the_library_answers_is_taken_and_hidden_process_memory_stays_unkno
 
 
 @pytest.mark.gpu
-def test_a_real_card_is_found_without_taking_memory_on_it() -> None:
+def test_a_real_card_is_found_with_its_figures() -> None:
     found = find_device("auto")
     assert found.kind == "cuda"
     assert found.uuid is not None and found.uuid.startswith("GPU-")
     assert found.free_bytes is not None and found.total_bytes is not None
     assert 0 < found.free_bytes <= found.total_bytes
-    assert os.getpid() not in {user.pid for user in Nvml().users(found.index)}
+    assert found.doubt is None

@@ -1,11 +1,13 @@
 """What a trial may use on a device: free now, a size that was named, a smaller card played."""
 
 import os
+from dataclasses import replace
 
 import pytest
 
 from autotune.budget import GIB, MIB
-from autotune.device import Device, auto_budget, budget_sentence, find_device
+from autotune.device import Device, find_device
+from autotune.device_budget import auto_budget, budget_sentence
 from autotune.device_fake import FakeNvml
 from autotune.device_port import Card, DeviceUser
 from autotune.errors import BadInput, EnvironmentFault
@@ -47,6 +49,60 @@ def test_more_than_is_free_is_refused_naming_who_uses_the_card() -> None:
     assert "chrome.exe 9 (700 MiB)" in text
     assert "process 8 (n/a)" in text
     assert "\n" not in text
+
+
+SOLD_AS_8 = Card(0, LAPTOP.name, None, 8188 * MIB, 7000 * MIB, None)
+
+
+def test_what_a_card_was_sold_with_means_all_of_it() -> None:
+    silent = find_device("auto", FakeNvml([replace(SOLD_AS_8, free_bytes=None)]), {})
+    budget = auto_budget(silent, "8GiB", "512MiB")
+    assert budget.limit_bytes == 8188 * MIB
+    assert budget_sentence(budget, silent) == (
+        "budget 8188 MiB, all of the card, by a cap on the allocator"
+    )
+    with pytest.raises(EnvironmentFault) as refused:
+        auto_budget(find_device("auto", FakeNvml([SOLD_AS_8]), {}), "8GiB", "512MiB")
+    assert str(refused.value) == (
+        "memory budget 8GiB is all that the device has (8188 MiB): only 7000 MiB of NVIDIA GeForce"
+        " RTX 4060 Laptop GPU are free now; close other programs, give less, or say auto"
+    )
+
+
+def test_one_percent_more_than_a_card_has_is_more_than_it_has() -> None:
+    card = find_device("auto", FakeNvml([SOLD_AS_8]), {})
+    with pytest.raises(BadInput, match=r"has 8\.00 GiB; give at most that"):
+        auto_budget(card, "8270MiB", "512MiB")
+    with pytest.raises(BadInput, match=r"has 8\.00 GiB; give at most that"):
+        auto_budget(card, "8.1GiB", "512MiB")
+
+
+def test_a_little_more_than_is_free_never_looks_like_what_is_free() -> None:
+    card = laptop(7 * GIB - MIB)
+    with pytest.raises(EnvironmentFault, match=r"memory budget 7GiB: only 7167 MiB of"):
+        auto_budget(card, "7GiB", "512MiB")
+
+
+def test_a_card_whose_figures_were_not_believed_says_so_where_a_budget_is_asked() -> None:
+    doubted = replace(SOLD_AS_8, free_bytes=None, doubt="the driver's figures cannot be true (...)")
+    card = find_device("auto", FakeNvml([doubted]), {})
+    with pytest.raises(EnvironmentFault, match=r"cannot be true.*give it with --vram-budget"):
+        auto_budget(card, "auto", "512MiB")
+    assert auto_budget(card, "7GiB", "512MiB").limit_bytes == 7 * GIB
+
+
+def test_in_a_container_nobody_is_named_and_nobody_is_ours() -> None:
+    here = DeviceUser(71, None, 900 * MIB, outside=True)
+    hidden = DeviceUser(72, None, None, outside=True)
+    card = laptop(6 * GIB, here, hidden)
+    budget = auto_budget(card, "auto", "512MiB", {71, 72})
+    assert budget.own_bytes == 0
+    assert budget_sentence(budget, card, {71, 72}).endswith(
+        "; also on the card: 2 processes (900 MiB) of this container or of its host"
+    )
+    alone = laptop(6 * GIB, hidden)
+    with pytest.raises(EnvironmentFault, match=r"in use by 1 process \(n/a\) of this container"):
+        auto_budget(alone, "7GiB", "512MiB", {72})
 
 
 def test_a_full_card_and_a_silent_driver_ask_for_what_they_need() -> None:

@@ -76,6 +76,8 @@ def test_two_percent_is_noise() -> None:
         (GIB + GIB // 10, "peak 1.10 GiB, 10.0 % above the 1.00 GiB that the probe measured"),
         (GIB // 2, "peak 512 MiB, 50.0 % below the 1.00 GiB that the probe measured"),
         (GIB, "peak 1.00 GiB, as high as the 1.00 GiB that the probe measured"),
+        (GIB + 1000, "peak 1.00 GiB, as high as the 1.00 GiB that the probe measured"),
+        (GIB + 2 * MIB, "peak 1026 MiB, 0.2 % above the 1024 MiB that the probe measured"),
     ],
 )
 def test_a_comparison_is_a_sentence(peak: int, words: str) -> None:
@@ -165,6 +167,31 @@ def test_a_growth_in_small_steps_is_told_when_it_adds_up() -> None:
     assert watch.look() == ()
     driver.users_now = [more(CHROME, 200 * MIB)]
     assert watch.look() == ("chrome 9 took 200 MiB on the card since the probe",)
+
+
+def outside(pid: int, size: int | None) -> DeviceUser:
+    return DeviceUser(pid, None, size, outside=True)
+
+
+def test_in_a_container_a_growth_names_nobody_since_ids_are_the_hosts() -> None:
+    before = use(outside(7, GIB), used=GIB)
+    (told,) = grown(before, use(outside(7, 3 * GIB), outside(8, GIB), used=4 * GIB), {7})
+    assert told == (
+        "3.00 GiB more of the card are in use since the probe; from inside a container it cannot be"
+        " seen by whom"
+    )
+    assert grown(before, use(outside(9, GIB), used=GIB), {1}) == ()
+
+
+def test_in_a_container_a_worker_of_ours_that_is_ending_is_waited_for() -> None:
+    driver = Driver([outside(7, 3 * GIB)])
+    used = [GIB, 4 * GIB, 4 * GIB, 2 * GIB, GIB, GIB]
+    looks = iter([*used, *[GIB] * 9])
+    driver.state = lambda index: CardState(next(looks), None, None, None, None)  # type: ignore[method-assign]
+    slept: list[float] = []
+    watch = CardWatch(driver, 0, slept.append)
+    assert watch.look({7}) == ()
+    assert len(slept) == 3
 
 
 def test_a_driver_that_stops_to_answer_names_nobody() -> None:

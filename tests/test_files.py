@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from autotune.errors import EnvironmentFault, ExitCode
-from autotune.files import write_bytes_atomic, write_text_atomic
+from autotune.files import patiently, write_bytes_atomic, write_text_atomic
+from autotune.manifest import put_in_place
 
 
 def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -85,3 +86,73 @@ def test_a_file_has_the_permissions_that_the_umask_gives(tmp_path: Path) -> None
     finally:
         os.umask(old)
     assert stat.S_IMODE((tmp_path / "group").stat().st_mode) == 0o640
+
+
+class Held(PermissionError):
+    """What Windows raises while another program has the file."""
+
+    def __init__(self, winerror: int) -> None:
+        super().__init__(13, "The process cannot access the file")
+        self.winerror = winerror
+
+
+@pytest.mark.parametrize("winerror", [5, 32, 33])
+def test_a_file_that_antivirus_holds_for_a_while_is_waited_for(winerror: int) -> None:
+    pauses: list[float] = []
+
+    def act() -> str:
+        if len(pauses) < 4:
+            raise Held(winerror)
+        return "done"
+
+    assert patiently(act, pauses.append) == "done"
+    assert pauses == [0.05, 0.1, 0.2, 0.4]
+
+
+def test_a_file_that_is_never_let_go_is_an_error_after_some_seconds() -> None:
+    pauses: list[float] = []
+
+    def act() -> None:
+        raise Held(32)
+
+    with pytest.raises(PermissionError):
+        patiently(act, pauses.append)
+    assert 5 < sum(pauses) < 12
+
+
+@pytest.mark.parametrize(
+    "error", [PermissionError(13, "Permission denied"), FileNotFoundError(2, "none"), Held(112)]
+)
+def test_what_no_waiting_mends_is_not_waited_for(error: OSError) -> None:
+    pauses: list[float] = []
+
+    def act() -> None:
+        raise error
+
+    with pytest.raises(OSError):
+        patiently(act, pauses.append)
+    assert pauses == []
+
+
+def test_a_checkpoint_and_a_file_get_their_names_though_they_are_held_at_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace, refused = Path.replace, []
+
+    def held_once(self: Path, target: Path) -> Path:
+        if self not in refused:
+            refused.append(self)
+            raise Held(5)
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", held_once)
+    write_text_atomic(tmp_path / "fit.json", "new")
+    work, final = tmp_path / ".step.tmp", tmp_path / "step"
+    for folder in (work, final):
+        folder.mkdir()
+        (folder / "weights").write_text(folder.name, encoding="utf-8")
+    put_in_place(work, final)
+    assert (tmp_path / "fit.json").read_text(encoding="utf-8") == "new"
+    assert (final / "weights").read_text(encoding="utf-8") == ".step.tmp"
+    assert len(refused) == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fit.json", "step"]

@@ -6,18 +6,14 @@ from pathlib import Path
 import pytest
 
 from autotune import events
-from autotune.budget import CONTEXT_BYTES, GIB, MIB
+from autotune.allowance import PLANNED_CONTEXT_BYTES, SLACKS, Allowance, card_allowance
+from autotune.budget import GIB, MIB
 from autotune.errors import BadInput
-from autotune.forecast import (
-    SLACK,
-    Allowance,
-    Forecast,
-    forecast,
-)
+from autotune.forecast import Forecast, forecast
 from autotune.job import Job, PredictJob
 from autotune.outcome import Fault
 from autotune.plan import Precision, Strategy
-from autotune.prediction import PredictedPeak, PredictionFile, PredictPoint
+from autotune.prediction import Attention, PredictedPeak, PredictionFile, PredictPoint
 from autotune.trials import FakeRunner
 from tests.setups import Played, done, failed, strategy
 
@@ -56,6 +52,7 @@ def answered(job: Job, generation_bytes: int = 0) -> Played:
         generation_bytes=generation_bytes,
         process_bytes=GIB,
         seconds=0.1,
+        attention=job.attention,
     )
     Path(job.out).parent.mkdir(parents=True, exist_ok=True)
     Path(job.out).write_text(file.model_dump_json(), encoding="utf-8")
@@ -63,7 +60,10 @@ def answered(job: Job, generation_bytes: int = 0) -> Played:
 
 
 def planned(
-    folder: Path, budget_bytes: int, strategies: Sequence[Strategy] | None = None
+    folder: Path,
+    budget_bytes: int,
+    strategies: Sequence[Strategy] | None = None,
+    attention: Attention = Attention.FUSED,
 ) -> tuple[Forecast, PredictJob]:
     runner = FakeRunner(answered)
     found = forecast(
@@ -74,6 +74,8 @@ def planned(
         budget_bytes=budget_bytes,
         lengths=GRID,
         strategies=strategies or [strategy("A", batch_size=8, model_max_length=1024)],
+        attention=attention,
+        capability=(8, 9),
     )
     (job,) = runner.jobs
     assert isinstance(job, PredictJob)
@@ -84,8 +86,24 @@ def test_context_and_slack_come_on_top_of_the_tensors() -> None:
     assert Allowance(100, 0.5).needed_bytes(1000) == 1600
 
 
+def test_the_kernel_and_the_generation_of_the_card_are_asked_for(tmp_path: Path) -> None:
+    _, job = planned(tmp_path, 6 * GIB, attention=Attention.MATH)
+    assert (job.attention, job.capability) == (Attention.MATH, (8, 9))
+
+
+def test_tables_of_attention_leave_more_of_the_memory_unused(tmp_path: Path) -> None:
+    # The allocator holds a larger share beyond its tensors where some of them are very large.
+    fused, math = (
+        planned(tmp_path, 6 * GIB, attention=attention)[0].allowance for attention in Attention
+    )
+    assert math.needed_bytes(GIB) > fused.needed_bytes(GIB)
+    assert (fused, math) == (card_allowance(Attention.FUSED), card_allowance(Attention.MATH))
+
+
 def test_the_longest_length_is_the_last_of_the_grid_that_the_budget_holds(tmp_path: Path) -> None:
-    at_1024 = CONTEXT_BYTES + round((FIXED + 1024 * RECOMPUTED) * (1 + SLACK))
+    at_1024 = PLANNED_CONTEXT_BYTES + round(
+        (FIXED + 1024 * RECOMPUTED) * (1 + SLACKS[Attention.FUSED])
+    )
     assert planned(tmp_path, at_1024)[0].model_max_length == 1024
     assert planned(tmp_path, at_1024 - 1)[0].model_max_length == 960
 
@@ -101,7 +119,7 @@ def test_the_table_marks_what_fits_by_what_it_needs(tmp_path: Path) -> None:
     assert [p.peak.point.tokens for p in found.table[::10]] == [256, 512, 1024, 2048]
     assert {p.peak.point.rows for p in found.table} == {1, 2, 4, 8, 16}
     for line in found.table:
-        needed = CONTEXT_BYTES + round(line.peak.peak_bytes * (1 + SLACK))
+        needed = PLANNED_CONTEXT_BYTES + round(line.peak.peak_bytes * (1 + SLACKS[Attention.FUSED]))
         assert line.needed_bytes == needed
         assert line.fits == (needed <= 4 * GIB)
     assert {p.fits for p in found.table} == {True, False}
@@ -114,7 +132,7 @@ def test_a_strategy_gets_the_most_rows_of_its_own_batch_and_length(tmp_path: Pat
         strategy("B", batch_size=64, model_max_length=512),
     ]
     a, c, b = planned(tmp_path, 6 * GIB, wished)[0].strategies
-    # 6 GiB hold 3327 MiB of activations: 3 rows of 1024 MiB, or 51 of 64 MiB.
+    # 6 GiB hold 3264 MiB of activations: 3 rows of 1024 MiB, or 51 of 64 MiB.
     assert (a.rows, a.rows_checkpointing) == (3, 8)
     assert (c.model_max_length, c.rows, c.rows_checkpointing) == (2048, 1, 6)
     assert (b.rows, b.rows_checkpointing) == (6, 51)

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from autotune.budget import CONTEXT_BYTES, GIB
-from autotune.forecast import SLACK
+from autotune.allowance import card_allowance
+from autotune.budget import GIB
 from autotune.foresight import CPU_SLACK, Foresight, predicted_peaks
 from autotune.job import PredictJob
 from autotune.outcome import Fault
 from autotune.plan import TrialPoint
+from autotune.prediction import Attention
 from tests.setups import crashed, done, failed, profile, session, setup
 from tests.test_forecast import A_TOKEN, FIXED, RECOMPUTED, answered
 
@@ -18,7 +19,7 @@ RECOMPUTING = profile(gradient_checkpointing=True)
 
 
 def test_the_first_guess_on_a_card_is_the_longest_that_is_predicted_to_fit(tmp_path: Path) -> None:
-    limit = CONTEXT_BYTES + round((FIXED + 1024 * RECOMPUTED) * (1 + SLACK))
+    limit = card_allowance(Attention.FUSED).needed_bytes(FIXED + 1024 * RECOMPUTED)
     work, runner = session(tmp_path, answered)
     told = Foresight(work, setup(RECOMPUTING, limit, card=True))
     assert told.guess(GRID) == 1024

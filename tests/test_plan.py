@@ -67,6 +67,7 @@ def test_fractions_of_the_same_step_are_one_checkpoint_under_the_later_one() -> 
         {"micro_batch_tokens": 64},
         {"gradient_checkpointing": True},
         {"packing": True},
+        {"torch_compile": True},
         {"average_checkpoints": 3},
         {"resume_every_seconds": 5.0},
     ],

@@ -1,9 +1,13 @@
 """The search for the fastest way to cut a step: what is tried, what is taken, what is confirmed."""
 
+from typing import Any
+
 import pytest
 
+from autotune.fit_sentences import cut_text
 from autotune.outcome import Fault, Fit, Verdict
 from autotune.plan import TrialPoint
+from autotune.refit import most_demanding, way
 from autotune.resolve import resolve_plan
 from tests import setups
 from tests.played import BASE, EACH, Memory, fitting, probing
@@ -11,12 +15,11 @@ from tests.played import BASE, EACH, Memory, fitting, probing
 DATA = setups.survey(*[[100, 100]] * 16)
 
 
-def found(memory: Memory, limit: int = fitting(5000), speed_trials: int = 8) -> Fit:
+def found(memory: Memory, limit: int = fitting(5000), speed_trials: int = 8, **more: Any) -> Fit:
     """The fit of one strategy of eight conversations a step, 200 tokens each."""
     chosen = setups.strategy("A", model_max_length=256, max_rounds=2)
-    with probing(
-        memory, DATA, limit, chosen, gradient_checkpointing=True, speed_trials=speed_trials
-    ) as probe:
+    bounds = {"gradient_checkpointing": True, "speed_trials": speed_trials} | more
+    with probing(memory, DATA, limit, chosen, **bounds) as probe:
         return probe.run()
 
 
@@ -113,3 +116,57 @@ def test_trials_for_speed_are_limited_but_the_confirmation_is_never_left_out() -
     assert len(fit.speed_trials) == 4
     assert fit.speed_trials[-1].measurement is not None
     assert fit.speed_trials[-1].measurement.fresh
+
+
+def compiling_pays(point: TrialPoint) -> float:
+    return by_tokens(point) * (0.7 if point.torch_compile else 1.0)
+
+
+def test_compiled_layers_are_tried_last_where_they_are_asked_for() -> None:
+    fit = found(Memory(BASE, EACH, seconds=compiling_pays), torch_compile="try")
+    strategy = fit.strategies["A"]
+    assert strategy.torch_compile
+    assert not strategy.gradient_checkpointing
+    assert [t.point.torch_compile for t in fit.speed_trials].index(True) >= 3
+    assert strategy.peak_bytes == fit.speed_trials[-1].measurement.peak_bytes  # type: ignore[union-attr]
+    chosen = setups.strategy("A", model_max_length=256, max_rounds=2)
+    plan = resolve_plan(chosen, fit, DATA, setups.setup(setups.profile(chosen)))
+    assert plan.torch_compile
+    assert plan.identity == plan.model_copy(update={"torch_compile": False}).identity
+    assert cut_text(strategy).endswith("tokens, compiled")
+
+
+@pytest.mark.parametrize(
+    ("how", "card", "tried"),
+    [("auto", True, True), ("auto", False, False), ("never", True, False), ("try", False, True)],
+)
+def test_on_a_card_compiled_layers_are_tried_unless_a_profile_says_otherwise(
+    how: str, card: bool, tried: bool
+) -> None:
+    fit = found(Memory(BASE, EACH, seconds=compiling_pays), card=card, torch_compile=how)
+    assert any(trial.point.torch_compile for trial in fit.speed_trials) == tried
+    assert fit.strategies["A"].torch_compile == tried
+
+
+def test_a_compiler_that_does_not_work_is_no_way_to_train() -> None:
+    """The trial went on without it, and was faster by chance."""
+    memory = Memory(BASE, EACH, seconds=compiling_pays, compiles=False)
+    fit = found(memory, torch_compile="try")
+    assert any(trial.point.torch_compile for trial in fit.speed_trials)
+    assert not fit.strategies["A"].torch_compile
+
+
+def test_packed_rows_and_compiled_layers_can_be_the_fastest_together() -> None:
+    def both_pay(point: TrialPoint) -> float:
+        return compiling_pays(point) * (0.8 if point.packing else 1.0)
+
+    fit = found(Memory(BASE, EACH, seconds=both_pay), card=True)
+    assert (fit.strategies["A"].packing, fit.strategies["A"].torch_compile) == (True, True)
+    most = most_demanding(fit)
+    assert most is not None
+    assert way(most.point) in {way(s) for s in fit.strategies.values()} | {way(fit_way(fit))}
+
+
+def fit_way(fit: Fit) -> TrialPoint:
+    """One row at a time, as the length was searched."""
+    return fit.trials[0].point

@@ -1,5 +1,6 @@
 """Real worker processes: each way that one can end is told truthfully."""
 
+import os
 import subprocess
 import sys
 import time
@@ -14,7 +15,8 @@ from autotune.events import WorkerEvent
 from autotune.job import DeviceSpec, Job, PrepareJob
 from autotune.outcome import Fault
 from autotune.plan import Precision
-from autotune.trials import Ending, How, SubprocessRunner, worker_environment
+from autotune.setup import worker_error
+from autotune.trials import Ending, How, SubprocessRunner, exitcodes, worker_environment
 
 HEAD = """
 import json, os, sys, time
@@ -70,6 +72,59 @@ def test_a_worker_that_ends_without_a_word_has_crashed_with_its_code(tmp_path: P
     ending, _ = run(tmp_path, "sys.exit(7)")
     assert (ending.how, ending.reason) == (How.CRASHED, "worker ended with code 7 during start")
     assert ending.failed is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to be killed by")
+def test_a_worker_that_the_system_killed_says_perhaps_that_the_computers_memory_ran_out(
+    tmp_path: Path,
+) -> None:
+    ending, _ = run(tmp_path, "os.kill(os.getpid(), 9)")
+    assert ending.failed is None
+    assert ending.fault is Fault.HOST_MEMORY
+    ending, _ = run(tmp_path, "os.kill(os.getpid(), 11)")
+    assert ending.reason == (
+        "worker ended with signal 11 (segmentation fault: access violation) during start"
+    )
+    assert ending.fault is None
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (0xC0000005, "worker ended with 0xC0000005 (access violation)"),
+        (-1073741819, "worker ended with 0xC0000005 (access violation)"),
+        (0xC0000409, "worker ended with 0xC0000409 (abort"),
+        (0xC000012D, "worker ended with 0xC000012D (commit limit"),
+        (0xC0000017, "worker ended with 0xC0000017 (no memory"),
+        (0xC00000FF, "worker ended with 0xC00000FF"),
+        (-9, "killed from outside (signal 9)"),
+        (137, "killed from outside (signal 9)"),
+        (-11, "worker ended with signal 11 (segmentation fault"),
+        (139, "worker ended with signal 11 (segmentation fault"),
+        (-6, "worker ended with signal 6 (abort"),
+        (7, "worker ended with code 7"),
+        (255, "worker ended with code 255"),
+        (-99, "worker ended with code -99"),
+    ],
+)
+def test_the_code_of_a_dead_worker_is_told_in_words(code: int, words: str) -> None:
+    assert exitcodes.in_words(code).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        (0xC000012D, Fault.HOST_MEMORY),
+        (0xC0000017, Fault.HOST_MEMORY),
+        (0xC000012D - 2**32, Fault.HOST_MEMORY),
+        (-9, Fault.HOST_MEMORY),
+        (0xC0000005, None),
+        (-11, None),
+        (1, None),
+    ],
+)
+def test_some_codes_tell_that_the_computers_memory_ran_out(code: int, fault: Fault | None) -> None:
+    assert exitcodes.fault_of(code) is fault
 
 
 def test_a_worker_that_hangs_is_ended_and_timed_out(tmp_path: Path) -> None:
@@ -197,6 +252,53 @@ def test_the_real_worker_refuses_a_file_that_is_no_job(tmp_path: Path) -> None:
     assert ending.how is How.BAD_JOB
     assert ending.reason.startswith("job file: ")
     assert "\n" not in ending.reason
+
+
+BROKEN = {
+    "torch": (
+        "raise OSError('[WinError 126] The specified module could not be found. Error loading"
+        ' "fbgemm.dll" or one of its dependencies.\')'
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("library", "reason"),
+    [
+        ("torch", "torch cannot be loaded: OSError: [WinError 126] The specified module"),
+        ("nothing", "torch cannot be loaded: ModuleNotFoundError: No module named 'torch'"),
+    ],
+)
+def test_a_torch_that_cannot_be_loaded_is_told_with_its_reason_and_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str, reason: str
+) -> None:
+    (tmp_path / "broken").mkdir()
+    fault = BROKEN.get(library, "raise ModuleNotFoundError(\"No module named 'torch'\")")
+    (tmp_path / "broken" / "torch.py").write_text(fault, encoding="utf-8")
+    before = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'broken'}{os.pathsep}{before}")
+    ending = real_worker(tmp_path, job(tmp_path))
+    assert ending.how is How.CRASHED
+    assert ending.fault is Fault.LIBRARY
+    assert ending.reason.startswith(reason)
+    error = worker_error(ending, "data demo conversations", tmp_path)
+    assert isinstance(error, EnvironmentFault)
+    assert "demo conversations" not in str(error)
+    assert "install" in str(error)
+
+
+@pytest.mark.torch
+def test_a_transformers_that_cannot_be_loaded_is_told_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken").mkdir()
+    fault = "raise ImportError('tokenizers is too old')"
+    (tmp_path / "broken" / "transformers.py").write_text(fault, encoding="utf-8")
+    before = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'broken'}{os.pathsep}{before}")
+    ending = real_worker(tmp_path, job(tmp_path))
+    assert (ending.how, ending.fault) == (How.CRASHED, Fault.LIBRARY)
+    assert "transformers cannot be loaded: ImportError: tokenizers is too old" in ending.reason
 
 
 PARENT = """

@@ -6,9 +6,10 @@ import pytest
 
 from autotune.budget import GIB, MIB, Budget
 from autotune.outcome import Fault, Measurement, TrialOutcome, Verdict
-from autotune.plan import TrialPoint
+from autotune.plan import Precision, TrialPoint
+from autotune.spill import Conditions
 from autotune.trials import Ending, How
-from autotune.verdicts import judge, poisoned, suspected
+from autotune.verdicts import FOR_MEMORY, judge, perhaps_spilled, poisoned, remedy, suspected
 from tests import setups
 
 BUDGET = Budget(total_bytes=8 * GIB, reserve_bytes=GIB, source="test")
@@ -41,6 +42,12 @@ def ended(how: How, reason: str = "") -> Ending:
             setups.measurement(21 * GIB),
             Verdict.OVER_BUDGET,
             "peak 21.00 GiB is above the budget of 7.00 GiB",
+        ),
+        (
+            setups.done(),
+            setups.measurement(7 * GIB + 2 * MIB),
+            Verdict.OVER_BUDGET,
+            "peak 7170 MiB is above the budget of 7168 MiB",
         ),
         (
             ended(How.OVER_BUDGET),
@@ -140,10 +147,14 @@ def smaller(tokens: int, seconds: float) -> TrialOutcome:
     return judge(POINT.model_copy(update={"row_tokens": tokens}), setups.done(), measured, CARD)
 
 
+LENDS = Conditions(lends=True)
+SMALLER = [smaller(100, 0.2), smaller(200, 0.4)]
+SLOW = setups.measurement(6 * GIB, 500, step_seconds=(280.0, 300.0, 310.0))
+SLOW_AND_FULL = SLOW.model_copy(update={"device_bytes": 8 * GIB - 100 * MIB})
+
+
 def test_a_step_of_300_seconds_where_one_was_expected_is_spilled_with_both_speeds() -> None:
-    slow = setups.measurement(6 * GIB, 500, step_seconds=(280.0, 300.0, 310.0))
-    earlier = [smaller(100, 0.2), smaller(200, 0.4)]
-    outcome = judge(POINT, setups.done(), slow, CARD, earlier)
+    outcome = judge(POINT, setups.done(), SLOW_AND_FULL, CARD, SMALLER, LENDS)
     assert outcome.verdict is Verdict.SPILLED
     assert "1.0 s a step expected, 300 s measured" in outcome.reason
     assert "CUDA - Sysmem Fallback Policy" in outcome.reason
@@ -172,9 +183,54 @@ def test_three_times_the_card_that_raises_nothing_is_over_budget_and_the_switch_
 
 
 def test_a_slow_cpu_has_spilled_to_nowhere() -> None:
-    slow = setups.measurement(6 * GIB, 500, step_seconds=(280.0, 300.0, 310.0))
-    earlier = [smaller(100, 0.2), smaller(200, 0.4)]
-    assert judge(POINT, setups.done(), slow, BUDGET, earlier).verdict is Verdict.FITS
+    outcome = judge(POINT, setups.done(), SLOW_AND_FULL, BUDGET, SMALLER, LENDS)
+    assert outcome.verdict is Verdict.FITS
+
+
+def test_a_slow_step_alone_fits_and_says_that_it_is_not_for_memory() -> None:
+    outcome = judge(POINT, setups.done(), SLOW, CARD, SMALLER, LENDS)
+    assert outcome.verdict is Verdict.FITS
+    assert "slow, and not for memory: 1.0 s a step expected, 300 s measured" in outcome.reason
+
+
+def test_on_native_linux_a_slow_step_on_a_full_card_fits() -> None:
+    native = Conditions(lends=False)
+    outcome = judge(POINT, setups.done(), SLOW_AND_FULL, CARD, SMALLER, native)
+    assert (outcome.verdict, outcome.reason) == (
+        Verdict.FITS,
+        "peak 6.00 GiB on a row of 500 tokens",
+    )
+
+
+def test_a_card_that_was_held_down_fits_and_the_reason_names_what_held_it() -> None:
+    held = Conditions(lends=True, held_down=("temperature", "on battery"))
+    slow = SLOW_AND_FULL.model_copy(update={"step_seconds": (9.0, 9.0, 9.0)})
+    outcome = judge(POINT, setups.done(), slow, CARD, SMALLER, held)
+    assert outcome.verdict is Verdict.FITS
+    assert "the card was held down (temperature, on battery)" in outcome.reason
+
+
+def test_a_slow_step_on_a_full_card_is_certain_only_the_second_time() -> None:
+    first = judge(POINT, setups.done(), SLOW_AND_FULL, CARD, SMALLER, LENDS)
+    assert "the card is perhaps over-full" in first.reason
+    assert perhaps_spilled(first, CARD, SMALLER, LENDS)
+    again = judge(POINT, setups.done(), SLOW_AND_FULL, CARD, [*SMALLER, first], LENDS)
+    assert again.verdict is Verdict.SPILLED
+    assert "the card is over-full" in again.reason
+    lent = SLOW.model_copy(update={"shared_bytes": GIB})
+    proved = judge(POINT, setups.done(), lent, CARD, SMALLER, LENDS)
+    assert not perhaps_spilled(proved, CARD, SMALLER, LENDS)
+
+
+@pytest.mark.parametrize("verdict", set(Verdict) - {Verdict.FITS})
+def test_only_a_lack_of_memory_is_answered_with_closing_other_programs(verdict: Verdict) -> None:
+    told = remedy(verdict, Precision.FP16)
+    assert ("close what else uses" in told) is (verdict in FOR_MEMORY)
+
+
+def test_numbers_that_are_not_finite_call_for_another_precision() -> None:
+    assert remedy(Verdict.NUMERIC, Precision.FP16).endswith("give --precision bf16 or fp32")
+    assert "fp16 or fp32" in remedy(Verdict.NUMERIC, Precision.BF16)
 
 
 @pytest.mark.parametrize(
@@ -234,6 +290,40 @@ def test_the_computers_memory_is_told_apart_from_the_cards() -> None:
     assert outcome.reason == "out of memory in backward: the computer's memory, not a card's"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "RuntimeError: CUDA driver error: out of memory",
+        "RuntimeError: CUDA_ERROR_OUT_OF_MEMORY: out of memory",
+        "RuntimeError: Triton Error [CUDA]: out of memory",
+        "RuntimeError: CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+    ],
+)
+def test_the_drivers_wording_counts_where_the_runtimes_does(text: str) -> None:
+    assert suspected(refused(text, 3 * GIB), CARD)
+    assert not suspected(refused(text, 7 * GIB - 50 * MIB), CARD)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "OSError: [WinError 1455] The paging file is too small for this operation to complete.",
+        "RuntimeError: unable to mmap 280 bytes from file <x>: Cannot allocate memory (12)",
+        "RuntimeError: std::bad_alloc",
+    ],
+)
+def test_beside_a_card_the_computers_memory_is_called_that_and_says_nothing_of_size(
+    text: str,
+) -> None:
+    ending = setups.failed(Fault.HOST_MEMORY, text)
+    assert not suspected(ending, CARD)
+    outcome = judge(POINT, ending, None, CARD)
+    assert outcome.verdict is Verdict.CRASHED
+    assert text in outcome.reason
+    assert "the computer's memory is full, not the card's" in outcome.reason
+    assert "page file" in outcome.reason
+
+
 @pytest.mark.parametrize("text", ["CUBLAS_STATUS_NOT_INITIALIZED", "unable to find an engine"])
 def test_an_error_that_may_be_for_memory_is_suspected(text: str) -> None:
     ending = setups.failed(Fault.SUSPECTED, text)
@@ -267,18 +357,11 @@ def test_a_worker_that_was_killed_is_neither_suspected_nor_poisoned() -> None:
 
 
 def test_every_verdict_can_be_reached() -> None:
-    slow = [smaller(100, 0.2), smaller(200, 0.4)]
     found = {
         outcome_of(FITS).verdict,
         outcome_of(setups.measurement(8 * GIB)).verdict,
         judge(POINT, refused(ALLOCATOR, None), None, CARD).verdict,
-        judge(
-            POINT,
-            setups.done(),
-            setups.measurement(6 * GIB, 500, step_seconds=(9.0, 9.0, 9.0)),
-            CARD,
-            slow,
-        ).verdict,
+        judge(POINT, setups.done(), SLOW_AND_FULL, CARD, SMALLER, LENDS).verdict,
         outcome_of(changed(step_retries=(1, 1, 1))).verdict,
         outcome_of(changed(finite=False)).verdict,
         judge(POINT, ended(How.TIMED_OUT, "no sign of life"), None, CARD).verdict,

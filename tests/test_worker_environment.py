@@ -1,8 +1,8 @@
-"""What the environment of a worker says about torch's allocator: only what a person said."""
+"""What the environment of a worker says about torch's allocator: a person's own word, if any."""
 
 import pytest
 
-from autotune.trials import worker_environment
+from autotune.trials import dropped_settings, worker_environment
 
 ALLOCATOR = ("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF")
 
@@ -27,3 +27,15 @@ def test_segments_that_may_not_work_are_asked_for_nowhere(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("sys.platform", platform)
     assert not set(ALLOCATOR) & set(worker_environment())
+
+
+@pytest.mark.parametrize("value", ["1", "0", ""])
+def test_an_allocator_that_caches_nothing_reaches_no_worker_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("PYTORCH_NO_CUDA_MEMORY_CACHING", value)
+    assert "PYTORCH_NO_CUDA_MEMORY_CACHING" not in worker_environment()
+    (told,) = dropped_settings()
+    assert "PYTORCH_NO_CUDA_MEMORY_CACHING is set; workers go without it" in told
+    monkeypatch.delenv("PYTORCH_NO_CUDA_MEMORY_CACHING")
+    assert dropped_settings() == ()

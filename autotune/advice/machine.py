@@ -9,6 +9,7 @@ from autotune.advice.facts import Facts
 from autotune.budget import show_size
 from autotune.figures import duration
 from autotune.outcome import Fault
+from autotune.spill import FULL
 from autotune.throttle import Throttle
 
 HALF = 0.5
@@ -20,10 +21,6 @@ EARLIER_STEPS = 10
 HOT_SAMPLES = 3
 """Samples in a row, so more than half a minute: a card that touches its limit for a moment is no
 reason to get up."""
-
-FULL = 0.97
-"""A card this full has less left than a browser takes; Windows begins to lend the computer's
-memory at about this point, and steps become ten to a hundred times slower."""
 
 NEAR = 0.98
 """Share of the budget above which a peak that the probe did not foresee is worth a word."""

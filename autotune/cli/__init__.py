@@ -1,5 +1,5 @@
 """The command line: parse, load, call, print, exit."""
 
-from autotune.cli.main import main
+from autotune.cli.start import main
 
 __all__ = ["main"]

@@ -108,13 +108,19 @@ def probe(
     gpu: Annotated[
         str | None, typer.Option("--gpu", metavar="PROFILE", help="That card; only with --plan.")
     ] = None,
+    attention: Annotated[
+        str | None,
+        typer.Option(
+            "--attention", metavar="fused|math", help="Its attention kernel; only with --plan."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Find the longest rows and the most rounds that fit the memory, by real trial steps."""
-    if plan or gpu is not None:
+    if plan or gpu is not None or attention is not None:
         from autotune.cli.planning import plan_command
 
-        return plan_command(Options.of(locals()), gpu, as_json, asked=plan)
+        return plan_command(Options.of(locals()), gpu, attention, as_json, asked=plan)
     from autotune.cli.work import probe_command
 
     return probe_command(Options.of(locals()), as_json, again=again)

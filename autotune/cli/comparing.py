@@ -4,9 +4,9 @@ from pathlib import Path
 
 from autotune.cli.answered import find_answers
 from autotune.cli.console import human_console, print_json
+from autotune.cli.device import chosen_profile
 from autotune.cli.evaluation import chosen_prompts
 from autotune.cli.options import Options
-from autotune.cli.work import chosen_profile
 from autotune.errors import BadInput, ExitCode
 from autotune.evaluate.answers import read_answers
 from autotune.evaluate.prompts import written_prompts
@@ -23,7 +23,7 @@ def compare_command(
         raise BadInput(f"eval compare: needs two sets of answers, not {len(targets)}")
     console = human_console(as_json)
     first, second = (find_answers(Path(target)) for target in targets)
-    profile = chosen_profile(options)
+    profile = chosen_profile(options, computes=False)
     runs = [found.run for found in (first, second) if found.run is not None]
     if options.prompts is None and runs:
         prompts = written_prompts(runs[0].prompts)

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from autotune.cli.answered import find_answers, run_of, state_of, untrained_answers
 from autotune.cli.console import human_console, print_json, say_on
-from autotune.cli.folder import RUNS, choose_folder, store_settings
+from autotune.cli.device import chosen_profile, say_note
+from autotune.cli.folder import RUNS, choose_folder, store_settings, undone_if_empty
 from autotune.cli.options import Options
-from autotune.cli.work import chosen_profile
 from autotune.conclusions import checkpoint_path
 from autotune.errors import BadInput, EnvironmentFault, ExitCode
 from autotune.evaluate.answers import Answer, match, read_answers
@@ -69,7 +69,7 @@ def eval_command(options: Options, wanted: Wanted, as_json: bool) -> int:
     if wanted.target is not None and not 0 < wanted.target <= 1:
         raise BadInput(f"--target {wanted.target}: must be above 0 and at most 1, such as 0.25")
     console = human_console(as_json)
-    profile = chosen_profile(options)
+    profile = chosen_profile(options, computes=bool(wanted.targets))
     generation: dict[str, Any] = {}
     if wanted.responses is not None:
         prompts = chosen_prompts(console, options, profile)
@@ -203,11 +203,12 @@ def answer_with_model(
     else:
         root = new_run_folder(RUNS, f"eval-{Path(profile.model.source).name}", time.time())
     say_on(console)(f"profile {profile.name} ({profile.title}); run folder {root}")
-    with RunDir(root) as rundir:
+    with RunDir(root) as rundir, undone_if_empty(rundir):
         store_settings(rundir, profile)
         session = Session(rundir, SubprocessRunner())
         session.view = PlainView(console, session.clock, lambda: session.state)
         setup = open_setup(session, profile, say_on(console), with_data=False)
+        say_note(setup.device, say_on(console))
         where = rundir.eval_folder("model")
         scorer = find_scorer(profile.prompts.scorer)
         try:

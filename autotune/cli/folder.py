@@ -1,11 +1,13 @@
 """Which run folder a command works in: the one named, an unfinished one, or a new one."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import tomli_w
 
-from autotune.errors import BadInput
+from autotune.errors import AutotuneError, BadInput
 from autotune.events import RunEnded
 from autotune.files import write_text_atomic
 from autotune.profile import Profile
@@ -79,3 +81,14 @@ def store_settings(rundir: RunDir, profile: Profile) -> None:
     """Write `run.toml`, once."""
     if not rundir.run_toml.exists():
         write_text_atomic(rundir.run_toml, settings_text(profile))
+
+
+@contextmanager
+def undone_if_empty(rundir: RunDir) -> Iterator[None]:
+    """Leave no folder behind when a new run fails before anything happened in it."""
+    try:
+        yield
+    except AutotuneError:
+        if not rundir.events.exists():
+            rundir.forget()
+        raise

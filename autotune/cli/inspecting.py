@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from autotune.cli.console import human_console, print_json, say_on
+from autotune.cli.device import chosen_profile
 from autotune.cli.options import Options
 from autotune.cli.overrides import count
-from autotune.cli.work import chosen_profile
 from autotune.errors import EnvironmentFault, ExitCode
 from autotune.inspect import Inspected, inspect_data
 from autotune.plan import Rounds
@@ -30,7 +30,7 @@ def inspect_command(options: Options, tokens: bool, as_json: bool) -> int:
     matter of time, not of the data.
     """
     console = human_console(as_json)
-    profile = chosen_profile(options)
+    profile = chosen_profile(options, computes=False)
     typed = options.max_conversations is not None
     say = say_on(console)
     say(f"strategies of profile {profile.name} ({profile.title})")

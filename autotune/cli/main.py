@@ -1,5 +1,6 @@
-"""Start and end of the process: run a command, turn errors into one line and an exit code."""
+"""Run one command, turn errors into one line and an exit code."""
 
+import errno
 import os
 import sys
 import tempfile
@@ -8,13 +9,12 @@ import traceback
 import typer
 from typer.exceptions import TyperException
 
+from autotune.cli.start import INTERRUPTED
 from autotune.errors import AutotuneError, ExitCode
 from autotune.figures import safe
 
-
-def main() -> None:
-    """The console script."""
-    sys.exit(run(sys.argv[1:]))
+NO_COMMIT = 1455
+"""Windows' ERROR_COMMITMENT_LIMIT: memory and paging file together are promised away."""
 
 
 def run(arguments: list[str]) -> int:
@@ -22,8 +22,10 @@ def run(arguments: list[str]) -> int:
     from autotune.cli.app import app
 
     try:
-        result = app(arguments, standalone_mode=False)
-        return int(result or 0)
+        code = int(app(arguments, standalone_mode=False) or 0)
+        if code == ExitCode.INTERRUPTED:  # typer's own answer to Ctrl-C, which says nothing
+            complain(INTERRUPTED)
+        return code
     except typer.Exit as error:
         return error.exit_code
     except TyperException as error:
@@ -33,13 +35,18 @@ def run(arguments: list[str]) -> int:
         complain(str(error))
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        complain("interrupted; nothing is lost, the same command goes on from here")
+        complain(INTERRUPTED)
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has gone (`| head`); there is nobody to complain to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
     except Exception as error:
+        if lacks_memory(error):
+            from autotune.errortexts import COMPUTER_FULL
+
+            complain(f"{COMPUTER_FULL}; then run the same command again")
+            return ExitCode.ENVIRONMENT
         with tempfile.NamedTemporaryFile(
             "w", prefix="smolsft-autotune-", suffix=".log", delete=False, encoding="utf-8"
         ) as log:
@@ -49,6 +56,14 @@ def run(arguments: list[str]) -> int:
             f" trace is in {log.name}"
         )
         return ExitCode.INTERNAL
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether it is the computer's memory that is short, of this process or of one it starts."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, OSError)
+        and (error.errno == errno.ENOMEM or getattr(error, "winerror", None) == NO_COMMIT)
+    )
 
 
 def complain(text: str) -> None:

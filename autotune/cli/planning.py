@@ -11,6 +11,7 @@ from autotune.errors import BadInput, ExitCode
 from autotune.forecast import Forecast, Planned, forecast
 from autotune.job import DeviceSpec, PrepareJob
 from autotune.plan import LENGTH_GRID, Precision
+from autotune.prediction import Attention, Capability
 from autotune.profile import Profile
 from autotune.profiles import GPU_PROFILE, find_profile
 from autotune.search import length_grid
@@ -22,10 +23,22 @@ from autotune.view.encodable import Encodable
 from autotune.view.planned import plan_summary
 
 
-def plan_command(options: Options, gpu: str | None, as_json: bool, *, asked: bool = True) -> int:
-    """`probe --plan [--gpu PROFILE]`; the card's profile is also the default of `--profile`."""
+def plan_command(
+    options: Options,
+    gpu: str | None,
+    attention: str | None,
+    as_json: bool,
+    *,
+    asked: bool = True,
+) -> int:
+    """`probe --plan [--gpu PROFILE]`; the card's profile is also the default of `--profile`.
+
+    `attention` is what is assumed to compute attention there; fused where it was not said.
+    """
     if not asked:
-        raise BadInput(f"--gpu {gpu}: names the card of a plan; add --plan, or leave it out")
+        option = f"--gpu {gpu}: names the card" if gpu else f"--attention {attention}: is"
+        raise BadInput(f"{option} of a plan; add --plan, or leave it out")
+    kernel = attention_of(attention)
     console = human_console(as_json)
     say = say_on(console)
     name = gpu or GPU_PROFILE
@@ -45,6 +58,8 @@ def plan_command(options: Options, gpu: str | None, as_json: bool, *, asked: boo
             budget_bytes=budget.limit_bytes,
             lengths=lengths(profile, positions_of(model.folder)),
             strategies=profile.strategies,
+            attention=kernel,
+            capability=card_capability(card),
         )
     console.print(
         Encodable(plan_summary(found, f"{card.name} ({card.title})", model.label, budget))
@@ -90,6 +105,30 @@ def card_budget(card: Profile) -> Budget:
     )
 
 
+def attention_of(text: str | None) -> Attention:
+    """What is assumed to compute attention.
+
+    Raises:
+        BadInput: neither of the two.
+    """
+    try:
+        return Attention(text or Attention.FUSED)
+    except ValueError as error:
+        raise BadInput(
+            f"--attention {text}: must be fused or math; fused is what a card uses unless its torch"
+            " has no fused kernel"
+        ) from error
+
+
+def card_capability(card: Profile) -> Capability | None:
+    """The capability of that card, where its profile says it."""
+    text = card.machine.capability
+    if text is None:
+        return None
+    major, minor = text.split(".")
+    return int(major), int(minor)
+
+
 def card_precision(card: Profile) -> Precision:
     """The precision of a step on that card; `auto` is fp16 there."""
     return Precision.FP16 if card.machine.precision == "auto" else card.machine.precision
@@ -129,6 +168,7 @@ def plan_json(found: Forecast, card: str, model: str) -> dict[str, Any]:
         "budget_bytes": found.budget_bytes,
         "context_bytes": found.allowance.context_bytes,
         "allocator_slack": found.allowance.slack,
+        "attention": found.prediction.attention.value,
         "parameters": found.prediction.parameters,
         "model_max_length": length,
         "micro_batch_tokens": length * found.rows if length else None,

@@ -10,17 +10,16 @@ from rich.console import Console
 
 from autotune import events
 from autotune.cli.console import human_console, print_json, say_on
-from autotune.cli.folder import choose_folder, store_settings
+from autotune.cli.device import chosen_profile, demand_device, say_note
+from autotune.cli.folder import choose_folder, store_settings, undone_if_empty
 from autotune.cli.gauge import device_gauge
 from autotune.cli.options import Options
-from autotune.device import budget_sentence, find_device
+from autotune.device_budget import budget_sentence
 from autotune.device_port import NvmlPort
-from autotune.errors import AutotuneError, BadInput, ExitCode
+from autotune.errors import BadInput, ExitCode
 from autotune.fitting import fitted
 from autotune.foresight import Foresight
 from autotune.outcome import Fit
-from autotune.profile import Profile
-from autotune.profiles import find_profile, pick_profile
 from autotune.report.build import build_report
 from autotune.report.contract import run_json
 from autotune.report.write import write_report
@@ -46,17 +45,12 @@ class Work:
     resumed: bool
 
 
-def chosen_profile(options: Options) -> Profile:
-    """The profile that was named or that suits the machine, with the options put in."""
-    named = options.profile or pick_profile(find_device(options.device or "auto"))
-    return options.adjust(find_profile(named))
-
-
 @contextmanager
 def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
     """Open or resume the run folder, resolve the sources, survey the data, show the screen."""
     say = say_on(console)
     profile = chosen_profile(options)
+    demand_device(options, profile)
     root, resumed = choose_folder(options.run_dir, profile)
     say(f"profile {profile.name} ({profile.title}); run folder {root}")
     with RunDir(root) as rundir, undone_if_empty(rundir):
@@ -65,8 +59,7 @@ def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
         if resumed:
             say("going on with the run that is there")
         setup = open_setup(session, profile, say)
-        if setup.device.note:
-            say(f"computing on {setup.device.name}: {setup.device.note}")
+        say_note(setup.device, say)
         say(budget_sentence(setup.budget, setup.device, own_processes()))
         view = make_view(
             console,
@@ -84,6 +77,7 @@ def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
                     data=setup.data_label,
                     prompts=setup.prompts_label,
                     device=setup.device.name,
+                    device_kind=setup.device.kind,
                     budget_bytes=setup.budget.limit_bytes,
                     strategies=tuple(s.name for s in profile.strategies),
                     prompt_count=len(setup.prompts),
@@ -98,17 +92,6 @@ def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
                     events.Interrupted(message="interrupted; the same command goes on from here")
                 )
                 raise
-
-
-@contextmanager
-def undone_if_empty(rundir: RunDir) -> Iterator[None]:
-    """Leave no folder behind when a new run fails before anything happened in it."""
-    try:
-        yield
-    except AutotuneError:
-        if not rundir.events.exists():
-            rundir.forget()
-        raise
 
 
 def fit_of(work: Work, *, again: bool = False) -> Fit:

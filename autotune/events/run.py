@@ -12,7 +12,10 @@ from autotune.throttle import Throttle
 
 
 class RunStarted(Boundary):
-    """A run begins, or goes on (`resumed`): its target and the names of what it works with."""
+    """A run begins, or goes on (`resumed`): its target and the names of what it works with.
+
+    `device_kind` is None in records of a time when it was not written.
+    """
 
     kind: Literal["run_started"] = "run_started"
     target: float
@@ -21,6 +24,7 @@ class RunStarted(Boundary):
     data: str
     prompts: str
     device: str
+    device_kind: Literal["cuda", "cpu"] | None = None
     budget_bytes: int
     strategies: tuple[str, ...]
     prompt_count: int

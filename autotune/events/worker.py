@@ -6,18 +6,23 @@ from pydantic import Field, TypeAdapter
 
 from autotune.boundary import Boundary
 from autotune.cut import Cut
+from autotune.kernels import FoundKernels
 from autotune.outcome import Checkpoint, Fault, Measurement
 from autotune.plan import Precision
 
 
 class Ready(Boundary):
-    """The worker has loaded its libraries and knows its device."""
+    """The worker has loaded its libraries and knows its device.
+
+    `attention` is what it found there for the job's model, None where the job has none.
+    """
 
     kind: Literal["ready"] = "ready"
     pid: int
     device: str
     torch: str
     transformers: str
+    attention: FoundKernels | None = None
 
 
 class Phase(Boundary):

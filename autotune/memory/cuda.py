@@ -5,11 +5,14 @@ plus the context (driver, kernels, cuBLAS) that lives outside the allocator.
 """
 
 import gc
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from autotune.budget import CONTEXT_BYTES
+from autotune.device_nvml import Nvml
+from autotune.device_port import NvmlPort
+from autotune.memory.context import ContextMeter
 from autotune.memory.port import MemoryReading
 from autotune.memory.shared_usage import shared_usage_bytes
 
@@ -17,51 +20,64 @@ from autotune.memory.shared_usage import shared_usage_bytes
 class CudaMemory:
     """One CUDA device as seen by this process."""
 
-    def __init__(self, index: int) -> None:
+    def __init__(
+        self,
+        index: int,
+        nvml: NvmlPort | None = None,
+        warm_up: Callable[[], None] | None = None,
+    ) -> None:
+        """`index` counts as torch does. `warm_up` runs the kernels that a step will need.
+
+        `nvml` None is this machine's driver. Nothing is asked of it or of torch yet.
+        """
         self.device = torch.device("cuda", index)
-        self.context_bytes = 0
+        self.warm_up = warm_up if warm_up is not None else self._one_product
+        self.context = ContextMeter(nvml if nvml is not None else Nvml())
+        self.limit_bytes = 0
         self._shared_at_begin: int | None = None
         self._retries_before = 0
         self._looked_at: int | None = None
         self._device_bytes: int | None = None
         self._shared_bytes: int | None = None
 
-    def begin(self, limit_bytes: int) -> None:
-        """Create the context, measure it, cap the allocator at the rest of the limit.
+    @property
+    def context_bytes(self) -> int:
+        """What this process takes outside the allocator, as far as it is known by now."""
+        return self.context.context_bytes
 
-        The context is what the card has more in use once the first product is computed. That is
-        asked of NVML, because asking CUDA would itself create the context. Other processes may
-        free memory in the same instant, so the figure is floored at zero.
+    def begin(self, limit_bytes: int) -> None:
+        """Create the context, warm up, measure both, cap the allocator at the rest of the limit.
+
+        The card is looked at before anything else: to ask torch creates the context.
         """
-        before = self._card_used()
-        square = torch.ones((64, 64), device=self.device)
-        torch.mm(square, square)
+        self.context.look_before()
+        self.limit_bytes = limit_bytes
+        self.warm_up()
         torch.cuda.synchronize(self.device)
-        after = self._card_used()
-        if before is None or after is None:
-            self.context_bytes = CONTEXT_BYTES
-        else:
-            reserved = torch.cuda.memory_reserved(self.device)
-            self.context_bytes = max(0, after - before - reserved)
-        usable = max(0, limit_bytes - self.context_bytes)
-        total = torch.cuda.get_device_properties(self.device).total_memory
-        torch.cuda.set_per_process_memory_fraction(min(1.0, usable / total), self.device)
+        self.release()
+        uuid = getattr(torch.cuda.get_device_properties(self.device), "uuid", None)
+        self.context.settle_on(None if uuid is None else str(uuid))
+        self.context.measure(torch.cuda.memory_reserved(self.device))
+        self._cap()
         self._shared_at_begin = shared_usage_bytes()
         self._count_from_here()
 
     def read(self) -> MemoryReading:
         """Reserved peak plus context, allocated peak, retries, and what the driver tells beside.
 
-        The card's use and ours of the computer's memory have no peak of their own. They are looked
-        at whenever our peak has risen, while the allocator still holds all that it reserved, and
-        the most is kept. Not oftener: a training reads every step, and asking Windows takes time.
+        The card's use, ours of the computer's memory and the context have no peak of their own.
+        They are looked at whenever our peak has risen, while the allocator still holds all that it
+        reserved, and the most is kept. Not oftener: a training reads every step, and asking
+        Windows takes time.
         """
         torch.cuda.synchronize(self.device)
         stats = torch.cuda.memory_stats(self.device)
         reserved = int(stats.get("reserved_bytes.all.peak", 0))
         if self._looked_at is None or reserved > self._looked_at:
             self._looked_at = reserved
-            self._device_bytes = _most(self._device_bytes, self._card_used())
+            if self.context.measure(torch.cuda.memory_reserved(self.device)):
+                self._cap()
+            self._device_bytes = _most(self._device_bytes, self.context.used_bytes)
             self._shared_bytes = _most(self._shared_bytes, self._shared_growth())
         return MemoryReading(
             peak_bytes=reserved + self.context_bytes,
@@ -84,6 +100,23 @@ class CudaMemory:
         self._count_from_here()
         return True
 
+    def _cap(self) -> None:
+        """Let the allocator have what the context leaves of the limit.
+
+        Safe in the middle of a trial: torch holds the cap against what it is about to take from
+        the card, and takes nothing back. With less than it holds it first gives up what is free in
+        its cache, and says that memory is out only if that is not enough. What it held above the
+        new cap until then stays in the peak, which the verdict sees.
+        """
+        usable = max(0, self.limit_bytes - self.context_bytes)
+        total = torch.cuda.get_device_properties(self.device).total_memory
+        torch.cuda.set_per_process_memory_fraction(min(1.0, usable / total), self.device)
+
+    def _one_product(self) -> None:
+        """The least that makes a context and the handle of cuBLAS."""
+        square = torch.ones((64, 64), device=self.device)
+        torch.mm(square, square)
+
     def _count_from_here(self) -> None:
         torch.cuda.reset_peak_memory_stats(self.device)
         self._retries_before = self._retries()
@@ -98,13 +131,6 @@ class CudaMemory:
         if now is None or self._shared_at_begin is None:
             return None
         return max(0, now - self._shared_at_begin)
-
-    def _card_used(self) -> int | None:
-        """Bytes of the card in use by everybody, or None where NVML is not there to ask."""
-        try:
-            return int(torch.cuda.device_memory_used(self.device))
-        except Exception:  # no NVML library, a driver that does not answer, a card it hides
-            return None
 
 
 def expandable_segments() -> bool | None:

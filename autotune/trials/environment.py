@@ -1,6 +1,15 @@
 """The environment of a worker: ours without secrets, offline, UTF-8."""
 
 import os
+from collections.abc import Mapping
+
+_DROPPED = {
+    "PYTORCH_NO_CUDA_MEMORY_CACHING": (
+        "without its cache torch's allocator counts nothing as reserved and keeps no cap, so every"
+        " trial would fit"
+    ),
+}
+"""Settings of torch that a worker must not have, and why. Any value switches them on, even 0."""
 
 _SECRET_MARKS = ("TOKEN", "SECRET", "PASSW", "_KEY", "CREDENTIAL")
 
@@ -13,7 +22,7 @@ def worker_environment() -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not any(mark in name.upper() for mark in _SECRET_MARKS)
+        if not any(mark in name.upper() for mark in _SECRET_MARKS) and name not in _DROPPED
     }
     # PYTORCH_CUDA_ALLOC_CONF and PYTORCH_ALLOC_CONF stay as they are, unset where they are not set.
     # Expandable segments would spare memory that lies in pieces, but nothing tells beforehand
@@ -22,10 +31,13 @@ def worker_environment() -> dict[str, str]:
     # only (pytorch#183387). A worker that failed so would look like one without memory. What a
     # person sets does reach the worker, and the cap holds with it: torch checks its fraction
     # before it maps a segment, so it is passed by less than the 20 MiB of one.
+    # torch prefers cuDNN's attention on cards of compute capability 9 and 10, where it makes a plan
+    # for every new shape (`check_prefer_cudnn_attention` in its cuda/sdp_utils.cpp reads the
+    # variable); shapes of micro-batches vary.
     # Threads that wait for each other by spinning need a core each: beside any other program, a
     # step of small operations took 30 times as long. One's own setting is left alone.
     return (
-        {"OMP_WAIT_POLICY": "PASSIVE"}
+        {"OMP_WAIT_POLICY": "PASSIVE", "TORCH_CUDNN_SDPA_DEPRIORITIZED": "1"}
         | kept
         | {
             "PYTHONUTF8": "1",
@@ -36,4 +48,14 @@ def worker_environment() -> dict[str, str]:
             # Cards in the driver's order, which is the order that `--device cuda:N` counts in.
             "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         }
+    )
+
+
+def dropped_settings(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """A sentence for each setting of the person's environment that workers go without."""
+    given = os.environ if environ is None else environ
+    return tuple(
+        f"{name} is set; workers go without it: {why}"
+        for name, why in _DROPPED.items()
+        if name in given
     )

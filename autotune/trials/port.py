@@ -13,6 +13,7 @@ from typing import Protocol
 
 from autotune.events import Failed, WorkerEvent
 from autotune.job import Job
+from autotune.outcome import Fault
 
 OnEvent = Callable[[WorkerEvent], None]
 
@@ -30,7 +31,10 @@ class How(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The end of a job: `reason` is one line for a person, `failed` what the worker said itself."""
+    """The end of a job: `reason` is one line for a person, `failed` what the worker said itself.
+
+    `exit_fault` is what the exit code tells of one that died without a word.
+    """
 
     how: How
     reason: str
@@ -38,6 +42,12 @@ class Ending:
     phase: str = ""
     failed: Failed | None = None
     peak_bytes: int = 0
+    exit_fault: Fault | None = None
+
+    @property
+    def fault(self) -> Fault | None:
+        """What kind of failure it was, by the worker's own word or else by its exit code."""
+        return self.failed.fault if self.failed is not None else self.exit_fault
 
 
 class TrialRunner(Protocol):

@@ -5,6 +5,7 @@ import queue
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -15,6 +16,7 @@ from autotune.events import WORKER_EVENT, Failed, Finished, Phase, Slept
 from autotune.files import write_text_atomic
 from autotune.job import Job
 from autotune.outcome import Fault
+from autotune.trials import exitcodes
 from autotune.trials.clock import PAUSE_SECONDS, WAKING_SECONDS, running_seconds
 from autotune.trials.environment import worker_environment
 from autotune.trials.port import Ending, How, OnEvent
@@ -216,10 +218,8 @@ class _Watch:
                 self.failed.fault, How.CRASHED
             )
             return end(how, self.failed.message)
-        if code in (-9, 137):
-            # SIGKILL from outside is, on Linux, what the kernel does when memory runs out.
-            return end(How.CRASHED, f"killed from outside (signal 9) during {self.phase}")
-        return end(How.CRASHED, f"worker ended with code {code} during {self.phase}")
+        reason = f"{exitcodes.in_words(code)} during {self.phase}"
+        return replace(end(How.CRASHED, reason), exit_fault=exitcodes.fault_of(code))
 
 
 def _pump(stream: IO[bytes], lines: "queue.Queue[bytes | None]") -> None:

@@ -5,9 +5,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from autotune.allowance import SLACK_RANGES
 from autotune.budget import MIB, Budget, show_size
 from autotune.figures import duration, percent, safe
 from autotune.forecast import Forecast, Planned, StrategyForecast
+from autotune.prediction import Attention
 from autotune.view.panels import ByWidth, Section
 
 _WIDE = 104
@@ -54,15 +56,25 @@ def _assumptions(found: Forecast) -> str:
         else f"{percent(prediction.supervised_share, 0)} of positions supervised"
     )
     context, slack = show_size(allowance.context_bytes), percent(allowance.slack, 0)
+    least, most = (percent(share, 0) for share in SLACK_RANGES[prediction.attention])
     fixed = found.table[0].peak
     return (
         f"Tensors of the training step, in MiB: {how} in {duration(prediction.seconds)}, rows of"
-        f" full length, {share}. Column needs: on top of the peak {context} CUDA context and"
-        f" {slack} slack of the allocator, both assumed. Columns are what is held at the moment of"
-        " the peak, whichever that is; other is what passes. In every line: weights"
+        f" full length, {share}. {_KERNELS[prediction.attention]} Column needs: on top of the peak"
+        f" {context} CUDA context and {slack} slack of the allocator ({least} to {most} were"
+        " measured), both assumed. Columns are what is held at the moment of the peak, whichever"
+        " that is; other is what passes. In every line: weights"
         f" {_mib(fixed.weights_bytes)}, gradients {_mib(fixed.gradients_bytes)}, optimizer"
         f" {_mib(fixed.optimizer_bytes)}."
     )
+
+
+_KERNELS = {
+    Attention.FUSED: "Attention: a fused kernel is assumed, as flash; without one see --attention"
+    " math.",
+    Attention.MATH: "Attention: plain mathematics are assumed, with tables of length x length; a"
+    " fused kernel needs far less (--attention fused).",
+}
 
 
 def _table(found: Forecast, *, whole: bool) -> RenderableType:

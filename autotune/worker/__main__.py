@@ -8,6 +8,7 @@ and so is a device whose peaks cannot be set back for the next job.
 """
 
 import errno
+import importlib
 import os
 import signal
 import sys
@@ -34,8 +35,9 @@ def main() -> int:
     """Do the job named on the command line."""
     stream = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    # Ctrl-C reaches the whole group; the parent decides what becomes of us.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C, and Windows' Ctrl-Break, reach the whole group; the parent decides what becomes of us.
+    for interrupt in {signal.SIGINT, getattr(signal, "SIGBREAK", signal.SIGINT)}:
+        signal.signal(interrupt, signal.SIG_IGN)
     inbox = Inbox()
     pipe = Pipe(stream)
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
@@ -46,10 +48,16 @@ def main() -> int:
         except (OSError, ValidationError) as error:
             return fail(pipe, Fault.BAD_JOB, f"job file: {str(error).splitlines()[0]}")
         if bench is None:
-            # torch is loaded here, after the streams are in place.
-            from autotune.worker.jobs import Bench
+            try:
+                # torch is loaded here, after the streams are in place.
+                importlib.import_module("torch")
+                from autotune.worker.jobs import Bench
 
-            bench = Bench(pipe)
+                bench = Bench(pipe)
+                bench.load_for(job)
+            except Exception as error:  # a missing file, a DLL, whatever a library itself raises
+                library = "transformers" if "torch" in sys.modules else "torch"
+                return unloadable(pipe, library, error)
         code = attempt(bench, job, pipe)
         if code != DONE or "--stay" not in sys.argv[2:] or not bench.clear():
             return code
@@ -57,6 +65,14 @@ def main() -> int:
         path = inbox.next_job()
         pipe.phase = "start"
         log_to(path.parent / "worker.log")
+
+
+def unloadable(pipe: Pipe, library: str, error: Exception) -> int:
+    """Report that a library cannot be loaded, with the reason and what to do."""
+    from autotune.memory.faults import loading_fault
+
+    traceback.print_exception(error)
+    return fail(pipe, *loading_fault(library, error))
 
 
 def log_to(path: Path) -> None:
@@ -68,25 +84,37 @@ def log_to(path: Path) -> None:
 
 def attempt(bench: "Bench", job: Job, pipe: Pipe) -> int:
     """Do one job; whatever goes wrong is reported and becomes an exit code."""
+    try:
+        bench.do(job)
+        return DONE
+    except Exception as error:
+        return failed(bench, pipe, error)
+
+
+def failed(bench: "Bench", pipe: Pipe, error: Exception) -> int:
+    """Report what kind of failure it was; kinds that a job brings are loaded when there is one."""
+    if isinstance(error, ImportError):  # of what is loaded only when a job needs it
+        return unloadable(pipe, error.name or "a library", error)
+    if isinstance(error, EnvironmentFault):
+        return fail(pipe, Fault.DISK, str(error))
+    if isinstance(error, AutotuneError):
+        return fail(pipe, Fault.BAD_JOB, str(error))
     from autotune.memory.faults import classify
     from autotune.worker.checkpoint import DiskFull
     from autotune.worker.step import NumericFault
     from autotune.worker.train import BadJob
 
-    try:
-        bench.do(job)
-        return DONE
-    except (DiskFull, EnvironmentFault) as error:
+    if isinstance(error, DiskFull):
         return fail(pipe, Fault.DISK, str(error))
-    except (BadJob, AutotuneError) as error:
+    if isinstance(error, BadJob):
         return fail(pipe, Fault.BAD_JOB, str(error))
-    except NumericFault as error:
+    if isinstance(error, NumericFault):
         return fail(pipe, Fault.NUMERIC, str(error))
-    except Exception as error:
-        traceback.print_exc()
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        fault = Fault.DISK if full else classify(error)
-        return fail(pipe, fault, one_line(error), bench.peak_bytes)
+    traceback.print_exception(error)
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    on_card = bench.spec is not None and bench.spec.kind == "cuda"
+    fault = Fault.DISK if full else classify(error, on_card=on_card)
+    return fail(pipe, fault, one_line(error), bench.peak_bytes)
 
 
 def one_line(error: Exception) -> str:

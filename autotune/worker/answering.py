@@ -8,18 +8,17 @@ see `neartie`.
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from autotune.plan import Precision
 from autotune.worker.compute import Compute
-from autotune.worker.drafts import Drafts
 from autotune.worker.model import Loaded
 from autotune.worker.neartie import Chooser
+from autotune.worker.reply import Reply, Settings, never, nothing
 from autotune.worker.rowcache import RowCache, Step, by_rows
 
 MOST_GUESSED = 32
@@ -35,76 +34,12 @@ LEAST_READ = 128
 LOOK_EVERY = 32
 """New tokens of a row after which it may be asked whether its answer is decided."""
 
-Finish = Literal["stop", "length", "decided"]
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How to answer.
-
-    At most `batch_size` rows at a time, at most `prefill_tokens` tokens of prompts in a pass. The
-    first `min_new_tokens` of an answer cannot end it. Without `guessing` every pass adds one token
-    to each row.
-    """
-
-    max_new_tokens: int
-    batch_size: int
-    prefill_tokens: int
-    min_new_tokens: int = 0
-    guessing: bool = True
-
-
-class Reply:
-    """One prompt and its answer so far. `number` says which prompt."""
-
-    def __init__(
-        self,
-        number: int,
-        prompt: list[int],
-        settings: Settings,
-        positions: int,
-        begun: Sequence[int] = (),
-    ) -> None:
-        """A prompt too long for the model's positions is cut on its left, as harnesses do.
-
-        `begun` is what was answered before; the answer goes on behind it.
-        """
-        prompt = prompt[-max(1, positions - settings.max_new_tokens) :]
-        self.number = number
-        self.asked = len(prompt)
-        # An answer ends with the model's last position.
-        self.most = max(1, min(settings.max_new_tokens, positions - len(prompt)))
-        self.drafts = Drafts([*prompt, *begun[: self.most - 1]])
-        self.looked = 0
-        self.finish: Finish | None = None
-
-    @property
-    def ids(self) -> list[int]:
-        """Prompt and answer."""
-        return self.drafts.ids
-
-    @property
-    def answer(self) -> list[int]:
-        """New tokens, with the one that ended it."""
-        return self.ids[self.asked :]
-
-    @property
-    def new_tokens(self) -> int:
-        """How many there are."""
-        return len(self.ids) - self.asked
-
-
-def never(_: Reply) -> bool:
-    """No answer is decided before it is finished."""
-    return False
-
-
-def nothing() -> None:
-    """Nothing to do after a pass."""
-
 
 class Answering:
-    """Answers prompts in order; each is given to `done` as soon as it is finished."""
+    """Answers prompts in order; each is given to `done` as soon as it is finished.
+
+    It is the engine `rows`: see `engine`.
+    """
 
     def __init__(
         self,
@@ -160,6 +95,10 @@ class Answering:
             return False
         return True
 
+    def at_once(self) -> str:
+        """How much is done at a time now, in words."""
+        return f"{self.batch_size} at a time, {self.prefill_tokens} tokens of prompts"
+
     def give_up_rows(self) -> None:
         """Forget what is cached; rows keep their tokens and are read again, before the others."""
         for row in self.rows:
@@ -172,22 +111,34 @@ class Answering:
     def admit(self) -> None:
         """Let prompts in where there is room."""
         if self.cache is None:
-            self.cache = RowCache(min(self.batch_size, len(self.waiting)))
+            self.cache = self.new_cache(min(self.batch_size, len(self.waiting)))
         while self.waiting and len(self.rows) < self.cache.most_rows:
             self.rows.append(self.waiting.popleft())
             self.cache.add()
 
+    def new_cache(self, rows: int) -> RowCache:
+        """An empty cache for so many rows."""
+        return RowCache(rows)
+
     def step(self) -> None:
         """One pass: the prompts that were not read yet, or else what comes next in every row."""
-        cache = self.cache
-        assert cache is not None
+        assert self.cache is not None
         unread = [
-            len(row.ids) - length for row, length in zip(self.rows, cache.lengths, strict=True)
+            len(row.ids) - length for row, length in zip(self.rows, self.cache.lengths, strict=True)
         ]
         if max(unread) > 1:
-            reading = self.read(unread)
+            self.go_through(self.read(unread))
         else:
-            reading = [(row.ids[-1:], self.guess(row)) for row in self.rows]
+            self.add_words()
+
+    def add_words(self) -> None:
+        """A pass over the last word of every row and a guess at what follows."""
+        self.go_through([(row.ids[-1:], self.guess(row)) for row in self.rows])
+
+    def go_through(self, reading: Sequence[tuple[list[int], list[int]]]) -> None:
+        """A pass over each row's next tokens and what is guessed behind them."""
+        cache = self.cache
+        assert cache is not None
         before = list(cache.lengths)
         tokens = [ids + guess for ids, guess in reading]
         step = Step(cache, [len(ids) for ids in tokens], self.compute.device)

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from autotune.budget import show_size
 from autotune.disk import ROOM, folder_bytes
+from autotune.files import remove_tree
 from autotune.manifest import OPTIMIZER, STATE, entries_of, put_in_place, seal, verified
 from autotune.worker.model import Loaded, load_weights
 from autotune.worker.step import Stepper
@@ -72,7 +73,7 @@ def whole_folder(final: Path) -> Iterator[Path]:
     """
     work = final.with_name(f".{final.name}.tmp")
     try:
-        shutil.rmtree(work, ignore_errors=True)
+        remove_tree(work)
         work.mkdir(parents=True)
         yield work
         seal(work)

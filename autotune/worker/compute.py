@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from autotune.job import DeviceSpec
 from autotune.memory.cpu import CpuMemory
 from autotune.memory.port import MemoryBackend
 from autotune.plan import Precision
 
-_AUTOCAST = {Precision.FP16: torch.float16, Precision.BF16: torch.bfloat16}
+AUTOCAST = {Precision.FP16: torch.float16, Precision.BF16: torch.bfloat16}
+"""The dtype of each 16-bit precision; fp32 has none."""
 
 
 @dataclass
@@ -26,7 +28,7 @@ class Compute:
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The 16-bit region of a forward pass, or nothing for fp32."""
-        dtype = _AUTOCAST.get(self.precision)
+        dtype = AUTOCAST.get(self.precision)
         if dtype is None:
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, dtype=dtype)
@@ -35,6 +37,17 @@ class Compute:
         """Wait for the device, so that a clock read after it is honest."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
+
+
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on a device, without waiting for what that device is still doing.
+
+    A copy to a card from ordinary memory waits for all that was asked of the card before
+    (`copy_kernel_cuda` in torch's Copy.cu); one from page-locked memory only stands in line.
+    """
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def open_compute(spec: DeviceSpec) -> Compute:
@@ -48,9 +61,10 @@ def open_compute(spec: DeviceSpec) -> Compute:
     memory: MemoryBackend
     if spec.kind == "cuda":
         from autotune.memory.cuda import CudaMemory, expandable_segments
+        from autotune.worker.warmup import warm_up
 
         device = torch.device("cuda", spec.index)
-        card = CudaMemory(spec.index)
+        card = CudaMemory(spec.index, warm_up=lambda: warm_up(device, spec.precision))
         card.begin(spec.limit_bytes)  # first of all: it measures what creating a context takes
         memory = card
         torch.cuda.set_device(device)

@@ -8,8 +8,8 @@ from autotune.evaluate.decided import Decided
 from autotune.evaluate.early import EarlyJudge, EarlyVerdict
 from autotune.evaluate.prompts import Prompt
 from autotune.worker.answerfile import append
-from autotune.worker.answering import Reply
 from autotune.worker.model import Loaded
+from autotune.worker.reply import Reply
 
 
 def text_of(loaded: Loaded, ids: Sequence[int]) -> str:

@@ -7,26 +7,32 @@ import contextlib
 import copy
 import itertools
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch._subclasses import FakeTensorMode
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from autotune.errors import BadInput
 from autotune.memory.cpu import CpuMemory
 from autotune.plan import Precision
+from autotune.prediction import Attention
+from autotune.worker.allocator import CPU_BLOCK, CUDA_BLOCK, Allocator, Rounding
 from autotune.worker.answering import MOST_GUESSED, STEP_TOKENS
 from autotune.worker.compute import Compute
 from autotune.worker.encode import Row
+from autotune.worker.fusable import as_on
 from autotune.worker.fused import unmasked
-from autotune.worker.ledger import CPU_BLOCK, CUDA_BLOCK, Kind, Ledger, Part
+from autotune.worker.ledger import Kind, Ledger, Part
 from autotune.worker.loss import needs_own_head
 from autotune.worker.model import unloadable
+from autotune.worker.recompute import recompute_activations
 from autotune.worker.rowcache import RowCache, Step, by_rows
-from autotune.worker.step import Recipe, Stepper, recompute_activations
+from autotune.worker.step import Recipe, Stepper
 
 PRELUDE_TOKENS = 64
 """Tokens of the step that only makes Adam's state."""
@@ -40,27 +46,32 @@ class Shape:
     rows: int
     tokens: int
 
-    @property
-    def features(self) -> list[float]:
-        """What memory is linear in."""
+    def features(self, attention: Attention) -> list[float]:
+        """What memory is linear in; plain mathematics also holds T x T numbers a row."""
         micro_batch = self.rows * self.tokens
-        return [1.0, micro_batch, self.layers, self.layers * micro_batch]
+        of_a_layer = [1.0, micro_batch]
+        if attention is Attention.MATH:
+            of_a_layer.append(micro_batch * self.tokens)
+        return [*of_a_layer, *(self.layers * feature for feature in of_a_layer)]
 
 
 @dataclass
 class FakeStep:
     """Traces steps and generations of one architecture, in one precision, for a kind of device.
 
-    `sizes` holds the number of weights of every depth that was traced so far.
+    `sizes` holds the number of weights of every depth that was traced so far, `biased` whether a
+    linear layer with a bias was seen.
     """
 
     config: Any
     target: Literal["cuda", "cpu"]
     precision: Precision
     share: float
+    attention: Attention = Attention.FUSED
 
     def __post_init__(self) -> None:
         self.sizes: dict[int, int] = {}
+        self.biased = False
         self.own_head = own_head_of(self.config)
 
     def traces(
@@ -161,17 +172,24 @@ class FakeStep:
         return Compute(torch.device("cpu"), self.precision, CpuMemory(), "none")
 
     @contextlib.contextmanager
-    def ledger(self) -> Iterator[Ledger]:
-        """Fake tensors, counted."""
+    def ledger(self, allocator: Allocator | None = None) -> Iterator[Ledger]:
+        """Fake tensors, counted, that attend as on the target."""
         cuda = self.target == "cuda"
         ledger = Ledger(
-            block=CUDA_BLOCK if cuda else CPU_BLOCK,
+            allocator=allocator or Rounding(CUDA_BLOCK if cuda else CPU_BLOCK),
             vocabulary=int(self.config.vocab_size),
             share=self.share,
-            fused=cuda,
+            scratch=cuda,
         )
-        with FakeTensorMode(), ledger:
+        with as_on(self.target), self.kernel(), FakeTensorMode(), ledger:
             yield ledger
+        self.biased = self.biased or ledger.biased
+
+    def kernel(self) -> AbstractContextManager[Any]:
+        """Within, torch takes the kernel of attention that is assumed."""
+        if self.attention is Attention.MATH:
+            return sdpa_kernel(SDPBackend.MATH)
+        return contextlib.nullcontext()
 
 
 @dataclass

@@ -7,8 +7,9 @@ T x T for it.
 from typing import Any
 
 from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
+
+from autotune.worker.fusable import attend
 
 NAME = "sdpa_unpadded"
 
@@ -17,7 +18,7 @@ def unmasked() -> str:
     """Register the attention with transformers and give its name."""
     attention: Any = AttentionInterface
     masks: Any = AttentionMaskInterface
-    attention.register(NAME, sdpa_attention_forward)
+    attention.register(NAME, attend)
     masks.register(NAME, mask_of_full_rows)
     return NAME
 

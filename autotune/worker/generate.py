@@ -16,12 +16,15 @@ from autotune.evaluate.prompts import Prompt, written_prompts
 from autotune.job import GenerateJob
 from autotune.plan import Supervision
 from autotune.worker.answerfile import append, mend_torn_line
-from autotune.worker.answering import Answering, Reply, Settings, never
+from autotune.worker.answering import Answering
 from autotune.worker.compute import Compute
 from autotune.worker.deciding import Deciding, text_of
+from autotune.worker.engine import Makes
+from autotune.worker.engines import chosen
 from autotune.worker.model import Loaded, load
 from autotune.worker.pipe import Pipe
-from autotune.worker.plain import batches, generate_batch
+from autotune.worker.plain import generate_batch
+from autotune.worker.reply import Reply, Settings, never
 from autotune.worker.rowcheck import can_answer_by_rows
 from autotune.worker.withinmemory import answer_within_memory
 
@@ -48,17 +51,16 @@ def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
     pipe.enter("loading")
     loaded = load(Path(job.model_folder), compute.device, Supervision.CONTENT)
     pipe.enter("generate")
-    by_rows = can_answer_by_rows(loaded.model)
+    choice = chosen(job.engine, loaded, compute)
+    if choice.warning is not None:
+        pipe.emit(events.Warned(message=choice.warning))
     encoded = [(p, loaded.prompt_ids(p.prompt)) for p in in_order(left, job.early_seed)]
-    if job.early_seed is None or not by_rows:
+    if job.early_seed is None or not choice.entry.by_rows:
         encoded.sort(key=lambda pair: len(pair[1]))
     desk = Desk(loaded, out, pipe, [p for p, _ in encoded], len(prompts))
     ids = [tokens for _, tokens in encoded]
-    if by_rows:
-        begun = {at: decided[p.key].ids for at, (p, _) in enumerate(encoded) if p.key in decided}
-        as_rows(job, compute, desk, ids, begun)
-    else:
-        in_batches(job, compute, desk, ids)
+    begun = {at: decided[p.key].ids for at, (p, _) in enumerate(encoded) if p.key in decided}
+    answer(job, compute, desk, choice.entry.make, ids, begun)
     pipe.emit(
         events.Generated(path=str(out), answers=len(prompts), seconds=time.perf_counter() - begin)
     )
@@ -124,54 +126,38 @@ def in_order(prompts: Sequence[Prompt], early_seed: int | None) -> Sequence[Prom
     return prompts if early_seed is None else shuffled(prompts, early_seed)
 
 
-def as_rows(
+def answer(
     job: GenerateJob,
     compute: Compute,
     desk: Desk,
+    make: Makes,
     prompts: Sequence[list[int]],
     begun: Mapping[int, Sequence[int]],
 ) -> None:
-    """Answer with rows that come and leave by themselves."""
+    """Have an engine answer the prompts; what it gives goes to the disk as it comes."""
     deciding = Deciding(desk.loaded, desk.prompts, decided_file(desk.out))
 
     def done(reply: Reply) -> None:
         assert reply.finish is not None
         if reply.finish == "decided":
             deciding.write(reply)
-            desk.settle(answering.new_tokens)
+            desk.settle(engine.new_tokens)
         else:
-            desk.take(reply.number, reply.answer, reply.finish, answering.new_tokens)
+            desk.take(reply.number, reply.answer, reply.finish, engine.new_tokens)
 
-    answering = Answering(
+    engine = make(
         desk.loaded,
         compute,
         Settings(job.max_new_tokens, job.batch_size, job.prefill_tokens),
         prompts,
         done,
-        on_step=lambda: desk.beat(answering.new_tokens),
+        on_step=lambda: desk.beat(engine.new_tokens),
         decided=never if job.early_seed is None else deciding.look,
         begun=begun,
     )
-    answer_within_memory(answering, lambda words: desk.pipe.emit(events.Warned(message=words)))
-
-
-def in_batches(
-    job: GenerateJob, compute: Compute, desk: Desk, prompts: Sequence[list[int]]
-) -> None:
-    """Answer a batch after the other, for models that can do no better."""
-    made = 0
-
-    def token() -> None:
-        desk.beat(made)  # how many of the batch still grow is not known
-
-    for part in batches([len(ids) for ids in prompts], job.batch_size, job.prefill_tokens):
-        answers = generate_batch(
-            desk.loaded, compute, prompts[part], job.max_new_tokens, on_token=token
-        )
-        for number, ids in zip(range(part.start, part.stop), answers, strict=True):
-            stopped = bool(ids) and ids[-1] in desk.loaded.stop_ids
-            made += len(ids)
-            desk.take(number, ids, "stop" if stopped else "length", made)
+    answer_within_memory(
+        engine, compute.memory, lambda words: desk.pipe.emit(events.Warned(message=words))
+    )
 
 
 def answer_batch(

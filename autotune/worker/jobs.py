@@ -1,18 +1,20 @@
 """Each job to its function; here torch and transformers are loaded.
 
-A job's own module is imported when it is asked for: a survey needs no model code.
+A job's own module is imported when it is asked for: a survey needs no model code, and the check of
+a card not even transformers.
 """
 
 import os
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
-import transformers
 
 from autotune import events
 from autotune.errors import BadInput
 from autotune.job import (
     AverageJob,
+    CheckJob,
     DeviceSpec,
     GenerateJob,
     Job,
@@ -22,22 +24,28 @@ from autotune.job import (
     TrainJob,
     TrialJob,
 )
+from autotune.kernels import FoundKernels
+from autotune.plan import Precision
 from autotune.worker.compute import Compute, open_compute
 from autotune.worker.pipe import Pipe
-from autotune.worker.shelf import Shelf
+
+if TYPE_CHECKING:
+    from autotune.worker.shelf import Shelf
+
+ON_CPU = SurveyJob | PrepareJob | AverageJob | PredictJob
+"""Jobs about text, files and shapes. They have nothing to do on a card, so they open none: its
+memory stays free, and a card that fails cannot make the data or a model look broken."""
 
 
 class Bench:
     """Where jobs are done one after another: the device, and what trials may leave for the next."""
 
     def __init__(self, pipe: Pipe) -> None:
-        logging: Any = transformers.logging
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
         self.pipe = pipe
+        self.transformers = ""
         self.compute: Compute | None = None
         self.spec: DeviceSpec | None = None
-        self.shelf = Shelf()
+        self.shelf: Shelf | None = None
 
     @property
     def peak_bytes(self) -> int | None:
@@ -51,24 +59,74 @@ class Bench:
         """Make ready for another job; False where the peaks of this one cannot be forgotten."""
         return self.compute is not None and self.compute.memory.restart()
 
+    def load_for(self, job: Job) -> None:
+        """Load transformers, which every job but the check of a card needs."""
+        if not isinstance(job, CheckJob):
+            self.transformers = quiet_transformers()
+
     def do(self, job: Job) -> None:
         """Open the device with the first job, and do the job."""
+        if isinstance(job, CheckJob):
+            from autotune.worker.check import check
+
+            check(job, self.pipe)
+            return
+        if self.shelf is None:
+            from autotune.worker.shelf import Shelf
+
+            self.shelf = Shelf()
+        spec = where(job)
         if self.compute is None:
-            self.compute, self.spec = open_compute(job.device), job.device
-        elif self.spec != job.device:
+            self.compute, self.spec = open_compute(spec), spec
+        elif self.spec != spec:
             raise BadInput(f"this worker is on {self.spec}: must stay there; start another")
+        attention = attention_of(job, self.compute)
         self.pipe.emit(
             events.Ready(
                 pid=os.getpid(),
                 device=self.compute.name,
                 torch=torch.__version__,
-                transformers=transformers.__version__,
+                transformers=self.transformers,
+                attention=attention,
             )
         )
         run(job, self.compute, self.pipe, self.shelf)
 
 
-def run(job: Job, compute: Compute, pipe: Pipe, shelf: Shelf) -> None:
+def where(job: Job) -> DeviceSpec:
+    """The device that a job is done on: the one it names, or the CPU where it needs no other."""
+    if not isinstance(job, ON_CPU):
+        return job.device
+    return DeviceSpec(
+        kind="cpu", precision=Precision.FP32, limit_bytes=0, threads=job.device.threads
+    )
+
+
+def quiet_transformers() -> str:
+    """Load transformers, let it say nothing, and return its version."""
+    import transformers
+
+    logging: Any = transformers.logging
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    return str(transformers.__version__)
+
+
+def attention_of(job: Job, compute: Compute) -> FoundKernels | None:
+    """The kernels for the model of a job that computes with one."""
+    match job:
+        case TrialJob() | GenerateJob():
+            folder = job.model_folder
+        case TrainJob():
+            folder = job.plan.model_folder
+        case _:
+            return None
+    from autotune.worker.kernels import find_kernels
+
+    return find_kernels(compute, Path(folder))
+
+
+def run(job: Job, compute: Compute, pipe: Pipe, shelf: "Shelf") -> None:
     """Hand the job to its function."""
     match job:
         case SurveyJob():

@@ -4,8 +4,6 @@
 reference strikes it out when its last tensor is gone, so that views, tied weights and tensors saved
 for the backward pass count once and as long as they live. Under `FakeTensorMode` no operation is
 computed and no memory is taken.
-
-Letters: B rows, T tokens a row, H heads, D head size, V vocabulary.
 """
 
 import weakref
@@ -20,13 +18,11 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from autotune.worker.allocator import Allocator, Block
+from autotune.worker.workspaces import has_bias, scratch_bytes
+
 aten: Any = torch.ops.aten
 prim: Any = torch.ops.prim
-
-CUDA_BLOCK = 512
-"""Bytes to which the CUDA allocator rounds a request up (kMinBlockSize in CUDACachingAllocator)."""
-CPU_BLOCK = 64
-"""Bytes to which tensors are aligned on a CPU (gAlignment in c10/core/alignment.h)."""
 
 
 class Kind(IntEnum):
@@ -62,17 +58,23 @@ class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]
     1, every condition holds, and of a mask's positions `share` are set.
     """
 
-    def __init__(self, *, block: int, vocabulary: int, share: float, fused: bool) -> None:
-        """`fused` adds the workspaces of CUDA's fused attention, which are no tensors here."""
+    def __init__(
+        self, *, allocator: Allocator, vocabulary: int, share: float, scratch: bool
+    ) -> None:
+        """`scratch` adds what CUDA's kernels take inside, which are no tensors here.
+
+        `biased` says, once a step was seen, whether some linear layer has a bias.
+        """
         super().__init__()  # type: ignore[no-untyped-call]
-        self.block = block
+        self.allocator = allocator
         self.vocabulary = vocabulary
         self.share = share
-        self.fused = fused
+        self.scratch = scratch
+        self.biased = False
         self.phase = ""
         self.live = np.zeros(len(Kind))
         self.parts: list[Part] = []
-        self._held: dict[int, tuple[Any, Kind, int]] = {}
+        self._held: dict[int, tuple[Any, Kind, Block]] = {}
 
     def enter(self, phase: str) -> None:
         """Begin a phase."""
@@ -89,10 +91,10 @@ class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if tensor is not None:
                 key = tensor.untyped_storage()._cdata
                 if key in self._held:
-                    reference, old, size = self._held[key]
-                    self.live[old] -= size
-                    self.live[kind] += size
-                    self._held[key] = (reference, kind, size)
+                    reference, old, block = self._held[key]
+                    self.live[old] -= block.size
+                    self.live[kind] += block.size
+                    self._held[key] = (reference, kind, block)
                 else:
                     self._hold(tensor, kind)
 
@@ -106,15 +108,17 @@ class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return True if args[0].dtype is torch.bool else 1.0
         if func is aten.allclose.default:
             return True
-        if func in _INDEXED:
-            args = self._counted(args)
+        if func is aten.nonzero.default:
+            return self._places(args[0])
+        if func in _INDEXED and len(args[1]) == 1:
+            self.enter(self.phase)
         out = func(*args, **(kwargs or {}))
         for tensor in tree_leaves(out):
             if isinstance(tensor, Tensor):
                 self._hold(tensor, self._kind(func, tensor, args))
         if self.parts:
             count = self.live.copy()
-            count[Kind.TEMPORARY] += self._workspace(func, args)
+            count[Kind.TEMPORARY] += self._worked(func, args)
             self.parts[-1].counts.append(count)
         return out
 
@@ -123,14 +127,15 @@ class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]
         key = storage._cdata
         if key in self._held:
             return
-        size = -(-storage.nbytes() // self.block) * self.block
-        self.live[kind] += size
-        self._held[key] = (weakref.ref(storage, self._strike_out(key)), kind, size)
+        block = self.allocator.take(storage.nbytes())
+        self.live[kind] += block.size
+        self._held[key] = (weakref.ref(storage, self._strike_out(key)), kind, block)
 
     def _strike_out(self, key: int) -> Callable[[Any], None]:
         def gone(_: Any) -> None:
-            _, kind, size = self._held.pop(key)
-            self.live[kind] -= size
+            _, kind, block = self._held.pop(key)
+            self.live[kind] -= block.size
+            self.allocator.give(block)
 
         return gone
 
@@ -144,32 +149,19 @@ class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]
         # Recomputed activations are made in the backward pass, but with autograd watching.
         return Kind.ACTIVATIONS if torch.is_grad_enabled() else Kind.TEMPORARY
 
-    def _counted(self, args: Sequence[Any]) -> Sequence[Any]:
-        """A mask among indices, replaced by as many positions as it is said to have set."""
-        indices = args[1]
-        if len(indices) != 1 or indices[0] is None or indices[0].dtype is not torch.bool:
-            return args
-        mask = indices[0]
-        self.enter(self.phase)
+    def _places(self, mask: Tensor) -> Tensor:
+        """The positions that a mask has set, (positions, dimensions): as many as is said."""
         count = max(1, round(self.share * mask.numel()))
-        positions = [torch.empty(count, dtype=torch.long) for _ in range(mask.ndim)]
-        return (args[0], positions, *args[2:])
+        return torch.empty((count, mask.ndim), dtype=torch.long)
 
-    def _workspace(self, func: Any, args: Sequence[Any]) -> int:
-        """Bytes that CUDA's attention takes beside its results while it works.
-
-        The backward kernel sums the queries' gradient in fp32 (B, H, T, D) beside a row sum
-        (B, H, T); where heads share keys, it makes the keys' and the values' gradient per head
-        first (mha_bwd in flash_api.cpp).
-        """
-        if not self.fused or func is not _ATTENTION_BACKWARD:
+    def _worked(self, func: Any, args: Sequence[Any]) -> int:
+        """Bytes that the operation took beside its results and gave back."""
+        if not self.scratch:
             return 0
-        query, key = args[1], args[2]
-        rows, heads, tokens, size = query.shape
-        sums = rows * heads * tokens * 4 * (-(-size // 32) * 32 + 1)
-        shared = key.shape[1] != heads
-        return int(sums + (2 * query.numel() * query.element_size() if shared else 0))
+        self.biased = self.biased or has_bias(func, args)
+        block = self.allocator.take(scratch_bytes(func, args))
+        self.allocator.give(block)
+        return block.size
 
 
 _INDEXED = (aten.index.Tensor, aten.index_put.default, aten.index_put_.default)
-_ATTENTION_BACKWARD = aten._scaled_dot_product_flash_attention_for_cpu_backward.default

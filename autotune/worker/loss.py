@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from autotune.worker.compute import sent
 from autotune.worker.encode import IGNORED
 from autotune.worker.head import head_loss
 
@@ -27,32 +28,35 @@ def summed_loss(
 
     Args:
         model: a transformers causal LM.
-        input_ids: (B, T) token ids, short rows filled up on the right.
+        input_ids: (B, T) token ids, short rows filled up on the right; on the model's device.
         labels: (B, T) token ids, or -100 where a token is not trained on. Position t is
-            predicted from the hidden state at t - 1, so a label at position 0 never counts.
+            predicted from the hidden state at t - 1, so a label at position 0 never counts. Best
+            on the CPU: to find the labels on a card, one would have to wait for the card.
         own_head: what `needs_own_head` says of the model; then all logits exist at once.
         scale: what the loss will be multiplied by before its backward pass; see `head_loss`.
         inputs: what else the model is given, such as position_ids (B, T).
     """
     if own_head:
-        logits = model(input_ids=input_ids, use_cache=False, **inputs).logits[:, :-1]
+        logits = model(input_ids=input_ids, use_cache=False, **inputs).logits
         whole: Tensor = nn.functional.cross_entropy(
-            logits.float().flatten(0, 1),
-            labels[:, 1:].flatten(),
+            logits[:, :-1].float().flatten(0, 1),
+            sent(labels[:, 1:], logits.device).flatten(),
             ignore_index=IGNORED,
             reduction="sum",
         )
         return whole
+    # What each position is to say: (B*T,), nothing at the end of a row.
+    following = nn.functional.pad(labels[:, 1:], (0, 1), value=IGNORED).flatten()
+    places = (following != IGNORED).nonzero()[:, 0]  # (S,)
     # Without use_cache=False every layer would copy its keys and values for a generation to come.
     body = model.base_model(input_ids=input_ids, use_cache=False, **inputs)
     hidden = body.last_hidden_state  # (B, T, H)
-    wanted = labels[:, 1:] != IGNORED  # (B, T-1)
-    states = hidden[:, :-1][wanted]  # (S, H)
-    targets = labels[:, 1:][wanted]  # (S,)
-    if not len(targets):
+    if not len(places):
         # Rows without a label in this micro-batch: nothing to learn, yet a backward pass to make.
         nothing: Tensor = (hidden * 0).sum().float()
         return nothing
+    states = hidden.flatten(0, 1)[sent(places, hidden.device)]  # (S, H)
+    targets = sent(following[places], hidden.device)  # (S,)
     return head_loss(model.get_output_embeddings(), states, targets, scale)
 
 

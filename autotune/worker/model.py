@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from autotune.errors import BadInput
 from autotune.plan import Supervision
 from autotune.worker.encode import ChatCodec, chat_template
+from autotune.worker.fusable import register
 
 
 @dataclass
@@ -85,6 +86,7 @@ def load_weights(folder: Path) -> Any:
         BadInput: the model cannot be loaded, or the file lacks some of its weights, which
             transformers would fill with random numbers.
     """
+    register()
     auto: Any = AutoModelForCausalLM
     try:
         model, info = auto.from_pretrained(

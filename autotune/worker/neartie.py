@@ -30,12 +30,19 @@ class Chooser:
 
     def choices(self, logits: Tensor) -> tuple[list[int], list[float]]:
         """The likeliest token of each row of (N, vocabulary), and by how much, in fp32 logits."""
+        choice, margin = self.ranked(logits)
+        if margin is None:
+            return choice.tolist(), [float("inf")] * len(choice)
+        return choice.tolist(), margin.tolist()
+
+    def ranked(self, logits: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The same on the device, (N,) each; no margins where none is asked for."""
         logits = logits.float()
         best, choice = logits.max(dim=-1)
         if not self.exact:
-            return choice.tolist(), [float("inf")] * len(choice)
+            return choice, None
         second = logits.scatter(-1, choice[:, None], float("-inf")).amax(dim=-1)
-        return choice.tolist(), (best - second).tolist()
+        return choice, best - second
 
     def certain(self, ids: list[int], choice: int, margin: float) -> int:
         """`choice`, or what the model says after these tokens without any company."""

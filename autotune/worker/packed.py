@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from autotune.worker.attention import attending, windowed
 from autotune.worker.encode import IGNORED, Row
+from autotune.worker.fusable import attention, narrowed, ungrouped
 from autotune.worker.varlen import varlen_attention, varlen_works
 
 NAME = "packed"
@@ -66,9 +67,12 @@ def attend(
         (1, N, h, d), as transformers wants it, and no weights.
     """
     dropout = dropout if module.training else 0.0
-    if not dropout and varlen_works(query.device, query.dtype, query.shape[-1]):
+    # Under autocast rotated queries and keys are wider than values; kernels want one dtype.
+    query, key = narrowed(query, value), narrowed(key, value)
+    if not dropout and varlen_works(query, key, scaling):
         together = varlen_attention(query, key, value, segments, scaling)
         return together.transpose(1, 2).contiguous(), None
+    key, value = ungrouped(query, key), ungrouped(query, value)
     # Split, not sliced: the gradient of a slice is a tensor of all N tokens that is mostly zeros.
     split = (torch.split(states, list(segments), dim=2) for states in (query, key, value))
     parts = [_alone(q, k, v, dropout, scaling) for q, k, v in zip(*split, strict=True)]
@@ -79,18 +83,12 @@ def _alone(
     query: Tensor, key: Tensor, value: Tensor, dropout: float, scaling: float | None
 ) -> Tensor:
     """Causal attention of one segment."""
-    dtype = query.dtype
-    if query.device.type == "cpu" and dtype is torch.bfloat16 and query.shape[2] <= WIDENED:
-        query, key, value = query.float(), key.float(), value.float()
-    return nn.functional.scaled_dot_product_attention(
-        query,
-        key,
-        value,
-        dropout_p=dropout,
-        is_causal=True,
-        scale=scaling,
-        enable_gqa=query.shape[1] != key.shape[1],
-    ).to(dtype)
+    how: dict[str, Any] = {"causal": True, "dropout": dropout, "scale": scaling}
+    dtype, kind = query.dtype, query.device.type
+    if kind == "cpu" and dtype is torch.bfloat16 and query.shape[2] <= WIDENED:
+        with torch.autocast(kind, enabled=False):  # it would narrow them again
+            return attention(query.float(), key.float(), value.float(), **how).to(dtype)
+    return attention(query, key, value, **how)
 
 
 def packed(model: Any) -> AbstractContextManager[None]:

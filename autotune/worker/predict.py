@@ -21,11 +21,18 @@ from autotune import events
 from autotune.files import write_text_atomic
 from autotune.job import PredictJob
 from autotune.plan import Precision
-from autotune.prediction import PredictedPeak, PredictionFile, PredictPoint
+from autotune.prediction import (
+    Attention,
+    Capability,
+    PredictedPeak,
+    PredictionFile,
+    PredictPoint,
+)
 from autotune.worker.fakestep import FakeStep, Shape, read_config
 from autotune.worker.head import CHUNK_TOKENS
 from autotune.worker.ledger import Counts, Kind, Part
 from autotune.worker.pipe import Pipe
+from autotune.worker.workspaces import library_bytes
 
 DEPTHS = (2, 4)
 """Layers of the models that are traced for a deeper one: with two there is a first and a last."""
@@ -33,9 +40,6 @@ DEPTHS = (2, 4)
 TRACED_CHUNKS = (3, 4)
 """Chunks of the loss in the traced micro-batches. With three, the sums of gradients between chunks
 are all there. What is predicted for less than a chunk is a little high."""
-
-CUBLAS_WORKSPACE_BYTES = 8_519_680
-"""What cuBLAS takes from PyTorch's allocator: `:4096:2:16:8`, its default before Hopper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +57,9 @@ class Lines:
     phases: tuple[str, ...]
     factors: Counts
 
-    def at(self, shape: Shape) -> Moments:
-        """The moments at a shape."""
-        return Moments(self.phases, np.tensordot(np.array(shape.features), self.factors, 1))
+    def at(self, features: Sequence[float]) -> Moments:
+        """The moments at a shape of these features."""
+        return Moments(self.phases, np.tensordot(np.array(features), self.factors, 1))
 
 
 def predict(job: PredictJob, pipe: Pipe) -> None:
@@ -65,7 +69,12 @@ def predict(job: PredictJob, pipe: Pipe) -> None:
     pipe.enter("predicting")
     with indifferent_to_order():
         predictor = Predictor(
-            read_config(Path(job.model_folder)), job.target, job.precision, job.supervised_share
+            read_config(Path(job.model_folder)),
+            job.target,
+            job.precision,
+            job.supervised_share,
+            job.attention,
+            job.capability,
         )
         peaks = tuple(predictor.peak(point) for point in job.points)
         generation = (
@@ -84,6 +93,7 @@ def predict(job: PredictJob, pipe: Pipe) -> None:
         generation_bytes=generation,
         process_bytes=resident,
         seconds=seconds,
+        attention=job.attention,
     )
     write_text_atomic(Path(job.out), found.model_dump_json())
     pipe.emit(events.Predicted(path=job.out, points=len(peaks), seconds=seconds))
@@ -93,15 +103,23 @@ class Predictor:
     """Predicts steps of one model in one precision; traces only what it is asked about."""
 
     def __init__(
-        self, config: Any, target: Literal["cuda", "cpu"], precision: Precision, share: float
+        self,
+        config: Any,
+        target: Literal["cuda", "cpu"],
+        precision: Precision,
+        share: float,
+        attention: Attention = Attention.FUSED,
+        capability: Capability | None = None,
     ) -> None:
         self.target = target
         self.share = share
+        self.attention = attention
+        self.capability = capability
         self.layers = int(config.num_hidden_layers)
         kinds = set(getattr(config, "layer_types", None) or ())
         # Layers that differ among themselves follow no line.
         self.depths = DEPTHS if self.layers > max(DEPTHS) and len(kinds) < 2 else (self.layers,)
-        self.step = FakeStep(config, target, precision, share)
+        self.step = FakeStep(config, target, precision, share, attention)
         self._lines: dict[bool, Lines] = {}
 
     def peak(self, point: PredictPoint) -> PredictedPeak:
@@ -109,7 +127,8 @@ class Predictor:
         if not self._lines:
             self._lines = self.lines()
         shape = Shape(self.layers, point.rows, point.tokens)
-        return self.described(point, self._lines[point.gradient_checkpointing].at(shape))
+        lines = self._lines[point.gradient_checkpointing]
+        return self.described(point, lines.at(shape.features(self.attention)))
 
     def lines(self) -> dict[bool, Lines]:
         """Every moment as a line, without and with gradient checkpointing, from a few traces.
@@ -119,10 +138,14 @@ class Predictor:
         """
         # Two rows: the few tensors that rows share count half, which is near enough for any.
         positions = [math.ceil(chunks * CHUNK_TOKENS / self.share) for chunks in TRACED_CHUNKS]
-        shapes = [Shape(depth, 2, -(-n // 2)) for depth in self.depths for n in positions]
-        matrix = np.array([shape.features for shape in shapes])
+        sizes = [(2, -(-n // 2)) for n in positions]
+        if self.attention is Attention.MATH:
+            sizes.append((1, positions[-1]))  # as many tokens in a longer row
+        shapes = [Shape(depth, *size) for depth in self.depths for size in sizes]
+        matrix = np.array([shape.features(self.attention) for shape in shapes])
         if len(self.depths) == 1:
-            matrix[:, 2:] = 0.0  # nothing to tell layers from the rest by, and no need to
+            # Nothing to tell layers from the rest by, and no need to.
+            matrix[:, matrix.shape[1] // 2 :] = 0.0
         traces = self.step.traces(shapes)
         return {
             checkpointing: lines_through(matrix, [trace[checkpointing] for trace in traces])
@@ -142,7 +165,8 @@ class Predictor:
         """The fullest of these moments."""
         totals = moments.counts.sum(axis=1)
         fullest = int(totals.argmax())
-        workspace = CUBLAS_WORKSPACE_BYTES if self.target == "cuda" else 0
+        cuda = self.target == "cuda"
+        workspace = library_bytes(self.capability, self.step.biased) if cuda else 0
         parts = [max(0, round(float(part))) for part in moments.counts[fullest]]
         update = totals[np.array(moments.phases) == "optimizer"].max()
         return PredictedPeak(

@@ -1,6 +1,5 @@
 """The prepare job: make a model folder from a GGUF file, or a toy model from a seed."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +7,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from autotune import events
-from autotune.files import sync_folder
+from autotune.files import remove_tree
 from autotune.job import PrepareJob
-from autotune.manifest import seal, verified
+from autotune.manifest import put_in_place, seal, verified
 from autotune.worker.pipe import Pipe
 from autotune.worker.toy import toy_model, toy_tokenizer
 
@@ -22,14 +21,12 @@ def prepare(job: PrepareJob, pipe: Pipe) -> None:
         pipe.enter("converting" if job.source == "gguf" else "building")
         model, tokenizer = from_gguf(Path(str(job.gguf))) if job.source == "gguf" else toy(job.seed)
         work = out.with_name(f".{out.name}.tmp")
-        shutil.rmtree(work, ignore_errors=True)
+        remove_tree(work)
         work.mkdir(parents=True)
         model.save_pretrained(work, safe_serialization=True)
         tokenizer.save_pretrained(work)
         seal(work)
-        shutil.rmtree(out, ignore_errors=True)
-        work.replace(out)
-        sync_folder(out.parent)
+        put_in_place(work, out)
     parameters = AutoModelForCausalLM.from_pretrained(
         str(out), dtype=torch.float32
     ).num_parameters()

@@ -105,7 +105,7 @@ class Rescue:
         One that only may be for memory is taken for it once. A device that the error has made
         unusable never is: every further call would fail.
         """
-        fault = classify(error)
+        fault = classify(error, on_card=self.stepper.compute.device.type == "cuda")
         if fault is Fault.SUSPECTED and not self.suspected:
             self.suspected = True
         elif fault is not Fault.OUT_OF_MEMORY:

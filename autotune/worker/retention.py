@@ -1,12 +1,12 @@
 """Which checkpoints of a training stay on disk, and with which of them it goes on."""
 
-import shutil
 from collections.abc import Collection
 from pathlib import Path
 
 from autotune import events
 from autotune.disk import RESUMABLE
 from autotune.errors import BadInput
+from autotune.files import remove_tree
 from autotune.manifest import discard, drop_optimizer, sweep, verified
 from autotune.outcome import Checkpoint
 from autotune.plan import TrainPlan
@@ -33,7 +33,7 @@ def resume(root: Path, stepper: Stepper, plan: TrainPlan, pipe: Pipe) -> int:
             " the weights; train into another folder"
         )
     for name in found.torn:
-        shutil.rmtree(root / name, ignore_errors=True)
+        remove_tree(root / name)
     if found.folder is not None:
         restore(found.folder, stepper)
     if found.folder is not None or found.torn:

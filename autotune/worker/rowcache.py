@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from autotune.worker.attention import attending
+from autotune.worker.fusable import attention, narrowed
 
 NAME = "rowcache"
 """The attention's name in transformers' registry. It has no mask function there, so transformers
@@ -30,8 +31,6 @@ WIDE = 64
 
 BLOCK = 128
 """Positions that are added at a time where a row outgrows the room."""
-
-scaled_dot_product = nn.functional.scaled_dot_product_attention
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +67,16 @@ class RowCache:
             self.lengths[row] = kept
         self.lengths.pop()
 
+    def reach(self) -> int:
+        """Positions that a row needs room for."""
+        return -(-max(self.lengths) // BLOCK) * BLOCK
+
     def room(self, layer: int, like: Tensor) -> tuple[Tensor, Tensor]:
         """A layer's keys and values with room for all lengths; new room is zero.
 
         `like` has g and d at its places 1 and 3, and the dtype.
         """
-        wanted = -(-max(self.lengths) // BLOCK) * BLOCK
+        wanted = self.reach()
         before = self._layers.get(layer)
         if before is not None and before[0].shape[2] >= wanted:
             return before
@@ -156,8 +159,7 @@ def attend(
         (1, N, h, d), as transformers wants it, and no weights.
     """
     layer: Any = module.layer_idx
-    # Under autocast rotated queries and keys are wider than values; attention would narrow them.
-    query, key = query.to(value.dtype), key.to(value.dtype)
+    query, key = narrowed(query, value), narrowed(key, value)
     keys, values = step.cache.room(layer, value)
     keys[step.rows, :, step.places] = key[0].transpose(0, 1)
     values[step.rows, :, step.places] = value[0].transpose(0, 1)
@@ -178,14 +180,12 @@ def one_by_one(
         k = keys[part.row : part.row + 1, :, : part.length]
         v = values[part.row : part.row + 1, :, : part.length]
         if part.count == part.length:
-            answer = scaled_dot_product(
-                q, k, v, is_causal=True, scale=scaling, enable_gqa=heads != groups
-            )[0]
+            answer = attention(q, k, v, causal=True, scale=scaling)[0]
         else:
             # The heads that share keys and values stand as more queries of one: nothing is copied.
             q = q.reshape(1, groups, heads // groups * part.count, size)
             mask = staircase(part, heads // groups, query.device)
-            answer = scaled_dot_product(q, k, v, attn_mask=mask, scale=scaling)
+            answer = attention(q, k, v, mask=mask, scale=scaling)
             answer = answer.reshape(heads, part.count, size)
         out[:, asked] = answer
     return out
@@ -212,11 +212,11 @@ def together(
     q = query.new_zeros((rows, step.widest, heads, size))
     q[step.rows, step.offsets] = query.transpose(0, 1)
     q = q.transpose(1, 2).reshape(rows, groups, repeats * step.widest, size)
-    answer = scaled_dot_product(
+    answer = attention(
         q,
         keys[:rows, :, :reach],
         values[:rows, :, :reach],
-        attn_mask=mask.repeat(1, 1, repeats, 1),
+        mask=mask.repeat(1, 1, repeats, 1),
         scale=scaling,
     )
     answer = answer.reshape(rows, heads, step.widest, size)

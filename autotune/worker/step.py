@@ -8,22 +8,26 @@ cut changes speed and memory and nothing else.
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from autotune import events
 from autotune.cut import Cut
 from autotune.plan import Precision
 from autotune.worker.batches import micro_batches, packs, pad
-from autotune.worker.compute import Compute
+from autotune.worker.compiling import Compiled, compiled_layers
+from autotune.worker.compute import Compute, sent
 from autotune.worker.encode import IGNORED, Row
+from autotune.worker.fullrows import full_rows, needs_no_mask
 from autotune.worker.loss import needs_own_head, summed_loss
 from autotune.worker.model import Loaded
 from autotune.worker.optimizer import adamw, schedule
 from autotune.worker.packed import can_pack, pack, packed
+from autotune.worker.recompute import recompute_activations
 from autotune.worker.scaling import renewed, scaler_of, stuck
 
 
@@ -72,12 +76,15 @@ class Stepper:
         micro_batch_tokens: int,
         gradient_checkpointing: bool,
         packing: bool = False,
+        torch_compile: bool = False,
         enter: Callable[[str], None] = lambda _: None,
         tell: Callable[[events.PrecisionChanged], None] = lambda _: None,
+        warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`packing` lays rows end to end instead of filling them up, where the model can do that.
 
-        Neither that nor `micro_batch_tokens` nor `gradient_checkpointing` changes the mathematics.
+        `torch_compile` compiles the layers, where that works here; else `warn` hears why not.
+        None of these nor `micro_batch_tokens` nor `gradient_checkpointing` changes the mathematics.
         `enter` hears of every phase, `tell` when fp16 is given up.
         """
         self.loaded = loaded
@@ -91,6 +98,10 @@ class Stepper:
         model = loaded.model
         self.own_head = needs_own_head(model)
         self.packing = packing and can_pack(model)
+        self.compiled = Compiled([])
+        if torch_compile:
+            self.compiled = compiled_layers(model, compute.device, warn)
+        self.maskless = not self.packing and needs_no_mask(model)
         model.train()
         self.recut(
             Cut(
@@ -143,9 +154,16 @@ class Stepper:
             raise NumericFault(f"no supervised token in step {number}")
         while True:
             torch.manual_seed(self.recipe.seed * 1_000_003 + number)
-            loss = self._accumulate(rows, supervised)
-            norm = self._update() if math.isfinite(loss) else math.nan
-            if math.isfinite(norm):
+            try:
+                loss, norm = self._attempt(rows, supervised)
+            except Exception as error:
+                if not self.compiled.gives_up(error, number):
+                    raise
+                loss = None
+            if loss is None:  # here no traceback holds the attempt's tensors any more
+                self.abandon()
+                continue
+            if math.isfinite(loss) and math.isfinite(norm):
                 break
             self._overflowed(number, loss)
         skips, self._skips_told = self.skipped_steps - self._skips_told, self.skipped_steps
@@ -184,54 +202,65 @@ class Stepper:
         if self.scaler.is_enabled():
             self.scaler.load_state_dict(numbers["scaler"])
 
-    def _accumulate(self, rows: Sequence[Row], supervised: int) -> float:
-        """Forward and backward of every micro-batch; returns the mean loss a supervised token.
+    def _attempt(self, rows: Sequence[Row], supervised: int) -> tuple[float, float]:
+        """The mean loss a supervised token and the gradient norm before clipping.
 
-        A loss that is not finite ends it: what would follow is thrown away.
+        Weights move if both are finite. The device is waited for once, when all of the step is
+        asked of it, and not in every micro-batch: it works while the next one is prepared.
         """
-        total = 0.0
-        with packed(self.loaded.model) if self.packing else nullcontext():
-            for piece in self.pieces(rows):
-                total += self._micro_batch(piece, supervised)
-                if not math.isfinite(total):
-                    break
-        return total
+        shares = self._accumulate(rows, supervised)
+        self.enter("optimizer")
+        self.scaler.unscale_(self.optimizer)
+        clipped = torch.nn.utils.clip_grad_norm_(
+            self.loaded.model.parameters(), self.recipe.max_grad_norm
+        )
+        *losses, norm = torch.stack([*shares, clipped.float()]).tolist()
+        loss = 0.0
+        for share in losses:  # one after the other: `sum` rounds otherwise since Python 3.12
+            loss += share
+        if math.isfinite(loss):
+            self._update(norm)
+        return loss, norm
 
-    def _micro_batch(self, rows: Sequence[Row], supervised: int) -> float:
-        """Forward and backward of one micro-batch; returns its share of the step's mean loss."""
+    def _accumulate(self, rows: Sequence[Row], supervised: int) -> list[Tensor]:
+        """Forward and backward of every micro-batch; each one's share of the mean loss, fp32.
+
+        They stay on the device.
+        """
+        with self._attention(), self.compiled.within():
+            return [self._micro_batch(piece, supervised) for piece in self.pieces(rows)]
+
+    def _attention(self) -> AbstractContextManager[None]:
+        """How the model attends within a step."""
+        if self.packing:
+            return packed(self.loaded.model)
+        return full_rows(self.loaded.model) if self.maskless else nullcontext()
+
+    def _micro_batch(self, rows: Sequence[Row], supervised: int) -> Tensor:
+        """Forward and backward of one micro-batch; its share of the mean loss, without a graph."""
         inputs: dict[str, Any] = {}
         if self.packing:
             input_ids, labels, positions, inputs["segments"] = pack(rows)
-            inputs["position_ids"] = positions.to(self.compute.device)
+            inputs["position_ids"] = sent(positions, self.compute.device)
         else:
             input_ids, labels = pad(rows, self.loaded.pad_token_id)
         self.enter("forward")
         with self.compute.autocast():
             summed = summed_loss(
                 self.loaded.model,
-                input_ids.to(self.compute.device),
-                labels.to(self.compute.device),
+                sent(input_ids, self.compute.device),
+                labels,
                 own_head=self.own_head,
                 **inputs,
             )
             loss = summed / supervised
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            return value
         self.enter("backward")
         scaled: Any = self.scaler.scale(loss)
         scaled.backward()
-        return value
+        return loss.detach().float()
 
-    def _update(self) -> float:
-        """Clip and update; the gradient norm before clipping. Weights move if it is finite."""
-        self.enter("optimizer")
-        self.scaler.unscale_(self.optimizer)
-        norm = float(
-            torch.nn.utils.clip_grad_norm_(
-                self.loaded.model.parameters(), self.recipe.max_grad_norm
-            )
-        )
+    def _update(self, norm: float) -> None:
+        """Move the weights if the gradient norm is finite, and settle the scale."""
         if math.isfinite(norm):
             # An error from here on may come when some of the weights have moved: fused kernels
             # take parameters in groups, count the step first, and a card reports late.
@@ -240,7 +269,6 @@ class Stepper:
             self.compute.synchronize()
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
-        return norm
 
     def _overflowed(self, number: int, loss: float) -> None:
         """Make ready to take the step again at a lower scale, or in bf16.
@@ -265,17 +293,3 @@ class Stepper:
                     step=number, before=Precision.FP16, after=Precision.BF16, reason=reason
                 )
             )
-
-
-def recompute_activations(model: Any, on: bool) -> None:
-    """Switch gradient checkpointing; transformers 5 renames it on its way to version 6."""
-    how = {"use_reentrant": False}
-    if hasattr(model, "activation_checkpointing_enable"):
-        if on:
-            model.activation_checkpointing_enable(activation_checkpointing_kwargs=how)
-        else:
-            model.activation_checkpointing_disable()
-    elif on:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=how)
-    else:
-        model.gradient_checkpointing_disable()

@@ -9,7 +9,7 @@ from typing import Any
 from autotune import events
 from autotune.data.adapters import Adapted
 from autotune.data.load import load_conversations
-from autotune.files import write_text_atomic
+from autotune.files import move, write_text_atomic
 from autotune.inspection import Inspection, InspectionSpec, Sample, StopTokens
 from autotune.job import SurveyJob
 from autotune.survey import SurveyFile
@@ -114,4 +114,4 @@ def write_features(path: Path, rows: Iterable[Row]) -> None:
         for row in rows:
             json.dump({"input_ids": row.input_ids, "labels": row.labels}, file)
             file.write("\n")
-    work.replace(path)
+    move(work, path)

@@ -53,8 +53,10 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
         micro_batch_tokens=plan.micro_batch_tokens,
         gradient_checkpointing=plan.gradient_checkpointing,
         packing=plan.packing,
+        torch_compile=plan.torch_compile,
         enter=pipe.enter,
         tell=pipe.emit,
+        warn=lambda words: pipe.emit(events.Warned(message=words)),
     )
     longest = max(len(row.input_ids) for row in rows)
     rescue = Rescue(stepper, pipe, longest_row=longest, batch_size=plan.batch_size)

@@ -17,6 +17,7 @@ from autotune.worker.batches import shuffled
 from autotune.worker.compute import Compute
 from autotune.worker.encode import ChatCodec, Row
 from autotune.worker.generate import answer_batch
+from autotune.worker.kernels import training_kernel
 from autotune.worker.model import Loaded
 from autotune.worker.pipe import Pipe
 from autotune.worker.shelf import Shelf
@@ -46,9 +47,12 @@ def trial(job: TrialJob, compute: Compute, pipe: Pipe, shelf: Shelf) -> None:
         micro_batch_tokens=max(point.micro_batch_tokens, len(row.input_ids)),
         gradient_checkpointing=point.gradient_checkpointing,
         packing=point.packing,
+        torch_compile=point.torch_compile,
         enter=pipe.enter,
         tell=refuse,
+        warn=lambda words: pipe.emit(events.Warned(message=words)),
     )
+    attention = training_kernel(loaded.model, compute, stepper.packing)
     results: list[StepResult] = []
     retries: list[int] = []
     finite, timing, timed = True, (0.0, 0.0), None
@@ -83,6 +87,8 @@ def trial(job: TrialJob, compute: Compute, pipe: Pipe, shelf: Shelf) -> None:
                 shared_bytes=reading.shared_bytes,
                 fresh=shelf.trials == 1,
                 timed=timed,
+                attention=attention,
+                torch_compile=stepper.compiled.on,
             )
         )
     )

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from autotune.allowance import card_allowance
 from autotune.budget import GIB, MIB, Budget
 from autotune.cli.main import run
 from autotune.errors import ExitCode
-from autotune.forecast import Allowance, Forecast, Planned, StrategyForecast
-from autotune.prediction import PredictedPeak, PredictionFile, PredictPoint
+from autotune.forecast import Forecast, Planned, StrategyForecast
+from autotune.prediction import Attention, PredictedPeak, PredictionFile, PredictPoint
 from autotune.profiles import profiles_folder
 from autotune.view.planned import plan_summary
 from tests.screens import printed
@@ -68,6 +69,26 @@ def test_gpu_without_plan_is_refused(capsys: pytest.CaptureFixture[str]) -> None
     assert "--gpu rtx4060-laptop-8gb: names the card of a plan; add --plan" in said
 
 
+def test_a_kernel_without_a_plan_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    said = refusal(capsys, "probe", "--attention", "math")
+    assert "--attention math: is of a plan; add --plan" in said
+
+
+def test_a_kernel_that_nobody_knows_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--attention flash: must be fused or math" in refusal(
+        capsys, *PLAN, "--attention", "flash"
+    )
+
+
+def test_a_generation_that_cuda_does_not_count_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = card_file(tmp_path, ('"8.9"', '"Ada"'))
+    assert run([*PLAN, "--gpu", card]) == ExitCode.BAD_INPUT
+    said = capsys.readouterr().err
+    assert 'machine.capability = "Ada": must be a capability as CUDA counts, such as 8.9' in said
+
+
 def test_a_card_that_nobody_knows_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     said = refusal(capsys, *PLAN, "--gpu", "rtx4060-laptop")
     assert "did you mean rtx4060-laptop-8gb?" in said
@@ -115,7 +136,7 @@ def planned(rows: int, gradient_checkpointing: bool, fits: bool) -> Planned:
     return Planned(peak, 3115 * MIB, fits)
 
 
-def plan(length: int | None = 8192) -> Forecast:
+def plan(length: int | None = 8192, attention: Attention = Attention.FUSED) -> Forecast:
     return Forecast(
         prediction=PredictionFile(
             target="cuda",
@@ -127,8 +148,9 @@ def plan(length: int | None = 8192) -> Forecast:
             generation_bytes=0,
             process_bytes=0,
             seconds=6.0,
+            attention=attention,
         ),
-        allowance=Allowance(500 * MIB, 0.05),
+        allowance=card_allowance(attention),
         budget_bytes=7 * GIB,
         table=(planned(1, False, True), planned(2, True, False)),
         model_max_length=length,
@@ -150,7 +172,8 @@ def test_the_screen_says_first_that_it_is_an_estimate_and_last_what_fits(width: 
     words = " ".join(lines)
     assert lines[1].startswith("An estimate, not a measurement: some model on some card")
     assert "7.50 GiB" in words and "512 MiB reserve" in words
-    assert "500 MiB CUDA context and 5 % slack of the allocator, both assumed" in words
+    assert "a fused kernel is assumed, as flash; without one see --attention math" in words
+    assert "300 MiB CUDA context and 10 % slack of the allocator (4 % to 25 % were" in words
     assert "2 and 4 of 30 layers traced" in words
     assert "A: rows of 1024 tokens, 64 a step: 3 at a time without gradient" in words
     assert "C: rows of 8192 tokens, 32 a step: does not fit" in words
@@ -166,6 +189,17 @@ def test_a_wide_screen_has_a_column_for_everything_that_takes_memory() -> None:
     assert line.strip("│ ").split() == [
         *("256", "1", "no", "513", "514", "1026", "77", "144", "265", "2539", "3115", "fits")
     ]
+
+
+def test_the_screen_says_so_where_no_fused_kernel_is_assumed() -> None:
+    words = " ".join(
+        line.strip("│ ")
+        for line in printed(
+            plan_summary(plan(attention=Attention.MATH), "card", "model", BUDGET), 120
+        ).splitlines()
+    )
+    assert "plain mathematics are assumed, with tables of length x length" in words
+    assert "18 % slack of the allocator (6 % to 49 % were measured)" in words
 
 
 def test_nothing_fits_is_said_plainly() -> None:
@@ -192,12 +226,26 @@ def test_a_plan_is_one_object_on_standard_output(
     assert found["budget_bytes"] == 8 * GIB - 512 * MIB
     assert found["model_max_length"] == 512  # the model's last position
     assert found["micro_batch_tokens"] == 512 * 64  # all rows of the largest step
+    assert found["attention"] == "fused"
     assert set(found["strategies"]) == {"A", "B", "C", "minimum"}
     line = found["points"][0]
     assert line["fits"] is True
     parts = ("weights", "gradients", "optimizer", "activations", "logits", "temporary")
     assert line["peak_bytes"] == sum(line[f"{part}_bytes"] for part in parts)
     assert not (tmp_path / "runs").exists()  # a plan leaves no run behind
+
+
+@pytest.mark.torch
+def test_without_a_fused_kernel_the_same_rows_need_more(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = ("--model", model_folder(tmp_path / "model"))
+    fused = said(capsys, ExitCode.DONE, *model)
+    math = said(capsys, ExitCode.DONE, *model, "--attention", "math")
+    assert math["attention"] == "math"
+    for ours, theirs in zip(math["points"], fused["points"], strict=True):
+        assert (ours["rows"], ours["tokens"]) == (theirs["rows"], theirs["tokens"])
+        assert ours["needed_bytes"] > theirs["needed_bytes"]
 
 
 @pytest.mark.torch

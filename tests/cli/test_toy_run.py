@@ -48,6 +48,15 @@ def test_a_toy_run_escalates_and_says_that_the_target_is_not_met(
     assert (folder / best["checkpoint"]).is_dir()
 
 
+def test_the_record_says_what_kind_of_device_the_run_began_on(
+    finished: tuple[Path, int, dict[str, Any], str],
+) -> None:
+    lines = (finished[0] / "run" / "events.jsonl").read_text(encoding="utf-8").splitlines()
+    told = [json.loads(line)["event"] for line in lines]
+    started = [event for event in told if event["kind"] == "run_started"]
+    assert [event["device_kind"] for event in started] == ["cpu"]
+
+
 def test_a_run_leaves_a_report_a_record_and_the_best_checkpoint(
     finished: tuple[Path, int, dict[str, Any], str],
 ) -> None:

@@ -95,6 +95,20 @@ class TestCudaMemory(MemoryContract):
 
         return lambda size: torch.zeros(size, dtype=torch.uint8, device="cuda:0")
 
+    def test_reserved_and_context_are_what_the_driver_counts_for_this_process(
+        self, backend: MemoryBackend, take: Callable[[int], Any]
+    ) -> None:
+        from autotune.device_nvml import Nvml
+
+        backend.begin(2**33)
+        held = take(200 * MIB)
+        peak = backend.read().peak_bytes
+        told = {user.pid: user.bytes for user in Nvml().users(0)}.get(os.getpid())
+        del held
+        if told is None:
+            pytest.skip("this driver does not say what a process holds")
+        assert abs(peak - told) < 64 * MIB
+
 
 def test_memory_that_was_touched_and_given_back_stays_in_the_peak_of_a_process() -> None:
     at_rest, after = resident(""), resident(TAKE)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from autotune.memory.faults import classify
+from autotune.errortexts import COMPUTER_FULL, ErrorText, Meaning, table
+from autotune.memory.faults import classify, loading_fault
 from autotune.outcome import Fault
 
 
@@ -76,6 +77,39 @@ TABLE: list[tuple[type[Exception], str, Fault]] = [
 ]
 
 
+NAMED: list[tuple[type[Exception], str, Fault]] = [
+    (
+        RuntimeError,
+        'NVML_SUCCESS == r INTERNAL ASSERT FAILED at "../c10/cuda/CUDACachingAllocator.cpp":830,'
+        " please report a bug to PyTorch.",
+        Fault.OUT_OF_MEMORY,
+    ),
+    (RuntimeError, "cusolver error: CUSOLVER_STATUS_ALLOC_FAILED", Fault.OUT_OF_MEMORY),
+    (RuntimeError, "CURAND_STATUS_ALLOCATION_FAILED", Fault.OUT_OF_MEMORY),
+    (RuntimeError, "ANY_LIBRARY_ALLOCATION_FAILED", Fault.OUT_OF_MEMORY),
+    (RuntimeError, "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED", Fault.OUT_OF_MEMORY),
+    (RuntimeError, "CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED", Fault.HOST_MEMORY),
+    (RuntimeError, "CUDA_ERROR_OUT_OF_MEMORY: out of memory", Fault.OUT_OF_MEMORY),
+    (RuntimeError, "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR", Fault.SUSPECTED),
+    (RuntimeError, "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED", Fault.SUSPECTED),
+    (RuntimeError, "cuDNN error: CUDNN_STATUS_NOT_INITIALIZED", Fault.SUSPECTED),
+    (RuntimeError, "CUDA error: CUBLAS_STATUS_INTERNAL_ERROR when calling `x`", Fault.SUSPECTED),
+    (RuntimeError, "CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `x`", Fault.SUSPECTED),
+    (RuntimeError, "unable to mmap 280 bytes: Cannot allocate memory (12)", Fault.HOST_MEMORY),
+    (OSError, "[Errno 12] Cannot allocate memory", Fault.HOST_MEMORY),
+    (OSError, "[WinError 1455] The paging file is too small", Fault.HOST_MEMORY),
+    (OSError, "The paging file is too small (os error 1455)", Fault.HOST_MEMORY),
+    (RuntimeError, "std::bad_alloc", Fault.HOST_MEMORY),
+    (MemoryError, "std::bad_alloc", Fault.HOST_MEMORY),
+    (AcceleratorError, "CUDA error: context is destroyed", Fault.POISONED),
+    (AcceleratorError, "CUDA error: unknown error", Fault.POISONED),
+    (AcceleratorError, "CUDA error: uncorrectable NVLink error detected", Fault.POISONED),
+    (RuntimeError, "GPU is lost", Fault.POISONED),
+    (OSError, "[WinError 126] The specified module could not be found", Fault.OTHER),
+]
+"""What is told apart on a card, kind by kind."""
+
+
 def named(value: object) -> str:
     return value.__name__ if isinstance(value, type) else str(value)[:40]
 
@@ -85,6 +119,88 @@ def test_an_error_is_known_by_its_type_and_its_text(
     kind: type[Exception], text: str, fault: Fault
 ) -> None:
     assert classify(kind(text)) is fault
+
+
+@pytest.mark.parametrize(("kind", "text", "fault"), NAMED, ids=named)
+def test_beside_a_card_the_computers_memory_is_a_fault_of_its_own(
+    kind: type[Exception], text: str, fault: Fault
+) -> None:
+    assert classify(kind(text), on_card=True) is fault
+    on_cpu = Fault.OUT_OF_MEMORY if fault is Fault.HOST_MEMORY else fault
+    assert classify(kind(text)) is on_cpu
+
+
+FAULTS = {
+    Meaning.POISONED: Fault.POISONED,
+    Meaning.COMPUTER: Fault.HOST_MEMORY,
+    Meaning.REFUSED: Fault.OUT_OF_MEMORY,
+    Meaning.ALLOCATOR: Fault.OUT_OF_MEMORY,
+    Meaning.SUSPECTED: Fault.SUSPECTED,
+    Meaning.LIBRARY: Fault.OTHER,  # while computing; the same words while loading are LIBRARY
+}
+KINDS = {"RuntimeError": RuntimeError, "OSError": OSError, "ImportError": ImportError}
+KINDS["SafetensorError"] = type("SafetensorError", (Exception,), {})
+
+
+@pytest.mark.parametrize("row", table(), ids=lambda row: row.text[:50])
+def test_each_text_of_the_table_is_taken_for_what_its_row_says(row: ErrorText) -> None:
+    assert classify(KINDS[row.error](row.text), on_card=True) is FAULTS[row.meaning]
+    assert row.mark in row.text.lower()
+    assert row.source
+
+
+def test_the_table_holds_each_text_once_and_some_fifty_of_what_is_raised_while_computing() -> None:
+    texts = [(row.text, row.error) for row in table()]
+    assert len(set(texts)) == len(texts)
+    assert sum(row.meaning is not Meaning.LIBRARY for row in table()) >= 53
+
+
+def test_a_number_that_torch_hands_on_tells_even_where_the_text_does_not() -> None:
+    class Numbered(AcceleratorError):
+        error_code = 700
+
+    assert classify(Numbered("something in another language")) is Fault.POISONED
+    Numbered.error_code = 2
+    assert classify(Numbered("something in another language")) is Fault.OUT_OF_MEMORY
+    Numbered.error_code = 98
+    assert classify(Numbered("something in another language")) is Fault.OTHER
+
+
+def test_a_call_that_torch_put_off_is_known_by_the_error_it_quotes() -> None:
+    late = type("DeferredCudaCallError", (Exception,), {})
+    text = "CUDA call failed lazily at initialization with error: CUDA error: out of memory"
+    assert classify(late(text)) is Fault.OUT_OF_MEMORY
+
+
+@pytest.mark.parametrize(
+    ("error", "fault", "told"),
+    [
+        (
+            OSError('[WinError 126] The specified module could not be found. Error "fbgemm.dll"'),
+            Fault.LIBRARY,
+            "Visual C++ Redistributable",
+        ),
+        (
+            ImportError("libcublas.so.12: cannot open shared object file: No such file"),
+            Fault.LIBRARY,
+            "reinstall torch with its nvidia packages",
+        ),
+        (ImportError("x.so: undefined symbol: __nvJitLinkComplete"), Fault.LIBRARY, "LD_LIBRARY"),
+        (ModuleNotFoundError("No module named 'torch'"), Fault.LIBRARY, "is not installed"),
+        (AttributeError("partly\nbroken"), Fault.LIBRARY, "install torch again"),
+        (OSError("[WinError 1455] The paging file is too small"), Fault.HOST_MEMORY, COMPUTER_FULL),
+        (MemoryError(), Fault.HOST_MEMORY, COMPUTER_FULL),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_why_torch_cannot_be_loaded_is_told_in_one_line_with_what_to_do(
+    error: Exception, fault: Fault, told: str
+) -> None:
+    found, line = loading_fault("torch", error)
+    assert found is fault
+    assert line.startswith(f"torch cannot be loaded: {type(error).__name__}")
+    assert told in line
+    assert "\n" not in line
 
 
 def test_a_poisoned_device_is_told_even_if_memory_is_mentioned() -> None:

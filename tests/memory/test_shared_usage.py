@@ -1,11 +1,11 @@
-"""Windows' counter of GPU memory that lies in the computer's memory, over a played library."""
+"""Windows' counters of a process's GPU memory, shared and dedicated, over a played library."""
 
 import ctypes
 from typing import Any
 
 import pytest
 
-from autotune.memory.shared_usage import _Item, shared_usage_bytes
+from autotune.memory.shared_usage import _Item, dedicated_usage_bytes, shared_usage_bytes
 
 MIB = 2**20
 MORE_DATA = 0x800007D2 - 2**32  # as a C int, which is what ctypes returns
@@ -67,6 +67,12 @@ def test_a_process_is_added_up_over_its_cards_and_no_other_is_counted() -> None:
     assert shared_usage_bytes(123, pdh) == 305 * MIB
     assert pdh.path == r"\GPU Process Memory(*)\Shared Usage"
     assert pdh.open == 0
+
+
+def test_what_a_process_holds_on_cards_is_counted_apart_from_what_was_lent() -> None:
+    pdh = Pdh((f"pid_123_{CARD_ONE}", 700 * MIB, 0), (f"pid_9_{CARD_ONE}", 999 * MIB, 0))
+    assert dedicated_usage_bytes(123, pdh) == 700 * MIB
+    assert pdh.path == r"\GPU Process Memory(*)\Dedicated Usage"
 
 
 def test_a_value_beyond_32_bits_is_whole_and_an_invalid_one_is_passed_over() -> None:

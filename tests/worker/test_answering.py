@@ -15,10 +15,11 @@ from autotune.memory.fake import FakeMemory
 from autotune.memory.port import MemoryReading
 from autotune.plan import Precision
 from autotune.worker import neartie, rowcache
-from autotune.worker.answering import LEAST_READ, LOOK_EVERY, Answering, Reply, Settings
+from autotune.worker.answering import LEAST_READ, LOOK_EVERY, Answering
 from autotune.worker.compute import Compute
 from autotune.worker.model import Loaded
 from autotune.worker.plain import generate_batch
+from autotune.worker.reply import Reply, Settings
 from autotune.worker.rescue import SLACK_BYTES, MemoryKept
 from autotune.worker.rowcheck import can_answer_by_rows
 from autotune.worker.withinmemory import answer_within_memory
@@ -210,7 +211,7 @@ def test_an_answering_that_runs_out_of_memory_goes_on_with_half_the_rows(
         return real(tokens, *rest)
 
     monkeypatch.setattr(answering, "forward", full)
-    answer_within_memory(answering, desk.words.append)
+    answer_within_memory(answering, answering.compute.memory, desk.words.append)
     assert desk.answers == expected
     assert len(desk.replies) == 13  # none twice
     before = rows[at]
@@ -233,7 +234,7 @@ def test_an_answer_that_was_finished_by_a_pass_that_ran_out_of_memory_is_kept_as
             raise torch.OutOfMemoryError(FULL)
 
     monkeypatch.setattr(answering, "accept", full)
-    answer_within_memory(answering, desk.words.append)
+    answer_within_memory(answering, answering.compute.memory, desk.words.append)
     assert broken
     assert desk.answers == alone(looping_toy)
     assert len(desk.replies) == 13
@@ -250,7 +251,7 @@ def test_one_row_that_does_not_fit_is_read_in_smaller_pieces_and_then_given_up(
 
     monkeypatch.setattr(answering, "forward", full)
     with pytest.raises(torch.OutOfMemoryError, match="Tried to allocate"):
-        answer_within_memory(answering, desk.words.append)
+        answer_within_memory(answering, answering.compute.memory, desk.words.append)
     asked = [words.split("going on ")[1] for words in desk.words]
     assert asked == [
         f"1 at a time, {tokens} tokens of prompts"
@@ -271,7 +272,7 @@ def test_memory_that_does_not_come_back_is_left_to_a_new_process(
 
     monkeypatch.setattr(answering, "forward", full)
     with pytest.raises(MemoryKept, match="128 MiB of it are still held"):
-        answer_within_memory(answering, lambda _: None)
+        answer_within_memory(answering, answering.compute.memory, lambda _: None)
     assert memory.released == 1
 
 
@@ -285,7 +286,7 @@ def test_an_error_that_is_not_for_memory_ends_the_answering(
 
     monkeypatch.setattr(answering, "forward", broken)
     with pytest.raises(RuntimeError, match="no such kernel"):
-        answer_within_memory(answering, lambda _: None)
+        answer_within_memory(answering, answering.compute.memory, lambda _: None)
 
 
 def test_a_choice_between_tokens_that_are_as_likely_does_not_depend_on_the_batch(

@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 import torch
 
+from autotune.job import EngineName
 from autotune.plan import Supervision
 from autotune.sources.cache import cache_folder
 from autotune.sources.modelfolder import is_model_folder
 from autotune.sources.models import DEMO_WHEEL
-from autotune.worker.answering import Answering, Reply, Settings
+from autotune.worker.answering import Answering
+from autotune.worker.engines import chosen
 from autotune.worker.model import Loaded, load
 from autotune.worker.plain import generate_batch
+from autotune.worker.reply import Reply, Settings, never, nothing
 from autotune.worker.rowcheck import can_answer_by_rows
 from tests.worker.toys import cpu
 
@@ -20,6 +23,7 @@ pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
 PROMPTS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "ifeval"
 MOST = 48
+SHORT = 16
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +34,38 @@ def real() -> Loaded:
     return load(folder, torch.device("cpu"), Supervision.CONTENT)
 
 
-def test_texts_of_real_weights_are_those_of_one_prompt_at_a_time(real: Loaded) -> None:
+def some_prompts(real: Loaded, every: int) -> list[list[int]]:
+    """Tokens of one in so many of the first 240 reference prompts."""
     path = PROMPTS / "input_data.jsonl"
     if not path.exists():
         pytest.skip("there are no reference prompts beside the checkout")
     lines = path.read_text(encoding="utf-8").splitlines()
-    prompts = [real.prompt_ids(json.loads(line)["prompt"]) for line in lines[:240:40]]
+    return [real.prompt_ids(json.loads(line)["prompt"]) for line in lines[:240:every]]
+
+
+@pytest.mark.parametrize("name", ["graphed", "continuous", "batches"])
+def test_every_engine_says_the_same_with_real_weights(real: Loaded, name: EngineName) -> None:
+    prompts = some_prompts(real, 60)
+    expected = [generate_batch(real, cpu(), [ids], SHORT)[0] for ids in prompts]
+    replies: list[Reply] = []
+    choice = chosen(name, real, cpu())
+    assert choice.name == name
+    choice.entry.make(
+        real,
+        cpu(),
+        Settings(SHORT, 3, 4096),
+        prompts,
+        replies.append,
+        on_step=nothing,
+        decided=never,
+        begun={},
+    ).run()
+    replies.sort(key=lambda reply: reply.number)
+    assert [reply.answer for reply in replies] == expected
+
+
+def test_texts_of_real_weights_are_those_of_one_prompt_at_a_time(real: Loaded) -> None:
+    prompts = some_prompts(real, 40)
     assert can_answer_by_rows(real.model)
     expected = [generate_batch(real, cpu(), [ids], MOST)[0] for ids in prompts]
     for batch_size, guessing in ((1, True), (4, True), (6, False)):

@@ -19,7 +19,7 @@ from autotune.events import WORKER_EVENT, WorkerEvent
 from autotune.job import GenerateJob
 from autotune.plan import Supervision
 from autotune.trials import How, SubprocessRunner
-from autotune.worker import answerfile
+from autotune.worker import answerfile, engines
 from autotune.worker import generate as generate_module
 from autotune.worker.answerfile import mend_torn_line
 from autotune.worker.answering import Answering
@@ -284,7 +284,7 @@ def test_a_model_that_cannot_be_answered_by_rows_is_answered_in_batches(
 ) -> None:
     by_rows = job_of(polite, tmp_path)
     generated(by_rows)
-    monkeypatch.setattr(generate_module, "can_answer_by_rows", lambda _: False)
+    monkeypatch.setattr(engines, "can_answer_by_rows", lambda _: False)
     monkeypatch.setattr(generate_module, "BEAT_SECONDS", 0.0)
     job = job_of(polite, tmp_path, out=str(tmp_path / "batches.jsonl"))
     told = of_kind(generated(job), events.Answered)

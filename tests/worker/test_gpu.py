@@ -9,15 +9,24 @@ from typing import Any
 import psutil
 import pytest
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from autotune import events
 from autotune.budget import GIB, MIB
 from autotune.events import WorkerEvent
 from autotune.job import DeviceSpec, TrainJob, TrialJob
+from autotune.kernels import Kernel
 from autotune.outcome import Fault
-from autotune.plan import Precision, TrialPoint
+from autotune.plan import Precision, Supervision, TrialPoint
 from autotune.trials import How, SubprocessRunner
+from autotune.worker import varlen
+from autotune.worker.answering import Answering, Settings
+from autotune.worker.compute import Compute, open_compute
+from autotune.worker.kernels import Watch, training_kernel
+from autotune.worker.model import load
 from autotune.worker.packed import pack, packed
+from autotune.worker.plain import generate_batch
+from autotune.worker.step import Recipe, Stepper
 from autotune.worker.toy import toy_model
 from tests.worker.toys import (
     chat_file,
@@ -114,21 +123,103 @@ def test_a_killed_training_on_a_card_goes_on_from_its_checkpoint(tmp_path: Path)
         assert loss == pytest.approx(losses(undisturbed)[step], rel=1e-2)
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_packed_rows_attend_as_lone_ones_do_whatever_kernel_the_card_has(
-    dtype: torch.dtype,
+AMPERE = (8, 0)
+
+
+def compute_on_card(precision: Precision) -> Compute:
+    """The first card, as a worker opens it; bf16 only where its kernels know it."""
+    if precision is Precision.BF16 and torch.cuda.get_device_capability(0) < AMPERE:
+        pytest.skip("a card before Ampere has no bf16 kernels of attention")
+    return open_compute(card(4 * GIB, precision))
+
+
+def kernels_that_ran(profiled: torch.profiler.profile) -> str:
+    """The names of all kernels of the card, in one text."""
+    return " ".join(event.key for event in profiled.key_averages()).lower()
+
+
+@pytest.mark.parametrize("precision", [Precision.FP16, Precision.BF16])
+def test_packed_rows_attend_as_lone_ones_do_and_by_the_kernel_for_segments(
+    precision: Precision,
 ) -> None:
-    device = torch.device("cuda", 0)
-    model = toy_model(0, 300).to(device).eval()
+    compute = compute_on_card(precision)
+    model = toy_model(0, 300).to(compute.device).eval()
     rows = some_rows([70, 130, 33])
     input_ids, _, positions, lengths = pack(rows)
-    with torch.no_grad(), torch.autocast("cuda", dtype=dtype):
-        with packed(model):
+    watch = Watch()
+    activities = [torch.profiler.ProfilerActivity.CPU, torch.profiler.ProfilerActivity.CUDA]
+    with torch.profiler.profile(activities=activities) as profiled, compute.autocast():
+        with packed(model), watch:
             together = model(
-                input_ids=input_ids.to(device),
-                position_ids=positions.to(device),
+                input_ids=input_ids.to(compute.device),
+                position_ids=positions.to(compute.device),
                 segments=lengths,
                 use_cache=False,
             ).logits[0]
-        alone = [model(input_ids=torch.tensor([r.input_ids]).to(device)).logits[0] for r in rows]
+        together.float().square().mean().backward()
+        torch.cuda.synchronize()
+    with torch.no_grad(), compute.autocast():
+        alone = [
+            model(input_ids=torch.tensor([r.input_ids]).to(compute.device)).logits[0] for r in rows
+        ]
     torch.testing.assert_close(together, torch.cat(alone), rtol=2e-2, atol=2e-2)
+    has_flash = (
+        torch.backends.cuda.is_flash_attention_available()
+        and torch.cuda.get_device_capability(0) >= AMPERE
+    )
+    assert watch.kernel is (Kernel.VARLEN if has_flash else Kernel.EFFICIENT)
+    assert ("flash" if has_flash else "fmha") in kernels_that_ran(profiled)
+
+
+@pytest.mark.parametrize("precision", [Precision.FP16, Precision.BF16, Precision.FP32])
+@pytest.mark.parametrize("packing", [False, True])
+def test_a_training_step_needs_no_kernel_but_the_memory_efficient_one(
+    tmp_path: Path, precision: Precision, packing: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with torch's wheels for Windows, which have no flash attention."""
+    monkeypatch.setattr(varlen, "KINDS", frozenset())
+    compute = compute_on_card(precision)
+    loaded = load(save_toy(tmp_path), compute.device, Supervision.CONTENT)
+    losses = []
+    for backends in ([SDPBackend.MATH], [SDPBackend.EFFICIENT_ATTENTION]):
+        stepper = Stepper(
+            loaded,
+            compute,
+            Recipe(1e-9, 0.0, 1.0, "constant", 0, 2, 0),
+            micro_batch_tokens=200,
+            gradient_checkpointing=True,
+            packing=packing,
+        )
+        with sdpa_kernel(backends):
+            losses.append(stepper.step(some_rows([70, 130, 33]), 1).loss)
+            used = training_kernel(loaded.model, compute, stepper.packing)
+    assert used is Kernel.EFFICIENT
+    assert losses[1] == pytest.approx(losses[0], rel=1e-2)
+
+
+@pytest.mark.parametrize("precision", [Precision.FP16, Precision.FP32])
+def test_answering_needs_no_kernel_but_the_memory_efficient_one(
+    tmp_path: Path, precision: Precision
+) -> None:
+    compute = compute_on_card(precision)
+    loaded = load(save_toy(tmp_path), compute.device, Supervision.CONTENT)
+    prompts = [[5, 6, 7] * 30, [3, 4], [8] * 50]
+    settings = Settings(max_new_tokens=12, batch_size=2, prefill_tokens=64, min_new_tokens=12)
+    answers: list[list[int]] = []
+    with sdpa_kernel([SDPBackend.EFFICIENT_ATTENTION]):
+        by_rows = Answering(
+            loaded, compute, settings, prompts, lambda reply: answers.append(reply.answer)
+        )
+        by_rows.run()
+        plain = generate_batch(loaded, compute, prompts, 12, min_new_tokens=12)
+    assert [len(answer) for answer in (*answers, *plain)] == [12] * 6
+
+
+def test_a_worker_tells_which_kernels_the_card_has(tmp_path: Path) -> None:
+    heard, ending = work(trial_job(tmp_path, 4 * GIB, 4096), tmp_path / "work")
+    assert ending.how is How.DONE, ending
+    found = of_kind(heard, events.Ready)[0].attention
+    assert found is not None
+    assert found.kernels[0] in (Kernel.FLASH, Kernel.EFFICIENT)
+    assert Kernel.EFFICIENT in found.kernels
+    assert of_kind(heard, events.Measured)[0].measurement.attention is found.kernels[0]

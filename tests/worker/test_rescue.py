@@ -7,7 +7,8 @@ and update.
 import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import torch
@@ -191,3 +192,20 @@ def test_a_save_without_memory_is_tried_once_more_and_no_further(tmp_path: Path)
     assert pipe.phases == ["saving", "saving"]
     (recut,) = of_kind(pipe.heard, events.Recut)
     assert (recut.phase, recut.reason, recut.after) == ("saving", "MemoryError", recut.before)
+
+
+@pytest.mark.parametrize(("kind", "tried_smaller"), [("cuda", False), ("cpu", True)])
+def test_a_lack_of_the_computers_memory_is_met_with_smaller_pieces_on_a_cpu_only(
+    kind: str, tried_smaller: bool
+) -> None:
+    compute = SimpleNamespace(device=torch.device(kind))
+    pipe = SimpleNamespace(phase="backward")
+    rescue = Rescue(
+        cast(Stepper, SimpleNamespace(compute=compute)),
+        cast(Pipe, pipe),
+        longest_row=61,
+        batch_size=6,
+    )
+    for error in (MemoryError("std::bad_alloc"), OSError(12, "Cannot allocate memory")):
+        assert (rescue.failure(error) is not None) is tried_smaller
+    assert rescue.failure(torch.OutOfMemoryError(FULL)) is not None

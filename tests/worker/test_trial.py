@@ -15,6 +15,7 @@ from autotune import events
 from autotune.budget import MIB
 from autotune.events import WORKER_EVENT, WorkerEvent
 from autotune.job import TrialJob
+from autotune.kernels import Kernel
 from autotune.memory.fake import FakeMemory
 from autotune.memory.port import MemoryReading
 from autotune.outcome import Measurement
@@ -106,6 +107,10 @@ def test_a_trial_in_a_worker_steps_generates_steps_again_and_measures_itself(
     assert 100 * MIB < found.peak_bytes < 2000 * MIB
     assert found.prefill_seconds > 0
     assert found.token_seconds > 0
+    assert found.attention is Kernel.CPU
+    told = of_kind(heard, events.Ready)[0].attention
+    assert told is not None
+    assert (told.kernels, told.dtype) == ((Kernel.CPU, Kernel.MATH), "float32")
     phases = [e.name for e in of_kind(heard, events.Phase)]
     at = phases.index("generate")
     assert phases[:at].count("optimizer") == 2

@@ -71,6 +71,8 @@ def stepper_of(
     micro_batch_tokens: int = 256,
     gradient_checkpointing: bool = False,
     packing: bool = False,
+    torch_compile: bool = False,
+    warn: Callable[[str], None] = lambda _: None,
     **recipe: Any,
 ) -> Stepper:
     """A stepper with a plain recipe; `recipe` replaces parts of it."""
@@ -90,6 +92,8 @@ def stepper_of(
         micro_batch_tokens=micro_batch_tokens,
         gradient_checkpointing=gradient_checkpointing,
         packing=packing,
+        torch_compile=torch_compile,
+        warn=warn,
     )
 
 

@@ -1,0 +1,117 @@
+"""The device that a command computes on, and whether a run may begin or go on there."""
+
+from pathlib import Path
+
+from autotune.card_check import demand_build
+from autotune.cli.folder import RUNS, settings_text, stored_settings, unfinished
+from autotune.cli.options import Options
+from autotune.device import Device, find_device
+from autotune.errors import EnvironmentFault
+from autotune.events import RunStarted
+from autotune.profile import Profile
+from autotune.profiles import CPU_PROFILE, GPU_PROFILE, find_profile, pick_profile
+from autotune.rundir import RunDir
+from autotune.setup import Say, resolve_precision
+from autotune.torch_build import installed_build
+from autotune.without_card import CONVERSATIONS, training_hours
+
+
+def chosen_profile(options: Options, *, computes: bool = True) -> Profile:
+    """The profile that was named or that suits the machine, with the options put in.
+
+    A command that `computes` nothing needs no device, so a card that does not answer is not in its
+    way: it takes the profile for that card.
+    """
+    return options.adjust(find_profile(options.profile or suitable(options, computes=computes)))
+
+
+def suitable(options: Options, *, computes: bool) -> str:
+    """The name of the profile for this machine."""
+    try:
+        return pick_profile(find_device(options.device or "auto"))
+    except EnvironmentFault:
+        if computes:
+            raise
+        return GPU_PROFILE
+
+
+def demand_device(options: Options, profile: Profile) -> Device:
+    """The device, where a run with this profile may begin or go on with it.
+
+    Raises:
+        BadInput, EnvironmentFault: there is no such device, or torch was built without CUDA; a run
+            that began on a card would go on on the CPU; a profile for a card would be used on a CPU
+            that nobody asked for.
+    """
+    # A profile that nobody named was picked by what is here: that is what is looked at again.
+    choice = profile.machine.device if options.profile else options.device or "auto"
+    if choice == "cpu":
+        return find_device("cpu")
+    begun = begun_on_card(options, profile)
+    try:
+        device = find_device(choice)
+    except EnvironmentFault as fault:
+        if begun is None:
+            raise
+        raise EnvironmentFault(f"{_began(*begun)}; {fault}") from fault
+    if device.kind == "cuda":
+        demand_build(device, installed_build())  # at once: the rest of the check takes seconds
+        return device
+    if begun is not None:
+        raise EnvironmentFault(
+            f"{_began(*begun)} and does not go on on a CPU: {device.note}; mend that and run the"
+            " same command again, or start another run with --run-dir and --device cpu"
+        )
+    if profile.machine.device == "auto" and profile.machine.memory is not None:
+        raise EnvironmentFault(too_slow(profile, device))
+    return device
+
+
+def say_note(device: Device, say: Say) -> None:
+    """Say why it is a CPU that computes, or which of a card's figures are not believed."""
+    if device.note:
+        say(f"computing on {device.name}: {device.note}")
+
+
+def begun_on_card(options: Options, profile: Profile) -> tuple[Path, str] | None:
+    """The run that this command would go on with, and the card that it began on.
+
+    Without a name it is the newest unfinished one of the same settings. Where the CPU is what is
+    left of the machine, the settings are those for the card: that profile would have been picked.
+    """
+    if options.run_dir is not None:
+        folders = [options.run_dir]
+    else:
+        wished = [settings_text(profile)]
+        if options.profile is None and options.device is None:
+            wished.append(settings_text(options.adjust(find_profile(GPU_PROFILE))))
+        newest = sorted(RUNS.glob("*/"), reverse=True)
+        folders = [f for f in newest if stored_settings(f) in wished and unfinished(f)][:1]
+    for folder in folders:
+        started = [r.event for r in RunDir(folder).records() if isinstance(r.event, RunStarted)]
+        cards = [event.device for event in started if event.device_kind == "cuda"]
+        if cards:
+            return folder, cards[-1]
+    return None
+
+
+def too_slow(profile: Profile, device: Device) -> str:
+    """What it means to use a profile for a card without one."""
+    precision = resolve_precision(profile, device)
+    hours = training_hours(profile, device, precision)
+    count = profile.train.max_conversations or CONVERSATIONS
+    return (
+        f"profile {profile.name} is for an NVIDIA card, and there is none ({device.note}): strategy"
+        f" {profile.strategies[0].name} with {count} conversations would train for some"
+        f" {_rounded(hours)} hours in {precision.value} on this CPU (an estimate); take --profile"
+        f" {CPU_PROFILE}, or add --device cpu to go on all the same"
+    )
+
+
+def _rounded(hours: float) -> str:
+    """Two digits: more of an estimate would be made up."""
+    return f"{float(f'{hours:.2g}'):.0f}" if hours >= 10 else f"{hours:.1g}"
+
+
+def _began(folder: Path, card: str) -> str:
+    return f"the run in {folder} began on {card}"

@@ -1,0 +1,63 @@
+"""The check job: whether torch can compute on a card, and what it says of it.
+
+Loads torch and nothing else, because it runs before anything is known to work.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from autotune.card_answer import CardAnswer
+from autotune.files import write_text_atomic
+from autotune.job import CheckJob
+from autotune.worker.pipe import Pipe
+
+SIDE = 64
+"""Rows and columns of the product that is computed: the smallest that uses cuBLAS' own kernels."""
+
+
+def check(job: CheckJob, pipe: Pipe) -> None:
+    """Look at the card and write the answer; a card that cannot be used is an answer as well."""
+    pipe.enter("looking at the card")
+    answer = look(job.device.index)
+    write_text_atomic(Path(job.out), answer.model_dump_json(indent=1))
+
+
+def look(index: int) -> CardAnswer:
+    """What torch says of the card with this index; nothing that goes wrong there is raised.
+
+    `torch.cuda.is_available` would be kinder and say less: it turns every reason into False.
+    """
+    found: dict[str, object] = {"torch": torch.__version__, "cuda": torch.version.cuda}
+    try:
+        start: Any = torch.cuda.init
+        start()
+        device = torch.device("cuda", index)
+        found["arch_list"] = tuple(torch.cuda.get_arch_list())
+        found["name"] = torch.cuda.get_device_name(device)
+        found["capability"] = torch.cuda.get_device_capability(device)
+        found["free_bytes"], found["total_bytes"] = torch.cuda.mem_get_info(device)
+        multiply(device)
+    except Exception as error:  # whatever it is, it is why the card cannot be used
+        found["problem"] = one_line(error)
+    return CardAnswer.model_validate(found)
+
+
+def multiply(device: torch.device) -> None:
+    """One product of matrices in 16 and in 32 bits, as a training step has them.
+
+    Raises:
+        RuntimeError: the card did not do it, or did it wrongly.
+    """
+    for dtype in (torch.float32, torch.float16):
+        ones = torch.ones((SIDE, SIDE), device=device, dtype=dtype)
+        total = float((ones @ ones).sum(dtype=torch.float32))
+        if total != SIDE**3:
+            raise RuntimeError(f"a product of ones gives {total}, must be {SIDE**3}")
+
+
+def one_line(error: Exception) -> str:
+    """The first line of an error's text, or its type where it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,110 @@
+"""A run and the device it began on, and a profile for a card where there is none."""
+
+from pathlib import Path
+
+import pytest
+
+from autotune import events
+from autotune.cli.folder import settings_text
+from autotune.cli.main import run
+from autotune.cli.options import Options
+from autotune.errors import ExitCode
+from autotune.profiles import find_profile
+from autotune.rundir import RunDir
+from tests import records
+
+CARD = "NVIDIA GeForce RTX 4060 Laptop GPU"
+LAPTOP = "rtx4060-laptop-8gb"
+
+
+@pytest.fixture(autouse=True)
+def _no_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SMOLSFT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+
+
+def begun(folder: Path, profile: str, **changes: object) -> RunDir:
+    """A run in this folder that stands in the middle, with prompts that are not there."""
+    rundir = RunDir(folder)
+    folder.mkdir(parents=True)
+    settings = Options(prompts="none.jsonl").adjust(find_profile(profile))
+    rundir.run_toml.write_text(settings_text(settings), encoding="utf-8")
+    rundir.append(records.run_started(device=CARD, **changes), 1_790_000_000.0)
+    return rundir
+
+
+def said_by(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    """Exit code and the last line on standard error."""
+    code = run([*arguments, "--prompts", "none.jsonl"])
+    return code, capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_run_begun_on_a_card_does_not_go_on_on_the_cpu(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rundir = begun(tmp_path / "mine", LAPTOP, device_kind="cuda")
+    before = rundir.events.read_bytes()
+    code, said = said_by(capsys, "run", "--profile", LAPTOP, "--run-dir", "mine")
+    assert code == ExitCode.ENVIRONMENT
+    assert f"the run in mine began on {CARD} and does not go on on a CPU: " in said
+    assert "mend that and run the same command again" in said
+    assert rundir.events.read_bytes() == before
+
+
+@pytest.mark.parametrize("arguments", [(), ("--run-dir", "runs/20261128-1_x")])
+def test_nor_does_it_where_the_missing_card_would_choose_another_profile(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    begun(tmp_path / "runs" / "20261128-1_x", LAPTOP, device_kind="cuda")
+    code, said = said_by(capsys, "run", *arguments)
+    assert code == ExitCode.ENVIRONMENT
+    assert f"began on {CARD} and does not go on on a CPU" in said
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["20261128-1_x"]
+
+
+def test_one_that_is_over_is_in_nobodys_way(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rundir = begun(tmp_path / "runs" / "20261128-1_x", LAPTOP, device_kind="cuda")
+    rundir.append(events.RunEnded(met=True, reason="met"), 1_790_000_001.0)
+    code, said = said_by(capsys, "run")
+    assert (code, "none.jsonl: no such file" in said) == (ExitCode.BAD_INPUT, True)
+
+
+@pytest.mark.parametrize("kind", ["cpu", None])
+def test_a_run_begun_on_a_cpu_goes_on_there_and_so_does_one_that_does_not_say(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str | None
+) -> None:
+    begun(tmp_path / "mine", "cpu-smoke", device_kind=kind)
+    code, said = said_by(capsys, "run", "--profile", "cpu-smoke", "--run-dir", "mine")
+    assert (code, "none.jsonl: no such file" in said) == (ExitCode.BAD_INPUT, True)
+
+
+@pytest.mark.parametrize("command", ["run", "probe"])
+def test_a_profile_for_a_card_where_there_is_none_is_refused_with_the_hours_it_would_take(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    code, said = said_by(capsys, command, "--profile", LAPTOP)
+    assert code == ExitCode.ENVIRONMENT
+    assert f"profile {LAPTOP} is for an NVIDIA card, and there is none (" in said
+    hours = int(said.split("would train for some ")[1].split(" hours in fp16")[0])
+    assert hours > 24
+    assert "on this CPU (an estimate)" in said
+    assert "take --profile cpu-smollm2, or add --device cpu to go on all the same" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_goes_on_where_the_cpu_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = said_by(capsys, "run", "--profile", LAPTOP, "--device", "cpu")
+    assert (code, "none.jsonl: no such file" in said) == (ExitCode.BAD_INPUT, True)
+
+
+def test_fewer_conversations_and_fp32_take_less_time(capsys: pytest.CaptureFixture[str]) -> None:
+    def hours(*arguments: str) -> float:
+        said = said_by(capsys, "run", "--profile", LAPTOP, *arguments)[1]
+        return float(said.split("would train for some ")[1].split(" hours")[0])
+
+    whole = hours()
+    assert hours("--precision", "fp32") == pytest.approx(whole / 40, rel=0.1)
+    assert hours("--max-conversations", "600") == pytest.approx(whole / 10, rel=0.1)

@@ -1,0 +1,112 @@
+"""Ctrl-C before there is anything to interrupt, and a computer whose memory is full."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from autotune.cli import start
+from autotune.cli.main import lacks_memory, run
+from autotune.errors import ExitCode
+
+LINE = "smolsft-autotune: interrupted; nothing is lost, the same command goes on from here\n"
+
+AT_IMPORT = """
+import os, signal, time
+os.kill(os.getpid(), signal.SIGINT)
+time.sleep(60)
+"""
+"""A library that is interrupted while it loads."""
+
+
+PROGRAM = "import sys; sys.path.insert(0, {folder!r}); from autotune.cli import main; main()"
+
+
+def heed() -> None:
+    """What a terminal starts heeds Ctrl-C, also where these tests run in a shell's background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def started(
+    folder: Path, *arguments: str, before: Callable[[], None] = heed
+) -> "subprocess.CompletedProcess[str]":
+    """The command line as a process that finds the modules in this folder first."""
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(folder=str(folder)), *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=100,
+        check=False,
+        preexec_fn=before,
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a process the signal of Ctrl-C")
+@pytest.mark.parametrize(
+    ("library", "arguments"), [("typer", ["--version"]), ("rich", ["report", "nowhere"])]
+)
+def test_ctrl_c_while_the_program_or_a_command_loads_is_one_line_without_a_trace(
+    tmp_path: Path, library: str, arguments: list[str]
+) -> None:
+    (tmp_path / f"{library}.py").write_text(AT_IMPORT, encoding="utf-8")
+    done = started(tmp_path, *arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", LINE)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a process the signal of Ctrl-C")
+def test_a_command_in_the_background_that_its_shell_shields_from_ctrl_c_stays_shielded(
+    tmp_path: Path,
+) -> None:
+    def shield() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    shown = AT_IMPORT.replace("time.sleep(60)", "print('still here', flush=True); os._exit(0)")
+    (tmp_path / "typer.py").write_text(shown, encoding="utf-8")
+    assert started(tmp_path, before=shield).stdout == "still here\n"
+
+
+def test_closing_the_window_on_windows_is_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
+    handled: dict[int, object] = {}
+    monkeypatch.setattr(signal, "SIGBREAK", 21, raising=False)
+    monkeypatch.setattr(signal, "signal", handled.__setitem__)
+    start.interruptible(True)
+    assert handled == {
+        signal.SIGINT: signal.default_int_handler,
+        21: signal.default_int_handler,
+    }
+
+
+class Uncommitted(OSError):
+    """What Windows raises when a process cannot be started for want of memory."""
+
+    winerror = 1455
+
+
+@pytest.mark.parametrize(
+    ("error", "memory"),
+    [
+        (MemoryError(), True),
+        (OSError(12, "Cannot allocate memory"), True),
+        (Uncommitted(22, "The paging file is too small for this operation to complete"), True),
+        (OSError(28, "No space left on device"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
+def test_the_computers_memory_is_known_from_other_errors(error: Exception, memory: bool) -> None:
+    assert lacks_memory(error) is memory
+
+
+def test_a_computer_without_memory_is_one_line_and_no_fault_of_the_tool(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> int:
+        raise Uncommitted(22, "The paging file is too small for this operation to complete")
+
+    monkeypatch.setattr("autotune.cli.listing.list_command", full)
+    assert run(["profiles", "list"]) == ExitCode.ENVIRONMENT
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("smolsft-autotune: the computer's memory is full")
+    assert "page file" in line
