@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from autotune import events
+from autotune.boundary import Boundary
 from autotune.events import WorkerEvent
 from autotune.job import DeviceSpec, Job
 from autotune.plan import Precision
@@ -17,7 +17,7 @@ SILENCE_SECONDS = 120.0
 ROOMY_BYTES = 2**40
 """A limit that no device reaches: nothing may stop a trial before its peak is known."""
 
-Kind = TypeVar("Kind", bound=events.worker.Boundary)
+Kind = TypeVar("Kind", bound=Boundary)
 
 
 def device_of(ask: Ask, precision: Precision, limit_bytes: int = ROOMY_BYTES) -> DeviceSpec:

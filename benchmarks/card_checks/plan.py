@@ -4,14 +4,18 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from autotune.budget import CONTEXT_BYTES, MIB
-from autotune.forecast import SLACK, Allowance, predict_job, predicted
+from autotune import events
+from autotune.allowance import Allowance, card_allowance
+from autotune.budget import MIB
+from autotune.device import find_device
+from autotune.forecast import predict_job, predicted
+from autotune.kernels import Kernel
 from autotune.outcome import Measurement
 from autotune.plan import Precision
-from autotune.prediction import PredictPoint
+from autotune.prediction import Attention, PredictPoint
 from autotune.trials import SubprocessRunner
 from benchmarks.card_checks.asked import Answer, Ask, Figures
-from benchmarks.card_checks.jobs import device_of, free_bytes
+from benchmarks.card_checks.jobs import device_of, free_bytes, of_kind
 from benchmarks.card_checks.trials import trial
 
 POINTS = ((1, 1024), (4, 1024), (1, 4096), (16, 1024), (1, 256), (1, 8192), (4, 8192))
@@ -32,11 +36,13 @@ def check(ask: Ask, figures: Figures) -> Answer:
         for rows, tokens in (REHEARSED if ask.rehearse else POINTS)
         for checkpointing in (False, True)
     ]
-    peaks = predictions(ask, asked, precision)
-    allowance = Allowance(CONTEXT_BYTES, SLACK)
-    limit = free_bytes(ask) - SPARED_BYTES
-    longest = 0.0
     with SubprocessRunner().warm() as warm:
+        attention = attention_of(ask, precision, warm)
+        figures["attention"] = attention
+        peaks = predictions(ask, asked, precision, attention)
+        allowance = card_allowance(attention)
+        limit = free_bytes(ask) - SPARED_BYTES
+        longest = 0.0
         for point in asked:
             needed = allowance.needed_bytes(peaks[point])
             tree = {**point.model_dump(), "predicted_mib": peaks[point] / MIB}
@@ -48,24 +54,47 @@ def check(ask: Ask, figures: Figures) -> Answer:
                 figures.add("points", rounded(tree | {"not_tried": "no time left"}))
                 continue
             before = figures.left
-            figures.add("points", rounded(tree | measured(ask, point, precision, warm, peaks)))
+            found = measured(ask, point, precision, warm, peaks[point], allowance)
+            figures.add("points", rounded(tree | found))
             longest = max(longest, before - figures.left)
     return judged(ask, figures)
 
 
+def attention_of(ask: Ask, precision: Precision, warm: Any) -> Attention:
+    """How attention is computed here: by a fused kernel, or in tables of T x T numbers."""
+    folder = ask.folder / "plan" / "ready"
+    said, _, _ = trial(ask, folder, device_of(ask, precision), 1, 128, runner=warm)
+    kernels = [ready.attention for ready in of_kind(said, events.Ready) if ready.attention]
+    plain = bool(kernels) and kernels[0].kernels[:1] in ((), (Kernel.MATH,))
+    return Attention.MATH if plain else Attention.FUSED
+
+
 def predictions(
-    ask: Ask, asked: list[PredictPoint], precision: Precision
+    ask: Ask, asked: list[PredictPoint], precision: Precision, attention: Attention
 ) -> dict[PredictPoint, int]:
     """The predicted peak of each point's tensors in bytes."""
     folder = ask.folder / "plan"
     target = "cuda" if ask.on_card else "cpu"
-    job = predict_job(target, precision, Path(ask.model), asked, folder)
+    job = predict_job(
+        target,
+        precision,
+        Path(ask.model),
+        asked,
+        folder,
+        attention=attention,
+        capability=find_device(ask.device).capability,
+    )
     found = predicted(SubprocessRunner(), job, folder)
     return {peak.point: peak.peak_bytes for peak in found.peaks}
 
 
 def measured(
-    ask: Ask, point: PredictPoint, precision: Precision, warm: Any, peaks: dict[PredictPoint, int]
+    ask: Ask,
+    point: PredictPoint,
+    precision: Precision,
+    warm: Any,
+    predicted_bytes: int,
+    allowance: Allowance,
 ) -> dict[str, Any]:
     """What a trial at this point measured, in MiB, or how it ended."""
     _, ending, found = trial(
@@ -84,16 +113,15 @@ def measured(
         "process_mib": found.peak_bytes / MIB,
         "card_mib": None if found.device_bytes is None else found.device_bytes / MIB,
         "step_seconds": min(found.step_seconds),
-        **(errors(peaks[point], found) if ask.on_card else {}),
+        **(errors(predicted_bytes, found, allowance) if ask.on_card else {}),
     }
 
 
-def errors(predicted_bytes: int, found: Measurement) -> dict[str, float]:
+def errors(predicted_bytes: int, found: Measurement, allowance: Allowance) -> dict[str, float]:
     """Of the tensors and of the whole process. A CPU process cannot tell its tensors apart."""
-    process = Allowance(CONTEXT_BYTES, SLACK).needed_bytes(predicted_bytes)
     return {
         "error": predicted_bytes / found.allocated_bytes - 1,
-        "process_error": process / found.peak_bytes - 1,
+        "process_error": allowance.needed_bytes(predicted_bytes) / found.peak_bytes - 1,
     }
 
 

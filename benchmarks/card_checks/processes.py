@@ -47,7 +47,7 @@ def run_limited(
         end_group(process)
 
 
-def own_group() -> dict[str, object]:
+def own_group() -> dict[str, Any]:
     """What makes `Popen` start a process that heads a group of its own."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
