@@ -13,6 +13,15 @@ _DROPPED = {
 
 _SECRET_MARKS = ("TOKEN", "SECRET", "PASSW", "_KEY", "CREDENTIAL")
 
+KEPT_PRIMITIVES = 32
+"""What oneDNN may keep of the code and tables that it makes for each product of a new shape.
+
+With 16-bit arithmetic on a CPU that is 0.6 to 2.5 MiB a product, and by default it keeps 1024. A
+micro-batch of a Llama asks for 18 to 24 of them, however many layers it has, one after another and
+in each layer again: with 8 they were made anew in every layer, with 24 once a micro-batch. 32
+leaves room for layers with more kinds of products. See docs/LOG.md.
+"""
+
 
 def worker_environment() -> dict[str, str]:
     """The environment of a worker: ours without secrets, offline, UTF-8.
@@ -38,6 +47,7 @@ def worker_environment() -> dict[str, str]:
     # step of small operations took 30 times as long. One's own setting is left alone.
     return (
         {"OMP_WAIT_POLICY": "PASSIVE", "TORCH_CUDNN_SDPA_DEPRIORITIZED": "1"}
+        | _kept_primitives(kept)
         | kept
         | {
             "PYTHONUTF8": "1",
@@ -59,3 +69,16 @@ def dropped_settings(environ: Mapping[str, str] | None = None) -> tuple[str, ...
         for name, why in _DROPPED.items()
         if name in given
     )
+
+
+def _kept_primitives(kept: Mapping[str, str]) -> dict[str, str]:
+    """Bounds for what is kept for each shape of a product on a CPU.
+
+    oneDNN reads its own variable by two names, the first before the second. What it drops, torch's
+    layer above it (ideep) may still hold for convolutions and fused layers: those have a cache of
+    the same kind.
+    """
+    bounds = {"LRU_CACHE_CAPACITY": str(KEPT_PRIMITIVES)}
+    if "DNNL_PRIMITIVE_CACHE_CAPACITY" not in kept:
+        bounds["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] = str(KEPT_PRIMITIVES)
+    return bounds

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from autotune.worker.encode import IGNORED, Row
+from autotune.worker.shapes import rounded_up
 
 
 def step_rows(rows: int, batch_size: int, seed: int, step: int) -> list[int]:
@@ -39,22 +40,24 @@ card, where starting some thousand kernels comes to it, 400 are estimated. See d
 def micro_batches(lengths: Sequence[int], micro_batch_tokens: int) -> list[list[int]]:
     """Positions of `lengths` grouped so that rows x longest row <= `micro_batch_tokens`.
 
-    Rows are sorted and cut where that costs least: filled-up tokens and `BATCH_COST_TOKENS` for
-    each group. So no group could be cut in two to save more filling than that; among cuts of equal
-    cost, groups are as equal as can be. The longest rows come first, where a lack of memory shows
-    at once. A row longer than the limit has a group of its own.
+    Rows are sorted and cut where that costs least: filled-up tokens, each group as wide as its
+    longest row rounded up, and `BATCH_COST_TOKENS` for each group. So no group could be cut in two
+    to save more filling than that; among cuts of equal cost, groups are as equal as can be. The
+    longest rows come first, where a lack of memory shows at once. A row longer than the limit has a
+    group of its own.
     """
     order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
-    widths = np.array([lengths[at] for at in order], dtype=np.float64)
+    sorted_lengths = np.array([lengths[at] for at in order], dtype=np.float64)
+    widths = rounded_up(sorted_lengths)
     count = len(order)
     # Of the first n rows: the least cost, and where the last group begins. Equal costs are told
-    # apart by the sum of squared sizes, scaled to less than the one token by which costs differ.
+    # apart by the sum of squared sizes, scaled to less than the one token by which costs differ,
+    # by a power of two, which rounds nothing.
     costs, begins = np.zeros(count + 1), np.zeros(count + 1, dtype=np.int64)
-    largest = max(micro_batch_tokens, max(lengths, default=0))
-    scale = 0.5 / (largest * float(count * largest + 1))
+    scale = 0.5 ** (1 + 2 * int(count * widths.max(initial=0)).bit_length())
     first = 0  # the lowest row that a group may begin with; it only rises, as groups grow
     for end in range(1, count + 1):
-        while (end - first) * widths[first] > micro_batch_tokens and first < end - 1:
+        while (end - first) * sorted_lengths[first] > micro_batch_tokens and first < end - 1:
             first += 1
         sizes = np.arange(end - first, 0, -1) * widths[first:end]
         ways = costs[first:end] + sizes + BATCH_COST_TOKENS + scale * sizes * sizes

@@ -29,6 +29,7 @@ from autotune.worker.optimizer import adamw, schedule
 from autotune.worker.packed import can_pack, pack, packed
 from autotune.worker.recompute import recompute_activations
 from autotune.worker.scaling import renewed, scaler_of, stuck
+from autotune.worker.shapes import filled
 
 
 class NumericFault(Exception):
@@ -128,10 +129,19 @@ class Stepper:
         )
 
     def pieces(self, rows: Sequence[Row]) -> list[list[Row]]:
-        """The rows as micro-batches."""
+        """The rows as micro-batches of few shapes: one row of each may be filled up already."""
         cut = packs if self.packing else micro_batches
         lengths = [len(row.input_ids) for row in rows]
-        return [[rows[at] for at in group] for group in cut(lengths, self.micro_batch_tokens)]
+        return [
+            filled(
+                [rows[at] for at in group],
+                packing=self.packing,
+                micro_batch_tokens=self.micro_batch_tokens,
+                positions=int(self.loaded.model.config.max_position_embeddings),
+                filler=self.loaded.pad_token_id,
+            )
+            for group in cut(lengths, self.micro_batch_tokens)
+        ]
 
     def step(self, rows: Sequence[Row], number: int) -> StepResult:
         """Take optimizer step `number` (from 1) over these rows.

@@ -1,12 +1,14 @@
 """The trial job: real training steps on the longest row, one generation, one more step, measured.
 
 The same `Stepper` that trains is used, with two micro-batches a step, so that Adam's state, the
-accumulated gradients and the memory of generating between steps are all in the peak.
+accumulated gradients and the memory of generating between steps are all in the peak. Before the
+generation stands a step over ordinary rows: a training's micro-batches are of many shapes, and what
+is kept for each of them, or lies in pieces because of them, belongs to the peak as well.
 """
 
 import time
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, pairwise
 from pathlib import Path
 
 from autotune import events
@@ -38,7 +40,8 @@ def trial(job: TrialJob, compute: Compute, pipe: Pipe, shelf: Shelf) -> None:
     point = job.point
     row = longest_row(job, loaded.codec, conversations)
     rows = fullest_step(row, point.micro_batch_tokens)
-    timed_rows = ordinary_rows(job, loaded.codec, conversations)
+    ordinary = enough(epoch_rows(job, loaded.codec, conversations), point.micro_batch_tokens)
+    timed_rows = list(islice(epoch_rows(job, loaded.codec, conversations), job.timed_conversations))
     stepper = Stepper(
         loaded,
         compute,
@@ -59,6 +62,7 @@ def trial(job: TrialJob, compute: Compute, pipe: Pipe, shelf: Shelf) -> None:
     try:
         for number in range(1, job.steps + 2):
             if number == job.steps + 1:
+                stepper.step(ordinary, number)
                 pipe.enter("generate")
                 timing = evaluation_shape(job, loaded, compute, row)
                 loaded.model.train()
@@ -163,18 +167,30 @@ def longest_row(job: TrialJob, codec: ChatCodec, conversations: Sequence[Convers
     return row
 
 
-def ordinary_rows(
+def epoch_rows(
     job: TrialJob, codec: ChatCodec, conversations: Sequence[Conversation]
-) -> list[Row]:
-    """The first rows of an epoch, as many as are to be timed."""
-    rows: list[Row] = []
+) -> Iterator[Row]:
+    """The rows of an epoch in the order in which they are trained on, encoded as they are asked."""
     for at in shuffled(len(conversations), job.seed, 0):
-        if len(rows) == job.timed_conversations:
-            break
         row = encoded(job, codec, conversations[at])
         if row.supervised:
-            rows.append(row)
-    return rows
+            yield row
+
+
+def enough(rows: Iterable[Row], tokens: int) -> list[Row]:
+    """As many of the rows as fill a micro-batch over: then they make two, of different shapes.
+
+    More than that was not needed: oneDNN keeps no more primitives than two shapes ask for
+    (`trials.environment`).
+    """
+    taken: list[Row] = []
+    left = tokens
+    for row in rows:
+        if left < 0:
+            break
+        taken.append(row)
+        left -= len(row.input_ids)
+    return taken
 
 
 def encoded(job: TrialJob, codec: ChatCodec, conversation: Conversation) -> Row:
