@@ -51,7 +51,7 @@ def check(ask: Ask, figures: Figures) -> Answer:
     figures["grid"] = [grid[0], grid[-1], len(grid)]
     peaks: dict[int, int] = {}
     if not ask.on_card:
-        peaks = by_force(session, setup, survey, grid)
+        peaks = by_force(session, setup, survey, grid, fresh=False)
         setup = with_limit(setup, round(ROOM * max(peaks.values())))
     limit = setup.budget.limit_bytes
     figures["budget_mib"] = limit // MIB

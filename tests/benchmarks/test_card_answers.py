@@ -63,11 +63,11 @@ def test_generation_passes_where_it_is_faster_with_the_same_texts(
     found = {
         "ours": {"answers_per_minute": ours},
         "batch8": {"answers_per_minute": 70.0},
-        "static": {"fault": "no compiler"},
+        "graphed": {"fault": "no memory"},
     }
     answer = generation.judged(ask(tmp_path), found, {"ours": {"same_texts": same}}, 8)
     assert answer.outcome == outcome
-    assert "static failed" in answer.line
+    assert "graphed failed" in answer.line
 
 
 def step(number: int, seconds: float) -> events.StepDone:
