@@ -24,6 +24,7 @@ from autotune.trials import How
 from autotune.worker import trial as trial_module
 from autotune.worker.batches import micro_batches
 from autotune.worker.compute import Compute
+from autotune.worker.encode import Row
 from autotune.worker.generate import answer_batch
 from autotune.worker.pipe import Pipe
 from autotune.worker.shelf import Shelf
@@ -136,6 +137,26 @@ def test_the_longest_row_that_is_kept_is_the_one_that_is_run(
     assert [max(rows) for rows in full] == [longest] * 3
     assert [rows.count(longest) for rows in full] == [2 * max(1, length // longest)] * 3
     assert found.tokens == sum(steps[0])
+
+
+def test_a_trial_meets_ordinary_shapes_beside_the_longest_row(
+    toy: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes: list[tuple[int, int]] = []
+    real = Stepper.pieces
+
+    def watched(self: Stepper, rows: Any) -> list[list[Row]]:
+        pieces = real(self, rows)
+        shapes.extend((len(piece), max(len(row.input_ids) for row in piece)) for piece in pieces)
+        return pieces
+
+    monkeypatch.setattr(Stepper, "pieces", watched)
+    tried(job_of(toy, 64))
+    longest, ordinary = shapes[0], set(shapes[4:-2])
+    assert shapes == [longest] * 4 + shapes[4:-2] + [longest] * 2
+    assert len(ordinary - {longest}) > 0
+    # They are the first rows of an epoch, at the sizes that a training gives them.
+    assert all(rows * width <= 64 and width % 8 == 0 for rows, width in ordinary)
 
 
 def test_a_long_prompt_with_a_short_answer_can_be_tried(tmp_path: Path) -> None:
