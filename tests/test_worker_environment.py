@@ -33,7 +33,6 @@ def test_segments_that_may_not_work_are_asked_for_nowhere(
     assert not set(ALLOCATOR) & set(worker_environment())
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize("value", ["1", "0", ""])
 def test_an_allocator_that_caches_nothing_reaches_no_worker_and_that_is_said(
     monkeypatch: pytest.MonkeyPatch, value: str
@@ -44,7 +43,8 @@ def test_an_allocator_that_caches_nothing_reaches_no_worker_and_that_is_said(
     assert "PYTORCH_NO_CUDA_MEMORY_CACHING is set; workers go without it" in told
     monkeypatch.delenv("PYTORCH_NO_CUDA_MEMORY_CACHING")
     assert dropped_settings() == ()
-=======
+
+
 CACHES = (
     "ONEDNN_PRIMITIVE_CACHE_CAPACITY",
     "DNNL_PRIMITIVE_CACHE_CAPACITY",
@@ -74,4 +74,3 @@ def test_a_persons_own_bound_for_primitives_is_the_one_that_counts(
     # oneDNN looks at its own two names in this order and takes the first that is set.
     primitives = [environment[other] for other in CACHES[:2] if other in environment]
     assert primitives[0] == ("777" if name in CACHES[:2] else str(KEPT_PRIMITIVES))
->>>>>>> wp-peak
