@@ -16,7 +16,7 @@ _SECRET_MARKS = ("TOKEN", "SECRET", "PASSW", "_KEY", "CREDENTIAL")
 KEPT_PRIMITIVES = 32
 """What oneDNN may keep of the code and tables that it makes for each product of a new shape.
 
-With 16-bit arithmetic on a CPU that is 0.6 to 2.5 MiB a product, and by default it keeps 1024. A
+That is 0.6 MiB a product as measured in fp32, and by default it keeps 1024. A
 micro-batch of a Llama asks for 18 to 24 of them, however many layers it has, one after another and
 in each layer again: with 8 they were made anew in every layer, with 24 once a micro-batch. 32
 leaves room for layers with more kinds of products. See docs/LOG.md.

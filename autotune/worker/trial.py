@@ -180,8 +180,8 @@ def epoch_rows(
 def enough(rows: Iterable[Row], tokens: int) -> list[Row]:
     """As many of the rows as fill a micro-batch over: then they make two, of different shapes.
 
-    More than that was not needed: oneDNN keeps no more primitives than two shapes ask for
-    (`trials.environment`).
+    oneDNN keeps no more primitives than two shapes ask for (`trials.environment`). Whether a card's
+    allocator needs more was not measured.
     """
     taken: list[Row] = []
     left = tokens
