@@ -106,7 +106,8 @@ def traced_peak(config: Any, rows: int, tokens: int, gradient_checkpointing: boo
     from autotune.plan import Precision
     from autotune.worker.compute import Compute
     from autotune.worker.encode import Row
-    from autotune.worker.step import Recipe, Stepper
+    from autotune.worker.optimizer import Recipe
+    from autotune.worker.step import Stepper
 
     torch.manual_seed(0)
     model: Any = AutoModelForCausalLM.from_config(config, dtype=torch.float32)

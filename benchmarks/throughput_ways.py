@@ -22,7 +22,8 @@ from autotune.plan import Precision, Supervision
 from autotune.worker.compute import Compute, open_compute
 from autotune.worker.encode import IGNORED, Row
 from autotune.worker.model import load
-from autotune.worker.step import Recipe, Stepper
+from autotune.worker.optimizer import Recipe
+from autotune.worker.step import Stepper
 
 ROUNDS = 1000
 """More steps than anybody asks for; the process ends with its standard input."""

@@ -30,9 +30,10 @@ from autotune.worker.fused import unmasked
 from autotune.worker.ledger import Kind, Ledger, Part
 from autotune.worker.loss import needs_own_head
 from autotune.worker.model import unloadable
+from autotune.worker.optimizer import Recipe
 from autotune.worker.recompute import recompute_activations
 from autotune.worker.rowcache import RowCache, Step, by_rows
-from autotune.worker.step import Recipe, Stepper
+from autotune.worker.step import Stepper
 
 PRELUDE_TOKENS = 64
 """Tokens of the step that only makes Adam's state."""

@@ -1,10 +1,24 @@
 """AdamW with all of its state, and the learning rate's schedule as a function of the step."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from transformers import get_scheduler
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The numbers of the optimizer: learning rate at its peak, decay, clip, schedule."""
+
+    learning_rate: float
+    weight_decay: float
+    max_grad_norm: float
+    lr_scheduler_type: str
+    warmup_steps: int
+    total_steps: int
+    seed: int
 
 
 def adamw(model: Any, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:

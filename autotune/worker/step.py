@@ -25,7 +25,7 @@ from autotune.worker.encode import IGNORED, Row
 from autotune.worker.fullrows import full_rows, needs_no_mask
 from autotune.worker.loss import needs_own_head, summed_loss
 from autotune.worker.model import Loaded
-from autotune.worker.optimizer import adamw, schedule
+from autotune.worker.optimizer import Recipe, adamw, schedule
 from autotune.worker.packed import can_pack, pack, packed
 from autotune.worker.recompute import recompute_activations
 from autotune.worker.scaling import renewed, scaler_of, stuck
@@ -34,19 +34,6 @@ from autotune.worker.shapes import filled
 
 class NumericFault(Exception):
     """The loss or the gradients are not finite, and not for want of range in fp16."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """The numbers of the optimizer: learning rate at its peak, decay, clip, schedule."""
-
-    learning_rate: float
-    weight_decay: float
-    max_grad_norm: float
-    lr_scheduler_type: str
-    warmup_steps: int
-    total_steps: int
-    seed: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,10 @@ from autotune.worker.answering import Answering, Settings
 from autotune.worker.compute import Compute, open_compute
 from autotune.worker.kernels import Watch, training_kernel
 from autotune.worker.model import load
+from autotune.worker.optimizer import Recipe
 from autotune.worker.packed import pack, packed
 from autotune.worker.plain import generate_batch
-from autotune.worker.step import Recipe, Stepper
+from autotune.worker.step import Stepper
 from autotune.worker.toy import toy_model
 from tests.worker.toys import (
     chat_file,

@@ -25,8 +25,9 @@ from autotune.trials import Ending, SubprocessRunner
 from autotune.worker.compute import Compute
 from autotune.worker.encode import IGNORED, ChatCodec, Row
 from autotune.worker.model import Loaded, load
+from autotune.worker.optimizer import Recipe
 from autotune.worker.pipe import Pipe
-from autotune.worker.step import Recipe, Stepper
+from autotune.worker.step import Stepper
 from autotune.worker.toy import toy_model, toy_tokenizer
 
 torch.set_num_threads(1)  # a toy is too small for two, and the machine may be busy
