@@ -121,10 +121,11 @@ class Probe:
             guess=self.guess(grid),
         )
         while (index := search.next) is not None:
-            # With all rounds: the longest row that the data can give this length.
-            tried = attempts.outcome(attempts.point(grid[index], "all"))
-            peak = tried.measurement.peak_bytes if tried.measurement else None
-            search.record(index, tried.verdict is Verdict.FITS, peak)
+            verdict = self.asked(attempts, search, index)
+            if verdict is Verdict.NUMERIC and search.next is not None and search.answer is None:
+                # Less memory makes no number finite. Only this row's text may be what is wrong:
+                # the shortest row says whether there is anything to search for.
+                self.asked(attempts, search, 0, counted=False)
         if search.answer is None:
             worst = attempts.outcomes[-1]
             raise NothingFits(
@@ -136,6 +137,15 @@ class Probe:
         too_long = grid[search.failed] if search.failed < len(grid) else None
         rounds = self.most_rounds(attempts, length, too_long, most)
         return self.confirmed(attempts, attempts.point(length, rounds))
+
+    def asked(
+        self, attempts: Attempts, search: Search, index: int, *, counted: bool = True
+    ) -> Verdict:
+        """The verdict on a length of the search, on the longest row that the data can give it."""
+        tried = attempts.outcome(attempts.point(int(search.sizes[index]), "all"))
+        peak = tried.measurement.peak_bytes if tried.measurement else None
+        search.record(index, tried.verdict is Verdict.FITS, peak, counted=counted)
+        return tried.verdict
 
     def most_rounds(self, attempts: Attempts, length: int, too_long: int | None, most: int) -> int:
         """The most rounds whose longest conversation fits whole.

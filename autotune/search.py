@@ -56,9 +56,14 @@ class Search:
         highest = min(self.failed - 1, self.fitted + 1 + reach)
         return min(max(self._wish(), lowest), highest)
 
-    def record(self, index: int, fits: bool, cost: float | None = None) -> None:
-        """Take in what came of trying `index`; `cost` is what it was measured to need."""
-        self.asked += 1
+    def record(
+        self, index: int, fits: bool, cost: float | None = None, *, counted: bool = True
+    ) -> None:
+        """Take in what came of trying `index`; `cost` is what it was measured to need.
+
+        One that is not `counted` was asked beside the search's own questions.
+        """
+        self.asked += counted
         if fits:
             self.fitted = max(self.fitted, index)
         else:

@@ -182,6 +182,36 @@ def test_numbers_that_are_not_finite_never_end_in_closing_other_programs() -> No
     assert "close" not in told
 
 
+@pytest.mark.parametrize("guess", [None, 1024, 2048])
+def test_numbers_that_are_not_finite_at_the_shortest_length_either_end_the_search(
+    guess: int | None,
+) -> None:
+    memory = Memory(BASE, EACH, dict.fromkeys(SHORTEST, NOT_FINITE))
+    with (
+        probing(memory, setups.survey([2000]), fitting(5000), card=True) as probe,
+        pytest.raises(NothingFits, match=r"not even 64 tokens fit .*--precision"),
+    ):
+        probe.guess = lambda _: guess
+        probe.run()
+    assert [p.row_tokens for p in memory.points] == [min(guess or 2000, 2000), 64]
+
+
+@pytest.mark.parametrize("guess", range(64, 641, 64))
+def test_numbers_that_one_row_alone_makes_not_finite_shorten_the_answer_below_that_row(
+    guess: int,
+) -> None:
+    memory = Memory(BASE, EACH, {0: NOT_FINITE})
+    with probing(memory, setups.survey([640]), fitting(5000), card=True) as probe:
+        probe.guess = lambda _: guess
+        if guess == 64:  # nothing shorter is left
+            with pytest.raises(NothingFits, match="--precision"):
+                probe.run()
+        else:
+            assert probe.run().model_max_length == guess - 64
+            assert [t.verdict for t in probe.trials[:2]] == [Verdict.NUMERIC, Verdict.FITS]
+            assert memory.points[1].row_tokens == 64
+
+
 def test_a_lack_of_memory_still_ends_in_closing_other_programs() -> None:
     assert "close what else uses the memory, raise --vram-budget" in refused(OUT_OF_MEMORY)
 
