@@ -5,7 +5,7 @@ from autotune.job import AverageJob, DeviceSpec
 from autotune.moves import Average
 from autotune.outcome import Checkpoint
 from autotune.plan import Precision
-from autotune.scoring import stop_on_full_disk
+from autotune.scoring import stop_where_none_goes_on
 from autotune.session import Session
 from autotune.setup import SILENCE_SECONDS
 from autotune.trials import How
@@ -33,7 +33,7 @@ def average(session: Session, move: Average) -> None:
         ending = session.work(job, where, silence_seconds=SILENCE_SECONDS)
         if ending.how is How.DONE:
             return
-        stop_on_full_disk(ending)
+        stop_where_none_goes_on(ending)
         if ending.how is How.BAD_JOB:
             break
     problem = f"it could not be made ({ending.how}: {ending.reason})"

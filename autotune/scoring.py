@@ -48,7 +48,7 @@ def answer_and_score(
 
     Raises:
         EvaluationFailed: the worker could not answer, or the scorer gave no valid report.
-        EnvironmentFault: the disk is full.
+        EnvironmentFault: the disk is full, or torch cannot be loaded.
     """
     answer(session, setup, folder, where)
     return score_answers(setup, scorer, where)
@@ -138,7 +138,7 @@ def answer(
         )
         if ending.how is How.DONE:
             return
-        stop_on_full_disk(ending)
+        stop_where_none_goes_on(ending)
         if out_of_memory(ending) and batch_size > 1:
             batch_size //= 2
             words = f"evaluation ran out of memory; going on {batch_size} at a time"
@@ -212,12 +212,14 @@ def out_of_memory(ending: Ending) -> bool:
     return ending.how in (How.OUT_OF_MEMORY, How.OVER_BUDGET) or suspected
 
 
-def stop_on_full_disk(ending: Ending) -> None:
-    """Nothing can go on without room on the disk.
+def stop_where_none_goes_on(ending: Ending) -> None:
+    """Another worker would end as this one did: without room on the disk, or without torch.
 
     Raises:
-        EnvironmentFault: the worker ended because the disk is full.
+        EnvironmentFault: the disk is full, or torch or transformers cannot be loaded (any more).
     """
+    if ending.fault is Fault.LIBRARY:
+        raise EnvironmentFault(f"{ending.reason}; then run the same command again to go on")
     if ending.failed is not None and ending.failed.fault is Fault.DISK:
         raise EnvironmentFault(
             f"{ending.reason}; free disk space, then run the same command again to go on"

@@ -11,7 +11,7 @@ from autotune.events import WorkerEvent
 from autotune.job import TrainJob
 from autotune.outcome import Fault, Fit
 from autotune.plan import TrainPlan
-from autotune.scoring import out_of_memory, stop_on_full_disk
+from autotune.scoring import out_of_memory, stop_where_none_goes_on
 from autotune.session import Session
 from autotune.setup import SILENCE_SECONDS, Setup
 from autotune.survey import Survey
@@ -47,7 +47,7 @@ class Training:
         hang is tried once more, in a new process.
 
         Raises:
-            EnvironmentFault: the disk is full.
+            EnvironmentFault: the disk is full, or torch cannot be loaded.
             BadInput: the data or the model is not what the plan was made for.
         """
         crashes = 0
@@ -84,7 +84,7 @@ class Training:
                 return None
             if ending.how is How.BAD_JOB:
                 raise BadInput(ending.reason)
-            stop_on_full_disk(ending)
+            stop_where_none_goes_on(ending)
             if ending.failed is not None and ending.failed.fault is Fault.NUMERIC:
                 return ending.reason
             if out_of_memory(ending):

@@ -6,7 +6,7 @@ import pytest
 
 from autotune import events
 from autotune.errors import BadInput, EnvironmentFault, ExitCode
-from autotune.job import Job, TrainJob
+from autotune.job import GenerateJob, Job, TrainJob
 from autotune.outcome import EvalReport, Fault
 from autotune.sentences import describe
 from autotune.session import Session
@@ -181,6 +181,30 @@ def test_a_full_disk_ends_the_run_as_the_machines_fault_and_can_be_gone_on_from(
     again = tuner(tmp_path, workers, passes(t0=3))
     assert again.run()
     assert len(told(again.session, events.TrialStarted)) == 1
+
+
+UNLOADABLE = setups.failed(
+    Fault.LIBRARY, "torch cannot be loaded: OSError: [WinError 126] (install the runtime)", "start"
+)
+
+
+@pytest.mark.parametrize("work", [TrainJob, GenerateJob])
+def test_a_torch_that_cannot_be_loaded_any_more_ends_the_run_at_once(
+    tmp_path: Path, work: type[Job]
+) -> None:
+    asked = []
+
+    def instead(job: Job, _: int) -> setups.Played | None:
+        asked.append(job)
+        return ([], UNLOADABLE) if isinstance(job, work) else None
+
+    run = tuner(tmp_path, Workers(instead), passes(t0=3))
+    with pytest.raises(EnvironmentFault, match=r"install the runtime.*same command again") as fault:
+        run.run()
+    assert fault.value.exit_code == ExitCode.ENVIRONMENT
+    assert sum(isinstance(job, work) for job in asked) == 1
+    again = tuner(tmp_path, Workers(), passes(t0=3))
+    assert again.run()
 
 
 def test_data_that_changed_under_a_plan_is_bad_input(tmp_path: Path) -> None:
