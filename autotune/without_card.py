@@ -28,5 +28,9 @@ def training_hours(profile: Profile, device: Device, precision: Precision) -> fl
     tokens = conversations * TOKENS_A_CONVERSATION * strategy.num_train_epochs
     cores = profile.machine.threads or psutil.cpu_count(logical=False) or 1
     hours = tokens / (cores * TOKENS_A_CORE_SECOND) / 3600
-    slow = precision is Precision.FP16 or (precision is Precision.BF16 and not device.bf16)
-    return hours * SIXTEEN_BITS if slow else hours
+    return hours * SIXTEEN_BITS if slows(device, precision) else hours
+
+
+def slows(device: Device, precision: Precision) -> bool:
+    """Whether this CPU has no instructions for the precision, and takes `SIXTEEN_BITS` longer."""
+    return precision is Precision.FP16 or (precision is Precision.BF16 and not device.bf16)

@@ -13,7 +13,7 @@ from autotune.profiles import CPU_PROFILE, GPU_PROFILE, find_profile, pick_profi
 from autotune.rundir import RunDir
 from autotune.setup import Say, resolve_precision
 from autotune.torch_build import installed_build
-from autotune.without_card import CONVERSATIONS, training_hours
+from autotune.without_card import CONVERSATIONS, SIXTEEN_BITS, slows, training_hours
 
 
 def chosen_profile(options: Options, *, computes: bool = True) -> Profile:
@@ -62,9 +62,32 @@ def demand_device(options: Options, profile: Profile) -> Device:
             f"{_began(*begun)} and does not go on on a CPU: {device.note}; mend that and run the"
             " same command again, or start another run with --run-dir and --device cpu"
         )
-    if profile.machine.device == "auto" and profile.machine.memory is not None:
+    if needs_card(profile):
         raise EnvironmentFault(too_slow(profile, device))
     return device
+
+
+def demand_speed(profile: Profile) -> None:
+    """Refuse to answer prompts on a CPU by a profile for a card whose precision a CPU lacks.
+
+    Raises:
+        BadInput, EnvironmentFault: that, or there is no such device.
+    """
+    if not needs_card(profile):
+        return
+    device = find_device(profile.machine.device)
+    precision = resolve_precision(profile, device)
+    if device.kind == "cpu" and slows(device, precision):
+        raise EnvironmentFault(
+            f"{_cardless(profile, device)}: a CPU answers some {SIXTEEN_BITS:.0f} times slower in"
+            f" {precision.value} than in fp32 (an estimate); take --profile {CPU_PROFILE} or"
+            " --precision fp32, or add --device cpu to go on all the same"
+        )
+
+
+def needs_card(profile: Profile) -> bool:
+    """Whether a profile is for a card, and nobody named a device to use in its place."""
+    return profile.machine.device == "auto" and profile.machine.memory is not None
 
 
 def say_note(device: Device, say: Say) -> None:
@@ -101,11 +124,15 @@ def too_slow(profile: Profile, device: Device) -> str:
     hours = training_hours(profile, device, precision)
     count = profile.train.max_conversations or CONVERSATIONS
     return (
-        f"profile {profile.name} is for an NVIDIA card, and there is none ({device.note}): strategy"
+        f"{_cardless(profile, device)}: strategy"
         f" {profile.strategies[0].name} with {count} conversations would train for some"
         f" {_rounded(hours)} hours in {precision.value} on this CPU (an estimate); take --profile"
         f" {CPU_PROFILE}, or add --device cpu to go on all the same"
     )
+
+
+def _cardless(profile: Profile, device: Device) -> str:
+    return f"profile {profile.name} is for an NVIDIA card, and there is none ({device.note})"
 
 
 def _rounded(hours: float) -> str:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from autotune.cli.answered import find_answers, run_of, state_of, untrained_answers
 from autotune.cli.console import human_console, print_json, say_on
-from autotune.cli.device import chosen_profile, say_note
+from autotune.cli.device import chosen_profile, demand_speed, say_note
 from autotune.cli.folder import RUNS, choose_folder, store_settings, undone_if_empty
 from autotune.cli.options import Options
 from autotune.conclusions import checkpoint_path
@@ -198,6 +198,7 @@ def answer_with_model(
     profile = chosen_profile(
         replace(options, model=model, prompt_limit=options.prompt_limit or "all", holdout=False)
     )
+    demand_speed(profile)
     if options.run_dir is not None:
         root, _ = choose_folder(options.run_dir, profile)
     else:

@@ -95,6 +95,28 @@ def test_a_profile_for_a_card_where_there_is_none_is_refused_with_the_hours_it_w
     assert list(tmp_path.iterdir()) == []
 
 
+def test_nor_are_prompts_answered_by_it_in_a_precision_that_a_cpu_lacks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = said_by(capsys, "eval", "toy", "--profile", LAPTOP)
+    assert code == ExitCode.ENVIRONMENT
+    assert f"profile {LAPTOP} is for an NVIDIA card, and there is none (" in said
+    assert "40 times slower in fp16 than in fp32 (an estimate)" in said
+    assert "or --precision fp32, or add --device cpu to go on all the same" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--profile", LAPTOP, "--device", "cpu"), ("--profile", LAPTOP, "--precision", "fp32"), ()],
+)
+def test_they_are_where_the_cpu_or_its_own_precision_is_asked_for(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    code, said = said_by(capsys, "eval", "toy", *arguments)
+    assert (code, "none.jsonl: no such file" in said) == (ExitCode.BAD_INPUT, True)
+
+
 def test_it_goes_on_where_the_cpu_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     code, said = said_by(capsys, "run", "--profile", LAPTOP, "--device", "cpu")
     assert (code, "none.jsonl: no such file" in said) == (ExitCode.BAD_INPUT, True)
