@@ -15,6 +15,9 @@ class CardAnswer(Boundary):
     Bytes are those of `torch.cuda.mem_get_info`: what this process may get, which under Windows may
     be less than the driver calls free. They are read when the process' CUDA context is made, so the
     context counts as taken; None where it did not come to that.
+
+    `fused` is whether a kernel other than plain mathematics computed attention in 16 bits, forward
+    and backward; None where it was not tried.
     """
 
     torch: str
@@ -25,3 +28,4 @@ class CardAnswer(Boundary):
     arch_list: tuple[str, ...] = ()
     total_bytes: int | None = None
     free_bytes: int | None = None
+    fused: bool | None = None

@@ -49,6 +49,7 @@ def predicted_peaks(
                 generate_rows=setup.evaluation_rows,
                 generate_context=min(setup.evaluation_context, setup.max_position_embeddings),
                 prefill_tokens=setup.prefill_tokens,
+                attention=setup.attention,
                 capability=setup.device.capability,
             ),
             folder,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autotune.budget import Budget
+from autotune.card_answer import CardAnswer
 from autotune.card_check import check_card
 from autotune.device import NOT_AVAILABLE, Device, find_device
 from autotune.device_budget import auto_budget
@@ -19,6 +20,7 @@ from autotune.files import write_text_atomic
 from autotune.job import DeviceSpec, PrepareJob, SurveyJob
 from autotune.outcome import Fault
 from autotune.plan import DataSpec, Precision
+from autotune.prediction import Attention
 from autotune.profile import Profile
 from autotune.session import Session
 from autotune.sources.datasets import resolve_data
@@ -41,7 +43,10 @@ CHARACTERS_A_TOKEN = 3
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """Everything that a run works with, resolved."""
+    """Everything that a run works with, resolved.
+
+    `attention` is what computes it on the device, as far as that is known before the first trial.
+    """
 
     profile: Profile
     device: Device
@@ -55,6 +60,7 @@ class Setup:
     prompts: tuple[Prompt, ...]
     prompts_label: str
     fingerprint: dict[str, str]
+    attention: Attention = Attention.FUSED
 
     @property
     def prefill_tokens(self) -> int:
@@ -137,7 +143,16 @@ def open_setup(session: Session, profile: Profile, say: Say, *, with_data: bool 
         prompts=chosen,
         prompts_label=prompts.label,
         fingerprint=fingerprint(device, profile, spec, folder, data.path if data else None),
+        attention=attention_on(card),
     )
+
+
+def attention_on(card: CardAnswer | None) -> Attention:
+    """What computes attention on a card that was looked at, or on a CPU (None).
+
+    Only a card that was tried and has no fused kernel is taken to be without.
+    """
+    return Attention.MATH if card is not None and card.fused is False else Attention.FUSED
 
 
 def own_processes() -> tuple[int, ...]:

@@ -16,6 +16,7 @@ hip: Optional[str] = {hip!r}
 """
 
 PACKAGE = """
+from types import SimpleNamespace
 from torch import cuda, version
 from torch.version import __version__
 
@@ -35,15 +36,35 @@ class Tensor:
     def __float__(self):
         return float(self.value)
 
-def ones(shape, device=None, dtype=None):
+def ones(shape, device=None, dtype=None, requires_grad=False):
     cuda.compute(device, dtype)
     return Tensor(1)
+
+def isfinite(tensor):
+    return True
+
+autograd = SimpleNamespace(grad=lambda out, given: (given,))
+"""
+
+FUNCTIONAL = """
+from torch import cuda
+def scaled_dot_product_attention(query, key, value, is_causal):
+    cuda.attend()
+    return query
+"""
+
+ATTENTION = """
+from contextlib import nullcontext as sdpa_kernel
+class SDPBackend:
+    FLASH_ATTENTION, EFFICIENT_ATTENTION, CUDNN_ATTENTION = "flash", "efficient", "cudnn"
 """
 
 CUDA = """
 def init():
     pass
 def compute(device, dtype):
+    pass
+def attend():
     pass
 def get_arch_list():
     return ["sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120"]
@@ -73,4 +94,7 @@ def write_torch(folder: Path, version: str, cuda: str, played: str = "") -> Path
     package = write_version(folder, version, cuda)
     (package / "__init__.py").write_text(PACKAGE, encoding="utf-8")
     (package / "cuda.py").write_text(CUDA + played, encoding="utf-8")
+    (package / "nn").mkdir()
+    for module, text in {"__init__": "", "functional": FUNCTIONAL, "attention": ATTENTION}.items():
+        (package / "nn" / f"{module}.py").write_text(text, encoding="utf-8")
     return package

@@ -1,16 +1,19 @@
 """What a probe is told beforehand: a first guess on a card, and the peak of what it accepts."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from autotune.allowance import card_allowance
 from autotune.budget import GIB
+from autotune.card_answer import CardAnswer
 from autotune.foresight import CPU_SLACK, Foresight, predicted_peaks
 from autotune.job import PredictJob
 from autotune.outcome import Fault
 from autotune.plan import TrialPoint
 from autotune.prediction import Attention
+from autotune.setup import attention_on
 from tests.setups import crashed, done, failed, profile, session, setup
 from tests.test_forecast import A_TOKEN, FIXED, RECOMPUTED, answered
 
@@ -28,6 +31,28 @@ def test_the_first_guess_on_a_card_is_the_longest_that_is_predicted_to_fit(tmp_p
     (job,) = runner.jobs
     assert isinstance(job, PredictJob)
     assert (job.target, job.device.kind, job.generate_rows) == ("cuda", "cpu", 8)
+
+
+def test_without_a_fused_kernel_on_the_card_the_guess_allows_for_tables(tmp_path: Path) -> None:
+    limit = card_allowance(Attention.FUSED).needed_bytes(FIXED + 1024 * RECOMPUTED)
+    work, runner = session(tmp_path, answered)
+    machine = replace(setup(RECOMPUTING, limit, card=True), attention=Attention.MATH)
+    guess = Foresight(work, machine).guess(GRID)
+    assert guess is not None and guess < 1024
+    (job,) = runner.jobs
+    assert isinstance(job, PredictJob)
+    assert job.attention is Attention.MATH
+
+
+@pytest.mark.parametrize(
+    ("fused", "expected"),
+    [(True, Attention.FUSED), (None, Attention.FUSED), (False, Attention.MATH)],
+)
+def test_only_a_card_that_was_seen_to_have_no_fused_kernel_is_taken_to_be_without(
+    fused: bool | None, expected: Attention
+) -> None:
+    assert attention_on(CardAnswer(torch="2.13.0", cuda="13.0", fused=fused)) is expected
+    assert attention_on(None) is Attention.FUSED
 
 
 def test_where_nothing_seems_to_fit_the_shortest_length_is_the_guess(tmp_path: Path) -> None:

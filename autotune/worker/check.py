@@ -3,10 +3,13 @@
 Loads torch and nothing else, because it runs before anything is known to work.
 """
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from autotune.card_answer import CardAnswer
 from autotune.files import write_text_atomic
@@ -15,6 +18,13 @@ from autotune.worker.pipe import Pipe
 
 SIDE = 64
 """Rows and columns of the product that is computed: the smallest that uses cuBLAS' own kernels."""
+
+FUSED = [
+    SDPBackend.FLASH_ATTENTION,
+    SDPBackend.EFFICIENT_ATTENTION,
+    SDPBackend.CUDNN_ATTENTION,
+]
+"""Every kernel of attention but plain mathematics."""
 
 
 def check(job: CheckJob, pipe: Pipe) -> None:
@@ -41,6 +51,8 @@ def look(index: int) -> CardAnswer:
         multiply(device)
     except Exception as error:  # whatever it is, it is why the card cannot be used
         found["problem"] = one_line(error)
+    else:
+        found["fused"] = attends_fused(device)
     return CardAnswer.model_validate(found)
 
 
@@ -55,6 +67,25 @@ def multiply(device: torch.device) -> None:
         total = float((ones @ ones).sum(dtype=torch.float32))
         if total != SIDE**3:
             raise RuntimeError(f"a product of ones gives {total}, must be {SIDE**3}")
+
+
+def attends_fused(device: torch.device) -> bool:
+    """Whether a kernel without tables of T x T computes attention here, forward and backward.
+
+    Asked of the plainest call there is; whether a model's own calls are served, the first trial
+    tells. What a prediction is made for before it depends on this.
+    """
+    shape = (1, 1, SIDE, SIDE)
+    states = torch.ones(shape, device=device, dtype=torch.float16, requires_grad=True)
+    try:
+        with warnings.catch_warnings(), sdpa_kernel(FUSED):
+            warnings.simplefilter("ignore")  # torch says at length why it cannot
+            out = functional.scaled_dot_product_attention(states, states, states, is_causal=True)
+            (gradient,) = torch.autograd.grad(out.sum(), states)
+        # Reading a number waits for the card: what fails there does so here.
+        return bool(torch.isfinite(gradient.sum()))
+    except RuntimeError:
+        return False
 
 
 def one_line(error: Exception) -> str:
