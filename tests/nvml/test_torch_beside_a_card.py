@@ -22,6 +22,19 @@ def said_by(
     driver: Driver, folder: Path, *arguments: str, torch: Path, scene: str = "laptop"
 ) -> tuple[int, str]:
     """Exit code and standard error of a command that finds the torch in this folder."""
+    done = ended(driver, folder, *arguments, torch=torch, scene=scene)
+    return done.returncode, done.stderr
+
+
+def ended(
+    driver: Driver,
+    folder: Path,
+    *arguments: str,
+    torch: Path,
+    scene: str = "laptop",
+    **settings: str,
+) -> subprocess.CompletedProcess[str]:
+    """A command with these environment variables that finds the torch in this folder."""
     (folder / "home").mkdir(exist_ok=True)
     environment = driver.environment(
         scene,
@@ -29,8 +42,9 @@ def said_by(
         SMOLSFT_CACHE=str(folder / "cache"),
         HF_HUB_OFFLINE="1",
         TMPDIR=str(folder / "home"),
+        **settings,
     )
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-W", "error", "-m", "autotune", *arguments],
         cwd=folder,
         env=environment,
@@ -39,7 +53,6 @@ def said_by(
         timeout=300,
         check=False,
     )
-    return done.returncode, done.stderr
 
 
 @pytest.mark.parametrize("arguments", COMMANDS)
@@ -104,6 +117,26 @@ def test_a_card_that_computes_is_said_and_the_command_goes_on(
     )
     assert code == 2
     assert said.splitlines()[-1].startswith("smolsft-autotune: prompts none.jsonl: no such file")
+
+
+@pytest.mark.parametrize("command", [("eval", "toy"), ("probe", "--model", "toy"), ("run",)])
+def test_a_setting_that_workers_go_without_is_said_before_the_work(
+    driver: Driver, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    write_torch(tmp_path / "lib", "2.13.0+cu130", "13.0")
+    done = ended(
+        driver,
+        tmp_path,
+        *command,
+        "--prompts",
+        "none.jsonl",
+        torch=tmp_path / "lib",
+        PYTORCH_NO_CUDA_MEMORY_CACHING="1",
+        COLUMNS="200",
+    )
+    assert done.returncode == 2
+    said = " ".join(done.stdout.split())
+    assert "PYTORCH_NO_CUDA_MEMORY_CACHING is set; workers go without it: " in said
 
 
 def test_on_the_cpu_the_card_and_its_torch_are_not_asked(driver: Driver, tmp_path: Path) -> None:
