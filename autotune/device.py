@@ -81,9 +81,10 @@ def find_device(
             return _cpu(reason)
         raise unusable(choice, reason, remedy)
     if wanted >= len(cards):
+        last = "cuda" if len(cards) == 1 else f"cuda:0 to cuda:{len(cards) - 1}"
         raise BadInput(
             f"--device {choice}: this machine has {len(cards)} usable card(s), counted from 0;"
-            f" use cuda:{len(cards) - 1} or less"
+            f" use {last}"
         )
     card = cards[wanted]
     if card.problem is not None:

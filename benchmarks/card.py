@@ -6,13 +6,15 @@ Two parts, each of at most `--minutes` (6 suit an H100; a laptop's card wants 30
 alone, and a later call goes on with what has no answer yet. No network is needed: packages that are
 missing are named, and taken from the pack or from `--wheels` where one is given (`card_pack.py`
 gathers them). Every step is a process with a time limit; its outcome and its figures are in the
-JSON as soon as it ends. `--rehearse` does all of it on the CPU with a toy. What is asked and how to
-read the answer: docs/card.md.
+JSON as soon as it ends. `--rehearse` does all of it on the CPU with a toy, and writes to
+rehearsal.json and rehearsal-work. What is asked and how to read the answer: docs/card.md.
 
-Exit code: 0 nothing failed, 1 something did, 4 packages or the card are missing, 130 interrupted.
+Exit code: 0 nothing failed, 1 something did, 2 bad input, 4 packages or the card are missing, 130
+interrupted.
 """
 
 import argparse
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -28,6 +30,7 @@ from benchmarks.card_checks.caller import Caller  # noqa: E402
 from benchmarks.card_checks.pack import Pack  # noqa: E402
 from benchmarks.card_checks.record import Record  # noqa: E402
 
+BAD_INPUT = 2
 ENVIRONMENT = 4
 INTERRUPTED = 130
 
@@ -45,10 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not have_packages(wheels, site):
         return ENVIRONMENT
     try:
-        record = Record(asked.out)
+        record = Record(asked.out, rehearsal=asked.rehearse)
     except ValueError as error:
         print(error, file=sys.stderr)
-        return 2
+        return BAD_INPUT
     chosen = [
         step
         for step in steps.STEPS
@@ -76,8 +79,8 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=names, metavar="STEP", help=", ".join(names))
     parser.add_argument("--again", action="store_true", help="ask again what has an answer")
     parser.add_argument("--minutes", type=float, help="of a part; absent: 6")
-    parser.add_argument("--out", type=Path, default=Path("card.json"), help="the JSON")
-    parser.add_argument("--work", type=Path, default=Path("card-work"), help="for files")
+    parser.add_argument("--out", type=Path, help="the JSON; absent: card.json")
+    parser.add_argument("--work", type=Path, help="for files; absent: card-work")
     parser.add_argument("--pack", type=Path, help="what card_pack.py gathered")
     parser.add_argument("--wheels", type=Path, help="a folder of wheels; absent: the pack's")
     parser.add_argument("--device", default="cuda", help="cuda or cuda:N")
@@ -89,6 +92,17 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     asked = parser.parse_args(arguments)
     if asked.minutes is None:
         asked.minutes = steps.REHEARSAL_MINUTES if asked.rehearse else steps.PART_MINUTES
+    if asked.minutes <= 0:
+        parser.error(f"--minutes {asked.minutes:g}: must be above 0")
+    if not re.fullmatch(r"cuda(:[0-9]+)?", asked.device):
+        parser.error(f"--device {asked.device}: must be cuda or cuda:N; on a CPU: --rehearse")
+    for name in ("pack", "wheels"):
+        if (folder := getattr(asked, name)) is not None and not folder.is_dir():
+            parser.error(f"--{name} {folder}: no such folder")
+    # What a CPU says is kept away from what a card is asked: an answer is not asked for again.
+    kind = "rehearsal" if asked.rehearse else "card"
+    asked.out = asked.out or Path(f"{kind}.json")
+    asked.work = asked.work or Path(f"{kind}-work")
     for name in ("out", "work", "pack", "wheels", "model", "data", "prompts"):
         # A step runs in another folder; what is no path (a hub id, demo) stays as it is.
         value = getattr(asked, name)
@@ -130,7 +144,8 @@ def do_step(name: str, path: Path, asked: argparse.Namespace) -> int:
             figures["machine"] = machine(ask)
             figures["given"] = given = inputs(ask, pack, asked.model)
         except AutotuneError as error:
-            figures.answered(Answer(False, str(error)))
+            # The tool's remedy where there is no card is the CPU, this command's is a rehearsal.
+            figures.answered(Answer(False, str(error).replace("--device cpu", "--rehearse")))
             return 0
         figures["weights"] = given["weights"]
         figures.answered(Answer(True, given["weights"]))

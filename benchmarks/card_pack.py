@@ -13,6 +13,7 @@ weights the checks take random ones of the same shape, and say so.
 
 import argparse
 import importlib.metadata
+import re
 import shutil
 import subprocess
 import sys
@@ -78,6 +79,8 @@ def main() -> None:
     parser.add_argument("--given", default=",".join(GIVEN), help="what the machine has already")
     parser.add_argument("--no-weights", action="store_true", help="93 MB less")
     asked = parser.parse_args()
+    if not re.fullmatch(r"3\.[0-9]+", asked.python):
+        parser.error(f"--python {asked.python}: must be major and minor, such as 3.12")
     pack = Pack(asked.folder.resolve())
     given = closure([name_of(name) for name in asked.given.split(",") if name.strip()])
     target = Target(asked.python, asked.platform)

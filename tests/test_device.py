@@ -87,8 +87,10 @@ def test_figures_that_were_not_believed_are_said_with_the_device() -> None:
 
 def test_a_card_is_chosen_by_number_and_a_number_too_high_names_the_bound() -> None:
     assert find_device("cuda:1", TWO, {}).uuid == "GPU-bbb2"
-    with pytest.raises(BadInput, match=r"cuda:2: this machine has 2 usable card\(s\).*cuda:1 or"):
+    with pytest.raises(BadInput, match=r"cuda:2: this machine has 2 usable card\(s\).*to cuda:1"):
         find_device("cuda:2", TWO, {})
+    with pytest.raises(BadInput, match=r"has 1 usable card\(s\), counted from 0; use cuda$"):
+        find_device("cuda:3", FakeNvml([LAPTOP]), {})
 
 
 @pytest.mark.parametrize("choice", ["gpu", "cuda:", "cuda:-1", "cuda:x", "", "cuda:²", "CPU"])

@@ -90,6 +90,7 @@ def test_what_spare_memory_buys_is_shown_with_each_way_that_was_timed(width: int
 
     assert "about 10 min -> about 2 min" in text
     assert "450" in text
+    assert "supervised tokens/s" in text, "a speed has its unit, with a head of columns or without"
     assert "With an arrow: one row at a time, and the way that was fastest" in text
     assert "measured 3.10 GiB: 3.2 % too low" in text
     assert "nothing changed (from a)" in text

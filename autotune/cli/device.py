@@ -43,8 +43,7 @@ def demand_device(options: Options, profile: Profile) -> Device:
             that began on a card would go on on the CPU; a profile for a card would be used on a CPU
             that nobody asked for.
     """
-    # A profile that nobody named was picked by what is here: that is what is looked at again.
-    choice = profile.machine.device if options.profile else options.device or "auto"
+    choice = asked_device(options, profile)
     if choice == "cpu":
         return find_device("cpu")
     begun = begun_on_card(options, profile)
@@ -88,6 +87,15 @@ def demand_speed(profile: Profile) -> None:
 def needs_card(profile: Profile) -> bool:
     """Whether a profile is for a card, and nobody named a device to use in its place."""
     return profile.machine.device == "auto" and profile.machine.memory is not None
+
+
+def asked_device(options: Options, profile: Profile) -> str:
+    """What `--device` asks for, by itself or in a profile that was named.
+
+    A profile that nobody named was picked by what is here: that is what is looked at again, for the
+    profile for a CPU does not know why there is no card.
+    """
+    return profile.machine.device if options.profile else options.device or "auto"
 
 
 def say_note(device: Device, say: Say) -> None:

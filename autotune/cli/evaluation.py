@@ -11,10 +11,11 @@ from rich.console import Console
 
 from autotune.cli.answered import find_answers, run_of, state_of, untrained_answers
 from autotune.cli.console import human_console, print_json, say_on
-from autotune.cli.device import chosen_profile, demand_speed, say_note
+from autotune.cli.device import asked_device, chosen_profile, demand_speed, say_note
 from autotune.cli.folder import RUNS, choose_folder, store_settings, undone_if_empty
 from autotune.cli.options import Options
 from autotune.conclusions import checkpoint_path
+from autotune.device import find_device
 from autotune.errors import BadInput, EnvironmentFault, ExitCode
 from autotune.evaluate.answers import Answer, match, read_answers
 from autotune.evaluate.health import echo_answers
@@ -204,12 +205,12 @@ def answer_with_model(
     else:
         root = new_run_folder(RUNS, f"eval-{Path(profile.model.source).name}", time.time())
     say_on(console)(f"profile {profile.name} ({profile.title}); run folder {root}")
+    say_note(find_device(asked_device(options, profile)), say_on(console))
     with RunDir(root) as rundir, undone_if_empty(rundir):
         store_settings(rundir, profile)
         session = Session(rundir, SubprocessRunner())
         session.view = PlainView(console, session.clock, lambda: session.state)
         setup = open_setup(session, profile, say_on(console), with_data=False)
-        say_note(setup.device, say_on(console))
         where = rundir.eval_folder("model")
         scorer = find_scorer(profile.prompts.scorer)
         try:

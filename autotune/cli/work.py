@@ -50,16 +50,16 @@ def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
     """Open or resume the run folder, resolve the sources, survey the data, show the screen."""
     say = say_on(console)
     profile = chosen_profile(options)
-    demand_device(options, profile)
+    device = demand_device(options, profile)
     root, resumed = choose_folder(options.run_dir, profile)
     say(f"profile {profile.name} ({profile.title}); run folder {root}")
+    say_note(device, say)
     with RunDir(root) as rundir, undone_if_empty(rundir):
         store_settings(rundir, profile)
         session = Session(rundir, SubprocessRunner())
         if resumed:
             say("going on with the run that is there")
         setup = open_setup(session, profile, say)
-        say_note(setup.device, say)
         say(budget_sentence(setup.budget, setup.device, own_processes()))
         view = make_view(
             console,

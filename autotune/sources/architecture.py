@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from autotune.errors import BadInput
-from autotune.sources.hub import HubUnreachable, hub_file, unreachable
+from autotune.sources.hub import HubUnreachable, hub_files, hub_folder, unreachable
 from autotune.sources.models import ModelSource, resolve_model
 from autotune.sources.pypi import Say, say_nothing
 from autotune.sources.reference import as_hub_id
@@ -30,8 +30,22 @@ def resolve_architecture(text: str, say: Say = say_nothing) -> ModelSource:
     reference = as_hub_id(text)
     if text in {"demo", "toy"} or path.exists() or reference is None:
         return resolve_model(text, say)
+    return ModelSource("folder", _from_hub(reference.repo, reference.revision), text)
+
+
+def _from_hub(repo: str, revision: str | None) -> Path:
+    """A folder of the hub's cache that holds the repository's config.json."""
+    cached_only = False
     try:
-        config = hub_file(reference.repo, "model", reference.revision, "config.json")
+        # Answers soon, or not at all; the download alone would try again for half a minute.
+        if "config.json" not in hub_files(repo, "model", revision):
+            raise BadInput(f"model {repo}: the repository has no config.json; give another one")
     except HubUnreachable:
-        raise unreachable("model", reference.repo) from None
-    return ModelSource("folder", config.parent, text)
+        cached_only = True
+    try:
+        folder = hub_folder(repo, "model", revision, ("config.json",), cached_only=cached_only)
+    except HubUnreachable:
+        raise unreachable("model", repo) from None
+    if not (folder / "config.json").is_file():
+        raise unreachable("model", repo)
+    return folder

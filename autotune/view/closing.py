@@ -145,5 +145,5 @@ def speed_table(fit: Fit) -> RenderableType:
             rate_of_trial(outcome),
         )
         table.add_row(*map(Text, cells))
-        narrow.append(Text("  ".join(cells)))
+        narrow.append(Text("  ".join(cells) + " supervised tokens/s"))
     return ByWidth(80, table, Group(*narrow))

@@ -16,11 +16,12 @@ VERSION = 1
 class Record:
     """One card's answers so far. Each step's are written as soon as it ends."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, rehearsal: bool) -> None:
         """Read what an earlier call left.
 
         Raises:
-            ValueError: the file is not such a record.
+            ValueError: the file is not such a record, or a rehearsal's where a card is asked, or a
+                card's in a rehearsal: either would pass for an answer to the other.
         """
         self.path = path
         self.tree: dict[str, Any] = {"card": VERSION, "steps": {}}
@@ -28,6 +29,9 @@ class Record:
             found = json.loads(path.read_text(encoding="utf-8"))
             if not isinstance(found, dict) or found.get("card") != VERSION:
                 raise ValueError(f"{path}: is no record of this command; name another with --out")
+            if found.get("rehearsal", rehearsal) != rehearsal:
+                whose = "a card's" if rehearsal else "a rehearsal's"
+                raise ValueError(f"{path}: holds {whose} answers; name another with --out")
             self.tree = found
 
     def describe(self, **facts: Any) -> None:

@@ -62,7 +62,7 @@ def caller(folder: Path, script: Path, minutes: float = 6.0, **changes: Any) -> 
     asked |= {"data": "", "prompts": "", "pack": None, "model": None}
     return Caller(
         Namespace(**(asked | changes)),
-        Record(folder / "card.json"),
+        Record(folder / "card.json", rehearsal=True),
         folder / "work",
         folder / "site",
         command=(sys.executable, str(script)),
@@ -98,10 +98,10 @@ def test_a_hung_and_a_broken_step_leave_their_figures_and_the_others_their_time(
 
 def test_a_later_call_asks_only_what_has_no_answer_and_the_hung_one_last(tmp_path: Path) -> None:
     steps = [find(name) for name in ("kernels", "nvml", "plan")]
-    record = Record(tmp_path / "card.json")
+    record = Record(tmp_path / "card.json", rehearsal=True)
     record.keep(steps[0], {"outcome": Outcome.TIMED_OUT}, 1, 1)
     record.keep(steps[1], {"outcome": Outcome.FAILED}, 1, 1)
-    later = Record(tmp_path / "card.json")
+    later = Record(tmp_path / "card.json", rehearsal=True)
     assert [s.name for s in later.open_steps(steps, again=False)] == ["plan", "kernels"]
     assert later.open_steps(steps, again=True) == steps
     caller(tmp_path, play(tmp_path)).do_part(steps)
@@ -138,7 +138,10 @@ def test_ctrl_c_ends_the_step_and_leaves_the_record_whole(tmp_path: Path) -> Non
         caller(tmp_path, script).do_part(PART_1)
     assert outcomes(tmp_path)["plan"] == "interrupted"
     assert "probe" not in outcomes(tmp_path)
-    assert [s.name for s in Record(tmp_path / "card.json").open_steps(PART_1, again=False)] == [
+    assert [
+        s.name
+        for s in Record(tmp_path / "card.json", rehearsal=True).open_steps(PART_1, again=False)
+    ] == [
         "probe",
         "late_memory",
         "kill",
@@ -177,7 +180,41 @@ def test_a_record_of_another_kind_is_not_written_over(tmp_path: Path) -> None:
     path = tmp_path / "card.json"
     path.write_text('{"mine": 1}', encoding="utf-8")
     with pytest.raises(ValueError, match="is no record of this command"):
-        Record(path)
+        Record(path, rehearsal=False)
+
+
+@pytest.mark.parametrize(("first", "later"), [("a rehearsal's", False), ("a card's", True)])
+def test_a_rehearsals_answers_never_stand_for_a_cards(
+    tmp_path: Path, first: str, later: bool
+) -> None:
+    path = tmp_path / "any.json"
+    Record(path, rehearsal=not later).describe(rehearsal=not later)
+    assert Record(path, rehearsal=not later).tree["rehearsal"] is not later
+    with pytest.raises(ValueError, match=f"holds {first} answers; name another with --out"):
+        Record(path, rehearsal=later)
+
+
+def test_a_rehearsal_has_files_of_its_own() -> None:
+    asked, rehearsed = card.parsed([]), card.parsed(["--rehearse"])
+    assert (asked.out.name, asked.work.name) == ("card.json", "card-work")
+    assert (rehearsed.out.name, rehearsed.work.name) == ("rehearsal.json", "rehearsal-work")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--device", "cpu"], "--device cpu: must be cuda or cuda:N; on a CPU: --rehearse"),
+        (["--minutes", "0"], "--minutes 0: must be above 0"),
+        (["--pack", "nowhere"], "--pack nowhere: no such folder"),
+        (["--wheels", "nowhere"], "--wheels nowhere: no such folder"),
+    ],
+)
+def test_a_mistake_is_said_before_any_step(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], line: str
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        card.parsed(arguments)
+    assert line in capsys.readouterr().err
 
 
 def test_missing_packages_are_named_with_the_command_that_brings_them(

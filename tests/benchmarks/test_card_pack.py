@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import card_pack
 from benchmarks.card_checks import missing
 from benchmarks.card_pack import TAGS, Target, closure, gather, requires
 
@@ -91,3 +92,13 @@ def test_a_package_without_a_wheel_for_the_machine_is_named(
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     with pytest.raises(SystemExit, match="no-such-package: no wheel for linux"):
         gather(["no-such-package"], set(), Target("3.12", "linux"), tmp_path / "pack")
+
+
+def test_a_python_that_is_none_is_named_before_anything_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["card_pack.py", str(tmp_path / "pack"), "--python", "abc"])
+    with pytest.raises(SystemExit, match="2"):
+        card_pack.main()
+    assert "--python abc: must be major and minor, such as 3.12" in capsys.readouterr().err
+    assert not (tmp_path / "pack").exists()

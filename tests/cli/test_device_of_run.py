@@ -130,3 +130,24 @@ def test_fewer_conversations_and_fp32_take_less_time(capsys: pytest.CaptureFixtu
     whole = hours()
     assert hours("--precision", "fp32") == pytest.approx(whole / 40, rel=0.1)
     assert hours("--max-conversations", "600") == pytest.approx(whole / 10, rel=0.1)
+
+
+@pytest.mark.parametrize("command", [("probe",), ("run",), ("eval", "demo")])
+def test_a_cpu_that_nobody_asked_for_computes_with_the_reason_on_the_screen(
+    capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    run([*command, "--prompts", "none.jsonl"])
+    out = " ".join(capsys.readouterr().out.split())
+    assert "profile cpu-smollm2 (" in out
+    assert "computing on " in out
+    assert "NVIDIA" in out.partition("computing on ")[2]
+
+
+@pytest.mark.parametrize("choice", [("--device", "cpu"), ("--profile", "cpu-smollm2")])
+def test_one_that_was_asked_for_needs_no_reason(
+    capsys: pytest.CaptureFixture[str], choice: tuple[str, ...]
+) -> None:
+    run(["probe", *choice, "--prompts", "none.jsonl"])
+    out = capsys.readouterr().out
+    assert "profile cpu-smollm2 (" in out
+    assert "computing on" not in out

@@ -112,6 +112,7 @@ def resolve(home: Path, endpoint: str, *questions: tuple[str, str]) -> list[tupl
         "import sys, time\n"
         "import huggingface_hub, huggingface_hub.errors\n"
         "from autotune.errors import AutotuneError\n"
+        "from autotune.sources.architecture import resolve_architecture\n"
         "from autotune.sources.datasets import resolve_data\n"
         "from autotune.sources.models import resolve_model\n"
         "def without_weights(text):\n"
@@ -148,6 +149,7 @@ def resolve(home: Path, endpoint: str, *questions: tuple[str, str]) -> list[tupl
     )
     assert done.returncode == 0, done.stderr
     assert TOKEN not in done.stdout + done.stderr
+    assert "Retrying" not in done.stderr, "the hub's client says what only the last line is for"
     lines = [line.partition(" ") for line in done.stdout.splitlines()]
     return [(text, float(seconds)) for seconds, _, text in lines]
 
@@ -161,13 +163,16 @@ def test_repositories_are_fetched_at_a_commit_without_pickles_or_code(
         ("resolve_model", "good/model"),
         ("resolve_model", "old/pickles"),
         ("resolve_model", "no/such"),
+        ("resolve_architecture", "no/such"),
         ("resolve_data", "good/chat"),
         ("resolve_data", "good/split"),
         ("resolve_data", "many/files"),
         ("resolve_data", "only/parquet"),
         ("resolve_data", "no/such"),
     )
-    model, pickles, no_model, chat, split, many, parquet, no_data = (text for text, _ in answers)
+    model, pickles, no_model, no_config, chat, split, many, parquet, no_data = (
+        text for text, _ in answers
+    )
     folder = Path(model.removeprefix("good/model "))
     assert folder.name == COMMIT
     assert sorted(p.name for p in folder.iterdir()) == [
@@ -177,6 +182,7 @@ def test_repositories_are_fetched_at_a_commit_without_pickles_or_code(
     ]
     assert pickles.startswith("BadInput model old/pickles: the repository has no .safetensors")
     assert no_model.startswith("BadInput model no/such: the hub has no such model, or it is priva")
+    assert no_config == no_model
     assert (
         chat.endswith("chat.json") and Path(chat.removeprefix("good/chat ")).read_bytes() == b"[]"
     )
@@ -187,7 +193,11 @@ def test_repositories_are_fetched_at_a_commit_without_pickles_or_code(
 
 
 def test_what_was_fetched_before_is_used_when_the_hub_is_gone(hub: str, tmp_path: Path) -> None:
-    asked = (("resolve_model", "good/model"), ("resolve_data", "good/chat"))
+    asked = (
+        ("resolve_architecture", "good/model"),
+        ("resolve_model", "good/model"),
+        ("resolve_data", "good/chat"),
+    )
     online = [text for text, _ in resolve(tmp_path, hub, *asked)]
     offline = [text for text, _ in resolve(tmp_path, "http://127.0.0.1:9", *asked)]
     assert offline == online
@@ -213,6 +223,7 @@ def test_no_hub_is_one_line_that_names_the_demo(tmp_path: Path) -> None:
         tmp_path,
         "http://127.0.0.1:9",
         ("resolve_model", "HuggingFaceTB/SmolLM2-135M"),
+        ("resolve_architecture", "HuggingFaceTB/SmolLM2-135M"),
         ("resolve_data", "PeterV09/smol-smoltalk-6k"),
     )
     for text, seconds in answers:
