@@ -73,6 +73,23 @@ def test_kernels_are_found_by_asking_each_alone_at_the_models_own_heads(
         assert serving(given(dtype)) == found
 
 
+@pytest.mark.parametrize(("compiled", "asked"), [(("efficient",), False), ((), True)])
+def test_cudnn_is_asked_only_where_nothing_else_serves(
+    compiled: tuple[str, ...], asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play_a_build_with(compiled, monkeypatch)
+    played, seen = nn.functional.scaled_dot_product_attention, set()
+
+    def noted(*given: Tensor, **how: Any) -> Tensor:
+        seen.add(torch.backends.cuda.cudnn_sdp_enabled())
+        return played(*given, **how)
+
+    monkeypatch.setattr(nn.functional, "scaled_dot_product_attention", noted)
+    with as_on("cuda"):
+        serving(given())
+    assert (True in seen) is asked
+
+
 def test_a_kernel_that_is_wrong_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     real = nn.functional.scaled_dot_product_attention
 
