@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from autotune.worker.compute import sent
 from autotune.worker.fusable import attention, repeated
 
 KINDS = frozenset({"cuda"})
@@ -129,7 +130,7 @@ def boundaries(lengths: tuple[int, ...], device: torch.device) -> Tensor:
 
     Kept until others are asked for: all layers of a micro-batch want the same.
     """
-    return torch.tensor([0, *accumulate(lengths)], dtype=torch.int32, device=device)
+    return sent(torch.tensor([0, *accumulate(lengths)], dtype=torch.int32), device)
 
 
 def _one_by_one(

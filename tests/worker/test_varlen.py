@@ -182,6 +182,22 @@ def test_it_is_tried_at_the_first_step_of_a_training_that_recomputes_its_activat
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
 
 
+def test_the_ends_of_segments_go_to_a_card_without_waiting_for_it(
+    seen: list[Given], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone: list[Tensor] = []
+
+    def noted(tensor: Tensor, _: torch.device) -> Tensor:
+        gone.append(tensor)
+        return tensor
+
+    monkeypatch.setattr(varlen, "sent", noted)
+    varlen.boundaries.cache_clear()
+    assert varlen.boundaries((3, 2), torch.device("cuda", 0)).tolist() == [0, 3, 5]
+    varlen.boundaries.cache_clear()
+    assert len(gone) == 1
+
+
 def test_a_watch_of_the_dispatcher_sees_the_kernel_that_is_used_and_not_those_of_the_trial(
     seen: list[Given],
 ) -> None:
