@@ -37,7 +37,8 @@ def varlen_works(query: Tensor, key: Tensor, scale: float | None) -> bool:
         scale: of the products of query and key.
     """
     heads = (query.shape[1], key.shape[1], query.shape[-1])
-    return query.dtype in _DTYPES and _works(query.device, query.dtype, heads, scale)
+    may = query.device.type in KINDS and query.dtype in _DTYPES
+    return may and _works(query.device, query.dtype, heads, scale)
 
 
 @cache
@@ -50,8 +51,6 @@ def _works(
     counts what a layer keeps (it refuses a second pass that keeps less), autocast, a watch of the
     dispatcher.
     """
-    if device.type not in KINDS:
-        return False
     with ThreadPoolExecutor(1) as beside:
         return beside.submit(_tried, device, dtype, heads, scale).result()
 

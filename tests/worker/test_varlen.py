@@ -229,6 +229,16 @@ def test_a_kernel_that_is_wrong_for_the_models_heads_is_not_used(
     varlen._works.cache_clear()
 
 
+def test_what_was_found_before_does_not_count_where_no_kernel_may_be_looked_for(
+    seen: list[Given], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a test on a card can play a build without the kernel after another one has used it."""
+    query, key, _ = (states.detach().bfloat16() for states in shared_states(4, 2, 16))
+    assert varlen.varlen_works(query, key, None)
+    monkeypatch.setattr(varlen, "KINDS", frozenset())
+    assert not varlen.varlen_works(query, key, None)
+
+
 def test_fp32_has_no_such_kernel(seen: list[Given]) -> None:
     query, key, _ = shared_states(4, 2, 16)
     assert not varlen.varlen_works(query, key, None)
