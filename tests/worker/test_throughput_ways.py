@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from autotune.memory.fake import FakeMemory
 from autotune.memory.port import MemoryReading
 from autotune.plan import Precision
 from autotune.worker.compute import Compute
-from benchmarks import throughput_ways
+from benchmarks import throughput_ways, train_throughput
 
 pytestmark = pytest.mark.torch
 
@@ -29,3 +31,17 @@ def test_a_card_keeps_its_cache_between_timed_steps_since_one_way_has_it_alone(
     )
     assert json.loads(said.getvalue()) == {"seconds": 1.5, "cpu_seconds": 2.5, "peak_bytes": 7}
     assert memory.restarted == times
+
+
+@pytest.mark.parametrize(("way", "as_workers"), [("e_packed", True), ("b_trainer", False)])
+def test_only_the_ways_of_the_tool_have_the_environment_of_its_workers(
+    way: str, as_workers: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On an H100 torch would else attend by cuDNN, as a public way does and no worker."""
+    monkeypatch.delenv("TORCH_CUDNN_SDPA_DEPRIORITIZED", raising=False)
+    started: list[dict[str, Any]] = []
+    monkeypatch.setattr(subprocess, "Popen", lambda _, **how: started.append(how))
+    train_throughput.Way(way, tmp_path / "spec.json")
+    environ = started[0]["env"]
+    assert ("TORCH_CUDNN_SDPA_DEPRIORITIZED" in environ) is as_workers
+    assert environ["OMP_WAIT_POLICY"] == "PASSIVE"
