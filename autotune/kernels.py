@@ -39,6 +39,8 @@ _WORDS = {
 class FoundKernels(Boundary):
     """Which kernels gave right results and gradients on a worker's device, the preferred first.
 
+    cuDNN's is tried only where no other fused one serves.
+
     They were tried with as many `heads`, `key_heads` (fewer where heads share keys) of `head_size`
     numbers as the model has, in the `dtype` that attention is computed in.
     """

@@ -97,8 +97,10 @@ def report(seconds: float, cpu_seconds: float, compute: Compute) -> None:
     figures = {"seconds": seconds, "cpu_seconds": cpu_seconds, "peak_bytes": peak}
     OUT.write(json.dumps(figures) + "\n")
     OUT.flush()
-    # What a way does not need between its turns is given back to the others.
-    compute.memory.restart()
+    if compute.device.type == "cpu":
+        # What a way does not need between its turns is given back to the others. On a card there
+        # are none beside it, and an emptied cache would have to be filled in the next step.
+        compute.memory.restart()
 
 
 def arguments(spec: Spec, **more: Any) -> dict[str, Any]:

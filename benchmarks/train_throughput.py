@@ -38,7 +38,7 @@ from autotune.profiles import find_profile
 from autotune.rundir import RunDir
 from autotune.session import Session
 from autotune.setup import open_setup
-from autotune.trials import SubprocessRunner
+from autotune.trials import SubprocessRunner, worker_environment
 from autotune.worker.batches import step_rows
 from autotune.worker.encode import IGNORED, ChatCodec, Row
 
@@ -46,6 +46,10 @@ LENGTH = 1024
 MEDIAN, ABOVE = 500, 0.05
 """Of the long mix: its median in tokens and the share of rows above `LENGTH`."""
 WAYS = ("a_course", "b_trainer", "c_trl", "d_padded", "e_packed")
+OWN = ("d_padded", "e_packed", "f_compiled", "g_both")
+"""The ways of this tool. They have the environment of its workers, which says among other things
+which attention torch prefers on a card; the public ones have what everybody has."""
+
 TARGETS = {"short": 4.0, "long": 2.0}
 """How many times as fast as (a) the better of (d), (e) is to be."""
 
@@ -55,18 +59,20 @@ class Way:
 
     def __init__(self, name: str, spec: Path) -> None:
         self.name = name
-        log = spec.with_name(f"{spec.stem}-{name}.log")
-        self.process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("throughput_ways.py")), name, str(spec)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log.open("w", encoding="utf-8"),
-            # As for this tool's workers: a process that waits does not spin beside the others.
-            env=os.environ | {"OMP_WAIT_POLICY": "PASSIVE"},
-            text=True,
-            encoding="utf-8",
-        )
-        self.log = log
+        self.log = spec.with_name(f"{spec.stem}-{name}.log")
+        script = Path(__file__).with_name("throughput_ways.py")
+        environ = worker_environment() if name in OWN else dict(os.environ)
+        with self.log.open("w", encoding="utf-8") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, str(script), name, str(spec)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                # As for this tool's workers: a process that waits does not spin beside the others.
+                env=environ | {"OMP_WAIT_POLICY": "PASSIVE"},
+                text=True,
+                encoding="utf-8",
+            )
 
     def figures(self) -> dict[str, float]:
         """The line of the step in progress."""
@@ -243,7 +249,7 @@ def compared(
     seconds = {n: statistics.median(r["seconds"] for r in found) for n, found in rounds.items()}
     # On a CPU that others use as well, the processor's time is the steadier measure.
     busy = {n: statistics.median(r["cpu_seconds"] for r in found) for n, found in rounds.items()}
-    own = [name for name in ("d_padded", "e_packed", "f_compiled", "g_both") if name in ways]
+    own = [name for name in OWN if name in ways]
     best = min(own, key=busy.__getitem__, default="")
     ratios: dict[str, float] = {}
     if best and "a_course" in ways:

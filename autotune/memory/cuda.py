@@ -48,9 +48,13 @@ class CudaMemory:
     def begin(self, limit_bytes: int) -> None:
         """Create the context, warm up, measure both, cap the allocator at the rest of the limit.
 
+        From here on the card is the one that torch takes where none is named.
+
         The card is looked at before anything else: to ask torch creates the context.
         """
         self.context.look_before()
+        # Autocast asks whether the present card knows bf16, and makes a tensor there if it is old.
+        torch.cuda.set_device(self.device)
         self.limit_bytes = limit_bytes
         self.warm_up()
         torch.cuda.synchronize(self.device)

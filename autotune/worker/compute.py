@@ -67,7 +67,6 @@ def open_compute(spec: DeviceSpec) -> Compute:
         card = CudaMemory(spec.index, warm_up=lambda: warm_up(device, spec.precision))
         card.begin(spec.limit_bytes)  # first of all: it measures what creating a context takes
         memory = card
-        torch.cuda.set_device(device)
         name = torch.cuda.get_device_name(device)
         if expandable_segments():
             name += ", expandable segments"  # somebody's own setting, which changes what fits

@@ -9,6 +9,7 @@ a row outgrows it, and both seldom change.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -67,6 +68,17 @@ class Words:
         self.mask = (self.positions <= self.places[:, None])[:, None, None]
 
 
+@cache
+def side_stream(device: torch.device) -> Any:
+    """The stream on which passes are recorded, one for the process.
+
+    cuBLAS keeps a workspace of 8 MiB (Hopper: 32) for every stream that it has worked on, for good
+    (`getCurrentCUDABlasHandle` in ATen/cuda/CublasHandlePool.cpp).
+    """
+    stream: Any = torch.cuda.Stream
+    return stream(device)
+
+
 class Recorded:
     """A function of tensors that stay where they are; on a card it is recorded and replayed."""
 
@@ -80,15 +92,13 @@ class Recorded:
         self.graph: Any = None
         if device.type != "cuda":
             return
-        now = torch.cuda.current_stream(device)
-        stream: Any = torch.cuda.Stream
-        beside = stream(device)
+        now, beside = torch.cuda.current_stream(device), side_stream(device)
         beside.wait_stream(now)
         with torch.cuda.stream(beside):
             call()
         now.wait_stream(beside)
         self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph):
+        with torch.cuda.graph(self.graph, stream=beside):
             self.result = call()
 
     def __call__(self) -> tuple[Tensor, Tensor | None]:

@@ -77,7 +77,8 @@ class Bench:
             self.shelf = Shelf()
         spec = where(job)
         if self.compute is None:
-            self.compute, self.spec = open_compute(spec), spec
+            self.spec = spec  # also of a device that cannot be opened: its failure is judged by it
+            self.compute = open_compute(spec)
         elif self.spec != spec:
             raise BadInput(f"this worker is on {self.spec}: must stay there; start another")
         attention = attention_of(job, self.compute)

@@ -98,16 +98,16 @@ def heads_of(model_folder: Path) -> tuple[int, int, int] | None:
 def serving(given: Sequence[Tensor]) -> tuple[Kernel, ...]:
     """The kernels that are right for these (query, key, value), forward and backward.
 
-    Each is asked to compute causal attention alone, and held against fp32 products. cuDNN's, which
-    torch takes last here, is asked only where no other serves: its libraries bring code that stays
-    on the card, and every worker would pay for it.
+    Each is asked to compute causal attention alone, and held against fp32 products. cuDNN's is
+    asked only where no other fused one serves: torch takes it last (see `CANDIDATES`), and what its
+    library loads stays in the memory of the card.
     """
     with sdpa_kernel(SDPBackend.MATH):
         right = results([states.float() for states in given])
     candidates = CANDIDATES.get(kind_of(given[0]), {})
     found: list[Kernel] = []
     for kernel, backend in candidates.items():
-        if not (kernel is Kernel.CUDNN and found) and serves(backend, given, right):
+        if (kernel is not Kernel.CUDNN or not found) and serves(backend, given, right):
             found.append(kernel)
     return (*found, Kernel.MATH)
 

@@ -8,6 +8,7 @@ heads, scale and dtype, and used where that gives what the plain way gives.
 
 import inspect
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
 from itertools import accumulate
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from autotune.worker.compute import sent
 from autotune.worker.fusable import attention, repeated
 
 KINDS = frozenset({"cuda"})
@@ -35,15 +37,27 @@ def varlen_works(query: Tensor, key: Tensor, scale: float | None) -> bool:
         scale: of the products of query and key.
     """
     heads = (query.shape[1], key.shape[1], query.shape[-1])
-    return query.dtype in _DTYPES and _works(query.device, query.dtype, heads, scale)
+    may = query.device.type in KINDS and query.dtype in _DTYPES
+    return may and _works(query.device, query.dtype, heads, scale)
 
 
 @cache
 def _works(
     device: torch.device, dtype: torch.dtype, heads: tuple[int, int, int], scale: float | None
 ) -> bool:
-    if device.type not in KINDS:
-        return False
+    """The first layer of the first step asks, amid a forward pass, so a thread of its own tries.
+
+    What surrounds the pass is the thread's that makes it: the hooks by which gradient checkpointing
+    counts what a layer keeps (it refuses a second pass that keeps less), autocast, a watch of the
+    dispatcher.
+    """
+    with ThreadPoolExecutor(1) as beside:
+        return beside.submit(_tried, device, dtype, heads, scale).result()
+
+
+def _tried(
+    device: torch.device, dtype: torch.dtype, heads: tuple[int, int, int], scale: float | None
+) -> bool:
     asking, groups, size = heads
     numbers = torch.Generator(device).manual_seed(0)
     given = [
@@ -53,11 +67,10 @@ def _works(
         for of_kind in (asking, groups, groups)
     ]
     try:
-        with torch.inference_mode(False), torch.enable_grad():
-            ours, plain = (
-                _with_gradients(way, TRIED_LENGTHS, given, scale)
-                for way in (varlen_attention, _one_by_one)
-            )
+        ours, plain = (
+            _with_gradients(way, TRIED_LENGTHS, given, scale)
+            for way in (varlen_attention, _one_by_one)
+        )
         return all(near(a.float(), b.float()) for a, b in zip(ours, plain, strict=True))
     except Exception:  # another signature, a build without the kernel, a card it does not know
         return False
@@ -116,7 +129,7 @@ def boundaries(lengths: tuple[int, ...], device: torch.device) -> Tensor:
 
     Kept until others are asked for: all layers of a micro-batch want the same.
     """
-    return torch.tensor([0, *accumulate(lengths)], dtype=torch.int32, device=device)
+    return sent(torch.tensor([0, *accumulate(lengths)], dtype=torch.int32), device)
 
 
 def _one_by_one(

@@ -49,6 +49,8 @@ class Caller:
             # The person's own cache is neither needed nor touched.
             "SMOLSFT_CACHE": str(work / "cache"),
             "HF_HUB_OFFLINE": "1",
+            # As for workers: a step that asks torch itself counts cards as `--device cuda:N` does.
+            "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         }
         self.given: dict[str, str] = {}
 

@@ -5,7 +5,6 @@ leaves the others their time.
 """
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 from autotune.device import find_device
 from autotune.sources.prompts import resolve_prompts
+from autotune.trials import worker_environment
 from benchmarks.card_checks.asked import Answer, Ask, Figures
 from benchmarks.card_checks.missing import last_line
 from benchmarks.card_checks.processes import TimeIsUp, run_limited
@@ -93,7 +93,9 @@ def asked_of(
     command += ["--max-new-tokens", str(tokens), "--ways", *ways]
     command += ["--batch-size", str(REHEARSED["rows"] if ask.rehearse else ROWS)]
     try:
-        code = run_limited(command, seconds=seconds, log=log, cwd=ROOT, environ=dict(os.environ))
+        code = run_limited(
+            command, seconds=seconds, log=log, cwd=ROOT, environ=worker_environment()
+        )
     except TimeIsUp:
         return {"fault": f"not at its end after {seconds:.0f} s"}
     said = log.read_text(encoding="utf-8", errors="replace")

@@ -132,6 +132,11 @@ def test_the_shares_of_a_part_add_up_to_its_minutes() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send Ctrl-C to one other")
+def test_a_step_counts_cards_in_the_drivers_order_as_a_worker_does(tmp_path: Path) -> None:
+    script = play(tmp_path)
+    assert caller(tmp_path, script).environ["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+
+
 def test_ctrl_c_ends_the_step_and_leaves_the_record_whole(tmp_path: Path) -> None:
     script = play(tmp_path, stops="plan")
     with pytest.raises(KeyboardInterrupt):

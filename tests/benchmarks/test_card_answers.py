@@ -1,6 +1,7 @@
 """What a card's figures are taken for: the checks' judgements, on figures made up here."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -152,3 +153,22 @@ def test_a_file_for_a_card_that_cannot_be_read_is_no_pass(tmp_path: Path) -> Non
     answer = gpu_tests.judged(ask(tmp_path), figures)
     assert answer.outcome is Outcome.FAILED
     assert answer.line.endswith("could not be read: tests/worker/test_gpu.py")
+
+
+def test_answers_are_timed_in_the_environment_of_a_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On an H100 torch would else make a plan of cuDNN's for every new length of a prompt."""
+    environs: list[dict[str, str]] = []
+
+    def noted(_: Any, *, environ: dict[str, str], log: Path, **how: Any) -> int:
+        environs.append(environ)
+        log.parent.mkdir(parents=True)
+        log.write_text("no card", encoding="utf-8")
+        return 1
+
+    monkeypatch.setattr(generation, "run_limited", noted)
+    prompts = SimpleNamespace(path=tmp_path / "prompts.jsonl")
+    monkeypatch.setattr(generation, "resolve_prompts", lambda _: prompts)
+    generation.asked_of(ask(tmp_path), ["ours"], 1, 1, "bf16", 1.0)
+    assert environs[0]["TORCH_CUDNN_SDPA_DEPRIORITIZED"] == "1"

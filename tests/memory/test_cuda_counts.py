@@ -27,6 +27,7 @@ class Card:
         self.calls: list[str] = []
         self.fraction = 0.0
         played: dict[str, Any] = {
+            "set_device": lambda device: self.calls.append(f"on {device}"),
             "synchronize": lambda _: None,
             "memory_reserved": lambda _: self.reserved * MIB,
             "memory_stats": lambda _: {**self.stats, "num_alloc_retries": self.retries},
@@ -80,7 +81,13 @@ def test_the_context_is_measured_and_the_allocator_capped_at_the_rest(card: Card
 
 def test_kernels_are_warmed_up_before_the_cap_and_leave_no_peak(card: Card) -> None:
     begun(card)
-    assert card.calls == ["warm up", "empty cache", "cap", "reset peak"]
+    assert card.calls == ["on cuda:0", "warm up", "empty cache", "cap", "reset peak"]
+
+
+def test_the_second_card_is_the_present_one_before_anything_is_warmed_up(card: Card) -> None:
+    """Else torch looks at the first one and may make a context there."""
+    CudaMemory(1, Port(card.nvml), lambda: card.calls.append("warm up")).begin(4096 * MIB)
+    assert card.calls[:2] == ["on cuda:1", "warm up"]
 
 
 def test_kernels_that_load_later_raise_the_context_and_lower_the_cap(card: Card) -> None:

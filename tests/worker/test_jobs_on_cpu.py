@@ -1,5 +1,6 @@
 """Jobs about text, files and shapes: done on the CPU, whatever card the run is on."""
 
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,15 @@ from autotune.job import (
     SurveyJob,
     TrialJob,
 )
-from autotune.outcome import Checkpoint
+from autotune.outcome import Checkpoint, Fault
 from autotune.plan import Precision, TrialPoint
 from autotune.prediction import PredictPoint
 from autotune.trials import How, SubprocessRunner
-from autotune.worker.jobs import where
+from autotune.worker import jobs
+from autotune.worker.__main__ import attempt
+from autotune.worker.compute import Compute
+from autotune.worker.jobs import Bench, where
+from autotune.worker.pipe import Pipe
 from tests.worker.toys import chat_file, data_spec, of_kind, work
 
 pytestmark = pytest.mark.torch
@@ -48,6 +53,30 @@ def test_preparing_a_model_and_surveying_data_for_a_card_touch_no_card(tmp_path:
             assert (ending.how, ending.reason) == (How.DONE, "")
     assert [ready.device for ready in of_kind(heard, events.Ready)] == ["CPU, 1 threads"] * 2
     assert (tmp_path / "survey.json").exists()
+
+
+def test_a_card_that_cannot_be_opened_for_want_of_the_computers_memory_is_no_full_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(_: DeviceSpec) -> Compute:
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(jobs, "open_compute", no_room)
+    said = BytesIO()
+    pipe = Pipe(said)
+    job = GenerateJob(
+        device=CARD,
+        model_folder="x",
+        prompts="x",
+        out="x",
+        max_new_tokens=1,
+        batch_size=1,
+        prefill_tokens=1,
+    )
+    attempt(Bench(pipe), job, pipe)
+    failed = events.WORKER_EVENT.validate_json(said.getvalue())
+    assert isinstance(failed, events.Failed)
+    assert failed.fault is Fault.HOST_MEMORY
 
 
 def test_only_what_computes_with_weights_is_done_on_the_card() -> None:

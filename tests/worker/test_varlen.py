@@ -6,6 +6,7 @@ they compute on a CPU what the kernel would.
 
 import inspect
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +14,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import varlen as torchs
 
+from autotune.plan import Precision
 from autotune.worker import varlen
+from autotune.worker.kernels import Watch
 from autotune.worker.packed import attend
 from autotune.worker.toy import toy_model
 from tests.worker.calls import recorded_calls
 from tests.worker.test_packed import logits_of
-from tests.worker.toys import some_rows
+from tests.worker.toys import loaded_toy, some_rows, stepper_of
 
 pytestmark = pytest.mark.torch
 
@@ -159,6 +162,52 @@ def test_a_whole_model_packs_through_the_kernel_with_the_logits_of_lone_rows(
         torch.testing.assert_close(ours, lone, rtol=2e-2, atol=2e-2)
 
 
+def test_it_is_tried_at_the_first_step_of_a_training_that_recomputes_its_activations(
+    seen: list[Given], tmp_path: Path
+) -> None:
+    """Checkpointing counts what a layer keeps; the trial within the layer must not be counted."""
+    losses = []
+    for checkpointing in (False, True):
+        varlen._works.cache_clear()
+        stepper = stepper_of(
+            loaded_toy(tmp_path),
+            Precision.BF16,
+            packing=True,
+            gradient_checkpointing=checkpointing,
+        )
+        assert stepper.packing
+        before = len(seen)
+        losses.append(stepper.step(some_rows([17, 64, 29]), 1).loss)
+        assert len(seen) > before + 2
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+
+
+def test_the_ends_of_segments_go_to_a_card_without_waiting_for_it(
+    seen: list[Given], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone: list[Tensor] = []
+
+    def noted(tensor: Tensor, _: torch.device) -> Tensor:
+        gone.append(tensor)
+        return tensor
+
+    monkeypatch.setattr(varlen, "sent", noted)
+    varlen.boundaries.cache_clear()
+    assert varlen.boundaries((3, 2), torch.device("cuda", 0)).tolist() == [0, 3, 5]
+    varlen.boundaries.cache_clear()
+    assert len(gone) == 1
+
+
+def test_a_watch_of_the_dispatcher_sees_the_kernel_that_is_used_and_not_those_of_the_trial(
+    seen: list[Given],
+) -> None:
+    query, key, _ = (states.detach().bfloat16() for states in shared_states(4, 2, 16))
+    with Watch() as watch:
+        assert varlen.varlen_works(query, key, None)
+    assert not watch.seen
+    assert len(seen) == 1
+
+
 def test_a_kernel_that_is_wrong_for_the_models_heads_is_not_used(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -178,6 +227,16 @@ def test_a_kernel_that_is_wrong_for_the_models_heads_is_not_used(
     assert not varlen.varlen_works(nine[0], nine[1], None)
     assert varlen.varlen_works(four[0], four[1], None)
     varlen._works.cache_clear()
+
+
+def test_what_was_found_before_does_not_count_where_no_kernel_may_be_looked_for(
+    seen: list[Given], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a test on a card can play a build without the kernel after another one has used it."""
+    query, key, _ = (states.detach().bfloat16() for states in shared_states(4, 2, 16))
+    assert varlen.varlen_works(query, key, None)
+    monkeypatch.setattr(varlen, "KINDS", frozenset())
+    assert not varlen.varlen_works(query, key, None)
 
 
 def test_fp32_has_no_such_kernel(seen: list[Given]) -> None:
