@@ -44,6 +44,7 @@ DETAILS = ("train_detail", "training_detail")
 """Keys of a turn that list which characters are trained on."""
 
 TURN_KEYS = frozenset({*TRAINED, *UNTRAINED, *UNCLEAR, *DETAILS})
+"""All of these."""
 
 _LISTS = ("loss_mask", "loss_masks", "loss_weights", "weights", "train_mask", "train_masks")
 _WHOLE = ("train", "trainable", "loss_mask", "loss_weight", "weight", "sample_weight")
@@ -59,17 +60,12 @@ def settled(message: Message, turn: dict[str, Any], remarks: Remarks) -> Message
     Raises:
         Unfit: a key holds neither true nor false, or offsets that are none of the text's.
     """
-    if turn.keys().isdisjoint(TURN_KEYS):
-        return message
-    said = [
-        *(_said(turn, key, remarks) for key in TRAINED),
-        *(None if (no := _said(turn, key, remarks)) is None else not no for key in UNTRAINED),
-    ]
-    for key in UNCLEAR:
-        if not says_nothing(turn.get(key)):
-            raise Unfit(f"{key!r} of a turn: it may mean trained or not, spell it 'train'")
+    asked: list[bool] = []
+    for key in sorted(turn.keys() & TURN_KEYS):
+        said = None if key in DETAILS else _said(turn, key, remarks)
+        if said is not None:
+            asked.append(said is not (key in UNTRAINED))
     spans = _spans(message.content, turn)
-    asked = [one for one in said if one is not None]
     if message.role != "assistant":
         if True in asked or spans:
             remarks.say(ASKED_OF_OTHERS)
@@ -126,6 +122,8 @@ def _said(holder: dict[str, Any], key: str, remarks: Remarks) -> bool | None:
     value = holder.get(key)
     if says_nothing(value):
         return None
+    if key in UNCLEAR:
+        raise Unfit(f"{key!r} of a turn: it may mean trained or not, spell it 'train'")
     found = truth(value)
     if isinstance(found, bool):
         return found

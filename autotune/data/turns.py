@@ -109,7 +109,9 @@ def text_of(content: Any) -> str:
 
 def unused_of_turn(turn: Any) -> list[str]:
     """Names of the keys of a turn that say something and are not read."""
-    if not isinstance(turn, dict) or turn.keys() in _PLAIN:
+    if not isinstance(turn, dict):
+        return []
+    if turn.keys() in _PLAIN and not any(isinstance(value, list) for value in turn.values()):
         return []
     taken = {_filled(turn, ROLE_KEYS), _filled(turn, TEXT_KEYS)}
     found = [

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from autotune.data.adapters import FORMATS, adapt, detect_format
+from autotune.data.adapters import adapt, detect_format
 from autotune.data.conversation import Conversation, Message
+from autotune.data.formats import FORMATS
 from autotune.errors import BadInput
 
 ASK = {"role": "user", "content": "q"}
