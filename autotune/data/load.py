@@ -5,7 +5,7 @@ from pathlib import Path
 
 from autotune.data.adapters import AUTO, BY_NAME, Adapted, Detected, adapt, detect_format
 from autotune.data.files import read_records
-from autotune.datanotes import NAMED_ROWS, DataNote
+from autotune.datanotes import NAMED_ROWS, DataNote, rows_text
 from autotune.errors import BadInput
 from autotune.plan import DataSpec
 
@@ -35,7 +35,9 @@ def load_conversations(spec: DataSpec) -> Adapted:
         dropped[FAULTY] = len(records.faulty)
         notes = (*notes, _faulty_note(records.faulty))
     if not adapted.conversations:
-        reasons = ", ".join(f"{reason}: {count}" for reason, count in dropped.items())
+        reasons = "; ".join(
+            f"{note.what}: {note.count}, {rows_text(note)}" for note in notes if note.dropped
+        )
         raise BadInput(
             f"{spec.path}: no conversations in format {detected.format} ({reasons}); correct the"
             " records or choose another --format"
