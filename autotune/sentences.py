@@ -6,7 +6,7 @@ makes it harmless for its medium.
 
 from autotune import events
 from autotune.budget import show_size
-from autotune.datanotes import note_sentence, with_dropped
+from autotune.datanotes import note_sentence, shown_notes, with_dropped
 from autotune.events import Record
 from autotune.figures import (
     checkpoint_text,
@@ -92,7 +92,8 @@ def data_lines(surveyed: events.Surveyed | None) -> tuple[str, ...]:
     """A sentence for each thing found in the data, dropped rows first."""
     if surveyed is None:
         return ()
-    return tuple(map(note_sentence, with_dropped(surveyed.dropped, surveyed.notes)))
+    notes = with_dropped(surveyed.dropped, surveyed.notes)
+    return tuple(line for _, line in shown_notes(notes))
 
 
 def data_warnings(surveyed: events.Surveyed | None) -> tuple[str, ...]:
