@@ -72,24 +72,33 @@ def detect_format(records: Sequence[Row]) -> Detected:
     return Detected(name, f"{counts[name]} of {len(records)} records have {FORMATS[name].sign}")
 
 
-def adapt(records: Sequence[Row], format: str, numbers: Sequence[int] | None = None) -> Adapted:
+def adapt(
+    records: Sequence[Row],
+    format: str,
+    numbers: Sequence[int] | None = None,
+    *,
+    mixed: bool = False,
+) -> Adapted:
     """Every record read in one named format; `numbers` are theirs, 1 to n where not given.
+
+    Where records may be `mixed`, those that are of another format are read in theirs, and said.
 
     Raises:
         BadInput: the name is not a known format.
     """
     if format not in FORMATS:
         raise BadInput(f"format {format!r}: must be one of {AUTO}, {_known()}")
-    known = FORMATS[format]
     conversations: list[Conversation] = []
     kept: list[int] = []
-    book, unused = NoteBook(), UnusedKeys(known)
+    book, unused = NoteBook(), UnusedKeys()
     dropped: Counter[str] = Counter()
     roles: Counter[str] = Counter()
     trimmed = 0
     for number, row in zip(numbers or range(1, len(records) + 1), records, strict=True):
         remarks = Remarks()
-        unused.look(row, number)
+        name = (format_of(row) if mixed else None) or format
+        known = FORMATS[name]
+        unused.look(row, number, known)
         try:
             conversation, was_trimmed = conversation_of(_turns_of(row, known, remarks))
         except Unfit as unfit:
@@ -99,6 +108,8 @@ def adapt(records: Sequence[Row], format: str, numbers: Sequence[int] | None = N
         conversations.append(conversation)
         kept.append(number)
         roles.update(_source_roles(row, known))
+        if name != format:
+            remarks.say(f"a record in the format {name}, read as such")
         if was_trimmed:
             trimmed += 1
             remarks.say(TRIMMED)

@@ -26,7 +26,7 @@ def load_conversations(spec: DataSpec) -> Adapted:
         detected = (
             detect_format(records.rows) if spec.format == AUTO else Detected(spec.format, BY_NAME)
         )
-        adapted = adapt(records.rows, detected.format, records.numbers)
+        adapted = adapt(records.rows, detected.format, records.numbers, mixed=spec.format == AUTO)
     except BadInput as error:
         raise BadInput(f"{spec.path}: {error}") from None
     dropped = dict(adapted.dropped)
