@@ -9,13 +9,15 @@ from pathlib import Path
 from autotune.budget import Budget
 from autotune.card_answer import CardAnswer
 from autotune.card_check import check_card
+from autotune.content import FINGERPRINT_DIGITS, content_of, demand_fingerprint, demand_same
 from autotune.device import NOT_AVAILABLE, Device, find_device
 from autotune.device_budget import auto_budget
 from autotune.device_share import as_processes_see
 from autotune.errors import AutotuneError, BadInput, EnvironmentFault
 from autotune.errortexts import plain_words
-from autotune.evaluate.prompts import Prompt, read_prompts, subset
+from autotune.evaluate.prompts import Prompt, read_prompts, subset, written_prompts
 from autotune.evaluate.scorers import find_scorer
+from autotune.events import Content
 from autotune.files import write_text_atomic
 from autotune.job import DeviceSpec, PrepareJob, SurveyJob
 from autotune.outcome import Fault
@@ -24,7 +26,7 @@ from autotune.prediction import Attention
 from autotune.profile import Profile
 from autotune.session import Session
 from autotune.sources.datasets import resolve_data
-from autotune.sources.digest import sha256_of
+from autotune.sources.digest import has_digest
 from autotune.sources.models import ModelSource, resolve_model
 from autotune.sources.prompts import resolve_prompts
 from autotune.survey import Survey, SurveyFile
@@ -60,6 +62,7 @@ class Setup:
     prompts: tuple[Prompt, ...]
     prompts_label: str
     fingerprint: dict[str, str]
+    content: Content | None = None
     attention: Attention = Attention.FUSED
 
     @property
@@ -94,7 +97,8 @@ def open_setup(session: Session, profile: Profile, say: Say, *, with_data: bool 
     checkpoint answer the same ones.
 
     Raises:
-        BadInput, EnvironmentFault: a source cannot be used or reached.
+        BadInput: a source cannot be used, or is not what the run began with any more.
+        EnvironmentFault: a source cannot be reached.
     """
     device = find_device(profile.machine.device)
     index = torch_index(profile.machine.device)
@@ -120,8 +124,11 @@ def open_setup(session: Session, profile: Profile, say: Say, *, with_data: bool 
     data = resolve_data(profile.data.source) if with_data else None
     if profile.prompts.limit != "all":
         chosen = subset(chosen, profile.prompts.limit, profile.prompts.seed)
-    write_text_atomic(session.rundir.prompts, "".join(p.model_dump_json() + "\n" for p in chosen))
     folder = prepare_model(session, model, spec)
+    text = "".join(p.model_dump_json() + "\n" for p in chosen)
+    content = content_of(data.path if data else None, prompts.path, text, folder)
+    demand_begun(session, content, model.label)
+    chosen = keep_prompts(session, chosen, text, content, say)
     train = profile.train
     return Setup(
         profile=profile,
@@ -142,9 +149,45 @@ def open_setup(session: Session, profile: Profile, say: Say, *, with_data: bool 
         data_label=data.label if data else "",
         prompts=chosen,
         prompts_label=prompts.label,
-        fingerprint=fingerprint(device, profile, spec, folder, data.path if data else None),
+        fingerprint=fingerprint(device, profile, spec, folder, content),
+        content=content,
         attention=attention_on(card),
     )
+
+
+def demand_begun(session: Session, content: Content, model: str) -> None:
+    """Refuse to go on with other content than the run of this folder began with.
+
+    Raises:
+        BadInput: data, prompts or model have changed.
+    """
+    state = session.state
+    if state.content is not None:
+        demand_same(state.content, content, model)
+    elif state.fit is not None:
+        demand_fingerprint(state.fit.fingerprint, content)
+
+
+def keep_prompts(
+    session: Session, chosen: tuple[Prompt, ...], text: str, content: Content, say: Say
+) -> tuple[Prompt, ...]:
+    """The prompts that score, and their file in the run folder: written once, mended if damaged.
+
+    Raises:
+        BadInput: the file is not what the run began with, and cannot be made again.
+    """
+    path, began = session.rundir.prompts, session.state.content
+    if began is not None:
+        if has_digest(path, began.scored):
+            return written_prompts(path)
+        if content.scored != began.scored:
+            raise BadInput(
+                f"{path}: has changed since this run began, and this version of the tool chooses"
+                " other prompts; put it back or start a new run with another --run-dir"
+            )
+        say(f"{path.name} was changed or lost: written again, as it was when this run began")
+    write_text_atomic(path, text)
+    return chosen
 
 
 def attention_on(card: CardAnswer | None) -> Attention:
@@ -243,7 +286,7 @@ def positions_of(folder: Path) -> int:
 
 
 def fingerprint(
-    device: Device, profile: Profile, spec: DeviceSpec, folder: Path, data: Path | None
+    device: Device, profile: Profile, spec: DeviceSpec, folder: Path, content: Content
 ) -> dict[str, str]:
     """What a fit depends on; when any of it changes, the fit has to be looked at again.
 
@@ -271,8 +314,8 @@ def fingerprint(
         "torch": installed("torch"),
         "transformers": installed("transformers"),
         "model": hashlib.sha256(config).hexdigest()[:16],
-        "tokenizer": sha256_of(folder / "tokenizer.json")[:16],
-        "data": sha256_of(data)[:16] if data else "",
+        "tokenizer": content.model["tokenizer.json"][:FINGERPRINT_DIGITS],
+        "data": next(iter(content.data.values()), "")[:FINGERPRINT_DIGITS],
         "settings": hashlib.sha256(json.dumps(settings).encode("utf-8")).hexdigest()[:16],
     }
 

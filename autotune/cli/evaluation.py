@@ -14,7 +14,6 @@ from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import asked_device, chosen_profile, demand_speed, say_note
 from autotune.cli.folder import RUNS, choose_folder, store_settings, undone_if_empty
 from autotune.cli.options import Options
-from autotune.conclusions import checkpoint_path
 from autotune.device import find_device
 from autotune.errors import BadInput, EnvironmentFault, ExitCode
 from autotune.evaluate.answers import Answer, match, read_answers
@@ -135,7 +134,7 @@ def with_choice(found: Evaluation, model: Path, prompts: Sequence[Prompt]) -> Ev
     best = state.best if state is not None else None
     if run is None or state is None or best is None:
         return found
-    chosen = (run.best, checkpoint_path(run.root, best.checkpoint.folder))
+    chosen = (run.best, run.checkpoint(best.number, best.checkpoint))
     if model.absolute() not in [path.absolute() for path in chosen]:
         return found
     # The luck of the choice was worked out on the run's own prompts, and is other on others.
@@ -201,7 +200,7 @@ def answer_with_model(
     )
     demand_speed(profile)
     if options.run_dir is not None:
-        root, _ = choose_folder(options.run_dir, profile)
+        root, _ = choose_folder(options.run_dir, profile, say_on(console))
     else:
         root = new_run_folder(RUNS, f"eval-{Path(profile.model.source).name}", time.time())
     say_on(console)(f"profile {profile.name} ({profile.title}); run folder {root}")
@@ -211,6 +210,8 @@ def answer_with_model(
         session = Session(rundir, SubprocessRunner())
         session.view = PlainView(console, session.clock, lambda: session.state)
         setup = open_setup(session, profile, say_on(console), with_data=False)
+        if session.state.content is None and setup.content is not None:
+            session.note(setup.content)
         where = rundir.eval_folder("model")
         scorer = find_scorer(profile.prompts.scorer)
         try:

@@ -51,7 +51,7 @@ def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
     say = say_on(console)
     profile = chosen_profile(options)
     device = demand_device(options, profile)
-    root, resumed = choose_folder(options.run_dir, profile)
+    root, resumed = choose_folder(options.run_dir, profile, say)
     say(f"profile {profile.name} ({profile.title}); run folder {root}")
     say_note(device, say)
     with RunDir(root) as rundir, undone_if_empty(rundir):
@@ -84,6 +84,8 @@ def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
                     resumed=resumed,
                 )
             )
+            if session.state.content is None and setup.content is not None:
+                session.note(setup.content)
             try:
                 survey = survey_data(session, setup)
                 yield Work(console, rundir, session, setup, survey, resumed)
