@@ -70,7 +70,7 @@ def _digest(what: str, path: Path) -> str:
 
 def recorded_content(rundir: RunDir) -> Content | None:
     """What a run began with, as far as its record says."""
-    for record in rundir.records():
+    for record in rundir.record.of_kind("content"):
         if isinstance(record.event, Content):
             return record.event
     return None

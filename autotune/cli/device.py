@@ -118,7 +118,8 @@ def begun_on_card(options: Options, profile: Profile) -> tuple[Path, str] | None
         folder = run_to_go_on_with(wished)
     if folder is None:
         return None
-    started = [r.event for r in RunDir(folder).records() if isinstance(r.event, RunStarted)]
+    found = RunDir(folder).record.of_kind("run_started")
+    started = [r.event for r in found if isinstance(r.event, RunStarted)]
     cards = [event.device for event in started if event.device_kind == "cuda"]
     return (folder, cards[-1]) if cards else None
 
