@@ -85,10 +85,18 @@ class Setup:
         return self.budget.limit_bytes if self.device.kind == "cpu" else None
 
 
-def open_setup(session: Session, profile: Profile, say: Say, *, with_data: bool = True) -> Setup:
+def open_setup(
+    session: Session,
+    profile: Profile,
+    say: Say,
+    *,
+    with_data: bool = True,
+    length: int | None = None,
+) -> Setup:
     """Resolve a profile's sources, building the model folder if it has to be built.
 
-    Without data (an evaluation trains nothing) the data fields are empty.
+    Without data (an evaluation trains nothing) the data fields are empty. `length` is the row in
+    tokens that was typed, which the model must have positions for.
 
     The prompts that score are written to the run folder once, so that a resumed run and every
     checkpoint answer the same ones.
@@ -122,6 +130,8 @@ def open_setup(session: Session, profile: Profile, say: Say, *, with_data: bool 
         chosen = subset(chosen, profile.prompts.limit, profile.prompts.seed)
     write_text_atomic(session.rundir.prompts, "".join(p.model_dump_json() + "\n" for p in chosen))
     folder = prepare_model(session, model, spec)
+    positions = positions_of(folder)
+    demand_positions(length, model.label, positions)
     train = profile.train
     return Setup(
         profile=profile,
@@ -130,7 +140,7 @@ def open_setup(session: Session, profile: Profile, say: Say, *, with_data: bool 
         budget=budget,
         model_label=model.label,
         model_folder=folder,
-        max_position_embeddings=positions_of(folder),
+        max_position_embeddings=positions,
         data=DataSpec(
             path=str(data.path) if data else "",
             format=profile.data.format,
@@ -240,6 +250,19 @@ def positions_of(folder: Path) -> int:
             " positive integer; choose a causal LM that states it"
         )
     return positions
+
+
+def demand_positions(length: int | None, model: str, positions: int) -> None:
+    """Refuse a length that was typed and is above what the model has positions for, in tokens.
+
+    Raises:
+        BadInput: that.
+    """
+    if length is not None and length > positions:
+        raise BadInput(
+            f"--model-max-length {length}: {model} has positions for {positions} tokens; give at"
+            " most that"
+        )
 
 
 def fingerprint(
