@@ -1,6 +1,5 @@
 """What a run works with, resolved once: device, budget, model, data, prompts."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,16 +8,16 @@ from pathlib import Path
 from autotune.budget import Budget
 from autotune.card_answer import CardAnswer
 from autotune.card_check import check_card
-from autotune.content import FINGERPRINT_DIGITS, content_of, demand_fingerprint, demand_same
+from autotune.content import content_of
 from autotune.device import NOT_AVAILABLE, Device, find_device
 from autotune.device_budget import auto_budget
 from autotune.device_share import as_processes_see
 from autotune.errors import AutotuneError, BadInput, EnvironmentFault
 from autotune.errortexts import plain_words
-from autotune.evaluate.prompts import Prompt, read_prompts, subset, written_prompts
+from autotune.evaluate.prompts import Prompt, read_prompts, subset
 from autotune.evaluate.scorers import find_scorer
 from autotune.events import Content
-from autotune.files import write_text_atomic
+from autotune.fingerprint import fingerprint
 from autotune.job import DeviceSpec, PrepareJob, SurveyJob
 from autotune.outcome import Fault
 from autotune.plan import DataSpec, Precision
@@ -26,11 +25,11 @@ from autotune.prediction import Attention
 from autotune.profile import Profile
 from autotune.session import Session
 from autotune.sources.datasets import resolve_data
-from autotune.sources.digest import has_digest
 from autotune.sources.models import ModelSource, resolve_model
 from autotune.sources.prompts import resolve_prompts
 from autotune.survey import Survey, SurveyFile
 from autotune.trials import Ending, How, dropped_settings
+from autotune.unchanged import demand_begun, keep_prompts
 
 Say = Callable[[str], None]
 
@@ -88,10 +87,18 @@ class Setup:
         return self.budget.limit_bytes if self.device.kind == "cpu" else None
 
 
-def open_setup(session: Session, profile: Profile, say: Say, *, with_data: bool = True) -> Setup:
+def open_setup(
+    session: Session,
+    profile: Profile,
+    say: Say,
+    *,
+    with_data: bool = True,
+    length: int | None = None,
+) -> Setup:
     """Resolve a profile's sources, building the model folder if it has to be built.
 
-    Without data (an evaluation trains nothing) the data fields are empty.
+    Without data (an evaluation trains nothing) the data fields are empty. `length` is the row in
+    tokens that was typed, which the model must have positions for.
 
     The prompts that score are written to the run folder once, so that a resumed run and every
     checkpoint answer the same ones.
@@ -125,6 +132,8 @@ def open_setup(session: Session, profile: Profile, say: Say, *, with_data: bool 
     if profile.prompts.limit != "all":
         chosen = subset(chosen, profile.prompts.limit, profile.prompts.seed)
     folder = prepare_model(session, model, spec)
+    positions = positions_of(folder)
+    demand_positions(length, model.label, positions)
     text = "".join(p.model_dump_json() + "\n" for p in chosen)
     content = content_of(data.path if data else None, prompts.path, text, folder)
     demand_begun(session, content, model.label)
@@ -137,7 +146,7 @@ def open_setup(session: Session, profile: Profile, say: Say, *, with_data: bool 
         budget=budget,
         model_label=model.label,
         model_folder=folder,
-        max_position_embeddings=positions_of(folder),
+        max_position_embeddings=positions,
         data=DataSpec(
             path=str(data.path) if data else "",
             format=profile.data.format,
@@ -153,41 +162,6 @@ def open_setup(session: Session, profile: Profile, say: Say, *, with_data: bool 
         content=content,
         attention=attention_on(card),
     )
-
-
-def demand_begun(session: Session, content: Content, model: str) -> None:
-    """Refuse to go on with other content than the run of this folder began with.
-
-    Raises:
-        BadInput: data, prompts or model have changed.
-    """
-    state = session.state
-    if state.content is not None:
-        demand_same(state.content, content, model)
-    elif state.fit is not None:
-        demand_fingerprint(state.fit.fingerprint, content)
-
-
-def keep_prompts(
-    session: Session, chosen: tuple[Prompt, ...], text: str, content: Content, say: Say
-) -> tuple[Prompt, ...]:
-    """The prompts that score, and their file in the run folder: written once, mended if damaged.
-
-    Raises:
-        BadInput: the file is not what the run began with, and cannot be made again.
-    """
-    path, began = session.rundir.prompts, session.state.content
-    if began is not None:
-        if has_digest(path, began.scored):
-            return written_prompts(path)
-        if content.scored != began.scored:
-            raise BadInput(
-                f"{path}: has changed since this run began, and this version of the tool chooses"
-                " other prompts; put it back or start a new run with another --run-dir"
-            )
-        say(f"{path.name} was changed or lost: written again, as it was when this run began")
-    write_text_atomic(path, text)
-    return chosen
 
 
 def attention_on(card: CardAnswer | None) -> Attention:
@@ -285,48 +259,14 @@ def positions_of(folder: Path) -> int:
     return positions
 
 
-def fingerprint(
-    device: Device, profile: Profile, spec: DeviceSpec, folder: Path, content: Content
-) -> dict[str, str]:
-    """What a fit depends on; when any of it changes, the fit has to be looked at again.
+def demand_positions(length: int | None, model: str, positions: int) -> None:
+    """Refuse a length that was typed and is above what the model has positions for, in tokens.
 
-    The budget is here as it was written: what `auto` comes to differs from minute to minute, and
-    a fit whose peak is within it still holds. `settings` is a hash of what else shapes a trial:
-    the bounds of the search, how rows are made, and the shape of an evaluation.
+    Raises:
+        BadInput: that.
     """
-    train, evaluate = profile.train, profile.evaluate
-    settings = {
-        "probe": profile.probe.model_dump(mode="json"),
-        "rows": [train.supervision, train.truncation, train.max_conversations, train.seed],
-        "read": [profile.data.format, profile.data.skip_bad],
-        "evaluation": [evaluate.max_new_tokens, evaluate.batch_size],
-        "prompts": profile.prompts.model_dump(mode="json"),
-        "strategies": [s.model_dump(mode="json") for s in profile.strategies],
-        "threads": spec.threads,
-    }
-    weights = "".join(f"{p.name}:{p.stat().st_size}" for p in sorted(folder.glob("*.safetensors")))
-    config = (folder / "config.json").read_bytes() + weights.encode("utf-8")
-    return {
-        "device": device.uuid or device.name,
-        "driver": device.driver or "n/a",
-        "budget": profile.machine.budget,
-        "precision": spec.precision.value,
-        "torch": installed("torch"),
-        "transformers": installed("transformers"),
-        "model": hashlib.sha256(config).hexdigest()[:16],
-        "tokenizer": content.model["tokenizer.json"][:FINGERPRINT_DIGITS],
-        "data": next(iter(content.data.values()), "")[:FINGERPRINT_DIGITS],
-        "settings": hashlib.sha256(json.dumps(settings).encode("utf-8")).hexdigest()[:16],
-    }
-
-
-def installed(package: str) -> str:
-    """A package's version, read from its metadata without importing it."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        raise EnvironmentFault(
-            f"{package} is not installed; see README for the command that fits this machine"
-        ) from None
+    if length is not None and length > positions:
+        raise BadInput(
+            f"--model-max-length {length}: {model} has positions for {positions} tokens; give at"
+            " most that"
+        )

@@ -13,6 +13,7 @@ from autotune.cli.answered import find_answers, run_of, state_of, untrained_answ
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import asked_device, chosen_profile, demand_speed, say_note
 from autotune.cli.folder import RUNS, choose_folder, store_settings, undone_if_empty
+from autotune.cli.misplaced import meant_for
 from autotune.cli.options import Options
 from autotune.device import find_device
 from autotune.errors import BadInput, EnvironmentFault, ExitCode
@@ -23,6 +24,7 @@ from autotune.evaluate.samples import sample_logs
 from autotune.evaluate.scorers import find_scorer
 from autotune.evaluation import Evaluation, as_tree, evaluate
 from autotune.files import write_text_atomic
+from autotune.inputs import demand_model, demand_prompts
 from autotune.profile import Profile
 from autotune.rundir import RunDir, new_run_folder
 from autotune.scoring import RESPONSES, EvaluationFailed, answer_and_score, checked_report
@@ -66,14 +68,16 @@ def eval_command(options: Options, wanted: Wanted, as_json: bool) -> int:
         )
     if bool(wanted.targets) == (wanted.responses is not None):
         raise BadInput("eval: give a model or --responses FILE, one of the two")
-    if wanted.target is not None and not 0 < wanted.target <= 1:
-        raise BadInput(f"--target {wanted.target}: must be above 0 and at most 1, such as 0.25")
     console = human_console(as_json)
     profile = chosen_profile(options, computes=bool(wanted.targets))
+    demand_writable(wanted.samples)
+    demand_folder(wanted.targets)
+    answers = answers_of(wanted.responses) if wanted.responses is not None else ()
+    if wanted.baseline is not None:
+        wanted = replace(wanted, baseline=find_answers(wanted.baseline).responses)
     generation: dict[str, Any] = {}
     if wanted.responses is not None:
         prompts = chosen_prompts(console, options, profile)
-        answers = answers_of(wanted.responses)
         tell_strays(console, wanted.responses, prompts, answers)
         say_on(console)(f"health limits of the profile {profile.name}")
     else:
@@ -96,6 +100,37 @@ def eval_command(options: Options, wanted: Wanted, as_json: bool) -> int:
     return ExitCode.BELOW_TARGET if found.met is False else ExitCode.DONE
 
 
+def demand_writable(samples: Path | None) -> None:
+    """Refuse a place for sample logs that is none, before hours of answers are made for it.
+
+    Raises:
+        BadInput: it is a folder, or its folder is not there.
+    """
+    if samples is None:
+        return
+    if samples.is_dir():
+        raise BadInput(f"--samples {samples}: is a folder; give the name of a file to write")
+    if not samples.absolute().parent.is_dir():
+        raise BadInput(
+            f"--samples {samples}: its folder {samples.parent} is not there; make it, or give"
+            " another file"
+        )
+
+
+def demand_folder(targets: Sequence[str]) -> None:
+    """Refuse a file where a model is meant, and say what a file of answers is given as.
+
+    Raises:
+        BadInput: that.
+    """
+    if targets and Path(targets[0]).expanduser().is_file():
+        meant = meant_for(targets[0], ("--responses", "--prompts", "--profile"))
+        near = f"; did you mean {meant}?" if meant else ""
+        raise BadInput(
+            f"eval {targets[0]}: is a file; give the folder that holds model.safetensors{near}"
+        )
+
+
 def evaluated(
     options: Options,
     wanted: Wanted,
@@ -108,8 +143,6 @@ def evaluated(
     model = Path(wanted.targets[0]) if wanted.targets else None
     if baseline is None and model is not None:
         baseline = untrained_answers(model)
-    elif baseline is not None:
-        baseline = find_answers(baseline).responses
     try:
         found = evaluate(
             find_scorer(profile.prompts.scorer),
@@ -159,6 +192,8 @@ def chosen_prompts(console: Console, options: Options, profile: Profile) -> tupl
 
 def answers_of(responses: Path) -> tuple[Answer, ...]:
     """The answers in a file."""
+    if responses.is_dir():
+        raise BadInput(f"--responses {responses}: is a folder; give a .jsonl file of answers")
     if not responses.is_file():
         raise BadInput(f"--responses {responses}: no such file; give a .jsonl file of answers")
     return read_answers(responses)
@@ -198,6 +233,8 @@ def answer_with_model(
     profile = chosen_profile(
         replace(options, model=model, prompt_limit=options.prompt_limit or "all", holdout=False)
     )
+    demand_prompts(profile)
+    demand_model(profile)
     demand_speed(profile)
     if options.run_dir is not None:
         root, _ = choose_folder(options.run_dir, profile, say_on(console))

@@ -62,6 +62,7 @@ def run_to_go_on_with(profiles: Sequence[Profile], say: Say = say_nothing) -> Pa
             if stored is None or all(difference(stored, p, folder) is not None for p in profiles):
                 continue
             if unfinished(folder):
+                demand_readable(folder)
                 return folder
         except (AutotuneError, OSError) as error:
             say(f"passed over {folder}: {' '.join(str(error).split())}")
@@ -75,6 +76,16 @@ def unfinished(folder: Path) -> bool:
         return False
     last = rundir.record.last()
     return last is not None and not isinstance(last.event, RunEnded)
+
+
+def demand_readable(folder: Path) -> None:
+    """Read a run's record to its end, so that a damaged one shows before it is gone on with.
+
+    Raises:
+        EnvironmentFault: a line of it is not a record.
+    """
+    for _ in RunDir(folder).records():
+        pass
 
 
 def store_settings(rundir: RunDir, profile: Profile) -> None:

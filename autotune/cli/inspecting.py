@@ -14,6 +14,7 @@ from autotune.cli.device import chosen_profile
 from autotune.cli.options import Options
 from autotune.cli.overrides import count
 from autotune.errors import EnvironmentFault, ExitCode
+from autotune.inputs import demand_data, demand_model
 from autotune.inspect import Inspected, inspect_data
 from autotune.plan import Rounds
 from autotune.rundir import RunDir
@@ -32,6 +33,8 @@ def inspect_command(options: Options, tokens: bool, as_json: bool) -> int:
     console = human_console(as_json)
     profile = chosen_profile(options, computes=False)
     typed = options.max_conversations is not None
+    demand_data(profile)
+    demand_model(profile, options.model_max_length, weights=False)
     say = say_on(console)
     say(f"strategies of profile {profile.name} ({profile.title})")
     with scratch_folder() as folder, RunDir(folder / "work") as rundir:

@@ -10,6 +10,7 @@ import typer
 from typer.exceptions import TyperException
 
 from autotune.cli.start import INTERRUPTED
+from autotune.cli.usage import PROGRAM, is_help, usage_line
 from autotune.errors import AutotuneError, ExitCode
 from autotune.figures import safe
 
@@ -22,14 +23,17 @@ def run(arguments: list[str]) -> int:
     from autotune.cli.app import app
 
     try:
-        code = int(app(arguments, standalone_mode=False) or 0)
+        code = int(app(arguments, prog_name=PROGRAM, standalone_mode=False) or 0)
         if code == ExitCode.INTERRUPTED:  # typer's own answer to Ctrl-C, which says nothing
             complain(INTERRUPTED)
         return code
     except typer.Exit as error:
         return error.exit_code
     except TyperException as error:
-        complain(f"{error.format_message()} See smolsft-autotune --help.")
+        if is_help(error):
+            typer.echo(error.message, err=True)
+        else:
+            complain(usage_line(error, arguments))
         return ExitCode.BAD_INPUT
     except AutotuneError as error:
         complain(str(error))

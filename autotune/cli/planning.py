@@ -15,7 +15,7 @@ from autotune.prediction import Attention, Capability
 from autotune.profile import Profile
 from autotune.profiles import GPU_PROFILE, find_profile
 from autotune.search import length_grid
-from autotune.setup import SILENCE_SECONDS, positions_of, worker_error
+from autotune.setup import SILENCE_SECONDS, demand_positions, positions_of, worker_error
 from autotune.sources.architecture import resolve_architecture
 from autotune.sources.models import ModelSource
 from autotune.trials import How, SubprocessRunner
@@ -50,13 +50,15 @@ def plan_command(
         runner = SubprocessRunner()
         say(f"predicting {model.label} on {card.name}: no card is used, this takes some seconds")
         prepare(runner, model, Path(work))
+        positions = positions_of(model.folder)
+        demand_positions(options.model_max_length, model.label, positions)
         found = forecast(
             runner,
             Path(work) / "predict",
             model.folder,
             precision=card_precision(card),
             budget_bytes=budget.limit_bytes,
-            lengths=lengths(profile, positions_of(model.folder)),
+            lengths=lengths(profile, positions),
             strategies=profile.strategies,
             attention=kernel,
             capability=card_capability(card),

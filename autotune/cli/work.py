@@ -19,6 +19,7 @@ from autotune.device_port import NvmlPort
 from autotune.errors import BadInput, ExitCode
 from autotune.fitting import fitted
 from autotune.foresight import Foresight
+from autotune.inputs import demand_data, demand_model, demand_prompts
 from autotune.outcome import Fit
 from autotune.report.build import report_of
 from autotune.report.contract import run_json
@@ -50,6 +51,9 @@ def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
     """Open or resume the run folder, resolve the sources, survey the data, show the screen."""
     say = say_on(console)
     profile = chosen_profile(options)
+    demand_prompts(profile)
+    demand_data(profile)
+    demand_model(profile, options.model_max_length)
     device = demand_device(options, profile)
     root, resumed = choose_folder(options.run_dir, profile, say)
     say(f"profile {profile.name} ({profile.title}); run folder {root}")
@@ -59,7 +63,7 @@ def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
         session = Session(rundir, SubprocessRunner())
         if resumed:
             say("going on with the run that is there")
-        setup = open_setup(session, profile, say)
+        setup = open_setup(session, profile, say, length=options.model_max_length)
         say(budget_sentence(setup.budget, setup.device, own_processes()))
         view = make_view(
             console,
@@ -121,8 +125,6 @@ def probe_command(options: Options, as_json: bool, *, again: bool = False) -> in
 
 def run_command(options: Options, target: float, as_json: bool) -> int:
     """`run` and `demo`."""
-    if not 0 < target <= 1:
-        raise BadInput(f"--target {target}: must be above 0 and at most 1, such as 0.25")
     from autotune.evaluate.scorers import find_scorer
     from autotune.tune import Tuner
 
@@ -141,12 +143,19 @@ def run_command(options: Options, target: float, as_json: bool) -> int:
 def report_command(root: Path, as_json: bool) -> int:
     """`report`."""
     rundir = RunDir(root)
+    if root.is_file():
+        raise BadInput(f"{root}: is a file; give a run's folder{_holding(root)}")
     if not rundir.events.exists():
         raise BadInput(f"{root}: holds no run (no {rundir.events.name}); give a run's folder")
     session = Session(rundir, SubprocessRunner())
     save_report(session)
     finish(human_console(as_json), rundir, session, as_json)
     return ExitCode.DONE
+
+
+def _holding(path: Path) -> str:
+    """The run's folder that a file lies in, where it does."""
+    return f", such as {path.parent}" if RunDir(path.parent).events.exists() else ""
 
 
 def save_report(session: Session) -> None:
