@@ -23,7 +23,7 @@ from autotune.score_sentences import (
     partial_text,
 )
 from autotune.study import StudyState, TrialState
-from autotune.training_sentences import precision_sentence, recut_sentence
+from autotune.training_sentences import damaged_sentence, precision_sentence, recut_sentence
 from autotune.watch_sentences import card_sentence, slept_sentence
 
 
@@ -72,6 +72,8 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
                 f"{label}: {len(event.names)} judged {judged} removed"
                 f" ({', '.join(event.names)}), {show_size(event.freed_bytes)} free again"
             )
+        case events.CheckpointDamaged():
+            return f"{label}: {damaged_sentence(event)}"
         case events.DiskPlanned():
             return (
                 f"disk: needs {show_size(event.needed_bytes)} at most,"

@@ -21,7 +21,8 @@ Place = tuple[int, int]
 class TrialState:
     """One training run of the study, as far as it has come.
 
-    `removed` names the folders of checkpoints whose weights are gone.
+    `removed` names the folders of checkpoints whose weights are gone; `damaged` are those that were
+    found so when they were to be scored.
     """
 
     number: int
@@ -32,6 +33,7 @@ class TrialState:
     checkpoints: dict[Place, Checkpoint] = field(default_factory=dict)
     evaluations: dict[Place, events.Evaluated] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
+    damaged: set[Place] = field(default_factory=set)
     trained: events.Trained | None = None
     recut: events.Recut | None = None
     precision_changed: events.PrecisionChanged | None = None
@@ -44,6 +46,14 @@ class TrialState:
     def last_step(self) -> events.StepDone | None:
         """The newest optimizer step, if any."""
         return self.steps.last
+
+    def lose(self, event: events.CheckpointDamaged) -> None:
+        """A checkpoint was found damaged; one that is made again is to be trained or averaged."""
+        self.damaged.add(event.checkpoint.place)
+        if event.again:
+            self.checkpoints.pop(event.checkpoint.place, None)
+            if not event.checkpoint.averaged:
+                self.trained = None
 
     @property
     def unscored(self) -> list[Checkpoint]:
@@ -72,6 +82,7 @@ class StudyState:
 
     run: events.RunStarted | None = None
     content: events.Content | None = None  # as it was when the run began
+    best_kept: events.BestKept | None = None
     started: float | None = None
     now: float | None = None
     fit: Fit | None = None
@@ -161,6 +172,10 @@ class StudyState:
                 self.answered = self.corrected = None
             case events.Chosen():
                 self.corrected = event.corrected
+            case events.BestKept():
+                self.best_kept = event
+            case events.CheckpointDamaged():
+                self.trials[event.number].lose(event)
             case events.CheckpointsRemoved():
                 self.trials[event.number].removed.update(event.names)
             case events.TrialEnded() if trial:

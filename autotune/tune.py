@@ -4,20 +4,17 @@
 any point and started again, it goes on from the record.
 """
 
-import shutil
-
 from autotune import events
 from autotune.averaging import average
 from autotune.choice import correct_choice
+from autotune.damage import set_aside
 from autotune.device_port import NvmlPort
 from autotune.diskplan import plan_disk
 from autotune.drift import neighbour_watch
-from autotune.errors import EnvironmentFault
 from autotune.evaluate.scorer import Scorer
 from autotune.figures import percent, quoted
-from autotune.files import remove_tree
 from autotune.judging import evaluate_checkpoint
-from autotune.manifest import put_in_place
+from autotune.keeping import keep_best
 from autotune.moves import Average, EndTrial, Escalate, Evaluate, Stop, Train, next_move
 from autotune.outcome import Fit
 from autotune.plan import Strategy
@@ -79,6 +76,8 @@ class Tuner:
             match move:
                 case Train():
                     self.train(move)
+                case Evaluate() if set_aside(self.session, move):
+                    pass
                 case Evaluate():
                     self.session.note(
                         evaluate_checkpoint(
@@ -95,7 +94,7 @@ class Tuner:
                     )
                 case Stop():
                     self.correct()
-                    self.keep_best()
+                    keep_best(self.session, at_end=True)
                     self.session.note(events.RunEnded(met=move.met, reason=move.reason))
                     return move.met
 
@@ -155,7 +154,7 @@ class Tuner:
         self.correct()
         give_back(self.session, trial)
         if trial.best is not None and trial.best is self.session.state.best:
-            self.keep_best()
+            keep_best(self.session)
 
     def correct(self) -> None:
         """Record what the best is worth without the luck of the choice, unless it is known."""
@@ -163,27 +162,3 @@ class Tuner:
             chosen = correct_choice(self.session, self.setup.profile.prompts.seed)
             if chosen is not None:
                 self.session.note(chosen)
-
-    def keep_best(self) -> None:
-        """Copy the best checkpoint to `best/`, without what only resuming needs."""
-        best = self.session.state.best
-        if best is None:
-            return
-        target = self.session.rundir.best
-        source = self.session.rundir.checkpoint(best.number, best.checkpoint)
-        work = target.with_name(".best.tmp")
-        remove_tree(work)
-        try:
-            shutil.copytree(
-                source,
-                work,
-                ignore=shutil.ignore_patterns(
-                    "optimizer.safetensors", "trainer_state.json", "manifest.json"
-                ),
-            )
-            put_in_place(work, target)
-        except OSError as error:
-            raise EnvironmentFault(
-                f"{target}: the best checkpoint cannot be copied ({error.strerror or error}); it"
-                f" stays at {source}; free disk space and run again"
-            ) from error

@@ -231,6 +231,29 @@ class CheckpointsRemoved(Boundary):
     freed_bytes: int
 
 
+class CheckpointDamaged(Boundary):
+    """A checkpoint that was to be scored is not as it was saved; `fault` says what is wrong.
+
+    With `again` it is made once more: trained from the last whole checkpoint before it, or averaged
+    again. Otherwise an `Evaluated` without a score follows.
+    """
+
+    kind: Literal["checkpoint_damaged"] = "checkpoint_damaged"
+    number: int
+    checkpoint: Checkpoint
+    fault: str
+    again: bool
+
+
+class BestKept(Boundary):
+    """The best checkpoint so far was copied to `best/`; `sha256` is of that copy's manifest."""
+
+    kind: Literal["best_kept"] = "best_kept"
+    number: int
+    checkpoint: Checkpoint
+    sha256: str
+
+
 class DiskPlanned(Boundary):
     """What the run will still write at most, before it begins, beside what is free."""
 
@@ -273,9 +296,11 @@ RunEvent = Annotated[
     | PeakCompared
     | CardSampled
     | Advised
+    | BestKept
     | TrialEnded
     | Evaluated
     | Chosen
+    | CheckpointDamaged
     | CheckpointsRemoved
     | DiskPlanned
     | Escalated

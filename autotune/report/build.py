@@ -22,7 +22,7 @@ from autotune.report.contract import (
 from autotune.score_sentences import partial_text
 from autotune.sentences import describe, trial_verdict
 from autotune.study import StudyState, TrialState
-from autotune.training_sentences import precision_sentence, recut_sentence
+from autotune.training_sentences import damaged_sentence, precision_sentence, recut_sentence
 from autotune.watch_sentences import advice_lines
 
 
@@ -182,6 +182,8 @@ def _warnings(records: Sequence[Record]) -> tuple[str, ...]:
                 said[event.message] = None
             case events.Recut() as event:
                 said[recut_sentence(event)] = None
+            case events.CheckpointDamaged() as event:
+                said[f"trial {event.number}: {damaged_sentence(event)}"] = None
             case events.PrecisionChanged() as event:
                 said[precision_sentence(event)] = None
             case _:
