@@ -107,13 +107,18 @@ def _changed_file(part: str, before: Mapping[str, str], after: Mapping[str, str]
     """The line about a part that is one file, or none (an evaluation has no data)."""
     old_name, old = next(iter(before.items()), ("", None))
     new_name, new = next(iter(after.items()), (old_name, None))
-    what = "has changed" if new_name == old_name else f"is not {old_name or 'what there was'}"
-    return f"{part} {new_name} {what}{_since(old, new)}; {REMEDY}"
+    if new_name == old_name:
+        return f"{part} {new_name} has changed{_since(old, new)}; {REMEDY}"
+    was = f"the {old_name} that" if old_name else f"the {part} that"
+    return f"{part} {new_name} is not {was} this run began with{_digests(old, new)}; {REMEDY}"
 
 
 def _since(old: str | None, new: str | None) -> str:
-    shown = f" (sha256 {old[:8]}.. -> {new[:8]}..)" if old and new else ""
-    return f" since this run began{shown}"
+    return f" since this run began{_digests(old, new)}"
+
+
+def _digests(old: str | None, new: str | None) -> str:
+    return f" (sha256 {old[:8]}.. -> {new[:8]}..)" if old and new else ""
 
 
 def demand_fingerprint(fingerprint: Mapping[str, str], now: Content) -> None:
