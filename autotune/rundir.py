@@ -22,8 +22,9 @@ from pydantic import ValidationError
 
 from autotune.errors import EnvironmentFault
 from autotune.events import Record, RunEvent
-from autotune.files import patiently, write_text_atomic
+from autotune.files import write_text_atomic
 from autotune.outcome import Checkpoint, Fit
+from autotune.recordfile import RecordFile
 
 
 class RunDir:
@@ -32,6 +33,7 @@ class RunDir:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.events = root / "events.jsonl"
+        self.record = RecordFile(self.events)
         self.run_toml = root / "run.toml"
         self.fit = root / "fit.json"
         self.study_db = root / "study.db"
@@ -51,7 +53,7 @@ class RunDir:
             self.root.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=0)
             write_text_atomic(self._holder, f"process {os.getpid()}, since {time.ctime()}\n")
-            self._mend()
+            self.record.mend()
         except Timeout:
             raise EnvironmentFault(
                 f"{self.root}: in use by {self._named_holder()}; wait for it to end, stop it, or"
@@ -102,48 +104,13 @@ class RunDir:
         except OSError:
             return "another process"
 
-    def _mend(self) -> None:
-        """Cut off a last record that a killed process left unfinished."""
-        if not self.events.exists():
-            return
-        data = self.events.read_bytes()
-        whole = data.rfind(b"\n") + 1
-        if whole != len(data):
-            with self.events.open("rb+") as file:
-                file.truncate(whole)
-
     def append(self, event: RunEvent, at: float) -> Record:
-        """Add one event to the record and flush it to disk."""
-        record = Record(time=at, event=event)
-        try:
-            with patiently(lambda: self.events.open("a", encoding="utf-8", newline="\n")) as file:
-                file.write(record.model_dump_json() + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise EnvironmentFault(
-                f"{self.events}: cannot be written ({error.strerror or error}); free disk space,"
-                " then run the same command again to go on"
-            ) from error
-        return record
+        """Add one event to the record and flush it to disk; see `RecordFile.append`."""
+        return self.record.append(event, at)
 
     def records(self) -> Iterator[Record]:
-        """All whole records, in order; a torn last line is passed over.
-
-        Raises:
-            EnvironmentFault: a line in the middle is not a record.
-        """
-        if not self.events.exists():
-            return
-        lines = self.events.read_bytes().split(b"\n")
-        for number, line in enumerate(lines[:-1], start=1):
-            try:
-                yield Record.model_validate_json(line)
-            except ValidationError as error:
-                raise EnvironmentFault(
-                    f"{self.events}:{number}: not a record of this version"
-                    f" ({error.error_count()} faults); move the folder away and start a new run"
-                ) from None
+        """All whole records, in order; see `RecordFile`."""
+        return iter(self.record)
 
     def read_fit(self) -> Fit | None:
         """The probe's answer, if there is a readable one."""

@@ -7,10 +7,11 @@ from autotune import events
 from autotune.events import Record
 from autotune.outcome import Checkpoint, Fit, Metric, TrialOutcome
 from autotune.plan import TrainPlan
+from autotune.steps import Steps
 from autotune.watched import Watched
 
-UNTOLD = events.Phase | events.StepDone | events.Answered | events.Ready
-"""What comes too often to be told one by one."""
+UNTOLD = events.Phase | events.Answered | events.Ready
+"""What comes too often to be told one by one, beside optimizer steps."""
 
 Place = tuple[int, int]
 """`Checkpoint.place`: the step, and how many checkpoints it is the average of (0 for none)."""
@@ -27,7 +28,7 @@ class TrialState:
     optuna_number: int
     plan: TrainPlan
     started: float
-    steps: dict[int, events.StepDone] = field(default_factory=dict)
+    steps: Steps = field(default_factory=Steps)
     checkpoints: dict[Place, Checkpoint] = field(default_factory=dict)
     evaluations: dict[Place, events.Evaluated] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
@@ -42,7 +43,7 @@ class TrialState:
     @property
     def last_step(self) -> events.StepDone | None:
         """The newest optimizer step, if any."""
-        return self.steps[max(self.steps)] if self.steps else None
+        return self.steps.last
 
     @property
     def unscored(self) -> list[Checkpoint]:
@@ -107,6 +108,11 @@ class StudyState:
         event = record.event
         self.now = record.time
         trial = self.trials[-1] if self.trials else None
+        if isinstance(event, events.StepDone):
+            # Nearly all of a long record, so asked first: nothing else that is here looks at steps.
+            if trial is not None:
+                trial.steps.add(event)
+            return
         if trial is not None:
             trial.watched.apply(event, trial.last_step.step if trial.last_step else 0)
         match event:
@@ -131,13 +137,11 @@ class StudyState:
                 self.trials.append(
                     TrialState(event.number, event.optuna_number, event.plan, record.time)
                 )
-            case events.StepDone() if trial:
-                trial.steps[event.step] = event
             case events.CheckpointSaved() if trial and event.scored:
                 trial.checkpoints[event.checkpoint.place] = event.checkpoint
             case events.Resumed() if trial:
                 # Steps after the checkpoint are done again; what they reported is void.
-                trial.steps = {s: e for s, e in trial.steps.items() if s <= event.step}
+                trial.steps.cut(event.step)
                 changed = trial.precision_changed
                 if changed is not None and changed.step > event.step:
                     trial.precision_changed = None

@@ -119,7 +119,8 @@ def begun_on_card(options: Options, profile: Profile) -> tuple[Path, str] | None
         newest = sorted(RUNS.glob("*/"), reverse=True)
         folders = [f for f in newest if stored_settings(f) in wished and unfinished(f)][:1]
     for folder in folders:
-        started = [r.event for r in RunDir(folder).records() if isinstance(r.event, RunStarted)]
+        found = RunDir(folder).record.of_kind("run_started")
+        started = [r.event for r in found if isinstance(r.event, RunStarted)]
         cards = [event.device for event in started if event.device_kind == "cuda"]
         if cards:
             return folder, cards[-1]

@@ -63,9 +63,7 @@ def unfinished(folder: Path) -> bool:
     rundir = RunDir(folder)
     if rundir.in_use:
         return False
-    last = None
-    for record in rundir.records():
-        last = record
+    last = rundir.record.last()
     return last is not None and not isinstance(last.event, RunEnded)
 
 

@@ -21,7 +21,7 @@ from autotune.fitting import fitted
 from autotune.foresight import Foresight
 from autotune.inputs import demand_data, demand_model, demand_prompts
 from autotune.outcome import Fit
-from autotune.report.build import build_report
+from autotune.report.build import report_of
 from autotune.report.contract import run_json
 from autotune.report.write import write_report
 from autotune.rundir import RunDir
@@ -133,7 +133,7 @@ def run_command(options: Options, target: float, as_json: bool) -> int:
             scorer = find_scorer(work.setup.profile.prompts.scorer)
             met = Tuner(work.session, work.setup, work.survey, fit, scorer, target).run()
         finally:
-            save_report(work.rundir)
+            save_report(work.session)
     finish(console, work.rundir, work.session, as_json)
     return ExitCode.DONE if met else ExitCode.BELOW_TARGET
 
@@ -145,8 +145,9 @@ def report_command(root: Path, as_json: bool) -> int:
         raise BadInput(f"{root}: is a file; give a run's folder{_holding(root)}")
     if not rundir.events.exists():
         raise BadInput(f"{root}: holds no run (no {rundir.events.name}); give a run's folder")
-    save_report(rundir)
-    finish(human_console(as_json), rundir, Session(rundir, SubprocessRunner()), as_json)
+    session = Session(rundir, SubprocessRunner())
+    save_report(session)
+    finish(human_console(as_json), rundir, session, as_json)
     return ExitCode.DONE
 
 
@@ -155,16 +156,17 @@ def _holding(path: Path) -> str:
     return f", such as {path.parent}" if RunDir(path.parent).events.exists() else ""
 
 
-def save_report(rundir: RunDir) -> None:
+def save_report(session: Session) -> None:
     """Write the report of what the record holds so far."""
-    write_report(build_report(list(rundir.records()), rundir.root), rundir.root)
+    root = session.rundir.root
+    write_report(report_of(session.chronicle, root), root)
 
 
 def finish(console: Console, rundir: RunDir, session: Session, as_json: bool) -> None:
     """The summary for a person, and the object for a script."""
     console.print(Encodable(summary(session.state, rundir.root)))
     if as_json:
-        print_json(run_json(build_report(list(rundir.records()), rundir.root)))
+        print_json(run_json(report_of(session.chronicle, rundir.root)))
 
 
 def fit_json(fit: Fit) -> dict[str, Any]:

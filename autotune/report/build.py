@@ -1,11 +1,11 @@
 """A report is a fold of a run's records: nothing is measured, scored or decided here."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
 
 from autotune import events
+from autotune.chronicle import Chronicle, chronicle
 from autotune.conclusions import checkpoint_path, conclusions, echo_beats, next_steps
 from autotune.errors import BadInput
 from autotune.events import Record
@@ -21,20 +21,25 @@ from autotune.report.contract import (
 )
 from autotune.score_sentences import partial_text
 from autotune.sentences import describe, trial_verdict
-from autotune.study import StudyState, TrialState, replay
+from autotune.study import StudyState, TrialState
 from autotune.training_sentences import precision_sentence, recut_sentence
 from autotune.watch_sentences import advice_lines
 
 
-def build_report(records: Sequence[Record], run_dir: Path) -> Report:
-    """The report of these records, whether the run is over or not.
+def build_report(records: Iterable[Record], run_dir: Path) -> Report:
+    """The report of these records; see `report_of`."""
+    return report_of(chronicle(records), run_dir)
+
+
+def report_of(said_so_far: Chronicle, run_dir: Path) -> Report:
+    """The report of what a run's record says, whether the run is over or not.
 
     Raises:
         BadInput: no run has begun in them.
     """
-    state = replay(records)
-    run = state.run
-    if run is None or not records:
+    state, told = said_so_far.state, said_so_far.told
+    run, first, last = state.run, said_so_far.first, said_so_far.last
+    if run is None or first is None or last is None:
         raise BadInput(
             f"{run_dir}: no run has begun here, so there is nothing to report; start one with"
             " smolsft-autotune run"
@@ -65,21 +70,21 @@ def build_report(records: Sequence[Record], run_dir: Path) -> Report:
         prompt_count=run.prompt_count,
         device=run.device,
         budget_bytes=run.budget_bytes,
-        started=records[0].time,
-        last_record=records[-1].time,
-        seconds=max(0.0, records[-1].time - records[0].time),
+        started=first,
+        last_record=last,
+        seconds=max(0.0, last - first),
         conclusions=tuple(said),
         next_steps=tuple(next_steps(state, run_dir)),
-        warnings=_warnings(records),
+        warnings=_warnings(told),
         advice=tuple(advice_lines(state)),
         timeline=tuple(
             Moment(time=record.time, text=text)
-            for record in records
+            for record in told
             if (text := describe(record, state)) is not None
         ),
-        events=dict(sorted(Counter(record.event.kind for record in records).items())),
-        versions=_versions(records),
-        attention=_attention(records, state),
+        events=dict(sorted(said_so_far.kinds.items())),
+        versions=_versions(told),
+        attention=_attention(told, state),
         run_dir=path_text(run_dir),
     )
 
@@ -163,7 +168,7 @@ def _trial(trial: TrialState, run_dir: Path) -> TrialReport:
                 learning_rate=s.learning_rate,
                 skips=s.skips,
             )
-            for _, s in sorted(trial.steps.items())
+            for s in trial.steps
         ),
     )
 
