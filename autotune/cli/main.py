@@ -27,6 +27,7 @@ def run(arguments: list[str]) -> int:
         code = int(app(arguments, prog_name=PROGRAM, standalone_mode=False) or 0)
         if code == ExitCode.INTERRUPTED:  # typer's own answer to Ctrl-C, which says nothing
             complain(INTERRUPTED)
+            return heeded()
         return code
     except typer.Exit as error:
         return error.exit_code
@@ -38,13 +39,13 @@ def run(arguments: list[str]) -> int:
         return ExitCode.BAD_INPUT
     except Interruption as error:
         complain(f"interrupted; {error}: {command_again(arguments, error.folder)}")
-        return error.exit_code
+        return heeded()
     except AutotuneError as error:
         complain(str(error))
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         complain(INTERRUPTED)
-        return ExitCode.INTERRUPTED
+        return heeded()
     except BrokenPipeError:
         # The reader of our output has gone (`| head`); there is nobody to complain to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -63,6 +64,16 @@ def run(arguments: list[str]) -> int:
             f"internal error: {type(error).__name__}: {error}; this is a fault of the tool, {where}"
         )
         return ExitCode.INTERNAL
+
+
+def heeded() -> ExitCode:
+    """The exit code of an interrupt that was answered.
+
+    Python notes an interrupt of code that it compiles from a text, as libraries do while they load,
+    and ends by the signal though somebody answered it. Compiling anew takes the note back.
+    """
+    exec("")
+    return ExitCode.INTERRUPTED
 
 
 def lacks_memory(error: BaseException) -> bool:

@@ -16,6 +16,7 @@ from autotune.cli.gauge import device_gauge
 from autotune.cli.options import Options
 from autotune.device_budget import budget_sentence
 from autotune.device_port import NvmlPort
+from autotune.diskplan import demand_disk
 from autotune.errors import BadInput, ExitCode, Interruption
 from autotune.fitting import fitted
 from autotune.foresight import Foresight
@@ -136,6 +137,7 @@ def run_command(options: Options, target: float, as_json: bool) -> int:
 
     console = human_console(as_json)
     with opened(options, console, target) as work:
+        demand_disk(work.session, work.setup)
         fit = fit_of(work)
         try:
             scorer = find_scorer(work.setup.profile.prompts.scorer)
