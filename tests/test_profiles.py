@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from autotune.cli.folder import settings_text
+from autotune.cli.settings import settings_text
 from autotune.device import Device
 from autotune.errors import BadInput
 from autotune.plan import Precision

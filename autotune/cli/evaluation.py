@@ -22,7 +22,6 @@ from autotune.cli.folder import (
 )
 from autotune.cli.misplaced import meant_for
 from autotune.cli.options import Options
-from autotune.conclusions import checkpoint_path
 from autotune.device import find_device
 from autotune.errors import BadInput, EnvironmentFault, ExitCode, Interruption
 from autotune.evaluate.answers import Answer, match, read_answers
@@ -176,7 +175,7 @@ def with_choice(found: Evaluation, model: Path, prompts: Sequence[Prompt]) -> Ev
     best = state.best if state is not None else None
     if run is None or state is None or best is None:
         return found
-    chosen = (run.best, checkpoint_path(run.root, best.checkpoint.folder))
+    chosen = (run.best, run.checkpoint(best.number, best.checkpoint))
     if model.absolute() not in [path.absolute() for path in chosen]:
         return found
     # The luck of the choice was worked out on the run's own prompts, and is other on others.
@@ -246,7 +245,7 @@ def answer_with_model(
     demand_model(profile)
     demand_speed(profile)
     if options.run_dir is not None:
-        root, _ = choose_folder(options.run_dir, profile)
+        root, _ = choose_folder(options.run_dir, profile, say_on(console))
     else:
         root = new_run_folder(RUNS, f"eval-{Path(profile.model.source).name}", time.time())
     say_on(console)(f"profile {profile.name} ({profile.title}); run folder {root}")
@@ -266,6 +265,8 @@ def answer_with_model(
         session = Session(rundir, SubprocessRunner())
         session.view = PlainView(console, session.clock, lambda: session.state)
         setup = open_setup(session, profile, say_on(console), with_data=False)
+        if session.state.content is None and setup.content is not None:
+            session.note(setup.content)
         asked += setup.prompts
         scorer = find_scorer(profile.prompts.scorer)
         try:

@@ -1,62 +1,73 @@
 """Which run folder a command works in: the one named, an unfinished one, or a new one."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import tomli_w
-
+from autotune.cli.settings import damaged, difference, settings_text, stored_settings
 from autotune.errors import AutotuneError, BadInput, Interruption
 from autotune.events import RunEnded
 from autotune.figures import quoted
 from autotune.files import remove_tree, write_text_atomic
 from autotune.profile import Profile
 from autotune.rundir import RunDir, new_run_folder
+from autotune.sources.pypi import Say, say_nothing
 
 RUNS = Path("runs")
 
 
-def settings_text(profile: Profile) -> str:
-    """A profile as TOML, as it stands in `run.toml`."""
-    return tomli_w.dumps(profile.model_dump(mode="json", exclude_none=True, by_alias=True))
-
-
-def choose_folder(named: Path | None, profile: Profile) -> tuple[Path, bool]:
+def choose_folder(
+    named: Path | None, profile: Profile, say: Say = say_nothing
+) -> tuple[Path, bool]:
     """The run folder and whether there is something in it to go on with.
 
     Without a name, the newest unfinished run of the same settings in `runs/` is taken up again.
 
     Raises:
-        BadInput: the named folder holds a run of other settings.
+        BadInput: the named folder holds a run of other settings, or other files.
+        EnvironmentFault: what the named folder's run was asked for cannot be read.
     """
-    text = settings_text(profile)
     if named is None:
-        for folder in sorted(RUNS.glob("*/"), reverse=True):
-            if stored_settings(folder) == text and unfinished(folder):
-                return folder, True
+        found = run_to_go_on_with((profile,), say)
+        if found is not None:
+            return found, True
         return new_run_folder(RUNS, profile.model.source, time.time()), False
     if named.exists() and not named.is_dir():
         raise BadInput(f"--run-dir {named}: is a file, must be a folder; give another name")
     stored = stored_settings(named)
     if stored is None:
-        if named.is_dir() and any(named.iterdir()):
+        rundir = RunDir(named)
+        if rundir.events.exists():
+            raise damaged(rundir.run_toml, "missing")
+        if named.is_dir() and not rundir.is_unused:
             raise BadInput(f"--run-dir {named}: holds files but no run; give a new or empty folder")
         return named, False
-    if stored != text:
+    other = difference(stored, profile, named)
+    if other is not None:
         raise BadInput(
-            f"--run-dir {named}: was started with other settings ({difference(stored, text)});"
-            " use those, or give another folder"
+            f"--run-dir {named}: was started with other settings ({other}); use those, or give"
+            " another folder"
         )
     return named, True
 
 
-def stored_settings(folder: Path) -> str | None:
-    """The settings that a folder's run was started with."""
-    try:
-        return RunDir(folder).run_toml.read_text(encoding="utf-8")
-    except OSError:
-        return None
+def run_to_go_on_with(profiles: Sequence[Profile], say: Say = say_nothing) -> Path | None:
+    """The newest unfinished run in `runs/` with the settings of one of these.
+
+    A folder there that cannot be read is passed over with a line: it stops no other run.
+    """
+    for folder in sorted(RUNS.glob("*/"), reverse=True):
+        try:
+            stored = stored_settings(folder)
+            if stored is None or all(difference(stored, p, folder) is not None for p in profiles):
+                continue
+            if unfinished(folder):
+                demand_readable(folder)
+                return folder
+        except (AutotuneError, OSError) as error:
+            say(f"passed over {folder}: {' '.join(str(error).split())}")
+    return None
 
 
 def unfinished(folder: Path) -> bool:
@@ -68,12 +79,14 @@ def unfinished(folder: Path) -> bool:
     return last is not None and not isinstance(last.event, RunEnded)
 
 
-def difference(stored: str, wanted: str) -> str:
-    """The first line in which two settings differ."""
-    for old, new in zip(stored.splitlines(), wanted.splitlines(), strict=False):
-        if old != new:
-            return f"{old.strip()}, now {new.strip()}"
-    return "more or fewer strategies"
+def demand_readable(folder: Path) -> None:
+    """Read a run's record to its end, so that a damaged one shows before it is gone on with.
+
+    Raises:
+        EnvironmentFault: a line of it is not a record.
+    """
+    for _ in RunDir(folder).records():
+        pass
 
 
 def store_settings(rundir: RunDir, profile: Profile) -> None:

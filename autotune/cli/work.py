@@ -58,7 +58,7 @@ def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
     demand_data(profile)
     demand_model(profile, options.model_max_length)
     device = demand_device(options, profile)
-    root, resumed = choose_folder(options.run_dir, profile)
+    root, resumed = choose_folder(options.run_dir, profile, say)
     say(f"profile {profile.name} ({profile.title}); run folder {root}")
     say_note(device, say)
     begun: list[Session] = []  # one, once the folder is held
@@ -97,6 +97,8 @@ def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
                     resumed=resumed,
                 )
             )
+            if session.state.content is None and setup.content is not None:
+                session.note(setup.content)
             try:
                 survey = survey_data(session, setup)
                 yield Work(console, rundir, session, setup, survey, resumed)

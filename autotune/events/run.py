@@ -31,6 +31,21 @@ class RunStarted(Boundary):
     resumed: bool = False
 
 
+class Content(Boundary):
+    """What a run works with, by content: the sha256 of each file, by its name.
+
+    `prompts` is the file that they were chosen from, `scored` the text of `prompts.jsonl` itself.
+    `model` are the files of the model's folder, its tokenizer and template among them. An
+    evaluation has no data.
+    """
+
+    kind: Literal["content"] = "content"
+    data: dict[str, str]
+    prompts: dict[str, str]
+    scored: str
+    model: dict[str, str]
+
+
 class TrialAsked(Boundary):
     """What a trial depended on beside its point: see `heldtrials`.
 
@@ -281,6 +296,7 @@ class Interrupted(Boundary):
 
 RunEvent = Annotated[
     RunStarted
+    | Content
     | ProbeTried
     | ProbeGoesOn
     | ProbeEnded
