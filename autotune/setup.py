@@ -241,10 +241,10 @@ def worker_error(ending: Ending, what: str, folder: Path) -> AutotuneError:
     """A worker's failure as the error that the user reads."""
     if ending.how is How.BAD_JOB:
         return BadInput(ending.reason)
-    log = f"the worker's output is in {folder / 'worker.log'}"
+    log = folder / "worker.log"
     if ending.fault is Fault.LIBRARY:
-        return EnvironmentFault(f"{ending.reason}; {log}")  # whatever it was asked to do
-    return EnvironmentFault(f"{what}: {ending.how} ({plain_words(ending.reason)}); {log}")
+        return EnvironmentFault(ending.reason, log=log)  # whatever it was asked to do
+    return EnvironmentFault(f"{what}: {ending.how} ({plain_words(ending.reason)})", log=log)
 
 
 def positions_of(folder: Path) -> int:

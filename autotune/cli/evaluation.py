@@ -12,11 +12,18 @@ from rich.console import Console
 from autotune.cli.answered import find_answers, run_of, state_of, untrained_answers
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import asked_device, chosen_profile, demand_speed, say_note
-from autotune.cli.folder import RUNS, choose_folder, store_settings, undone_if_empty
+from autotune.cli.folder import (
+    RUNS,
+    answers_in,
+    choose_folder,
+    store_settings,
+    telling,
+    undone_without_answers,
+)
 from autotune.cli.misplaced import meant_for
 from autotune.cli.options import Options
 from autotune.device import find_device
-from autotune.errors import BadInput, EnvironmentFault, ExitCode
+from autotune.errors import BadInput, EnvironmentFault, ExitCode, Interruption
 from autotune.evaluate.answers import Answer, match, read_answers
 from autotune.evaluate.health import echo_answers
 from autotune.evaluate.prompts import Prompt, read_prompts, subset, written_prompts
@@ -25,6 +32,7 @@ from autotune.evaluate.scorers import find_scorer
 from autotune.evaluation import Evaluation, as_tree, evaluate
 from autotune.files import write_text_atomic
 from autotune.inputs import demand_model, demand_prompts
+from autotune.interruption import interrupted_eval
 from autotune.profile import Profile
 from autotune.rundir import RunDir, new_run_folder
 from autotune.scoring import RESPONSES, EvaluationFailed, answer_and_score, checked_report
@@ -242,21 +250,32 @@ def answer_with_model(
         root = new_run_folder(RUNS, f"eval-{Path(profile.model.source).name}", time.time())
     say_on(console)(f"profile {profile.name} ({profile.title}); run folder {root}")
     say_note(find_device(asked_device(options, profile)), say_on(console))
-    with RunDir(root) as rundir, undone_if_empty(rundir):
+    where = RunDir(root).eval_folder("model")
+    asked: list[Prompt] = []  # filled once they are chosen
+
+    def left() -> Interruption:
+        return interrupted_eval(answers_in(where / RESPONSES), len(asked), root)
+
+    with (
+        telling(left),
+        RunDir(root) as rundir,
+        undone_without_answers(rundir, where / RESPONSES),
+    ):
         store_settings(rundir, profile)
         session = Session(rundir, SubprocessRunner())
         session.view = PlainView(console, session.clock, lambda: session.state)
         setup = open_setup(session, profile, say_on(console), with_data=False)
         if session.state.content is None and setup.content is not None:
             session.note(setup.content)
-        where = rundir.eval_folder("model")
+        asked += setup.prompts
         scorer = find_scorer(profile.prompts.scorer)
         try:
             # What a scorer lacks shows before the answers are made, not after.
             checked_report(scorer, setup.prompts, echo_answers(setup.prompts))
             answer_and_score(session, setup, scorer, setup.model_folder, where)
         except EvaluationFailed as error:
+            log = where / "worker.log"
             raise EnvironmentFault(
-                f"eval: no score ({error}); the worker's output is in {where / 'worker.log'}"
+                f"eval: no score ({error})", log=log if log.exists() else None
             ) from None
         return setup.prompts, read_answers(where / RESPONSES)

@@ -1,14 +1,15 @@
 """Which run folder a command works in: the one named, an unfinished one, or a new one."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from autotune.cli.settings import damaged, difference, settings_text, stored_settings
-from autotune.errors import AutotuneError, BadInput
+from autotune.errors import AutotuneError, BadInput, Interruption
 from autotune.events import RunEnded
-from autotune.files import write_text_atomic
+from autotune.figures import quoted
+from autotune.files import remove_tree, write_text_atomic
 from autotune.profile import Profile
 from autotune.rundir import RunDir, new_run_folder
 from autotune.sources.pypi import Say, say_nothing
@@ -99,7 +100,53 @@ def undone_if_empty(rundir: RunDir) -> Iterator[None]:
     """Leave no folder behind when a new run fails before anything happened in it."""
     try:
         yield
-    except AutotuneError:
+    except (AutotuneError, KeyboardInterrupt) as error:
         if not rundir.events.exists():
-            rundir.forget()
+            _leave_nothing(rundir, error)
         raise
+
+
+@contextmanager
+def undone_without_answers(rundir: RunDir, responses: Path) -> Iterator[None]:
+    """Leave no folder behind when an evaluation ends before its first answer.
+
+    One that has answers is kept, and an error says so.
+    """
+    try:
+        yield
+    except (AutotuneError, KeyboardInterrupt) as error:
+        number = answers_in(responses)
+        if number and isinstance(error, AutotuneError):
+            error.add(
+                f"{rundir.root} keeps {number} answers; to go on, give the same command with"
+                f" --run-dir {quoted(str(rundir.root))}"
+            )
+        elif not number and not (rundir.root / "trials").exists():
+            _leave_nothing(rundir, error)
+            rundir.events.unlink(missing_ok=True)
+            for name in ("eval", "work"):
+                remove_tree(rundir.root / name)
+        raise
+
+
+def answers_in(responses: Path) -> int:
+    """How many whole answers a file holds; 0 where there is none."""
+    try:
+        return responses.read_bytes().count(b"\n")
+    except OSError:
+        return 0
+
+
+@contextmanager
+def telling(make: Callable[[], Interruption]) -> Iterator[None]:
+    """Say after an interrupt what the command leaves: `make` looks once all is tidied up."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise make() from None
+
+
+def _leave_nothing(rundir: RunDir, error: BaseException) -> None:
+    if isinstance(error, AutotuneError):
+        error.quote_log(rundir.root)
+    rundir.forget()

@@ -11,15 +11,17 @@ from rich.console import Console
 from autotune import events
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import chosen_profile, demand_device, say_note
-from autotune.cli.folder import choose_folder, store_settings, undone_if_empty
+from autotune.cli.folder import choose_folder, store_settings, telling, undone_if_empty
 from autotune.cli.gauge import device_gauge
 from autotune.cli.options import Options
 from autotune.device_budget import budget_sentence
 from autotune.device_port import NvmlPort
-from autotune.errors import BadInput, ExitCode
+from autotune.diskplan import demand_disk
+from autotune.errors import BadInput, ExitCode, Interruption
 from autotune.fitting import fitted
 from autotune.foresight import Foresight
 from autotune.inputs import demand_data, demand_model, demand_prompts
+from autotune.interruption import interrupted_run
 from autotune.outcome import Fit
 from autotune.report.build import report_of
 from autotune.report.contract import run_json
@@ -27,6 +29,7 @@ from autotune.report.write import write_report
 from autotune.rundir import RunDir
 from autotune.session import Session
 from autotune.setup import Setup, open_setup, own_processes, survey_data
+from autotune.study import StudyState
 from autotune.survey import Survey
 from autotune.trials import SubprocessRunner
 from autotune.view.closing import probe_summary, summary
@@ -58,9 +61,15 @@ def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
     root, resumed = choose_folder(options.run_dir, profile, say)
     say(f"profile {profile.name} ({profile.title}); run folder {root}")
     say_note(device, say)
-    with RunDir(root) as rundir, undone_if_empty(rundir):
+    begun: list[Session] = []  # one, once the folder is held
+
+    def left() -> Interruption:
+        return interrupted_run(begun[0].state if begun else StudyState(), root)
+
+    with telling(left), RunDir(root) as rundir, undone_if_empty(rundir):
         store_settings(rundir, profile)
         session = Session(rundir, SubprocessRunner())
+        begun.append(session)
         if resumed:
             say("going on with the run that is there")
         setup = open_setup(session, profile, say, length=options.model_max_length)
@@ -130,6 +139,7 @@ def run_command(options: Options, target: float, as_json: bool) -> int:
 
     console = human_console(as_json)
     with opened(options, console, target) as work:
+        demand_disk(work.session, work.setup)
         fit = fit_of(work)
         try:
             scorer = find_scorer(work.setup.profile.prompts.scorer)
