@@ -102,10 +102,13 @@ def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
             try:
                 survey = survey_data(session, setup)
                 yield Work(console, rundir, session, setup, survey, resumed)
-            except KeyboardInterrupt:
-                session.note(
-                    events.Interrupted(message="interrupted; the same command goes on from here")
-                )
+            except KeyboardInterrupt as interrupt:
+                with beside(interrupt):
+                    session.note(
+                        events.Interrupted(
+                            message="interrupted; the same command goes on from here"
+                        )
+                    )
                 raise
 
 
@@ -141,11 +144,9 @@ def run_command(options: Options, target: float, as_json: bool) -> int:
     with opened(options, console, target) as work:
         demand_disk(work.session, work.setup)
         fit = fit_of(work)
-        try:
+        with reported(work.session):
             scorer = find_scorer(work.setup.profile.prompts.scorer)
             met = Tuner(work.session, work.setup, work.survey, fit, scorer, target).run()
-        finally:
-            save_report(work.session)
     finish(console, work.rundir, work.session, as_json)
     return ExitCode.DONE if met else ExitCode.BELOW_TARGET
 
@@ -166,6 +167,27 @@ def report_command(root: Path, as_json: bool) -> int:
 def _holding(path: Path) -> str:
     """The run's folder that a file lies in, where it does."""
     return f", such as {path.parent}" if RunDir(path.parent).events.exists() else ""
+
+
+@contextmanager
+def reported(session: Session) -> Iterator[None]:
+    """Write the report, whatever ends the work; what ended it stays the cause."""
+    try:
+        yield
+    except BaseException as cause:
+        with beside(cause):
+            save_report(session)
+        raise
+    save_report(session)
+
+
+@contextmanager
+def beside(cause: BaseException) -> Iterator[None]:
+    """Do something on the way out of an error: should it fail as well, that is a second line."""
+    try:
+        yield
+    except Exception as second:
+        cause.add_note(f"and then: {second}")
 
 
 def save_report(session: Session) -> None:
