@@ -20,6 +20,7 @@ from autotune.events.run import (
     RunEnded,
     RunEvent,
     RunStarted,
+    TrainingFailed,
     TrialEnded,
     TrialStarted,
 )
@@ -81,6 +82,7 @@ __all__ = [
     "StepDone",
     "Surveyed",
     "Trained",
+    "TrainingFailed",
     "TrialEnded",
     "TrialStarted",
     "Warned",
