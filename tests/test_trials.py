@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from autotune import events
+from autotune.budget import GIB
 from autotune.errors import EnvironmentFault
 from autotune.events import WorkerEvent
 from autotune.job import DeviceSpec, Job, PrepareJob
