@@ -21,10 +21,15 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from autotune.errors import EnvironmentFault
-from autotune.events import Record, RunEvent
+from autotune.events import Generated, Record, RunEvent, Surveyed
 from autotune.files import write_text_atomic
+from autotune.leftovers import is_leftover, sweep_run
 from autotune.outcome import Checkpoint, Fit
 from autotune.recordfile import RecordFile
+from autotune.runpath import from_folder
+
+_LOCK, _HOLDER = "run.lock", "lock.txt"
+_OWN = {_LOCK, _HOLDER}
 
 
 class RunDir:
@@ -40,8 +45,8 @@ class RunDir:
         self.survey = root / "survey.json"
         self.prompts = root / "prompts.jsonl"
         self.best = root / "best"
-        self._holder = root / "lock.txt"
-        self._lock = FileLock(root / "run.lock")
+        self._holder = root / _HOLDER
+        self._lock = FileLock(root / _LOCK)
 
     def __enter__(self) -> "RunDir":
         """Take the folder for this process.
@@ -54,6 +59,7 @@ class RunDir:
             self._lock.acquire(timeout=0)
             write_text_atomic(self._holder, f"process {os.getpid()}, since {time.ctime()}\n")
             self.record.mend()
+            sweep_run(self.root)
         except Timeout:
             raise EnvironmentFault(
                 f"{self.root}: in use by {self._named_holder()}; wait for it to end, stop it, or"
@@ -88,6 +94,11 @@ class RunDir:
                 self.root.parent.rmdir()
 
     @property
+    def is_unused(self) -> bool:
+        """Whether the folder holds nothing, or only what a run leaves that was killed at once."""
+        return all(path.name in _OWN or is_leftover(path) for path in self.root.iterdir())
+
+    @property
     def in_use(self) -> bool:
         """Whether another process holds the folder now."""
         if not self.root.is_dir():
@@ -105,7 +116,12 @@ class RunDir:
             return "another process"
 
     def append(self, event: RunEvent, at: float) -> Record:
-        """Add one event to the record and flush it to disk; see `RecordFile.append`."""
+        """Add one event to the record and flush it to disk; see `RecordFile.append`.
+
+        Paths in it that lie in the run are written from its folder, which may move.
+        """
+        if isinstance(event, Surveyed | Generated):
+            event = event.model_copy(update={"path": from_folder(event.path, self.root)})
         return self.record.append(event, at)
 
     def records(self) -> Iterator[Record]:
@@ -130,6 +146,10 @@ class RunDir:
     def checkpoints(self, number: int) -> Path:
         """The checkpoints of a training run."""
         return self.trial_folder(number) / "checkpoints"
+
+    def checkpoint(self, number: int, checkpoint: Checkpoint) -> Path:
+        """Where a checkpoint of trial `number` lies now: in this folder, wherever it was made."""
+        return self.checkpoints(number) / checkpoint.name
 
     def eval_folder(self, name: str) -> Path:
         """Answers and scores of one model: `untrained`, or a trial and a step."""

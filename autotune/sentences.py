@@ -43,6 +43,12 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
                 + (f" target {percent(event.target)}," if event.target else "")
                 + f" strategies {' > '.join(event.strategies)}"
             )
+        case events.ProbeTried(held=True):
+            return None  # told when it was tried
+        case events.ProbeGoesOn():
+            one = event.trials == 1
+            trials, hold = ("trial", "holds and is") if one else ("trials", "hold and are")
+            return f"the probe goes on: {event.trials} {trials} of before {hold} not repeated"
         case events.ProbeTried():
             return f"probe: {describe_trial(event.outcome)}"
         case events.Fitted():

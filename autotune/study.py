@@ -76,6 +76,7 @@ class StudyState:
     """All that a run's records say. Folded from them, never stored."""
 
     run: events.RunStarted | None = None
+    content: events.Content | None = None  # as it was when the run began
     started: float | None = None
     now: float | None = None
     fit: Fit | None = None
@@ -129,6 +130,8 @@ class StudyState:
                     # A probe that was interrupted begins anew.
                     self.probe_trials = []
                 self._judge_again(event.target)
+            case events.Content():
+                self.content = self.content or event
             case events.ProbeTried():
                 self.probe_trials.append(event.outcome)
             case events.Surveyed():

@@ -5,7 +5,6 @@ any point and started again, it goes on from the record.
 """
 
 import shutil
-from pathlib import Path
 
 from autotune import events
 from autotune.averaging import average
@@ -112,7 +111,7 @@ class Tuner:
                 remedy = (
                     "its weights are gone, a new run trains them again"
                     if gone
-                    else f"smolsft-autotune eval {quoted(e.checkpoint.folder)} scores it in full"
+                    else f"smolsft-autotune eval {self.named(trial, e)} scores it in full"
                 )
                 self.session.note(
                     events.Warned(
@@ -120,6 +119,10 @@ class Tuner:
                         f" was higher, and might meet {percent(self.target)}; {remedy}"
                     )
                 )
+
+    def named(self, trial: TrialState, scored: events.Evaluated) -> str:
+        """A checkpoint's folder, as it is typed into a shell."""
+        return quoted(str(self.session.rundir.checkpoint(trial.number, scored.checkpoint)))
 
     def train(self, move: Train) -> None:
         """Start a trial, or go on with the unfinished one, to its last step or its failure."""
@@ -176,11 +179,12 @@ class Tuner:
         if best is None:
             return
         target = self.session.rundir.best
+        source = self.session.rundir.checkpoint(best.number, best.checkpoint)
         work = target.with_name(".best.tmp")
         remove_tree(work)
         try:
             shutil.copytree(
-                Path(best.checkpoint.folder),
+                source,
                 work,
                 ignore=shutil.ignore_patterns(
                     "optimizer.safetensors", "trainer_state.json", "manifest.json"
@@ -190,5 +194,5 @@ class Tuner:
         except OSError as error:
             raise EnvironmentFault(
                 f"{target}: the best checkpoint cannot be copied ({error.strerror or error}); it"
-                f" stays at {best.checkpoint.folder}; free disk space and run again"
+                f" stays at {source}; free disk space and run again"
             ) from error

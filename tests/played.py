@@ -175,9 +175,9 @@ class Workers:
 
     def average(self, job: AverageJob) -> Played:
         """A folder beside those that it is the mean of, all of which must be there."""
-        folder = Path(job.checkpoint.folder)
+        folder = Path(job.out) / job.checkpoint.name
         for each in job.of:
-            assert (Path(each.folder) / "model.safetensors").exists()
+            assert (Path(job.out) / each.name / "model.safetensors").exists()
         folder.mkdir(exist_ok=True)
         (folder / "model.safetensors").write_bytes(b"mean")
         return [events.CheckpointSaved(checkpoint=job.checkpoint, scored=True)], done()

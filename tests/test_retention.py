@@ -80,7 +80,7 @@ def test_the_best_checkpoint_stays_and_the_judged_others_give_their_room_back(
     assert (tmp_path / "best" / "model.safetensors").read_bytes() == b"weights"
     best = replay(RunDir(tmp_path).records()).best
     assert best is not None
-    assert Path(best.checkpoint.folder).is_dir()
+    assert RunDir(tmp_path).checkpoint(best.number, best.checkpoint).is_dir()
 
 
 def test_the_best_of_the_study_is_in_its_folder_as_soon_as_its_trial_is_over(

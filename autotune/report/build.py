@@ -6,7 +6,7 @@ from pathlib import Path
 
 from autotune import events
 from autotune.chronicle import Chronicle, chronicle
-from autotune.conclusions import checkpoint_path, conclusions, echo_beats, next_steps
+from autotune.conclusions import conclusions, echo_beats, next_steps
 from autotune.errors import BadInput
 from autotune.events import Record
 from autotune.kernels import kernels_sentence
@@ -53,12 +53,12 @@ def report_of(said_so_far: Chronicle, run_dir: Path) -> Report:
         status="unfinished" if state.ended is None else "met" if met else "below target",
         reason=state.ended.reason if state.ended else said[0],
         strategy=_strategy(state),
-        best=_score(best, run_dir) if best is not None else None,
+        best=_score(best) if best is not None else None,
         chosen_among=state.scored_checkpoints,
         corrected=state.corrected,
         beaten_by_echo=echo_beats(state),
         baselines={name: _baseline(event) for name, event in sorted(state.baselines.items())},
-        trials=tuple(_trial(trial, run_dir) for trial in state.trials),
+        trials=tuple(_trial(trial) for trial in state.trials),
         escalations=tuple(
             Escalation(previous=e.previous, next=e.next, reason=e.reason) for e in state.escalations
         ),
@@ -102,10 +102,10 @@ def _strategy(state: StudyState) -> str | None:
     return next((t.plan.strategy for t in state.trials if t.number == best.number), state.strategy)
 
 
-def _score(event: events.Evaluated, run_dir: Path, kept: bool = True) -> CheckpointScore:
+def _score(event: events.Evaluated, kept: bool = True) -> CheckpointScore:
     at, strict = event.checkpoint, event.prompt_strict
     return CheckpointScore(
-        checkpoint=path_text(checkpoint_path(run_dir, at.folder)),
+        checkpoint=at.folder,
         step=at.step,
         progress=at.progress,
         strict=strict.accuracy if strict else None,
@@ -138,7 +138,7 @@ def _baseline(event: events.BaselineScored) -> BaselineReport:
     )
 
 
-def _trial(trial: TrialState, run_dir: Path) -> TrialReport:
+def _trial(trial: TrialState) -> TrialReport:
     plan, last, trained = trial.plan, trial.last_step, trial.trained
     return TrialReport(
         number=trial.number,
@@ -157,7 +157,7 @@ def _trial(trial: TrialState, run_dir: Path) -> TrialReport:
         plan=plan,
         plan_identity=plan.identity,
         checkpoints=tuple(
-            _score(e, run_dir, kept=e.checkpoint.name not in trial.removed)
+            _score(e, kept=e.checkpoint.name not in trial.removed)
             for _, e in sorted(trial.evaluations.items())
         ),
         loss_curve=tuple(
