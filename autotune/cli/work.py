@@ -1,7 +1,7 @@
 """`probe`, `run`, `demo` and `report`: open a run folder, show a screen, do the work."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from autotune.cli.options import Options
 from autotune.device_budget import budget_sentence
 from autotune.device_port import NvmlPort
 from autotune.diskplan import demand_disk
-from autotune.errors import BadInput, ExitCode, Interruption
+from autotune.errors import AutotuneError, BadInput, ExitCode, Interruption
 from autotune.fitting import fitted
 from autotune.foresight import Foresight
 from autotune.inputs import demand_data, demand_model, demand_prompts
@@ -103,10 +103,15 @@ def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
                 survey = survey_data(session, setup)
                 yield Work(console, rundir, session, setup, survey, resumed)
             except KeyboardInterrupt:
-                session.note(
-                    events.Interrupted(message="interrupted; the same command goes on from here")
-                )
+                note_interrupt(session)
                 raise
+
+
+def note_interrupt(session: Session) -> None:
+    """Record that the command was asked to end, once."""
+    told = session.chronicle.told
+    if not told or not isinstance(told[-1].event, events.Interrupted):
+        session.note(events.Interrupted(message="the same command goes on from here"))
 
 
 def fit_of(work: Work, *, again: bool = False) -> Fit:
@@ -144,8 +149,13 @@ def run_command(options: Options, target: float, as_json: bool) -> int:
         try:
             scorer = find_scorer(work.setup.profile.prompts.scorer)
             met = Tuner(work.session, work.setup, work.survey, fit, scorer, target).run()
-        finally:
-            save_report(work.session)
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                note_interrupt(work.session)
+            with suppress(AutotuneError):  # what ended the run is what the person has to know
+                save_report(work.session)
+            raise
+        save_report(work.session)
     finish(console, work.rundir, work.session, as_json)
     return ExitCode.DONE if met else ExitCode.BELOW_TARGET
 
