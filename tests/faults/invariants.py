@@ -21,7 +21,7 @@ CAUSES = {
 }
 """How the cause may be called in the line that a person reads: by the system, or by SQLite."""
 
-LEFTOVERS = (".*.tmp", "*.tmp", ".gone-*", "*-journal", "lock.txt")
+LEFTOVERS = ("*.tmp", ".gone-*", "*-journal", "lock.txt")
 """Names of what is only there while something is being written."""
 
 

@@ -190,3 +190,10 @@ def counted(what: str, tried: Sequence[Tried], operations: Sequence[Operation]) 
     lines.append("first ended: " + ", ".join(f"{k} {n}" for k, n in sorted(ends.items())))
     lines.append(f"breaches: {sum(bool(one.breaches) for one in tried)}")
     return lines
+
+
+def check(what: str, tried: Sequence[Tried], bench: Bench, told: list[str]) -> None:
+    """Tell the counts, and fail where something does not hold."""
+    told += counted(what, tried, bench.operations)
+    wrong = [str(one) for one in tried if one.breaches]
+    assert not wrong, "\n".join(wrong)
