@@ -14,6 +14,7 @@ from autotune import events
 from autotune.errors import AutotuneError, BadInput
 from autotune.errortexts import COMPUTER_FULL
 from autotune.events import WorkerEvent
+from autotune.heldtrials import HeldTrials, identity
 from autotune.job import TrialJob
 from autotune.outcome import Fault, Measurement, TrialOutcome, Verdict
 from autotune.plan import Rounds, TrialPoint
@@ -34,7 +35,8 @@ class Attempts:
 
     `settle` waits until nobody else is taking or giving back memory; it returns what is odd, in
     words, or None. `strain` names what holds the card's clock down at the moment. `lends` is
-    whether this system's driver lends a full card memory of the computer.
+    whether this system's driver lends a full card memory of the computer. `held` are the trials of
+    an interrupted probe, which are not repeated.
     """
 
     session: Session
@@ -44,9 +46,11 @@ class Attempts:
     settle: Callable[[], str | None] = lambda: None
     strain: Callable[[], tuple[str, ...]] = lambda: ()
     lends: bool = field(default_factory=driver_lends)
+    held: HeldTrials = field(default_factory=HeldTrials)
 
     def __post_init__(self) -> None:
         self.outcomes: list[TrialOutcome] = []
+        self.identity = identity(self.setup)
         self.conditions = Conditions(self.lends)
 
     def point(
@@ -95,6 +99,10 @@ class Attempts:
         """
         if fresh is None:
             fresh = self.setup.device.kind == "cpu"
+        known = self.held.take(point, fresh, timed_conversations)
+        if known is not None:
+            self._keep(known, fresh, timed_conversations, held=True)
+            return known
         outcome, ending = self._one(point, fresh, timed_conversations)
         if suspected(ending, self.setup.budget):
             return self._doubted(point, outcome, timed_conversations)
@@ -189,9 +197,19 @@ class Attempts:
         else:
             self.warm.renew()
         outcome = outcome.model_copy(update={"conversation": longest + 1, "reason": reason})
-        self.outcomes.append(outcome)
-        self.session.note(events.ProbeTried(outcome=outcome))
+        self._keep(outcome, fresh, timed)
         return outcome, ending
+
+    def _keep(self, outcome: TrialOutcome, fresh: bool, timed: int, *, held: bool = False) -> None:
+        """Put a trial on record with what it depended on."""
+        self.outcomes.append(outcome)
+        asked = events.TrialAsked(
+            identity=self.identity,
+            fresh=fresh,
+            timed_conversations=timed,
+            budget_bytes=self.setup.budget.limit_bytes,
+        )
+        self.session.note(events.ProbeTried(outcome=outcome, asked=asked, held=held))
 
 
 def no_answer_left(length: int) -> BadInput:

@@ -5,6 +5,7 @@ from autotune.job import AverageJob, DeviceSpec
 from autotune.moves import Average
 from autotune.outcome import Checkpoint
 from autotune.plan import Precision
+from autotune.runpath import from_folder
 from autotune.scoring import stop_where_none_goes_on
 from autotune.session import Session
 from autotune.setup import SILENCE_SECONDS
@@ -25,10 +26,11 @@ def average(session: Session, move: Average) -> None:
     """
     number, last = move.trial.number, move.of[-1]
     mean = Checkpoint(step=last.step, progress=last.progress, folder="", averaged=len(move.of))
-    folder = session.rundir.checkpoints(number) / mean.name
-    mean = mean.model_copy(update={"folder": str(folder)})
-    job = AverageJob(device=CPU, of=move.of, checkpoint=mean)
-    where = session.rundir.work_folder(f"trial-{number:04d}-{mean.name}")
+    rundir = session.rundir
+    inside = from_folder(str(rundir.checkpoint(number, mean)), rundir.root)
+    mean = mean.model_copy(update={"folder": inside})
+    job = AverageJob(device=CPU, of=move.of, checkpoint=mean, out=str(rundir.checkpoints(number)))
+    where = rundir.work_folder(f"trial-{number:04d}-{mean.name}")
     for _ in range(2):
         ending = session.work(job, where, silence_seconds=SILENCE_SECONDS)
         if ending.how is How.DONE:

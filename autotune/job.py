@@ -73,24 +73,42 @@ class TrialJob(Boundary):
 
 
 class TrainJob(Boundary):
-    """Train one plan into `out`, resuming from the newest verified checkpoint there."""
+    """Train one plan into `out`, resuming from the newest verified checkpoint there.
+
+    The plan says where model and data were when it was made. Where they have moved since, the very
+    same content is at `model_folder` and `data_path`.
+    """
 
     job: Literal["train"] = "train"
     device: DeviceSpec
     plan: TrainPlan
     out: str
+    model_folder: str | None = None
+    data_path: str | None = None
+
+    @property
+    def model(self) -> str:
+        """The folder of the model to begin with."""
+        return self.model_folder or self.plan.model_folder
+
+    @property
+    def data(self) -> DataSpec:
+        """The data to train on."""
+        return self.plan.data.model_copy(update={"path": self.data_path or self.plan.data.path})
 
 
 class AverageJob(Boundary):
     """Write the mean of some checkpoints' weights, in order of progress, as one more checkpoint.
 
-    It is the folder `checkpoint.folder`; one that is there already is told and not made again.
+    All of them, by their names, are in the folder `out`; one that is there already is told and not
+    made again.
     """
 
     job: Literal["average"] = "average"
     device: DeviceSpec
     of: Annotated[tuple[Checkpoint, ...], Field(min_length=2)]
     checkpoint: Checkpoint
+    out: str
 
 
 EngineName = Literal["rows", "graphed", "continuous", "batches"]

@@ -75,6 +75,8 @@ class Training:
                     device=self.setup.device_spec,
                     plan=plan.model_copy(update=begun.model_dump()),
                     out=str(self.session.rundir.checkpoints(number)),
+                    model_folder=str(self.setup.model_folder),
+                    data_path=self.setup.data.path,
                 ),
                 self.session.rundir.trial_folder(number),
                 silence_seconds=SILENCE_SECONDS,

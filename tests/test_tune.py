@@ -67,7 +67,8 @@ def test_a_stays_below_the_target_and_b_meets_it(tmp_path: Path) -> None:
     assert [e.best for e in told(session, events.TrialEnded)] == [1 / 8, 3 / 8]
     assert told(session, events.RunEnded)[-1].met
     assert [e.name for e in told(session, events.BaselineScored)] == ["echo", "untrained"]
-    assert sorted(p.name for p in session.rundir.best.iterdir()) == ["model.safetensors"]
+    kept = sorted(p.name for p in session.rundir.best.iterdir())
+    assert kept == ["manifest.json", "model.safetensors"]
     assert replay(session.rundir.records()).trials == session.state.trials
 
 

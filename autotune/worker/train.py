@@ -33,18 +33,18 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
     root.mkdir(parents=True, exist_ok=True)
     begin = time.perf_counter()
     pipe.enter("loading")
-    loaded = load(Path(plan.model_folder), compute.device, plan.data.supervision)
+    loaded = load(Path(job.model), compute.device, plan.data.supervision)
     adopt_template(loaded, plan.data.supervision)
     rows = kept_rows(
         loaded.codec,
-        load_conversations(plan.data).conversations,
+        load_conversations(job.data).conversations,
         max_rounds=plan.max_rounds,
         model_max_length=plan.model_max_length,
         truncation=plan.data.truncation,
     )
     if len(rows) != plan.conversations:
         raise BadJob(
-            f"{plan.data.path}: keeps {len(rows)} conversations, the plan says"
+            f"{job.data.path}: keeps {len(rows)} conversations, the plan says"
             f" {plan.conversations}; the file changed since it was surveyed"
         )
     stepper = Stepper(
@@ -93,7 +93,7 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
         events.Trained(
             steps=plan.total_steps,
             skipped_steps=stepper.skipped_steps,
-            weights_moved=checkpoint.weights_moved(Path(plan.model_folder), loaded.model),
+            weights_moved=checkpoint.weights_moved(Path(job.model), loaded.model),
             seconds=time.perf_counter() - begin,
         )
     )
