@@ -1,0 +1,59 @@
+"""The fork servers, the undisturbed run, and the counts at the end of a session."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults import toyrun
+from tests.faults.control import built
+from tests.faults.entries import RUN_MODULES, WORKER_MODULES
+from tests.faults.forkserver import Server
+from tests.faults.tries import Bench
+
+LINES = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture(scope="session")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """Ready for faults: the undisturbed run is over."""
+    if not hasattr(os, "fork"):
+        pytest.skip("runs are forked from a process that has loaded torch; this system has no fork")
+    folder = tmp_path_factory.mktemp("faults")
+    library = built(folder)
+    inputs = folder / "inputs"
+    inputs.mkdir()
+    toyrun.write_inputs(inputs)
+    environment = toyrun.environment()
+    loaded = environment | {"LD_PRELOAD": str(library)}
+    # Short: a socket's path has a hundred characters at most.
+    servers = [
+        Server(folder, "tests.faults.entries:run", RUN_MODULES, loaded),
+        Server(folder, "tests.faults.entries:worker", WORKER_MODULES, loaded),
+    ]
+    try:
+        for server in servers:
+            server.wait_until_ready()
+        runs, workers = (str(server.path) for server in servers)
+        starter = toyrun.Starter(runs, workers, library, environment)
+        made = Bench(folder, starter, (servers[0].process.pid, servers[1].process.pid), inputs)
+        made.calm()
+        yield made
+    finally:
+        for server in servers:
+            server.close()
+
+
+@pytest.fixture
+def told(request: pytest.FixtureRequest) -> list[str]:
+    """Lines that are shown when all tests are over."""
+    return request.config.stash.setdefault(LINES, [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the counts."""
+    lines = terminalreporter.config.stash.get(LINES, [])
+    if lines:
+        terminalreporter.section("faults put to a toy run")
+        for line in lines:
+            terminalreporter.line(line)

@@ -1,0 +1,53 @@
+"""Where the children of the fork servers begin: the command line, and a worker."""
+
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+from tests.faults.control import ROLE, Role, obey
+
+WORKERS = "FAULTS_WORKERS"
+"""Environment variable with the socket of the server that starts workers."""
+
+RUN_MODULES = ["autotune.cli.app", "autotune.cli.work", "autotune.tune", "tests.faults.run_modules"]
+WORKER_MODULES = ["autotune.worker.__main__", "tests.faults.worker_modules"]
+
+
+def run() -> int:
+    """`python -m autotune`, whose workers are forked."""
+    from autotune.cli.start import main
+    from autotune.report import write
+    from autotune.trials import process
+    from tests.faults.forked import Forked
+
+    server = os.environ[WORKERS]
+
+    def popen(command: list[str], *, env: dict[str, str], **streams: Any) -> Forked:
+        assert command[1:3] == ["-m", "autotune.worker"]
+        wanted = ("stdin", "stdout", "stderr")
+        return Forked(
+            server,
+            command[2:],
+            env=env | {ROLE: str(Role.WORKER.value)},
+            **{name: streams.get(name) for name in wanted},
+        )
+
+    process.subprocess = SimpleNamespace(  # type: ignore[attr-defined]
+        **{name: getattr(subprocess, name) for name in subprocess.__all__} | {"Popen": popen}
+    )
+    write.draw_png = lambda report, dark=False: b""  # a third of the time, and touches no file
+    obey(os.environ)
+    main()
+    return 0
+
+
+def worker() -> int:
+    """`python -m autotune.worker JOB`."""
+    from autotune.worker.__main__ import main
+
+    obey(os.environ)
+    code = main()
+    sys.stderr.flush()
+    return code

@@ -1,0 +1,28 @@
+"""What the process of a run loads and builds on its way, done once before it is forked."""
+
+import alembic.migration
+import jinja2
+import langdetect
+import nltk
+import optuna
+import psutil
+
+import autotune.cli.main
+import autotune.cli.overrides
+import autotune.device_nvml
+import autotune.evaluate.scorers
+import autotune.foresight
+import autotune.report.write
+import autotune.view.live
+
+__all__ = ["alembic", "autotune", "jinja2", "langdetect", "nltk", "optuna", "psutil"]
+
+
+def _ask() -> None:
+    """Optuna reads its tables' descriptions when it is first asked something."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(storage="sqlite://", sampler=optuna.samplers.TPESampler(seed=0))
+    study.tell(study.ask(), 0.0)
+
+
+_ask()

@@ -1,0 +1,30 @@
+"""Whatever file operation goes wrong, a run goes on from there to the very same result."""
+
+import pytest
+
+from tests.faults.cases import some_faults
+from tests.faults.tries import Bench, check, side_by_side
+
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
+
+SOME = 36
+"""Faults on every change: with the kills below about three minutes on two quiet cores."""
+
+KILLED_RUNS, KILLS = 5, 3
+
+SEED = 11
+
+
+def test_a_run_whose_nth_file_operation_goes_wrong_ends_with_the_same_result(
+    bench: Bench, told: list[str]
+) -> None:
+    tried = bench.try_all(some_faults(bench.operations, SOME, SEED))
+    assert sum(one.code is not None for one in tried) >= 0.9 * len(tried), "few were reached"
+    check("N-th operation, some", tried, bench, told)
+
+
+def test_a_run_killed_at_random_moments_ends_with_the_same_result(
+    bench: Bench, told: list[str]
+) -> None:
+    tried = side_by_side(lambda number: bench.try_kills(number, KILLS), range(KILLED_RUNS))
+    check(f"random kills, {KILLS} a run", tried, bench, told)

@@ -1,0 +1,28 @@
+"""What a worker loads on its way, loaded before it is forked. Nothing is computed here."""
+
+import tokenizers
+import torch
+import transformers.models.llama.modeling_llama
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers.conversion_mapping import get_checkpoint_conversion_mapping
+
+import autotune.worker.average
+import autotune.worker.generate
+import autotune.worker.jobs
+import autotune.worker.prepare
+import autotune.worker.survey
+import autotune.worker.train
+import autotune.worker.trial
+
+__all__ = [
+    "AutoModelForCausalLM",
+    "AutoTokenizer",
+    "GenerationConfig",
+    "autotune",
+    "tokenizers",
+    "torch",
+    "transformers",
+]
+
+# How older checkpoints name their weights: a thousand patterns, compiled for the first model.
+get_checkpoint_conversion_mapping("llama")
