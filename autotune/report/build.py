@@ -69,6 +69,7 @@ def report_of(said_so_far: Chronicle, run_dir: Path) -> Report:
         data=run.data,
         prompts=run.prompts,
         prompt_count=run.prompt_count,
+        think=run.think,
         device=run.device,
         budget_bytes=run.budget_bytes,
         started=first,
