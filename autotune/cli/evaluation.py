@@ -92,7 +92,6 @@ def eval_command(options: Options, wanted: Wanted, as_json: bool) -> int:
     profile = chosen_profile(options, computes=bool(wanted.targets))
     demand_writable(wanted.samples)
     demand_folder(wanted.targets)
-    answers = answers_of(wanted.responses) if wanted.responses is not None else ()
     if wanted.baseline is not None:
         wanted = replace(wanted, baseline=find_answers(wanted.baseline).responses)
     generation: dict[str, Any] = {}
