@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from autotune.datanotes import DataNote, with_dropped
 from autotune.device import find_device
 from autotune.errors import BadInput
 from autotune.figures import percent
@@ -81,6 +82,11 @@ class Inspected:
         """Records that are not trained on at the chosen length and rounds, by reason."""
         lost = {LOST: self.chosen.lost} if self.chosen.lost else {}
         return self.survey.file.dropped | lost
+
+    @property
+    def notes(self) -> tuple[DataNote, ...]:
+        """What was found in the rows, dropped ones first."""
+        return with_dropped(self.dropped, self.survey.file.notes)
 
     @property
     def records(self) -> int:

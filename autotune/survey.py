@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from autotune.boundary import Boundary
+from autotune.datanotes import DataNote
 from autotune.plan import Rounds, Truncation
 
 
@@ -16,12 +17,18 @@ class RoundSpan(Boundary):
 
 
 class SurveyFile(Boundary):
-    """What the survey job writes: per conversation the spans of its rounds, in order."""
+    """What the survey job writes: per conversation the spans of its rounds, in order.
+
+    `rows` are the conversations' row numbers in the data file, `notes` what was found there. Both
+    are empty in files of earlier versions.
+    """
 
     conversations: tuple[tuple[RoundSpan, ...], ...]
     dropped: dict[str, int]
     literal_markers: int
     """How often a template token such as <|im_end|> stands inside a text (and stays text)."""
+    notes: tuple[DataNote, ...] = ()
+    rows: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

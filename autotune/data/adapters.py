@@ -17,6 +17,7 @@ from autotune.data.conversation import (
     Unfit,
     conversation_of,
 )
+from autotune.datanotes import DataNote, NoteBook
 from autotune.errors import BadInput
 
 Row = dict[str, Any]
@@ -39,6 +40,9 @@ ROLES: dict[str, Role] = {
 BY_NAME = "named by --format"
 """The reason given where a format was not detected but chosen."""
 
+TRIMMED = "the last question has no answer and is cut off"
+"""The note on rows that end in a question."""
+
 AUTO = "auto"
 """The format name that asks for detection."""
 
@@ -57,7 +61,8 @@ class Adapted:
 
     `trimmed` counts kept conversations whose last question had no answer and was cut off,
     `left_out` those beyond a limit on their number. `source_roles` counts the turns of all of them
-    by the role that the file gives; formats with columns instead of turns give none.
+    by the role that the file gives; formats with columns instead of turns give none. `rows` are
+    the row numbers of the conversations, `notes` what was found, the reasons of `dropped` among it.
     """
 
     conversations: tuple[Conversation, ...]
@@ -67,6 +72,8 @@ class Adapted:
     trimmed: int = 0
     left_out: int = 0
     source_roles: dict[str, int] = field(default_factory=dict)
+    notes: tuple[DataNote, ...] = ()
+    rows: tuple[int, ...] = ()
 
 
 def detect_format(records: Sequence[Row]) -> Detected:
@@ -91,8 +98,8 @@ def detect_format(records: Sequence[Row]) -> Detected:
     return Detected(name, reason)
 
 
-def adapt(records: Sequence[Row], format: str) -> Adapted:
-    """Every record read in one named format.
+def adapt(records: Sequence[Row], format: str, numbers: Sequence[int] | None = None) -> Adapted:
+    """Every record read in one named format; `numbers` are theirs, 1 to n where not given.
 
     Raises:
         BadInput: the name is not a known format.
@@ -101,16 +108,22 @@ def adapt(records: Sequence[Row], format: str) -> Adapted:
         raise BadInput(f"format {format!r}: must be one of {AUTO}, {_known()}")
     turns_of = FORMATS[format].turns
     conversations: list[Conversation] = []
+    kept: list[int] = []
+    book = NoteBook()
     dropped: Counter[str] = Counter()
     roles: Counter[str] = Counter()
     trimmed = 0
-    for row in records:
+    for number, row in zip(numbers or range(1, len(records) + 1), records, strict=True):
         try:
             conversation, was_trimmed = conversation_of(turns_of(row))
         except Unfit as unfit:
             dropped[str(unfit)] += 1
+            book.add(str(unfit), number, dropped=True)
             continue
         conversations.append(conversation)
+        kept.append(number)
+        if was_trimmed:
+            book.add(TRIMMED, number)
         roles.update(_source_roles(row, format))
         trimmed += was_trimmed
     return Adapted(
@@ -120,6 +133,8 @@ def adapt(records: Sequence[Row], format: str) -> Adapted:
         BY_NAME,
         trimmed,
         source_roles=dict(roles),
+        notes=book.notes,
+        rows=tuple(kept),
     )
 
 

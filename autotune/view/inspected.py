@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autotune.data.adapters import ROLES
+from autotune.datanotes import note_sentence
 from autotune.figures import safe
 from autotune.inspect import Inspected, Wish
 from autotune.inspection import Sample, TextRun
@@ -19,6 +20,14 @@ from autotune.view.panels import ByWidth, Section
 
 TABLE_COLUMNS = 75
 """Columns that the frontier needs beside its frame; where there are fewer, lines are drawn."""
+
+_NOTE_STYLE = {
+    (False, False): "",
+    (False, True): "yellow",
+    (True, False): "bold yellow",
+    (True, True): "bold yellow",
+}
+"""How a note is drawn, by whether it warns and whether its rows are dropped."""
 
 TRAINED, MARKER = "green", "bold"
 BEGIN, END = "«", "»"
@@ -56,14 +65,10 @@ def _origin(inspected: Inspected) -> RenderableType:
             f" {gone} dropped{left_out}",
         ),
         *(
-            _field("  dropped", f"{count} x {reason}", "yellow")
-            for reason, count in sorted(inspected.dropped.items(), key=lambda item: -item[1])
+            _field("  note", note_sentence(note), _NOTE_STYLE[note.warning, note.dropped])
+            for note in inspected.notes
         ),
         _field("turns", _roles_text(inspected)),
-    ]
-    if found.trimmed:
-        lines.append(_field("trimmed", f"{_conversations(found.trimmed)} ended in a question"))
-    lines += [
         _field("tokens a conversation", _percentile_text(inspected.lengths)),
         _field("rounds a conversation", _percentile_text(inspected.round_counts)),
         _field("end of a turn", _stop_sentence(inspected)),

@@ -27,7 +27,11 @@ def survey(job: SurveyJob, pipe: Pipe) -> None:
     adapted = load_conversations(job.data)
     spans = tuple(codec.spans(conversation) for conversation in adapted.conversations)
     found = SurveyFile(
-        conversations=spans, dropped=adapted.dropped, literal_markers=codec.literal_markers
+        conversations=spans,
+        dropped=adapted.dropped,
+        literal_markers=codec.literal_markers,
+        notes=adapted.notes,
+        rows=adapted.rows,
     )
     write_text_atomic(Path(job.out), found.model_dump_json())
     if job.inspection is not None:
@@ -39,6 +43,7 @@ def survey(job: SurveyJob, pipe: Pipe) -> None:
             conversations=len(spans),
             dropped=adapted.dropped,
             literal_markers=codec.literal_markers,
+            notes=adapted.notes,
         )
     )
 
