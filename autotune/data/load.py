@@ -34,6 +34,8 @@ def load_conversations(spec: DataSpec) -> Adapted:
     if records.faulty:
         dropped[FAULTY] = len(records.faulty)
         notes = (*notes, _faulty_note(records.faulty))
+    if records.misnamed:
+        notes = (*notes, DataNote(what=f"the file is {records.misnamed}", count=0))
     if not adapted.conversations:
         reasons = ", ".join(f"{reason}: {count}" for reason, count in dropped.items())
         raise BadInput(
@@ -47,7 +49,7 @@ def load_conversations(spec: DataSpec) -> Adapted:
         dropped=dropped,
         notes=notes,
         rows=adapted.rows[: len(used)],
-        reason=detected.reason,
+        reason="; ".join(filter(None, (detected.reason, records.remark))),
         left_out=len(adapted.conversations) - len(used),
     )
 

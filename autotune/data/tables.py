@@ -1,4 +1,4 @@
-"""Rows of tables: CSV by the standard library, Parquet and Arrow by pyarrow where it is installed."""
+"""Rows of tables: CSV by the standard library, Parquet and Arrow by pyarrow where that is there."""
 
 import csv
 import importlib
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autotune.data import kinds
+from autotune.data.textlines import TextLines
 from autotune.data.unpacked import EXTRA, Unpacked
 from autotune.errors import BadInput
 
@@ -27,6 +28,17 @@ class TableRow:
     number: int
     value: dict[str, Any]
     fault: str | None = None
+
+
+def table_rows(opened: Unpacked) -> Iterator[TableRow]:
+    """The rows of a table that was opened, whatever its kind.
+
+    Raises:
+        BadInput: the table is damaged, or pyarrow would be needed and is not installed.
+    """
+    if opened.kind in kinds.TABLES:
+        return arrow_rows(opened)
+    return csv_rows(TextLines(opened.path, opened.stream), opened)
 
 
 def csv_rows(lines: Iterable[str], opened: Unpacked) -> Iterator[TableRow]:
@@ -75,7 +87,9 @@ def _csv_row(number: int, columns: list[str], cells: list[str]) -> TableRow:
                 row[name] = json.loads(cell)
             except (ValueError, RecursionError):
                 return TableRow(
-                    number, row, f"column {name!r} holds a list that is not JSON (as str() gives it)"
+                    number,
+                    row,
+                    f"column {name!r} holds a list that is not JSON (as str() gives it)",
                 )
     return TableRow(number, row)
 

@@ -41,8 +41,7 @@ _DAMAGES = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, OSError, V
 class Unpacked:
     """A file opened: its bytes, unpacked, and what kind they are.
 
-    `layers` are the kinds from outside in, the innermost being `kind`. `remark` is what to say of
-    the file where it is not plain text under a fitting name, as in `read as gzip`.
+    `layers` are the kinds from outside in, the innermost being `kind`.
     """
 
     path: Path
@@ -55,13 +54,16 @@ class Unpacked:
         return self.layers[-1]
 
     @property
+    def misnamed(self) -> str:
+        """What to say where the file's name has the ending of another kind; else nothing."""
+        wrong = misnamed(self.layers, self.path.name)
+        return f"{self.remark or 'read as text'} {wrong}" if wrong else ""
+
+    @property
     def remark(self) -> str:
         """In which way the file is read, where that is worth a word."""
         names = [kind.name for kind in self.layers if kind is not kinds.TEXT]
-        wrong = misnamed(self.layers, self.path.name)
-        if not names and not wrong:
-            return ""
-        return " ".join(("read as", " of ".join(names) or "JSON", wrong)).rstrip()
+        return f"read as {' of '.join(names)}" if names else ""
 
 
 @contextmanager
@@ -75,9 +77,9 @@ def unpacked(path: Path, what: str) -> Iterator[Unpacked]:
         EnvironmentFault: the file is there but cannot be read, or a library for it is missing.
     """
     try:
-        raw = path.open("rb")
+        raw = path.open("rb", buffering=16 * HEAD_BYTES)
     except FileNotFoundError:
-        raise BadInput(f"{path}: no such file; name {what}") from None
+        raise BadInput(f"{path}: cannot be read: no such file; name {what}") from None
     except OSError as error:
         if path.is_dir():
             raise BadInput(f"{path}: is a folder; name {what} in it") from None
@@ -86,12 +88,22 @@ def unpacked(path: Path, what: str) -> Iterator[Unpacked]:
         yield _through(path, raw)
 
 
+def check_kind(path: Path) -> None:
+    """Look at a file's first bytes, so that one of a wrong kind is refused before any work.
+
+    Raises:
+        BadInput, EnvironmentFault: as `unpacked`.
+    """
+    with unpacked(path, "a file of JSON Lines"):
+        pass
+
+
 def _through(path: Path, raw: BinaryIO) -> Unpacked:
     try:
         size = path.stat().st_size
     except OSError as error:
         raise EnvironmentFault(f"{path}: cannot be read ({error.strerror})") from None
-    stream: BinaryIO = io.BufferedReader(cast(io.RawIOBase, raw), HEAD_BYTES * 16)
+    stream = raw
     layers: list[Kind] = []
     name = path.name
     while True:
@@ -188,7 +200,7 @@ def _opened(path: Path, kind: Kind, stream: BinaryIO) -> BinaryIO:
 
 
 def _by_library(path: Path, kind: Kind, stream: BinaryIO) -> BinaryIO:
-    """zstd or lz4: by Python itself from 3.14 on, by zstandard, or by pyarrow."""
+    """What zstd or lz4 packed: by Python itself from 3.14 on, by zstandard, or by pyarrow."""
     if kind is kinds.ZSTD:
         if (own := _library("compression.zstd")) is not None:
             return cast(BinaryIO, own.ZstdFile(stream))

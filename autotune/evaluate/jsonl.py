@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from autotune.data.kinds import TEXT
+from autotune.data.tables import table_rows
+from autotune.data.unpacked import Unpacked, unpacked
 from autotune.errors import BadInput
 
 
@@ -16,28 +19,38 @@ class LineFault(Exception):
 def read_objects(path: Path, *, torn_end: bool = False) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each non-blank line's place (`file:line`) and its object, in order.
 
-    A byte order mark is accepted. With `torn_end` a last line that no newline ends and that does
+    A byte order mark is accepted, and so are a packed file and a table (`autotune.data.unpacked`):
+    there a place is `file: row n`. With `torn_end` a last line that no newline ends and that does
     not parse is passed over: it is what a killed writer leaves.
 
     Raises:
-        BadInput: the file cannot be read, is not UTF-8, or a line is not a JSON object.
+        BadInput: no such file, a kind that is not read, not UTF-8, or a line is not a JSON object.
+        EnvironmentFault: the file is there but cannot be read.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror or error})") from None
-    content = content.removeprefix(codecs.BOM_UTF8)
-    lines = content.split(b"\n")
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        place = f"{path}:{number}"
-        try:
-            yield place, _object(line)
-        except LineFault as fault:
-            if torn_end and number == len(lines):
-                return
-            raise BadInput(f"{place}: {fault}") from None
+    with unpacked(path, "a JSON Lines file") as opened:
+        if opened.kind is not TEXT:
+            yield from table_objects(opened)
+            return
+        for number, line in enumerate(opened.stream, start=1):
+            content = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+            if not content.strip():
+                continue
+            place = f"{path}:{number}"
+            try:
+                yield place, _object(content.removesuffix(b"\n"))
+            except LineFault as fault:
+                if torn_end and not line.endswith(b"\n"):
+                    return
+                raise BadInput(f"{place}: {fault}") from None
+
+
+def table_objects(opened: Unpacked) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The place and the object of each row of a table."""
+    for row in table_rows(opened):
+        place = f"{opened.path}: row {row.number}"
+        if row.fault is not None:
+            raise BadInput(f"{place}: {row.fault}; correct it")
+        yield place, row.value
 
 
 def _object(line: bytes) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from autotune.data.unpacked import check_kind
 from autotune.errors import BadInput, EnvironmentFault
 from autotune.files import write_bytes_atomic
 from autotune.sources.cache import cache_folder
@@ -50,6 +51,7 @@ def resolve_prompts(text: str, say: Say = say_nothing) -> PromptSource:
         )
     if is_lfs_pointer(path):
         raise BadInput(f"prompts {text}: is a git-lfs pointer; run git lfs pull to get the file")
+    check_kind(path)
     return PromptSource(path.resolve(), path.name)
 
 
