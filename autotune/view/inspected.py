@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from autotune.data.adapters import ROLES
+from autotune.data.turns import ROLES
 from autotune.datanotes import note_sentence
 from autotune.figures import safe
 from autotune.inspect import Inspected, Wish

@@ -141,7 +141,9 @@ class ChatCodec:
             header = len(ids)
             self._turn(ids, exchange.assistant)
             stop = len(ids)
-            if self.supervision is Supervision.COURSE:
+            if not exchange.assistant.trained:
+                spans.append(RoundSpan(start=stop, end=stop, stop=stop))
+            elif self.supervision is Supervision.COURSE:
                 spans.append(RoundSpan(start=header, end=stop, stop=stop))
             else:
                 start = header + 1 + len(self._answer_header)
