@@ -58,16 +58,18 @@ def note_sentence(note: DataNote) -> str:
     if note.count == 0:
         return note.what
     head = f"{note.count} {'row' if note.count == 1 else 'rows'}"
-    return f"{head}{' dropped' if note.dropped else ''}: {note.what}{_places(note)}"
+    rows = rows_text(note)
+    return f"{head}{' dropped' * note.dropped}: {note.what}{f' ({rows})' if rows else ''}"
 
 
-def _places(note: DataNote) -> str:
+def rows_text(note: DataNote) -> str:
+    """`rows 2, 5, 9 and 4 more`; empty where no number is known."""
     if not note.rows:
         return ""
     numbers = ", ".join(map(str, note.rows))
     more = note.count - len(note.rows)
     end = f" and {more} more" if more > 0 else ""
-    return f" ({'row' if note.count == 1 else 'rows'} {numbers}{end})"
+    return f"{'row' if note.count == 1 else 'rows'} {numbers}{end}"
 
 
 def with_dropped(dropped: Mapping[str, int], notes: Iterable[DataNote]) -> tuple[DataNote, ...]:

@@ -3,8 +3,11 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from autotune import events
 from autotune.data.load import load_conversations
+from autotune.data.oddities import oddities
 from autotune.datanotes import DataNote, NoteBook, note_sentence, with_dropped
 from autotune.events import Record
 from autotune.plan import DataSpec
@@ -12,6 +15,7 @@ from autotune.report import build_report
 from autotune.report.write import render_html, render_markdown
 from autotune.study import replay
 from autotune.survey import SurveyFile
+from autotune.view.inspected import inspected_summary
 from autotune.view.live import draw
 from autotune.view.progress import Pace
 from tests import inspections, setups
@@ -99,8 +103,6 @@ def test_notes_stand_in_the_three_reports(tmp_path: Path) -> None:
 def test_notes_stand_on_the_screen_of_inspect_dropped_rows_first() -> None:
     data = setups.survey([60], [60])
     file = data.file.model_copy(update={"dropped": {"empty answer": 7}, "notes": (KEPT, EMPTY)})
-    from autotune.view.inspected import inspected_summary
-
     seen = inspections.inspected(type(data)(file, data.truncation))
     text = squeezed(printed(inspected_summary(seen), 160).replace("│", ""))
     assert "9 in the file, 2 kept, 7 dropped" in text
@@ -127,3 +129,47 @@ def test_a_row_has_the_number_of_its_line_and_a_record_of_a_list_its_place(tmp_p
         ((1,), "no turns"),
         ((2,), "faulty record"),
     ]
+
+
+def _turns(answer: dict[str, object], **question: object) -> dict[str, object]:
+    asked = {"role": "user", "content": "q", **question}
+    return {"messages": [asked, {"role": "assistant", "content": "a", **answer}]}
+
+
+TWO = [*_turns({"weight": 0})["messages"], *_turns({})["messages"]]  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("rows", "line"),
+    [
+        ([{"messages": TWO}], "1 row: an answer, or a part of one, is context and not trained on"),
+        ([_turns({"weight": 0})], "1 row dropped: no answer that is trained on (row 2)"),
+        ([_turns({"weight": 0.5})], "1 row: 'weight' is neither 0 nor 1; it counts as 1 (row 2)"),
+        ([_turns({"tool_calls": [1]})] * 7, "(rows 2, 3, 4, 5, 6 and 2 more)"),
+        ([_turns({"reasoning": "hm"})], "1 row: 'reasoning' of a turn is left out"),
+        (
+            [_turns({}, role="tool")],
+            "1 row: turns of the role 'tool' are read as the user's (row 2)",
+        ),
+        ([_turns({}) | {"system_prompt": "x"}], "1 row: key 'system_prompt' is not used (row 2)"),
+        ([_turns({}, name="Ann")], "1 row: key 'messages[].name' is not used (row 2)"),
+        ([_turns({"content": "\u200b"})], "1 row dropped: invisible answer"),
+        ([_turns({"content": "{{name}}"})], "that nobody filled, such as {{name}} (row 2)"),
+        ([_turns({})], "1 row: the same conversation as in a row before"),
+        ([_turns({"content": "\ud800"})], "1 row dropped: text with half a surrogate pair (row 2)"),
+    ],
+    ids=lambda value: value[:40] if isinstance(value, str) else "",
+)
+def test_each_finding_has_its_line_on_the_screen_of_inspect(
+    tmp_path: Path, rows: list[dict[str, object]], line: str
+) -> None:
+    path = tmp_path / "chat.jsonl"
+    lines = [json.dumps(row) for row in (_turns({}), *rows)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    adapted = load_conversations(DataSpec(path=str(path), format="auto"))
+    notes = (*adapted.notes, *oddities(adapted.conversations, adapted.rows))
+    data = setups.survey([60], [60])
+    file = data.file.model_copy(update={"dropped": adapted.dropped, "notes": notes})
+    seen = inspections.inspected(type(data)(file, data.truncation))
+    text = squeezed(printed(inspected_summary(seen), 160).replace("│", ""))
+    assert f"note: {line}" in text if line[0].isdigit() else line in text

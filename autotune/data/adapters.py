@@ -19,6 +19,9 @@ BY_NAME = "named by --format"
 TRIMMED = "the last question has no answer and is cut off"
 """The note on rows that end in a question."""
 
+CONTEXT = "an answer, or a part of one, is context and not trained on, as the data says"
+"""The note on rows of which not every answer is trained on."""
+
 AUTO = "auto"
 """The format name that asks for detection."""
 
@@ -99,6 +102,8 @@ def adapt(records: Sequence[Row], format: str, numbers: Sequence[int] | None = N
         if was_trimmed:
             trimmed += 1
             remarks.say(TRIMMED)
+        if any(not m.trained or m.spans for m in conversation.messages if m.role == "assistant"):
+            remarks.say(CONTEXT)
         for what, warning in remarks.said.items():
             book.add(what, number, warning=warning)
     return Adapted(

@@ -11,7 +11,7 @@ from autotune.data.contamination import (
     read_scored_prompts,
 )
 from autotune.data.files import read_records
-from autotune.datanotes import NAMED_ROWS, DataNote
+from autotune.datanotes import NAMED_ROWS, DataNote, rows_text
 from autotune.errors import BadInput
 from autotune.plan import DataSpec
 
@@ -45,7 +45,9 @@ def load_conversations(spec: DataSpec, scored: ScoredPrompts | None = None) -> A
     if records.misnamed:
         notes = (*notes, DataNote(what=f"the file is {records.misnamed}", count=0))
     if not adapted.conversations:
-        reasons = ", ".join(f"{reason}: {count}" for reason, count in dropped.items())
+        reasons = "; ".join(
+            f"{note.what}: {note.count}, {rows_text(note)}" for note in notes if note.dropped
+        )
         raise BadInput(
             f"{spec.path}: no conversations in format {detected.format} ({reasons}); correct the"
             " records or choose another --format"

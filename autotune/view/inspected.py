@@ -1,6 +1,6 @@
 """What `inspect` found, drawn: origin, sizes, the frontier, and samples with their labels."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from string import ascii_letters, digits
 
 from rich import box
@@ -48,7 +48,8 @@ def inspected_summary(inspected: Inspected, tokens: bool = False) -> RenderableT
         Section("what each length and number of rounds keeps", _frontier(inspected)),
     ]
     if samples:
-        shown = Group(_legend(inspected), *(_sample(s, tokens) for s in samples))
+        rows = inspected.survey.file.rows
+        shown = Group(_legend(inspected), *(_sample(s, rows, tokens) for s in samples))
         parts.append(Section("what is trained on", shown))
     return Encodable(Group(*parts))
 
@@ -223,9 +224,10 @@ def _legend(inspected: Inspected) -> Text:
     )
 
 
-def _sample(sample: Sample, tokens: bool) -> RenderableType:
+def _sample(sample: Sample, rows: Sequence[int], tokens: bool) -> RenderableType:
+    row = f" (row {rows[sample.conversation]})" if rows else ""
     title = Text(
-        f"conversation {sample.conversation + 1}: {sample.tokens} tokens,"
+        f"conversation {sample.conversation + 1}{row}: {sample.tokens} tokens,"
         f" {sample.supervised_tokens} of them trained on",
         style="bold cyan",
     )
