@@ -208,10 +208,10 @@ def test_a_tokenizer_without_chat_tokens_is_refused_with_their_names() -> None:
 
 def test_four_hundred_turns_take_less_than_a_second() -> None:
     conversation = talk(*["Tell me more about that, please. " * 8] * 400)
-    begin = time.perf_counter()
+    begin = time.process_time()
     spans = codec_of(COURSE).spans(conversation)
     row = whole_row(codec_of(COURSE), conversation)
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
     assert len(spans) == 200
     assert spans[-1].stop == len(row.input_ids)
 
