@@ -1,8 +1,10 @@
 """Looking at the data before anything is trained: one survey, its frontier, and what to warn of."""
 
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
+from autotune.datanotes import NAMED_ROWS, DataNote, with_dropped
 from autotune.device import find_device
 from autotune.errors import BadInput
 from autotune.figures import percent
@@ -81,6 +83,18 @@ class Inspected:
         """Records that are not trained on at the chosen length and rounds, by reason."""
         lost = {LOST: self.chosen.lost} if self.chosen.lost else {}
         return self.survey.file.dropped | lost
+
+    @property
+    def notes(self) -> tuple[DataNote, ...]:
+        """What was found in the rows, dropped ones first."""
+        file = self.survey.file
+        notes = file.notes
+        if self.chosen.lost and file.rows:
+            first = islice(self.survey.lost(self.length, self.rounds), NAMED_ROWS)
+            rows = tuple(file.rows[at] for at in first)
+            lost = DataNote(what=LOST, count=self.chosen.lost, rows=rows, dropped=True)
+            notes = (*notes, lost)
+        return with_dropped(self.dropped, notes)
 
     @property
     def records(self) -> int:

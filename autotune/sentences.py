@@ -6,6 +6,7 @@ makes it harmless for its medium.
 
 from autotune import events
 from autotune.budget import show_size
+from autotune.datanotes import note_sentence, with_dropped
 from autotune.events import Record
 from autotune.figures import (
     checkpoint_text,
@@ -87,6 +88,18 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             return _describe_work(event, label)
 
 
+def data_lines(surveyed: events.Surveyed | None) -> tuple[str, ...]:
+    """A sentence for each thing found in the data, dropped rows first."""
+    if surveyed is None:
+        return ()
+    return tuple(map(note_sentence, with_dropped(surveyed.dropped, surveyed.notes)))
+
+
+def data_warnings(surveyed: events.Surveyed | None) -> tuple[str, ...]:
+    """Those of them that may make a result worthless."""
+    return tuple(note_sentence(n) for n in surveyed.notes if n.warning) if surveyed else ()
+
+
 def _describe_work(event: events.RunEvent, label: str) -> str | None:
     """The sentence of what a worker reports while it works."""
     match event:
@@ -98,9 +111,8 @@ def _describe_work(event: events.RunEvent, label: str) -> str | None:
             begin = f"goes on after step {event.step}" if event.step else "starts from step 0 again"
             return f"{label}: {begin}{torn}"
         case events.Surveyed():
-            dropped = ", ".join(f"{why}: {n}" for why, n in event.dropped.items() if n)
-            end = f", {sum(event.dropped.values())} dropped ({dropped})" if dropped else ""
-            return f"data: {event.conversations} conversations{end}"
+            gone = sum(event.dropped.values())
+            return f"data: {event.conversations} conversations" + (f", {gone} dropped" * (gone > 0))
         case events.Trained():
             skips = event.skipped_steps
             skipped = f" ({skips} attempts overflowed in fp16)" if skips else ""

@@ -1,9 +1,11 @@
 """The shape of the data in tokens, and what any length and number of rounds keeps of it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from autotune.boundary import Boundary
+from autotune.datanotes import DataNote
 from autotune.plan import Rounds, Truncation
 
 
@@ -19,15 +21,29 @@ class RoundSpan:
     start: int
     end: int
     stop: int
+    pieces: tuple[tuple[int, int], ...] = ()
+    """Where only parts of the span are supervised: these [start, end), in order."""
+
+    def supervised(self, low: int, high: int) -> int:
+        """How many tokens of [low, high) are supervised."""
+        if not self.pieces:
+            return max(0, min(self.end, high) - max(self.start, low))
+        return sum(max(0, min(end, high) - max(start, low)) for start, end in self.pieces)
 
 
 class SurveyFile(Boundary):
-    """What the survey job writes: per conversation the spans of its rounds, in order."""
+    """What the survey job writes: per conversation the spans of its rounds, in order.
+
+    `rows` are the conversations' row numbers in the data file, `notes` what was found there. Both
+    are empty in files of earlier versions.
+    """
 
     conversations: tuple[tuple[RoundSpan, ...], ...]
     dropped: dict[str, int]
     literal_markers: int
     """How often a template token such as <|im_end|> stands inside a text (and stays text)."""
+    notes: tuple[DataNote, ...] = ()
+    rows: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +74,7 @@ class Survey:
     @cached_property
     def total_supervised(self) -> int:
         """Supervised tokens of the whole data, nothing cut."""
-        return sum(s.end - s.start for rounds in self.file.conversations for s in rounds)
+        return sum(s.supervised(0, s.stop) for rounds in self.file.conversations for s in rounds)
 
     def longest(self, max_rounds: Rounds) -> int:
         """Tokens of the longest conversation at these rounds, length not limited."""
@@ -72,9 +88,7 @@ class Survey:
             last = last_round(rounds, max_rounds)
             stop = rounds[last].stop
             low, high = window(stop, model_max_length, self.truncation)
-            kept = sum(
-                max(0, min(span.end, high) - max(span.start, low)) for span in rounds[: last + 1]
-            )
+            kept = sum(span.supervised(low, high) for span in rounds[: last + 1])
             cut += high - low < stop
             if kept == 0:
                 lost += 1
@@ -86,6 +100,14 @@ class Survey:
         share = supervised / self.total_supervised if self.total_supervised else 0.0
         return Kept(conversations, longest_row, tokens, supervised, share, cut, lost)
 
+    def lost(self, model_max_length: int, max_rounds: Rounds) -> Iterator[int]:
+        """Indexes of the conversations that keep no supervised token, in order."""
+        for at, rounds in enumerate(self.file.conversations):
+            last = last_round(rounds, max_rounds)
+            low, high = window(rounds[last].stop, model_max_length, self.truncation)
+            if not any(span.supervised(low, high) for span in rounds[: last + 1]):
+                yield at
+
     def longest_conversation(self, model_max_length: int, max_rounds: Rounds) -> int:
         """Index of the conversation that gives the longest row with a supervised token.
 
@@ -96,7 +118,7 @@ class Survey:
             last = last_round(rounds, max_rounds)
             low, high = window(rounds[last].stop, model_max_length, self.truncation)
             if high - low > longest and any(
-                min(span.end, high) > max(span.start, low) for span in rounds[: last + 1]
+                span.supervised(low, high) for span in rounds[: last + 1]
             ):
                 found, longest = at, high - low
         return found

@@ -6,7 +6,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from autotune.cli.options import Options
-from autotune.data.adapters import AUTO, FORMATS
+from autotune.data.adapters import AUTO
+from autotune.data.formats import FORMATS
 from autotune.errors import BadInput
 from autotune.evaluate.scorers import SCORERS
 from autotune.plan import LENGTH_GRID

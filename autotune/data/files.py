@@ -7,6 +7,7 @@ UTF-8 with or without a byte order mark. Nothing but JSON is ever read: no pickl
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,23 @@ _SPACE = " \t\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """The objects of a file in order; `skipped` counts faulty ones that were tolerated."""
+    """The objects of a file in order, and the number of each.
+
+    A number counts records from 1, or is the line's in JSON Lines, blank lines counted. `faulty`
+    are the numbers of the faulty records that were tolerated.
+    """
 
     path: Path
     rows: tuple[dict[str, Any], ...]
-    skipped: int = 0
+    numbers: tuple[int, ...]
+    faulty: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Parsed:
-    """One value of the file: where it stands, the value, and its fault if it has one."""
+    """One value of the file: its number, where it stands, the value, its fault if it has one."""
 
+    number: int
     place: str
     value: Any
     fault: str | None
@@ -89,24 +96,26 @@ def read_records(path: Path, skip_bad: int = 0) -> Records:
     """
     text = _read_text(path)
     rows: list[dict[str, Any]] = []
-    skipped = 0
+    numbers: list[int] = []
+    faulty: list[int] = []
     for parsed in _values(path, text):
         fault = parsed.fault
         if fault is None and not isinstance(parsed.value, dict):
             fault = f"not a record but {_shape(parsed.value)}"
         if fault is None:
             rows.append(parsed.value)
+            numbers.append(parsed.number)
             continue
-        skipped += 1
-        if skipped > skip_bad:
+        faulty.append(parsed.number)
+        if len(faulty) > skip_bad:
             allowed = f"--skip-bad {skip_bad} is used up; " if skip_bad else ""
             raise BadInput(
                 f"{parsed.place}: {fault}; {allowed}correct it, or pass over faulty records"
                 " with --skip-bad N"
             )
     if not rows:
-        raise _no_conversations(path, f"all {skipped} records are faulty")
-    return Records(path, tuple(rows), skipped)
+        raise _no_conversations(path, f"all {len(faulty)} records are faulty")
+    return Records(path, tuple(rows), tuple(numbers), tuple(faulty))
 
 
 def _read_text(path: Path) -> str:
@@ -149,9 +158,9 @@ def _values(path: Path, text: str) -> Iterator[_Parsed]:
         yield from _lines(path, text, reader)
         return
     if fault is not None:
-        yield _Parsed(f"{path}:1", value, fault)
+        yield _Parsed(1, f"{path}:1", value, fault)
         return
-    yield from (_Parsed(f"{path}: record {n}", v, None) for n, v in _unwrap(path, value))
+    yield from (_Parsed(n, f"{path}: record {n}", v, None) for n, v in _unwrap(path, value))
 
 
 def _array(path: Path, text: str, start: int, reader: _Reader) -> Iterator[_Parsed]:
@@ -160,7 +169,7 @@ def _array(path: Path, text: str, start: int, reader: _Reader) -> Iterator[_Pars
     if text[at : at + 1] == "]":
         raise _no_conversations(path, "an empty list")
     line, counted = 1, 0
-    while True:
+    for number in count(1):
         line, counted = line + text.count("\n", counted, at), at
         try:
             value, end, fault = reader.read(text, at)
@@ -173,7 +182,7 @@ def _array(path: Path, text: str, start: int, reader: _Reader) -> Iterator[_Pars
                 raise json.JSONDecodeError("Extra data after the list", text, after)
         except ValueError as error:
             raise _not_json(path, error, line) from None
-        yield _Parsed(f"{path}:{line}", value, fault)
+        yield _Parsed(number, f"{path}:{line}", value, fault)
         if mark == "]":
             return
         at = after
@@ -190,9 +199,9 @@ def _lines(path: Path, text: str, reader: _Reader) -> Iterator[_Parsed]:
             if _skip_space(line, end) < len(line):
                 raise json.JSONDecodeError("Extra data", line, end)
         except ValueError as error:
-            yield _Parsed(place, None, _why(error))
+            yield _Parsed(number, place, None, _why(error))
         else:
-            yield _Parsed(place, value, fault)
+            yield _Parsed(number, place, value, fault)
 
 
 def _is_lines(path: Path, text: str) -> bool:

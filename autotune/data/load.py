@@ -5,6 +5,7 @@ from pathlib import Path
 
 from autotune.data.adapters import AUTO, BY_NAME, Adapted, Detected, adapt, detect_format
 from autotune.data.files import read_records
+from autotune.datanotes import NAMED_ROWS, DataNote, rows_text
 from autotune.errors import BadInput
 from autotune.plan import DataSpec
 
@@ -25,14 +26,18 @@ def load_conversations(spec: DataSpec) -> Adapted:
         detected = (
             detect_format(records.rows) if spec.format == AUTO else Detected(spec.format, BY_NAME)
         )
-        adapted = adapt(records.rows, detected.format)
+        adapted = adapt(records.rows, detected.format, records.numbers)
     except BadInput as error:
         raise BadInput(f"{spec.path}: {error}") from None
     dropped = dict(adapted.dropped)
-    if records.skipped:
-        dropped[FAULTY] = records.skipped
+    notes = adapted.notes
+    if records.faulty:
+        dropped[FAULTY] = len(records.faulty)
+        notes = (*notes, _faulty_note(records.faulty))
     if not adapted.conversations:
-        reasons = ", ".join(f"{reason}: {count}" for reason, count in dropped.items())
+        reasons = "; ".join(
+            f"{note.what}: {note.count}, {rows_text(note)}" for note in notes if note.dropped
+        )
         raise BadInput(
             f"{spec.path}: no conversations in format {detected.format} ({reasons}); correct the"
             " records or choose another --format"
@@ -42,6 +47,12 @@ def load_conversations(spec: DataSpec) -> Adapted:
         adapted,
         conversations=used,
         dropped=dropped,
+        notes=notes,
+        rows=adapted.rows[: len(used)],
         reason=detected.reason,
         left_out=len(adapted.conversations) - len(used),
     )
+
+
+def _faulty_note(numbers: tuple[int, ...]) -> DataNote:
+    return DataNote(what=FAULTY, count=len(numbers), rows=numbers[:NAMED_ROWS], dropped=True)

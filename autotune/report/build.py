@@ -7,6 +7,7 @@ from pathlib import Path
 
 from autotune import events
 from autotune.conclusions import checkpoint_path, conclusions, echo_beats, next_steps
+from autotune.datanotes import with_dropped
 from autotune.errors import BadInput
 from autotune.events import Record
 from autotune.kernels import kernels_sentence
@@ -71,6 +72,7 @@ def build_report(records: Sequence[Record], run_dir: Path) -> Report:
         conclusions=tuple(said),
         next_steps=tuple(next_steps(state, run_dir)),
         warnings=_warnings(records),
+        data_notes=with_dropped(state.survey.dropped, state.survey.notes) if state.survey else (),
         advice=tuple(advice_lines(state)),
         timeline=tuple(
             Moment(time=record.time, text=text)

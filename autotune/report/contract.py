@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from autotune.boundary import Boundary
+from autotune.datanotes import DataNote
 from autotune.outcome import Fit, Health, Metric
 from autotune.plan import TrainPlan
 
@@ -108,7 +109,7 @@ class Report(Boundary):
     chosen among `chosen_among` scored checkpoints; `corrected` is about what it is worth without
     the luck of that choice, None where that is not known. `beaten_by_echo` says whether giving the
     prompts back unchanged scores as much as it. `attention` names the kernel that computed
-    attention, None where no worker told.
+    attention, None where no worker told. `data_notes` says what was found in the rows of the data.
     """
 
     target: float
@@ -137,6 +138,7 @@ class Report(Boundary):
     conclusions: tuple[str, ...]
     next_steps: tuple[str, ...]
     warnings: tuple[str, ...]
+    data_notes: tuple[DataNote, ...] = ()
     advice: tuple[str, ...]
     timeline: tuple[Moment, ...]
     events: dict[str, int]

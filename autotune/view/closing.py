@@ -25,7 +25,7 @@ from autotune.fit_sentences import (
     time_text,
 )
 from autotune.outcome import Fit
-from autotune.sentences import scored
+from autotune.sentences import data_warnings, scored
 from autotune.study import StudyState
 from autotune.view.encodable import Encodable
 from autotune.view.panels import ByWidth, Section, probe_table
@@ -49,6 +49,7 @@ def summary(state: StudyState, run_dir: Path) -> RenderableType:
         if best.unhealthy:
             lines.append(_field("unhealthy", "; ".join(best.unhealthy), "yellow"))
     lines += [Text(f"- {safe(s)}", style="bold red" if "an echo" in s else "") for s in rest]
+    lines += [_field("data", line, "bold yellow") for line in data_warnings(state.survey)]
     lines += [_field("advice", line, "yellow") for line in advice_lines(state)]
     lines.append(_field("report", str(run_dir / "report.html")))
     lines += [_field("next", step) for step in next_steps(state, run_dir)]

@@ -13,54 +13,19 @@ from typing import Any
 from autotune.data.conversation import Conversation, Message, Unfit
 from autotune.errors import BadInput
 from autotune.plan import Rounds, Supervision, Truncation
-from autotune.survey import RoundSpan, last_round, window
-from autotune.worker.wholetext import Parts, WholeText
-
-IGNORED = -100
-"""The label of a token that is not trained on; PyTorch's cross-entropy skips it by default."""
-
-START, END = "<|im_start|>", "<|im_end|>"
+from autotune.survey import RoundSpan
+from autotune.worker.chatml import END, START, Turns, parts_of, turns_in
+from autotune.worker.rows import IGNORED as IGNORED
+from autotune.worker.rows import Encoded, pieces_of, row_of
+from autotune.worker.rows import Row as Row
+from autotune.worker.wholetext import Parts, Placed, WholeText
 
 NO_TURNS = "turns that the tokenizer does not keep apart"
 JOINED = "an answer whose beginning the tokenizer joins to the line before it"
 """Reasons to refuse a conversation."""
 
-_ASKED = f"{START}assistant\n"
 _AT_ONCE = 256
 """Conversations encoded side by side: work for every core, and some megabytes of ids."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One conversation to train on: two lists of equal length, `input_ids` and `labels`.
-
-    A label stands at its own token's position (the shift by one is the loss's business).
-    """
-
-    input_ids: list[int]
-    labels: list[int]
-
-    @property
-    def supervised(self) -> int:
-        """Tokens that carry a label."""
-        return len(self.labels) - self.labels.count(IGNORED)
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """A whole conversation in tokens, nothing cut, and what was met on the way.
-
-    `written` special tokens stand in its texts and were split; `touching` answers begin with what
-    the tokenizer joins to the line before them; `unknown` tokens stand for text that the
-    vocabulary lacks. One that was `refused`, for a reason, has no ids and one empty round.
-    """
-
-    ids: list[int]
-    spans: tuple[RoundSpan, ...]
-    written: int = 0
-    touching: int = 0
-    unknown: int = 0
-    refused: str | None = None
 
 
 class ChatCodec:
@@ -101,15 +66,14 @@ class ChatCodec:
         self.start_id: int = start_id
         self.end_id: int = end_id
         self.end_token = END
-        self._lead = "\n" if supervision is Supervision.COURSE else ""
         self._markers_seen = 0
         self._header = self._header_ids()
 
     def _header_ids(self) -> list[int]:
         """The ids between <|im_start|> and an answer, as they stand at the end of a prompt."""
         probe = (Message("user", "a"), Message("assistant", "b"))
-        ids = self.whole.ids(self._parts(probe, asks=True))
-        turns = self._turns(ids, len(probe), asks=True)
+        ids = self.whole.ids(parts_of(probe, self.supervision, asks=True))
+        turns = self._turns(ids, probe, asks=True)
         if turns is None:
             raise BadInput(
                 f"tokenizer: does not find {START} and {END} in a conversation"
@@ -133,9 +97,9 @@ class ChatCodec:
         Raises:
             Unfit: the tokenizer does not keep these turns apart.
         """
-        parts = self._parts(messages, asks=True)
+        parts = parts_of(messages, self.supervision, asks=True)
         (found,) = self.whole.batch([parts])
-        return self._laid_out(messages, parts, found.ids, asks=True)[0]
+        return self._laid_out(messages, parts, found.ids, asks=True).ids
 
     def render_prompt(self, text: str) -> list[int]:
         """Ids of a prompt of one user turn."""
@@ -157,12 +121,12 @@ class ChatCodec:
         """Each conversation in tokens, in order; many are encoded at a time."""
         left = iter(conversations)
         while some := list(islice(left, _AT_ONCE)):
-            texts = [self._parts(conversation.messages) for conversation in some]
+            texts = [parts_of(conversation.messages, self.supervision) for conversation in some]
             for conversation, parts, found in zip(
                 some, texts, self.whole.batch(texts), strict=True
             ):
                 try:
-                    whole = self._whole(conversation, parts, found.ids)
+                    whole = self._encoded(conversation, parts, found.ids)
                 except Unfit as reason:
                     nothing = RoundSpan(start=0, end=0, stop=0)
                     whole = Encoded([], (nothing,), refused=str(reason))
@@ -185,40 +149,22 @@ class ChatCodec:
             found, max_rounds=max_rounds, model_max_length=model_max_length, truncation=truncation
         )
 
-    def _parts(self, messages: Sequence[Message], *, asks: bool = False) -> Parts:
-        """The text of these turns, what the template writes and what was said by turns."""
-        parts, written = [], self._lead
-        for message in messages:
-            parts += [f"{written}{START}{message.role}\n", message.content]
-            written = f"{END}\n"
-        return [*parts, written + (_ASKED if asks else "")]
-
-    def _turns(self, ids: list[int], turns: int, *, asks: bool) -> list[tuple[int, int]] | None:
-        """Where each turn's two markers stand; of a prompt's open one, the end of the ids.
-
-        None where they are not those that the template wrote.
-        """
-        starts, ends = _places(ids, self.start_id), _places(ids, self.end_id)
-        if asks:
-            ends.append(len(ids))
-        if not len(starts) == len(ends) == turns + asks:
-            return None
-        places = [at for turn in zip(starts, ends, strict=True) for at in turn]
-        return list(zip(starts, ends, strict=True)) if places == sorted(places) else None
+    def _turns(self, ids: list[int], messages: Sequence[Message], *, asks: bool) -> Turns | None:
+        return turns_in(ids, self.start_id, self.end_id, len(messages), asks=asks)
 
     def _laid_out(
         self, messages: Sequence[Message], parts: Parts, ids: list[int], *, asks: bool
-    ) -> tuple[list[int], list[tuple[int, int]], int]:
-        """The ids of these turns, where their markers stand, and how many answers touch a header.
+    ) -> "_Laid":
+        """The ids of these turns and where they stand.
 
         Raises:
             Unfit: the tokenizer does not keep the turns apart.
         """
-        turns = self._turns(ids, len(messages), asks=asks)
+        turns = self._turns(ids, messages, asks=asks)
         if turns is None:
             # Something in a text became a marker that nobody wrote as one.
-            ids = self.whole.split_ids(parts)
-            turns = self._turns(ids, len(messages), asks=asks)
+            ids = self.whole.split(parts).ids
+            turns = self._turns(ids, messages, asks=asks)
         if turns is None:
             raise Unfit(NO_TURNS)
         touching = [
@@ -228,20 +174,16 @@ class ChatCodec:
         ]
         if touching and self.supervision is Supervision.CONTENT:
             ids = self._parted(messages, ids, turns, touching)
-            turns = self._turns(ids, len(messages), asks=asks)
+            turns = self._turns(ids, messages, asks=asks)
             assert turns is not None
-        return ids, turns, len(touching)
+        return _Laid(ids, turns, touching)
 
     def _begins(self, ids: list[int], at: int) -> bool:
         """Whether the header of an answer stands there as it does at the end of a prompt."""
         return ids[at : at + len(self._header)] == self._header
 
     def _parted(
-        self,
-        messages: Sequence[Message],
-        ids: list[int],
-        turns: list[tuple[int, int]],
-        touching: Iterable[int],
+        self, messages: Sequence[Message], ids: list[int], turns: Turns, touching: Iterable[int]
     ) -> list[int]:
         """The same row with these answers kept apart from their headers.
 
@@ -251,7 +193,7 @@ class ChatCodec:
         parted, last = list[int](), 0
         for at in touching:
             start, end = turns[at]
-            answer = self.whole.within(messages[at].content, END)
+            answer = self.whole.within(messages[at].content, END).ids
             apart = [self.start_id, *self._header, *answer, self.end_id]
             if self.whole.decode(apart) != self.whole.decode(ids[start : end + 1]):
                 raise Unfit(JOINED)
@@ -259,39 +201,64 @@ class ChatCodec:
             last = end
         return [*parted, *ids[last:]]
 
-    def _whole(self, conversation: Conversation, parts: Parts, ids: list[int]) -> Encoded:
+    def _encoded(self, conversation: Conversation, parts: Parts, ids: list[int]) -> Encoded:
         messages = conversation.messages
-        ids, turns, touching = self._laid_out(messages, parts, ids, asks=False)
-        stops = [*(start for start, _ in turns[1:]), len(ids)]
+        laid = self._laid_out(messages, parts, ids, asks=False)
+        stops = [*(start for start, _ in laid.turns[1:]), len(laid.ids)]
         spans = []
-        for message, (start, end), stop in zip(messages, turns, stops, strict=True):
+        for at, (message, stop) in enumerate(zip(messages, stops, strict=True)):
             if message.role != "assistant":
                 continue
-            if self.supervision is Supervision.COURSE:
-                spans.append(RoundSpan(start=start, end=stop, stop=stop))
+            start, end = laid.turns[at]
+            if self.supervision is Supervision.CONTENT:
+                start, over = start + 1 + len(self._header), end + 1
             else:
-                begin = start + 1 + len(self._header)
-                spans.append(RoundSpan(start=begin, end=end + 1, stop=stop))
+                over = stop
+            if not message.trained:
+                spans.append(RoundSpan(start=stop, end=stop, stop=stop))
+            elif not message.spans:
+                spans.append(RoundSpan(start=start, end=over, stop=stop))
+            else:
+                said = self._said(messages, parts, laid, at)
+                pieces = pieces_of(message.spans, said, laid.turns[at][0] + 1, (end, over))
+                first, last = pieces[0][0], pieces[-1][1]
+                spans.append(RoundSpan(start=first, end=last, stop=stop, pieces=pieces))
         unknown = self.whole.unknown_id
         return Encoded(
-            ids,
+            laid.ids,
             tuple(spans),
-            touching=touching,
-            unknown=0 if unknown is None else ids.count(unknown),
+            touching=len(laid.touching),
+            unknown=0 if unknown is None else laid.ids.count(unknown),
         )
 
+    def _said(
+        self, messages: Sequence[Message], parts: Parts, laid: "_Laid", at: int
+    ) -> list[tuple[int, int]]:
+        """Which characters of an answer each token between its markers stands for.
 
-def row_of(
-    found: Encoded, *, max_rounds: Rounds, model_max_length: int, truncation: Truncation
-) -> Row:
-    """The first `max_rounds` rounds, cut on one side to at most `model_max_length` tokens."""
-    last = last_round(found.spans, max_rounds)
-    ids = found.ids[: found.spans[last].stop]
-    labels = [IGNORED] * len(ids)
-    for span in found.spans[: last + 1]:
-        labels[span.start : span.end] = ids[span.start : span.end]
-    low, high = window(len(ids), model_max_length, truncation)
-    return Row(ids[low:high], labels[low:high])
+        Those of the header are before the first character.
+        """
+        if at in laid.touching and self.supervision is Supervision.CONTENT:
+            header = [(-1, -1)] * len(self._header)
+            return header + self.whole.within(messages[at].content, END).characters
+        placed: Placed = self.whole.placed(parts)
+        turns = self._turns(placed.ids, messages, asks=False)
+        if turns is None:
+            placed = self.whole.split(parts)
+            turns = self._turns(placed.ids, messages, asks=False)
+        assert turns is not None  # the same ids as were laid out
+        start, end = turns[at]
+        begin = placed.parts[2 * at + 1]
+        return [(low - begin, high - begin) for low, high in placed.characters[start + 1 : end]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Laid:
+    """A row's ids, where its turns stand, and the answers that touch their headers."""
+
+    ids: list[int]
+    turns: Turns
+    touching: list[int]
 
 
 def kept_rows(
@@ -310,25 +277,3 @@ def kept_rows(
         for found in codec.encoded(conversations)
     )
     return [row for row in rows if row.supervised]
-
-
-def chat_template(supervision: Supervision) -> str:
-    """The Jinja template that writes what `ChatCodec.render` encodes; saved with checkpoints."""
-    lead = r"{{ '\n' }}" if supervision is Supervision.COURSE else ""
-    return (
-        lead + "{% for message in messages %}"
-        r"{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
-        "{% endfor %}"
-        r"{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-    )
-
-
-def _places(ids: list[int], token: int) -> list[int]:
-    """Every position of a token, in order."""
-    places: list[int] = []
-    at = -1
-    try:
-        while True:
-            places.append(at := ids.index(token, at + 1))
-    except ValueError:
-        return places

@@ -11,7 +11,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from autotune.data.conversation import Unfit
 from autotune.errors import BadInput
 from autotune.plan import Supervision
-from autotune.worker.encode import ChatCodec, chat_template
+from autotune.worker.chatml import chat_template
+from autotune.worker.encode import ChatCodec
 from autotune.worker.fusable import register
 from autotune.worker.template import FolderTemplate, template_of
 

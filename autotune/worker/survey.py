@@ -9,6 +9,7 @@ from typing import Any
 from autotune import events
 from autotune.data.adapters import Adapted
 from autotune.data.load import load_conversations
+from autotune.data.oddities import oddities
 from autotune.files import move, write_text_atomic
 from autotune.inspection import Inspection, InspectionSpec, Sample, StopTokens
 from autotune.job import SurveyJob
@@ -25,9 +26,14 @@ def survey(job: SurveyJob, pipe: Pipe) -> None:
     tokenizer = load_tokenizer(Path(job.model_folder))
     codec = ChatCodec(tokenizer, job.data.supervision)
     adapted = load_conversations(job.data)
+    notes = (*adapted.notes, *oddities(adapted.conversations, adapted.rows))
     spans = tuple(codec.spans(conversation) for conversation in adapted.conversations)
     found = SurveyFile(
-        conversations=spans, dropped=adapted.dropped, literal_markers=codec.literal_markers
+        conversations=spans,
+        dropped=adapted.dropped,
+        literal_markers=codec.literal_markers,
+        notes=notes,
+        rows=adapted.rows,
     )
     write_text_atomic(Path(job.out), found.model_dump_json())
     if job.inspection is not None:
@@ -39,6 +45,7 @@ def survey(job: SurveyJob, pipe: Pipe) -> None:
             conversations=len(spans),
             dropped=adapted.dropped,
             literal_markers=codec.literal_markers,
+            notes=notes,
         )
     )
 

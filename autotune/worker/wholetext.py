@@ -135,13 +135,13 @@ class WholeText:
         whole = ["".join(parts) for parts, count in zip(texts, written, strict=True) if not count]
         encoded = iter(self._tokenizer.encode_batch_fast(whole, add_special_tokens=False))
         return [
-            Whole(self.split_ids(parts) if count else next(encoded).ids, count)
+            Whole(self.split(parts).ids if count else next(encoded).ids, count)
             for parts, count in zip(texts, written, strict=True)
         ]
 
-    def split_ids(self, parts: Parts) -> list[int]:
+    def split(self, parts: Parts) -> Placed:
         """The ids of a text whose words hold no special token, whatever is written in them."""
-        return self._standing_in.placed(parts).ids
+        return self._standing_in.placed(parts)
 
     def placed(self, parts: Parts) -> Placed:
         """The ids of one text, and where in it they stand."""
@@ -150,8 +150,8 @@ class WholeText:
         found = self._tokenizer.encode("".join(parts), add_special_tokens=False)
         return Placed(list(found.ids), list(found.offsets), _beginnings(parts))
 
-    def within(self, words: str, marker: str) -> list[int]:
-        """The ids of words in the middle of a text, before a marker, joined to nothing.
+    def within(self, words: str, marker: str) -> Placed:
+        """Words in the middle of a text, before a marker, joined to nothing; characters are theirs.
 
         What a tokenizer puts at the beginning of a text is not there; what it puts at the
         beginning of every stretch between two special tokens is.
@@ -201,11 +201,14 @@ class _StandingIn:
         ids = [self._own.get(token, token) for token in found.ids]
         return Placed(ids, list(found.offsets), _beginnings(renamed))
 
-    def within(self, words: str, marker: str) -> list[int]:
+    def within(self, words: str, marker: str) -> Placed:
         """See `WholeText.within`."""
-        ids = self.placed((self._border, words, marker)).ids
-        begin = ids.index(self._border_id) + 1
-        return ids[begin : ids.index(self._own_ids[marker], begin)]
+        found = self.placed((self._border, words, marker))
+        first = found.ids.index(self._border_id) + 1
+        last = found.ids.index(self._own_ids[marker], first)
+        begin = found.parts[1]
+        characters = [(low - begin, high - begin) for low, high in found.characters[first:last]]
+        return Placed(found.ids[first:last], characters, [0])
 
 
 def _put_around(backend: Tokenizer) -> tuple[str, ...]:

@@ -16,7 +16,8 @@ from autotune.data.load import load_conversations
 from autotune.errors import BadInput
 from autotune.plan import DataSpec, Supervision, Truncation
 from autotune.survey import Survey, SurveyFile
-from autotune.worker.encode import IGNORED, ChatCodec, chat_template, kept_rows
+from autotune.worker.chatml import chat_template
+from autotune.worker.encode import IGNORED, ChatCodec, kept_rows
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 SMOLLM2 = SHARED / "data" / "smollm2-135m"

@@ -14,7 +14,8 @@ from autotune.data.conversation import Message
 from autotune.errors import BadInput
 from autotune.plan import Supervision
 from autotune.worker import template
-from autotune.worker.encode import ChatCodec, chat_template
+from autotune.worker.chatml import chat_template
+from autotune.worker.encode import ChatCodec
 from autotune.worker.model import asks_of, load, load_tokenizer
 from autotune.worker.template import FolderTemplate, TemplateFault, template_of, within
 from tests.worker.tokenizer_kinds import CHAT, KINDS, tokenizer_of

@@ -11,6 +11,7 @@ from tokenizers import AddedToken
 from autotune.data.conversation import Conversation, Message, Unfit
 from autotune.errors import BadInput
 from autotune.plan import Supervision, Truncation
+from autotune.worker.chatml import parts_of
 from autotune.worker.encode import IGNORED, ChatCodec, Encoded
 from tests.worker.tokenizer_kinds import (
     CHAT,
@@ -189,8 +190,9 @@ def test_splitting_written_tokens_changes_nothing_else(
     kind: str, conversation: Conversation
 ) -> None:
     codec = codec_of(kind, COURSE)
-    parts = codec._parts(conversation.messages)
-    assert codec.whole.split_ids(parts) == codec.whole.ids(parts)
+    parts = parts_of(conversation.messages, COURSE)
+    assert codec.whole.split(parts).ids == codec.whole.ids(parts)
+    assert codec.whole.placed(parts).ids == codec.whole.ids(parts)
 
 
 def test_many_at_a_time_are_encoded_as_one_by_one() -> None:
