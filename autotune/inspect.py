@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from autotune.datakept import kept_notes
 from autotune.datanotes import NAMED_ROWS, DataNote, with_dropped
 from autotune.device import find_device
 from autotune.errors import BadInput
@@ -25,12 +26,15 @@ from autotune.setup import (
     SILENCE_SECONDS,
     Say,
     demand_positions,
+    dropped_prompts,
+    held_apart,
     positions_of,
     prepare_model,
     worker_error,
 )
 from autotune.sources.datasets import resolve_data
 from autotune.sources.models import resolve_model
+from autotune.sources.prompts import prompts_here
 from autotune.survey import Kept, Survey, SurveyFile
 from autotune.trials import How
 
@@ -74,6 +78,7 @@ class Inspected:
     lengths: dict[str, int]
     round_counts: dict[str, int]
     features: Path | None = None
+    beside: tuple[DataNote, ...] = ()
 
     @property
     def used(self) -> int:
@@ -95,13 +100,11 @@ class Inspected:
     def notes(self) -> tuple[DataNote, ...]:
         """What was found in the rows, dropped ones first."""
         file = self.survey.file
-        notes = file.notes
-        if self.chosen.lost and file.rows:
-            first = islice(self.survey.lost(self.length, self.rounds), NAMED_ROWS)
-            rows = tuple(file.rows[at] for at in first)
-            lost = DataNote(what=LOST, count=self.chosen.lost, rows=rows, dropped=True)
-            notes = (*notes, lost)
-        return with_dropped(self.dropped, notes)
+        first = islice(self.survey.lost(self.length, self.rounds), NAMED_ROWS)
+        rows = tuple(file.rows[at] for at in first) if file.rows and self.chosen.lost else ()
+        lost = DataNote(what=LOST, count=self.chosen.lost, rows=rows, dropped=True)
+        notes = (*file.notes, lost) if rows else file.notes
+        return (*with_dropped(self.dropped, notes), *self.beside)
 
     @property
     def records(self) -> int:
@@ -145,6 +148,7 @@ def inspect_data(
     """
     model = resolve_model(profile.model.source, say, weights=False)
     data = resolve_data(profile.data.source)
+    prompts = None if held_apart(profile) else prompts_here(profile.prompts.source)
     memory = find_device("cpu").total_bytes
     spec = DeviceSpec(
         kind="cpu",
@@ -175,9 +179,11 @@ def inspect_data(
             truncation=train.truncation,
             skip_bad=profile.data.skip_bad,
             max_conversations=max_conversations,
+            drop_prompts=dropped_prompts(profile, prompts.path) if prompts else None,
         ),
         out=str(session.rundir.survey),
         inspection=asked,
+        prompts=str(prompts.path) if prompts else None,
     )
     say(f"tokenizing {data.label} for {model.label}")
     ending = session.work(job, work, silence_seconds=SILENCE_SECONDS)
@@ -195,6 +201,7 @@ def inspect_data(
         positions=positions,
         point=(chosen, rounds),
         features=Path(asked.features) if asked.features else None,
+        searched=prompts is not None or held_apart(profile),
     )
 
 
@@ -208,8 +215,11 @@ def placed(
     positions: int,
     point: Point,
     features: Path | None = None,
+    searched: bool = True,
 ) -> Inspected:
     """What was found, with the chosen point and the profile's strategies on the frontier.
+
+    `searched` says whether scored prompts were looked for.
 
     Raises:
         BadInput: the chosen point leaves nothing to train on.
@@ -228,6 +238,10 @@ def placed(
             " keeps a token to train on, what comes before the answers fills the length; give"
             f" more, up to {positions}, or shorter prompts"
         )
+    wishes = tuple(
+        Wish(s.name, *points[s.name], s.model_max_length == "fits", table[points[s.name]])
+        for s in profile.strategies
+    )
     return Inspected(
         model_label=model_label,
         data_label=data_label,
@@ -237,14 +251,42 @@ def placed(
         survey=survey,
         found=found,
         table=table,
-        wishes=tuple(
-            Wish(s.name, *points[s.name], s.model_max_length == "fits", table[points[s.name]])
-            for s in profile.strategies
-        ),
+        wishes=wishes,
         lengths=lengths,
         round_counts=percentiles([len(rounds) for rounds in survey.file.conversations]),
         features=features,
+        beside=beside(profile, wishes, len(survey.file.conversations), searched=searched),
     )
+
+
+def beside(
+    profile: Profile, wishes: tuple[Wish, ...], used: int, *, searched: bool
+) -> tuple[DataNote, ...]:
+    """What to say of the data that follows from the profile, and not from the data alone."""
+    notes = [
+        note
+        for strategy, wish in zip(profile.strategies, wishes, strict=True)
+        if not strategy.fallback
+        for note in kept_notes(
+            wish.name,
+            wish.length,
+            wish.rounds,
+            wish.kept.supervised_share,
+            wish.kept.conversations,
+            strategy.batch_size,
+        )
+    ]
+    most = profile.train.max_conversations
+    if most is not None and most < used:
+        what = f"a run uses {most} of {used} conversations (max_conversations of the profile)"
+        notes.append(DataNote(what=what, count=0))
+    if not searched:
+        what = (
+            f"scored prompts were not looked for: {profile.prompts.source} is not on this machine"
+            " yet; probe and run fetch it"
+        )
+        notes.append(DataNote(what=what, count=0))
+    return tuple(notes)
 
 
 def wished(strategy: Strategy, profile: Profile, positions: int) -> Point:

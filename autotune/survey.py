@@ -9,8 +9,14 @@ from autotune.datanotes import DataNote
 from autotune.plan import Rounds, Truncation
 
 
-class RoundSpan(Boundary):
-    """Token positions of one round: its supervised span [start, end) and where it is over."""
+@dataclass(frozen=True, slots=True)
+class RoundSpan:
+    """Token positions of one round: its supervised span [start, end) and where it is over.
+
+    No model as other boundary types are: there are hundreds of thousands of them.
+    """
+
+    __pydantic_config__ = Boundary.model_config
 
     start: int
     end: int

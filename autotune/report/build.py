@@ -7,6 +7,7 @@ from pathlib import Path
 from autotune import events
 from autotune.chronicle import Chronicle, chronicle
 from autotune.conclusions import conclusions, echo_beats, next_steps
+from autotune.datakept import fit_notes
 from autotune.datanotes import with_dropped
 from autotune.errors import BadInput
 from autotune.events import Record
@@ -78,7 +79,10 @@ def report_of(said_so_far: Chronicle, run_dir: Path) -> Report:
         conclusions=tuple(said),
         next_steps=tuple(next_steps(state, run_dir)),
         warnings=_warnings(told),
-        data_notes=with_dropped(state.survey.dropped, state.survey.notes) if state.survey else (),
+        data_notes=(
+            *(with_dropped(state.survey.dropped, state.survey.notes) if state.survey else ()),
+            *fit_notes(state.fit),
+        ),
         advice=tuple(advice_lines(state)),
         timeline=tuple(
             Moment(time=record.time, text=text)

@@ -28,7 +28,14 @@ from autotune.worker.pipe import Pipe
 from autotune.worker.plain import generate_batch
 from autotune.worker.reply import Reply, Settings, never
 from autotune.worker.rowcheck import can_answer_by_rows
+from autotune.worker.template import FolderTemplate
 from autotune.worker.withinmemory import answer_within_memory
+
+DATED = (
+    "the model's chat template writes today's date into every question: on another day the answers"
+    " may be others"
+)
+"""The words for a template that looks at the clock."""
 
 BEAT_SECONDS = 2.0
 """How often progress is told while no answer is finished."""
@@ -56,6 +63,8 @@ def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
     choice = chosen(job.engine, loaded, compute)
     if choice.warning is not None:
         pipe.emit(events.Warned(message=choice.warning))
+    if isinstance(loaded.asks, FolderTemplate) and loaded.asks.is_dated:
+        pipe.emit(events.Warned(message=DATED))
     encoded = [(p, asked(loaded, p, job.model_folder)) for p in in_order(left, job.early_seed)]
     if job.early_seed is None or not choice.entry.by_rows:
         encoded.sort(key=lambda pair: len(pair[1]))

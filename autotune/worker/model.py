@@ -8,11 +8,17 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer, GenerationConfig
 
+from autotune.data.conversation import Unfit
 from autotune.errors import BadInput
 from autotune.evaluate.thoughts import CLOSE, OPEN
 from autotune.plan import Supervision
-from autotune.worker.encode import ChatCodec, chat_template
+from autotune.worker.chatml import chat_template
+from autotune.worker.encode import ChatCodec
+from autotune.worker.template import FolderTemplate, template_of
 from autotune.worker.weights import load_weights, reading
+
+Asks = ChatCodec | FolderTemplate
+"""What makes the tokens of a question."""
 
 
 @dataclass
@@ -24,6 +30,7 @@ class Loaded:
     codec: ChatCodec
     own_template: bool
     stop_ids: tuple[int, ...]
+    asks: Asks | None = None
 
     @property
     def pad_token_id(self) -> int:
@@ -41,17 +48,18 @@ class Loaded:
     def prompt_ids(self, prompt: str) -> list[int]:
         """A user's message up to where the answer begins, by the folder's own chat template.
 
-        A folder without a template (a base model) is asked in the form that it will be trained in.
+        A folder without a template (a base model) is asked in the form that it will be trained in,
+        a checkpoint in the form that it was trained in, token for token.
+
+        Raises:
+            BadInput: the template cannot be rendered, or the tokenizer makes no prompt of it.
         """
-        if not self.own_template:
-            return self.codec.render_prompt(prompt)
-        ids: list[int] = self.tokenizer.apply_chat_template(
-            [{"role": "user", "content": prompt}],
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=False,
-        )
-        return ids
+        try:
+            return (self.asks or self.codec).render_prompt(prompt)
+        except Unfit as unfit:
+            raise BadInput(
+                f"prompt {prompt[:40]!r}: cannot be asked ({unfit}); take it out of the prompts"
+            ) from None
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -78,9 +86,26 @@ def load(folder: Path, device: torch.device, supervision: Supervision) -> Loaded
     own_template = bool(tokenizer.chat_template)
     codec = ChatCodec(tokenizer, supervision)
     stop_ids = all_stop_ids(model, tokenizer, codec)
-    loaded = Loaded(model.to(device), tokenizer, codec, own_template, stop_ids)
+    asks = asks_of(folder, tokenizer, codec) if own_template else codec
+    loaded = Loaded(model.to(device), tokenizer, codec, own_template, stop_ids, asks)
     settle_stop_tokens(loaded)
     return loaded
+
+
+def asks_of(folder: Path, tokenizer: Any, codec: ChatCodec) -> Asks:
+    """What makes prompts for a folder that has a chat template.
+
+    The template of a checkpoint of ours says which form it was trained in. Its codec writes the
+    same tokens as the template, and keeps a question from ending its own turn.
+
+    Raises:
+        BadInput: the folder has several templates and none is the default.
+    """
+    own = template_of(folder, tokenizer, codec.whole)
+    for supervision in Supervision:
+        if own.source == chat_template(supervision):
+            return ChatCodec(codec.whole, supervision)
+    return own
 
 
 def demand_rows(folder: Path, model: Any, tokenizer: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from autotune import events
 from autotune.data.adapters import Adapted
+from autotune.data.contamination import read_scored_prompts
 from autotune.data.load import load_conversations
 from autotune.data.oddities import oddities
 from autotune.files import move, write_text_atomic
@@ -25,7 +26,8 @@ def survey(job: SurveyJob, pipe: Pipe) -> None:
     pipe.enter("tokenizing")
     tokenizer = load_tokenizer(Path(job.model_folder))
     codec = ChatCodec(tokenizer, job.data.supervision)
-    adapted = load_conversations(job.data)
+    scored = None if job.prompts is None else read_scored_prompts(Path(job.prompts))
+    adapted = load_conversations(job.data, scored)
     notes = (*adapted.notes, *oddities(adapted.conversations, adapted.rows))
     spans = tuple(codec.spans(conversation) for conversation in adapted.conversations)
     found = SurveyFile(
