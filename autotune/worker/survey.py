@@ -10,14 +10,33 @@ from autotune import events
 from autotune.data.adapters import Adapted
 from autotune.data.load import load_conversations
 from autotune.data.oddities import oddities
+from autotune.datanotes import DataNote, NoteBook
+from autotune.errors import BadInput
 from autotune.files import move, write_text_atomic
 from autotune.inspection import Inspection, InspectionSpec, Sample, StopTokens
 from autotune.job import SurveyJob
-from autotune.survey import SurveyFile
-from autotune.worker.encode import ChatCodec, Row
+from autotune.plan import Supervision
+from autotune.survey import RoundSpan, SurveyFile
+from autotune.worker.encode import ChatCodec
 from autotune.worker.model import load_tokenizer
 from autotune.worker.pipe import Pipe
+from autotune.worker.rows import Row, row_of
 from autotune.worker.samples import text_runs
+
+TOUCHING = {
+    Supervision.CONTENT: "the tokenizer would join the beginning of an answer to the line before"
+    " it; it is kept apart, as in the question that asks for it",
+    Supervision.COURSE: "the tokenizer joins the beginning of an answer to the line before it,"
+    " which it does not where the answer is asked for",
+}
+"""The notes on answers that do not begin where their prompt ends."""
+
+UNKNOWN = "text that the vocabulary of the tokenizer lacks; it is trained on as unknown"
+
+AROUND = (
+    "the tokenizer puts {} around a text by itself; rows and questions have only what the chat"
+    " template writes, in training and in evaluation alike"
+)
 
 
 def survey(job: SurveyJob, pipe: Pipe) -> None:
@@ -26,27 +45,59 @@ def survey(job: SurveyJob, pipe: Pipe) -> None:
     tokenizer = load_tokenizer(Path(job.model_folder))
     codec = ChatCodec(tokenizer, job.data.supervision)
     adapted = load_conversations(job.data)
-    notes = (*adapted.notes, *oddities(adapted.conversations, adapted.rows))
-    spans = tuple(codec.spans(conversation) for conversation in adapted.conversations)
-    found = SurveyFile(
-        conversations=spans,
-        dropped=adapted.dropped,
-        literal_markers=codec.literal_markers,
-        notes=notes,
-        rows=adapted.rows,
-    )
-    write_text_atomic(Path(job.out), found.model_dump_json())
+    found = surveyed(codec, adapted, job.data.path)
+    text = found.model_dump_json(exclude_defaults=True)  # most rounds have no pieces
+    write_text_atomic(Path(job.out), text)
     if job.inspection is not None:
         pipe.enter("rows")
         inspect(job.inspection, job, adapted, codec, tokenizer)
     pipe.emit(
         events.Surveyed(
             path=job.out,
-            conversations=len(spans),
-            dropped=adapted.dropped,
-            literal_markers=codec.literal_markers,
-            notes=notes,
+            conversations=sum(1 for rounds in found.conversations if rounds),
+            dropped=found.dropped,
+            literal_markers=found.literal_markers,
+            notes=found.notes,
         )
+    )
+
+
+def surveyed(codec: ChatCodec, adapted: Adapted, path: str) -> SurveyFile:
+    """Where every conversation's rounds end, and what was met while they were tokenized.
+
+    Raises:
+        BadInput: the tokenizer makes a row of none of them.
+    """
+    dropped = Counter(adapted.dropped)
+    book = NoteBook()
+    written = 0
+    spans: list[tuple[RoundSpan, ...]] = []
+    rows = adapted.rows or range(1, len(adapted.conversations) + 1)
+    for row, found in zip(rows, codec.encoded(adapted.conversations), strict=True):
+        spans.append(found.spans)
+        written += found.written
+        if found.refused is not None:
+            dropped[found.refused] += 1
+            book.add(found.refused, row, dropped=True)
+        if found.touching:
+            book.add(TOUCHING[codec.supervision], row)
+        if found.unknown:
+            book.add(UNKNOWN, row, warning=True)
+    if not any(spans):
+        reasons = ", ".join(f"{note.what}: {note.count}" for note in book.notes if note.dropped)
+        raise BadInput(
+            f"{path}: the tokenizer makes a row of no conversation ({reasons}); choose another"
+            " model or --supervision course"
+        )
+    notes = [*adapted.notes, *oddities(adapted.conversations, adapted.rows), *book.notes]
+    if around := codec.whole.puts_around:
+        notes.append(DataNote(what=AROUND.format(" and ".join(around)), count=0))
+    return SurveyFile(
+        conversations=tuple(spans),
+        dropped=dict(dropped),
+        literal_markers=written,
+        notes=tuple(notes),
+        rows=adapted.rows,
     )
 
 
@@ -103,9 +154,9 @@ def kept_rows_with_index(
     spec: InspectionSpec, job: SurveyJob, adapted: Adapted, codec: ChatCodec
 ) -> Iterator[tuple[int, Row]]:
     """One row at a time, those with a supervised token left, each with its conversation's index."""
-    for at, conversation in enumerate(adapted.conversations):
-        row = codec.encode(
-            conversation,
+    for at, found in enumerate(codec.encoded(adapted.conversations)):
+        row = row_of(
+            found,
             max_rounds=spec.max_rounds,
             model_max_length=spec.model_max_length,
             truncation=job.data.truncation,
