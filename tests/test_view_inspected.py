@@ -1,6 +1,7 @@
 """What a person sees of `inspect`: the table with its marks, the sentences, the samples."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -92,7 +93,7 @@ def test_what_is_dropped_is_listed_by_reason_and_a_loss_is_warned_of() -> None:
             "literal_markers": 4,
         }
     )
-    late = file.conversations[2][0].model_copy(update={"start": 200})
+    late = replace(file.conversations[2][0], start=200)
     file = file.model_copy(update={"conversations": (*file.conversations[:2], (late,))})
     text = shown(inspections.inspected(type(data)(file, data.truncation), length=128), 200)
     assert "7 in the file, 2 kept, 5 dropped" in text

@@ -1,6 +1,6 @@
 """The survey job: tokenize the data once and write where every conversation's rounds end."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +9,11 @@ from autotune.data.contamination import read_scored_prompts
 from autotune.data.conversation import Conversation
 from autotune.data.load import ConversationStream
 from autotune.data.oddities import Oddities
+from autotune.datanotes import DataNote, NoteBook
+from autotune.errors import BadInput
 from autotune.files import write_text_atomic
 from autotune.job import SurveyJob
+from autotune.plan import Supervision
 from autotune.survey import RoundSpan, SurveyFile
 from autotune.worker.encode import ChatCodec
 from autotune.worker.lookover import Lookover
@@ -18,12 +21,30 @@ from autotune.worker.pipe import Pipe
 from autotune.worker.rows import Encoded
 from autotune.worker.tokenizer import load_tokenizer
 
+TOUCHING = {
+    Supervision.CONTENT: "the tokenizer would join the beginning of an answer to the line before"
+    " it; it is kept apart, as in the question that asks for it",
+    Supervision.COURSE: "the tokenizer joins the beginning of an answer to the line before it,"
+    " which it does not where the answer is asked for",
+}
+"""The notes on answers that do not begin where their prompt ends."""
+
+UNKNOWN = "text that the vocabulary of the tokenizer lacks; it is trained on as unknown"
+
+AROUND = (
+    "the tokenizer puts {} around a text by itself; rows and questions have only what the chat"
+    " template writes, in training and in evaluation alike"
+)
+
 
 def survey(job: SurveyJob, pipe: Pipe) -> None:
     """Write the survey file and say what was dropped on the way.
 
     Conversations are read, tokenized and let go one batch at a time: what stays of each is where
     its rounds end.
+
+    Raises:
+        BadInput: the data cannot be used, or the tokenizer makes a row of none of it.
     """
     pipe.enter("tokenizing")
     tokenizer = load_tokenizer(Path(job.model_folder))
@@ -33,7 +54,32 @@ def survey(job: SurveyJob, pipe: Pipe) -> None:
         lookover = Lookover(job.inspection, job.data.truncation, codec, tokenizer)
     scored = None if job.prompts is None else read_scored_prompts(Path(job.prompts))
     stream = ConversationStream(job.data, scored)
-    oddities = Oddities()
+    found = surveyed(codec, stream, lookover)
+    text = found.model_dump_json(exclude_defaults=True)  # most rounds have no pieces
+    write_text_atomic(Path(job.out), text)
+    if lookover is not None:
+        lookover.write(stream.adapted)
+    pipe.emit(
+        events.Surveyed(
+            path=job.out,
+            conversations=sum(1 for rounds in found.conversations if rounds),
+            dropped=found.dropped,
+            literal_markers=found.literal_markers,
+            notes=found.notes,
+        )
+    )
+
+
+def surveyed(
+    codec: ChatCodec, stream: ConversationStream, lookover: Lookover | None = None
+) -> SurveyFile:
+    """Where every conversation's rounds end, and what was met while they were tokenized.
+
+    Raises:
+        BadInput: the data cannot be used, or the tokenizer makes a row of none of it.
+    """
+    refused: Counter[str] = Counter()
+    book, oddities = NoteBook(), Oddities()
     spans: list[tuple[RoundSpan, ...]] = []
     rows: list[int] = []
     written = 0
@@ -44,25 +90,29 @@ def survey(job: SurveyJob, pipe: Pipe) -> None:
         spans.append(found.spans)
         rows.append(row)
         written += found.written
-    adapted = stream.adapted
-    survey_file = SurveyFile(
-        conversations=tuple(spans),
-        dropped=adapted.dropped,
-        literal_markers=written,
-        notes=(*adapted.notes, *oddities.notes),
-        rows=tuple(rows),
-    )
-    write_text_atomic(Path(job.out), survey_file.model_dump_json())
-    if lookover is not None:
-        lookover.write(adapted)
-    pipe.emit(
-        events.Surveyed(
-            path=job.out,
-            conversations=len(spans),
-            dropped=survey_file.dropped,
-            literal_markers=written,
-            notes=survey_file.notes,
+        if found.refused is not None:
+            refused[found.refused] += 1
+            book.add(found.refused, row, dropped=True)
+        if found.touching:
+            book.add(TOUCHING[codec.supervision], row)
+        if found.unknown:
+            book.add(UNKNOWN, row, warning=True)
+    if not any(spans):
+        reasons = ", ".join(f"{note.what}: {note.count}" for note in book.notes if note.dropped)
+        raise BadInput(
+            f"{stream.spec.path}: the tokenizer makes a row of no conversation ({reasons}); choose"
+            " another model or --supervision course"
         )
+    adapted = stream.adapted
+    notes = [*adapted.notes, *oddities.notes, *book.notes]
+    if around := codec.whole.puts_around:
+        notes.append(DataNote(what=AROUND.format(" and ".join(around)), count=0))
+    return SurveyFile(
+        conversations=tuple(spans),
+        dropped=dict(Counter(adapted.dropped) + refused),
+        literal_markers=written,
+        notes=tuple(notes),
+        rows=tuple(rows),
     )
 
 
