@@ -99,12 +99,10 @@ class Inspected:
     def notes(self) -> tuple[DataNote, ...]:
         """What was found in the rows, dropped ones first."""
         file = self.survey.file
-        notes = file.notes
-        if self.chosen.lost and file.rows:
-            first = islice(self.survey.lost(self.length, self.rounds), NAMED_ROWS)
-            rows = tuple(file.rows[at] for at in first)
-            lost = DataNote(what=LOST, count=self.chosen.lost, rows=rows, dropped=True)
-            notes = (*notes, lost)
+        first = islice(self.survey.lost(self.length, self.rounds), NAMED_ROWS)
+        rows = tuple(file.rows[at] for at in first) if file.rows and self.chosen.lost else ()
+        lost = DataNote(what=LOST, count=self.chosen.lost, rows=rows, dropped=True)
+        notes = (*file.notes, lost) if rows else file.notes
         return (*with_dropped(self.dropped, notes), *self.beside)
 
     @property

@@ -6,7 +6,7 @@ makes it harmless for its medium.
 
 from autotune import events
 from autotune.budget import show_size
-from autotune.datanotes import note_sentence, with_dropped
+from autotune.datanotes import note_sentence, shown_notes, with_dropped
 from autotune.events import Record
 from autotune.figures import (
     checkpoint_text,
@@ -90,9 +90,9 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
 
 
 def data_lines(surveyed: events.Surveyed | None, fit: Fit | None = None) -> tuple[str, ...]:
-    """A sentence for each thing found in the data, dropped rows first, and for what a fit cuts."""
+    """A sentence for what was found in the data, dropped rows first, and for what a fit cuts."""
     found = with_dropped(surveyed.dropped, surveyed.notes) if surveyed else ()
-    return tuple(map(note_sentence, (*found, *fit_notes(fit))))
+    return tuple(line for _, line in shown_notes((*found, *fit_notes(fit))))
 
 
 def data_warnings(surveyed: events.Surveyed | None, fit: Fit | None = None) -> tuple[str, ...]:

@@ -82,8 +82,8 @@ def detect_format(records: Iterable[Row]) -> Detected:
 class Reading:
     """Records read in one named format, one after the other, with what there is to say of them."""
 
-    def __init__(self, format: str) -> None:
-        """Begin.
+    def __init__(self, format: str, *, mixed: bool = False) -> None:
+        """Begin; where records may be `mixed`, those of another format are read in theirs.
 
         Raises:
             BadInput: the name is not a known format.
@@ -91,8 +91,8 @@ class Reading:
         if format not in FORMATS:
             raise BadInput(f"format {format!r}: must be one of {AUTO}, {_known()}")
         self.format = format
-        self._known = FORMATS[format]
-        self._book, self._unused = NoteBook(), UnusedKeys(self._known)
+        self._mixed = mixed
+        self._book, self._unused = NoteBook(), UnusedKeys()
         self._dropped: Counter[str] = Counter()
         self._roles: Counter[str] = Counter()
         self._trimmed = 0
@@ -100,14 +100,18 @@ class Reading:
     def conversation(self, row: Row, number: int) -> Conversation | None:
         """The conversation of a record; None where it gives none, which is counted."""
         remarks = Remarks()
-        self._unused.look(row, number)
+        name = (format_of(row) if self._mixed else None) or self.format
+        known = FORMATS[name]
+        self._unused.look(row, number, known)
         try:
-            conversation, was_trimmed = conversation_of(_turns_of(row, self._known, remarks))
+            conversation, was_trimmed = conversation_of(_turns_of(row, known, remarks))
         except Unfit as unfit:
             self._dropped[str(unfit)] += 1
             self._book.add(str(unfit), number, dropped=True)
             return None
-        self._roles.update(_source_roles(row, self._known))
+        self._roles.update(_source_roles(row, known))
+        if name != self.format:
+            remarks.say(f"a record in the format {name}, read as such")
         if was_trimmed:
             self._trimmed += 1
             remarks.say(TRIMMED)
@@ -130,13 +134,21 @@ class Reading:
         )
 
 
-def adapt(records: Sequence[Row], format: str, numbers: Sequence[int] | None = None) -> Adapted:
+def adapt(
+    records: Sequence[Row],
+    format: str,
+    numbers: Sequence[int] | None = None,
+    *,
+    mixed: bool = False,
+) -> Adapted:
     """Every record read in one named format; `numbers` are theirs, 1 to n where not given.
+
+    Where records may be `mixed`, those of another format are read in theirs, and that is noted.
 
     Raises:
         BadInput: the name is not a known format.
     """
-    reading = Reading(format)
+    reading = Reading(format, mixed=mixed)
     kept = [
         (number, conversation)
         for number, row in zip(numbers or range(1, len(records) + 1), records, strict=True)

@@ -68,7 +68,7 @@ class ConversationStream:
                 detected = detect_format(row for _, row in records)
             else:
                 detected = Detected(self.spec.format, BY_NAME)
-            return detected, Reading(detected.format)
+            return detected, Reading(detected.format, mixed=self.spec.format == AUTO)
         except BadInput as error:
             told = str(error)
             raise BadInput(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from autotune.data.conversation import Conversation
 from autotune.datanotes import NAMED_ROWS, DataNote, NoteBook
 
-DOUBLED = "the same conversation as in a row before, white space apart"
+DOUBLED = "the same conversation as an earlier row, white space apart"
 
 _EXAMPLES = 3
 """Placeholders that a note shows: enough to tell a gap from a text about templates."""

@@ -90,6 +90,11 @@ def test_the_json_holds_what_scripts_rely_on_and_stands_alone_on_standard_output
     assert said["kept"] == len(said["features"]) == 4
     assert said["dropped"] == {"unknown role 'narrator'": 1, "no supervised token left": 1}
     assert said["conversations"] == said["kept"] + sum(said["dropped"].values())
+    noted = {note["what"]: (note["count"], note["rows"], note["dropped"]) for note in said["notes"]}
+    assert noted["unknown role 'narrator'"] == (1, [6], True)
+    assert noted["no supervised token left"] == (1, [2], True)
+    assert noted["the same conversation as an earlier row, white space apart"] == (2, [4, 5], False)
+    assert "note: 1 row dropped: no supervised token left (row 2)" in err
     assert set(said["lengths"]) == {"p50", "p90", "p95", "p99", "max"}
     assert (said["rounds"]["p50"], said["rounds"]["max"]) == (1, 2)
     row = next(
