@@ -228,6 +228,17 @@ class HealthLimits(Boundary):
     max_vacuous: float = 0.1
 
 
+class Think(StrEnum):
+    """Which text of an answer that thinks (`<think>...</think>`) is judged.
+
+    `keep`: all of it, as lm-evaluation-harness does unless told otherwise, and as scores were made
+    before there was a choice. `strip`: what follows the last `</think>`.
+    """
+
+    KEEP = "keep"
+    STRIP = "strip"
+
+
 class InstructionVerdict(Boundary):
     """One instruction of one prompt; `error` names what the checker died of, if it did."""
 
@@ -251,7 +262,8 @@ class EvalReport(Boundary):
     """A scored set of answers. `interval` is Wilson's 95 % of prompt-strict accuracy.
 
     `sound` counts the strict passes of answers that neither loop nor echo nor say next to nothing,
-    out of all prompts; None where a scorer does not tell.
+    out of all prompts; None where a scorer does not tell. `think` is which text was judged; of the
+    answers `thoughts` held a thought, and `unfinished_thoughts` of these did not come to its end.
     """
 
     n: int
@@ -265,3 +277,16 @@ class EvalReport(Boundary):
     unmatched: tuple[int, ...]
     verdicts: tuple[PromptVerdict, ...]
     sound: Metric | None = None
+    think: Think = Think.KEEP
+    thoughts: int = 0
+    unfinished_thoughts: int = 0
+
+    @property
+    def means(self) -> dict[str, float]:
+        """The means that tables elsewhere call "IFEval", by what they are of.
+
+        `strict` is the Open LLM Leaderboard's; other tables have that of all four figures.
+        """
+        strict = (self.prompt_strict.accuracy + self.instruction_strict.accuracy) / 2
+        loose = (self.prompt_loose.accuracy + self.instruction_loose.accuracy) / 2
+        return {"strict": strict, "loose": loose, "four": (strict + loose) / 2}

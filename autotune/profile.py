@@ -15,7 +15,7 @@ from autotune.boundary import Boundary
 from autotune.budget import parse_size
 from autotune.errors import BadInput
 from autotune.evaluate.scorers import SCORERS
-from autotune.outcome import HealthLimits
+from autotune.outcome import HealthLimits, Think
 from autotune.plan import LENGTH_GRID, Precision, Strategy, Supervision, Truncation
 from autotune.ranges import Ranges
 
@@ -171,12 +171,14 @@ class Evaluate(Boundary):
     With `holdout` the best checkpoint is chosen by a fixed half of the prompts, and its score on
     the other half is what is reported and held against the target. With `early` a checkpoint stops
     answering once the target is out of its reach or another is better (`docs/score.md`).
+    `think` says which text of an answer that thinks is judged.
     """
 
     max_new_tokens: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=1)]
     holdout: bool = False
     early: bool = True
+    think: Think = Think.KEEP
     health: HealthLimits
 
     @field_validator("health")

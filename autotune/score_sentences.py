@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from autotune.evaluate.mcnemar import Comparison
 from autotune.figures import percent, score_text
-from autotune.outcome import Metric, Partial
+from autotune.outcome import EvalReport, Metric, Partial, Think
 
 SURE = 0.05
 """A p value from which on up two models are not said to differ."""
@@ -45,6 +45,31 @@ def unhealthy_lines(
             f" loop or say next to nothing; without them it is {score_text(sound, None)}."
         )
     return lines
+
+
+def judged_line(report: EvalReport) -> str:
+    """Which text of the answers was judged, and of how many it matters."""
+    if report.think is Think.STRIP:
+        text = "judged: what follows </think> (--think strip)"
+        if not report.thoughts:
+            return f"{text}; no answer has one"
+        line = f"{text}, in {report.thoughts} answers that think"
+        if report.unfinished_thoughts:
+            line += f"; {report.unfinished_thoughts} never stop thinking and count as empty"
+        return line
+    text = "judged: answers as they stand (--think keep)"
+    if not report.thoughts:
+        return text
+    return f"{text}, with the <think>...</think> of {report.thoughts}; --think strip leaves it out"
+
+
+def means_line(report: EvalReport) -> str:
+    """The means of its figures by name, so that none is held against one of another kind."""
+    strict, loose, four = (percent(report.means[kind]) for kind in ("strict", "loose", "four"))
+    return (
+        f"mean of the strict two {strict}, of the loose two {loose}, of all four {four}: hold a"
+        " published figure against its own kind"
+    )
 
 
 def partial_text(score: Metric, partial: Partial) -> str:

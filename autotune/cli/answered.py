@@ -1,11 +1,13 @@
 """Where answers that are already there lie: a file, an evaluation's folder, a run, a checkpoint."""
 
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from autotune.errors import BadInput
 from autotune.evaluate.answers import read_answers
 from autotune.evaluate.prompts import written_prompts
+from autotune.outcome import Think
 from autotune.rundir import RunDir
 from autotune.scoring import RESPONSES
 from autotune.study import StudyState, replay
@@ -73,6 +75,15 @@ def run_of(path: Path) -> RunDir | None:
         if run.run_toml.is_file() and run.prompts.is_file():
             return run
     return None
+
+
+def judged_by(run: RunDir) -> Think:
+    """Which text of answers a run judges; older runs, which do not say, judged all of it."""
+    try:
+        settings = tomllib.loads(run.run_toml.read_text(encoding="utf-8"))
+        return Think(settings["evaluate"]["think"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return Think.KEEP
 
 
 def untrained_answers(model: Path) -> Path | None:

@@ -29,6 +29,7 @@ from autotune.cli.parameters import (
     SkipBad,
     SupervisionOption,
     Target,
+    ThinkOption,
     TruncationOption,
     VramBudget,
 )
@@ -139,6 +140,7 @@ def run(
     max_new_tokens: MaxNewTokens = None,
     holdout: Holdout = None,
     full: Full = None,
+    think: ThinkOption = None,
     model_max_length: Length = None,
     max_rounds: MaxRounds = None,
     max_conversations: MaxConversations = None,
@@ -203,6 +205,7 @@ def evaluate(
     prompt_limit: PromptLimit = None,
     scorer: ScorerOption = None,
     max_new_tokens: MaxNewTokens = None,
+    think: ThinkOption = None,
     vram_budget: VramBudget = None,
     device: DeviceOption = None,
     precision: PrecisionOption = None,

@@ -81,6 +81,7 @@ def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
                     budget_bytes=setup.budget.limit_bytes,
                     strategies=tuple(s.name for s in profile.strategies),
                     prompt_count=len(setup.prompts),
+                    think=profile.evaluate.think,
                     resumed=resumed,
                 )
             )

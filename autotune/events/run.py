@@ -6,7 +6,7 @@ from pydantic import Field
 
 from autotune.boundary import Boundary
 from autotune.events.worker import WorkerEvent
-from autotune.outcome import Checkpoint, Fit, Health, Metric, Partial, TrialOutcome
+from autotune.outcome import Checkpoint, Fit, Health, Metric, Partial, Think, TrialOutcome
 from autotune.plan import TrainPlan
 from autotune.throttle import Throttle
 
@@ -29,6 +29,7 @@ class RunStarted(Boundary):
     strategies: tuple[str, ...]
     prompt_count: int
     resumed: bool = False
+    think: Think = Think.KEEP
 
 
 class ProbeTried(Boundary):

@@ -64,6 +64,7 @@ def build_report(records: Sequence[Record], run_dir: Path) -> Report:
         data=run.data,
         prompts=run.prompts,
         prompt_count=run.prompt_count,
+        think=run.think,
         device=run.device,
         budget_bytes=run.budget_bytes,
         started=records[0].time,

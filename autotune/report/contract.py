@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from autotune.boundary import Boundary
 from autotune.datanotes import DataNote
-from autotune.outcome import Fit, Health, Metric
+from autotune.outcome import Fit, Health, Metric, Think
 from autotune.plan import TrainPlan
 
 
@@ -110,6 +110,7 @@ class Report(Boundary):
     the luck of that choice, None where that is not known. `beaten_by_echo` says whether giving the
     prompts back unchanged scores as much as it. `attention` names the kernel that computed
     attention, None where no worker told. `data_notes` says what was found in the rows of the data.
+    `think` is which text of answers was judged.
     """
 
     target: float
@@ -130,6 +131,7 @@ class Report(Boundary):
     data: str
     prompts: str
     prompt_count: int
+    think: Think = Think.KEEP
     device: str
     budget_bytes: int
     started: float

@@ -14,7 +14,7 @@ from autotune.evaluate.decided import decided_file, read_decided
 from autotune.evaluate.order import shuffled
 from autotune.evaluate.prompts import Prompt, written_prompts
 from autotune.job import GenerateJob
-from autotune.plan import Supervision
+from autotune.plan import Precision, Supervision
 from autotune.worker.answerfile import append, mend_torn_line
 from autotune.worker.answering import Answering
 from autotune.worker.compute import Compute
@@ -22,6 +22,7 @@ from autotune.worker.deciding import Deciding, text_of
 from autotune.worker.engine import Makes
 from autotune.worker.engines import chosen
 from autotune.worker.model import Loaded, load
+from autotune.worker.numeric import NumericFault
 from autotune.worker.pipe import Pipe
 from autotune.worker.plain import generate_batch
 from autotune.worker.reply import Reply, Settings, never
@@ -69,7 +70,14 @@ def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
     desk = Desk(loaded, out, pipe, [p for p, _ in encoded], len(prompts))
     ids = [tokens for _, tokens in encoded]
     begun = {at: decided[p.key].ids for at, (p, _) in enumerate(encoded) if p.key in decided}
-    answer(job, compute, desk, choice.entry.make, ids, begun)
+    try:
+        answer(job, compute, desk, choice.entry.make, ids, begun)
+    except NumericFault as fault:
+        precision = compute.precision.value
+        remedy = "" if compute.precision is Precision.FP32 else "; --precision fp32 has more range"
+        raise NumericFault(
+            f"model folder {job.model_folder}: {fault} in {precision}, so it has no score{remedy}"
+        ) from fault
     pipe.emit(
         events.Generated(path=str(out), answers=len(prompts), seconds=time.perf_counter() - begin)
     )

@@ -1,20 +1,21 @@
 """A causal LM and its tokenizer from a local folder: fp32 master weights, the right stop tokens."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import AutoTokenizer, GenerationConfig
 
 from autotune.data.conversation import Unfit
 from autotune.errors import BadInput
+from autotune.evaluate.thoughts import CLOSE, OPEN
 from autotune.plan import Supervision
 from autotune.worker.chatml import chat_template
 from autotune.worker.encode import ChatCodec
-from autotune.worker.fusable import register
 from autotune.worker.template import FolderTemplate, template_of
+from autotune.worker.weights import load_weights, reading
 
 Asks = ChatCodec | FolderTemplate
 """What makes the tokens of a question."""
@@ -36,6 +37,13 @@ class Loaded:
         """What fills short rows; never supervised, so any id does: pad, else the model's eos."""
         pad = self.tokenizer.pad_token_id
         return int(pad if pad is not None else self.codec.end_id)
+
+    @cached_property
+    def thought_marks(self) -> dict[int, str]:
+        """Special tokens that mark a thought, which a decoder that skips such would lose."""
+        special = set(self.tokenizer.all_special_ids)
+        marks = {self.tokenizer.convert_tokens_to_ids(text): text for text in (OPEN, CLOSE)}
+        return {number: text for number, text in marks.items() if number in special}
 
     def prompt_ids(self, prompt: str) -> list[int]:
         """A user's message up to where the answer begins, by the folder's own chat template.
@@ -60,22 +68,21 @@ def load_tokenizer(folder: Path) -> Any:
     Raises:
         BadInput: there is none that can be used.
     """
-    try:
+    with reading(folder):
         return AutoTokenizer.from_pretrained(
             str(folder), trust_remote_code=False, local_files_only=True
         )
-    except (OSError, ValueError, KeyError) as error:
-        raise unloadable(folder, error) from error
 
 
 def load(folder: Path, device: torch.device, supervision: Supervision) -> Loaded:
     """Load model and tokenizer, and set how an answer ends.
 
     Raises:
-        BadInput: the folder's model or tokenizer cannot be used.
+        BadInput: the folder's model or tokenizer cannot be used, or not the one with the other.
     """
     model = load_weights(folder)
     tokenizer = load_tokenizer(folder)
+    demand_rows(folder, model, tokenizer)
     own_template = bool(tokenizer.chat_template)
     codec = ChatCodec(tokenizer, supervision)
     stop_ids = all_stop_ids(model, tokenizer, codec)
@@ -101,45 +108,22 @@ def asks_of(folder: Path, tokenizer: Any, codec: ChatCodec) -> Asks:
     return own
 
 
-def load_weights(folder: Path) -> Any:
-    """The folder's model on the CPU, its weights as fp32 whatever the file holds.
+def demand_rows(folder: Path, model: Any, tokenizer: Any) -> None:
+    """Refuse a tokenizer with tokens past the model's embedding: the first such is out of range.
 
-    fp16 weights cannot be unscaled by GradScaler, and bf16 weights are too coarse for a rate of
-    4e-5: most updates round away. So masters are fp32, and checked to be.
+    Also those that stand in other files than tokenizer.json.
 
     Raises:
-        BadInput: the model cannot be loaded, or the file lacks some of its weights, which
-            transformers would fill with random numbers.
+        BadInput: there is such a token.
     """
-    register()
-    auto: Any = AutoModelForCausalLM
-    try:
-        model, info = auto.from_pretrained(
-            str(folder),
-            dtype=torch.float32,
-            trust_remote_code=False,
-            use_safetensors=True,
-            local_files_only=True,
-            output_loading_info=True,
-        )
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise unloadable(folder, error) from error
-    missing = sorted(info["missing_keys"])
-    if missing:
+    rows = int(model.get_input_embeddings().weight.shape[0])
+    token, number = max(tokenizer.get_vocab().items(), key=lambda pair: pair[1], default=("", -1))
+    if number >= rows:
         raise BadInput(
-            f"model folder {folder}: lacks {len(missing)} weights of its model ({missing[0]}, ...);"
-            " choose a complete causal LM"
+            f"model folder {folder}: its tokenizer has tokens up to {number} ({token!r}), and its"
+            f" embedding has {rows} rows, 0 to {rows - 1}; give the tokenizer that belongs to these"
+            " weights, or resize the embedding and save it"
         )
-    wrong = {str(p.dtype) for p in model.parameters() if p.dtype != torch.float32}
-    if wrong:
-        raise BadInput(f"model folder {folder}: weights load as {wrong}, must be float32")
-    return model
-
-
-def unloadable(folder: Path, error: Exception) -> BadInput:
-    """The user's line for a folder that transformers refuses, with the reason it gives."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return BadInput(f"model folder {folder}: cannot be loaded ({lines[0]})")
 
 
 def adopt_template(loaded: Loaded, supervision: Supervision) -> None:
