@@ -86,9 +86,6 @@ def asks_of(folder: Path, tokenizer: Any, codec: ChatCodec) -> Asks:
 
     The template of a checkpoint of ours says which form it was trained in. Its codec writes the
     same tokens as the template, and keeps a question from ending its own turn.
-
-    Raises:
-        BadInput: the folder has several templates and none is the default.
     """
     own = template_of(folder, tokenizer, codec.whole)
     for supervision in Supervision:
