@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from autotune.cli.answered import find_answers, run_of, state_of, untrained_answers
+from autotune.cli.answered import find_answers, run_whose_best, untrained_answers
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import asked_device, chosen_profile, demand_speed, say_note
 from autotune.cli.folder import (
@@ -20,6 +20,7 @@ from autotune.cli.folder import (
     telling,
     undone_without_answers,
 )
+from autotune.cli.joining import join_report
 from autotune.cli.misplaced import meant_for
 from autotune.cli.options import Options
 from autotune.device import find_device
@@ -84,12 +85,13 @@ def eval_command(options: Options, wanted: Wanted, as_json: bool) -> int:
     if wanted.baseline is not None:
         wanted = replace(wanted, baseline=find_answers(wanted.baseline).responses)
     generation: dict[str, Any] = {}
+    label = ""
     if wanted.responses is not None:
         prompts = chosen_prompts(console, options, profile)
         tell_strays(console, wanted.responses, prompts, answers)
         say_on(console)(f"health limits of the profile {profile.name}")
     else:
-        prompts, answers = answer_with_model(console, options, wanted.targets[0])
+        prompts, answers, label = answer_with_model(console, options, wanted.targets[0])
         generation = {
             "until": [],
             "do_sample": False,
@@ -98,6 +100,9 @@ def eval_command(options: Options, wanted: Wanted, as_json: bool) -> int:
         }
     found = evaluated(options, wanted, profile, prompts, answers)
     console.print(evaluated_summary(found))
+    if wanted.targets and (folder := Path(wanted.targets[0]).expanduser()).exists():
+        asked = asked_profile(options, wanted.targets[0])
+        join_report(found, folder, prompts, label, asked, say_on(console))
     if wanted.samples is not None:
         logs = sample_logs(prompts, answers, found.report, generation)
         lines = (json.dumps(line, ensure_ascii=False) + "\n" for line in logs)
@@ -170,14 +175,10 @@ def evaluated(
 
 def with_choice(found: Evaluation, model: Path, prompts: Sequence[Prompt]) -> Evaluation:
     """The evaluation with what is known of the choice, where the model is the best of a run."""
-    run = run_of(model)
-    state = state_of(run) if run is not None else None
-    best = state.best if state is not None else None
-    if run is None or state is None or best is None:
+    known = run_whose_best(model)
+    if known is None:
         return found
-    chosen = (run.best, run.checkpoint(best.number, best.checkpoint))
-    if model.absolute() not in [path.absolute() for path in chosen]:
-        return found
+    run, state, _ = known
     # The luck of the choice was worked out on the run's own prompts, and is other on others.
     same = {p.key: p.prompt for p in written_prompts(run.prompts)} == {
         p.key: p.prompt for p in prompts
@@ -234,13 +235,18 @@ def tell_strays(
         say_on(console)(f"{path}: the last line is torn and left out")
 
 
-def answer_with_model(
-    console: Console, options: Options, model: str
-) -> tuple[tuple[Prompt, ...], tuple[Answer, ...]]:
-    """The prompts, and a model's answers to them, made in a run folder of their own."""
-    profile = chosen_profile(
+def asked_profile(options: Options, model: str) -> Profile:
+    """The profile to answer by: this model, and all prompts unless a limit was typed."""
+    return chosen_profile(
         replace(options, model=model, prompt_limit=options.prompt_limit or "all", holdout=False)
     )
+
+
+def answer_with_model(
+    console: Console, options: Options, model: str
+) -> tuple[tuple[Prompt, ...], tuple[Answer, ...], str]:
+    """The prompts, the answers made in a run folder of their own, and the name of the prompts."""
+    profile = asked_profile(options, model)
     demand_speed(profile)
     if options.run_dir is not None:
         root, _ = choose_folder(options.run_dir, profile, say_on(console))
@@ -278,4 +284,4 @@ def answer_with_model(
             raise EnvironmentFault(
                 f"eval: no score ({error})", log=log if log.exists() else None
             ) from None
-        return setup.prompts, read_answers(where / RESPONSES)
+        return setup.prompts, read_answers(where / RESPONSES), setup.prompts_label

@@ -3,9 +3,11 @@
 The study's state, the screen, resume and the report are folds of these records and nothing else.
 """
 
+from autotune.events.probe import Fitted, ProbeEnded, ProbeGoesOn, ProbeTried, TrialAsked
 from autotune.events.run import (
     Advised,
     BaselineScored,
+    BestInFull,
     CardSampled,
     CheckpointsRemoved,
     Chosen,
@@ -13,17 +15,12 @@ from autotune.events.run import (
     DiskPlanned,
     Escalated,
     Evaluated,
-    Fitted,
     Interrupted,
     PeakCompared,
-    ProbeEnded,
-    ProbeGoesOn,
-    ProbeTried,
     Record,
     RunEnded,
     RunEvent,
     RunStarted,
-    TrialAsked,
     TrialEnded,
     TrialStarted,
 )
@@ -55,6 +52,7 @@ __all__ = [
     "Advised",
     "Answered",
     "BaselineScored",
+    "BestInFull",
     "CardSampled",
     "CheckpointSaved",
     "CheckpointsRemoved",
