@@ -241,8 +241,6 @@ def answer_with_model(
     profile = chosen_profile(
         replace(options, model=model, prompt_limit=options.prompt_limit or "all", holdout=False)
     )
-    demand_prompts(profile)
-    demand_model(profile)
     demand_speed(profile)
     if options.run_dir is not None:
         root, _ = choose_folder(options.run_dir, profile, say_on(console))
@@ -250,6 +248,8 @@ def answer_with_model(
         root = new_run_folder(RUNS, f"eval-{Path(profile.model.source).name}", time.time())
     say_on(console)(f"profile {profile.name} ({profile.title}); run folder {root}")
     say_note(find_device(asked_device(options, profile)), say_on(console))
+    demand_prompts(profile)
+    demand_model(profile)
     where = RunDir(root).eval_folder("model")
     asked: list[Prompt] = []  # filled once they are chosen
 

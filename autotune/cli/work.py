@@ -54,13 +54,13 @@ def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
     """Open or resume the run folder, resolve the sources, survey the data, show the screen."""
     say = say_on(console)
     profile = chosen_profile(options)
-    demand_prompts(profile)
-    demand_data(profile)
-    demand_model(profile, options.model_max_length)
     device = demand_device(options, profile)
     root, resumed = choose_folder(options.run_dir, profile, say)
     say(f"profile {profile.name} ({profile.title}); run folder {root}")
     say_note(device, say)
+    demand_prompts(profile)
+    demand_data(profile)
+    demand_model(profile, options.model_max_length)
     begun: list[Session] = []  # one, once the folder is held
 
     def left() -> Interruption:
