@@ -2,7 +2,7 @@
 
 runs/<time>_<model>/
   run.toml      what was asked, resolved        fit.json     the probe's answer
-  events.jsonl  the record, appended            study.db     Optuna's trials (+ .bak)
+  events.jsonl  the record, appended            study.db     its trials, for Optuna
   prompts.jsonl the prompts that score          survey.json  round boundaries of the data
   probe/0001/   a trial of the probe            trials/0000/ a training run
   eval/         answers and scores              best/        the best checkpoint

@@ -23,11 +23,12 @@ from autotune.outcome import Fit
 from autotune.plan import Strategy
 from autotune.resolve import resolve_plan, usable_strategies
 from autotune.retention import give_back, settle_checkpoints
-from autotune.sampling import Sampler, objective
+from autotune.sampling import draw
 from autotune.scoring import score_baselines
 from autotune.session import Session
 from autotune.setup import Setup
 from autotune.study import TrialState
+from autotune.studydb import StudyFile
 from autotune.survey import Survey
 from autotune.training import Training
 from autotune.watch import TrainingWatch, gauge_for
@@ -57,10 +58,10 @@ class Tuner:
         neighbours = neighbour_watch(setup.device, nvml)
         watch = TrainingWatch(session, setup.profile, gauge_for(setup.device, nvml))
         self.training = Training(session, setup, survey, fit, neighbours, watch)
-        self.sampler = Sampler(session.rundir.study_db, setup.profile.train.seed)
         self.strategies: tuple[Strategy, ...] = usable_strategies(
             setup.profile.strategies, fit, survey
         )
+        self.study_file = StudyFile(session.rundir.study_db, setup.profile.strategies)
 
     def run(self) -> bool:
         """Make moves until the study stops; returns whether the target is met.
@@ -68,7 +69,7 @@ class Tuner:
         Raises:
             EnvironmentFault: the disk has no room for what the run will write, or fills up.
         """
-        self.sampler.settle(self.session.state)
+        self.store_study()
         settle_checkpoints(self.session)
         if not isinstance(next_move(self.session.state, self.strategies, self.target), Stop):
             plan_disk(self.session, self.setup, self.strategies)
@@ -88,7 +89,7 @@ class Tuner:
                 case Average():
                     average(self.session, move)
                 case EndTrial():
-                    self.end_trial(move.trial, None)
+                    self.end_trial(move.trial, move.trial.failure)
                 case Escalate():
                     self.session.note(
                         events.Escalated(previous=move.previous, next=move.next, reason=move.reason)
@@ -128,30 +129,38 @@ class Tuner:
         trial = move.resume or self.start_trial(move)
         failure = self.training.to_end(trial.plan, trial.number)
         if failure is not None:
-            self.end_trial(trial, failure)
+            self.session.note(events.TrainingFailed(number=trial.number, reason=failure))
 
     def start_trial(self, move: Train) -> TrialState:
         """Ask for the trial's numbers and record its plan."""
         strategy = next(s for s in self.strategies if s.name == move.strategy)
-        number, parameters = self.sampler.ask(strategy, move.first)
+        seed = self.setup.profile.train.seed
+        number, parameters = draw(self.session.state, strategy, seed)
         if not move.first and not strategy.search:
             # Without ranges to sample, a further trial differs by its order of the data.
-            parameters = {"seed": self.setup.profile.train.seed + number}
+            parameters = {"seed": seed + number}
         plan = resolve_plan(strategy, self.fit, self.survey, self.setup, parameters)
         self.session.note(
             events.TrialStarted(
                 number=len(self.session.state.trials), optuna_number=number, plan=plan
             )
         )
+        self.store_study()
         return self.session.state.trials[-1]
 
+    def store_study(self) -> None:
+        """Bring `study.db` in line with the record, and say where it was not the record's."""
+        said = self.study_file.store(self.session.state)
+        if said is not None:
+            self.session.note(events.Warned(message=said))
+
     def end_trial(self, trial: TrialState, failure: str | None) -> None:
-        """Record the end, then tell the sampler; the record comes first because it is the truth."""
+        """Record the end, then copy it to the study's database; the record is the truth."""
         best = (
             trial.best.prompt_strict.accuracy if trial.best and trial.best.prompt_strict else None
         )
         self.session.note(events.TrialEnded(number=trial.number, best=best, failure=failure))
-        self.sampler.tell(trial.plan.strategy, trial.optuna_number, objective(trial))
+        self.store_study()
         self.correct()
         give_back(self.session, trial)
         if trial.best is not None and trial.best is self.session.state.best:

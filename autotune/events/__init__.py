@@ -21,6 +21,7 @@ from autotune.events.run import (
     RunEnded,
     RunEvent,
     RunStarted,
+    TrainingFailed,
     TrialEnded,
     TrialStarted,
 )
@@ -86,6 +87,7 @@ __all__ = [
     "StepDone",
     "Surveyed",
     "Trained",
+    "TrainingFailed",
     "TrialAsked",
     "TrialEnded",
     "TrialStarted",

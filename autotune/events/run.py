@@ -112,6 +112,14 @@ class Advised(Boundary):
     message: str
 
 
+class TrainingFailed(Boundary):
+    """A training will not get any further; what it has saved is scored before its trial ends."""
+
+    kind: Literal["training_failed"] = "training_failed"
+    number: int
+    reason: str
+
+
 class TrialEnded(Boundary):
     """A trial is over: every checkpoint scored, or `failure` says why not."""
 
@@ -280,6 +288,7 @@ RunEvent = Annotated[
     | PeakCompared
     | CardSampled
     | Advised
+    | TrainingFailed
     | TrialEnded
     | Evaluated
     | Chosen
