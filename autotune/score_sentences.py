@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from autotune import events
 from autotune.evaluate.mcnemar import Comparison
 from autotune.figures import health_text, percent, score_text
-from autotune.outcome import Metric, Partial
+from autotune.outcome import EvalReport, Metric, Partial, Think
 
 SURE = 0.05
 """A p value from which on up two models are not said to differ."""
@@ -46,6 +46,35 @@ def unhealthy_lines(
             f" loop or say next to nothing; without them it is {score_text(sound, None)}."
         )
     return lines
+
+
+def judged_line(report: EvalReport) -> str:
+    """Which text of the answers was judged, and of how many it matters."""
+    if report.think is Think.STRIP:
+        text = "judged: what follows </think> (--think strip)"
+        if not report.thoughts:
+            return f"{text}; no answer has one"
+        line = f"{text}, in {report.thoughts} answers that think"
+        if report.unfinished_thoughts:
+            line += f"; {report.unfinished_thoughts} never stop thinking and count as empty"
+        return line
+    text = "judged: answers as they stand (--think keep)"
+    if not report.thoughts:
+        return text
+    return f"{text}, with the <think>...</think> of {report.thoughts}; --think strip leaves it out"
+
+
+def means_line(report: EvalReport) -> str:
+    """The means that other tools call "IFEval", by name, so that none is held against another.
+
+    The Open LLM Leaderboard's is the mean of the strict two, other tables have that of all four.
+    """
+    strict = report.prompt_strict.accuracy + report.instruction_strict.accuracy
+    loose = report.prompt_loose.accuracy + report.instruction_loose.accuracy
+    return (
+        f"mean of the strict two {percent(strict / 2)}, of the loose two {percent(loose / 2)}, of"
+        f" all four {percent((strict + loose) / 4)}: compare a published figure with its own kind"
+    )
 
 
 def partial_text(score: Metric, partial: Partial) -> str:

@@ -7,7 +7,7 @@ from pydantic import Field
 from autotune.boundary import Boundary
 from autotune.events.probe import Fitted, ProbeEnded, ProbeGoesOn, ProbeTried
 from autotune.events.worker import WorkerEvent
-from autotune.outcome import Checkpoint, Health, Metric, Partial
+from autotune.outcome import Checkpoint, Health, Metric, Partial, Think
 from autotune.plan import TrainPlan
 from autotune.throttle import Throttle
 
@@ -30,6 +30,7 @@ class RunStarted(Boundary):
     strategies: tuple[str, ...]
     prompt_count: int
     resumed: bool = False
+    think: Think = Think.KEEP
 
 
 class Content(Boundary):

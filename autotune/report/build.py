@@ -7,8 +7,10 @@ from pathlib import Path
 from autotune import events
 from autotune.chronicle import Chronicle, chronicle
 from autotune.conclusions import conclusions, echo_beats, next_steps
+from autotune.datanotes import with_dropped
 from autotune.errors import BadInput
 from autotune.events import Record
+from autotune.keeping import fit_notes
 from autotune.kernels import kernels_sentence
 from autotune.report.contract import (
     BaselineReport,
@@ -70,6 +72,7 @@ def report_of(said_so_far: Chronicle, run_dir: Path) -> Report:
         data=run.data,
         prompts=run.prompts,
         prompt_count=run.prompt_count,
+        think=run.think,
         device=run.device,
         budget_bytes=run.budget_bytes,
         started=first,
@@ -78,6 +81,10 @@ def report_of(said_so_far: Chronicle, run_dir: Path) -> Report:
         conclusions=tuple(said),
         next_steps=tuple(next_steps(state, run_dir)),
         warnings=_warnings(told),
+        data_notes=(
+            *(with_dropped(state.survey.dropped, state.survey.notes) if state.survey else ()),
+            *fit_notes(state.fit),
+        ),
         advice=tuple(advice_lines(state)),
         timeline=tuple(
             Moment(time=record.time, text=text)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from autotune.budget import show_size
+from autotune.datanotes import note_sentence
 from autotune.figures import about, duration, interval_text, percent, rate_text, safe, shape_text
 from autotune.files import write_bytes_atomic, write_text_atomic
 from autotune.fit_sentences import cut_text, prediction_sentence, rate_of_trial, seconds_a_step
@@ -83,6 +84,7 @@ def _render(
         supervised_rate=rate_of_trial,
         prediction=prediction_sentence,
         cut=cut_text,
+        note=note_sentence,
     )
     helpers: dict[str, Any] = {
         "score": _score,
