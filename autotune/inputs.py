@@ -18,8 +18,8 @@ from autotune.sources.models import resolve_model
 from autotune.sources.prompts import resolve_prompts
 from autotune.sources.reference import as_hub_id
 
-LOOK_BYTES = 16 * 2**20
-"""A chat file up to this size is read whole beforehand, which takes a second or two. Of a larger
+LOOK_BYTES = 2 * 2**20
+"""A chat file up to this size is read whole beforehand, which takes a second at most. Of a larger
 one the first record is, which tells what kind of file it is; the worker that surveys it finds the
 faults of the others."""
 

@@ -10,6 +10,7 @@ from autotune.cli.folder import unfinished
 from autotune.cli.joining import join_report
 from autotune.cli.main import run
 from autotune.cli.options import Options
+from autotune.conclusions import next_steps
 from autotune.errors import ExitCode
 from autotune.evaluate.prompts import Prompt
 from autotune.evaluation import Evaluation
@@ -18,6 +19,7 @@ from autotune.outcome import Checkpoint, HealthLimits
 from autotune.profile import Profile
 from autotune.profiles import find_profile
 from autotune.rundir import RunDir
+from autotune.study import replay
 from tests import records, setups
 
 LIMITS = HealthLimits(min_stop=0.8, max_loop=0.2, max_echo=0.1, max_empty=0.05)
@@ -83,15 +85,17 @@ def test_the_full_score_stands_beside_the_runs_own_with_n_interval_and_health(
         page = (over.root / name).read_text(encoding="utf-8")
         assert "the best checkpoint, all prompts of IFEval" in page
         assert "5/20 25.0 %" in page
+    # It is a word after the run's last: the run stays over, and its time is its own.
+    assert not unfinished(over.root)
+    assert json.loads((over.root / "report.json").read_text(encoding="utf-8"))["seconds"] == 3.0
 
 
 def test_a_report_that_is_written_again_keeps_it_and_asks_for_it_no_more(
     over: RunDir, capsys: pytest.CaptureFixture[str]
 ) -> None:
     step = "score it on all 541 prompts"
-    assert run(["report", str(over.root)]) == ExitCode.DONE
-    assert step in capsys.readouterr().out.replace("\n", " ")
-    joined(over.best)
+    assert any(step in line for line in next_steps(replay(over.records()), over.root))
+    over.append(in_full(checkpoint(5)), at=5.0)
     assert run(["report", str(over.root), "--json"]) == ExitCode.DONE
     captured = capsys.readouterr()
     assert json.loads(captured.out)["best_in_full"]["n"] == 20
@@ -101,17 +105,28 @@ def test_a_report_that_is_written_again_keeps_it_and_asks_for_it_no_more(
     assert step not in captured.err
 
 
-def test_the_run_stays_over_and_its_time_is_its_own(over: RunDir) -> None:
-    joined(over.best)
-    assert not unfinished(over.root)
-    report = json.loads((over.root / "report.json").read_text(encoding="utf-8"))
-    assert report["seconds"] == 3.0
-
-
 def test_a_run_that_was_not_over_is_not_over_for_it(over: RunDir) -> None:
     over.append(records.run_started(target=0.5, prompt_count=8, resumed=True), at=5.0)
-    joined(over.best)
+    over.append(in_full(checkpoint(5)), at=6.0)
     assert unfinished(over.root)
+
+
+def in_full(at: Checkpoint) -> events.BestInFull:
+    report = setups.report(5, 20)
+    return events.BestInFull(
+        number=0,
+        checkpoint=at,
+        weights={},
+        prompts="IFEval",
+        scorer="ifeval",
+        max_new_tokens=32,
+        prompt_strict=report.prompt_strict,
+        instruction_strict=report.instruction_strict,
+        prompt_loose=report.prompt_loose,
+        instruction_loose=report.instruction_loose,
+        interval=report.interval,
+        health=report.health,
+    )
 
 
 def test_weights_that_the_run_did_not_score_do_not_join_it(over: RunDir) -> None:
@@ -122,12 +137,11 @@ def test_weights_that_the_run_did_not_score_do_not_join_it(over: RunDir) -> None
     assert full is None
 
 
-def test_nor_do_those_of_a_best_that_is_no_longer_it(over: RunDir) -> None:
-    joined(over.best)
+def test_nor_does_the_score_of_what_is_the_best_no_longer(over: RunDir) -> None:
+    over.append(in_full(checkpoint(5)), at=5.0)
+    assert replay(over.records()).best_in_full is not None
     over.append(records.evaluated(0, checkpoint(6), 7), at=6.0)
-    assert run(["report", str(over.root)]) == ExitCode.DONE
-    report = json.loads((over.root / "report.json").read_text(encoding="utf-8"))
-    assert report["best_in_full"] is None
+    assert replay(over.records()).best_in_full is None
 
 
 @pytest.mark.parametrize(("prompts", "limit"), [(FULL[:8], "all"), (FULL[:4], "all"), (FULL, "20")])
