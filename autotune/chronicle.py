@@ -29,7 +29,8 @@ class Chronicle:
         self.kinds[record.event.kind] += 1
         if self.first is None:
             self.first = record.time
-        self.last = record.time
+        if not isinstance(record.event, events.BestInFull):  # comes after the run, not in its time
+            self.last = record.time
         if not isinstance(record.event, events.StepDone):
             self.told.append(record)
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+from autotune import events
 from autotune.evaluate.mcnemar import Comparison
-from autotune.figures import percent, score_text
+from autotune.figures import health_text, percent, score_text
 from autotune.outcome import EvalReport, Metric, Partial, Think
 
 SURE = 0.05
@@ -93,6 +94,16 @@ def ended_early_line(partial: Iterable[Partial | None]) -> str | None:
         f"{these} not answered to the end, because the target was out of reach or another was"
         " better; such scores are estimates. A new run with --full answers everything."
     )
+
+
+def in_full_sentence(full: events.BestInFull) -> str:
+    """The best on all prompts of a source, with all that a score needs to be read."""
+    text = (
+        f"on all {full.prompt_strict.total} prompts of {full.prompts} the best checkpoint scores"
+        f" {score_text(full.prompt_strict, full.interval)}, {health_text(full.health)}, with"
+        f" answers of up to {full.max_new_tokens} tokens"
+    )
+    return text + (f"; not healthy: {'; '.join(full.unhealthy)}" if full.unhealthy else "")
 
 
 def chosen_line(candidates: int, corrected: float | None) -> str | None:

@@ -22,6 +22,7 @@ from autotune.fit_sentences import describe_trial, fit_sentence, peak_sentence
 from autotune.outcome import Fault, Fit
 from autotune.score_sentences import (
     chosen_line,
+    in_full_sentence,
     partial_text,
 )
 from autotune.study import StudyState, TrialState
@@ -74,6 +75,8 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             return f"{label}: {end}"
         case events.Evaluated():
             return f"{label}: {describe_evaluated(event)}"
+        case events.BestInFull():
+            return in_full_sentence(event)
         case events.Chosen():
             return chosen_line(event.candidates, event.corrected)
         case events.CheckpointsRemoved():

@@ -7,6 +7,7 @@ from pathlib import Path
 from autotune.errors import BadInput
 from autotune.evaluate.answers import read_answers
 from autotune.evaluate.prompts import written_prompts
+from autotune.events import Evaluated
 from autotune.outcome import Think
 from autotune.rundir import RunDir
 from autotune.scoring import RESPONSES
@@ -75,6 +76,21 @@ def run_of(path: Path) -> RunDir | None:
         if run.run_toml.is_file() and run.prompts.is_file():
             return run
     return None
+
+
+def run_whose_best(model: Path) -> tuple[RunDir, StudyState, Evaluated] | None:
+    """The run whose best checkpoint lies at `model`, as `best/` or where it was saved."""
+    run = run_of(model)
+    if run is None:
+        return None
+    state = state_of(run)
+    best = state.best
+    if best is None:
+        return None
+    places = (run.best, run.checkpoint(best.number, best.checkpoint))
+    if model.absolute() not in [path.absolute() for path in places]:
+        return None
+    return run, state, best
 
 
 def judged_by(run: RunDir) -> Think:

@@ -12,8 +12,7 @@ from rich.console import Console
 from autotune.cli.answered import (
     find_answers,
     judged_by,
-    run_of,
-    state_of,
+    run_whose_best,
     untrained_answers,
 )
 from autotune.cli.console import human_console, print_json, say_on
@@ -26,6 +25,7 @@ from autotune.cli.folder import (
     telling,
     undone_without_answers,
 )
+from autotune.cli.joining import join_report
 from autotune.cli.misplaced import meant_for
 from autotune.cli.options import Options
 from autotune.device import find_device
@@ -92,15 +92,17 @@ def eval_command(options: Options, wanted: Wanted, as_json: bool) -> int:
     profile = chosen_profile(options, computes=bool(wanted.targets))
     demand_writable(wanted.samples)
     demand_folder(wanted.targets)
+    demand_answers(wanted.responses)
     if wanted.baseline is not None:
         wanted = replace(wanted, baseline=find_answers(wanted.baseline).responses)
     generation: dict[str, Any] = {}
+    label = ""
     if wanted.responses is not None:
         prompts = chosen_prompts(console, options, profile)
         answers = answers_of(console, wanted.responses, prompts)
         say_on(console)(f"health limits of the profile {profile.name}")
     else:
-        prompts, answers = answer_with_model(console, options, wanted.targets[0])
+        prompts, answers, label = answer_with_model(console, options, wanted.targets[0])
         generation = {
             "until": [],
             "do_sample": False,
@@ -109,6 +111,9 @@ def eval_command(options: Options, wanted: Wanted, as_json: bool) -> int:
         }
     found = evaluated(options, wanted, profile, prompts, answers)
     console.print(evaluated_summary(found))
+    if wanted.targets and (folder := Path(wanted.targets[0]).expanduser()).exists():
+        asked = asked_profile(options, wanted.targets[0])
+        join_report(found, folder, prompts, label, asked, say_on(console))
     if wanted.samples is not None:
         logs = sample_logs(prompts, answers, found.report, generation)
         lines = (json.dumps(line, ensure_ascii=False) + "\n" for line in logs)
@@ -134,6 +139,18 @@ def demand_writable(samples: Path | None) -> None:
             f"--samples {samples}: its folder {samples.parent} is not there; make it, or give"
             " another file"
         )
+
+
+def demand_answers(responses: Path | None) -> None:
+    """Refuse a place for answers that is no file, before prompts are fetched.
+
+    Raises:
+        BadInput: it is a folder, or is not there.
+    """
+    if responses is None or responses.is_file():
+        return
+    what = "is a folder" if responses.is_dir() else "no such file"
+    raise BadInput(f"--responses {responses}: {what}; give a .jsonl file of answers")
 
 
 def demand_folder(targets: Sequence[str]) -> None:
@@ -182,14 +199,10 @@ def evaluated(
 
 def with_choice(found: Evaluation, model: Path, prompts: Sequence[Prompt]) -> Evaluation:
     """The evaluation with what is known of the choice, where the model is the best of a run."""
-    run = run_of(model)
-    state = state_of(run) if run is not None else None
-    best = state.best if state is not None else None
-    if run is None or state is None or best is None:
+    known = run_whose_best(model)
+    if known is None:
         return found
-    chosen = (run.best, run.checkpoint(best.number, best.checkpoint))
-    if model.absolute() not in [path.absolute() for path in chosen]:
-        return found
+    run, state, _ = known
     # The luck of the choice was worked out on the run's own prompts, and is other on others; so it
     # is where another text of the answers was judged.
     same = found.report.think is judged_by(run) and {
@@ -215,12 +228,8 @@ def answers_of(console: Console, responses: Path, prompts: Sequence[Prompt]) -> 
     """The answers in a file that belong to a prompt; says how many do not, and of a torn end.
 
     Raises:
-        BadInput: there is no such file, or none of its answers belongs to a prompt.
+        BadInput: there are no answers, or none of them belongs to a prompt.
     """
-    if responses.is_dir():
-        raise BadInput(f"--responses {responses}: is a folder; give a .jsonl file of answers")
-    if not responses.is_file():
-        raise BadInput(f"--responses {responses}: no such file; give a .jsonl file of answers")
     found = answers_to(responses, prompts)
     if not found.seen:
         raise BadInput(f"--responses {responses}: holds no answers; give one object a line")
@@ -241,13 +250,18 @@ def answers_of(console: Console, responses: Path, prompts: Sequence[Prompt]) -> 
     return found.answers
 
 
-def answer_with_model(
-    console: Console, options: Options, model: str
-) -> tuple[tuple[Prompt, ...], tuple[Answer, ...]]:
-    """The prompts, and a model's answers to them, made in a run folder of their own."""
-    profile = chosen_profile(
+def asked_profile(options: Options, model: str) -> Profile:
+    """The profile to answer by: this model, and all prompts unless a limit was typed."""
+    return chosen_profile(
         replace(options, model=model, prompt_limit=options.prompt_limit or "all", holdout=False)
     )
+
+
+def answer_with_model(
+    console: Console, options: Options, model: str
+) -> tuple[tuple[Prompt, ...], tuple[Answer, ...], str]:
+    """The prompts, the answers made in a run folder of their own, and the name of the prompts."""
+    profile = asked_profile(options, model)
     demand_speed(profile)
     if options.run_dir is not None:
         root, _ = choose_folder(options.run_dir, profile, say_on(console))
@@ -287,4 +301,4 @@ def answer_with_model(
             raise EnvironmentFault(
                 f"eval: no score ({error})", log=log if log.exists() else None
             ) from None
-        return setup.prompts, read_answers(where / RESPONSES)
+        return setup.prompts, read_answers(where / RESPONSES), setup.prompts_label

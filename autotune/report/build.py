@@ -16,6 +16,7 @@ from autotune.report.contract import (
     BaselineReport,
     CheckpointScore,
     Escalation,
+    FullScore,
     LossPoint,
     Moment,
     Report,
@@ -56,6 +57,7 @@ def report_of(said_so_far: Chronicle, run_dir: Path) -> Report:
         reason=state.ended.reason if state.ended else said[0],
         strategy=_strategy(state),
         best=_score(best) if best is not None else None,
+        best_in_full=_in_full(state.best_in_full),
         chosen_among=state.scored_checkpoints,
         corrected=state.corrected,
         beaten_by_echo=echo_beats(state),
@@ -131,6 +133,26 @@ def _score(event: events.Evaluated, kept: bool = True) -> CheckpointScore:
         sound=event.sound,
         chosen_by=event.chosen_by,
         ended_early=partial_text(strict, event.partial) if strict and event.partial else None,
+    )
+
+
+def _in_full(event: events.BestInFull | None) -> FullScore | None:
+    if event is None:
+        return None
+    strict = event.prompt_strict
+    return FullScore(
+        prompts=event.prompts,
+        scorer=event.scorer,
+        max_new_tokens=event.max_new_tokens,
+        strict=strict.accuracy,
+        passes=strict.passes,
+        n=strict.total,
+        interval=event.interval,
+        health=event.health,
+        instruction_strict=event.instruction_strict,
+        prompt_loose=event.prompt_loose,
+        instruction_loose=event.instruction_loose,
+        unhealthy=event.unhealthy,
     )
 
 

@@ -44,6 +44,26 @@ class CheckpointScore(Boundary):
     ended_early: str | None = None
 
 
+class FullScore(Boundary):
+    """The best checkpoint on all prompts of a source, scored by `eval` after the run.
+
+    `max_new_tokens` is the longest answer that it could give.
+    """
+
+    prompts: str
+    scorer: str
+    max_new_tokens: int
+    strict: float
+    passes: int
+    n: int
+    interval: tuple[float, float]
+    health: Health
+    instruction_strict: Metric
+    prompt_loose: Metric
+    instruction_loose: Metric
+    unhealthy: tuple[str, ...] = ()
+
+
 class BaselineReport(Boundary):
     """A score to hold the best one against, on the same prompts."""
 
@@ -122,6 +142,7 @@ class Report(Boundary):
     reason: str
     strategy: str | None
     best: CheckpointScore | None
+    best_in_full: FullScore | None = None
     chosen_among: int
     corrected: float | None = None
     beaten_by_echo: bool

@@ -75,6 +75,9 @@ def _scores(state: StudyState) -> RenderableType:
         score = score_text(best.prompt_strict, best.interval)
         name = "best so far, about" if best.partial else "after training"
         rows.append((name, score, health_text(best.health)))
+        if full := state.best_in_full:
+            score = score_text(full.prompt_strict, full.interval)
+            rows.append((f"all of {safe(full.prompts)}", score, health_text(full.health)))
     elif state.trials:
         rows.append(("after training", "no valid score", scored(best) if best else ""))
     if not rows:
