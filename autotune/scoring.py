@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from autotune import events
 from autotune.contest import Contest, Following, Stopped, keep_verdicts
+from autotune.deaths import Deaths
 from autotune.errors import AutotuneError, EnvironmentFault
 from autotune.errortexts import plain_words
 from autotune.evaluate.answers import Answer, read_answers
@@ -111,15 +112,17 @@ def answer(
 ) -> None:
     """Have a worker answer what is not answered yet, into `where`.
 
-    Out of memory halves the batch and goes on; a crash or a hang is tried once more in a new
-    process. Answers that are on disk are not made again. `early_seed` as in the job.
+    Out of memory halves the batch and goes on. After a crash or a hang a new process goes on,
+    unless the one before it added no answer: see `Deaths`. Answers that are on disk are not made
+    again. `early_seed` as in the job.
 
     Raises:
         EvaluationFailed: the worker could not answer.
-        EnvironmentFault: the disk is full.
+        EnvironmentFault: the disk is full, or something keeps killing the workers.
     """
     batch_size = setup.profile.evaluate.batch_size
-    crashed = False
+    deaths, prompts = Deaths(), max(1, len(setup.prompts))
+    deaths.come(answers_there(where) / prompts)
     while True:
         ending = session.work(
             GenerateJob(
@@ -142,12 +145,25 @@ def answer(
         if out_of_memory(ending) and batch_size > 1:
             batch_size //= 2
             words = f"evaluation ran out of memory; going on {batch_size} at a time"
-        elif ending.how in (How.CRASHED, How.TIMED_OUT) and not crashed:
-            crashed = True
+        elif ending.how in (How.CRASHED, How.TIMED_OUT) and died(deaths, ending, where, prompts):
             words = f"evaluation: {plain_words(ending.reason)}; going on once more in a new process"
         else:
             raise EvaluationFailed(f"{ending.how}: {plain_words(ending.reason)}")
         session.note(events.Warned(message=words))
+
+
+def died(deaths: Deaths, ending: Ending, where: Path, prompts: int) -> bool:
+    """Count a worker's death; returns whether another one is worth it."""
+    deaths.come(answers_there(where) / prompts, kept=True)
+    return deaths.again(ending)
+
+
+def answers_there(where: Path) -> int:
+    """How many lines of answers are on disk; as good as their number to see that there are more."""
+    try:
+        return (where / RESPONSES).read_bytes().count(b"\n")
+    except OSError:
+        return 0
 
 
 def reported_prompts(setup: Setup) -> tuple[Prompt, ...]:

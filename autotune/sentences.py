@@ -65,6 +65,8 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             )
         case events.PeakCompared():
             return f"{label}: {peak_sentence(event)}"
+        case events.TrainingFailed():
+            return f"{label}: training failed: {event.reason}; what it saved is scored"
         case events.TrialEnded():
             end = "over" if event.failure is None else f"failed: {event.failure}"
             return f"{label}: {end}"
@@ -174,9 +176,11 @@ def describe_evaluated(event: events.Evaluated) -> str:
 
 def trial_verdict(trial: TrialState) -> str:
     """Where a trial stands, in words."""
-    if trial.failure is not None:
-        return f"failed: {trial.failure}"
     best = trial.best
+    if trial.failure is not None:
+        # What it saved before counts like any other checkpoint.
+        met = "target met; training " if best is not None and best.met else ""
+        return f"{met}failed: {trial.failure}"
     if best is not None and best.met:
         return "target met"
     if trial.ended is None:

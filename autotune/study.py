@@ -56,6 +56,11 @@ class TrialState:
                 self.trained = None
 
     @property
+    def is_training(self) -> bool:
+        """Whether there is more to train: it is neither done nor failed for good."""
+        return self.trained is None and self.failure is None
+
+    @property
     def unscored(self) -> list[Checkpoint]:
         """Checkpoints still to be evaluated, in order of progress."""
         return [self.checkpoints[s] for s in sorted(self.checkpoints) if s not in self.evaluations]
@@ -178,6 +183,8 @@ class StudyState:
                 self.trials[event.number].lose(event)
             case events.CheckpointsRemoved():
                 self.trials[event.number].removed.update(event.names)
+            case events.TrainingFailed() if trial:
+                trial.failure = event.reason
             case events.TrialEnded() if trial:
                 trial.ended = event
                 trial.failure = event.failure

@@ -88,7 +88,7 @@ class Tuner:
                 case Average():
                     average(self.session, move)
                 case EndTrial():
-                    self.end_trial(move.trial, None)
+                    self.end_trial(move.trial, move.trial.failure)
                 case Escalate():
                     self.session.note(
                         events.Escalated(previous=move.previous, next=move.next, reason=move.reason)
@@ -128,7 +128,7 @@ class Tuner:
         trial = move.resume or self.start_trial(move)
         failure = self.training.to_end(trial.plan, trial.number)
         if failure is not None:
-            self.end_trial(trial, failure)
+            self.session.note(events.TrainingFailed(number=trial.number, reason=failure))
 
     def start_trial(self, move: Train) -> TrialState:
         """Ask for the trial's numbers and record its plan."""

@@ -104,12 +104,15 @@ def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
                 yield Work(console, rundir, session, setup, survey, resumed)
             except KeyboardInterrupt as interrupt:
                 with beside(interrupt):
-                    session.note(
-                        events.Interrupted(
-                            message="interrupted; the same command goes on from here"
-                        )
-                    )
+                    note_interrupt(session)
                 raise
+
+
+def note_interrupt(session: Session) -> None:
+    """Record that the command was asked to end, once."""
+    told = session.chronicle.told
+    if not told or not isinstance(told[-1].event, events.Interrupted):
+        session.note(events.Interrupted(message="the same command goes on from here"))
 
 
 def fit_of(work: Work, *, again: bool = False) -> Fit:
@@ -176,6 +179,8 @@ def reported(session: Session) -> Iterator[None]:
         yield
     except BaseException as cause:
         with beside(cause):
+            if isinstance(cause, KeyboardInterrupt):
+                note_interrupt(session)
             save_report(session)
         raise
     save_report(session)

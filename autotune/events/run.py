@@ -161,6 +161,14 @@ class Advised(Boundary):
     message: str
 
 
+class TrainingFailed(Boundary):
+    """A training will not get any further; what it has saved is scored before its trial ends."""
+
+    kind: Literal["training_failed"] = "training_failed"
+    number: int
+    reason: str
+
+
 class TrialEnded(Boundary):
     """A trial is over: every checkpoint scored, or `failure` says why not."""
 
@@ -330,6 +338,7 @@ RunEvent = Annotated[
     | CardSampled
     | Advised
     | BestKept
+    | TrainingFailed
     | TrialEnded
     | Evaluated
     | Chosen

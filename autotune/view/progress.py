@@ -66,7 +66,7 @@ def current_job(state: StudyState, pace: Pace) -> Job | None:
     if trial is None:
         return _before_training(state, pace)
     name = f"trial {trial.number} ({trial.plan.strategy})"
-    if trial.trained is None:
+    if trial.is_training:
         return _training(trial, f"training {name}")
     if trial.unscored:
         at = checkpoint_text(trial.unscored[0])
