@@ -18,6 +18,7 @@ from autotune.evaluate.instructions import (
     read_arguments,
 )
 from autotune.evaluate.jsonl import read_objects, shape
+from autotune.figures import quoted
 
 
 class Prompt(Boundary):
@@ -80,7 +81,7 @@ def written_prompts(path: Path) -> tuple[Prompt, ...]:
 def _damaged(path: Path, why: str) -> str:
     return (
         f"{path}: damaged ({why}); give the command again that began this folder's run, with"
-        f" --run-dir {path.parent}, and it is written again"
+        f" --run-dir {quoted(str(path.parent))}, and it is written again"
     )
 
 
