@@ -251,6 +251,6 @@ def test_a_training_that_needs_more_than_the_budget_says_so_with_the_remedy(tmp_
     run.run()
     (trial,) = run.session.state.trials
     assert trial.failure == (
-        "the training needs more than 2.00 GiB in backward at the smallest micro-batch (the budget is"
-        " 1.00 GiB); raise --vram-budget, or lower --model-max-length"
+        "the training needs more than 2.00 GiB in backward at the smallest micro-batch (the budget"
+        " is 1.00 GiB); raise --vram-budget, or lower --model-max-length"
     )
