@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from autotune.budget import Budget
+from autotune.budget import GIB, Budget
 from autotune.card_answer import CardAnswer
 from autotune.card_check import check_card
 from autotune.content import content_of
@@ -40,6 +40,14 @@ DEMO = "demo"
 
 SILENCE_SECONDS = 900.0
 """A worker that loads, tokenizes or converts says little; after a quarter of an hour it is hung."""
+
+WORK_MARGIN = 0.05
+"""How far above the probe's limit other workers may go. A training took up to 2.5 % more than its
+trial (docs/LOG.md, peaks of trials and trainings), and must not be ended for that."""
+
+LEAST_WORK_BYTES = 2 * GIB
+"""What any worker may take. One that has loaded its libraries holds half a GiB before it begins,
+and whether a smaller budget is enough for anything is the probe's to say."""
 
 PREFILL_TOKENS = {"cpu": 4096, "cuda": 16384}
 
@@ -92,6 +100,12 @@ class Setup:
     def resident_limit_bytes(self) -> int | None:
         """On a CPU the parent stops a process that outgrows the budget; a card has its own cap."""
         return self.budget.limit_bytes if self.device.kind == "cpu" else None
+
+    @property
+    def work_limit_bytes(self) -> int | None:
+        """The same for all other workers: trainings, evaluations, and what tokenizes."""
+        limit = self.resident_limit_bytes
+        return None if limit is None else max(round(limit * (1 + WORK_MARGIN)), LEAST_WORK_BYTES)
 
 
 def open_setup(
@@ -251,6 +265,7 @@ def survey_data(session: Session, setup: Setup) -> Survey:
             ),
             folder,
             silence_seconds=SILENCE_SECONDS,
+            resident_limit_bytes=setup.work_limit_bytes,
         )
         if ending.how is not How.DONE:
             raise worker_error(ending, f"data {setup.data_label}", folder)
@@ -272,6 +287,12 @@ def read_survey(path: Path) -> SurveyFile:
         ) from None
 
 
+MORE_MEMORY = (
+    "close other programs, raise the memory that a process may use (--vram-budget where the command"
+    " has it), or use shorter or fewer conversations (--max-conversations)"
+)
+
+
 def worker_error(ending: Ending, what: str, folder: Path) -> AutotuneError:
     """A worker's failure as the error that the user reads."""
     if ending.how is How.BAD_JOB:
@@ -279,6 +300,8 @@ def worker_error(ending: Ending, what: str, folder: Path) -> AutotuneError:
     log = folder / "worker.log"
     if ending.fault is Fault.LIBRARY:
         return EnvironmentFault(ending.reason, log=log)  # whatever it was asked to do
+    if ending.how is How.OVER_BUDGET:
+        return EnvironmentFault(f"{what}: {ending.reason}; {MORE_MEMORY}", log=log)
     return EnvironmentFault(f"{what}: {ending.how} ({plain_words(ending.reason)})", log=log)
 
 
