@@ -131,11 +131,11 @@ def inspect_data(
     """
     model = resolve_model(profile.model.source, say, weights=False)
     data = resolve_data(profile.data.source)
-    memory = find_device("cpu").total_bytes
+    computer = find_device("cpu")
     spec = DeviceSpec(
         kind="cpu",
         precision=Precision.FP32,
-        limit_bytes=memory or 0,
+        limit_bytes=computer.total_bytes or 0,
         threads=profile.machine.threads,
     )
     folder = prepare_model(session, model, spec)
@@ -166,7 +166,13 @@ def inspect_data(
         inspection=asked,
     )
     say(f"tokenizing {data.label} for {model.label}")
-    ending = session.work(job, work, silence_seconds=SILENCE_SECONDS)
+    ending = session.work(
+        job,
+        work,
+        silence_seconds=SILENCE_SECONDS,
+        # All that is free: beyond it the computer would begin to swap.
+        resident_limit_bytes=computer.free_bytes,
+    )
     if ending.how is not How.DONE:
         raise worker_error(ending, f"data {data.label}", work)
     survey = Survey(

@@ -137,6 +137,7 @@ def answer(
             ),
             where,
             silence_seconds=SILENCE_SECONDS,
+            resident_limit_bytes=setup.work_limit_bytes,
             hear=hear,
         )
         if ending.how is How.DONE:
@@ -148,7 +149,8 @@ def answer(
         elif ending.how in (How.CRASHED, How.TIMED_OUT) and died(deaths, ending, where, prompts):
             words = f"evaluation: {plain_words(ending.reason)}; going on once more in a new process"
         else:
-            raise EvaluationFailed(f"{ending.how}: {plain_words(ending.reason)}")
+            more = "; raise --vram-budget" if ending.how is How.OVER_BUDGET else ""
+            raise EvaluationFailed(f"{ending.how}: {plain_words(ending.reason)}{more}")
         session.note(events.Warned(message=words))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from autotune.budget import Budget
+from autotune.budget import GIB, Budget
 from autotune.card_answer import CardAnswer
 from autotune.card_check import check_card
 from autotune.content import content_of
@@ -35,6 +35,14 @@ Say = Callable[[str], None]
 
 SILENCE_SECONDS = 900.0
 """A worker that loads, tokenizes or converts says little; after a quarter of an hour it is hung."""
+
+WORK_MARGIN = 0.05
+"""How far above the probe's limit other workers may go. A training took up to 2.5 % more than its
+trial (docs/LOG.md, peaks of trials and trainings), and must not be ended for that."""
+
+LEAST_WORK_BYTES = 2 * GIB
+"""What any worker may take. One that has loaded its libraries holds half a GiB before it begins,
+and whether a smaller budget is enough for anything is the probe's to say."""
 
 PREFILL_TOKENS = {"cpu": 4096, "cuda": 16384}
 
@@ -85,6 +93,12 @@ class Setup:
     def resident_limit_bytes(self) -> int | None:
         """On a CPU the parent stops a process that outgrows the budget; a card has its own cap."""
         return self.budget.limit_bytes if self.device.kind == "cpu" else None
+
+    @property
+    def work_limit_bytes(self) -> int | None:
+        """The same for all other workers: trainings, evaluations, and what tokenizes."""
+        limit = self.resident_limit_bytes
+        return None if limit is None else max(round(limit * (1 + WORK_MARGIN)), LEAST_WORK_BYTES)
 
 
 def open_setup(
@@ -231,10 +245,17 @@ def survey_data(session: Session, setup: Setup) -> Survey:
             ),
             folder,
             silence_seconds=SILENCE_SECONDS,
+            resident_limit_bytes=setup.work_limit_bytes,
         )
         if ending.how is not How.DONE:
             raise worker_error(ending, f"data {setup.data_label}", folder)
     return Survey(SurveyFile.model_validate_json(path.read_bytes()), setup.data.truncation)
+
+
+MORE_MEMORY = (
+    "close other programs, raise the memory that a process may use (--vram-budget where the command"
+    " has it), or use shorter or fewer conversations (--max-conversations)"
+)
 
 
 def worker_error(ending: Ending, what: str, folder: Path) -> AutotuneError:
@@ -244,6 +265,8 @@ def worker_error(ending: Ending, what: str, folder: Path) -> AutotuneError:
     log = folder / "worker.log"
     if ending.fault is Fault.LIBRARY:
         return EnvironmentFault(ending.reason, log=log)  # whatever it was asked to do
+    if ending.how is How.OVER_BUDGET:
+        return EnvironmentFault(f"{what}: {ending.reason}; {MORE_MEMORY}", log=log)
     return EnvironmentFault(f"{what}: {ending.how} ({plain_words(ending.reason)})", log=log)
 
 

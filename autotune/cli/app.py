@@ -151,12 +151,18 @@ def run(
     precision: PrecisionOption = None,
     seed: Seed = None,
     run_dir: RunFolder = None,
+    salvage: Annotated[
+        bool,
+        typer.Option(
+            "--salvage", help="Go on from what stands before a damaged line of --run-dir's record."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> int:
     """Probe, train, score and escalate until the target is met. Run again to go on."""
     from autotune.cli.work import run_command
 
-    return run_command(Options.of(locals()), read_target(target), as_json)
+    return run_command(Options.of(locals()), read_target(target), as_json, salvaging=salvage)
 
 
 @app.command()

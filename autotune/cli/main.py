@@ -1,9 +1,10 @@
 """Run one command, turn errors into one line and an exit code."""
 
 import errno
-import os
 import sys
 import traceback
+from contextlib import suppress
+from typing import TextIO, cast
 
 import typer
 from typer.exceptions import TyperException
@@ -11,8 +12,9 @@ from typer.exceptions import TyperException
 from autotune.cli.again import command_again
 from autotune.cli.faultlog import keep_trace
 from autotune.cli.start import INTERRUPTED
+from autotune.cli.streams import Outlet, guarded_output
 from autotune.cli.usage import PROGRAM, is_help, usage_line
-from autotune.errors import AutotuneError, ExitCode, Interruption
+from autotune.errors import AutotuneError, EnvironmentFault, ExitCode, Interruption
 from autotune.figures import safe
 
 DISK_ERRORS = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -25,10 +27,20 @@ NO_COMMIT = 1455
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; nothing escapes but `SystemExit`."""
+    before = sys.stderr
+    sys.stderr = cast(TextIO, Outlet(before, "standard error"))
+    try:
+        return _run(arguments)
+    finally:
+        sys.stderr = before
+
+
+def _run(arguments: list[str]) -> int:
     from autotune.cli.app import app
 
     try:
-        code = int(app(arguments, prog_name=PROGRAM, standalone_mode=False) or 0)
+        with guarded_output():
+            code = int(app(arguments, prog_name=PROGRAM, standalone_mode=False) or 0)
         if code == ExitCode.INTERRUPTED:  # typer's own answer to Ctrl-C, which says nothing
             complain(INTERRUPTED)
             return heeded()
@@ -50,10 +62,6 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         complain(INTERRUPTED)
         return heeded()
-    except BrokenPipeError:
-        # The reader of our output has gone (`| head`); there is nobody to complain to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.DONE
     except Exception as error:
         if lacks_memory(error):
             from autotune.errortexts import COMPUTER_FULL
@@ -112,4 +120,6 @@ def complain(text: str) -> None:
     encoding = sys.stderr.encoding or "utf-8"
     harmless = "\n".join(safe(line) for line in f"smolsft-autotune: {text}".splitlines())
     shown = harmless.encode(encoding, "backslashreplace").decode(encoding)
-    sys.stderr.write(shown + "\n")
+    with suppress(EnvironmentFault):  # nowhere to say it; the exit code says what it can
+        sys.stderr.write(shown + "\n")
+        sys.stderr.flush()

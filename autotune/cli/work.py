@@ -1,7 +1,7 @@
 """`probe`, `run`, `demo` and `report`: open a run folder, show a screen, do the work."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from autotune.cli.options import Options
 from autotune.device_budget import budget_sentence
 from autotune.device_port import NvmlPort
 from autotune.diskplan import demand_disk
-from autotune.errors import BadInput, ExitCode, Interruption
+from autotune.errors import AutotuneError, BadInput, ExitCode, Interruption
 from autotune.fitting import fitted
 from autotune.foresight import Foresight
 from autotune.inputs import demand_data, demand_model, demand_prompts
@@ -27,6 +27,7 @@ from autotune.report.build import report_of
 from autotune.report.contract import run_json
 from autotune.report.write import write_report
 from autotune.rundir import RunDir
+from autotune.salvage import salvage
 from autotune.session import Session
 from autotune.setup import Setup, open_setup, own_processes, survey_data
 from autotune.study import StudyState
@@ -50,8 +51,13 @@ class Work:
 
 
 @contextmanager
-def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
-    """Open or resume the run folder, resolve the sources, survey the data, show the screen."""
+def opened(
+    options: Options, console: Console, target: float, *, salvaging: bool = False
+) -> Iterator[Work]:
+    """Open or resume the run folder, resolve the sources, survey the data, show the screen.
+
+    With `salvaging` a damaged record is cut to what stands before the damage.
+    """
     say = say_on(console)
     profile = chosen_profile(options)
     device = demand_device(options, profile)
@@ -68,8 +74,12 @@ def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
 
     with telling(left), RunDir(root) as rundir, undone_if_empty(rundir):
         store_settings(rundir, profile)
+        salvaged = salvage(rundir) if salvaging else None
         session = Session(rundir, SubprocessRunner())
         begun.append(session)
+        if salvaged is not None:
+            say(salvaged)
+            session.note(events.Warned(message=salvaged))
         if resumed:
             say("going on with the run that is there")
         setup = open_setup(session, profile, say, length=options.model_max_length)
@@ -103,10 +113,15 @@ def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
                 survey = survey_data(session, setup)
                 yield Work(console, rundir, session, setup, survey, resumed)
             except KeyboardInterrupt:
-                session.note(
-                    events.Interrupted(message="interrupted; the same command goes on from here")
-                )
+                note_interrupt(session)
                 raise
+
+
+def note_interrupt(session: Session) -> None:
+    """Record that the command was asked to end, once."""
+    told = session.chronicle.told
+    if not told or not isinstance(told[-1].event, events.Interrupted):
+        session.note(events.Interrupted(message="the same command goes on from here"))
 
 
 def fit_of(work: Work, *, again: bool = False) -> Fit:
@@ -132,20 +147,27 @@ def probe_command(options: Options, as_json: bool, *, again: bool = False) -> in
     return ExitCode.DONE
 
 
-def run_command(options: Options, target: float, as_json: bool) -> int:
+def run_command(options: Options, target: float, as_json: bool, *, salvaging: bool = False) -> int:
     """`run` and `demo`."""
+    if salvaging and options.run_dir is None:
+        raise BadInput("--salvage: must come with --run-dir, which names the run to go on with")
     from autotune.evaluate.scorers import find_scorer
     from autotune.tune import Tuner
 
     console = human_console(as_json)
-    with opened(options, console, target) as work:
+    with opened(options, console, target, salvaging=salvaging) as work:
         demand_disk(work.session, work.setup)
         fit = fit_of(work)
         try:
             scorer = find_scorer(work.setup.profile.prompts.scorer)
             met = Tuner(work.session, work.setup, work.survey, fit, scorer, target).run()
-        finally:
-            save_report(work.session)
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                note_interrupt(work.session)
+            with suppress(AutotuneError):  # what ended the run is what the person has to know
+                save_report(work.session)
+            raise
+        save_report(work.session)
     finish(console, work.rundir, work.session, as_json)
     return ExitCode.DONE if met else ExitCode.BELOW_TARGET
 
