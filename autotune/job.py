@@ -1,5 +1,8 @@
 """What a worker is asked to do: one job file, one process, one answer."""
 
+import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
@@ -184,3 +187,31 @@ Job = Annotated[
 ]
 
 JOB: TypeAdapter[Job] = TypeAdapter(Job)
+
+_PATHS = ("gguf", "out", "prompts", "model_folder", "data_path")
+
+
+def as_written(job: Job, folder: Path) -> Job:
+    """The job for a file in `folder` of its run: paths in the run from there, others from the root.
+
+    A run's job files lie two folders below its own (`trials/0000`), which can move.
+    """
+    here = folder.absolute()
+    run = here.parent.parent
+
+    def written(path: Path) -> str:
+        inside = run != run.parent and run in path.parents
+        return Path(os.path.relpath(path, here)).as_posix() if inside else str(path)
+
+    return _with_paths(job, lambda text: written(Path(os.path.abspath(text))))
+
+
+def as_read(job: Job, folder: Path) -> Job:
+    """The job of a file in `folder`, with its paths as they are now."""
+    # Not `resolve`: where a folder of the run is a link, `..` is meant as it was written.
+    return _with_paths(job, lambda text: os.path.normpath(folder.absolute() / text))
+
+
+def _with_paths(job: Job, change: Callable[[str], str]) -> Job:
+    named = {name: getattr(job, name, None) for name in _PATHS}
+    return job.model_copy(update={n: change(text) for n, text in named.items() if text is not None})

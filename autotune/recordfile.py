@@ -186,10 +186,16 @@ class RecordFile:
         """The whole lines, one at a time: a record of 200 000 steps is 50 MB."""
         if not self.path.exists():
             return
-        with self.path.open("rb") as file:
-            for line in file:
-                if line.endswith(b"\n"):
-                    yield line
+        try:
+            with self.path.open("rb") as file:
+                for line in file:
+                    if line.endswith(b"\n"):
+                        yield line
+        except OSError as error:
+            raise EnvironmentFault(
+                f"{self.path}: cannot be read ({error.strerror or error}); put the file back, or"
+                " start a new run with another --run-dir"
+            ) from error
 
 
 def free_name(wished: Path) -> Path:

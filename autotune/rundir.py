@@ -111,7 +111,8 @@ class RunDir:
 
     def _named_holder(self) -> str:
         try:
-            return self._holder.read_text(encoding="utf-8").strip() or "another process"
+            found = self._holder.read_text(encoding="utf-8", errors="replace").split("\n")[0]
+            return found.strip()[:80] or "another process"
         except OSError:
             return "another process"
 

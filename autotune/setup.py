@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from autotune.budget import GIB, Budget
 from autotune.card_answer import CardAnswer
 from autotune.card_check import check_card
@@ -249,7 +251,22 @@ def survey_data(session: Session, setup: Setup) -> Survey:
         )
         if ending.how is not How.DONE:
             raise worker_error(ending, f"data {setup.data_label}", folder)
-    return Survey(SurveyFile.model_validate_json(path.read_bytes()), setup.data.truncation)
+    return Survey(read_survey(path), setup.data.truncation)
+
+
+def read_survey(path: Path) -> SurveyFile:
+    """What a survey job wrote.
+
+    Raises:
+        EnvironmentFault: it was damaged since.
+    """
+    try:
+        return SurveyFile.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        why = getattr(error, "strerror", None) or "not what was written there"
+        raise EnvironmentFault(
+            f"{path}: damaged ({why}); delete it, and the same command makes it again from the data"
+        ) from None
 
 
 MORE_MEMORY = (

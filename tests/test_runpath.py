@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from autotune import events
+from autotune.job import DeviceSpec, GenerateJob, as_read, as_written
 from autotune.outcome import Checkpoint
+from autotune.plan import Precision
 from autotune.rundir import RunDir
 from autotune.runpath import checkpoint_in_run, from_folder
 
@@ -44,3 +46,39 @@ def test_what_workers_write_into_the_run_is_recorded_from_its_folder(tmp_path: P
     run.append(events.Generated(path=answers, answers=1, seconds=1.0), 1.0)
     assert str(tmp_path) not in run.events.read_text(encoding="utf-8")
     assert from_folder("/elsewhere/survey.json", tmp_path) == "/elsewhere/survey.json"
+
+
+def job_in(run: Path, model: str, out: Path) -> GenerateJob:
+    return GenerateJob(
+        device=DeviceSpec(kind="cpu", precision=Precision.FP32, limit_bytes=0),
+        model_folder=model,
+        prompts=str(run / "prompts.jsonl"),
+        out=str(out / "responses.jsonl"),
+        max_new_tokens=1,
+        batch_size=1,
+        prefill_tokens=1,
+    )
+
+
+def test_a_job_file_names_what_lies_in_its_run_from_where_it_lies_itself(tmp_path: Path) -> None:
+    run, model = tmp_path / "a run", str(tmp_path / "model")
+    folder = run / "eval" / "untrained"
+    asked = job_in(run, model, folder)
+    written = as_written(asked, folder)
+    assert isinstance(written, GenerateJob)
+    assert (written.prompts, written.out) == ("../../prompts.jsonl", "responses.jsonl")
+    assert written.model_folder == model
+    assert as_read(written, folder) == asked
+    moved = tmp_path / "moved"
+    there = moved / "eval" / "untrained"
+    assert as_read(written, there) == job_in(moved, model, there)
+
+
+def test_a_job_of_a_run_that_was_named_from_here_is_the_same_from_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Path("run/eval/untrained")
+    written = as_written(job_in(Path("run"), "model", folder), folder)
+    whole = tmp_path / folder
+    assert as_read(written, whole) == job_in(tmp_path / "run", str(tmp_path / "model"), whole)

@@ -13,7 +13,7 @@ from autotune import events
 from autotune.budget import GIB
 from autotune.errors import EnvironmentFault
 from autotune.events import WorkerEvent
-from autotune.job import DeviceSpec, Job, PrepareJob
+from autotune.job import DeviceSpec, Job, PrepareJob, as_read
 from autotune.outcome import Fault
 from autotune.plan import Precision
 from autotune.setup import worker_error
@@ -55,11 +55,12 @@ print("ünïcode", file=sys.stderr)
     assert ending.how is How.DONE
     assert heard == [
         events.Phase(name="loading"),
-        events.Prepared(folder=job(tmp_path).out, parameters=7),
+        events.Prepared(folder="toy", parameters=7),
     ]
     assert ending.phase == "loading"
     assert "ünïcode" in (tmp_path / "worker.log").read_text(encoding="utf-8")
-    assert PrepareJob.model_validate_json((tmp_path / "job.json").read_bytes()) == job(tmp_path)
+    written = PrepareJob.model_validate_json((tmp_path / "job.json").read_bytes())
+    assert as_read(written, tmp_path) == job(tmp_path)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to be killed by")

@@ -57,7 +57,7 @@ def _run(arguments: list[str]) -> int:
         complain(f"interrupted; {error}: {command_again(arguments, error.folder)}")
         return heeded()
     except AutotuneError as error:
-        complain(str(error))
+        complain("\n".join([str(error), *getattr(error, "__notes__", ())[:1]]))
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         complain(INTERRUPTED)

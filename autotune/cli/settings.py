@@ -95,6 +95,8 @@ def difference(stored: str, profile: Profile, folder: Path) -> str | None:
         return None
     old, new = tomllib.loads(stored), tomllib.loads(wanted)
     filled = _filled(old)
+    if filled is None and _lacks_keys(old):
+        raise damaged(RunDir(folder).run_toml, "its end is missing")
     if filled is None:
         return _first_line(stored, wanted)
     for table in SOURCES:
@@ -104,6 +106,15 @@ def difference(stored: str, profile: Profile, folder: Path) -> str | None:
     if filled == new:
         return None
     return _first_line(tomli_w.dumps(old), wanted)
+
+
+def _lacks_keys(tree: dict[str, Any]) -> bool:
+    """Whether a setting is not there that every version writes: the end of the file is lost."""
+    try:
+        Profile.model_validate_json(json.dumps(tree, default=str))
+    except ValidationError as error:
+        return any(each["type"] == "missing" for each in error.errors(include_url=False))
+    return False
 
 
 def _filled(tree: dict[str, Any]) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """`probe`, `run`, `demo` and `report`: open a run folder, show a screen, do the work."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from autotune.cli.options import Options
 from autotune.device_budget import budget_sentence
 from autotune.device_port import NvmlPort
 from autotune.diskplan import demand_disk
-from autotune.errors import AutotuneError, BadInput, ExitCode, Interruption
+from autotune.errors import BadInput, ExitCode, Interruption
 from autotune.fitting import fitted
 from autotune.foresight import Foresight
 from autotune.inputs import demand_data, demand_model, demand_prompts
@@ -112,8 +112,9 @@ def opened(
             try:
                 survey = survey_data(session, setup)
                 yield Work(console, rundir, session, setup, survey, resumed)
-            except KeyboardInterrupt:
-                note_interrupt(session)
+            except KeyboardInterrupt as interrupt:
+                with beside(interrupt):
+                    note_interrupt(session)
                 raise
 
 
@@ -158,16 +159,9 @@ def run_command(options: Options, target: float, as_json: bool, *, salvaging: bo
     with opened(options, console, target, salvaging=salvaging) as work:
         demand_disk(work.session, work.setup)
         fit = fit_of(work)
-        try:
+        with reported(work.session):
             scorer = find_scorer(work.setup.profile.prompts.scorer)
             met = Tuner(work.session, work.setup, work.survey, fit, scorer, target).run()
-        except BaseException as error:
-            if isinstance(error, KeyboardInterrupt):
-                note_interrupt(work.session)
-            with suppress(AutotuneError):  # what ended the run is what the person has to know
-                save_report(work.session)
-            raise
-        save_report(work.session)
     finish(console, work.rundir, work.session, as_json)
     return ExitCode.DONE if met else ExitCode.BELOW_TARGET
 
@@ -188,6 +182,29 @@ def report_command(root: Path, as_json: bool) -> int:
 def _holding(path: Path) -> str:
     """The run's folder that a file lies in, where it does."""
     return f", such as {path.parent}" if RunDir(path.parent).events.exists() else ""
+
+
+@contextmanager
+def reported(session: Session) -> Iterator[None]:
+    """Write the report, whatever ends the work; what ended it stays the cause."""
+    try:
+        yield
+    except BaseException as cause:
+        with beside(cause):
+            if isinstance(cause, KeyboardInterrupt):
+                note_interrupt(session)
+            save_report(session)
+        raise
+    save_report(session)
+
+
+@contextmanager
+def beside(cause: BaseException) -> Iterator[None]:
+    """Do something on the way out of an error: should it fail as well, that is a second line."""
+    try:
+        yield
+    except Exception as second:
+        cause.add_note(f"and then: {second}")
 
 
 def save_report(session: Session) -> None:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from autotune.budget import show_size
 from autotune.events import WORKER_EVENT, Failed, Finished, Phase, Slept
 from autotune.files import write_text_atomic
-from autotune.job import Job
+from autotune.job import Job, as_written
 from autotune.outcome import Fault
 from autotune.trials import exitcodes
 from autotune.trials.clock import PAUSE_SECONDS, WAKING_SECONDS, running_seconds
@@ -118,8 +118,8 @@ def write_job(job: Job, folder: Path) -> Path:
     """The job file, in the folder where the job's log goes as well."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "job.json"
-    write_text_atomic(path, job.model_dump_json(indent=1))
-    return path.resolve()
+    write_text_atomic(path, as_written(job, folder).model_dump_json(indent=1))
+    return path.absolute()
 
 
 class _Watch:
