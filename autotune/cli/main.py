@@ -17,6 +17,10 @@ from autotune.cli.usage import PROGRAM, is_help, usage_line
 from autotune.errors import AutotuneError, EnvironmentFault, ExitCode, Interruption
 from autotune.figures import safe
 
+DISK_ERRORS = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""A disk that fails, is full, is full for this user, or was made read-only, as Linux does when it
+finds a file system damaged."""
+
 NO_COMMIT = 1455
 """Windows' ERROR_COMMITMENT_LIMIT: memory and paging file together are promised away."""
 
@@ -64,6 +68,10 @@ def _run(arguments: list[str]) -> int:
 
             complain(f"{COMPUTER_FULL}; then run the same command again")
             return ExitCode.ENVIRONMENT
+        failing = of_the_disk(error)
+        if failing is not None:
+            complain(failing)
+            return ExitCode.ENVIRONMENT
         log = keep_trace(error)
         if log is None:
             traceback.print_exception(error)
@@ -89,6 +97,21 @@ def lacks_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or (
         isinstance(error, OSError)
         and (error.errno == errno.ENOMEM or getattr(error, "winerror", None) == NO_COMMIT)
+    )
+
+
+def of_the_disk(error: BaseException) -> str | None:
+    """One line where a disk is full or fails at a file that nobody expected trouble of; else None.
+
+    A file that was there a moment ago can always be unreadable: that is no fault of the tool.
+    """
+    if not isinstance(error, OSError) or error.errno not in DISK_ERRORS:
+        return None
+    where = error.filename2 or error.filename or "a file"
+    remedy = "look after the disk" if error.errno == errno.EIO else "free disk space"
+    return (
+        f"{where}: cannot be read or written ({error.strerror}); {remedy}, then run the same"
+        " command again"
     )
 
 

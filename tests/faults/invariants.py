@@ -152,9 +152,9 @@ def _best(place: Place, record: list[Event]) -> Iterator[str]:
 
 
 def _report(place: Place, ended: Ended, record: list[Event]) -> Iterator[str]:
-    """The report's file is that of the record's end."""
+    """The report's file is that of the record's end; its paths are from the run's folder."""
     report = json.loads((place.run / "report.json").read_text(encoding="utf-8"))
-    said = json.loads(ended.said)
+    said = json.loads(ended.said.replace(f'"{place.run.name}/', '"'))
     scores = sum(event["kind"] == "evaluated" for event in record)
     for name in ("met", "status", "best", "baselines", "trials"):
         if name in said and report.get(name, said[name]) != said[name]:

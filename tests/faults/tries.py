@@ -68,7 +68,8 @@ class Bench:
         assert end.code == invariants.BELOW_TARGET, end.human
         self.operations = operations(trace)
         self.undisturbed = outcome_of(place, end.said)
-        assert not list(invariants.breaches(place, end, None))
+        wrong = list(invariants.breaches(place, end, None))
+        assert not wrong, "; ".join(wrong)
 
     def try_all(self, cases: Sequence[Fault]) -> list[Tried]:
         """Every case, some at a time."""
