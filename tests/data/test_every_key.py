@@ -262,7 +262,7 @@ COLUMN = st.sampled_from(
 ROW = st.dictionaries(COLUMN, GOOD_TURNS | st.lists(TURN | VALUES, max_size=4) | VALUES, max_size=5)
 
 
-@settings(deadline=None, derandomize=True, max_examples=300)
+@settings(deadline=None, derandomize=True, max_examples=150)
 @given(st.lists(ROW, max_size=4), st.sampled_from(sorted(FORMATS)), st.booleans())
 @example([{"messages": [ASK, GOOD], "zzz": 0}], "messages", False)
 @example([{"messages": [ASK, {**GOOD, "zzz": 0}]}], "messages", True)
