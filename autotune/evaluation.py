@@ -126,6 +126,7 @@ def as_tree(found: Evaluation) -> dict[str, Any]:
     """The object of `eval --json`."""
     tree = report_tree(found.report)
     tree["scorer"] = found.scorer
+    tree["means"] = found.report.means
     tree["unhealthy"] = list(found.unhealthy)
     tree["health_limits"] = found.limits.model_dump()
     tree["baselines"] = {"echo": found.echo.prompt_strict.model_dump()}

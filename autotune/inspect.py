@@ -82,7 +82,7 @@ class Inspected:
     @property
     def used(self) -> int:
         """Conversations that can be learned from, at some length."""
-        return len(self.survey.file.conversations)
+        return len(self.survey.rows)
 
     @property
     def chosen(self) -> Kept:
@@ -237,7 +237,7 @@ def placed(
     )
     if table[point].conversations == 0:
         raise BadInput(
-            f"--model-max-length {point[0]}: none of {len(survey.file.conversations)} conversations"
+            f"--model-max-length {point[0]}: none of {len(survey.rows)} conversations"
             " keeps a token to train on, what comes before the answers fills the length; give"
             f" more, up to {positions}, or shorter prompts"
         )
@@ -256,7 +256,7 @@ def placed(
         table=table,
         wishes=wishes,
         lengths=lengths,
-        round_counts=percentiles([len(rounds) for rounds in survey.file.conversations]),
+        round_counts=percentiles([len(rounds) for rounds in survey.rows]),
         features=features,
         beside=beside(profile, wishes, len(survey.file.conversations), searched=searched),
     )

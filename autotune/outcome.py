@@ -282,3 +282,13 @@ class EvalReport(Boundary):
     think: Think = Think.KEEP
     thoughts: int = 0
     unfinished_thoughts: int = 0
+
+    @property
+    def means(self) -> dict[str, float]:
+        """The means that tables elsewhere call "IFEval", by what they are of.
+
+        `strict` is the Open LLM Leaderboard's; other tables have that of all four figures.
+        """
+        strict = (self.prompt_strict.accuracy + self.instruction_strict.accuracy) / 2
+        loose = (self.prompt_loose.accuracy + self.instruction_loose.accuracy) / 2
+        return {"strict": strict, "loose": loose, "four": (strict + loose) / 2}

@@ -64,15 +64,11 @@ def judged_line(report: EvalReport) -> str:
 
 
 def means_line(report: EvalReport) -> str:
-    """The means that other tools call "IFEval", by name, so that none is held against another.
-
-    The Open LLM Leaderboard's is the mean of the strict two, other tables have that of all four.
-    """
-    strict = report.prompt_strict.accuracy + report.instruction_strict.accuracy
-    loose = report.prompt_loose.accuracy + report.instruction_loose.accuracy
+    """The means of its figures by name, so that none is held against one of another kind."""
+    strict, loose, four = (percent(report.means[kind]) for kind in ("strict", "loose", "four"))
     return (
-        f"mean of the strict two {percent(strict / 2)}, of the loose two {percent(loose / 2)}, of"
-        f" all four {percent((strict + loose) / 4)}: compare a published figure with its own kind"
+        f"mean of the strict two {strict}, of the loose two {loose}, of all four {four}: hold a"
+        " published figure against its own kind"
     )
 
 

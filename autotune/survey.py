@@ -34,6 +34,9 @@ class RoundSpan:
 class SurveyFile(Boundary):
     """What the survey job writes: per conversation the spans of its rounds, in order.
 
+    A conversation that the tokenizer can make no row of keeps its place, with no rounds; `dropped`
+    counts it.
+
     `rows` are the conversations' row numbers in the data file, `notes` what was found there. Both
     are empty in files of earlier versions.
     """
@@ -67,24 +70,28 @@ class Survey:
     truncation: Truncation
 
     @cached_property
+    def rows(self) -> tuple[tuple[RoundSpan, ...], ...]:
+        """The rounds of every conversation that can be a row."""
+        return tuple(rounds for rounds in self.file.conversations if rounds)
+
+    @cached_property
     def most_rounds(self) -> int:
         """Rounds of the conversation with the most of them."""
-        return max(len(rounds) for rounds in self.file.conversations)
+        return max(len(rounds) for rounds in self.rows)
 
     @cached_property
     def total_supervised(self) -> int:
         """Supervised tokens of the whole data, nothing cut."""
-        return sum(s.supervised(0, s.stop) for rounds in self.file.conversations for s in rounds)
+        return sum(s.supervised(0, s.stop) for rounds in self.rows for s in rounds)
 
     def longest(self, max_rounds: Rounds) -> int:
         """Tokens of the longest conversation at these rounds, length not limited."""
-        rows = self.file.conversations
-        return max(rounds[last_round(rounds, max_rounds)].stop for rounds in rows)
+        return max(rounds[last_round(rounds, max_rounds)].stop for rounds in self.rows)
 
     def kept(self, model_max_length: int, max_rounds: Rounds) -> Kept:
         """What this length (tokens) and these rounds keep; linear in the number of rounds."""
         conversations = longest_row = tokens = supervised = cut = lost = 0
-        for rounds in self.file.conversations:
+        for rounds in self.rows:
             last = last_round(rounds, max_rounds)
             stop = rounds[last].stop
             low, high = window(stop, model_max_length, self.truncation)
@@ -103,6 +110,8 @@ class Survey:
     def lost(self, model_max_length: int, max_rounds: Rounds) -> Iterator[int]:
         """Indexes of the conversations that keep no supervised token, in order."""
         for at, rounds in enumerate(self.file.conversations):
+            if not rounds:
+                continue
             last = last_round(rounds, max_rounds)
             low, high = window(rounds[last].stop, model_max_length, self.truncation)
             if not any(span.supervised(low, high) for span in rounds[: last + 1]):
@@ -115,6 +124,8 @@ class Survey:
         """
         found, longest = 0, 0
         for at, rounds in enumerate(self.file.conversations):
+            if not rounds:
+                continue
             last = last_round(rounds, max_rounds)
             low, high = window(rounds[last].stop, model_max_length, self.truncation)
             if high - low > longest and any(

@@ -1,12 +1,18 @@
 """What a strategy leaves of the data is said by inspect, probe, run and the report alike."""
 
+from dataclasses import replace
+from pathlib import Path
+
 from rich.console import Console
 
+from autotune.job import Job, SurveyJob
 from autotune.keeping import fit_notes, kept_notes
 from autotune.outcome import StrategyFit
 from autotune.sentences import data_lines, data_warnings
+from autotune.setup import dropped_prompts, held_apart, survey_data
 from autotune.view.closing import probe_summary
 from tests import inspections, setups
+from tests.setups import Played
 
 
 def test_below_nine_tenths_of_what_is_trained_on_a_length_is_warned_of() -> None:
@@ -65,3 +71,37 @@ def test_probe_run_and_report_say_it_of_the_strategies_that_will_have_their_turn
     console = Console(width=120, record=True)
     console.print(probe_summary(fit, "budget"))
     assert "A keeps 46 % of what is trained on" in console.export_text()
+
+
+def test_a_run_has_the_scored_prompts_looked_for_and_left_out_where_the_profile_says_so(
+    tmp_path: Path,
+) -> None:
+    def plays(job: Job) -> Played:
+        assert isinstance(job, SurveyJob)
+        file = setups.survey([60]).file
+        Path(job.out).write_text(file.model_dump_json(), encoding="utf-8")
+        return (), setups.done()
+
+    prompts = tmp_path / "prompts.jsonl"
+    chosen = replace(setups.setup(setups.profile()), scored_prompts=prompts)
+    session, runner = setups.session(tmp_path / "run", plays)
+    with session.rundir:
+        survey_data(session, chosen)
+    (job,) = runner.jobs
+    assert isinstance(job, SurveyJob)
+    assert job.prompts == str(prompts)
+    profile = setups.profile()
+    assert dropped_prompts(profile, prompts) is None
+    drop = profile.model_copy(
+        update={"data": profile.data.model_copy(update={"drop_scored_prompts": True})}
+    )
+    assert dropped_prompts(drop, prompts) == str(prompts)
+    demo = {"source": "demo"}
+    assert held_apart(
+        profile.model_copy(
+            update={
+                "data": profile.data.model_copy(update=demo),
+                "prompts": profile.prompts.model_copy(update=demo),
+            }
+        )
+    )

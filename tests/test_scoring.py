@@ -1,17 +1,22 @@
 """From a checkpoint to a score that can be believed: retries, and a scorer that gives nonsense."""
 
+import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from autotune import events
-from autotune.errors import EnvironmentFault
+from autotune.errors import BadInput, EnvironmentFault
+from autotune.evaluate.answers import Answer
+from autotune.evaluate.ifeval import IFEval
 from autotune.job import GenerateJob, Job
-from autotune.judging import evaluate_checkpoint
+from autotune.judging import decides_early, evaluate_checkpoint
 from autotune.moves import Evaluate
-from autotune.outcome import Checkpoint, EvalReport, Fault, Metric
+from autotune.outcome import Checkpoint, EvalReport, Fault, Metric, Think
+from autotune.profile import Profile
 from autotune.rundir import RunDir
 from autotune.scoring import score_baselines
 from autotune.study import TrialState
@@ -152,3 +157,74 @@ def test_a_full_disk_is_not_a_bad_checkpoint(tmp_path: Path) -> None:
     full = setups.failed(Fault.DISK, "responses.jsonl: no room", "generate")
     with pytest.raises(EnvironmentFault, match="free disk space"):
         evaluated(tmp_path, Judge(good), ending({0: full}))
+
+
+@pytest.mark.parametrize("fault", [Fault.BAD_JOB, Fault.NUMERIC])
+def test_a_model_that_cannot_answer_is_not_asked_twice(tmp_path: Path, fault: Fault) -> None:
+    refused = setups.failed(fault, "model folder x: its chat template fails", "generate")
+    workers = ending({0: refused})
+    found = evaluated(tmp_path, Judge(good), workers)
+    assert found.problem == "evaluation failed: model folder x: its chat template fails"
+    assert found.prompt_strict is None
+    assert len(workers.seen) == 1
+    assert told(tmp_path, events.Warned) == []
+
+
+@pytest.mark.parametrize("fault", [Fault.BAD_JOB, Fault.NUMERIC])
+def test_a_run_with_a_model_that_cannot_answer_ends_before_it_trains(
+    tmp_path: Path, fault: Fault
+) -> None:
+    reason = "model folder x: lacks lm_head.weight"
+    session, runner = setups.session(tmp_path, ending({0: setups.failed(fault, reason, "loading")}))
+    with pytest.raises(BadInput, match=reason):
+        score_baselines(session, setups.setup(setups.profile()), Judge(good))
+    assert len(runner.jobs) == 1
+
+
+def thinking(think: Think) -> Profile:
+    profile = setups.profile()
+    return profile.model_copy(
+        update={"evaluate": profile.evaluate.model_copy(update={"think": think})}
+    )
+
+
+def test_a_run_judges_the_text_that_its_profile_names_and_says_of_how_many_it_matters(
+    tmp_path: Path,
+) -> None:
+    """All answers are a thought with a comma and an answer without one."""
+
+    def think(job: Job, _: int) -> setups.Played | None:
+        assert isinstance(job, GenerateJob)
+        Path(job.out).parent.mkdir(parents=True)
+        lines = [
+            Answer(key=p.key, prompt=p.prompt, response="<think>Well, so.</think>\nFine.")
+            for p in setups.prompts()
+        ]
+        Path(job.out).write_text("".join(f"{a.model_dump_json()}\n" for a in lines), "utf-8")
+        return [], setups.done()
+
+    for way, passes, warnings in ((Think.KEEP, 0, 1), (Think.STRIP, 8, 0)):
+        folder = tmp_path / way
+        session, _ = setups.session(folder, Workers(think))
+        trial = TrialState(0, 0, records.plan(), 0.0)
+        move = Evaluate(trial, AT)
+        found = evaluate_checkpoint(session, setups.setup(thinking(way)), IFEval(), move, 0.25)
+        assert found.prompt_strict == Metric.of(passes, 8)
+        where = RunDir(folder).eval_folder("trial-0000-step-000005")
+        report = EvalReport.model_validate_json((where / "scores.json").read_bytes())
+        assert (report.think, report.thoughts, report.unfinished_thoughts) == (way, 8, 0)
+        assert len(told(folder, events.Warned)) == warnings
+
+
+def test_no_checkpoint_is_judged_early_where_thoughts_are_left_out() -> None:
+    """All of an answer may turn out to be one, until it is finished."""
+    for way, early in ((Think.KEEP, True), (Think.STRIP, False)):
+        setup = replace(setups.setup(thinking(way)), prompts=setups.prompts(40))
+        assert decides_early(setup, IFEval()) is early
+
+
+def test_scores_of_a_time_without_that_choice_were_of_whole_answers() -> None:
+    tree = setups.report(3).model_dump(mode="json")
+    for name in ("think", "thoughts", "unfinished_thoughts"):
+        del tree[name]
+    assert EvalReport.model_validate_json(json.dumps(tree)).think is Think.KEEP

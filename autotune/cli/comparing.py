@@ -60,7 +60,7 @@ def think_of(options: Options, runs: Sequence[RunDir], profile: Profile) -> Thin
     Raises:
         BadInput: the runs judged differently, so that it has to be said.
     """
-    if options.think is not None or options.profile is not None or not runs:
+    if options.think is not None or not runs:
         return profile.evaluate.think
     ways = {judged_by(run) for run in runs}
     if len(ways) > 1:

@@ -109,8 +109,8 @@ class Report(Boundary):
     chosen among `chosen_among` scored checkpoints; `corrected` is about what it is worth without
     the luck of that choice, None where that is not known. `beaten_by_echo` says whether giving the
     prompts back unchanged scores as much as it. `attention` names the kernel that computed
-    attention, None where no worker told. `data_notes` says what was found in the rows of the data,
-    `think` which text of answers was judged.
+    attention, None where no worker told. `data_notes` says what was found in the rows of the data.
+    `think` is which text of answers was judged.
     """
 
     target: float

@@ -73,6 +73,7 @@ def _origin(inspected: Inspected) -> RenderableType:
         _field("tokens a conversation", _percentile_text(inspected.lengths)),
         _field("rounds a conversation", _percentile_text(inspected.round_counts)),
         _field("end of a turn", _stop_sentence(inspected)),
+        _field("tokens", "the tokenizer's own of each whole conversation in ChatML"),
     ]
     if count := inspected.survey.file.literal_markers:
         times = "once" if count == 1 else f"{count} times"

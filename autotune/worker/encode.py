@@ -128,8 +128,7 @@ class ChatCodec:
                 try:
                     whole = self._encoded(conversation, parts, found.ids)
                 except Unfit as reason:
-                    nothing = RoundSpan(start=0, end=0, stop=0)
-                    whole = Encoded([], (nothing,), refused=str(reason))
+                    whole = Encoded([], (), refused=str(reason))
                 yield replace(whole, written=found.written)
 
     def encode(

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Literal
 
 from autotune import events
-from autotune.errors import AutotuneError, BadInput
 from autotune.evaluate.answers import Answer, read_answers
 from autotune.evaluate.decided import decided_file, read_decided
 from autotune.evaluate.order import shuffled
@@ -65,7 +64,7 @@ def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
         pipe.emit(events.Warned(message=choice.warning))
     if isinstance(loaded.asks, FolderTemplate) and loaded.asks.is_dated:
         pipe.emit(events.Warned(message=DATED))
-    encoded = [(p, asked(loaded, p, job.model_folder)) for p in in_order(left, job.early_seed)]
+    encoded = [(p, loaded.prompt_ids(p.prompt)) for p in in_order(left, job.early_seed)]
     if job.early_seed is None or not choice.entry.by_rows:
         encoded.sort(key=lambda pair: len(pair[1]))
     desk = Desk(loaded, out, pipe, [p for p, _ in encoded], len(prompts))
@@ -137,26 +136,6 @@ class Desk:
                 seconds=self.last - self.begin,
             )
         )
-
-
-def asked(loaded: Loaded, prompt: Prompt, folder: str) -> list[int]:
-    """A prompt's ids, by the chat template of the model's folder where it has one.
-
-    Raises:
-        BadInput: the template cannot be used, or refuses the prompt. Templates are programs of the
-            folder's: they raise what they like, and whatever that is, it is theirs.
-    """
-    try:
-        return loaded.prompt_ids(prompt.prompt)
-    except (AutotuneError, MemoryError):
-        raise
-    except Exception as error:
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise BadInput(
-            f"model folder {folder}: its chat template fails for prompt {prompt.key} ({said});"
-            " mend chat_template in tokenizer_config.json (or chat_template.jinja), or leave the"
-            " prompt out"
-        ) from error
 
 
 def in_order(prompts: Sequence[Prompt], early_seed: int | None) -> Sequence[Prompt]:

@@ -32,7 +32,7 @@ class Encoded:
 
     `written` special tokens stand in its texts and were split; `touching` answers begin with what
     the tokenizer joins to the line before them; `unknown` tokens stand for text that the
-    vocabulary lacks. One that was `refused`, for a reason, has no ids and one empty round.
+    vocabulary lacks. One that was `refused`, for a reason, has no ids and no rounds.
     """
 
     ids: list[int]
@@ -46,7 +46,12 @@ class Encoded:
 def row_of(
     found: Encoded, *, max_rounds: Rounds, model_max_length: int, truncation: Truncation
 ) -> Row:
-    """The first `max_rounds` rounds, cut on one side to at most `model_max_length` tokens."""
+    """The first `max_rounds` rounds, cut on one side to at most `model_max_length` tokens.
+
+    One that was refused gives a row without tokens.
+    """
+    if found.refused is not None:
+        return Row([], [])
     last = last_round(found.spans, max_rounds)
     ids = found.ids[: found.spans[last].stop]
     labels = [IGNORED] * len(ids)

@@ -122,6 +122,8 @@ class FolderTemplate:
     whole: WholeText
     where: str
     """The file that it stands in, for a person."""
+    fault: str | None = None
+    """Why no template can be taken; it matters only to who asks, and training does not."""
 
     @property
     def is_dated(self) -> bool:
@@ -134,6 +136,8 @@ class FolderTemplate:
         Raises:
             BadInput: the template cannot be rendered, or leaves the turn out.
         """
+        if self.fault is not None:
+            raise BadInput(f"{self.where}: {self.fault}")
         if not self.whole.count_written([text]):
             return self.whole.ids([self._rendered(text)])
         # What is written goes through the template under a name that no tokenizer knows: then the
@@ -169,22 +173,16 @@ class FolderTemplate:
 
 
 def template_of(folder: Path, tokenizer: Any, whole: WholeText) -> FolderTemplate:
-    """The chat template that a folder's tokenizer came with, its default where it has several.
-
-    Raises:
-        BadInput: it has several and none is the default.
-    """
+    """The chat template that a folder's tokenizer came with, its default where it has several."""
     file = folder / "chat_template.jinja"
     where = str(file if file.exists() else folder / "tokenizer_config.json")
+    tokens = {name: str(token) for name, token in tokenizer.special_tokens_map.items() if token}
     try:
-        source: str = tokenizer.get_chat_template()
+        return FolderTemplate(tokenizer.get_chat_template(), tokens, whole, where)
     except ValueError:
         names = ", ".join(sorted(tokenizer.chat_template))
-        raise BadInput(
-            f"{where}: has several chat templates ({names}), one must be called default; rename one"
-        ) from None
-    tokens = {name: str(token) for name, token in tokenizer.special_tokens_map.items() if token}
-    return FolderTemplate(source, tokens, whole, where)
+        fault = f"has several chat templates ({names}), one must be called default; rename one"
+        return FolderTemplate("", tokens, whole, where, fault)
 
 
 def _holds(rendered: str, text: str) -> bool:

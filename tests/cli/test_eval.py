@@ -101,7 +101,9 @@ def test_a_score_comes_with_n_interval_health_echo_and_the_sound_passes(
     assert found["baselines"]["echo"]["passes"] == 3
     assert found["chosen_among"] is None
     assert "met" not in found
-    assert "1/4 25.0 % [5-70]" in human
+    assert "prompt strict: 1/4 25.0 % [5-70]" in human
+    assert found["means"] == {"strict": 0.225, "loose": 0.225, "four": 0.225}
+    assert "mean of the strict two 22.5 %, of the loose two 22.5 %, of all four 22.5 %" in human
     assert "echo baseline: 3/4 75.0 %" in human
 
 
@@ -271,6 +273,8 @@ def test_the_best_of_a_run_is_scored_with_how_many_it_was_chosen_among(tmp_path:
     assert "Chosen as the best of 2 checkpoints" in printed(evaluated_summary(best), 120)
     others = with_choice(found, there.best, asked()[:2])
     assert (others.chosen_among, others.corrected) == (2, None)
+    there.run_toml.write_text('[evaluate]\nthink = "strip"\n', encoding="utf-8")
+    assert with_choice(found, there.best, asked()).corrected is None  # of another text
     assert with_choice(found, there.root / "eval", asked()) == found
     assert with_choice(found, tmp_path, asked()) == found
 

@@ -78,10 +78,13 @@ def test_the_json_holds_what_scripts_rely_on_and_stands_alone_on_standard_output
         *[talk("why?", "because " * 20)] * 3,
         {"messages": [turn("narrator", "x")]},
     )
+    prompts = tmp_path / "asked.jsonl"
+    prompts.write_text('{"key": 5, "prompt": "Why"}\n', encoding="utf-8")
     code, out, err = call(
         tmp_path,
         *("--profile", "cpu-smoke", "--model", str(model), "--data", data),
         *("--model-max-length", "128", "--max-rounds", "2", "--json", "--tokens"),
+        *("--prompts", str(prompts)),
     )
     assert code == ExitCode.DONE, err
     assert out.count("\n") == 1
@@ -112,6 +115,9 @@ def test_the_json_holds_what_scripts_rely_on_and_stands_alone_on_standard_output
     assert said["strategies"]["A"]["model_max_length"] == 128
     assert any("lose 1 of 5 conversations (20.0 %)" in line for line in said["warnings"])
     assert "warning: A" in err
+    (scored,) = (note for note in said["notes"] if "scored prompt" in note["what"])
+    assert (scored["count"], scored["rows"], scored["warning"]) == (3, [3, 4, 5], True)
+    assert "a scored prompt stands there word for word" in err
     assert "«hello<|im_end|>»" in err
 
 

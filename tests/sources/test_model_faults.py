@@ -75,19 +75,14 @@ def weights(**types: Any) -> Callable[[Path], None]:
     return lambda folder: write(folder / "model.safetensors", tensors() | {name: types["up"]})
 
 
-def index(**files: str) -> Callable[[Path], None]:
-    """Shards in the place of the one file; every tensor is looked for in `where`."""
+def index(where: str, **more: str) -> Callable[[Path], None]:
+    """A shard in the place of the one file; its tensors are looked for in `where`."""
 
     def make(folder: Path) -> None:
         (folder / "model.safetensors").rename(folder / "a.safetensors")
-        found = {
-            "weight_map": dict.fromkeys(tensors(), files["where"]) | {"lm_head": "a.safetensors"}
-        }
-        if files["where"] == "a.safetensors" or "/" in files["where"]:
-            found["weight_map"].pop("lm_head")
-        if files.get("also"):
-            found["weight_map"]["model.norm.weight"] = files["also"]
-        (folder / "model.safetensors.index.json").write_text(json.dumps(found), "utf-8")
+        names = dict.fromkeys(tensors(), where) | more
+        text = json.dumps({"weight_map": names})
+        (folder / "model.safetensors.index.json").write_text(text, "utf-8")
 
     return make
 
@@ -109,8 +104,8 @@ def index(**files: str) -> Callable[[Path], None]:
         (index(where="C:\\models\\a.safetensors"), "which is no file of this folder"),
         (index(where="b.safetensors"), "b.safetensors is missing"),
         (
-            index(where="a.safetensors", also="a.safetensors"),
-            "a.safetensors lacks model.norm.weight",
+            index(where="a.safetensors", norm="a.safetensors"),
+            "a.safetensors lacks norm, which",
         ),
     ],
 )

@@ -5,14 +5,19 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from autotune import events
+from autotune.evaluate.prompts import Prompt
+from autotune.job import EngineName, GenerateJob
 from autotune.plan import Precision
 from autotune.worker import step as step_module
+from autotune.worker.engines import ENGINES
+from autotune.worker.generate import generate
 from autotune.worker.numeric import NumericFault
 from autotune.worker.train import train
-from tests.worker.toys import Tight, chat_file, cpu, of_kind, plan_of, save_toy, train_job
+from tests.worker.toys import Tight, chat_file, cpu, device, of_kind, plan_of, save_toy, train_job
 
 pytestmark = pytest.mark.torch
 
@@ -68,3 +73,35 @@ def test_weights_that_are_no_numbers_are_not_saved(toy: tuple[Path, Path], tmp_p
         hook.remove()
     assert list((tmp_path / "out").iterdir()) == []
     assert not of_kind(pipe.heard, events.CheckpointSaved)
+
+
+@pytest.mark.parametrize("engine", list(ENGINES))
+def test_logits_that_are_no_numbers_make_no_answer(
+    toy: tuple[Path, Path], tmp_path: Path, engine: EngineName
+) -> None:
+    """Their argmax is a token like any other: here the one that ends a turn, so all would stop."""
+    save_toy(tmp_path / "model")
+    found = load_file(tmp_path / "model" / "model.safetensors")
+    found["model.norm.weight"] = torch.full_like(found["model.norm.weight"], 3e38)
+    save_file(found, tmp_path / "model" / "model.safetensors", metadata={"format": "pt"})
+    prompts = [
+        Prompt(
+            key=key, prompt="Say hi.", instruction_id_list=("punctuation:no_comma",), kwargs=({},)
+        )
+        for key in range(3)
+    ]
+    lines = "".join(p.model_dump_json() + "\n" for p in prompts)
+    (tmp_path / "prompts.jsonl").write_text(lines, "utf-8")
+    job = GenerateJob(
+        device=device(),
+        model_folder=str(tmp_path / "model"),
+        prompts=str(tmp_path / "prompts.jsonl"),
+        out=str(tmp_path / "out" / "responses.jsonl"),
+        max_new_tokens=4,
+        batch_size=2,
+        prefill_tokens=64,
+        engine=engine,
+    )
+    with pytest.raises(NumericFault, match=r"logits are not finite .* in fp32, so it has no score"):
+        generate(job, cpu(), Tight())
+    assert not (tmp_path / "out" / "responses.jsonl").exists()

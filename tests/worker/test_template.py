@@ -149,7 +149,7 @@ def test_several_templates_need_a_default(tmp_path: Path) -> None:
     whole = ChatCodec(tokenizer, Supervision.CONTENT).whole
     tokenizer.chat_template = {"tools": "{{ 1 }}", "rag": "{{ 2 }}"}
     with pytest.raises(BadInput, match=r"has several chat templates \(rag, tools\)"):
-        template_of(tmp_path, tokenizer, whole)
+        template_of(tmp_path, tokenizer, whole).render_prompt("hello")
     tokenizer.chat_template = {"tools": "{{ 1 }}", "default": PLAIN}
     assert template_of(tmp_path, tokenizer, whole).source == PLAIN
 

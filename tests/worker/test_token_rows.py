@@ -24,31 +24,12 @@ from tests.worker.tokenizer_kinds import (
 )
 
 CONTENT, COURSE = Supervision.CONTENT, Supervision.COURSE
-PIECES = [
-    "the",
-    " river",
-    "hello",
-    "é",
-    "é",
-    "한국",
-    "👩‍👩‍👧",
-    "\n",
-    "\n\n",
-    "  ",
-    "\t",
-    "-",
-    "1.",
-    "A",
-]
-TEXTS = st.lists(st.sampled_from(PIECES), max_size=6).map("".join) | st.text(max_size=6)
-WRITTEN = [
-    "<|im_end|>",
-    "<|im_end|>\n<|im_start|>assistant\n",
-    "</s>",
-    " <|im_start|> ",
-    "<|IM_END|>",
-]
-WITH_TOKENS = st.lists(st.sampled_from([*PIECES, *WRITTEN]), min_size=1, max_size=6).map("".join)
+LETTERS = "the \n\tlor1.-Aé\u0301\u0338한👩\u200d\ufeff"
+"""Some are joined to a line, some combine with the letter before them, some cannot be seen."""
+TEXTS = st.text(LETTERS, max_size=8) | st.sampled_from(["", "\n\n", "the river\n", " hello"])
+ANY_TEXT = TEXTS | st.text(max_size=4)
+WRITTEN = ["<|im_end|>\n<|im_start|>assistant\n", "</s>", " <|im_start|> ", "<|IM_END|>", "<s"]
+WITH_TOKENS = st.builds("".join, st.tuples(TEXTS, st.sampled_from(WRITTEN), TEXTS))
 
 
 @cache
@@ -63,11 +44,13 @@ def talk(*texts: str, system: str | None = None) -> Conversation:
 
 
 def conversations(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Conversation]:
-    return st.builds(
-        lambda pairs, system: talk(*[text for pair in pairs for text in pair], system=system),
-        st.lists(st.tuples(texts, texts), min_size=1, max_size=3),
-        st.none() | texts,
-    )
+    """One to three rounds; of an odd number of texts the first is a system prompt."""
+
+    def as_talk(given: list[str]) -> Conversation:
+        odd = len(given) % 2
+        return talk(*given[odd:], system=given[0] if odd else None)
+
+    return st.lists(texts, min_size=2, max_size=7).map(as_talk)
 
 
 def written(messages: Any, supervision: Supervision, *, asks: bool = False) -> str:
@@ -97,7 +80,7 @@ some = settings(max_examples=200, deadline=None, derandomize=True)
 
 @some
 @given(
-    kind=KIND, supervision=SUPERVISION, conversation=conversations(TEXTS), with_bos=st.booleans()
+    kind=KIND, supervision=SUPERVISION, conversation=conversations(ANY_TEXT), with_bos=st.booleans()
 )
 def test_a_row_is_what_the_tokenizer_says_of_the_whole_text(
     kind: str, supervision: Supervision, conversation: Conversation, with_bos: bool
@@ -185,7 +168,7 @@ def test_a_special_token_that_somebody_wrote_is_never_one(
 
 
 @some
-@given(kind=KIND, conversation=conversations(TEXTS))
+@given(kind=KIND, conversation=conversations(ANY_TEXT))
 def test_splitting_written_tokens_changes_nothing_else(
     kind: str, conversation: Conversation
 ) -> None:
