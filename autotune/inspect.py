@@ -26,8 +26,6 @@ from autotune.setup import (
     SILENCE_SECONDS,
     Say,
     demand_positions,
-    dropped_prompts,
-    held_apart,
     positions_of,
     prepare_model,
     worker_error,
@@ -35,6 +33,7 @@ from autotune.setup import (
 from autotune.sources.datasets import resolve_data
 from autotune.sources.models import resolve_model
 from autotune.sources.prompts import prompts_here
+from autotune.sources.scored import dropped_prompts, held_apart
 from autotune.survey import Kept, Survey, SurveyFile
 from autotune.trials import How
 
