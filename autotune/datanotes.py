@@ -4,12 +4,15 @@ A row's number counts the records of the file from 1; in JSON Lines it is the nu
 blank lines counted, as an editor shows it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated
 
 from pydantic import Field
 
 from autotune.boundary import Boundary
+
+SHOWN_NOTES = 12
+"""Notes that a screen shows: half of one of 24 lines, warnings first."""
 
 NAMED_ROWS = 5
 """Row numbers that a note carries: enough to look a kind up, and one short line on a screen."""
@@ -60,6 +63,16 @@ def note_sentence(note: DataNote) -> str:
     head = f"{note.count} {'row' if note.count == 1 else 'rows'}"
     rows = rows_text(note)
     return f"{head}{' dropped' * note.dropped}: {note.what}{f' ({rows})' if rows else ''}"
+
+
+def shown_notes(notes: Sequence[DataNote]) -> Iterator[tuple[DataNote, str]]:
+    """The notes of a screen, each with its sentence; the last one counts those left out."""
+    ranked = sorted(notes, key=lambda note: not note.warning)
+    few = ranked if len(ranked) <= SHOWN_NOTES else ranked[: SHOWN_NOTES - 1]
+    yield from ((note, note_sentence(note)) for note in few)
+    if left := len(ranked) - len(few):
+        what = f"{left} more kinds of findings (all are in the report, and in inspect --json)"
+        yield DataNote(what=what, count=0), what
 
 
 def rows_text(note: DataNote) -> str:

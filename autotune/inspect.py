@@ -18,12 +18,22 @@ from autotune.frontier import (
 )
 from autotune.inspection import Inspection, InspectionSpec
 from autotune.job import DeviceSpec, SurveyJob
+from autotune.keeping import kept_notes
 from autotune.plan import DataSpec, Precision, Rounds, Strategy
 from autotune.profile import Profile
 from autotune.session import Session
-from autotune.setup import SILENCE_SECONDS, Say, positions_of, prepare_model, worker_error
+from autotune.setup import (
+    SILENCE_SECONDS,
+    Say,
+    dropped_prompts,
+    held_apart,
+    positions_of,
+    prepare_model,
+    worker_error,
+)
 from autotune.sources.datasets import resolve_data
 from autotune.sources.models import resolve_model
+from autotune.sources.prompts import prompts_here
 from autotune.survey import Kept, Survey, SurveyFile
 from autotune.trials import How
 
@@ -67,6 +77,7 @@ class Inspected:
     lengths: dict[str, int]
     round_counts: dict[str, int]
     features: Path | None = None
+    beside: tuple[DataNote, ...] = ()
 
     @property
     def used(self) -> int:
@@ -88,13 +99,11 @@ class Inspected:
     def notes(self) -> tuple[DataNote, ...]:
         """What was found in the rows, dropped ones first."""
         file = self.survey.file
-        notes = file.notes
-        if self.chosen.lost and file.rows:
-            first = islice(self.survey.lost(self.length, self.rounds), NAMED_ROWS)
-            rows = tuple(file.rows[at] for at in first)
-            lost = DataNote(what=LOST, count=self.chosen.lost, rows=rows, dropped=True)
-            notes = (*notes, lost)
-        return with_dropped(self.dropped, notes)
+        first = islice(self.survey.lost(self.length, self.rounds), NAMED_ROWS)
+        rows = tuple(file.rows[at] for at in first) if file.rows and self.chosen.lost else ()
+        lost = DataNote(what=LOST, count=self.chosen.lost, rows=rows, dropped=True)
+        notes = (*file.notes, lost) if rows else file.notes
+        return (*with_dropped(self.dropped, notes), *self.beside)
 
     @property
     def records(self) -> int:
@@ -138,6 +147,7 @@ def inspect_data(
     """
     model = resolve_model(profile.model.source, say, weights=False)
     data = resolve_data(profile.data.source)
+    prompts = None if held_apart(profile) else prompts_here(profile.prompts.source)
     memory = find_device("cpu").total_bytes
     spec = DeviceSpec(
         kind="cpu",
@@ -172,9 +182,11 @@ def inspect_data(
             truncation=train.truncation,
             skip_bad=profile.data.skip_bad,
             max_conversations=max_conversations,
+            drop_prompts=dropped_prompts(profile, prompts.path) if prompts else None,
         ),
         out=str(session.rundir.survey),
         inspection=asked,
+        prompts=str(prompts.path) if prompts else None,
     )
     say(f"tokenizing {data.label} for {model.label}")
     ending = session.work(job, work, silence_seconds=SILENCE_SECONDS)
@@ -192,6 +204,7 @@ def inspect_data(
         positions=positions,
         point=(chosen, rounds),
         features=Path(asked.features) if asked.features else None,
+        searched=prompts is not None or held_apart(profile),
     )
 
 
@@ -205,8 +218,11 @@ def placed(
     positions: int,
     point: Point,
     features: Path | None = None,
+    searched: bool = True,
 ) -> Inspected:
     """What was found, with the chosen point and the profile's strategies on the frontier.
+
+    `searched` says whether scored prompts were looked for.
 
     Raises:
         BadInput: the chosen point leaves nothing to train on.
@@ -225,6 +241,10 @@ def placed(
             " keeps a token to train on, what comes before the answers fills the length; give"
             f" more, up to {positions}, or shorter prompts"
         )
+    wishes = tuple(
+        Wish(s.name, *points[s.name], s.model_max_length == "fits", table[points[s.name]])
+        for s in profile.strategies
+    )
     return Inspected(
         model_label=model_label,
         data_label=data_label,
@@ -234,14 +254,42 @@ def placed(
         survey=survey,
         found=found,
         table=table,
-        wishes=tuple(
-            Wish(s.name, *points[s.name], s.model_max_length == "fits", table[points[s.name]])
-            for s in profile.strategies
-        ),
+        wishes=wishes,
         lengths=lengths,
         round_counts=percentiles([len(rounds) for rounds in survey.rows]),
         features=features,
+        beside=beside(profile, wishes, len(survey.file.conversations), searched=searched),
     )
+
+
+def beside(
+    profile: Profile, wishes: tuple[Wish, ...], used: int, *, searched: bool
+) -> tuple[DataNote, ...]:
+    """What to say of the data that follows from the profile, and not from the data alone."""
+    notes = [
+        note
+        for strategy, wish in zip(profile.strategies, wishes, strict=True)
+        if not strategy.fallback
+        for note in kept_notes(
+            wish.name,
+            wish.length,
+            wish.rounds,
+            wish.kept.supervised_share,
+            wish.kept.conversations,
+            strategy.batch_size,
+        )
+    ]
+    most = profile.train.max_conversations
+    if most is not None and most < used:
+        what = f"a run uses {most} of {used} conversations (max_conversations of the profile)"
+        notes.append(DataNote(what=what, count=0))
+    if not searched:
+        what = (
+            f"scored prompts were not looked for: {profile.prompts.source} is not on this machine"
+            " yet; probe and run fetch it"
+        )
+        notes.append(DataNote(what=what, count=0))
+    return tuple(notes)
 
 
 def wished(strategy: Strategy, profile: Profile, positions: int) -> Point:

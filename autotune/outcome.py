@@ -106,7 +106,8 @@ class StrategyFit(Boundary):
     its turn: a fallback that fits is planned only where no other strategy fits.
     `eta_seconds` is training and scoring; `eta_single_seconds` is the same with one row at a time,
     None where only one way was timed; and then so are `supervised_tokens_per_second` and
-    `peak_bytes`, which were measured for this way.
+    `peak_bytes`, which were measured for this way. `batch_size` is conversations a step, None in
+    records of a time when it was not written.
     """
 
     fits: bool
@@ -124,6 +125,7 @@ class StrategyFit(Boundary):
     packing: bool = False
     torch_compile: bool = False
     peak_bytes: int | None = None
+    batch_size: int | None = None
 
 
 class Fit(Boundary):

@@ -98,12 +98,15 @@ class ModelChoice(Boundary):
 class DataChoice(Boundary):
     """The conversations to train on unless `--data` names others.
 
-    `skip_bad` is how many malformed records are passed over before the file is refused.
+    `skip_bad` is how many malformed records are passed over before the file is refused. With
+    `drop_scored_prompts` rows in which a prompt of `[prompts]` stands are left out; else they are
+    trained on, and said.
     """
 
     source: Text
     format: Text = AUTO
     skip_bad: Annotated[int, Field(ge=0)] = 0
+    drop_scored_prompts: bool = False
 
 
 class PromptChoice(Boundary):

@@ -6,7 +6,7 @@ makes it harmless for its medium.
 
 from autotune import events
 from autotune.budget import show_size
-from autotune.datanotes import note_sentence, with_dropped
+from autotune.datanotes import note_sentence, shown_notes, with_dropped
 from autotune.events import Record
 from autotune.figures import (
     checkpoint_text,
@@ -18,7 +18,8 @@ from autotune.figures import (
     shape_text,
 )
 from autotune.fit_sentences import describe_trial, fit_sentence, peak_sentence
-from autotune.outcome import Fault
+from autotune.keeping import fit_notes
+from autotune.outcome import Fault, Fit
 from autotune.score_sentences import (
     chosen_line,
     partial_text,
@@ -88,16 +89,16 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             return _describe_work(event, label)
 
 
-def data_lines(surveyed: events.Surveyed | None) -> tuple[str, ...]:
-    """A sentence for each thing found in the data, dropped rows first."""
-    if surveyed is None:
-        return ()
-    return tuple(map(note_sentence, with_dropped(surveyed.dropped, surveyed.notes)))
+def data_lines(surveyed: events.Surveyed | None, fit: Fit | None = None) -> tuple[str, ...]:
+    """A sentence for what was found in the data, dropped rows first, and for what a fit cuts."""
+    found = with_dropped(surveyed.dropped, surveyed.notes) if surveyed else ()
+    return tuple(line for _, line in shown_notes((*found, *fit_notes(fit))))
 
 
-def data_warnings(surveyed: events.Surveyed | None) -> tuple[str, ...]:
+def data_warnings(surveyed: events.Surveyed | None, fit: Fit | None = None) -> tuple[str, ...]:
     """Those of them that may make a result worthless."""
-    return tuple(note_sentence(n) for n in surveyed.notes if n.warning) if surveyed else ()
+    found = surveyed.notes if surveyed else ()
+    return tuple(note_sentence(n) for n in (*found, *fit_notes(fit)) if n.warning)
 
 
 def _describe_work(event: events.RunEvent, label: str) -> str | None:

@@ -32,6 +32,9 @@ from autotune.trials import Ending, How, dropped_settings
 
 Say = Callable[[str], None]
 
+DEMO = "demo"
+"""The source of the data and of the prompts that the tool writes itself."""
+
 SILENCE_SECONDS = 900.0
 """A worker that loads, tokenizes or converts says little; after a quarter of an hour it is hung."""
 
@@ -46,6 +49,7 @@ class Setup:
     """Everything that a run works with, resolved.
 
     `attention` is what computes it on the device, as far as that is known before the first trial.
+    `scored_prompts` is the file of all prompts to look for in the data, None where none can be.
     """
 
     profile: Profile
@@ -61,6 +65,7 @@ class Setup:
     prompts_label: str
     fingerprint: dict[str, str]
     attention: Attention = Attention.FUSED
+    scored_prompts: Path | None = None
 
     @property
     def prefill_tokens(self) -> int:
@@ -138,13 +143,25 @@ def open_setup(session: Session, profile: Profile, say: Say, *, with_data: bool 
             truncation=train.truncation,
             skip_bad=profile.data.skip_bad,
             max_conversations=train.max_conversations,
+            drop_prompts=dropped_prompts(profile, prompts.path),
         ),
         data_label=data.label if data else "",
         prompts=chosen,
         prompts_label=prompts.label,
         fingerprint=fingerprint(device, profile, spec, folder, data.path if data else None),
         attention=attention_on(card),
+        scored_prompts=None if held_apart(profile) else prompts.path,
     )
+
+
+def held_apart(profile: Profile) -> bool:
+    """Whether no prompt can stand in the data: the demo's topics are shared out between the two."""
+    return profile.data.source == profile.prompts.source == DEMO
+
+
+def dropped_prompts(profile: Profile, prompts: Path) -> str | None:
+    """The prompts whose rows the profile leaves out of the data."""
+    return str(prompts) if profile.data.drop_scored_prompts else None
 
 
 def attention_on(card: CardAnswer | None) -> Attention:
@@ -211,6 +228,7 @@ def survey_data(session: Session, setup: Setup) -> Survey:
                 model_folder=str(setup.model_folder),
                 data=setup.data,
                 out=str(path),
+                prompts=str(setup.scored_prompts) if setup.scored_prompts else None,
             ),
             folder,
             silence_seconds=SILENCE_SECONDS,
@@ -255,7 +273,7 @@ def fingerprint(
     settings = {
         "probe": profile.probe.model_dump(mode="json"),
         "rows": [train.supervision, train.truncation, train.max_conversations, train.seed],
-        "read": [profile.data.format, profile.data.skip_bad],
+        "read": [profile.data.format, profile.data.skip_bad, profile.data.drop_scored_prompts],
         "evaluation": [evaluate.max_new_tokens, evaluate.batch_size],
         "prompts": profile.prompts.model_dump(mode="json"),
         "strategies": [s.model_dump(mode="json") for s in profile.strategies],

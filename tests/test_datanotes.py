@@ -8,7 +8,7 @@ import pytest
 from autotune import events
 from autotune.data.load import load_conversations
 from autotune.data.oddities import oddities
-from autotune.datanotes import DataNote, NoteBook, note_sentence, with_dropped
+from autotune.datanotes import DataNote, NoteBook, note_sentence, shown_notes, with_dropped
 from autotune.events import Record
 from autotune.plan import DataSpec
 from autotune.report import build_report
@@ -58,6 +58,16 @@ def test_a_note_is_one_sentence_with_the_first_rows_and_how_many_more() -> None:
         gathered.add("empty answer", row, dropped=True)
     (note,) = gathered.notes
     assert note_sentence(note) == "7 rows dropped: empty answer (rows 1, 2, 3, 4, 5 and 2 more)"
+
+
+def test_many_kinds_of_findings_do_not_bury_a_screen_and_warnings_come_first() -> None:
+    many = [DataNote(what=f"kind {n}", count=1, rows=(n,)) for n in range(40)]
+    loud = DataNote(what="loud", count=1, rows=(7,), warning=True)
+    lines = [line for _, line in shown_notes([*many, loud])]
+    assert len(lines) == 12
+    assert lines[0] == "1 row: loud (row 7)"
+    assert lines[-1].startswith("30 more kinds of findings (all are in the report")
+    assert len(list(shown_notes(many[:12]))) == 12
 
 
 def test_a_reason_that_an_earlier_version_only_counted_is_said_without_rows() -> None:
@@ -155,7 +165,7 @@ TWO = [*_turns({"weight": 0})["messages"], *_turns({})["messages"]]  # type: ign
         ([_turns({}, name="Ann")], "1 row: key 'messages[].name' is not used (row 2)"),
         ([_turns({"content": "\u200b"})], "1 row dropped: invisible answer"),
         ([_turns({"content": "{{name}}"})], "that nobody filled, such as {{name}} (row 2)"),
-        ([_turns({})], "1 row: the same conversation as in a row before"),
+        ([_turns({})], "1 row: the same conversation as an earlier row"),
         ([_turns({"content": "\ud800"})], "1 row dropped: text with half a surrogate pair (row 2)"),
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else "",

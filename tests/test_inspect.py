@@ -65,8 +65,9 @@ def test_a_length_that_loses_all_is_refused_in_one_line() -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A model folder that holds a tokenizer and no weights."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model folder that holds a tokenizer and no weights; nothing is in the cache."""
+    monkeypatch.setenv("SMOLSFT_CACHE", str(tmp_path / "cache"))
     model = tmp_path / "model"
     model.mkdir()
     (model / "config.json").write_text('{"max_position_embeddings": 512}', encoding="utf-8")
@@ -75,10 +76,18 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def looked_at(folder: Path, script: object, **asked: object) -> object:
+def looked_at(
+    folder: Path,
+    script: object,
+    *,
+    prompts: str = "demo",
+    data: dict[str, object] | None = None,
+    **asked: object,
+) -> object:
     tree = json.loads(setups.profile().model_dump_json(by_alias=True))
     tree["model"]["source"] = str(folder / "model")
-    tree["data"]["source"] = str(folder / "chat.jsonl")
+    tree["data"] |= {"source": str(folder / "chat.jsonl"), **(data or {})}
+    tree["prompts"]["source"] = prompts
     chosen = type(setups.profile()).model_validate_json(json.dumps(tree))
     session, runner = setups.session(folder / "run", script)  # type: ignore[arg-type]
     with session.rundir:
@@ -116,6 +125,22 @@ def test_a_folder_without_weights_is_enough_and_the_default_length_is_the_models
 def test_a_length_beyond_the_models_positions_is_refused_with_the_bound(folder: Path) -> None:
     with pytest.raises(BadInput, match=r"--model-max-length 576: .*positions for 512 tokens"):
         looked_at(folder, plays, length=576)
+
+
+def test_the_prompts_of_the_profile_are_looked_for_where_they_are_here_and_else_it_is_said(
+    folder: Path,
+) -> None:
+    prompts = folder / "prompts.jsonl"
+    prompts.write_text('{"key": 1, "prompt": "Say hi."}', encoding="utf-8")
+    seen, job = looked_at(folder, plays, prompts=str(prompts))  # type: ignore[misc]
+    assert (job.prompts, job.data.drop_prompts) == (str(prompts), None)
+    assert not any("not looked for" in note.what for note in seen.notes)
+    seen, job = looked_at(folder, plays, prompts="ifeval")  # type: ignore[misc]
+    assert job.prompts is None
+    assert seen.notes[-1].what.startswith("scored prompts were not looked for: ifeval is not on")
+    drop = {"drop_scored_prompts": True}
+    seen, job = looked_at(folder, plays, prompts=str(prompts), data=drop)  # type: ignore[misc]
+    assert job.data.drop_prompts == str(prompts)
 
 
 def test_what_the_worker_refuses_is_bad_input_and_a_crash_names_the_log(folder: Path) -> None:

@@ -62,6 +62,7 @@ def inspect(
     model: Model = None,
     data: Data = None,
     format: Format = None,
+    prompts: Prompts = None,
     model_max_length: Length = None,
     max_rounds: MaxRounds = None,
     max_conversations: MaxConversations = None,

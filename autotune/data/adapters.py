@@ -1,8 +1,8 @@
 """Turns the records of each known chat format into conversations, counting what does not fit."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from autotune.data.conversation import Conversation, Message, Unfit, conversation_of
 from autotune.data.formats import FORMATS, Format, Row, format_of
@@ -55,66 +55,109 @@ class Adapted:
     rows: tuple[int, ...] = ()
 
 
-def detect_format(records: Sequence[Row]) -> Detected:
+def detect_format(records: Iterable[Row]) -> Detected:
     """The format of most records; a tie goes to the one that stands first in `FORMATS`.
 
     Raises:
         BadInput: no record has the keys of any format.
     """
-    counts = Counter(name for row in records if (name := format_of(row)) is not None)
+    counts: Counter[str] = Counter()
+    first: Row = {}
+    total = 0
+    for row in records:
+        first = first or row
+        total += 1
+        if (found := format_of(row)) is not None:
+            counts[found] += 1
     if not counts:
-        keys = ", ".join(sorted(records[0])[:8]) if records else ""
+        keys = ", ".join(sorted(first)[:8])
         raise BadInput(
             f"no conversations: no record has the keys of a known format ({_known()}); the first"
             f" has: {keys}; rename its keys or choose with --format"
         )
     name = max(FORMATS, key=lambda known: counts[known])
-    return Detected(name, f"{counts[name]} of {len(records)} records have {FORMATS[name].sign}")
+    return Detected(name, f"{counts[name]} of {total} records have {FORMATS[name].sign}")
 
 
-def adapt(records: Sequence[Row], format: str, numbers: Sequence[int] | None = None) -> Adapted:
-    """Every record read in one named format; `numbers` are theirs, 1 to n where not given.
+class Reading:
+    """Records read in one named format, one after the other, with what there is to say of them."""
 
-    Raises:
-        BadInput: the name is not a known format.
-    """
-    if format not in FORMATS:
-        raise BadInput(f"format {format!r}: must be one of {AUTO}, {_known()}")
-    known = FORMATS[format]
-    conversations: list[Conversation] = []
-    kept: list[int] = []
-    book, unused = NoteBook(), UnusedKeys(known)
-    dropped: Counter[str] = Counter()
-    roles: Counter[str] = Counter()
-    trimmed = 0
-    for number, row in zip(numbers or range(1, len(records) + 1), records, strict=True):
+    def __init__(self, format: str, *, mixed: bool = False) -> None:
+        """Begin; where records may be `mixed`, those of another format are read in theirs.
+
+        Raises:
+            BadInput: the name is not a known format.
+        """
+        if format not in FORMATS:
+            raise BadInput(f"format {format!r}: must be one of {AUTO}, {_known()}")
+        self.format = format
+        self._mixed = mixed
+        self._book, self._unused = NoteBook(), UnusedKeys()
+        self._dropped: Counter[str] = Counter()
+        self._roles: Counter[str] = Counter()
+        self._trimmed = 0
+
+    def conversation(self, row: Row, number: int) -> Conversation | None:
+        """The conversation of a record; None where it gives none, which is counted."""
         remarks = Remarks()
-        unused.look(row, number)
+        name = (format_of(row) if self._mixed else None) or self.format
+        known = FORMATS[name]
+        self._unused.look(row, number, known)
         try:
             conversation, was_trimmed = conversation_of(_turns_of(row, known, remarks))
         except Unfit as unfit:
-            dropped[str(unfit)] += 1
-            book.add(str(unfit), number, dropped=True)
-            continue
-        conversations.append(conversation)
-        kept.append(number)
-        roles.update(_source_roles(row, known))
+            self._dropped[str(unfit)] += 1
+            self._book.add(str(unfit), number, dropped=True)
+            return None
+        self._roles.update(_source_roles(row, known))
+        if name != self.format:
+            remarks.say(f"a record in the format {name}, read as such")
         if was_trimmed:
-            trimmed += 1
+            self._trimmed += 1
             remarks.say(TRIMMED)
         if any(not m.trained or m.spans for m in conversation.messages if m.role == "assistant"):
             remarks.say(CONTEXT)
         for what, warning in remarks.said.items():
-            book.add(what, number, warning=warning)
-    return Adapted(
-        tuple(conversations),
-        dict(dropped),
-        format,
-        BY_NAME,
-        trimmed,
-        source_roles=dict(roles),
-        notes=(*book.notes, *unused.notes),
-        rows=tuple(kept),
+            self._book.add(what, number, warning=warning)
+        return conversation
+
+    def adapted(self) -> Adapted:
+        """What was counted and noted so far, without the conversations themselves."""
+        return Adapted(
+            (),
+            dict(self._dropped),
+            self.format,
+            BY_NAME,
+            self._trimmed,
+            source_roles=dict(self._roles),
+            notes=(*self._book.notes, *self._unused.notes),
+        )
+
+
+def adapt(
+    records: Sequence[Row],
+    format: str,
+    numbers: Sequence[int] | None = None,
+    *,
+    mixed: bool = False,
+) -> Adapted:
+    """Every record read in one named format; `numbers` are theirs, 1 to n where not given.
+
+    Where records may be `mixed`, those of another format are read in theirs, and that is noted.
+
+    Raises:
+        BadInput: the name is not a known format.
+    """
+    reading = Reading(format, mixed=mixed)
+    kept = [
+        (number, conversation)
+        for number, row in zip(numbers or range(1, len(records) + 1), records, strict=True)
+        if (conversation := reading.conversation(row, number)) is not None
+    ]
+    return replace(
+        reading.adapted(),
+        conversations=tuple(conversation for _, conversation in kept),
+        rows=tuple(number for number, _ in kept),
     )
 
 

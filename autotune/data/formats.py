@@ -140,7 +140,7 @@ FORMATS: dict[str, Format] = {
 
 def format_of(row: Row) -> str | None:
     """The format of a record: the first that it matches with something in it, else the first."""
-    matched = [name for name, known in FORMATS.items() if known.matches(row)]
+    matched = [n for n, known in FORMATS.items() if known.needed[0] in row and known.matches(row)]
     if len(matched) < 2:
         return matched[0] if matched else None
     return next((name for name in matched if FORMATS[name].is_filled(row)), matched[0])

@@ -30,6 +30,8 @@ def is_blank(text: str) -> bool:
 
 def shows_nothing(text: str) -> bool:
     """Whether no character of a text can be seen; ends at the first that can."""
+    if text[:1].isascii() and text[:1].isalnum():
+        return False  # as most texts begin
     return all(map(_invisible, text))
 
 

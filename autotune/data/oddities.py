@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from autotune.data.conversation import Conversation
 from autotune.datanotes import NAMED_ROWS, DataNote, NoteBook
 
-DOUBLED = "the same conversation as in a row before, white space apart"
+DOUBLED = "the same conversation as an earlier row, white space apart"
 
 _EXAMPLES = 3
 """Placeholders that a note shows: enough to tell a gap from a text about templates."""
@@ -38,28 +38,47 @@ _PLACEHOLDER = re.compile(
 """Forms of a gap that a tool or a person was to fill."""
 
 
-def oddities(conversations: Sequence[Conversation], rows: Sequence[int]) -> tuple[DataNote, ...]:
-    """Notes on conversations, `rows` being their numbers; linear in the length of the texts."""
-    book = NoteBook()
-    first: set[bytes] = set()
-    gaps: list[int] = []
-    shown: dict[str, None] = {}
-    count = 0
-    for conversation, row in zip(conversations, rows, strict=True):
+class Oddities:
+    """Looks at conversations one after the other; linear in the length of the texts."""
+
+    def __init__(self) -> None:
+        self._book = NoteBook()
+        self._first: set[bytes] = set()
+        self._gaps: list[int] = []
+        self._shown: dict[str, None] = {}
+        self._count = 0
+
+    def look(self, conversation: Conversation, row: int) -> None:
+        """One more, `row` being its number."""
         digest = _digest(conversation)
-        if digest in first:
-            book.add(DOUBLED, row)
-        first.add(digest)
+        if digest in self._first:
+            self._book.add(DOUBLED, row)
+        self._first.add(digest)
         found = next(_placeholders(m.content for m in conversation.messages), None)
         if found is not None:
-            count += 1
-            gaps = [*gaps, row] if count <= NAMED_ROWS else gaps
-            if len(shown) < _EXAMPLES:
-                shown[found] = None
-    if not count:
-        return book.notes
-    what = f"what looks like a placeholder that nobody filled, such as {', '.join(shown)}"
-    return (*book.notes, DataNote(what=what, count=count, rows=tuple(gaps)))
+            self._count += 1
+            if self._count <= NAMED_ROWS:
+                self._gaps.append(row)
+            if len(self._shown) < _EXAMPLES:
+                self._shown[found] = None
+
+    @property
+    def notes(self) -> tuple[DataNote, ...]:
+        """What is odd about those seen so far."""
+        if not self._count:
+            return self._book.notes
+        shown = ", ".join(self._shown)
+        what = f"what looks like a placeholder that nobody filled, such as {shown}"
+        gaps = DataNote(what=what, count=self._count, rows=tuple(self._gaps))
+        return (*self._book.notes, gaps)
+
+
+def oddities(conversations: Sequence[Conversation], rows: Sequence[int]) -> tuple[DataNote, ...]:
+    """Notes on conversations, `rows` being their numbers."""
+    seen = Oddities()
+    for conversation, row in zip(conversations, rows, strict=True):
+        seen.look(conversation, row)
+    return seen.notes
 
 
 def _digest(conversation: Conversation) -> bytes:

@@ -44,11 +44,20 @@ NEEDED = (
 """Keys of a record or a turn without which its turns make no sense: a call whose result follows, a
 picture that is asked about. The template that is trained writes roles and texts only."""
 
-REASONING = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts")
+REASONING = (
+    "reasoning_content",
+    "reasoning",
+    "reasoning_details",
+    "thinking",
+    "thinking_blocks",
+    "thought",
+    "thoughts",
+)
 """Keys of what was thought before an answer. The answer holds without it, so it is left out."""
 
 _READ = frozenset({*ROLE_KEYS, *TEXT_KEYS, *NEEDED, *REASONING, *TURN_KEYS})
-_PLAIN = frozenset({"role", "content"}), frozenset({"from", "value"})
+_CHAT = frozenset({"role", "content"})
+_PLAIN = _CHAT, frozenset({"from", "value"})
 
 
 def read_turn(turn: Any, remarks: Remarks) -> Message:
@@ -59,8 +68,11 @@ def read_turn(turn: Any, remarks: Remarks) -> Message:
     """
     if not isinstance(turn, dict):
         raise Unfit("a turn that is not an object")
-    refuse_needed(turn)
-    role_key, text_key = _filled(turn, ROLE_KEYS), _filled(turn, TEXT_KEYS)
+    plain = turn.keys() == _CHAT  # most turns, and the cheapest to tell
+    if not plain:
+        refuse_needed(turn)
+    role_key = "role" if plain else _filled(turn, ROLE_KEYS)
+    text_key = "content" if plain else _filled(turn, TEXT_KEYS)
     if role_key is None or text_key is None:
         raise Unfit("a turn without role and content")
     name = turn[role_key]
@@ -123,7 +135,7 @@ def unused_of_turn(turn: Any) -> list[str]:
     for key in taken - {None}:
         parts = turn[str(key)]
         for part in parts if isinstance(parts, list) else ():
-            if isinstance(part, dict):
+            if isinstance(part, dict) and part.get("type") == "text":
                 rest = {"type", "text" if "text" in part else "value"}
                 found += [
                     f"{key}[].{k}" for k, v in part.items() if k not in rest and v is not None

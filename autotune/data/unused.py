@@ -10,8 +10,9 @@ from autotune.datanotes import NAMED_ROWS, DataNote
 
 _READ = frozenset({*NEEDED, *ROW_KEYS})
 
-_MAY_SAY = re.compile(r"(^|[_.\]])(un)?(train|loss|mask|supervis)", re.IGNORECASE)
-"""Names that may say what is trained on, in a spelling that is not known here."""
+_MAY_SAY = re.compile(r"(^|[_.\]])(un)?(train|loss|mask|supervis|label|reject)", re.IGNORECASE)
+"""Names that may say what is trained on, in a spelling that is not known here. Where an answer is
+one to unlearn, `label` is false or it stands under `rejected`."""
 
 _SHOWN_NAMES = 8
 _LONGEST_NAME = 40
@@ -20,19 +21,17 @@ _LONGEST_NAME = 40
 class UnusedKeys:
     """Counts keys record by record; those that the same records have share a note."""
 
-    def __init__(self, known: Format) -> None:
-        self._known = known
-        self._plain = frozenset(known.used)
+    def __init__(self) -> None:
         self._seen: dict[str, tuple[int, list[int]]] = {}
 
-    def look(self, row: Row, number: int) -> None:
-        """Count the keys of one record that say something and are not read."""
+    def look(self, row: Row, number: int, known: Format) -> None:
+        """Count the keys of one record of a format that say something and are not read."""
         names: dict[str, None] = {}
-        if not row.keys() <= self._plain:
+        if not row.keys() <= known.used:
             for key, value in row.items():
-                if key not in self._plain and key not in _READ and not says_nothing(value):
+                if key not in known.used and key not in _READ and not says_nothing(value):
                     names[key] = None
-        for key in self._known.turns:
+        for key in known.turns:
             turns = row.get(key)
             for turn in turns if isinstance(turns, list) else ():
                 for name in unused_of_turn(turn):

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from autotune.data.kinds import TEXT
+from autotune.data.tables import table_rows
+from autotune.data.unpacked import Unpacked, unpacked
 from autotune.errors import BadInput
 
 
@@ -17,7 +20,8 @@ class LineFault(Exception):
 class ObjectLines:
     """Each non-blank line's place (`file:line`) and its object, in order; one line at a time.
 
-    A byte order mark is accepted. With `torn_end` a last line that was cut off is passed over: it
+    A byte order mark is accepted, and so are a packed file and a table (`autotune.data.unpacked`):
+    there a place is `file: row n`. With `torn_end` a last line that was cut off is passed over: it
     is what a killed writer leaves. Then `torn` is true once all was read.
     """
 
@@ -30,17 +34,19 @@ class ObjectLines:
         """The lines of the file as it is now.
 
         Raises:
-            BadInput: the file cannot be read, is not UTF-8, or a line is not a JSON object.
+            BadInput: no such file, a kind that is not read, not UTF-8, or a line is not a JSON
+                object.
+            EnvironmentFault: the file is there but cannot be read.
         """
         self.torn = False
-        try:
-            with self.path.open("rb") as file:
-                for number, line in enumerate(file, start=1):
-                    text = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
-                    if text.strip() and (found := self._read(number, text)) is not None:
-                        yield found
-        except OSError as error:
-            raise BadInput(f"{self.path}: cannot be read ({error.strerror or error})") from None
+        with unpacked(self.path, "a JSON Lines file") as opened:
+            if opened.kind is not TEXT:
+                yield from _table_objects(opened)
+                return
+            for number, line in enumerate(opened.stream, start=1):
+                text = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+                if text.strip() and (found := self._read(number, text)) is not None:
+                    yield found
 
     def _read(self, number: int, line: bytes) -> tuple[str, dict[str, Any]] | None:
         place = f"{self.path}:{number}"
@@ -56,6 +62,15 @@ class ObjectLines:
 def read_objects(path: Path, *, torn_end: bool = False) -> Iterator[tuple[str, dict[str, Any]]]:
     """`ObjectLines` of a file, for who need not know whether its end was torn."""
     return iter(ObjectLines(path, torn_end=torn_end))
+
+
+def _table_objects(opened: Unpacked) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The place and the object of each row of a table."""
+    for row in table_rows(opened):
+        place = f"{opened.path}: row {row.number}"
+        if row.fault is not None:
+            raise BadInput(f"{place}: {row.fault}; correct it")
+        yield place, row.value
 
 
 _LITERALS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")

@@ -10,6 +10,7 @@ from autotune.conclusions import checkpoint_path, conclusions, echo_beats, next_
 from autotune.datanotes import with_dropped
 from autotune.errors import BadInput
 from autotune.events import Record
+from autotune.keeping import fit_notes
 from autotune.kernels import kernels_sentence
 from autotune.report.contract import (
     BaselineReport,
@@ -73,7 +74,10 @@ def build_report(records: Sequence[Record], run_dir: Path) -> Report:
         conclusions=tuple(said),
         next_steps=tuple(next_steps(state, run_dir)),
         warnings=_warnings(records),
-        data_notes=with_dropped(state.survey.dropped, state.survey.notes) if state.survey else (),
+        data_notes=(
+            *(with_dropped(state.survey.dropped, state.survey.notes) if state.survey else ()),
+            *fit_notes(state.fit),
+        ),
         advice=tuple(advice_lines(state)),
         timeline=tuple(
             Moment(time=record.time, text=text)

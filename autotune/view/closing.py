@@ -49,7 +49,9 @@ def summary(state: StudyState, run_dir: Path) -> RenderableType:
         if best.unhealthy:
             lines.append(_field("unhealthy", "; ".join(best.unhealthy), "yellow"))
     lines += [Text(f"- {safe(s)}", style="bold red" if "an echo" in s else "") for s in rest]
-    lines += [_field("data", line, "bold yellow") for line in data_warnings(state.survey)]
+    lines += [
+        _field("data", line, "bold yellow") for line in data_warnings(state.survey, state.fit)
+    ]
     lines += [_field("advice", line, "yellow") for line in advice_lines(state)]
     lines.append(_field("report", str(run_dir / "report.html")))
     lines += [_field("next", step) for step in next_steps(state, run_dir)]
@@ -113,6 +115,7 @@ def probe_summary(fit: Fit, budget: str, note: str = "") -> RenderableType:
         Text(safe(budget), style="dim"),
         *([Text(safe(note), style="dim")] if note else []),
         *([Text(predicted, style="dim")] if predicted else []),
+        *(_field("data", line, "bold yellow") for line in data_warnings(None, fit)),
         probe_table(fit.trials),
         *([Text(SPEED_TITLE), speed_table(fit)] if fit.speed_trials else []),
         ByWidth(90, strategies, Group(*narrow)),

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autotune.data.turns import ROLES
-from autotune.datanotes import note_sentence
+from autotune.datanotes import shown_notes
 from autotune.figures import safe
 from autotune.inspect import Inspected, Wish
 from autotune.inspection import Sample, TextRun
@@ -66,8 +66,8 @@ def _origin(inspected: Inspected) -> RenderableType:
             f" {gone} dropped{left_out}",
         ),
         *(
-            _field("  note", note_sentence(note), _NOTE_STYLE[note.warning, note.dropped])
-            for note in inspected.notes
+            _field("  note", line, _NOTE_STYLE[note.warning, note.dropped])
+            for note, line in shown_notes(inspected.notes)
         ),
         _field("turns", _roles_text(inspected)),
         _field("tokens a conversation", _percentile_text(inspected.lengths)),
@@ -94,7 +94,7 @@ def _roles_text(inspected: Inspected) -> str:
     if set(found.source_roles) <= set(found.roles):
         return text
     names = (
-        f"{count} {name} read as {ROLES[name]}" if name in ROLES else f"{count} {name}"
+        f"{count} {name}" + (f" read as {ROLES[name]}" if ROLES.get(name, name) != name else "")
         for name, count in found.source_roles.items()
     )
     return f"{text} (in the file: {', '.join(names)})"

@@ -280,7 +280,7 @@ def fit_line(state: StudyState) -> RenderableType | None:
 
 def data_notes(state: StudyState, count: int) -> RenderableType | None:
     """The first `count` findings in the data, and how many more the report lists."""
-    lines = data_lines(state.survey)
+    lines = data_lines(state.survey, state.fit)
     if not lines:
         return None
     shown = [safe(line) for line in lines[:count]]

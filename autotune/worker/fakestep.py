@@ -33,7 +33,7 @@ from autotune.worker.optimizer import Recipe
 from autotune.worker.recompute import recompute_activations
 from autotune.worker.rowcache import RowCache, Step, by_rows
 from autotune.worker.step import Stepper
-from autotune.worker.weights import reading
+from autotune.worker.tokenizer import reading
 
 PRELUDE_TOKENS = 64
 """Tokens of the step that only makes Adam's state."""

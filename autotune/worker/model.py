@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoTokenizer, GenerationConfig
+from transformers import GenerationConfig
 
 from autotune.data.conversation import Unfit
 from autotune.errors import BadInput
@@ -15,7 +15,8 @@ from autotune.plan import Supervision
 from autotune.worker.chatml import chat_template
 from autotune.worker.encode import ChatCodec
 from autotune.worker.template import FolderTemplate, template_of
-from autotune.worker.weights import load_weights, reading
+from autotune.worker.tokenizer import load_tokenizer as load_tokenizer
+from autotune.worker.weights import load_weights
 
 Asks = ChatCodec | FolderTemplate
 """What makes the tokens of a question."""
@@ -60,18 +61,6 @@ class Loaded:
             raise BadInput(
                 f"prompt {prompt[:40]!r}: cannot be asked ({unfit}); take it out of the prompts"
             ) from None
-
-
-def load_tokenizer(folder: Path) -> Any:
-    """The tokenizer of a folder; code from the folder is never run.
-
-    Raises:
-        BadInput: there is none that can be used.
-    """
-    with reading(folder):
-        return AutoTokenizer.from_pretrained(
-            str(folder), trust_remote_code=False, local_files_only=True
-        )
 
 
 def load(folder: Path, device: torch.device, supervision: Supervision) -> Loaded:

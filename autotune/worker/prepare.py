@@ -11,8 +11,9 @@ from autotune.files import remove_tree
 from autotune.job import PrepareJob
 from autotune.manifest import put_in_place, seal, verified
 from autotune.worker.pipe import Pipe
+from autotune.worker.tokenizer import reading
 from autotune.worker.toy import toy_model, toy_tokenizer
-from autotune.worker.weights import check_loaded, load_weights, reading
+from autotune.worker.weights import check_loaded, load_weights
 
 
 def prepare(job: PrepareJob, pipe: Pipe) -> None:

@@ -1,27 +1,25 @@
 """The survey job: tokenize the data once and write where every conversation's rounds end."""
 
-import json
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from autotune import events
-from autotune.data.adapters import Adapted
-from autotune.data.load import load_conversations
-from autotune.data.oddities import oddities
+from autotune.data.contamination import read_scored_prompts
+from autotune.data.conversation import Conversation
+from autotune.data.load import ConversationStream
+from autotune.data.oddities import Oddities
 from autotune.datanotes import DataNote, NoteBook
 from autotune.errors import BadInput
-from autotune.files import move, write_text_atomic
-from autotune.inspection import Inspection, InspectionSpec, Sample, StopTokens
+from autotune.files import write_text_atomic
 from autotune.job import SurveyJob
 from autotune.plan import Supervision
 from autotune.survey import RoundSpan, SurveyFile
 from autotune.worker.encode import ChatCodec
-from autotune.worker.model import load_tokenizer
+from autotune.worker.lookover import Lookover
 from autotune.worker.pipe import Pipe
-from autotune.worker.rows import Row, row_of
-from autotune.worker.samples import text_runs
+from autotune.worker.rows import Encoded
+from autotune.worker.tokenizer import load_tokenizer
 
 TOUCHING = {
     Supervision.CONTENT: "the tokenizer would join the beginning of an answer to the line before"
@@ -40,17 +38,27 @@ AROUND = (
 
 
 def survey(job: SurveyJob, pipe: Pipe) -> None:
-    """Write the survey file and say what was dropped on the way."""
+    """Write the survey file and say what was dropped on the way.
+
+    Conversations are read, tokenized and let go one batch at a time: what stays of each is where
+    its rounds end.
+
+    Raises:
+        BadInput: the data cannot be used, or the tokenizer makes a row of none of it.
+    """
     pipe.enter("tokenizing")
     tokenizer = load_tokenizer(Path(job.model_folder))
     codec = ChatCodec(tokenizer, job.data.supervision)
-    adapted = load_conversations(job.data)
-    found = surveyed(codec, adapted, job.data.path)
+    lookover = None
+    if job.inspection is not None:
+        lookover = Lookover(job.inspection, job.data.truncation, codec, tokenizer)
+    scored = None if job.prompts is None else read_scored_prompts(Path(job.prompts))
+    stream = ConversationStream(job.data, scored)
+    found = surveyed(codec, stream, lookover)
     text = found.model_dump_json(exclude_defaults=True)  # most rounds have no pieces
     write_text_atomic(Path(job.out), text)
-    if job.inspection is not None:
-        pipe.enter("rows")
-        inspect(job.inspection, job, adapted, codec, tokenizer)
+    if lookover is not None:
+        lookover.write(stream.adapted)
     pipe.emit(
         events.Surveyed(
             path=job.out,
@@ -62,22 +70,28 @@ def survey(job: SurveyJob, pipe: Pipe) -> None:
     )
 
 
-def surveyed(codec: ChatCodec, adapted: Adapted, path: str) -> SurveyFile:
+def surveyed(
+    codec: ChatCodec, stream: ConversationStream, lookover: Lookover | None = None
+) -> SurveyFile:
     """Where every conversation's rounds end, and what was met while they were tokenized.
 
     Raises:
-        BadInput: the tokenizer makes a row of none of them.
+        BadInput: the data cannot be used, or the tokenizer makes a row of none of it.
     """
-    dropped = Counter(adapted.dropped)
-    book = NoteBook()
-    written = 0
+    refused: Counter[str] = Counter()
+    book, oddities = NoteBook(), Oddities()
     spans: list[tuple[RoundSpan, ...]] = []
-    rows = adapted.rows or range(1, len(adapted.conversations) + 1)
-    for row, found in zip(rows, codec.encoded(adapted.conversations), strict=True):
+    rows: list[int] = []
+    written = 0
+    for row, conversation, found in tokenized(stream, codec):
+        if lookover is not None:
+            lookover.look(len(rows), conversation, found)
+        oddities.look(conversation, row)
         spans.append(found.spans)
+        rows.append(row)
         written += found.written
         if found.refused is not None:
-            dropped[found.refused] += 1
+            refused[found.refused] += 1
             book.add(found.refused, row, dropped=True)
         if found.touching:
             book.add(TOUCHING[codec.supervision], row)
@@ -86,90 +100,32 @@ def surveyed(codec: ChatCodec, adapted: Adapted, path: str) -> SurveyFile:
     if not any(spans):
         reasons = ", ".join(f"{note.what}: {note.count}" for note in book.notes if note.dropped)
         raise BadInput(
-            f"{path}: the tokenizer makes a row of no conversation ({reasons}); choose another"
-            " model or --supervision course"
+            f"{stream.spec.path}: the tokenizer makes a row of no conversation ({reasons}); choose"
+            " another model or --supervision course"
         )
-    notes = [*adapted.notes, *oddities(adapted.conversations, adapted.rows), *book.notes]
+    adapted = stream.adapted
+    notes = [*adapted.notes, *oddities.notes, *book.notes]
     if around := codec.whole.puts_around:
         notes.append(DataNote(what=AROUND.format(" and ".join(around)), count=0))
     return SurveyFile(
         conversations=tuple(spans),
-        dropped=dict(dropped),
+        dropped=dict(Counter(adapted.dropped) + refused),
         literal_markers=written,
         notes=tuple(notes),
-        rows=adapted.rows,
+        rows=tuple(rows),
     )
 
 
-def inspect(
-    spec: InspectionSpec, job: SurveyJob, adapted: Adapted, codec: ChatCodec, tokenizer: Any
-) -> None:
-    """Write what a person wants to see, and the rows themselves where they are asked for."""
-    rows = kept_rows_with_index(spec, job, adapted, codec)
-    samples: list[Sample] = []
-    markers = frozenset({codec.start_id, codec.end_id})
+def tokenized(
+    stream: ConversationStream, codec: ChatCodec
+) -> Iterator[tuple[int, Conversation, Encoded]]:
+    """Each conversation with its row number and its tokens; the codec takes some at a time."""
+    waiting: deque[tuple[int, Conversation]] = deque()
 
-    def sampled() -> Iterator[Row]:
-        """Pass the rows on, keeping the first few as samples."""
-        for at, row in rows:
-            if len(samples) < spec.samples:
-                samples.append(
-                    Sample(
-                        conversation=at,
-                        tokens=len(row.input_ids),
-                        supervised_tokens=row.supervised,
-                        runs=text_runs(row, tokenizer, markers),
-                    )
-                )
-            elif spec.features is None:
-                return  # nobody asks for the other rows
-            yield row
+    def given() -> Iterator[Conversation]:
+        for pair in stream:
+            waiting.append(pair)
+            yield pair[1]
 
-    if spec.features is not None:
-        write_features(Path(spec.features), sampled())
-    else:
-        for _ in sampled():
-            pass
-    eos = tokenizer.eos_token_id
-    found = Inspection(
-        format=adapted.format,
-        reason=adapted.reason,
-        trimmed=adapted.trimmed,
-        left_out=adapted.left_out,
-        roles=dict(Counter(m.role for c in adapted.conversations for m in c.messages)),
-        source_roles=adapted.source_roles,
-        supervision=codec.supervision,
-        stop=StopTokens(
-            end_token=codec.end_token,
-            end_id=codec.end_id,
-            eos_token=tokenizer.eos_token,
-            eos_id=None if eos is None else int(eos),
-        ),
-        samples=tuple(samples),
-    )
-    write_text_atomic(Path(spec.out), found.model_dump_json())
-
-
-def kept_rows_with_index(
-    spec: InspectionSpec, job: SurveyJob, adapted: Adapted, codec: ChatCodec
-) -> Iterator[tuple[int, Row]]:
-    """One row at a time, those with a supervised token left, each with its conversation's index."""
-    for at, found in enumerate(codec.encoded(adapted.conversations)):
-        row = row_of(
-            found,
-            max_rounds=spec.max_rounds,
-            model_max_length=spec.model_max_length,
-            truncation=job.data.truncation,
-        )
-        if row.supervised:
-            yield at, row
-
-
-def write_features(path: Path, rows: Iterable[Row]) -> None:
-    """`input_ids` and `labels` of each row, a JSON object a line, written as they come."""
-    work = path.with_name(f".{path.name}.tmp")
-    with work.open("w", encoding="utf-8", newline="\n") as file:
-        for row in rows:
-            json.dump({"input_ids": row.input_ids, "labels": row.labels}, file)
-            file.write("\n")
-    move(work, path)
+    for found in codec.encoded(given()):
+        yield (*waiting.popleft(), found)

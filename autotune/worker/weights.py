@@ -5,9 +5,7 @@ says both in a log; here each is the end, with its own sentence.
 """
 
 import re
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +13,9 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from autotune.errors import AutotuneError, BadInput
-from autotune.memory.faults import classify
-from autotune.outcome import Fault
+from autotune.errors import BadInput
 from autotune.worker.fusable import register
+from autotune.worker.tokenizer import reading
 
 _COMPUTED = re.compile(r"\.(?:attn|attention)\.(?:masked_)?bias$|inv_freq$|position_ids$")
 """Tables that old releases saved with the weights and that models now compute themselves."""
@@ -54,36 +51,6 @@ def load_weights(folder: Path) -> Any:
         )
     check_loaded(folder, model, info)
     return model
-
-
-@contextmanager
-def reading(folder: Path) -> Iterator[None]:
-    """Within, an error is the folder's fault, unless memory or a library was missing.
-
-    Libraries raise whatever they stumble over: a division by zero for no heads, a type of their own
-    for a wrong type.
-
-    Raises:
-        BadInput: for any such error, with its words; the worker's output has all of them.
-    """
-    try:
-        yield
-    except (AutotuneError, ImportError):
-        raise
-    except Exception as error:
-        if classify(error) is not Fault.OTHER:
-            raise
-        traceback.print_exception(error)
-        raise unloadable(folder, error) from error
-
-
-def unloadable(folder: Path, error: Exception) -> BadInput:
-    """The user's line for a folder that transformers refuses, with the reason it gives."""
-    lines = str(error).strip().splitlines() or [""]
-    reason = " ".join(line.strip() for line in lines[:2]) if lines[0].endswith(":") else lines[0]
-    if not isinstance(error, OSError | ValueError):  # others say little without their name
-        reason = f"{type(error).__name__}: {reason}".removesuffix(": ")
-    return BadInput(f"model folder {folder}: cannot be loaded ({reason})")
 
 
 def check_loaded(folder: Path, model: Any, info: Mapping[str, Any]) -> None:

@@ -78,10 +78,13 @@ def test_the_json_holds_what_scripts_rely_on_and_stands_alone_on_standard_output
         *[talk("why?", "because " * 20)] * 3,
         {"messages": [turn("narrator", "x")]},
     )
+    prompts = tmp_path / "asked.jsonl"
+    prompts.write_text('{"key": 5, "prompt": "Why"}\n', encoding="utf-8")
     code, out, err = call(
         tmp_path,
         *("--profile", "cpu-smoke", "--model", str(model), "--data", data),
         *("--model-max-length", "128", "--max-rounds", "2", "--json", "--tokens"),
+        *("--prompts", str(prompts)),
     )
     assert code == ExitCode.DONE, err
     assert out.count("\n") == 1
@@ -90,6 +93,11 @@ def test_the_json_holds_what_scripts_rely_on_and_stands_alone_on_standard_output
     assert said["kept"] == len(said["features"]) == 4
     assert said["dropped"] == {"unknown role 'narrator'": 1, "no supervised token left": 1}
     assert said["conversations"] == said["kept"] + sum(said["dropped"].values())
+    noted = {note["what"]: (note["count"], note["rows"], note["dropped"]) for note in said["notes"]}
+    assert noted["unknown role 'narrator'"] == (1, [6], True)
+    assert noted["no supervised token left"] == (1, [2], True)
+    assert noted["the same conversation as an earlier row, white space apart"] == (2, [4, 5], False)
+    assert "note: 1 row dropped: no supervised token left (row 2)" in err
     assert set(said["lengths"]) == {"p50", "p90", "p95", "p99", "max"}
     assert (said["rounds"]["p50"], said["rounds"]["max"]) == (1, 2)
     row = next(
@@ -107,6 +115,9 @@ def test_the_json_holds_what_scripts_rely_on_and_stands_alone_on_standard_output
     assert said["strategies"]["A"]["model_max_length"] == 128
     assert any("lose 1 of 5 conversations (20.0 %)" in line for line in said["warnings"])
     assert "warning: A" in err
+    (scored,) = (note for note in said["notes"] if "scored prompt" in note["what"])
+    assert (scored["count"], scored["rows"], scored["warning"]) == (3, [3, 4, 5], True)
+    assert "a scored prompt stands there word for word" in err
     assert "«hello<|im_end|>»" in err
 
 

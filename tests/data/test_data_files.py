@@ -102,7 +102,6 @@ def test_a_byte_order_mark_is_read(tmp_path: Path) -> None:
         (json.dumps([ROW]).encode("utf-16-le"), 1),
         (b'[{"a": "caf\xe9"}]', 11),
         (b'\xef\xbb\xbf[{"a": "caf\xe9"}]', 14),
-        (pickle.dumps([ROW]), 0),
     ],
 )
 def test_other_encodings_are_refused_at_their_byte(tmp_path: Path, raw: bytes, byte: int) -> None:

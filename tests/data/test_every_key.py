@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from autotune.data.adapters import adapt
-from autotune.data.formats import FORMATS
+from autotune.data.formats import FORMATS, format_of
 from autotune.data.load import load_conversations
 from autotune.data.says import says_nothing
 from autotune.datanotes import note_sentence
@@ -131,6 +131,32 @@ def test_turns_padded_with_nulls_are_read_by_the_pair_that_is_filled() -> None:
     assert adapt([{"messages": [one, other]}], "messages").source_roles == {"user": 1, "gpt": 1}
 
 
+def test_records_of_several_formats_are_each_read_in_theirs_and_that_is_said(
+    tmp_path: Path,
+) -> None:
+    pads = {"messages": None, "conversations": None, "instruction": None, "output": None}
+    rows = [
+        {**pads, "messages": [ASK, GOOD]},
+        {**pads, "messages": [ASK, GOOD]},
+        {**pads, "conversations": [ASK, GOOD], "topic": "x"},
+        {**pads, "instruction": "i", "output": "o"},
+        pads,
+    ]
+    path = tmp_path / "chat.json"
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    adapted = load_conversations(DataSpec(path=str(path), format="auto"))
+    assert adapted.reason == "2 of 5 records have a list under 'messages'"
+    assert adapted.rows == (1, 2, 3, 4)
+    assert [note_sentence(note) for note in adapted.notes] == [
+        "1 row: a record in the format conversations, read as such (row 3)",
+        "1 row: a record in the format alpaca, read as such (row 4)",
+        "1 row dropped: no list under 'messages' (row 5)",
+        "1 row: key 'topic' is not used (row 3)",
+    ]
+    # A format that was named is not departed from.
+    assert load_conversations(DataSpec(path=str(path), format="messages")).rows == (1, 2)
+
+
 INVISIBLE = {
     "zero-width space": "\u200b",
     "joiner": "\u200d\u2060",
@@ -236,20 +262,23 @@ COLUMN = st.sampled_from(
 ROW = st.dictionaries(COLUMN, GOOD_TURNS | st.lists(TURN | VALUES, max_size=4) | VALUES, max_size=5)
 
 
-@settings(deadline=None, derandomize=True, max_examples=300)
-@given(st.lists(ROW, max_size=4), st.sampled_from(sorted(FORMATS)))
-@example([{"messages": [ASK, GOOD], "zzz": 0}], "messages")
-def test_no_row_and_no_key_is_lost_in_silence(rows: list[dict[str, Any]], format: str) -> None:
-    adapted = adapt(rows, format)
+@settings(deadline=None, derandomize=True, max_examples=150)
+@given(st.lists(ROW, max_size=4), st.sampled_from(sorted(FORMATS)), st.booleans())
+@example([{"messages": [ASK, GOOD], "zzz": 0}], "messages", False)
+@example([{"messages": [ASK, {**GOOD, "zzz": 0}]}], "messages", True)
+def test_no_row_and_no_key_is_lost_in_silence(
+    rows: list[dict[str, Any]], format: str, mixed: bool
+) -> None:
+    adapted = adapt(rows, format, mixed=mixed)
     kept = set(adapted.rows)
     assert len(kept) == len(adapted.conversations)
     assert len(kept) + sum(adapted.dropped.values()) == len(rows)
     gone = {n: note.what for note in adapted.notes if note.dropped for n in note.rows}
     assert {*gone} | kept == set(range(1, len(rows) + 1))
     assert sum(note.count for note in adapted.notes if note.dropped) == len(gone)
-    known = FORMATS[format]
     for number in kept:
         row = rows[number - 1]
+        known = FORMATS[(format_of(row) if mixed else None) or format]
         said = " ".join(note.what for note in adapted.notes if number in note.rows)
         for key, value in row.items():
             heeded = known.used | {"weight", "weights", "loss_mask", "mask"}

@@ -1,11 +1,12 @@
 """From a data spec to conversations: real files, limits, and what is said when nothing is kept."""
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from autotune.data.load import load_conversations
+from autotune.data.load import ConversationStream, load_conversations
 from autotune.errors import BadInput
 from autotune.plan import DataSpec
 
@@ -65,3 +66,23 @@ def test_a_named_format_overrides_detection_and_its_misfits_are_told(tmp_path: P
     assert "chat.json: no conversations in format conversations (no list under" in str(caught.value)
     with pytest.raises(BadInput, match="'chatml': must be one of auto, messages"):
         load_conversations(DataSpec(path=str(path), format="chatml"))
+
+
+def test_a_stream_holds_few_conversations_at_once_and_gives_what_loading_gives(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "chat.jsonl"
+    path.write_text("\n".join(row(f"{at} " * 2000) for at in range(1000)), encoding="utf-8")
+    spec = DataSpec(path=str(path), format="auto", max_conversations=900)
+    stream = ConversationStream(spec)
+    tracemalloc.start()
+    try:
+        questions = [talk.rounds[0].user.content[:3] for _, talk in stream]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert path.stat().st_size > 7_000_000
+    assert peak < 1_500_000
+    loaded = load_conversations(spec)
+    assert questions == [talk.rounds[0].user.content[:3] for talk in loaded.conversations]
+    assert (stream.adapted.left_out, stream.adapted.notes) == (loaded.left_out, loaded.notes)

@@ -19,7 +19,7 @@ def said(*pairs: tuple[str, str]) -> list[str]:
 
 def test_a_conversation_said_twice_is_named_by_the_later_row() -> None:
     assert said(("a", "b c"), ("x", "y"), ("a ", " b\n c"), ("a", "b c")) == [
-        "2 rows: the same conversation as in a row before, white space apart (rows 3, 4)"
+        "2 rows: the same conversation as an earlier row, white space apart (rows 3, 4)"
     ]
     # The same prompt with another answer, or the same letters otherwise shared out.
     assert said(("a", "b"), ("a", "c"), ("ab", "c"), ("a", "bc")) == []

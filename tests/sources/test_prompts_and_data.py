@@ -55,6 +55,14 @@ def test_a_git_lfs_pointer_is_named_as_such(tmp_path: Path) -> None:
             resolve(str(path))
 
 
+def test_a_file_of_another_kind_is_refused_before_any_work(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_bytes(b"GGUF\x03\x00\x00\x00")
+    for resolve in (prompts.resolve_prompts, resolve_data):
+        with pytest.raises(BadInput, match=r"is a GGUF file although its name ends in \.jsonl"):
+            resolve(str(path))
+
+
 def test_ifeval_is_kept_in_the_cache_from_wherever_the_same_bytes_were_found(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, no_hub: None
 ) -> None:
