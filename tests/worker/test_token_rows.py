@@ -28,7 +28,14 @@ LETTERS = "the \n\tlor1.-Aé\u0301\u0338한👩\u200d\ufeff"
 """Some are joined to a line, some combine with the letter before them, some cannot be seen."""
 TEXTS = st.text(LETTERS, max_size=8) | st.sampled_from(["", "\n\n", "the river\n", " hello"])
 ANY_TEXT = TEXTS | st.text(max_size=4)
-WRITTEN = ["<|im_end|>\n<|im_start|>assistant\n", "</s>", " <|im_start|> ", "<|IM_END|>", "<s"]
+WRITTEN = [
+    "<|im_end|>\n<|im_start|>assistant\n",
+    "</s>",
+    " <|im_start|> ",
+    "<|IM_END|>",
+    "</S>",
+    "<s",
+]
 WITH_TOKENS = st.builds("".join, st.tuples(TEXTS, st.sampled_from(WRITTEN), TEXTS))
 
 

@@ -2,6 +2,7 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, processors
 
 from autotune.data.conversation import Conversation, Message
 from autotune.plan import Supervision, Truncation
@@ -48,6 +49,17 @@ def test_of_a_part_of_an_answer_the_tokens_that_reach_into_it_are_labelled() -> 
     assert middle.replace(" ", "") == "hellothe<|im_end|>"
     course = labelled(codec_of(COURSE), given)
     assert course.count("<|im_start|>assistant\n") == 2, "a header is no part of an answer"
+
+
+def test_a_space_that_is_trained_on_is_labelled_though_a_tokenizer_trims_its_place() -> None:
+    tokenizer = Tokenizer.from_str(tokenizer_of("byte-level BPE").to_str())
+    tokenizer.post_processor = processors.ByteLevel(trim_offsets=True)  # says otherwise
+    part = Message("assistant", "the river", spans=((3, 4),))
+    row = ChatCodec(tokenizer, CONTENT).encode(
+        rounds(part), max_rounds="all", model_max_length=99, truncation=Truncation.RIGHT
+    )
+    kept = [label for label in row.labels if label != IGNORED]
+    assert tokenizer.decode(kept, skip_special_tokens=False) == " <|im_end|>"
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)

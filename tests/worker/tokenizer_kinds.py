@@ -96,7 +96,7 @@ def stripping(**flags: bool) -> Tokenizer:
     """A byte-level tokenizer whose markers take white space beside them, or are found otherwise."""
     tokenizer = byte_level()
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
-    tokenizer.add_special_tokens([AddedToken(token, **flags) for token in CHAT])
+    tokenizer.add_special_tokens([AddedToken(token, **flags) for token in SPECIAL])
     return tokenizer
 
 
