@@ -2,8 +2,8 @@
 
 Writes a file of that many lines (541 prompts, each answered again and again, every tenth answer to
 a question that nobody asked), scores it in a process of its own, and prints the peak of its
-resident memory and the seconds. `--prompts` is IFEval's input_data.jsonl; without it prompts are
-made up.
+resident memory and the processor's seconds. `--prompts` is IFEval's input_data.jsonl; without it
+prompts are made up.
 
     python benchmarks/responses_rows.py --rows 1000000
 """
@@ -71,23 +71,23 @@ def write_responses(path: Path, prompts: Path, rows: int, *, keyed: bool) -> int
 
 
 def measured(prompts: Path, responses: Path) -> tuple[int, float]:
-    """Peak resident bytes and seconds of the command."""
-    begin = time.perf_counter()
+    """Peak resident bytes and seconds of the processor."""
     command = [sys.executable, "-m", "autotune", "eval", "--responses", str(responses)]
     process = psutil.Popen(
         [*command, "--prompts", str(prompts), "--profile", "cpu-smoke", "--json"],
         stdout=subprocess.DEVNULL,
     )
-    peak = 0
+    peak, seconds = 0, 0.0
     while process.poll() is None:
         try:
             peak = max(peak, process.memory_info().rss)
+            seconds = sum(process.cpu_times()[:2])
         except psutil.Error:
             break
         time.sleep(0.02)
     if process.wait() != 0:
         raise SystemExit(f"eval ended with {process.returncode}")
-    return peak, time.perf_counter() - begin
+    return peak, seconds
 
 
 if __name__ == "__main__":
