@@ -184,7 +184,7 @@ class Evaluate(Boundary):
     batch_size: Annotated[int, Field(ge=1)]
     holdout: bool = False
     early: bool = True
-    think: Think = Think.KEEP
+    think: Annotated[Think, ANY_CASE] = Think.KEEP
     health: HealthLimits
 
     @field_validator("health")

@@ -110,9 +110,14 @@ def _shown(value: Any) -> str:
 
 
 def _unquote(value: Any, rule: str) -> str:
-    """The remedy for a number in quotes."""
+    """The remedy for a number in quotes, or for a share that is written as a percentage."""
     if not isinstance(value, str) or ("number" not in rule and "integer" not in rule):
         return ""
+    if value.rstrip().endswith("%"):
+        try:
+            return f"; write {float(value.rstrip().removesuffix('%')) / 100:g}"
+        except ValueError:
+            return ""
     try:
         float(value)
     except ValueError:

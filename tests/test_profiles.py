@@ -128,6 +128,11 @@ def test_all_faults_of_a_file_are_told_together_with_key_value_rule_and_nearest_
         ('device = "cpu"', "device = 2026-01-01", "machine.device"),
         ("[0.8, 1.0]", "[0.8, 1.1]", "train.checkpoint_fractions.2 = 1.1: must be less than or"),
         ("[0.8, 1.0]", "[]", "train.checkpoint_fractions = []"),
+        (
+            "min_stop = 0.8",
+            'min_stop = "80%"',
+            'min_stop = "80%": must be a valid number; write 0.8',
+        ),
         ("min_stop = 0.8", "min_stop = 1.5", "min_stop = 1.5: must be a share from 0 to 1"),
         ("max_rounds = 2", "max_rounds = 0", "strategy.A.max_rounds = 0: must be greater than or"),
         ("max_rounds = 2", 'max_rounds = "six"', "strategy.A.max_rounds = "),

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 _CHOICES = {
     *("format", "prompt_limit", "max_rounds", "max_conversations", "supervision"),
-    *("truncation", "device", "precision"),
+    *("truncation", "device", "precision", "think"),
 }
 """Options with a few values to choose from, so that `AUTO` can only be `auto`."""
 

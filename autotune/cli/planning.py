@@ -116,7 +116,7 @@ def attention_of(text: str | None) -> Attention:
         BadInput: neither of the two.
     """
     try:
-        return Attention(text or Attention.FUSED)
+        return Attention(text.lower() if text else Attention.FUSED)
     except ValueError as error:
         raise BadInput(
             f"--attention {text}: must be fused or math; fused is what a card uses unless its torch"

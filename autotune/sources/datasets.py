@@ -34,6 +34,11 @@ def resolve_data(text: str) -> DataSource:
         return DataSource(demo_data(), "demo conversations")
     path = Path(text).expanduser()
     if path.is_dir():
+        if (path / "config.json").is_file():
+            raise BadInput(
+                f"data {text}: is a model's folder; give it with --model, and a .json or .jsonl"
+                " file of conversations here"
+            )
         inside = sorted(p for pattern in _PATTERNS for p in path.glob(pattern))
         such = f", such as {inside[0]}" if inside else ""
         raise BadInput(f"data {text}: is a folder; give the .json or .jsonl file in it{such}")

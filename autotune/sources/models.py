@@ -57,6 +57,8 @@ def resolve_model(text: str, say: Say = say_nothing, *, weights: bool = True) ->
         return ModelSource("toy", cache_folder() / "models" / "toy-seed0", "toy Llama")
     path = Path(text).expanduser()
     if path.is_dir():
+        if (path / "run.toml").is_file() and (path / "best").is_dir():
+            raise BadInput(f"model {text}: is a run's folder; its model is in {path / 'best'}")
         check_model_folder(path, weights=weights)
         return ModelSource("folder", path.resolve(), path.resolve().name)
     if path.is_file():
