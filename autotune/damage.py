@@ -25,7 +25,8 @@ def set_aside(session: Session, move: Evaluate) -> bool:
     if fault is None:
         return False
     resumable = newest_resumable(rundir.checkpoints(trial.number))
-    makes_again = checkpoint.averaged > 0 or 0 < resumable < checkpoint.step
+    trains_again = trial.failure is None and 0 < resumable < checkpoint.step
+    makes_again = checkpoint.averaged > 0 or trains_again
     again = makes_again and checkpoint.place not in trial.damaged
     session.note(
         events.CheckpointDamaged(

@@ -81,7 +81,7 @@ class TrainJob(Boundary):
     """Train one plan into `out`, resuming from the newest verified checkpoint there.
 
     The plan says where model and data were when it was made. Where they have moved since, the very
-    same content is at `model_folder` and `data_path`.
+    same content is at `model_folder` and `data_path`. Data of another sha256 is refused.
     """
 
     job: Literal["train"] = "train"
@@ -90,6 +90,7 @@ class TrainJob(Boundary):
     out: str
     model_folder: str | None = None
     data_path: str | None = None
+    data_sha256: str | None = None
 
     @property
     def model(self) -> str:

@@ -95,8 +95,14 @@ class RunDir:
 
     @property
     def is_unused(self) -> bool:
-        """Whether the folder holds nothing, or only what a run leaves that was killed at once."""
-        return all(path.name in _OWN or is_leftover(path) for path in self.root.iterdir())
+        """Whether the folder holds nothing, or only what a run leaves that was killed at once.
+
+        One that cannot be looked into counts as such: to open it says why.
+        """
+        try:
+            return all(path.name in _OWN or is_leftover(path) for path in self.root.iterdir())
+        except OSError:
+            return True
 
     @property
     def in_use(self) -> bool:

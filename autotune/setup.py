@@ -78,6 +78,11 @@ class Setup:
     scored_prompts: Path | None = None
 
     @property
+    def data_sha256(self) -> str | None:
+        """The digest of the data, where there is any."""
+        return next(iter(self.content.data.values()), None) if self.content else None
+
+    @property
     def prefill_tokens(self) -> int:
         """Prompt tokens that an evaluation reads at once: what a device does in about a second."""
         return PREFILL_TOKENS[self.device.kind]

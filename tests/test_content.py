@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from autotune.content import content_of, demand_fingerprint, demand_same, recorded_content
-from autotune.errors import BadInput
-from autotune.evaluate.prompts import Prompt
-from autotune.events import Content
+from autotune.errors import BadInput, EnvironmentFault
+from autotune.evaluate.prompts import Prompt, written_prompts
+from autotune.events import Content, Fitted
+from autotune.fitting import known_fits
 from autotune.rundir import RunDir
 from autotune.session import Session
+from autotune.setup import read_survey
 from autotune.trials import FakeRunner
 from autotune.unchanged import demand_begun, keep_prompts
 from tests import setups
@@ -181,3 +183,46 @@ def test_prompts_that_would_be_chosen_otherwise_today_stay_those_of_the_run(
     run.rundir.prompts.unlink()
     with pytest.raises(BadInput, match=r"prompts\.jsonl: has changed since this run began"):
         keep_prompts(run, other, text_of(other), now, print)
+
+
+def no_text(path: Path) -> None:
+    path.write_bytes(bytes(range(256)))
+
+
+def a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("harm", [emptied, cut, no_text, a_folder])
+def test_a_damaged_survey_is_one_line_with_what_to_do(
+    tmp_path: Path, harm: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "survey.json"
+    path.write_text(setups.survey([60, 60]).file.model_dump_json(), encoding="utf-8")
+    assert read_survey(path) == setups.survey([60, 60]).file
+    harm(path)
+    with pytest.raises(EnvironmentFault, match=r"survey\.json: damaged .*; delete it") as fault:
+        read_survey(path)
+    assert "\n" not in str(fault.value)
+
+
+@pytest.mark.parametrize("harm", [emptied, cut, no_text, a_folder, Path.unlink])
+def test_prompts_of_a_run_that_cannot_be_read_are_one_line_with_what_to_do(
+    tmp_path: Path, harm: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "prompts.jsonl"
+    path.write_text(text_of(setups.prompts()), encoding="utf-8")
+    assert written_prompts(path) == setups.prompts()
+    harm(path)
+    with pytest.raises(EnvironmentFault, match=r"prompts\.jsonl: damaged .*is written again"):
+        written_prompts(path)
+
+
+def test_a_fit_whose_file_is_lost_is_known_from_the_record(tmp_path: Path) -> None:
+    run = session_of(tmp_path / "run")
+    run.rundir.root.mkdir()
+    assert list(known_fits(run)) == []
+    run.note(Fitted(fit=setups.fit()))
+    run.rundir.fit.write_bytes(b"{")
+    assert list(known_fits(run)) == [(setups.fit(), "")]

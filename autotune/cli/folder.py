@@ -119,7 +119,7 @@ def undone_without_answers(rundir: RunDir, responses: Path) -> Iterator[None]:
         yield
     except (AutotuneError, KeyboardInterrupt) as error:
         number = answers_in(responses)
-        if number and isinstance(error, AutotuneError):
+        if number and isinstance(error, AutotuneError) and not isinstance(error, BadInput):
             error.add(
                 f"{rundir.root} keeps {number} answers; to go on, give the same command with"
                 f" --run-dir {quoted(str(rundir.root))}"

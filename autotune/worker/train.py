@@ -9,6 +9,7 @@ import torch
 from autotune import events
 from autotune.data.load import load_conversations
 from autotune.job import TrainJob
+from autotune.manifest import describe
 from autotune.outcome import Checkpoint
 from autotune.plan import TrainPlan
 from autotune.worker import checkpoint
@@ -34,6 +35,7 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
     root.mkdir(parents=True, exist_ok=True)
     begin = time.perf_counter()
     pipe.enter("loading")
+    demand_data(job)
     loaded = load(Path(job.model), compute.device, plan.data.supervision)
     adopt_template(loaded, plan.data.supervision)
     rows = kept_rows(
@@ -98,6 +100,24 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
             seconds=time.perf_counter() - begin,
         )
     )
+
+
+def demand_data(job: TrainJob) -> None:
+    """Refuse data that were changed while the run went on: no two trainings by different data.
+
+    Raises:
+        BadJob: that.
+    """
+    began = job.data_sha256
+    if began is None:
+        return
+    found = describe(Path(job.data.path))["sha256"]
+    if found != began:
+        raise BadJob(
+            f"data {job.data.path} has changed since this run began (sha256"
+            f" {began[:8]}.. -> {found[:8]}..); put it back or start a new run with"
+            " another --run-dir"
+        )
 
 
 def save(pipe: Pipe, root: Path, stepper: Stepper, number: int, identity: str) -> Path:
