@@ -30,7 +30,8 @@ class Chronicle:
         self.kinds[event.kind] += 1
         if self.first is None:
             self.first = record.time
-        self.last = record.time
+        if not isinstance(event, events.BestInFull):  # comes after the run, not in its time
+            self.last = record.time
         if not isinstance(event, events.StepDone):
             self.told.append(record)
 

@@ -33,6 +33,9 @@ from autotune.unchanged import demand_begun, keep_prompts
 
 Say = Callable[[str], None]
 
+DEMO = "demo"
+"""The source of the data and of the prompts that the tool writes itself."""
+
 SILENCE_SECONDS = 900.0
 """A worker that loads, tokenizes or converts says little; after a quarter of an hour it is hung."""
 
@@ -55,6 +58,7 @@ class Setup:
     """Everything that a run works with, resolved.
 
     `attention` is what computes it on the device, as far as that is known before the first trial.
+    `scored_prompts` is the file of all prompts to look for in the data, None where none can be.
     """
 
     profile: Profile
@@ -71,6 +75,7 @@ class Setup:
     fingerprint: dict[str, str]
     content: Content | None = None
     attention: Attention = Attention.FUSED
+    scored_prompts: Path | None = None
 
     @property
     def prefill_tokens(self) -> int:
@@ -168,6 +173,7 @@ def open_setup(
             truncation=train.truncation,
             skip_bad=profile.data.skip_bad,
             max_conversations=train.max_conversations,
+            drop_prompts=dropped_prompts(profile, prompts.path),
         ),
         data_label=data.label if data else "",
         prompts=chosen,
@@ -175,7 +181,18 @@ def open_setup(
         fingerprint=fingerprint(device, profile, spec, folder, content),
         content=content,
         attention=attention_on(card),
+        scored_prompts=None if held_apart(profile) else prompts.path,
     )
+
+
+def held_apart(profile: Profile) -> bool:
+    """Whether no prompt can stand in the data: the demo's topics are shared out between the two."""
+    return profile.data.source == profile.prompts.source == DEMO
+
+
+def dropped_prompts(profile: Profile, prompts: Path) -> str | None:
+    """The prompts whose rows the profile leaves out of the data."""
+    return str(prompts) if profile.data.drop_scored_prompts else None
 
 
 def attention_on(card: CardAnswer | None) -> Attention:
@@ -242,6 +259,7 @@ def survey_data(session: Session, setup: Setup) -> Survey:
                 model_folder=str(setup.model_folder),
                 data=setup.data,
                 out=str(path),
+                prompts=str(setup.scored_prompts) if setup.scored_prompts else None,
             ),
             folder,
             silence_seconds=SILENCE_SECONDS,

@@ -104,6 +104,7 @@ def opened(
                     budget_bytes=setup.budget.limit_bytes,
                     strategies=tuple(s.name for s in profile.strategies),
                     prompt_count=len(setup.prompts),
+                    think=profile.evaluate.think,
                     resumed=resumed,
                 )
             )

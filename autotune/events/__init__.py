@@ -3,9 +3,11 @@
 The study's state, the screen, resume and the report are folds of these records and nothing else.
 """
 
+from autotune.events.probe import Fitted, ProbeEnded, ProbeGoesOn, ProbeTried, TrialAsked
 from autotune.events.run import (
     Advised,
     BaselineScored,
+    BestInFull,
     CardSampled,
     CheckpointsRemoved,
     Chosen,
@@ -13,18 +15,13 @@ from autotune.events.run import (
     DiskPlanned,
     Escalated,
     Evaluated,
-    Fitted,
     Interrupted,
     PeakCompared,
-    ProbeEnded,
-    ProbeGoesOn,
-    ProbeTried,
     Record,
     RunEnded,
     RunEvent,
     RunStarted,
     TrainingFailed,
-    TrialAsked,
     TrialEnded,
     TrialStarted,
 )
@@ -56,6 +53,7 @@ __all__ = [
     "Advised",
     "Answered",
     "BaselineScored",
+    "BestInFull",
     "CardSampled",
     "CheckpointSaved",
     "CheckpointsRemoved",

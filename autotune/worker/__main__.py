@@ -103,7 +103,7 @@ def failed(bench: "Bench", pipe: Pipe, error: Exception) -> int:
         return fail(pipe, Fault.BAD_JOB, str(error))
     from autotune.memory.faults import classify
     from autotune.worker.checkpoint import DiskFull
-    from autotune.worker.step import NumericFault
+    from autotune.worker.numeric import NumericFault
     from autotune.worker.train import BadJob
 
     if isinstance(error, DiskFull):
