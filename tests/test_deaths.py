@@ -201,9 +201,10 @@ def test_a_probe_whose_workers_are_killed_again_and_again_never_says_that_nothin
 
 @pytest.fixture
 def container(tmp_path: Path) -> Iterator[Path]:
-    """What the kernel tells a container of its memory: 900 of 1000 bytes are used."""
+    """A container that uses 950 of its 1000 bytes, 50 of them for files."""
     (tmp_path / "memory.max").write_text("1000\n", encoding="ascii")
-    (tmp_path / "memory.current").write_text("900\n", encoding="ascii")
+    (tmp_path / "memory.current").write_text("950\n", encoding="ascii")
+    (tmp_path / "memory.stat").write_text("anon 900\ninactive_file 50\n", encoding="ascii")
     yield tmp_path
 
 
