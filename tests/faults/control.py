@@ -33,8 +33,9 @@ class Role(IntEnum):
 class Kind(IntEnum):
     """What becomes of the N-th operation.
 
-    A kill comes instead of it, a torn write is one that ends half way with its process. A full
-    disk stays full until the command is over, for the other process as well; EIO comes once.
+    A kill comes instead of it, a torn write is one that ends half way with its process. The write
+    that fills a disk up leaves its first half; the disk stays full until the command is over, for
+    the other process as well. EIO comes once.
     """
 
     NOTHING = 0

@@ -76,6 +76,13 @@ def wrong_end_after_kill(ended: Ended) -> Iterator[str]:
 
 def breaches(place: Place, ended: Ended, undisturbed: Outcome | None) -> Iterator[str]:
     """What does not hold of a run that is over."""
+    try:
+        yield from _breaches(place, ended, undisturbed)
+    except (OSError, ValueError, KeyError, sqlite3.Error) as error:
+        yield f"what it leaves cannot be read: {error!r}"
+
+
+def _breaches(place: Place, ended: Ended, undisturbed: Outcome | None) -> Iterator[str]:
     if ended.code != BELOW_TARGET:
         yield f"exit {ended.code} at the end: {ended.last_line!r}"
         return

@@ -94,8 +94,10 @@ static void die(int both) {
     for (;;) pause();
 }
 
-/* Count an operation. Returns the errno that it fails with, 0 where it goes on, -1 where half of
-   it is done and the process dies then. `needs_room` are those that a full disk refuses. */
+enum { GOES_ON = 0, HALF_AND_DEAD = -1, HALF = -2 };
+
+/* Count an operation. Returns the errno that it fails with, or one of the above: what fills a disk
+   up still writes its first half. `needs_room` are those that a full disk refuses. */
 static int met(const char *name, const char *path, int needs_room) {
     long number = __sync_add_and_fetch(&control->count[role], 1);
     if (trace >= 0) {
@@ -111,13 +113,13 @@ static int met(const char *name, const char *path, int needs_room) {
     switch (control->kind) {
     case KILL: die(0); break;
     case KILL_BOTH: die(1); break;
-    case TEAR: return -1;
+    case TEAR: return HALF_AND_DEAD;
     case BROKEN: return EIO;
     case FULL:
         control->full = 1;
-        return needs_room ? ENOSPC : 0;
+        return needs_room ? HALF : GOES_ON;
     }
-    return 0;
+    return GOES_ON;
 }
 
 static int refused(const char *name, int folder, const char *path, int needs_room) {
@@ -126,7 +128,8 @@ static int refused(const char *name, int folder, const char *path, int needs_roo
     int before = errno;
     absolute(folder, path, whole);
     int error = below(whole) ? met(name, whole, needs_room) : 0;
-    if (error < 0) die(0); /* there is no half of it */
+    if (error == HALF_AND_DEAD) die(0);
+    if (error == HALF) error = ENOSPC; /* there is no half of it */
     errno = error ? error : before;
     return error;
 }
@@ -183,35 +186,47 @@ int close(int file) {
     return REAL(close)(file);
 }
 
-/* A write that is torn leaves its first half. */
-ssize_t write(int file, const void *data, size_t size) {
+/* The size of a write that is to be done, 0 where it fails with errno. */
+static size_t allowed(int file, size_t size, int *dies) {
     int error = refused_file("write", file, 1);
-    if (error < 0) {
-        REAL(write)(file, data, size / 2);
-        die(0);
+    *dies = error == HALF_AND_DEAD;
+    if (error == HALF && size < 2) {
+        errno = ENOSPC;
+        return 0;
     }
-    return error ? -1 : REAL(write)(file, data, size);
+    return error > 0 ? 0 : error < 0 ? size / 2 : size;
+}
+
+ssize_t write(int file, const void *data, size_t size) {
+    if (!size) return REAL(write)(file, data, size);
+    int dies;
+    size_t part = allowed(file, size, &dies);
+    ssize_t done = part ? REAL(write)(file, data, part) : -1;
+    if (dies) die(0);
+    return done;
 }
 
 ssize_t pwrite64(int file, const void *data, size_t size, off64_t at) {
-    int error = refused_file("write", file, 1);
-    if (error < 0) {
-        REAL(pwrite64)(file, data, size / 2, at);
-        die(0);
-    }
-    return error ? -1 : REAL(pwrite64)(file, data, size, at);
+    int dies;
+    size_t part = allowed(file, size, &dies);
+    ssize_t done = part ? REAL(pwrite64)(file, data, part, at) : -1;
+    if (dies) die(0);
+    return done;
 }
 ssize_t pwrite(int file, const void *data, size_t size, off_t at) {
     return pwrite64(file, data, size, at);
 }
 
 ssize_t sendfile64(int to, int from, off64_t *at, size_t size) {
-    int error = refused_file("write", to, 1);
-    if (error < 0) {
-        REAL(sendfile64)(to, from, at, size < 4096 ? size / 2 : 4096);
-        die(0);
-    }
-    return error ? -1 : REAL(sendfile64)(to, from, at, size);
+    int dies;
+    struct stat source;
+    /* What is asked for is more than the file has, as a rule. */
+    if (!fstat(from, &source) && source.st_size > 0 && size > (size_t)source.st_size)
+        size = (size_t)source.st_size;
+    size_t part = allowed(to, size, &dies);
+    ssize_t done = part ? REAL(sendfile64)(to, from, at, part) : -1;
+    if (dies) die(0);
+    return done;
 }
 ssize_t sendfile(int to, int from, off_t *at, size_t size) {
     return sendfile64(to, from, (off64_t *)at, size);
@@ -220,7 +235,7 @@ ssize_t sendfile(int to, int from, off_t *at, size_t size) {
 #define ON_FILE(name, takes, gives, room)                          \
     int name takes {                                               \
         int error = refused_file(#name, file, room);               \
-        if (error < 0) die(0);                                     \
+        if (error == HALF_AND_DEAD) die(0);                        \
         return error ? -1 : REAL(name) gives;                      \
     }
 

@@ -107,6 +107,7 @@ def test_an_error_comes_once_and_a_full_disk_stays_full(tmp_path: Path, library:
         assert (folder / "run" / "renamed").exists()
     assert said[Kind.EIO] == "Input/output error\nover\n"
     assert said[Kind.ENOSPC].startswith("No space left on device\n")
+    assert (tmp_path / "ENOSPC" / "run" / "other").read_text(encoding="utf-8") == "a"
     assert said[Kind.ENOSPC].count("\n") == 3, "SQLite finds the disk full as well"
 
 

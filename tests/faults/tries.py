@@ -147,7 +147,7 @@ class Bench:
     def kill(self, place: Place, process: Forked, victim: str, wait: float) -> bool:
         """Kill the run, its worker of the moment, or both; whether there was one to kill."""
         until = time.monotonic() + wait
-        while time.monotonic() < until:
+        while time.monotonic() < until or (victim == "worker" and not self.workers_of(place)):
             if process.poll() is not None:
                 return False
             time.sleep(0.005)
