@@ -5,8 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from autotune.budget import GIB, Budget
 from autotune.card_answer import CardAnswer
 from autotune.card_check import check_card
@@ -20,7 +18,7 @@ from autotune.evaluate.prompts import Prompt, read_prompts, subset
 from autotune.evaluate.scorers import find_scorer
 from autotune.events import Content
 from autotune.fingerprint import fingerprint
-from autotune.job import DeviceSpec, PrepareJob, SurveyJob
+from autotune.job import DeviceSpec, PrepareJob
 from autotune.outcome import Fault
 from autotune.plan import DataSpec, Precision
 from autotune.prediction import Attention
@@ -30,7 +28,6 @@ from autotune.sources.datasets import resolve_data
 from autotune.sources.models import ModelSource, resolve_model
 from autotune.sources.prompts import resolve_prompts
 from autotune.sources.scored import dropped_prompts, held_apart
-from autotune.survey import Survey, SurveyFile
 from autotune.trials import Ending, How, dropped_settings
 from autotune.unchanged import demand_begun, keep_prompts
 
@@ -241,43 +238,6 @@ def prepare_model(session: Session, model: ModelSource, spec: DeviceSpec) -> Pat
     if ending.how is not How.DONE:
         raise worker_error(ending, f"model {model.label}", session.rundir.work_folder("prepare"))
     return model.folder
-
-
-def survey_data(session: Session, setup: Setup) -> Survey:
-    """Tokenize the data once per run and keep the survey in the run folder."""
-    path = session.rundir.survey
-    if session.state.survey is None or not path.exists():
-        folder = session.rundir.work_folder("survey")
-        ending = session.work(
-            SurveyJob(
-                device=setup.device_spec,
-                model_folder=str(setup.model_folder),
-                data=setup.data,
-                out=str(path),
-                prompts=str(setup.scored_prompts) if setup.scored_prompts else None,
-            ),
-            folder,
-            silence_seconds=SILENCE_SECONDS,
-            resident_limit_bytes=setup.work_limit_bytes,
-        )
-        if ending.how is not How.DONE:
-            raise worker_error(ending, f"data {setup.data_label}", folder)
-    return Survey(read_survey(path), setup.data.truncation)
-
-
-def read_survey(path: Path) -> SurveyFile:
-    """What a survey job wrote.
-
-    Raises:
-        EnvironmentFault: it was damaged since.
-    """
-    try:
-        return SurveyFile.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        why = getattr(error, "strerror", None) or "not what was written there"
-        raise EnvironmentFault(
-            f"{path}: damaged ({why}); delete it, and the same command makes it again from the data"
-        ) from None
 
 
 MORE_MEMORY = (

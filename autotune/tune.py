@@ -6,6 +6,7 @@ any point and started again, it goes on from the record.
 
 from autotune import events
 from autotune.averaging import average
+from autotune.baselines import score_baselines
 from autotune.choice import correct_choice
 from autotune.damage import set_aside
 from autotune.device_port import NvmlPort
@@ -21,7 +22,6 @@ from autotune.plan import Strategy
 from autotune.resolve import resolve_plan, usable_strategies
 from autotune.retention import give_back, settle_checkpoints
 from autotune.sampling import draw
-from autotune.scoring import score_baselines
 from autotune.session import Session
 from autotune.setup import Setup
 from autotune.study import TrialState

@@ -24,8 +24,9 @@ from autotune.profiles import find_profile
 from autotune.rundir import RunDir
 from autotune.search import most_trials
 from autotune.session import Session
-from autotune.setup import Setup, open_setup, survey_data
+from autotune.setup import Setup, open_setup
 from autotune.survey import Survey
+from autotune.surveying import survey_data
 from autotune.trials import SubprocessRunner
 
 

@@ -9,8 +9,8 @@ from autotune.datakept import fit_notes, kept_notes
 from autotune.job import Job, SurveyJob
 from autotune.outcome import StrategyFit
 from autotune.sentences import data_lines, data_warnings
-from autotune.setup import survey_data
 from autotune.sources.scored import dropped_prompts, held_apart
+from autotune.surveying import survey_data
 from autotune.view.closing import probe_summary
 from tests import inspections, setups
 from tests.setups import Played

@@ -29,9 +29,10 @@ from autotune.report.write import write_report
 from autotune.rundir import RunDir
 from autotune.salvage import salvage
 from autotune.session import Session
-from autotune.setup import Setup, open_setup, own_processes, survey_data
+from autotune.setup import Setup, open_setup, own_processes
 from autotune.study import StudyState
 from autotune.survey import Survey
+from autotune.surveying import survey_data
 from autotune.trials import SubprocessRunner
 from autotune.view.closing import probe_summary, summary
 from autotune.view.encodable import Encodable

@@ -3,20 +3,22 @@
 The study's state, the screen, resume and the report are folds of these records and nothing else.
 """
 
+from autotune.events.checkpoints import (
+    BestInFull,
+    BestKept,
+    CheckpointDamaged,
+    CheckpointsRemoved,
+    Chosen,
+    Evaluated,
+)
 from autotune.events.probe import Fitted, ProbeEnded, ProbeGoesOn, ProbeTried, TrialAsked
 from autotune.events.run import (
     Advised,
     BaselineScored,
-    BestInFull,
-    BestKept,
     CardSampled,
-    CheckpointDamaged,
-    CheckpointsRemoved,
-    Chosen,
     Content,
     DiskPlanned,
     Escalated,
-    Evaluated,
     Interrupted,
     PeakCompared,
     Record,

@@ -20,8 +20,9 @@ from autotune.probe import Probe
 from autotune.profiles import find_profile
 from autotune.search import most_trials
 from autotune.session import Session
-from autotune.setup import Setup, open_setup, survey_data
+from autotune.setup import Setup, open_setup
 from autotune.survey import Survey
+from autotune.surveying import survey_data
 from benchmarks.card_checks.asked import Answer, Ask, Figures
 from benchmarks.card_checks.inputs import long_chat
 from benchmarks.card_checks.jobs import free_bytes

@@ -16,8 +16,9 @@ from autotune.probe import Probe
 from autotune.rundir import RunDir
 from autotune.search import most_trials
 from autotune.session import Session
-from autotune.setup import Setup, survey_data
+from autotune.setup import Setup
 from autotune.survey import Survey
+from autotune.surveying import survey_data
 from autotune.trials import SubprocessRunner
 from tests import setups
 from tests.worker.toys import EXACT_PEAKS, data_spec, device, save_toy

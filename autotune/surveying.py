@@ -1,0 +1,49 @@
+"""The survey of the data: made once, kept in the run folder, read by a run that goes on."""
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from autotune.errors import EnvironmentFault
+from autotune.job import SurveyJob
+from autotune.session import Session
+from autotune.setup import SILENCE_SECONDS, Setup, worker_error
+from autotune.survey import Survey, SurveyFile
+from autotune.trials import How
+
+
+def survey_data(session: Session, setup: Setup) -> Survey:
+    """Tokenize the data once per run and keep the survey in the run folder."""
+    path = session.rundir.survey
+    if session.state.survey is None or not path.exists():
+        folder = session.rundir.work_folder("survey")
+        ending = session.work(
+            SurveyJob(
+                device=setup.device_spec,
+                model_folder=str(setup.model_folder),
+                data=setup.data,
+                out=str(path),
+                prompts=str(setup.scored_prompts) if setup.scored_prompts else None,
+            ),
+            folder,
+            silence_seconds=SILENCE_SECONDS,
+            resident_limit_bytes=setup.work_limit_bytes,
+        )
+        if ending.how is not How.DONE:
+            raise worker_error(ending, f"data {setup.data_label}", folder)
+    return Survey(read_survey(path), setup.data.truncation)
+
+
+def read_survey(path: Path) -> SurveyFile:
+    """What a survey job wrote.
+
+    Raises:
+        EnvironmentFault: it was damaged since.
+    """
+    try:
+        return SurveyFile.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        why = getattr(error, "strerror", None) or "not what was written there"
+        raise EnvironmentFault(
+            f"{path}: damaged ({why}); delete it, and the same command makes it again from the data"
+        ) from None
