@@ -18,7 +18,7 @@ from autotune.frontier import (
 )
 from autotune.inspection import Inspection, InspectionSpec
 from autotune.job import DeviceSpec, SurveyJob
-from autotune.keeping import kept_notes
+from autotune.kept_notes import kept_notes
 from autotune.plan import DataSpec, Precision, Rounds, Strategy
 from autotune.profile import Profile
 from autotune.session import Session

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from autotune.job import Job, SurveyJob
-from autotune.keeping import fit_notes, kept_notes
+from autotune.kept_notes import fit_notes, kept_notes
 from autotune.outcome import StrategyFit
 from autotune.sentences import data_lines, data_warnings
 from autotune.setup import survey_data
