@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from autotune.datakept import kept_notes
 from autotune.datanotes import NAMED_ROWS, DataNote, with_dropped
 from autotune.device import find_device
 from autotune.errors import BadInput
@@ -19,6 +18,7 @@ from autotune.frontier import (
 )
 from autotune.inspection import Inspection, InspectionSpec
 from autotune.job import DeviceSpec, SurveyJob
+from autotune.kept_notes import kept_notes
 from autotune.plan import DataSpec, Precision, Rounds, Strategy
 from autotune.profile import Profile
 from autotune.session import Session

@@ -6,7 +6,6 @@ makes it harmless for its medium.
 
 from autotune import events
 from autotune.budget import show_size
-from autotune.datakept import fit_notes
 from autotune.datanotes import note_sentence, shown_notes, with_dropped
 from autotune.events import Record
 from autotune.figures import (
@@ -19,6 +18,7 @@ from autotune.figures import (
     shape_text,
 )
 from autotune.fit_sentences import describe_trial, fit_sentence, peak_sentence
+from autotune.kept_notes import fit_notes
 from autotune.outcome import Fault, Fit
 from autotune.score_sentences import (
     chosen_line,

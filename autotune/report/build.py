@@ -7,10 +7,10 @@ from pathlib import Path
 from autotune import events
 from autotune.chronicle import Chronicle, chronicle
 from autotune.conclusions import conclusions, echo_beats, next_steps
-from autotune.datakept import fit_notes
 from autotune.datanotes import with_dropped
 from autotune.errors import BadInput
 from autotune.events import Record
+from autotune.kept_notes import fit_notes
 from autotune.kernels import kernels_sentence
 from autotune.report.contract import (
     BaselineReport,

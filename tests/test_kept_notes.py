@@ -5,8 +5,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from autotune.datakept import fit_notes, kept_notes
 from autotune.job import Job, SurveyJob
+from autotune.kept_notes import fit_notes, kept_notes
 from autotune.outcome import StrategyFit
 from autotune.sentences import data_lines, data_warnings
 from autotune.sources.scored import dropped_prompts, held_apart
