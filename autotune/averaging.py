@@ -9,14 +9,14 @@ from autotune.plan import Precision
 from autotune.runpath import from_folder
 from autotune.scoring import stop_where_none_goes_on
 from autotune.session import Session
-from autotune.setup import SILENCE_SECONDS
+from autotune.setup import SILENCE_SECONDS, Setup
 from autotune.trials import How
 
 CPU = DeviceSpec(kind="cpu", precision=Precision.FP32, limit_bytes=0)
 """Tensors are added one by one: a card would gain nothing, and memory on it may be short."""
 
 
-def average(session: Session, move: Average) -> None:
+def average(session: Session, setup: Setup, move: Average) -> None:
     """Have the mean made; the worker tells of the new checkpoint, which is then scored.
 
     A worker that dies is given one more try, one that is killed from outside some more: see
@@ -35,7 +35,12 @@ def average(session: Session, move: Average) -> None:
     where = rundir.work_folder(f"trial-{number:04d}-{mean.name}")
     deaths = Deaths()
     while True:
-        ending = session.work(job, where, silence_seconds=SILENCE_SECONDS)
+        ending = session.work(
+            job,
+            where,
+            silence_seconds=SILENCE_SECONDS,
+            resident_limit_bytes=setup.work_limit_bytes,
+        )
         if ending.how is How.DONE:
             return
         stop_where_none_goes_on(ending)

@@ -26,17 +26,20 @@ class Chronicle:
     def apply(self, record: Record) -> None:
         """Fold one record in."""
         self.state.apply(record)
-        self.kinds[record.event.kind] += 1
+        event = record.event
+        self.kinds[event.kind] += 1
         if self.first is None:
             self.first = record.time
-        self.last = record.time
-        if not isinstance(record.event, events.StepDone):
+        if not isinstance(event, events.BestInFull):  # comes after the run, not in its time
+            self.last = record.time
+        if not isinstance(event, events.StepDone):
             self.told.append(record)
 
 
 def chronicle(records: Iterable[Record]) -> Chronicle:
     """What these records say, in order."""
     found = Chronicle()
+    apply = found.apply
     for record in records:
-        found.apply(record)
+        apply(record)
     return found

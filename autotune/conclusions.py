@@ -7,6 +7,7 @@ from autotune.rundir import RunDir
 from autotune.score_sentences import (
     chosen_line,
     ended_early_line,
+    in_full_sentence,
     partial_text,
     unhealthy_lines,
 )
@@ -48,6 +49,9 @@ def conclusions(state: StudyState) -> list[str]:
             f"Best so far about {score}, {partial_text(best.prompt_strict, best.partial)}."
         )
         return lines
+    if state.best_in_full is not None:
+        full = in_full_sentence(state.best_in_full)
+        lines.append(f"{full[:1].upper()}{full[1:]}.")
     echo = state.baselines.get("echo")
     lines += unhealthy_lines(
         best.prompt_strict, best.unhealthy, best.sound, echo.prompt_strict if echo else None
@@ -98,7 +102,8 @@ def next_steps(state: StudyState, run_dir: Path) -> list[str]:
             f" --run-dir {quoted(str(run_dir))}"
         )
     best = state.best
-    if best is not None and state.run and state.run.prompt_count < IFEVAL_PROMPTS:
+    few = state.run is not None and state.run.prompt_count < IFEVAL_PROMPTS
+    if best is not None and few and state.best_in_full is None:
         folder = quoted(str(RunDir(run_dir).checkpoint(best.number, best.checkpoint)))
         lines.append(
             f"score it on all {IFEVAL_PROMPTS} prompts of IFEval: smolsft-autotune eval {folder}"

@@ -54,6 +54,7 @@ def strategy_fit(
         kept_supervised=kept.supervised_share,
         steps=0,
         eta_seconds=0.0,
+        batch_size=strategy.batch_size,
     )
     if kept.conversations == 0:
         return plain

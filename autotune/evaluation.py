@@ -11,7 +11,8 @@ from autotune.evaluate.health import broken_limits, echo_answers
 from autotune.evaluate.mcnemar import Comparison, mcnemar
 from autotune.evaluate.prompts import Prompt
 from autotune.evaluate.scorer import Scorer
-from autotune.outcome import EvalReport, HealthLimits
+from autotune.evaluate.thoughts import judged
+from autotune.outcome import EvalReport, HealthLimits, Think
 from autotune.scoring import checked_report
 from autotune.study import meets
 
@@ -68,21 +69,24 @@ def evaluate(
     examples: int,
     baseline: Sequence[Answer] | None = None,
     target: float | None = None,
+    think: Think = Think.KEEP,
 ) -> Evaluation:
     """Score `answers` and, where given, those of a baseline on the same prompts.
+
+    Of all of them the same text is judged, as `think` says.
 
     Raises:
         EvaluationFailed: the scorer gave no valid report.
     """
-    report = checked_report(scorer, prompts, answers)
+    report = checked_report(scorer, prompts, answers, think)
     return Evaluation(
         scorer=scorer.name,
         report=report,
         echo=checked_report(scorer, prompts, echo_answers(prompts)),
         limits=limits,
         unhealthy=broken_limits(report.health, limits),
-        worst=worst(prompts, answers, report, examples),
-        before=pair(scorer, prompts, baseline, answers, examples) if baseline else None,
+        worst=worst(prompts, judged(answers, think), report, examples),
+        before=pair(scorer, prompts, baseline, answers, examples, think) if baseline else None,
         target=target,
     )
 
@@ -93,6 +97,7 @@ def pair(
     first: Sequence[Answer],
     second: Sequence[Answer],
     examples: int,
+    think: Think = Think.KEEP,
 ) -> Paired | None:
     """Both sets on the prompts that both answer; None where there are none.
 
@@ -102,9 +107,11 @@ def pair(
     shared = [p for p in prompts if p.key in one and p.key in other]
     if not shared:
         return None
-    reports = [checked_report(scorer, shared, answers) for answers in (first, second)]
+    reports = [checked_report(scorer, shared, answers, think) for answers in (first, second)]
     verdicts = [[by_key(report)[p.key].strict for p in shared] for report in reports]
-    gained, lost = changed(shared, (first, reports[0]), (second, reports[1]), examples)
+    gained, lost = changed(
+        shared, (judged(first, think), reports[0]), (judged(second, think), reports[1]), examples
+    )
     return Paired(
         first=reports[0],
         second=reports[1],

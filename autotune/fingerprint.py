@@ -25,7 +25,7 @@ def fingerprint(
     settings = {
         "probe": profile.probe.model_dump(mode="json"),
         "rows": [train.supervision, train.truncation, train.max_conversations, train.seed],
-        "read": [profile.data.format, profile.data.skip_bad],
+        "read": [profile.data.format, profile.data.skip_bad, profile.data.drop_scored_prompts],
         "evaluation": [evaluate.max_new_tokens, evaluate.batch_size],
         "prompts": profile.prompts.model_dump(mode="json"),
         "strategies": [s.model_dump(mode="json") for s in profile.strategies],

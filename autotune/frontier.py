@@ -72,7 +72,7 @@ def percentiles(values: Sequence[int]) -> dict[str, int]:
 
 def lengths_of(survey: Survey) -> list[int]:
     """Tokens of each conversation with all its rounds."""
-    return [rounds[-1].stop for rounds in survey.file.conversations]
+    return [rounds[-1].stop for rounds in survey.rows]
 
 
 def useful_lengths(percentile: Mapping[str, int], most: int) -> list[int]:
@@ -104,14 +104,16 @@ def useful_rounds(survey: Survey) -> list[Rounds]:
 class _Line:
     """All conversations laid end to end on one line of tokens.
 
-    Per round: `start` of its supervised span, `size` of it, supervised tokens `before` it, `stop`
-    of the round. Per conversation: `first`, its first round, and `origin`, its first token;
-    both have one more entry at the end.
+    Per stretch of supervised tokens, of which a round has one or more: its `start`, its `size`,
+    and supervised tokens `before` it. Per round: its `stop`, and supervised tokens `done` before
+    it. Per conversation: `first`, its first round, and `origin`, its first token. `before`, `done`,
+    `first` and `origin` have one more entry at the end.
     """
 
     start: "Ints"
     size: "Ints"
     before: "Ints"
+    done: "Ints"
     stop: "Ints"
     first: "Ints"
     origin: "Ints"
@@ -120,18 +122,39 @@ class _Line:
     def of(cls, survey: Survey) -> "_Line":
         import numpy as np
 
-        talks = survey.file.conversations
-        first = np.zeros(len(talks) + 1, dtype=np.int64)
-        np.cumsum([len(rounds) for rounds in talks], out=first[1:])
-        flat = (at for rounds in talks for s in rounds for at in (s.start, s.end, s.stop))
-        spans = np.fromiter(flat, dtype=np.int64, count=3 * int(first[-1])).reshape(-1, 3)
-        origin = np.zeros(len(talks) + 1, dtype=np.int64)
-        np.cumsum(spans[first[1:] - 1, 2], out=origin[1:])
-        placed = spans + np.repeat(origin[:-1], np.diff(first))[:, None]
-        size = placed[:, 1] - placed[:, 0]
-        before = np.zeros(len(size) + 1, dtype=np.int64)
-        np.cumsum(size, out=before[1:])
-        return cls(placed[:, 0], size, before, placed[:, 2], first, origin)
+        def line(values: Iterable[int], count: int) -> "Ints":
+            return np.fromiter(values, dtype=np.int64, count=count)
+
+        def sums(values: "Ints") -> "Ints":
+            """The sum before each value, and of all."""
+            return np.concatenate(([0], np.cumsum(values)))
+
+        talks = survey.rows
+        first = sums(line(map(len, talks), len(talks)))
+        every = int(first[-1])
+        stop = line((s.stop for rounds in talks for s in rounds), every)
+        pieces = line((len(s.pieces) or 1 for rounds in talks for s in rounds), every)
+        flat = (
+            at
+            for rounds in talks
+            for s in rounds
+            for piece in s.pieces or ((s.start, s.end),)
+            for at in piece
+        )
+        spans = line(flat, 2 * int(pieces.sum())).reshape(-1, 2)
+        origin = sums(stop[first[1:] - 1])
+        shift = np.repeat(origin[:-1], np.diff(first))
+        size = spans[:, 1] - spans[:, 0]
+        before = sums(size)
+        return cls(
+            start=spans[:, 0] + np.repeat(shift, pieces),
+            size=size,
+            before=before,
+            done=before[sums(pieces)],
+            stop=stop + shift,
+            first=first,
+            origin=origin,
+        )
 
     def supervised_before(self, at: "Ints") -> "Ints":
         """Supervised tokens on the line before each of these positions."""
@@ -180,7 +203,7 @@ class _Rows:
             stays=(rounds[talk] <= steps[made])[order],
             origin=origin[order],
             stop=stop[order],
-            supervised=(text.before[end + 1] - text.before[text.first[talk]])[order],
+            supervised=(text.done[end + 1] - text.done[text.first[talk]])[order],
         )
 
     def part(self, low: int, high: int) -> "_Rows":

@@ -6,20 +6,28 @@ something else than it should be, is no reason for either.
 
 from pathlib import Path
 
-from autotune.data.load import load_conversations
+from autotune.data.files import RecordStream
+from autotune.data.load import ConversationStream
 from autotune.evaluate.prompts import read_prompts
 from autotune.evaluate.scorers import find_scorer
 from autotune.plan import DataSpec
+from autotune.positions import demand_positions, positions_of
 from autotune.profile import Profile
-from autotune.setup import demand_positions, positions_of
 from autotune.sources.datasets import resolve_data
 from autotune.sources.models import resolve_model
 from autotune.sources.prompts import resolve_prompts
 from autotune.sources.reference import as_hub_id
 
-LOOK_BYTES = 16 * 2**20
-"""A chat file up to this size is read whole beforehand, which takes a second or two; the worker
-that surveys a larger one finds the same faults."""
+LOOK_BYTES = 2 * 2**20
+"""A chat file up to this size is read whole beforehand, which takes a second at most. Of a larger
+one the first record is, which tells what kind of file it is; the worker that surveys it finds the
+faults of the others."""
+
+PACKED = 8
+"""How many times its size a packed file or a table may hold: English text in gzip has a third of
+its size, repetitive chats less."""
+
+_PLAIN = {".json", ".jsonl", ".ndjson"}
 
 _OURS = {"demo", "toy", "ifeval"}
 """Sources that the tool has or makes itself."""
@@ -29,16 +37,19 @@ def demand_data(profile: Profile) -> None:
     """Refuse a data file of this machine that nothing can be learned from.
 
     Raises:
-        BadInput: what `load_conversations` finds wrong with it, or that there is none.
+        BadInput: what `ConversationStream` finds wrong with it, or that there is none.
     """
     source = profile.data.source
     if not _is_here(source):
         return
     path = resolve_data(source).path
-    if path.stat().st_size <= LOOK_BYTES:
-        load_conversations(
-            DataSpec(path=str(path), format=profile.data.format, skip_bad=profile.data.skip_bad)
-        )
+    few = LOOK_BYTES if path.suffix.lower() in _PLAIN else LOOK_BYTES // PACKED
+    if path.stat().st_size > few:
+        next(iter(RecordStream(path, profile.data.skip_bad)), None)
+        return
+    spec = DataSpec(path=str(path), format=profile.data.format, skip_bad=profile.data.skip_bad)
+    for _ in ConversationStream(spec):
+        pass
 
 
 def demand_prompts(profile: Profile) -> None:

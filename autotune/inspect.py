@@ -1,8 +1,10 @@
 """Looking at the data before anything is trained: one survey, its frontier, and what to warn of."""
 
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
+from autotune.datanotes import NAMED_ROWS, DataNote, with_dropped
 from autotune.device import find_device
 from autotune.errors import BadInput
 from autotune.figures import percent
@@ -16,19 +18,22 @@ from autotune.frontier import (
 )
 from autotune.inspection import Inspection, InspectionSpec
 from autotune.job import DeviceSpec, SurveyJob
+from autotune.keeping import kept_notes
 from autotune.plan import DataSpec, Precision, Rounds, Strategy
+from autotune.positions import demand_positions, positions_of
 from autotune.profile import Profile
 from autotune.session import Session
 from autotune.setup import (
     SILENCE_SECONDS,
     Say,
-    demand_positions,
-    positions_of,
+    dropped_prompts,
+    held_apart,
     prepare_model,
     worker_error,
 )
 from autotune.sources.datasets import resolve_data
 from autotune.sources.models import resolve_model
+from autotune.sources.prompts import prompts_here
 from autotune.survey import Kept, Survey, SurveyFile
 from autotune.trials import How
 
@@ -72,11 +77,12 @@ class Inspected:
     lengths: dict[str, int]
     round_counts: dict[str, int]
     features: Path | None = None
+    beside: tuple[DataNote, ...] = ()
 
     @property
     def used(self) -> int:
         """Conversations that can be learned from, at some length."""
-        return len(self.survey.file.conversations)
+        return len(self.survey.rows)
 
     @property
     def chosen(self) -> Kept:
@@ -88,6 +94,18 @@ class Inspected:
         """Records that are not trained on at the chosen length and rounds, by reason."""
         lost = {LOST: self.chosen.lost} if self.chosen.lost else {}
         return self.survey.file.dropped | lost
+
+    @property
+    def notes(self) -> tuple[DataNote, ...]:
+        """What was found in the rows, dropped ones first."""
+        file = self.survey.file
+        notes = file.notes
+        if self.chosen.lost and file.rows:
+            first = islice(self.survey.lost(self.length, self.rounds), NAMED_ROWS)
+            rows = tuple(file.rows[at] for at in first)
+            lost = DataNote(what=LOST, count=self.chosen.lost, rows=rows, dropped=True)
+            notes = (*notes, lost)
+        return (*with_dropped(self.dropped, notes), *self.beside)
 
     @property
     def records(self) -> int:
@@ -131,11 +149,12 @@ def inspect_data(
     """
     model = resolve_model(profile.model.source, say, weights=False)
     data = resolve_data(profile.data.source)
-    memory = find_device("cpu").total_bytes
+    prompts = None if held_apart(profile) else prompts_here(profile.prompts.source)
+    computer = find_device("cpu")
     spec = DeviceSpec(
         kind="cpu",
         precision=Precision.FP32,
-        limit_bytes=memory or 0,
+        limit_bytes=computer.total_bytes or 0,
         threads=profile.machine.threads,
     )
     folder = prepare_model(session, model, spec)
@@ -161,12 +180,20 @@ def inspect_data(
             truncation=train.truncation,
             skip_bad=profile.data.skip_bad,
             max_conversations=max_conversations,
+            drop_prompts=dropped_prompts(profile, prompts.path) if prompts else None,
         ),
         out=str(session.rundir.survey),
         inspection=asked,
+        prompts=str(prompts.path) if prompts else None,
     )
     say(f"tokenizing {data.label} for {model.label}")
-    ending = session.work(job, work, silence_seconds=SILENCE_SECONDS)
+    ending = session.work(
+        job,
+        work,
+        silence_seconds=SILENCE_SECONDS,
+        # All that is free: beyond it the computer would begin to swap.
+        resident_limit_bytes=computer.free_bytes,
+    )
     if ending.how is not How.DONE:
         raise worker_error(ending, f"data {data.label}", work)
     survey = Survey(
@@ -181,6 +208,7 @@ def inspect_data(
         positions=positions,
         point=(chosen, rounds),
         features=Path(asked.features) if asked.features else None,
+        searched=prompts is not None or held_apart(profile),
     )
 
 
@@ -194,8 +222,11 @@ def placed(
     positions: int,
     point: Point,
     features: Path | None = None,
+    searched: bool = True,
 ) -> Inspected:
     """What was found, with the chosen point and the profile's strategies on the frontier.
+
+    `searched` says whether scored prompts were looked for.
 
     Raises:
         BadInput: the chosen point leaves nothing to train on.
@@ -210,10 +241,14 @@ def placed(
     )
     if table[point].conversations == 0:
         raise BadInput(
-            f"--model-max-length {point[0]}: none of {len(survey.file.conversations)} conversations"
+            f"--model-max-length {point[0]}: none of {len(survey.rows)} conversations"
             " keeps a token to train on, what comes before the answers fills the length; give"
             f" more, up to {positions}, or shorter prompts"
         )
+    wishes = tuple(
+        Wish(s.name, *points[s.name], s.model_max_length == "fits", table[points[s.name]])
+        for s in profile.strategies
+    )
     return Inspected(
         model_label=model_label,
         data_label=data_label,
@@ -223,14 +258,42 @@ def placed(
         survey=survey,
         found=found,
         table=table,
-        wishes=tuple(
-            Wish(s.name, *points[s.name], s.model_max_length == "fits", table[points[s.name]])
-            for s in profile.strategies
-        ),
+        wishes=wishes,
         lengths=lengths,
-        round_counts=percentiles([len(rounds) for rounds in survey.file.conversations]),
+        round_counts=percentiles([len(rounds) for rounds in survey.rows]),
         features=features,
+        beside=beside(profile, wishes, len(survey.file.conversations), searched=searched),
     )
+
+
+def beside(
+    profile: Profile, wishes: tuple[Wish, ...], used: int, *, searched: bool
+) -> tuple[DataNote, ...]:
+    """What to say of the data that follows from the profile, and not from the data alone."""
+    notes = [
+        note
+        for strategy, wish in zip(profile.strategies, wishes, strict=True)
+        if not strategy.fallback
+        for note in kept_notes(
+            wish.name,
+            wish.length,
+            wish.rounds,
+            wish.kept.supervised_share,
+            wish.kept.conversations,
+            strategy.batch_size,
+        )
+    ]
+    most = profile.train.max_conversations
+    if most is not None and most < used:
+        what = f"a run uses {most} of {used} conversations (max_conversations of the profile)"
+        notes.append(DataNote(what=what, count=0))
+    if not searched:
+        what = (
+            f"scored prompts were not looked for: {profile.prompts.source} is not on this machine"
+            " yet; probe and run fetch it"
+        )
+        notes.append(DataNote(what=what, count=0))
+    return tuple(notes)
 
 
 def wished(strategy: Strategy, profile: Profile, positions: int) -> Point:

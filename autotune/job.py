@@ -38,7 +38,8 @@ class CheckJob(Boundary):
 class SurveyJob(Boundary):
     """Tokenize the data once and write every conversation's round boundaries to `out`.
 
-    `inspection`, where given, also has what a person wants to see of the data written.
+    `inspection`, where given, also has what a person wants to see of the data written. `prompts` is
+    a file of prompts that a score is measured on: rows in which one stands are noted.
     """
 
     job: Literal["survey"] = "survey"
@@ -47,6 +48,7 @@ class SurveyJob(Boundary):
     data: DataSpec
     out: str
     inspection: InspectionSpec | None = None
+    prompts: str | None = None
 
 
 class TrialJob(Boundary):

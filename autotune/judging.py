@@ -9,7 +9,7 @@ from autotune.evaluate.order import begun, shuffled
 from autotune.evaluate.scorer import Scorer
 from autotune.evaluate.stats import wilson
 from autotune.moves import Evaluate
-from autotune.outcome import Checkpoint
+from autotune.outcome import Checkpoint, Think
 from autotune.scoring import EvaluationFailed, answer_and_score, answer_early, choosing_score
 from autotune.session import Session
 from autotune.setup import Setup
@@ -70,12 +70,14 @@ def evaluate_checkpoint(
 def decides_early(setup: Setup, scorer: Scorer) -> bool:
     """Whether checkpoints may be judged by less than all finished answers.
 
-    Not with a holdout: there one half of the prompts chooses and the other is reported.
+    Not with a holdout: there one half of the prompts chooses and the other is reported. Nor where
+    thoughts are left out: until an answer is finished, all of it may turn out to be one.
     """
     evaluate = setup.profile.evaluate
     return (
         evaluate.early
         and not evaluate.holdout
+        and evaluate.think is Think.KEEP
         and scorer.decides_early
         and len(setup.prompts) >= FEWEST
     )

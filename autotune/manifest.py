@@ -142,3 +142,12 @@ def sweep(root: Path) -> None:
     """Finish the removals in a folder that were cut short."""
     for gone in root.glob(f"{_GONE}*"):
         shutil.rmtree(gone, ignore_errors=True)
+
+
+def weights_in(folder: Path) -> dict[str, str]:
+    """The sha256 of every file of weights that a folder holds now, by its name."""
+    return {
+        path.name: describe(path)["sha256"]
+        for path in sorted(folder.glob("*.safetensors"))
+        if path.name != OPTIMIZER
+    }

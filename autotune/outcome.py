@@ -109,7 +109,8 @@ class StrategyFit(Boundary):
     its turn: a fallback that fits is planned only where no other strategy fits.
     `eta_seconds` is training and scoring; `eta_single_seconds` is the same with one row at a time,
     None where only one way was timed; and then so are `supervised_tokens_per_second` and
-    `peak_bytes`, which were measured for this way.
+    `peak_bytes`, which were measured for this way. `batch_size` is conversations a step, None in
+    records of a time when it was not written.
     """
 
     fits: bool
@@ -127,6 +128,7 @@ class StrategyFit(Boundary):
     packing: bool = False
     torch_compile: bool = False
     peak_bytes: int | None = None
+    batch_size: int | None = None
 
 
 class Fit(Boundary):
@@ -232,6 +234,17 @@ class HealthLimits(Boundary):
     max_vacuous: float = 0.1
 
 
+class Think(StrEnum):
+    """Which text of an answer that thinks (`<think>...</think>`) is judged.
+
+    `keep`: all of it, as lm-evaluation-harness does unless told otherwise, and as scores were made
+    before there was a choice. `strip`: what follows the last `</think>`.
+    """
+
+    KEEP = "keep"
+    STRIP = "strip"
+
+
 class InstructionVerdict(Boundary):
     """One instruction of one prompt; `error` names what the checker died of, if it did."""
 
@@ -255,7 +268,8 @@ class EvalReport(Boundary):
     """A scored set of answers. `interval` is Wilson's 95 % of prompt-strict accuracy.
 
     `sound` counts the strict passes of answers that neither loop nor echo nor say next to nothing,
-    out of all prompts; None where a scorer does not tell.
+    out of all prompts; None where a scorer does not tell. `think` is which text was judged; of the
+    answers `thoughts` held a thought, and `unfinished_thoughts` of these did not come to its end.
     """
 
     n: int
@@ -269,3 +283,6 @@ class EvalReport(Boundary):
     unmatched: tuple[int, ...]
     verdicts: tuple[PromptVerdict, ...]
     sound: Metric | None = None
+    think: Think = Think.KEEP
+    thoughts: int = 0
+    unfinished_thoughts: int = 0

@@ -49,7 +49,10 @@ class Truncation(StrEnum):
 
 
 class DataSpec(Boundary):
-    """A chat file on this machine and how to read it."""
+    """A chat file on this machine and how to read it.
+
+    `drop_prompts` is a prompts file: rows in which one of its prompts stands are left out.
+    """
 
     path: str
     format: str
@@ -57,6 +60,7 @@ class DataSpec(Boundary):
     truncation: Truncation = Truncation.RIGHT
     skip_bad: Annotated[int, Field(ge=0)] = 0
     max_conversations: Annotated[int, Field(ge=1)] | None = None
+    drop_prompts: str | None = None
 
 
 class TrialPoint(Boundary):

@@ -15,7 +15,7 @@ from autotune.boundary import ANY_CASE, Boundary
 from autotune.budget import near_size, parse_size
 from autotune.errors import BadInput
 from autotune.evaluate.scorers import SCORERS
-from autotune.outcome import HealthLimits
+from autotune.outcome import HealthLimits, Think
 from autotune.plan import LENGTH_GRID, Precision, Strategy, Supervision, Truncation
 from autotune.ranges import Ranges
 
@@ -101,12 +101,15 @@ class ModelChoice(Boundary):
 class DataChoice(Boundary):
     """The conversations to train on unless `--data` names others.
 
-    `skip_bad` is how many malformed records are passed over before the file is refused.
+    `skip_bad` is how many malformed records are passed over before the file is refused. With
+    `drop_scored_prompts` rows in which a prompt of `[prompts]` stands are left out; else they are
+    trained on, and said.
     """
 
     source: Text
     format: Annotated[Text, ANY_CASE] = AUTO
     skip_bad: Annotated[int, Field(ge=0)] = 0
+    drop_scored_prompts: bool = False
 
 
 class PromptChoice(Boundary):
@@ -174,12 +177,14 @@ class Evaluate(Boundary):
     With `holdout` the best checkpoint is chosen by a fixed half of the prompts, and its score on
     the other half is what is reported and held against the target. With `early` a checkpoint stops
     answering once the target is out of its reach or another is better (`docs/score.md`).
+    `think` says which text of an answer that thinks is judged.
     """
 
     max_new_tokens: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=1)]
     holdout: bool = False
     early: bool = True
+    think: Think = Think.KEEP
     health: HealthLimits
 
     @field_validator("health")

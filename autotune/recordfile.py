@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from autotune import events
 from autotune.errors import EnvironmentFault
 from autotune.events import Record, RunEvent
+from autotune.figures import quoted
 from autotune.files import move, patiently, write_bytes_atomic
 
 TAIL_BYTES = 64 * 1024
@@ -23,8 +24,8 @@ TAIL_BYTES = 64 * 1024
 record, some tens of thousands."""
 
 REMEDY = (
-    "give this folder's `run` command again with --salvage to keep what stands before it and go on"
-    " (the file as it is stays beside it), or move the folder away and start a new run"
+    "to keep what stands before it and go on, give the run's command again with --run-dir {} and"
+    " --salvage (the file as it is stays beside it); or move the folder away and start a new run"
 )
 
 
@@ -32,12 +33,13 @@ REMEDY = (
 class Damage:
     """The first line that is no record, from 1, what is wrong with it, and how many stand before.
 
-    `kept_bytes` is the length of the lines before it.
+    `kept_bytes` is the length of the lines before it, and `trials` how many have begun in them.
     """
 
     line: int
     reason: str
     kept_bytes: int
+    trials: int
 
 
 class RecordFile:
@@ -86,7 +88,7 @@ class RecordFile:
         except _Damaged as found:
             damage = found.damage
             raise EnvironmentFault(
-                f"{self.path}:{damage.line}: not a record ({damage.reason}); {REMEDY}"
+                f"{self.path}:{damage.line}: not a record ({damage.reason}); {self._remedy}"
             ) from None
 
     def of_kind(self, kind: str) -> Iterator[Record]:
@@ -119,25 +121,31 @@ class RecordFile:
             return Record.model_validate_json(line)
         except ValidationError:
             raise EnvironmentFault(
-                f"{self.path}: the last line is not a record ({_fault_of(line)}); {REMEDY}"
+                f"{self.path}: the last line is not a record ({_fault_of(line)}); {self._remedy}"
             ) from None
 
-    def salvage(self) -> tuple[Damage, Path] | None:
-        """Keep what stands before the first damaged line; None where no line is.
+    @property
+    def _remedy(self) -> str:
+        return REMEDY.format(quoted(str(self.path.parent)))
 
-        The file as it was becomes `events.jsonl.damaged-1` (or the next free number), returned with
-        what was wrong. The record itself is replaced in one step.
-
-        Raises:
-            EnvironmentFault: the disk is full, or the folder cannot be written.
-        """
+    def find_damage(self) -> Damage | None:
+        """The first line that is damaged, None where none is."""
         try:
             for _ in self._read():
                 pass
         except _Damaged as found:
-            damage = found.damage
-        else:
-            return None
+            return found.damage
+        return None
+
+    def keep_before(self, damage: Damage) -> Path:
+        """Keep what stands before a damaged line, replacing the record in one step.
+
+        Returns:
+            What the file as it was is called now: `events.jsonl.damaged-1`, or the next number.
+
+        Raises:
+            EnvironmentFault: the disk is full, or the folder cannot be written.
+        """
         aside = free_name(self.path.with_name(f"{self.path.name}.damaged"))
         try:
             work = aside.with_name(f".{aside.name}.tmp")
@@ -151,7 +159,7 @@ class RecordFile:
                 " the same command again"
             ) from error
         write_bytes_atomic(self.path, kept)
-        return damage, aside
+        return aside
 
     def _read(self) -> Iterator[Record]:
         """All whole records.
@@ -165,11 +173,12 @@ class RecordFile:
             try:
                 record = parse(line)
             except ValidationError:
-                raise _Damaged(Damage(number, _fault_of(line), read_bytes)) from None
+                reason = _fault_of(line)
+                raise _Damaged(Damage(number, reason, read_bytes, order.trials)) from None
             if not isinstance(record.event, events.StepDone):
                 impossible = order.fault_of(record.event)
                 if impossible is not None:
-                    raise _Damaged(Damage(number, impossible, read_bytes))
+                    raise _Damaged(Damage(number, impossible, read_bytes, order.trials))
             read_bytes += len(line)
             yield record
 

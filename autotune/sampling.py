@@ -5,7 +5,7 @@ is the same whether or not a process died before it could record one, and whatev
 `study.db`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from autotune.plan import Strategy
@@ -48,21 +48,24 @@ def frozen(trial: TrialState, search: dict[str, tuple[float, float]]) -> Any:
     """A recorded trial as Optuna's: its values of the searched keys, its state and its value."""
     import optuna
 
-    values = {name: float(getattr(trial.plan, name)) for name in search}
-    value = objective(trial) if trial.ended is not None else None
+    state, values, value = told(trial, search)
     # A strategy's exact values may stand outside its ranges, which Optuna does not take as they are
     # in a trial that is added.
     ranges = {
         name: distribution(name, min(low, values[name]), max(high, values[name]))
         for name, (low, high) in search.items()
     }
-    if trial.ended is None:
-        known = optuna.trial.TrialState.RUNNING
-    elif value is None:
-        known = optuna.trial.TrialState.FAIL
-    else:
-        known = optuna.trial.TrialState.COMPLETE
+    known = optuna.trial.TrialState[state]
     return optuna.trial.create_trial(state=known, value=value, params=values, distributions=ranges)
+
+
+def told(trial: TrialState, search: Iterable[str]) -> tuple[str, dict[str, float], float | None]:
+    """What Optuna knows of a recorded trial: its state by name, its searched values, its value."""
+    values = {name: float(getattr(trial.plan, name)) for name in search}
+    if trial.ended is None:
+        return "RUNNING", values, None
+    value = objective(trial)
+    return ("FAIL" if value is None else "COMPLETE"), values, value
 
 
 def distribution(name: str, low: float, high: float) -> Any:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
+from autotune import events
 from autotune.evaluate.mcnemar import Comparison
-from autotune.figures import percent, score_text
-from autotune.outcome import Metric, Partial
+from autotune.figures import health_text, percent, score_text
+from autotune.outcome import EvalReport, Metric, Partial, Think
 
 SURE = 0.05
 """A p value from which on up two models are not said to differ."""
@@ -47,6 +48,35 @@ def unhealthy_lines(
     return lines
 
 
+def judged_line(report: EvalReport) -> str:
+    """Which text of the answers was judged, and of how many it matters."""
+    if report.think is Think.STRIP:
+        text = "judged: what follows </think> (--think strip)"
+        if not report.thoughts:
+            return f"{text}; no answer has one"
+        line = f"{text}, in {report.thoughts} answers that think"
+        if report.unfinished_thoughts:
+            line += f"; {report.unfinished_thoughts} never stop thinking and count as empty"
+        return line
+    text = "judged: answers as they stand (--think keep)"
+    if not report.thoughts:
+        return text
+    return f"{text}, with the <think>...</think> of {report.thoughts}; --think strip leaves it out"
+
+
+def means_line(report: EvalReport) -> str:
+    """The means that other tools call "IFEval", by name, so that none is held against another.
+
+    The Open LLM Leaderboard's is the mean of the strict two, other tables have that of all four.
+    """
+    strict = report.prompt_strict.accuracy + report.instruction_strict.accuracy
+    loose = report.prompt_loose.accuracy + report.instruction_loose.accuracy
+    return (
+        f"mean of the strict two {percent(strict / 2)}, of the loose two {percent(loose / 2)}, of"
+        f" all four {percent((strict + loose) / 4)}: compare a published figure with its own kind"
+    )
+
+
 def partial_text(score: Metric, partial: Partial) -> str:
     """Why a score is an estimate: `stopped after 81 of 541 prompts, 25.0 % is out of reach`."""
     if partial.why == "decided":
@@ -68,6 +98,16 @@ def ended_early_line(partial: Iterable[Partial | None]) -> str | None:
         f"{these} not answered to the end, because the target was out of reach or another was"
         " better; such scores are estimates. A new run with --full answers everything."
     )
+
+
+def in_full_sentence(full: events.BestInFull) -> str:
+    """The best on all prompts of a source, with all that a score needs to be read."""
+    text = (
+        f"on all {full.prompt_strict.total} prompts of {full.prompts} the best checkpoint scores"
+        f" {score_text(full.prompt_strict, full.interval)}, {health_text(full.health)}, with"
+        f" answers of up to {full.max_new_tokens} tokens"
+    )
+    return text + (f"; not healthy: {'; '.join(full.unhealthy)}" if full.unhealthy else "")
 
 
 def chosen_line(candidates: int, corrected: float | None) -> str | None:

@@ -8,17 +8,19 @@ from pydantic import ValidationError
 from autotune import events
 from autotune.contest import Contest, Following, Stopped, keep_verdicts
 from autotune.deaths import Deaths
-from autotune.errors import AutotuneError, EnvironmentFault
+from autotune.errors import AutotuneError, BadInput, EnvironmentFault
 from autotune.errortexts import plain_words
-from autotune.evaluate.answers import Answer, read_answers
+from autotune.evaluate.answers import Answer, match, read_answers
 from autotune.evaluate.health import echo_answers
 from autotune.evaluate.order import halves
 from autotune.evaluate.prompts import Prompt
 from autotune.evaluate.scorer import Scorer
+from autotune.evaluate.thoughts import judged, thoughts_of
 from autotune.events import WorkerEvent
 from autotune.files import write_text_atomic
 from autotune.job import GenerateJob
-from autotune.outcome import EvalReport, Fault, Metric
+from autotune.outcome import EvalReport, Fault, Metric, Think
+from autotune.score_sentences import judged_line
 from autotune.session import Session
 from autotune.setup import SILENCE_SECONDS, Setup
 from autotune.trials import Ending, How
@@ -29,6 +31,10 @@ RESPONSES = "responses.jsonl"
 
 class EvaluationFailed(Exception):
     """This model has no valid score, and why."""
+
+
+class ModelRefused(EvaluationFailed):
+    """The model cannot answer as it stands, which only who gave it can mend; says what and how."""
 
 
 class _Enough(Exception):
@@ -52,7 +58,7 @@ def answer_and_score(
         EnvironmentFault: the disk is full, or torch cannot be loaded.
     """
     answer(session, setup, folder, where)
-    return score_answers(setup, scorer, where)
+    return told(session, where, score_answers(setup, scorer, where))
 
 
 def score_answers(setup: Setup, scorer: Scorer, where: Path) -> EvalReport:
@@ -61,9 +67,19 @@ def score_answers(setup: Setup, scorer: Scorer, where: Path) -> EvalReport:
     Raises:
         EvaluationFailed: the scorer gave no valid report.
     """
-    report = checked_report(scorer, reported_prompts(setup), read_answers(where / RESPONSES))
+    think = setup.profile.evaluate.think
+    answers = read_answers(where / RESPONSES)
+    report = checked_report(scorer, reported_prompts(setup), answers, think)
     write_text_atomic(where / "scores.json", report.model_dump_json(indent=1))
     keep_verdicts(where, {verdict.key: verdict.strict for verdict in report.verdicts})
+    return report
+
+
+def told(session: Session, where: Path, report: EvalReport) -> EvalReport:
+    """The report, after a warning where it matters which text of the answers was judged."""
+    keeps = report.think is Think.KEEP
+    if report.thoughts if keeps else report.unfinished_thoughts:
+        session.note(events.Warned(message=f"{where.name}: {judged_line(report)}"))
     return report
 
 
@@ -97,7 +113,7 @@ def answer_early(
         except _Enough as enough:
             stopped = enough.stopped
     if stopped is None:
-        return score_answers(setup, scorer, where)
+        return told(session, where, score_answers(setup, scorer, where))
     keep_verdicts(where, stopped.strict)
     return stopped
 
@@ -117,6 +133,7 @@ def answer(
     again. `early_seed` as in the job.
 
     Raises:
+        ModelRefused: no worker could answer with this model, so no second one is asked.
         EvaluationFailed: the worker could not answer.
         EnvironmentFault: the disk is full, or something keeps killing the workers.
     """
@@ -137,18 +154,23 @@ def answer(
             ),
             where,
             silence_seconds=SILENCE_SECONDS,
+            resident_limit_bytes=setup.work_limit_bytes,
             hear=hear,
         )
         if ending.how is How.DONE:
             return
         stop_where_none_goes_on(ending)
+        numeric = ending.failed is not None and ending.failed.fault is Fault.NUMERIC
+        if ending.how is How.BAD_JOB or numeric:
+            raise ModelRefused(ending.reason)
         if out_of_memory(ending) and batch_size > 1:
             batch_size //= 2
             words = f"evaluation ran out of memory; going on {batch_size} at a time"
         elif ending.how in (How.CRASHED, How.TIMED_OUT) and died(deaths, ending, where, prompts):
             words = f"evaluation: {plain_words(ending.reason)}; going on once more in a new process"
         else:
-            raise EvaluationFailed(f"{ending.how}: {plain_words(ending.reason)}")
+            more = "; raise --vram-budget" if ending.how is How.OVER_BUDGET else ""
+            raise EvaluationFailed(f"{ending.how}: {plain_words(ending.reason)}{more}")
         session.note(events.Warned(message=words))
 
 
@@ -182,19 +204,26 @@ def choosing_score(setup: Setup, scorer: Scorer, where: Path) -> Metric | None:
     if not setup.profile.evaluate.holdout:
         return None
     choosing, _ = halves(setup.prompts, setup.profile.prompts.seed)
-    return checked_report(scorer, choosing, read_answers(where / RESPONSES)).prompt_strict
+    answers = read_answers(where / RESPONSES)
+    think = setup.profile.evaluate.think
+    return checked_report(scorer, choosing, answers, think).prompt_strict
 
 
 def checked_report(
-    scorer: Scorer, prompts: Sequence[Prompt], answers: Sequence[Answer]
+    scorer: Scorer,
+    prompts: Sequence[Prompt],
+    answers: Sequence[Answer],
+    think: Think = Think.KEEP,
 ) -> EvalReport:
     """The scorer's report. A scorer is a port: what it gives is checked like any outside value.
+
+    It sees of each answer what is judged, and needs to know nothing of thoughts.
 
     Raises:
         EvaluationFailed: it raised, or gave no report, or one whose figures cannot be.
     """
     try:
-        given: object = scorer.score(prompts, answers)
+        given: object = scorer.score(prompts, judged(answers, think))
         if not isinstance(given, EvalReport):
             raise ValueError(f"gave {given!r}, which is no report")
         report = EvalReport.model_validate(given.model_dump(warnings=False))
@@ -219,7 +248,14 @@ def checked_report(
     except Exception as error:
         text = " ".join(str(error).split()) or type(error).__name__
         raise EvaluationFailed(f"scorer {scorer.name}: {text}") from error
-    return report
+    found = thoughts_of(match(prompts, answers)[0].values())
+    return report.model_copy(
+        update={
+            "think": think,
+            "thoughts": found.answers,
+            "unfinished_thoughts": found.unfinished,
+        }
+    )
 
 
 def out_of_memory(ending: Ending) -> bool:
@@ -243,7 +279,11 @@ def stop_where_none_goes_on(ending: Ending) -> None:
 
 
 def score_baselines(session: Session, setup: Setup, scorer: Scorer) -> None:
-    """What a score must be compared with: the prompt given back, and the model before training."""
+    """What a score must be compared with: the prompt given back, and the model before training.
+
+    Raises:
+        BadInput: the model cannot answer, so it is not worth training either.
+    """
     if "echo" not in session.state.baselines:
         try:
             asked = reported_prompts(setup)
@@ -256,6 +296,8 @@ def score_baselines(session: Session, setup: Setup, scorer: Scorer) -> None:
         try:
             where = session.rundir.eval_folder("untrained")
             report = answer_and_score(session, setup, scorer, setup.model_folder, where)
+        except ModelRefused as error:
+            raise BadInput(str(error)) from error
         except EvaluationFailed as error:
             session.note(events.Warned(message=f"the untrained model has no score: {error}"))
         else:

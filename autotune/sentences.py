@@ -6,6 +6,7 @@ makes it harmless for its medium.
 
 from autotune import events
 from autotune.budget import show_size
+from autotune.datanotes import note_sentence, with_dropped
 from autotune.events import Record
 from autotune.figures import (
     checkpoint_text,
@@ -17,9 +18,11 @@ from autotune.figures import (
     shape_text,
 )
 from autotune.fit_sentences import describe_trial, fit_sentence, peak_sentence
-from autotune.outcome import Fault
+from autotune.keeping import fit_notes
+from autotune.outcome import Fault, Fit
 from autotune.score_sentences import (
     chosen_line,
+    in_full_sentence,
     partial_text,
 )
 from autotune.study import StudyState, TrialState
@@ -72,6 +75,8 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             return f"{label}: {end}"
         case events.Evaluated():
             return f"{label}: {describe_evaluated(event)}"
+        case events.BestInFull():
+            return in_full_sentence(event)
         case events.Chosen():
             return chosen_line(event.candidates, event.corrected)
         case events.CheckpointsRemoved():
@@ -97,6 +102,18 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             return _describe_work(event, label)
 
 
+def data_lines(surveyed: events.Surveyed | None, fit: Fit | None = None) -> tuple[str, ...]:
+    """A sentence for each thing found in the data, dropped rows first, and for what a fit cuts."""
+    found = with_dropped(surveyed.dropped, surveyed.notes) if surveyed else ()
+    return tuple(map(note_sentence, (*found, *fit_notes(fit))))
+
+
+def data_warnings(surveyed: events.Surveyed | None, fit: Fit | None = None) -> tuple[str, ...]:
+    """Those of them that may make a result worthless."""
+    found = surveyed.notes if surveyed else ()
+    return tuple(note_sentence(n) for n in (*found, *fit_notes(fit)) if n.warning)
+
+
 def _describe_work(event: events.RunEvent, label: str) -> str | None:
     """The sentence of what a worker reports while it works."""
     match event:
@@ -108,9 +125,8 @@ def _describe_work(event: events.RunEvent, label: str) -> str | None:
             begin = f"goes on after step {event.step}" if event.step else "starts from step 0 again"
             return f"{label}: {begin}{torn}"
         case events.Surveyed():
-            dropped = ", ".join(f"{why}: {n}" for why, n in event.dropped.items() if n)
-            end = f", {sum(event.dropped.values())} dropped ({dropped})" if dropped else ""
-            return f"data: {event.conversations} conversations{end}"
+            gone = sum(event.dropped.values())
+            return f"data: {event.conversations} conversations" + (f", {gone} dropped" * (gone > 0))
         case events.Trained():
             skips = event.skipped_steps
             skipped = f" ({skips} attempts overflowed in fp16)" if skips else ""

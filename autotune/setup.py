@@ -1,13 +1,10 @@
 """What a run works with, resolved once: device, budget, model, data, prompts."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from autotune.budget import Budget
+from autotune.budget import GIB, Budget
 from autotune.card_answer import CardAnswer
 from autotune.card_check import check_card
 from autotune.content import content_of
@@ -23,20 +20,32 @@ from autotune.fingerprint import fingerprint
 from autotune.job import DeviceSpec, PrepareJob, SurveyJob
 from autotune.outcome import Fault
 from autotune.plan import DataSpec, Precision
+from autotune.positions import demand_positions, positions_of
 from autotune.prediction import Attention
 from autotune.profile import Profile
 from autotune.session import Session
 from autotune.sources.datasets import resolve_data
 from autotune.sources.models import ModelSource, resolve_model
 from autotune.sources.prompts import resolve_prompts
-from autotune.survey import Survey, SurveyFile
+from autotune.survey import Survey, read_survey
 from autotune.trials import Ending, How, dropped_settings
 from autotune.unchanged import demand_begun, keep_prompts
 
 Say = Callable[[str], None]
 
+DEMO = "demo"
+"""The source of the data and of the prompts that the tool writes itself."""
+
 SILENCE_SECONDS = 900.0
 """A worker that loads, tokenizes or converts says little; after a quarter of an hour it is hung."""
+
+WORK_MARGIN = 0.05
+"""How far above the probe's limit other workers may go. A training took up to 2.5 % more than its
+trial (docs/LOG.md, peaks of trials and trainings), and must not be ended for that."""
+
+LEAST_WORK_BYTES = 2 * GIB
+"""What any worker may take. One that has loaded its libraries holds half a GiB before it begins,
+and whether a smaller budget is enough for anything is the probe's to say."""
 
 PREFILL_TOKENS = {"cpu": 4096, "cuda": 16384}
 
@@ -49,6 +58,7 @@ class Setup:
     """Everything that a run works with, resolved.
 
     `attention` is what computes it on the device, as far as that is known before the first trial.
+    `scored_prompts` is the file of all prompts to look for in the data, None where none can be.
     """
 
     profile: Profile
@@ -65,6 +75,7 @@ class Setup:
     fingerprint: dict[str, str]
     content: Content | None = None
     attention: Attention = Attention.FUSED
+    scored_prompts: Path | None = None
 
     @property
     def data_sha256(self) -> str | None:
@@ -92,6 +103,12 @@ class Setup:
     def resident_limit_bytes(self) -> int | None:
         """On a CPU the parent stops a process that outgrows the budget; a card has its own cap."""
         return self.budget.limit_bytes if self.device.kind == "cpu" else None
+
+    @property
+    def work_limit_bytes(self) -> int | None:
+        """The same for all other workers: trainings, evaluations, and what tokenizes."""
+        limit = self.resident_limit_bytes
+        return None if limit is None else max(round(limit * (1 + WORK_MARGIN)), LEAST_WORK_BYTES)
 
 
 def open_setup(
@@ -161,6 +178,7 @@ def open_setup(
             truncation=train.truncation,
             skip_bad=profile.data.skip_bad,
             max_conversations=train.max_conversations,
+            drop_prompts=dropped_prompts(profile, prompts.path),
         ),
         data_label=data.label if data else "",
         prompts=chosen,
@@ -168,7 +186,18 @@ def open_setup(
         fingerprint=fingerprint(device, profile, spec, folder, content),
         content=content,
         attention=attention_on(card),
+        scored_prompts=None if held_apart(profile) else prompts.path,
     )
+
+
+def held_apart(profile: Profile) -> bool:
+    """Whether no prompt can stand in the data: the demo's topics are shared out between the two."""
+    return profile.data.source == profile.prompts.source == DEMO
+
+
+def dropped_prompts(profile: Profile, prompts: Path) -> str | None:
+    """The prompts whose rows the profile leaves out of the data."""
+    return str(prompts) if profile.data.drop_scored_prompts else None
 
 
 def attention_on(card: CardAnswer | None) -> Attention:
@@ -235,28 +264,21 @@ def survey_data(session: Session, setup: Setup) -> Survey:
                 model_folder=str(setup.model_folder),
                 data=setup.data,
                 out=str(path),
+                prompts=str(setup.scored_prompts) if setup.scored_prompts else None,
             ),
             folder,
             silence_seconds=SILENCE_SECONDS,
+            resident_limit_bytes=setup.work_limit_bytes,
         )
         if ending.how is not How.DONE:
             raise worker_error(ending, f"data {setup.data_label}", folder)
     return Survey(read_survey(path), setup.data.truncation)
 
 
-def read_survey(path: Path) -> SurveyFile:
-    """What a survey job wrote.
-
-    Raises:
-        EnvironmentFault: it was damaged since.
-    """
-    try:
-        return SurveyFile.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        why = getattr(error, "strerror", None) or "not what was written there"
-        raise EnvironmentFault(
-            f"{path}: damaged ({why}); delete it, and the same command makes it again from the data"
-        ) from None
+MORE_MEMORY = (
+    "close other programs, raise the memory that a process may use (--vram-budget where the command"
+    " has it), or use shorter or fewer conversations (--max-conversations)"
+)
 
 
 def worker_error(ending: Ending, what: str, folder: Path) -> AutotuneError:
@@ -266,29 +288,6 @@ def worker_error(ending: Ending, what: str, folder: Path) -> AutotuneError:
     log = folder / "worker.log"
     if ending.fault is Fault.LIBRARY:
         return EnvironmentFault(ending.reason, log=log)  # whatever it was asked to do
+    if ending.how is How.OVER_BUDGET:
+        return EnvironmentFault(f"{what}: {ending.reason}; {MORE_MEMORY}", log=log)
     return EnvironmentFault(f"{what}: {ending.how} ({plain_words(ending.reason)})", log=log)
-
-
-def positions_of(folder: Path) -> int:
-    """The most tokens that the model has positions for."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    positions = config.get("max_position_embeddings")
-    if not isinstance(positions, int) or positions < 1:
-        raise BadInput(
-            f"{folder / 'config.json'}: max_position_embeddings is {positions!r}, must be a"
-            " positive integer; choose a causal LM that states it"
-        )
-    return positions
-
-
-def demand_positions(length: int | None, model: str, positions: int) -> None:
-    """Refuse a length that was typed and is above what the model has positions for, in tokens.
-
-    Raises:
-        BadInput: that.
-    """
-    if length is not None and length > positions:
-        raise BadInput(
-            f"--model-max-length {length}: {model} has positions for {positions} tokens; give at"
-            " most that"
-        )

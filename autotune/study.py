@@ -99,6 +99,7 @@ class StudyState:
     strategy: str | None = None
     escalations: list[events.Escalated] = field(default_factory=list)
     corrected: float | None = None  # the best score without the luck of its choice
+    in_full: events.BestInFull | None = None  # the newest, of whatever was the best then
     ended: events.RunEnded | None = None
     phase: str = ""
     answered: events.Answered | None = None
@@ -114,6 +115,15 @@ class StudyState:
         """The best scored checkpoint of all trials."""
         found = [trial.best for trial in self.trials]
         return max((b for b in found if b is not None), key=rank, default=None)
+
+    @property
+    def best_in_full(self) -> events.BestInFull | None:
+        """The score of what is the best now on all prompts of a source, where `eval` gave one."""
+        best, full = self.best, self.in_full
+        if best is None or full is None:
+            return None
+        same = (best.number, best.checkpoint.place) == (full.number, full.checkpoint.place)
+        return full if same else None
 
     @property
     def scored_checkpoints(self) -> int:
@@ -175,6 +185,8 @@ class StudyState:
             case events.Evaluated() if trial:
                 trial.evaluations[event.checkpoint.place] = event
                 self.answered = self.corrected = None
+            case events.BestInFull():
+                self.in_full = event
             case events.Chosen():
                 self.corrected = event.corrected
             case events.BestKept():

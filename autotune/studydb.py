@@ -16,7 +16,7 @@ from autotune.errors import EnvironmentFault
 from autotune.files import move
 from autotune.plan import Strategy
 from autotune.recordfile import free_name
-from autotune.sampling import frozen, trials_of
+from autotune.sampling import frozen, told, trials_of
 from autotune.study import StudyState
 
 LOCK_SECONDS = 5.0
@@ -48,9 +48,9 @@ class StudyFile:
         Raises:
             EnvironmentFault: the disk is full or failing, or the folder cannot be written.
         """
-        wanted = recorded(state, self.strategies)
-        if not wanted:
+        if not state.trials or is_copy(self.path, state, self.strategies):
             return None
+        wanted = recorded(state, self.strategies)
         with self._translated():
             wrong = self._update(wanted, state)
             if wrong is None or wrong is LOCKED:
@@ -166,6 +166,42 @@ def recorded(state: StudyState, strategies: Sequence[Strategy]) -> Rows:
             for number in range(max(trials) + 1)
         ]
     return found
+
+
+def is_copy(path: Path, state: StudyState, strategies: Sequence[Strategy]) -> bool:
+    """Whether a database holds exactly the record's trials, asked without loading Optuna.
+
+    No is no judgement: the file may be locked, or of another version of Optuna.
+    """
+    if not path.is_file():
+        return False
+    searched = {s.name: s.search for s in strategies}
+    expected = {
+        (trial.plan.strategy, trial.optuna_number): told(
+            trial, searched.get(trial.plan.strategy, {})
+        )
+        for trial in state.trials
+    }
+    try:
+        with contextlib.closing(sqlite3.connect(os.fspath(path), timeout=0.1)) as connection:
+            rows = connection.execute(
+                "select trial_id, study_name, number, state"
+                " from trials join studies using (study_id)"
+            ).fetchall()
+            drawn = connection.execute(
+                "select trial_id, param_name, param_value from trial_params"
+            ).fetchall()
+            values = dict(connection.execute("select trial_id, value from trial_values").fetchall())
+    except sqlite3.Error:
+        return False
+    params: dict[int, dict[str, float]] = {}
+    for trial_id, name, value in drawn:
+        params.setdefault(trial_id, {})[name] = value
+    found = {
+        (study, number): (known, params.get(trial_id, {}), values.get(trial_id))
+        for trial_id, study, number, known in rows
+    }
+    return found == expected
 
 
 def extend(storage: Any, wanted: Rows) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from autotune import events
+from autotune.budget import show_size
 from autotune.cut import Cut
 from autotune.deaths import Deaths
 from autotune.drift import NeighbourWatch, PeakWatch, exceeds
@@ -86,6 +87,7 @@ class Training:
                 ),
                 self.session.rundir.trial_folder(number),
                 silence_seconds=SILENCE_SECONDS,
+                resident_limit_bytes=self.setup.work_limit_bytes,
                 hear=hear,
             )
             if ending.how is How.DONE:
@@ -98,7 +100,7 @@ class Training:
             if out_of_memory(ending):
                 self.name_neighbours(workers)
                 if not self.go_on_smaller(plan, number, begun, ending):
-                    return f"out of memory in {ending.phase} at the smallest micro-batch"
+                    return self.too_large(ending)
                 continue
             if not deaths.again(ending):
                 return f"{ending.how} twice: {plain_words(ending.reason)}"
@@ -112,6 +114,17 @@ class Training:
         """Warn of programs that took memory on the card since the probe; `workers` are ours."""
         for sentence in self.neighbours.look(workers):
             self.session.note(events.Warned(message=sentence))
+
+    def too_large(self, ending: Ending) -> str:
+        """Why a training that cannot be cut any smaller has failed."""
+        limit = self.setup.work_limit_bytes
+        if ending.how is How.OVER_BUDGET and limit is not None:
+            return (
+                f"the training needs more than {show_size(limit)} in {ending.phase} at the smallest"
+                f" micro-batch (the budget is {show_size(self.setup.budget.limit_bytes)}); raise"
+                " --vram-budget, or lower --model-max-length"
+            )
+        return f"out of memory in {ending.phase} at the smallest micro-batch"
 
     def cut(self, plan: TrainPlan, number: int) -> Cut:
         """How steps are cut now: as planned, or as memory has taught this trial since."""

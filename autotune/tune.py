@@ -86,7 +86,7 @@ class Tuner:
                         )
                     )
                 case Average():
-                    average(self.session, move)
+                    average(self.session, self.setup, move)
                 case EndTrial():
                     self.end_trial(move.trial, move.trial.failure)
                 case Escalate():

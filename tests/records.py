@@ -261,7 +261,7 @@ def _begin(book: Book, echo: int) -> None:
     )
     book.add(
         events.Surveyed(
-            path="survey.json", conversations=200, dropped={"no answer": 2}, literal_markers=1
+            path="survey.json", conversations=200, dropped={"no assistant": 2}, literal_markers=1
         ),
         after=2,
     )

@@ -1,8 +1,9 @@
 """Workers that die: accidents are forgiven while the work gets on, and say nothing about size."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from autotune.evaluate.answers import Answer
 from autotune.job import AverageJob, GenerateJob, Job, TrainJob
 from autotune.outcome import Fault
 from autotune.session import Session
+from autotune.trials import Ending, FakeRunner, How
 from autotune.trials.hostmemory import memory_left
 from autotune.tune import Tuner
 from tests import records, setups
@@ -199,9 +201,10 @@ def test_a_probe_whose_workers_are_killed_again_and_again_never_says_that_nothin
 
 @pytest.fixture
 def container(tmp_path: Path) -> Iterator[Path]:
-    """What the kernel tells a container of its memory: 900 of 1000 bytes are used."""
+    """A container that uses 950 of its 1000 bytes, 50 of them for files."""
     (tmp_path / "memory.max").write_text("1000\n", encoding="ascii")
-    (tmp_path / "memory.current").write_text("900\n", encoding="ascii")
+    (tmp_path / "memory.current").write_text("950\n", encoding="ascii")
+    (tmp_path / "memory.stat").write_text("anon 900\ninactive_file 50\n", encoding="ascii")
     yield tmp_path
 
 
@@ -209,3 +212,46 @@ def test_in_a_container_its_own_limit_is_what_is_left(container: Path) -> None:
     assert memory_left(container) == (100, 1000)
     (container / "memory.max").write_text("max\n", encoding="ascii")
     assert memory_left(container)[1] > 1000
+
+
+@dataclass
+class Limits:
+    """A runner that keeps what each job may take and hands it to another."""
+
+    runner: FakeRunner
+    seen: dict[str, int | None] = field(default_factory=dict)
+
+    def run(self, job: Job, *args: Any, **kwargs: Any) -> setups.Ending:
+        self.seen[job.job] = kwargs["resident_limit_bytes"]
+        return self.runner.run(job, *args, **kwargs)
+
+
+@pytest.mark.parametrize("card", [False, True])
+def test_on_a_cpu_every_worker_of_a_run_has_the_budget_and_a_twentieth_more(
+    tmp_path: Path, card: bool
+) -> None:
+    run = tuner(tmp_path, Workers(), setups.strategy("A", average_checkpoints=2))
+    budget = 4 * GIB
+    limits = Limits(run.session.runner)  # type: ignore[arg-type]
+    run.session.runner = limits  # type: ignore[assignment]
+    run.setup = run.training.setup = setups.setup(
+        setups.profile(setups.strategy("A", average_checkpoints=2)), budget, card=card
+    )
+    run.run()
+    limit = None if card else round(1.05 * budget)
+    assert limits.seen == {"generate": limit, "train": limit, "average": limit}
+
+
+def test_a_worker_may_always_take_what_its_libraries_need() -> None:
+    assert setups.setup(setups.profile(), 100 * 2**20).work_limit_bytes == 2 * GIB
+
+
+def test_a_training_that_needs_more_than_the_budget_says_so_with_the_remedy(tmp_path: Path) -> None:
+    over = Ending(How.OVER_BUDGET, "resident memory passed the limit", 1.0, "backward")
+    run = tuner(tmp_path, dying(dict.fromkeys(range(9), over), {}))
+    run.run()
+    (trial,) = run.session.state.trials
+    assert trial.failure == (
+        "the training needs more than 2.00 GiB in backward at the smallest micro-batch (the budget"
+        " is 1.00 GiB); raise --vram-budget, or lower --model-max-length"
+    )

@@ -8,6 +8,7 @@ import pytest
 
 from autotune import events
 from autotune.disk import Sizes, Writes, needed_bytes, sizes_of
+from autotune.diskplan import demand_disk, disk_plan
 from autotune.errors import EnvironmentFault, ExitCode
 from autotune.rundir import RunDir
 from tests import setups
@@ -59,6 +60,24 @@ def test_a_disk_with_less_free_than_the_run_needs_is_refused_before_any_training
     assert "95 MiB free on its disk, the run needs 121 MiB at most; free disk" in str(fault.value)
     assert "\n" not in str(fault.value)
     assert workers.seen == []
+
+
+def test_a_run_without_room_is_refused_before_its_probe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also for the strategy to fall back on, which may be what is left after the probe."""
+    session, runner = setups.session(tmp_path / "run", Workers())
+    fallback = setups.strategy("minimum", fallback=True)
+    asked = setups.setup(setups.profile(A, B, fallback), folder=model(tmp_path / "model", 10**6))
+    (tmp_path / "run").mkdir()
+    probing = disk_plan(session.rundir.root, asked, (A, B))
+    assert probing is not None
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, probing.needed_bytes))
+    with pytest.raises(EnvironmentFault, match=r"the run needs \d+ MiB at most; free disk space"):
+        demand_disk(session, asked)
+    assert runner.jobs == []
+    session.note(events.Fitted(fit=setups.fit()))  # what fits is known: the run itself looks
+    demand_disk(session, asked)
 
 
 def test_a_run_that_is_over_asks_nothing_of_the_disk(

@@ -1,6 +1,7 @@
 """What `inspect` counts, warns of and refuses."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def test_a_prompt_longer_than_the_length_is_dropped_by_reason_and_warned_of() ->
 def test_one_percent_of_the_conversations_may_be_lost_without_a_warning() -> None:
     def lost(of: int) -> tuple[str, ...]:
         rows = setups.survey(*([[100]] * (of - 1)), [300], prompt=3).file.conversations
-        late = rows[-1][0].model_copy(update={"start": 200})
+        late = replace(rows[-1][0], start=200)
         file = SurveyFile(conversations=(*rows[:-1], (late,)), dropped={}, literal_markers=0)
         seen = inspections.inspected(Survey(file, Truncation.RIGHT), length=128)
         assert seen.dropped == {LOST: 1}

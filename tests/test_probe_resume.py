@@ -12,7 +12,7 @@ from autotune.outcome import Fit
 from autotune.probe import Probe
 from autotune.rundir import RunDir
 from autotune.sentences import describe
-from tests import setups
+from tests import records, setups
 from tests.played import BASE, EACH, Memory, fitting
 
 DATA = setups.survey([200, 200, 150], [80, 90], [500])
@@ -48,7 +48,7 @@ def probe(
     setup = setups.setup(chosen, limit, card=card)
     setup = replace(setup, fingerprint=fingerprint or {"device": "CPU", "data": "abc"})
     with RunDir(folder):
-        session.note(setups.started())
+        session.note(records.run_started())
         try:
             return Probe(session, setup, DATA).run(), len(memory.points)
         except KeyboardInterrupt:
@@ -140,8 +140,8 @@ def test_a_trial_that_crashed_is_no_answer(tmp_path: Path) -> None:
     memory = Memory(BASE, EACH, answers={0: crash, 1: crash})
     session, memory.runner = setups.session(tmp_path, memory)
     setup = setups.setup(setups.profile(*STRATEGIES, min_length=64, max_length=1024), LIMIT)
-    session.note(setups.started())
+    session.note(records.run_started())
     attempts = Probe(session, setup, DATA).attempts(memory.runner)
     assert not attempts.fits(attempts.point(512, "all"))
-    session.note(setups.started())
+    session.note(records.run_started())
     assert held_trials(session, setup).tried == []

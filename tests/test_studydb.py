@@ -1,6 +1,7 @@
 """study.db is a copy of the record: whatever becomes of it, it is made anew, and that is said."""
 
 import sqlite3
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from autotune import events
 from autotune.errors import EnvironmentFault, ExitCode
 from autotune.study import StudyState, replay
-from autotune.studydb import StudyFile, opened
+from autotune.studydb import StudyFile, is_copy, opened
 from tests import records, setups
 
 SEARCHED = setups.strategy("A", n_trials=9, search={"learning_rate": (1e-5, 1e-2)})
@@ -204,3 +205,16 @@ def test_what_an_earlier_version_asked_for_and_did_not_record_is_not_kept(stored
     assert told is not None
     assert told.startswith("study.db held more trials of strategy A than the record")
     assert rows(stored) == WHOLE
+
+
+def test_one_that_is_a_copy_is_known_without_loading_optuna(
+    stored: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, longer = state(2, 1), state(3)
+    other = state(2, 1)
+    other.trials[1].plan = other.trials[0].plan
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    assert is_copy(stored, whole, (SEARCHED,))
+    assert file(stored).store(whole) is None
+    assert not is_copy(stored, longer, (SEARCHED,))
+    assert not is_copy(stored, other, (SEARCHED,))

@@ -132,7 +132,10 @@ def test_at_the_smallest_micro_batch_comes_checkpointing_and_then_failure(tmp_pa
     assert (first.plan.gradient_checkpointing, second.plan.gradient_checkpointing) == (False, True)
     assert second.plan.micro_batch_tokens == 120
     ended = told(run.session, events.TrialEnded)
-    assert ended[0].failure == "out of memory in backward at the smallest micro-batch"
+    assert ended[0].failure == (
+        "the training needs more than 2.00 GiB in backward at the smallest micro-batch (the budget"
+        " is 1.00 GiB); raise --vram-budget, or lower --model-max-length"
+    )
     assert third.plan.strategy == "B"
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from autotune.figures import quoted
 from autotune.study import replay
 from autotune.view import (
     probe_summary,
@@ -45,7 +46,7 @@ def test_an_unfinished_run_says_how_to_go_on() -> None:
     assert "The run has not finished; the target of 25.0 % is not met so far." in text
     assert "No checkpoint has a valid score yet." in text
     assert "go on: give the same command again" in text
-    assert f'--run-dir "{Path("my runs") / "one"}"' in text
+    assert f"--run-dir {quoted(str(Path('my runs') / 'one'))}" in text
 
 
 BUDGET = "budget 6.00 GiB: 7.00 GiB free now less 1.00 GiB in reserve"

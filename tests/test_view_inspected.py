@@ -1,6 +1,7 @@
 """What a person sees of `inspect`: the table with its marks, the sentences, the samples."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -65,7 +66,6 @@ def test_origin_sizes_roles_drop_reasons_and_the_end_token_are_told() -> None:
         roles={"user": 9, "assistant": 9},
         source_roles={"human": 8, "observation": 1, "gpt": 9},
         left_out=5,
-        trimmed=1,
     )
     text = shown(seen, 200)
     assert "chat.jsonl, format messages (4 of 4 records have a list under 'messages')" in text
@@ -74,7 +74,6 @@ def test_origin_sizes_roles_drop_reasons_and_the_end_token_are_told() -> None:
         "turns: 9 user, 9 assistant (in the file: 8 human read as user, 1 observation read as"
         " user, 9 gpt read as assistant)" in text
     )
-    assert "trimmed: 1 conversation ended in a question" in text
     assert "tokens a conversation: p50 60, p90 300, p95 300, p99 300, max 300" in text
     assert "rounds a conversation: p50 1, p90 3" in text
     assert "<|im_end|> (id 2), trained on after each answer" in text
@@ -94,12 +93,14 @@ def test_what_is_dropped_is_listed_by_reason_and_a_loss_is_warned_of() -> None:
             "literal_markers": 4,
         }
     )
-    late = file.conversations[2][0].model_copy(update={"start": 200})
+    late = replace(file.conversations[2][0], start=200)
     file = file.model_copy(update={"conversations": (*file.conversations[:2], (late,))})
     text = shown(inspections.inspected(type(data)(file, data.truncation), length=128), 200)
     assert "7 in the file, 2 kept, 5 dropped" in text
-    assert text.index("3 x unknown role 'narrator'") < text.index("1 x no assistant")
-    assert "1 x no supervised token left" in text
+    assert text.index("3 rows dropped: unknown role 'narrator'") < text.index(
+        "1 row dropped: no assistant"
+    )
+    assert "1 row dropped: no supervised token left" in text
     assert "a template token is written out 4 times; it stays text and ends no turn" in text
     assert "warning: A, B: 128 tokens lose 1 of 3 conversations (33.3 %)" in text
 

@@ -1,12 +1,15 @@
 """Where answers that are already there lie: a file, an evaluation's folder, a run, a checkpoint."""
 
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from autotune.errors import BadInput
 from autotune.evaluate.answers import read_answers
 from autotune.evaluate.prompts import written_prompts
+from autotune.events import Evaluated
 from autotune.figures import quoted
+from autotune.outcome import Think
 from autotune.rundir import RunDir
 from autotune.scoring import RESPONSES
 from autotune.study import StudyState, replay
@@ -74,6 +77,30 @@ def run_of(path: Path) -> RunDir | None:
         if run.run_toml.is_file() and run.prompts.is_file():
             return run
     return None
+
+
+def run_whose_best(model: Path) -> tuple[RunDir, StudyState, Evaluated] | None:
+    """The run whose best checkpoint lies at `model`, as `best/` or where it was saved."""
+    run = run_of(model)
+    if run is None:
+        return None
+    state = state_of(run)
+    best = state.best
+    if best is None:
+        return None
+    places = (run.best, run.checkpoint(best.number, best.checkpoint))
+    if model.absolute() not in [path.absolute() for path in places]:
+        return None
+    return run, state, best
+
+
+def judged_by(run: RunDir) -> Think:
+    """Which text of answers a run judges; older runs, which do not say, judged all of it."""
+    try:
+        settings = tomllib.loads(run.run_toml.read_text(encoding="utf-8"))
+        return Think(settings["evaluate"]["think"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return Think.KEEP
 
 
 def untrained_answers(model: Path) -> Path | None:

@@ -29,6 +29,7 @@ from autotune.cli.parameters import (
     SkipBad,
     SupervisionOption,
     Target,
+    ThinkOption,
     TruncationOption,
     VramBudget,
 )
@@ -62,6 +63,7 @@ def inspect(
     model: Model = None,
     data: Data = None,
     format: Format = None,
+    prompts: Prompts = None,
     model_max_length: Length = None,
     max_rounds: MaxRounds = None,
     max_conversations: MaxConversations = None,
@@ -140,6 +142,7 @@ def run(
     max_new_tokens: MaxNewTokens = None,
     holdout: Holdout = None,
     full: Full = None,
+    think: ThinkOption = None,
     model_max_length: Length = None,
     max_rounds: MaxRounds = None,
     max_conversations: MaxConversations = None,
@@ -151,12 +154,18 @@ def run(
     precision: PrecisionOption = None,
     seed: Seed = None,
     run_dir: RunFolder = None,
+    salvage: Annotated[
+        bool,
+        typer.Option(
+            "--salvage", help="Go on from what stands before a damaged line of --run-dir's record."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> int:
     """Probe, train, score and escalate until the target is met. Run again to go on."""
     from autotune.cli.work import run_command
 
-    return run_command(Options.of(locals()), read_target(target), as_json)
+    return run_command(Options.of(locals()), read_target(target), as_json, salvaging=salvage)
 
 
 @app.command()
@@ -204,6 +213,7 @@ def evaluate(
     prompt_limit: PromptLimit = None,
     scorer: ScorerOption = None,
     max_new_tokens: MaxNewTokens = None,
+    think: ThinkOption = None,
     vram_budget: VramBudget = None,
     device: DeviceOption = None,
     precision: PrecisionOption = None,

@@ -1,17 +1,21 @@
 """`eval compare A B`: two sets of answers to the same prompts, and whether they really differ."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from autotune.cli.answered import find_answers
+from autotune.cli.answered import find_answers, judged_by
 from autotune.cli.console import human_console, print_json
 from autotune.cli.device import chosen_profile
 from autotune.cli.evaluation import chosen_prompts
 from autotune.cli.options import Options
 from autotune.errors import BadInput, ExitCode
-from autotune.evaluate.answers import read_answers
+from autotune.evaluate.answers import answers_to
 from autotune.evaluate.prompts import written_prompts
 from autotune.evaluate.scorers import find_scorer
 from autotune.evaluation import pair, pair_tree
+from autotune.outcome import Think
+from autotune.profile import Profile
+from autotune.rundir import RunDir
 from autotune.view.evaluated import compared_summary
 
 
@@ -32,9 +36,10 @@ def compare_command(
     found = pair(
         find_scorer(profile.prompts.scorer),
         prompts,
-        read_answers(first.responses),
-        read_answers(second.responses),
+        answers_to(first.responses, prompts).answers,
+        answers_to(second.responses, prompts).answers,
         examples,
+        think_of(options, runs, profile),
     )
     if found is None:
         raise BadInput(
@@ -45,3 +50,23 @@ def compare_command(
     if as_json:
         print_json(pair_tree(found))
     return ExitCode.DONE
+
+
+def think_of(options: Options, runs: Sequence[RunDir], profile: Profile) -> Think:
+    """Which text of the answers is judged: of both sets the same.
+
+    What `--think` says, else what their runs did.
+
+    Raises:
+        BadInput: the runs judged differently, so that it has to be said.
+    """
+    if options.think is not None or options.profile is not None or not runs:
+        return profile.evaluate.think
+    ways = {judged_by(run) for run in runs}
+    if len(ways) > 1:
+        first, second = (f"{run.root} with --think {judged_by(run)}" for run in runs)
+        raise BadInput(
+            f"eval compare: judged differently ({first}, {second}), so their scores are no scores"
+            " of the same; say which is meant for both with --think keep or --think strip"
+        )
+    return ways.pop()

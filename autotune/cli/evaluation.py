@@ -9,7 +9,12 @@ from typing import Any
 
 from rich.console import Console
 
-from autotune.cli.answered import find_answers, run_of, state_of, untrained_answers
+from autotune.cli.answered import (
+    find_answers,
+    judged_by,
+    run_whose_best,
+    untrained_answers,
+)
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import asked_device, chosen_profile, demand_speed, say_note
 from autotune.cli.folder import (
@@ -20,11 +25,12 @@ from autotune.cli.folder import (
     telling,
     undone_without_answers,
 )
+from autotune.cli.joining import join_report
 from autotune.cli.misplaced import meant_for
 from autotune.cli.options import Options
 from autotune.device import find_device
 from autotune.errors import BadInput, EnvironmentFault, ExitCode, Interruption
-from autotune.evaluate.answers import Answer, match, read_answers
+from autotune.evaluate.answers import Answer, answers_to, read_answers
 from autotune.evaluate.health import echo_answers
 from autotune.evaluate.prompts import Prompt, read_prompts, subset, written_prompts
 from autotune.evaluate.samples import sample_logs
@@ -35,7 +41,13 @@ from autotune.inputs import demand_model, demand_prompts
 from autotune.interruption import interrupted_eval
 from autotune.profile import Profile
 from autotune.rundir import RunDir, new_run_folder
-from autotune.scoring import RESPONSES, EvaluationFailed, answer_and_score, checked_report
+from autotune.scoring import (
+    RESPONSES,
+    EvaluationFailed,
+    ModelRefused,
+    answer_and_score,
+    checked_report,
+)
 from autotune.session import Session
 from autotune.setup import open_setup
 from autotune.sources.prompts import resolve_prompts
@@ -80,16 +92,17 @@ def eval_command(options: Options, wanted: Wanted, as_json: bool) -> int:
     profile = chosen_profile(options, computes=bool(wanted.targets))
     demand_writable(wanted.samples)
     demand_folder(wanted.targets)
-    answers = answers_of(wanted.responses) if wanted.responses is not None else ()
+    demand_answers(wanted.responses)
     if wanted.baseline is not None:
         wanted = replace(wanted, baseline=find_answers(wanted.baseline).responses)
     generation: dict[str, Any] = {}
+    label = ""
     if wanted.responses is not None:
         prompts = chosen_prompts(console, options, profile)
-        tell_strays(console, wanted.responses, prompts, answers)
+        answers = answers_of(console, wanted.responses, prompts)
         say_on(console)(f"health limits of the profile {profile.name}")
     else:
-        prompts, answers = answer_with_model(console, options, wanted.targets[0])
+        prompts, answers, label = answer_with_model(console, options, wanted.targets[0])
         generation = {
             "until": [],
             "do_sample": False,
@@ -98,6 +111,9 @@ def eval_command(options: Options, wanted: Wanted, as_json: bool) -> int:
         }
     found = evaluated(options, wanted, profile, prompts, answers)
     console.print(evaluated_summary(found))
+    if wanted.targets and (folder := Path(wanted.targets[0]).expanduser()).exists():
+        asked = asked_profile(options, wanted.targets[0])
+        join_report(found, folder, prompts, label, asked, say_on(console))
     if wanted.samples is not None:
         logs = sample_logs(prompts, answers, found.report, generation)
         lines = (json.dumps(line, ensure_ascii=False) + "\n" for line in logs)
@@ -123,6 +139,18 @@ def demand_writable(samples: Path | None) -> None:
             f"--samples {samples}: its folder {samples.parent} is not there; make it, or give"
             " another file"
         )
+
+
+def demand_answers(responses: Path | None) -> None:
+    """Refuse a place for answers that is no file, before prompts are fetched.
+
+    Raises:
+        BadInput: it is a folder, or is not there.
+    """
+    if responses is None or responses.is_file():
+        return
+    what = "is a folder" if responses.is_dir() else "no such file"
+    raise BadInput(f"--responses {responses}: {what}; give a .jsonl file of answers")
 
 
 def demand_folder(targets: Sequence[str]) -> None:
@@ -158,8 +186,9 @@ def evaluated(
             answers,
             profile.evaluate.health,
             examples=wanted.examples,
-            baseline=read_answers(baseline) if baseline is not None else None,
+            baseline=answers_to(baseline, prompts).answers if baseline is not None else None,
             target=wanted.target,
+            think=profile.evaluate.think,
         )
     except EvaluationFailed as error:
         raise EnvironmentFault(f"eval: no score ({error})") from None
@@ -170,18 +199,15 @@ def evaluated(
 
 def with_choice(found: Evaluation, model: Path, prompts: Sequence[Prompt]) -> Evaluation:
     """The evaluation with what is known of the choice, where the model is the best of a run."""
-    run = run_of(model)
-    state = state_of(run) if run is not None else None
-    best = state.best if state is not None else None
-    if run is None or state is None or best is None:
+    known = run_whose_best(model)
+    if known is None:
         return found
-    chosen = (run.best, run.checkpoint(best.number, best.checkpoint))
-    if model.absolute() not in [path.absolute() for path in chosen]:
-        return found
-    # The luck of the choice was worked out on the run's own prompts, and is other on others.
-    same = {p.key: p.prompt for p in written_prompts(run.prompts)} == {
-        p.key: p.prompt for p in prompts
-    }
+    run, state, _ = known
+    # The luck of the choice was worked out on the run's own prompts, and is other on others; so it
+    # is where another text of the answers was judged.
+    same = found.report.think is judged_by(run) and {
+        p.key: p.prompt for p in written_prompts(run.prompts)
+    } == {p.key: p.prompt for p in prompts}
     return replace(
         found,
         chosen_among=state.scored_checkpoints,
@@ -198,51 +224,44 @@ def chosen_prompts(console: Console, options: Options, profile: Profile) -> tupl
     return subset(prompts, profile.prompts.limit, profile.prompts.seed)
 
 
-def answers_of(responses: Path) -> tuple[Answer, ...]:
-    """The answers in a file."""
-    if responses.is_dir():
-        raise BadInput(f"--responses {responses}: is a folder; give a .jsonl file of answers")
-    if not responses.is_file():
-        raise BadInput(f"--responses {responses}: no such file; give a .jsonl file of answers")
-    return read_answers(responses)
-
-
-def tell_strays(
-    console: Console, path: Path, prompts: Sequence[Prompt], answers: Sequence[Answer]
-) -> None:
-    """Say how many answers belong to none of the prompts, and whether the file ends in the middle.
+def answers_of(console: Console, responses: Path, prompts: Sequence[Prompt]) -> tuple[Answer, ...]:
+    """The answers in a file that belong to a prompt; says how many do not, and of a torn end.
 
     Raises:
         BadInput: there are no answers, or none of them belongs to a prompt.
     """
-    if not answers:
-        raise BadInput(f"--responses {path}: holds no answers; give one object a line")
-    used = {id(answer) for answer in match(prompts, answers)[0].values()}
-    strays = [answer for answer in answers if id(answer) not in used]
-    if not used:
+    found = answers_to(responses, prompts)
+    if not found.seen:
+        raise BadInput(f"--responses {responses}: holds no answers; give one object a line")
+    stray = found.first_stray
+    first = f"first: key {stray.key}, {stray.prompt[:40]!r}" if stray is not None else ""
+    if not found.answers:
         raise BadInput(
-            f"--responses {path}: none of its {len(answers)} answers belongs to a prompt (first:"
-            f" key {strays[0].key}, {strays[0].prompt[:40]!r}); give the prompts that were asked"
-            " with --prompts, and their keys or none"
+            f"--responses {responses}: none of its {found.seen} answers belongs to a prompt"
+            f" ({first}); give the prompts that were asked with --prompts, and their keys or none"
         )
-    if strays:
+    if found.strays:
         say_on(console)(
-            f"{len(strays)} of {len(answers)} answers belong to none of the prompts, or to one that"
-            f" is answered again later (first: key {strays[0].key}, {strays[0].prompt[:40]!r})"
+            f"{found.strays} of {found.seen} answers belong to none of the prompts, or to one that"
+            f" is answered again later ({first})"
         )
-    if len(answers) < sum(bool(line.strip()) for line in path.read_bytes().splitlines()):
-        say_on(console)(f"{path}: the last line is torn and left out")
+    if found.torn:
+        say_on(console)(f"{responses}: the last line is torn and left out")
+    return found.answers
+
+
+def asked_profile(options: Options, model: str) -> Profile:
+    """The profile to answer by: this model, and all prompts unless a limit was typed."""
+    return chosen_profile(
+        replace(options, model=model, prompt_limit=options.prompt_limit or "all", holdout=False)
+    )
 
 
 def answer_with_model(
     console: Console, options: Options, model: str
-) -> tuple[tuple[Prompt, ...], tuple[Answer, ...]]:
-    """The prompts, and a model's answers to them, made in a run folder of their own."""
-    profile = chosen_profile(
-        replace(options, model=model, prompt_limit=options.prompt_limit or "all", holdout=False)
-    )
-    demand_prompts(profile)
-    demand_model(profile)
+) -> tuple[tuple[Prompt, ...], tuple[Answer, ...], str]:
+    """The prompts, the answers made in a run folder of their own, and the name of the prompts."""
+    profile = asked_profile(options, model)
     demand_speed(profile)
     if options.run_dir is not None:
         root, _ = choose_folder(options.run_dir, profile, say_on(console))
@@ -250,6 +269,8 @@ def answer_with_model(
         root = new_run_folder(RUNS, f"eval-{Path(profile.model.source).name}", time.time())
     say_on(console)(f"profile {profile.name} ({profile.title}); run folder {root}")
     say_note(find_device(asked_device(options, profile)), say_on(console))
+    demand_prompts(profile)
+    demand_model(profile)
     where = RunDir(root).eval_folder("model")
     asked: list[Prompt] = []  # filled once they are chosen
 
@@ -273,9 +294,11 @@ def answer_with_model(
             # What a scorer lacks shows before the answers are made, not after.
             checked_report(scorer, setup.prompts, echo_answers(setup.prompts))
             answer_and_score(session, setup, scorer, setup.model_folder, where)
+        except ModelRefused as error:
+            raise BadInput(str(error)) from None
         except EvaluationFailed as error:
             log = where / "worker.log"
             raise EnvironmentFault(
                 f"eval: no score ({error})", log=log if log.exists() else None
             ) from None
-        return setup.prompts, read_answers(where / RESPONSES)
+        return setup.prompts, read_answers(where / RESPONSES), setup.prompts_label

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from autotune.cli.settings import damaged, difference, settings_text, stored_settings
 from autotune.errors import AutotuneError, BadInput, Interruption
-from autotune.events import RunEnded
+from autotune.events import BestInFull, RunEnded
 from autotune.figures import quoted
 from autotune.files import remove_tree, write_text_atomic
 from autotune.profile import Profile
@@ -76,6 +76,9 @@ def unfinished(folder: Path) -> bool:
     if rundir.in_use:
         return False
     last = rundir.record.last()
+    if last is not None and isinstance(last.event, BestInFull):  # a word after the last one
+        turns = [[*rundir.record.of_kind(kind)] for kind in ("run_started", "run_ended")]
+        last = max((found[-1] for found in turns if found), key=lambda r: r.time, default=None)
     return last is not None and not isinstance(last.event, RunEnded)
 
 

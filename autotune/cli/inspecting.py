@@ -78,6 +78,7 @@ def as_tree(inspected: Inspected, profile: str) -> dict[str, Any]:
         "dropped": inspected.dropped,
         "left_out": found.left_out,
         "trimmed": found.trimmed,
+        "notes": [note.model_dump(mode="json") for note in inspected.notes],
         "model_max_length": inspected.length,
         "max_rounds": inspected.rounds,
         "max_position_embeddings": inspected.positions,

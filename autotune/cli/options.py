@@ -45,6 +45,7 @@ class Options:
     seed: int | None = None
     holdout: bool | None = None
     full: bool | None = None
+    think: str | None = None
     max_new_tokens: int | None = None
     run_dir: Path | None = None
 

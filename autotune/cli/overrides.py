@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from autotune.budget import near_size
 from autotune.cli.options import Options
-from autotune.data.adapters import AUTO, FORMATS
+from autotune.data.adapters import AUTO
+from autotune.data.formats import FORMATS
 from autotune.errors import BadInput
 from autotune.evaluate.scorers import SCORERS
 from autotune.plan import LENGTH_GRID
@@ -26,6 +27,7 @@ _PLACES = {
     "truncation": ("train", "truncation"),
     "holdout": ("evaluate", "holdout"),
     "full": ("evaluate", "early"),
+    "think": ("evaluate", "think"),
     "max_new_tokens": ("evaluate", "max_new_tokens"),
     "seed": ("train", "seed"),
     "vram_budget": ("machine", "budget"),
@@ -42,6 +44,7 @@ _RULES = {
     "model_max_length": f"must be a multiple of {LENGTH_GRID}, from {LENGTH_GRID} up",
     "supervision": "must be content or course",
     "truncation": "must be right or left",
+    "think": "must be keep or strip",
     "seed": "must be a whole number from 0 up",
     "max_new_tokens": "must be a whole number from 1",
     "vram_budget": "must be auto, or a size above 0 with its unit, such as 7.2GiB",

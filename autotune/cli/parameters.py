@@ -44,6 +44,14 @@ Full = Annotated[
         help="Score every checkpoint in full, also where the target is out of its reach.",
     ),
 ]
+ThinkOption = Annotated[
+    str | None,
+    typer.Option(
+        "--think",
+        metavar="keep|strip",
+        help="Judge answers with their <think>...</think>, or what follows it.",
+    ),
+]
 MaxNewTokens = Annotated[
     int | None,
     typer.Option("--max-new-tokens", metavar="N", help="Longest answer of an evaluation."),

@@ -27,6 +27,7 @@ from autotune.report.build import report_of
 from autotune.report.contract import run_json
 from autotune.report.write import write_report
 from autotune.rundir import RunDir
+from autotune.salvage import salvage
 from autotune.session import Session
 from autotune.setup import Setup, open_setup, own_processes, survey_data
 from autotune.study import StudyState
@@ -50,17 +51,22 @@ class Work:
 
 
 @contextmanager
-def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
-    """Open or resume the run folder, resolve the sources, survey the data, show the screen."""
+def opened(
+    options: Options, console: Console, target: float, *, salvaging: bool = False
+) -> Iterator[Work]:
+    """Open or resume the run folder, resolve the sources, survey the data, show the screen.
+
+    With `salvaging` a damaged record is cut to what stands before the damage.
+    """
     say = say_on(console)
     profile = chosen_profile(options)
-    demand_prompts(profile)
-    demand_data(profile)
-    demand_model(profile, options.model_max_length)
     device = demand_device(options, profile)
     root, resumed = choose_folder(options.run_dir, profile, say)
     say(f"profile {profile.name} ({profile.title}); run folder {root}")
     say_note(device, say)
+    demand_prompts(profile)
+    demand_data(profile)
+    demand_model(profile, options.model_max_length)
     begun: list[Session] = []  # one, once the folder is held
 
     def left() -> Interruption:
@@ -68,8 +74,12 @@ def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
 
     with telling(left), RunDir(root) as rundir, undone_if_empty(rundir):
         store_settings(rundir, profile)
+        salvaged = salvage(rundir) if salvaging else None
         session = Session(rundir, SubprocessRunner())
         begun.append(session)
+        if salvaged is not None:
+            say(salvaged)
+            session.note(events.Warned(message=salvaged))
         if resumed:
             say("going on with the run that is there")
         setup = open_setup(session, profile, say, length=options.model_max_length)
@@ -94,6 +104,7 @@ def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
                     budget_bytes=setup.budget.limit_bytes,
                     strategies=tuple(s.name for s in profile.strategies),
                     prompt_count=len(setup.prompts),
+                    think=profile.evaluate.think,
                     resumed=resumed,
                 )
             )
@@ -138,13 +149,15 @@ def probe_command(options: Options, as_json: bool, *, again: bool = False) -> in
     return ExitCode.DONE
 
 
-def run_command(options: Options, target: float, as_json: bool) -> int:
+def run_command(options: Options, target: float, as_json: bool, *, salvaging: bool = False) -> int:
     """`run` and `demo`."""
+    if salvaging and options.run_dir is None:
+        raise BadInput("--salvage: must come with --run-dir, which names the run to go on with")
     from autotune.evaluate.scorers import find_scorer
     from autotune.tune import Tuner
 
     console = human_console(as_json)
-    with opened(options, console, target) as work:
+    with opened(options, console, target, salvaging=salvaging) as work:
         demand_disk(work.session, work.setup)
         fit = fit_of(work)
         with reported(work.session):

@@ -5,15 +5,23 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from autotune.data.invisible import is_blank, shows_nothing
+
 Role = Literal["system", "user", "assistant"]
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn."""
+    """One turn.
+
+    An answer that is not `trained` is context for those after it. Where there are `spans`, only
+    these characters [begin, end) of it are trained on, and what ends the turn.
+    """
 
     role: Role
     content: str
+    trained: bool = True
+    spans: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +70,12 @@ class Unfit(Exception):
 def conversation_of(turns: Iterable[Message]) -> tuple[Conversation, bool]:
     """Checked turns as a conversation, and whether an unanswered last question was cut off.
 
-    A blank system prompt counts as none. Turns are never merged, reordered or made up.
+    A system prompt that shows nothing counts as none. Turns are never merged, reordered or made up.
 
     Raises:
         Unfit: no turns, only system, no assistant, first turn by the assistant, two turns of one
-            side running, a late system turn, an empty question or answer, text that is no Unicode.
+            side running, a late system turn, a question or answer that is empty or cannot be seen,
+            no answer to train on, text that is no Unicode.
     """
     messages = list(turns)
     if not messages:
@@ -76,7 +85,7 @@ def conversation_of(turns: Iterable[Message]) -> tuple[Conversation, bool]:
             raise Unfit("text with half a surrogate pair")
     head = messages[:1] if messages[0].role == "system" else []
     rest = messages[len(head) :]
-    if head and not head[0].content.strip():
+    if head and shows_nothing(head[0].content):
         head = []
     if not rest:
         raise Unfit("only system")
@@ -93,8 +102,13 @@ def conversation_of(turns: Iterable[Message]) -> tuple[Conversation, bool]:
     if trimmed:
         rest = rest[:-1]
     for message in rest:
-        if not message.content.strip():
-            raise Unfit("empty answer" if message.role == "assistant" else "empty question")
+        side = "answer" if message.role == "assistant" else "question"
+        if is_blank(message.content):
+            raise Unfit(f"empty {side}")
+        if shows_nothing(message.content):
+            raise Unfit(f"invisible {side} (characters without a picture only)")
+    if not any(message.trained for message in rest if message.role == "assistant"):
+        raise Unfit("no answer that is trained on")
     return Conversation((*head, *rest)), trimmed
 
 

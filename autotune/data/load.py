@@ -1,10 +1,19 @@
 """From a data spec to the conversations that every later step works with."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from autotune.data.adapters import AUTO, BY_NAME, Adapted, Detected, adapt, detect_format
-from autotune.data.files import read_records
+from autotune.data.adapters import AUTO, BY_NAME, Adapted, Detected, Reading, detect_format
+from autotune.data.contamination import (
+    DROPPED,
+    Contamination,
+    ScoredPrompts,
+    read_scored_prompts,
+)
+from autotune.data.conversation import Conversation
+from autotune.data.files import RecordStream
+from autotune.datanotes import NAMED_ROWS, DataNote, rows_text
 from autotune.errors import BadInput
 from autotune.plan import DataSpec
 
@@ -12,36 +21,122 @@ FAULTY = "faulty record"
 """The reason under which records that --skip-bad tolerated are counted."""
 
 
-def load_conversations(spec: DataSpec) -> Adapted:
+class ConversationStream:
+    """The conversations of a file that are used, one at a time, so that few are in memory at once.
+
+    Once all have been given out, `adapted` tells what was counted and noted, without them.
+    """
+
+    def __init__(self, spec: DataSpec, scored: ScoredPrompts | None = None) -> None:
+        """As `load_conversations`."""
+        self.spec = spec
+        self.adapted: Adapted
+        self._looked = Contamination(scored) if scored is not None else None
+        self._drop = read_scored_prompts(Path(spec.drop_prompts)) if spec.drop_prompts else None
+
+    def __iter__(self) -> Iterator[tuple[int, Conversation]]:
+        """Each with its row number, in the order of the file, which is read twice.
+
+        Raises:
+            BadInput: the file cannot be read as chat data, or keeps no conversation at all.
+        """
+        records = RecordStream(Path(self.spec.path), self.spec.skip_bad)
+        detected, reading = self._format(records)
+        kept, used = 0, 0
+        gone: list[int] = []
+        for number, row in records:
+            conversation = reading.conversation(row, number)
+            if conversation is None:
+                continue
+            if self._drop is not None and self._drop.found_in(conversation):
+                gone.append(number)
+                continue
+            kept += 1
+            if used != self.spec.max_conversations:
+                used += 1
+                if self._looked is not None:
+                    self._looked.look(conversation, number)
+                yield number, conversation
+        self.adapted = self._summary(records, detected, reading.adapted(), gone, (used, kept))
+        if not kept:
+            raise self._nothing_kept()
+
+    def _format(self, records: RecordStream) -> tuple[Detected, Reading]:
+        """The format, which only all records together decide where none is named."""
+        try:
+            if self.spec.format == AUTO:
+                detected = detect_format(row for _, row in records)
+            else:
+                detected = Detected(self.spec.format, BY_NAME)
+            return detected, Reading(detected.format)
+        except BadInput as error:
+            told = str(error)
+            raise BadInput(
+                told if told.startswith(self.spec.path) else f"{self.spec.path}: {told}"
+            ) from None
+
+    def _summary(
+        self,
+        records: RecordStream,
+        detected: Detected,
+        adapted: Adapted,
+        gone: list[int],
+        counts: tuple[int, int],
+    ) -> Adapted:
+        used, kept = counts
+        dropped, notes = dict(adapted.dropped), list(adapted.notes)
+        for what, numbers in ((FAULTY, records.faulty), (DROPPED, gone)):
+            if numbers:
+                dropped[what] = len(numbers)
+                notes.append(_dropped_note(what, numbers))
+        if records.misnamed:
+            notes.append(DataNote(what=f"the file is {records.misnamed}", count=0))
+        if used < kept:
+            limit = "max_conversations of the profile"
+            notes.append(
+                DataNote(what=f"{used} of {kept} conversations are used ({limit})", count=0)
+            )
+        if self._looked is not None:
+            notes += self._looked.notes
+        return replace(
+            adapted,
+            dropped=dropped,
+            notes=tuple(notes),
+            reason="; ".join(filter(None, (detected.reason, records.remark))),
+            left_out=kept - used,
+        )
+
+    def _nothing_kept(self) -> BadInput:
+        reasons = "; ".join(
+            f"{note.what}: {note.count}, {rows_text(note)}"
+            for note in self.adapted.notes
+            if note.dropped
+        )
+        return BadInput(
+            f"{self.spec.path}: no conversations in format {self.adapted.format} ({reasons});"
+            " correct the records or choose another --format"
+        )
+
+
+def load_conversations(spec: DataSpec, scored: ScoredPrompts | None = None) -> Adapted:
     """The first `max_conversations` conversations of a file, the same on every call.
 
-    `dropped` counts over the whole file, so kept, left out and dropped add up to its records.
+    `dropped` counts over the whole file, so kept, left out and dropped add up to its records. The
+    notes also tell which of the used rows hold one of the `scored` prompts; rows that hold one of
+    `spec.drop_prompts` are not among them.
 
     Raises:
         BadInput: the file cannot be read as chat data, or keeps no conversation at all.
     """
-    records = read_records(Path(spec.path), spec.skip_bad)
-    try:
-        detected = (
-            detect_format(records.rows) if spec.format == AUTO else Detected(spec.format, BY_NAME)
-        )
-        adapted = adapt(records.rows, detected.format)
-    except BadInput as error:
-        raise BadInput(f"{spec.path}: {error}") from None
-    dropped = dict(adapted.dropped)
-    if records.skipped:
-        dropped[FAULTY] = records.skipped
-    if not adapted.conversations:
-        reasons = ", ".join(f"{reason}: {count}" for reason, count in dropped.items())
-        raise BadInput(
-            f"{spec.path}: no conversations in format {detected.format} ({reasons}); correct the"
-            " records or choose another --format"
-        )
-    used = adapted.conversations[: spec.max_conversations]
+    stream = ConversationStream(spec, scored)
+    found = list(stream)
     return replace(
-        adapted,
-        conversations=used,
-        dropped=dropped,
-        reason=detected.reason,
-        left_out=len(adapted.conversations) - len(used),
+        stream.adapted,
+        conversations=tuple(conversation for _, conversation in found),
+        rows=tuple(row for row, _ in found),
     )
+
+
+def _dropped_note(what: str, numbers: list[int]) -> DataNote:
+    rows = tuple(numbers[:NAMED_ROWS])
+    return DataNote(what=what, count=len(numbers), rows=rows, dropped=True)

@@ -12,7 +12,8 @@ from typing import Any
 from autotune.evaluate.answers import Answer, match
 from autotune.evaluate.examples import by_key
 from autotune.evaluate.prompts import Prompt
-from autotune.outcome import EvalReport
+from autotune.evaluate.thoughts import without_thoughts
+from autotune.outcome import EvalReport, Think
 
 METRICS = (
     "prompt_level_strict_acc",
@@ -46,7 +47,7 @@ def sample_logs(
                 "gen_args_0": {"arg_0": prompt.prompt, "arg_1": dict(generation)},
             },
             "resps": [[text]],
-            "filtered_resps": [text],
+            "filtered_resps": [without_thoughts(text) if report.think is Think.STRIP else text],
             "filter": "none",
             "metrics": list(METRICS),
             "doc_hash": _hash(json.dumps(doc, indent=2, ensure_ascii=False)),

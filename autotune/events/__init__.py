@@ -3,30 +3,24 @@
 The study's state, the screen, resume and the report are folds of these records and nothing else.
 """
 
+from autotune.events.kept import BestKept, CheckpointDamaged, CheckpointsRemoved, Content
+from autotune.events.probe import Fitted, ProbeEnded, ProbeGoesOn, ProbeTried, TrialAsked
 from autotune.events.run import (
     Advised,
     BaselineScored,
-    BestKept,
+    BestInFull,
     CardSampled,
-    CheckpointDamaged,
-    CheckpointsRemoved,
     Chosen,
-    Content,
     DiskPlanned,
     Escalated,
     Evaluated,
-    Fitted,
     Interrupted,
     PeakCompared,
-    ProbeEnded,
-    ProbeGoesOn,
-    ProbeTried,
     Record,
     RunEnded,
     RunEvent,
     RunStarted,
     TrainingFailed,
-    TrialAsked,
     TrialEnded,
     TrialStarted,
 )
@@ -58,6 +52,7 @@ __all__ = [
     "Advised",
     "Answered",
     "BaselineScored",
+    "BestInFull",
     "BestKept",
     "CardSampled",
     "CheckpointDamaged",

@@ -5,8 +5,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from autotune.boundary import Boundary
+from autotune.events.kept import BestKept, CheckpointDamaged, CheckpointsRemoved, Content
+from autotune.events.probe import Fitted, ProbeEnded, ProbeGoesOn, ProbeTried
 from autotune.events.worker import WorkerEvent
-from autotune.outcome import Checkpoint, Fit, Health, Metric, Partial, TrialOutcome
+from autotune.outcome import Checkpoint, Health, Metric, Partial, Think
 from autotune.plan import TrainPlan
 from autotune.throttle import Throttle
 
@@ -29,71 +31,7 @@ class RunStarted(Boundary):
     strategies: tuple[str, ...]
     prompt_count: int
     resumed: bool = False
-
-
-class Content(Boundary):
-    """What a run works with, by content: the sha256 of each file, by its name.
-
-    `prompts` is the file that they were chosen from, `scored` the text of `prompts.jsonl` itself.
-    `model` are the files of the model's folder, its tokenizer and template among them. An
-    evaluation has no data.
-    """
-
-    kind: Literal["content"] = "content"
-    data: dict[str, str]
-    prompts: dict[str, str]
-    scored: str
-    model: dict[str, str]
-
-
-class TrialAsked(Boundary):
-    """What a trial depended on beside its point: see `heldtrials`.
-
-    `identity` is a digest, `fresh` whether it had a process of its own, `budget_bytes` the limit.
-    """
-
-    identity: str
-    fresh: bool
-    timed_conversations: int
-    budget_bytes: int
-
-
-class ProbeTried(Boundary):
-    """One trial of the probe ended; or it was `held`: an interrupted probe had tried it before.
-
-    `asked` is None in records of a time when it was not written.
-    """
-
-    kind: Literal["probe_tried"] = "probe_tried"
-    outcome: TrialOutcome
-    asked: TrialAsked | None = None
-    held: bool = False
-
-
-class ProbeGoesOn(Boundary):
-    """A probe takes up an interrupted one, so many of whose trials still hold."""
-
-    kind: Literal["probe_goes_on"] = "probe_goes_on"
-    trials: int
-
-
-class ProbeEnded(Boundary):
-    """A probe came to its end without an answer: it is over, and the next one begins anew."""
-
-    kind: Literal["probe_ended"] = "probe_ended"
-    reason: str
-
-
-class Fitted(Boundary):
-    """The probe's answer; `reused` says whether it comes from an earlier `fit.json`.
-
-    `note` says of a reused one why it still holds, and of a new one why the old one did not.
-    """
-
-    kind: Literal["fitted"] = "fitted"
-    fit: Fit
-    reused: bool = False
-    note: str = ""
+    think: Think = Think.KEEP
 
 
 class BaselineScored(Boundary):
@@ -258,39 +196,27 @@ class Chosen(Boundary):
     interval: tuple[float, float]
 
 
-class CheckpointsRemoved(Boundary):
-    """Judged checkpoints of a trial that is over, and not its best, gave back their room.
+class BestInFull(Boundary):
+    """The best checkpoint, scored by `eval` on more prompts than the run's own: all of a source.
 
-    `names` are those of their folders; what they scored stays on record.
+    `weights` are the sha256 of its files, which are those that the run scored. `prompts` names the
+    source, `unhealthy` the limits of the profile that the answers break.
     """
 
-    kind: Literal["checkpoints_removed"] = "checkpoints_removed"
-    number: int
-    names: tuple[str, ...]
-    freed_bytes: int
-
-
-class CheckpointDamaged(Boundary):
-    """A checkpoint that was to be scored is not as it was saved; `fault` says what is wrong.
-
-    With `again` it is made once more: trained from the last whole checkpoint before it, or averaged
-    again. Otherwise an `Evaluated` without a score follows.
-    """
-
-    kind: Literal["checkpoint_damaged"] = "checkpoint_damaged"
+    kind: Literal["best_in_full"] = "best_in_full"
     number: int
     checkpoint: Checkpoint
-    fault: str
-    again: bool
-
-
-class BestKept(Boundary):
-    """The best checkpoint so far was copied to `best/`; `sha256` is of that copy's manifest."""
-
-    kind: Literal["best_kept"] = "best_kept"
-    number: int
-    checkpoint: Checkpoint
-    sha256: str
+    weights: dict[str, str]
+    prompts: str
+    scorer: str
+    max_new_tokens: int
+    prompt_strict: Metric
+    instruction_strict: Metric
+    prompt_loose: Metric
+    instruction_loose: Metric
+    interval: tuple[float, float]
+    health: Health
+    unhealthy: tuple[str, ...] = ()
 
 
 class DiskPlanned(Boundary):
@@ -343,6 +269,7 @@ RunEvent = Annotated[
     | Evaluated
     | Chosen
     | CheckpointDamaged
+    | BestInFull
     | CheckpointsRemoved
     | DiskPlanned
     | Escalated

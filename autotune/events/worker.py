@@ -6,6 +6,7 @@ from pydantic import Field, TypeAdapter
 
 from autotune.boundary import Boundary
 from autotune.cut import Cut
+from autotune.datanotes import DataNote
 from autotune.kernels import FoundKernels
 from autotune.outcome import Checkpoint, Fault, Measurement
 from autotune.plan import Precision
@@ -108,13 +109,17 @@ class PrecisionChanged(Boundary):
 
 
 class Surveyed(Boundary):
-    """The data is tokenized; `path` holds each conversation's round boundaries."""
+    """The data is tokenized; `path` holds each conversation's round boundaries.
+
+    `notes` says what was found in the rows; records of earlier versions have none.
+    """
 
     kind: Literal["surveyed"] = "surveyed"
     path: str
     conversations: int
     dropped: dict[str, int]
     literal_markers: int
+    notes: tuple[DataNote, ...] = ()
 
 
 class Measured(Boundary):

@@ -7,13 +7,16 @@ from pathlib import Path
 from autotune import events
 from autotune.chronicle import Chronicle, chronicle
 from autotune.conclusions import conclusions, echo_beats, next_steps
+from autotune.datanotes import with_dropped
 from autotune.errors import BadInput
 from autotune.events import Record
+from autotune.keeping import fit_notes
 from autotune.kernels import kernels_sentence
 from autotune.report.contract import (
     BaselineReport,
     CheckpointScore,
     Escalation,
+    FullScore,
     LossPoint,
     Moment,
     Report,
@@ -54,6 +57,7 @@ def report_of(said_so_far: Chronicle, run_dir: Path) -> Report:
         reason=state.ended.reason if state.ended else said[0],
         strategy=_strategy(state),
         best=_score(best) if best is not None else None,
+        best_in_full=_in_full(state.best_in_full),
         chosen_among=state.scored_checkpoints,
         corrected=state.corrected,
         beaten_by_echo=echo_beats(state),
@@ -68,6 +72,7 @@ def report_of(said_so_far: Chronicle, run_dir: Path) -> Report:
         data=run.data,
         prompts=run.prompts,
         prompt_count=run.prompt_count,
+        think=run.think,
         device=run.device,
         budget_bytes=run.budget_bytes,
         started=first,
@@ -76,6 +81,10 @@ def report_of(said_so_far: Chronicle, run_dir: Path) -> Report:
         conclusions=tuple(said),
         next_steps=tuple(next_steps(state, run_dir)),
         warnings=_warnings(told),
+        data_notes=(
+            *(with_dropped(state.survey.dropped, state.survey.notes) if state.survey else ()),
+            *fit_notes(state.fit),
+        ),
         advice=tuple(advice_lines(state)),
         timeline=tuple(
             Moment(time=record.time, text=text)
@@ -124,6 +133,26 @@ def _score(event: events.Evaluated, kept: bool = True) -> CheckpointScore:
         sound=event.sound,
         chosen_by=event.chosen_by,
         ended_early=partial_text(strict, event.partial) if strict and event.partial else None,
+    )
+
+
+def _in_full(event: events.BestInFull | None) -> FullScore | None:
+    if event is None:
+        return None
+    strict = event.prompt_strict
+    return FullScore(
+        prompts=event.prompts,
+        scorer=event.scorer,
+        max_new_tokens=event.max_new_tokens,
+        strict=strict.accuracy,
+        passes=strict.passes,
+        n=strict.total,
+        interval=event.interval,
+        health=event.health,
+        instruction_strict=event.instruction_strict,
+        prompt_loose=event.prompt_loose,
+        instruction_loose=event.instruction_loose,
+        unhealthy=event.unhealthy,
     )
 
 

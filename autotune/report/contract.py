@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from autotune.boundary import Boundary
-from autotune.outcome import Fit, Health, Metric
+from autotune.datanotes import DataNote
+from autotune.outcome import Fit, Health, Metric, Think
 from autotune.plan import TrainPlan
 
 
@@ -41,6 +42,26 @@ class CheckpointScore(Boundary):
     sound: Metric | None = None
     chosen_by: Metric | None = None
     ended_early: str | None = None
+
+
+class FullScore(Boundary):
+    """The best checkpoint on all prompts of a source, scored by `eval` after the run.
+
+    `max_new_tokens` is the longest answer that it could give.
+    """
+
+    prompts: str
+    scorer: str
+    max_new_tokens: int
+    strict: float
+    passes: int
+    n: int
+    interval: tuple[float, float]
+    health: Health
+    instruction_strict: Metric
+    prompt_loose: Metric
+    instruction_loose: Metric
+    unhealthy: tuple[str, ...] = ()
 
 
 class BaselineReport(Boundary):
@@ -111,7 +132,8 @@ class Report(Boundary):
     chosen among `chosen_among` scored checkpoints; `corrected` is about what it is worth without
     the luck of that choice, None where that is not known. `beaten_by_echo` says whether giving the
     prompts back unchanged scores as much as it. `attention` names the kernel that computed
-    attention, None where no worker told.
+    attention, None where no worker told. `data_notes` says what was found in the rows of the data,
+    `think` which text of answers was judged.
     """
 
     target: float
@@ -120,6 +142,7 @@ class Report(Boundary):
     reason: str
     strategy: str | None
     best: CheckpointScore | None
+    best_in_full: FullScore | None = None
     chosen_among: int
     corrected: float | None = None
     beaten_by_echo: bool
@@ -132,6 +155,7 @@ class Report(Boundary):
     data: str
     prompts: str
     prompt_count: int
+    think: Think = Think.KEEP
     device: str
     budget_bytes: int
     started: float
@@ -140,6 +164,7 @@ class Report(Boundary):
     conclusions: tuple[str, ...]
     next_steps: tuple[str, ...]
     warnings: tuple[str, ...]
+    data_notes: tuple[DataNote, ...] = ()
     advice: tuple[str, ...]
     timeline: tuple[Moment, ...]
     events: dict[str, int]

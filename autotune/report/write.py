@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from autotune.budget import show_size
+from autotune.datanotes import note_sentence
 from autotune.figures import about, duration, interval_text, percent, rate_text, safe, shape_text
 from autotune.files import write_bytes_atomic, write_text_atomic
 from autotune.fit_sentences import cut_text, prediction_sentence, rate_of_trial, seconds_a_step
 from autotune.outcome import Health
-from autotune.report.contract import BaselineReport, CheckpointScore, Report
+from autotune.report.contract import BaselineReport, CheckpointScore, FullScore, Report
 from autotune.report.picture import draw_png
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~])")
@@ -83,6 +84,7 @@ def _render(
         supervised_rate=rate_of_trial,
         prediction=prediction_sentence,
         cut=cut_text,
+        note=note_sentence,
     )
     helpers: dict[str, Any] = {
         "score": _score,
@@ -93,7 +95,7 @@ def _render(
     return environment.get_template(template).render(r=report, pictures=pictures, **helpers)
 
 
-def _score(score: CheckpointScore | BaselineReport) -> str:
+def _score(score: CheckpointScore | BaselineReport | FullScore) -> str:
     """`6/24 25.0 % [12-45]`, or why there is none."""
     if score.strict is None or score.n is None or score.interval is None:
         return "no valid score"

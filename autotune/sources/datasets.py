@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from autotune.data.kinds import READ_ENDINGS
+from autotune.data.unpacked import check_kind
 from autotune.errors import BadInput
 from autotune.sources.demo import demo_data
 from autotune.sources.digest import is_lfs_pointer
@@ -38,6 +40,7 @@ def resolve_data(text: str) -> DataSource:
     if path.is_file():
         if is_lfs_pointer(path):
             raise BadInput(f"data {text}: is a git-lfs pointer; run git lfs pull to get the file")
+        check_kind(path)  # before a process that loads torch would find it
         return DataSource(path.resolve(), path.name)
     reference = as_hub_id(text)
     if reference is None:
@@ -79,9 +82,12 @@ def _only_json(repo: str, names: tuple[str, ...]) -> str:
     if not found:
         others = sorted({PurePosixPath(n).suffix for n in names} - {"", ".md", ".gitattributes"})
         seen = f", only {', '.join(others)}" if others else ""
+        remedy = "convert it to JSON lines"
+        if any(ending in READ_ENDINGS for ending in others):
+            remedy = "give the path of the file that you want"
         raise BadInput(
-            f"data {repo}: the dataset holds no .json or .jsonl file{seen}; download it and convert"
-            " it to JSON lines"
+            f"data {repo}: the dataset holds no .json or .jsonl file{seen}; download it and"
+            f" {remedy}"
         )
     shown = ", ".join(sorted(found)[:4]) + (" ..." if len(found) > 4 else "")
     raise BadInput(

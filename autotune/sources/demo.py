@@ -35,8 +35,18 @@ def demo_prompts() -> Path:
     )
 
 
+def composed_prompts() -> Path | None:
+    """The file of demo prompts where it has been composed already."""
+    path = _place(f"prompts-{DEMO_PROMPTS}")
+    return path if path.is_file() else None
+
+
+def _place(name: str) -> Path:
+    return cache_folder() / "demo" / f"{name}-{_fingerprint()}.jsonl"
+
+
 def _kept(name: str, write: Callable[[Path], None]) -> Path:
-    path = cache_folder() / "demo" / f"{name}-{_fingerprint()}.jsonl"
+    path = _place(name)
     if not path.is_file():  # files are written whole, so one that is there is complete
         write(path)
     return path

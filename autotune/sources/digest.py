@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-_LFS_START = b"version https://git-lfs.github.com/spec/"
+from autotune.data.kinds import LFS_POINTER
 
 
 def sha256_of(path: Path) -> str:
@@ -28,4 +28,4 @@ def has_digest(path: Path, sha256: str) -> bool:
 def is_lfs_pointer(path: Path) -> bool:
     """Whether the file is the short text that git-lfs leaves where a large file belongs."""
     with path.open("rb") as file:
-        return file.read(len(_LFS_START)) == _LFS_START
+        return file.read(len(LFS_POINTER)) == LFS_POINTER

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from autotune.data.unpacked import check_kind
 from autotune.errors import BadInput, EnvironmentFault
 from autotune.files import write_bytes_atomic
 from autotune.sources.cache import cache_folder
-from autotune.sources.demo import demo_prompts
+from autotune.sources.demo import composed_prompts, demo_prompts
 from autotune.sources.digest import has_digest, is_lfs_pointer
 from autotune.sources.hub import HubUnreachable, hub_file, hub_files
 from autotune.sources.pypi import Say, WheelFile, local_copy, say_nothing, wheel_file
@@ -52,7 +53,25 @@ def resolve_prompts(text: str, say: Say = say_nothing) -> PromptSource:
         )
     if is_lfs_pointer(path):
         raise BadInput(f"prompts {text}: is a git-lfs pointer; run git lfs pull to get the file")
+    check_kind(path)
     return PromptSource(path.resolve(), path.name)
+
+
+def prompts_here(text: str) -> PromptSource | None:
+    """As `resolve_prompts`, but nothing is fetched or composed; None where that would be needed.
+
+    Raises:
+        BadInput: no such file.
+    """
+    if text == "ifeval":
+        kept = cache_folder() / "prompts" / IFEVAL_NAME
+        whole = has_digest(kept, IFEVAL_WHEEL.sha256)
+        found = kept if whole else local_copy(IFEVAL_WHEEL)
+        return PromptSource(found, "IFEval") if found is not None else None
+    if text == "demo":
+        composed = composed_prompts()
+        return PromptSource(composed, "demo prompts") if composed is not None else None
+    return resolve_prompts(text)
 
 
 def _ifeval(say: Say) -> Path:

@@ -3,8 +3,10 @@
 import re
 from dataclasses import dataclass
 
+from autotune.data.kinds import READ_ENDINGS
+
 _HUB_ID = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(?P<revision>[\w./-]+))?")
-_FILE_ENDINGS = (".json", ".jsonl", ".gguf", ".safetensors", ".bin", ".parquet", ".csv", ".txt")
+_FILE_ENDINGS = (*READ_ENDINGS, ".gguf", ".safetensors", ".bin", ".xlsx")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import IO
 import psutil
 from pydantic import ValidationError
 
+from autotune.budget import show_size
 from autotune.events import WORKER_EVENT, Failed, Finished, Phase, Slept
 from autotune.files import write_text_atomic
 from autotune.job import Job, as_written
@@ -228,7 +229,10 @@ class _Watch:
             return Ending(how, reason, seconds, self.phase, self.failed, self.peak_bytes)
 
         if self.killed is How.OVER_BUDGET:
-            return end(How.OVER_BUDGET, f"resident memory passed the limit during {self.phase}")
+            limit = show_size(self.limit or 0)
+            return end(
+                How.OVER_BUDGET, f"resident memory passed the limit of {limit} during {self.phase}"
+            )
         if self.killed is How.TIMED_OUT:
             return end(
                 How.TIMED_OUT, f"no sign of life for {self.silence_seconds:.0f} s in {self.phase}"

@@ -26,7 +26,7 @@ from autotune.fit_sentences import (
 )
 from autotune.outcome import Fit
 from autotune.rundir import RunDir
-from autotune.sentences import scored
+from autotune.sentences import data_warnings, scored
 from autotune.study import StudyState
 from autotune.view.encodable import Encodable
 from autotune.view.panels import ByWidth, Section, probe_table
@@ -50,6 +50,9 @@ def summary(state: StudyState, run_dir: Path) -> RenderableType:
         if best.unhealthy:
             lines.append(_field("unhealthy", "; ".join(best.unhealthy), "yellow"))
     lines += [Text(f"- {safe(s)}", style="bold red" if "an echo" in s else "") for s in rest]
+    lines += [
+        _field("data", line, "bold yellow") for line in data_warnings(state.survey, state.fit)
+    ]
     lines += [_field("advice", line, "yellow") for line in advice_lines(state)]
     lines.append(_field("report", str(run_dir / "report.html")))
     lines += [_field("next", step) for step in next_steps(state, run_dir)]
@@ -72,6 +75,9 @@ def _scores(state: StudyState) -> RenderableType:
         score = score_text(best.prompt_strict, best.interval)
         name = "best so far, about" if best.partial else "after training"
         rows.append((name, score, health_text(best.health)))
+        if full := state.best_in_full:
+            score = score_text(full.prompt_strict, full.interval)
+            rows.append((f"all of {safe(full.prompts)}", score, health_text(full.health)))
     elif state.trials:
         rows.append(("after training", "no valid score", scored(best) if best else ""))
     if not rows:
@@ -113,6 +119,7 @@ def probe_summary(fit: Fit, budget: str, note: str = "") -> RenderableType:
         Text(safe(budget), style="dim"),
         *([Text(safe(note), style="dim")] if note else []),
         *([Text(predicted, style="dim")] if predicted else []),
+        *(_field("data", line, "bold yellow") for line in data_warnings(None, fit)),
         probe_table(fit.trials),
         *([Text(SPEED_TITLE), speed_table(fit)] if fit.speed_trials else []),
         ByWidth(90, strategies, Group(*narrow)),

@@ -11,7 +11,13 @@ from autotune.evaluate.examples import Change, Example
 from autotune.evaluation import Evaluation, Paired
 from autotune.figures import health_text, percent, safe, score_text
 from autotune.outcome import EvalReport
-from autotune.score_sentences import chosen_line, difference_line, unhealthy_lines
+from autotune.score_sentences import (
+    chosen_line,
+    difference_line,
+    judged_line,
+    means_line,
+    unhealthy_lines,
+)
 from autotune.view.encodable import Encodable
 from autotune.view.panels import ByWidth, Section
 
@@ -66,6 +72,8 @@ def _score(found: Evaluation) -> RenderableType:
         _field("instruction strict", score_text(report.instruction_strict, None)),
         _field("prompt loose", score_text(report.prompt_loose, None)),
         _field("instruction loose", score_text(report.instruction_loose, None)),
+        Text(means_line(report), style="dim"),
+        Text(judged_line(report), style="yellow" if report.thoughts else "dim"),
         _field("health", health_text(report.health), "yellow" if found.unhealthy else ""),
         _field(
             "echo baseline", f"{score_text(found.echo.prompt_strict, None)}, prompts given back"
@@ -165,6 +173,7 @@ def _one(report: EvalReport) -> list[RenderableType]:
     lines: list[RenderableType] = [
         _field("  prompt strict", score_text(report.prompt_strict, report.interval)),
         _field("  health", health_text(report.health)),
+        Text(f"  {judged_line(report)}", style="yellow" if report.thoughts else "dim"),
     ]
     if report.sound is not None and report.sound.passes < report.prompt_strict.passes:
         rest = f"{score_text(report.sound, None)} without those that echo, loop or say too little"

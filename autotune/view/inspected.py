@@ -1,6 +1,6 @@
 """What `inspect` found, drawn: origin, sizes, the frontier, and samples with their labels."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from string import ascii_letters, digits
 
 from rich import box
@@ -8,7 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from autotune.data.adapters import ROLES
+from autotune.data.turns import ROLES
+from autotune.datanotes import note_sentence
 from autotune.figures import safe
 from autotune.inspect import Inspected, Wish
 from autotune.inspection import Sample, TextRun
@@ -19,6 +20,14 @@ from autotune.view.panels import ByWidth, Section
 
 TABLE_COLUMNS = 75
 """Columns that the frontier needs beside its frame; where there are fewer, lines are drawn."""
+
+_NOTE_STYLE = {
+    (False, False): "",
+    (False, True): "yellow",
+    (True, False): "bold yellow",
+    (True, True): "bold yellow",
+}
+"""How a note is drawn, by whether it warns and whether its rows are dropped."""
 
 TRAINED, MARKER = "green", "bold"
 BEGIN, END = "«", "»"
@@ -39,7 +48,8 @@ def inspected_summary(inspected: Inspected, tokens: bool = False) -> RenderableT
         Section("what each length and number of rounds keeps", _frontier(inspected)),
     ]
     if samples:
-        shown = Group(_legend(inspected), *(_sample(s, tokens) for s in samples))
+        rows = inspected.survey.file.rows
+        shown = Group(_legend(inspected), *(_sample(s, rows, tokens) for s in samples))
         parts.append(Section("what is trained on", shown))
     return Encodable(Group(*parts))
 
@@ -56,17 +66,14 @@ def _origin(inspected: Inspected) -> RenderableType:
             f" {gone} dropped{left_out}",
         ),
         *(
-            _field("  dropped", f"{count} x {reason}", "yellow")
-            for reason, count in sorted(inspected.dropped.items(), key=lambda item: -item[1])
+            _field("  note", note_sentence(note), _NOTE_STYLE[note.warning, note.dropped])
+            for note in inspected.notes
         ),
         _field("turns", _roles_text(inspected)),
-    ]
-    if found.trimmed:
-        lines.append(_field("trimmed", f"{_conversations(found.trimmed)} ended in a question"))
-    lines += [
         _field("tokens a conversation", _percentile_text(inspected.lengths)),
         _field("rounds a conversation", _percentile_text(inspected.round_counts)),
         _field("end of a turn", _stop_sentence(inspected)),
+        _field("tokens", "the tokenizer's own of each whole conversation in ChatML"),
     ]
     if count := inspected.survey.file.literal_markers:
         times = "once" if count == 1 else f"{count} times"
@@ -218,9 +225,10 @@ def _legend(inspected: Inspected) -> Text:
     )
 
 
-def _sample(sample: Sample, tokens: bool) -> RenderableType:
+def _sample(sample: Sample, rows: Sequence[int], tokens: bool) -> RenderableType:
+    row = f" (row {rows[sample.conversation]})" if rows else ""
     title = Text(
-        f"conversation {sample.conversation + 1}: {sample.tokens} tokens,"
+        f"conversation {sample.conversation + 1}{row}: {sample.tokens} tokens,"
         f" {sample.supervised_tokens} of them trained on",
         style="bold cyan",
     )

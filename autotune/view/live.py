@@ -21,6 +21,8 @@ REFRESH_PER_SECOND = 4
 SAMPLE_SECONDS = 1.0
 """The device is asked once a second: a driver call costs more than a redraw."""
 RECENT_EVENTS = 6
+DATA_NOTES = 4
+"""What was found in the data, on a tall screen; all of it stands in the report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ def draw(state: StudyState, sample: DeviceSample, pace: Pace, now: float) -> Scr
         Part(0, _present(panels.job_panel(job, whole_run(state, job, now), newest_advice(state)))),
         Part(5, _present(panels.fit_line(state))),
         Part(2, _probe(state) if probing else _study(state)),
+        Part(6, _present(*(panels.data_notes(state, n) for n in (DATA_NOTES, 1)))),
         Part(4, _present(*(panels.recent_events(state, n) for n in (RECENT_EVENTS, 3, 1)))),
     ]
     return Screen(tuple(parts))

@@ -23,7 +23,7 @@ from autotune.figures import (
 from autotune.fit_sentences import seconds_a_step
 from autotune.outcome import TrialOutcome, Verdict
 from autotune.score_sentences import partial_text
-from autotune.sentences import describe, trial_verdict
+from autotune.sentences import data_lines, describe, trial_verdict
 from autotune.study import StudyState, TrialState
 from autotune.view.port import DeviceSample
 from autotune.view.progress import Job
@@ -276,6 +276,17 @@ def fit_line(state: StudyState) -> RenderableType | None:
         f" {show_size(fit.budget_bytes)}, {fit.tokens_per_second:.0f} tokens/s",
         style="dim",
     )
+
+
+def data_notes(state: StudyState, count: int) -> RenderableType | None:
+    """The first `count` findings in the data, and how many more the report lists."""
+    lines = data_lines(state.survey, state.fit)
+    if not lines:
+        return None
+    shown = [safe(line) for line in lines[:count]]
+    if len(lines) > count:
+        shown[-1] += f" (and {len(lines) - count} more, see the report)"
+    return Section("found in the data", Group(*map(Text, shown)))
 
 
 def recent_events(state: StudyState, count: int) -> RenderableType | None:

@@ -11,7 +11,7 @@ from rich.text import Text
 from autotune import events
 from autotune.events import Record
 from autotune.figures import safe
-from autotune.sentences import describe
+from autotune.sentences import data_lines, describe
 from autotune.study import StudyState
 from autotune.view.encodable import Encodable
 from autotune.view.progress import Pace, current_job
@@ -52,6 +52,12 @@ class PlainView:
         sentence = describe(record, state)
         if sentence is not None:
             self._print(record.time, sentence)
+            if isinstance(record.event, events.Surveyed):
+                for line in data_lines(record.event):
+                    self._print(record.time, f"data: {line}")
+            if isinstance(record.event, events.Fitted):
+                for line in data_lines(None, record.event.fit):
+                    self._print(record.time, f"data: {line}")
         elif isinstance(record.event, events.StepDone | events.Answered):
             self._progress(record.time, state)
 

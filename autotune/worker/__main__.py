@@ -35,9 +35,11 @@ def main() -> int:
     """Do the job named on the command line."""
     stream = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    # Ctrl-C, and Windows' Ctrl-Break, reach the whole group; the parent decides what becomes of us.
-    for interrupt in {signal.SIGINT, getattr(signal, "SIGBREAK", signal.SIGINT)}:
-        signal.signal(interrupt, signal.SIG_IGN)
+    # Ctrl-C, Windows' Ctrl-Break and a terminal that is closed reach the whole group; the parent
+    # decides what becomes of us.
+    for name in ("SIGINT", "SIGBREAK", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     inbox = Inbox()
     pipe = Pipe(stream)
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
@@ -101,7 +103,7 @@ def failed(bench: "Bench", pipe: Pipe, error: Exception) -> int:
         return fail(pipe, Fault.BAD_JOB, str(error))
     from autotune.memory.faults import classify
     from autotune.worker.checkpoint import DiskFull
-    from autotune.worker.step import NumericFault
+    from autotune.worker.numeric import NumericFault
     from autotune.worker.train import BadJob
 
     if isinstance(error, DiskFull):

@@ -20,8 +20,9 @@ from autotune.budget import show_size
 from autotune.disk import ROOM, folder_bytes
 from autotune.files import remove_tree
 from autotune.manifest import OPTIMIZER, STATE, entries_of, put_in_place, seal, verified
-from autotune.worker.model import Loaded, load_weights
+from autotune.worker.model import Loaded
 from autotune.worker.step import Stepper
+from autotune.worker.weights import load_weights
 
 
 class DiskFull(Exception):

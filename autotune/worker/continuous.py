@@ -9,12 +9,14 @@ from dataclasses import fields
 from types import MappingProxyType
 from typing import Any
 
+import torch
 from transformers import ContinuousBatchingConfig, GenerationConfig
 
 from autotune.plan import Precision
 from autotune.worker.compute import Compute
 from autotune.worker.fullrows import FUSED
 from autotune.worker.model import Loaded
+from autotune.worker.numeric import demand_finite
 from autotune.worker.reply import Reply, Settings, never, nothing
 
 PAGE = 64
@@ -64,8 +66,11 @@ class Continuous:
 
         Raises:
             RuntimeError: a prompt or all of it failed, with transformers' words.
+            NumericFault: the logits after a prompt are no numbers; transformers hands out none of
+                its own, so they are looked at once beforehand.
         """
         model: Any = self.loaded.model
+        self.look()
         before = model.config._attn_implementation
         options: Any = GenerationConfig
         try:
@@ -84,6 +89,17 @@ class Continuous:
                 self.answer(manager)
         finally:
             model.config._attn_implementation = before
+
+    def look(self) -> None:
+        """One pass over the first prompt that waits."""
+        ids = next(iter(self.waiting.values())).ids
+        with torch.inference_mode():
+            out = self.loaded.model(
+                input_ids=torch.tensor([ids], device=self.loaded.model.device),
+                use_cache=False,
+                logits_to_keep=1,
+            )
+        demand_finite(out.logits[0].amax(dim=-1))
 
     def answer(self, manager: Any) -> None:
         """Hand in every prompt and take the answers."""

@@ -1,6 +1,7 @@
 """Leaves an answer unfinished as soon as its strict verdict is certain, and writes that down."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,24 @@ from autotune.worker.reply import Reply
 
 
 def text_of(loaded: Loaded, ids: Sequence[int]) -> str:
-    """An answer's text, without the token that ends it."""
+    """An answer's text, without the token that ends it.
+
+    What a thought begins and ends with is part of it, also where that is a special token.
+    """
     stopped = bool(ids) and ids[-1] in loaded.stop_ids
-    return str(
-        loaded.tokenizer.decode(
-            list(ids[:-1] if stopped else ids),
-            skip_special_tokens=True,
-        )
+    kept = list(ids[:-1] if stopped else ids)
+    marks = loaded.thought_marks
+    if marks.keys().isdisjoint(kept):
+        return decoded(loaded, kept)
+    parts = [list(part) for _, part in groupby(kept, key=marks.get)]
+    return "".join(
+        marks[part[0]] * len(part) if part[0] in marks else decoded(loaded, part) for part in parts
     )
+
+
+def decoded(loaded: Loaded, ids: list[int]) -> str:
+    """The text of some tokens; special ones have none."""
+    return str(loaded.tokenizer.decode(ids, skip_special_tokens=True))
 
 
 def only_grows(tokenizer: Any) -> bool:

@@ -1,45 +1,31 @@
-r"""Conversations as token rows: ChatML put together by id, so that a text never ends a turn.
+r"""Conversations as token rows: ChatML as the tokenizer itself reads it, but no text ends a turn.
 
-A turn is <|im_start|>, `role\n` and the text, <|im_end|>, a newline. The two markers are inserted
-as ids; what lies between them goes through a tokenizer that knows no special tokens, so a
-`<|im_end|>` that somebody wrote is split like any other text. For texts without special tokens
-the ids are those of the whole string, as `apply_chat_template` gives them.
+A turn is <|im_start|>, `role\n` and the text, <|im_end|>, a newline. The ids are the tokenizer's
+own of the whole string, as `apply_chat_template` gives them; an `<|im_end|>` that somebody wrote is
+split like any other text (`wholetext`). Where turns begin and end is read from the ids.
 """
 
-import json
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
-from tokenizers import Tokenizer
-
-from autotune.data.conversation import Conversation, Message
+from autotune.data.conversation import Conversation, Message, Unfit
 from autotune.errors import BadInput
 from autotune.plan import Rounds, Supervision, Truncation
-from autotune.survey import RoundSpan, window
+from autotune.survey import RoundSpan
+from autotune.worker.chatml import END, START, Turns, parts_of, turns_in
+from autotune.worker.rows import IGNORED as IGNORED
+from autotune.worker.rows import Encoded, pieces_of, row_of
+from autotune.worker.rows import Row as Row
+from autotune.worker.wholetext import Parts, Placed, WholeText
 
-IGNORED = -100
-"""The label of a token that is not trained on; PyTorch's cross-entropy skips it by default."""
+NO_TURNS = "turns that the tokenizer does not keep apart"
+JOINED = "an answer whose beginning the tokenizer joins to the line before it"
+"""Reasons to refuse a conversation."""
 
-START, END = "<|im_start|>", "<|im_end|>"
-_ANSWER_HEADER = "assistant\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One conversation to train on: two lists of equal length, `input_ids` and `labels`.
-
-    A label stands at its own token's position (the shift by one is the loss's business).
-    """
-
-    input_ids: list[int]
-    labels: list[int]
-
-    @property
-    def supervised(self) -> int:
-        """Tokens that carry a label."""
-        return len(self.labels) - self.labels.count(IGNORED)
+_AT_ONCE = 256
+"""Conversations encoded side by side: work for every core, and some megabytes of ids."""
 
 
 class ChatCodec:
@@ -47,45 +33,54 @@ class ChatCodec:
 
     `course` begins every text with a newline and supervises the assistant header, the answer,
     <|im_end|> and the newline after it. `content` has no leading newline and supervises the answer
-    and <|im_end|>; there the header is always tokenized as it is in a prompt, so the row up to an
-    answer is exactly the prompt that asks for it, whatever character the answer begins with.
+    and <|im_end|>. There an answer is kept apart from its header even where the tokenizer would
+    join the two (an answer that begins with a newline), so the row up to an answer is exactly the
+    prompt that asks for it, whatever character the answer begins with.
     """
 
     def __init__(self, tokenizer: Any, supervision: Supervision) -> None:
-        """Work on a copy of a `tokenizers.Tokenizer`, or of a transformers tokenizer's backend.
+        """Read with a `tokenizers.Tokenizer`, with a transformers tokenizer's, or a `WholeText`.
 
         Raises:
-            BadInput: the tokenizer is not a fast one, lacks a ChatML token, or makes one of a text.
+            BadInput: the tokenizer is not a fast one, lacks a ChatML token, makes one of a text,
+                or does not find them in a conversation.
         """
-        backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
-        if not isinstance(backend, Tokenizer):
-            raise BadInput(
-                f"tokenizer {type(tokenizer).__name__}: must be a fast one with a tokenizer.json;"
-                " choose a model that has it"
-            )
-        start_id, end_id = backend.token_to_id(START), backend.token_to_id(END)
+        whole = (
+            tokenizer if isinstance(tokenizer, WholeText) else WholeText(tokenizer, (START, END))
+        )
+        start_id, end_id = whole.token_to_id(START), whole.token_to_id(END)
         if start_id is None or end_id is None:
             missing = [t for t, at in ((START, start_id), (END, end_id)) if at is None]
             raise BadInput(
                 f"tokenizer: has no {' and no '.join(missing)}; chat rows need the ChatML tokens"
                 " <|im_start|> and <|im_end|>, choose a model that has them"
             )
-        self.supervision = supervision
-        self.start_id: int = start_id
-        self.end_id: int = end_id
-        self.end_token = END
-        self._text, specials = _text_only(backend)
-        self._marker = re.compile("|".join(re.escape(s) for s in specials))
-        self._newline = self._ids("\n")
-        self._answer_header = self._ids(_ANSWER_HEADER)
-        self._lead = self._newline if supervision is Supervision.COURSE else []
-        self._markers_seen = 0
-        for token in specials:
-            if {self.start_id, self.end_id} & set(self._ids(token)):
+        for token in (START, END):
+            if token not in whole.added:
                 raise BadInput(
                     f"tokenizer: makes a ChatML token of the plain text {token!r}, so a text could"
                     " end a turn; choose a model whose tokenizer splits it"
                 )
+        self.whole = whole
+        self.supervision = supervision
+        self.start_id: int = start_id
+        self.end_id: int = end_id
+        self.end_token = END
+        self._markers_seen = 0
+        self._header = self._header_ids()
+
+    def _header_ids(self) -> list[int]:
+        """The ids between <|im_start|> and an answer, as they stand at the end of a prompt."""
+        probe = (Message("user", "a"), Message("assistant", "b"))
+        ids = self.whole.ids(parts_of(probe, self.supervision, asks=True))
+        turns = self._turns(ids, probe, asks=True)
+        if turns is None:
+            raise BadInput(
+                f"tokenizer: does not find {START} and {END} in a conversation"
+                f" ({START}user ... {END}), so nothing would tell turns from text; choose a model"
+                " whose tokenizer takes them for tokens there"
+            )
+        return ids[turns[-1][0] + 1 :]
 
     @property
     def literal_markers(self) -> int:
@@ -94,23 +89,47 @@ class ChatCodec:
 
     def count_markers(self, messages: Iterable[Message]) -> int:
         """How often a special token such as <|im_end|> is written out in these texts."""
-        return sum(len(self._marker.findall(message.content)) for message in messages)
+        return self.whole.count_written(message.content for message in messages)
 
     def render(self, messages: Sequence[Message]) -> list[int]:
-        """Ids of a prompt: these turns and the header of the answer to come."""
-        ids = list(self._lead)
-        for message in messages:
-            self._turn(ids, message)
-        return [*ids, self.start_id, *self._answer_header]
+        """Ids of a prompt: these turns and the header of the answer to come.
+
+        Raises:
+            Unfit: the tokenizer does not keep these turns apart.
+        """
+        parts = parts_of(messages, self.supervision, asks=True)
+        (found,) = self.whole.batch([parts])
+        return self._laid_out(messages, parts, found.ids, asks=True).ids
 
     def render_prompt(self, text: str) -> list[int]:
         """Ids of a prompt of one user turn."""
         return self.render([Message("user", text)])
 
     def spans(self, conversation: Conversation) -> tuple[RoundSpan, ...]:
-        """Where each round is supervised and where it is over, in tokens from the row's start."""
-        self._markers_seen += self.count_markers(conversation.messages)
-        return self._whole(conversation, "all")[1]
+        """Where each round is supervised and where it is over, in tokens from the row's start.
+
+        Raises:
+            Unfit: the tokenizer cannot make a row of it.
+        """
+        (found,) = self.encoded([conversation])
+        if found.refused is not None:
+            raise Unfit(found.refused)
+        self._markers_seen += found.written
+        return found.spans
+
+    def encoded(self, conversations: Iterable[Conversation]) -> Iterator[Encoded]:
+        """Each conversation in tokens, in order; many are encoded at a time."""
+        left = iter(conversations)
+        while some := list(islice(left, _AT_ONCE)):
+            texts = [parts_of(conversation.messages, self.supervision) for conversation in some]
+            for conversation, parts, found in zip(
+                some, texts, self.whole.batch(texts), strict=True
+            ):
+                try:
+                    whole = self._encoded(conversation, parts, found.ids)
+                except Unfit as reason:
+                    whole = Encoded([], (), refused=str(reason))
+                yield replace(whole, written=found.written)
 
     def encode(
         self,
@@ -120,49 +139,125 @@ class ChatCodec:
         model_max_length: int,
         truncation: Truncation,
     ) -> Row:
-        """The first `max_rounds` rounds, cut on one side to at most `model_max_length` tokens."""
-        ids, spans = self._whole(conversation, max_rounds)
-        labels = [IGNORED] * len(ids)
-        for span in spans:
-            labels[span.start : span.end] = ids[span.start : span.end]
-        low, high = window(len(ids), model_max_length, truncation)
-        return Row(ids[low:high], labels[low:high])
+        """The first `max_rounds` rounds, cut on one side to at most `model_max_length` tokens.
 
-    def _whole(
-        self, conversation: Conversation, max_rounds: Rounds
-    ) -> tuple[list[int], tuple[RoundSpan, ...]]:
-        ids = list(self._lead)
-        if conversation.system is not None:
-            self._turn(ids, conversation.system)
+        A conversation that is refused gives a row without tokens.
+        """
+        (found,) = self.encoded([conversation])
+        return row_of(
+            found, max_rounds=max_rounds, model_max_length=model_max_length, truncation=truncation
+        )
+
+    def _turns(self, ids: list[int], messages: Sequence[Message], *, asks: bool) -> Turns | None:
+        return turns_in(ids, self.start_id, self.end_id, len(messages), asks=asks)
+
+    def _laid_out(
+        self, messages: Sequence[Message], parts: Parts, ids: list[int], *, asks: bool
+    ) -> "_Laid":
+        """The ids of these turns and where they stand.
+
+        Raises:
+            Unfit: the tokenizer does not keep the turns apart.
+        """
+        turns = self._turns(ids, messages, asks=asks)
+        if turns is None:
+            # Something in a text became a marker that nobody wrote as one.
+            ids = self.whole.split(parts).ids
+            turns = self._turns(ids, messages, asks=asks)
+        if turns is None:
+            raise Unfit(NO_TURNS)
+        touching = [
+            at
+            for at, message in enumerate(messages)
+            if message.role == "assistant" and not self._begins(ids, turns[at][0] + 1)
+        ]
+        if touching and self.supervision is Supervision.CONTENT:
+            ids = self._parted(messages, ids, turns, touching)
+            turns = self._turns(ids, messages, asks=asks)
+            assert turns is not None
+        return _Laid(ids, turns, touching)
+
+    def _begins(self, ids: list[int], at: int) -> bool:
+        """Whether the header of an answer stands there as it does at the end of a prompt."""
+        return ids[at : at + len(self._header)] == self._header
+
+    def _parted(
+        self, messages: Sequence[Message], ids: list[int], turns: Turns, touching: Iterable[int]
+    ) -> list[int]:
+        """The same row with these answers kept apart from their headers.
+
+        Raises:
+            Unfit: that would be another text.
+        """
+        parted, last = list[int](), 0
+        for at in touching:
+            start, end = turns[at]
+            answer = self.whole.within(messages[at].content, END).ids
+            apart = [self.start_id, *self._header, *answer, self.end_id]
+            if self.whole.decode(apart) != self.whole.decode(ids[start : end + 1]):
+                raise Unfit(JOINED)
+            parted += [*ids[last:start], *apart[:-1]]
+            last = end
+        return [*parted, *ids[last:]]
+
+    def _encoded(self, conversation: Conversation, parts: Parts, ids: list[int]) -> Encoded:
+        messages = conversation.messages
+        laid = self._laid_out(messages, parts, ids, asks=False)
+        stops = [*(start for start, _ in laid.turns[1:]), len(laid.ids)]
         spans = []
-        rounds = conversation.rounds
-        for exchange in rounds if max_rounds == "all" else rounds[:max_rounds]:
-            self._turn(ids, exchange.user)
-            header = len(ids)
-            self._turn(ids, exchange.assistant)
-            stop = len(ids)
-            if self.supervision is Supervision.COURSE:
-                spans.append(RoundSpan(start=header, end=stop, stop=stop))
+        for at, (message, stop) in enumerate(zip(messages, stops, strict=True)):
+            if message.role != "assistant":
+                continue
+            start, end = laid.turns[at]
+            if self.supervision is Supervision.CONTENT:
+                start, over = start + 1 + len(self._header), end + 1
             else:
-                start = header + 1 + len(self._answer_header)
-                spans.append(RoundSpan(start=start, end=stop - len(self._newline), stop=stop))
-        return ids, tuple(spans)
+                over = stop
+            if not message.trained:
+                spans.append(RoundSpan(start=stop, end=stop, stop=stop))
+            elif not message.spans:
+                spans.append(RoundSpan(start=start, end=over, stop=stop))
+            else:
+                said = self._said(messages, parts, laid, at)
+                pieces = pieces_of(message.spans, said, laid.turns[at][0] + 1, (end, over))
+                first, last = pieces[0][0], pieces[-1][1]
+                spans.append(RoundSpan(start=first, end=last, stop=stop, pieces=pieces))
+        unknown = self.whole.unknown_id
+        return Encoded(
+            laid.ids,
+            tuple(spans),
+            touching=len(laid.touching),
+            unknown=0 if unknown is None else laid.ids.count(unknown),
+        )
 
-    def _turn(self, ids: list[int], message: Message) -> None:
-        """Append one turn, the newline after it included."""
-        ids.append(self.start_id)
-        # Role and text go together: a tokenizer may join the newline to what follows it.
-        body = self._ids(f"{message.role}\n{message.content}")
-        if message.role == "assistant" and self.supervision is Supervision.CONTENT:
-            header = self._answer_header
-            if body[: len(header)] != header:
-                body = header + self._ids(message.content)
-        ids += body
-        ids.append(self.end_id)
-        ids += self._newline
+    def _said(
+        self, messages: Sequence[Message], parts: Parts, laid: "_Laid", at: int
+    ) -> list[tuple[int, int]]:
+        """Which characters of an answer each token between its markers stands for.
 
-    def _ids(self, text: str) -> list[int]:
-        return list(self._text.encode(text, add_special_tokens=False).ids)
+        Those of the header are before the first character.
+        """
+        if at in laid.touching and self.supervision is Supervision.CONTENT:
+            header = [(-1, -1)] * len(self._header)
+            return header + self.whole.within(messages[at].content, END).characters
+        placed: Placed = self.whole.placed(parts)
+        turns = self._turns(placed.ids, messages, asks=False)
+        if turns is None:
+            placed = self.whole.split(parts)
+            turns = self._turns(placed.ids, messages, asks=False)
+        assert turns is not None  # the same ids as were laid out
+        start, end = turns[at]
+        begin = placed.parts[2 * at + 1]
+        return [(low - begin, high - begin) for low, high in placed.characters[start + 1 : end]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Laid:
+    """A row's ids, where its turns stand, and the answers that touch their headers."""
+
+    ids: list[int]
+    turns: Turns
+    touching: list[int]
 
 
 def kept_rows(
@@ -175,42 +270,9 @@ def kept_rows(
 ) -> list[Row]:
     """The rows with a supervised token left, in order: those that `survey.Survey.kept` counts."""
     rows = (
-        codec.encode(
-            conversation,
-            max_rounds=max_rounds,
-            model_max_length=model_max_length,
-            truncation=truncation,
+        row_of(
+            found, max_rounds=max_rounds, model_max_length=model_max_length, truncation=truncation
         )
-        for conversation in conversations
+        for found in codec.encoded(conversations)
     )
     return [row for row in rows if row.supervised]
-
-
-def chat_template(supervision: Supervision) -> str:
-    """The Jinja template that writes what `ChatCodec.render` encodes; saved with checkpoints."""
-    lead = r"{{ '\n' }}" if supervision is Supervision.COURSE else ""
-    return (
-        lead + "{% for message in messages %}"
-        r"{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
-        "{% endfor %}"
-        r"{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-    )
-
-
-def _text_only(backend: Tokenizer) -> tuple[Tokenizer, list[str]]:
-    """A copy that takes every special token apart, and those tokens, longest first.
-
-    The ChatML tokens are made special in the copy, since only special tokens are taken apart;
-    cutting and padding that a tokenizer file may ask for are switched off.
-    """
-    spec = json.loads(backend.to_str())
-    specials = set()
-    for token in spec["added_tokens"]:
-        token["special"] = token["special"] or token["content"] in (START, END)
-        if token["special"]:
-            specials.add(token["content"])
-    copy = Tokenizer.from_str(json.dumps(spec))
-    copy.no_truncation()
-    copy.no_padding()
-    copy.encode_special_tokens = True
-    return copy, sorted(specials | {START, END}, key=lambda s: (-len(s), s))

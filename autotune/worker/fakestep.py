@@ -29,11 +29,11 @@ from autotune.worker.fusable import as_on
 from autotune.worker.fused import unmasked
 from autotune.worker.ledger import Kind, Ledger, Part
 from autotune.worker.loss import needs_own_head
-from autotune.worker.model import unloadable
 from autotune.worker.optimizer import Recipe
 from autotune.worker.recompute import recompute_activations
 from autotune.worker.rowcache import RowCache, Step, by_rows
 from autotune.worker.step import Stepper
+from autotune.worker.tokenizer import reading
 
 PRELUDE_TOKENS = 64
 """Tokens of the step that only makes Adam's state."""
@@ -223,10 +223,8 @@ def read_config(folder: Path) -> Any:
         BadInput: there is none that transformers knows as a causal LM's.
     """
     auto: Any = AutoConfig
-    try:
+    with reading(folder):
         config = auto.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
-        raise unloadable(folder, error) from error
     for name in ("num_hidden_layers", "vocab_size"):
         if not isinstance(getattr(config, name, None), int):
             raise BadInput(

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Literal
 
 from autotune import events
+from autotune.errors import AutotuneError, BadInput
 from autotune.evaluate.answers import Answer, read_answers
 from autotune.evaluate.decided import decided_file, read_decided
 from autotune.evaluate.order import shuffled
 from autotune.evaluate.prompts import Prompt, written_prompts
 from autotune.job import GenerateJob
-from autotune.plan import Supervision
+from autotune.plan import Precision, Supervision
 from autotune.worker.answerfile import append, mend_torn_line
 from autotune.worker.answering import Answering
 from autotune.worker.compute import Compute
@@ -22,11 +23,19 @@ from autotune.worker.deciding import Deciding, text_of
 from autotune.worker.engine import Makes
 from autotune.worker.engines import chosen
 from autotune.worker.model import Loaded, load
+from autotune.worker.numeric import NumericFault
 from autotune.worker.pipe import Pipe
 from autotune.worker.plain import generate_batch
 from autotune.worker.reply import Reply, Settings, never
 from autotune.worker.rowcheck import can_answer_by_rows
+from autotune.worker.template import FolderTemplate
 from autotune.worker.withinmemory import answer_within_memory
+
+DATED = (
+    "the model's chat template writes today's date into every question: on another day the answers"
+    " may be others"
+)
+"""The words for a template that looks at the clock."""
 
 BEAT_SECONDS = 2.0
 """How often progress is told while no answer is finished."""
@@ -54,13 +63,22 @@ def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
     choice = chosen(job.engine, loaded, compute)
     if choice.warning is not None:
         pipe.emit(events.Warned(message=choice.warning))
-    encoded = [(p, loaded.prompt_ids(p.prompt)) for p in in_order(left, job.early_seed)]
+    if isinstance(loaded.asks, FolderTemplate) and loaded.asks.is_dated:
+        pipe.emit(events.Warned(message=DATED))
+    encoded = [(p, asked(loaded, p, job.model_folder)) for p in in_order(left, job.early_seed)]
     if job.early_seed is None or not choice.entry.by_rows:
         encoded.sort(key=lambda pair: len(pair[1]))
     desk = Desk(loaded, out, pipe, [p for p, _ in encoded], len(prompts))
     ids = [tokens for _, tokens in encoded]
     begun = {at: decided[p.key].ids for at, (p, _) in enumerate(encoded) if p.key in decided}
-    answer(job, compute, desk, choice.entry.make, ids, begun)
+    try:
+        answer(job, compute, desk, choice.entry.make, ids, begun)
+    except NumericFault as fault:
+        precision = compute.precision.value
+        remedy = "" if compute.precision is Precision.FP32 else "; --precision fp32 has more range"
+        raise NumericFault(
+            f"model folder {job.model_folder}: {fault} in {precision}, so it has no score{remedy}"
+        ) from fault
     pipe.emit(
         events.Generated(path=str(out), answers=len(prompts), seconds=time.perf_counter() - begin)
     )
@@ -119,6 +137,26 @@ class Desk:
                 seconds=self.last - self.begin,
             )
         )
+
+
+def asked(loaded: Loaded, prompt: Prompt, folder: str) -> list[int]:
+    """A prompt's ids, by the chat template of the model's folder where it has one.
+
+    Raises:
+        BadInput: the template cannot be used, or refuses the prompt. Templates are programs of the
+            folder's: they raise what they like, and whatever that is, it is theirs.
+    """
+    try:
+        return loaded.prompt_ids(prompt.prompt)
+    except (AutotuneError, MemoryError):
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise BadInput(
+            f"model folder {folder}: its chat template fails for prompt {prompt.key} ({said});"
+            " mend chat_template in tokenizer_config.json (or chat_template.jinja), or leave the"
+            " prompt out"
+        ) from error
 
 
 def in_order(prompts: Sequence[Prompt], early_seed: int | None) -> Sequence[Prompt]:

@@ -17,6 +17,8 @@ from torch import Tensor
 
 from autotune.worker.answering import Answering
 from autotune.worker.compute import sent
+from autotune.worker.neartie import Ranked
+from autotune.worker.numeric import demand_finite
 from autotune.worker.rowcache import RowCache
 
 LEAST_REACH = 512
@@ -82,7 +84,7 @@ def side_stream(device: torch.device) -> Any:
 class Recorded:
     """A function of tensors that stay where they are; on a card it is recorded and replayed."""
 
-    def __init__(self, call: Callable[[], tuple[Tensor, Tensor | None]], device: torch.device):
+    def __init__(self, call: Callable[[], Ranked], device: torch.device):
         """On a card the function is called once before it is recorded.
 
         What is made at first use (libraries' workspaces, under autocast the weights in 16 bits,
@@ -101,7 +103,7 @@ class Recorded:
         with torch.cuda.graph(self.graph, stream=beside):
             self.result = call()
 
-    def __call__(self) -> tuple[Tensor, Tensor | None]:
+    def __call__(self) -> Ranked:
         """The function's results; a graph's are overwritten by its next call."""
         if self.graph is None:
             return self.call()
@@ -136,7 +138,8 @@ class Graphed(Answering):
         assert cache is not None
         places = list(cache.lengths)
         cache.lengths = [length + 1 for length in places]
-        choice, margin = self.recorded([row.ids[-1] for row in self.rows], places)()
+        choice, margin, best = self.recorded([row.ids[-1] for row in self.rows], places)()
+        demand_finite(best[: len(self.rows)])
         choices = choice.tolist()
         margins = [float("inf")] * len(choices) if margin is None else margin.tolist()
         for at, row in enumerate(self.rows):
@@ -158,8 +161,8 @@ class Graphed(Answering):
         words.set(tokens, places)
         return made
 
-    def through(self, words: Words) -> tuple[Tensor, Tensor | None]:
-        """The likeliest next token of each row, (R,), and its margin; waits for nothing."""
+    def through(self, words: Words) -> Ranked:
+        """The likeliest next token of each row, (R,), and more of it; waits for nothing."""
         words.look()
         model: Any = self.loaded.model
         out = model(

@@ -1,17 +1,25 @@
 """A causal LM and its tokenizer from a local folder: fp32 master weights, the right stop tokens."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import GenerationConfig
 
+from autotune.data.conversation import Unfit
 from autotune.errors import BadInput
+from autotune.evaluate.thoughts import CLOSE, OPEN
 from autotune.plan import Supervision
-from autotune.worker.encode import ChatCodec, chat_template
-from autotune.worker.fusable import register
+from autotune.worker.chatml import chat_template
+from autotune.worker.encode import ChatCodec
+from autotune.worker.template import FolderTemplate, template_of
+from autotune.worker.tokenizer import load_tokenizer as load_tokenizer
+from autotune.worker.weights import load_weights
+
+Asks = ChatCodec | FolderTemplate
+"""What makes the tokens of a question."""
 
 
 @dataclass
@@ -23,6 +31,7 @@ class Loaded:
     codec: ChatCodec
     own_template: bool
     stop_ids: tuple[int, ...]
+    asks: Asks | None = None
 
     @property
     def pad_token_id(self) -> int:
@@ -30,91 +39,80 @@ class Loaded:
         pad = self.tokenizer.pad_token_id
         return int(pad if pad is not None else self.codec.end_id)
 
+    @cached_property
+    def thought_marks(self) -> dict[int, str]:
+        """Special tokens that mark a thought, which a decoder that skips such would lose."""
+        special = set(self.tokenizer.all_special_ids)
+        marks = {self.tokenizer.convert_tokens_to_ids(text): text for text in (OPEN, CLOSE)}
+        return {number: text for number, text in marks.items() if number in special}
+
     def prompt_ids(self, prompt: str) -> list[int]:
         """A user's message up to where the answer begins, by the folder's own chat template.
 
-        A folder without a template (a base model) is asked in the form that it will be trained in.
+        A folder without a template (a base model) is asked in the form that it will be trained in,
+        a checkpoint in the form that it was trained in, token for token.
+
+        Raises:
+            BadInput: the template cannot be rendered, or the tokenizer makes no prompt of it.
         """
-        if not self.own_template:
-            return self.codec.render_prompt(prompt)
-        ids: list[int] = self.tokenizer.apply_chat_template(
-            [{"role": "user", "content": prompt}],
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=False,
-        )
-        return ids
-
-
-def load_tokenizer(folder: Path) -> Any:
-    """The tokenizer of a folder; code from the folder is never run.
-
-    Raises:
-        BadInput: there is none that can be used.
-    """
-    try:
-        return AutoTokenizer.from_pretrained(
-            str(folder), trust_remote_code=False, local_files_only=True
-        )
-    except (OSError, ValueError, KeyError) as error:
-        raise unloadable(folder, error) from error
+        try:
+            return (self.asks or self.codec).render_prompt(prompt)
+        except Unfit as unfit:
+            raise BadInput(
+                f"prompt {prompt[:40]!r}: cannot be asked ({unfit}); take it out of the prompts"
+            ) from None
 
 
 def load(folder: Path, device: torch.device, supervision: Supervision) -> Loaded:
     """Load model and tokenizer, and set how an answer ends.
 
     Raises:
-        BadInput: the folder's model or tokenizer cannot be used.
+        BadInput: the folder's model or tokenizer cannot be used, or not the one with the other.
     """
     model = load_weights(folder)
     tokenizer = load_tokenizer(folder)
+    demand_rows(folder, model, tokenizer)
     own_template = bool(tokenizer.chat_template)
     codec = ChatCodec(tokenizer, supervision)
     stop_ids = all_stop_ids(model, tokenizer, codec)
-    loaded = Loaded(model.to(device), tokenizer, codec, own_template, stop_ids)
+    asks = asks_of(folder, tokenizer, codec) if own_template else codec
+    loaded = Loaded(model.to(device), tokenizer, codec, own_template, stop_ids, asks)
     settle_stop_tokens(loaded)
     return loaded
 
 
-def load_weights(folder: Path) -> Any:
-    """The folder's model on the CPU, its weights as fp32 whatever the file holds.
+def asks_of(folder: Path, tokenizer: Any, codec: ChatCodec) -> Asks:
+    """What makes prompts for a folder that has a chat template.
 
-    fp16 weights cannot be unscaled by GradScaler, and bf16 weights are too coarse for a rate of
-    4e-5: most updates round away. So masters are fp32, and checked to be.
+    The template of a checkpoint of ours says which form it was trained in. Its codec writes the
+    same tokens as the template, and keeps a question from ending its own turn.
 
     Raises:
-        BadInput: the model cannot be loaded, or the file lacks some of its weights, which
-            transformers would fill with random numbers.
+        BadInput: the folder has several templates and none is the default.
     """
-    register()
-    auto: Any = AutoModelForCausalLM
-    try:
-        model, info = auto.from_pretrained(
-            str(folder),
-            dtype=torch.float32,
-            trust_remote_code=False,
-            use_safetensors=True,
-            local_files_only=True,
-            output_loading_info=True,
-        )
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise unloadable(folder, error) from error
-    missing = sorted(info["missing_keys"])
-    if missing:
+    own = template_of(folder, tokenizer, codec.whole)
+    for supervision in Supervision:
+        if own.source == chat_template(supervision):
+            return ChatCodec(codec.whole, supervision)
+    return own
+
+
+def demand_rows(folder: Path, model: Any, tokenizer: Any) -> None:
+    """Refuse a tokenizer with tokens past the model's embedding: the first such is out of range.
+
+    Also those that stand in other files than tokenizer.json.
+
+    Raises:
+        BadInput: there is such a token.
+    """
+    rows = int(model.get_input_embeddings().weight.shape[0])
+    token, number = max(tokenizer.get_vocab().items(), key=lambda pair: pair[1], default=("", -1))
+    if number >= rows:
         raise BadInput(
-            f"model folder {folder}: lacks {len(missing)} weights of its model ({missing[0]}, ...);"
-            " choose a complete causal LM"
+            f"model folder {folder}: its tokenizer has tokens up to {number} ({token!r}), and its"
+            f" embedding has {rows} rows, 0 to {rows - 1}; give the tokenizer that belongs to these"
+            " weights, or resize the embedding and save it"
         )
-    wrong = {str(p.dtype) for p in model.parameters() if p.dtype != torch.float32}
-    if wrong:
-        raise BadInput(f"model folder {folder}: weights load as {wrong}, must be float32")
-    return model
-
-
-def unloadable(folder: Path, error: Exception) -> BadInput:
-    """The user's line for a folder that transformers refuses, with the reason it gives."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return BadInput(f"model folder {folder}: cannot be loaded ({lines[0]})")
 
 
 def adopt_template(loaded: Loaded, supervision: Supervision) -> None:

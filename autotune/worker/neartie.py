@@ -12,9 +12,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from autotune.worker.numeric import demand_finite
+
 NARROW = 1e-3
 """Margin between the two likeliest tokens' logits. With SmolLM2-135M it differed by at most 4.2e-5
 between batches, in 8 000 choices, and 3 of 11 000 choices were narrower than this (docs/LOG.md)."""
+
+
+Ranked = tuple[Tensor, Tensor | None, Tensor]
+"""Choices, their margins, and their logits."""
 
 
 class Chooser:
@@ -29,27 +35,35 @@ class Chooser:
         self.narrow = 0
 
     def choices(self, logits: Tensor) -> tuple[list[int], list[float]]:
-        """The likeliest token of each row of (N, vocabulary), and by how much, in fp32 logits."""
-        choice, margin = self.ranked(logits)
+        """The likeliest token of each row of (N, vocabulary), and by how much, in fp32 logits.
+
+        Raises:
+            NumericFault: the logits are no numbers.
+        """
+        choice, margin, best = self.ranked(logits)
+        demand_finite(best)
         if margin is None:
             return choice.tolist(), [float("inf")] * len(choice)
         return choice.tolist(), margin.tolist()
 
-    def ranked(self, logits: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The same on the device, (N,) each; no margins where none is asked for."""
+    def ranked(self, logits: Tensor) -> Ranked:
+        """The same on the device, and the likeliest token's logit, (N,) each.
+
+        No margins where none is asked for.
+        """
         logits = logits.float()
         best, choice = logits.max(dim=-1)
         if not self.exact:
-            return choice, None
+            return choice, None, best
         second = logits.scatter(-1, choice[:, None], float("-inf")).amax(dim=-1)
-        return choice, best - second
+        return choice, best - second, best
 
     def certain(self, ids: list[int], choice: int, margin: float) -> int:
         """`choice`, or what the model says after these tokens without any company."""
         if margin < NARROW:
             self.narrow += 1
             return self.alone(ids)
-        return choice  # also where the margin is no number: a broken model is not asked twice
+        return choice
 
     def alone(self, ids: list[int]) -> int:
         """The likeliest token after a row's tokens, from one pass over nothing else."""

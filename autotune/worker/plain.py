@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from transformers import StoppingCriteria
+from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria
 
 from autotune.worker.compute import Compute
 from autotune.worker.model import Loaded
+from autotune.worker.numeric import demand_finite
 
 
 def batches(lengths: Sequence[int], batch_size: int, prefill_tokens: int) -> list[slice]:
@@ -40,6 +41,15 @@ class OnToken(StoppingCriteria):
         return torch.zeros(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)
 
 
+class OnlyFinite(LogitsProcessor):
+    """Refuses logits that are no numbers; changes none."""
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        """The logits (B, V) as they are."""
+        demand_finite(scores.amax(dim=-1))
+        return scores
+
+
 def generate_batch(
     loaded: Loaded,
     compute: Compute,
@@ -54,6 +64,9 @@ def generate_batch(
 
     A prompt too long for the model's positions is cut on its left, as evaluation harnesses do,
     and an answer ends with the last position. `options` go to `generate`.
+
+    Raises:
+        NumericFault: the logits are no numbers.
     """
     model, stop = loaded.model, loaded.stop_ids
     positions = int(model.config.max_position_embeddings)
@@ -77,6 +90,7 @@ def generate_batch(
             eos_token_id=list(stop),
             pad_token_id=loaded.pad_token_id,
             stopping_criteria=[OnToken(on_token)],
+            logits_processor=LogitsProcessorList([OnlyFinite()]),
             **options,
         )
     answers = []

@@ -11,7 +11,9 @@ from autotune.files import remove_tree
 from autotune.job import PrepareJob
 from autotune.manifest import put_in_place, seal, verified
 from autotune.worker.pipe import Pipe
+from autotune.worker.tokenizer import reading
 from autotune.worker.toy import toy_model, toy_tokenizer
+from autotune.worker.weights import check_loaded, load_weights
 
 
 def prepare(job: PrepareJob, pipe: Pipe) -> None:
@@ -27,9 +29,7 @@ def prepare(job: PrepareJob, pipe: Pipe) -> None:
         tokenizer.save_pretrained(work)
         seal(work)
         put_in_place(work, out)
-    parameters = AutoModelForCausalLM.from_pretrained(
-        str(out), dtype=torch.float32
-    ).num_parameters()
+    parameters = load_weights(out).num_parameters()
     pipe.emit(events.Prepared(folder=str(out), parameters=parameters))
 
 
@@ -46,9 +46,12 @@ def from_gguf(path: Path) -> tuple[Any, Any]:
     are handed to a fresh model of the same configuration.
     """
     folder, name = str(path.parent), path.name
-    quantized: Any = AutoModelForCausalLM.from_pretrained(
-        folder, gguf_file=name, dtype=torch.float32
-    )
+    auto: Any = AutoModelForCausalLM
+    with reading(path):
+        quantized, info = auto.from_pretrained(
+            folder, gguf_file=name, dtype=torch.float32, output_loading_info=True
+        )
+    check_loaded(path, quantized, info)
     config = quantized.config
     if hasattr(config, "quantization_config"):
         del config.quantization_config

@@ -5,13 +5,16 @@ left them: memory and speed do not depend on their values.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 from autotune.data.conversation import Conversation
 from autotune.data.load import load_conversations
 from autotune.plan import DataSpec, Supervision
-from autotune.worker.model import Loaded, load
+
+if TYPE_CHECKING:
+    from autotune.worker.model import Loaded
 
 
 class Shelf:
@@ -25,8 +28,10 @@ class Shelf:
         self._model: tuple[tuple[Path, torch.device, Supervision], Loaded] | None = None
         self._data: tuple[DataSpec, tuple[Conversation, ...]] | None = None
 
-    def model(self, folder: Path, device: torch.device, supervision: Supervision) -> Loaded:
+    def model(self, folder: Path, device: torch.device, supervision: Supervision) -> "Loaded":
         """The model of a folder on a device, without gradients."""
+        from autotune.worker.model import load  # seconds and megabytes that a survey has no need of
+
         key = (folder, device, supervision)
         if self._model is None or self._model[0] != key:
             self._model = None

@@ -25,15 +25,12 @@ from autotune.worker.encode import IGNORED, Row
 from autotune.worker.fullrows import full_rows, needs_no_mask
 from autotune.worker.loss import needs_own_head, summed_loss
 from autotune.worker.model import Loaded
+from autotune.worker.numeric import NumericFault
 from autotune.worker.optimizer import Recipe, adamw, schedule
 from autotune.worker.packed import can_pack, pack, packed
 from autotune.worker.recompute import recompute_activations
 from autotune.worker.scaling import renewed, scaler_of, stuck
 from autotune.worker.shapes import filled
-
-
-class NumericFault(Exception):
-    """The loss or the gradients are not finite, and not for want of range in fp16."""
 
 
 @dataclass(frozen=True, slots=True)

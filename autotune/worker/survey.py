@@ -1,117 +1,131 @@
 """The survey job: tokenize the data once and write where every conversation's rounds end."""
 
-import json
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from autotune import events
-from autotune.data.adapters import Adapted
-from autotune.data.load import load_conversations
-from autotune.files import move, write_text_atomic
-from autotune.inspection import Inspection, InspectionSpec, Sample, StopTokens
+from autotune.data.contamination import read_scored_prompts
+from autotune.data.conversation import Conversation
+from autotune.data.load import ConversationStream
+from autotune.data.oddities import Oddities
+from autotune.datanotes import DataNote, NoteBook
+from autotune.errors import BadInput
+from autotune.files import write_text_atomic
 from autotune.job import SurveyJob
-from autotune.survey import SurveyFile
-from autotune.worker.encode import ChatCodec, Row
-from autotune.worker.model import load_tokenizer
+from autotune.plan import Supervision
+from autotune.survey import RoundSpan, SurveyFile
+from autotune.worker.encode import ChatCodec
+from autotune.worker.lookover import Lookover
 from autotune.worker.pipe import Pipe
-from autotune.worker.samples import text_runs
+from autotune.worker.rows import Encoded
+from autotune.worker.tokenizer import load_tokenizer
+
+TOUCHING = {
+    Supervision.CONTENT: "the tokenizer would join the beginning of an answer to the line before"
+    " it; it is kept apart, as in the question that asks for it",
+    Supervision.COURSE: "the tokenizer joins the beginning of an answer to the line before it,"
+    " which it does not where the answer is asked for",
+}
+"""The notes on answers that do not begin where their prompt ends."""
+
+UNKNOWN = "text that the vocabulary of the tokenizer lacks; it is trained on as unknown"
+
+AROUND = (
+    "the tokenizer puts {} around a text by itself; rows and questions have only what the chat"
+    " template writes, in training and in evaluation alike"
+)
 
 
 def survey(job: SurveyJob, pipe: Pipe) -> None:
-    """Write the survey file and say what was dropped on the way."""
+    """Write the survey file and say what was dropped on the way.
+
+    Conversations are read, tokenized and let go one batch at a time: what stays of each is where
+    its rounds end.
+
+    Raises:
+        BadInput: the data cannot be used, or the tokenizer makes a row of none of it.
+    """
     pipe.enter("tokenizing")
     tokenizer = load_tokenizer(Path(job.model_folder))
     codec = ChatCodec(tokenizer, job.data.supervision)
-    adapted = load_conversations(job.data)
-    spans = tuple(codec.spans(conversation) for conversation in adapted.conversations)
-    found = SurveyFile(
-        conversations=spans, dropped=adapted.dropped, literal_markers=codec.literal_markers
-    )
-    write_text_atomic(Path(job.out), found.model_dump_json())
+    lookover = None
     if job.inspection is not None:
-        pipe.enter("rows")
-        inspect(job.inspection, job, adapted, codec, tokenizer)
+        lookover = Lookover(job.inspection, job.data.truncation, codec, tokenizer)
+    scored = None if job.prompts is None else read_scored_prompts(Path(job.prompts))
+    stream = ConversationStream(job.data, scored)
+    found = surveyed(codec, stream, lookover)
+    text = found.model_dump_json(exclude_defaults=True)  # most rounds have no pieces
+    write_text_atomic(Path(job.out), text)
+    if lookover is not None:
+        lookover.write(stream.adapted)
     pipe.emit(
         events.Surveyed(
             path=job.out,
-            conversations=len(spans),
-            dropped=adapted.dropped,
-            literal_markers=codec.literal_markers,
+            conversations=sum(1 for rounds in found.conversations if rounds),
+            dropped=found.dropped,
+            literal_markers=found.literal_markers,
+            notes=found.notes,
         )
     )
 
 
-def inspect(
-    spec: InspectionSpec, job: SurveyJob, adapted: Adapted, codec: ChatCodec, tokenizer: Any
-) -> None:
-    """Write what a person wants to see, and the rows themselves where they are asked for."""
-    rows = kept_rows_with_index(spec, job, adapted, codec)
-    samples: list[Sample] = []
-    markers = frozenset({codec.start_id, codec.end_id})
+def surveyed(
+    codec: ChatCodec, stream: ConversationStream, lookover: Lookover | None = None
+) -> SurveyFile:
+    """Where every conversation's rounds end, and what was met while they were tokenized.
 
-    def sampled() -> Iterator[Row]:
-        """Pass the rows on, keeping the first few as samples."""
-        for at, row in rows:
-            if len(samples) < spec.samples:
-                samples.append(
-                    Sample(
-                        conversation=at,
-                        tokens=len(row.input_ids),
-                        supervised_tokens=row.supervised,
-                        runs=text_runs(row, tokenizer, markers),
-                    )
-                )
-            elif spec.features is None:
-                return  # nobody asks for the other rows
-            yield row
-
-    if spec.features is not None:
-        write_features(Path(spec.features), sampled())
-    else:
-        for _ in sampled():
-            pass
-    eos = tokenizer.eos_token_id
-    found = Inspection(
-        format=adapted.format,
-        reason=adapted.reason,
-        trimmed=adapted.trimmed,
-        left_out=adapted.left_out,
-        roles=dict(Counter(m.role for c in adapted.conversations for m in c.messages)),
-        source_roles=adapted.source_roles,
-        supervision=codec.supervision,
-        stop=StopTokens(
-            end_token=codec.end_token,
-            end_id=codec.end_id,
-            eos_token=tokenizer.eos_token,
-            eos_id=None if eos is None else int(eos),
-        ),
-        samples=tuple(samples),
-    )
-    write_text_atomic(Path(spec.out), found.model_dump_json())
-
-
-def kept_rows_with_index(
-    spec: InspectionSpec, job: SurveyJob, adapted: Adapted, codec: ChatCodec
-) -> Iterator[tuple[int, Row]]:
-    """One row at a time, those with a supervised token left, each with its conversation's index."""
-    for at, conversation in enumerate(adapted.conversations):
-        row = codec.encode(
-            conversation,
-            max_rounds=spec.max_rounds,
-            model_max_length=spec.model_max_length,
-            truncation=job.data.truncation,
+    Raises:
+        BadInput: the data cannot be used, or the tokenizer makes a row of none of it.
+    """
+    refused: Counter[str] = Counter()
+    book, oddities = NoteBook(), Oddities()
+    spans: list[tuple[RoundSpan, ...]] = []
+    rows: list[int] = []
+    written = 0
+    for row, conversation, found in tokenized(stream, codec):
+        if lookover is not None:
+            lookover.look(len(rows), conversation, found)
+        oddities.look(conversation, row)
+        spans.append(found.spans)
+        rows.append(row)
+        written += found.written
+        if found.refused is not None:
+            refused[found.refused] += 1
+            book.add(found.refused, row, dropped=True)
+        if found.touching:
+            book.add(TOUCHING[codec.supervision], row)
+        if found.unknown:
+            book.add(UNKNOWN, row, warning=True)
+    if not any(spans):
+        reasons = ", ".join(f"{note.what}: {note.count}" for note in book.notes if note.dropped)
+        raise BadInput(
+            f"{stream.spec.path}: the tokenizer makes a row of no conversation ({reasons}); choose"
+            " another model or --supervision course"
         )
-        if row.supervised:
-            yield at, row
+    adapted = stream.adapted
+    notes = [*adapted.notes, *oddities.notes, *book.notes]
+    if around := codec.whole.puts_around:
+        notes.append(DataNote(what=AROUND.format(" and ".join(around)), count=0))
+    return SurveyFile(
+        conversations=tuple(spans),
+        dropped=dict(Counter(adapted.dropped) + refused),
+        literal_markers=written,
+        notes=tuple(notes),
+        rows=tuple(rows),
+    )
 
 
-def write_features(path: Path, rows: Iterable[Row]) -> None:
-    """`input_ids` and `labels` of each row, a JSON object a line, written as they come."""
-    work = path.with_name(f".{path.name}.tmp")
-    with work.open("w", encoding="utf-8", newline="\n") as file:
-        for row in rows:
-            json.dump({"input_ids": row.input_ids, "labels": row.labels}, file)
-            file.write("\n")
-    move(work, path)
+def tokenized(
+    stream: ConversationStream, codec: ChatCodec
+) -> Iterator[tuple[int, Conversation, Encoded]]:
+    """Each conversation with its row number and its tokens; the codec takes some at a time."""
+    waiting: deque[tuple[int, Conversation]] = deque()
+
+    def given() -> Iterator[Conversation]:
+        for pair in stream:
+            waiting.append(pair)
+            yield pair[1]
+
+    for found in codec.encoded(given()):
+        yield (*waiting.popleft(), found)

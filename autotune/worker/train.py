@@ -17,11 +17,12 @@ from autotune.worker.batches import step_rows
 from autotune.worker.compute import Compute
 from autotune.worker.encode import kept_rows
 from autotune.worker.model import adopt_template, load
+from autotune.worker.numeric import NumericFault
 from autotune.worker.optimizer import Recipe
 from autotune.worker.pipe import Pipe
 from autotune.worker.rescue import Rescue
 from autotune.worker.retention import resume, retain
-from autotune.worker.step import NumericFault, Stepper
+from autotune.worker.step import Stepper
 
 
 class BadJob(Exception):

@@ -21,10 +21,11 @@ from autotune.worker.encode import ChatCodec, Row
 from autotune.worker.generate import answer_batch
 from autotune.worker.kernels import training_kernel
 from autotune.worker.model import Loaded
+from autotune.worker.numeric import NumericFault
 from autotune.worker.optimizer import Recipe
 from autotune.worker.pipe import Pipe
 from autotune.worker.shelf import Shelf
-from autotune.worker.step import NumericFault, Stepper, StepResult
+from autotune.worker.step import Stepper, StepResult
 from autotune.worker.train import BadJob
 
 ACCUMULATION = 2

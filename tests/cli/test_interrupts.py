@@ -1,5 +1,6 @@
 """Ctrl-C before there is anything to interrupt, and a computer whose memory is full."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -11,6 +12,11 @@ import pytest
 from autotune.cli import start
 from autotune.cli.main import lacks_memory, run
 from autotune.errors import ExitCode
+from autotune.figures import quoted
+from autotune.job import GenerateJob, Job
+from autotune.outcome import Fault
+from autotune.trials import Ending, SubprocessRunner
+from tests import setups
 
 LINE = "smolsft-autotune: interrupted; nothing is lost, the same command goes on from here\n"
 
@@ -124,3 +130,114 @@ def test_a_computer_without_memory_is_one_line_and_no_fault_of_the_tool(
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("smolsft-autotune: the computer's memory is full")
     assert "page file" in line
+
+
+class TestWhatACommandLeaves:
+    """The one line after Ctrl-C: what is left, where, and the command that goes on."""
+
+    @pytest.fixture(autouse=True)
+    def _own_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+
+    def line(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        *typed: str,
+        do: Callable[[SubprocessRunner, Job], Ending],
+    ) -> str:
+        """What a command says whose workers are `do`, which is interrupted at some time."""
+
+        def work(
+            runner: SubprocessRunner, job: Job, folder: Path, on_event: object, **_: object
+        ) -> Ending:
+            folder.mkdir(parents=True, exist_ok=True)
+            return do(runner, job)
+
+        monkeypatch.setattr(SubprocessRunner, "run", work)
+        assert run(list(typed)) == ExitCode.INTERRUPTED
+        (line,) = capsys.readouterr().err.splitlines()
+        return line.removeprefix("smolsft-autotune: interrupted; ")
+
+    def test_a_look_leaves_nothing(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        Path("my chats.jsonl").write_text(json.dumps(CHAT), encoding="utf-8")
+        typed = ("inspect", "--profile", "cpu-smoke", "--data", "my chats.jsonl")
+        said = self.line(monkeypatch, capsys, *typed, do=interrupted)
+        again = f"smolsft-autotune inspect --profile cpu-smoke --data {quoted('my chats.jsonl')}"
+        assert said == f"nothing is left behind; to begin again: {again}"
+        assert [p.name for p in tmp_path.iterdir()] == ["my chats.jsonl"]
+
+    def test_a_probe_in_its_first_worker_names_its_folder_and_the_command(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        typed = ("probe", "--profile", "cpu-smoke", "--run-dir", "a b")
+        said = self.line(monkeypatch, capsys, *typed, do=interrupted)
+        command = f"smolsft-autotune probe --profile cpu-smoke --run-dir {quoted('a b')}"
+        assert said.endswith(f": {command}")
+
+    def test_an_evaluation_without_answers_leaves_no_folder(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        typed = ("eval", "toy", "--profile", "cpu-smoke")
+        said = self.line(monkeypatch, capsys, *typed, do=interrupted)
+        assert said == f"nothing is left behind; to begin again: smolsft-autotune {' '.join(typed)}"
+        assert list(tmp_path.iterdir()) == []
+
+    def test_one_that_has_answers_keeps_them_and_names_the_command_that_goes_on(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], toy: Path
+    ) -> None:
+        typed = ("eval", str(toy), "--profile", "cpu-smoke")
+        said = self.line(monkeypatch, capsys, *typed, do=interrupted_after_two)
+        (folder,) = Path("runs").iterdir()
+        command = f"smolsft-autotune {' '.join(map(quoted, typed))} --run-dir {folder}"
+        assert said == f"{folder} keeps 2 of 48 answers; to go on: {command}"
+
+    @pytest.mark.parametrize("fault", [Fault.BAD_JOB, Fault.LIBRARY, Fault.OTHER])
+    def test_one_that_fails_before_its_first_answer_leaves_no_folder_either(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        toy: Path,
+        tmp_path: Path,
+        fault: Fault,
+    ) -> None:
+        monkeypatch.setattr(
+            SubprocessRunner, "run", lambda *_, **__: setups.failed(fault, "it is no use", "start")
+        )
+        refused = (ExitCode.BAD_INPUT, ExitCode.ENVIRONMENT)
+        assert run(["eval", str(toy), "--profile", "cpu-smoke"]) in refused
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "it is no use" in line
+        assert "worker.log" not in line
+        assert not (tmp_path / "runs").exists()
+
+
+CHAT = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+
+
+@pytest.fixture
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that looks like a model until somebody loads it."""
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    folder = tmp_path_factory.mktemp("toy")
+    (folder / "config.json").write_text('{"max_position_embeddings": 512}', encoding="utf-8")
+    (folder / "tokenizer.json").write_text("{}", encoding="utf-8")
+    save_file({"w": np.zeros(2, dtype=np.float32)}, folder / "model.safetensors")
+    return folder
+
+
+def interrupted(runner: SubprocessRunner, job: Job) -> Ending:
+    """Ctrl-C while the worker is at it."""
+    raise KeyboardInterrupt
+
+
+def interrupted_after_two(runner: SubprocessRunner, job: Job) -> Ending:
+    """The same, two answers later."""
+    assert isinstance(job, GenerateJob)
+    Path(job.out).parent.mkdir(parents=True, exist_ok=True)
+    Path(job.out).write_text("{}\n{}\n", encoding="utf-8")
+    raise KeyboardInterrupt

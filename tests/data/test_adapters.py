@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from autotune.data.adapters import FORMATS, adapt, detect_format
+from autotune.data.adapters import adapt, detect_format
 from autotune.data.conversation import Conversation, Message
+from autotune.data.formats import FORMATS
 from autotune.errors import BadInput
 
 ASK = {"role": "user", "content": "q"}
@@ -148,7 +149,7 @@ def test_the_format_is_that_of_most_rows_with_its_reason() -> None:
     ] * 2
     found = detect_format([*rows, {"instruction": "", "output": ""}])
     assert found.format == "alpaca"
-    assert found.reason == "3 of 7 records have 'instruction' and 'output'; not used: id"
+    assert found.reason == "3 of 7 records have 'instruction' and 'output'"
     # A chat row that also carries its prompt is still a chat row.
     assert detect_format([{"prompt": "q", "messages": [], "completion": ""}]).format == "messages"
 

@@ -24,11 +24,10 @@ def row(text: str) -> str:
     ("name", "format", "kept", "most_rounds"),
     [
         ("alpaca_en_demo.json", "alpaca", 999, 1),
-        ("glaive_toolcall_en_demo.json", "conversations", 300, 7),
         ("v1_sft_demo.jsonl", "messages", 500, 1),
     ],
 )
-def test_real_files_are_recognised_and_kept_whole(
+def test_real_files_of_plain_chat_are_recognised_and_kept_whole(
     name: str, format: str, kept: int, most_rounds: int
 ) -> None:
     adapted = load_conversations(DataSpec(path=str(CHAT / name), format="auto"))

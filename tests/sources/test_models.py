@@ -12,10 +12,10 @@ from autotune.sources.models import DEMO_WHEEL, resolve_model
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 538090408\n"
 
 
-def safetensors(values: int = 4) -> bytes:
+def safetensors(values: int = 4, name: str = "w") -> bytes:
     """A safetensors file of one vector of zeros, fp32."""
     entry = {"dtype": "F32", "shape": [values], "data_offsets": [0, 4 * values]}
-    header = json.dumps({"w": entry}).encode()
+    header = json.dumps({name: entry}).encode()
     return len(header).to_bytes(8, "little") + header + bytes(4 * values)
 
 
@@ -67,13 +67,14 @@ def test_a_weight_file_that_broke_off_is_refused(folder: Path, keep: int) -> Non
 
 
 def test_every_shard_of_an_index_must_be_there(folder: Path) -> None:
-    (folder / "model.safetensors").rename(folder / "a.safetensors")
+    (folder / "model.safetensors").unlink()
+    (folder / "a.safetensors").write_bytes(safetensors(name="x"))
     index = {"weight_map": {"x": "a.safetensors", "y": "b.safetensors"}}
     path = folder / "model.safetensors.index.json"
     path.write_text(json.dumps(index), encoding="utf-8")
     with pytest.raises(BadInput, match=r"b\.safetensors is missing"):
         check_model_folder(folder)
-    (folder / "b.safetensors").write_bytes(safetensors())
+    (folder / "b.safetensors").write_bytes(safetensors(name="y"))
     check_model_folder(folder)
     path.write_text("{}", encoding="utf-8")
     with pytest.raises(BadInput, match="has no weight_map"):

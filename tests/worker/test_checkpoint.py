@@ -16,8 +16,8 @@ from autotune.errors import BadInput
 from autotune.manifest import drop_optimizer
 from autotune.plan import Precision, Supervision
 from autotune.worker import checkpoint
+from autotune.worker.chatml import chat_template
 from autotune.worker.checkpoint import DiskFull, newest, restore, save, verified
-from autotune.worker.encode import chat_template
 from autotune.worker.model import adopt_template, load
 from autotune.worker.step import Stepper
 from tests.worker.toys import loaded_toy, save_toy, some_rows, stepper_of

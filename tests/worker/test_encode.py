@@ -16,7 +16,8 @@ from autotune.data.load import load_conversations
 from autotune.errors import BadInput
 from autotune.plan import DataSpec, Supervision, Truncation
 from autotune.survey import Survey, SurveyFile
-from autotune.worker.encode import IGNORED, ChatCodec, chat_template, kept_rows
+from autotune.worker.chatml import chat_template
+from autotune.worker.encode import IGNORED, ChatCodec, kept_rows
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 SMOLLM2 = SHARED / "data" / "smollm2-135m"
@@ -208,10 +209,10 @@ def test_a_tokenizer_without_chat_tokens_is_refused_with_their_names() -> None:
 
 def test_four_hundred_turns_take_less_than_a_second() -> None:
     conversation = talk(*["Tell me more about that, please. " * 8] * 400)
-    begin = time.perf_counter()
+    begin = time.process_time()
     spans = codec_of(COURSE).spans(conversation)
     row = whole_row(codec_of(COURSE), conversation)
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
     assert len(spans) == 200
     assert spans[-1].stop == len(row.input_ids)
 

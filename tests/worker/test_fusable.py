@@ -22,8 +22,8 @@ from autotune.worker import rowcache
 from autotune.worker.answering import Answering, Settings
 from autotune.worker.encode import Row
 from autotune.worker.fusable import as_on, attention
-from autotune.worker.model import load_weights
 from autotune.worker.plain import generate_batch
+from autotune.worker.weights import load_weights
 from tests.worker.calls import assert_any_kernel_serves, recorded_calls
 from tests.worker.toys import cpu, loaded_toy, save_toy, some_rows, stepper_of
 

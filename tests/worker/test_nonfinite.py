@@ -10,7 +10,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from autotune import events
 from autotune.plan import Precision
 from autotune.worker import step as step_module
-from autotune.worker.step import NumericFault
+from autotune.worker.numeric import NumericFault
 from autotune.worker.train import train
 from tests.worker.toys import Tight, chat_file, cpu, of_kind, plan_of, save_toy, train_job
 

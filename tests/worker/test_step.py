@@ -12,8 +12,9 @@ from autotune.plan import Precision
 from autotune.worker import step as step_module
 from autotune.worker.encode import IGNORED, Row
 from autotune.worker.model import Loaded
+from autotune.worker.numeric import NumericFault
 from autotune.worker.scaling import MOST_SKIPS
-from autotune.worker.step import NumericFault, Stepper
+from autotune.worker.step import Stepper
 from tests.worker.toys import loaded_toy, save_toy, some_rows, stepper_of
 
 pytestmark = pytest.mark.torch

@@ -1,0 +1,72 @@
+"""The score of a run's best on more prompts than the run asked, put into the run's own report."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from autotune import events
+from autotune.cli.answered import run_whose_best
+from autotune.cli.work import save_report
+from autotune.errors import EnvironmentFault
+from autotune.evaluate.prompts import Prompt, written_prompts
+from autotune.evaluation import Evaluation
+from autotune.manifest import entries_of, weights_in
+from autotune.profile import Profile
+from autotune.rundir import RunDir
+from autotune.session import Session
+from autotune.trials import SubprocessRunner
+
+
+def join_report(
+    found: Evaluation,
+    model: Path,
+    prompts: Sequence[Prompt],
+    label: str,
+    profile: Profile,
+    say: Callable[[str], None],
+) -> None:
+    """Record the score in the run whose best `model` is, and write the run's report again.
+
+    Only a score on all prompts of a source, and at least as many as the run's own; `label` names
+    them. Weights that are not those which the run scored have no place there, which is said.
+    """
+    known = run_whose_best(model)
+    if known is None or profile.prompts.limit != "all":
+        return
+    run, _, best = known
+    asked = {prompt.key: prompt.prompt for prompt in written_prompts(run.prompts)}
+    now = {prompt.key: prompt.prompt for prompt in prompts}
+    if asked == now or len(now) < len(asked):
+        return
+    scored = entries_of(run.checkpoint(best.number, best.checkpoint)) or {}
+    weights = weights_in(model)
+    if not weights or any(scored.get(n, {}).get("sha256") != w for n, w in weights.items()):
+        say(
+            f"this score does not join the report of {run.root}: the weights in {model} are not"
+            " known to be those that the run scored"
+        )
+        return
+    report = found.report
+    event = events.BestInFull(
+        number=best.number,
+        checkpoint=best.checkpoint,
+        weights=weights,
+        prompts=label,
+        scorer=found.scorer,
+        max_new_tokens=profile.evaluate.max_new_tokens,
+        prompt_strict=report.prompt_strict,
+        instruction_strict=report.instruction_strict,
+        prompt_loose=report.prompt_loose,
+        instruction_loose=report.instruction_loose,
+        interval=report.interval,
+        health=report.health,
+        unhealthy=found.unhealthy,
+    )
+    try:
+        with RunDir(run.root) as rundir:
+            session = Session(rundir, SubprocessRunner())
+            session.note(event)
+            save_report(session)
+    except EnvironmentFault as fault:
+        say(f"this score does not join the report of {run.root}: {fault}")
+        return
+    say(f"this score stands in the report of the run as well: {run.root / 'report.html'}")

@@ -1,0 +1,35 @@
+"""Whether a value of a record says anything, and which of two it says.
+
+Tables of mixed records are padded: with null, with empty lists, with objects of nothing but null.
+Such a value says nothing, and neither does a column that holds an empty list as text.
+"""
+
+from typing import Any
+
+_EMPTY = frozenset({"", "[]", "{}", "null"})
+_DEEP = 3
+"""How deep padding is looked for: a list of objects of an object, as a tool call is."""
+
+_TRUTHS = {"true": True, "false": False, "1": True, "0": False}
+"""Spellings of a truth in a table of text."""
+
+
+def says_nothing(value: Any, deep: int = _DEEP) -> bool:
+    """Null, an empty text or container, or a container of nothing but these."""
+    if value is None:
+        return True
+    if isinstance(value, str):
+        return value.strip() in _EMPTY if len(value) < 9 else not value.strip()
+    if isinstance(value, (list, dict)):
+        inner = value.values() if isinstance(value, dict) else value
+        return not value or (deep > 0 and all(says_nothing(v, deep - 1) for v in inner))
+    return False
+
+
+def truth(value: Any) -> bool | float | None:
+    """True or false where a value is one, a number where it is another one, else None."""
+    if isinstance(value, str):
+        return _TRUTHS.get(value.strip().lower())
+    if isinstance(value, (bool, int, float)):
+        return bool(value) if value in (0, 1) else float(value)
+    return None

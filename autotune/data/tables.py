@@ -1,0 +1,137 @@
+"""Rows of tables: CSV by the standard library, Parquet and Arrow by pyarrow where that is there."""
+
+import csv
+import importlib
+import io
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from autotune.data import kinds
+from autotune.data.textlines import TextLines
+from autotune.data.unpacked import EXTRA, Unpacked
+from autotune.errors import BadInput
+
+BATCH_ROWS = 1000
+"""Rows that are made Python objects of at a time."""
+
+DELIMITERS = {kinds.CSV: ",;\t", kinds.TSV: "\t,;"}
+"""What may stand between cells, the usual one first: Excel writes semicolons in half of Europe."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """One row, numbered from 1, by column; `fault` is what is wrong with it."""
+
+    number: int
+    value: dict[str, Any]
+    fault: str | None = None
+
+
+def table_rows(opened: Unpacked) -> Iterator[TableRow]:
+    """The rows of a table that was opened, whatever its kind.
+
+    Raises:
+        BadInput: the table is damaged, or pyarrow would be needed and is not installed.
+    """
+    if opened.kind in kinds.TABLES:
+        return arrow_rows(opened)
+    return csv_rows(TextLines(opened.path, opened.stream), opened)
+
+
+def csv_rows(lines: Iterable[str], opened: Unpacked) -> Iterator[TableRow]:
+    """Rows of a CSV table whose first line names the columns; a cell that holds JSON is opened.
+
+    Raises:
+        BadInput: no first line, or two columns of one name.
+    """
+    numbered = iter(lines)
+    first = next(numbered, "")
+    delimiter = max(DELIMITERS[opened.kind], key=first.count)
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a chat in a cell is longer than 128 KiB
+    reader = csv.reader(_with_first(first, numbered), delimiter=delimiter, strict=True)
+    try:
+        columns = [name.strip() for name in next(reader, [])]
+        twice = next((name for name in columns if columns.count(name) > 1), None)
+        if twice is not None or not columns:
+            fault = f"column {twice!r} stands twice" if columns else "no line of column names"
+            raise BadInput(f"{opened.path}: {fault}; correct the first line")
+        number = 0
+        for cells in reader:
+            if not cells:
+                continue
+            number += 1
+            yield _csv_row(number, columns, cells)
+    except csv.Error as error:
+        raise BadInput(
+            f"{opened.path}:{reader.line_num}: not CSV ({error}); correct the file"
+        ) from None
+
+
+def _with_first(first: str, rest: Iterator[str]) -> Iterator[str]:
+    yield first
+    yield from rest
+
+
+def _csv_row(number: int, columns: list[str], cells: list[str]) -> TableRow:
+    if len(cells) != len(columns):
+        fault = f"{len(cells)} cells, but the first line names {len(columns)} columns"
+        return TableRow(number, {}, fault)
+    row: dict[str, Any] = {}
+    for name, cell in zip(columns, cells, strict=True):
+        row[name] = cell
+        if cell.lstrip().startswith("[{"):
+            try:
+                row[name] = json.loads(cell)
+            except (ValueError, RecursionError):
+                return TableRow(
+                    number,
+                    row,
+                    f"column {name!r} holds a list that is not JSON (as str() gives it)",
+                )
+    return TableRow(number, row)
+
+
+def arrow_rows(opened: Unpacked) -> Iterator[TableRow]:
+    """Rows of a Parquet table or an Arrow file, a batch at a time.
+
+    Raises:
+        BadInput: pyarrow is not installed, or the file is damaged.
+    """
+    try:
+        arrow = importlib.import_module("pyarrow")
+        parquet = importlib.import_module("pyarrow.parquet")
+    except ImportError:
+        raise BadInput(
+            f"{opened.path}: is {opened.kind.name}, which pyarrow reads and which is not installed:"
+            f" {EXTRA}, or write its rows as JSON Lines"
+        ) from None
+    number = 0
+    try:
+        # A table's description stands at its end, so one that is packed is unpacked whole.
+        packed = len(opened.layers) > 1
+        source = io.BytesIO(opened.stream.read()) if packed else opened.stream
+        for batch in _batches(arrow, parquet, opened.kind, source):
+            for start in range(0, batch.num_rows, BATCH_ROWS):
+                for row in batch.slice(start, BATCH_ROWS).to_pylist():
+                    number += 1
+                    yield TableRow(number, row)
+    except (ValueError, OSError, KeyError, NotImplementedError) as error:
+        why = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise BadInput(
+            f"{opened.path}: {opened.kind.name} that is damaged or cut short after {number} rows"
+            f" ({why}); fetch or write the file again"
+        ) from None
+
+
+def _batches(arrow: Any, parquet: Any, kind: kinds.Kind, source: Any) -> Iterator[Any]:
+    if kind is kinds.PARQUET:
+        yield from parquet.ParquetFile(source).iter_batches(batch_size=BATCH_ROWS)
+    elif kind is kinds.ARROW_STREAM:
+        yield from arrow.ipc.open_stream(source)
+    else:
+        file = arrow.ipc.open_file(source)
+        for at in range(file.num_record_batches):
+            yield file.get_batch(at)

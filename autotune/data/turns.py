@@ -1,0 +1,145 @@
+"""One turn of a record: who speaks, the text, and keys that a chat template has no place for."""
+
+from typing import Any
+
+from autotune.data.conversation import Message, Role, Unfit
+from autotune.data.remarks import Remarks
+from autotune.data.says import says_nothing
+from autotune.data.supervised import TURN_KEYS, settled
+
+ROLES: dict[str, Role] = {
+    "system": "system",
+    "user": "user",
+    "human": "user",
+    # What a tool gave back is input to the model, so it stands on the user's side.
+    "observation": "user",
+    "tool": "user",
+    "assistant": "assistant",
+    "gpt": "assistant",
+    "bing": "assistant",
+    "chatgpt": "assistant",
+    "function_call": "assistant",
+}
+"""Role names in use and the side they speak for; any other name is counted, not guessed."""
+
+FOLDED = frozenset({"observation", "tool", "function_call"})
+"""Roles that are neither side's: to read them as one is our doing, and is said."""
+
+ROLE_KEYS, TEXT_KEYS = ("role", "from"), ("content", "value")
+
+NEEDED = (
+    "tool_calls",
+    "tool_call",
+    "function_call",
+    "functions",
+    "tools",
+    "image",
+    "images",
+    "image_url",
+    "audio",
+    "audios",
+    "video",
+    "videos",
+)
+"""Keys of a record or a turn without which its turns make no sense: a call whose result follows, a
+picture that is asked about. The template that is trained writes roles and texts only."""
+
+REASONING = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts")
+"""Keys of what was thought before an answer. The answer holds without it, so it is left out."""
+
+_READ = frozenset({*ROLE_KEYS, *TEXT_KEYS, *NEEDED, *REASONING, *TURN_KEYS})
+_PLAIN = frozenset({"role", "content"}), frozenset({"from", "value"})
+
+
+def read_turn(turn: Any, remarks: Remarks) -> Message:
+    """A turn as a message.
+
+    Raises:
+        Unfit: it is not an object, has no known role or no text, or cannot be rendered whole.
+    """
+    if not isinstance(turn, dict):
+        raise Unfit("a turn that is not an object")
+    refuse_needed(turn)
+    role_key, text_key = _filled(turn, ROLE_KEYS), _filled(turn, TEXT_KEYS)
+    if role_key is None or text_key is None:
+        raise Unfit("a turn without role and content")
+    name = turn[role_key]
+    role = ROLES.get(name) if isinstance(name, str) else None
+    if role is None:
+        raise Unfit(f"unknown role {str(name)[:30]!r}")
+    message = Message(role, text_of(turn[text_key]))
+    if name in FOLDED:
+        remarks.say(f"turns of the role {name!r} are read as the {role}'s")
+    if turn.keys() in _PLAIN:
+        return message
+    for key in REASONING:
+        if not says_nothing(turn.get(key)):
+            remarks.say(f"{key!r} of a turn is left out: the chat template has no place for it")
+    return settled(message, turn, remarks)
+
+
+def refuse_needed(holder: dict[str, Any]) -> None:
+    """Refuse a record or turn that the chat template cannot render.
+
+    Raises:
+        Unfit: it holds a tool, a call, a picture, sound or film.
+    """
+    for key in NEEDED:
+        if key in holder and not says_nothing(holder[key]):
+            raise Unfit(f"{key!r}, which the chat template that is trained cannot render")
+
+
+def role_of(turn: dict[str, Any]) -> str:
+    """The role as the file gives it, of a turn that has been read without a fault."""
+    return str(turn[_filled(turn, ROLE_KEYS) or ROLE_KEYS[0]])
+
+
+def text_of(content: Any) -> str:
+    """A text, or text parts put together.
+
+    Raises:
+        Unfit: it is something else.
+    """
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "".join(map(_part, content))
+    raise Unfit("content that is not text")
+
+
+def unused_of_turn(turn: Any) -> list[str]:
+    """Names of the keys of a turn that say something and are not read."""
+    if not isinstance(turn, dict):
+        return []
+    if turn.keys() in _PLAIN and not any(isinstance(value, list) for value in turn.values()):
+        return []
+    taken = {_filled(turn, ROLE_KEYS), _filled(turn, TEXT_KEYS)}
+    found = [
+        key
+        for key, value in turn.items()
+        if (key not in _READ or (key in (*ROLE_KEYS, *TEXT_KEYS) and key not in taken))
+        and not says_nothing(value)
+    ]
+    for key in taken - {None}:
+        parts = turn[str(key)]
+        for part in parts if isinstance(parts, list) else ():
+            if isinstance(part, dict):
+                rest = {"type", "text" if "text" in part else "value"}
+                found += [
+                    f"{key}[].{k}" for k, v in part.items() if k not in rest and v is not None
+                ]
+    return found
+
+
+def _filled(turn: dict[str, Any], keys: tuple[str, str]) -> str | None:
+    """The first of two keys that is not null, else the first that is there at all."""
+    there = [key for key in keys if key in turn]
+    return next((key for key in there if turn[key] is not None), there[0] if there else None)
+
+
+def _part(part: Any) -> str:
+    if isinstance(part, dict) and part.get("type") == "text":
+        text = part["text"] if part.get("text") is not None else part.get("value")
+        if isinstance(text, str):
+            return text
+    raise Unfit("content part that is not text")

@@ -1,0 +1,68 @@
+"""Keys that nothing reads, of all records: named with how many have them and which first."""
+
+import re
+
+from autotune.data.formats import Format, Row
+from autotune.data.says import says_nothing
+from autotune.data.supervised import ROW_KEYS
+from autotune.data.turns import NEEDED, unused_of_turn
+from autotune.datanotes import NAMED_ROWS, DataNote
+
+_READ = frozenset({*NEEDED, *ROW_KEYS})
+
+_MAY_SAY = re.compile(r"(^|[_.\]])(un)?(train|loss|mask|supervis)", re.IGNORECASE)
+"""Names that may say what is trained on, in a spelling that is not known here."""
+
+_SHOWN_NAMES = 8
+_LONGEST_NAME = 40
+
+
+class UnusedKeys:
+    """Counts keys record by record; those that the same records have share a note."""
+
+    def __init__(self, known: Format) -> None:
+        self._known = known
+        self._plain = frozenset(known.used)
+        self._seen: dict[str, tuple[int, list[int]]] = {}
+
+    def look(self, row: Row, number: int) -> None:
+        """Count the keys of one record that say something and are not read."""
+        names: dict[str, None] = {}
+        if not row.keys() <= self._plain:
+            for key, value in row.items():
+                if key not in self._plain and key not in _READ and not says_nothing(value):
+                    names[key] = None
+        for key in self._known.turns:
+            turns = row.get(key)
+            for turn in turns if isinstance(turns, list) else ():
+                for name in unused_of_turn(turn):
+                    names[f"{key}[].{name}"] = None
+        for name in names:
+            count, rows = self._seen.get(name, (0, []))
+            if count < NAMED_ROWS:
+                rows.append(number)
+            self._seen[name] = count + 1, rows
+
+    @property
+    def notes(self) -> tuple[DataNote, ...]:
+        """A note for the keys of the same records; those that may say what is trained on apart."""
+        together: dict[tuple[int, tuple[int, ...], bool], list[str]] = {}
+        for name, (count, rows) in self._seen.items():
+            may_say = _MAY_SAY.search(name) is not None
+            together.setdefault((count, tuple(rows), may_say), []).append(name)
+        return tuple(
+            DataNote(what=_words(names, may_say), count=count, rows=rows, warning=may_say)
+            for (count, rows, may_say), names in together.items()
+        )
+
+
+def _words(names: list[str], may_say: bool) -> str:
+    shown = ", ".join(_short(name) for name in names[:_SHOWN_NAMES])
+    more = len(names) - _SHOWN_NAMES
+    listed = f"{shown} and {more} more" if more > 0 else shown
+    head = f"key {listed} is not used" if len(names) == 1 else f"keys {listed} are not used"
+    return f"{head}, though it may say what is trained on" if may_say else head
+
+
+def _short(name: str) -> str:
+    return repr(name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 3] + "...")

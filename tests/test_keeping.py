@@ -1,0 +1,67 @@
+"""What a strategy leaves of the data is said by inspect, probe, run and the report alike."""
+
+from rich.console import Console
+
+from autotune.keeping import fit_notes, kept_notes
+from autotune.outcome import StrategyFit
+from autotune.sentences import data_lines, data_warnings
+from autotune.view.closing import probe_summary
+from tests import inspections, setups
+
+
+def test_below_nine_tenths_of_what_is_trained_on_a_length_is_warned_of() -> None:
+    said = kept_notes("A", 512, 6, 0.4699, 100, 64)
+    assert [note.what for note in said] == [
+        "A keeps 46 % of what is trained on: 512 x 6 rounds cut off the rest"
+    ]
+    assert all(note.warning and note.count == 0 for note in said)
+    assert kept_notes("A", 512, 6, 0.9, 64, 64) == ()
+
+
+def test_one_conversation_or_fewer_than_a_step_takes_is_said() -> None:
+    (one,) = kept_notes("A", 512, 6, 1.0, 1, 64)
+    assert one.what == "A trains on one conversation: every step repeats it"
+    (few,) = kept_notes("A", 512, 6, 1.0, 63, 64)
+    assert "63 conversations, fewer than a step of 64" in few.what
+
+
+def test_inspect_says_it_of_each_strategy_and_how_many_conversations_a_run_uses() -> None:
+    profile = setups.profile(
+        setups.strategy("A", model_max_length=64, batch_size=8), setups.strategy("B", batch_size=64)
+    )
+    seen = inspections.inspected(setups.survey(*([[100]] * 20), prompt=20), profile)
+    said = [note.what for note in seen.notes]
+    assert "A keeps 55 % of what is trained on: 64 x 2 rounds cut off the rest" in said
+    assert "B trains on 20 conversations, fewer than a step of 64: every step sees all of them" in (
+        said
+    )
+    train = profile.train.model_copy(update={"max_conversations": 5})
+    few = profile.model_copy(update={"train": train})
+    seen = inspections.inspected(setups.survey(*([[100]] * 20), prompt=20), few)
+    assert seen.notes[-1].what == (
+        "a run uses 5 of 20 conversations (max_conversations of the profile)"
+    )
+
+
+def test_probe_run_and_report_say_it_of_the_strategies_that_will_have_their_turn() -> None:
+    cut = StrategyFit(
+        fits=True,
+        planned=True,
+        model_max_length=128,
+        max_rounds=2,
+        micro_batch_tokens=128,
+        gradient_checkpointing=False,
+        conversations=100,
+        kept_supervised=0.46,
+        steps=20,
+        eta_seconds=60.0,
+        batch_size=8,
+    )
+    unplanned = cut.model_copy(update={"planned": False})
+    fit = setups.fit(strategies={"A": cut, "minimum": unplanned})
+    (sentence,) = (note.what for note in fit_notes(fit))
+    assert sentence.startswith("A keeps 46 % of what is trained on")
+    assert data_lines(None, fit) == data_warnings(None, fit) == (sentence,)
+    console = Console(width=120, record=True)
+    console.print(probe_summary(fit, "budget"))
+    assert "A keeps 46 % of what is trained on" in console.export_text()
