@@ -11,8 +11,8 @@ from autotune.data.load import ConversationStream
 from autotune.evaluate.prompts import read_prompts
 from autotune.evaluate.scorers import find_scorer
 from autotune.plan import DataSpec
+from autotune.positions import demand_positions, positions_of
 from autotune.profile import Profile
-from autotune.setup import demand_positions, positions_of
 from autotune.sources.datasets import resolve_data
 from autotune.sources.models import resolve_model
 from autotune.sources.prompts import resolve_prompts

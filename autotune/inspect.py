@@ -20,13 +20,12 @@ from autotune.inspection import Inspection, InspectionSpec
 from autotune.job import DeviceSpec, SurveyJob
 from autotune.kept_notes import kept_notes
 from autotune.plan import DataSpec, Precision, Rounds, Strategy
+from autotune.positions import demand_positions, positions_of
 from autotune.profile import Profile
 from autotune.session import Session
 from autotune.setup import (
     SILENCE_SECONDS,
     Say,
-    demand_positions,
-    positions_of,
     prepare_model,
     worker_error,
 )

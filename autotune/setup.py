@@ -1,6 +1,5 @@
 """What a run works with, resolved once: device, budget, model, data, prompts."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from autotune.fingerprint import fingerprint
 from autotune.job import DeviceSpec, PrepareJob
 from autotune.outcome import Fault
 from autotune.plan import DataSpec, Precision
+from autotune.positions import demand_positions, positions_of
 from autotune.prediction import Attention
 from autotune.profile import Profile
 from autotune.session import Session
@@ -256,28 +256,3 @@ def worker_error(ending: Ending, what: str, folder: Path) -> AutotuneError:
     if ending.how is How.OVER_BUDGET:
         return EnvironmentFault(f"{what}: {ending.reason}; {MORE_MEMORY}", log=log)
     return EnvironmentFault(f"{what}: {ending.how} ({plain_words(ending.reason)})", log=log)
-
-
-def positions_of(folder: Path) -> int:
-    """The most tokens that the model has positions for."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    positions = config.get("max_position_embeddings")
-    if not isinstance(positions, int) or positions < 1:
-        raise BadInput(
-            f"{folder / 'config.json'}: max_position_embeddings is {positions!r}, must be a"
-            " positive integer; choose a causal LM that states it"
-        )
-    return positions
-
-
-def demand_positions(length: int | None, model: str, positions: int) -> None:
-    """Refuse a length that was typed and is above what the model has positions for, in tokens.
-
-    Raises:
-        BadInput: that.
-    """
-    if length is not None and length > positions:
-        raise BadInput(
-            f"--model-max-length {length}: {model} has positions for {positions} tokens; give at"
-            " most that"
-        )

@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+
+from pydantic import ValidationError
 
 from autotune.boundary import Boundary
 from autotune.datanotes import DataNote
+from autotune.errors import EnvironmentFault
 from autotune.plan import Rounds, Truncation
 
 
@@ -147,3 +151,18 @@ def window(length: int, model_max_length: int, truncation: Truncation) -> tuple[
     if truncation is Truncation.LEFT:
         return length - model_max_length, length
     return 0, model_max_length
+
+
+def read_survey(path: Path) -> SurveyFile:
+    """What a survey job wrote.
+
+    Raises:
+        EnvironmentFault: it was damaged since.
+    """
+    try:
+        return SurveyFile.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        why = getattr(error, "strerror", None) or "not what was written there"
+        raise EnvironmentFault(
+            f"{path}: damaged ({why}); delete it, and the same command makes it again from the data"
+        ) from None

@@ -1,14 +1,9 @@
 """The survey of the data: made once, kept in the run folder, read by a run that goes on."""
 
-from pathlib import Path
-
-from pydantic import ValidationError
-
-from autotune.errors import EnvironmentFault
 from autotune.job import SurveyJob
 from autotune.session import Session
 from autotune.setup import SILENCE_SECONDS, Setup, worker_error
-from autotune.survey import Survey, SurveyFile
+from autotune.survey import Survey, read_survey
 from autotune.trials import How
 
 
@@ -32,18 +27,3 @@ def survey_data(session: Session, setup: Setup) -> Survey:
         if ending.how is not How.DONE:
             raise worker_error(ending, f"data {setup.data_label}", folder)
     return Survey(read_survey(path), setup.data.truncation)
-
-
-def read_survey(path: Path) -> SurveyFile:
-    """What a survey job wrote.
-
-    Raises:
-        EnvironmentFault: it was damaged since.
-    """
-    try:
-        return SurveyFile.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        why = getattr(error, "strerror", None) or "not what was written there"
-        raise EnvironmentFault(
-            f"{path}: damaged ({why}); delete it, and the same command makes it again from the data"
-        ) from None

@@ -7,6 +7,7 @@ any point and started again, it goes on from the record.
 from autotune import events
 from autotune.averaging import average
 from autotune.baselines import score_baselines
+from autotune.best import keep_best
 from autotune.choice import correct_choice
 from autotune.damage import set_aside
 from autotune.device_port import NvmlPort
@@ -15,7 +16,6 @@ from autotune.drift import neighbour_watch
 from autotune.evaluate.scorer import Scorer
 from autotune.figures import percent, quoted
 from autotune.judging import evaluate_checkpoint
-from autotune.keeping import keep_best
 from autotune.moves import Average, EndTrial, Escalate, Evaluate, Stop, Train, next_move
 from autotune.outcome import Fit
 from autotune.plan import Strategy

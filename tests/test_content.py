@@ -15,7 +15,7 @@ from autotune.events import Content, Fitted
 from autotune.fitting import known_fits
 from autotune.rundir import RunDir
 from autotune.session import Session
-from autotune.surveying import read_survey
+from autotune.survey import read_survey
 from autotune.trials import FakeRunner
 from autotune.unchanged import demand_begun, keep_prompts
 from tests import setups

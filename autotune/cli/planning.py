@@ -12,12 +12,13 @@ from autotune.forecast import Forecast, Planned, forecast
 from autotune.interruption import interrupted_look
 from autotune.job import DeviceSpec, PrepareJob
 from autotune.plan import LENGTH_GRID, Precision
+from autotune.positions import demand_positions, positions_of
 from autotune.prediction import Attention, Capability
 from autotune.profile import Profile
 from autotune.profiles import GPU_PROFILE, find_profile
 from autotune.scratch import scratch_folder
 from autotune.search import length_grid
-from autotune.setup import SILENCE_SECONDS, demand_positions, positions_of, worker_error
+from autotune.setup import SILENCE_SECONDS, worker_error
 from autotune.sources.architecture import resolve_architecture
 from autotune.sources.models import ModelSource
 from autotune.trials import How, SubprocessRunner
