@@ -18,15 +18,13 @@ from autotune.frontier import (
 )
 from autotune.inspection import Inspection, InspectionSpec
 from autotune.job import DeviceSpec, SurveyJob
-from autotune.keeping import kept_notes
+from autotune.kept_notes import kept_notes
 from autotune.plan import DataSpec, Precision, Rounds, Strategy
 from autotune.profile import Profile
 from autotune.session import Session
 from autotune.setup import (
     SILENCE_SECONDS,
     Say,
-    dropped_prompts,
-    held_apart,
     positions_of,
     prepare_model,
     worker_error,
@@ -34,6 +32,7 @@ from autotune.setup import (
 from autotune.sources.datasets import resolve_data
 from autotune.sources.models import resolve_model
 from autotune.sources.prompts import prompts_here
+from autotune.sources.scored import dropped_prompts, held_apart
 from autotune.survey import Kept, Survey, SurveyFile
 from autotune.trials import How
 

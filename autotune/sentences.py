@@ -18,7 +18,7 @@ from autotune.figures import (
     shape_text,
 )
 from autotune.fit_sentences import describe_trial, fit_sentence, peak_sentence
-from autotune.keeping import fit_notes
+from autotune.kept_notes import fit_notes
 from autotune.outcome import Fault, Fit
 from autotune.score_sentences import (
     chosen_line,

@@ -27,13 +27,11 @@ from autotune.sources.datasets import resolve_data
 from autotune.sources.digest import sha256_of
 from autotune.sources.models import ModelSource, resolve_model
 from autotune.sources.prompts import resolve_prompts
+from autotune.sources.scored import dropped_prompts, held_apart
 from autotune.survey import Survey, SurveyFile
 from autotune.trials import Ending, How, dropped_settings
 
 Say = Callable[[str], None]
-
-DEMO = "demo"
-"""The source of the data and of the prompts that the tool writes itself."""
 
 SILENCE_SECONDS = 900.0
 """A worker that loads, tokenizes or converts says little; after a quarter of an hour it is hung."""
@@ -152,16 +150,6 @@ def open_setup(session: Session, profile: Profile, say: Say, *, with_data: bool 
         attention=attention_on(card),
         scored_prompts=None if held_apart(profile) else prompts.path,
     )
-
-
-def held_apart(profile: Profile) -> bool:
-    """Whether no prompt can stand in the data: the demo's topics are shared out between the two."""
-    return profile.data.source == profile.prompts.source == DEMO
-
-
-def dropped_prompts(profile: Profile, prompts: Path) -> str | None:
-    """The prompts whose rows the profile leaves out of the data."""
-    return str(prompts) if profile.data.drop_scored_prompts else None
 
 
 def attention_on(card: CardAnswer | None) -> Attention:

@@ -10,7 +10,7 @@ from autotune.conclusions import checkpoint_path, conclusions, echo_beats, next_
 from autotune.datanotes import with_dropped
 from autotune.errors import BadInput
 from autotune.events import Record
-from autotune.keeping import fit_notes
+from autotune.kept_notes import fit_notes
 from autotune.kernels import kernels_sentence
 from autotune.report.contract import (
     BaselineReport,

@@ -1,7 +1,7 @@
 """The survey job: tokenize the data once and write where every conversation's rounds end."""
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from autotune import events
@@ -29,6 +29,9 @@ TOUCHING = {
 }
 """The notes on answers that do not begin where their prompt ends."""
 
+SIGN_OF_LIFE_ROWS = 2000
+"""Conversations between two signs of life: seconds, and minutes where the machine is taken."""
+
 UNKNOWN = "text that the vocabulary of the tokenizer lacks; it is trained on as unknown"
 
 AROUND = (
@@ -54,7 +57,7 @@ def survey(job: SurveyJob, pipe: Pipe) -> None:
         lookover = Lookover(job.inspection, job.data.truncation, codec, tokenizer)
     scored = None if job.prompts is None else read_scored_prompts(Path(job.prompts))
     stream = ConversationStream(job.data, scored)
-    found = surveyed(codec, stream, lookover)
+    found = surveyed(codec, stream, lookover, alive=lambda: pipe.enter("tokenizing"))
     text = found.model_dump_json(exclude_defaults=True)  # most rounds have no pieces
     write_text_atomic(Path(job.out), text)
     if lookover is not None:
@@ -71,9 +74,14 @@ def survey(job: SurveyJob, pipe: Pipe) -> None:
 
 
 def surveyed(
-    codec: ChatCodec, stream: ConversationStream, lookover: Lookover | None = None
+    codec: ChatCodec,
+    stream: ConversationStream,
+    lookover: Lookover | None = None,
+    alive: Callable[[], None] = lambda: None,
 ) -> SurveyFile:
     """Where every conversation's rounds end, and what was met while they were tokenized.
+
+    `alive` is called now and then: a million conversations take longer than a worker may be silent.
 
     Raises:
         BadInput: the data cannot be used, or the tokenizer makes a row of none of it.
@@ -84,6 +92,8 @@ def surveyed(
     rows: list[int] = []
     written = 0
     for row, conversation, found in tokenized(stream, codec):
+        if len(rows) % SIGN_OF_LIFE_ROWS == 0:
+            alive()
         if lookover is not None:
             lookover.look(len(rows), conversation, found)
         oddities.look(conversation, row)

@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from autotune.inspection import Inspection, InspectionSpec
 from autotune.job import SurveyJob
 from autotune.plan import Supervision, Truncation
 from autotune.survey import Survey, SurveyFile
+from autotune.worker import survey as survey_module
 from autotune.worker.encode import IGNORED, ChatCodec, Row, kept_rows
 from autotune.worker.model import load_tokenizer
 from autotune.worker.pipe import Pipe
@@ -202,3 +205,24 @@ def test_a_row_of_hundreds_of_turns_is_shown_by_its_first(model: Path) -> None:
     runs = text_runs(Row(ids, [IGNORED] * len(ids)), tokenizer, frozenset({1, 2}))
     assert len(runs) < 30
     assert sum(len(run.ids) + run.hidden_tokens for run in runs) == len(ids)
+
+
+def test_a_long_survey_says_now_and_then_that_it_goes_on_and_loads_no_model_code(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(survey_module, "SIGN_OF_LIFE_ROWS", 2)
+    chat = tmp_path / "chat.jsonl"
+    chat.write_text("".join(json.dumps(talk("q", "a")) + "\n" for _ in range(7)), encoding="utf-8")
+    job = SurveyJob(
+        device=toys.device(),
+        model_folder=str(model),
+        data=toys.data_spec(chat),
+        out=str(tmp_path / "survey.json"),
+    )
+    said = io.BytesIO()
+    survey(job, Pipe(said))
+    signs = [json.loads(line) for line in said.getvalue().splitlines()]
+    assert [sign["kind"] for sign in signs] == ["phase"] * 5 + ["surveyed"]
+    code = "import sys, autotune.worker.survey; print('torch._dynamo' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

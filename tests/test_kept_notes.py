@@ -6,10 +6,11 @@ from pathlib import Path
 from rich.console import Console
 
 from autotune.job import Job, SurveyJob
-from autotune.keeping import fit_notes, kept_notes
+from autotune.kept_notes import fit_notes, kept_notes
 from autotune.outcome import StrategyFit
 from autotune.sentences import data_lines, data_warnings
-from autotune.setup import dropped_prompts, held_apart, survey_data
+from autotune.setup import survey_data
+from autotune.sources.scored import dropped_prompts, held_apart
 from autotune.view.closing import probe_summary
 from tests import inspections, setups
 from tests.setups import Played
