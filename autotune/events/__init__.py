@@ -6,11 +6,8 @@ The study's state, the screen, resume and the report are folds of these records 
 from autotune.events.probe import Fitted, ProbeEnded, ProbeGoesOn, ProbeTried, TrialAsked
 from autotune.events.run import (
     Advised,
-    BaselineScored,
-    BestInFull,
     CardSampled,
     CheckpointsRemoved,
-    Chosen,
     Content,
     DiskPlanned,
     Escalated,
@@ -25,6 +22,7 @@ from autotune.events.run import (
     TrialEnded,
     TrialStarted,
 )
+from autotune.events.scores import BaselineScored, BestInFull, Chosen
 from autotune.events.worker import (
     WORKER_EVENT,
     Answered,
