@@ -11,9 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from autotune import events
+from autotune.deaths import Deaths
 from autotune.errors import AutotuneError, BadInput
-from autotune.errortexts import COMPUTER_FULL
+from autotune.errortexts import COMPUTER_FULL, plain_words
 from autotune.events import WorkerEvent
+from autotune.heldtrials import HeldTrials, identity
 from autotune.job import TrialJob
 from autotune.outcome import Fault, Measurement, TrialOutcome, Verdict
 from autotune.plan import Rounds, TrialPoint
@@ -34,7 +36,8 @@ class Attempts:
 
     `settle` waits until nobody else is taking or giving back memory; it returns what is odd, in
     words, or None. `strain` names what holds the card's clock down at the moment. `lends` is
-    whether this system's driver lends a full card memory of the computer.
+    whether this system's driver lends a full card memory of the computer. `held` are the trials of
+    an interrupted probe, which are not repeated.
     """
 
     session: Session
@@ -44,9 +47,11 @@ class Attempts:
     settle: Callable[[], str | None] = lambda: None
     strain: Callable[[], tuple[str, ...]] = lambda: ()
     lends: bool = field(default_factory=driver_lends)
+    held: HeldTrials = field(default_factory=HeldTrials)
 
     def __post_init__(self) -> None:
         self.outcomes: list[TrialOutcome] = []
+        self.identity = identity(self.setup)
         self.conditions = Conditions(self.lends)
 
     def point(
@@ -84,26 +89,32 @@ class Attempts:
 
         A worker that crashed is given the same point once more in a new process: a poisoned
         device says nothing about size. One that dies twice without a word counts as too big, for
-        so does a system end a process that takes all its memory. An error that only may be for
-        memory is settled by a smaller point: see `_doubted`. A step that was slow on a full card
-        has spilled only if it is so in a fresh process as well.
+        so does a system end a process that takes all its memory; but not one that was killed while
+        memory was free, which is tried again some times and says nothing about size. An error that
+        only may be for memory is settled by a smaller point: see `_doubted`. A step that was slow
+        on a full card has spilled only if it is so in a fresh process as well.
 
         Raises:
             BadInput: the data or the model cannot be used.
             EnvironmentFault: the worker failed twice and said itself that it was not for memory, or
-                beside a card the computer's memory ran out; or its libraries cannot be loaded.
+                beside a card the computer's memory ran out; or its libraries cannot be loaded; or
+                something keeps killing the workers.
         """
         if fresh is None:
             fresh = self.setup.device.kind == "cpu"
-        outcome, ending = self._one(point, fresh, timed_conversations)
+        known = self.held.take(point, fresh, timed_conversations)
+        if known is not None:
+            self._keep(known, fresh, timed_conversations, held=True)
+            return known
+        outcome, ending = self._alive(point, fresh, timed_conversations)
         if suspected(ending, self.setup.budget):
             return self._doubted(point, outcome, timed_conversations)
         before = self.outcomes[:-1]
         if perhaps_spilled(outcome, self.setup.budget, before, self.conditions):
-            return self._one(point, True, timed_conversations)[0]
+            return self._alive(point, True, timed_conversations)[0]
         useless = ending.how is How.BAD_JOB or ending.fault is Fault.LIBRARY
         if outcome.verdict is Verdict.CRASHED and not useless:
-            outcome, ending = self._one(point, True, timed_conversations)
+            outcome, ending = self._alive(point, True, timed_conversations)
         if outcome.verdict is Verdict.CRASHED and self._is_no_matter_of_size(ending):
             raise self._failure(ending, point)
         return outcome
@@ -135,10 +146,29 @@ class Attempts:
         small = self.point(length, point.max_rounds).model_copy(
             update={"gradient_checkpointing": point.gradient_checkpointing}
         )
-        outcome, ending = self._one(small, True, 0)
+        outcome, ending = self._alive(small, True, 0)
         if outcome.verdict is not Verdict.FITS:
             raise self._failure(ending, small)
-        return self._one(point, True, timed)[0] if small.row_tokens < point.row_tokens else first
+        return self._alive(point, True, timed)[0] if small.row_tokens < point.row_tokens else first
+
+    def _alive(self, point: TrialPoint, fresh: bool, timed: int) -> tuple[TrialOutcome, Ending]:
+        """One job that no other program ended: where one did, the next process has the same.
+
+        Raises:
+            EnvironmentFault: something keeps killing the workers.
+        """
+        deaths = Deaths()
+        while True:
+            outcome, ending = self._one(point, fresh, timed)
+            if not ending.killed:
+                return outcome, ending
+            deaths.again(ending)
+            self.session.note(
+                events.Warned(
+                    message=f"trial at {point.row_tokens} tokens: {plain_words(ending.reason)},"
+                    " with memory free, so that says nothing about size; trying it again"
+                )
+            )
 
     def _one(self, point: TrialPoint, fresh: bool, timed: int) -> tuple[TrialOutcome, Ending]:
         """One job, one verdict."""
@@ -189,9 +219,19 @@ class Attempts:
         else:
             self.warm.renew()
         outcome = outcome.model_copy(update={"conversation": longest + 1, "reason": reason})
-        self.outcomes.append(outcome)
-        self.session.note(events.ProbeTried(outcome=outcome))
+        self._keep(outcome, fresh, timed)
         return outcome, ending
+
+    def _keep(self, outcome: TrialOutcome, fresh: bool, timed: int, *, held: bool = False) -> None:
+        """Put a trial on record with what it depended on."""
+        self.outcomes.append(outcome)
+        asked = events.TrialAsked(
+            identity=self.identity,
+            fresh=fresh,
+            timed_conversations=timed,
+            budget_bytes=self.setup.budget.limit_bytes,
+        )
+        self.session.note(events.ProbeTried(outcome=outcome, asked=asked, held=held))
 
 
 def no_answer_left(length: int) -> BadInput:

@@ -1,10 +1,12 @@
 """One more candidate: a worker makes the mean of a trial's last checkpoints."""
 
 from autotune import events
+from autotune.deaths import Deaths
 from autotune.job import AverageJob, DeviceSpec
 from autotune.moves import Average
 from autotune.outcome import Checkpoint
 from autotune.plan import Precision
+from autotune.runpath import from_folder
 from autotune.scoring import stop_where_none_goes_on
 from autotune.session import Session
 from autotune.setup import SILENCE_SECONDS
@@ -17,24 +19,27 @@ CPU = DeviceSpec(kind="cpu", precision=Precision.FP32, limit_bytes=0)
 def average(session: Session, move: Average) -> None:
     """Have the mean made; the worker tells of the new checkpoint, which is then scored.
 
-    A worker that dies is given one more try. Where there is no mean after that, the trial has a
-    candidate without a valid score, and the reason.
+    A worker that dies is given one more try, one that is killed from outside some more: see
+    `Deaths`. Where there is no mean after that, the trial has a candidate without a valid score,
+    and the reason.
 
     Raises:
-        EnvironmentFault: the disk is full.
+        EnvironmentFault: the disk is full, or something keeps killing the workers.
     """
     number, last = move.trial.number, move.of[-1]
     mean = Checkpoint(step=last.step, progress=last.progress, folder="", averaged=len(move.of))
-    folder = session.rundir.checkpoints(number) / mean.name
-    mean = mean.model_copy(update={"folder": str(folder)})
-    job = AverageJob(device=CPU, of=move.of, checkpoint=mean)
-    where = session.rundir.work_folder(f"trial-{number:04d}-{mean.name}")
-    for _ in range(2):
+    rundir = session.rundir
+    inside = from_folder(str(rundir.checkpoint(number, mean)), rundir.root)
+    mean = mean.model_copy(update={"folder": inside})
+    job = AverageJob(device=CPU, of=move.of, checkpoint=mean, out=str(rundir.checkpoints(number)))
+    where = rundir.work_folder(f"trial-{number:04d}-{mean.name}")
+    deaths = Deaths()
+    while True:
         ending = session.work(job, where, silence_seconds=SILENCE_SECONDS)
         if ending.how is How.DONE:
             return
         stop_where_none_goes_on(ending)
-        if ending.how is How.BAD_JOB:
+        if ending.how is How.BAD_JOB or not deaths.again(ending):
             break
     problem = f"it could not be made ({ending.how}: {ending.reason})"
     session.note(events.Evaluated.without_score(number, mean, problem))

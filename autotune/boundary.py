@@ -5,7 +5,7 @@ Boundary values are frozen and strict: an unknown key, a string where a number b
 become tuples and JSON strings become enum members.
 """
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 
 class Boundary(BaseModel):
@@ -14,3 +14,12 @@ class Boundary(BaseModel):
     model_config = ConfigDict(
         frozen=True, strict=True, extra="forbid", allow_inf_nan=False, protected_namespaces=()
     )
+
+
+def lowered(value: object) -> object:
+    """A text in lower case; anything else as it is."""
+    return value.lower() if isinstance(value, str) else value
+
+
+ANY_CASE = BeforeValidator(lowered)
+"""For values of which there are only a few: `AUTO`, `Cuda` and `ALL` are what they say."""

@@ -14,6 +14,10 @@ measured it: the upper end of what CUDA 12 takes on consumer cards."""
 
 _UNITS = {"MB": 10**6, "GB": 10**9, "MIB": MIB, "GIB": GIB}
 _SIZE = re.compile(r"\s*([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([A-Za-z]+)\s*")
+_NEARLY = re.compile(r"\s*([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([MG]?(?:I?B)?)\s*", re.IGNORECASE)
+
+MIB_FROM = 256
+"""No card of today has so many GiB, and none that trains so few MiB."""
 
 
 class Budget(Boundary):
@@ -48,14 +52,29 @@ def parse_size(text: str) -> int:
     match = _SIZE.fullmatch(text)
     unit = match.group(2).upper() if match else ""
     if match is None or unit not in _UNITS:
+        near = near_size(text)
         raise BadInput(
-            f"memory size {text!r}: must be a positive number with a unit (MB, MiB, GB or GiB);"
-            " write it as in 7.2GiB"
+            f"memory size {text!r}: must be a positive number with a unit (MB, MiB, GB or GiB); "
+            + (f"did you mean {near}?" if near else "write it as in 7.2GiB")
         )
     size = int(float(match.group(1)) * _UNITS[unit])
     if size <= 0:
         raise BadInput(f"memory size {text!r}: must be above zero; write it as in 7.2GiB")
     return size
+
+
+def near_size(text: str) -> str | None:
+    """The size that was probably meant by one without its unit, or with a decimal comma.
+
+    A bare number from `MIB_FROM` up counts MiB, as cards' makers print theirs; a smaller one GiB.
+    """
+    match = _NEARLY.fullmatch(text.replace(",", "."))
+    if match is None or not float(match.group(1)):
+        return None
+    unit = {"M": "MiB", "G": "GiB"}.get(match.group(2)[:1].upper())
+    if unit is None:
+        unit = "MiB" if float(match.group(1)) >= MIB_FROM else "GiB"
+    return f"{match.group(1)}{unit}"
 
 
 def show_size(size_bytes: int) -> str:

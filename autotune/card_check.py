@@ -5,8 +5,6 @@ that name neither torch nor the remedy. What a table could say (driver, capabili
 whether the card can be used is tried, by one product in a process of its own.
 """
 
-import shutil
-import tempfile
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -18,7 +16,8 @@ from autotune.errortexts import plain_words
 from autotune.job import CheckJob, DeviceSpec
 from autotune.outcome import Fault
 from autotune.plan import Precision
-from autotune.torch_build import TorchBuild, read_build, torch_folder
+from autotune.scratch import scratch_folder
+from autotune.torch_build import TorchBuild, installed_build, torch_folder
 from autotune.trials import Ending, How, TrialRunner
 from autotune.wheels import (
     INDEX_URL,
@@ -104,22 +103,20 @@ def check_card(
     if device.kind == "cpu":
         return None
     if build is None:
-        folder = torch_folder()
-        if folder is None:
+        if torch_folder() is None:
             raise EnvironmentFault(
                 f"torch is not installed; install it with: {_command(device, None, tool)}"
             )
-        build = read_build(folder)
+        build = installed_build()
     demand_build(device, build, tool)
-    folder = Path(tempfile.mkdtemp(prefix="smolsft-card-"))
-    out = folder / "card.json"
-    spec = DeviceSpec(kind="cuda", index=index, precision=Precision.FP32, limit_bytes=0)
-    job = CheckJob(device=spec, out=str(out))
-    ending = runner.run(job, folder, lambda _: None, silence_seconds=SILENCE_SECONDS)
-    answer = _read(out)
-    if ending.how is not How.DONE or answer is None:
-        raise _no_answer(device, build, ending, folder / "worker.log")
-    shutil.rmtree(folder, ignore_errors=True)
+    with scratch_folder("card") as folder:
+        out = folder / "card.json"
+        spec = DeviceSpec(kind="cuda", index=index, precision=Precision.FP32, limit_bytes=0)
+        job = CheckJob(device=spec, out=str(out))
+        ending = runner.run(job, folder, lambda _: None, silence_seconds=SILENCE_SECONDS)
+        answer = _read(out)
+        if ending.how is not How.DONE or answer is None:
+            raise _no_answer(device, build, ending, folder / "worker.log")
     if answer.problem is not None:
         known = TorchBuild(answer.torch, answer.cuda)
         reason, remedy = explain(device, answer, known, tool or installer())
@@ -206,10 +203,10 @@ def _no_answer(
 ) -> EnvironmentFault:
     """The process that looked died or hangs: by torch itself, for want of memory, in the driver."""
     if ending.fault in (Fault.LIBRARY, Fault.HOST_MEMORY):
-        return EnvironmentFault(f"{plain_words(ending.reason)}; its output is in {log}")
+        return EnvironmentFault(plain_words(ending.reason), log=log)
     name = f"torch {build.version}" if build is not None else "torch"
     return EnvironmentFault(
         f"{name} cannot use the {short_name(device.name)}: the process that tried it ended"
-        f" without an answer ({ending.reason or ending.how}); its output is in {log}; {WITHOUT}, or"
-        " restart the computer"
+        f" without an answer ({ending.reason or ending.how}); {WITHOUT}, or restart the computer",
+        log=log,
     )

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from autotune.figures import percent, quoted, score_text
+from autotune.rundir import RunDir
 from autotune.score_sentences import (
     chosen_line,
     ended_early_line,
@@ -98,7 +99,7 @@ def next_steps(state: StudyState, run_dir: Path) -> list[str]:
         )
     best = state.best
     if best is not None and state.run and state.run.prompt_count < IFEVAL_PROMPTS:
-        folder = quoted(str(checkpoint_path(run_dir, best.checkpoint.folder)))
+        folder = quoted(str(RunDir(run_dir).checkpoint(best.number, best.checkpoint)))
         lines.append(
             f"score it on all {IFEVAL_PROMPTS} prompts of IFEval: smolsft-autotune eval {folder}"
             " --prompts ifeval --prompt-limit all"
@@ -109,16 +110,3 @@ def next_steps(state: StudyState, run_dir: Path) -> list[str]:
             " (n_trials and a search range in the profile)"
         )
     return lines
-
-
-def checkpoint_path(run_dir: Path, folder: str) -> Path:
-    """Where a checkpoint lies now, in the run folder as it is named now.
-
-    The record names it as the run was called then: by another path, or before the folder was moved.
-    """
-    path = Path(folder)
-    name = run_dir.absolute().name
-    if name and name in path.parts:
-        last = len(path.parts) - 1 - path.parts[::-1].index(name)
-        return run_dir.joinpath(*path.parts[last + 1 :])
-    return run_dir / path

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 from autotune import events
 from autotune.budget import show_apart
@@ -21,6 +22,32 @@ BYTES_A_PROMPT = 2048
 def plan_disk(session: Session, setup: Setup, strategies: Sequence[Strategy]) -> None:
     """Say what the run needs and what is free.
 
+    Raises:
+        EnvironmentFault: less is free than the run needs.
+    """
+    planned = disk_plan(session.rundir.root, setup, strategies)
+    if planned is not None:
+        session.note(planned)
+
+
+def demand_disk(session: Session, setup: Setup) -> None:
+    """Refuse a run before its probe, which may take an hour, where there is no room for it after.
+
+    What fits is not known yet, so all strategies are counted, those to fall back on as well: what
+    is let through here is not refused for the strategies that are left.
+
+    Raises:
+        EnvironmentFault: less is free than the run needs.
+    """
+    if session.state.fit is None:
+        disk_plan(session.rundir.root, setup, setup.profile.strategies)
+
+
+def disk_plan(
+    root: Path, setup: Setup, strategies: Sequence[Strategy]
+) -> events.DiskPlanned | None:
+    """What is needed and free on the disk of a run folder; None where the model does not tell.
+
     What the run folder holds already is part of the need, so a run that goes on needs less. A
     model folder that cannot be read is left to the worker, which says what is wrong with it.
 
@@ -29,8 +56,7 @@ def plan_disk(session: Session, setup: Setup, strategies: Sequence[Strategy]) ->
     """
     sizes = sizes_of(setup.model_folder)
     if sizes is None:
-        return
-    root = session.rundir.root
+        return None
     whole = needed_bytes(sizes, writes_of(setup, strategies))
     # However much is there, one more save may come.
     needed = max(whole - folder_bytes(root), ROOM * (WHOLE * sizes.weights + sizes.rest))
@@ -41,7 +67,7 @@ def plan_disk(session: Session, setup: Setup, strategies: Sequence[Strategy]) ->
             f"{root}: {there} free on its disk, the run needs {most} at most; free disk space or"
             " choose another --run-dir, then run the same command again"
         )
-    session.note(events.DiskPlanned(needed_bytes=needed, free_bytes=free))
+    return events.DiskPlanned(needed_bytes=needed, free_bytes=free)
 
 
 def writes_of(setup: Setup, strategies: Sequence[Strategy]) -> Writes:

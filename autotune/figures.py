@@ -1,10 +1,16 @@
 """How numbers and foreign text are put on a screen or a page: one form for each, everywhere."""
 
+import re
+import shlex
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the command line needs `safe` at once and pydantic only later
     from autotune.outcome import Checkpoint, Health, Metric
     from autotune.plan import Rounds
+
+_SPECIAL = re.compile(r"[^\w@+=:,./\\~-]")
+"""What a shell of Windows may read as something else than itself."""
 
 FINE_INTERVAL_N = 100
 """From this many prompts on an interval is shown with one decimal: it is then less than 20 points
@@ -89,6 +95,14 @@ def checkpoint_text(checkpoint: "Checkpoint") -> str:
     return f"checkpoint {percent(checkpoint.progress, 0)}"
 
 
-def quoted(path: str) -> str:
-    """A path as it is typed after a flag: in quotes where it holds a space."""
-    return f'"{path}"' if any(ch.isspace() for ch in path) else path
+def quoted(word: str, system: str = sys.platform) -> str:
+    """A path or a value as it is typed in the shell of this system: in quotes where it needs them.
+
+    On Windows PowerShell and the old prompt share double quotes; what PowerShell would replace
+    inside those stands in single ones.
+    """
+    if system != "win32":
+        return shlex.quote(word)
+    if word and not _SPECIAL.search(word):
+        return word
+    return f"'{word}'" if re.search(r"[$`]", word) and "'" not in word else f'"{word}"'

@@ -4,6 +4,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -58,6 +59,16 @@ def remove_tree(folder: Path) -> None:
     with contextlib.suppress(OSError):
         patiently(lambda: shutil.rmtree(folder))
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_link(path: Path) -> bool:
+    """Whether a name is a symbolic link, or a junction (Windows), and so stands for another."""
+    try:
+        tag = getattr(path.lstat(), "st_reparse_tag", None)
+    except OSError:
+        return False
+    junction = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", 0)
+    return path.is_symlink() or (tag is not None and tag == junction)
 
 
 def write_bytes_atomic(path: Path, data: bytes) -> None:

@@ -42,7 +42,7 @@ def fitted(
     if foresight is not None:
         probe.guess, probe.predict = foresight.guess, foresight.peak_of
     why = ""
-    for known, where in () if again else known_fits(session.rundir):
+    for known, where in () if again else known_fits(session):
         found = standing(known, setup.fingerprint, setup.budget)
         told = f"{found.why} ({where})" if where else found.why
         if found.use is Use.REUSE:
@@ -58,9 +58,13 @@ def fitted(
     return probe.run(why)
 
 
-def known_fits(rundir: RunDir) -> Iterator[tuple[Fit, str]]:
-    """Fits with the folder that they are from, "" for the run's own; the newest first."""
-    own = rundir.read_fit()
+def known_fits(session: Session) -> Iterator[tuple[Fit, str]]:
+    """Fits with the folder that they are from, "" for the run's own; the newest first.
+
+    The record knows the run's own as well, should its file be lost or damaged.
+    """
+    rundir = session.rundir
+    own = rundir.read_fit() or session.state.fit
     if own is not None:
         yield own, ""
     here = rundir.root.resolve()

@@ -19,7 +19,14 @@ from autotune.job import DeviceSpec, SurveyJob
 from autotune.plan import DataSpec, Precision, Rounds, Strategy
 from autotune.profile import Profile
 from autotune.session import Session
-from autotune.setup import SILENCE_SECONDS, Say, positions_of, prepare_model, worker_error
+from autotune.setup import (
+    SILENCE_SECONDS,
+    Say,
+    demand_positions,
+    positions_of,
+    prepare_model,
+    worker_error,
+)
 from autotune.sources.datasets import resolve_data
 from autotune.sources.models import resolve_model
 from autotune.survey import Kept, Survey, SurveyFile
@@ -133,11 +140,7 @@ def inspect_data(
     )
     folder = prepare_model(session, model, spec)
     positions = positions_of(folder)
-    if length is not None and length > positions:
-        raise BadInput(
-            f"--model-max-length {length}: {model.label} has positions for {positions} tokens;"
-            " give at most that"
-        )
+    demand_positions(length, model.label, positions)
     chosen = positions if length is None else length
     work = session.rundir.work_folder("survey")
     train = profile.train

@@ -1,5 +1,8 @@
 """What a worker is asked to do: one job file, one process, one answer."""
 
+import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
@@ -73,24 +76,43 @@ class TrialJob(Boundary):
 
 
 class TrainJob(Boundary):
-    """Train one plan into `out`, resuming from the newest verified checkpoint there."""
+    """Train one plan into `out`, resuming from the newest verified checkpoint there.
+
+    The plan says where model and data were when it was made. Where they have moved since, the very
+    same content is at `model_folder` and `data_path`. Data of another sha256 is refused.
+    """
 
     job: Literal["train"] = "train"
     device: DeviceSpec
     plan: TrainPlan
     out: str
+    model_folder: str | None = None
+    data_path: str | None = None
+    data_sha256: str | None = None
+
+    @property
+    def model(self) -> str:
+        """The folder of the model to begin with."""
+        return self.model_folder or self.plan.model_folder
+
+    @property
+    def data(self) -> DataSpec:
+        """The data to train on."""
+        return self.plan.data.model_copy(update={"path": self.data_path or self.plan.data.path})
 
 
 class AverageJob(Boundary):
     """Write the mean of some checkpoints' weights, in order of progress, as one more checkpoint.
 
-    It is the folder `checkpoint.folder`; one that is there already is told and not made again.
+    All of them, by their names, are in the folder `out`; one that is there already is told and not
+    made again.
     """
 
     job: Literal["average"] = "average"
     device: DeviceSpec
     of: Annotated[tuple[Checkpoint, ...], Field(min_length=2)]
     checkpoint: Checkpoint
+    out: str
 
 
 EngineName = Literal["rows", "graphed", "continuous", "batches"]
@@ -166,3 +188,31 @@ Job = Annotated[
 ]
 
 JOB: TypeAdapter[Job] = TypeAdapter(Job)
+
+_PATHS = ("gguf", "out", "prompts", "model_folder", "data_path")
+
+
+def as_written(job: Job, folder: Path) -> Job:
+    """The job for a file in `folder` of its run: paths in the run from there, others from the root.
+
+    A run's job files lie two folders below its own (`trials/0000`), which can move.
+    """
+    here = folder.absolute()
+    run = here.parent.parent
+
+    def written(path: Path) -> str:
+        inside = run != run.parent and run in path.parents
+        return Path(os.path.relpath(path, here)).as_posix() if inside else str(path)
+
+    return _with_paths(job, lambda text: written(Path(os.path.abspath(text))))
+
+
+def as_read(job: Job, folder: Path) -> Job:
+    """The job of a file in `folder`, with its paths as they are now."""
+    # Not `resolve`: where a folder of the run is a link, `..` is meant as it was written.
+    return _with_paths(job, lambda text: os.path.normpath(folder.absolute() / text))
+
+
+def _with_paths(job: Job, change: Callable[[str], str]) -> Job:
+    named = {name: getattr(job, name, None) for name in _PATHS}
+    return job.model_copy(update={n: change(text) for n, text in named.items() if text is not None})

@@ -1,7 +1,6 @@
 """One checkpoint of a trial: its score, or why it is not worth a whole one."""
 
 from dataclasses import replace
-from pathlib import Path
 
 from autotune import events
 from autotune.contest import Contest, Stopped, read_verdicts
@@ -35,7 +34,7 @@ def evaluate_checkpoint(
         # What overflowed in training would overflow in its answers as well.
         changed = {"precision": trial.precision_changed.after}
         setup = replace(setup, device_spec=setup.device_spec.model_copy(update=changed))
-    folder = Path(checkpoint.folder)
+    folder = session.rundir.checkpoint(trial.number, checkpoint)
     where = session.rundir.checkpoint_eval(trial.number, checkpoint)
     try:
         if move.full or not decides_early(setup, scorer):

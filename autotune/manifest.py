@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from autotune.files import move, patiently, sync_folder, write_text_atomic
@@ -20,6 +20,7 @@ OPTIMIZER = "optimizer.safetensors"
 
 STATE = "trainer_state.json"
 _GONE = ".gone-"
+_INDEX = "model.safetensors.index.json"
 
 
 def seal(folder: Path) -> None:
@@ -55,13 +56,51 @@ def entries_of(folder: Path) -> dict[str, Any] | None:
 
 def verified(folder: Path) -> bool:
     """Whether every file the manifest names is there, whole and unchanged."""
+    return fault_of(folder) is None
+
+
+def fault_of(folder: Path) -> str | None:
+    """What is wrong with a sealed folder, in words; None where all is as it was sealed.
+
+    Every byte is read: a disk that loses some changes neither the size nor the time of a file.
+    """
+    if not folder.is_dir():
+        return "it is not there"
     entries = entries_of(folder)
+    if not entries:
+        return f"its {MANIFEST} is damaged or missing"
+    return mismatch(folder, entries) or _stranger(folder, entries)
+
+
+def mismatch(folder: Path, entries: dict[str, Any]) -> str | None:
+    """The first file of a folder that is not as described, in words; None where all are."""
+    for name, entry in entries.items():
+        if not _stays_inside(name):
+            return f"its {MANIFEST} names {name}, which is outside of it"
+        try:
+            found = describe(folder / name)
+        except OSError:
+            return f"{name} is missing or cannot be read"
+        if found != entry:
+            return f"{name} is not as it was saved"
+    return None
+
+
+def _stays_inside(name: str) -> bool:
+    path = PureWindowsPath(name)  # knows both separators, and drives
+    return not path.is_absolute() and not path.drive and not path.root and ".." not in path.parts
+
+
+def _stranger(folder: Path, entries: dict[str, Any]) -> str | None:
+    """A file of weights that the folder's index names and its manifest does not, in words."""
+    if _INDEX not in entries:
+        return None
     try:
-        return entries is not None and all(
-            describe(folder / name) == entry for name, entry in entries.items()
-        )
-    except OSError:
-        return False
+        weights = json.loads((folder / _INDEX).read_text(encoding="utf-8"))["weight_map"]
+        strangers = sorted({str(name) for name in weights.values()} - entries.keys())
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return f"{_INDEX} has no weight_map"
+    return f"{_INDEX} names {strangers[0]}, which was not saved with it" if strangers else None
 
 
 def put_in_place(work: Path, final: Path) -> None:

@@ -38,7 +38,7 @@ class Average:
 
 @dataclass(frozen=True, slots=True)
 class EndTrial:
-    """Every checkpoint of the trial has its score: close it."""
+    """Every checkpoint of the trial has its score, as far as it was trained: close it."""
 
     trial: TrialState
 
@@ -67,7 +67,7 @@ def next_move(state: StudyState, strategies: Sequence[Strategy], target: float) 
     """What to do next. `strategies` are those that will be tried, in order of escalation."""
     trial = state.current
     if trial is not None:
-        if trial.trained is None:
+        if trial.is_training:
             return Train(trial.plan.strategy, first=False, resume=trial)
         if trial.unscored:
             return Evaluate(trial, trial.unscored[0])

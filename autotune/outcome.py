@@ -1,11 +1,14 @@
 """What was found: verdicts of trials, the fit, checkpoints and scores, all as data."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
 
 from autotune.boundary import Boundary
 from autotune.kernels import Kernel
 from autotune.plan import Rounds, TrialPoint
+from autotune.runpath import checkpoint_in_run
 
 
 class Verdict(StrEnum):
@@ -156,11 +159,12 @@ class Checkpoint(Boundary):
     """A saved state of training: a Hugging Face folder. `progress` is step / total steps.
 
     With `averaged` above 0 it is the mean of so many checkpoints, the last of them at `step`.
+    `folder` is its path from the folder of its run; `RunDir.checkpoint` says where that is now.
     """
 
     step: int
     progress: float
-    folder: str
+    folder: Annotated[str, AfterValidator(checkpoint_in_run)]
     averaged: int = 0
 
     @property

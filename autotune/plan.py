@@ -11,10 +11,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from autotune.boundary import Boundary
+from autotune.boundary import ANY_CASE, Boundary
 from autotune.cut import Cut
 
-Rounds = Annotated[int, Field(ge=1)] | Literal["all"]
+Rounds = Annotated[Annotated[int, Field(ge=1)] | Literal["all"], ANY_CASE]
 """How many user+assistant pairs of a conversation are kept; `all` keeps every one."""
 
 LENGTH_GRID = 64
@@ -88,11 +88,11 @@ class Strategy(Boundary):
     learning_rate: Annotated[float, Field(gt=0, lt=1)]
     num_train_epochs: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=1)]
-    model_max_length: Annotated[int, Field(ge=16)] | Literal["fits"]
+    model_max_length: Annotated[Annotated[int, Field(ge=16)] | Literal["fits"], ANY_CASE]
     max_rounds: Rounds
     weight_decay: Annotated[float, Field(ge=0, lt=1)]
     warmup_ratio: Annotated[float, Field(ge=0, lt=1)]
-    lr_scheduler_type: Literal["cosine", "linear", "constant"] = "cosine"
+    lr_scheduler_type: Annotated[Literal["cosine", "linear", "constant"], ANY_CASE] = "cosine"
     average_checkpoints: AverageCount = 0
     fallback: bool = False
     n_trials: Annotated[int, Field(ge=1)] = 1

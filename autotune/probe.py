@@ -16,6 +16,7 @@ from autotune.budget import show_size
 from autotune.errors import NothingFits
 from autotune.estimates import strategy_fit
 from autotune.files import write_text_atomic
+from autotune.heldtrials import held_trials
 from autotune.kernels import math_warning
 from autotune.outcome import Fit, TrialOutcome, Verdict
 from autotune.plan import LENGTH_GRID, TrialPoint
@@ -54,13 +55,22 @@ class Probe:
     def run(self, note: str = "") -> Fit:
         """Search, confirm, time and write `fit.json`; `note` says why, where there was one.
 
+        Trials of a probe that was interrupted and that still hold are not repeated.
+
         Raises:
             NothingFits: not even the shortest length of the grid fits the budget.
         """
         with self.session.runner.warm() as warm:
             attempts = self.attempts(warm)
+            attempts.held = held_trials(self.session, self.setup)
+            if attempts.held.tried:
+                self.session.note(events.ProbeGoesOn(trials=len(attempts.held.tried)))
             self.trials = attempts.outcomes
-            accepted = self.accepted(attempts)
+            try:
+                accepted = self.accepted(attempts)
+            except NothingFits as error:
+                self.session.note(events.ProbeEnded(reason=str(error)))
+                raise
             searched = len(attempts.outcomes)
             fit = self.described(accepted, attempts, searched)
         return self.keep(fit, events.Fitted(fit=fit, note=note))

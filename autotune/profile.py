@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from autotune.boundary import Boundary
-from autotune.budget import parse_size
+from autotune.boundary import ANY_CASE, Boundary
+from autotune.budget import near_size, parse_size
 from autotune.errors import BadInput
 from autotune.evaluate.scorers import SCORERS
 from autotune.outcome import HealthLimits, Think
@@ -29,12 +29,14 @@ def _size(text: str) -> str:
     try:
         parse_size(text)
     except BadInput as error:
-        raise ValueError("must be a size such as 7.2GiB") from error
+        near = near_size(text)
+        meant = f"; did you mean {near}?" if near else ""
+        raise ValueError(f"must be a size such as 7.2GiB{meant}") from error
     return text
 
 
 def _size_or_auto(text: str) -> str:
-    return text if text == AUTO else _size(text)
+    return AUTO if text.lower() == AUTO else _size(text)
 
 
 def _device(text: str) -> str:
@@ -50,9 +52,10 @@ def _capability(text: str) -> str:
 
 
 def _scorer(text: str) -> str:
-    if text not in SCORERS:
-        raise ValueError(f"must be one of {', '.join(sorted(SCORERS))}")
-    return text
+    for name in SCORERS:
+        if name.lower() == text.lower():
+            return name
+    raise ValueError(f"must be one of {', '.join(sorted(SCORERS))}")
 
 
 def _rising(fractions: tuple[float, ...]) -> tuple[float, ...]:
@@ -80,12 +83,12 @@ class Machine(Boundary):
     plan for a card that is not there. `threads` absent leaves the number of CPU threads to torch.
     """
 
-    device: Annotated[str, AfterValidator(_device)] = AUTO
+    device: Annotated[str, ANY_CASE, AfterValidator(_device)] = AUTO
     budget: Annotated[str, AfterValidator(_size_or_auto)]
     reserve: Annotated[str, AfterValidator(_size)]
     memory: Annotated[str, AfterValidator(_size)] | None = None
     capability: Annotated[str, AfterValidator(_capability)] | None = None
-    precision: Literal["auto"] | Precision
+    precision: Annotated[Literal["auto"] | Precision, ANY_CASE]
     threads: Annotated[int, Field(ge=1)] | None = None
 
 
@@ -102,7 +105,7 @@ class DataChoice(Boundary):
     """
 
     source: Text
-    format: Text = AUTO
+    format: Annotated[Text, ANY_CASE] = AUTO
     skip_bad: Annotated[int, Field(ge=0)] = 0
 
 
@@ -114,7 +117,7 @@ class PromptChoice(Boundary):
 
     source: Text
     scorer: Annotated[str, AfterValidator(_scorer)] = "ifeval"
-    limit: Annotated[int, Field(ge=1)] | Literal["all"]
+    limit: Annotated[Annotated[int, Field(ge=1)] | Literal["all"], ANY_CASE]
     seed: Annotated[int, Field(ge=0)] = 0
 
 
@@ -132,7 +135,7 @@ class Probe(Boundary):
     gradient_checkpointing: bool
     trial_timeout_seconds: Annotated[float, Field(gt=0)]
     speed_trials: Annotated[int, Field(ge=0)] = 0
-    torch_compile: Literal["auto", "try", "never"] = "auto"
+    torch_compile: Annotated[Literal["auto", "try", "never"], ANY_CASE] = "auto"
 
     def tries_compiling(self, kind: Literal["cuda", "cpu"]) -> bool:
         """Whether compiled layers are tried on this kind of device."""
@@ -161,8 +164,8 @@ class Train(Boundary):
     resume_every_seconds: Annotated[float, Field(gt=0)]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     max_conversations: Annotated[int, Field(ge=1)] | None = None
-    supervision: Supervision
-    truncation: Truncation
+    supervision: Annotated[Supervision, ANY_CASE]
+    truncation: Annotated[Truncation, ANY_CASE]
 
 
 class Evaluate(Boundary):

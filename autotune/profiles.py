@@ -2,7 +2,9 @@
 
 import difflib
 import json
+import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,12 @@ from autotune.profile_faults import faults_of
 
 GPU_PROFILE = "rtx4060-laptop-8gb"
 CPU_PROFILE = "cpu-smollm2"
+
+
+LONGEST_LINE = 60
+"""Characters of a faulty line that are shown."""
+
+_PLACE = re.compile(r"\(at line (\d+)")
 
 
 def profiles_folder() -> Path:
@@ -48,11 +56,23 @@ def profile_path(name_or_path: str) -> Path:
     path = Path(name_or_path).expanduser()
     if path.is_file():
         return path
-    near = difflib.get_close_matches(name_or_path, known, n=1)
+    if name_or_path.lower() in known:
+        return known[name_or_path.lower()]
+    if path.is_dir():
+        raise BadInput(
+            f"profile {name_or_path}: is a folder; give a .toml file"
+            + _among(sorted(path.glob("*.toml")))
+        )
+    near = difflib.get_close_matches(name_or_path.lower(), known, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     raise BadInput(
         f"profile {name_or_path}: no such profile or file; {hint}known are {', '.join(known)}"
     )
+
+
+def _among(paths: Sequence[Path]) -> str:
+    """The files of a folder that may have been meant."""
+    return f", such as {paths[0]}" if paths else ""
 
 
 def pick_profile(device: Device) -> str:
@@ -90,5 +110,18 @@ def _parse(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        reason = " ".join(str(error).split())
-        raise BadInput(f"profile {path}: not TOML: {reason}; a key may stand only once") from error
+        raise BadInput(f"profile {path}{_toml_fault(error, text)}") from error
+
+
+def _toml_fault(error: tomllib.TOMLDecodeError, text: str) -> str:
+    """`:3: not TOML: ...`: TOML's own reason, with the line as it stands in the file."""
+    reason = " ".join(str(error).split())
+    place = _PLACE.search(reason)
+    if place is None:  # "at end of document": something is not closed
+        return f": not TOML: {reason}"
+    number = int(place.group(1))
+    lines = text.splitlines()
+    line = lines[number - 1].strip() if number <= len(lines) else ""
+    shown = line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}..."
+    twice = "; a key or a table may stand only once" if "overwrite" in reason else ""
+    return f":{number}: not TOML: {reason}: {shown}{twice}"

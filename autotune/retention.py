@@ -9,6 +9,7 @@ from pathlib import Path
 
 from autotune import events
 from autotune.disk import folder_bytes
+from autotune.files import remove_tree
 from autotune.manifest import OPTIMIZER, discard, drop_optimizer, sweep
 from autotune.session import Session
 from autotune.study import TrialState
@@ -27,6 +28,8 @@ def give_back(session: Session, trial: TrialState) -> None:
     if not root.is_dir():
         return
     sweep(root)
+    for half in root.glob(".*.tmp"):  # nobody goes on with a trial that is over
+        remove_tree(half)
     going = [root / name for name in to_go(trial) if (root / name).is_dir()]
     # What only served resuming: between scored checkpoints, and never judged.
     spare = [p for p in unscored_folders(root, trial) if trial.failure is None]

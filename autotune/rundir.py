@@ -2,7 +2,7 @@
 
 runs/<time>_<model>/
   run.toml      what was asked, resolved        fit.json     the probe's answer
-  events.jsonl  the record, appended            study.db     Optuna's trials (+ .bak)
+  events.jsonl  the record, appended            study.db     its trials, for Optuna
   prompts.jsonl the prompts that score          survey.json  round boundaries of the data
   probe/0001/   a trial of the probe            trials/0000/ a training run
   eval/         answers and scores              best/        the best checkpoint
@@ -21,9 +21,15 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from autotune.errors import EnvironmentFault
-from autotune.events import Record, RunEvent
-from autotune.files import patiently, write_text_atomic
+from autotune.events import Generated, Record, RunEvent, Surveyed
+from autotune.files import write_text_atomic
+from autotune.leftovers import is_leftover, sweep_run
 from autotune.outcome import Checkpoint, Fit
+from autotune.recordfile import RecordFile
+from autotune.runpath import from_folder
+
+_LOCK, _HOLDER = "run.lock", "lock.txt"
+_OWN = {_LOCK, _HOLDER}
 
 
 class RunDir:
@@ -32,14 +38,15 @@ class RunDir:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.events = root / "events.jsonl"
+        self.record = RecordFile(self.events)
         self.run_toml = root / "run.toml"
         self.fit = root / "fit.json"
         self.study_db = root / "study.db"
         self.survey = root / "survey.json"
         self.prompts = root / "prompts.jsonl"
         self.best = root / "best"
-        self._holder = root / "lock.txt"
-        self._lock = FileLock(root / "run.lock")
+        self._holder = root / _HOLDER
+        self._lock = FileLock(root / _LOCK)
 
     def __enter__(self) -> "RunDir":
         """Take the folder for this process.
@@ -51,7 +58,8 @@ class RunDir:
             self.root.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=0)
             write_text_atomic(self._holder, f"process {os.getpid()}, since {time.ctime()}\n")
-            self._mend()
+            self.record.mend()
+            sweep_run(self.root)
         except Timeout:
             raise EnvironmentFault(
                 f"{self.root}: in use by {self._named_holder()}; wait for it to end, stop it, or"
@@ -86,6 +94,17 @@ class RunDir:
                 self.root.parent.rmdir()
 
     @property
+    def is_unused(self) -> bool:
+        """Whether the folder holds nothing, or only what a run leaves that was killed at once.
+
+        One that cannot be looked into counts as such: to open it says why.
+        """
+        try:
+            return all(path.name in _OWN or is_leftover(path) for path in self.root.iterdir())
+        except OSError:
+            return True
+
+    @property
     def in_use(self) -> bool:
         """Whether another process holds the folder now."""
         if not self.root.is_dir():
@@ -98,52 +117,23 @@ class RunDir:
 
     def _named_holder(self) -> str:
         try:
-            return self._holder.read_text(encoding="utf-8").strip() or "another process"
+            found = self._holder.read_text(encoding="utf-8", errors="replace").split("\n")[0]
+            return found.strip()[:80] or "another process"
         except OSError:
             return "another process"
 
-    def _mend(self) -> None:
-        """Cut off a last record that a killed process left unfinished."""
-        if not self.events.exists():
-            return
-        data = self.events.read_bytes()
-        whole = data.rfind(b"\n") + 1
-        if whole != len(data):
-            with self.events.open("rb+") as file:
-                file.truncate(whole)
-
     def append(self, event: RunEvent, at: float) -> Record:
-        """Add one event to the record and flush it to disk."""
-        record = Record(time=at, event=event)
-        try:
-            with patiently(lambda: self.events.open("a", encoding="utf-8", newline="\n")) as file:
-                file.write(record.model_dump_json() + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise EnvironmentFault(
-                f"{self.events}: cannot be written ({error.strerror or error}); free disk space,"
-                " then run the same command again to go on"
-            ) from error
-        return record
+        """Add one event to the record and flush it to disk; see `RecordFile.append`.
+
+        Paths in it that lie in the run are written from its folder, which may move.
+        """
+        if isinstance(event, Surveyed | Generated):
+            event = event.model_copy(update={"path": from_folder(event.path, self.root)})
+        return self.record.append(event, at)
 
     def records(self) -> Iterator[Record]:
-        """All whole records, in order; a torn last line is passed over.
-
-        Raises:
-            EnvironmentFault: a line in the middle is not a record.
-        """
-        if not self.events.exists():
-            return
-        lines = self.events.read_bytes().split(b"\n")
-        for number, line in enumerate(lines[:-1], start=1):
-            try:
-                yield Record.model_validate_json(line)
-            except ValidationError as error:
-                raise EnvironmentFault(
-                    f"{self.events}:{number}: not a record of this version"
-                    f" ({error.error_count()} faults); move the folder away and start a new run"
-                ) from None
+        """All whole records, in order; see `RecordFile`."""
+        return iter(self.record)
 
     def read_fit(self) -> Fit | None:
         """The probe's answer, if there is a readable one."""
@@ -163,6 +153,10 @@ class RunDir:
     def checkpoints(self, number: int) -> Path:
         """The checkpoints of a training run."""
         return self.trial_folder(number) / "checkpoints"
+
+    def checkpoint(self, number: int, checkpoint: Checkpoint) -> Path:
+        """Where a checkpoint of trial `number` lies now: in this folder, wherever it was made."""
+        return self.checkpoints(number) / checkpoint.name
 
     def eval_folder(self, name: str) -> Path:
         """Answers and scores of one model: `untrained`, or a trial and a step."""

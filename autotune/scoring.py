@@ -7,10 +7,10 @@ from pydantic import ValidationError
 
 from autotune import events
 from autotune.contest import Contest, Following, Stopped, keep_verdicts
-from autotune.errors import AutotuneError, BadInput, EnvironmentFault
+from autotune.deaths import Deaths
+from autotune.errors import AutotuneError, EnvironmentFault
 from autotune.errortexts import plain_words
 from autotune.evaluate.answers import Answer, match, read_answers
-from autotune.evaluate.health import echo_answers
 from autotune.evaluate.order import halves
 from autotune.evaluate.prompts import Prompt
 from autotune.evaluate.scorer import Scorer
@@ -127,16 +127,18 @@ def answer(
 ) -> None:
     """Have a worker answer what is not answered yet, into `where`.
 
-    Out of memory halves the batch and goes on; a crash or a hang is tried once more in a new
-    process. Answers that are on disk are not made again. `early_seed` as in the job.
+    Out of memory halves the batch and goes on. After a crash or a hang a new process goes on,
+    unless the one before it added no answer: see `Deaths`. Answers that are on disk are not made
+    again. `early_seed` as in the job.
 
     Raises:
         ModelRefused: no worker could answer with this model, so no second one is asked.
         EvaluationFailed: the worker could not answer.
-        EnvironmentFault: the disk is full.
+        EnvironmentFault: the disk is full, or something keeps killing the workers.
     """
     batch_size = setup.profile.evaluate.batch_size
-    crashed = False
+    deaths, prompts = Deaths(), max(1, len(setup.prompts))
+    deaths.come(answers_there(where) / prompts)
     while True:
         ending = session.work(
             GenerateJob(
@@ -162,12 +164,25 @@ def answer(
         if out_of_memory(ending) and batch_size > 1:
             batch_size //= 2
             words = f"evaluation ran out of memory; going on {batch_size} at a time"
-        elif ending.how in (How.CRASHED, How.TIMED_OUT) and not crashed:
-            crashed = True
+        elif ending.how in (How.CRASHED, How.TIMED_OUT) and died(deaths, ending, where, prompts):
             words = f"evaluation: {plain_words(ending.reason)}; going on once more in a new process"
         else:
             raise EvaluationFailed(f"{ending.how}: {plain_words(ending.reason)}")
         session.note(events.Warned(message=words))
+
+
+def died(deaths: Deaths, ending: Ending, where: Path, prompts: int) -> bool:
+    """Count a worker's death; returns whether another one is worth it."""
+    deaths.come(answers_there(where) / prompts, kept=True)
+    return deaths.again(ending)
+
+
+def answers_there(where: Path) -> int:
+    """How many lines of answers are on disk; as good as their number to see that there are more."""
+    try:
+        return (where / RESPONSES).read_bytes().count(b"\n")
+    except OSError:
+        return 0
 
 
 def reported_prompts(setup: Setup) -> tuple[Prompt, ...]:
@@ -258,39 +273,3 @@ def stop_where_none_goes_on(ending: Ending) -> None:
         raise EnvironmentFault(
             f"{ending.reason}; free disk space, then run the same command again to go on"
         )
-
-
-def score_baselines(session: Session, setup: Setup, scorer: Scorer) -> None:
-    """What a score must be compared with: the prompt given back, and the model before training.
-
-    Raises:
-        BadInput: the model cannot answer, so it is not worth training either.
-    """
-    if "echo" not in session.state.baselines:
-        try:
-            asked = reported_prompts(setup)
-            report = checked_report(scorer, asked, echo_answers(asked))
-        except EvaluationFailed as error:
-            session.note(events.Warned(message=f"the echo of the prompts has no score: {error}"))
-        else:
-            session.note(baseline("echo", report))
-    if "untrained" not in session.state.baselines:
-        try:
-            where = session.rundir.eval_folder("untrained")
-            report = answer_and_score(session, setup, scorer, setup.model_folder, where)
-        except ModelRefused as error:
-            raise BadInput(str(error)) from error
-        except EvaluationFailed as error:
-            session.note(events.Warned(message=f"the untrained model has no score: {error}"))
-        else:
-            session.note(baseline("untrained", report))
-
-
-def baseline(name: str, report: EvalReport) -> events.BaselineScored:
-    """A baseline's event."""
-    return events.BaselineScored(
-        name="echo" if name == "echo" else "untrained",
-        prompt_strict=report.prompt_strict,
-        interval=report.interval,
-        health=report.health,
-    )

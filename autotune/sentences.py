@@ -23,7 +23,7 @@ from autotune.score_sentences import (
     partial_text,
 )
 from autotune.study import StudyState, TrialState
-from autotune.training_sentences import precision_sentence, recut_sentence
+from autotune.training_sentences import damaged_sentence, precision_sentence, recut_sentence
 from autotune.watch_sentences import card_sentence, slept_sentence
 
 
@@ -43,6 +43,12 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
                 + (f" target {percent(event.target)}," if event.target else "")
                 + f" strategies {' > '.join(event.strategies)}"
             )
+        case events.ProbeTried(held=True):
+            return None  # told when it was tried
+        case events.ProbeGoesOn():
+            one = event.trials == 1
+            trials, hold = ("trial", "holds and is") if one else ("trials", "hold and are")
+            return f"the probe goes on: {event.trials} {trials} of before {hold} not repeated"
         case events.ProbeTried():
             return f"probe: {describe_trial(event.outcome)}"
         case events.Fitted():
@@ -59,6 +65,8 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             )
         case events.PeakCompared():
             return f"{label}: {peak_sentence(event)}"
+        case events.TrainingFailed():
+            return f"{label}: training failed: {event.reason}; what it saved is scored"
         case events.TrialEnded():
             end = "over" if event.failure is None else f"failed: {event.failure}"
             return f"{label}: {end}"
@@ -72,6 +80,8 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
                 f"{label}: {len(event.names)} judged {judged} removed"
                 f" ({', '.join(event.names)}), {show_size(event.freed_bytes)} free again"
             )
+        case events.CheckpointDamaged():
+            return f"{label}: {damaged_sentence(event)}"
         case events.DiskPlanned():
             return (
                 f"disk: needs {show_size(event.needed_bytes)} at most,"
@@ -166,9 +176,11 @@ def describe_evaluated(event: events.Evaluated) -> str:
 
 def trial_verdict(trial: TrialState) -> str:
     """Where a trial stands, in words."""
-    if trial.failure is not None:
-        return f"failed: {trial.failure}"
     best = trial.best
+    if trial.failure is not None:
+        # What it saved before counts like any other checkpoint.
+        met = "target met; training " if best is not None and best.met else ""
+        return f"{met}failed: {trial.failure}"
     if best is not None and best.met:
         return "target met"
     if trial.ended is None:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Protocol
 
 from autotune import events
+from autotune.chronicle import chronicle
 from autotune.events import Record, RunEvent, WorkerEvent
 from autotune.job import Job
 from autotune.rundir import RunDir
-from autotune.study import StudyState, replay
+from autotune.study import StudyState
 from autotune.trials import Ending, TrialRunner, WarmRunner
 
 Clock = Callable[[], float]
@@ -41,7 +42,12 @@ class Session:
         self.runner = runner
         self.clock = clock
         self.view = view
-        self.state: StudyState = replay(rundir.records())
+        self.chronicle = chronicle(rundir.records())
+
+    @property
+    def state(self) -> StudyState:
+        """What the record says, with what was only shown."""
+        return self.chronicle.state
 
     def note(self, event: RunEvent) -> None:
         """Record an event, fold it in and show it.
@@ -51,9 +57,10 @@ class Session:
         """
         if isinstance(event, events.Phase | events.Answered):
             record = Record(time=self.clock(), event=event)
+            self.state.apply(record)
         else:
             record = self.rundir.append(event, self.clock())
-        self.state.apply(record)
+            self.chronicle.apply(record)
         if self.view is not None:
             self.view.on_record(record)
 

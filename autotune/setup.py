@@ -1,14 +1,16 @@
 """What a run works with, resolved once: device, budget, model, data, prompts."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from autotune.budget import Budget
 from autotune.card_answer import CardAnswer
 from autotune.card_check import check_card
+from autotune.content import content_of
 from autotune.device import NOT_AVAILABLE, Device, find_device
 from autotune.device_budget import auto_budget
 from autotune.device_share import as_processes_see
@@ -16,7 +18,8 @@ from autotune.errors import AutotuneError, BadInput, EnvironmentFault
 from autotune.errortexts import plain_words
 from autotune.evaluate.prompts import Prompt, read_prompts, subset
 from autotune.evaluate.scorers import find_scorer
-from autotune.files import write_text_atomic
+from autotune.events import Content
+from autotune.fingerprint import fingerprint
 from autotune.job import DeviceSpec, PrepareJob, SurveyJob
 from autotune.outcome import Fault
 from autotune.plan import DataSpec, Precision
@@ -24,11 +27,11 @@ from autotune.prediction import Attention
 from autotune.profile import Profile
 from autotune.session import Session
 from autotune.sources.datasets import resolve_data
-from autotune.sources.digest import sha256_of
 from autotune.sources.models import ModelSource, resolve_model
 from autotune.sources.prompts import resolve_prompts
 from autotune.survey import Survey, SurveyFile
 from autotune.trials import Ending, How, dropped_settings
+from autotune.unchanged import demand_begun, keep_prompts
 
 Say = Callable[[str], None]
 
@@ -60,7 +63,13 @@ class Setup:
     prompts: tuple[Prompt, ...]
     prompts_label: str
     fingerprint: dict[str, str]
+    content: Content | None = None
     attention: Attention = Attention.FUSED
+
+    @property
+    def data_sha256(self) -> str | None:
+        """The digest of the data, where there is any."""
+        return next(iter(self.content.data.values()), None) if self.content else None
 
     @property
     def prefill_tokens(self) -> int:
@@ -85,16 +94,25 @@ class Setup:
         return self.budget.limit_bytes if self.device.kind == "cpu" else None
 
 
-def open_setup(session: Session, profile: Profile, say: Say, *, with_data: bool = True) -> Setup:
+def open_setup(
+    session: Session,
+    profile: Profile,
+    say: Say,
+    *,
+    with_data: bool = True,
+    length: int | None = None,
+) -> Setup:
     """Resolve a profile's sources, building the model folder if it has to be built.
 
-    Without data (an evaluation trains nothing) the data fields are empty.
+    Without data (an evaluation trains nothing) the data fields are empty. `length` is the row in
+    tokens that was typed, which the model must have positions for.
 
     The prompts that score are written to the run folder once, so that a resumed run and every
     checkpoint answer the same ones.
 
     Raises:
-        BadInput, EnvironmentFault: a source cannot be used or reached.
+        BadInput: a source cannot be used, or is not what the run began with any more.
+        EnvironmentFault: a source cannot be reached.
     """
     device = find_device(profile.machine.device)
     index = torch_index(profile.machine.device)
@@ -120,8 +138,13 @@ def open_setup(session: Session, profile: Profile, say: Say, *, with_data: bool 
     data = resolve_data(profile.data.source) if with_data else None
     if profile.prompts.limit != "all":
         chosen = subset(chosen, profile.prompts.limit, profile.prompts.seed)
-    write_text_atomic(session.rundir.prompts, "".join(p.model_dump_json() + "\n" for p in chosen))
     folder = prepare_model(session, model, spec)
+    positions = positions_of(folder)
+    demand_positions(length, model.label, positions)
+    text = "".join(p.model_dump_json() + "\n" for p in chosen)
+    content = content_of(data.path if data else None, prompts.path, text, folder)
+    demand_begun(session, content, model.label)
+    chosen = keep_prompts(session, chosen, text, content, say)
     train = profile.train
     return Setup(
         profile=profile,
@@ -130,7 +153,7 @@ def open_setup(session: Session, profile: Profile, say: Say, *, with_data: bool 
         budget=budget,
         model_label=model.label,
         model_folder=folder,
-        max_position_embeddings=positions_of(folder),
+        max_position_embeddings=positions,
         data=DataSpec(
             path=str(data.path) if data else "",
             format=profile.data.format,
@@ -142,7 +165,8 @@ def open_setup(session: Session, profile: Profile, say: Say, *, with_data: bool 
         data_label=data.label if data else "",
         prompts=chosen,
         prompts_label=prompts.label,
-        fingerprint=fingerprint(device, profile, spec, folder, data.path if data else None),
+        fingerprint=fingerprint(device, profile, spec, folder, content),
+        content=content,
         attention=attention_on(card),
     )
 
@@ -217,17 +241,32 @@ def survey_data(session: Session, setup: Setup) -> Survey:
         )
         if ending.how is not How.DONE:
             raise worker_error(ending, f"data {setup.data_label}", folder)
-    return Survey(SurveyFile.model_validate_json(path.read_bytes()), setup.data.truncation)
+    return Survey(read_survey(path), setup.data.truncation)
+
+
+def read_survey(path: Path) -> SurveyFile:
+    """What a survey job wrote.
+
+    Raises:
+        EnvironmentFault: it was damaged since.
+    """
+    try:
+        return SurveyFile.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        why = getattr(error, "strerror", None) or "not what was written there"
+        raise EnvironmentFault(
+            f"{path}: damaged ({why}); delete it, and the same command makes it again from the data"
+        ) from None
 
 
 def worker_error(ending: Ending, what: str, folder: Path) -> AutotuneError:
     """A worker's failure as the error that the user reads."""
     if ending.how is How.BAD_JOB:
         return BadInput(ending.reason)
-    log = f"the worker's output is in {folder / 'worker.log'}"
+    log = folder / "worker.log"
     if ending.fault is Fault.LIBRARY:
-        return EnvironmentFault(f"{ending.reason}; {log}")  # whatever it was asked to do
-    return EnvironmentFault(f"{what}: {ending.how} ({plain_words(ending.reason)}); {log}")
+        return EnvironmentFault(ending.reason, log=log)  # whatever it was asked to do
+    return EnvironmentFault(f"{what}: {ending.how} ({plain_words(ending.reason)})", log=log)
 
 
 def positions_of(folder: Path) -> int:
@@ -242,48 +281,14 @@ def positions_of(folder: Path) -> int:
     return positions
 
 
-def fingerprint(
-    device: Device, profile: Profile, spec: DeviceSpec, folder: Path, data: Path | None
-) -> dict[str, str]:
-    """What a fit depends on; when any of it changes, the fit has to be looked at again.
+def demand_positions(length: int | None, model: str, positions: int) -> None:
+    """Refuse a length that was typed and is above what the model has positions for, in tokens.
 
-    The budget is here as it was written: what `auto` comes to differs from minute to minute, and
-    a fit whose peak is within it still holds. `settings` is a hash of what else shapes a trial:
-    the bounds of the search, how rows are made, and the shape of an evaluation.
+    Raises:
+        BadInput: that.
     """
-    train, evaluate = profile.train, profile.evaluate
-    settings = {
-        "probe": profile.probe.model_dump(mode="json"),
-        "rows": [train.supervision, train.truncation, train.max_conversations, train.seed],
-        "read": [profile.data.format, profile.data.skip_bad],
-        "evaluation": [evaluate.max_new_tokens, evaluate.batch_size],
-        "prompts": profile.prompts.model_dump(mode="json"),
-        "strategies": [s.model_dump(mode="json") for s in profile.strategies],
-        "threads": spec.threads,
-    }
-    weights = "".join(f"{p.name}:{p.stat().st_size}" for p in sorted(folder.glob("*.safetensors")))
-    config = (folder / "config.json").read_bytes() + weights.encode("utf-8")
-    return {
-        "device": device.uuid or device.name,
-        "driver": device.driver or "n/a",
-        "budget": profile.machine.budget,
-        "precision": spec.precision.value,
-        "torch": installed("torch"),
-        "transformers": installed("transformers"),
-        "model": hashlib.sha256(config).hexdigest()[:16],
-        "tokenizer": sha256_of(folder / "tokenizer.json")[:16],
-        "data": sha256_of(data)[:16] if data else "",
-        "settings": hashlib.sha256(json.dumps(settings).encode("utf-8")).hexdigest()[:16],
-    }
-
-
-def installed(package: str) -> str:
-    """A package's version, read from its metadata without importing it."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        raise EnvironmentFault(
-            f"{package} is not installed; see README for the command that fits this machine"
-        ) from None
+    if length is not None and length > positions:
+        raise BadInput(
+            f"--model-max-length {length}: {model} has positions for {positions} tokens; give at"
+            " most that"
+        )

@@ -7,10 +7,11 @@ from autotune import events
 from autotune.events import Record
 from autotune.outcome import Checkpoint, Fit, Metric, TrialOutcome
 from autotune.plan import TrainPlan
+from autotune.steps import Steps
 from autotune.watched import Watched
 
-UNTOLD = events.Phase | events.StepDone | events.Answered | events.Ready
-"""What comes too often to be told one by one."""
+UNTOLD = events.Phase | events.Answered | events.Ready
+"""What comes too often to be told one by one, beside optimizer steps."""
 
 Place = tuple[int, int]
 """`Checkpoint.place`: the step, and how many checkpoints it is the average of (0 for none)."""
@@ -20,17 +21,19 @@ Place = tuple[int, int]
 class TrialState:
     """One training run of the study, as far as it has come.
 
-    `removed` names the folders of checkpoints whose weights are gone.
+    `removed` names the folders of checkpoints whose weights are gone; `damaged` are those that were
+    found so when they were to be scored.
     """
 
     number: int
     optuna_number: int
     plan: TrainPlan
     started: float
-    steps: dict[int, events.StepDone] = field(default_factory=dict)
+    steps: Steps = field(default_factory=Steps)
     checkpoints: dict[Place, Checkpoint] = field(default_factory=dict)
     evaluations: dict[Place, events.Evaluated] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
+    damaged: set[Place] = field(default_factory=set)
     trained: events.Trained | None = None
     recut: events.Recut | None = None
     precision_changed: events.PrecisionChanged | None = None
@@ -42,7 +45,20 @@ class TrialState:
     @property
     def last_step(self) -> events.StepDone | None:
         """The newest optimizer step, if any."""
-        return self.steps[max(self.steps)] if self.steps else None
+        return self.steps.last
+
+    def lose(self, event: events.CheckpointDamaged) -> None:
+        """A checkpoint was found damaged; one that is made again is to be trained or averaged."""
+        self.damaged.add(event.checkpoint.place)
+        if event.again:
+            self.checkpoints.pop(event.checkpoint.place, None)
+            if not event.checkpoint.averaged:
+                self.trained = None
+
+    @property
+    def is_training(self) -> bool:
+        """Whether there is more to train: it is neither done nor failed for good."""
+        return self.trained is None and self.failure is None
 
     @property
     def unscored(self) -> list[Checkpoint]:
@@ -70,6 +86,8 @@ class StudyState:
     """All that a run's records say. Folded from them, never stored."""
 
     run: events.RunStarted | None = None
+    content: events.Content | None = None  # as it was when the run began
+    best_kept: events.BestKept | None = None
     started: float | None = None
     now: float | None = None
     fit: Fit | None = None
@@ -107,6 +125,11 @@ class StudyState:
         event = record.event
         self.now = record.time
         trial = self.trials[-1] if self.trials else None
+        if isinstance(event, events.StepDone):
+            # Nearly all of a long record, so asked first: nothing else that is here looks at steps.
+            if trial is not None:
+                trial.steps.add(event)
+            return
         if trial is not None:
             trial.watched.apply(event, trial.last_step.step if trial.last_step else 0)
         match event:
@@ -118,6 +141,8 @@ class StudyState:
                     # A probe that was interrupted begins anew.
                     self.probe_trials = []
                 self._judge_again(event.target)
+            case events.Content():
+                self.content = self.content or event
             case events.ProbeTried():
                 self.probe_trials.append(event.outcome)
             case events.Surveyed():
@@ -131,13 +156,11 @@ class StudyState:
                 self.trials.append(
                     TrialState(event.number, event.optuna_number, event.plan, record.time)
                 )
-            case events.StepDone() if trial:
-                trial.steps[event.step] = event
             case events.CheckpointSaved() if trial and event.scored:
                 trial.checkpoints[event.checkpoint.place] = event.checkpoint
             case events.Resumed() if trial:
                 # Steps after the checkpoint are done again; what they reported is void.
-                trial.steps = {s: e for s, e in trial.steps.items() if s <= event.step}
+                trial.steps.cut(event.step)
                 changed = trial.precision_changed
                 if changed is not None and changed.step > event.step:
                     trial.precision_changed = None
@@ -154,8 +177,14 @@ class StudyState:
                 self.answered = self.corrected = None
             case events.Chosen():
                 self.corrected = event.corrected
+            case events.BestKept():
+                self.best_kept = event
+            case events.CheckpointDamaged():
+                self.trials[event.number].lose(event)
             case events.CheckpointsRemoved():
                 self.trials[event.number].removed.update(event.names)
+            case events.TrainingFailed() if trial:
+                trial.failure = event.reason
             case events.TrialEnded() if trial:
                 trial.ended = event
                 trial.failure = event.failure

@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from autotune import events
 from autotune.cut import Cut
+from autotune.deaths import Deaths
 from autotune.drift import NeighbourWatch, PeakWatch, exceeds
 from autotune.errors import BadInput
 from autotune.errortexts import plain_words
@@ -43,14 +44,17 @@ class Training:
 
         A worker that runs out of memory goes on in smaller pieces by itself where it can. Where it
         cannot, a new one goes on from the last checkpoint, at the same effective batch. How steps
-        are cut is on record, so whoever goes on begins with what was found to fit. A crash or a
-        hang is tried once more, in a new process.
+        are cut is on record, so whoever goes on begins with what was found to fit. After a crash
+        or a hang a new process goes on, unless the one before it came no further: see `Deaths`.
 
         Raises:
-            EnvironmentFault: the disk is full, or torch cannot be loaded.
+            EnvironmentFault: the disk is full, or torch cannot be loaded, or something keeps
+                killing the workers.
             BadInput: the data or the model is not what the plan was made for.
         """
-        crashes = 0
+        last = self.session.state.trials[number].last_step
+        begun_at = last.step / last.total_steps if last else 0.0
+        deaths = Deaths(furthest=begun_at, reached=begun_at)
         known = self.session.state.trials[number].peak
         timed = self.fit.strategies.get(plan.strategy)
         peak = PeakWatch(
@@ -63,6 +67,7 @@ class Training:
         def hear(event: WorkerEvent) -> None:
             if isinstance(event, events.Ready):
                 workers.add(event.pid)
+            deaths.hear(event)
             if (compared := peak.hear(event)) is not None:
                 self.session.note(compared)
             self.watch.hear(event)
@@ -75,6 +80,9 @@ class Training:
                     device=self.setup.device_spec,
                     plan=plan.model_copy(update=begun.model_dump()),
                     out=str(self.session.rundir.checkpoints(number)),
+                    model_folder=str(self.setup.model_folder),
+                    data_path=self.setup.data.path,
+                    data_sha256=self.setup.data_sha256,
                 ),
                 self.session.rundir.trial_folder(number),
                 silence_seconds=SILENCE_SECONDS,
@@ -92,8 +100,7 @@ class Training:
                 if not self.go_on_smaller(plan, number, begun, ending):
                     return f"out of memory in {ending.phase} at the smallest micro-batch"
                 continue
-            crashes += 1
-            if crashes > 1:
+            if not deaths.again(ending):
                 return f"{ending.how} twice: {plain_words(ending.reason)}"
             self.session.note(
                 events.Warned(

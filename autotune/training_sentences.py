@@ -1,6 +1,7 @@
 """What a training changed on its way, as sentences for a person."""
 
 from autotune import events
+from autotune.figures import checkpoint_text
 
 _NAMES = {"forward": "the forward pass", "backward": "the backward pass", "optimizer": "the update"}
 
@@ -23,3 +24,9 @@ def precision_sentence(event: events.PrecisionChanged) -> str:
         f"{event.before} given up at step {event.step} ({event.reason}): going on in {event.after},"
         " with the same fp32 master weights"
     )
+
+
+def damaged_sentence(event: events.CheckpointDamaged) -> str:
+    """What is wrong with a checkpoint that was to be scored, and what becomes of it."""
+    then = "made again" if event.again else "not scored"
+    return f"{checkpoint_text(event.checkpoint)} is damaged ({event.fault}), so it is {then}"

@@ -4,31 +4,28 @@
 any point and started again, it goes on from the record.
 """
 
-import shutil
-from pathlib import Path
-
 from autotune import events
 from autotune.averaging import average
+from autotune.baselines import score_baselines
 from autotune.choice import correct_choice
+from autotune.damage import set_aside
 from autotune.device_port import NvmlPort
 from autotune.diskplan import plan_disk
 from autotune.drift import neighbour_watch
-from autotune.errors import EnvironmentFault
 from autotune.evaluate.scorer import Scorer
 from autotune.figures import percent, quoted
-from autotune.files import remove_tree
 from autotune.judging import evaluate_checkpoint
-from autotune.manifest import put_in_place
+from autotune.keeping import keep_best
 from autotune.moves import Average, EndTrial, Escalate, Evaluate, Stop, Train, next_move
 from autotune.outcome import Fit
 from autotune.plan import Strategy
 from autotune.resolve import resolve_plan, usable_strategies
 from autotune.retention import give_back, settle_checkpoints
-from autotune.sampling import Sampler, objective
-from autotune.scoring import score_baselines
+from autotune.sampling import draw
 from autotune.session import Session
 from autotune.setup import Setup
 from autotune.study import TrialState
+from autotune.studydb import StudyFile
 from autotune.survey import Survey
 from autotune.training import Training
 from autotune.watch import TrainingWatch, gauge_for
@@ -58,10 +55,10 @@ class Tuner:
         neighbours = neighbour_watch(setup.device, nvml)
         watch = TrainingWatch(session, setup.profile, gauge_for(setup.device, nvml))
         self.training = Training(session, setup, survey, fit, neighbours, watch)
-        self.sampler = Sampler(session.rundir.study_db, setup.profile.train.seed)
         self.strategies: tuple[Strategy, ...] = usable_strategies(
             setup.profile.strategies, fit, survey
         )
+        self.study_file = StudyFile(session.rundir.study_db, setup.profile.strategies)
 
     def run(self) -> bool:
         """Make moves until the study stops; returns whether the target is met.
@@ -69,7 +66,7 @@ class Tuner:
         Raises:
             EnvironmentFault: the disk has no room for what the run will write, or fills up.
         """
-        self.sampler.settle(self.session.state)
+        self.store_study()
         settle_checkpoints(self.session)
         if not isinstance(next_move(self.session.state, self.strategies, self.target), Stop):
             plan_disk(self.session, self.setup, self.strategies)
@@ -80,6 +77,8 @@ class Tuner:
             match move:
                 case Train():
                     self.train(move)
+                case Evaluate() if set_aside(self.session, move):
+                    pass
                 case Evaluate():
                     self.session.note(
                         evaluate_checkpoint(
@@ -89,14 +88,14 @@ class Tuner:
                 case Average():
                     average(self.session, move)
                 case EndTrial():
-                    self.end_trial(move.trial, None)
+                    self.end_trial(move.trial, move.trial.failure)
                 case Escalate():
                     self.session.note(
                         events.Escalated(previous=move.previous, next=move.next, reason=move.reason)
                     )
                 case Stop():
                     self.correct()
-                    self.keep_best()
+                    keep_best(self.session, at_end=True)
                     self.session.note(events.RunEnded(met=move.met, reason=move.reason))
                     return move.met
 
@@ -111,7 +110,7 @@ class Tuner:
                 remedy = (
                     "its weights are gone, a new run trains them again"
                     if gone
-                    else f"smolsft-autotune eval {quoted(e.checkpoint.folder)} scores it in full"
+                    else f"smolsft-autotune eval {self.named(trial, e)} scores it in full"
                 )
                 self.session.note(
                     events.Warned(
@@ -120,39 +119,51 @@ class Tuner:
                     )
                 )
 
+    def named(self, trial: TrialState, scored: events.Evaluated) -> str:
+        """A checkpoint's folder, as it is typed into a shell."""
+        return quoted(str(self.session.rundir.checkpoint(trial.number, scored.checkpoint)))
+
     def train(self, move: Train) -> None:
         """Start a trial, or go on with the unfinished one, to its last step or its failure."""
         trial = move.resume or self.start_trial(move)
         failure = self.training.to_end(trial.plan, trial.number)
         if failure is not None:
-            self.end_trial(trial, failure)
+            self.session.note(events.TrainingFailed(number=trial.number, reason=failure))
 
     def start_trial(self, move: Train) -> TrialState:
         """Ask for the trial's numbers and record its plan."""
         strategy = next(s for s in self.strategies if s.name == move.strategy)
-        number, parameters = self.sampler.ask(strategy, move.first)
+        seed = self.setup.profile.train.seed
+        number, parameters = draw(self.session.state, strategy, seed)
         if not move.first and not strategy.search:
             # Without ranges to sample, a further trial differs by its order of the data.
-            parameters = {"seed": self.setup.profile.train.seed + number}
+            parameters = {"seed": seed + number}
         plan = resolve_plan(strategy, self.fit, self.survey, self.setup, parameters)
         self.session.note(
             events.TrialStarted(
                 number=len(self.session.state.trials), optuna_number=number, plan=plan
             )
         )
+        self.store_study()
         return self.session.state.trials[-1]
 
+    def store_study(self) -> None:
+        """Bring `study.db` in line with the record, and say where it was not the record's."""
+        said = self.study_file.store(self.session.state)
+        if said is not None:
+            self.session.note(events.Warned(message=said))
+
     def end_trial(self, trial: TrialState, failure: str | None) -> None:
-        """Record the end, then tell the sampler; the record comes first because it is the truth."""
+        """Record the end, then copy it to the study's database; the record is the truth."""
         best = (
             trial.best.prompt_strict.accuracy if trial.best and trial.best.prompt_strict else None
         )
         self.session.note(events.TrialEnded(number=trial.number, best=best, failure=failure))
-        self.sampler.tell(trial.plan.strategy, trial.optuna_number, objective(trial))
+        self.store_study()
         self.correct()
         give_back(self.session, trial)
         if trial.best is not None and trial.best is self.session.state.best:
-            self.keep_best()
+            keep_best(self.session)
 
     def correct(self) -> None:
         """Record what the best is worth without the luck of the choice, unless it is known."""
@@ -160,26 +171,3 @@ class Tuner:
             chosen = correct_choice(self.session, self.setup.profile.prompts.seed)
             if chosen is not None:
                 self.session.note(chosen)
-
-    def keep_best(self) -> None:
-        """Copy the best checkpoint to `best/`, without what only resuming needs."""
-        best = self.session.state.best
-        if best is None:
-            return
-        target = self.session.rundir.best
-        work = target.with_name(".best.tmp")
-        remove_tree(work)
-        try:
-            shutil.copytree(
-                Path(best.checkpoint.folder),
-                work,
-                ignore=shutil.ignore_patterns(
-                    "optimizer.safetensors", "trainer_state.json", "manifest.json"
-                ),
-            )
-            put_in_place(work, target)
-        except OSError as error:
-            raise EnvironmentFault(
-                f"{target}: the best checkpoint cannot be copied ({error.strerror or error}); it"
-                f" stays at {best.checkpoint.folder}; free disk space and run again"
-            ) from error

@@ -1,5 +1,6 @@
 """Workers and scorers that play their part at once: a memory, a training, a judge of answers."""
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from autotune.evaluate.instructions import INSTRUCTIONS
 from autotune.evaluate.prompts import Prompt
 from autotune.events import WorkerEvent
 from autotune.job import AverageJob, GenerateJob, Job, TrainJob, TrialJob
+from autotune.manifest import seal, verified
 from autotune.outcome import Checkpoint, EvalReport, Fit, TimedStep
 from autotune.plan import Strategy, TrialPoint
 from autotune.probe import Probe
@@ -155,6 +157,9 @@ class Workers:
     def train(self, job: TrainJob, until: int | None = None) -> Played:
         """All steps that are left, or those before `until`."""
         root, total = Path(job.out), job.plan.total_steps
+        for folder in root.glob("step-*"):
+            if not verified(folder):
+                shutil.rmtree(folder)
         there = sorted(int(folder.name.removeprefix("step-")) for folder in root.glob("step-*"))
         played: list[WorkerEvent] = [events.Resumed(step=there[-1])] if there else []
         # As the worker does: what was saved and perhaps not recorded is told again.
@@ -166,6 +171,7 @@ class Workers:
                 folder.mkdir(parents=True)
                 (folder / "model.safetensors").write_bytes(b"weights")
                 (folder / "optimizer.safetensors").write_bytes(b"moments")
+                seal(folder)
                 played.append(saved_at(folder, step, total))
         if until is None:
             played.append(
@@ -175,11 +181,13 @@ class Workers:
 
     def average(self, job: AverageJob) -> Played:
         """A folder beside those that it is the mean of, all of which must be there."""
-        folder = Path(job.checkpoint.folder)
+        folder = Path(job.out) / job.checkpoint.name
         for each in job.of:
-            assert (Path(each.folder) / "model.safetensors").exists()
+            assert (Path(job.out) / each.name / "model.safetensors").exists()
         folder.mkdir(exist_ok=True)
         (folder / "model.safetensors").write_bytes(b"mean")
+        (folder / "manifest.json").unlink(missing_ok=True)
+        seal(folder)
         return [events.CheckpointSaved(checkpoint=job.checkpoint, scored=True)], done()
 
     def answer(self, job: Job) -> Played:

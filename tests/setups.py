@@ -198,3 +198,19 @@ def fit(length: int = 128, micro_batch_tokens: int = 128, **changes: object) -> 
         "fingerprint": {"device": "CPU"},
     }
     return Fit.model_validate(values | changes)
+
+
+def started(**changes: object) -> events.RunStarted:
+    """The event with which a command begins to work in a run folder."""
+    values: dict[str, object] = {
+        "target": 0.25,
+        "profile": "test",
+        "model": "toy",
+        "data": "chat.jsonl",
+        "prompts": "prompts.jsonl",
+        "device": "CPU",
+        "budget_bytes": GIB,
+        "strategies": ("A",),
+        "prompt_count": 8,
+    }
+    return events.RunStarted.model_validate(values | changes)

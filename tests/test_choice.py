@@ -10,8 +10,8 @@ import pytest
 
 from autotune import events
 from autotune.choice import without_luck
-from autotune.cli.folder import settings_text
 from autotune.cli.options import Options
+from autotune.cli.settings import settings_text
 from autotune.conclusions import conclusions
 from autotune.evaluate.order import halves
 from autotune.evaluate.selection import correct_for_choice

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from autotune.cli.folder import settings_text
+from autotune.cli.settings import settings_text
 from autotune.device import Device
 from autotune.errors import BadInput
 from autotune.plan import Precision
@@ -104,7 +104,7 @@ def test_all_faults_of_a_file_are_told_together_with_key_value_rule_and_nearest_
     first, *rest = faults(tmp_path, text)
     assert first == f"profile {tmp_path / 'my.toml'}: 11 faults"
     assert rest == [
-        '  machine.budget = "4": must be a size such as 7.2GiB',
+        '  machine.budget = "4": must be a size such as 7.2GiB; did you mean 4GiB?',
         "  machine.precision = \"fp8\": must be 'auto' or 'fp16', 'bf16' or 'fp32'",
         "  prompts.limit = 0: must be greater than or equal to 1 or 'all'",
         "  train.checkpoint_fractions = [0.9, 0.8]: must rise from one to the next",

@@ -1,5 +1,6 @@
 """What a run keeps of its checkpoints: each trial's best, what has no score, a copy in best/."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from autotune import events
 from autotune.job import AverageJob, GenerateJob, Job, TrainJob
+from autotune.manifest import seal
 from autotune.outcome import EvalReport, Fault
 from autotune.plan import Strategy
 from autotune.report.build import build_report
@@ -64,6 +66,17 @@ def told(folder: Path, kind: type) -> list:  # type: ignore[type-arg]
     return [r.event for r in RunDir(folder).records() if isinstance(r.event, kind)]
 
 
+def sealed_bytes(folder: Path) -> int:
+    """Bytes of the manifest of a checkpoint such as the workers write."""
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"weights")
+    (folder / "optimizer.safetensors").write_bytes(b"moments")
+    seal(folder)
+    size = (folder / "manifest.json").stat().st_size
+    shutil.rmtree(folder)
+    return size
+
+
 def test_the_best_checkpoint_stays_and_the_judged_others_give_their_room_back(
     tmp_path: Path,
 ) -> None:
@@ -74,13 +87,14 @@ def test_the_best_checkpoint_stays_and_the_judged_others_give_their_room_back(
         (0, ("step-000006",)),
         (1, ("step-000005",)),
     ]
-    freed = len(b"weights" + b"moments" + b"moments")
+    sealed = sealed_bytes(tmp_path / "like")
+    freed = len(b"weights" + b"moments" + b"moments") + sealed
     assert told(tmp_path, events.CheckpointsRemoved)[0].freed_bytes == freed
     assert not list(tmp_path.rglob("optimizer.safetensors"))
     assert (tmp_path / "best" / "model.safetensors").read_bytes() == b"weights"
     best = replay(RunDir(tmp_path).records()).best
     assert best is not None
-    assert Path(best.checkpoint.folder).is_dir()
+    assert RunDir(tmp_path).checkpoint(best.number, best.checkpoint).is_dir()
 
 
 def test_the_best_of_the_study_is_in_its_folder_as_soon_as_its_trial_is_over(
@@ -111,9 +125,8 @@ def test_a_trial_that_failed_keeps_its_weights(tmp_path: Path) -> None:
     workers = Workers(instead)
     tuner(tmp_path, judge(), A, workers=workers).run()
     assert kept(tmp_path) == ["step-000005"]
-    assert [p.name for p in (tmp_path / "trials/0000/checkpoints/step-000005").iterdir()] == [
-        "model.safetensors"
-    ]
+    left = (tmp_path / "trials/0000/checkpoints/step-000005").iterdir()
+    assert sorted(p.name for p in left) == ["manifest.json", "model.safetensors"]
 
 
 def test_the_report_tells_which_checkpoints_are_gone(tmp_path: Path) -> None:

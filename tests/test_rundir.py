@@ -141,3 +141,40 @@ def test_a_new_folder_has_a_name_that_every_system_allows(model: str, name: str)
     assert len(stamp) == len("20260101-120000")
     assert not set(folder.name) & set('<>:"/\\|?*')
     assert len(folder.name) < 64
+
+
+OURS = (
+    ".report.json.0123abcd.tmp",
+    ".best.tmp/model.safetensors",
+    ".gone-best/model.safetensors",
+    "trials/0000/.job.json.0123abcd.tmp",
+    "trials/0000/checkpoints/.gone-step-000001/model.safetensors",
+    "eval/untrained/.scores.json.0123abcd.tmp",
+    "study.bak.tmp",
+)
+OTHERS = (
+    "notes.tmp",
+    ".notes.tmp",
+    ".best.tmp.txt",
+    "best/model.safetensors",
+    "trials/0000/checkpoints/.step-000002.tmp/model.safetensors",  # the training names it
+    "trials/0000/checkpoints/step-000001/.x.0123abcd.tmp",
+    "eval/untrained/responses.jsonl",
+)
+
+
+def test_what_a_killed_process_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    for name in (*OURS, *OTHERS):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("", encoding="utf-8")
+    with RunDir(tmp_path):
+        left = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
+    assert left - {"run.lock", "lock.txt"} == set(OTHERS)
+
+
+def test_a_holder_that_cannot_be_read_is_another_process(tmp_path: Path) -> None:
+    with holder(tmp_path):
+        (tmp_path / "lock.txt").write_bytes(bytes(range(128, 256)))
+        with pytest.raises(EnvironmentFault, match="in use by ") as fault, RunDir(tmp_path):
+            pass
+        assert "\n" not in str(fault.value)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from autotune import events
+from autotune.baselines import score_baselines
 from autotune.errors import BadInput, EnvironmentFault
 from autotune.evaluate.answers import Answer
 from autotune.evaluate.ifeval import IFEval
@@ -18,7 +19,6 @@ from autotune.moves import Evaluate
 from autotune.outcome import Checkpoint, EvalReport, Fault, Metric, Think
 from autotune.profile import Profile
 from autotune.rundir import RunDir
-from autotune.scoring import score_baselines
 from autotune.study import TrialState
 from tests import records, setups
 from tests.played import Judge, Workers

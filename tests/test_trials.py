@@ -10,9 +10,10 @@ import psutil
 import pytest
 
 from autotune import events
+from autotune.budget import GIB
 from autotune.errors import EnvironmentFault
 from autotune.events import WorkerEvent
-from autotune.job import DeviceSpec, Job, PrepareJob
+from autotune.job import DeviceSpec, Job, PrepareJob, as_read
 from autotune.outcome import Fault
 from autotune.plan import Precision
 from autotune.setup import worker_error
@@ -54,11 +55,12 @@ print("ünïcode", file=sys.stderr)
     assert ending.how is How.DONE
     assert heard == [
         events.Phase(name="loading"),
-        events.Prepared(folder=job(tmp_path).out, parameters=7),
+        events.Prepared(folder="toy", parameters=7),
     ]
     assert ending.phase == "loading"
     assert "ünïcode" in (tmp_path / "worker.log").read_text(encoding="utf-8")
-    assert PrepareJob.model_validate_json((tmp_path / "job.json").read_bytes()) == job(tmp_path)
+    written = PrepareJob.model_validate_json((tmp_path / "job.json").read_bytes())
+    assert as_read(written, tmp_path) == job(tmp_path)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to be killed by")
@@ -66,6 +68,17 @@ def test_a_killed_worker_has_crashed_and_the_signal_is_named(tmp_path: Path) -> 
     ending, _ = run(tmp_path, 'say(kind="phase", name="backward")\nos.kill(os.getpid(), 9)')
     assert ending.how is How.CRASHED
     assert ending.reason == "killed from outside (signal 9) during backward"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to be killed by")
+@pytest.mark.parametrize(("left", "code", "killed"), [(8, 9, True), (8, 11, False), (1, 9, False)])
+def test_a_kill_is_from_outside_only_where_memory_was_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: int, code: int, killed: bool
+) -> None:
+    monkeypatch.setattr("autotune.trials.process.memory_left", lambda: (left * GIB, 16 * GIB))
+    ending, _ = run(tmp_path, f"time.sleep(0.3)\nos.kill(os.getpid(), {code})")
+    assert ending.killed is killed
+    assert ending.free_bytes == left * GIB
 
 
 def test_a_worker_that_ends_without_a_word_has_crashed_with_its_code(tmp_path: Path) -> None:

@@ -67,7 +67,8 @@ def test_a_stays_below_the_target_and_b_meets_it(tmp_path: Path) -> None:
     assert [e.best for e in told(session, events.TrialEnded)] == [1 / 8, 3 / 8]
     assert told(session, events.RunEnded)[-1].met
     assert [e.name for e in told(session, events.BaselineScored)] == ["echo", "untrained"]
-    assert sorted(p.name for p in session.rundir.best.iterdir()) == ["model.safetensors"]
+    kept = sorted(p.name for p in session.rundir.best.iterdir())
+    assert kept == ["manifest.json", "model.safetensors"]
     assert replay(session.rundir.records()).trials == session.state.trials
 
 
@@ -149,7 +150,7 @@ def test_a_crash_is_tried_once_more_and_a_second_one_ends_the_trial(tmp_path: Pa
     ]
 
 
-def test_a_loss_that_is_not_finite_ends_the_trial_and_nothing_of_it_is_scored(
+def test_a_loss_that_is_not_finite_ends_the_training_and_what_it_saved_before_is_scored(
     tmp_path: Path,
 ) -> None:
     nan = setups.failed(Fault.NUMERIC, "non-finite loss at step 6")
@@ -165,7 +166,9 @@ def test_a_loss_that_is_not_finite_ends_the_trial_and_nothing_of_it_is_scored(
     assert run.run()
     assert told(run.session, events.TrialEnded)[0].failure == "non-finite loss at step 6"
     assert len(workers.trainings()) == 2
-    assert not any("0000" in Path(folder).parts for folder in judge.scored)
+    scored = [Path(f).name for f in judge.scored if "0000" in Path(f).parts]
+    assert scored == ["step-000005"]
+    assert [t.failure for t in run.session.state.trials] == ["non-finite loss at step 6", None]
 
 
 def test_a_full_disk_ends_the_run_as_the_machines_fault_and_can_be_gone_on_from(

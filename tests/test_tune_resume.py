@@ -1,15 +1,17 @@
 """A run that was ended at any moment and started again: nothing is lost and nothing done twice."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from autotune import events
 from autotune.events import Record
 from autotune.job import GenerateJob, TrainJob
 from autotune.plan import Strategy
 from autotune.rundir import RunDir
-from autotune.sampling import Sampler
 from autotune.session import Session
 from autotune.study import replay
 from autotune.trials import FakeRunner
@@ -122,47 +124,38 @@ def test_a_run_that_is_over_does_nothing_when_it_is_started_again(tmp_path: Path
     assert again.seen == []
 
 
-def test_a_trial_that_was_asked_for_and_not_recorded_is_run_with_its_values(
-    tmp_path: Path,
-) -> None:
-    sampler = Sampler(tmp_path / "study.db", seed=42)
-    _, exact = sampler.ask(A, first=True)
-    run = tuner(tmp_path, Workers(), A)
-    run.run()
-    rates = [t.plan.learning_rate for t in run.session.state.trials]
-    assert exact == {"learning_rate": A.learning_rate}
-    assert rates[0] == A.learning_rate
-    assert len(set(rates)) == 2
-    states = [state for state, _, _ in optuna_trials(tmp_path)["A"]]
-    assert states == ["FAIL", "COMPLETE", "COMPLETE"]
-
-
-def test_a_settlement_that_was_cut_short_queues_nothing_twice(tmp_path: Path) -> None:
-    import optuna
-
-    sampler = Sampler(tmp_path / "study.db", seed=42)
-    sampler.ask(A, first=True)
-    # Queued again, but not failed yet.
-    storage = f"sqlite:///{(tmp_path / 'study.db').as_posix()}"
-    optuna.load_study(study_name="A", storage=storage).enqueue_trial(
-        {"learning_rate": A.learning_rate}
-    )
-    run = tuner(tmp_path, Workers(), A)
-    run.run()
-    rates = [t.plan.learning_rate for t in run.session.state.trials]
-    assert len(rates) == len(set(rates)) == 2
-
-
-def test_a_trial_that_was_recorded_and_not_told_is_told(tmp_path: Path) -> None:
+def test_a_trial_that_was_recorded_and_not_stored_in_the_study_is_stored(tmp_path: Path) -> None:
     run = tuner(tmp_path, Workers(), B)
     run.run()
-    number = Sampler(tmp_path / "study.db", seed=42).ask(B, first=False)[0]
     ended = run.session.state.trials[0]
     session = run.session
-    session.note(events.TrialStarted(number=1, optuna_number=number, plan=ended.plan))
+    session.note(events.TrialStarted(number=1, optuna_number=1, plan=ended.plan))
     session.note(events.TrialEnded(number=1, best=None, failure="out of memory"))
     tuner(tmp_path, Workers(), B).run()
     assert [state for state, _, _ in optuna_trials(tmp_path)["B"]] == ["COMPLETE", "FAIL"]
+
+
+DAMAGE = {
+    "none": lambda path: None,
+    "gone": lambda path: path.unlink(missing_ok=True),
+    "empty": lambda path: path.write_bytes(b""),
+    "random": lambda path: path.write_bytes(bytes(range(256)) * 99),
+}
+
+
+@settings(max_examples=4, deadline=None, derandomize=True)
+@given(moment=st.integers(1, 56), damage=st.sampled_from(sorted(DAMAGE)))
+def test_draws_are_the_same_with_and_without_an_end_and_whatever_became_of_study_db(
+    whole: tuple[object, object], moment: int, damage: str
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        workers = Workers()
+        with pytest.raises(Ended):
+            tuner(folder, workers, A, B, end_at=moment).run()
+        DAMAGE[damage](folder / "study.db")
+        assert not tuner(folder, workers, A, B).run()
+        assert (story(folder), optuna_trials(folder)) == whole
 
 
 def test_answers_of_an_evaluation_go_to_the_same_file_after_a_restart(tmp_path: Path) -> None:

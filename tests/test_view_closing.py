@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from autotune.conclusions import checkpoint_path
 from autotune.study import replay
 from autotune.view import (
     probe_summary,
@@ -47,21 +46,6 @@ def test_an_unfinished_run_says_how_to_go_on() -> None:
     assert "No checkpoint has a valid score yet." in text
     assert "go on: give the same command again" in text
     assert f'--run-dir "{Path("my runs") / "one"}"' in text
-
-
-@pytest.mark.parametrize(
-    "recorded",
-    [
-        "trials/0000/checkpoints/step-8",
-        str(FOLDER / "trials" / "0000" / "checkpoints" / "step-8"),
-        str(Path("/elsewhere") / FOLDER / "trials" / "0000" / "checkpoints" / "step-8"),
-    ],
-)
-def test_a_checkpoint_is_found_in_the_run_folder_however_the_run_was_named(recorded: str) -> None:
-    inside = Path("trials") / "0000" / "checkpoints" / "step-8"
-
-    assert checkpoint_path(FOLDER, recorded) == FOLDER / inside
-    assert checkpoint_path(FOLDER.absolute(), recorded) == FOLDER.absolute() / inside
 
 
 BUDGET = "budget 6.00 GiB: 7.00 GiB free now less 1.00 GiB in reserve"

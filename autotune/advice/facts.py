@@ -35,8 +35,8 @@ class Facts:
 
     @cached_property
     def steps(self) -> tuple[events.StepDone, ...]:
-        """The steps so far, in order."""
-        return tuple(step for _, step in sorted(self.trial.steps.items()))
+        """The steps so far, in order, as many as are kept (`autotune.steps`)."""
+        return tuple(self.trial.steps)
 
     @property
     def progress(self) -> float:

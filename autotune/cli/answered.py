@@ -7,6 +7,7 @@ from pathlib import Path
 from autotune.errors import BadInput
 from autotune.evaluate.answers import read_answers
 from autotune.evaluate.prompts import written_prompts
+from autotune.figures import quoted
 from autotune.outcome import Think
 from autotune.rundir import RunDir
 from autotune.scoring import RESPONSES
@@ -64,7 +65,7 @@ def _find(target: Path, run: RunDir | None) -> Path:
         return where / RESPONSES
     raise BadInput(
         f"{target}: no answers are here ({RESPONSES}); score it first with smolsft-autotune eval"
-        f" {target}, and give the folder of that run"
+        f" {quoted(str(target))}, and give the folder of that run"
     )
 
 

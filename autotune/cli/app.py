@@ -33,6 +33,7 @@ from autotune.cli.parameters import (
     TruncationOption,
     VramBudget,
 )
+from autotune.cli.target import read_target
 
 app = typer.Typer(
     name="smolsft-autotune",
@@ -129,7 +130,7 @@ def probe(
 
 @app.command()
 def run(
-    target: Target = 0.25,
+    target: Target = "0.25",
     profile: Profile = None,
     model: Model = None,
     data: Data = None,
@@ -157,13 +158,13 @@ def run(
     """Probe, train, score and escalate until the target is met. Run again to go on."""
     from autotune.cli.work import run_command
 
-    return run_command(Options.of(locals()), target, as_json)
+    return run_command(Options.of(locals()), read_target(target), as_json)
 
 
 @app.command()
 def demo(
     toy: Annotated[bool, typer.Option("--toy", help="A toy model: about a minute.")] = False,
-    target: Target = 0.25,
+    target: Target = "0.25",
     run_dir: RunFolder = None,
     as_json: Json = False,
 ) -> int:
@@ -172,7 +173,7 @@ def demo(
 
     sources: dict[str, Any] = {"model": "demo", "data": "demo", "prompts": "ifeval"}
     options = {"profile": "cpu-smoke"} if toy else {"profile": "cpu-smollm2", **sources}
-    return run_command(Options.of({**options, "run_dir": run_dir}), target, as_json)
+    return run_command(Options.of({**options, "run_dir": run_dir}), read_target(target), as_json)
 
 
 @app.command(name="eval")
@@ -211,7 +212,7 @@ def evaluate(
     precision: PrecisionOption = None,
     run_dir: RunFolder = None,
     target: Annotated[
-        float | None, typer.Option("--target", metavar="0..1", help="Exit 0 if met, else 1.")
+        str | None, typer.Option("--target", metavar="0..1|25%", help="Exit 0 if met, else 1.")
     ] = None,
     as_json: Json = False,
 ) -> int:
@@ -219,7 +220,8 @@ def evaluate(
     from autotune.cli.evaluation import Wanted, eval_command
 
     options = Options.of(locals())
-    wanted = Wanted(tuple(targets or ()), responses, baseline, samples, examples, target)
+    share = read_target(target)
+    wanted = Wanted(tuple(targets or ()), responses, baseline, samples, examples, share)
     return eval_command(options, wanted, as_json)
 
 

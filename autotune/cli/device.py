@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from autotune.card_check import demand_build
-from autotune.cli.folder import RUNS, settings_text, stored_settings, unfinished
+from autotune.cli.folder import run_to_go_on_with
 from autotune.cli.options import Options
 from autotune.device import Device, find_device
 from autotune.errors import EnvironmentFault
@@ -110,20 +110,18 @@ def begun_on_card(options: Options, profile: Profile) -> tuple[Path, str] | None
     Without a name it is the newest unfinished one of the same settings. Where the CPU is what is
     left of the machine, the settings are those for the card: that profile would have been picked.
     """
-    if options.run_dir is not None:
-        folders = [options.run_dir]
-    else:
-        wished = [settings_text(profile)]
+    folder = options.run_dir
+    if folder is None:
+        wished = [profile]
         if options.profile is None and options.device is None:
-            wished.append(settings_text(options.adjust(find_profile(GPU_PROFILE))))
-        newest = sorted(RUNS.glob("*/"), reverse=True)
-        folders = [f for f in newest if stored_settings(f) in wished and unfinished(f)][:1]
-    for folder in folders:
-        started = [r.event for r in RunDir(folder).records() if isinstance(r.event, RunStarted)]
-        cards = [event.device for event in started if event.device_kind == "cuda"]
-        if cards:
-            return folder, cards[-1]
-    return None
+            wished.append(options.adjust(find_profile(GPU_PROFILE)))
+        folder = run_to_go_on_with(wished)
+    if folder is None:
+        return None
+    found = RunDir(folder).record.of_kind("run_started")
+    started = [r.event for r in found if isinstance(r.event, RunStarted)]
+    cards = [event.device for event in started if event.device_kind == "cuda"]
+    return (folder, cards[-1]) if cards else None
 
 
 def too_slow(profile: Profile, device: Device) -> str:

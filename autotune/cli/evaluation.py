@@ -18,11 +18,18 @@ from autotune.cli.answered import (
 )
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import asked_device, chosen_profile, demand_speed, say_note
-from autotune.cli.folder import RUNS, choose_folder, store_settings, undone_if_empty
+from autotune.cli.folder import (
+    RUNS,
+    answers_in,
+    choose_folder,
+    store_settings,
+    telling,
+    undone_without_answers,
+)
+from autotune.cli.misplaced import meant_for
 from autotune.cli.options import Options
-from autotune.conclusions import checkpoint_path
 from autotune.device import find_device
-from autotune.errors import BadInput, EnvironmentFault, ExitCode
+from autotune.errors import BadInput, EnvironmentFault, ExitCode, Interruption
 from autotune.evaluate.answers import Answer, answers_to, read_answers
 from autotune.evaluate.health import echo_answers
 from autotune.evaluate.prompts import Prompt, read_prompts, subset, written_prompts
@@ -30,6 +37,8 @@ from autotune.evaluate.samples import sample_logs
 from autotune.evaluate.scorers import find_scorer
 from autotune.evaluation import Evaluation, as_tree, evaluate
 from autotune.files import write_text_atomic
+from autotune.inputs import demand_model, demand_prompts
+from autotune.interruption import interrupted_eval
 from autotune.profile import Profile
 from autotune.rundir import RunDir, new_run_folder
 from autotune.scoring import (
@@ -79,10 +88,13 @@ def eval_command(options: Options, wanted: Wanted, as_json: bool) -> int:
         )
     if bool(wanted.targets) == (wanted.responses is not None):
         raise BadInput("eval: give a model or --responses FILE, one of the two")
-    if wanted.target is not None and not 0 < wanted.target <= 1:
-        raise BadInput(f"--target {wanted.target}: must be above 0 and at most 1, such as 0.25")
     console = human_console(as_json)
     profile = chosen_profile(options, computes=bool(wanted.targets))
+    demand_writable(wanted.samples)
+    demand_folder(wanted.targets)
+    demand_responses(wanted.responses)
+    if wanted.baseline is not None:
+        wanted = replace(wanted, baseline=find_answers(wanted.baseline).responses)
     generation: dict[str, Any] = {}
     if wanted.responses is not None:
         prompts = chosen_prompts(console, options, profile)
@@ -108,6 +120,37 @@ def eval_command(options: Options, wanted: Wanted, as_json: bool) -> int:
     return ExitCode.BELOW_TARGET if found.met is False else ExitCode.DONE
 
 
+def demand_writable(samples: Path | None) -> None:
+    """Refuse a place for sample logs that is none, before hours of answers are made for it.
+
+    Raises:
+        BadInput: it is a folder, or its folder is not there.
+    """
+    if samples is None:
+        return
+    if samples.is_dir():
+        raise BadInput(f"--samples {samples}: is a folder; give the name of a file to write")
+    if not samples.absolute().parent.is_dir():
+        raise BadInput(
+            f"--samples {samples}: its folder {samples.parent} is not there; make it, or give"
+            " another file"
+        )
+
+
+def demand_folder(targets: Sequence[str]) -> None:
+    """Refuse a file where a model is meant, and say what a file of answers is given as.
+
+    Raises:
+        BadInput: that.
+    """
+    if targets and Path(targets[0]).expanduser().is_file():
+        meant = meant_for(targets[0], ("--responses", "--prompts", "--profile"))
+        near = f"; did you mean {meant}?" if meant else ""
+        raise BadInput(
+            f"eval {targets[0]}: is a file; give the folder that holds model.safetensors{near}"
+        )
+
+
 def evaluated(
     options: Options,
     wanted: Wanted,
@@ -120,8 +163,6 @@ def evaluated(
     model = Path(wanted.targets[0]) if wanted.targets else None
     if baseline is None and model is not None:
         baseline = untrained_answers(model)
-    elif baseline is not None:
-        baseline = find_answers(baseline).responses
     try:
         found = evaluate(
             find_scorer(profile.prompts.scorer),
@@ -147,7 +188,7 @@ def with_choice(found: Evaluation, model: Path, prompts: Sequence[Prompt]) -> Ev
     best = state.best if state is not None else None
     if run is None or state is None or best is None:
         return found
-    chosen = (run.best, checkpoint_path(run.root, best.checkpoint.folder))
+    chosen = (run.best, run.checkpoint(best.number, best.checkpoint))
     if model.absolute() not in [path.absolute() for path in chosen]:
         return found
     # The luck of the choice was worked out on the run's own prompts, and is other on others; so it
@@ -171,14 +212,23 @@ def chosen_prompts(console: Console, options: Options, profile: Profile) -> tupl
     return subset(prompts, profile.prompts.limit, profile.prompts.seed)
 
 
+def demand_responses(responses: Path | None) -> None:
+    """Refuse what is no file of answers, before prompts are fetched to judge them by.
+
+    Raises:
+        BadInput: it is a folder, or not there.
+    """
+    if responses is not None and not responses.is_file():
+        what = "is a folder" if responses.is_dir() else "no such file"
+        raise BadInput(f"--responses {responses}: {what}; give a .jsonl file of answers")
+
+
 def answers_of(console: Console, responses: Path, prompts: Sequence[Prompt]) -> tuple[Answer, ...]:
     """The answers in a file that belong to a prompt; says how many do not, and of a torn end.
 
     Raises:
-        BadInput: there is no such file, or none of its answers belongs to a prompt.
+        BadInput: there are no answers, or none of them belongs to a prompt.
     """
-    if not responses.is_file():
-        raise BadInput(f"--responses {responses}: no such file; give a .jsonl file of answers")
     found = answers_to(responses, prompts)
     if not found.seen:
         raise BadInput(f"--responses {responses}: holds no answers; give one object a line")
@@ -206,19 +256,33 @@ def answer_with_model(
     profile = chosen_profile(
         replace(options, model=model, prompt_limit=options.prompt_limit or "all", holdout=False)
     )
+    demand_prompts(profile)
+    demand_model(profile)
     demand_speed(profile)
     if options.run_dir is not None:
-        root, _ = choose_folder(options.run_dir, profile)
+        root, _ = choose_folder(options.run_dir, profile, say_on(console))
     else:
         root = new_run_folder(RUNS, f"eval-{Path(profile.model.source).name}", time.time())
     say_on(console)(f"profile {profile.name} ({profile.title}); run folder {root}")
     say_note(find_device(asked_device(options, profile)), say_on(console))
-    with RunDir(root) as rundir, undone_if_empty(rundir):
+    where = RunDir(root).eval_folder("model")
+    asked: list[Prompt] = []  # filled once they are chosen
+
+    def left() -> Interruption:
+        return interrupted_eval(answers_in(where / RESPONSES), len(asked), root)
+
+    with (
+        telling(left),
+        RunDir(root) as rundir,
+        undone_without_answers(rundir, where / RESPONSES),
+    ):
         store_settings(rundir, profile)
         session = Session(rundir, SubprocessRunner())
         session.view = PlainView(console, session.clock, lambda: session.state)
         setup = open_setup(session, profile, say_on(console), with_data=False)
-        where = rundir.eval_folder("model")
+        if session.state.content is None and setup.content is not None:
+            session.note(setup.content)
+        asked += setup.prompts
         scorer = find_scorer(profile.prompts.scorer)
         try:
             # What a scorer lacks shows before the answers are made, not after.
@@ -227,7 +291,8 @@ def answer_with_model(
         except ModelRefused as error:
             raise BadInput(str(error)) from None
         except EvaluationFailed as error:
+            log = where / "worker.log"
             raise EnvironmentFault(
-                f"eval: no score ({error}); the worker's output is in {where / 'worker.log'}"
+                f"eval: no score ({error})", log=log if log.exists() else None
             ) from None
         return setup.prompts, read_answers(where / RESPONSES)

@@ -1,61 +1,73 @@
 """Which run folder a command works in: the one named, an unfinished one, or a new one."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import tomli_w
-
-from autotune.errors import AutotuneError, BadInput
+from autotune.cli.settings import damaged, difference, settings_text, stored_settings
+from autotune.errors import AutotuneError, BadInput, Interruption
 from autotune.events import RunEnded
-from autotune.files import write_text_atomic
+from autotune.figures import quoted
+from autotune.files import remove_tree, write_text_atomic
 from autotune.profile import Profile
 from autotune.rundir import RunDir, new_run_folder
+from autotune.sources.pypi import Say, say_nothing
 
 RUNS = Path("runs")
 
 
-def settings_text(profile: Profile) -> str:
-    """A profile as TOML, as it stands in `run.toml`."""
-    return tomli_w.dumps(profile.model_dump(mode="json", exclude_none=True, by_alias=True))
-
-
-def choose_folder(named: Path | None, profile: Profile) -> tuple[Path, bool]:
+def choose_folder(
+    named: Path | None, profile: Profile, say: Say = say_nothing
+) -> tuple[Path, bool]:
     """The run folder and whether there is something in it to go on with.
 
     Without a name, the newest unfinished run of the same settings in `runs/` is taken up again.
 
     Raises:
-        BadInput: the named folder holds a run of other settings.
+        BadInput: the named folder holds a run of other settings, or other files.
+        EnvironmentFault: what the named folder's run was asked for cannot be read.
     """
-    text = settings_text(profile)
     if named is None:
-        for folder in sorted(RUNS.glob("*/"), reverse=True):
-            if stored_settings(folder) == text and unfinished(folder):
-                return folder, True
+        found = run_to_go_on_with((profile,), say)
+        if found is not None:
+            return found, True
         return new_run_folder(RUNS, profile.model.source, time.time()), False
     if named.exists() and not named.is_dir():
         raise BadInput(f"--run-dir {named}: is a file, must be a folder; give another name")
     stored = stored_settings(named)
     if stored is None:
-        if named.is_dir() and any(named.iterdir()):
+        rundir = RunDir(named)
+        if rundir.events.exists():
+            raise damaged(rundir.run_toml, "missing")
+        if named.is_dir() and not rundir.is_unused:
             raise BadInput(f"--run-dir {named}: holds files but no run; give a new or empty folder")
         return named, False
-    if stored != text:
+    other = difference(stored, profile, named)
+    if other is not None:
         raise BadInput(
-            f"--run-dir {named}: was started with other settings ({difference(stored, text)});"
-            " use those, or give another folder"
+            f"--run-dir {named}: was started with other settings ({other}); use those, or give"
+            " another folder"
         )
     return named, True
 
 
-def stored_settings(folder: Path) -> str | None:
-    """The settings that a folder's run was started with."""
-    try:
-        return RunDir(folder).run_toml.read_text(encoding="utf-8")
-    except OSError:
-        return None
+def run_to_go_on_with(profiles: Sequence[Profile], say: Say = say_nothing) -> Path | None:
+    """The newest unfinished run in `runs/` with the settings of one of these.
+
+    A folder there that cannot be read is passed over with a line: it stops no other run.
+    """
+    for folder in sorted(RUNS.glob("*/"), reverse=True):
+        try:
+            stored = stored_settings(folder)
+            if stored is None or all(difference(stored, p, folder) is not None for p in profiles):
+                continue
+            if unfinished(folder):
+                demand_readable(folder)
+                return folder
+        except (AutotuneError, OSError) as error:
+            say(f"passed over {folder}: {' '.join(str(error).split())}")
+    return None
 
 
 def unfinished(folder: Path) -> bool:
@@ -63,18 +75,18 @@ def unfinished(folder: Path) -> bool:
     rundir = RunDir(folder)
     if rundir.in_use:
         return False
-    last = None
-    for record in rundir.records():
-        last = record
+    last = rundir.record.last()
     return last is not None and not isinstance(last.event, RunEnded)
 
 
-def difference(stored: str, wanted: str) -> str:
-    """The first line in which two settings differ."""
-    for old, new in zip(stored.splitlines(), wanted.splitlines(), strict=False):
-        if old != new:
-            return f"{old.strip()}, now {new.strip()}"
-    return "more or fewer strategies"
+def demand_readable(folder: Path) -> None:
+    """Read a run's record to its end, so that a damaged one shows before it is gone on with.
+
+    Raises:
+        EnvironmentFault: a line of it is not a record.
+    """
+    for _ in RunDir(folder).records():
+        pass
 
 
 def store_settings(rundir: RunDir, profile: Profile) -> None:
@@ -88,7 +100,53 @@ def undone_if_empty(rundir: RunDir) -> Iterator[None]:
     """Leave no folder behind when a new run fails before anything happened in it."""
     try:
         yield
-    except AutotuneError:
+    except (AutotuneError, KeyboardInterrupt) as error:
         if not rundir.events.exists():
-            rundir.forget()
+            _leave_nothing(rundir, error)
         raise
+
+
+@contextmanager
+def undone_without_answers(rundir: RunDir, responses: Path) -> Iterator[None]:
+    """Leave no folder behind when an evaluation ends before its first answer.
+
+    One that has answers is kept, and an error says so.
+    """
+    try:
+        yield
+    except (AutotuneError, KeyboardInterrupt) as error:
+        number = answers_in(responses)
+        if number and isinstance(error, AutotuneError) and not isinstance(error, BadInput):
+            error.add(
+                f"{rundir.root} keeps {number} answers; to go on, give the same command with"
+                f" --run-dir {quoted(str(rundir.root))}"
+            )
+        elif not number and not (rundir.root / "trials").exists():
+            _leave_nothing(rundir, error)
+            rundir.events.unlink(missing_ok=True)
+            for name in ("eval", "work"):
+                remove_tree(rundir.root / name)
+        raise
+
+
+def answers_in(responses: Path) -> int:
+    """How many whole answers a file holds; 0 where there is none."""
+    try:
+        return responses.read_bytes().count(b"\n")
+    except OSError:
+        return 0
+
+
+@contextmanager
+def telling(make: Callable[[], Interruption]) -> Iterator[None]:
+    """Say after an interrupt what the command leaves: `make` looks once all is tidied up."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise make() from None
+
+
+def _leave_nothing(rundir: RunDir, error: BaseException) -> None:
+    if isinstance(error, AutotuneError):
+        error.quote_log(rundir.root)
+    rundir.forget()

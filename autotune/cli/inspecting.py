@@ -1,22 +1,22 @@
 """`inspect`: what the data is, what each length keeps of it, and which tokens are trained on."""
 
-import contextlib
 import json
-import shutil
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import chosen_profile
+from autotune.cli.folder import telling
 from autotune.cli.options import Options
 from autotune.cli.overrides import count
-from autotune.errors import EnvironmentFault, ExitCode
+from autotune.errors import ExitCode
+from autotune.inputs import demand_data, demand_model
 from autotune.inspect import Inspected, inspect_data
+from autotune.interruption import interrupted_look
 from autotune.plan import Rounds
 from autotune.rundir import RunDir
+from autotune.scratch import scratch_folder
 from autotune.session import Session
 from autotune.survey import Kept
 from autotune.trials import SubprocessRunner
@@ -32,9 +32,15 @@ def inspect_command(options: Options, tokens: bool, as_json: bool) -> int:
     console = human_console(as_json)
     profile = chosen_profile(options, computes=False)
     typed = options.max_conversations is not None
+    demand_data(profile)
+    demand_model(profile, options.model_max_length, weights=False)
     say = say_on(console)
     say(f"strategies of profile {profile.name} ({profile.title})")
-    with scratch_folder() as folder, RunDir(folder / "work") as rundir:
+    with (
+        telling(interrupted_look),
+        scratch_folder("inspect") as folder,
+        RunDir(folder / "work") as rundir,
+    ):
         inspected = inspect_data(
             Session(rundir, SubprocessRunner()),
             profile,
@@ -50,20 +56,6 @@ def inspect_command(options: Options, tokens: bool, as_json: bool) -> int:
         elif as_json:
             print_json(as_tree(inspected, profile.name))
     return ExitCode.DONE
-
-
-@contextlib.contextmanager
-def scratch_folder() -> Iterator[Path]:
-    """A folder for one command; kept only where an error message names a log in it."""
-    folder = Path(tempfile.mkdtemp(prefix="smolsft-autotune-"))
-    try:
-        yield folder
-    except EnvironmentFault:
-        raise
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def typed_rounds(text: str | None) -> Rounds:

@@ -1,16 +1,20 @@
 """Run one command, turn errors into one line and an exit code."""
 
 import errno
-import os
 import sys
-import tempfile
 import traceback
+from contextlib import suppress
+from typing import TextIO, cast
 
 import typer
 from typer.exceptions import TyperException
 
+from autotune.cli.again import command_again
+from autotune.cli.faultlog import keep_trace
 from autotune.cli.start import INTERRUPTED
-from autotune.errors import AutotuneError, ExitCode
+from autotune.cli.streams import Outlet, guarded_output
+from autotune.cli.usage import PROGRAM, is_help, usage_line
+from autotune.errors import AutotuneError, EnvironmentFault, ExitCode, Interruption
 from autotune.figures import safe
 
 NO_COMMIT = 1455
@@ -19,43 +23,65 @@ NO_COMMIT = 1455
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; nothing escapes but `SystemExit`."""
+    before = sys.stderr
+    sys.stderr = cast(TextIO, Outlet(before, "standard error"))
+    try:
+        return _run(arguments)
+    finally:
+        sys.stderr = before
+
+
+def _run(arguments: list[str]) -> int:
     from autotune.cli.app import app
 
     try:
-        code = int(app(arguments, standalone_mode=False) or 0)
+        with guarded_output():
+            code = int(app(arguments, prog_name=PROGRAM, standalone_mode=False) or 0)
         if code == ExitCode.INTERRUPTED:  # typer's own answer to Ctrl-C, which says nothing
             complain(INTERRUPTED)
+            return heeded()
         return code
     except typer.Exit as error:
         return error.exit_code
     except TyperException as error:
-        complain(f"{error.format_message()} See smolsft-autotune --help.")
+        if is_help(error):
+            typer.echo(error.message, err=True)
+        else:
+            complain(usage_line(error, arguments))
         return ExitCode.BAD_INPUT
+    except Interruption as error:
+        complain(f"interrupted; {error}: {command_again(arguments, error.folder)}")
+        return heeded()
     except AutotuneError as error:
-        complain(str(error))
+        complain("\n".join([str(error), *getattr(error, "__notes__", ())[:1]]))
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         complain(INTERRUPTED)
-        return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output has gone (`| head`); there is nobody to complain to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.DONE
+        return heeded()
     except Exception as error:
         if lacks_memory(error):
             from autotune.errortexts import COMPUTER_FULL
 
             complain(f"{COMPUTER_FULL}; then run the same command again")
             return ExitCode.ENVIRONMENT
-        with tempfile.NamedTemporaryFile(
-            "w", prefix="smolsft-autotune-", suffix=".log", delete=False, encoding="utf-8"
-        ) as log:
-            traceback.print_exc(file=log)
+        log = keep_trace(error)
+        if log is None:
+            traceback.print_exception(error)
+        where = f"its trace is in {log}" if log else "its trace stands above"
         complain(
-            f"internal error: {type(error).__name__}: {error}; this is a fault of the tool, its"
-            f" trace is in {log.name}"
+            f"internal error: {type(error).__name__}: {error}; this is a fault of the tool, {where}"
         )
         return ExitCode.INTERNAL
+
+
+def heeded() -> ExitCode:
+    """The exit code of an interrupt that was answered.
+
+    Python notes an interrupt of code that it compiles from a text, as libraries do while they load,
+    and ends by the signal though somebody answered it. Compiling anew takes the note back.
+    """
+    exec("")
+    return ExitCode.INTERRUPTED
 
 
 def lacks_memory(error: BaseException) -> bool:
@@ -71,4 +97,6 @@ def complain(text: str) -> None:
     encoding = sys.stderr.encoding or "utf-8"
     harmless = "\n".join(safe(line) for line in f"smolsft-autotune: {text}".splitlines())
     shown = harmless.encode(encoding, "backslashreplace").decode(encoding)
-    sys.stderr.write(shown + "\n")
+    with suppress(EnvironmentFault):  # nowhere to say it; the exit code says what it can
+        sys.stderr.write(shown + "\n")
+        sys.stderr.flush()

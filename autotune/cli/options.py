@@ -8,6 +8,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from autotune.profile import Profile
 
+_CHOICES = {
+    *("format", "prompt_limit", "max_rounds", "max_conversations", "supervision"),
+    *("truncation", "device", "precision"),
+}
+"""Options with a few values to choose from, so that `AUTO` can only be `auto`."""
+
+_NAMED = {
+    "model": {"demo", "toy"},
+    "data": {"demo"},
+    "prompts": {"demo", "ifeval"},
+}
+"""Names beside which a file or a folder may be given, which keeps its case."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -40,7 +53,8 @@ class Options:
     def of(cls, named: Mapping[str, Any]) -> "Options":
         """The options among these named values; other names (target, json) are left alone."""
         known = {f.name for f in fields(cls)}
-        return cls(**{name: value for name, value in named.items() if name in known})
+        typed = {name: value for name, value in named.items() if name in known}
+        return cls(**{name: _as_meant(name, value) for name, value in typed.items()})
 
     def adjust(self, profile: "Profile") -> "Profile":
         """The profile with everything that was typed put in its place.
@@ -51,3 +65,12 @@ class Options:
         from autotune.cli.overrides import adjusted
 
         return adjusted(self, profile)
+
+
+def _as_meant(name: str, value: Any) -> Any:
+    """A value in the case in which it is known, where the case says nothing."""
+    if not isinstance(value, str):
+        return value
+    low = value.lower()
+    named = low in _NAMED.get(name, ()) and not Path(value).exists()
+    return low if name in _CHOICES or named else value

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from autotune.budget import near_size
 from autotune.cli.options import Options
 from autotune.data.adapters import AUTO, FORMATS
 from autotune.errors import BadInput
@@ -100,4 +101,6 @@ def refused(name: str, value: Any) -> BadInput:
     rule = _RULES.get(name, "cannot be used")
     if name == "scorer":
         rule = f"must be one of {', '.join(sorted(SCORERS))}"
-    return BadInput(f"--{name.replace('_', '-')} {value}: {rule}")
+    near = near_size(str(value)) if name == "vram_budget" else None
+    meant = f"; did you mean {near}?" if near else ""
+    return BadInput(f"--{name.replace('_', '-')} {value}: {rule}{meant}")

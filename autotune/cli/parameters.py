@@ -94,6 +94,6 @@ RunFolder = Annotated[
     ),
 ]
 Target = Annotated[
-    float, typer.Option("--target", metavar="0..1", help="Prompt-strict accuracy to reach.")
+    str, typer.Option("--target", metavar="0..1|25%", help="Prompt-strict accuracy to reach.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]

@@ -1,21 +1,23 @@
 """`probe --plan`: what would fit on a card that need not be there, predicted in seconds."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from autotune.budget import Budget, parse_size
 from autotune.cli.console import human_console, print_json, say_on
+from autotune.cli.folder import telling
 from autotune.cli.options import Options
 from autotune.errors import BadInput, ExitCode
 from autotune.forecast import Forecast, Planned, forecast
+from autotune.interruption import interrupted_look
 from autotune.job import DeviceSpec, PrepareJob
 from autotune.plan import LENGTH_GRID, Precision
 from autotune.prediction import Attention, Capability
 from autotune.profile import Profile
 from autotune.profiles import GPU_PROFILE, find_profile
+from autotune.scratch import scratch_folder
 from autotune.search import length_grid
-from autotune.setup import SILENCE_SECONDS, positions_of, worker_error
+from autotune.setup import SILENCE_SECONDS, demand_positions, positions_of, worker_error
 from autotune.sources.architecture import resolve_architecture
 from autotune.sources.models import ModelSource
 from autotune.trials import How, SubprocessRunner
@@ -46,17 +48,19 @@ def plan_command(
     profile = options.adjust(find_profile(options.profile or name))
     budget = card_budget(card)
     model = resolve_architecture(profile.model.source, say)
-    with tempfile.TemporaryDirectory(prefix="smolsft-plan-") as work:
+    with telling(interrupted_look), scratch_folder("plan") as work:
         runner = SubprocessRunner()
         say(f"predicting {model.label} on {card.name}: no card is used, this takes some seconds")
-        prepare(runner, model, Path(work))
+        prepare(runner, model, work)
+        positions = positions_of(model.folder)
+        demand_positions(options.model_max_length, model.label, positions)
         found = forecast(
             runner,
-            Path(work) / "predict",
+            work / "predict",
             model.folder,
             precision=card_precision(card),
             budget_bytes=budget.limit_bytes,
-            lengths=lengths(profile, positions_of(model.folder)),
+            lengths=lengths(profile, positions),
             strategies=profile.strategies,
             attention=kernel,
             capability=card_capability(card),

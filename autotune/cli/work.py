@@ -11,21 +11,25 @@ from rich.console import Console
 from autotune import events
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import chosen_profile, demand_device, say_note
-from autotune.cli.folder import choose_folder, store_settings, undone_if_empty
+from autotune.cli.folder import choose_folder, store_settings, telling, undone_if_empty
 from autotune.cli.gauge import device_gauge
 from autotune.cli.options import Options
 from autotune.device_budget import budget_sentence
 from autotune.device_port import NvmlPort
-from autotune.errors import BadInput, ExitCode
+from autotune.diskplan import demand_disk
+from autotune.errors import BadInput, ExitCode, Interruption
 from autotune.fitting import fitted
 from autotune.foresight import Foresight
+from autotune.inputs import demand_data, demand_model, demand_prompts
+from autotune.interruption import interrupted_run
 from autotune.outcome import Fit
-from autotune.report.build import build_report
+from autotune.report.build import report_of
 from autotune.report.contract import run_json
 from autotune.report.write import write_report
 from autotune.rundir import RunDir
 from autotune.session import Session
 from autotune.setup import Setup, open_setup, own_processes, survey_data
+from autotune.study import StudyState
 from autotune.survey import Survey
 from autotune.trials import SubprocessRunner
 from autotune.view.closing import probe_summary, summary
@@ -50,16 +54,25 @@ def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
     """Open or resume the run folder, resolve the sources, survey the data, show the screen."""
     say = say_on(console)
     profile = chosen_profile(options)
+    demand_prompts(profile)
+    demand_data(profile)
+    demand_model(profile, options.model_max_length)
     device = demand_device(options, profile)
-    root, resumed = choose_folder(options.run_dir, profile)
+    root, resumed = choose_folder(options.run_dir, profile, say)
     say(f"profile {profile.name} ({profile.title}); run folder {root}")
     say_note(device, say)
-    with RunDir(root) as rundir, undone_if_empty(rundir):
+    begun: list[Session] = []  # one, once the folder is held
+
+    def left() -> Interruption:
+        return interrupted_run(begun[0].state if begun else StudyState(), root)
+
+    with telling(left), RunDir(root) as rundir, undone_if_empty(rundir):
         store_settings(rundir, profile)
         session = Session(rundir, SubprocessRunner())
+        begun.append(session)
         if resumed:
             say("going on with the run that is there")
-        setup = open_setup(session, profile, say)
+        setup = open_setup(session, profile, say, length=options.model_max_length)
         say(budget_sentence(setup.budget, setup.device, own_processes()))
         view = make_view(
             console,
@@ -85,14 +98,22 @@ def opened(options: Options, console: Console, target: float) -> Iterator[Work]:
                     resumed=resumed,
                 )
             )
+            if session.state.content is None and setup.content is not None:
+                session.note(setup.content)
             try:
                 survey = survey_data(session, setup)
                 yield Work(console, rundir, session, setup, survey, resumed)
-            except KeyboardInterrupt:
-                session.note(
-                    events.Interrupted(message="interrupted; the same command goes on from here")
-                )
+            except KeyboardInterrupt as interrupt:
+                with beside(interrupt):
+                    note_interrupt(session)
                 raise
+
+
+def note_interrupt(session: Session) -> None:
+    """Record that the command was asked to end, once."""
+    told = session.chronicle.told
+    if not told or not isinstance(told[-1].event, events.Interrupted):
+        session.note(events.Interrupted(message="the same command goes on from here"))
 
 
 def fit_of(work: Work, *, again: bool = False) -> Fit:
@@ -120,19 +141,16 @@ def probe_command(options: Options, as_json: bool, *, again: bool = False) -> in
 
 def run_command(options: Options, target: float, as_json: bool) -> int:
     """`run` and `demo`."""
-    if not 0 < target <= 1:
-        raise BadInput(f"--target {target}: must be above 0 and at most 1, such as 0.25")
     from autotune.evaluate.scorers import find_scorer
     from autotune.tune import Tuner
 
     console = human_console(as_json)
     with opened(options, console, target) as work:
+        demand_disk(work.session, work.setup)
         fit = fit_of(work)
-        try:
+        with reported(work.session):
             scorer = find_scorer(work.setup.profile.prompts.scorer)
             met = Tuner(work.session, work.setup, work.survey, fit, scorer, target).run()
-        finally:
-            save_report(work.rundir)
     finish(console, work.rundir, work.session, as_json)
     return ExitCode.DONE if met else ExitCode.BELOW_TARGET
 
@@ -140,23 +158,55 @@ def run_command(options: Options, target: float, as_json: bool) -> int:
 def report_command(root: Path, as_json: bool) -> int:
     """`report`."""
     rundir = RunDir(root)
+    if root.is_file():
+        raise BadInput(f"{root}: is a file; give a run's folder{_holding(root)}")
     if not rundir.events.exists():
         raise BadInput(f"{root}: holds no run (no {rundir.events.name}); give a run's folder")
-    save_report(rundir)
-    finish(human_console(as_json), rundir, Session(rundir, SubprocessRunner()), as_json)
+    session = Session(rundir, SubprocessRunner())
+    save_report(session)
+    finish(human_console(as_json), rundir, session, as_json)
     return ExitCode.DONE
 
 
-def save_report(rundir: RunDir) -> None:
+def _holding(path: Path) -> str:
+    """The run's folder that a file lies in, where it does."""
+    return f", such as {path.parent}" if RunDir(path.parent).events.exists() else ""
+
+
+@contextmanager
+def reported(session: Session) -> Iterator[None]:
+    """Write the report, whatever ends the work; what ended it stays the cause."""
+    try:
+        yield
+    except BaseException as cause:
+        with beside(cause):
+            if isinstance(cause, KeyboardInterrupt):
+                note_interrupt(session)
+            save_report(session)
+        raise
+    save_report(session)
+
+
+@contextmanager
+def beside(cause: BaseException) -> Iterator[None]:
+    """Do something on the way out of an error: should it fail as well, that is a second line."""
+    try:
+        yield
+    except Exception as second:
+        cause.add_note(f"and then: {second}")
+
+
+def save_report(session: Session) -> None:
     """Write the report of what the record holds so far."""
-    write_report(build_report(list(rundir.records()), rundir.root), rundir.root)
+    root = session.rundir.root
+    write_report(report_of(session.chronicle, root), root)
 
 
 def finish(console: Console, rundir: RunDir, session: Session, as_json: bool) -> None:
     """The summary for a person, and the object for a script."""
     console.print(Encodable(summary(session.state, rundir.root)))
     if as_json:
-        print_json(run_json(build_report(list(rundir.records()), rundir.root)))
+        print_json(run_json(report_of(session.chronicle, rundir.root)))
 
 
 def fit_json(fit: Fit) -> dict[str, Any]:

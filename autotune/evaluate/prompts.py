@@ -6,8 +6,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from autotune.boundary import Boundary
-from autotune.errors import BadInput
+from autotune.errors import BadInput, EnvironmentFault
 from autotune.evaluate.instructions import (
     INSTRUCTIONS,
     Argument,
@@ -16,6 +18,7 @@ from autotune.evaluate.instructions import (
     read_arguments,
 )
 from autotune.evaluate.jsonl import read_objects, shape
+from autotune.figures import quoted
 
 
 class Prompt(Boundary):
@@ -59,9 +62,27 @@ def read_prompts(path: Path, known: Instructions = INSTRUCTIONS) -> tuple[Prompt
 
 
 def written_prompts(path: Path) -> tuple[Prompt, ...]:
-    """The prompts of a run folder, which were read and checked before they were written there."""
-    lines = path.read_bytes().splitlines()
-    return tuple(Prompt.model_validate_json(line) for line in lines)
+    """The prompts of a run folder, which were read and checked before they were written there.
+
+    Raises:
+        EnvironmentFault: the file was damaged since.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+        found = tuple(Prompt.model_validate_json(line) for line in lines)
+    except (OSError, ValidationError) as error:
+        why = getattr(error, "strerror", None) or "a line is no prompt"
+        raise EnvironmentFault(_damaged(path, why)) from None
+    if not found:
+        raise EnvironmentFault(_damaged(path, "empty"))
+    return found
+
+
+def _damaged(path: Path, why: str) -> str:
+    return (
+        f"{path}: damaged ({why}); give the command again that began this folder's run, with"
+        f" --run-dir {quoted(str(path.parent))}, and it is written again"
+    )
 
 
 def subset(prompts: Sequence[Prompt], count: int, seed: int) -> tuple[Prompt, ...]:

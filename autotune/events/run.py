@@ -32,11 +32,57 @@ class RunStarted(Boundary):
     think: Think = Think.KEEP
 
 
+class Content(Boundary):
+    """What a run works with, by content: the sha256 of each file, by its name.
+
+    `prompts` is the file that they were chosen from, `scored` the text of `prompts.jsonl` itself.
+    `model` are the files of the model's folder, its tokenizer and template among them. An
+    evaluation has no data.
+    """
+
+    kind: Literal["content"] = "content"
+    data: dict[str, str]
+    prompts: dict[str, str]
+    scored: str
+    model: dict[str, str]
+
+
+class TrialAsked(Boundary):
+    """What a trial depended on beside its point: see `heldtrials`.
+
+    `identity` is a digest, `fresh` whether it had a process of its own, `budget_bytes` the limit.
+    """
+
+    identity: str
+    fresh: bool
+    timed_conversations: int
+    budget_bytes: int
+
+
 class ProbeTried(Boundary):
-    """One trial of the probe ended."""
+    """One trial of the probe ended; or it was `held`: an interrupted probe had tried it before.
+
+    `asked` is None in records of a time when it was not written.
+    """
 
     kind: Literal["probe_tried"] = "probe_tried"
     outcome: TrialOutcome
+    asked: TrialAsked | None = None
+    held: bool = False
+
+
+class ProbeGoesOn(Boundary):
+    """A probe takes up an interrupted one, so many of whose trials still hold."""
+
+    kind: Literal["probe_goes_on"] = "probe_goes_on"
+    trials: int
+
+
+class ProbeEnded(Boundary):
+    """A probe came to its end without an answer: it is over, and the next one begins anew."""
+
+    kind: Literal["probe_ended"] = "probe_ended"
+    reason: str
 
 
 class Fitted(Boundary):
@@ -114,6 +160,14 @@ class Advised(Boundary):
     rule: str
     step: int
     message: str
+
+
+class TrainingFailed(Boundary):
+    """A training will not get any further; what it has saved is scored before its trial ends."""
+
+    kind: Literal["training_failed"] = "training_failed"
+    number: int
+    reason: str
 
 
 class TrialEnded(Boundary):
@@ -217,6 +271,29 @@ class CheckpointsRemoved(Boundary):
     freed_bytes: int
 
 
+class CheckpointDamaged(Boundary):
+    """A checkpoint that was to be scored is not as it was saved; `fault` says what is wrong.
+
+    With `again` it is made once more: trained from the last whole checkpoint before it, or averaged
+    again. Otherwise an `Evaluated` without a score follows.
+    """
+
+    kind: Literal["checkpoint_damaged"] = "checkpoint_damaged"
+    number: int
+    checkpoint: Checkpoint
+    fault: str
+    again: bool
+
+
+class BestKept(Boundary):
+    """The best checkpoint so far was copied to `best/`; `sha256` is of that copy's manifest."""
+
+    kind: Literal["best_kept"] = "best_kept"
+    number: int
+    checkpoint: Checkpoint
+    sha256: str
+
+
 class DiskPlanned(Boundary):
     """What the run will still write at most, before it begins, beside what is free."""
 
@@ -251,16 +328,22 @@ class Interrupted(Boundary):
 
 RunEvent = Annotated[
     RunStarted
+    | Content
     | ProbeTried
+    | ProbeGoesOn
+    | ProbeEnded
     | Fitted
     | BaselineScored
     | TrialStarted
     | PeakCompared
     | CardSampled
     | Advised
+    | BestKept
+    | TrainingFailed
     | TrialEnded
     | Evaluated
     | Chosen
+    | CheckpointDamaged
     | CheckpointsRemoved
     | DiskPlanned
     | Escalated

@@ -1,12 +1,12 @@
 """A report is a fold of a run's records: nothing is measured, scored or decided here."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
 
 from autotune import events
-from autotune.conclusions import checkpoint_path, conclusions, echo_beats, next_steps
+from autotune.chronicle import Chronicle, chronicle
+from autotune.conclusions import conclusions, echo_beats, next_steps
 from autotune.errors import BadInput
 from autotune.events import Record
 from autotune.kernels import kernels_sentence
@@ -21,20 +21,25 @@ from autotune.report.contract import (
 )
 from autotune.score_sentences import partial_text
 from autotune.sentences import describe, trial_verdict
-from autotune.study import StudyState, TrialState, replay
-from autotune.training_sentences import precision_sentence, recut_sentence
+from autotune.study import StudyState, TrialState
+from autotune.training_sentences import damaged_sentence, precision_sentence, recut_sentence
 from autotune.watch_sentences import advice_lines
 
 
-def build_report(records: Sequence[Record], run_dir: Path) -> Report:
-    """The report of these records, whether the run is over or not.
+def build_report(records: Iterable[Record], run_dir: Path) -> Report:
+    """The report of these records; see `report_of`."""
+    return report_of(chronicle(records), run_dir)
+
+
+def report_of(said_so_far: Chronicle, run_dir: Path) -> Report:
+    """The report of what a run's record says, whether the run is over or not.
 
     Raises:
         BadInput: no run has begun in them.
     """
-    state = replay(records)
-    run = state.run
-    if run is None or not records:
+    state, told = said_so_far.state, said_so_far.told
+    run, first, last = state.run, said_so_far.first, said_so_far.last
+    if run is None or first is None or last is None:
         raise BadInput(
             f"{run_dir}: no run has begun here, so there is nothing to report; start one with"
             " smolsft-autotune run"
@@ -48,12 +53,12 @@ def build_report(records: Sequence[Record], run_dir: Path) -> Report:
         status="unfinished" if state.ended is None else "met" if met else "below target",
         reason=state.ended.reason if state.ended else said[0],
         strategy=_strategy(state),
-        best=_score(best, run_dir) if best is not None else None,
+        best=_score(best) if best is not None else None,
         chosen_among=state.scored_checkpoints,
         corrected=state.corrected,
         beaten_by_echo=echo_beats(state),
         baselines={name: _baseline(event) for name, event in sorted(state.baselines.items())},
-        trials=tuple(_trial(trial, run_dir) for trial in state.trials),
+        trials=tuple(_trial(trial) for trial in state.trials),
         escalations=tuple(
             Escalation(previous=e.previous, next=e.next, reason=e.reason) for e in state.escalations
         ),
@@ -66,21 +71,21 @@ def build_report(records: Sequence[Record], run_dir: Path) -> Report:
         think=run.think,
         device=run.device,
         budget_bytes=run.budget_bytes,
-        started=records[0].time,
-        last_record=records[-1].time,
-        seconds=max(0.0, records[-1].time - records[0].time),
+        started=first,
+        last_record=last,
+        seconds=max(0.0, last - first),
         conclusions=tuple(said),
         next_steps=tuple(next_steps(state, run_dir)),
-        warnings=_warnings(records),
+        warnings=_warnings(told),
         advice=tuple(advice_lines(state)),
         timeline=tuple(
             Moment(time=record.time, text=text)
-            for record in records
+            for record in told
             if (text := describe(record, state)) is not None
         ),
-        events=dict(sorted(Counter(record.event.kind for record in records).items())),
-        versions=_versions(records),
-        attention=_attention(records, state),
+        events=dict(sorted(said_so_far.kinds.items())),
+        versions=_versions(told),
+        attention=_attention(told, state),
         run_dir=path_text(run_dir),
     )
 
@@ -98,10 +103,10 @@ def _strategy(state: StudyState) -> str | None:
     return next((t.plan.strategy for t in state.trials if t.number == best.number), state.strategy)
 
 
-def _score(event: events.Evaluated, run_dir: Path, kept: bool = True) -> CheckpointScore:
+def _score(event: events.Evaluated, kept: bool = True) -> CheckpointScore:
     at, strict = event.checkpoint, event.prompt_strict
     return CheckpointScore(
-        checkpoint=path_text(checkpoint_path(run_dir, at.folder)),
+        checkpoint=at.folder,
         step=at.step,
         progress=at.progress,
         strict=strict.accuracy if strict else None,
@@ -134,7 +139,7 @@ def _baseline(event: events.BaselineScored) -> BaselineReport:
     )
 
 
-def _trial(trial: TrialState, run_dir: Path) -> TrialReport:
+def _trial(trial: TrialState) -> TrialReport:
     plan, last, trained = trial.plan, trial.last_step, trial.trained
     return TrialReport(
         number=trial.number,
@@ -153,7 +158,7 @@ def _trial(trial: TrialState, run_dir: Path) -> TrialReport:
         plan=plan,
         plan_identity=plan.identity,
         checkpoints=tuple(
-            _score(e, run_dir, kept=e.checkpoint.name not in trial.removed)
+            _score(e, kept=e.checkpoint.name not in trial.removed)
             for _, e in sorted(trial.evaluations.items())
         ),
         loss_curve=tuple(
@@ -164,7 +169,7 @@ def _trial(trial: TrialState, run_dir: Path) -> TrialReport:
                 learning_rate=s.learning_rate,
                 skips=s.skips,
             )
-            for _, s in sorted(trial.steps.items())
+            for s in trial.steps
         ),
     )
 
@@ -178,6 +183,8 @@ def _warnings(records: Sequence[Record]) -> tuple[str, ...]:
                 said[event.message] = None
             case events.Recut() as event:
                 said[recut_sentence(event)] = None
+            case events.CheckpointDamaged() as event:
+                said[f"trial {event.number}: {damaged_sentence(event)}"] = None
             case events.PrecisionChanged() as event:
                 said[precision_sentence(event)] = None
             case _:

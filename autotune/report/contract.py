@@ -1,5 +1,6 @@
 """What a report holds: the JSON that scripts rely on. Fields may be added, none renamed."""
 
+from pathlib import Path
 from typing import Any, Literal
 
 from autotune.boundary import Boundary
@@ -9,6 +10,8 @@ from autotune.plan import TrainPlan
 
 class CheckpointScore(Boundary):
     """A checkpoint and its score; `strict` is passes / n, `interval` its 95 % interval (Wilson).
+
+    `checkpoint` is its path from the run folder, which may move.
 
     All of `strict` ... `health` are None where the evaluation gave no valid score: see `problem`.
     `met` needs the target and healthy answers; `unhealthy` names the limits that are broken.
@@ -147,5 +150,12 @@ class Report(Boundary):
 
 
 def run_json(report: Report) -> dict[str, Any]:
-    """The object that `run --json` prints: plain JSON values only."""
-    return report.model_dump(mode="json")
+    """The object that `run --json` prints: plain JSON values only.
+
+    Its checkpoints are named as the shell finds them, from where the command was given.
+    """
+    tree: dict[str, Any] = report.model_dump(mode="json")
+    scores = [score for trial in tree["trials"] for score in trial["checkpoints"]]
+    for score in [*scores, *([tree["best"]] if tree["best"] else [])]:
+        score["checkpoint"] = str(Path(report.run_dir, score["checkpoint"]))
+    return tree

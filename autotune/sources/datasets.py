@@ -32,7 +32,9 @@ def resolve_data(text: str) -> DataSource:
         return DataSource(demo_data(), "demo conversations")
     path = Path(text).expanduser()
     if path.is_dir():
-        raise BadInput(f"data {text}: is a folder; give the .json or .jsonl file in it")
+        inside = sorted(p for pattern in _PATTERNS for p in path.glob(pattern))
+        such = f", such as {inside[0]}" if inside else ""
+        raise BadInput(f"data {text}: is a folder; give the .json or .jsonl file in it{such}")
     if path.is_file():
         if is_lfs_pointer(path):
             raise BadInput(f"data {text}: is a git-lfs pointer; run git lfs pull to get the file")

@@ -12,6 +12,11 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def sha256_of_text(text: str) -> str:
+    """Hexadecimal SHA-256 of a text as it is written to a file: UTF-8, newlines as they are."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
 def has_digest(path: Path, sha256: str) -> bool:
     """Whether `path` is a file with exactly this content; unreadable counts as no."""
     try:

@@ -44,6 +44,8 @@ def resolve_prompts(text: str, say: Say = say_nothing) -> PromptSource:
     if text == "demo":
         return PromptSource(demo_prompts(), "demo prompts")
     path = Path(text).expanduser()
+    if path.is_dir():
+        raise BadInput(f"prompts {text}: is a folder; give a .jsonl file of prompts")
     if not path.is_file():
         raise BadInput(
             f"prompts {text}: no such file; give a .jsonl file of prompts, ifeval or demo"

@@ -26,6 +26,7 @@ WINDOWS = {
 }
 
 SIGNALS = {
+    1: "hung up",
     4: "illegal instruction: a library was made for a newer processor",
     6: "abort: the program found itself in a state that must not be",
     7: "bus error: a file or shared memory was cut short",
@@ -36,6 +37,9 @@ SIGNALS = {
 }
 
 _KILLED = 9
+_SENT = {1, 9, 15}
+"""Signals that no fault of a process raises in itself: another program sent them."""
+
 _OUT_OF_MEMORY = {0xC0000017, 0xC000009A, 0xC000012D}
 _SHELL = 128
 """A shell tells signal n as 128 + n."""
@@ -64,6 +68,14 @@ def fault_of(code: int) -> Fault | None:
     if code % _STATUS in _OUT_OF_MEMORY or _signal(code) == _KILLED:
         return Fault.HOST_MEMORY
     return None
+
+
+def sent(code: int) -> bool:
+    """Whether another program, or the system, ended a worker with this exit code.
+
+    Windows does not tell: who ends a process there chooses its exit code.
+    """
+    return _signal(code) in _SENT
 
 
 def _signal(code: int) -> int | None:

@@ -33,7 +33,9 @@ class How(StrEnum):
 class Ending:
     """The end of a job: `reason` is one line for a person, `failed` what the worker said itself.
 
-    `exit_fault` is what the exit code tells of one that died without a word.
+    `exit_fault` is what the exit code tells of one that died without a word. `killed`: another
+    program ended it, and `free_bytes`, the computer's least memory that was free meanwhile, says
+    that it was not for memory; None where nobody looked.
     """
 
     how: How
@@ -43,6 +45,8 @@ class Ending:
     failed: Failed | None = None
     peak_bytes: int = 0
     exit_fault: Fault | None = None
+    killed: bool = False
+    free_bytes: int | None = None
 
     @property
     def fault(self) -> Fault | None:

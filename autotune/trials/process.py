@@ -14,15 +14,22 @@ from pydantic import ValidationError
 
 from autotune.events import WORKER_EVENT, Failed, Finished, Phase, Slept
 from autotune.files import write_text_atomic
-from autotune.job import Job
+from autotune.job import Job, as_written
 from autotune.outcome import Fault
 from autotune.trials import exitcodes
 from autotune.trials.clock import PAUSE_SECONDS, WAKING_SECONDS, running_seconds
 from autotune.trials.environment import worker_environment
+from autotune.trials.hostmemory import SHORT, memory_left
 from autotune.trials.port import Ending, How, OnEvent
 
 _POLL_SECONDS = 0.1
 _GOODBYE_SECONDS = 5.0
+
+FAMILY_SECONDS = 1.0
+"""How often a worker's children are looked for; a launcher's child is there within moments."""
+
+NEAR = 0.75
+"""Share of its own limit from which on a worker that is killed may have been for memory."""
 
 
 class WorkerProcess:
@@ -110,8 +117,8 @@ def write_job(job: Job, folder: Path) -> Path:
     """The job file, in the folder where the job's log goes as well."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "job.json"
-    write_text_atomic(path, job.model_dump_json(indent=1))
-    return path.resolve()
+    write_text_atomic(path, as_written(job, folder).model_dump_json(indent=1))
+    return path.absolute()
 
 
 class _Watch:
@@ -133,6 +140,10 @@ class _Watch:
         self.failed: Failed | None = None
         self.killed: How | None = None
         self.peak_bytes = 0
+        self.free_bytes: int | None = None
+        self.was_short = False
+        self.family: list[psutil.Process] = []
+        self.family_known = -FAMILY_SECONDS
 
     def follow(self, lines: "queue.Queue[bytes | None]", on_event: OnEvent) -> bool:
         """Hand on events; True when the job is finished, False when the process is gone."""
@@ -158,9 +169,11 @@ class _Watch:
                 if silent > self.silence_seconds:
                     self._kill(How.TIMED_OUT)
             # By the clock, not by the pipe: a worker that talks all the time grows as well.
-            if self.limit is not None and now - looked >= _POLL_SECONDS:
+            if now - looked >= _POLL_SECONDS:
                 looked = now
-                if self._resident() > self.limit:
+                self._look_at_memory()
+                resident = self._resident(now)
+                if self.limit is not None and resident > self.limit:
                     self._kill(How.OVER_BUDGET)
 
     def _hear(self, line: bytes, on_event: OnEvent) -> bool:
@@ -180,15 +193,24 @@ class _Watch:
         on_event(event)
         return False
 
-    def _resident(self) -> int:
+    def _look_at_memory(self) -> None:
+        """Note what is left of the computer's memory, and whether it was ever short."""
+        left, total = memory_left()
+        self.free_bytes = left if self.free_bytes is None else min(self.free_bytes, left)
+        self.was_short = self.was_short or left < SHORT * total
+
+    def _resident(self, now: float) -> int:
         """Resident memory of the worker now, in bytes; 0 once it is gone.
 
         In a virtual environment on Windows, python.exe is a launcher and the worker its child.
+        Finding children means to look at every process there is, so they are looked for less often.
         """
         try:
-            started = psutil.Process(self.process.pid)
-            family = [started, *started.children(recursive=True)]
-            resident = sum(int(process.memory_info().rss) for process in family)
+            if now - self.family_known >= FAMILY_SECONDS:
+                self.family_known = now
+                started = psutil.Process(self.process.pid)
+                self.family = [started, *started.children(recursive=True)]
+            resident = sum(_resident_of(process) for process in self.family)
         except psutil.Error:
             return 0
         self.peak_bytes = max(self.peak_bytes, resident)
@@ -219,7 +241,22 @@ class _Watch:
             )
             return end(how, self.failed.message)
         reason = f"{exitcodes.in_words(code)} during {self.phase}"
-        return replace(end(How.CRASHED, reason), exit_fault=exitcodes.fault_of(code))
+        near = self.limit is not None and self.peak_bytes >= NEAR * self.limit
+        for_nothing = exitcodes.sent(code) and not near and not self.was_short
+        return replace(
+            end(How.CRASHED, reason),
+            exit_fault=exitcodes.fault_of(code),
+            killed=for_nothing and self.free_bytes is not None,
+            free_bytes=self.free_bytes,
+        )
+
+
+def _resident_of(process: psutil.Process) -> int:
+    """Resident memory of one process in bytes; 0 of a child that ended since it was found."""
+    try:
+        return int(process.memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0
 
 
 def _pump(stream: IO[bytes], lines: "queue.Queue[bytes | None]") -> None:

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autotune.budget import show_size
-from autotune.conclusions import checkpoint_path, conclusions, next_steps
+from autotune.conclusions import conclusions, next_steps
 from autotune.figures import (
     checkpoint_text,
     health_text,
@@ -25,6 +25,7 @@ from autotune.fit_sentences import (
     time_text,
 )
 from autotune.outcome import Fit
+from autotune.rundir import RunDir
 from autotune.sentences import scored
 from autotune.study import StudyState
 from autotune.view.encodable import Encodable
@@ -41,7 +42,7 @@ def summary(state: StudyState, run_dir: Path) -> RenderableType:
     lines.append(_scores(state))
     best = state.best
     if best is not None:
-        folder = checkpoint_path(run_dir, best.checkpoint.folder)
+        folder = RunDir(run_dir).checkpoint(best.number, best.checkpoint)
         at = f"{percent(best.checkpoint.progress, 0)} of training, step {best.checkpoint.step}"
         if best.checkpoint.averaged:
             at = f"{checkpoint_text(best.checkpoint)}, the last of step {best.checkpoint.step}"

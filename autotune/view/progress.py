@@ -66,7 +66,7 @@ def current_job(state: StudyState, pace: Pace) -> Job | None:
     if trial is None:
         return _before_training(state, pace)
     name = f"trial {trial.number} ({trial.plan.strategy})"
-    if trial.trained is None:
+    if trial.is_training:
         return _training(trial, f"training {name}")
     if trial.unscored:
         at = checkpoint_text(trial.unscored[0])
@@ -98,8 +98,7 @@ def _training(trial: TrialState, title: str) -> Job:
     last = trial.last_step
     if last is None:
         return Job(title, "step", 0, trial.plan.total_steps, (), None)
-    steps = dict(trial.steps)
-    recent = [steps[s] for s in sorted(steps)[-RECENT_STEPS:]]
+    recent = trial.steps.recent(RECENT_STEPS)
     seconds = sum(trial.watched.awake_seconds(s) for s in recent)
     details = [f"loss {last.loss:.3f}"]
     if last.grad_norm is not None:

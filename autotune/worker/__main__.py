@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from autotune.errors import AutotuneError, EnvironmentFault
 from autotune.events import Failed, Finished
-from autotune.job import JOB, Job
+from autotune.job import JOB, Job, as_read
 from autotune.outcome import Fault
 from autotune.worker.inbox import Inbox
 from autotune.worker.pipe import Pipe
@@ -44,7 +44,7 @@ def main() -> int:
     bench = None
     while True:
         try:
-            job = JOB.validate_json(path.read_bytes())
+            job = as_read(JOB.validate_json(path.read_bytes()), path.parent)
         except (OSError, ValidationError) as error:
             return fail(pipe, Fault.BAD_JOB, f"job file: {str(error).splitlines()[0]}")
         if bench is None:

@@ -35,8 +35,8 @@ def average(job: AverageJob, pipe: Pipe) -> None:
         BadInput: one of the checkpoints is not whole.
         DiskFull: there is no room for one more.
     """
-    out = Path(job.checkpoint.folder)
-    folders = [Path(each.folder) for each in job.of]
+    out = Path(job.out) / job.checkpoint.name
+    folders = [Path(job.out) / each.name for each in job.of]
     pipe.enter("averaging")
     sweep(out.parent)
     for folder in folders:

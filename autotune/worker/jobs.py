@@ -119,7 +119,7 @@ def attention_of(job: Job, compute: Compute) -> FoundKernels | None:
         case TrialJob() | GenerateJob():
             folder = job.model_folder
         case TrainJob():
-            folder = job.plan.model_folder
+            folder = job.model
         case _:
             return None
     from autotune.worker.kernels import find_kernels

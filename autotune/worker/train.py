@@ -9,6 +9,7 @@ import torch
 from autotune import events
 from autotune.data.load import load_conversations
 from autotune.job import TrainJob
+from autotune.manifest import describe
 from autotune.outcome import Checkpoint
 from autotune.plan import TrainPlan
 from autotune.worker import checkpoint
@@ -34,18 +35,19 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
     root.mkdir(parents=True, exist_ok=True)
     begin = time.perf_counter()
     pipe.enter("loading")
-    loaded = load(Path(plan.model_folder), compute.device, plan.data.supervision)
+    demand_data(job)
+    loaded = load(Path(job.model), compute.device, plan.data.supervision)
     adopt_template(loaded, plan.data.supervision)
     rows = kept_rows(
         loaded.codec,
-        load_conversations(plan.data).conversations,
+        load_conversations(job.data).conversations,
         max_rounds=plan.max_rounds,
         model_max_length=plan.model_max_length,
         truncation=plan.data.truncation,
     )
     if len(rows) != plan.conversations:
         raise BadJob(
-            f"{plan.data.path}: keeps {len(rows)} conversations, the plan says"
+            f"{job.data.path}: keeps {len(rows)} conversations, the plan says"
             f" {plan.conversations}; the file changed since it was surveyed"
         )
     stepper = Stepper(
@@ -94,10 +96,28 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
         events.Trained(
             steps=plan.total_steps,
             skipped_steps=stepper.skipped_steps,
-            weights_moved=checkpoint.weights_moved(Path(plan.model_folder), loaded.model),
+            weights_moved=checkpoint.weights_moved(Path(job.model), loaded.model),
             seconds=time.perf_counter() - begin,
         )
     )
+
+
+def demand_data(job: TrainJob) -> None:
+    """Refuse data that were changed while the run went on: no two trainings by different data.
+
+    Raises:
+        BadJob: that.
+    """
+    began = job.data_sha256
+    if began is None:
+        return
+    found = describe(Path(job.data.path))["sha256"]
+    if found != began:
+        raise BadJob(
+            f"data {job.data.path} has changed since this run began (sha256"
+            f" {began[:8]}.. -> {found[:8]}..); put it back or start a new run with"
+            " another --run-dir"
+        )
 
 
 def save(pipe: Pipe, root: Path, stepper: Stepper, number: int, identity: str) -> Path:

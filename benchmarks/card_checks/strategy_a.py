@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from autotune import events
-from autotune.cli.folder import settings_text
 from autotune.cli.options import Options
+from autotune.cli.settings import settings_text
 from autotune.profile import Profile
 from autotune.profiles import find_profile
 from autotune.rundir import RunDir

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from autotune import events
-from autotune.cli.folder import settings_text
 from autotune.cli.main import run
 from autotune.cli.options import Options
+from autotune.cli.settings import settings_text
 from autotune.errors import ExitCode
 from autotune.profiles import find_profile
 from autotune.rundir import RunDir

@@ -57,13 +57,15 @@ def test_ctrl_c_while_the_program_or_a_command_loads_is_one_line_without_a_trace
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a process the signal of Ctrl-C")
-def test_a_command_in_the_background_that_its_shell_shields_from_ctrl_c_stays_shielded(
-    tmp_path: Path,
+@pytest.mark.parametrize("name", ["SIGINT", "SIGHUP"])
+def test_a_command_that_its_shell_or_nohup_shields_from_a_signal_stays_shielded(
+    tmp_path: Path, name: str
 ) -> None:
     def shield() -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
 
     shown = AT_IMPORT.replace("time.sleep(60)", "print('still here', flush=True); os._exit(0)")
+    shown = shown.replace("SIGINT", name)
     (tmp_path / "typer.py").write_text(shown, encoding="utf-8")
     assert started(tmp_path, before=shield).stdout == "still here\n"
 
@@ -72,11 +74,23 @@ def test_closing_the_window_on_windows_is_an_interrupt(monkeypatch: pytest.Monke
     handled: dict[int, object] = {}
     monkeypatch.setattr(signal, "SIGBREAK", 21, raising=False)
     monkeypatch.setattr(signal, "signal", handled.__setitem__)
-    start.interruptible(True)
-    assert handled == {
-        signal.SIGINT: signal.default_int_handler,
-        21: signal.default_int_handler,
-    }
+    assert {signal.SIGINT, signal.SIGTERM, 21} <= set(start.known_endings())
+    start.interruptible([signal.SIGINT, 21])
+    assert set(handled) == {signal.SIGINT, 21}
+    for answer in handled.values():
+        assert isinstance(answer, start.Interrupts)
+    with pytest.raises(KeyboardInterrupt):
+        handled[21](21, None)  # type: ignore[operator]
+
+
+def test_signals_that_come_together_interrupt_once_and_a_later_one_again() -> None:
+    answer = start.Interrupts()
+    with pytest.raises(KeyboardInterrupt):
+        answer(signal.SIGTERM, None)
+    answer(signal.SIGINT, None)
+    answer.asked -= start.ENDING_SECONDS  # type: ignore[operator]
+    with pytest.raises(KeyboardInterrupt):
+        answer(signal.SIGINT, None)
 
 
 class Uncommitted(OSError):

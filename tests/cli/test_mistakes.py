@@ -1,12 +1,17 @@
 """What a person reads who typed something wrong: one line, and an exit code."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 
 from autotune.cli.main import run
+from autotune.cli.options import Options
+from autotune.cli.target import read_target
 from autotune.errors import ExitCode
+from autotune.figures import quoted
+from autotune.profiles import find_profile
 
 
 @pytest.fixture(autouse=True)
@@ -16,56 +21,207 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 TOY = ["run", "--profile", "cpu-smoke"]
+CHAT = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+PROMPT = {"key": 1, "prompt": "Say it.", "instruction_id_list": [], "kwargs": []}
+
+
+@pytest.fixture
+def files(_own_folder: None) -> None:
+    """One of each kind of file and folder, in the folder that the command is given in."""
+    texts = {
+        "chats.jsonl": json.dumps(CHAT),
+        "two words.jsonl": json.dumps(CHAT),
+        "prompts.jsonl": json.dumps(PROMPT),
+        "answers.jsonl": json.dumps({"prompt": "Say it.", "response": "it"}),
+        "empty.jsonl": " \n",
+        "short.json": "[{",
+        "mine.toml": "name = 'x'\nseed == 3\n",
+        "twice.toml": "name = 'x'\nname = 'y'\n",
+        "open.toml": "name = [1,\n",
+        "small/config.json": '{"max_position_embeddings": 128}',
+        "small/tokenizer.json": "{}",
+        "run/run.toml": "",
+        "run/events.jsonl": "",
+        "folder/inside.jsonl": json.dumps(CHAT),
+        "folder/inside.toml": "",
+    }
+    for name, text in texts.items():
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text(text, encoding="utf-8")
+
+
+VALUES = [
+    ("--target 25", "--target 25: must be above 0 and at most 1, or a percentage", "0.25?"),
+    ("--target 250%", "--target 250%: must be above 0", ""),
+    ("--target 0,3", "--target 0,3: must be above 0", "did you mean 0.3?"),
+    ("--target 0", "--target 0: must be above 0", ""),
+    ("--target nan", "--target nan: must be above 0", ""),
+    ("--target half", "--target half: must be above 0", ""),
+    ("--max-rounds 0", "--max-rounds 0: must be a whole number from 1, or all", ""),
+    ("--max-rounds -1", "--max-rounds -1: must be a whole number from 1, or all", ""),
+    ("--max-rounds six", "--max-rounds six: must be", ""),
+    ("--model-max-length 7", "--model-max-length 7: must be a multiple of 64", ""),
+    ("--model-max-length 1k", "--model-max-length 1k: must be a whole number", "mean 1024?"),
+    ("--model-max-length 1,024", "must be a whole number", "did you mean 1024?"),
+    ("--vram-budget 8", "--vram-budget 8: must be auto, or a size above 0 with its", "8GiB?"),
+    ("--vram-budget 6,5GiB", "--vram-budget 6,5GiB: must be", "did you mean 6.5GiB?"),
+    ("--vram-budget 8G", "--vram-budget 8G: must be", "did you mean 8GiB?"),
+    ("--vram-budget 8192", "--vram-budget 8192: must be", "did you mean 8192MiB?"),
+    ("--vram-budget 0GiB", "--vram-budget 0GiB: must be", ""),
+    ("--vram-budget -3GB", "--vram-budget -3GB: must be", ""),
+    ("--device tpu", "--device tpu: must be auto, cuda, cuda:N or cpu", ""),
+    ("--precision int8", "--precision int8: must be auto, fp16, bf16 or fp32", ""),
+    ("--supervision all", "--supervision all: must be content or course", ""),
+    ("--truncation middle", "--truncation middle: must be right or left", ""),
+    ("--seed -1", "--seed -1: must be a whole number from 0 up", ""),
+    ("--seed x", "--seed x: must be a whole number", "See smolsft-autotune run --help"),
+    ("--seed", "--seed: needs a value", "See smolsft-autotune run --help"),
+    ("--format foo", "--format foo: must be auto, messages, conversations", ""),
+    ("--skip-bad -1", "--skip-bad -1: must be 0 or more", ""),
+    ("--tagret 0.3", "--tagret: run has no such option", "did you mean --target? See"),
+]
+"""What is added to `run --profile cpu-smoke`, how the line begins, and what it ends in."""
+
+PATHS = [
+    ("run chats.jsonl", "chats.jsonl: run takes no such argument", "--data chats.jsonl? See"),
+    (
+        "inspect 'two words.jsonl'",
+        "two words.jsonl: inspect",
+        f"--data {quoted('two words.jsonl')}? See",
+    ),
+    ("probe gone.parquet", "gone.parquet: probe takes", "did you mean --data gone.parquet?"),
+    ("run prompts.jsonl", "prompts.jsonl: run takes", "did you mean --prompts prompts.jsonl?"),
+    ("run mine.toml", "mine.toml: run takes", "did you mean --profile mine.toml?"),
+    ("probe small", "small: probe takes", "did you mean --model small?"),
+    ("inspect toy", "toy: inspect takes", "did you mean --model toy?"),
+    ("run run", "run: run takes", "did you mean --run-dir run?"),
+    ("run 0.3", "0.3: run takes", "did you mean --target 0.3?"),
+    ("demo 25%", "25%: demo takes", "did you mean --target 25%?"),
+    ("demo chats.jsonl", "chats.jsonl: demo takes no such argument. See", "demo --help"),
+    ("run --run-dir chats.jsonl --profile cpu-smoke", "is a file, must be a folder", ""),
+    ("run --data folder --profile cpu-smoke", "is a folder; give the", "inside.jsonl"),
+    ("run --data no/such.json --profile cpu-smoke", "data no/such.json: no such file", ""),
+    ("run --model ./none --profile cpu-smoke", "model ./none: no such folder", ""),
+    ("run --model chats.jsonl --profile cpu-smoke", "model chats.jsonl: is a file", ""),
+    ("probe --plan --model chats.jsonl", "model chats.jsonl: is a file", ""),
+    ("run --prompts folder --profile cpu-smoke", "prompts folder: is a folder", ""),
+    ("run --prompts none.jsonl --profile cpu-smoke", "prompts none.jsonl: no such file", ""),
+    ("run --profile folder", "profile folder: is a folder; give a .toml file", "inside.toml"),
+    ("run --profile cpu-smokee", "profile cpu-smokee: no such", "did you mean cpu-smoke?"),
+    ("run --profile mine.toml", "profile mine.toml:2: not TOML: Invalid value (at line 2", "3"),
+    ("run --profile twice.toml", "twice.toml:2: not TOML: Cannot overwrite", "only once"),
+    ("run --profile open.toml", "profile open.toml: not TOML: ", "end of document"),
+    ("profiles show folder", "profile folder: is a folder", ""),
+    ("report answers.jsonl", "answers.jsonl: is a file; give a run's folder", ""),
+    ("report nowhere", "nowhere: holds no run", ""),
+    ("report", "missing argument 'RUN-DIR'", "See smolsft-autotune report --help"),
+    ("trian", "no such command 'trian'", "See smolsft-autotune --help"),
+    ("eval", "give a model or --responses FILE", ""),
+    ("eval toy --responses x.jsonl", "one of the two", ""),
+    ("eval answers.jsonl", "is a file; give the folder", "did you mean --responses answers.jsonl?"),
+    ("eval --responses folder", "--responses folder: is a folder; give a .jsonl file", ""),
+    ("eval --responses answers.jsonl --samples folder", "--samples folder: is a folder", ""),
+    ("eval --responses answers.jsonl --samples a/b", "--samples a/b: its folder a is not", ""),
+    ("eval --responses answers.jsonl --baseline none", "none: no such file or folder", ""),
+    ("eval compare folder answers.jsonl", "folder: no answers are here", ""),
+    ("probe --plan --vram-budget 900GiB", "has 8GiB; give at most that", ""),
+]
+"""A whole command line, how its line begins, and what it ends in."""
+
+EARLY = [
+    ("run --data empty.jsonl", "empty.jsonl: no conversations: found the file is empty"),
+    ("probe --data short.json", "short.json"),
+    ("inspect --data empty.jsonl", "empty.jsonl: no conversations: found the file is empty"),
+    ("run --prompts empty.jsonl", "empty.jsonl: no prompts"),
+    ("probe --prompts chats.jsonl", "chats.jsonl:1: unknown key 'messages'"),
+    ("eval toy --prompts empty.jsonl", "empty.jsonl: no prompts"),
+    ("run --model small", "model folder small: model.safetensors is missing"),
+    ("eval small", "model folder small: model.safetensors is missing"),
+]
+"""Files at fault: a worker that was started for them would have built the toy in the cache."""
+
+
+def refusal(line: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """What a command line is refused with: on standard error alone, and in one line."""
+    assert run(shlex.split(line)) == ExitCode.BAD_INPUT
+    captured = capsys.readouterr()
+    assert "Traceback" not in captured.err
+    assert "Usage" not in captured.err
+    assert len(captured.err.strip().splitlines()) == 1
+    return captured.err.strip()
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize(
+    ("line", "begin", "end"),
+    [(f"run --profile cpu-smoke {added}", begin, end) for added, begin, end in VALUES] + PATHS,
+)
+def test_a_mistake_is_one_line_with_the_value_the_rule_and_what_was_meant(
+    line: str, begin: str, end: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = refusal(line, capsys)
+    assert begin in error
+    assert end in error[error.index(begin) + len(begin) :]
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize(("line", "said"), EARLY)
+def test_a_file_at_fault_is_found_before_a_worker_is_started_and_leaves_nothing(
+    line: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said in refusal(f"{line} --profile cpu-smoke", capsys)
+    assert not (tmp_path / "runs").exists()
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize("command", ["inspect", "probe --plan"])
+def test_a_length_above_the_models_positions_is_refused_by_every_command_alike(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*shlex.split(command), "--model", "small", "--model-max-length", "256"]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "--model-max-length 256: small has positions for 128 tokens; give at most that" in said
+
+
+@pytest.mark.parametrize("command", [[], ["profiles"]])
+def test_a_command_without_what_it_needs_prints_its_help_once_on_standard_error(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(command) == ExitCode.BAD_INPUT
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("Usage:") == 1
+    assert captured.err.startswith("Usage:")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("typed", "meant"),
     [
-        ([*TOY, "--target", "25"], "--target 25.0: must be above 0 and at most 1"),
-        ([*TOY, "--target", "0"], "must be above 0"),
-        ([*TOY, "--max-rounds", "0"], "--max-rounds 0: must be a whole number from 1, or all"),
-        ([*TOY, "--max-rounds", "-1"], "--max-rounds -1: must be a whole number from 1, or all"),
-        ([*TOY, "--max-rounds", "six"], "--max-rounds six"),
-        ([*TOY, "--model-max-length", "7"], "--model-max-length 7: must be"),
-        ([*TOY, "--vram-budget", "8"], "--vram-budget 8: must be auto, or a size above 0 with its"),
-        ([*TOY, "--vram-budget", "0GiB"], "--vram-budget 0GiB"),
-        ([*TOY, "--vram-budget", "-3GB"], "--vram-budget -3GB"),
-        ([*TOY, "--device", "tpu"], "--device tpu: must be auto, cuda, cuda:N or cpu"),
-        ([*TOY, "--precision", "int8"], "--precision int8: must be auto, fp16, bf16 or fp32"),
-        ([*TOY, "--supervision", "all"], "--supervision all: must be content or course"),
-        ([*TOY, "--truncation", "middle"], "--truncation middle"),
-        ([*TOY, "--seed", "-1"], "--seed -1"),
-        ([*TOY, "--format", "foo"], "--format foo: must be auto, messages, conversations"),
-        ([*TOY, "--run-dir", __file__], "is a file, must be a folder"),
-        (["probe", "--plan", "--vram-budget", "900GiB"], "has 8GiB; give at most that"),
-        ([*TOY, "--skip-bad", "-1"], "--skip-bad -1"),
-        ([*TOY, "--data", "no/such.json"], "data no/such.json: no such file"),
-        ([*TOY, "--model", "./no-such-folder"], "no such folder"),
-        ([*TOY, "--prompts", "no-such.jsonl"], "prompts no-such.jsonl: no such file"),
-        (["run", "--profile", "cpu-smokee"], "did you mean cpu-smoke?"),
-        (["eval"], "give a model or --responses FILE"),
-        (["eval", "toy", "--responses", "x.jsonl"], "one of the two"),
-        (["report", "nowhere"], "nowhere: holds no run"),
+        ({"device": "CPU", "precision": "FP32"}, {"device": "cpu", "precision": "fp32"}),
+        ({"vram_budget": "AUTO", "format": "Messages"}, {"budget": "auto", "format": "messages"}),
+        ({"max_rounds": "ALL", "prompt_limit": "All"}, {"max_rounds": "all", "limit": "all"}),
+        ({"supervision": "Course", "truncation": "LEFT"}, {"supervision": "course"}),
+        ({"model": "TOY", "data": "Demo", "prompts": "IFEval"}, {"source": "toy"}),
+        ({"scorer": "IFEval", "max_conversations": "ALL"}, {"scorer": "ifeval"}),
     ],
 )
-def test_a_mistake_is_one_line_with_the_value_and_the_rule(
-    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+def test_the_case_of_a_value_of_which_there_are_few_says_nothing(
+    typed: dict[str, str], meant: dict[str, str]
 ) -> None:
-    assert run(arguments) == ExitCode.BAD_INPUT
-    error = capsys.readouterr().err
-    assert said in error
-    assert "Traceback" not in error
-    assert len(error.strip().splitlines()) == 1
+    chosen = Options.of(typed).adjust(find_profile("CPU-Smoke")).model_dump_json()
+    for name, value in meant.items():
+        assert f'"{name}":"{value}"' in chosen
 
 
-@pytest.mark.parametrize(
-    "arguments", [["run", "--tagret", "0.3"], ["trian"], ["run", "--seed", "x"]]
-)
-def test_an_unknown_option_or_command_is_a_usage_error(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(arguments) == ExitCode.BAD_INPUT
-    assert "Traceback" not in capsys.readouterr().err
+def test_a_folder_that_is_called_like_a_source_keeps_its_case(tmp_path: Path) -> None:
+    (tmp_path / "TOY").mkdir()
+    assert Options.of({"model": "TOY"}).model == "TOY"
+
+
+@pytest.mark.parametrize(("typed", "share"), [("25%", 0.25), ("0.25", 0.25), ("1", 1.0)])
+def test_a_target_is_a_share_or_a_percentage(typed: str, share: float) -> None:
+    assert read_target(typed) == share
 
 
 def test_markup_and_escape_codes_in_a_path_are_printed_as_text(

@@ -58,7 +58,7 @@ def job_of(root: Path, *steps: int) -> AverageJob:
     mean = Checkpoint(
         step=3, progress=1.0, folder=str(root / f"average-{len(of)}"), averaged=len(of)
     )
-    return AverageJob(device=device(), of=of, checkpoint=mean)
+    return AverageJob(device=device(), of=of, checkpoint=mean, out=str(root))
 
 
 def averaged(job: AverageJob) -> list[events.CheckpointSaved]:

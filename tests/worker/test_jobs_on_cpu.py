@@ -85,7 +85,7 @@ def test_only_what_computes_with_weights_is_done_on_the_card() -> None:
     elsewhere: list[Job] = [
         PrepareJob(device=CARD, source="toy", out="x"),
         SurveyJob(device=CARD, model_folder="x", data=data_spec(Path("x")), out="x"),
-        AverageJob(device=CARD, of=(checkpoint, checkpoint), checkpoint=checkpoint),
+        AverageJob(device=CARD, of=(checkpoint, checkpoint), checkpoint=checkpoint, out="x"),
         PredictJob(
             device=CARD,
             target="cuda",

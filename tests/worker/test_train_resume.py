@@ -11,9 +11,11 @@ import pytest
 from autotune import events
 from autotune.events import WorkerEvent
 from autotune.job import TrainJob
+from autotune.manifest import describe
 from autotune.outcome import Fault
 from autotune.plan import TrainPlan
 from autotune.trials import How, SubprocessRunner
+from autotune.worker.train import BadJob, demand_data
 from tests.worker.toys import chat_file, losses, of_kind, plan_of, save_toy, train_job, work
 
 pytestmark = pytest.mark.torch
@@ -157,3 +159,33 @@ def test_data_that_changed_since_it_was_counted_is_refused(
     assert ending.how is How.BAD_JOB
     assert "keeps 12 conversations, the plan says 13" in ending.reason
     assert ending.failed is not None and ending.failed.fault is Fault.BAD_JOB
+
+
+def test_data_that_changed_while_a_run_went_on_are_not_trained_on(tmp_path: Path) -> None:
+    data = chat_file(tmp_path / "chat.jsonl")
+    plan = plan_of(tmp_path / "model", tmp_path / "where-it-was.jsonl")
+    began = {"data_path": str(data), "data_sha256": describe(data)["sha256"]}
+    job = train_job(plan, tmp_path / "out").model_copy(update=began)
+    demand_data(job)
+    data.write_bytes(data.read_bytes() + b"\n")
+    with pytest.raises(
+        BadJob, match=r"data .*chat\.jsonl has changed since this run began \(sha256"
+    ):
+        demand_data(job)
+
+
+def test_a_training_goes_on_where_its_model_and_its_data_lie_now(tmp_path: Path) -> None:
+    data, model = chat_file(tmp_path / "chat.jsonl"), save_toy(tmp_path / "model")
+    plan = plan_of(model, data)
+    heard, _ = work(train_job(plan, tmp_path / "out"), tmp_path / "job")
+    last = sorted((tmp_path / "out").glob("step-*"))[-1]
+    last.rename(tmp_path / "lost")
+    moved = {"model_folder": str(model.rename(tmp_path / "new-model")), "data_path": str(data)}
+    again, ending = work(
+        train_job(plan, tmp_path / "out").model_copy(update=moved), tmp_path / "job"
+    )
+    assert ending.how is How.DONE
+    (resumed,) = of_kind(again, events.Resumed)
+    assert resumed.step > 0
+    done = {step: loss for step, loss in losses(heard).items() if step > resumed.step}
+    assert losses(again) == done

@@ -1,0 +1,42 @@
+"""Everything that a run's record says, in one pass: the state, and what is told one by one.
+
+Optimizer steps are most of a record, up to a million; of them the state keeps a bounded number and
+the chronicle a count.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from autotune import events
+from autotune.events import Record
+from autotune.study import StudyState
+
+
+@dataclass
+class Chronicle:
+    """A fold of records. `told` are those that are no steps, `kinds` counts them all by kind."""
+
+    state: StudyState = field(default_factory=StudyState)
+    told: list[Record] = field(default_factory=list)
+    kinds: Counter[str] = field(default_factory=Counter)
+    first: float | None = None
+    last: float | None = None
+
+    def apply(self, record: Record) -> None:
+        """Fold one record in."""
+        self.state.apply(record)
+        self.kinds[record.event.kind] += 1
+        if self.first is None:
+            self.first = record.time
+        self.last = record.time
+        if not isinstance(record.event, events.StepDone):
+            self.told.append(record)
+
+
+def chronicle(records: Iterable[Record]) -> Chronicle:
+    """What these records say, in order."""
+    found = Chronicle()
+    for record in records:
+        found.apply(record)
+    return found

@@ -1,0 +1,152 @@
+"""What a run was asked for, as `run.toml` has it, and whether that is asked for again.
+
+Files and folders that the user named stand there from the root, so that the same is meant in every
+working directory. Where such a path differs, content decides, which the record keeps by its sha256.
+"""
+
+import json
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from pydantic import ValidationError
+
+from autotune.content import recorded_content, same_content
+from autotune.errors import BadInput, EnvironmentFault
+from autotune.profile import Profile
+from autotune.rundir import RunDir
+from autotune.sources.reference import as_hub_id
+
+SOURCES = ("model", "data", "prompts")
+"""The tables of a profile whose `source` may be a path."""
+
+_NAMES = {"demo", "toy", "ifeval"}
+
+
+def settings_text(profile: Profile) -> str:
+    """A profile as TOML, as it stands in `run.toml`."""
+    tree = profile.model_dump(mode="json", exclude_none=True, by_alias=True)
+    for table in SOURCES:
+        tree[table]["source"] = from_root(tree[table]["source"])
+    return tomli_w.dumps(tree)
+
+
+def from_root(source: str) -> str:
+    """A path with all that is above it; names, hub ids, and what is no valid text, as they are."""
+    path = Path(source).expanduser()
+    if source in _NAMES or (as_hub_id(source) is not None and not path.exists()):
+        return source
+    whole = os.path.abspath(path)
+    return whole if _is_text(whole) else source
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def stored_settings(folder: Path) -> str | None:
+    """The settings that a folder's run was started with; None where no run was.
+
+    Raises:
+        EnvironmentFault: they are there and cannot be read.
+    """
+    path = RunDir(folder).run_toml
+    try:
+        text = path.read_bytes().decode("utf-8")
+        tomllib.loads(text)
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError:
+        return None
+    except UnicodeDecodeError as error:
+        raise damaged(path, f"not UTF-8 at byte {error.start}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise damaged(path, f"not TOML: {' '.join(str(error).split())}") from None
+    except OSError as error:
+        raise damaged(path, error.strerror or str(error)) from None
+    if not text.strip():
+        raise damaged(path, "empty")
+    return text
+
+
+def damaged(path: Path, why: str) -> EnvironmentFault:
+    """What a run was asked for cannot be read: nothing may go on in its folder."""
+    return EnvironmentFault(
+        f"{path}: damaged ({why}), so what this run was asked for is not known; put the file back"
+        " from a copy, or start a new run with another --run-dir (checkpoints and answers of this"
+        " one stay)"
+    )
+
+
+def difference(stored: str, profile: Profile, folder: Path) -> str | None:
+    """In what a run's settings differ from those that are asked for now; None for the same run.
+
+    A setting that the run's version of the tool did not know has its default. Two paths are the
+    same where the record says that what was there is what is here now.
+    """
+    wanted = settings_text(profile)
+    if stored == wanted:
+        return None
+    old, new = tomllib.loads(stored), tomllib.loads(wanted)
+    filled = _filled(old)
+    if filled is None and _lacks_keys(old):
+        raise damaged(RunDir(folder).run_toml, "its end is missing")
+    if filled is None:
+        return _first_line(stored, wanted)
+    for table in SOURCES:
+        before, now = filled[table]["source"], new[table]["source"]
+        if before != now and _same_source(table, before, now, profile, folder):
+            old[table]["source"] = filled[table]["source"] = now
+    if filled == new:
+        return None
+    return _first_line(tomli_w.dumps(old), wanted)
+
+
+def _lacks_keys(tree: dict[str, Any]) -> bool:
+    """Whether a setting is not there that every version writes: the end of the file is lost."""
+    try:
+        Profile.model_validate_json(json.dumps(tree, default=str))
+    except ValidationError as error:
+        return any(each["type"] == "missing" for each in error.errors(include_url=False))
+    return False
+
+
+def _filled(tree: dict[str, Any]) -> dict[str, Any] | None:
+    """Settings with the defaults of this version; None where it does not know them all."""
+    try:
+        known = Profile.model_validate_json(json.dumps(tree, default=str))
+    except ValidationError:
+        return None
+    return known.model_dump(mode="json", exclude_none=True, by_alias=True)
+
+
+def _same_source(table: str, before: str, now: str, profile: Profile, folder: Path) -> bool:
+    """Whether another path stands for the same content, as far as that is known here.
+
+    A relative path, of an older version, is where it would be found from here, or by the same name:
+    from where it was typed then is not on record. What is there is held against the record later.
+    """
+    if not os.path.isabs(now):
+        return False
+    if not os.path.isabs(before):
+        typed = Path(before.replace("\\", "/"))
+        return os.path.abspath(typed) == now or Path(now).name == typed.name
+    began = recorded_content(RunDir(folder))
+    try:
+        return began is not None and same_content(table, began, Path(now))
+    except (BadInput, OSError):
+        return False
+
+
+def _first_line(stored: str, wanted: str) -> str:
+    """The first line in which two settings differ."""
+    for old, new in zip(stored.splitlines(), wanted.splitlines(), strict=False):
+        if old != new:
+            return f"{old.strip()}, now {new.strip()}"
+    return "more or fewer strategies"

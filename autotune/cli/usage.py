@@ -1,0 +1,90 @@
+"""A command line that cannot be understood, as one line that ends at the help of its command."""
+
+import difflib
+from collections.abc import Sequence
+from itertools import takewhile
+from typing import Any
+
+from autotune.cli.misplaced import meant_for
+
+PROGRAM = "smolsft-autotune"
+
+
+def usage_line(error: Any, arguments: Sequence[str]) -> str:
+    """What is wrong, what was probably meant, and whose help says more.
+
+    `error` is typer's, whose kinds it does not make public: they are known by what they carry.
+    """
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else _command(arguments)
+    name = command.removeprefix(PROGRAM).strip() or PROGRAM
+    what = _what(error, context, name, arguments)
+    return f"{what}{'' if what.endswith('?') else '.'} See {command} --help"
+
+
+def is_help(error: Any) -> bool:
+    """Whether the error is the help of a command that was called without what it needs."""
+    context = getattr(error, "ctx", None)
+    return context is not None and error.message == context.get_help()
+
+
+def _command(arguments: Sequence[str]) -> str:
+    """The command that was called, by the words before the first option."""
+    return " ".join([PROGRAM, *takewhile(lambda word: not word.startswith("-"), arguments)])
+
+
+def _what(error: Any, context: Any, name: str, arguments: Sequence[str]) -> str:
+    said = " ".join(str(error.format_message()).split()).rstrip(".")
+    asked = getattr(error, "option_name", None)
+    params = context.command.params if context is not None else ()
+    options = [o for p in params for o in (*p.opts, *p.secondary_opts)]
+    if asked is not None and "requires an argument" in said:
+        return f"{asked}: needs a value after it"
+    if asked is not None and hasattr(error, "possibilities"):
+        near = difflib.get_close_matches(asked, [o for o in options if o.startswith("--")], n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        return f"{asked}: {name} has no such option{meant}"
+    if "unexpected extra argument" in said:
+        return _extra(said, name, options, arguments)
+    param = getattr(error, "param", None)
+    if param is not None and "valid integer" in said:
+        return _no_number(param, arguments)
+    return said[:1].lower() + said[1:]
+
+
+def _extra(said: str, name: str, options: Sequence[str], arguments: Sequence[str]) -> str:
+    """An argument that the command does not take; typer names it only inside its sentence."""
+    words = said.partition("(s) (")[2].removesuffix(")")
+    spaced = [" ".join(a.split()) for a in arguments]
+    word = next((a for a, s in zip(arguments, spaced, strict=True) if s and s in words), words)
+    meant = meant_for(word, options)
+    return f"{word}: {name} takes no such argument" + (f"; did you mean {meant}?" if meant else "")
+
+
+def _no_number(param: Any, arguments: Sequence[str]) -> str:
+    option = param.opts[0]
+    typed = [value for at, a in enumerate(arguments) if a.split("=")[0] in param.opts
+             if (value := _value(arguments, at)) is not None]  # fmt: skip
+    wrong = next((value for value in typed if not value.isdigit()), "")
+    near = f"; did you mean {whole}?" if (whole := _whole(wrong)) else ""
+    return f"{option} {wrong}: must be a whole number{near}"
+
+
+def _value(arguments: Sequence[str], at: int) -> str | None:
+    _, sign, value = arguments[at].partition("=")
+    if sign:
+        return value
+    return arguments[at + 1] if at + 1 < len(arguments) else None
+
+
+def _whole(value: str) -> str | None:
+    """`1024` of `1,024`, `1024.0`, `1_024` or `1k`; None where no whole number is near."""
+    text = value.lower().replace("_", "").replace(" ", "")
+    if len(parts := text.split(",")) > 1 and all(len(part) == 3 for part in parts[1:]):
+        text = "".join(parts)
+    thousands = text.endswith("k")
+    try:
+        number = float(text.removesuffix("k")) * (1024 if thousands else 1)
+    except ValueError:
+        return None
+    return str(int(number)) if number >= 0 and number.is_integer() else None

@@ -1,0 +1,73 @@
+"""What a command reads from this machine, looked at before a worker is started.
+
+Loading torch takes seconds, and a folder for a run is made before it: a file that is empty, or is
+something else than it should be, is no reason for either.
+"""
+
+from pathlib import Path
+
+from autotune.data.load import load_conversations
+from autotune.evaluate.prompts import read_prompts
+from autotune.evaluate.scorers import find_scorer
+from autotune.plan import DataSpec
+from autotune.profile import Profile
+from autotune.setup import demand_positions, positions_of
+from autotune.sources.datasets import resolve_data
+from autotune.sources.models import resolve_model
+from autotune.sources.prompts import resolve_prompts
+from autotune.sources.reference import as_hub_id
+
+LOOK_BYTES = 16 * 2**20
+"""A chat file up to this size is read whole beforehand, which takes a second or two; the worker
+that surveys a larger one finds the same faults."""
+
+_OURS = {"demo", "toy", "ifeval"}
+"""Sources that the tool has or makes itself."""
+
+
+def demand_data(profile: Profile) -> None:
+    """Refuse a data file of this machine that nothing can be learned from.
+
+    Raises:
+        BadInput: what `load_conversations` finds wrong with it, or that there is none.
+    """
+    source = profile.data.source
+    if not _is_here(source):
+        return
+    path = resolve_data(source).path
+    if path.stat().st_size <= LOOK_BYTES:
+        load_conversations(
+            DataSpec(path=str(path), format=profile.data.format, skip_bad=profile.data.skip_bad)
+        )
+
+
+def demand_prompts(profile: Profile) -> None:
+    """Refuse a prompts file of this machine that cannot score.
+
+    Raises:
+        BadInput: what `read_prompts` finds wrong with it, or that there is none.
+    """
+    source = profile.prompts.source
+    if _is_here(source):
+        known = find_scorer(profile.prompts.scorer).instructions
+        read_prompts(resolve_prompts(source).path, known)
+
+
+def demand_model(profile: Profile, length: int | None = None, *, weights: bool = True) -> None:
+    """Refuse a model folder of this machine that is not whole, or too short for a typed length.
+
+    Raises:
+        BadInput: that.
+    """
+    source = profile.model.source
+    if not _is_here(source):
+        return
+    model = resolve_model(source, weights=weights)
+    demand_positions(length, model.label, positions_of(model.folder))
+
+
+def _is_here(source: str) -> bool:
+    """Whether a source is a path, or nothing that could be fetched either."""
+    if source in _OURS:
+        return False
+    return Path(source).expanduser().exists() or as_hub_id(source) is None

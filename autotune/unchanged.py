@@ -1,0 +1,49 @@
+"""A run goes on with what it began with: the same data, prompts and model, or not at all."""
+
+from autotune.content import demand_fingerprint, demand_same
+from autotune.errors import BadInput
+from autotune.evaluate.prompts import Prompt, written_prompts
+from autotune.events import Content
+from autotune.files import write_text_atomic
+from autotune.session import Session
+from autotune.sources.digest import has_digest
+from autotune.sources.pypi import Say
+
+
+def demand_begun(session: Session, content: Content, model: str) -> None:
+    """Refuse to go on with other content than the run of this folder began with.
+
+    Raises:
+        BadInput: data, prompts or model have changed.
+    """
+    state = session.state
+    if state.content is not None:
+        demand_same(state.content, content, model)
+    elif state.fit is not None:
+        demand_fingerprint(state.fit.fingerprint, content)
+
+
+def keep_prompts(
+    session: Session,
+    chosen: tuple[Prompt, ...],
+    text: str,
+    content: Content,
+    say: Say,
+) -> tuple[Prompt, ...]:
+    """The prompts that score, and their file in the run folder: written once, mended if damaged.
+
+    Raises:
+        BadInput: the file is not what the run began with, and cannot be made again.
+    """
+    path, began = session.rundir.prompts, session.state.content
+    if began is not None:
+        if has_digest(path, began.scored):
+            return written_prompts(path)
+        if content.scored != began.scored:
+            raise BadInput(
+                f"{path}: has changed since this run began, and this version of the tool chooses"
+                " other prompts; put it back or start a new run with another --run-dir"
+            )
+        say(f"{path.name} was changed or lost: written again, as it was when this run began")
+    write_text_atomic(path, text)
+    return chosen

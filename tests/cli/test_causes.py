@@ -1,0 +1,55 @@
+"""What ended a command is what the person reads first; what failed after it is a second line."""
+
+from pathlib import Path
+
+import pytest
+
+from autotune.cli import app
+from autotune.cli.main import run
+from autotune.cli.work import reported
+from autotune.errors import EnvironmentFault, ExitCode
+from autotune.rundir import RunDir
+from autotune.session import Session
+from autotune.trials import FakeRunner
+from tests import records
+from tests.played import Workers
+
+FULL = "run/events.jsonl: cannot be written (No space left on device); free disk space"
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    """A run whose report cannot be written: a folder has its name."""
+    (tmp_path / "report.json").mkdir()
+    session = Session(RunDir(tmp_path), FakeRunner(Workers()))
+    session.note(records.run_started())
+    return session
+
+
+def test_a_report_that_cannot_be_written_does_not_hide_what_ended_the_run(
+    session: Session, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_that_fails(*_: object, **__: object) -> int:
+        with reported(session):
+            raise EnvironmentFault(FULL)
+
+    monkeypatch.setattr(app, "app", run_that_fails)
+    assert run(["run"]) == ExitCode.ENVIRONMENT
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == f"smolsft-autotune: {FULL}"
+    assert second.startswith(f"and then: {session.rundir.root / 'report.json'}: cannot be written")
+
+
+def test_ctrl_c_stays_ctrl_c_where_the_report_cannot_be_written(session: Session) -> None:
+    with pytest.raises(KeyboardInterrupt), reported(session):
+        raise KeyboardInterrupt
+
+
+def test_a_report_that_cannot_be_written_is_the_cause_where_nothing_else_is(
+    session: Session,
+) -> None:
+    with (
+        pytest.raises(EnvironmentFault, match=r"report\.json: cannot be written"),
+        reported(session),
+    ):
+        pass

@@ -1,0 +1,181 @@
+"""Which run a command goes on with: the same settings and content, wherever they lie by now."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from autotune.cli.folder import choose_folder, store_settings
+from autotune.cli.settings import settings_text
+from autotune.content import content_of
+from autotune.errors import BadInput, EnvironmentFault, ExitCode
+from autotune.profile import Profile
+from autotune.rundir import RunDir
+from tests import records, setups
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of data, prompts and a model, which the command is given in."""
+    folder = tmp_path / "project"
+    (folder / "model").mkdir(parents=True)
+    for name in ("chats.jsonl", "asked.jsonl", "model/config.json", "model/tokenizer.json"):
+        (folder / name).write_text(name, encoding="utf-8")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def asked(data: str = "chats.jsonl", model: str = "model", prompts: str = "asked.jsonl") -> Profile:
+    return setups.profile().model_copy(
+        update={
+            key: getattr(setups.profile(), key).model_copy(update={"source": source})
+            for key, source in (("data", data), ("model", model), ("prompts", prompts))
+        }
+    )
+
+
+def begun(folder: Path, project: Path, *, content: bool = True, ended: bool = False) -> RunDir:
+    """A run of these settings, as it was begun in the project."""
+    rundir = RunDir(folder)
+    folder.mkdir(parents=True)
+    store_settings(rundir, asked())
+    rundir.append(records.run_started(), 1.0)
+    if content:
+        model = project / "model"
+        now = content_of(project / "chats.jsonl", project / "asked.jsonl", "", model)
+        rundir.append(now, 1.0)
+    return rundir
+
+
+def test_what_was_typed_means_the_same_in_every_working_directory(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun(project / "run", project)
+    stored = (project / "run" / "run.toml").read_text(encoding="utf-8")
+    assert f'source = "{(project / "chats.jsonl").as_posix()}"' in stored.replace("\\\\", "/")
+    monkeypatch.chdir(project / "model")
+    assert choose_folder(Path("../run"), asked("../chats.jsonl", ".", "../asked.jsonl")) == (
+        Path("../run"),
+        True,
+    )
+
+
+def test_names_and_hub_ids_are_no_paths(project: Path) -> None:
+    text = settings_text(asked("demo", "HuggingFaceTB/SmolLM2-135M", "ifeval"))
+    assert 'source = "demo"' in text
+    assert 'source = "HuggingFaceTB/SmolLM2-135M"' in text
+    assert 'source = "ifeval"' in text
+
+
+def test_a_project_that_moved_goes_on_where_its_content_is_the_same(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun(project / "runs" / "one", project)
+    moved = tmp_path / "moved"
+    project.rename(moved)
+    monkeypatch.chdir(moved)
+    assert choose_folder(Path("runs/one"), asked()) == (Path("runs/one"), True)
+    assert choose_folder(None, asked()) == (Path("runs/one"), True)
+    (moved / "chats.jsonl").write_text("others", encoding="utf-8")
+    with pytest.raises(BadInput, match="was started with other settings"):
+        choose_folder(Path("runs/one"), asked())
+    assert choose_folder(None, asked())[1] is False
+
+
+def test_another_file_of_another_content_is_another_run(project: Path) -> None:
+    begun(project / "run", project)
+    (project / "more.jsonl").write_text("more", encoding="utf-8")
+    with pytest.raises(BadInput, match=r'source = ".*chats.jsonl", now source = ".*more.jsonl"'):
+        choose_folder(Path("run"), asked("more.jsonl"))
+
+
+def test_a_path_that_an_older_version_stored_as_typed_is_still_that_file(project: Path) -> None:
+    rundir = begun(project / "run", project, content=False)
+    text = settings_text(asked())
+    for name in ("chats.jsonl", "asked.jsonl", "model"):
+        whole = settings_text(asked()).split(name)[0].rsplit('"', 1)[1]
+        text = text.replace(f'"{whole}{name}"', f'"{name}"')
+    rundir.run_toml.write_text(text, encoding="utf-8")
+    assert 'source = "chats.jsonl"' in text
+    assert choose_folder(Path("run"), asked()) == (Path("run"), True)
+
+
+def test_a_setting_that_an_older_version_did_not_know_has_its_default(project: Path) -> None:
+    rundir = begun(project / "run", project)
+    text = rundir.run_toml.read_text(encoding="utf-8")
+    assert "early = true\n" in text
+    rundir.run_toml.write_text(text.replace("early = true\n", ""), encoding="utf-8")
+    assert choose_folder(Path("run"), asked()) == (Path("run"), True)
+    rundir.run_toml.write_text(text.replace("early = true", "early = false"), encoding="utf-8")
+    with pytest.raises(BadInput, match="early = false, now early = true"):
+        choose_folder(Path("run"), asked())
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def cut_in_a_line(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-25])
+
+
+def cut_between_lines(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text[: text.index("[evaluate.health]")], encoding="utf-8")
+
+
+def no_text(path: Path) -> None:
+    path.write_bytes(bytes(range(256)))
+
+
+def a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+HARMS = [empty, cut_in_a_line, cut_between_lines, no_text, a_folder, Path.unlink]
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_run_whose_settings_are_damaged_is_no_run_to_go_on_with(
+    project: Path, harm: Callable[[Path], None]
+) -> None:
+    harm(begun(project / "run", project).run_toml)
+    with pytest.raises(
+        EnvironmentFault, match=r"run\.toml: damaged \(.*put the file back"
+    ) as fault:
+        choose_folder(Path("run"), asked())
+    assert fault.value.exit_code == ExitCode.ENVIRONMENT
+    assert "\n" not in str(fault.value)
+
+
+def not_a_record(path: Path) -> None:
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([b"{}\n", *lines]))
+
+
+@pytest.mark.parametrize("harm", [*HARMS[:-1], not_a_record])
+def test_a_damaged_folder_beside_it_stops_no_run_and_is_named(
+    project: Path, harm: Callable[[Path], None]
+) -> None:
+    begun(project / "runs" / "1-good", project)
+    bad = begun(project / "runs" / "2-bad", project)
+    harm(bad.events if harm is not_a_record else bad.run_toml)
+    said: list[str] = []
+    assert choose_folder(None, asked(), said.append) == (Path("runs/1-good"), True)
+    (line,) = said
+    assert line.startswith(f"passed over {Path('runs/2-bad')}: ")
+    shutil.rmtree("runs/1-good")
+    assert choose_folder(None, asked(), said.append)[1] is False
+
+
+def test_a_folder_that_a_kill_left_with_a_lock_only_is_taken(project: Path) -> None:
+    root = project / "run"
+    root.mkdir()
+    for name in ("run.lock", "lock.txt", ".lock.txt.0123abcd.tmp"):
+        (root / name).write_text("", encoding="utf-8")
+    assert choose_folder(Path("run"), asked()) == (Path("run"), False)
+    (root / "mine.txt").write_text("", encoding="utf-8")
+    with pytest.raises(BadInput, match="holds files but no run"):
+        choose_folder(Path("run"), asked())
