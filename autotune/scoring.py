@@ -57,7 +57,7 @@ def answer_and_score(
         EnvironmentFault: the disk is full, or torch cannot be loaded.
     """
     answer(session, setup, folder, where)
-    return told(session, where, score_answers(setup, scorer, where))
+    return with_warning(session, where, score_answers(setup, scorer, where))
 
 
 def score_answers(setup: Setup, scorer: Scorer, where: Path) -> EvalReport:
@@ -74,7 +74,7 @@ def score_answers(setup: Setup, scorer: Scorer, where: Path) -> EvalReport:
     return report
 
 
-def told(session: Session, where: Path, report: EvalReport) -> EvalReport:
+def with_warning(session: Session, where: Path, report: EvalReport) -> EvalReport:
     """The report, after a warning where it matters which text of the answers was judged."""
     keeps = report.think is Think.KEEP
     if report.thoughts if keeps else report.unfinished_thoughts:
@@ -112,7 +112,7 @@ def answer_early(
         except _Enough as enough:
             stopped = enough.stopped
     if stopped is None:
-        return told(session, where, score_answers(setup, scorer, where))
+        return with_warning(session, where, score_answers(setup, scorer, where))
     keep_verdicts(where, stopped.strict)
     return stopped
 

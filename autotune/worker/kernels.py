@@ -90,7 +90,7 @@ def heads_of(model_folder: Path) -> tuple[int, int, int] | None:
         heads = int(config.num_attention_heads)
         groups = int(getattr(config, "num_key_value_heads", None) or heads)
         size = int(getattr(config, "head_dim", None) or config.hidden_size // heads)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except Exception:  # whatever is wrong with it, loading the model names it
         return None
     return (heads, groups, size) if heads % groups == 0 < size else None
 

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from autotune.errors import BadInput
+from autotune.worker.kernels import heads_of
 from autotune.worker.model import load_tokenizer
 from autotune.worker.toy import toy_tokenizer
 from autotune.worker.weights import all_finite, load_weights
@@ -80,6 +81,15 @@ def test_what_would_not_be_the_folder_s_model_is_one_sentence(
         load_weights(tmp_path)
     assert str(refused.value).startswith(f"model folder {tmp_path}: ")
     assert len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("values", [{"num_attention_heads": 0}, {"hidden_size": "64"}, {}])
+def test_looking_for_kernels_leaves_a_faulty_config_to_the_loading(
+    tmp_path: Path, values: dict[str, Any]
+) -> None:
+    """It comes first, and has to say nothing of the model."""
+    config(**values)(save_toy(tmp_path))
+    assert (heads_of(tmp_path) is None) is bool(values)
 
 
 def test_old_tables_beside_the_weights_and_a_head_that_is_the_embedding_are_loaded(
