@@ -23,12 +23,7 @@ from autotune.plan import DataSpec, Precision, Rounds, Strategy
 from autotune.positions import demand_positions, positions_of
 from autotune.profile import Profile
 from autotune.session import Session
-from autotune.setup import (
-    SILENCE_SECONDS,
-    Say,
-    prepare_model,
-    worker_error,
-)
+from autotune.setup import SILENCE_SECONDS, Say, prepare_model, worker_error
 from autotune.sources.datasets import resolve_data
 from autotune.sources.models import resolve_model
 from autotune.sources.prompts import prompts_here
