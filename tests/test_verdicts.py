@@ -222,7 +222,7 @@ def test_a_slow_step_on_a_full_card_is_certain_only_the_second_time() -> None:
     assert not perhaps_spilled(proved, CARD, SMALLER, LENDS)
 
 
-@pytest.mark.parametrize("verdict", set(Verdict) - {Verdict.FITS})
+@pytest.mark.parametrize("verdict", [v for v in Verdict if v is not Verdict.FITS])
 def test_only_a_lack_of_memory_is_answered_with_closing_other_programs(verdict: Verdict) -> None:
     told = remedy(verdict, Precision.FP16)
     assert ("close what else uses" in told) is (verdict in FOR_MEMORY)
