@@ -11,10 +11,9 @@ from rich.console import Console
 
 from autotune.cli.answered import (
     find_answers,
-    judged_by,
-    run_whose_best,
     untrained_answers,
 )
+from autotune.cli.choice import with_choice
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import asked_device, chosen_profile, demand_speed, say_note
 from autotune.cli.folder import (
@@ -32,7 +31,7 @@ from autotune.device import find_device
 from autotune.errors import BadInput, EnvironmentFault, ExitCode, Interruption
 from autotune.evaluate.answers import Answer, answers_to, read_answers
 from autotune.evaluate.health import echo_answers
-from autotune.evaluate.prompts import Prompt, read_prompts, subset, written_prompts
+from autotune.evaluate.prompts import Prompt, read_prompts, subset
 from autotune.evaluate.samples import sample_logs
 from autotune.evaluate.scorers import find_scorer
 from autotune.evaluation import Evaluation, as_tree, evaluate
@@ -152,24 +151,6 @@ def evaluated(
     if wanted.baseline is not None and found.before is None:
         raise BadInput(f"--baseline {wanted.baseline}: answers none of the prompts that are scored")
     return with_choice(found, model, prompts) if model is not None and model.exists() else found
-
-
-def with_choice(found: Evaluation, model: Path, prompts: Sequence[Prompt]) -> Evaluation:
-    """The evaluation with what is known of the choice, where the model is the best of a run."""
-    known = run_whose_best(model)
-    if known is None:
-        return found
-    run, state, _ = known
-    # The luck of the choice was worked out on the run's own prompts, and is other on others; so it
-    # is where another text of the answers was judged.
-    same = found.report.think is judged_by(run) and {
-        p.key: p.prompt for p in written_prompts(run.prompts)
-    } == {p.key: p.prompt for p in prompts}
-    return replace(
-        found,
-        chosen_among=state.scored_checkpoints,
-        corrected=state.corrected if same else None,
-    )
 
 
 def chosen_prompts(console: Console, options: Options, profile: Profile) -> tuple[Prompt, ...]:

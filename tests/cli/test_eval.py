@@ -9,7 +9,7 @@ import pytest
 
 from autotune import events
 from autotune.cli.answered import untrained_answers
-from autotune.cli.evaluation import with_choice
+from autotune.cli.choice import with_choice
 from autotune.cli.main import run
 from autotune.errors import ExitCode
 from autotune.evaluate.answers import Answer
