@@ -140,7 +140,8 @@ def budgeted(driver: Driver, folder: Path) -> dict[str, Any]:
     (model / "config.json").write_text('{"max_position_embeddings": 512}', encoding="utf-8")
     (model / "tokenizer.json").write_text("{}", encoding="utf-8")
     (model / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")  # of no tensors
-    (folder / "chats.jsonl").write_text("{}\n", encoding="utf-8")
+    chat = '{"prompt": "Hi", "completion": "Hello."}\n'
+    (folder / "chats.jsonl").write_text(chat, encoding="utf-8")
     sources = ("--model", "model", "--data", "chats.jsonl", "--prompts", "prompts.jsonl")
     asked = ("probe", *CARD[:2], *sources)
     commands = {"auto": asked, "8GiB": (*asked, "--vram-budget", "8GiB")}
