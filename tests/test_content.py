@@ -18,7 +18,7 @@ from autotune.session import Session
 from autotune.survey import read_survey
 from autotune.trials import FakeRunner
 from autotune.unchanged import demand_begun, keep_prompts
-from tests import setups
+from tests import records, setups
 from tests.played import Workers
 
 
@@ -183,6 +183,26 @@ def test_prompts_that_would_be_chosen_otherwise_today_stay_those_of_the_run(
     run.rundir.prompts.unlink()
     with pytest.raises(BadInput, match=r"prompts\.jsonl: has changed since this run began"):
         keep_prompts(run, other, text_of(other), now, print)
+
+
+def test_prompts_of_a_run_of_an_older_version_are_held_against_its_file(
+    sources: Path, tmp_path: Path
+) -> None:
+    asked, other = setups.prompts(8), setups.prompts(4)
+    run = session_of(tmp_path / "run")
+    run.rundir.root.mkdir()
+    path = run.rundir.prompts
+    now = content_of(None, sources / "asked.jsonl", text_of(other), sources / "model")
+    path.write_text(text_of(asked), encoding="utf-8")
+    assert keep_prompts(run, other, text_of(other), now, print) == other  # nothing was asked yet
+    run.note(records.baseline("untrained", 0, records.HEALTHY))
+    path.write_text(text_of(asked), encoding="utf-8")
+    with pytest.raises(BadInput, match=r"prompts\.jsonl: holds other prompts than would be asked"):
+        keep_prompts(run, other, text_of(other), now, print)
+    assert written_prompts(path) == asked
+    assert keep_prompts(run, asked, text_of(asked), now, print) == asked
+    emptied(path)
+    assert keep_prompts(run, asked, text_of(asked), now, print) == asked
 
 
 def no_text(path: Path) -> None:
