@@ -219,10 +219,18 @@ class Attempts:
         else:
             self.warm.renew()
         outcome = outcome.model_copy(update={"conversation": longest + 1, "reason": reason})
-        self._keep(outcome, fresh, timed)
+        self._keep(outcome, fresh, timed, doubted=suspected(ending, setup.budget))
         return outcome, ending
 
-    def _keep(self, outcome: TrialOutcome, fresh: bool, timed: int, *, held: bool = False) -> None:
+    def _keep(
+        self,
+        outcome: TrialOutcome,
+        fresh: bool,
+        timed: int,
+        *,
+        held: bool = False,
+        doubted: bool = False,
+    ) -> None:
         """Put a trial on record with what it depended on."""
         self.outcomes.append(outcome)
         asked = events.TrialAsked(
@@ -230,6 +238,7 @@ class Attempts:
             fresh=fresh,
             timed_conversations=timed,
             budget_bytes=self.setup.budget.limit_bytes,
+            doubted=doubted,
         )
         self.session.note(events.ProbeTried(outcome=outcome, asked=asked, held=held))
 
