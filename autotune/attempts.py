@@ -51,8 +51,14 @@ class Attempts:
 
     def __post_init__(self) -> None:
         self.outcomes: list[TrialOutcome] = []
+        self.killed = 0
         self.identity = identity(self.setup)
         self.conditions = Conditions(self.lends)
+
+    @property
+    def spent(self) -> int:
+        """How many trials there were, without those that another program ended."""
+        return len(self.outcomes) - self.killed
 
     def point(
         self, length: int, rounds: Rounds, *, gradient_checkpointing: bool | None = None
@@ -163,6 +169,7 @@ class Attempts:
             if not ending.killed:
                 return outcome, ending
             deaths.again(ending)
+            self.killed += 1
             self.session.note(
                 events.Warned(
                     message=f"trial at {point.row_tokens} tokens: {plain_words(ending.reason)},"
