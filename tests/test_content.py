@@ -11,11 +11,13 @@ import pytest
 from autotune.content import content_of, demand_fingerprint, demand_same, recorded_content
 from autotune.errors import BadInput, EnvironmentFault
 from autotune.evaluate.prompts import Prompt, written_prompts
-from autotune.events import Content, Fitted
+from autotune.events import Content, Fitted, Surveyed, TrialStarted
 from autotune.fitting import known_fits
+from autotune.job import Job, SurveyJob
 from autotune.rundir import RunDir
 from autotune.session import Session
 from autotune.survey import read_survey
+from autotune.surveying import survey_data
 from autotune.trials import FakeRunner
 from autotune.unchanged import demand_begun, keep_prompts
 from tests import records, setups
@@ -225,6 +227,31 @@ def test_a_damaged_survey_is_one_line_with_what_to_do(
     with pytest.raises(EnvironmentFault, match=r"survey\.json: damaged .*; delete it") as fault:
         read_survey(path)
     assert "\n" not in str(fault.value)
+
+
+@pytest.mark.parametrize(("rows", "trained", "again"), [((), 0, 1), ((), 1, 0), ((1,), 0, 0)])
+def test_a_survey_of_an_older_version_is_made_again_until_something_was_trained_by_it(
+    tmp_path: Path, rows: tuple[int, ...], trained: int, again: int
+) -> None:
+    file = setups.survey([60]).file
+
+    def plays(job: Job) -> setups.Played:
+        assert isinstance(job, SurveyJob)
+        found = file.model_copy(update={"rows": (1,)})
+        Path(job.out).write_text(found.model_dump_json(), encoding="utf-8")
+        return (), setups.done()
+
+    session, runner = setups.session(tmp_path, plays)
+    known = file.model_copy(update={"rows": rows})
+    session.rundir.survey.write_text(known.model_dump_json(), encoding="utf-8")
+    told = Surveyed(path="survey.json", conversations=1, dropped={}, literal_markers=0)
+    session.note(told)
+    for number in range(trained):
+        plan = records.plan()
+        session.note(TrialStarted(number=number, optuna_number=number, plan=plan))
+    for _ in range(2):
+        survey_data(session, setups.setup(setups.profile()))
+    assert len(runner.jobs) == again
 
 
 @pytest.mark.parametrize("harm", [emptied, cut, no_text, a_folder, Path.unlink])
