@@ -51,8 +51,14 @@ class Attempts:
 
     def __post_init__(self) -> None:
         self.outcomes: list[TrialOutcome] = []
+        self.killed = 0
         self.identity = identity(self.setup)
         self.conditions = Conditions(self.lends)
+
+    @property
+    def spent(self) -> int:
+        """How many trials there were, without those that another program ended."""
+        return len(self.outcomes) - self.killed
 
     def point(
         self, length: int, rounds: Rounds, *, gradient_checkpointing: bool | None = None
@@ -163,6 +169,7 @@ class Attempts:
             if not ending.killed:
                 return outcome, ending
             deaths.again(ending)
+            self.killed += 1
             self.session.note(
                 events.Warned(
                     message=f"trial at {point.row_tokens} tokens: {plain_words(ending.reason)},"
@@ -219,10 +226,18 @@ class Attempts:
         else:
             self.warm.renew()
         outcome = outcome.model_copy(update={"conversation": longest + 1, "reason": reason})
-        self._keep(outcome, fresh, timed)
+        self._keep(outcome, fresh, timed, doubted=suspected(ending, setup.budget))
         return outcome, ending
 
-    def _keep(self, outcome: TrialOutcome, fresh: bool, timed: int, *, held: bool = False) -> None:
+    def _keep(
+        self,
+        outcome: TrialOutcome,
+        fresh: bool,
+        timed: int,
+        *,
+        held: bool = False,
+        doubted: bool = False,
+    ) -> None:
         """Put a trial on record with what it depended on."""
         self.outcomes.append(outcome)
         asked = events.TrialAsked(
@@ -230,6 +245,7 @@ class Attempts:
             fresh=fresh,
             timed_conversations=timed,
             budget_bytes=self.setup.budget.limit_bytes,
+            doubted=doubted,
         )
         self.session.note(events.ProbeTried(outcome=outcome, asked=asked, held=held))
 

@@ -22,7 +22,9 @@ from autotune.manifest import (
     put_in_place,
     seal,
 )
+from autotune.rundir import RunDir
 from autotune.session import Session
+from autotune.study import StudyState
 
 LEFT_OUT = (OPTIMIZER, STATE, MANIFEST)
 """What only resuming needs, and the manifest that names it."""
@@ -48,7 +50,7 @@ def keep_best(session: Session, *, at_end: bool = False) -> None:
             f" elsewhere; it stays in {source}; remove the link and run the same command again",
         )
         return
-    if stands(session, best):
+    if stands(session.rundir, session.state, best):
         return
     fault = fault_of(source)
     if fault is None:
@@ -60,9 +62,9 @@ def keep_best(session: Session, *, at_end: bool = False) -> None:
         lost(session, best, fault, at_end=at_end)
 
 
-def stands(session: Session, best: events.Evaluated) -> bool:
+def stands(rundir: RunDir, state: StudyState, best: events.Evaluated) -> bool:
     """Whether `best/` is, by the record, the copy of this checkpoint, and whole."""
-    last, target = session.state.best_kept, session.rundir.best
+    last, target = state.best_kept, rundir.best
     return (
         last is not None
         and (last.number, last.checkpoint.place) == (best.number, best.checkpoint.place)

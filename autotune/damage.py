@@ -7,6 +7,7 @@ that score from a true one. So every byte is held against the manifest before a 
 from pathlib import Path
 
 from autotune import events
+from autotune.files import remove_tree
 from autotune.manifest import OPTIMIZER, entries_of, fault_of
 from autotune.moves import Evaluate
 from autotune.session import Session
@@ -28,6 +29,9 @@ def set_aside(session: Session, move: Evaluate) -> bool:
     trains_again = trial.failure is None and 0 < resumable < checkpoint.step
     makes_again = checkpoint.averaged > 0 or trains_again
     again = makes_again and checkpoint.place not in trial.damaged
+    if again:
+        # Answers that are there already may be of the damaged weights; others would join them.
+        remove_tree(rundir.checkpoint_eval(trial.number, checkpoint))
     session.note(
         events.CheckpointDamaged(
             number=trial.number, checkpoint=checkpoint, fault=fault, again=again

@@ -22,10 +22,12 @@ def fingerprint(
     the bounds of the search, how rows are made, and the shape of an evaluation.
     """
     train, evaluate = profile.train, profile.evaluate
+    # What came later stands here only where it is used: fits of earlier versions hold otherwise.
+    dropped = [True] if profile.data.drop_scored_prompts else []
     settings = {
         "probe": profile.probe.model_dump(mode="json"),
         "rows": [train.supervision, train.truncation, train.max_conversations, train.seed],
-        "read": [profile.data.format, profile.data.skip_bad, profile.data.drop_scored_prompts],
+        "read": [profile.data.format, profile.data.skip_bad, *dropped],
         "evaluation": [evaluate.max_new_tokens, evaluate.batch_size],
         "prompts": profile.prompts.model_dump(mode="json"),
         "strategies": [s.model_dump(mode="json") for s in profile.strategies],

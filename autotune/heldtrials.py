@@ -94,6 +94,8 @@ def _holds(event: ProbeTried, now: str, limit_bytes: int) -> bool:
     asked, outcome = event.asked, event.outcome
     if asked is None or asked.identity != now or outcome.verdict not in TELLING:
         return False
+    if asked.doubted:  # nobody may have come to ask what it was
+        return False
     if outcome.verdict in FOR_MEMORY:
         return limit_bytes <= asked.budget_bytes
     measured = outcome.measurement

@@ -81,7 +81,8 @@ class TrainJob(Boundary):
     """Train one plan into `out`, resuming from the newest verified checkpoint there.
 
     The plan says where model and data were when it was made. Where they have moved since, the very
-    same content is at `model_folder` and `data_path`. Data of another sha256 is refused.
+    same content is at `model_folder` and `data_path`, and that of the prompts whose rows are left
+    out at `drop_prompts`. Data of another sha256 is refused.
     """
 
     job: Literal["train"] = "train"
@@ -91,6 +92,7 @@ class TrainJob(Boundary):
     model_folder: str | None = None
     data_path: str | None = None
     data_sha256: str | None = None
+    drop_prompts: str | None = None
 
     @property
     def model(self) -> str:
@@ -100,7 +102,11 @@ class TrainJob(Boundary):
     @property
     def data(self) -> DataSpec:
         """The data to train on."""
-        return self.plan.data.model_copy(update={"path": self.data_path or self.plan.data.path})
+        planned = self.plan.data
+        now = {"path": self.data_path or planned.path}
+        if planned.drop_prompts is not None:
+            now["drop_prompts"] = self.drop_prompts or planned.drop_prompts
+        return planned.model_copy(update=now)
 
 
 class AverageJob(Boundary):
@@ -191,7 +197,7 @@ Job = Annotated[
 
 JOB: TypeAdapter[Job] = TypeAdapter(Job)
 
-_PATHS = ("gguf", "out", "prompts", "model_folder", "data_path")
+_PATHS = ("gguf", "out", "prompts", "model_folder", "data_path", "drop_prompts")
 
 
 def as_written(job: Job, folder: Path) -> Job:

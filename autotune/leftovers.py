@@ -1,8 +1,8 @@
 """What a killed process leaves in a run folder, and its removal at the next start.
 
 Only names that this tool gives to work in progress: `.NAME.1a2b3c4d.tmp` (a file being written),
-`.best.tmp` (a copy being made), `.gone-NAME` (a folder being removed). Half a checkpoint
-(`.step-000012.tmp`) is the training's to remove, which says so.
+`.best.tmp` and its like (a copy being made), `.gone-NAME` (a folder being removed). Half a
+checkpoint (`.step-000012.tmp`) is the training's to remove, which says so.
 """
 
 import contextlib
@@ -15,7 +15,10 @@ from autotune.files import remove_tree
 BEST_WORK = ".best.tmp"
 """The copy of the best checkpoint while it is made."""
 
-_LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}\.tmp|\.survey\.json\.tmp|study\.bak\.tmp|\.gone-.+")
+_LEFTOVER = re.compile(
+    r"\..+\.[0-9a-f]{8}\.tmp|\.survey\.json\.tmp|\.study\.db\.tmp(-journal|-wal|-shm)?"
+    r"|\.events\.jsonl\.damaged-\d+\.tmp|study\.bak\.tmp|\.gone-.+"
+)
 
 
 def is_leftover(path: Path) -> bool:

@@ -181,7 +181,8 @@ class TrainPlan(Boundary):
 
         How a step is cut into micro-batches, packing, checkpointing, compiling and how often state
         is saved change speed and memory, never the mathematics, so they are left out; and so is
-        what is averaged when all is trained.
+        what is averaged when all is trained. A key that came later counts where it is used only, so
+        that a training that an earlier version began is still the same one.
         """
         neutral = {
             "micro_batch_tokens",
@@ -191,5 +192,6 @@ class TrainPlan(Boundary):
             "average_checkpoints",
             "resume_every_seconds",
         }
-        text = self.model_dump_json(exclude=neutral)
+        later = {"drop_prompts"} if self.data.drop_prompts is None else set[str]()
+        text = self.model_dump_json(exclude=dict.fromkeys(neutral, True) | {"data": later})
         return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]

@@ -176,7 +176,7 @@ class Probe:
         }
         points = [attempts.point(longest, rounds) for longest, rounds in between.items()]
         search = Bisection(len(points))
-        while (index := search.next) is not None and len(attempts.outcomes) < most - 1:
+        while (index := search.next) is not None and attempts.spent < most - 1:
             search.record(index, attempts.fits(points[index]))
         return sure if search.answer is None else [*between.values()][search.answer]
 

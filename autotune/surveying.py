@@ -8,9 +8,14 @@ from autotune.trials import How
 
 
 def survey_data(session: Session, setup: Setup) -> Survey:
-    """Tokenize the data once per run and keep the survey in the run folder."""
+    """Tokenize the data once per run and keep the survey in the run folder.
+
+    One of an earlier version is made again, unless something was trained by it: rows that were read
+    otherwise then would be other rows than those that are tried now.
+    """
     path = session.rundir.survey
-    if session.state.survey is None or not path.exists():
+    known = session.state.survey is not None and path.exists()
+    if not known or not (session.state.trials or read_survey(path).rows):
         folder = session.rundir.work_folder("survey")
         ending = session.work(
             SurveyJob(

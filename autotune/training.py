@@ -84,6 +84,7 @@ class Training:
                     model_folder=str(self.setup.model_folder),
                     data_path=self.setup.data.path,
                     data_sha256=self.setup.data_sha256,
+                    drop_prompts=self.setup.data.drop_prompts,
                 ),
                 self.session.rundir.trial_folder(number),
                 silence_seconds=SILENCE_SECONDS,

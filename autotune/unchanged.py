@@ -1,7 +1,9 @@
 """A run goes on with what it began with: the same data, prompts and model, or not at all."""
 
-from autotune.content import demand_fingerprint, demand_same
-from autotune.errors import BadInput
+from pathlib import Path
+
+from autotune.content import REMEDY, demand_fingerprint, demand_same
+from autotune.errors import BadInput, EnvironmentFault
 from autotune.evaluate.prompts import Prompt, written_prompts
 from autotune.events import Content
 from autotune.files import write_text_atomic
@@ -32,6 +34,8 @@ def keep_prompts(
 ) -> tuple[Prompt, ...]:
     """The prompts that score, and their file in the run folder: written once, mended if damaged.
 
+    Of a run of an older version, which kept no digests, the file itself says what was asked.
+
     Raises:
         BadInput: the file is not what the run began with, and cannot be made again.
     """
@@ -45,5 +49,24 @@ def keep_prompts(
                 " other prompts; put it back or start a new run with another --run-dir"
             )
         say(f"{path.name} was changed or lost: written again, as it was when this run began")
+    elif session.state.baselines or session.state.trials:
+        demand_asked(path, chosen)
     write_text_atomic(path, text)
     return chosen
+
+
+def demand_asked(path: Path, chosen: tuple[Prompt, ...]) -> None:
+    """Refuse to score by other prompts than those in a run's file; a damaged one says nothing.
+
+    Raises:
+        BadInput: they are others.
+    """
+    try:
+        asked = written_prompts(path)
+    except EnvironmentFault:
+        return
+    if asked != chosen:
+        raise BadInput(
+            f"{path}: holds other prompts than would be asked now, so the prompts' file has changed"
+            f" since this run began; {REMEDY}"
+        )

@@ -11,14 +11,16 @@ import pytest
 from autotune.content import content_of, demand_fingerprint, demand_same, recorded_content
 from autotune.errors import BadInput, EnvironmentFault
 from autotune.evaluate.prompts import Prompt, written_prompts
-from autotune.events import Content, Fitted
+from autotune.events import Content, Fitted, Surveyed, TrialStarted
 from autotune.fitting import known_fits
+from autotune.job import Job, SurveyJob
 from autotune.rundir import RunDir
 from autotune.session import Session
 from autotune.survey import read_survey
+from autotune.surveying import survey_data
 from autotune.trials import FakeRunner
 from autotune.unchanged import demand_begun, keep_prompts
-from tests import setups
+from tests import records, setups
 from tests.played import Workers
 
 
@@ -185,6 +187,26 @@ def test_prompts_that_would_be_chosen_otherwise_today_stay_those_of_the_run(
         keep_prompts(run, other, text_of(other), now, print)
 
 
+def test_prompts_of_a_run_of_an_older_version_are_held_against_its_file(
+    sources: Path, tmp_path: Path
+) -> None:
+    asked, other = setups.prompts(8), setups.prompts(4)
+    run = session_of(tmp_path / "run")
+    run.rundir.root.mkdir()
+    path = run.rundir.prompts
+    now = content_of(None, sources / "asked.jsonl", text_of(other), sources / "model")
+    path.write_text(text_of(asked), encoding="utf-8")
+    assert keep_prompts(run, other, text_of(other), now, print) == other  # nothing was asked yet
+    run.note(records.baseline("untrained", 0, records.HEALTHY))
+    path.write_text(text_of(asked), encoding="utf-8")
+    with pytest.raises(BadInput, match=r"prompts\.jsonl: holds other prompts than would be asked"):
+        keep_prompts(run, other, text_of(other), now, print)
+    assert written_prompts(path) == asked
+    assert keep_prompts(run, asked, text_of(asked), now, print) == asked
+    emptied(path)
+    assert keep_prompts(run, asked, text_of(asked), now, print) == asked
+
+
 def no_text(path: Path) -> None:
     path.write_bytes(bytes(range(256)))
 
@@ -205,6 +227,31 @@ def test_a_damaged_survey_is_one_line_with_what_to_do(
     with pytest.raises(EnvironmentFault, match=r"survey\.json: damaged .*; delete it") as fault:
         read_survey(path)
     assert "\n" not in str(fault.value)
+
+
+@pytest.mark.parametrize(("rows", "trained", "again"), [((), 0, 1), ((), 1, 0), ((1,), 0, 0)])
+def test_a_survey_of_an_older_version_is_made_again_until_something_was_trained_by_it(
+    tmp_path: Path, rows: tuple[int, ...], trained: int, again: int
+) -> None:
+    file = setups.survey([60]).file
+
+    def plays(job: Job) -> setups.Played:
+        assert isinstance(job, SurveyJob)
+        found = file.model_copy(update={"rows": (1,)})
+        Path(job.out).write_text(found.model_dump_json(), encoding="utf-8")
+        return (), setups.done()
+
+    session, runner = setups.session(tmp_path, plays)
+    known = file.model_copy(update={"rows": rows})
+    session.rundir.survey.write_text(known.model_dump_json(), encoding="utf-8")
+    told = Surveyed(path="survey.json", conversations=1, dropped={}, literal_markers=0)
+    session.note(told)
+    for number in range(trained):
+        plan = records.plan()
+        session.note(TrialStarted(number=number, optuna_number=number, plan=plan))
+    for _ in range(2):
+        survey_data(session, setups.setup(setups.profile()))
+    assert len(runner.jobs) == again
 
 
 @pytest.mark.parametrize("harm", [emptied, cut, no_text, a_folder, Path.unlink])

@@ -13,6 +13,7 @@ from autotune.job import GenerateJob, Job, TrainJob
 from autotune.manifest import fault_of, seal
 from autotune.plan import Strategy
 from autotune.rundir import RunDir
+from autotune.scoring import RESPONSES
 from tests import setups
 from tests.played import Workers
 from tests.test_retention import A, judge, told, tuner
@@ -66,6 +67,24 @@ def test_a_damaged_last_checkpoint_is_trained_again_from_the_one_before(tmp_path
     assert [e.step for e in told(tmp_path, events.Resumed)] == [5]
     asked = [Path(job.model_folder).name for job in workers.seen if isinstance(job, GenerateJob)]
     assert asked == ["model", "step-000005", "step-000006"]
+
+
+def test_answers_of_a_checkpoint_that_was_damaged_since_are_given_again(tmp_path: Path) -> None:
+    workers = damaging("step-000006", trainings=1)
+    damage, found = workers.instead, []
+    answers = RunDir(tmp_path).eval_folder("trial-0000-step-000006") / RESPONSES
+
+    def interrupted(job: Job, before: int) -> setups.Played | None:
+        if isinstance(job, TrainJob) and not before:
+            answers.parent.mkdir(parents=True)
+            answers.write_text("{}\n", encoding="utf-8")
+        if isinstance(job, GenerateJob) and Path(job.out) == answers:
+            found.append(answers.exists())
+        return damage(job, before)
+
+    workers.instead = interrupted
+    run(tmp_path, workers)
+    assert found == [False]
 
 
 def test_a_checkpoint_that_is_damaged_again_has_no_score(tmp_path: Path) -> None:

@@ -199,6 +199,16 @@ def test_a_probe_whose_workers_are_killed_again_and_again_never_says_that_nothin
     assert len(memory.points) == KILLS
 
 
+@pytest.mark.parametrize("tokens", [237, 311, 829])
+def test_kills_from_outside_take_no_trial_from_the_search(tokens: int) -> None:
+    data = setups.survey(*[[length] * 16 for length in range(20, 60)])
+    calm, _ = probed(Memory(BASE, EACH), data, fitting(tokens))
+    every_second = dict.fromkeys(range(0, 60, 2), ([], KILL))
+    found, verdicts = probed(Memory(BASE, EACH, every_second), data, fitting(tokens))
+    assert verdicts.count("CRASHED") >= 5
+    assert (found.model_max_length, found.max_rounds) == (calm.model_max_length, calm.max_rounds)
+
+
 @pytest.fixture
 def container(tmp_path: Path) -> Iterator[Path]:
     """A container that uses 950 of its 1000 bytes, 50 of them for files."""

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from autotune import events
-from autotune.job import AverageJob, GenerateJob, TrainJob
+from autotune.job import AverageJob, DeviceSpec, GenerateJob, TrainJob
 from autotune.manifest import fault_of
+from autotune.plan import DataSpec, Precision
 from autotune.report.build import build_report
 from autotune.report.contract import run_json
 from autotune.rundir import RunDir
-from tests import setups
+from tests import records, setups
 from tests.played import Workers
 from tests.test_retention import judge, tuner
 from tests.test_tune_resume import Ended
@@ -118,6 +119,17 @@ def test_a_run_goes_on_from_another_working_directory(
     run(Path("..") / "there" / "run")
     assert scores(there) == SCORES
     assert list((tmp_path / "here").iterdir()) == []
+
+
+@pytest.mark.parametrize("planned", [None, "/before/prompts.jsonl"])
+def test_rows_are_left_out_by_the_prompts_where_they_lie_now(planned: str | None) -> None:
+    plan = records.plan(data=DataSpec(path="/before/chats", format="auto", drop_prompts=planned))
+    device = DeviceSpec(kind="cpu", precision=Precision.FP32, limit_bytes=1)
+    job = TrainJob(
+        device=device, plan=plan, out="out", data_path="/now/chats", drop_prompts="/now/prompts"
+    )
+    now = None if planned is None else "/now/prompts"
+    assert (job.data.path, job.data.drop_prompts) == ("/now/chats", now)
 
 
 def test_nothing_that_a_run_writes_names_the_place_where_it_lies(

@@ -107,6 +107,14 @@ def test_what_changes_the_weights_makes_it_another_training(change: dict[str, ob
     assert records.plan(**change).identity != records.plan().identity
 
 
+def test_a_training_that_an_earlier_version_began_is_still_the_same() -> None:
+    plan = records.plan()
+    # As it was before `drop_prompts`, of the same plan.
+    assert plan.identity == "0de548eb0701eaf5"
+    other = plan.data.model_copy(update={"drop_prompts": "prompts.jsonl"})
+    assert plan.model_copy(update={"data": other}).identity != plan.identity
+
+
 @pytest.mark.parametrize(("wished", "averaged"), [(0, 0), (2, 2), (3, 2)])
 def test_no_more_checkpoints_are_averaged_than_there_are(wished: int, averaged: int) -> None:
     assert records.plan(average_checkpoints=wished).averaged == averaged

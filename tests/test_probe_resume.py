@@ -8,7 +8,7 @@ import pytest
 from autotune.errors import NothingFits
 from autotune.heldtrials import held_trials
 from autotune.job import Job
-from autotune.outcome import Fit
+from autotune.outcome import Fault, Fit
 from autotune.probe import Probe
 from autotune.rundir import RunDir
 from autotune.sentences import describe
@@ -35,12 +35,13 @@ def probe(
     folder: Path,
     *,
     after: int | None = None,
+    answers: dict[int, setups.Played] | None = None,
     limit: int = LIMIT,
     card: bool = False,
     fingerprint: dict[str, str] | None = None,
 ) -> tuple[Fit | None, int]:
     """One start of a probe in a folder: its answer if it came to one, and its own trials."""
-    memory = Stopped(BASE, EACH)
+    memory = Stopped(BASE, EACH, answers=answers or {})
     if after is not None:
         memory.after = after
     session, memory.runner = setups.session(folder, memory)
@@ -124,6 +125,17 @@ def test_what_does_not_hold_any_more_is_tried_again(
     assert whole is not None
     assert found.model_max_length == whole.model_max_length
     assert own == trials if again == "all" else trials - 4 < own < trials
+
+
+def test_a_failure_that_was_still_in_doubt_is_not_taken_for_a_lack_of_memory(
+    tmp_path: Path,
+) -> None:
+    doubtful = ([], setups.failed(Fault.SUSPECTED, "CUBLAS_STATUS_ALLOC_FAILED"))
+    whole, trials = probe(tmp_path / "whole", limit=fitting(4000))
+    assert whole is not None
+    probe(tmp_path / "run", limit=fitting(4000), after=1, answers={0: doubtful})
+    found, again = probe(tmp_path / "run", limit=fitting(4000))
+    assert (found, again) == (whole, trials)
 
 
 def test_a_probe_that_ended_without_an_answer_begins_anew(tmp_path: Path) -> None:

@@ -151,9 +151,13 @@ OURS = (
     "trials/0000/checkpoints/.gone-step-000001/model.safetensors",
     "eval/untrained/.scores.json.0123abcd.tmp",
     "study.bak.tmp",
+    ".study.db.tmp",
+    ".study.db.tmp-journal",
+    ".events.jsonl.damaged-1.tmp",
 )
 OTHERS = (
     "notes.tmp",
+    "study.db-journal",  # SQLite plays it back
     ".notes.tmp",
     ".best.tmp.txt",
     "best/model.safetensors",

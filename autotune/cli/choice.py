@@ -5,21 +5,25 @@ from dataclasses import replace
 from pathlib import Path
 
 from autotune.cli.answered import judged_by, run_whose_best
+from autotune.errors import EnvironmentFault
 from autotune.evaluate.prompts import Prompt, written_prompts
 from autotune.evaluation import Evaluation
 
 
 def with_choice(found: Evaluation, model: Path, prompts: Sequence[Prompt]) -> Evaluation:
     """The evaluation with what is known of the choice, where the model is the best of a run."""
-    known = run_whose_best(model)
-    if known is None:
+    try:
+        known = run_whose_best(model)
+        if known is None:
+            return found
+        run, state, _ = known
+        # The luck of the choice was worked out on the run's own prompts, and is other on others; so
+        # it is where another text of the answers was judged.
+        same = found.report.think is judged_by(run) and {
+            p.key: p.prompt for p in written_prompts(run.prompts)
+        } == {p.key: p.prompt for p in prompts}
+    except EnvironmentFault:  # the run's record is damaged, which takes nothing from the score
         return found
-    run, state, _ = known
-    # The luck of the choice was worked out on the run's own prompts, and is other on others; so it
-    # is where another text of the answers was judged.
-    same = found.report.think is judged_by(run) and {
-        p.key: p.prompt for p in written_prompts(run.prompts)
-    } == {p.key: p.prompt for p in prompts}
     return replace(
         found,
         chosen_among=state.scored_checkpoints,

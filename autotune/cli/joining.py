@@ -1,9 +1,10 @@
 """The score of a run's best on more prompts than the run asked, put into the run's own report."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from autotune import events
+from autotune.best import stands
 from autotune.cli.answered import run_whose_best
 from autotune.cli.work import save_report
 from autotune.errors import EnvironmentFault
@@ -13,6 +14,7 @@ from autotune.manifest import entries_of, weights_in
 from autotune.profile import Profile
 from autotune.rundir import RunDir
 from autotune.session import Session
+from autotune.study import StudyState
 from autotune.trials import SubprocessRunner
 
 
@@ -29,24 +31,58 @@ def join_report(
     Only a score on all prompts of a source, and at least as many as the run's own; `label` names
     them. Weights that are not those which the run scored have no place there, which is said.
     """
-    known = run_whose_best(model)
-    if known is None or profile.prompts.limit != "all":
+    if profile.prompts.limit != "all":
         return
-    run, _, best = known
-    asked = {prompt.key: prompt.prompt for prompt in written_prompts(run.prompts)}
-    now = {prompt.key: prompt.prompt for prompt in prompts}
-    if asked == now or len(now) < len(asked):
+    try:
+        known = run_whose_best(model)
+        if known is None:
+            return
+        run, state, best = known
+        asked = {prompt.key: prompt.prompt for prompt in written_prompts(run.prompts)}
+        now = {prompt.key: prompt.prompt for prompt in prompts}
+        if asked == now or len(now) < len(asked):
+            return
+        weights = weights_in(model)
+        if not weights or not are_scored(weights, run, state, best):
+            say(
+                f"this score does not join the report of {run.root}: the weights in {model} are not"
+                " known to be those that the run scored"
+            )
+            return
+        event = _event(found, best, weights, label, profile)
+        with RunDir(run.root) as rundir:
+            session = Session(rundir, SubprocessRunner())
+            session.note(event)
+            save_report(session)
+    except EnvironmentFault as fault:
+        say(f"this score does not join the report of its run: {fault}")
         return
-    scored = entries_of(run.checkpoint(best.number, best.checkpoint)) or {}
-    weights = weights_in(model)
-    if not weights or any(scored.get(n, {}).get("sha256") != w for n, w in weights.items()):
-        say(
-            f"this score does not join the report of {run.root}: the weights in {model} are not"
-            " known to be those that the run scored"
-        )
-        return
+    say(f"this score stands in the report of the run as well: {run.root / 'report.html'}")
+
+
+def are_scored(
+    weights: Mapping[str, str], run: RunDir, state: StudyState, best: events.Evaluated
+) -> bool:
+    """Whether weights, by name and sha256, are those of the best checkpoint that the run scored.
+
+    Where the checkpoint is gone, `best/` is it, if it is the copy that the record knows.
+    """
+    sealed = entries_of(run.checkpoint(best.number, best.checkpoint))
+    if sealed is None and stands(run, state, best):
+        sealed = entries_of(run.best)
+    digests = {n: e.get("sha256") for n, e in (sealed or {}).items() if isinstance(e, dict)}
+    return all(digests.get(name) == sha256 for name, sha256 in weights.items())
+
+
+def _event(
+    found: Evaluation,
+    best: events.Evaluated,
+    weights: dict[str, str],
+    label: str,
+    profile: Profile,
+) -> events.BestInFull:
     report = found.report
-    event = events.BestInFull(
+    return events.BestInFull(
         number=best.number,
         checkpoint=best.checkpoint,
         weights=weights,
@@ -61,12 +97,3 @@ def join_report(
         health=report.health,
         unhealthy=found.unhealthy,
     )
-    try:
-        with RunDir(run.root) as rundir:
-            session = Session(rundir, SubprocessRunner())
-            session.note(event)
-            save_report(session)
-    except EnvironmentFault as fault:
-        say(f"this score does not join the report of {run.root}: {fault}")
-        return
-    say(f"this score stands in the report of the run as well: {run.root / 'report.html'}")

@@ -10,12 +10,14 @@ class TrialAsked(Boundary):
     """What a trial depended on beside its point: see `heldtrials`.
 
     `identity` is a digest, `fresh` whether it had a process of its own, `budget_bytes` the limit.
+    Where it was `doubted` whether a failure was for memory, further trials had to tell.
     """
 
     identity: str
     fresh: bool
     timed_conversations: int
     budget_bytes: int
+    doubted: bool = False
 
 
 class ProbeTried(Boundary):

@@ -45,6 +45,21 @@ def test_ctrl_c_stays_ctrl_c_where_the_report_cannot_be_written(session: Session
         raise KeyboardInterrupt
 
 
+def test_ctrl_c_leaves_a_report_where_it_cannot_be_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Session(RunDir(tmp_path), FakeRunner(Workers()))
+    session.note(records.run_started())
+
+    def full(*_: object) -> None:
+        raise EnvironmentFault(FULL)
+
+    monkeypatch.setattr(session.rundir, "append", full)
+    with pytest.raises(KeyboardInterrupt), reported(session):
+        raise KeyboardInterrupt
+    assert (tmp_path / "report.json").is_file()
+
+
 def test_a_report_that_cannot_be_written_is_the_cause_where_nothing_else_is(
     session: Session,
 ) -> None:

@@ -1,11 +1,14 @@
 """`eval` of a run's best on all prompts: its score stands in the run's own report."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from autotune import events
+from autotune.best import keep_best
+from autotune.cli.evaluation import with_choice
 from autotune.cli.folder import unfinished
 from autotune.cli.joining import join_report
 from autotune.cli.main import run
@@ -19,8 +22,11 @@ from autotune.outcome import Checkpoint, HealthLimits
 from autotune.profile import Profile
 from autotune.profiles import find_profile
 from autotune.rundir import RunDir
+from autotune.session import Session
 from autotune.study import replay
+from autotune.trials import FakeRunner
 from tests import records, setups
+from tests.played import Workers
 
 LIMITS = HealthLimits(min_stop=0.8, max_loop=0.2, max_echo=0.1, max_empty=0.05)
 FULL = setups.prompts(20)
@@ -135,6 +141,29 @@ def test_weights_that_the_run_did_not_score_do_not_join_it(over: RunDir) -> None
     assert "does not join the report of" in said
     assert "not known to be those that the run scored" in said
     assert full is None
+
+
+def test_where_the_checkpoint_is_gone_the_copy_that_the_record_knows_joins_it(over: RunDir) -> None:
+    with over:
+        keep_best(Session(over, FakeRunner(Workers())))
+    shutil.rmtree(over.root / "trials")
+    said, full = joined(over.best)
+    assert "this score stands in the report of the run as well" in said
+    assert full is not None
+    (over.best / "model.safetensors").write_bytes(b"another")
+    assert "not known to be those that the run scored" in joined(over.best)[0]
+
+
+@pytest.mark.parametrize("name", ["events.jsonl", "prompts.jsonl"])
+def test_a_run_that_cannot_be_read_takes_nothing_from_the_score(over: RunDir, name: str) -> None:
+    path = over.root / name
+    path.write_bytes(b"{}\n" + path.read_bytes())
+    said, full = joined(over.best)
+    assert said.startswith("this score does not join the report of its run: ")
+    assert name in said
+    assert full is None
+    found = evaluation()
+    assert with_choice(found, over.best, FULL) is found
 
 
 def test_nor_does_the_score_of_what_is_the_best_no_longer(over: RunDir) -> None:
