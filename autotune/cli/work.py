@@ -196,8 +196,6 @@ def reported(session: Session) -> Iterator[None]:
             with beside(cause):
                 note_interrupt(session)  # before the report, which tells of it
         with beside(cause):
-            if isinstance(cause, KeyboardInterrupt):
-                note_interrupt(session)
             save_report(session)
         raise
     save_report(session)
