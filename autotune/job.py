@@ -81,7 +81,8 @@ class TrainJob(Boundary):
     """Train one plan into `out`, resuming from the newest verified checkpoint there.
 
     The plan says where model and data were when it was made. Where they have moved since, the very
-    same content is at `model_folder` and `data_path`. Data of another sha256 is refused.
+    same content is at `model_folder` and `data_path`, and so are the prompts whose rows are left
+    out at `drop_prompts`. Data of another sha256 is refused.
     """
 
     job: Literal["train"] = "train"
@@ -90,6 +91,7 @@ class TrainJob(Boundary):
     out: str
     model_folder: str | None = None
     data_path: str | None = None
+    drop_prompts: str | None = None
     data_sha256: str | None = None
 
     @property
@@ -100,7 +102,10 @@ class TrainJob(Boundary):
     @property
     def data(self) -> DataSpec:
         """The data to train on."""
-        return self.plan.data.model_copy(update={"path": self.data_path or self.plan.data.path})
+        planned = self.plan.data
+        dropped = planned.drop_prompts and (self.drop_prompts or planned.drop_prompts)
+        moved = {"path": self.data_path or planned.path, "drop_prompts": dropped}
+        return planned.model_copy(update=moved)
 
 
 class AverageJob(Boundary):
@@ -191,7 +196,7 @@ Job = Annotated[
 
 JOB: TypeAdapter[Job] = TypeAdapter(Job)
 
-_PATHS = ("gguf", "out", "prompts", "model_folder", "data_path")
+_PATHS = ("gguf", "out", "prompts", "model_folder", "data_path", "drop_prompts")
 
 
 def as_written(job: Job, folder: Path) -> Job:

@@ -191,5 +191,7 @@ class TrainPlan(Boundary):
             "average_checkpoints",
             "resume_every_seconds",
         }
-        text = self.model_dump_json(exclude=neutral)
+        # What a version did not know it did not do: its checkpoints are of the same training.
+        unknown = {"drop_prompts"} if self.data.drop_prompts is None else set[str]()
+        text = self.model_dump_json(exclude={**dict.fromkeys(neutral, True), "data": unknown})
         return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]

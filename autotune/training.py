@@ -83,6 +83,7 @@ class Training:
                     out=str(self.session.rundir.checkpoints(number)),
                     model_folder=str(self.setup.model_folder),
                     data_path=self.setup.data.path,
+                    drop_prompts=self.setup.data.drop_prompts,
                     data_sha256=self.setup.data_sha256,
                 ),
                 self.session.rundir.trial_folder(number),
