@@ -10,7 +10,9 @@ from autotune.datanotes import NAMED_ROWS, DataNote
 
 _READ = frozenset({*NEEDED, *ROW_KEYS})
 
-_MAY_SAY = re.compile(r"(^|[_.\]])(un)?(train|loss|mask|supervis|label|reject)", re.IGNORECASE)
+_MAY_SAY = re.compile(
+    r"(^|[_.\]])(un)?(train|loss|mask|supervis|label|reject|weight)", re.IGNORECASE
+)
 """Names that may say what is trained on, in a spelling that is not known here. Where an answer is
 one to unlearn, `label` is false or it stands under `rejected`."""
 
