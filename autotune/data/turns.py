@@ -147,9 +147,13 @@ def unused_of_turn(turn: Any) -> list[str]:
 
 
 def _filled(turn: dict[str, Any], keys: tuple[str, str]) -> str | None:
-    """The first of two keys that is not null, else the first that is there at all."""
+    """The first of two keys that is neither null nor empty, else the first that is not null.
+
+    Where both are null it is the first that is there at all.
+    """
     there = [key for key in keys if key in turn]
-    return next((key for key in there if turn[key] is not None), there[0] if there else None)
+    said = [key for key in there if turn[key] is not None]
+    return next((key for key in said if turn[key] != ""), next(iter([*said, *there]), None))
 
 
 def _part(part: Any) -> str:

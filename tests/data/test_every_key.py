@@ -120,9 +120,10 @@ def test_reported_files_say_what_happens_to_each_row() -> None:
     ]
 
 
-def test_turns_padded_with_nulls_are_read_by_the_pair_that_is_filled() -> None:
-    one = {"role": "user", "content": "a", "from": None, "value": None}
-    other = {"role": None, "content": None, "from": "gpt", "value": "b"}
+@pytest.mark.parametrize("padding", [None, ""])
+def test_turns_padded_with_nothing_are_read_by_the_pair_that_is_filled(padding: str | None) -> None:
+    one = {"role": "user", "content": "a", "from": padding, "value": padding}
+    other = {"role": padding, "content": padding, "from": "gpt", "value": "b"}
     (conversation,) = adapt([{"messages": [one, other]}], "messages").conversations
     assert [(m.role, m.content) for m in conversation.messages] == [
         ("user", "a"),
