@@ -95,6 +95,9 @@ def test_a_part_of_a_text_that_says_so_is_context_and_the_others_are_trained_on(
         f"1 row: {CONTEXT} (row 1)",
         "1 row: key 'messages[].name' is not used (row 1)",
     ]
+    parts = turn({"text": "one"}, {"text": "two", **key})["content"]
+    (alone,) = adapt([{"prompt": "q", "completion": parts}], "prompt_completion").conversations
+    assert alone.rounds[0].assistant.spans == ((0, 3),)
     unsaid = adapt([{"messages": [ASK, turn({"text": "a", "weight": 0}, weight=1)]}], "messages")
     assert unsaid.dropped == {"no answer that is trained on": 1}
     dropped = adapt([{"messages": [ASK, turn({"text": "a", "mask": 1})]}], "messages").dropped
