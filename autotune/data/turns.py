@@ -86,7 +86,7 @@ def read_turn(turn: Any, remarks: Remarks) -> Message:
     content = turn[text_key]
     parts = [(p, len(_part(p))) for p in content] if isinstance(content, list) else []
     if turn.keys() in _PLAIN:
-        return by_part(message, parts, remarks)
+        return by_part(message, parts, remarks) if parts else message
     for key in REASONING:
         if not says_nothing(turn.get(key)):
             remarks.say(f"{key!r} of a turn is left out: the chat template has no place for it")
