@@ -18,6 +18,13 @@ NAMED_ROWS = 5
 """Row numbers that a note carries: enough to look a kind up, and one short line on a screen."""
 
 
+MOST_KINDS = 100
+"""Kinds that are told apart: where names or numbers of the data stand in their words (a role for
+each speaker), every row may be one of its own, and no report is that long."""
+
+OTHERS = f"something else, beyond the first {MOST_KINDS} kinds"
+
+
 class DataNote(Boundary):
     """One kind of finding: `what` in words, in how many rows, and the numbers of the first few.
 
@@ -39,13 +46,20 @@ class NoteBook:
     def __init__(self) -> None:
         self._rows: dict[tuple[str, bool, bool], tuple[int, list[int]]] = {}
 
-    def add(self, what: str, row: int, *, dropped: bool = False, warning: bool = False) -> None:
-        """One more row of a kind; a row that has it twice is added once by the caller."""
+    def add(self, what: str, row: int, *, dropped: bool = False, warning: bool = False) -> str:
+        """One more row of a kind; a row that has it twice is added once by the caller.
+
+        Returns:
+            The words under which it was counted: `OTHERS` where there are too many kinds.
+        """
+        if (what, dropped, warning) not in self._rows and len(self._rows) >= MOST_KINDS:
+            what = OTHERS
         key = what, dropped, warning
         count, rows = self._rows.get(key, (0, []))
         if count < NAMED_ROWS:
             rows.append(row)
         self._rows[key] = count + 1, rows
+        return what
 
     @property
     def notes(self) -> tuple[DataNote, ...]:

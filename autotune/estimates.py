@@ -3,6 +3,7 @@
 Times are measured speeds multiplied by the work to do: estimates, and shown as such.
 """
 
+from autotune.kept_notes import lost_note
 from autotune.outcome import Fit, Measurement, StrategyFit
 from autotune.plan import Strategy
 from autotune.resolve import clipped_length, fits_as_wished, resolve_plan
@@ -55,6 +56,7 @@ def strategy_fit(
         steps=0,
         eta_seconds=0.0,
         batch_size=strategy.batch_size,
+        lost=lost_note(strategy.name, length, strategy.max_rounds, survey),
     )
     if kept.conversations == 0:
         return plain

@@ -18,7 +18,7 @@ from autotune.frontier import (
 )
 from autotune.inspection import Inspection, InspectionSpec
 from autotune.job import DeviceSpec, SurveyJob
-from autotune.kept_notes import kept_notes
+from autotune.kept_notes import kept_notes, lost_note
 from autotune.plan import DataSpec, Precision, Rounds, Strategy
 from autotune.positions import demand_positions, positions_of
 from autotune.profile import Profile
@@ -254,28 +254,32 @@ def placed(
         lengths=lengths,
         round_counts=percentiles([len(rounds) for rounds in survey.rows]),
         features=features,
-        beside=beside(profile, wishes, len(survey.file.conversations), searched=searched),
+        beside=beside(profile, wishes, survey, searched=searched),
     )
 
 
 def beside(
-    profile: Profile, wishes: tuple[Wish, ...], used: int, *, searched: bool
+    profile: Profile, wishes: tuple[Wish, ...], survey: Survey, *, searched: bool
 ) -> tuple[DataNote, ...]:
     """What to say of the data that follows from the profile, and not from the data alone."""
     notes = [
         note
         for strategy, wish in zip(profile.strategies, wishes, strict=True)
         if not strategy.fallback
-        for note in kept_notes(
-            wish.name,
-            wish.length,
-            wish.rounds,
-            wish.kept.supervised_share,
-            wish.kept.conversations,
-            strategy.batch_size,
+        for note in (
+            *kept_notes(
+                wish.name,
+                wish.length,
+                wish.rounds,
+                wish.kept.supervised_share,
+                wish.kept.conversations,
+                strategy.batch_size,
+            ),
+            lost_note(wish.name, wish.length, wish.rounds, survey),
         )
+        if note is not None
     ]
-    most = profile.train.max_conversations
+    most, used = profile.train.max_conversations, len(survey.file.conversations)
     if most is not None and most < used:
         what = f"a run uses {most} of {used} conversations (max_conversations of the profile)"
         notes.append(DataNote(what=what, count=0))
@@ -283,6 +287,7 @@ def beside(
         what = (
             f"scored prompts were not looked for: {profile.prompts.source} is not on this machine"
             " yet; probe and run fetch it"
+            + (", and leave out the rows that hold one" if profile.data.drop_scored_prompts else "")
         )
         notes.append(DataNote(what=what, count=0))
     return tuple(notes)
@@ -290,7 +295,6 @@ def beside(
 
 def wished(strategy: Strategy, profile: Profile, positions: int) -> Point:
     """Where a strategy stands: at its own length, or at the most that the probe may find."""
-    length = strategy.model_max_length
-    if length == "fits":
-        length = profile.probe.max_length
+    wanted = strategy.model_max_length
+    length = profile.probe.max_length if wanted == "fits" else wanted
     return min(length, positions), strategy.max_rounds

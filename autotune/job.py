@@ -10,7 +10,7 @@ from pydantic import Field, TypeAdapter
 from autotune.boundary import Boundary
 from autotune.inspection import InspectionSpec
 from autotune.outcome import Checkpoint
-from autotune.plan import DataSpec, Precision, TrainPlan, TrialPoint
+from autotune.plan import DataSpec, Precision, Supervision, TrainPlan, TrialPoint
 from autotune.prediction import Attention, Capability, PredictPoint
 
 
@@ -91,8 +91,8 @@ class TrainJob(Boundary):
     out: str
     model_folder: str | None = None
     data_path: str | None = None
-    data_sha256: str | None = None
     drop_prompts: str | None = None
+    data_sha256: str | None = None
 
     @property
     def model(self) -> str:
@@ -137,6 +137,8 @@ class GenerateJob(Boundary):
     is left, for `decided.jsonl` beside `out`, once no further text can change its strict verdict;
     without it, answers that were left there are finished.
 
+    A model without a chat template is asked in the form of `supervision`.
+
     `engine` None is the device's own. One that cannot answer for the model is replaced, with a
     warning.
     """
@@ -150,6 +152,7 @@ class GenerateJob(Boundary):
     batch_size: int
     prefill_tokens: int
     early_seed: int | None = None
+    supervision: Supervision = Supervision.CONTENT
     engine: EngineName | None = None
 
 

@@ -3,10 +3,11 @@
 `inspect`, `probe`, `run` and the report say it by these functions.
 """
 
-from autotune.datanotes import DataNote
+from autotune.datanotes import NAMED_ROWS, DataNote
 from autotune.figures import shape_text
 from autotune.outcome import Fit
 from autotune.plan import Rounds
+from autotune.survey import Survey
 
 KEPT_TO_WARN_OF = 0.9
 """Share of the supervised tokens below which a length is said to cut too much: a tenth is what the
@@ -38,6 +39,20 @@ def kept_notes(
     return tuple(DataNote(what=what, count=0, warning=True) for what in said)
 
 
+def lost_note(name: str, length: int, rounds: Rounds, survey: Survey) -> DataNote | None:
+    """The rows that a strategy leaves out because nothing to train on is left of them."""
+    lost = list(survey.lost(length, rounds))
+    if not lost:
+        return None
+    numbers = survey.file.rows
+    return DataNote(
+        what=f"{name} has nothing to train on in {shape_text(length, rounds)} rounds of them",
+        count=len(lost),
+        rows=tuple(numbers[at] for at in lost[:NAMED_ROWS]) if numbers else (),
+        dropped=True,
+    )
+
+
 def fit_notes(fit: Fit | None) -> tuple[DataNote, ...]:
     """What to warn of in the strategies that will have their turn."""
     if fit is None:
@@ -46,12 +61,16 @@ def fit_notes(fit: Fit | None) -> tuple[DataNote, ...]:
         note
         for name, found in fit.strategies.items()
         if found.planned
-        for note in kept_notes(
-            name,
-            found.model_max_length,
-            found.max_rounds,
-            found.kept_supervised,
-            found.conversations,
-            found.batch_size,
+        for note in (
+            *kept_notes(
+                name,
+                found.model_max_length,
+                found.max_rounds,
+                found.kept_supervised,
+                found.conversations,
+                found.batch_size,
+            ),
+            found.lost,
         )
+        if note is not None
     )

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator
 
 from autotune.boundary import Boundary
+from autotune.datanotes import DataNote
 from autotune.kernels import Kernel
 from autotune.plan import Rounds, TrialPoint
 from autotune.runpath import checkpoint_in_run
@@ -110,7 +111,7 @@ class StrategyFit(Boundary):
     `eta_seconds` is training and scoring; `eta_single_seconds` is the same with one row at a time,
     None where only one way was timed; and then so are `supervised_tokens_per_second` and
     `peak_bytes`, which were measured for this way. `batch_size` is conversations a step, None in
-    records of a time when it was not written.
+    older records; `lost` tells of the rows that its length leaves nothing of to train on.
     """
 
     fits: bool
@@ -129,6 +130,7 @@ class StrategyFit(Boundary):
     torch_compile: bool = False
     peak_bytes: int | None = None
     batch_size: int | None = None
+    lost: DataNote | None = None
 
 
 class Fit(Boundary):

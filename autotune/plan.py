@@ -192,6 +192,7 @@ class TrainPlan(Boundary):
             "average_checkpoints",
             "resume_every_seconds",
         }
-        later = {"drop_prompts"} if self.data.drop_prompts is None else set[str]()
-        text = self.model_dump_json(exclude=dict.fromkeys(neutral, True) | {"data": later})
+        # What a version did not know it did not do: its checkpoints are of the same training.
+        unknown = {"drop_prompts"} if self.data.drop_prompts is None else set[str]()
+        text = self.model_dump_json(exclude={**dict.fromkeys(neutral, True), "data": unknown})
         return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]

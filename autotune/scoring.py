@@ -150,6 +150,7 @@ def answer(
                 batch_size=batch_size,
                 prefill_tokens=setup.prefill_tokens,
                 early_seed=early_seed,
+                supervision=setup.data.supervision,
             ),
             where,
             silence_seconds=SILENCE_SECONDS,

@@ -5,11 +5,16 @@ from pathlib import Path
 
 from rich.console import Console
 
+from autotune.budget import GIB
+from autotune.datanotes import note_sentence
+from autotune.estimates import strategy_fit
 from autotune.job import Job, SurveyJob
-from autotune.kept_notes import fit_notes, kept_notes
-from autotune.outcome import StrategyFit
+from autotune.kept_notes import fit_notes, kept_notes, lost_note
+from autotune.outcome import Fit, StrategyFit
+from autotune.plan import Truncation
 from autotune.sentences import data_lines, data_warnings
 from autotune.sources.scored import dropped_prompts, held_apart
+from autotune.survey import Survey
 from autotune.surveying import survey_data
 from autotune.view.closing import probe_summary
 from tests import inspections, setups
@@ -48,6 +53,29 @@ def test_inspect_says_it_of_each_strategy_and_how_many_conversations_a_run_uses(
     assert seen.notes[-1].what == (
         "a run uses 5 of 20 conversations (max_conversations of the profile)"
     )
+
+
+def test_rows_of_which_a_strategy_keeps_nothing_are_named_by_inspect_and_with_the_fit() -> None:
+    a = setups.strategy("A", model_max_length=64, batch_size=2)
+    late, early = setups.survey([100], prompt=70).file, setups.survey([60], prompt=10).file
+    rows = (*early.conversations, *late.conversations) * 2
+    file = early.model_copy(update={"conversations": rows, "rows": (1, 3, 4, 7)})
+    survey = Survey(file, Truncation.RIGHT)
+    sentence = "2 rows dropped: A has nothing to train on in 64 x 2 rounds of them (rows 3, 7)"
+    seen = inspections.inspected(survey, setups.profile(a))
+    assert sentence in [note_sentence(note) for note in seen.notes]
+    found = strategy_fit(
+        a,
+        setups.fit(),
+        survey,
+        setups.setup(setups.profile(a)),
+        setups.measurement(GIB),
+        None,
+        planned=True,
+    )
+    fit = Fit.model_validate_json(setups.fit(strategies={"A": found}).model_dump_json())
+    assert sentence in data_lines(None, fit)
+    assert lost_note("A", 128, 2, survey) is None
 
 
 def test_probe_run_and_report_say_it_of_the_strategies_that_will_have_their_turn() -> None:

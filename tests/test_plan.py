@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from autotune.job import DeviceSpec, TrainJob
 from autotune.plan import Precision, Strategy, TrainPlan
 from autotune.resolve import resolve_plan, usable_strategies
 from tests import records, setups
@@ -107,12 +108,27 @@ def test_what_changes_the_weights_makes_it_another_training(change: dict[str, ob
     assert records.plan(**change).identity != records.plan().identity
 
 
-def test_a_training_that_an_earlier_version_began_is_still_the_same() -> None:
-    plan = records.plan()
-    # As it was before `drop_prompts`, of the same plan.
-    assert plan.identity == "0de548eb0701eaf5"
-    other = plan.data.model_copy(update={"drop_prompts": "prompts.jsonl"})
-    assert plan.model_copy(update={"data": other}).identity != plan.identity
+def test_a_training_that_an_earlier_version_began_goes_on() -> None:
+    # As saved with checkpoints before rows could be left out for the scored prompts in them.
+    assert records.plan("A").identity == "0de548eb0701eaf5"
+    data = records.plan("A").data.model_copy(update={"drop_prompts": "prompts.jsonl"})
+    assert records.plan("A", data=data).identity != records.plan("A").identity
+
+
+def test_prompts_whose_rows_are_left_out_are_read_where_they_lie_now() -> None:
+    began = records.plan("A").data.model_copy(update={"drop_prompts": "/then/prompts.jsonl"})
+    job = TrainJob(
+        device=DeviceSpec(kind="cpu", precision=Precision.FP32, limit_bytes=0),
+        plan=records.plan("A", data=began),
+        out="out",
+        data_path="/now/chats.jsonl",
+        drop_prompts="/now/prompts.jsonl",
+    )
+    assert (job.data.path, job.data.drop_prompts) == ("/now/chats.jsonl", "/now/prompts.jsonl")
+    assert job.plan.data == began
+    # A plan that leaves none out goes on so.
+    whole = job.model_copy(update={"plan": records.plan("A")})
+    assert whole.data.drop_prompts is None
 
 
 @pytest.mark.parametrize(("wished", "averaged"), [(0, 0), (2, 2), (3, 2)])

@@ -17,6 +17,7 @@ from autotune.job import GenerateJob, Job
 from autotune.judging import decides_early, evaluate_checkpoint
 from autotune.moves import Evaluate
 from autotune.outcome import Checkpoint, EvalReport, Fault, Metric, Think
+from autotune.plan import Supervision
 from autotune.profile import Profile
 from autotune.rundir import RunDir
 from autotune.study import TrialState
@@ -228,3 +229,17 @@ def test_scores_of_a_time_without_that_choice_were_of_whole_answers() -> None:
     for name in ("think", "thoughts", "unfinished_thoughts"):
         del tree[name]
     assert EvalReport.model_validate_json(json.dumps(tree)).think is Think.KEEP
+
+
+@pytest.mark.parametrize("supervision", list(Supervision))
+def test_a_model_without_a_template_is_asked_in_the_form_that_is_trained(
+    tmp_path: Path, supervision: Supervision
+) -> None:
+    workers = Workers()
+    session, _ = setups.session(tmp_path, workers)
+    setup = setups.setup(setups.profile())
+    setup = replace(setup, data=setup.data.model_copy(update={"supervision": supervision}))
+    score_baselines(session, setup, Judge(lambda _: setups.report(2)))
+    (job,) = workers.seen
+    assert isinstance(job, GenerateJob)
+    assert job.supervision is supervision

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from autotune import events
 from autotune.best import stands
-from autotune.cli.answered import run_whose_best
+from autotune.cli.answered import judged_by, run_whose_best
 from autotune.cli.work import save_report
 from autotune.errors import EnvironmentFault
 from autotune.evaluate.prompts import Prompt, written_prompts
@@ -29,7 +29,8 @@ def join_report(
     """Record the score in the run whose best `model` is, and write the run's report again.
 
     Only a score on all prompts of a source, and at least as many as the run's own; `label` names
-    them. Weights that are not those which the run scored have no place there, which is said.
+    them. Weights that are not those which the run scored have no place there, nor has a score of
+    another text of the answers; both are said.
     """
     if profile.prompts.limit != "all":
         return
@@ -41,6 +42,12 @@ def join_report(
         asked = {prompt.key: prompt.prompt for prompt in written_prompts(run.prompts)}
         now = {prompt.key: prompt.prompt for prompt in prompts}
         if asked == now or len(now) < len(asked):
+            return
+        if found.report.think is not (judges := judged_by(run)):
+            say(
+                f"this score does not join the report of {run.root}: it was judged with --think"
+                f" {found.report.think}, the run's own with --think {judges}; give that to join it"
+            )
             return
         weights = weights_in(model)
         if not weights or not are_scored(weights, run, state, best):

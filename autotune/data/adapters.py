@@ -106,8 +106,7 @@ class Reading:
         try:
             conversation, was_trimmed = conversation_of(_turns_of(row, known, remarks))
         except Unfit as unfit:
-            self._dropped[str(unfit)] += 1
-            self._book.add(str(unfit), number, dropped=True)
+            self._dropped[self._book.add(str(unfit), number, dropped=True)] += 1
             return None
         self._roles.update(_source_roles(row, known))
         if name != self.format:

@@ -12,7 +12,7 @@ from typing import Any
 
 from autotune.data.conversation import Message, Unfit
 from autotune.data.remarks import Remarks
-from autotune.data.turns import ROLES, read_turn, text_of
+from autotune.data.turns import read_turn, text_of
 
 Row = dict[str, Any]
 
@@ -63,7 +63,7 @@ def _prompt_completion(row: Row, remarks: Remarks) -> Iterator[Message]:
                 message = read_turn(turn, remarks)
                 yield replace(message, trained=False) if key == "prompt" else message
         else:
-            yield Message(ROLES[role], text_of(value))
+            yield read_turn({"role": role, "content": value}, remarks)
 
 
 def is_turns(value: Any) -> bool:

@@ -5,11 +5,14 @@ open-instruct's and tinker's too. `weight` is 0 or 1 in OpenAI's and Together's 
 ms-swift's and xtuner's, `loss_mask` and `trainable` verl's; LLaMA-Factory has a list `loss_mask` in
 the record, and `loss_weight` in a turn. torchtune's `masked` says that a turn is not trained on.
 
+A part of a text may have a turn's keys too.
+
 Where several keys speak of one turn, a turn is trained on if none says that it is not.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 from autotune.data.conversation import Message, Unfit
@@ -60,11 +63,7 @@ def settled(message: Message, turn: dict[str, Any], remarks: Remarks) -> Message
     Raises:
         Unfit: a key holds neither true nor false, or offsets that are none of the text's.
     """
-    asked: list[bool] = []
-    for key in sorted(turn.keys() & TURN_KEYS):
-        said = None if key in DETAILS else _said(turn, key, remarks)
-        if said is not None:
-            asked.append(said is not (key in UNTRAINED))
+    asked = _asked(turn, remarks)
     spans = _spans(message.content, turn)
     if message.role != "assistant":
         if True in asked or spans:
@@ -73,6 +72,40 @@ def settled(message: Message, turn: dict[str, Any], remarks: Remarks) -> Message
     if spans is not None and not spans:
         asked.append(False)
     return replace(message, trained=all(asked), spans=spans or ())
+
+
+def by_part(
+    message: Message, parts: Sequence[tuple[dict[str, Any], int]], remarks: Remarks
+) -> Message:
+    """The message with what the parts of its text say, each given with its number of characters.
+
+    Raises:
+        Unfit: a key holds neither true nor false.
+    """
+    asked = [_asked(part, remarks) for part, _ in parts]
+    if message.role != "assistant":
+        if any(True in each for each in asked):
+            remarks.say(ASKED_OF_OTHERS)
+        return message
+    if all(map(all, asked)):
+        return message
+    ends = list(accumulate(length for _, length in parts))
+    spans = _merged(
+        (end - length, end)
+        for each, (_, length), end in zip(asked, parts, ends, strict=True)
+        if all(each) and length
+    )
+    return replace(message, trained=message.trained and bool(spans), spans=tuple(spans))
+
+
+def _asked(holder: dict[str, Any], remarks: Remarks) -> list[bool]:
+    """What the keys of a turn, or of a part of it, say: whether it is trained on."""
+    asked: list[bool] = []
+    for key in sorted(holder.keys() & (TURN_KEYS - {*DETAILS})):
+        said = _said(holder, key, remarks)
+        if said is not None:
+            asked.append(said is not (key in UNTRAINED))
+    return asked
 
 
 def by_row(messages: Sequence[Message], row: dict[str, Any], remarks: Remarks) -> list[Message]:

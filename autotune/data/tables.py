@@ -4,12 +4,15 @@ import csv
 import importlib
 import io
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from autotune.data import kinds
+from autotune.data.formats import FORMATS, is_turns
+from autotune.data.supervised import ROW_KEYS
 from autotune.data.textlines import TextLines
 from autotune.data.unpacked import EXTRA, Unpacked
 from autotune.errors import BadInput
@@ -19,6 +22,18 @@ BATCH_ROWS = 1000
 
 DELIMITERS = {kinds.CSV: ",;\t", kinds.TSV: "\t,;"}
 """What may stand between cells, the usual one first: Excel writes semicolons in half of Europe."""
+
+
+_TURNS = frozenset(key for known in FORMATS.values() for key in known.turns)
+_TEXTS = frozenset({"prompt", "completion"})
+"""Columns of turns that may as well be texts."""
+
+_MAY_BE_LISTS = _TURNS | ROW_KEYS | {"history"}
+"""Columns whose cells are opened where they hold a list. Any other cell is a text, be it in JSON:
+an answer may well be."""
+
+_TURNS_BY_STR = re.compile(r"\s*\[\s*\{\s*'(role|from|content|value)'")
+"""Turns as Python writes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +57,7 @@ def table_rows(opened: Unpacked) -> Iterator[TableRow]:
 
 
 def csv_rows(lines: Iterable[str], opened: Unpacked) -> Iterator[TableRow]:
-    """Rows of a CSV table whose first line names the columns; a cell that holds JSON is opened.
+    """Rows of a CSV table whose first line names the columns; a list of turns in JSON is opened.
 
     Raises:
         BadInput: no first line, or two columns of one name.
@@ -82,15 +97,17 @@ def _csv_row(number: int, columns: list[str], cells: list[str]) -> TableRow:
     row: dict[str, Any] = {}
     for name, cell in zip(columns, cells, strict=True):
         row[name] = cell
-        if cell.lstrip().startswith("[{"):
-            try:
-                row[name] = json.loads(cell)
-            except (ValueError, RecursionError):
-                return TableRow(
-                    number,
-                    row,
-                    f"column {name!r} holds a list that is not JSON (as str() gives it)",
-                )
+        if name not in _MAY_BE_LISTS or not cell.lstrip().startswith("["):
+            continue
+        try:
+            value = json.loads(cell)
+        except (ValueError, RecursionError):
+            if name in _TURNS - _TEXTS or _TURNS_BY_STR.match(cell):
+                fault = f"column {name!r} holds a list that is not JSON (as str() gives it)"
+                return TableRow(number, row, fault)
+            continue
+        if name not in _TEXTS or (value and is_turns(value)):
+            row[name] = value
     return TableRow(number, row)
 
 

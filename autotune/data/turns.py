@@ -5,7 +5,7 @@ from typing import Any
 from autotune.data.conversation import Message, Role, Unfit
 from autotune.data.remarks import Remarks
 from autotune.data.says import says_nothing
-from autotune.data.supervised import TURN_KEYS, settled
+from autotune.data.supervised import DETAILS, TURN_KEYS, by_part, settled
 
 ROLES: dict[str, Role] = {
     "system": "system",
@@ -56,6 +56,7 @@ REASONING = (
 """Keys of what was thought before an answer. The answer holds without it, so it is left out."""
 
 _READ = frozenset({*ROLE_KEYS, *TEXT_KEYS, *NEEDED, *REASONING, *TURN_KEYS})
+_OF_PARTS = TURN_KEYS - {*DETAILS}
 _CHAT = frozenset({"role", "content"})
 _PLAIN = _CHAT, frozenset({"from", "value"})
 
@@ -82,12 +83,14 @@ def read_turn(turn: Any, remarks: Remarks) -> Message:
     message = Message(role, text_of(turn[text_key]))
     if name in FOLDED:
         remarks.say(f"turns of the role {name!r} are read as the {role}'s")
+    content = turn[text_key]
+    parts = [(p, len(_part(p))) for p in content] if isinstance(content, list) else []
     if turn.keys() in _PLAIN:
-        return message
+        return by_part(message, parts, remarks) if parts else message
     for key in REASONING:
         if not says_nothing(turn.get(key)):
             remarks.say(f"{key!r} of a turn is left out: the chat template has no place for it")
-    return settled(message, turn, remarks)
+    return by_part(settled(message, turn, remarks), parts, remarks)
 
 
 def refuse_needed(holder: dict[str, Any]) -> None:
@@ -136,7 +139,7 @@ def unused_of_turn(turn: Any) -> list[str]:
         parts = turn[str(key)]
         for part in parts if isinstance(parts, list) else ():
             if isinstance(part, dict) and part.get("type") == "text":
-                rest = {"type", "text" if "text" in part else "value"}
+                rest = {"type", "text" if "text" in part else "value", *_OF_PARTS}
                 found += [
                     f"{key}[].{k}" for k, v in part.items() if k not in rest and v is not None
                 ]
@@ -144,9 +147,13 @@ def unused_of_turn(turn: Any) -> list[str]:
 
 
 def _filled(turn: dict[str, Any], keys: tuple[str, str]) -> str | None:
-    """The first of two keys that is not null, else the first that is there at all."""
+    """The first of two keys that is neither null nor empty, else the first that is not null.
+
+    Where both are null it is the first that is there at all.
+    """
     there = [key for key in keys if key in turn]
-    return next((key for key in there if turn[key] is not None), there[0] if there else None)
+    said = [key for key in there if turn[key] is not None]
+    return next((key for key in said if turn[key] != ""), next(iter([*said, *there]), None))
 
 
 def _part(part: Any) -> str:

@@ -6,13 +6,18 @@ from autotune.data.formats import Format, Row
 from autotune.data.says import says_nothing
 from autotune.data.supervised import ROW_KEYS
 from autotune.data.turns import NEEDED, unused_of_turn
-from autotune.datanotes import NAMED_ROWS, DataNote
+from autotune.datanotes import MOST_KINDS, NAMED_ROWS, DataNote
 
 _READ = frozenset({*NEEDED, *ROW_KEYS})
 
-_MAY_SAY = re.compile(r"(^|[_.\]])(un)?(train|loss|mask|supervis|label|reject)", re.IGNORECASE)
+_MAY_SAY = re.compile(
+    r"(^|[_.\]])(un)?(train|loss|mask|supervis|label|reject|weight)", re.IGNORECASE
+)
 """Names that may say what is trained on, in a spelling that is not known here. Where an answer is
 one to unlearn, `label` is false or it stands under `rejected`."""
+
+_OTHER_NAMES = f"beyond the first {MOST_KINDS}"
+"""Records whose keys are names or ids would have one of their own each."""
 
 _SHOWN_NAMES = 8
 _LONGEST_NAME = 40
@@ -36,11 +41,14 @@ class UnusedKeys:
             for turn in turns if isinstance(turns, list) else ():
                 for name in unused_of_turn(turn):
                     names[f"{key}[].{name}"] = None
-        for name in names:
+        for name in dict.fromkeys(map(self._told_apart, names)):
             count, rows = self._seen.get(name, (0, []))
             if count < NAMED_ROWS:
                 rows.append(number)
             self._seen[name] = count + 1, rows
+
+    def _told_apart(self, name: str) -> str:
+        return name if name in self._seen or len(self._seen) < MOST_KINDS else _OTHER_NAMES
 
     @property
     def notes(self) -> tuple[DataNote, ...]:

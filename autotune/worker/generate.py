@@ -14,7 +14,7 @@ from autotune.evaluate.decided import decided_file, read_decided
 from autotune.evaluate.order import shuffled
 from autotune.evaluate.prompts import Prompt, written_prompts
 from autotune.job import GenerateJob
-from autotune.plan import Precision, Supervision
+from autotune.plan import Precision
 from autotune.worker.answerfile import append, mend_torn_line
 from autotune.worker.answering import Answering
 from autotune.worker.compute import Compute
@@ -57,7 +57,7 @@ def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
         pipe.emit(events.Generated(path=str(out), answers=len(prompts), seconds=0.0))
         return
     pipe.enter("loading")
-    loaded = load(Path(job.model_folder), compute.device, Supervision.CONTENT)
+    loaded = load(Path(job.model_folder), compute.device, job.supervision)
     pipe.enter("generate")
     choice = chosen(job.engine, loaded, compute)
     if choice.warning is not None:

@@ -32,6 +32,9 @@ MOST_WORDS = 200
 _WRITTEN = "writtenspecialtokenqzkx"
 """Stands for a special token that somebody wrote; letters pass through any template."""
 
+_AS_PYTHON = "{'type': 'text'"
+"""What a template writes of parts that it takes for a text."""
+
 _STOPPED_SECONDS, _TIMES_STOPPED = 0.1, 20
 """How often a template that goes on is told to stop. One that is inside a single long operation
 hears it only afterwards; nobody waits for that, since the worker ends with its refusal."""
@@ -163,7 +166,7 @@ class FolderTemplate:
             except TemplateFault as fault:
                 faults.append(str(fault))
                 continue
-            if _holds(rendered, text):
+            if _holds(rendered, text) and (content == text or _AS_PYTHON not in rendered):
                 return rendered
             faults.append("leaves the question out")
         raise BadInput(

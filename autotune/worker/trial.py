@@ -17,7 +17,7 @@ from autotune.job import TrialJob
 from autotune.outcome import Measurement, TimedStep
 from autotune.worker.batches import shuffled
 from autotune.worker.compute import Compute
-from autotune.worker.encode import ChatCodec, Row
+from autotune.worker.encode import IGNORED, ChatCodec, Row
 from autotune.worker.generate import answer_batch
 from autotune.worker.kernels import training_kernel
 from autotune.worker.model import Loaded
@@ -131,9 +131,18 @@ def fullest_step(row: Row, micro_batch_tokens: int) -> list[Row]:
     rows = [row] * (ACCUMULATION * together)
     short = micro_batch_tokens // (together + 1)
     if short * (together + 1) > length * together:
-        # The end of the row: there stands an answer, so each of them has something to learn.
-        rows += [Row(row.input_ids[-short:], row.labels[-short:])] * (together + 1)
+        rows += [end_of(row, short)] * (together + 1)
     return rows
+
+
+def end_of(row: Row, tokens: int) -> Row:
+    """The last so many tokens of a row up to its last label, so that there is something to learn.
+
+    Behind it may stand what is only context: turns that are not trained on, or one that was cut.
+    """
+    ends = (at for at in range(len(row.labels), 0, -1) if row.labels[at - 1] != IGNORED)
+    end = max(tokens, next(ends, len(row.labels)))
+    return Row(row.input_ids[end - tokens : end], row.labels[end - tokens : end])
 
 
 def evaluation_shape(

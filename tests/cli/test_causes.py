@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from autotune.cli import app
+from autotune.cli import app, work
 from autotune.cli.main import run
 from autotune.cli.work import reported
 from autotune.errors import EnvironmentFault, ExitCode
@@ -68,3 +68,18 @@ def test_a_report_that_cannot_be_written_is_the_cause_where_nothing_else_is(
         reported(session),
     ):
         pass
+
+
+def test_an_interrupt_that_cannot_be_recorded_still_leaves_a_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Session(RunDir(tmp_path), FakeRunner(Workers()))
+    session.note(records.run_started())
+
+    def full(_: Session) -> None:
+        raise EnvironmentFault(FULL)
+
+    monkeypatch.setattr(work, "note_interrupt", full)
+    with pytest.raises(KeyboardInterrupt), reported(session):
+        raise KeyboardInterrupt
+    assert (tmp_path / "report.json").is_file()

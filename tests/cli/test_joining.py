@@ -166,6 +166,13 @@ def test_a_run_that_cannot_be_read_takes_nothing_from_the_score(over: RunDir, na
     assert with_choice(found, over.best, FULL) is found
 
 
+def test_nor_does_a_score_of_another_text_of_the_answers(over: RunDir) -> None:
+    over.run_toml.write_text('[evaluate]\nthink = "strip"\n', encoding="utf-8")
+    said, full = joined(over.best)
+    assert "judged with --think keep, the run's own with --think strip; give that" in said
+    assert full is None
+
+
 def test_nor_does_the_score_of_what_is_the_best_no_longer(over: RunDir) -> None:
     over.append(in_full(checkpoint(5)), at=5.0)
     assert replay(over.records()).best_in_full is not None

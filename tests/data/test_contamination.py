@@ -133,6 +133,11 @@ def test_the_rows_can_be_left_out_and_are_counted_as_dropped(tmp_path: Path) -> 
         load_conversations(spec)
 
 
+def test_a_file_without_prompts_is_not_taken_for_one_that_found_none(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no record has a text under 'prompt'"):
+        read_scored_prompts(data(tmp_path, "hello there"))
+
+
 @needs_shared
 def test_the_reported_file_is_found_whole_and_common_chats_hold_none_of_the_prompts() -> None:
     reported = SHARED / "reported"

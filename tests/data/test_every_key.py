@@ -107,6 +107,27 @@ def test_a_key_of_a_dropped_row_is_named_all_the_same() -> None:
     ]
 
 
+def test_as_many_reasons_and_keys_as_rows_are_not_all_told_apart() -> None:
+    rows = [
+        {"messages": [ASK, {"role": f"speaker {at}", "content": "hi"}], f"id {at}": at + 1}
+        for at in range(150)
+    ]
+    found = adapt([*rows, {"messages": [ASK, GOOD]}], "messages")
+    assert sum(found.dropped.values()) == 150
+    assert len(found.dropped) == 101
+    assert len(found.notes) == 202
+    assert [
+        note_sentence(note) for note in (found.notes[0], *found.notes[100:102], found.notes[-1])
+    ] == [
+        "1 row dropped: unknown role 'speaker 0' (row 1)",
+        "50 rows dropped: something else, beyond the first 100 kinds"
+        " (rows 101, 102, 103, 104, 105 and 45 more)",
+        "1 row: key 'id 0' is not used (row 1)",
+        "50 rows: key 'beyond the first 100' is not used"
+        " (rows 101, 102, 103, 104, 105 and 45 more)",
+    ]
+
+
 @needs_reported
 def test_reported_files_say_what_happens_to_each_row() -> None:
     def said(name: str) -> list[str]:
@@ -120,9 +141,10 @@ def test_reported_files_say_what_happens_to_each_row() -> None:
     ]
 
 
-def test_turns_padded_with_nulls_are_read_by_the_pair_that_is_filled() -> None:
-    one = {"role": "user", "content": "a", "from": None, "value": None}
-    other = {"role": None, "content": None, "from": "gpt", "value": "b"}
+@pytest.mark.parametrize("padding", [None, ""])
+def test_turns_padded_with_nothing_are_read_by_the_pair_that_is_filled(padding: str | None) -> None:
+    one = {"role": "user", "content": "a", "from": padding, "value": padding}
+    other = {"role": padding, "content": padding, "from": "gpt", "value": "b"}
     (conversation,) = adapt([{"messages": [one, other]}], "messages").conversations
     assert [(m.role, m.content) for m in conversation.messages] == [
         ("user", "a"),

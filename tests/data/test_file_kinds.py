@@ -172,6 +172,24 @@ def test_a_cell_of_turns_is_opened_where_it_is_json_and_refused_where_it_is_not(
     assert read_records(path, skip_bad=1).numbers == (1, 3)
 
 
+def test_a_cell_of_text_stays_text_though_it_looks_like_a_list(tmp_path: Path) -> None:
+    answers = ['[{"a": 1}]', "[{'a': 1}]", "[1, 2]", "[]", "[Ende]"]
+    lines = ['list,"' + answer.replace('"', '""') + '"' for answer in answers]
+    path = written(tmp_path, "answers.csv", "\n".join(["prompt,response", *lines]).encode())
+    assert [given.response for given in read_answers(path)] == answers
+    for columns in ("instruction,output", "prompt,completion"):
+        path = written(tmp_path, "talk.csv", "\n".join([columns, *lines]).encode())
+        found = load_conversations(DataSpec(path=str(path), format="auto"))
+        assert [c.messages[1].content for c in found.conversations] == answers
+
+
+def test_a_list_that_says_which_turns_are_trained_on_is_opened_in_a_cell(tmp_path: Path) -> None:
+    turns = json.dumps([*TURNS, *TURNS]).replace('"', '""')
+    path = written(tmp_path, "talk.csv", f'messages,loss_mask\n"{turns}","[0, 0, 0, 1]"\n'.encode())
+    (found,) = load_conversations(DataSpec(path=str(path), format="auto")).conversations
+    assert [each.assistant.trained for each in found.rounds] == [False, True]
+
+
 def database(folder: Path) -> bytes:
     path = folder / "made.db"
     with sqlite3.connect(path) as made:

@@ -75,6 +75,35 @@ def test_a_turn_that_says_that_it_is_trained_on_is(keys: dict[str, Any]) -> None
     assert read({"messages": [ASK, {**GOOD, **keys}]}) == ([[True]], [])
 
 
+@pytest.mark.parametrize("key", [{"weight": 0}, {"train": False}, {"masked": True}], ids=str)
+def test_a_part_of_a_text_that_says_so_is_context_and_the_others_are_trained_on(
+    key: dict[str, Any],
+) -> None:
+    def turn(*parts: dict[str, Any], **keys: Any) -> dict[str, Any]:
+        return {"role": "assistant", "content": [{"type": "text", **p} for p in parts], **keys}
+
+    some = turn({"text": "one"}, {"text": "two", **key}, {"text": "three", "weight": 1}, name="A")
+    none, whole = turn({"text": "gone", **key}), turn({"text": "a"}, {"text": "b", "train": None})
+    adapted = adapt([{"messages": [ASK, some, ASK, none, ASK, whole]}], "messages")
+    answers = [r.assistant for r in adapted.conversations[0].rounds]
+    assert [(a.content, a.trained, a.spans) for a in answers] == [
+        ("onetwothree", True, ((0, 3), (6, 11))),
+        ("gone", False, ()),
+        ("ab", True, ()),
+    ]
+    assert [note_sentence(note) for note in adapted.notes] == [
+        f"1 row: {CONTEXT} (row 1)",
+        "1 row: key 'messages[].name' is not used (row 1)",
+    ]
+    parts = turn({"text": "one"}, {"text": "two", **key})["content"]
+    (alone,) = adapt([{"prompt": "q", "completion": parts}], "prompt_completion").conversations
+    assert alone.rounds[0].assistant.spans == ((0, 3),)
+    unsaid = adapt([{"messages": [ASK, turn({"text": "a", "weight": 0}, weight=1)]}], "messages")
+    assert unsaid.dropped == {"no answer that is trained on": 1}
+    dropped = adapt([{"messages": [ASK, turn({"text": "a", "mask": 1})]}], "messages").dropped
+    assert list(dropped) == ["'mask' of a turn: it may mean trained or not, spell it 'train'"]
+
+
 def test_a_value_that_is_no_truth_is_counted_and_said() -> None:
     half = {"messages": [ASK, bad(weight=0.5)]}
     assert read(half, half) == (

@@ -47,6 +47,7 @@ FAULTY = {
     "too long a range": "{% for i in range(10000000) %}{% endfor %}",
     "no such method": "{{ messages.nothing.at_all() }}",
     "no template": "{% for %}",
+    "a question cut short": LOOP + "{{ message.content[:2] }}" + END,
     "a question left out": "<|im_start|>user\nhello<|im_end|>\n<|im_start|>assistant\n",
 }
 QUESTIONS = (
@@ -125,6 +126,7 @@ def test_a_template_that_cannot_ask_is_named_with_what_it_does(
         "two loops": "",
         "two silent loops": "takes more than 0.5 seconds",
         "too long a range": "fails: Range too big",
+        "a question cut short": "leaves the question out",
         "a question left out": "leaves the question out",
     }
     assert words.get(name, "fails: ") in line

@@ -24,7 +24,7 @@ from autotune.trials import How
 from autotune.worker import trial as trial_module
 from autotune.worker.batches import micro_batches
 from autotune.worker.compute import Compute
-from autotune.worker.encode import Row
+from autotune.worker.encode import IGNORED, Row
 from autotune.worker.generate import answer_batch
 from autotune.worker.pipe import Pipe
 from autotune.worker.shelf import Shelf
@@ -277,3 +277,16 @@ def test_no_micro_batch_of_a_training_is_larger_than_the_trials(
     ours = largest([len(row.input_ids) for row in rows])
     assert ours >= largest(lengths) - limit // longest - 1
     assert ours <= max(limit, longest)
+
+
+def test_shorter_rows_of_a_trial_have_something_to_learn_where_the_longest_ends_in_context() -> (
+    None
+):
+    ids = list(range(100))
+    row = Row(ids, [IGNORED] * 20 + ids[20:30] + [IGNORED] * 70)
+    rows = fullest_step(row, 170)
+    assert [len(each.input_ids) for each in rows] == [100, 100, 85, 85]
+    assert [each.supervised for each in rows] == [10] * 4
+    assert rows[-1].input_ids == ids[:85]
+    early = fullest_step(Row(ids, [*ids[:60], *[IGNORED] * 40]), 120)
+    assert [(each.input_ids[0], each.supervised) for each in early[2:]] == [(0, 60), (0, 60)]
