@@ -79,18 +79,18 @@ def _csv_row(number: int, columns: list[str], cells: list[str]) -> TableRow:
     if len(cells) != len(columns):
         fault = f"{len(cells)} cells, but the first line names {len(columns)} columns"
         return TableRow(number, {}, fault)
-    row: dict[str, Any] = {}
-    for name, cell in zip(columns, cells, strict=True):
-        row[name] = cell
-        if cell.lstrip().startswith("[{"):
+    return _with_lists(number, dict(zip(columns, cells, strict=True)))
+
+
+def _with_lists(number: int, row: dict[str, Any]) -> TableRow:
+    """A row whose texts that hold a JSON list of objects, as turns are, are that list."""
+    for name, cell in row.items():
+        if isinstance(cell, str) and cell.lstrip().startswith("[{"):
             try:
                 row[name] = json.loads(cell)
             except (ValueError, RecursionError):
-                return TableRow(
-                    number,
-                    row,
-                    f"column {name!r} holds a list that is not JSON (as str() gives it)",
-                )
+                fault = f"column {name!r} holds a list that is not JSON (as str() gives it)"
+                return TableRow(number, row, fault)
     return TableRow(number, row)
 
 
@@ -117,7 +117,7 @@ def arrow_rows(opened: Unpacked) -> Iterator[TableRow]:
             for start in range(0, batch.num_rows, BATCH_ROWS):
                 for row in batch.slice(start, BATCH_ROWS).to_pylist():
                     number += 1
-                    yield TableRow(number, row)
+                    yield _with_lists(number, row)
     except (ValueError, OSError, KeyError, NotImplementedError) as error:
         why = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise BadInput(
