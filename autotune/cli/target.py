@@ -34,9 +34,9 @@ def read_target(text: str | None) -> float | None:
 def _nearest(text: str) -> float | None:
     """The share that was probably meant: a percentage without its sign, a decimal comma."""
     number = _number(text.rstrip().removesuffix("%").replace(",", "."))
-    if number is None or number == 0:
+    if number is None or number <= 0:
         return None
-    share = abs(number) / 100 if abs(number) > 1 or "%" in text else abs(number)
+    share = number / 100 if number > 1 or "%" in text else number
     return share if share <= 1 else None
 
 

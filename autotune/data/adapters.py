@@ -8,7 +8,7 @@ from autotune.data.conversation import Conversation, Message, Unfit, conversatio
 from autotune.data.formats import FORMATS, Format, Row, format_of
 from autotune.data.remarks import Remarks
 from autotune.data.supervised import by_row
-from autotune.data.turns import refuse_needed, role_of
+from autotune.data.turns import refuse_needed, role_of, without_padding
 from autotune.data.unused import UnusedKeys
 from autotune.datanotes import DataNote, NoteBook
 from autotune.errors import BadInput
@@ -170,7 +170,7 @@ def _source_roles(row: Row, known: Format) -> Iterator[str]:
     """The role of each turn of a record that has been read without a fault."""
     for key in known.turns:
         turns = row.get(key)
-        for turn in turns if isinstance(turns, list) else ():
+        for turn in without_padding(turns) if isinstance(turns, list) else ():
             if isinstance(turn, dict) and ("role" in turn or "from" in turn):
                 yield role_of(turn)
 

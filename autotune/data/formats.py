@@ -12,7 +12,8 @@ from typing import Any
 
 from autotune.data.conversation import Message, Unfit
 from autotune.data.remarks import Remarks
-from autotune.data.turns import read_turn, text_of
+from autotune.data.says import says_nothing
+from autotune.data.turns import read_turn, text_of, without_padding
 
 Row = dict[str, Any]
 
@@ -22,7 +23,7 @@ def _listed_turns(row: Row, key: str, remarks: Remarks) -> Iterator[Message]:
     if not isinstance(turns, list):
         raise Unfit(f"no list under '{key}'")
     yield from _system_column(row)
-    for turn in turns:
+    for turn in without_padding(turns):
         yield read_turn(turn, remarks)
 
 
@@ -102,7 +103,7 @@ class Format:
 
     def is_filled(self, row: Row) -> bool:
         """Whether they also hold something: a table of mixed records pads with nothing."""
-        return all(row.get(key) for key in self.needed)
+        return not any(says_nothing(row.get(key)) for key in self.needed)
 
 
 FORMATS: dict[str, Format] = {

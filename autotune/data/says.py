@@ -10,7 +10,7 @@ _EMPTY = frozenset({"", "[]", "{}", "null"})
 _DEEP = 3
 """How deep padding is looked for: a list of objects of an object, as a tool call is."""
 
-_TRUTHS = {"true": True, "false": False, "1": True, "0": False}
+_TRUTHS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 """Spellings of a truth in a table of text."""
 
 

@@ -5,11 +5,13 @@ open-instruct's and tinker's too. `weight` is 0 or 1 in OpenAI's and Together's 
 ms-swift's and xtuner's, `loss_mask` and `trainable` verl's; LLaMA-Factory has a list `loss_mask` in
 the record, and `loss_weight` in a turn. torchtune's `masked` says that a turn is not trained on.
 
-A part of a text may have a turn's keys too.
+`loss_scale` is ms-swift's too, the `is_...` forms are home-made. Other spellings of a key
+(`isTrain`, `lossMask`) are the same key. A part of a text may have a turn's keys too.
 
 Where several keys speak of one turn, a turn is trained on if none says that it is not.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
@@ -18,6 +20,7 @@ from typing import Any
 from autotune.data.conversation import Message, Unfit
 from autotune.data.remarks import Remarks
 from autotune.data.says import says_nothing, truth
+from autotune.data.spelling import spelled
 
 TRAINED = (
     "train",
@@ -29,15 +32,34 @@ TRAINED = (
     "loss",
     "loss_mask",
     "loss_weight",
+    "loss_scale",
+    "in_loss",
+    "include_in_loss",
+    "contribute_to_loss",
     "weight",
     "supervise",
     "supervised",
     "compute_loss",
     "calculate_loss",
+    "cal_loss",
 )
 """Keys of a turn that are true, or 1, where it is trained on."""
 
-UNTRAINED = ("masked", "ignore", "ignore_loss", "no_loss", "skip_loss", "exclude_from_loss")
+UNTRAINED = (
+    "masked",
+    "ignore",
+    "ignored",
+    "ignore_loss",
+    "no_loss",
+    "no_train",
+    "not_train",
+    "not_trained",
+    "untrained",
+    "skip_loss",
+    "skip_training",
+    "exclude_from_loss",
+    "exclude_from_training",
+)
 """Keys of a turn that are true, or 1, where it is not trained on."""
 
 UNCLEAR = ("mask", "label_mask")
@@ -49,7 +71,7 @@ DETAILS = ("train_detail", "training_detail")
 TURN_KEYS = frozenset({*TRAINED, *UNTRAINED, *UNCLEAR, *DETAILS})
 """All of these."""
 
-_LISTS = ("loss_mask", "loss_masks", "loss_weights", "weights", "train_mask", "train_masks")
+_LISTS = (*TRAINED, "loss_masks", "loss_weights", "weights", "train_mask", "train_masks")
 _WHOLE = ("train", "trainable", "loss_mask", "loss_weight", "weight", "sample_weight")
 ROW_KEYS = frozenset({*_LISTS, *_WHOLE, "mask", "masks"})
 """Keys of a record that say it of all its turns: one value for each of them, or one for all."""
@@ -101,10 +123,11 @@ def by_part(
 def _asked(holder: dict[str, Any], remarks: Remarks) -> list[bool]:
     """What the keys of a turn, or of a part of it, say: whether it is trained on."""
     asked: list[bool] = []
-    for key in sorted(holder.keys() & (TURN_KEYS - {*DETAILS})):
-        said = _said(holder, key, remarks)
+    for key in holder:
+        name = spelled(key)
+        said = _said(holder, key, remarks) if name in TURN_KEYS and name not in DETAILS else None
         if said is not None:
-            asked.append(said is not (key in UNTRAINED))
+            asked.append(said is not (name in UNTRAINED))
     return asked
 
 
@@ -123,7 +146,7 @@ def by_row(messages: Sequence[Message], row: dict[str, Any], remarks: Remarks) -
         if isinstance(row.get(key), list) and row[key]:
             raise Unfit(f"{key!r}: it may mean trained or not, spell it 'loss_mask'")
     for key in dict.fromkeys((*_LISTS, *_WHOLE)):
-        value = row.get(key)
+        value = _opened(row.get(key))
         if says_nothing(value):
             continue
         if isinstance(value, list):
@@ -136,6 +159,16 @@ def by_row(messages: Sequence[Message], row: dict[str, Any], remarks: Remarks) -
         elif _said(row, key, remarks) is False:
             raise Unfit(f"{key!r} says that it is not trained on")
     return found
+
+
+def _opened(value: Any) -> Any:
+    """The list that a table of text holds in a cell; anything else as it is."""
+    if not isinstance(value, str) or not value.lstrip().startswith("["):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
 
 
 def _places(messages: list[Message], values: int, key: str) -> list[int]:
@@ -155,12 +188,12 @@ def _said(holder: dict[str, Any], key: str, remarks: Remarks) -> bool | None:
     value = holder.get(key)
     if says_nothing(value):
         return None
-    if key in UNCLEAR:
+    if spelled(key) in UNCLEAR:
         raise Unfit(f"{key!r} of a turn: it may mean trained or not, spell it 'train'")
     found = truth(value)
     if isinstance(found, bool):
         return found
-    if found is None or found < 0 or key in UNTRAINED:
+    if found is None or found < 0 or spelled(key) in UNTRAINED:
         raise Unfit(f"{key!r} that is neither true nor false, 1 nor 0")
     remarks.say(f"{key!r} is neither 0 nor 1; it counts as 1", warning=True)
     return True
@@ -172,9 +205,8 @@ def _spans(text: str, turn: dict[str, Any]) -> tuple[tuple[int, int], ...] | Non
     axolotl's offsets count characters from 0, `end_offset` is that of the last one, and what no
     entry speaks of is not trained on.
     """
-    for key in DETAILS:
-        details = turn.get(key)
-        if says_nothing(details):
+    for key, details in turn.items():
+        if spelled(key) not in DETAILS or says_nothing(details):
             continue
         content = turn["content"] if turn.get("content") is not None else turn.get("value")
         if not isinstance(details, list) or not isinstance(content, str):

@@ -94,10 +94,15 @@ def _csv_row(number: int, columns: list[str], cells: list[str]) -> TableRow:
     if len(cells) != len(columns):
         fault = f"{len(cells)} cells, but the first line names {len(columns)} columns"
         return TableRow(number, {}, fault)
-    row: dict[str, Any] = {}
-    for name, cell in zip(columns, cells, strict=True):
-        row[name] = cell
-        if name not in _MAY_BE_LISTS or not cell.lstrip().startswith("["):
+    return _with_lists(number, dict(zip(columns, cells, strict=True)))
+
+
+def _with_lists(number: int, row: dict[str, Any]) -> TableRow:
+    """A row whose JSON lists are opened, in columns of turns and of what is said of them."""
+    for name, cell in row.items():
+        if name not in _MAY_BE_LISTS or not isinstance(cell, str):
+            continue
+        if not cell.lstrip().startswith("["):
             continue
         try:
             value = json.loads(cell)
@@ -134,7 +139,7 @@ def arrow_rows(opened: Unpacked) -> Iterator[TableRow]:
             for start in range(0, batch.num_rows, BATCH_ROWS):
                 for row in batch.slice(start, BATCH_ROWS).to_pylist():
                     number += 1
-                    yield TableRow(number, row)
+                    yield _with_lists(number, row)
     except (ValueError, OSError, KeyError, NotImplementedError) as error:
         why = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise BadInput(

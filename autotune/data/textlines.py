@@ -43,9 +43,23 @@ class TextLines:
             at = error.start + begin
             raise not_utf8(self.path, self._offset + at, raw[at : at + 1]) from None
         if "\0" in text:
-            raise not_utf8(self.path, self._offset + raw.index(0), b"\0")
+            raise zero_byte(self.path, self._offset + raw.index(0), raw)
         self._offset += len(raw)
         return text
+
+
+def zero_byte(path: Path, byte: int, line: bytes) -> BadInput:
+    """The refusal of a line at its first zero byte: another encoding, or what a crash left.
+
+    A letter of UTF-16 or UTF-32 has three of them at most.
+    """
+    rest = line[line.index(0) :].rstrip(b"\r\n")
+    if rest.strip(b"\0") or len(rest) < 4:
+        return not_utf8(path, byte, b"\0")
+    return BadInput(
+        f"{path}: only zeros from byte {byte} on, as a crash or a full disk leaves a file; fetch or"
+        " write it again"
+    )
 
 
 def not_utf8(path: Path, byte: int, found: bytes) -> BadInput:

@@ -5,6 +5,7 @@ from typing import Any
 from autotune.data.conversation import Message, Role, Unfit
 from autotune.data.remarks import Remarks
 from autotune.data.says import says_nothing
+from autotune.data.spelling import spelled
 from autotune.data.supervised import DETAILS, TURN_KEYS, by_part, settled
 
 ROLES: dict[str, Role] = {
@@ -30,19 +31,28 @@ ROLE_KEYS, TEXT_KEYS = ("role", "from"), ("content", "value")
 NEEDED = (
     "tool_calls",
     "tool_call",
+    "tool_use",
+    "tool_uses",
+    "tool_invocations",
+    "tool_results",
+    "tool_result",
     "function_call",
+    "function_calls",
     "functions",
     "tools",
     "image",
     "images",
     "image_url",
+    "image_urls",
     "audio",
     "audios",
+    "input_audio",
     "video",
     "videos",
 )
 """Keys of a record or a turn without which its turns make no sense: a call whose result follows, a
-picture that is asked about. The template that is trained writes roles and texts only."""
+picture that is asked about. The template that is trained writes roles and texts only. Each stands
+for its other spellings, such as `toolCalls`."""
 
 REASONING = (
     "reasoning_content",
@@ -52,10 +62,15 @@ REASONING = (
     "thinking_blocks",
     "thought",
     "thoughts",
+    "think",
+    "cot",
+    "chain_of_thought",
 )
 """Keys of what was thought before an answer. The answer holds without it, so it is left out."""
 
-_READ = frozenset({*ROLE_KEYS, *TEXT_KEYS, *NEEDED, *REASONING, *TURN_KEYS})
+_NEEDED, _REASONING = frozenset(NEEDED), frozenset(REASONING)
+_TURN = frozenset({*ROLE_KEYS, *TEXT_KEYS})
+_READ = _NEEDED | _REASONING | TURN_KEYS
 _OF_PARTS = TURN_KEYS - {*DETAILS}
 _CHAT = frozenset({"role", "content"})
 _PLAIN = _CHAT, frozenset({"from", "value"})
@@ -87,10 +102,22 @@ def read_turn(turn: Any, remarks: Remarks) -> Message:
     parts = [(p, len(_part(p))) for p in content] if isinstance(content, list) else []
     if turn.keys() in _PLAIN:
         return by_part(message, parts, remarks) if parts else message
-    for key in REASONING:
-        if not says_nothing(turn.get(key)):
+    for key in turn:
+        if spelled(key) in _REASONING and not says_nothing(turn[key]):
             remarks.say(f"{key!r} of a turn is left out: the chat template has no place for it")
     return by_part(settled(message, turn, remarks), parts, remarks)
+
+
+def without_padding(turns: list[Any]) -> list[Any]:
+    """The turns up to the last that says something: lists of one length are filled with null."""
+    end = len(turns)
+    while end and _is_padding(turns[end - 1]):
+        end -= 1
+    return turns if end == len(turns) else turns[:end]
+
+
+def _is_padding(turn: Any) -> bool:
+    return turn is None or (isinstance(turn, dict) and all(v is None for v in turn.values()))
 
 
 def refuse_needed(holder: dict[str, Any]) -> None:
@@ -99,8 +126,8 @@ def refuse_needed(holder: dict[str, Any]) -> None:
     Raises:
         Unfit: it holds a tool, a call, a picture, sound or film.
     """
-    for key in NEEDED:
-        if key in holder and not says_nothing(holder[key]):
+    for key in holder:
+        if spelled(key) in _NEEDED and not says_nothing(holder[key]):
             raise Unfit(f"{key!r}, which the chat template that is trained cannot render")
 
 
@@ -132,7 +159,8 @@ def unused_of_turn(turn: Any) -> list[str]:
     found = [
         key
         for key, value in turn.items()
-        if (key not in _READ or (key in (*ROLE_KEYS, *TEXT_KEYS) and key not in taken))
+        if key not in taken
+        and (key in _TURN or spelled(key) not in _READ)
         and not says_nothing(value)
     ]
     for key in taken - {None}:

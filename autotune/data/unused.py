@@ -4,14 +4,16 @@ import re
 
 from autotune.data.formats import Format, Row
 from autotune.data.says import says_nothing
+from autotune.data.spelling import spelled
 from autotune.data.supervised import ROW_KEYS
 from autotune.data.turns import NEEDED, unused_of_turn
 from autotune.datanotes import MOST_KINDS, NAMED_ROWS, DataNote
 
-_READ = frozenset({*NEEDED, *ROW_KEYS})
+_NEEDED = frozenset(NEEDED)
 
 _MAY_SAY = re.compile(
-    r"(^|[_.\]])(un)?(train|loss|mask|supervis|label|reject|weight)", re.IGNORECASE
+    r"(^|[_.\]])((un)?(train|loss|mask|supervis|label|reject|weight|skip|ignor|exclu)|learn$)",
+    re.IGNORECASE,
 )
 """Names that may say what is trained on, in a spelling that is not known here. Where an answer is
 one to unlearn, `label` is false or it stands under `rejected`."""
@@ -34,7 +36,8 @@ class UnusedKeys:
         names: dict[str, None] = {}
         if not row.keys() <= known.used:
             for key, value in row.items():
-                if key not in known.used and key not in _READ and not says_nothing(value):
+                is_read = key in known.used or key in ROW_KEYS or spelled(key) in _NEEDED
+                if not is_read and not says_nothing(value):
                     names[key] = None
         for key in known.turns:
             turns = row.get(key)

@@ -57,6 +57,7 @@ VALUES = [
     ("--target 250%", "--target 250%: must be above 0", ""),
     ("--target 0,3", "--target 0,3: must be above 0", "did you mean 0.3?"),
     ("--target 0", "--target 0: must be above 0", ""),
+    ("--target -1", "--target -1: must be above 0", ""),
     ("--target nan", "--target nan: must be above 0", ""),
     ("--target half", "--target half: must be above 0", ""),
     ("--max-rounds 0", "--max-rounds 0: must be a whole number from 1, or all", ""),

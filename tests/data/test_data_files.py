@@ -174,3 +174,9 @@ def test_a_pickle_beside_the_data_is_never_opened(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(pickle.dumps(Bomb()))
     assert read_records(path).rows == (ROW,)
     assert sorted(p.name for p in tmp_path.iterdir())[:1] == ["chat.json"]
+
+
+def test_a_file_that_a_crash_left_full_of_zeros_is_called_that(tmp_path: Path) -> None:
+    line = json.dumps(ROW).encode() + b"\n"
+    path = written(tmp_path, line + bytes(40), "chat.jsonl")
+    assert refusal(path).startswith(f": only zeros from byte {len(line)} on, as a crash or a full")

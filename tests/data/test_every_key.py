@@ -24,7 +24,14 @@ RESULT = {"role": "tool", "tool_call_id": "c1", "content": "7C"}
     "said", [{"content": "Let me look."}, {}, {"content": None}, {"content": ""}]
 )
 @pytest.mark.parametrize(
-    "call", [{"tool_calls": [CALL]}, {"function_call": CALL["function"]}, {"tool_calls": "[{}, 1]"}]
+    "call",
+    [
+        {"tool_calls": [CALL]},
+        {"function_call": CALL["function"]},
+        {"tool_calls": "[{}, 1]"},
+        {"toolCalls": [CALL]},
+        {"tool_use": CALL},
+    ],
 )
 def test_a_tool_call_drops_the_row_however_it_is_spelled(said: Any, call: Any) -> None:
     row = {"messages": [ASK, {"role": "assistant", **said, **call}, RESULT, GOOD]}
@@ -151,6 +158,31 @@ def test_turns_padded_with_nothing_are_read_by_the_pair_that_is_filled(padding: 
         ("assistant", "b"),
     ]
     assert adapt([{"messages": [one, other]}], "messages").source_roles == {"user": 1, "gpt": 1}
+
+
+@pytest.mark.parametrize("nothing", [None, {}, {"role": None, "content": None, "weight": None}])
+def test_turns_that_only_fill_a_list_to_its_length_are_none(nothing: Any) -> None:
+    adapted = adapt([{"messages": [ASK, GOOD, nothing, nothing]}], "messages")
+    assert (len(adapted.conversations), adapted.notes) == (1, ())
+    assert adapted.source_roles == {"user": 1, "assistant": 1}
+    # One in the middle is a turn that is missing.
+    (note,) = adapt([{"messages": [ASK, nothing, GOOD]}], "messages").notes
+    assert note.dropped
+
+
+def test_turns_padded_with_empty_texts_are_read_by_the_pair_that_is_filled() -> None:
+    turns = [
+        {"role": "", "content": "", "from": who, "value": text}
+        for who, text in (("human", "a"), ("gpt", "b"))
+    ]
+    adapted = adapt([{"messages": turns}], "messages")
+    assert [m.content for c in adapted.conversations for m in c.messages] == ["a", "b"]
+    assert adapted.notes == ()
+
+
+def test_a_column_of_padded_turns_does_not_hide_another_format() -> None:
+    row = {"messages": [{"role": None, "content": None}], "prompt": "p", "completion": "c"}
+    assert format_of(row) == "prompt_completion"
 
 
 def test_records_of_several_formats_are_each_read_in_theirs_and_that_is_said(

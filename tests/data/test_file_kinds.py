@@ -103,6 +103,11 @@ def refusal(path: Path) -> str:
             "read as a zip archive of gzip",
         ),
         ("rows.parquet", lambda: table([ROW] * 3, "parquet"), "read as a Parquet table"),
+        (
+            "rows.parquet",
+            lambda: table([{k: json.dumps(v) for k, v in ROW.items()}] * 3, "parquet"),
+            "read as a Parquet table",
+        ),
         ("rows.feather", lambda: table([ROW] * 3, "feather"), "read as an Arrow file"),
         ("rows.arrow", lambda: table([ROW] * 3, "file"), "read as an Arrow file"),
         ("rows.arrow", lambda: table([ROW] * 3, "stream"), "read as an Arrow stream"),

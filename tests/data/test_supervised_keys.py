@@ -44,8 +44,16 @@ def read(*rows: dict[str, Any], format: str = "messages") -> tuple[list[list[boo
         {"trainable": False},
         {"train_on_turn": False},
         {"supervise": False},
+        {"loss_scale": 0},
+        {"is_train": False},
+        {"shouldTrain": False},
+        {"lossMask": 0},
+        {"Weight": 0},
         {"masked": True},
+        {"isMasked": True},
+        {"do_not_train": True},
         {"ignore_loss": 1},
+        {"trainDetail": [{"begin_offset": 0, "end_offset": 6, "train": False}]},
         {"train_detail": [{"begin_offset": 0, "end_offset": 6, "train": False}]},
         {"train": True, "weight": 0},
         {"train": None, "weight": 0, "masked": None, "train_detail": []},
@@ -140,8 +148,10 @@ def test_a_user_turn_that_asks_to_be_trained_on_stays_context_and_that_is_said()
     assert read({"messages": [{**ASK, "weight": 0}, GOOD]}) == ([[True]], [])
 
 
-@pytest.mark.parametrize("key", ["loss_mask", "loss_masks", "weights", "train_mask", "weight"])
-@pytest.mark.parametrize("values", [[0, 0, 0, 1], [0, 1], [False, False, True, True]])
+@pytest.mark.parametrize("key", ["loss_mask", "loss_masks", "weights", "weight", "loss", "train"])
+@pytest.mark.parametrize(
+    "values", [[0, 0, 0, 1], [0, 1], [False, False, True, True], "[0, 0, 0, 1]", " [0.0, 1.0]"]
+)
 def test_a_list_of_the_record_says_it_of_each_turn_or_of_each_answer(
     key: str, values: list[Any]
 ) -> None:
