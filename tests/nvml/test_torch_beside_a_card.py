@@ -128,13 +128,14 @@ def test_a_setting_that_workers_go_without_is_said_before_the_work(
         driver,
         tmp_path,
         *command,
-        "--prompts",
-        "none.jsonl",
+        "--vram-budget",
+        "64GiB",  # more than the card has, which is seen once it is known to compute
         torch=tmp_path / "lib",
         PYTORCH_NO_CUDA_MEMORY_CACHING="1",
         COLUMNS="200",
     )
     assert done.returncode == 2
+    assert "memory budget 64GiB: " in done.stderr
     said = " ".join(done.stdout.split())
     assert "PYTORCH_NO_CUDA_MEMORY_CACHING is set; workers go without it: " in said
 
