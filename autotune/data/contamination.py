@@ -15,6 +15,7 @@ from pathlib import Path
 from autotune.data.conversation import Conversation
 from autotune.data.files import RecordStream
 from autotune.datanotes import NAMED_ROWS, DataNote
+from autotune.errors import BadInput
 
 GRAM = 4
 """Words in a row by which a prompt is looked up. The 8 of open-instruct's and the 13 of lm-eval's
@@ -141,13 +142,17 @@ def read_scored_prompts(path: Path) -> ScoredPrompts:
     """The prompts of a prompts file by their keys; a record without a key goes by its number.
 
     Raises:
-        BadInput, EnvironmentFault: as `RecordStream`.
+        BadInput: as `RecordStream`, or no record has a prompt: then nothing would be looked for.
+        EnvironmentFault: as `RecordStream`.
     """
-    return ScoredPrompts(
+    found = [
         (row["key"] if isinstance(row.get("key"), int) else number, row["prompt"])
         for number, row in RecordStream(path)
         if isinstance(row.get("prompt"), str)
-    )
+    ]
+    if not found:
+        raise BadInput(f"{path}: no prompts: no record has a 'prompt'; give a file of prompts")
+    return ScoredPrompts(found)
 
 
 def words_of(text: str) -> Words:
