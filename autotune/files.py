@@ -112,3 +112,8 @@ def sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def no_plain_file(path: Path) -> str:
+    """Why a path is no file to read. A pipe can be read only once, and files are read twice."""
+    return "is a device or a pipe, not a file" if path.exists() else "no such file"

@@ -6,6 +6,7 @@ something else than it should be, is no reason for either.
 
 from pathlib import Path
 
+from autotune.data.contamination import read_scored_prompts
 from autotune.data.files import RecordStream
 from autotune.data.load import ConversationStream
 from autotune.evaluate.prompts import read_prompts
@@ -62,6 +63,17 @@ def demand_prompts(profile: Profile) -> None:
     if _is_here(source):
         known = find_scorer(profile.prompts.scorer).instructions
         read_prompts(resolve_prompts(source).path, known)
+
+
+def demand_scored_prompts(profile: Profile) -> None:
+    """Refuse a prompts file of this machine with nothing in it to look for in the data.
+
+    Raises:
+        BadInput: what `read_scored_prompts` finds wrong with it, or that there is none.
+    """
+    source = profile.prompts.source
+    if _is_here(source):
+        read_scored_prompts(resolve_prompts(source).path)
 
 
 def demand_model(profile: Profile, length: int | None = None, *, weights: bool = True) -> None:

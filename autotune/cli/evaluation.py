@@ -172,7 +172,8 @@ def answers_of(console: Console, responses: Path, prompts: Sequence[Prompt]) -> 
     if not found.seen:
         raise BadInput(f"--responses {responses}: holds no answers; give one object a line")
     stray = found.first_stray
-    first = f"first: key {stray.key}, {stray.prompt[:40]!r}" if stray is not None else ""
+    key = "no key" if stray is None or stray.key is None else f"key {stray.key}"
+    first = f"first: {key}, {stray.prompt[:40]!r}" if stray is not None else ""
     if not found.answers:
         raise BadInput(
             f"--responses {responses}: none of its {found.seen} answers belongs to a prompt"

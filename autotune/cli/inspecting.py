@@ -11,7 +11,7 @@ from autotune.cli.folder import telling
 from autotune.cli.options import Options
 from autotune.cli.overrides import count
 from autotune.errors import ExitCode
-from autotune.inputs import demand_data, demand_model
+from autotune.inputs import demand_data, demand_model, demand_scored_prompts
 from autotune.inspect import Inspected, inspect_data
 from autotune.interruption import interrupted_look
 from autotune.plan import Rounds
@@ -33,6 +33,7 @@ def inspect_command(options: Options, tokens: bool, as_json: bool) -> int:
     profile = chosen_profile(options, computes=False)
     typed = options.max_conversations is not None
     demand_data(profile)
+    demand_scored_prompts(profile)
     demand_model(profile, options.model_max_length, weights=False)
     say = say_on(console)
     say(f"strategies of profile {profile.name} ({profile.title})")

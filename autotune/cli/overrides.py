@@ -99,7 +99,7 @@ def count(name: str, value: str) -> int | str:
 
 def refused(name: str, value: Any) -> BadInput:
     """The one line about an option that breaks its rule."""
-    rule = _RULES.get(name, "cannot be used")
+    rule = _RULES.get(name, "cannot be used" if value else "must not be empty; leave it out")
     if name == "scorer":
         rule = f"must be one of {', '.join(sorted(SCORERS))}"
     near = near_size(str(value)) if name == "vram_budget" else None

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from autotune.cli.misplaced import meant_for
 from autotune.errors import BadInput
+from autotune.files import no_plain_file
 
 
 def demand_writable(samples: Path | None) -> None:
@@ -32,7 +33,7 @@ def demand_answers(responses: Path | None) -> None:
     """
     if responses is None or responses.is_file():
         return
-    what = "is a folder" if responses.is_dir() else "no such file"
+    what = "is a folder" if responses.is_dir() else no_plain_file(responses)
     raise BadInput(f"--responses {responses}: {what}; give a .jsonl file of answers")
 
 

@@ -20,17 +20,20 @@ _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
 """Code in Markdown, where braces are part of a language."""
 
 _PLACEHOLDER = re.compile(
-    # {{name}}, but not braces of LaTeX such as \frac{{a}}{{b}}
-    r"(?<![\w\\{}^])\{\{\s*[A-Za-z_][\w .-]{0,40}\}\}(?![{}])"
+    # {{name}}, {{{name}}}, {{name | title}}, but not braces of LaTeX such as \frac{{a}}{{b}}
+    r"(?<![\w\\{}^])\{{2,3}\s*\$?[A-Za-z_][\w .:|-]{0,40}\}{2,3}(?![{}])"
     # ${name}
     r"|\$\{[A-Za-z_]\w{0,40}\}(?!\$)"
     # {name}, alone between spaces, quotes, brackets or punctuation
-    r"|(?<![^\s\"'(\[:,>])\{[a-z][a-z0-9_]{2,40}\}(?=$|[\s\"')\],.;:!?<])"
+    r"|(?<![^\s\"'(\[:,>])\{[A-Za-z][A-Za-z0-9_]{2,40}\}(?=$|[\s\"')\],.;:!?<])"
     # <|name|>, less the names of tokens that chat templates write: those are counted apart
     r"|<\|(?!(?:im_start|im_end|endoftext|begin_of_text|end_of_text|eot_id)\|)[A-Za-z_]\w{0,40}\|>"
     # %(name)s
     r"|%\([A-Za-z_]\w{0,40}\)s"
-    # [INSERT NAME HERE], <your answer>; not a link's text
+    # <USER_NAME>, but no mark-up such as <BR>
+    r"|<[A-Z][A-Z0-9]*_[A-Z0-9_]{1,40}>"
+    # [placeholder]; [INSERT NAME HERE], <your answer>; not a link's text
+    r"|[\[<](?i:placeholder)[\]>](?!\()"
     r"|[\[<](?i:insert|your|enter)[ _][^\]>\n]{1,60}[\]>](?!\()"
     # [Company Name]
     r"|\[(?:\w+[ _]){0,3}(?i:name|date|email|address|company|city|topic)\](?!\()"

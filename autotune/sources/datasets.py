@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from autotune.data.kinds import READ_ENDINGS
 from autotune.data.unpacked import check_kind
 from autotune.errors import BadInput
+from autotune.files import no_plain_file
 from autotune.sources.demo import demo_data
 from autotune.sources.digest import is_lfs_pointer
 from autotune.sources.hub import HubUnreachable, hub_file, hub_files, hub_folder, unreachable
@@ -48,9 +49,9 @@ def resolve_data(text: str) -> DataSource:
         check_kind(path)  # before a process that loads torch would find it
         return DataSource(path.resolve(), path.name)
     reference = as_hub_id(text)
-    if reference is None:
+    if reference is None or path.exists():
         raise BadInput(
-            f"data {text}: no such file; give a .json or .jsonl file, a hub id such as"
+            f"data {text}: {no_plain_file(path)}; give a .json or .jsonl file, a hub id such as"
             " PeterV09/smol-smoltalk-6k, or demo"
         )
     return DataSource(_from_hub(reference.repo, reference.revision), text)

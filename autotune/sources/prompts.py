@@ -5,7 +5,7 @@ from pathlib import Path
 
 from autotune.data.unpacked import check_kind
 from autotune.errors import BadInput, EnvironmentFault
-from autotune.files import write_bytes_atomic
+from autotune.files import no_plain_file, write_bytes_atomic
 from autotune.sources.cache import cache_folder
 from autotune.sources.demo import composed_prompts, demo_prompts
 from autotune.sources.digest import has_digest, is_lfs_pointer
@@ -49,7 +49,7 @@ def resolve_prompts(text: str, say: Say = say_nothing) -> PromptSource:
         raise BadInput(f"prompts {text}: is a folder; give a .jsonl file of prompts")
     if not path.is_file():
         raise BadInput(
-            f"prompts {text}: no such file; give a .jsonl file of prompts, ifeval or demo"
+            f"prompts {text}: {no_plain_file(path)}; give a .jsonl file of prompts, ifeval or demo"
         )
     if is_lfs_pointer(path):
         raise BadInput(f"prompts {text}: is a git-lfs pointer; run git lfs pull to get the file")

@@ -3,6 +3,7 @@
 No model code is loaded here: a survey needs none, and it takes seconds and tens of megabytes.
 """
 
+import json
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,4 +56,21 @@ def unloadable(folder: Path, error: Exception) -> BadInput:
     reason = " ".join(line.strip() for line in lines[:2]) if lines[0].endswith(":") else lines[0]
     if not isinstance(error, OSError | ValueError):  # others say little without their name
         reason = f"{type(error).__name__}: {reason}".removesuffix(": ")
-    return BadInput(f"model folder {folder}: cannot be loaded ({reason})")
+    unknown = next(_keys_with(error.args[0], folder), None) if _is_lookup(error) else None
+    where = f"; transformers does not know this {unknown} of its config.json" if unknown else ""
+    return BadInput(f"model folder {folder}: cannot be loaded ({reason}){where}")
+
+
+def _is_lookup(error: Exception) -> bool:
+    return isinstance(error, KeyError) and len(error.args) == 1 and isinstance(error.args[0], str)
+
+
+def _keys_with(value: str, folder: Path) -> Iterator[str]:
+    """The keys of config.json, and of objects in it, that have this value: `rope_scaling.type`."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    for key, held in config.items():
+        inner = held.items() if isinstance(held, dict) else ()
+        yield from ([key] if held == value else [f"{key}.{k}" for k, v in inner if v == value])

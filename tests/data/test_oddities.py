@@ -30,6 +30,12 @@ def test_a_conversation_said_twice_is_named_by_the_later_row() -> None:
     [
         "{{name}}",
         "{{ user.name }}",
+        "{{{name}}}",
+        "{{first_name | title}}",
+        "{NAME}",
+        "{First_Name}",
+        "<USER_NAME>",
+        "[PLACEHOLDER]",
         "${company}",
         "{customer_name}",
         "<|topic|>",

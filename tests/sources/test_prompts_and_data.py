@@ -103,3 +103,10 @@ def test_the_demo_is_composed_once_and_kept(cache: Path) -> None:
     assert {"key", "prompt", "instruction_id_list", "kwargs"} <= set(rows[0])
     stamp = first.path.stat().st_mtime_ns
     assert prompts.resolve_prompts("demo").path.stat().st_mtime_ns == stamp
+
+
+@pytest.mark.skipif(not Path("/dev/null").exists(), reason="no devices as files here")
+def test_a_device_or_a_pipe_is_called_that() -> None:
+    for resolve in (resolve_data, prompts.resolve_prompts):
+        with pytest.raises(BadInput, match="is a device or a pipe, not a file"):
+            resolve("/dev/null")

@@ -69,7 +69,7 @@ def head(found: Weights) -> None:
         (weights(lambda w: w[UP][-1, -1].fill_(float("-inf"))), "1 weight is not finite"),
         (config(hidden_size="64"), r"cannot be loaded \(.*'hidden_size'.* expected int"),
         (config(num_attention_heads=0), r"cannot be loaded \(ZeroDivisionError"),
-        (config(hidden_act="nope"), r"cannot be loaded \(KeyError: 'nope'"),
+        (config(hidden_act="nope"), r"KeyError: 'nope'\); .* this hidden_act of its config"),
         (config(model_type="nope"), "model type `nope`"),
     ],
 )
