@@ -141,7 +141,7 @@ EARLY = [
     ("inspect --data empty.jsonl", "empty.jsonl: no conversations: found the file is empty"),
     ("run --prompts empty.jsonl", "empty.jsonl: no prompts"),
     ("probe --prompts chats.jsonl", "chats.jsonl:1: unknown key 'messages'"),
-    ("inspect --prompts chats.jsonl", "chats.jsonl: no prompts: no record has a 'prompt'"),
+    ("inspect --prompts chats.jsonl", "chats.jsonl: no record has a text under 'prompt'"),
     ("eval toy --prompts empty.jsonl", "empty.jsonl: no prompts"),
     ("run --model small", "model folder small: model.safetensors is missing"),
     ("eval small", "model folder small: model.safetensors is missing"),

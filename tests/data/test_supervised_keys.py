@@ -148,7 +148,9 @@ def test_a_user_turn_that_asks_to_be_trained_on_stays_context_and_that_is_said()
     assert read({"messages": [{**ASK, "weight": 0}, GOOD]}) == ([[True]], [])
 
 
-@pytest.mark.parametrize("key", ["loss_mask", "loss_masks", "weights", "weight", "loss", "train"])
+@pytest.mark.parametrize(
+    "key", ["loss_mask", "loss_masks", "weights", "weight", "loss", "train", "train_mask"]
+)
 @pytest.mark.parametrize(
     "values", [[0, 0, 0, 1], [0, 1], [False, False, True, True], "[0, 0, 0, 1]", " [0.0, 1.0]"]
 )
