@@ -21,6 +21,12 @@ from autotune.rundir import RunDir
 posix = pytest.mark.skipif(sys.platform == "win32", reason="a shell's redirections")
 
 
+def heed() -> None:
+    """What a terminal starts heeds these, also where a background or nohup ignores them."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
 def shell(line: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     """A line of a shell in which `tool` is the command line; its last word is the tool's code."""
     tool = f'tool() {{ "{sys.executable}" -m autotune "$@"; }}; '
@@ -161,6 +167,7 @@ def test_a_run_that_nobody_reads_goes_on_and_a_signal_ends_it_as_ctrl_c_does(
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
         start_new_session=True,
+        preexec_fn=heed,
     )
     ended.append(process)
     assert process.stdout is not None and process.stderr is not None
