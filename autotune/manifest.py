@@ -130,18 +130,24 @@ def discard(folder: Path) -> None:
     if not folder.is_dir():
         return
     gone = folder.with_name(f"{_GONE}{folder.name}")
-    shutil.rmtree(gone, ignore_errors=True)
+    _remove(gone)
     try:
         move(folder, gone)
     except OSError:
         gone = folder
-    shutil.rmtree(gone, ignore_errors=True)
+    _remove(gone)
+
+
+def _remove(folder: Path) -> None:
+    """As much as can be, twice because a disk may fail once; nobody waits for the rest."""
+    for _ in range(2):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep(root: Path) -> None:
     """Finish the removals in a folder that were cut short."""
     for gone in root.glob(f"{_GONE}*"):
-        shutil.rmtree(gone, ignore_errors=True)
+        _remove(gone)
 
 
 def weights_in(folder: Path) -> dict[str, str]:

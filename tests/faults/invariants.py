@@ -112,7 +112,9 @@ def _repeated(record: list[Event]) -> Iterator[str]:
     once.update(
         ("probe_tried", json.dumps(event["outcome"]["point"], sort_keys=True))
         for event in record
-        if event["kind"] == "probe_tried" and event["outcome"]["verdict"] == "FITS"
+        if event["kind"] == "probe_tried"
+        and event["outcome"]["verdict"] == "FITS"
+        and not event["held"]  # one of before, told again and not made again
     )
     yield from (f"{what} stands {count} times" for what, count in once.items() if count > 1)
     if record[-1]["kind"] != "run_ended":
