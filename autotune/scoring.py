@@ -10,7 +10,7 @@ from autotune.contest import Contest, Following, Stopped, keep_verdicts
 from autotune.deaths import Deaths
 from autotune.errors import AutotuneError, EnvironmentFault
 from autotune.errortexts import plain_words
-from autotune.evaluate.answers import Answer, match, read_answers
+from autotune.evaluate.answers import Answer, count_answers, match, read_answers
 from autotune.evaluate.order import halves
 from autotune.evaluate.prompts import Prompt
 from autotune.evaluate.scorer import Scorer
@@ -138,7 +138,7 @@ def answer(
     """
     batch_size = setup.profile.evaluate.batch_size
     deaths, prompts = Deaths(), max(1, len(setup.prompts))
-    deaths.come(answers_there(where) / prompts)
+    deaths.come(count_answers(where / RESPONSES) / prompts)
     while True:
         ending = session.work(
             GenerateJob(
@@ -176,16 +176,8 @@ def answer(
 
 def died(deaths: Deaths, ending: Ending, where: Path, prompts: int) -> bool:
     """Count a worker's death; returns whether another one is worth it."""
-    deaths.come(answers_there(where) / prompts, kept=True)
+    deaths.come(count_answers(where / RESPONSES) / prompts, kept=True)
     return deaths.again(ending)
-
-
-def answers_there(where: Path) -> int:
-    """How many lines of answers are on disk; as good as their number to see that there are more."""
-    try:
-        return (where / RESPONSES).read_bytes().count(b"\n")
-    except OSError:
-        return 0
 
 
 def reported_prompts(setup: Setup) -> tuple[Prompt, ...]:

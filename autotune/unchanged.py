@@ -46,7 +46,7 @@ def keep_prompts(
         if content.scored != began.scored:
             raise BadInput(
                 f"{path}: has changed since this run began, and this version of the tool chooses"
-                " other prompts; put it back or start a new run with another --run-dir"
+                f" other prompts; {REMEDY}"
             )
         say(f"{path.name} was changed or lost: written again, as it was when this run began")
     elif session.state.baselines or session.state.trials:

@@ -9,16 +9,12 @@ from typing import Any
 
 from rich.console import Console
 
-from autotune.cli.answered import (
-    find_answers,
-    untrained_answers,
-)
+from autotune.cli.answered import find_answers, untrained_answers
 from autotune.cli.choice import with_choice
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import asked_device, chosen_profile, demand_speed, say_note
 from autotune.cli.folder import (
     RUNS,
-    answers_in,
     choose_folder,
     store_settings,
     telling,
@@ -29,7 +25,7 @@ from autotune.cli.options import Options
 from autotune.cli.places import demand_answers, demand_folder, demand_writable
 from autotune.device import find_device
 from autotune.errors import BadInput, EnvironmentFault, ExitCode, Interruption
-from autotune.evaluate.answers import Answer, answers_to, read_answers
+from autotune.evaluate.answers import Answer, answers_to, count_answers, read_answers
 from autotune.evaluate.health import echo_answers
 from autotune.evaluate.prompts import Prompt, read_prompts, subset
 from autotune.evaluate.samples import sample_logs
@@ -214,7 +210,7 @@ def answer_with_model(
     asked: list[Prompt] = []  # filled once they are chosen
 
     def left() -> Interruption:
-        return interrupted_eval(answers_in(where / RESPONSES), len(asked), root)
+        return interrupted_eval(count_answers(where / RESPONSES), len(asked), root)
 
     with (
         telling(left),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from autotune.cli.settings import damaged, difference, settings_text, stored_settings
 from autotune.errors import AutotuneError, BadInput, Interruption
+from autotune.evaluate.answers import count_answers
 from autotune.events import BestInFull, RunEnded
 from autotune.figures import quoted
 from autotune.files import remove_tree, write_text_atomic
@@ -118,7 +119,7 @@ def undone_without_answers(rundir: RunDir, responses: Path) -> Iterator[None]:
     try:
         yield
     except (AutotuneError, KeyboardInterrupt) as error:
-        number = answers_in(responses)
+        number = count_answers(responses)
         if number and isinstance(error, AutotuneError) and not isinstance(error, BadInput):
             error.add(
                 f"{rundir.root} keeps {number} answers; to go on, give the same command with"
@@ -130,14 +131,6 @@ def undone_without_answers(rundir: RunDir, responses: Path) -> Iterator[None]:
             for name in ("eval", "work"):
                 remove_tree(rundir.root / name)
         raise
-
-
-def answers_in(responses: Path) -> int:
-    """How many whole answers a file holds; 0 where there is none."""
-    try:
-        return responses.read_bytes().count(b"\n")
-    except OSError:
-        return 0
 
 
 @contextmanager

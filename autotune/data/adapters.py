@@ -1,8 +1,8 @@
 """Turns the records of each known chat format into conversations, counting what does not fit."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from autotune.data.conversation import Conversation, Message, Unfit, conversation_of
 from autotune.data.formats import FORMATS, Format, Row, format_of
@@ -131,33 +131,6 @@ class Reading:
             source_roles=dict(self._roles),
             notes=(*self._book.notes, *self._unused.notes),
         )
-
-
-def adapt(
-    records: Sequence[Row],
-    format: str,
-    numbers: Sequence[int] | None = None,
-    *,
-    mixed: bool = False,
-) -> Adapted:
-    """Every record read in one named format; `numbers` are theirs, 1 to n where not given.
-
-    Where records may be `mixed`, those of another format are read in theirs, and that is noted.
-
-    Raises:
-        BadInput: the name is not a known format.
-    """
-    reading = Reading(format, mixed=mixed)
-    kept = [
-        (number, conversation)
-        for number, row in zip(numbers or range(1, len(records) + 1), records, strict=True)
-        if (conversation := reading.conversation(row, number)) is not None
-    ]
-    return replace(
-        reading.adapted(),
-        conversations=tuple(conversation for _, conversation in kept),
-        rows=tuple(number for number, _ in kept),
-    )
 
 
 def _turns_of(row: Row, known: Format, remarks: Remarks) -> list[Message]:

@@ -5,7 +5,6 @@ data is ever read: no pickle, no cache.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +18,14 @@ from autotune.errors import BadInput
 WANTED = "a JSON or JSON-lines file"
 
 
-@dataclass(frozen=True, slots=True)
-class Records:
-    """The objects of a file in order, and the number of each.
-
-    A number counts records from 1, or is the line's in JSON Lines, blank lines counted. `faulty`
-    are the numbers of the faulty records that were tolerated. `remark` says in which way the file
-    was read where that is worth a word, `misnamed` that its name has another kind's ending.
-    """
-
-    path: Path
-    rows: tuple[dict[str, Any], ...]
-    numbers: tuple[int, ...]
-    faulty: tuple[int, ...] = ()
-    remark: str = ""
-    misnamed: str = ""
-
-    @property
-    def skipped(self) -> int:
-        """How many faulty records were tolerated."""
-        return len(self.faulty)
-
-
 class RecordStream:
     """The records of a file one after the other, each with its number.
 
-    `faulty`, `remark` and `misnamed` (as of `Records`) are known once all have been read.
+    A wrapper object is opened only if exactly one of its keys holds a list of objects.
+    A number counts records from 1, or is the line's in JSON Lines, blank lines counted. Once all
+    have been read, `faulty` has the numbers of the faulty records that were tolerated, `remark`
+    says in which way the file was read where that is worth a word, and `misnamed` that its name has
+    another kind's ending.
     """
 
     def __init__(self, path: Path, skip_bad: int = 0) -> None:
@@ -82,27 +63,6 @@ class RecordStream:
         if not kept:
             found = f"all {len(self.faulty)} records are faulty" if self.faulty else "no rows"
             raise no_conversations(self.path, found)
-
-
-def read_records(path: Path, skip_bad: int = 0) -> Records:
-    """The records of a JSON array, JSON Lines, one record, `{"data": [...]}`, or a table.
-
-    A wrapper object is opened only if exactly one of its keys holds a list of objects. Up to
-    `skip_bad` faulty lines, array elements or rows are passed over and counted.
-
-    Raises:
-        BadInput, EnvironmentFault: as `RecordStream`.
-    """
-    stream = RecordStream(path, skip_bad)
-    found = tuple(stream)
-    return Records(
-        path,
-        tuple(row for _, row in found),
-        tuple(number for number, _ in found),
-        tuple(stream.faulty),
-        stream.remark,
-        stream.misnamed,
-    )
 
 
 def _values(opened: Unpacked) -> Iterator[Parsed]:

@@ -28,6 +28,14 @@ class Answer(Boundary):
     new_tokens: int | None = None
 
 
+def count_answers(path: Path) -> int:
+    """How many whole lines of answers are on disk, unread; 0 where there is no file."""
+    try:
+        return path.read_bytes().count(b"\n")
+    except OSError:
+        return 0
+
+
 def read_answers(path: Path) -> tuple[Answer, ...]:
     """The answers of a JSON Lines file, ours or another tool's.
 

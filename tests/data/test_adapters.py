@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from autotune.data.adapters import adapt, detect_format
+from autotune.data.adapters import detect_format
 from autotune.data.conversation import Conversation, Message
 from autotune.data.formats import FORMATS
 from autotune.errors import BadInput
+from tests.wholefiles import adapt
 
 ASK = {"role": "user", "content": "q"}
 ANSWER = {"role": "assistant", "content": "a"}

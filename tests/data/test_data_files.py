@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from autotune.data.files import read_records
 from autotune.errors import BadInput
+from tests.wholefiles import read_records
 
 ROW = {"messages": [{"role": "user", "content": "é\u2028?"}, {"role": "assistant", "content": "!"}]}
 

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from autotune.data.adapters import adapt
 from autotune.data.formats import FORMATS, format_of
 from autotune.data.load import load_conversations
 from autotune.data.says import says_nothing
 from autotune.datanotes import note_sentence
 from autotune.plan import DataSpec
 from tests.data.test_supervised_keys import ASK, GOOD, REPORTED, needs_reported, read
+from tests.wholefiles import adapt
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 RESULT = {"role": "tool", "tool_call_id": "c1", "content": "7C"}

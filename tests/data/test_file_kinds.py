@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from autotune.data import kinds, unpacked
-from autotune.data.files import read_records
 from autotune.data.load import load_conversations
 from autotune.errors import BadInput
 from autotune.evaluate.answers import read_answers
 from autotune.evaluate.prompts import read_prompts
 from autotune.plan import DataSpec
+from tests.wholefiles import read_records
 
 TURNS = [{"role": "user", "content": "é\u2028?"}, {"role": "assistant", "content": "!"}]
 ROW = {"messages": TURNS}

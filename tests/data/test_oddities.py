@@ -2,9 +2,9 @@
 
 import pytest
 
-from autotune.data.adapters import adapt
 from autotune.data.oddities import oddities
 from autotune.datanotes import note_sentence
+from tests.wholefiles import adapt
 
 
 def said(*pairs: tuple[str, str]) -> list[str]:
