@@ -117,7 +117,11 @@ def without_padding(turns: list[Any]) -> list[Any]:
 
 
 def _is_padding(turn: Any) -> bool:
-    return turn is None or (isinstance(turn, dict) and all(v is None for v in turn.values()))
+    return turn is None or (isinstance(turn, dict) and not _says_any(turn))
+
+
+def _says_any(turn: dict[str, Any]) -> bool:
+    return list(turn.values()).count(None) < len(turn)
 
 
 def refuse_needed(holder: dict[str, Any]) -> None:
@@ -133,6 +137,8 @@ def refuse_needed(holder: dict[str, Any]) -> None:
 
 def role_of(turn: dict[str, Any]) -> str:
     """The role as the file gives it, of a turn that has been read without a fault."""
+    if turn.keys() == _CHAT:
+        return str(turn["role"])
     return str(turn[_filled(turn, ROLE_KEYS) or ROLE_KEYS[0]])
 
 
@@ -153,6 +159,8 @@ def unused_of_turn(turn: Any) -> list[str]:
     """Names of the keys of a turn that say something and are not read."""
     if not isinstance(turn, dict):
         return []
+    if turn.keys() == _CHAT and isinstance(turn["content"], str) and isinstance(turn["role"], str):
+        return []  # most turns
     if turn.keys() in _PLAIN and not any(isinstance(value, list) for value in turn.values()):
         return []
     taken = {_filled(turn, ROLE_KEYS), _filled(turn, TEXT_KEYS)}

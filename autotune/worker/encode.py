@@ -6,7 +6,7 @@ split like any other text (`wholetext`). Where turns begin and end is read from 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -15,17 +15,19 @@ from autotune.errors import BadInput
 from autotune.plan import Rounds, Supervision, Truncation
 from autotune.survey import RoundSpan
 from autotune.worker.chatml import END, START, Turns, parts_of, turns_in
+from autotune.worker.parallel import map_in_order
 from autotune.worker.rows import IGNORED as IGNORED
 from autotune.worker.rows import Encoded, pieces_of, row_of
 from autotune.worker.rows import Row as Row
-from autotune.worker.wholetext import Parts, Placed, WholeText
+from autotune.worker.wholetext import Parts, Placed, Whole, WholeText
 
 NO_TURNS = "turns that the tokenizer does not keep apart"
 JOINED = "an answer whose beginning the tokenizer joins to the line before it"
 """Reasons to refuse a conversation."""
 
-_AT_ONCE = 256
-"""Conversations encoded side by side: work for every core, and some megabytes of ids."""
+_BATCH = 64
+"""Conversations that a tokenizer is given together: enough that the call costs nothing beside them,
+and few enough that those which wait are some megabytes."""
 
 
 class ChatCodec:
@@ -117,19 +119,26 @@ class ChatCodec:
         self._markers_seen += found.written
         return found.spans
 
-    def encoded(self, conversations: Iterable[Conversation]) -> Iterator[Encoded]:
-        """Each conversation in tokens, in order; many are encoded at a time."""
+    def encoded(self, conversations: Iterable[Conversation], threads: int = 1) -> Iterator[Encoded]:
+        """Each conversation in tokens, in order, which are the same for any number of threads.
+
+        With more than one, batches to come are encoded beside what is done with the last.
+        """
         left = iter(conversations)
-        while some := list(islice(left, _AT_ONCE)):
-            texts = [parts_of(conversation.messages, self.supervision) for conversation in some]
-            for conversation, parts, found in zip(
-                some, texts, self.whole.batch(texts), strict=True
-            ):
+        batches = iter(lambda: self._batch(islice(left, _BATCH)), [])
+        for batch, ids in map_in_order(self._ids_of, batches, threads):
+            for (conversation, parts), found in zip(batch, ids, strict=True):
                 try:
-                    whole = self._encoded(conversation, parts, found.ids)
+                    made = self._encoded(conversation, parts, found)
                 except Unfit as reason:
-                    whole = Encoded([], (), refused=str(reason))
-                yield replace(whole, written=found.written)
+                    made = Encoded([], (), found.written, refused=str(reason))
+                yield made
+
+    def _batch(self, conversations: Iterable[Conversation]) -> list[tuple[Conversation, Parts]]:
+        return [(each, parts_of(each.messages, self.supervision)) for each in conversations]
+
+    def _ids_of(self, batch: list[tuple[Conversation, Parts]]) -> list[Whole]:
+        return self.whole.batch([parts for _, parts in batch])
 
     def encode(
         self,
@@ -200,9 +209,9 @@ class ChatCodec:
             last = end
         return [*parted, *ids[last:]]
 
-    def _encoded(self, conversation: Conversation, parts: Parts, ids: list[int]) -> Encoded:
+    def _encoded(self, conversation: Conversation, parts: Parts, whole: Whole) -> Encoded:
         messages = conversation.messages
-        laid = self._laid_out(messages, parts, ids, asks=False)
+        laid = self._laid_out(messages, parts, whole.ids, asks=False)
         stops = [*(start for start, _ in laid.turns[1:]), len(laid.ids)]
         spans = []
         for at, (message, stop) in enumerate(zip(messages, stops, strict=True)):
@@ -226,6 +235,7 @@ class ChatCodec:
         return Encoded(
             laid.ids,
             tuple(spans),
+            whole.written,
             touching=len(laid.touching),
             unknown=0 if unknown is None else laid.ids.count(unknown),
         )

@@ -17,6 +17,7 @@ from autotune.plan import Supervision
 from autotune.survey import RoundSpan, SurveyFile
 from autotune.worker.encode import ChatCodec
 from autotune.worker.lookover import Lookover
+from autotune.worker.parallel import usable_cores
 from autotune.worker.pipe import Pipe
 from autotune.worker.rows import Encoded
 from autotune.worker.tokenizer import load_tokenizer
@@ -31,6 +32,10 @@ TOUCHING = {
 
 SIGN_OF_LIFE_ROWS = 2000
 """Conversations between two signs of life: seconds, and minutes where the machine is taken."""
+
+MOST_THREADS = 8
+"""Threads that tokenize: reading and laying out a row takes a third of what tokenizing it does, and
+one core, so that more than four find nothing to do (docs/LOG.md)."""
 
 UNKNOWN = "text that the vocabulary of the tokenizer lacks; it is trained on as unknown"
 
@@ -137,5 +142,5 @@ def tokenized(
             waiting.append(pair)
             yield pair[1]
 
-    for found in codec.encoded(given()):
+    for found in codec.encoded(given(), min(usable_cores(), MOST_THREADS)):
         yield (*waiting.popleft(), found)
