@@ -137,8 +137,12 @@ FAULTS = {
     Meaning.ALLOCATOR: Fault.OUT_OF_MEMORY,
     Meaning.SUSPECTED: Fault.SUSPECTED,
     Meaning.LIBRARY: Fault.OTHER,  # while computing; the same words while loading are LIBRARY
+    Meaning.DRIVER: Fault.OTHER,  # and these are of a card that is tried before any work
+    Meaning.NO_CODE: Fault.OTHER,
+    Meaning.CARD: Fault.OTHER,
 }
 KINDS = {"RuntimeError": RuntimeError, "OSError": OSError, "ImportError": ImportError}
+KINDS["AssertionError"] = AssertionError
 KINDS["SafetensorError"] = type("SafetensorError", (Exception,), {})
 
 
