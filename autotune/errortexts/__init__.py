@@ -93,15 +93,3 @@ COMPUTER_FULL = (
 )
 """What to do where an error names the computer's memory. On Windows the page file counts: what the
 system promises in all is memory and page file together."""
-
-
-def plain_words(reason: str) -> str:
-    """A reason with what it means and what to do, where its own words do not say it.
-
-    `reason` is what a worker said of its failure, the error's type in front.
-    """
-    row = known(reason)
-    if row is None:
-        return reason
-    remedy = COMPUTER_FULL if row.meaning is Meaning.COMPUTER else row.remedy
-    return reason if not remedy or remedy in reason else f"{reason} ({remedy})"
