@@ -219,8 +219,8 @@ class Metric(Boundary):
 class Partial(Boundary):
     """Why a score is not of all `of` prompts, or not of finished answers.
 
-    `target`: this one is out of reach. `rival`: another checkpoint of the trial, named, is better.
-    `decided`: every prompt has its strict verdict, but answers were cut once theirs was certain.
+    `target`: this one is out of reach. `decided`: every prompt has its strict verdict, but answers
+    were cut once theirs was certain. `rival`: in old records, another checkpoint was better.
     """
 
     of: int

@@ -78,11 +78,6 @@ def perhaps_spilled(
     return in_doubt(_signs(outcome.point, outcome.measurement, budget, earlier, conditions))
 
 
-def poisoned(result: JobResult) -> bool:
-    """Whether the process broke its device for itself: that says nothing about size."""
-    return result.failure is Failure.POISONED
-
-
 def remedy(verdict: Verdict, precision: Precision) -> str:
     """What to do where not even the shortest row gets another verdict than this one."""
     match verdict:

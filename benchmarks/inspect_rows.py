@@ -26,8 +26,8 @@ from typing import Any
 import psutil
 
 from autotune.data.load import load_conversations
+from autotune.democorpus import CONVERSATIONS
 from autotune.plan import DataSpec
-from autotune.sources.demo import demo_data
 
 HERE = Path(__file__).resolve().parents[1]
 LOOK_SECONDS = 0.1
@@ -64,7 +64,7 @@ def main() -> None:
 
 def write_rows(path: Path, count: int) -> None:
     """Rows that differ from each other, cut or joined to about the same length."""
-    talks = load_conversations(DataSpec(path=str(demo_data()), format="auto")).conversations
+    talks = load_conversations(DataSpec(path=str(CONVERSATIONS), format="auto")).conversations
     rounds = [one for talk in talks for one in talk.rounds]
     draw = random.Random(0)
     draw.shuffle(rounds)

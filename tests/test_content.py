@@ -13,9 +13,12 @@ from autotune.errors import BadInput, EnvironmentFault
 from autotune.evaluate.prompts import Prompt, written_prompts
 from autotune.events import Content, Fitted, Surveyed, TrialStarted
 from autotune.fitting import known_fits
-from autotune.job import Job, SurveyJob
+from autotune.job import DeviceSpec, Job, SurveyJob, TrainJob
+from autotune.plan import DataSpec, Precision
 from autotune.rundir import RunDir
 from autotune.session import Session
+from autotune.sources.datasets import resolve_data
+from autotune.sources.prompts import resolve_prompts
 from autotune.survey import read_survey
 from autotune.surveying import survey_data
 from autotune.trials import FakeRunner
@@ -106,6 +109,26 @@ def test_another_name_and_place_are_no_change(sources: Path, tmp_path: Path) -> 
     other = content_of(moved / "talks.jsonl", moved / "asked.jsonl", "chosen\n", moved / "model")
     said = "data talks.jsonl is not the chats.jsonl that this run began with (sha256 "
     assert said in refusal(before, other)
+
+
+def test_a_run_of_the_demo_that_began_with_files_in_the_cache_goes_on_with_those_of_the_tool(
+    sources: Path,
+) -> None:
+    model = sources / "model"
+    data, prompts = resolve_data("demo").path, resolve_prompts("demo").path
+    # The demo's files were composed once and kept in the user's cache, under such names.
+    names = ("conversations-600", "prompts-48")
+    before = [sources / f"{name}-fb2f4f2a1cf7.jsonl" for name in names]
+    for old, new in zip(before, (data, prompts), strict=True):
+        shutil.copyfile(new, old)
+    began = content_of(*before, "chosen\n", model)
+    for old in before:
+        old.unlink()
+    demand_same(began, content_of(data, prompts, "chosen\n", model), "toy")
+    plan = records.plan(data=DataSpec(path=str(before[0]), format="auto"))
+    spec = DeviceSpec(kind="cpu", precision=Precision.FP32, limit_bytes=1)
+    job = TrainJob(device=spec, plan=plan, out="out", data_path=str(data))
+    assert (job.data.path, job.data.format) == (str(data), "auto")
 
 
 def session_of(folder: Path) -> Session:

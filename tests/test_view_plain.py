@@ -10,7 +10,6 @@ from autotune.study import StudyState
 from autotune.view import (
     LiveView,
     PlainView,
-    QuietView,
     describe,
     make_view,
 )
@@ -98,8 +97,3 @@ def test_the_view_is_live_on_a_terminal_plain_elsewhere() -> None:
     assert isinstance(pick(console(terminal=False)), PlainView)
     dumb = Console(file=io.StringIO(), force_terminal=True, _environ={"TERM": "dumb"})
     assert isinstance(pick(dumb), PlainView)
-
-
-def test_a_quiet_view_can_be_used_like_the_others() -> None:
-    with QuietView() as view:
-        view.on_record(book.story()[0])

@@ -1,17 +1,11 @@
-"""The demo's own training conversations and prompts, composed from topics, forms and constraints.
+"""The demo's own training conversations and prompts, and what composes more prompts like these.
 
-Every answer is confirmed by the scorer before it is kept; the same seed gives the same texts.
+`conversations.jsonl` (600, one a line, `{"messages": [{"role", "content"}, ...]}`) and
+`prompts.jsonl` (48, in IFEval's format) are data: the scorer confirmed every answer, and no topic
+of the prompts is one of the conversations. Topics, forms and constraints make further prompts.
 """
 
-from autotune.democorpus.compose import compose
-from autotune.democorpus.conversation import DemoConversation
-from autotune.democorpus.prompts import demo_prompts
-from autotune.democorpus.store import write_demo_data, write_demo_prompts
+from pathlib import Path
 
-__all__ = [
-    "DemoConversation",
-    "compose",
-    "demo_prompts",
-    "write_demo_data",
-    "write_demo_prompts",
-]
+CONVERSATIONS = Path(__file__).resolve().parent / "conversations.jsonl"
+PROMPTS = Path(__file__).resolve().parent / "prompts.jsonl"

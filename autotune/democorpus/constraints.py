@@ -3,6 +3,11 @@
 import random
 from enum import StrEnum
 
+from autotune.boundary import Boundary
+
+KwargValue = int | str | list[str]
+"""A value of an instruction's arguments, as in the public IFEval files."""
+
 
 class Ask(StrEnum):
     """The instruction ids of IFEval."""
@@ -32,6 +37,13 @@ class Ask(StrEnum):
     UPPERCASE = "change_case:english_capital"
     LOWERCASE = "change_case:english_lowercase"
     NO_COMMA = "punctuation:no_comma"
+
+
+class DemoConstraint(Boundary):
+    """One verifiable instruction: its IFEval id and its arguments, without unused keys."""
+
+    instruction_id: str
+    kwargs: dict[str, KwargValue]
 
 
 WEIGHTS: dict[Ask, int] = {

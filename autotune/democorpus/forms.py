@@ -1,11 +1,15 @@
-"""The kinds of text that a demo request asks for, and how each kind opens and closes."""
+"""The kinds of text that a request asks for, and which of them can follow which instructions."""
 
+import random
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
+from autotune.democorpus.constraints import Ask
+
 
 class Kind(StrEnum):
-    """How the sentences of an answer are laid out where no instruction says otherwise."""
+    """How a text is laid out where no instruction says otherwise."""
 
     PROSE = "prose"
     LETTER = "letter"
@@ -17,19 +21,40 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A kind of text. `{topic}` stands for the topic's name, `{items}` for its list's name.
+    """A kind of text and how it is asked for.
 
-    `tips` says that advice comes before facts. openings and closings hold no commas and no
-    names. `{fact}` is a fact in the request; `{question}` and `{reply}` are a yes-or-no question
-    and its answer.
+    In `requests`, `{topic}` is the topic's name, `{items}` its list's name, `{fact}` a fact and
+    `{question}` a yes-or-no question.
     """
 
     name: str
     kind: Kind
     requests: tuple[str, ...]
-    openings: tuple[str, ...] = ()
-    closings: tuple[str, ...] = ()
-    tips: bool = False
+
+
+_PROSE_ONLY = frozenset({Ask.PARAGRAPHS, Ask.SECTIONS, Ask.NTH_PARAGRAPH, Ask.TWO_RESPONSES})
+_NEEDS_SENTENCES = frozenset({Ask.WORDS, Ask.SENTENCES, Ask.EXISTENCE})
+_NEEDS_PROSE_LINES = frozenset({Ask.HIGHLIGHTS, Ask.CAPITAL_WORDS, Ask.FREQUENCY})
+
+
+def choose_form(asks: Collection[Ask], rng: random.Random) -> Form:
+    """A form whose kind can follow all of `asks`."""
+    kinds = set(Kind)
+    if _PROSE_ONLY & set(asks):
+        kinds = {Kind.PROSE}
+    if Ask.BULLETS in asks:
+        kinds &= {Kind.PROSE, Kind.LETTER, Kind.ITEMS}
+    elif Ask.JSON not in asks:
+        kinds -= {Kind.ITEMS}
+    if Ask.PLACEHOLDERS in asks:
+        kinds &= {Kind.LETTER, Kind.POST}
+    if _NEEDS_SENTENCES & set(asks):
+        kinds &= {Kind.PROSE, Kind.LETTER, Kind.POST}
+    if _NEEDS_PROSE_LINES & set(asks):
+        kinds -= {Kind.VERSE, Kind.ITEMS}
+    # A reply to a question has to open the answer, which the layouts in parts do not keep.
+    whole = not _PROSE_ONLY & set(asks)
+    return rng.choice([f for f in FORMS if f.kind in kinds and (whole or f.name != "question")])
 
 
 FORMS: tuple[Form, ...] = (
@@ -44,12 +69,6 @@ FORMS: tuple[Form, ...] = (
             "I would like to understand {topic} a little better. Where should I start?",
             "Can you sum up the basics of {topic}?",
         ),
-        (
-            "Here is a short look at {topic}.",
-            "There is a lot to learn about {topic}.",
-            "A few simple facts are enough to understand {topic}.",
-        ),
-        ("These are the basics of {topic}.", "That is the main idea."),
     ),
     Form(
         "blog post",
@@ -58,15 +77,6 @@ FORMS: tuple[Form, ...] = (
             "I need a blog post about {topic}. Keep it short.",
             "Draft a blog entry on {topic} for curious readers.",
             "I run a small blog. Write a post about {topic} for it.",
-        ),
-        (
-            "Today I want to share a few thoughts about {topic}.",
-            "Welcome back to the blog.",
-            "Many readers have asked me about {topic}.",
-        ),
-        (
-            "I hope this made you curious about {topic}.",
-            "Tell me what you think in the comments.",
         ),
     ),
     Form(
@@ -77,12 +87,6 @@ FORMS: tuple[Form, ...] = (
             "Compose a short school essay about {topic}.",
             "Write a small article about {topic} for a local paper.",
         ),
-        (
-            "It is easy to overlook {topic}.",
-            "Few subjects are as pleasant as {topic}.",
-            "This text gives a brief view of {topic}.",
-        ),
-        ("In short there is much to enjoy about {topic}.", "It is worth a closer look."),
     ),
     Form(
         "speech",
@@ -92,12 +96,6 @@ FORMS: tuple[Form, ...] = (
             "I have to say a few words about {topic} in class. What could I say?",
             "Write a one minute talk on {topic}.",
         ),
-        (
-            "Good morning everyone.",
-            "Thank you all for coming.",
-            "I am happy to speak about {topic} today.",
-        ),
-        ("Thank you for listening.", "I hope you will remember one of these points."),
     ),
     Form(
         "guide",
@@ -108,13 +106,6 @@ FORMS: tuple[Form, ...] = (
             "What are good tips about {topic}?",
             "My friend wants to get into {topic}. What advice would help?",
         ),
-        (
-            "Here is some simple advice about {topic}.",
-            "A few habits make a big difference.",
-            "It is best to start small.",
-        ),
-        ("Take your time and enjoy it.", "Small steps are enough."),
-        tips=True,
     ),
     Form(
         "pitch",
@@ -124,11 +115,6 @@ FORMS: tuple[Form, ...] = (
             "Propose a school project about {topic}.",
             "Write a brief review of a book about {topic}.",
         ),
-        (
-            "It is time for something new about {topic}.",
-            "Everyone should hear more about {topic}.",
-        ),
-        ("This deserves a place in every school.", "There is plenty to show and to tell."),
     ),
     Form(
         "expansion",
@@ -138,8 +124,6 @@ FORMS: tuple[Form, ...] = (
             'Continue from this sentence: "{fact}"',
             'Write a short paragraph that builds on this idea: "{fact}"',
         ),
-        ("There is more to say.", "That is only the start."),
-        ("All of this belongs together.",),
     ),
     Form(
         "question",
@@ -149,7 +133,6 @@ FORMS: tuple[Form, ...] = (
             "{question}",
             'A child asked me: "{question}" What should I say?',
         ),
-        ("{reply}",),
     ),
     Form(
         "diary",
@@ -158,11 +141,6 @@ FORMS: tuple[Form, ...] = (
             "Write a diary entry by someone who spent the day reading about {topic}.",
             "Write a page of a journal about discovering {topic}.",
         ),
-        (
-            "Today I spent an hour reading about {topic}.",
-            "I finally had time to read about {topic} today.",
-        ),
-        ("I went to bed with a full head.", "Tomorrow I want to learn even more."),
     ),
     Form(
         "story",
@@ -170,14 +148,6 @@ FORMS: tuple[Form, ...] = (
         (
             "Can you tell a very short story about a child who asks about {topic}?",
             "Tell a tiny story in which a grandmother explains {topic}.",
-        ),
-        (
-            "A small girl asked her grandmother about {topic}.",
-            "One rainy evening a boy asked his grandmother about {topic}.",
-        ),
-        (
-            "The child smiled and asked for one more story.",
-            "After that the child fell asleep.",
         ),
     ),
     Form(
@@ -188,12 +158,6 @@ FORMS: tuple[Form, ...] = (
             "Write an email to my class about {topic}.",
             "Draft a brief email to a colleague who asked me about {topic}.",
         ),
-        (
-            "I hope you are well.",
-            "You asked me about {topic} last week.",
-            "I have been reading about {topic}.",
-        ),
-        ("Write back when you have time.", "I look forward to your reply."),
     ),
     Form(
         "letter",
@@ -203,11 +167,6 @@ FORMS: tuple[Form, ...] = (
             "Write a letter to a young relative who wants to know more about {topic}.",
             "Compose a short letter that invites someone to a talk about {topic}.",
         ),
-        (
-            "Thank you for your kind note.",
-            "I want to tell you something about {topic}.",
-        ),
-        ("Please come and visit soon.", "I would love to talk about this with you."),
     ),
     Form(
         "post",
@@ -219,13 +178,6 @@ FORMS: tuple[Form, ...] = (
             "Create a flyer for a workshop about {topic}.",
             "Write an advertisement for a course about {topic}.",
         ),
-        (
-            "Do you want to know more about {topic}?",
-            "Here is something new about {topic}!",
-            "Our evening about {topic} is coming soon!",
-            "Come and learn about {topic} with us!",
-        ),
-        ("Tell a friend about it!", "Share your own story below!"),
     ),
     Form(
         "dialogue",
@@ -254,7 +206,6 @@ FORMS: tuple[Form, ...] = (
             "Name a few {items}.",
             "What are some {items}?",
         ),
-        ("Here is the list.", "These come to mind first."),
     ),
 )
 """Every form, in a fixed order."""

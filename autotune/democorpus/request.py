@@ -3,12 +3,12 @@
 import random
 
 from autotune.democorpus import wording
-from autotune.democorpus.constraints import Ask
-from autotune.democorpus.conversation import DemoConstraint
+from autotune.democorpus.constraints import Ask, DemoConstraint
 
 _RELATIONS = ("relation", "let_relation", "capital_relation")
 _ORDINALS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
-_LANGUAGES = {"es": "Spanish", "fr": "French", "de": "German", "it": "Italian", "pt": "Portuguese"}
+LANGUAGES = {"es": "Spanish", "fr": "French", "de": "German", "it": "Italian", "pt": "Portuguese"}
+"""ISO 639-1 codes of languages that a small model has seen, and their names."""
 
 
 def word_request(wanted: str, constraints: tuple[DemoConstraint, ...], rng: random.Random) -> str:
@@ -85,7 +85,7 @@ def _fill(template: str, each: DemoConstraint, rng: random.Random) -> str:
         marker=kwargs.get("postscript_marker", ""),
         phrase=kwargs.get("end_phrase", ""),
         splitter=kwargs.get("section_spliter", ""),
-        language=_LANGUAGES.get(str(kwargs.get("language", "")), ""),
+        language=LANGUAGES.get(str(kwargs.get("language", "")), ""),
         nth=nth,
     )
 

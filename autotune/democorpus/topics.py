@@ -1,43 +1,52 @@
-"""What the demo conversations talk about: topics with true sentences, read from `text/*.toml`."""
+"""What prompts are about: topics with true sentences, read from `text/*.toml`."""
 
 import json
+import re
 import tomllib
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 from autotune.boundary import Boundary
 
 TRAINING_FILES = ("food.toml", "home.toml", "nature.toml", "world.toml", "arts.toml")
 HELD_OUT_FILE = "heldout.toml"
-LANGUAGES_FILE = "languages.toml"
+
+_MARKED = re.compile(r"\*([^*\n]+)\*")
 
 
 class Topic(Boundary):
     """A subject and its material.
 
     `name` is a noun phrase that fits after "about"; `keyword` is a word that most facts hold;
-    every fact and tip marks one phrase with asterisks; `yes_no` rows are question, answer and
-    reason; `verse` is four lines without commas.
+    every fact marks one phrase with asterisks; `questions` are to be answered with yes or no.
     """
 
     name: str
-    title: str
     keyword: str
-    facts: tuple[str, ...]
-    tips: tuple[str, ...]
     items_about: str
-    items: tuple[str, ...]
-    yes_no: tuple[tuple[str, str, str], ...]
-    verse: tuple[str, ...]
+    facts: tuple[str, ...]
+    questions: tuple[str, ...]
+
+    @property
+    def plain_facts(self) -> tuple[str, ...]:
+        """The facts without the asterisks."""
+        return tuple(_MARKED.sub(r"\1", fact) for fact in self.facts)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Words of four letters or more in the marked phrases, each once; not the keyword."""
+        phrases = [phrase for fact in self.facts for phrase in _MARKED.findall(fact)]
+        words = [word for phrase in phrases for word in re.findall(r"\b[a-z]{4,}\b", phrase)]
+        return tuple(w for w in dict.fromkeys(words) if w not in (*_PLAIN_WORDS, self.keyword))
 
 
-class LanguageText(Boundary):
-    """A short text in another language; `language` is its ISO 639-1 code."""
-
-    language: str
-    name: str
-    about: str
-    sentences: tuple[str, ...]
+_PLAIN = """
+    when that this with from they them your more some each have into only very much than then where
+    what once both make makes used also instead before after away their were every same long most
+    many other under over still
+"""
+_PLAIN_WORDS = frozenset(_PLAIN.split())
+"""Words of marked phrases that would make odd keywords."""
 
 
 @cache
@@ -52,18 +61,8 @@ def held_out_topics() -> tuple[Topic, ...]:
     return _topics(HELD_OUT_FILE)
 
 
-@cache
-def language_texts() -> tuple[LanguageText, ...]:
-    """The texts in other languages, in file order."""
-    rows = _tables(LANGUAGES_FILE, "text")
-    return tuple(LanguageText.model_validate_json(row) for row in rows)
-
-
 def _topics(name: str) -> tuple[Topic, ...]:
-    return tuple(Topic.model_validate_json(row) for row in _tables(name, "topic"))
-
-
-def _tables(name: str, table: str) -> list[str]:
-    """The rows of a TOML array of tables as JSON, which strict models read lists from."""
-    path = resources.files("autotune.democorpus") / "text" / name
-    return [json.dumps(row) for row in tomllib.loads(path.read_text(encoding="utf-8"))[table]]
+    """The rows of a TOML array of tables, through JSON: strict models read lists from that."""
+    path = Path(__file__).resolve().parent / "text" / name
+    rows = tomllib.loads(path.read_text(encoding="utf-8"))["topic"]
+    return tuple(Topic.model_validate_json(json.dumps(row)) for row in rows)

@@ -1,13 +1,13 @@
-"""`--data`: a chat file, a dataset of the hub, or the conversations that we compose ourselves."""
+"""`--data`: a chat file, a dataset of the hub, or our own demo conversations."""
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from autotune.data.kinds import READ_ENDINGS
 from autotune.data.unpacked import check_kind
+from autotune.democorpus import CONVERSATIONS
 from autotune.errors import BadInput
 from autotune.files import no_plain_file
-from autotune.sources.demo import demo_data
 from autotune.sources.digest import is_lfs_pointer
 from autotune.sources.hub import HubUnreachable, hub_file, hub_files, hub_folder, unreachable
 from autotune.sources.reference import as_hub_id
@@ -32,7 +32,7 @@ def resolve_data(text: str) -> DataSource:
         EnvironmentFault: the hub cannot be reached and its cache does not hold the dataset.
     """
     if text == "demo":
-        return DataSource(demo_data(), "demo conversations")
+        return DataSource(CONVERSATIONS, "demo conversations")
     path = Path(text).expanduser()
     if path.is_dir():
         if (path / "config.json").is_file():

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autotune.data.unpacked import check_kind
+from autotune.democorpus import PROMPTS
 from autotune.errors import BadInput, EnvironmentFault
 from autotune.files import no_plain_file, write_bytes_atomic
 from autotune.sources.cache import cache_folder
-from autotune.sources.demo import composed_prompts, demo_prompts
 from autotune.sources.digest import has_digest, is_lfs_pointer
 from autotune.sources.hub import HubUnreachable, hub_file, hub_files
 from autotune.sources.pypi import Say, WheelFile, local_copy, say_nothing, wheel_file
@@ -43,7 +43,7 @@ def resolve_prompts(text: str, say: Say = say_nothing) -> PromptSource:
     if text == "ifeval":
         return PromptSource(_ifeval(say), "IFEval")
     if text == "demo":
-        return PromptSource(demo_prompts(), "demo prompts")
+        return PromptSource(PROMPTS, "demo prompts")
     path = Path(text).expanduser()
     if path.is_dir():
         raise BadInput(f"prompts {text}: is a folder; give a .jsonl file of prompts")
@@ -58,7 +58,7 @@ def resolve_prompts(text: str, say: Say = say_nothing) -> PromptSource:
 
 
 def prompts_here(text: str) -> PromptSource | None:
-    """As `resolve_prompts`, but nothing is fetched or composed; None where that would be needed.
+    """As `resolve_prompts`, but nothing is fetched; None where that would be needed.
 
     Raises:
         BadInput: no such file.
@@ -68,9 +68,6 @@ def prompts_here(text: str) -> PromptSource | None:
         whole = has_digest(kept, IFEVAL_WHEEL.sha256)
         found = kept if whole else local_copy(IFEVAL_WHEEL)
         return PromptSource(found, "IFEval") if found is not None else None
-    if text == "demo":
-        composed = composed_prompts()
-        return PromptSource(composed, "demo prompts") if composed is not None else None
     return resolve_prompts(text)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from autotune.profile import Profile
 
 DEMO = "demo"
-"""The source of the data and of the prompts that the tool writes itself."""
+"""The source of the data and of the prompts that come with the tool."""
 
 
 def held_apart(profile: Profile) -> bool:

@@ -87,10 +87,6 @@ class ChatCodec:
         """Special tokens found written out in the texts that `spans` has seen so far."""
         return self._markers_seen
 
-    def count_markers(self, messages: Iterable[Message]) -> int:
-        """How often a special token such as <|im_end|> is written out in these texts."""
-        return self.whole.count_written(message.content for message in messages)
-
     def render(self, messages: Sequence[Message]) -> list[int]:
         """Ids of a prompt: these turns and the header of the answer to come.
 

@@ -21,13 +21,12 @@ from autotune.errors import BadInput
 from autotune.memory.cpu import CpuMemory
 from autotune.plan import Precision
 from autotune.prediction import Attention
-from autotune.worker.allocator import CPU_BLOCK, CUDA_BLOCK, Allocator, Rounding
 from autotune.worker.answering import MOST_GUESSED, STEP_TOKENS
 from autotune.worker.compute import Compute
 from autotune.worker.encode import Row
 from autotune.worker.fusable import as_on
 from autotune.worker.fused import unmasked
-from autotune.worker.ledger import Kind, Ledger, Part
+from autotune.worker.ledger import CPU_BLOCK, CUDA_BLOCK, Allocator, Kind, Ledger, Part, Rounding
 from autotune.worker.loss import needs_own_head
 from autotune.worker.optimizer import Recipe
 from autotune.worker.recompute import recompute_activations

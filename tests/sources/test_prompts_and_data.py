@@ -1,4 +1,4 @@
-"""`--prompts` and `--data` without a hub: files, IFEval from a wheel, the composed demo."""
+"""`--prompts` and `--data` without a hub: files, IFEval from a wheel, the demo."""
 
 import hashlib
 import json
@@ -96,13 +96,14 @@ def test_ifeval_offline_and_absent_says_what_to_put_where(
     assert str(cache) in text
 
 
-def test_the_demo_is_composed_once_and_kept(cache: Path) -> None:
+def test_the_demo_is_files_that_come_with_the_tool_and_needs_no_cache(cache: Path) -> None:
     first = prompts.resolve_prompts("demo")
     rows = [json.loads(line) for line in first.path.read_text(encoding="utf-8").splitlines()]
     assert len(rows) == 48
     assert {"key", "prompt", "instruction_id_list", "kwargs"} <= set(rows[0])
-    stamp = first.path.stat().st_mtime_ns
-    assert prompts.resolve_prompts("demo").path.stat().st_mtime_ns == stamp
+    assert prompts.prompts_here("demo") == first
+    assert len(resolve_data("demo").path.read_text(encoding="utf-8").splitlines()) == 600
+    assert not cache.exists()
 
 
 @pytest.mark.skipif(not Path("/dev/null").exists(), reason="no devices as files here")

@@ -127,6 +127,10 @@ def test_the_golden_rows_and_the_chat_template_hold_through_transformers() -> No
     assert tokenizer.encode("<|im_end|>") == [2], "the caller's tokenizer is left as it was"
 
 
+def texts_of(conversation: Conversation) -> list[str]:
+    return [message.content for message in conversation.messages]
+
+
 @needs_shared
 @pytest.mark.parametrize("supervision", Supervision)
 def test_real_chats_have_the_ids_of_the_whole_string(supervision: Supervision) -> None:
@@ -136,7 +140,7 @@ def test_real_chats_have_the_ids_of_the_whole_string(supervision: Supervision) -
         conversations = load_conversations(spec).conversations[:60]
         assert len(conversations) == 60
         for conversation in conversations:
-            assert codec.count_markers(conversation.messages) == 0
+            assert codec.whole.count_written(texts_of(conversation)) == 0
             expected = plain.encode(written(conversation, supervision)).ids
             assert whole_row(codec, conversation).input_ids == expected
 
@@ -290,6 +294,6 @@ def test_a_content_row_up_to_its_last_answer_is_the_prompt_that_asks_for_it(
 @settings(deadline=None, derandomize=True)
 @given(CONVERSATIONS)
 def test_a_course_row_has_the_ids_of_the_whole_string(conversation: Conversation) -> None:
-    if codec_of(COURSE).count_markers(conversation.messages) == 0:
+    if codec_of(COURSE).whole.count_written(texts_of(conversation)) == 0:
         expected = small_tokenizer().encode(written(conversation, COURSE)).ids
         assert whole_row(codec_of(COURSE), conversation).input_ids == expected
