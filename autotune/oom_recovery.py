@@ -71,7 +71,7 @@ class TrialEnd:
     before: Verdict | None = None
 
 
-def lacks_memory(failure: Failure | None, *, suspected_before: bool = False) -> bool:
+def is_out_of_memory(failure: Failure | None, *, suspected_before: bool = False) -> bool:
     """Whether less at a time could help.
 
     An error that only may be for memory is taken for it once by a process: a device that it has
@@ -112,7 +112,7 @@ def after_worker(
         shrunk: it came down to that by itself. Its process was then full of the remains of several
             attempts, so a new one may do with the same.
     """
-    if not lacks_memory(failure):
+    if not is_out_of_memory(failure):
         return None
     if shrunk:
         return Action.RETRY_IN_NEW_PROCESS

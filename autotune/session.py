@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from autotune import events
-from autotune.chronicle import chronicle
+from autotune.chronicle import Chronicle, chronicle
 from autotune.events import Record, RunEvent, WorkerEvent
 from autotune.job import Job
 from autotune.rundir import RunDir
@@ -37,12 +37,14 @@ class Session:
         runner: TrialRunner,
         clock: Clock = time.time,
         view: View | None = None,
+        told: Chronicle | None = None,
     ) -> None:
+        """`told` is what the record says, where it was read already."""
         self.rundir = rundir
         self.runner = runner
         self.clock = clock
         self.view = view
-        self.chronicle = chronicle(rundir.records())
+        self.chronicle = chronicle(rundir.records()) if told is None else told
 
     @property
     def state(self) -> StudyState:

@@ -13,7 +13,7 @@ from autotune.oom_recovery import (
     Action,
     Asker,
     after_worker,
-    lacks_memory,
+    is_out_of_memory,
     smaller_cut,
     training_too_large,
 )
@@ -105,7 +105,7 @@ class Training:
             stop_on_environment(result)
             if failure is Failure.NUMERIC:
                 return result.reason
-            if lacks_memory(failure):
+            if is_out_of_memory(failure):
                 self.name_neighbours(workers)
                 if not self.set_next_cut(plan, number, begun, failure, result):
                     return training_too_large(

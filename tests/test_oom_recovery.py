@@ -14,7 +14,7 @@ from autotune.oom_recovery import (
     after_trial,
     after_worker,
     in_worker,
-    lacks_memory,
+    is_out_of_memory,
     smaller_cut,
     smaller_length,
     training_too_large,
@@ -32,10 +32,10 @@ def test_only_a_lack_of_memory_is_met_with_less_at_a_time(asker: Asker, failure:
 
 
 def test_a_process_takes_a_doubtful_error_for_memory_once() -> None:
-    assert lacks_memory(Failure.SUSPECTED)
-    assert not lacks_memory(Failure.SUSPECTED, suspected_before=True)
-    assert lacks_memory(Failure.OUT_OF_MEMORY, suspected_before=True)
-    assert not lacks_memory(None)
+    assert is_out_of_memory(Failure.SUSPECTED)
+    assert not is_out_of_memory(Failure.SUSPECTED, suspected_before=True)
+    assert is_out_of_memory(Failure.OUT_OF_MEMORY, suspected_before=True)
+    assert not is_out_of_memory(None)
 
 
 def test_a_worker_goes_on_by_itself_only_while_weights_are_whole_and_the_memory_comes_back() -> (

@@ -21,9 +21,6 @@ DISK_ERRORS = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """A disk that fails, is full, is full for this user, or was made read-only, as Linux does when it
 finds a file system damaged."""
 
-NO_COMMIT = 1455
-"""Windows' ERROR_COMMITMENT_LIMIT: memory and paging file together are promised away."""
-
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; nothing escapes but `SystemExit`."""
@@ -63,9 +60,9 @@ def _run(arguments: list[str]) -> int:
         complain(INTERRUPTED)
         return heeded()
     except Exception as error:
-        if lacks_memory(error):
-            from autotune.errortexts import COMPUTER_FULL
+        from autotune.errortexts import COMPUTER_FULL, lacks_memory
 
+        if lacks_memory(error):
             complain(f"{COMPUTER_FULL}; then run the same command again")
             return ExitCode.ENVIRONMENT
         failing = of_the_disk(error)
@@ -90,14 +87,6 @@ def heeded() -> ExitCode:
     """
     exec("")
     return ExitCode.INTERRUPTED
-
-
-def lacks_memory(error: BaseException) -> bool:
-    """Whether it is the computer's memory that is short, of this process or of one it starts."""
-    return isinstance(error, MemoryError) or (
-        isinstance(error, OSError)
-        and (error.errno == errno.ENOMEM or getattr(error, "winerror", None) == NO_COMMIT)
-    )
 
 
 def of_the_disk(error: BaseException) -> str | None:

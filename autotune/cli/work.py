@@ -23,6 +23,7 @@ from autotune.foresight import Foresight
 from autotune.inputs import demand_data, demand_model, demand_prompts
 from autotune.interruption import interrupted_run
 from autotune.outcome import Fit
+from autotune.readings import Readings
 from autotune.report.build import report_of
 from autotune.report.contract import run_json
 from autotune.report.write import write_report
@@ -61,8 +62,9 @@ def opened(
     """
     say = say_on(console)
     profile = chosen_profile(options)
-    device = demand_device(options, profile)
-    root, resumed = choose_folder(options.run_dir, profile, say)
+    readings = Readings()
+    device = demand_device(options, profile, readings)
+    root, resumed = choose_folder(options.run_dir, profile, say, readings)
     say(f"profile {profile.name} ({profile.title}); run folder {root}")
     say_note(device, say)
     demand_prompts(profile)
@@ -76,7 +78,7 @@ def opened(
     with telling(left), RunDir(root) as rundir, undone_if_empty(rundir):
         store_settings(rundir, profile)
         salvaged = salvage(rundir) if salvaging else None
-        session = Session(rundir, SubprocessRunner())
+        session = Session(rundir, SubprocessRunner(), told=readings.of(rundir))
         begun.append(session)
         if salvaged is not None:
             say(salvaged)

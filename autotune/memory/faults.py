@@ -8,7 +8,13 @@ merely quotes "out of memory" is not taken for one.
 from autotune.errortexts import COMPUTER_FULL, Meaning, known
 from autotune.outcome import Failure
 
-_WHILE_COMPUTING = tuple(meaning for meaning in Meaning if meaning is not Meaning.LIBRARY)
+_WHILE_COMPUTING = (
+    Meaning.POISONED,
+    Meaning.COMPUTER,
+    Meaning.REFUSED,
+    Meaning.ALLOCATOR,
+    Meaning.SUSPECTED,
+)
 
 _FAULTS = {
     Meaning.POISONED: Failure.POISONED,

@@ -13,7 +13,7 @@ from autotune import events
 from autotune.budget import show_size
 from autotune.cut import Cut
 from autotune.memory.faults import classify
-from autotune.oom_recovery import Action, in_worker, lacks_memory, smaller_cut
+from autotune.oom_recovery import Action, in_worker, is_out_of_memory, smaller_cut
 from autotune.outcome import Failure
 from autotune.worker.compute import Compute
 from autotune.worker.encode import Row
@@ -112,7 +112,7 @@ class Recovery:
     def lack(self, error: Exception, phase: str) -> Lack | None:
         """What is to be said of a lack of memory; None for any other error."""
         failure = classify(error, on_card=self.compute.device.type == "cuda")
-        if not lacks_memory(failure, suspected_before=self.suspected):
+        if not is_out_of_memory(failure, suspected_before=self.suspected):
             return None
         self.suspected = self.suspected or failure is Failure.SUSPECTED
         lines = str(error).strip().splitlines() or [""]

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from autotune.cli import start
-from autotune.cli.main import lacks_memory, run
+from autotune.cli.main import run
 from autotune.errors import ExitCode
+from autotune.errortexts import lacks_memory
 from autotune.figures import quoted
 from autotune.job import GenerateJob, Job
 from autotune.outcome import Failure
@@ -105,13 +106,22 @@ class Uncommitted(OSError):
     winerror = 1455
 
 
+class NoResources(OSError):
+    """The same in other words; the number is Windows' ERROR_NOT_ENOUGH_MEMORY."""
+
+    winerror = 8
+
+
 @pytest.mark.parametrize(
     ("error", "memory"),
     [
         (MemoryError(), True),
         (OSError(12, "Cannot allocate memory"), True),
         (Uncommitted(22, "The paging file is too small for this operation to complete"), True),
+        (NoResources(12, "Für diesen Befehl ist nicht genügend Speicher verfügbar"), True),
+        (NoResources(22, "Für diesen Befehl ist nicht genügend Speicher verfügbar"), True),
         (OSError(28, "No space left on device"), False),
+        (OSError(121, "not the number 12"), False),
         (ValueError("out of memory"), False),
     ],
 )

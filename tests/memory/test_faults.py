@@ -141,8 +141,12 @@ FAULTS = {
     Meaning.ALLOCATOR: Failure.OUT_OF_MEMORY,
     Meaning.SUSPECTED: Failure.SUSPECTED,
     Meaning.LIBRARY: Failure.OTHER,  # while computing; the same words while loading are LIBRARY
+    Meaning.DRIVER: Failure.OTHER,  # and these are of a card that is tried before any work
+    Meaning.NO_CODE: Failure.OTHER,
+    Meaning.CARD: Failure.OTHER,
 }
 KINDS = {"RuntimeError": RuntimeError, "OSError": OSError, "ImportError": ImportError}
+KINDS["AssertionError"] = AssertionError
 KINDS["SafetensorError"] = type("SafetensorError", (Exception,), {})
 
 
