@@ -12,13 +12,14 @@ from pydantic import ValidationError
 from autotune.card_answer import CardAnswer
 from autotune.device import Device
 from autotune.errors import EnvironmentFault
-from autotune.errortexts import Meaning, known, plain_words, remedy_at_start
+from autotune.errortexts import Meaning, known, remedy_at_start
 from autotune.job import CheckJob, DeviceSpec
-from autotune.outcome import Fault
+from autotune.outcome import Failure
 from autotune.plan import Precision
 from autotune.scratch import scratch_folder
 from autotune.torch_build import TorchBuild, installed_build, torch_folder
-from autotune.trials import Ending, How, TrialRunner
+from autotune.trials import JobResult, TrialRunner
+from autotune.trials.endings import plain_words
 from autotune.wheels import (
     INDEX_URL,
     OLDEST_CAPABILITY,
@@ -84,10 +85,10 @@ def check_card(
         out = folder / "card.json"
         spec = DeviceSpec(kind="cuda", index=index, precision=Precision.FP32, limit_bytes=0)
         job = CheckJob(device=spec, out=str(out))
-        ending = runner.run(job, folder, lambda _: None, silence_seconds=SILENCE_SECONDS)
+        result = runner.run(job, folder, lambda _: None, silence_seconds=SILENCE_SECONDS)
         answer = _read(out)
-        if ending.how is not How.DONE or answer is None:
-            raise _no_answer(device, build, ending, folder / "worker.log")
+        if result.failure is not None or answer is None:
+            raise _no_answer(device, build, result, folder / "worker.log")
     if answer.problem is not None:
         known = TorchBuild(answer.torch, answer.cuda)
         reason, remedy = explain(device, answer, known, tool or installer())
@@ -170,14 +171,14 @@ def _read(path: Path) -> CardAnswer | None:
 
 
 def _no_answer(
-    device: Device, build: TorchBuild | None, ending: Ending, log: Path
+    device: Device, build: TorchBuild | None, result: JobResult, log: Path
 ) -> EnvironmentFault:
     """The process that looked died or hangs: by torch itself, for want of memory, in the driver."""
-    if ending.fault in (Fault.LIBRARY, Fault.HOST_MEMORY):
-        return EnvironmentFault(plain_words(ending.reason), log=log)
+    if result.failure in (Failure.LIBRARY, Failure.HOST_MEMORY):
+        return EnvironmentFault(plain_words(result.reason), log=log)
     name = f"torch {build.version}" if build is not None else "torch"
     return EnvironmentFault(
         f"{name} cannot use the {short_name(device.name)}: the process that tried it ended"
-        f" without an answer ({ending.reason or ending.how}); {WITHOUT}, or restart the computer",
+        f" without an answer ({result.reason or result.words}); {WITHOUT}, or restart the computer",
         log=log,
     )

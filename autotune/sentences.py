@@ -19,7 +19,7 @@ from autotune.figures import (
 )
 from autotune.fit_sentences import describe_trial, fit_sentence, peak_sentence
 from autotune.kept_notes import fit_notes
-from autotune.outcome import Fault, Fit
+from autotune.outcome import Failure, Fit
 from autotune.score_sentences import (
     chosen_line,
     in_full_sentence,
@@ -148,7 +148,7 @@ def _describe_work(event: events.RunEvent, label: str) -> str | None:
             return f"{label}: advice: {event.message}"
         case events.Warned():
             return f"warning: {event.message}"
-        case events.Failed(fault=Fault.BAD_JOB | Fault.LIBRARY):
+        case events.Failed(fault=Failure.BAD_JOB | Failure.LIBRARY):
             return None  # the command ends with the same words
         case events.Failed():
             phase = f" in {event.phase}" if event.phase else ""

@@ -15,7 +15,7 @@ from autotune.events import Record, RunEvent, WorkerEvent
 from autotune.job import Job
 from autotune.rundir import RunDir
 from autotune.study import StudyState
-from autotune.trials import Ending, TrialRunner, WarmRunner
+from autotune.trials import JobResult, TrialRunner, WarmRunner
 
 Clock = Callable[[], float]
 
@@ -75,7 +75,7 @@ class Session:
         resident_limit_bytes: int | None = None,
         hear: Callable[[WorkerEvent], None] = lambda _: None,
         runner: WarmRunner | None = None,
-    ) -> Ending:
+    ) -> JobResult:
         """Have a worker do a job; its events are noted, then handed to `hear`.
 
         The session's own runner has it done unless another is given.

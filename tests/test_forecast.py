@@ -11,7 +11,7 @@ from autotune.budget import GIB, MIB
 from autotune.errors import BadInput
 from autotune.forecast import Forecast, forecast
 from autotune.job import Job, PredictJob
-from autotune.outcome import Fault
+from autotune.outcome import Failure
 from autotune.plan import Precision, Strategy
 from autotune.prediction import Attention, PredictedPeak, PredictionFile, PredictPoint
 from autotune.trials import FakeRunner
@@ -145,7 +145,7 @@ def test_a_card_that_is_too_small_has_no_longest_length(tmp_path: Path) -> None:
 
 
 def test_a_model_that_cannot_be_read_is_the_users_mistake(tmp_path: Path) -> None:
-    runner = FakeRunner(lambda _: ([], failed(Fault.BAD_JOB, "model folder x: cannot be loaded")))
+    runner = FakeRunner(lambda _: ([], failed(Failure.BAD_JOB, "model folder x: cannot be loaded")))
     with pytest.raises(BadInput, match="cannot be loaded"):
         forecast(
             runner,

@@ -123,15 +123,3 @@ def remedy_at_start(row: ErrorText | None) -> str:
         return ""
     full = row.meaning in (Meaning.REFUSED, Meaning.ALLOCATOR)
     return CARD_FULL if full else row.at_start
-
-
-def plain_words(reason: str) -> str:
-    """A reason with what it means and what to do, where its own words do not say it.
-
-    `reason` is what a worker said of its failure, the error's type in front.
-    """
-    row = known(reason)
-    if row is None:
-        return reason
-    remedy = COMPUTER_FULL if row.meaning is Meaning.COMPUTER else row.remedy
-    return reason if not remedy or remedy in reason else f"{reason} ({remedy})"

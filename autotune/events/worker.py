@@ -8,7 +8,7 @@ from autotune.boundary import Boundary
 from autotune.cut import Cut
 from autotune.datanotes import DataNote
 from autotune.kernels import FoundKernels
-from autotune.outcome import Checkpoint, Fault, Measurement
+from autotune.outcome import Checkpoint, Failure, Measurement
 from autotune.plan import Precision
 
 
@@ -189,7 +189,7 @@ class Failed(Boundary):
     """
 
     kind: Literal["failed"] = "failed"
-    fault: Fault
+    fault: Failure
     phase: str
     message: str
     memory_bytes: int | None = None

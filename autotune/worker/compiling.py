@@ -17,7 +17,7 @@ from torch import nn
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from autotune.memory.faults import classify
-from autotune.outcome import Fault
+from autotune.outcome import Failure
 
 BACKEND = "inductor"
 """torch's own, which fuses what works element by element into the kernels beside it."""
@@ -118,7 +118,7 @@ def is_of_compiler(error: Exception) -> bool:
     """Whether an error is the compiler's own, and not one of memory that it passes on."""
     from torch._dynamo.exc import TorchDynamoException
 
-    return isinstance(error, TorchDynamoException) and classify(error) is not Fault.OUT_OF_MEMORY
+    return isinstance(error, TorchDynamoException) and classify(error) is not Failure.OUT_OF_MEMORY
 
 
 def words_of(error: Exception) -> str:

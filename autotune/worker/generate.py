@@ -26,9 +26,9 @@ from autotune.worker.numeric import NumericFault
 from autotune.worker.pipe import Pipe
 from autotune.worker.plain import generate_batch
 from autotune.worker.reply import Reply, Settings, never
+from autotune.worker.rescue import answer_within_memory
 from autotune.worker.rowcheck import can_answer_by_rows
 from autotune.worker.template import FolderTemplate
-from autotune.worker.withinmemory import answer_within_memory
 
 DATED = (
     "the model's chat template writes today's date into every question: on another day the answers"

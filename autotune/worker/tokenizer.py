@@ -14,7 +14,7 @@ from transformers import AutoTokenizer
 
 from autotune.errors import AutotuneError, BadInput
 from autotune.memory.faults import classify
-from autotune.outcome import Fault
+from autotune.outcome import Failure
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -44,7 +44,7 @@ def reading(folder: Path) -> Iterator[None]:
     except (AutotuneError, ImportError):
         raise
     except Exception as error:
-        if classify(error) is not Fault.OTHER:
+        if classify(error) is not Failure.OTHER:
             raise
         traceback.print_exception(error)
         raise unloadable(folder, error) from error

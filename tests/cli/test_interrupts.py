@@ -15,8 +15,8 @@ from autotune.errors import ExitCode
 from autotune.errortexts import lacks_memory
 from autotune.figures import quoted
 from autotune.job import GenerateJob, Job
-from autotune.outcome import Fault
-from autotune.trials import Ending, SubprocessRunner
+from autotune.outcome import Failure
+from autotune.trials import JobResult, SubprocessRunner
 from tests import setups
 
 LINE = "smolsft-autotune: interrupted; nothing is lost, the same command goes on from here\n"
@@ -154,13 +154,13 @@ class TestWhatACommandLeaves:
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
         *typed: str,
-        do: Callable[[SubprocessRunner, Job], Ending],
+        do: Callable[[SubprocessRunner, Job], JobResult],
     ) -> str:
         """What a command says whose workers are `do`, which is interrupted at some time."""
 
         def work(
             runner: SubprocessRunner, job: Job, folder: Path, on_event: object, **_: object
-        ) -> Ending:
+        ) -> JobResult:
             folder.mkdir(parents=True, exist_ok=True)
             return do(runner, job)
 
@@ -204,14 +204,14 @@ class TestWhatACommandLeaves:
         command = f"smolsft-autotune {' '.join(map(quoted, typed))} --run-dir {folder}"
         assert said == f"{folder} keeps 2 of 48 answers; to go on: {command}"
 
-    @pytest.mark.parametrize("fault", [Fault.BAD_JOB, Fault.LIBRARY, Fault.OTHER])
+    @pytest.mark.parametrize("fault", [Failure.BAD_JOB, Failure.LIBRARY, Failure.OTHER])
     def test_one_that_fails_before_its_first_answer_leaves_no_folder_either(
         self,
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
         toy: Path,
         tmp_path: Path,
-        fault: Fault,
+        fault: Failure,
     ) -> None:
         monkeypatch.setattr(
             SubprocessRunner, "run", lambda *_, **__: setups.failed(fault, "it is no use", "start")
@@ -240,12 +240,12 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def interrupted(runner: SubprocessRunner, job: Job) -> Ending:
+def interrupted(runner: SubprocessRunner, job: Job) -> JobResult:
     """Ctrl-C while the worker is at it."""
     raise KeyboardInterrupt
 
 
-def interrupted_after_two(runner: SubprocessRunner, job: Job) -> Ending:
+def interrupted_after_two(runner: SubprocessRunner, job: Job) -> JobResult:
     """The same, two answers later."""
     assert isinstance(job, GenerateJob)
     Path(job.out).parent.mkdir(parents=True, exist_ok=True)

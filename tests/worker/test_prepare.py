@@ -17,7 +17,6 @@ from autotune.events import WORKER_EVENT, WorkerEvent
 from autotune.job import GenerateJob, PrepareJob, SurveyJob
 from autotune.plan import Supervision
 from autotune.survey import SurveyFile
-from autotune.trials import How
 from autotune.worker.checkpoint import verified
 from autotune.worker.generate import answer_batch
 from autotune.worker.model import load
@@ -94,7 +93,7 @@ def test_a_survey_in_a_worker_counts_what_the_codec_counts(tmp_path: Path) -> No
         out=str(tmp_path / "survey.json"),
     )
     heard, ending = work(job, tmp_path / "work")
-    assert ending.how is How.DONE
+    assert ending.failure is None
     found = SurveyFile.model_validate_json((tmp_path / "survey.json").read_bytes())
     (event,) = of_kind(heard, events.Surveyed)
     assert (event.conversations, event.dropped, event.literal_markers) == (1, found.dropped, 1)
@@ -115,7 +114,7 @@ def test_real_weights_are_converted_and_answer(tmp_path: Path) -> None:
     gguf = wheel_file(DEMO_WHEEL)
     job = PrepareJob(device=device(), source="gguf", gguf=str(gguf), out=str(out))
     heard, ending = work(job, tmp_path / "work")
-    assert ending.how is How.DONE, ending
+    assert ending.failure is None, ending
     assert of_kind(heard, events.Prepared)[0].parameters == SMOLLM2_PARAMETERS
     config = json.loads((out / "config.json").read_text(encoding="utf-8"))
     assert "quantization_config" not in config
@@ -143,7 +142,7 @@ def test_real_weights_are_converted_and_answer(tmp_path: Path) -> None:
         prefill_tokens=4096,
     )
     _, ending = work(generate, tmp_path / "work")
-    assert ending.how is How.DONE, ending
+    assert ending.failure is None, ending
     (said,) = read_answers(tmp_path / "responses.jsonl")
     assert said.finish == "stop"
     assert said.response is not None and "hello" in said.response.lower()
