@@ -124,9 +124,12 @@ def opened(
 
 def note_interrupt(session: Session) -> None:
     """Record that the command was asked to end, once."""
+    said = events.Notice(
+        about="interrupted", sentence="interrupted: the same command goes on from here"
+    )
     told = session.chronicle.told
-    if not told or not isinstance(told[-1].event, events.Interrupted):
-        session.note(events.Interrupted(message="the same command goes on from here"))
+    if not told or told[-1].event != said:
+        session.note(said)
 
 
 def fit_of(work: Work, *, again: bool = False) -> Fit:
