@@ -16,13 +16,11 @@ from autotune.plan import Rounds, Supervision, Truncation
 from autotune.survey import RoundSpan
 from autotune.worker.chatml import END, START, Turns, parts_of, turns_in
 from autotune.worker.rows import IGNORED as IGNORED
-from autotune.worker.rows import Encoded, pieces_of, row_of
+from autotune.worker.rows import JOINED as JOINED
+from autotune.worker.rows import NO_TURNS, Encoded, pieces_of, row_of
 from autotune.worker.rows import Row as Row
+from autotune.worker.toolrows import ToolRows
 from autotune.worker.wholetext import Parts, Placed, WholeText
-
-NO_TURNS = "turns that the tokenizer does not keep apart"
-JOINED = "an answer whose beginning the tokenizer joins to the line before it"
-"""Reasons to refuse a conversation."""
 
 _AT_ONCE = 256
 """Conversations encoded side by side: work for every core, and some megabytes of ids."""
@@ -68,6 +66,7 @@ class ChatCodec:
         self.end_token = END
         self._markers_seen = 0
         self._header = self._header_ids()
+        self.tool_rows = ToolRows(tokenizer, whole, supervision, self._header)
 
     def _header_ids(self) -> list[int]:
         """The ids between <|im_start|> and an answer, as they stand at the end of a prompt."""
@@ -121,10 +120,15 @@ class ChatCodec:
         """Each conversation in tokens, in order; many are encoded at a time."""
         left = iter(conversations)
         while some := list(islice(left, _AT_ONCE)):
-            texts = [parts_of(conversation.messages, self.supervision) for conversation in some]
-            for conversation, parts, found in zip(
-                some, texts, self.whole.batch(texts), strict=True
-            ):
+            plain = [c for c in some if not c.uses_tools]
+            texts = [parts_of(conversation.messages, self.supervision) for conversation in plain]
+            batch = zip(texts, self.whole.batch(texts), strict=True)
+            by_template = self.tool_rows.encoded([c for c in some if c.uses_tools])
+            for conversation in some:
+                if conversation.uses_tools:
+                    yield next(by_template)
+                    continue
+                parts, found = next(batch)
                 try:
                     whole = self._encoded(conversation, parts, found.ids)
                 except Unfit as reason:
