@@ -28,7 +28,8 @@ _LONGEST_NAME = 40
 class UnusedKeys:
     """Counts keys record by record; those that the same records have share a note."""
 
-    def __init__(self) -> None:
+    def __init__(self, takes_tools: bool = False) -> None:
+        self._takes_tools = takes_tools
         self._seen: dict[str, tuple[int, list[int]]] = {}
 
     def look(self, row: Row, number: int, known: Format) -> None:
@@ -42,7 +43,7 @@ class UnusedKeys:
         for key in known.turns:
             turns = row.get(key)
             for turn in turns if isinstance(turns, list) else ():
-                for name in unused_of_turn(turn):
+                for name in unused_of_turn(turn, self._takes_tools):
                     names[f"{key}[].{name}"] = None
         for name in dict.fromkeys(map(self._told_apart, names)):
             count, rows = self._seen.get(name, (0, []))

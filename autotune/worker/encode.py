@@ -17,13 +17,11 @@ from autotune.survey import RoundSpan
 from autotune.worker.chatml import END, START, Turns, parts_of, turns_in
 from autotune.worker.parallel import map_in_order
 from autotune.worker.rows import IGNORED as IGNORED
-from autotune.worker.rows import Encoded, pieces_of, row_of
+from autotune.worker.rows import JOINED as JOINED
+from autotune.worker.rows import NO_TURNS, Encoded, pieces_of, row_of
 from autotune.worker.rows import Row as Row
+from autotune.worker.toolrows import ToolRows
 from autotune.worker.wholetext import Parts, Placed, Whole, WholeText
-
-NO_TURNS = "turns that the tokenizer does not keep apart"
-JOINED = "an answer whose beginning the tokenizer joins to the line before it"
-"""Reasons to refuse a conversation."""
 
 _BATCH = 64
 """Conversations that a tokenizer is given together: enough that the call costs nothing beside them,
@@ -70,6 +68,7 @@ class ChatCodec:
         self.end_token = END
         self._markers_seen = 0
         self._header = self._header_ids()
+        self.tool_rows = ToolRows(tokenizer, whole, supervision, self._header)
 
     def _header_ids(self) -> list[int]:
         """The ids between <|im_start|> and an answer, as they stand at the end of a prompt."""
@@ -121,20 +120,25 @@ class ChatCodec:
         With more than one, batches to come are encoded beside what is done with the last.
         """
         left = iter(conversations)
-        batches = iter(lambda: self._batch(islice(left, _BATCH)), [])
-        for batch, ids in map_in_order(self._ids_of, batches, threads):
-            for (conversation, parts), found in zip(batch, ids, strict=True):
+        batches = iter(lambda: list(islice(left, _BATCH)), [])
+        for batch, found in map_in_order(self._plain, batches, threads):
+            plain = iter(found)
+            by_template = self.tool_rows.encoded([c for c in batch if c.uses_tools])
+            for conversation in batch:
+                if conversation.uses_tools:
+                    yield next(by_template)
+                    continue
+                parts, whole = next(plain)
                 try:
-                    made = self._encoded(conversation, parts, found)
+                    made = self._encoded(conversation, parts, whole)
                 except Unfit as reason:
-                    made = Encoded([], (), found.written, refused=str(reason))
+                    made = Encoded([], (), whole.written, refused=str(reason))
                 yield made
 
-    def _batch(self, conversations: Iterable[Conversation]) -> list[tuple[Conversation, Parts]]:
-        return [(each, parts_of(each.messages, self.supervision)) for each in conversations]
-
-    def _ids_of(self, batch: list[tuple[Conversation, Parts]]) -> list[Whole]:
-        return self.whole.batch([parts for _, parts in batch])
+    def _plain(self, batch: Iterable[Conversation]) -> list[tuple[Parts, Whole]]:
+        """The texts and ids of those without tools."""
+        texts = [parts_of(c.messages, self.supervision) for c in batch if not c.uses_tools]
+        return list(zip(texts, self.whole.batch(texts), strict=True))
 
     def encode(
         self,

@@ -39,6 +39,8 @@ one core, so that more than four find nothing to do (docs/LOG.md)."""
 
 UNKNOWN = "text that the vocabulary of the tokenizer lacks; it is trained on as unknown"
 
+BY_TEMPLATE = "tools, a call or a result, written as the model's own chat template writes them"
+
 AROUND = (
     "the tokenizer puts {} around a text by itself; rows and questions have only what the chat"
     " template writes, in training and in evaluation alike"
@@ -61,7 +63,7 @@ def survey(job: SurveyJob, pipe: Pipe) -> None:
     if job.inspection is not None:
         lookover = Lookover(job.inspection, job.data.truncation, codec, tokenizer)
     scored = None if job.prompts is None else read_scored_prompts(Path(job.prompts))
-    stream = ConversationStream(job.data, scored)
+    stream = ConversationStream(job.data, scored, codec.tool_rows.no_tools)
     found = surveyed(codec, stream, lookover, alive=lambda: pipe.enter("tokenizing"))
     text = found.model_dump_json(exclude_defaults=True)  # most rounds have no pieces
     write_text_atomic(Path(job.out), text)
@@ -108,6 +110,8 @@ def surveyed(
         if found.refused is not None:
             refused[found.refused] += 1
             book.add(found.refused, row, dropped=True)
+        if found.by_template:
+            book.add(BY_TEMPLATE, row)
         if found.touching:
             book.add(TOUCHING[codec.supervision], row)
         if found.unknown:

@@ -37,10 +37,12 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
     pipe.enter("loading")
     demand_data(job)
     loaded = load(Path(job.model), compute.device, plan.data.supervision)
-    adopt_template(loaded, plan.data.supervision)
+    read = load_conversations(job.data, no_tools=loaded.codec.tool_rows.no_tools)
+    with_tools = any(conversation.uses_tools for conversation in read.conversations)
+    adopt_template(loaded, plan.data.supervision, with_tools=with_tools)
     rows = kept_rows(
         loaded.codec,
-        load_conversations(job.data).conversations,
+        read.conversations,
         max_rounds=plan.max_rounds,
         model_max_length=plan.model_max_length,
         truncation=plan.data.truncation,
