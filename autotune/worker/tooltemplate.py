@@ -19,6 +19,7 @@ from autotune.data.turns import CANNOT
 from autotune.errors import BadInput
 from autotune.plan import Supervision
 from autotune.worker.chatml import END, START, written_by
+from autotune.worker.leftout import demand_heard, demand_said
 from autotune.worker.template import (
     MOST_CHARACTERS,
     MOST_SECONDS,
@@ -35,6 +36,10 @@ OTHER_FORM = (
     " ChatML, and a model is trained in one form"
 )
 DATED = "which the model's chat template writes with the day's date: the row would change with it"
+BY_EOS = (
+    "which the model's chat template writes with the token that the tokenizer calls eos; in"
+    f" checkpoints that is {END}, and the row would be another one"
+)
 COURSE = "which the form 'course' has no place for"
 """Why no row with tools can be written, in words that follow what a record has."""
 
@@ -43,7 +48,6 @@ MOVED = (
     "tools, a call or a result: the model's chat template writes a turn otherwise once others"
     " follow it"
 )
-LEFT_OUT = "tools, a call or a result: the model's chat template leaves {} out"
 UNMARKED = "tools, a call or a result: the model's chat template does not mark the answer"
 PARTS = "tools, a call or a result, and a part of an answer that its chat template writes otherwise"
 """Why one row is dropped."""
@@ -124,8 +128,11 @@ class ToolTemplate:
             follows = text.startswith(START, len(upto)) or upto == text
             if not prompt.endswith(_ASKED) or not upto.endswith(_OVER) or not follows:
                 raise Unfit(f"tools, a call or a result, {OTHER_FORM}")
-            _demand_heard(text[over : len(prompt)], conversation, at, tools if over == 0 else None)
-            _demand_said(upto[len(prompt) :], message, as_text)
+            heard = text[over : len(prompt)]
+            demand_heard(heard, conversation, at, tools if over == 0 else None)
+            if not _asks_in_chatml(heard, conversation.messages[:at]):
+                raise Unfit(f"tools, a call or a result, {OTHER_FORM}")
+            demand_said(upto[len(prompt) :], message, as_text)
             answers.append(self._answer(text, len(prompt), len(upto), message, marks))
             over = len(upto)
         return Written(text, tuple(answers))
@@ -193,7 +200,7 @@ def tool_template(tokenizer: Any, supervision: Supervision) -> ToolTemplate | st
     if "strftime_now" in source:
         return DATED
     if "eos_token" in source and tokenizer.eos_token != END:
-        return OTHER_FORM  # checkpoints name <|im_end|> as the end, so it would write that for them
+        return BY_EOS
     tokens = {name: str(token) for name, token in tokenizer.special_tokens_map.items() if token}
     where = f"model {getattr(tokenizer, 'name_or_path', '')}".strip()
     template = ToolTemplate(source, tokens, where, needs_tools=plain != source)
@@ -225,6 +232,14 @@ def _writes_chatml(template: ToolTemplate) -> bool:
     return f"{START}user\n{asked}{_OVER}" in text and text.endswith(_ASKED)
 
 
+def _asks_in_chatml(text: str, before: Sequence[Message]) -> bool:
+    """Whether the last question before an answer stands in a text as ChatML has it."""
+    if before[-1].role != "user":
+        return True  # a result, which each template puts in its own way
+    said = before[-1].content
+    return any(f"{START}user\n{content}{_OVER}" in text for content in (said, said.strip()))
+
+
 def _plain(message: Message, as_text: bool) -> dict[str, Any]:
     """A message as templates read it."""
     plain: dict[str, Any] = {"role": message.role, "content": message.content}
@@ -248,74 +263,3 @@ def _both(
         for begin, end in others:
             if max(low, begin) < min(high, end):
                 yield max(low, begin), min(high, end)
-
-
-def _demand_heard(
-    text: str, conversation: Conversation, at: int, tools: Sequence[dict[str, Any]] | None
-) -> None:
-    """Refuse a text that lacks what stands before an answer, from the answer before it on."""
-    for tool in tools or ():
-        function = tool["function"]
-        parameters = function.get("parameters")
-        properties = parameters.get("properties") if isinstance(parameters, dict) else None
-        names = list(properties) if isinstance(properties, dict) else []
-        for said in (function["name"], function.get("description") or "", *names):
-            if not _is_in(text, said):
-                raise Unfit(LEFT_OUT.format("a tool, or a part of its description,"))
-    messages = conversation.messages
-    for message in reversed(messages[:at]):
-        if message.role == "assistant":
-            break
-        if not _is_in(text, message.content):
-            what = "a result" if message.role == "tool" else "a text"
-            raise Unfit(LEFT_OUT.format(what))
-        if message.role == "user" and not any(
-            f"{START}user\n{content}{_OVER}" in text
-            for content in (message.content, message.content.strip())
-        ):
-            raise Unfit(f"tools, a call or a result, {OTHER_FORM}")
-
-
-def _demand_said(text: str, message: Message, as_text: bool) -> None:
-    """Refuse the text of an answer that lacks its words or its calls."""
-    if not _is_in(text, message.content):
-        raise Unfit(LEFT_OUT.format("the text of an answer"))
-    for call in json.loads(message.calls) if message.calls else ():
-        function = call["function"]
-        arguments = function["arguments"]
-        if not _is_in(text, function["name"]):
-            raise Unfit(LEFT_OUT.format("a call"))
-        if not all(_is_in(text, leaf) for leaf in _leaves(arguments)):
-            raise Unfit(LEFT_OUT.format("arguments of a call"))
-        written = json.dumps(arguments, ensure_ascii=False)
-        # A template that takes arguments for a text writes an object as Python does, and one that
-        # takes them for an object writes a text as a text in JSON.
-        if (
-            written not in text
-            if as_text
-            else repr(arguments) in text and repr(arguments) != written
-        ):
-            raise Unfit(LEFT_OUT.format("the JSON of a call"))
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    """The keys and the values of JSON that hold no others."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield key
-            yield from _leaves(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _leaves(inner)
-    else:
-        yield value
-
-
-def _is_in(text: str, value: Any) -> bool:
-    """Whether a value stands in a text, as it is or in JSON."""
-    if not isinstance(value, str):
-        return json.dumps(value) in text or str(value) in text
-    plain = value.strip()
-    return plain in text or any(
-        json.dumps(plain, ensure_ascii=ascii_only)[1:-1] in text for ascii_only in (False, True)
-    )

@@ -75,7 +75,7 @@ RAISING = answering(
 NO_TOOLS = GOOD.replace("{% if tools %}", "{% set tools = [] %}{% if tools %}")
 BRACKETS = GOOD.replace("<|im_start|>", "[").replace("<|im_end|>", "]")
 DATED = "{% if messages | length > 9 %}{{ strftime_now('%d') }}{% endif %}\n" + GOOD
-BY_EOS = GOOD.replace("<|im_end|>", "{{ eos_token }}")
+BY_EOS = GOOD.replace("Tools:", "{{ eos_token }}Tools:")
 ENDLESS = answering(
     "{{ message.content }}",
     "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
