@@ -10,8 +10,7 @@ import json
 from typing import Any
 
 from autotune.data.conversation import Role, Unfit
-from autotune.data.says import says_nothing
-from autotune.data.spelling import spelled
+from autotune.data.values import says_nothing, spelled
 
 RESULT_ROLES: dict[str, Role] = {
     "tool": "tool",
