@@ -25,7 +25,7 @@ from autotune.worker.model import adopt_template, load
 from autotune.worker.pipe import Pipe
 from tests.worker.toys import device, loaded_toy, of_kind, some_rows, stepper_of, work
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("forked_workers")]
 
 Usage = namedtuple("Usage", "total used free")
 

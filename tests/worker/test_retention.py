@@ -16,7 +16,7 @@ from autotune.trials import SubprocessRunner
 from autotune.worker.retention import retain
 from tests.worker.toys import chat_file, losses, of_kind, plan_of, save_toy, train_job, work
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("forked_workers")]
 
 FRACTIONS = (0.25, 0.5, 0.75, 1.0)  # steps 2, 4, 6, 8
 

@@ -18,7 +18,7 @@ from autotune.trials import SubprocessRunner
 from autotune.worker.train import BadJob, demand_data
 from tests.worker.toys import chat_file, losses, of_kind, plan_of, save_toy, train_job, work
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("forked_workers")]
 
 When = Callable[[WorkerEvent], bool]
 
