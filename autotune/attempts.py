@@ -15,10 +15,11 @@ from autotune.deaths import Deaths
 from autotune.errors import AutotuneError, BadInput, EnvironmentFault
 from autotune.errortexts import COMPUTER_FULL
 from autotune.events import WorkerEvent
+from autotune.failure import Failure
 from autotune.heldtrials import HeldTrials, identity
 from autotune.job import TrialJob
 from autotune.oom_recovery import Action, TrialEnd, after_trial, smaller_length
-from autotune.outcome import Failure, Measurement, TrialOutcome, Verdict
+from autotune.outcome import Measurement, TrialOutcome, Verdict
 from autotune.plan import Rounds, TrialPoint
 from autotune.session import Session
 from autotune.setup import Setup

@@ -2,9 +2,10 @@
 
 from autotune import events
 from autotune.deaths import Deaths
+from autotune.failure import Failure
 from autotune.job import AverageJob, DeviceSpec
 from autotune.moves import Average
-from autotune.outcome import Checkpoint, Failure
+from autotune.outcome import Checkpoint
 from autotune.plan import Precision
 from autotune.runpath import from_folder
 from autotune.session import Session

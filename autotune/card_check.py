@@ -13,8 +13,8 @@ from autotune.card_answer import CardAnswer
 from autotune.device import Device
 from autotune.errors import EnvironmentFault
 from autotune.errortexts import Meaning, known, remedy_at_start
+from autotune.failure import Failure
 from autotune.job import CheckJob, DeviceSpec
-from autotune.outcome import Failure
 from autotune.plan import Precision
 from autotune.scratch import scratch_folder
 from autotune.torch_build import TorchBuild, installed_build, torch_folder

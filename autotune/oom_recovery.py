@@ -19,7 +19,8 @@ from enum import StrEnum
 
 from autotune.budget import MIB, show_size
 from autotune.cut import Cut
-from autotune.outcome import Failure, Verdict
+from autotune.failure import Failure
+from autotune.outcome import Verdict
 
 SLACK_BYTES = 128 * MIB
 """How much more may be held after cleaning than before the attempt. cuBLAS takes workspaces from

@@ -15,10 +15,11 @@ from autotune.evaluate.prompts import Prompt
 from autotune.evaluate.scorer import Scorer
 from autotune.evaluate.thoughts import judged, thoughts_of
 from autotune.events import WorkerEvent
+from autotune.failure import Failure
 from autotune.files import write_text_atomic
 from autotune.job import GenerateJob
 from autotune.oom_recovery import Action, Asker, after_worker, scoring_remedy
-from autotune.outcome import EvalReport, Failure, Metric, Think
+from autotune.outcome import EvalReport, Metric, Think
 from autotune.score_sentences import judged_line
 from autotune.session import Session
 from autotune.setup import SILENCE_SECONDS, Setup

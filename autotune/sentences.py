@@ -8,6 +8,7 @@ from autotune import events
 from autotune.budget import show_size
 from autotune.datanotes import note_sentence, shown_notes, with_dropped
 from autotune.events import Record
+from autotune.failure import Failure
 from autotune.figures import (
     checkpoint_text,
     duration,
@@ -19,7 +20,7 @@ from autotune.figures import (
 )
 from autotune.fit_sentences import describe_trial, fit_sentence, peak_sentence
 from autotune.kept_notes import fit_notes
-from autotune.outcome import Failure, Fit
+from autotune.outcome import Fit
 from autotune.score_sentences import (
     chosen_line,
     in_full_sentence,

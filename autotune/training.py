@@ -8,6 +8,7 @@ from autotune.deaths import Deaths
 from autotune.drift import NeighbourWatch, PeakWatch, exceeds
 from autotune.errors import BadInput
 from autotune.events import WorkerEvent
+from autotune.failure import Failure
 from autotune.job import TrainJob
 from autotune.oom_recovery import (
     Action,
@@ -17,7 +18,7 @@ from autotune.oom_recovery import (
     smaller_cut,
     training_too_large,
 )
-from autotune.outcome import Failure, Fit
+from autotune.outcome import Fit
 from autotune.plan import TrainPlan
 from autotune.session import Session
 from autotune.setup import SILENCE_SECONDS, Setup

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from autotune.budget import Budget, show_apart, show_size
 from autotune.errortexts import Meaning, known
 from autotune.events import Failed
-from autotune.outcome import Failure, Measurement, TrialOutcome, Verdict
+from autotune.failure import Failure
+from autotune.outcome import Measurement, TrialOutcome, Verdict
 from autotune.plan import Precision, TrialPoint
 from autotune.spill import ADVICE, Conditions, Sign, Spill, has_spilled, in_doubt, spill_signs
 from autotune.trials import JobResult

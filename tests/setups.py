@@ -15,15 +15,9 @@ from autotune.device import Device
 from autotune.evaluate.prompts import Prompt
 from autotune.evaluate.stats import wilson
 from autotune.events import WorkerEvent
+from autotune.failure import Failure
 from autotune.job import DeviceSpec, Job
-from autotune.outcome import (
-    EvalReport,
-    Failure,
-    Fit,
-    Health,
-    Measurement,
-    Metric,
-)
+from autotune.outcome import EvalReport, Fit, Health, Measurement, Metric
 from autotune.plan import DataSpec, Precision, Strategy, Truncation
 from autotune.profile import Profile
 from autotune.profiles import profiles_folder, read_profile

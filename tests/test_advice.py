@@ -12,7 +12,7 @@ from autotune.advice import RULES, Facts, due
 from autotune.budget import GIB
 from autotune.cut import Cut
 from autotune.events import RunEvent
-from autotune.outcome import Failure
+from autotune.failure import Failure
 from autotune.plan import DataSpec, Supervision, TrainPlan
 from autotune.profiles import find_profile
 from autotune.study import TrialState, replay

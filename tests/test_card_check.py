@@ -12,8 +12,8 @@ from autotune.card_check import check_card, short_name
 from autotune.device import Device
 from autotune.errors import EnvironmentFault, ExitCode
 from autotune.events import WorkerEvent
+from autotune.failure import Failure
 from autotune.job import CheckJob, Job
-from autotune.outcome import Failure
 from autotune.torch_build import TorchBuild
 from autotune.trials import FakeRunner, JobResult
 from autotune.wheels import Installer

@@ -12,8 +12,8 @@ from autotune.budget import GIB
 from autotune.deaths import KILLS, Deaths
 from autotune.errors import EnvironmentFault, ExitCode
 from autotune.evaluate.answers import Answer
+from autotune.failure import Failure
 from autotune.job import AverageJob, GenerateJob, Job, TrainJob
-from autotune.outcome import Failure
 from autotune.session import Session
 from autotune.trials import FakeRunner, JobResult
 from autotune.trials.hostmemory import memory_left

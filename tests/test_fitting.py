@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from autotune import events
+from autotune.failure import Failure
 from autotune.fitting import fitted
-from autotune.outcome import Failure, Fit
+from autotune.outcome import Fit
 from autotune.rundir import RunDir
 from autotune.setup import Setup
 from tests import setups

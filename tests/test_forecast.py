@@ -8,9 +8,9 @@ import pytest
 from autotune.allowance import PLANNED_CONTEXT_BYTES, SLACKS, Allowance, card_allowance
 from autotune.budget import GIB, MIB
 from autotune.errors import BadInput
+from autotune.failure import Failure
 from autotune.forecast import Forecast, forecast
 from autotune.job import Job, PredictJob
-from autotune.outcome import Failure
 from autotune.plan import Precision, Strategy
 from autotune.prediction import Attention, PredictedPeak, PredictionFile, PredictPoint
 from autotune.trials import FakeRunner

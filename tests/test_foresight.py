@@ -8,9 +8,9 @@ import pytest
 from autotune.allowance import card_allowance
 from autotune.budget import GIB
 from autotune.card_answer import CardAnswer
+from autotune.failure import Failure
 from autotune.foresight import CPU_SLACK, Foresight, predicted_peaks
 from autotune.job import PredictJob
-from autotune.outcome import Failure
 from autotune.plan import TrialPoint
 from autotune.prediction import Attention
 from autotune.setup import attention_on

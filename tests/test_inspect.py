@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from autotune.errors import BadInput, EnvironmentFault
+from autotune.failure import Failure
 from autotune.inspect import LOST, inspect_data
 from autotune.inspection import InspectionSpec
 from autotune.job import Job, SurveyJob
-from autotune.outcome import Failure
 from autotune.plan import Truncation
 from autotune.survey import Survey, SurveyFile
 from tests import inspections, setups

@@ -6,6 +6,7 @@ import pytest
 
 from autotune.cut import Cut
 from autotune.events import WORKER_EVENT, Failed
+from autotune.failure import Failure
 from autotune.oom_recovery import (
     SLACK_BYTES,
     Action,
@@ -19,7 +20,7 @@ from autotune.oom_recovery import (
     smaller_length,
     training_too_large,
 )
-from autotune.outcome import Failure, Verdict
+from autotune.outcome import Verdict
 
 FOR_MEMORY = {Failure.OUT_OF_MEMORY, Failure.OVER_BUDGET, Failure.SUSPECTED}
 

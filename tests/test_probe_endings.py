@@ -8,7 +8,8 @@ from autotune import events
 from autotune.attempts import Attempts
 from autotune.budget import GIB
 from autotune.errors import BadInput, EnvironmentFault, NothingFits
-from autotune.outcome import Failure, TrialOutcome, Verdict
+from autotune.failure import Failure
+from autotune.outcome import TrialOutcome, Verdict
 from tests import setups
 from tests.played import BASE, EACH, Memory, fitting, probed, probing
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from autotune.errors import NothingFits
+from autotune.failure import Failure
 from autotune.heldtrials import held_trials
 from autotune.job import Job
-from autotune.outcome import Failure, Fit
+from autotune.outcome import Fit
 from autotune.probe import Probe
 from autotune.rundir import RunDir
 from autotune.sentences import describe

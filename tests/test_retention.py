@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from autotune import events
+from autotune.failure import Failure
 from autotune.job import AverageJob, GenerateJob, Job, TrainJob
 from autotune.manifest import seal
-from autotune.outcome import EvalReport, Failure
+from autotune.outcome import EvalReport
 from autotune.plan import Strategy
 from autotune.report.build import build_report
 from autotune.rundir import RunDir

@@ -13,10 +13,11 @@ from autotune.baselines import score_baselines
 from autotune.errors import BadInput, EnvironmentFault
 from autotune.evaluate.answers import Answer
 from autotune.evaluate.ifeval import IFEval
+from autotune.failure import Failure
 from autotune.job import GenerateJob, Job
 from autotune.judging import decides_early, evaluate_checkpoint
 from autotune.moves import Evaluate
-from autotune.outcome import Checkpoint, EvalReport, Failure, Metric, Think
+from autotune.outcome import Checkpoint, EvalReport, Metric, Think
 from autotune.plan import Supervision
 from autotune.profile import Profile
 from autotune.rundir import RunDir

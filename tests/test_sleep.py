@@ -9,7 +9,7 @@ import pytest
 
 from autotune import events
 from autotune.events import Record, RunEvent, WorkerEvent
-from autotune.outcome import Failure
+from autotune.failure import Failure
 from autotune.study import replay
 from autotune.trials import JobResult, SubprocessRunner
 from autotune.trials.clock import running_seconds

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from autotune.failure import Failure
 from autotune.fit_sentences import cut_text
-from autotune.outcome import Failure, Fit, Verdict
+from autotune.outcome import Fit, Verdict
 from autotune.plan import TrialPoint
 from autotune.refit import most_demanding, way
 from autotune.resolve import resolve_plan

@@ -13,8 +13,8 @@ from autotune import events
 from autotune.budget import GIB
 from autotune.errors import EnvironmentFault
 from autotune.events import WorkerEvent
+from autotune.failure import Failure
 from autotune.job import DeviceSpec, Job, PrepareJob, as_read
-from autotune.outcome import Failure
 from autotune.plan import Precision
 from autotune.trials import JobResult, SubprocessRunner, exitcodes, worker_environment
 from autotune.trials.endings import worker_error

@@ -6,8 +6,9 @@ import pytest
 
 from autotune import events
 from autotune.errors import BadInput, EnvironmentFault, ExitCode
+from autotune.failure import Failure
 from autotune.job import GenerateJob, Job, TrainJob
-from autotune.outcome import EvalReport, Failure
+from autotune.outcome import EvalReport
 from autotune.sentences import describe
 from autotune.session import Session
 from autotune.study import replay

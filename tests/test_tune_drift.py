@@ -8,8 +8,8 @@ from autotune.budget import GIB
 from autotune.device import Device
 from autotune.device_fake import FakeNvml
 from autotune.device_port import Card, DeviceUser
+from autotune.failure import Failure
 from autotune.job import Job, TrainJob
-from autotune.outcome import Failure
 from autotune.session import Session
 from autotune.study import replay
 from autotune.tune import Tuner

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from autotune.budget import GIB, MIB, Budget
-from autotune.outcome import Failure, Measurement, TrialOutcome, Verdict
+from autotune.failure import Failure
+from autotune.outcome import Measurement, TrialOutcome, Verdict
 from autotune.plan import Precision, TrialPoint
 from autotune.spill import Conditions
 from autotune.trials import JobResult

@@ -13,8 +13,8 @@ from autotune.device import Device
 from autotune.device_fake import FakeNvml
 from autotune.device_nvml import Nvml
 from autotune.device_port import Card, CardState, DeviceUser, NvmlUnavailable
+from autotune.failure import Failure
 from autotune.job import Job, TrainJob
-from autotune.outcome import Failure
 from autotune.plan import Supervision
 from autotune.profile import Profile
 from autotune.ranges import Ranges

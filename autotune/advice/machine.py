@@ -7,8 +7,8 @@ from statistics import fmean
 
 from autotune.advice.facts import Facts
 from autotune.budget import show_size
+from autotune.failure import Failure
 from autotune.figures import duration
-from autotune.outcome import Failure
 from autotune.spill import FULL
 from autotune.throttle import Throttle
 

@@ -7,8 +7,9 @@ from pydantic import Field, TypeAdapter
 from autotune.boundary import Boundary
 from autotune.cut import Cut
 from autotune.datanotes import DataNote
+from autotune.failure import Failure
 from autotune.kernels import FoundKernels
-from autotune.outcome import Checkpoint, Failure, Measurement
+from autotune.outcome import Checkpoint, Measurement
 from autotune.plan import Precision
 
 

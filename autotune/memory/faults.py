@@ -6,7 +6,7 @@ merely quotes "out of memory" is not taken for one.
 """
 
 from autotune.errortexts import COMPUTER_FULL, Meaning, known
-from autotune.outcome import Failure
+from autotune.failure import Failure
 
 _WHILE_COMPUTING = (
     Meaning.POISONED,

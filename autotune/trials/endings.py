@@ -4,8 +4,8 @@ from pathlib import Path
 
 from autotune.errors import AutotuneError, BadInput, EnvironmentFault
 from autotune.errortexts import COMPUTER_FULL, Meaning, known
+from autotune.failure import Failure
 from autotune.oom_recovery import MORE_MEMORY
-from autotune.outcome import Failure
 from autotune.trials.port import JobResult
 
 

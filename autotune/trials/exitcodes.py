@@ -4,7 +4,7 @@ Windows ends a process with the status of its last exception (ntstatus.h); Unix 
 as a negative number, or as 128 and more where a shell stood between.
 """
 
-from autotune.outcome import Failure
+from autotune.failure import Failure
 
 WINDOWS = {
     0xC0000005: "access violation",

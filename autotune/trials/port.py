@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Protocol
 
 from autotune.events import Failed, WorkerEvent
+from autotune.failure import Failure
 from autotune.job import Job
-from autotune.outcome import Failure
 
 OnEvent = Callable[[WorkerEvent], None]
 

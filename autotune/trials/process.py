@@ -14,9 +14,9 @@ from pydantic import ValidationError
 
 from autotune.budget import show_size
 from autotune.events import WORKER_EVENT, Failed, Finished, Phase, Slept
+from autotune.failure import Failure
 from autotune.files import write_text_atomic
 from autotune.job import Job, as_written
-from autotune.outcome import Failure
 from autotune.trials import exitcodes
 from autotune.trials.clock import PAUSE_SECONDS, WAKING_SECONDS, running_seconds
 from autotune.trials.environment import worker_environment

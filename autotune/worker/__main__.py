@@ -20,8 +20,8 @@ from pydantic import ValidationError
 
 from autotune.errors import AutotuneError, EnvironmentFault
 from autotune.events import Failed, Finished
+from autotune.failure import Failure
 from autotune.job import JOB, Job, as_read
-from autotune.outcome import Failure
 from autotune.worker.inbox import Inbox
 from autotune.worker.pipe import Pipe
 

@@ -16,8 +16,8 @@ import torch
 from torch import nn
 from transformers.modeling_layers import GradientCheckpointingLayer
 
+from autotune.failure import Failure
 from autotune.memory.faults import classify
-from autotune.outcome import Failure
 
 BACKEND = "inductor"
 """torch's own, which fuses what works element by element into the kernels beside it."""

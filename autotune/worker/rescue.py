@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from autotune import events
 from autotune.budget import show_size
 from autotune.cut import Cut
+from autotune.failure import Failure
 from autotune.memory.faults import classify
 from autotune.oom_recovery import Action, in_worker, is_out_of_memory, smaller_cut
-from autotune.outcome import Failure
 from autotune.worker.compute import Compute
 from autotune.worker.encode import Row
 from autotune.worker.pipe import Pipe

@@ -13,8 +13,8 @@ from typing import Any
 from transformers import AutoTokenizer
 
 from autotune.errors import AutotuneError, BadInput
+from autotune.failure import Failure
 from autotune.memory.faults import classify
-from autotune.outcome import Failure
 
 
 def load_tokenizer(folder: Path) -> Any:

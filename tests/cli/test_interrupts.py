@@ -13,9 +13,9 @@ from autotune.cli import start
 from autotune.cli.main import run
 from autotune.errors import ExitCode
 from autotune.errortexts import lacks_memory
+from autotune.failure import Failure
 from autotune.figures import quoted
 from autotune.job import GenerateJob, Job
-from autotune.outcome import Failure
 from autotune.trials import JobResult, SubprocessRunner
 from tests import setups
 

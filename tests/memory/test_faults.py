@@ -3,8 +3,8 @@
 import pytest
 
 from autotune.errortexts import COMPUTER_FULL, ErrorText, Meaning, table
+from autotune.failure import Failure
 from autotune.memory.faults import classify, loading_fault
-from autotune.outcome import Failure
 
 
 class AcceleratorError(RuntimeError):

@@ -159,7 +159,7 @@ sys.path.insert(0, {folder!r})  # its torch says that it has CUDA; nothing impor
 from pathlib import Path
 import autotune.cli.work
 from autotune.card_answer import CardAnswer
-from autotune.outcome import Failure
+from autotune.failure import Failure
 from autotune.trials import JobResult, FakeRunner
 
 def script(job):

@@ -14,9 +14,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from autotune import events
 from autotune.budget import GIB, MIB
 from autotune.events import WorkerEvent
+from autotune.failure import Failure
 from autotune.job import DeviceSpec, TrainJob, TrialJob
 from autotune.kernels import Kernel
-from autotune.outcome import Failure
 from autotune.plan import Precision, Supervision, TrialPoint
 from autotune.trials import SubprocessRunner
 from autotune.worker import varlen

@@ -8,6 +8,7 @@ import torch
 
 from autotune import events
 from autotune.card_answer import CardAnswer
+from autotune.failure import Failure
 from autotune.job import (
     AverageJob,
     CheckJob,
@@ -19,7 +20,7 @@ from autotune.job import (
     SurveyJob,
     TrialJob,
 )
-from autotune.outcome import Checkpoint, Failure
+from autotune.outcome import Checkpoint
 from autotune.plan import Precision, TrialPoint
 from autotune.prediction import PredictPoint
 from autotune.trials import SubprocessRunner

@@ -10,8 +10,8 @@ from torch.profiler import ProfilerActivity, profile
 from transformers import GraniteConfig, LlamaConfig, LlamaForCausalLM
 
 from autotune.budget import MIB
+from autotune.failure import Failure
 from autotune.job import PredictJob
-from autotune.outcome import Failure
 from autotune.plan import Precision
 from autotune.prediction import Attention, PredictedPeak, PredictionFile, PredictPoint
 from autotune.worker.answering import Answering

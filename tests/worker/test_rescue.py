@@ -14,11 +14,11 @@ import pytest
 import torch
 
 from autotune import events
+from autotune.failure import Failure
 from autotune.memory.fake import FakeMemory
 from autotune.memory.faults import classify
 from autotune.memory.port import MemoryReading
 from autotune.oom_recovery import SLACK_BYTES
-from autotune.outcome import Failure
 from autotune.plan import Precision
 from autotune.worker.pipe import Pipe
 from autotune.worker.rescue import MemoryKept, StepRecovery

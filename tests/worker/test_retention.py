@@ -10,8 +10,8 @@ import pytest
 from autotune import events
 from autotune.disk import Writes, folder_bytes, needed_bytes, sizes_of
 from autotune.events import WorkerEvent
+from autotune.failure import Failure
 from autotune.manifest import discard, verified
-from autotune.outcome import Failure
 from autotune.trials import SubprocessRunner
 from autotune.worker.retention import retain
 from tests.worker.toys import chat_file, losses, of_kind, plan_of, save_toy, train_job, work

@@ -10,9 +10,9 @@ import pytest
 
 from autotune import events
 from autotune.events import WorkerEvent
+from autotune.failure import Failure
 from autotune.job import TrainJob
 from autotune.manifest import describe
-from autotune.outcome import Failure
 from autotune.plan import TrainPlan
 from autotune.trials import SubprocessRunner
 from autotune.worker.train import BadJob, demand_data

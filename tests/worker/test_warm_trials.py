@@ -8,8 +8,9 @@ import pytest
 from autotune import events
 from autotune.budget import MIB
 from autotune.events import WorkerEvent
+from autotune.failure import Failure
 from autotune.job import TrialJob
-from autotune.outcome import Failure, Measurement
+from autotune.outcome import Measurement
 from autotune.plan import TrialPoint
 from autotune.trials import JobResult, SubprocessRunner, WarmRunner
 from tests.worker.test_probe_by_force import MOST_ROUNDS, WIDE, long_chats

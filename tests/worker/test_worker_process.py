@@ -10,8 +10,8 @@ import pytest
 
 from autotune import events
 from autotune.events import WORKER_EVENT, WorkerEvent
+from autotune.failure import Failure
 from autotune.job import PrepareJob, SurveyJob, TrialJob
-from autotune.outcome import Failure
 from autotune.plan import DataSpec, TrialPoint
 from autotune.trials import SubprocessRunner, worker_environment
 from tests.worker.toys import (
