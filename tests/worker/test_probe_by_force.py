@@ -22,13 +22,11 @@ from autotune.survey import Survey
 from autotune.surveying import survey_data
 from autotune.trials import SubprocessRunner
 from tests import setups
-from tests.worker.toys import EXACT_PEAKS, data_spec, device, save_toy
+from tests.worker.toys import EXACT_PEAKS, PATIENT_SECONDS, data_spec, device, save_toy
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
 LONGEST = 384
-PATIENT_SECONDS = 600
-"""Of silence: what a machine that runs other tests beside this one may take to load torch."""
 MOST_ROUNDS = 4
 # Wide enough that the budget, put into the widest gap between two measured peaks, is further from
 # both than the noise of resident memory (about 2 MiB).

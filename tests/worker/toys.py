@@ -39,6 +39,9 @@ freed blocks are given back. It costs time, so only tests of the meter set it.""
 FULL = "CUDA out of memory. Tried to allocate 2.00 GiB"
 """What torch's allocator says of a card that is full."""
 
+PATIENT_SECONDS = 600
+"""Of silence: what a machine that runs other tests beside this one may take to load torch."""
+
 WORDS = ["river", "clock", "paper", "stone", "lamp", "garden", "winter", "bridge", "copper"]
 
 
@@ -207,7 +210,9 @@ def encoded(codec: ChatCodec, text: str, answer: str) -> Row:
 def work(job: Job, folder: Path, **limits: Any) -> tuple[list[WorkerEvent], JobResult]:
     """Have a real worker do a job; all its events and how it ended."""
     heard: list[WorkerEvent] = []
-    ending = SubprocessRunner().run(job, folder, heard.append, silence_seconds=120, **limits)
+    ending = SubprocessRunner().run(
+        job, folder, heard.append, silence_seconds=PATIENT_SECONDS, **limits
+    )
     return heard, ending
 
 
