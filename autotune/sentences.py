@@ -87,16 +87,13 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             )
         case events.CheckpointDamaged():
             return f"{label}: {damaged_sentence(event)}"
-        case events.DiskPlanned():
-            return (
-                f"disk: needs {show_size(event.needed_bytes)} at most,"
-                f" {show_size(event.free_bytes)} free"
-            )
         case events.Escalated():
             return f"moving on from {event.previous} to {event.next}: {event.reason}"
         case events.RunEnded():
             return f"run over, target {'met' if event.met else 'not met'}: {event.reason}"
-        case events.Interrupted():
+        case events.Notice():
+            return event.sentence
+        case events.Former(kind="interrupted"):
             return f"interrupted: {event.message}"
         case _:
             return _describe_work(event, label)
@@ -138,8 +135,6 @@ def _describe_work(event: events.RunEvent, label: str) -> str | None:
             return f"{label}: {recut_sentence(event)}"
         case events.PrecisionChanged():
             return f"{label}: {precision_sentence(event)}"
-        case events.Prepared():
-            return f"model folder ready: {event.folder} ({event.parameters / 1e6:.1f} M parameters)"
         case events.CardSampled():
             return card_sentence(event)
         case events.Slept():

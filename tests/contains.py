@@ -6,7 +6,7 @@ from typing import Any
 from autotune.evaluate.answers import Answer, match
 from autotune.evaluate.instructions import ArgumentFault
 from autotune.evaluate.prompts import Prompt
-from autotune.evaluate.tally import report_of
+from autotune.evaluate.scorer import report_of
 from autotune.outcome import EvalReport, InstructionVerdict, PromptVerdict
 
 

@@ -48,14 +48,14 @@ def test_a_worker_that_does_its_job_is_done_and_every_event_is_handed_on(tmp_pat
         tmp_path,
         """
 say(kind="phase", name="loading")
-say(kind="prepared", folder=json.load(open(sys.argv[1], encoding="utf-8"))["out"], parameters=7)
+say(kind="notice", about="model", sentence=json.load(open(sys.argv[1], encoding="utf-8"))["out"])
 print("ünïcode", file=sys.stderr)
 """,
     )
     assert ending.failure is None
     assert heard == [
         events.Phase(name="loading"),
-        events.Prepared(folder="toy", parameters=7),
+        events.Notice(about="model", sentence="toy"),
     ]
     assert ending.phase == "loading"
     assert "ünïcode" in (tmp_path / "worker.log").read_text(encoding="utf-8")

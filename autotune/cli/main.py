@@ -1,21 +1,23 @@
 """Run one command, turn errors into one line and an exit code."""
 
 import errno
+import os
 import sys
+import time
 import traceback
 from contextlib import suppress
+from pathlib import Path
 from typing import TextIO, cast
 
 import typer
 from typer.exceptions import TyperException
 
-from autotune.cli.again import command_again
-from autotune.cli.faultlog import keep_trace
 from autotune.cli.start import INTERRUPTED
 from autotune.cli.streams import Outlet, guarded_output
-from autotune.cli.usage import PROGRAM, is_help, usage_line
+from autotune.cli.usage import PROGRAM, command_again, is_help, usage_line
 from autotune.errors import AutotuneError, EnvironmentFault, ExitCode, Interruption
 from autotune.figures import safe
+from autotune.sources.cache import cache_folder
 
 DISK_ERRORS = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """A disk that fails, is full, is full for this user, or was made read-only, as Linux does when it
@@ -112,3 +114,21 @@ def complain(text: str) -> None:
     with suppress(EnvironmentFault):  # nowhere to say it; the exit code says what it can
         sys.stderr.write(shown + "\n")
         sys.stderr.flush()
+
+
+KEPT_TRACES = 10
+"""More are of no use: a fault of the tool comes again."""
+
+
+def keep_trace(error: BaseException) -> Path | None:
+    """Write the trace of an error down; None where the cache folder cannot be written."""
+    folder = cache_folder() / "faults"
+    path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        for old in sorted(folder.glob("*.log"))[:-KEPT_TRACES]:
+            old.unlink(missing_ok=True)
+    except OSError:
+        return None
+    return path

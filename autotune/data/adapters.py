@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from autotune.data.conversation import Conversation, Message, Unfit, conversation_of
 from autotune.data.formats import FORMATS, Format, Row, format_of
-from autotune.data.remarks import Remarks
 from autotune.data.supervised import by_row
 from autotune.data.turns import refuse_needed, role_of, without_padding
 from autotune.data.unused import UnusedKeys
+from autotune.data.values import Remarks
 from autotune.datanotes import DataNote, NoteBook
 from autotune.errors import BadInput
 

@@ -1,11 +1,10 @@
 """A conversation: an optional system prompt, then rounds of a user turn and its answer."""
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
-
-from autotune.data.invisible import is_blank, shows_nothing
 
 Role = Literal["system", "user", "assistant"]
 
@@ -119,3 +118,43 @@ def _is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+_INVISIBLE = (
+    (0x034F, 0x034F),  # combining grapheme joiner
+    (0x115F, 0x1160),  # Hangul fillers
+    (0x17B4, 0x17B5),  # Khmer inherent vowels
+    (0x180B, 0x180F),  # Mongolian variation selectors and the vowel separator
+    (0x2065, 0x2065),
+    (0x2800, 0x2800),  # Braille pattern without a dot
+    (0x3164, 0x3164),  # Hangul filler
+    (0xFE00, 0xFE0F),  # variation selectors
+    (0xFFA0, 0xFFA0),  # halfwidth Hangul filler
+    (0xFFF0, 0xFFF8),
+    (0x1D159, 0x1D159),  # musical null notehead
+    (0xE0000, 0xE0FFF),  # tags and the supplement of variation selectors
+)
+"""Ranges beside the categories below: Unicode's Default_Ignorable_Code_Point as far as it is not
+format or control, and two blanks that Unicode calls symbols."""
+
+_CATEGORIES = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
+"""Controls, formats (zero-width space and joiners, byte order mark, soft hyphen), separators."""
+
+
+def is_blank(text: str) -> bool:
+    """Whether a text is empty or only white space."""
+    return not text or text.isspace()
+
+
+def shows_nothing(text: str) -> bool:
+    """Whether no character of a text can be seen; ends at the first that can."""
+    if text[:1].isascii() and text[:1].isalnum():
+        return False  # as most texts begin
+    return all(map(_invisible, text))
+
+
+def _invisible(character: str) -> bool:
+    if character.isspace() or unicodedata.category(character) in _CATEGORIES:
+        return True
+    code = ord(character)
+    return any(low <= code <= high for low, high in _INVISIBLE)

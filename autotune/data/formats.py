@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from autotune.data.conversation import Message, Unfit
-from autotune.data.remarks import Remarks
-from autotune.data.says import says_nothing
 from autotune.data.turns import read_turn, text_of, without_padding
+from autotune.data.values import Remarks, says_nothing
 
 Row = dict[str, Any]
 

@@ -3,10 +3,8 @@
 from typing import Any
 
 from autotune.data.conversation import Message, Role, Unfit
-from autotune.data.remarks import Remarks
-from autotune.data.says import says_nothing
-from autotune.data.spelling import spelled
 from autotune.data.supervised import DETAILS, TURN_KEYS, by_part, settled
+from autotune.data.values import Remarks, says_nothing, spelled
 
 ROLES: dict[str, Role] = {
     "system": "system",

@@ -3,10 +3,9 @@
 import re
 
 from autotune.data.formats import Format, Row
-from autotune.data.says import says_nothing
-from autotune.data.spelling import spelled
 from autotune.data.supervised import ROW_KEYS
 from autotune.data.turns import NEEDED, unused_of_turn
+from autotune.data.values import says_nothing, spelled
 from autotune.datanotes import MOST_KINDS, NAMED_ROWS, DataNote
 
 _NEEDED = frozenset(NEEDED)

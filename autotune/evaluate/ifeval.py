@@ -14,7 +14,7 @@ from autotune.evaluate.checkers import build_check
 from autotune.evaluate.health import is_empty
 from autotune.evaluate.instructions import INSTRUCTIONS, Argument, Instructions
 from autotune.evaluate.prompts import Prompt
-from autotune.evaluate.tally import report_of
+from autotune.evaluate.scorer import report_of
 from autotune.outcome import EvalReport, InstructionVerdict, PromptVerdict
 
 MAX_CHARACTERS = 2**17

@@ -139,30 +139,12 @@ class Trained(Boundary):
     seconds: float
 
 
-class Generated(Boundary):
-    """All answers of one checkpoint are in the file at `path`."""
+class Notice(Boundary):
+    """A sentence for the person, about something that no other event depends on."""
 
-    kind: Literal["generated"] = "generated"
-    path: str
-    answers: int
-    seconds: float
-
-
-class Prepared(Boundary):
-    """A model folder was built (converted from GGUF, or a toy made from a seed)."""
-
-    kind: Literal["prepared"] = "prepared"
-    folder: str
-    parameters: int
-
-
-class Predicted(Boundary):
-    """Peaks were predicted for so many points; the file at `path` holds them."""
-
-    kind: Literal["predicted"] = "predicted"
-    path: str
-    points: int
-    seconds: float
+    kind: Literal["notice"] = "notice"
+    about: Literal["disk", "interrupted", "model"]
+    sentence: str
 
 
 class Warned(Boundary):
@@ -213,9 +195,7 @@ WorkerEvent = Annotated[
     | Surveyed
     | Measured
     | Trained
-    | Generated
-    | Prepared
-    | Predicted
+    | Notice
     | Warned
     | Slept
     | Failed

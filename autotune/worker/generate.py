@@ -52,9 +52,7 @@ def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
     if job.early_seed is not None:
         answered |= set(decided)
     left = [p for p in prompts if p.key not in answered]
-    begin = time.perf_counter()
     if not left:
-        pipe.emit(events.Generated(path=str(out), answers=len(prompts), seconds=0.0))
         return
     pipe.enter("loading")
     loaded = load(Path(job.model_folder), compute.device, job.supervision)
@@ -78,9 +76,6 @@ def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
         raise NumericFault(
             f"model folder {job.model_folder}: {fault} in {precision}, so it has no score{remedy}"
         ) from fault
-    pipe.emit(
-        events.Generated(path=str(out), answers=len(prompts), seconds=time.perf_counter() - begin)
-    )
 
 
 class Desk:

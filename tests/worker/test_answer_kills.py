@@ -157,12 +157,13 @@ def calm_job(model: Path, folder: Path, early_seed: int | None = None) -> Calm:
         early_seed=early_seed,
     )
     stream = io.BytesIO()
+    begin = time.perf_counter()
     generate(job, cpu(), Pipe(stream))
+    whole = time.perf_counter() - begin
     heard = [WORKER_EVENT.validate_json(line) for line in stream.getvalue().splitlines()]
     keys = [json.loads(line)["key"] for path in files(job) for line in whole_lines(path)]
     assert sorted(keys) == list(range(PROMPTS))
     last = of_kind(heard, events.Answered)[-1]
-    whole = of_kind(heard, events.Generated)[0].seconds
     return Calm(job, loading=whole - last.seconds, between=last.seconds / PROMPTS)
 
 

@@ -47,12 +47,13 @@ def test_a_toy_is_the_same_for_a_seed_and_another_for_another(tmp_path: Path) ->
 
 
 def test_a_folder_is_built_whole_and_said_to_be(tmp_path: Path) -> None:
-    (event,) = of_kind(prepared(tmp_path / "deep" / "toy"), events.Prepared)
-    assert event.folder == str(tmp_path / "deep" / "toy")
-    assert 80_000 < event.parameters < 200_000
+    (event,) = of_kind(prepared(tmp_path / "deep" / "toy"), events.Notice)
+    millions = loaded_toy(tmp_path / "deep" / "toy").model.num_parameters() / 1e6
+    assert 0.08 < millions < 0.2
+    built = tmp_path / "deep" / "toy"
+    assert event.sentence == f"model folder ready: {built} ({millions:.1f} M parameters)"
     assert verified(tmp_path / "deep" / "toy")
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["toy"]
-    assert loaded_toy(tmp_path / "deep" / "toy").model.num_parameters() == event.parameters
 
 
 def test_a_whole_folder_is_left_alone_and_a_torn_one_built_again(tmp_path: Path) -> None:
@@ -115,7 +116,8 @@ def test_real_weights_are_converted_and_answer(tmp_path: Path) -> None:
     job = PrepareJob(device=device(), source="gguf", gguf=str(gguf), out=str(out))
     heard, ending = work(job, tmp_path / "work")
     assert ending.failure is None, ending
-    assert of_kind(heard, events.Prepared)[0].parameters == SMOLLM2_PARAMETERS
+    (event,) = of_kind(heard, events.Notice)
+    assert f"({SMOLLM2_PARAMETERS / 1e6:.1f} M parameters)" in event.sentence
     config = json.loads((out / "config.json").read_text(encoding="utf-8"))
     assert "quantization_config" not in config
     loaded = load(out, torch.device("cpu"), Supervision.CONTENT)
