@@ -140,17 +140,13 @@ def _opened(value: Any, wrong: Unfit) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value, parse_constant=_no_number)
+        return json.loads(value)
     except (ValueError, RecursionError):
         raise wrong from None
 
 
-def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
-
-
 def _written(value: Any, wrong: Unfit) -> str:
-    """As JSON, in the order of the file: a template writes the keys in that order too."""
+    """As JSON, which has no NaN, in the order of the file, in which a template writes it too."""
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (ValueError, RecursionError):

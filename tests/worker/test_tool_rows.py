@@ -127,8 +127,20 @@ def test_what_the_data_says_of_a_turn_holds_for_calls_too() -> None:
     assert said(ASK, untrained, RESULT, ANSWER) == "hello<|im_end|>"
     assert said(*EXCHANGE[:3], {**ANSWER, "train": False}) == f"{CALLED}<|im_end|>"
     assert said(*EXCHANGE, loss_mask=[0, 0, 0, 1]) == "hello<|im_end|>"
-    part = [{"begin_offset": 0, "end_offset": 4, "train": True}]
-    assert said(ASK, untrained, RESULT, {**ANSWER, "train_detail": part}) == "hello<|im_end|>"
+    part = [{"begin_offset": 2, "end_offset": 6, "train": True}]
+    parted = {**ANSWER, "content": "a river here", "train_detail": part}
+    row = row_of(tokenizer, {"messages": [ASK, untrained, RESULT, parted]})
+    assert trained(tokenizer, row).replace(" ", "") == "river<|im_end|>"
+
+
+def test_rows_with_tools_keep_their_places_among_the_others() -> None:
+    codec = ChatCodec(having(GOOD), Supervision.CONTENT)
+    plain, called, refused = [ASK, ANSWER], EXCHANGE, [ASK, {**CALLING, "content": "\n\nh"}]
+    turns = [called[:2], plain, refused, called, plain, [*called, *plain], called[:2]]
+    conversations = [conversation_of({"messages": each}) for each in turns]
+    alone = [next(iter(codec.encoded([each]))) for each in conversations]
+    assert list(codec.encoded(conversations)) == alone
+    assert [bool(found.ids) for found in alone] == [True, True, False, True, True, True, True]
 
 
 def test_marks_of_a_template_say_which_part_of_an_answer_is_trained_on() -> None:
