@@ -9,7 +9,7 @@ where the kernel of attention is fused, to 9 % where there are tables of T x T.
 import bisect
 from dataclasses import dataclass, field
 
-from autotune.worker.ledger import CUDA_BLOCK
+from autotune.worker.predict.memory_tracker import CUDA_BLOCK
 
 MIB = 2**20
 

@@ -135,7 +135,7 @@ def do_step(name: str, path: Path, asked: argparse.Namespace) -> int:
     ask = Ask.read(path)
     figures = Figures(path.with_name("result.json"), ask.seconds)
     if name == "inputs":
-        from autotune.errors import AutotuneError
+        from autotune.base.errors import AutotuneError
         from benchmarks.card_checks.inputs import inputs
         from benchmarks.card_checks.machine import machine
 

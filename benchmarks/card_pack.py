@@ -28,11 +28,11 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from autotune.cli.planning import prepare  # noqa: E402
-from autotune.sources.models import DEMO_WHEEL, resolve_model  # noqa: E402
+from autotune.cli.plan import prepare  # noqa: E402
+from autotune.launch import SubprocessRunner  # noqa: E402
+from autotune.sources.model import DEMO_WHEEL, resolve_model  # noqa: E402
 from autotune.sources.prompts import resolve_prompts  # noqa: E402
-from autotune.sources.pypi import wheel_file  # noqa: E402
-from autotune.trials import SubprocessRunner  # noqa: E402
+from autotune.sources.wheel import wheel_file  # noqa: E402
 from benchmarks.card_checks.missing import (  # noqa: E402
     NOT_NEEDED,
     applies,

@@ -19,13 +19,13 @@ from pathlib import Path
 from statistics import NormalDist, fmean
 from typing import Any
 
-from autotune.contest import Contest
-from autotune.evaluate.answers import match, read_answers
-from autotune.evaluate.early import EarlyJudge
-from autotune.evaluate.ifeval import MAX_CHARACTERS, judge
-from autotune.evaluate.prompts import Prompt, read_prompts
-from autotune.evaluate.selection import correct_for_choice
-from autotune.evaluate.sequential import TargetTest, needed_passes
+from autotune.score.answers import match, read_answers
+from autotune.score.ifeval.early import EarlyJudge
+from autotune.score.ifeval.scorer import MAX_CHARACTERS, judge
+from autotune.score.prompts import Prompt, read_prompts
+from autotune.score.selection import correct_for_choice
+from autotune.score.stopping.stop import Contest
+from autotune.score.stopping.target import TargetTest, needed_passes
 
 TARGET = 0.25
 ALPHA = 0.05

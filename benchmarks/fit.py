@@ -76,9 +76,9 @@ def on_cpu(quick: bool) -> dict[str, Any]:
 
 def compared(config: Any, rows: int, tokens: int, gradient_checkpointing: bool) -> dict[str, Any]:
     """Predicted and traced peak of one shape on the CPU; `error` is predicted / measured - 1."""
-    from autotune.plan import Precision
-    from autotune.prediction import PredictPoint
-    from autotune.worker.predict import Predictor
+    from autotune.protocol.plan import Precision
+    from autotune.protocol.prediction import PredictPoint
+    from autotune.worker.predict.job import Predictor
 
     predictor = Predictor(config, "cpu", Precision.FP32, 1.0)
     point = PredictPoint(rows=rows, tokens=tokens, gradient_checkpointing=gradient_checkpointing)
@@ -102,12 +102,12 @@ def traced_peak(config: Any, rows: int, tokens: int, gradient_checkpointing: boo
     from torch.profiler import ProfilerActivity, profile
     from transformers import AutoModelForCausalLM
 
-    from autotune.memory.cpu import CpuMemory
-    from autotune.plan import Precision
+    from autotune.protocol.plan import Precision
     from autotune.worker.compute import Compute
-    from autotune.worker.encode import Row
-    from autotune.worker.optimizer import Recipe
-    from autotune.worker.step import Stepper
+    from autotune.worker.memory.cpu import CpuMemory
+    from autotune.worker.tokens.encode import Row
+    from autotune.worker.train.optimizer import Recipe
+    from autotune.worker.train.step import Stepper
 
     torch.manual_seed(0)
     model: Any = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
@@ -160,12 +160,12 @@ def on_card(work: Path, quick: bool) -> dict[str, Any]:
 
     import torch
 
-    from autotune.allowance import card_allowance
-    from autotune.job import DeviceSpec
-    from autotune.plan import Precision
-    from autotune.prediction import Attention, PredictPoint
-    from autotune.worker.fakestep import read_config
-    from autotune.worker.predict import Predictor
+    from autotune.fit.allowance import card_allowance
+    from autotune.protocol.job import DeviceSpec
+    from autotune.protocol.plan import Precision
+    from autotune.protocol.prediction import Attention, PredictPoint
+    from autotune.worker.predict.job import Predictor
+    from autotune.worker.predict.trace import read_config
 
     os.environ["PYTHONPATH"] = os.pathsep.join(
         [str(Path(__file__).resolve().parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -204,10 +204,10 @@ def on_card(work: Path, quick: bool) -> dict[str, Any]:
 
 def trial(work: Path, model: Path, data: Path, point: Any, device: Any) -> dict[str, Any]:
     """What a trial at this point measured, in MiB, or how it ended."""
-    from autotune import events
-    from autotune.job import TrialJob
-    from autotune.plan import DataSpec, TrialPoint
-    from autotune.trials import SubprocessRunner
+    from autotune.launch import SubprocessRunner
+    from autotune.protocol import events
+    from autotune.protocol.job import TrialJob
+    from autotune.protocol.plan import DataSpec, TrialPoint
 
     job = TrialJob(
         device=device,
@@ -244,7 +244,7 @@ def save_model(folder: Path) -> Path:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from autotune.worker.toy import toy_tokenizer
+    from autotune.worker.prepare import toy_tokenizer
 
     torch.manual_seed(0)
     config = LlamaConfig(**ARCHITECTURE, bos_token_id=0, eos_token_id=0, pad_token_id=0)

@@ -15,16 +15,16 @@ import tempfile
 import time
 from pathlib import Path
 
-from autotune import events
-from autotune.events import Record
-from autotune.plan import DataSpec, Precision, TrainPlan
+from autotune.protocol import events
+from autotune.protocol.events import Record
+from autotune.protocol.plan import DataSpec, Precision, TrainPlan
 
 CHILD = """
 import json, sys, time
 from pathlib import Path
 import psutil
-from autotune.chronicle import chronicle
-from autotune.recordfile import RecordFile
+from autotune.run.replay import chronicle
+from autotune.run.record_file import RecordFile
 begin = time.process_time()
 found = chronicle(RecordFile(Path(sys.argv[1])))
 spent = time.process_time() - begin

@@ -27,24 +27,24 @@ from typing import Any
 import torch
 from transformers import logging
 
-from autotune.contest import Contest
-from autotune.evaluate.answers import Answer
-from autotune.evaluate.ifeval import IFEval
-from autotune.evaluate.order import begun, shuffled
-from autotune.evaluate.prompts import Prompt, read_prompts, subset
-from autotune.evaluate.sequential import TargetTest, needed_passes
-from autotune.job import DeviceSpec, EngineName, PrepareJob
-from autotune.plan import Precision, Supervision
-from autotune.sources.models import resolve_model
-from autotune.trials import SubprocessRunner
-from autotune.worker.answering import Answering
+from autotune.launch import SubprocessRunner
+from autotune.protocol.job import DeviceSpec, EngineName, PrepareJob
+from autotune.protocol.plan import Precision, Supervision
+from autotune.score.answers import Answer
+from autotune.score.ifeval.scorer import IFEval
+from autotune.score.order import begun, shuffled
+from autotune.score.prompts import Prompt, read_prompts, subset
+from autotune.score.stopping.stop import Contest
+from autotune.score.stopping.target import TargetTest, needed_passes
+from autotune.sources.model import resolve_model
 from autotune.worker.compute import Compute, open_compute
-from autotune.worker.deciding import Deciding, text_of
-from autotune.worker.engines import chosen
+from autotune.worker.generate.batches import generate_batch
+from autotune.worker.generate.early import Deciding, text_of
+from autotune.worker.generate.registry import chosen
+from autotune.worker.generate.reply import Reply, Settings, never, nothing
+from autotune.worker.generate.rows import Answering
+from autotune.worker.generate.rows_check import can_answer_by_rows
 from autotune.worker.model import Loaded, load
-from autotune.worker.plain import generate_batch
-from autotune.worker.reply import Reply, Settings, never, nothing
-from autotune.worker.rowcheck import can_answer_by_rows
 
 PREFILL_TOKENS = 4096
 

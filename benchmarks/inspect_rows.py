@@ -26,8 +26,8 @@ from typing import Any
 import psutil
 
 from autotune.data.load import load_conversations
-from autotune.democorpus import CONVERSATIONS
-from autotune.plan import DataSpec
+from autotune.demo import CONVERSATIONS
+from autotune.protocol.plan import DataSpec
 
 HERE = Path(__file__).resolve().parents[1]
 LOOK_SECONDS = 0.1
@@ -89,7 +89,7 @@ def write_rows(path: Path, count: int) -> None:
 
 def toy_folder(folder: Path) -> Path:
     """A model folder without weights, with the toy's tokenizer."""
-    from autotune.worker.toy import toy_tokenizer
+    from autotune.worker.prepare import toy_tokenizer
 
     toy_tokenizer().save_pretrained(folder)
     (folder / "config.json").write_text('{"max_position_embeddings": 8192}', encoding="utf-8")

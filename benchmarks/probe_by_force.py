@@ -15,19 +15,19 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from autotune.attempts import Attempts
-from autotune.budget import parse_size
+from autotune.base.sizes import parse_size
 from autotune.cli.options import Options
-from autotune.outcome import TrialOutcome, Verdict
-from autotune.probe import Probe
-from autotune.profiles import find_profile
-from autotune.rundir import RunDir
-from autotune.search import most_trials
-from autotune.session import Session
-from autotune.setup import Setup, open_setup
-from autotune.survey import Survey
-from autotune.surveying import survey_data
-from autotune.trials import SubprocessRunner
+from autotune.config.load import find_profile
+from autotune.data.survey import Survey
+from autotune.fit.probe import Probe
+from autotune.fit.search import most_trials
+from autotune.fit.trials import Attempts
+from autotune.launch import SubprocessRunner
+from autotune.protocol.results import TrialOutcome, Verdict
+from autotune.run.folder import RunDir
+from autotune.run.session import Session
+from autotune.run.setup import Setup, open_setup
+from autotune.run.surveying import survey_data
 
 
 def main() -> None:

@@ -17,13 +17,13 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, Trainer, TrainerCallback, TrainingArguments
 
-from autotune.job import DeviceSpec
-from autotune.plan import Precision, Supervision
+from autotune.protocol.job import DeviceSpec
+from autotune.protocol.plan import Precision, Supervision
 from autotune.worker.compute import Compute, open_compute
-from autotune.worker.encode import IGNORED, Row
 from autotune.worker.model import load
-from autotune.worker.optimizer import Recipe
-from autotune.worker.step import Stepper
+from autotune.worker.tokens.encode import IGNORED, Row
+from autotune.worker.train.optimizer import Recipe
+from autotune.worker.train.step import Stepper
 
 ROUNDS = 1000
 """More steps than anybody asks for; the process ends with its standard input."""

@@ -30,17 +30,17 @@ from pathlib import Path
 from typing import Any
 
 from autotune.cli.options import Options
+from autotune.config.load import find_profile
 from autotune.data.conversation import Conversation
 from autotune.data.load import load_conversations
-from autotune.plan import DataSpec, Supervision
-from autotune.processor import has_bf16, processor_name
-from autotune.profiles import find_profile
-from autotune.rundir import RunDir
-from autotune.session import Session
-from autotune.setup import open_setup
-from autotune.trials import SubprocessRunner, worker_environment
-from autotune.worker.batches import step_rows
-from autotune.worker.encode import IGNORED, ChatCodec, Row
+from autotune.device.cpu import has_bf16, processor_name
+from autotune.launch import SubprocessRunner, worker_environment
+from autotune.protocol.plan import DataSpec, Supervision
+from autotune.run.folder import RunDir
+from autotune.run.session import Session
+from autotune.run.setup import open_setup
+from autotune.worker.tokens.encode import IGNORED, ChatCodec, Row
+from autotune.worker.train.batches import step_rows
 
 LENGTH = 1024
 MEDIAN, ABOVE = 500, 0.05

@@ -18,14 +18,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from autotune import events
 from autotune.data.load import load_conversations
-from autotune.events import WorkerEvent
-from autotune.job import DeviceSpec, Job, TrainJob, TrialJob
-from autotune.plan import DataSpec, Precision, Supervision, TrainPlan, TrialPoint
-from autotune.survey import Survey, SurveyFile
-from autotune.trials import SubprocessRunner
-from autotune.worker.encode import ChatCodec
+from autotune.data.survey import Survey, SurveyFile
+from autotune.launch import SubprocessRunner
+from autotune.protocol import events
+from autotune.protocol.events import WorkerEvent
+from autotune.protocol.job import DeviceSpec, Job, TrainJob, TrialJob
+from autotune.protocol.plan import DataSpec, Precision, Supervision, TrainPlan, TrialPoint
+from autotune.worker.tokens.encode import ChatCodec
 
 TARGET = 0.03
 ROOMY = 2**40

@@ -6,21 +6,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from autotune import events
-from autotune.evaluate.answers import Answer, read_answers
-from autotune.evaluate.decided import Decided, decided_file, read_decided
-from autotune.evaluate.ifeval import IFEval
-from autotune.evaluate.order import shuffled
-from autotune.evaluate.prompts import written_prompts
-from autotune.events import WorkerEvent
-from autotune.files import write_text_atomic
-from autotune.job import GenerateJob, Job
-from autotune.profile import Profile
-from autotune.session import Session
-from autotune.tune import Tuner
+from autotune.base.files import write_text_atomic
+from autotune.config.profile import Profile
+from autotune.protocol import events
+from autotune.protocol.events import WorkerEvent
+from autotune.protocol.job import GenerateJob, Job
+from autotune.run.session import Session
+from autotune.score.answers import Answer, read_answers
+from autotune.score.decided import Decided, decided_file, read_decided
+from autotune.score.ifeval.scorer import IFEval
+from autotune.score.order import shuffled
+from autotune.score.prompts import written_prompts
+from autotune.study.tuner import Tuner
 from tests import setups
 from tests.played import Workers
-from tests.test_tune import DATA, started
+from tests.study.test_tuner import DATA, started
 
 N = 160
 FIRST, LAST = "step-000005", "step-000006"

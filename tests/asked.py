@@ -4,9 +4,9 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from autotune.evaluate.ifeval import MAX_CHARACTERS
-from autotune.evaluate.instructions import read_arguments
-from autotune.evaluate.prompts import Prompt
+from autotune.score.ifeval.instructions import read_arguments
+from autotune.score.ifeval.scorer import MAX_CHARACTERS
+from autotune.score.prompts import Prompt
 
 ARGUMENTS: dict[str, tuple[dict[str, Any], ...]] = {
     "change_case:capital_word_frequency": (

@@ -32,7 +32,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Without a card a test that needs one is skipped; with one that is broken it is run."""
     if item.get_closest_marker("gpu") is None:
         return
-    from autotune.device import find_device
+    from autotune.device.find import find_device
 
     found = find_device("auto")
     if found.kind != "cuda":

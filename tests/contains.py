@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autotune.evaluate.answers import Answer, match
-from autotune.evaluate.instructions import ArgumentFault
-from autotune.evaluate.prompts import Prompt
-from autotune.evaluate.scorer import report_of
-from autotune.outcome import EvalReport, InstructionVerdict, PromptVerdict
+from autotune.protocol.results import EvalReport, InstructionVerdict, PromptVerdict
+from autotune.score.answers import Answer, match
+from autotune.score.ifeval.instructions import ArgumentFault
+from autotune.score.prompts import Prompt
+from autotune.score.scorer import report_of
 
 
 def expected(value: Any) -> str:

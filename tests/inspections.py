@@ -1,10 +1,10 @@
 """What `inspect` found, made by hand: for tests of what is decided and shown."""
 
-from autotune.inspect import Inspected, placed
-from autotune.inspection import Inspection, Sample, StopTokens, TextRun
-from autotune.plan import Rounds, Supervision
-from autotune.profile import Profile
-from autotune.survey import Survey
+from autotune.config.profile import Profile
+from autotune.data.survey import Survey
+from autotune.fit.data_report import Inspected, placed
+from autotune.protocol.inspection import Inspection, Sample, StopTokens, TextRun
+from autotune.protocol.plan import Rounds, Supervision
 from tests import setups
 
 

@@ -7,20 +7,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autotune import events
-from autotune.budget import GIB, MIB
-from autotune.evaluate.answers import Answer
-from autotune.evaluate.instructions import INSTRUCTIONS
-from autotune.evaluate.prompts import Prompt
-from autotune.events import WorkerEvent
-from autotune.job import AverageJob, GenerateJob, Job, TrainJob, TrialJob
-from autotune.manifest import seal, verified
-from autotune.outcome import Checkpoint, EvalReport, Fit, TimedStep
-from autotune.plan import Strategy, TrialPoint
-from autotune.probe import Probe
-from autotune.survey import Survey
-from autotune.trials import FakeRunner
+from autotune.base.manifest import seal, verified
+from autotune.base.sizes import GIB, MIB
+from autotune.data.survey import Survey
+from autotune.fit.probe import Probe
+from autotune.protocol import events
+from autotune.protocol.events import WorkerEvent
+from autotune.protocol.job import AverageJob, GenerateJob, Job, TrainJob, TrialJob
+from autotune.protocol.plan import Strategy, TrialPoint
+from autotune.protocol.results import Checkpoint, EvalReport, Fit, TimedStep
+from autotune.score.answers import Answer
+from autotune.score.ifeval.instructions import INSTRUCTIONS
+from autotune.score.prompts import Prompt
 from tests import setups
+from tests.fakes.runner import FakeRunner
 from tests.setups import PARROT, Played, done, measurement, prompts, report
 
 

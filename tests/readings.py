@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from autotune.events import Record
-from autotune.recordfile import RecordFile
+from autotune.protocol.events import Record
+from autotune.run.record_file import RecordFile
 
 
 def counted_readings(monkeypatch: pytest.MonkeyPatch) -> list[Path]:

@@ -7,10 +7,11 @@ echoing; `probing()` is a run that has only tried what fits. All times start at 
 import math
 from collections.abc import Iterable
 
-from autotune import events
-from autotune.budget import GIB, MIB
-from autotune.events import Record, RunEvent
-from autotune.outcome import (
+from autotune.base.sizes import GIB, MIB
+from autotune.protocol import events
+from autotune.protocol.events import Record, RunEvent
+from autotune.protocol.plan import DataSpec, Precision, TrainPlan, TrialPoint
+from autotune.protocol.results import (
     Checkpoint,
     Fit,
     Health,
@@ -21,7 +22,6 @@ from autotune.outcome import (
     TrialOutcome,
     Verdict,
 )
-from autotune.plan import DataSpec, Precision, TrainPlan, TrialPoint
 
 START = 1_790_000_000.0
 TARGET = 0.25

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from rich.console import Console, RenderableType
 
-from autotune.budget import GIB, Budget
-from autotune.events import Record
-from autotune.study import StudyState
-from autotune.view import (
+from autotune.base.sizes import GIB, Budget
+from autotune.protocol.events import Record
+from autotune.run.state import StudyState
+from autotune.screen import (
     DeviceSample,
     LiveView,
     PlainView,

@@ -1,6 +1,7 @@
 """What a run works with, without a machine behind it: setup, survey, session and played workers.
 
-Nothing here is patched: the runner is `trials.FakeRunner`, the scorer keeps the scorer's protocol.
+Nothing here is patched: the runner is `tests.fakes.runner.FakeRunner`, the scorer keeps the
+scorer's protocol.
 """
 
 import itertools
@@ -9,23 +10,24 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from autotune import events
-from autotune.budget import GIB, Budget
-from autotune.device import Device
-from autotune.evaluate.prompts import Prompt
-from autotune.evaluate.stats import wilson
-from autotune.events import WorkerEvent
-from autotune.failure import Failure
-from autotune.job import DeviceSpec, Job
-from autotune.outcome import EvalReport, Fit, Health, Measurement, Metric
-from autotune.plan import DataSpec, Precision, Strategy, Truncation
-from autotune.profile import Profile
-from autotune.profiles import profiles_folder, read_profile
-from autotune.rundir import RunDir
-from autotune.session import Session
-from autotune.setup import Setup
-from autotune.survey import RoundSpan, Survey, SurveyFile
-from autotune.trials import FakeRunner, JobResult
+from autotune.base.sizes import GIB, Budget
+from autotune.config.load import profiles_folder, read_profile
+from autotune.config.profile import Profile
+from autotune.data.survey import RoundSpan, Survey, SurveyFile
+from autotune.device.find import Device
+from autotune.launch import JobResult
+from autotune.protocol import events
+from autotune.protocol.events import WorkerEvent
+from autotune.protocol.failure import Failure
+from autotune.protocol.job import DeviceSpec, Job
+from autotune.protocol.plan import DataSpec, Precision, Strategy, Truncation
+from autotune.protocol.results import EvalReport, Fit, Health, Measurement, Metric
+from autotune.run.folder import RunDir
+from autotune.run.session import Session
+from autotune.run.setup import Setup
+from autotune.score.prompts import Prompt
+from autotune.score.stats import wilson
+from tests.fakes.runner import FakeRunner
 
 HEALTHY = Health(stop=0.95, loop=0.0, echo=0.0, empty=0.0)
 PARROT = Health(stop=1.0, loop=0.0, echo=1.0, empty=0.0)

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "autotune"
 HEAVY = ("torch", "transformers", "optuna", "matplotlib", "huggingface_hub", "pynvml", "nltk")
-TORCH_SIDE = ("autotune.worker", "autotune.memory.cuda", "autotune.memory.cpu")
+TORCH_SIDE = ("autotune.worker", "autotune.worker.memory.cuda", "autotune.worker.memory.cpu")
 HELP_SECONDS = 0.5
 
 

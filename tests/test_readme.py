@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from autotune.wheels import INDEXES
+from autotune.device.torch_wheels import INDEXES
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from autotune.data.adapters import Adapted, Reading
 from autotune.data.files import RecordStream
-from autotune.data.formats import Row
+from autotune.data.formats import Adapted, Reading
+from autotune.data.recognise import Row
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,8 @@ from autotune.cli.parameters import (
     ThinkOption,
     TruncationOption,
     VramBudget,
+    read_target,
 )
-from autotune.cli.target import read_target
 
 app = typer.Typer(
     name="smolsft-autotune",
@@ -76,7 +76,7 @@ def inspect(
     as_json: Json = False,
 ) -> int:
     """Show what the data holds and what each length keeps of it. Needs the tokenizer only."""
-    from autotune.cli.inspecting import inspect_command
+    from autotune.cli.inspect import inspect_command
 
     return inspect_command(Options.of(locals()), tokens, as_json)
 
@@ -121,10 +121,10 @@ def probe(
 ) -> int:
     """Find the longest rows and the most rounds that fit the memory, by real trial steps."""
     if plan or gpu is not None or attention is not None:
-        from autotune.cli.planning import plan_command
+        from autotune.cli.plan import plan_command
 
         return plan_command(Options.of(locals()), gpu, attention, as_json, asked=plan)
-    from autotune.cli.work import probe_command
+    from autotune.cli.run import probe_command
 
     return probe_command(Options.of(locals()), as_json, again=again)
 
@@ -163,7 +163,7 @@ def run(
     as_json: Json = False,
 ) -> int:
     """Probe, train, score and escalate until the target is met. Run again to go on."""
-    from autotune.cli.work import run_command
+    from autotune.cli.run import run_command
 
     return run_command(Options.of(locals()), read_target(target), as_json, salvaging=salvage)
 
@@ -176,7 +176,7 @@ def demo(
     as_json: Json = False,
 ) -> int:
     """The whole path on real SmolLM2 weights and real IFEval prompts, with no GPU and no hub."""
-    from autotune.cli.work import run_command
+    from autotune.cli.run import run_command
 
     sources: dict[str, Any] = {"model": "demo", "data": "demo", "prompts": "ifeval"}
     options = {"profile": "cpu-smoke"} if toy else {"profile": "cpu-smollm2", **sources}
@@ -224,7 +224,7 @@ def evaluate(
     as_json: Json = False,
 ) -> int:
     """Score a model, or answers made elsewhere. compare A B: do two really differ?"""
-    from autotune.cli.evaluation import Wanted, eval_command
+    from autotune.cli.eval import Wanted, eval_command
 
     options = Options.of(locals())
     share = read_target(target)
@@ -238,7 +238,7 @@ def report(
     as_json: Json = False,
 ) -> int:
     """Write a run's report again and print its summary."""
-    from autotune.cli.work import report_command
+    from autotune.cli.run import report_command
 
     return report_command(run_dir, as_json)
 
@@ -246,7 +246,7 @@ def report(
 @profiles_app.command(name="list")
 def profiles_list(as_json: Json = False) -> int:
     """Names and titles."""
-    from autotune.cli.listing import list_command
+    from autotune.cli.profiles import list_command
 
     return list_command(as_json)
 
@@ -256,6 +256,6 @@ def profiles_show(
     name: Annotated[str, typer.Argument(metavar="NAME|FILE")], as_json: Json = False
 ) -> int:
     """One profile as it is on disk."""
-    from autotune.cli.listing import show_command
+    from autotune.cli.profiles import show_command
 
     return show_command(name, as_json)

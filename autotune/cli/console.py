@@ -15,8 +15,8 @@ def human_console(as_json: bool) -> Console:
 
 def say_on(console: Console) -> Any:
     """A function that prints one line of plain text."""
-    from autotune.figures import safe
-    from autotune.view.encodable import Encodable
+    from autotune.base.format import safe
+    from autotune.screen.encodable import Encodable
 
     def say(line: str) -> None:
         console.print(Encodable(Text(safe(line))), soft_wrap=True)

@@ -2,19 +2,19 @@
 
 from pathlib import Path
 
-from autotune.card_check import demand_build
-from autotune.cli.folder import run_to_go_on_with
+from autotune.base.errors import EnvironmentFault
 from autotune.cli.options import Options
-from autotune.device import Device, find_device
-from autotune.errors import EnvironmentFault
-from autotune.events import RunStarted
-from autotune.profile import Profile
-from autotune.profiles import CPU_PROFILE, GPU_PROFILE, find_profile, pick_profile
-from autotune.readings import Readings
-from autotune.rundir import RunDir
-from autotune.setup import Say, resolve_precision
-from autotune.torch_build import installed_build
-from autotune.without_card import CONVERSATIONS, SIXTEEN_BITS, slows, training_hours
+from autotune.cli.run_folder import run_to_go_on_with
+from autotune.config.load import CPU_PROFILE, GPU_PROFILE, find_profile, pick_profile
+from autotune.config.profile import Profile
+from autotune.device.find import Device, find_device
+from autotune.device.torch_build import installed_build
+from autotune.protocol.events import RunStarted
+from autotune.run.card_check import demand_build
+from autotune.run.folder import RunDir
+from autotune.run.readings import Readings
+from autotune.run.setup import Say, resolve_precision
+from autotune.train.without_card import CONVERSATIONS, SIXTEEN_BITS, slows, training_hours
 
 
 def chosen_profile(options: Options, *, computes: bool = True) -> Profile:

@@ -12,11 +12,11 @@ from typing import TextIO, cast
 import typer
 from typer.exceptions import TyperException
 
+from autotune.base.errors import AutotuneError, EnvironmentFault, ExitCode, Interruption
+from autotune.base.format import safe
 from autotune.cli.start import INTERRUPTED
 from autotune.cli.streams import Outlet, guarded_output
 from autotune.cli.usage import PROGRAM, command_again, is_help, usage_line
-from autotune.errors import AutotuneError, EnvironmentFault, ExitCode, Interruption
-from autotune.figures import safe
 from autotune.sources.cache import cache_folder
 
 DISK_ERRORS = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -62,7 +62,7 @@ def _run(arguments: list[str]) -> int:
         complain(INTERRUPTED)
         return heeded()
     except Exception as error:
-        from autotune.errortexts import COMPUTER_FULL, lacks_memory
+        from autotune.base.error_texts import COMPUTER_FULL, lacks_memory
 
         if lacks_memory(error):
             complain(f"{COMPUTER_FULL}; then run the same command again")

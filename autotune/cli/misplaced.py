@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection
 from pathlib import Path
 
-from autotune.figures import quoted
+from autotune.base.format import quoted
 
 _RECORDS = {".json", ".jsonl", ".ndjson", ".csv", ".parquet", ".arrow", ".gz", ".zst"}
 _HEAD_BYTES = 65536

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from autotune.profile import Profile
+    from autotune.config.profile import Profile
 
 _CHOICES = {
     *("format", "prompt_limit", "max_rounds", "max_conversations", "supervision"),

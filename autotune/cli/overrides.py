@@ -5,14 +5,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from autotune.budget import near_size
+from autotune.base.errors import BadInput
+from autotune.base.sizes import near_size
 from autotune.cli.options import Options
-from autotune.data.adapters import AUTO
-from autotune.data.formats import FORMATS
-from autotune.errors import BadInput
-from autotune.evaluate.scorers import SCORERS
-from autotune.plan import LENGTH_GRID
-from autotune.profile import Profile
+from autotune.config.profile import Profile
+from autotune.data.formats import AUTO
+from autotune.data.recognise import FORMATS
+from autotune.protocol.plan import LENGTH_GRID
+from autotune.score.registry import SCORERS
 
 _PLACES = {
     "model": ("model", "source"),

@@ -13,11 +13,11 @@ from typing import Any
 import tomli_w
 from pydantic import ValidationError
 
-from autotune.content import recorded_content, same_content
-from autotune.errors import BadInput, EnvironmentFault
-from autotune.profile import Profile
-from autotune.rundir import RunDir
-from autotune.sources.reference import as_hub_id
+from autotune.base.errors import BadInput, EnvironmentFault
+from autotune.config.profile import Profile
+from autotune.run.content import recorded_content, same_content
+from autotune.run.folder import RunDir
+from autotune.sources.hub import as_hub_id
 
 SOURCES = ("model", "data", "prompts")
 """The tables of a profile whose `source` may be a path."""

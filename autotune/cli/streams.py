@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO, cast
 
-from autotune.errors import EnvironmentFault
+from autotune.base.errors import EnvironmentFault
 
 GONE = {
     errno.EPIPE,

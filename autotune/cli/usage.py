@@ -6,8 +6,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from autotune.base.format import quoted
 from autotune.cli.misplaced import meant_for
-from autotune.figures import quoted
 
 PROGRAM = "smolsft-autotune"
 

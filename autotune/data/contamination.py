@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 from pathlib import Path
 
+from autotune.base.errors import BadInput
 from autotune.data.conversation import Conversation
 from autotune.data.files import RecordStream
-from autotune.datanotes import NAMED_ROWS, DataNote
-from autotune.errors import BadInput
+from autotune.protocol.data_notes import NAMED_ROWS, DataNote
 
 GRAM = 4
 """Words in a row by which a prompt is looked up. The 8 of open-instruct's and the 13 of lm-eval's

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from autotune.data import kinds
-from autotune.data.jsontext import Parsed, json_values, no_conversations, shape
+from autotune.base.errors import BadInput
+from autotune.data import file_kinds
+from autotune.data.json_text import Parsed, json_values, no_conversations, shape
 from autotune.data.tables import table_rows
-from autotune.data.textlines import TextLines
-from autotune.data.unpacked import Unpacked, unpacked
-from autotune.errors import BadInput
+from autotune.data.text_lines import TextLines
+from autotune.data.unpack import Unpacked, unpacked
 
 WANTED = "a JSON or JSON-lines file"
 
@@ -67,7 +67,7 @@ class RecordStream:
 
 def _values(opened: Unpacked) -> Iterator[Parsed]:
     path = opened.path
-    if opened.kind is kinds.TEXT:
+    if opened.kind is file_kinds.TEXT:
         yield from json_values(path, TextLines(path, opened.stream))
         return
     for row in table_rows(opened):

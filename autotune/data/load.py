@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from autotune.data.adapters import AUTO, BY_NAME, Adapted, Detected, Reading, detect_format
+from autotune.base.errors import BadInput
 from autotune.data.contamination import (
     DROPPED,
     Contamination,
@@ -13,10 +13,10 @@ from autotune.data.contamination import (
 )
 from autotune.data.conversation import Conversation
 from autotune.data.files import RecordStream
+from autotune.data.formats import AUTO, BY_NAME, Adapted, Detected, Reading, detect_format
 from autotune.data.turns import CANNOT
-from autotune.datanotes import NAMED_ROWS, DataNote, rows_text
-from autotune.errors import BadInput
-from autotune.plan import DataSpec
+from autotune.protocol.data_notes import NAMED_ROWS, DataNote, rows_text
+from autotune.protocol.plan import DataSpec
 
 FAULTY = "faulty record"
 """The reason under which records that --skip-bad tolerated are counted."""

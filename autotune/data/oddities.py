@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from autotune.data.conversation import Conversation
-from autotune.datanotes import NAMED_ROWS, DataNote, NoteBook
+from autotune.protocol.data_notes import NAMED_ROWS, DataNote, NoteBook
 
 DOUBLED = "the same conversation as an earlier row, white space apart"
 

@@ -10,17 +10,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from autotune.data import kinds
-from autotune.data.formats import FORMATS, is_turns
+from autotune.base.errors import BadInput
+from autotune.data import file_kinds
+from autotune.data.recognise import FORMATS, is_turns
 from autotune.data.supervised import ROW_KEYS
-from autotune.data.textlines import TextLines
-from autotune.data.unpacked import EXTRA, Unpacked
-from autotune.errors import BadInput
+from autotune.data.text_lines import TextLines
+from autotune.data.unpack import EXTRA, Unpacked
 
 BATCH_ROWS = 1000
 """Rows that are made Python objects of at a time."""
 
-DELIMITERS = {kinds.CSV: ",;\t", kinds.TSV: "\t,;"}
+DELIMITERS = {file_kinds.CSV: ",;\t", file_kinds.TSV: "\t,;"}
 """What may stand between cells, the usual one first: Excel writes semicolons in half of Europe."""
 
 
@@ -51,7 +51,7 @@ def table_rows(opened: Unpacked) -> Iterator[TableRow]:
     Raises:
         BadInput: the table is damaged, or pyarrow would be needed and is not installed.
     """
-    if opened.kind in kinds.TABLES:
+    if opened.kind in file_kinds.TABLES:
         return arrow_rows(opened)
     return csv_rows(TextLines(opened.path, opened.stream), opened)
 
@@ -148,10 +148,10 @@ def arrow_rows(opened: Unpacked) -> Iterator[TableRow]:
         ) from None
 
 
-def _batches(arrow: Any, parquet: Any, kind: kinds.Kind, source: Any) -> Iterator[Any]:
-    if kind is kinds.PARQUET:
+def _batches(arrow: Any, parquet: Any, kind: file_kinds.Kind, source: Any) -> Iterator[Any]:
+    if kind is file_kinds.PARQUET:
         yield from parquet.ParquetFile(source).iter_batches(batch_size=BATCH_ROWS)
-    elif kind is kinds.ARROW_STREAM:
+    elif kind is file_kinds.ARROW_STREAM:
         yield from arrow.ipc.open_stream(source)
     else:
         file = arrow.ipc.open_file(source)

@@ -5,7 +5,7 @@ from typing import Any
 
 from autotune.data.conversation import Message, Role, Unfit
 from autotune.data.supervised import DETAILS, TURN_KEYS, by_part, settled
-from autotune.data.toolturns import CALL_KEYS, CALL_ROLE, RESULT_ROLES, calls_in, calls_of
+from autotune.data.tool_turns import CALL_KEYS, CALL_ROLE, RESULT_ROLES, calls_in, calls_of
 from autotune.data.values import Remarks, says_nothing, spelled
 
 ROLES: dict[str, Role] = {

@@ -4,15 +4,13 @@ from collections.abc import Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
 
-from autotune import events
-from autotune.chronicle import Chronicle, chronicle
-from autotune.conclusions import conclusions, echo_beats, next_steps
-from autotune.datanotes import with_dropped
-from autotune.errors import BadInput
-from autotune.events import Record
-from autotune.kept_notes import fit_notes
-from autotune.kernels import kernels_sentence
-from autotune.report.contract import (
+from autotune.base.errors import BadInput
+from autotune.data.kept_notes import fit_notes
+from autotune.protocol import events
+from autotune.protocol.data_notes import with_dropped
+from autotune.protocol.events import Record
+from autotune.protocol.kernels import kernels_sentence
+from autotune.report.schema import (
     BaselineReport,
     CheckpointScore,
     Escalation,
@@ -22,11 +20,12 @@ from autotune.report.contract import (
     Report,
     TrialReport,
 )
-from autotune.score_sentences import partial_text
-from autotune.sentences import describe, trial_verdict
-from autotune.study import StudyState, TrialState
-from autotune.training_sentences import damaged_sentence, precision_sentence, recut_sentence
-from autotune.watch_sentences import advice_lines
+from autotune.run.replay import Chronicle, chronicle
+from autotune.run.state import StudyState, TrialState
+from autotune.text.conclusions import conclusions, echo_beats, next_steps
+from autotune.text.events import describe, trial_verdict
+from autotune.text.score import partial_text
+from autotune.text.train import advice_lines, damaged_sentence, precision_sentence, recut_sentence
 
 
 def build_report(records: Iterable[Record], run_dir: Path) -> Report:

@@ -8,15 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from autotune.budget import show_size
-from autotune.datanotes import note_sentence
-from autotune.figures import about, duration, interval_text, percent, rate_text, safe, shape_text
-from autotune.files import write_bytes_atomic, write_text_atomic
-from autotune.fit_sentences import cut_text, prediction_sentence, rate_of_trial, seconds_a_step
-from autotune.outcome import Health
-from autotune.report.contract import BaselineReport, CheckpointScore, FullScore, Report
-from autotune.report.kept import Pictures, kept_pictures
-from autotune.report.picture import draw_png, drawing_of
+from autotune.base.files import write_bytes_atomic, write_text_atomic
+from autotune.base.format import about, duration, interval_text, percent, rate_text, safe
+from autotune.base.sizes import show_size
+from autotune.protocol.data_notes import note_sentence
+from autotune.protocol.result_text import shape_text
+from autotune.protocol.results import Health
+from autotune.report.chart import draw_png, drawing_of
+from autotune.report.kept_charts import Pictures, kept_pictures
+from autotune.report.schema import BaselineReport, CheckpointScore, FullScore, Report
+from autotune.text.fit import cut_text, prediction_sentence, rate_of_trial, seconds_a_step
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~])")
 

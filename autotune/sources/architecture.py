@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from autotune.errors import BadInput
-from autotune.sources.hub import HubUnreachable, hub_files, hub_folder, unreachable
-from autotune.sources.models import ModelSource, resolve_model
-from autotune.sources.pypi import Say, say_nothing
-from autotune.sources.reference import as_hub_id
+from autotune.base.errors import BadInput
+from autotune.sources.hub import HubUnreachable, as_hub_id, hub_files, hub_folder, unreachable
+from autotune.sources.model import ModelSource, resolve_model
+from autotune.sources.wheel import Say, say_nothing
 
 
 def resolve_architecture(text: str, say: Say = say_nothing) -> ModelSource:

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from autotune.data.kinds import LFS_POINTER
+from autotune.data.file_kinds import LFS_POINTER
 
 
 def sha256_of(path: Path) -> str:

@@ -1,15 +1,18 @@
-"""The Hugging Face hub, asked quickly: it answers within seconds or counts as unreachable.
+"""The Hugging Face hub, asked quickly, and how its ids are told from mistyped paths.
 
 Code from a repository is never run. A token is used if the hub's own library finds one; it is in
 no message of ours.
 """
 
+import re
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from autotune.errors import BadInput, EnvironmentFault
+from autotune.base.errors import BadInput, EnvironmentFault
+from autotune.data.file_kinds import READ_ENDINGS
 
 ANSWER_SECONDS = 5.0
 """How long one request may wait for the hub."""
@@ -172,3 +175,25 @@ def _translated(repo: str, kind: Kind, ask: Callable[[], T]) -> T:
 def _is_transport(error: Exception) -> bool:
     """Whether the hub's HTTP library failed to get an answer; its name changed between releases."""
     return any(t.__module__.split(".")[0] in {"httpx", "httpx2"} for t in type(error).__mro__)
+
+
+_HUB_ID = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(?P<revision>[\w./-]+))?")
+
+
+_FILE_ENDINGS = (*READ_ENDINGS, ".gguf", ".safetensors", ".bin", ".xlsx")
+
+
+@dataclass(frozen=True, slots=True)
+class HubId:
+    """A repository of the hub and the revision asked for, None for its newest."""
+
+    repo: str
+    revision: str | None
+
+
+def as_hub_id(text: str) -> HubId | None:
+    """`owner/name` or `owner/name@revision`; None where the text can only be meant as a path."""
+    match = _HUB_ID.fullmatch(text)
+    if match is None or match["repo"].lower().endswith(_FILE_ENDINGS):
+        return None
+    return HubId(repo=match["repo"], revision=match["revision"])

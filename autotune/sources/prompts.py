@@ -1,16 +1,20 @@
-"""`--prompts`: a file of verifiable instructions, the public IFEval set, or our own demo set."""
+"""`--prompts`: a file of verifiable instructions, the public IFEval set, or our own demo set.
+
+Which scored prompts are looked for in the data of a profile, and whether their rows stay.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from autotune.data.unpacked import check_kind
-from autotune.democorpus import PROMPTS
-from autotune.errors import BadInput, EnvironmentFault
-from autotune.files import no_plain_file, write_bytes_atomic
+from autotune.base.errors import BadInput, EnvironmentFault
+from autotune.base.files import no_plain_file, write_bytes_atomic
+from autotune.config.profile import Profile
+from autotune.data.unpack import check_kind
+from autotune.demo import PROMPTS
 from autotune.sources.cache import cache_folder
 from autotune.sources.digest import has_digest, is_lfs_pointer
 from autotune.sources.hub import HubUnreachable, hub_file, hub_files
-from autotune.sources.pypi import Say, WheelFile, local_copy, say_nothing, wheel_file
+from autotune.sources.wheel import Say, WheelFile, local_copy, say_nothing, wheel_file
 
 IFEVAL_REPO = "google/IFEval"
 IFEVAL_REVISION = "966cd89545d6b6acfd7638bc708b98261ca58e84"
@@ -94,3 +98,17 @@ def _ifeval_from_hub(sha256: str) -> Path | None:
     except (HubUnreachable, BadInput, EnvironmentFault):
         return None  # whatever the hub's trouble is, the wheel holds the same bytes
     return path if has_digest(path, sha256) else None
+
+
+DEMO = "demo"
+"""The source of the data and of the prompts that come with the tool."""
+
+
+def held_apart(profile: Profile) -> bool:
+    """Whether no prompt can stand in the data: the demo's topics are shared out between the two."""
+    return profile.data.source == profile.prompts.source == DEMO
+
+
+def dropped_prompts(profile: Profile, prompts: Path) -> str | None:
+    """The prompts whose rows the profile leaves out of the data."""
+    return str(prompts) if profile.data.drop_scored_prompts else None

@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from autotune.errors import AutotuneError, EnvironmentFault
-from autotune.events import Failed, Finished
-from autotune.failure import Failure
-from autotune.job import JOB, Job, as_read
-from autotune.worker.inbox import Inbox
-from autotune.worker.pipe import Pipe
+from autotune.base.errors import AutotuneError, EnvironmentFault
+from autotune.protocol.events import Failed, Finished
+from autotune.protocol.failure import Failure
+from autotune.protocol.job import JOB, Job, as_read
+from autotune.worker.channel import Inbox, Pipe
 
 if TYPE_CHECKING:
     from autotune.worker.jobs import Bench
@@ -71,7 +70,7 @@ def main() -> int:
 
 def unloadable(pipe: Pipe, library: str, error: Exception) -> int:
     """Report that a library cannot be loaded, with the reason and what to do."""
-    from autotune.memory.faults import loading_fault
+    from autotune.worker.memory.errors import loading_fault
 
     traceback.print_exception(error)
     return fail(pipe, *loading_fault(library, error))
@@ -101,10 +100,10 @@ def failed(bench: "Bench", pipe: Pipe, error: Exception) -> int:
         return fail(pipe, Failure.DISK, str(error))
     if isinstance(error, AutotuneError):
         return fail(pipe, Failure.BAD_JOB, str(error))
-    from autotune.memory.faults import classify
-    from autotune.worker.checkpoint import DiskFull
-    from autotune.worker.numeric import NumericFault
-    from autotune.worker.train import BadJob
+    from autotune.worker.finite import NumericFault
+    from autotune.worker.memory.errors import classify
+    from autotune.worker.train.checkpoint import DiskFull
+    from autotune.worker.train.loop import BadJob
 
     if isinstance(error, DiskFull):
         return fail(pipe, Failure.DISK, str(error))

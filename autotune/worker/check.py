@@ -11,10 +11,10 @@ import torch
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from autotune.card_answer import CardAnswer
-from autotune.files import write_text_atomic
-from autotune.job import CheckJob
-from autotune.worker.pipe import Pipe
+from autotune.base.files import write_text_atomic
+from autotune.protocol.card_answer import CardAnswer
+from autotune.protocol.job import CheckJob
+from autotune.worker.channel import Pipe
 
 SIDE = 64
 """Rows and columns of the product that is computed: the smallest that uses cuBLAS' own kernels."""

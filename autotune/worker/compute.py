@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autotune.job import DeviceSpec
-from autotune.memory.cpu import CpuMemory
-from autotune.memory.port import MemoryBackend
-from autotune.plan import Precision
+from autotune.protocol.job import DeviceSpec
+from autotune.protocol.plan import Precision
+from autotune.worker.memory.base import MemoryBackend
+from autotune.worker.memory.cpu import CpuMemory
 
 AUTOCAST = {Precision.FP16: torch.float16, Precision.BF16: torch.bfloat16}
 """The dtype of each 16-bit precision; fp32 has none."""
@@ -60,7 +60,7 @@ def open_compute(spec: DeviceSpec) -> Compute:
         torch.set_num_threads(spec.threads)
     memory: MemoryBackend
     if spec.kind == "cuda":
-        from autotune.memory.cuda import CudaMemory, expandable_segments
+        from autotune.worker.memory.cuda import CudaMemory, expandable_segments
         from autotune.worker.warmup import warm_up
 
         device = torch.device("cuda", spec.index)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from autotune import events
-from autotune.errors import BadInput
-from autotune.job import (
+from autotune.base.errors import BadInput
+from autotune.protocol import events
+from autotune.protocol.job import (
     AverageJob,
     CheckJob,
     DeviceSpec,
@@ -24,13 +24,13 @@ from autotune.job import (
     TrainJob,
     TrialJob,
 )
-from autotune.kernels import FoundKernels
-from autotune.plan import Precision
+from autotune.protocol.kernels import FoundKernels
+from autotune.protocol.plan import Precision
+from autotune.worker.channel import Pipe
 from autotune.worker.compute import Compute, open_compute
-from autotune.worker.pipe import Pipe
 
 if TYPE_CHECKING:
-    from autotune.worker.shelf import Shelf
+    from autotune.worker.trial import Shelf
 
 ON_CPU = SurveyJob | PrepareJob | AverageJob | PredictJob
 """Jobs about text, files and shapes. They have nothing to do on a card, so they open none: its
@@ -72,7 +72,7 @@ class Bench:
             check(job, self.pipe)
             return
         if self.shelf is None:
-            from autotune.worker.shelf import Shelf
+            from autotune.worker.trial import Shelf
 
             self.shelf = Shelf()
         spec = where(job)
@@ -122,7 +122,7 @@ def attention_of(job: Job, compute: Compute) -> FoundKernels | None:
             folder = job.model
         case _:
             return None
-    from autotune.worker.kernels import find_kernels
+    from autotune.worker.attention.kernels import find_kernels
 
     return find_kernels(compute, Path(folder))
 
@@ -131,7 +131,7 @@ def run(job: Job, compute: Compute, pipe: Pipe, shelf: "Shelf") -> None:
     """Hand the job to its function."""
     match job:
         case SurveyJob():
-            from autotune.worker.survey import survey
+            from autotune.worker.survey.job import survey
 
             survey(job, pipe)
         case PrepareJob():
@@ -143,18 +143,18 @@ def run(job: Job, compute: Compute, pipe: Pipe, shelf: "Shelf") -> None:
 
             trial(job, compute, pipe, shelf)
         case TrainJob():
-            from autotune.worker.train import train
+            from autotune.worker.train.loop import train
 
             train(job, compute, pipe)
         case AverageJob():
-            from autotune.worker.average import average
+            from autotune.worker.train.average import average
 
             average(job, pipe)
         case PredictJob():
-            from autotune.worker.predict import predict
+            from autotune.worker.predict.job import predict
 
             predict(job, pipe)
         case GenerateJob():
-            from autotune.worker.generate import generate
+            from autotune.worker.generate.job import generate
 
             generate(job, compute, pipe)

@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from transformers import GenerationConfig
 
+from autotune.base.errors import BadInput
 from autotune.data.conversation import Unfit
-from autotune.errors import BadInput
-from autotune.evaluate.thoughts import CLOSE, OPEN
-from autotune.plan import Supervision
-from autotune.worker.chatml import chat_template, written_by
-from autotune.worker.encode import ChatCodec
-from autotune.worker.template import FolderTemplate, template_of
-from autotune.worker.tokenizer import load_tokenizer as load_tokenizer
+from autotune.protocol.plan import Supervision
+from autotune.score.thoughts import CLOSE, OPEN
+from autotune.worker.tokens.chatml import chat_template, written_by
+from autotune.worker.tokens.encode import ChatCodec
+from autotune.worker.tokens.template import FolderTemplate, template_of
+from autotune.worker.tokens.tokenizer import load_tokenizer as load_tokenizer
 from autotune.worker.weights import load_weights
 
 Asks = ChatCodec | FolderTemplate

@@ -4,6 +4,11 @@ The same `Stepper` that trains is used, with two micro-batches a step, so that A
 accumulated gradients and the memory of generating between steps are all in the peak. Before the
 generation stands a step over ordinary rows: a training's micro-batches are of many shapes, and what
 is kept for each of them, or lies in pieces because of them, belongs to the peak as well.
+
+What one trial leaves for the next in the same process: the model and the conversations.
+
+Loading both takes longer than many a trial. The weights stay as the last trial's few small steps
+left them: memory and speed do not depend on their values.
 """
 
 import time
@@ -11,22 +16,57 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, pairwise
 from pathlib import Path
 
-from autotune import events
+import torch
+
 from autotune.data.conversation import Conversation
-from autotune.job import TrialJob
-from autotune.outcome import Measurement, TimedStep
-from autotune.worker.batches import shuffled
+from autotune.data.load import load_conversations
+from autotune.protocol import events
+from autotune.protocol.job import TrialJob
+from autotune.protocol.plan import DataSpec, Supervision
+from autotune.protocol.results import Measurement, TimedStep
+from autotune.worker.attention.kernels import training_kernel
+from autotune.worker.channel import Pipe
 from autotune.worker.compute import Compute
-from autotune.worker.encode import IGNORED, ChatCodec, Row
-from autotune.worker.generate import answer_batch
-from autotune.worker.kernels import training_kernel
+from autotune.worker.finite import NumericFault
+from autotune.worker.generate.job import answer_batch
 from autotune.worker.model import Loaded
-from autotune.worker.numeric import NumericFault
-from autotune.worker.optimizer import Recipe
-from autotune.worker.pipe import Pipe
-from autotune.worker.shelf import Shelf
-from autotune.worker.step import Stepper, StepResult
-from autotune.worker.train import BadJob
+from autotune.worker.tokens.encode import IGNORED, ChatCodec, Row
+from autotune.worker.train.batches import shuffled
+from autotune.worker.train.loop import BadJob
+from autotune.worker.train.optimizer import Recipe
+from autotune.worker.train.step import Stepper, StepResult
+
+
+class Shelf:
+    """One model and one data file, kept until another is asked for.
+
+    `trials` counts the trials of this process so far; the first one ran in a fresh process.
+    """
+
+    def __init__(self) -> None:
+        self.trials = 0
+        self._model: tuple[tuple[Path, torch.device, Supervision], Loaded] | None = None
+        self._data: tuple[tuple[DataSpec, str | None], tuple[Conversation, ...]] | None = None
+
+    def model(self, folder: Path, device: torch.device, supervision: Supervision) -> "Loaded":
+        """The model of a folder on a device, without gradients."""
+        from autotune.worker.model import load  # seconds and megabytes that a survey has no need of
+
+        key = (folder, device, supervision)
+        if self._model is None or self._model[0] != key:
+            self._model = None
+            self._model = (key, load(folder, device, supervision))
+        loaded = self._model[1]
+        loaded.model.zero_grad(set_to_none=True)
+        return loaded
+
+    def conversations(self, data: DataSpec, no_tools: str | None) -> tuple[Conversation, ...]:
+        """The conversations of a data spec, as `load_conversations` reads them."""
+        key = (data, no_tools)
+        if self._data is None or self._data[0] != key:
+            self._data = (key, load_conversations(data, no_tools=no_tools).conversations)
+        return self._data[1]
+
 
 ACCUMULATION = 2
 GENERATED = 6
@@ -191,7 +231,7 @@ def epoch_rows(
 def enough(rows: Iterable[Row], tokens: int) -> list[Row]:
     """As many of the rows as fill a micro-batch over: then they make two, of different shapes.
 
-    oneDNN keeps no more primitives than two shapes ask for (`trials.environment`). Whether a card's
+    oneDNN keeps no more primitives than two shapes ask for (`launch.environment`). Whether a card's
     allocator needs more was not measured.
     """
     taken: list[Row] = []

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from autotune.plan import Precision
+from autotune.protocol.plan import Precision
 from autotune.worker.compute import AUTOCAST
-from autotune.worker.head import head_loss
-from autotune.worker.scaling import scaler_of
+from autotune.worker.train.head import head_loss
+from autotune.worker.train.optimizer import scaler_of
 
 ROWS, TOKENS, HEADS, HEAD_SIZE, VOCABULARY = 2, 128, 3, 64, 1024
 """Small, and of the kind of the models that are trained here: heads of 64, sizes that are multiples

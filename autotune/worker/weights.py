@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from autotune.errors import BadInput
-from autotune.worker.fusable import register
-from autotune.worker.tokenizer import reading
+from autotune.base.errors import BadInput
+from autotune.worker.attention.fusable import register
+from autotune.worker.tokens.tokenizer import reading
 
 _COMPUTED = re.compile(r"\.(?:attn|attention)\.(?:masked_)?bias$|inv_freq$|position_ids$")
 """Tables that old releases saved with the weights and that models now compute themselves."""

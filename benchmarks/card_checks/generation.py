@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from autotune.device import find_device
+from autotune.device.find import find_device
+from autotune.launch import worker_environment
 from autotune.sources.prompts import resolve_prompts
-from autotune.trials import worker_environment
 from benchmarks.card_checks.asked import Answer, Ask, Figures
 from benchmarks.card_checks.missing import last_line
 from benchmarks.card_checks.processes import TimeIsUp, run_limited

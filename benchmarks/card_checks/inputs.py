@@ -65,7 +65,7 @@ def inputs(ask: Ask, pack: Pack, model: str | None) -> dict[str, str]:
 
 def model_folder(ask: Ask, pack: Pack, named: str | None) -> tuple[Path, str]:
     """The folder to train from, and in words what its weights are."""
-    from autotune.sources.models import DEMO_WHEEL, resolve_model
+    from autotune.sources.model import DEMO_WHEEL, resolve_model
 
     if named:
         source = resolve_model(named)
@@ -85,8 +85,8 @@ def model_folder(ask: Ask, pack: Pack, named: str | None) -> tuple[Path, str]:
 
 def build(source: Any, folder: Path) -> None:
     """Have a worker build a model folder that is not there yet."""
-    from autotune.cli.planning import prepare
-    from autotune.trials import SubprocessRunner
+    from autotune.cli.plan import prepare
+    from autotune.launch import SubprocessRunner
 
     prepare(SubprocessRunner(), source, folder)
 

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from autotune.boundary import Boundary
-from autotune.events import WorkerEvent
-from autotune.job import DeviceSpec, Job
-from autotune.plan import Precision
-from autotune.trials import JobResult, SubprocessRunner
+from autotune.base.model import Boundary
+from autotune.launch import JobResult, SubprocessRunner
+from autotune.protocol.events import WorkerEvent
+from autotune.protocol.job import DeviceSpec, Job
+from autotune.protocol.plan import Precision
 from benchmarks.card_checks.asked import Ask
 
 SILENCE_SECONDS = 120.0
@@ -54,7 +54,7 @@ def of_kind(said: list[WorkerEvent], kind: type[Kind]) -> list[Kind]:
 
 def free_bytes(ask: Ask) -> int:
     """What is free on the device now, by the driver; no context is made."""
-    from autotune.device import find_device
+    from autotune.device.find import find_device
 
     found = find_device(ask.device).free_bytes
     if found is None:

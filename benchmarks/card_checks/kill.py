@@ -2,8 +2,8 @@
 
 import psutil
 
-from autotune import events
-from autotune.events import WorkerEvent
+from autotune.protocol import events
+from autotune.protocol.events import WorkerEvent
 from benchmarks.card_checks.asked import Answer, Ask, Figures
 from benchmarks.card_checks.jobs import of_kind
 from benchmarks.card_checks.training import (

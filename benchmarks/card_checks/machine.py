@@ -19,9 +19,9 @@ def machine(ask: Ask) -> dict[str, Any]:
     from dataclasses import asdict
     from importlib import metadata
 
-    from autotune.card_check import check_card
-    from autotune.device import find_device
-    from autotune.trials import SubprocessRunner
+    from autotune.device.find import find_device
+    from autotune.launch import SubprocessRunner
+    from autotune.run.card_check import check_card
 
     versions = {}
     for name in PACKAGES:

@@ -9,9 +9,9 @@ from typing import Any
 import psutil
 import torch
 
-from autotune.budget import MIB
-from autotune.device import find_device
-from autotune.device_port import NvmlPort
+from autotune.base.sizes import MIB
+from autotune.device.find import find_device
+from autotune.device.nvml_port import NvmlPort
 from benchmarks.card_checks.asked import Answer, Ask, Figures
 
 ASKED_BYTES = 1024 * MIB
@@ -27,8 +27,8 @@ def check(ask: Ask, figures: Figures) -> Answer:
     figures["bytes_asked"] = ASKED_BYTES if ask.on_card else 256 * MIB
     if not ask.on_card:
         return resident(figures)
-    from autotune.device_nvml import Nvml
-    from autotune.memory.cuda import CudaMemory
+    from autotune.device.nvml import Nvml
+    from autotune.worker.memory.cuda import CudaMemory
 
     return card(ask, figures, Nvml(), CudaMemory(ask.card_index))
 
@@ -68,7 +68,7 @@ def card(ask: Ask, figures: Figures, nvml: NvmlPort, meter: Any) -> Answer:
 
 def resident(figures: Figures) -> Answer:
     """The stand-in on a CPU: resident memory of this process."""
-    from autotune.memory.cpu import CpuMemory
+    from autotune.worker.memory.cpu import CpuMemory
 
     meter = CpuMemory()
     meter.begin(2**40)

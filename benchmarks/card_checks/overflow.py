@@ -2,7 +2,7 @@
 
 import sys
 
-from autotune import events
+from autotune.protocol import events
 from benchmarks.card_checks.asked import Answer, Ask, Figures
 from benchmarks.card_checks.jobs import of_kind
 from benchmarks.card_checks.late_memory import WORKER

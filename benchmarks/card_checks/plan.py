@@ -4,16 +4,16 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from autotune import events
-from autotune.allowance import Allowance, card_allowance
-from autotune.budget import MIB
-from autotune.device import find_device
-from autotune.forecast import predict_job, predicted
-from autotune.kernels import Kernel
-from autotune.outcome import Measurement
-from autotune.plan import Precision
-from autotune.prediction import Attention, PredictPoint
-from autotune.trials import SubprocessRunner
+from autotune.base.sizes import MIB
+from autotune.device.find import find_device
+from autotune.fit.allowance import Allowance, card_allowance
+from autotune.fit.plan import predict_job, predicted
+from autotune.launch import SubprocessRunner
+from autotune.protocol import events
+from autotune.protocol.kernels import Kernel
+from autotune.protocol.plan import Precision
+from autotune.protocol.prediction import Attention, PredictPoint
+from autotune.protocol.results import Measurement
 from benchmarks.card_checks.asked import Answer, Ask, Figures
 from benchmarks.card_checks.jobs import device_of, free_bytes, of_kind
 from benchmarks.card_checks.trials import trial

@@ -12,17 +12,17 @@ import itertools
 from dataclasses import replace
 from pathlib import Path
 
-from autotune.budget import GIB, MIB
+from autotune.base.sizes import GIB, MIB
 from autotune.cli.options import Options
-from autotune.foresight import Foresight
-from autotune.outcome import Verdict
-from autotune.probe import Probe
-from autotune.profiles import find_profile
-from autotune.search import most_trials
-from autotune.session import Session
-from autotune.setup import Setup, open_setup
-from autotune.survey import Survey
-from autotune.surveying import survey_data
+from autotune.config.load import find_profile
+from autotune.data.survey import Survey
+from autotune.fit.guess import Foresight
+from autotune.fit.probe import Probe
+from autotune.fit.search import most_trials
+from autotune.protocol.results import Verdict
+from autotune.run.session import Session
+from autotune.run.setup import Setup, open_setup
+from autotune.run.surveying import survey_data
 from benchmarks.card_checks.asked import Answer, Ask, Figures
 from benchmarks.card_checks.inputs import long_chat
 from benchmarks.card_checks.jobs import free_bytes

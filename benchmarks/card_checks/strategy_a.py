@@ -11,12 +11,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from autotune import events
 from autotune.cli.options import Options
 from autotune.cli.settings import settings_text
-from autotune.profile import Profile
-from autotune.profiles import find_profile
-from autotune.rundir import RunDir
+from autotune.config.load import find_profile
+from autotune.config.profile import Profile
+from autotune.protocol import events
+from autotune.run.folder import RunDir
 from benchmarks.card_checks.asked import Answer, Ask, Figures
 from benchmarks.card_checks.missing import last_line
 from benchmarks.card_checks.processes import TimeIsUp, run_limited

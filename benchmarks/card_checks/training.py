@@ -4,13 +4,13 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from autotune import events
-from autotune.budget import GIB
+from autotune.base.sizes import GIB
 from autotune.data.load import load_conversations
-from autotune.events import WorkerEvent
-from autotune.job import TrainJob
-from autotune.plan import DataSpec, Precision, TrainPlan
-from autotune.trials import JobResult, SubprocessRunner
+from autotune.launch import JobResult, SubprocessRunner
+from autotune.protocol import events
+from autotune.protocol.events import WorkerEvent
+from autotune.protocol.job import TrainJob
+from autotune.protocol.plan import DataSpec, Precision, TrainPlan
 from benchmarks.card_checks.asked import Ask, write_json
 from benchmarks.card_checks.inputs import turns
 from benchmarks.card_checks.jobs import device_of, heard, of_kind
@@ -66,7 +66,7 @@ def plan_of(ask: Ask) -> TrainPlan:
 
 def total_bytes(ask: Ask) -> int:
     """What the card has, by the driver; 0 where it does not say."""
-    from autotune.device import find_device
+    from autotune.device.find import find_device
 
     return find_device(ask.device).total_bytes or 0
 

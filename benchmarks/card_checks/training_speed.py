@@ -10,10 +10,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from autotune.budget import GIB
+from autotune.base.sizes import GIB
 from autotune.data.load import load_conversations
-from autotune.device import find_device
-from autotune.plan import DataSpec
+from autotune.device.find import find_device
+from autotune.protocol.plan import DataSpec
 from benchmarks.card_checks.asked import Answer, Ask, Figures
 from benchmarks.card_checks.peaks import peak_flops, training_flops
 from benchmarks.train_throughput import LENGTH, Way, codec_of, compared, rows_of, write_spec

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from autotune import events
-from autotune.events import WorkerEvent
-from autotune.job import DeviceSpec, TrialJob
-from autotune.outcome import Measurement
-from autotune.plan import DataSpec, TrialPoint
-from autotune.trials import JobResult
+from autotune.launch import JobResult
+from autotune.protocol import events
+from autotune.protocol.events import WorkerEvent
+from autotune.protocol.job import DeviceSpec, TrialJob
+from autotune.protocol.plan import DataSpec, TrialPoint
+from autotune.protocol.results import Measurement
 from benchmarks.card_checks.asked import Ask
 from benchmarks.card_checks.inputs import long_chat
 from benchmarks.card_checks.jobs import heard, of_kind

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from autotune.budget import MIB
-from autotune.worker.ledger import CUDA_BLOCK, Rounding
+from autotune.base.sizes import MIB
+from autotune.worker.predict.memory_tracker import CUDA_BLOCK, Rounding
 from benchmarks.caching_allocator import CachingAllocator
 
 pytestmark = pytest.mark.torch  # the package loads it

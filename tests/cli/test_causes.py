@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from autotune.cli import app, work
+from autotune.base.errors import EnvironmentFault, ExitCode
+from autotune.cli import app
+from autotune.cli import run as work
 from autotune.cli.main import run
-from autotune.cli.work import reported
-from autotune.errors import EnvironmentFault, ExitCode
-from autotune.rundir import RunDir
-from autotune.session import Session
-from autotune.trials import FakeRunner
+from autotune.cli.run import reported
+from autotune.run.folder import RunDir
+from autotune.run.session import Session
 from tests import records
+from tests.fakes.runner import FakeRunner
 from tests.played import Workers
 
 FULL = "run/events.jsonl: cannot be written (No space left on device); free disk space"

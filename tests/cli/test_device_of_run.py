@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from autotune import events
+from autotune.base.errors import ExitCode
 from autotune.cli.main import run
 from autotune.cli.options import Options
 from autotune.cli.settings import settings_text
-from autotune.errors import ExitCode
-from autotune.profiles import find_profile
-from autotune.rundir import RunDir
+from autotune.config.load import find_profile
+from autotune.protocol import events
+from autotune.run.folder import RunDir
 from tests import records
 
 CARD = "NVIDIA GeForce RTX 4060 Laptop GPU"

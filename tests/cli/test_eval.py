@@ -7,20 +7,20 @@ from typing import Any
 
 import pytest
 
-from autotune import events
-from autotune.cli.answered import untrained_answers
-from autotune.cli.choice import with_choice
+from autotune.base.errors import ExitCode
+from autotune.cli.chosen import with_choice
+from autotune.cli.find_answers import untrained_answers
 from autotune.cli.main import run
-from autotune.errors import ExitCode
-from autotune.evaluate.answers import Answer
-from autotune.evaluate.health import echo_answers
-from autotune.evaluate.ifeval import IFEval
-from autotune.evaluate.prompts import Prompt, read_prompts
-from autotune.evaluate.scorers import SCORERS
-from autotune.evaluation import evaluate, pair
-from autotune.outcome import Checkpoint, HealthLimits
-from autotune.rundir import RunDir
-from autotune.view.evaluated import compared_summary, evaluated_summary
+from autotune.protocol import events
+from autotune.protocol.results import Checkpoint, HealthLimits
+from autotune.run.folder import RunDir
+from autotune.score.answers import Answer
+from autotune.score.evaluation import evaluate, pair
+from autotune.score.health import echo_answers
+from autotune.score.ifeval.scorer import IFEval
+from autotune.score.prompts import Prompt, read_prompts
+from autotune.score.registry import SCORERS
+from autotune.screen.eval import compared_summary, evaluated_summary
 from tests import records
 from tests.asked import prompt_of
 from tests.contains import Contains

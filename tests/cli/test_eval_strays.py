@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from autotune.errors import ExitCode
-from autotune.evaluate.scorers import SCORERS
+from autotune.base.errors import ExitCode
+from autotune.score.registry import SCORERS
 from tests.cli.test_eval import BAD, GOOD, answers, asked, refused, said, write_lines
 from tests.contains import Contains
 

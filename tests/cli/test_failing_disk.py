@@ -5,8 +5,8 @@ import os
 
 import pytest
 
+from autotune.base.errors import ExitCode
 from autotune.cli.main import run
-from autotune.errors import ExitCode
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def test_a_disk_that_fails_is_one_line_with_the_file_and_the_cause_and_exit_code
     def fails(*_: object) -> int:
         raise OSError(number, os.strerror(number), "run/survey.json")
 
-    monkeypatch.setattr("autotune.cli.listing.list_command", fails)
+    monkeypatch.setattr("autotune.cli.profiles.list_command", fails)
     assert run(["profiles", "list"]) == ExitCode.ENVIRONMENT
     assert capsys.readouterr().err == (
         f"smolsft-autotune: run/survey.json: cannot be read or written ({os.strerror(number)});"
@@ -35,7 +35,7 @@ def test_another_error_of_a_file_is_still_called_a_fault_of_the_tool(
     def fails(*_: object) -> int:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "run/nowhere.json")
 
-    monkeypatch.setattr("autotune.cli.listing.list_command", fails)
+    monkeypatch.setattr("autotune.cli.profiles.list_command", fails)
     monkeypatch.setattr("autotune.cli.main.keep_trace", lambda error: None)
     assert run(["profiles", "list"]) == ExitCode.INTERNAL
     assert "a fault of the tool" in capsys.readouterr().err

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from autotune.base.errors import ExitCode
 from autotune.cli.main import run
-from autotune.errors import ExitCode
-from autotune.worker.toy import toy_tokenizer
+from autotune.worker.prepare import toy_tokenizer
 
 pytestmark = pytest.mark.torch
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from autotune.base.error_texts import lacks_memory
+from autotune.base.errors import ExitCode
+from autotune.base.format import quoted
 from autotune.cli import start
 from autotune.cli.main import run
-from autotune.errors import ExitCode
-from autotune.errortexts import lacks_memory
-from autotune.failure import Failure
-from autotune.figures import quoted
-from autotune.job import GenerateJob, Job
-from autotune.trials import JobResult, SubprocessRunner
+from autotune.launch import JobResult, SubprocessRunner
+from autotune.protocol.failure import Failure
+from autotune.protocol.job import GenerateJob, Job
 from tests import setups
 
 LINE = "smolsft-autotune: interrupted; nothing is lost, the same command goes on from here\n"
@@ -135,7 +135,7 @@ def test_a_computer_without_memory_is_one_line_and_no_fault_of_the_tool(
     def full(*_: object) -> int:
         raise Uncommitted(22, "The paging file is too small for this operation to complete")
 
-    monkeypatch.setattr("autotune.cli.listing.list_command", full)
+    monkeypatch.setattr("autotune.cli.profiles.list_command", full)
     assert run(["profiles", "list"]) == ExitCode.ENVIRONMENT
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("smolsft-autotune: the computer's memory is full")

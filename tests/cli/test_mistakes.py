@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from autotune.base.errors import ExitCode
+from autotune.base.format import quoted
 from autotune.cli.main import run
 from autotune.cli.options import Options
-from autotune.cli.target import read_target
-from autotune.errors import ExitCode
-from autotune.figures import quoted
-from autotune.profiles import find_profile
+from autotune.cli.parameters import read_target
+from autotune.config.load import find_profile
 
 
 @pytest.fixture(autouse=True)

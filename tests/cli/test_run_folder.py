@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from autotune import events
-from autotune.cli.folder import choose_folder, store_settings
+from autotune.base.errors import BadInput, EnvironmentFault, ExitCode
+from autotune.cli.run_folder import choose_folder, store_settings
 from autotune.cli.settings import settings_text
-from autotune.content import content_of
-from autotune.errors import BadInput, EnvironmentFault, ExitCode
-from autotune.profile import Profile
-from autotune.readings import Readings
-from autotune.rundir import RunDir
-from autotune.session import Session
-from autotune.trials import FakeRunner
+from autotune.config.profile import Profile
+from autotune.protocol import events
+from autotune.run.content import content_of
+from autotune.run.folder import RunDir
+from autotune.run.readings import Readings
+from autotune.run.session import Session
 from tests import records, setups
+from tests.fakes.runner import FakeRunner
 from tests.played import Workers
 from tests.readings import counted_readings
 

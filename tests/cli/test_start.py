@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from autotune.base.errors import ExitCode
 from autotune.cli.main import run
-from autotune.errors import ExitCode
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 IFEVAL = SHARED / "data" / "ifeval"
@@ -32,7 +32,7 @@ def test_help_loads_none_of_the_heavy_libraries() -> None:
 
 
 def test_the_parent_never_loads_torch_for_a_probe_or_a_run() -> None:
-    everything = "import autotune.cli.work, autotune.tune, autotune.cli.evaluation"
+    everything = "import autotune.cli.run, autotune.study.tuner, autotune.cli.eval"
     assert "torch" not in loaded_after(everything)
     assert "transformers" not in loaded_after(everything)
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from autotune.base.errors import EnvironmentFault
 from autotune.cli.streams import Outlet, guarded_output
-from autotune.errors import EnvironmentFault
-from autotune.events import Notice
-from autotune.rundir import RunDir
+from autotune.protocol.events import Notice
+from autotune.run.folder import RunDir
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="a shell's redirections")
 

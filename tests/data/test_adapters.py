@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from autotune.data.adapters import detect_format
+from autotune.base.errors import BadInput
 from autotune.data.conversation import Conversation, Message
-from autotune.data.formats import FORMATS
-from autotune.errors import BadInput
+from autotune.data.formats import detect_format
+from autotune.data.recognise import FORMATS
 from tests.wholefiles import adapt
 
 ASK = {"role": "user", "content": "q"}

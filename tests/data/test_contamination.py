@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from autotune.base.errors import BadInput
 from autotune.data.contamination import ScoredPrompts, read_scored_prompts
 from autotune.data.conversation import Conversation, Message
 from autotune.data.load import load_conversations
-from autotune.datanotes import DataNote, note_sentence
-from autotune.errors import BadInput
-from autotune.plan import DataSpec
+from autotune.protocol.data_notes import DataNote, note_sentence
+from autotune.protocol.plan import DataSpec
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"no reference data at {SHARED}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autotune.errors import BadInput
+from autotune.base.errors import BadInput
 from tests.wholefiles import read_records
 
 ROW = {"messages": [{"role": "user", "content": "é\u2028?"}, {"role": "assistant", "content": "!"}]}

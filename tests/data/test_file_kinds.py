@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from autotune.data import kinds, unpacked
+from autotune.base.errors import BadInput
+from autotune.data import file_kinds, unpack
 from autotune.data.load import load_conversations
-from autotune.errors import BadInput
-from autotune.evaluate.answers import read_answers
-from autotune.evaluate.prompts import read_prompts
-from autotune.plan import DataSpec
+from autotune.protocol.plan import DataSpec
+from autotune.score.answers import read_answers
+from autotune.score.prompts import read_prompts
 from tests.wholefiles import read_records
 
 TURNS = [{"role": "user", "content": "é\u2028?"}, {"role": "assistant", "content": "!"}]
@@ -267,7 +267,7 @@ def test_a_file_that_is_cut_short_is_one_line_that_says_so(
 def test_what_unpacks_without_end_is_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unpacked, "ROOM_BYTES", 100_000)
+    monkeypatch.setattr(unpack, "ROOM_BYTES", 100_000)
     endless = gzip.compress(b" " * 3_000_000)
     assert "unpacks to more than " in refusal(written(tmp_path, "chat.gz", endless))
     nested = LINES
@@ -323,5 +323,5 @@ def test_prompts_and_answers_may_be_packed_or_a_table_too(tmp_path: Path) -> Non
 
 
 def test_every_kind_that_is_not_read_has_a_way_out(tmp_path: Path) -> None:
-    for _, kind in kinds._STARTS:
-        assert kind.remedy or kind.packing or kind in kinds.TABLES
+    for _, kind in file_kinds._STARTS:
+        assert kind.remedy or kind.packing or kind in file_kinds.TABLES

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from autotune.base.errors import BadInput
 from autotune.data.load import ConversationStream, load_conversations
-from autotune.errors import BadInput
-from autotune.plan import DataSpec
+from autotune.protocol.plan import DataSpec
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 CHAT = SHARED / "data" / "chat"

@@ -3,7 +3,7 @@
 import pytest
 
 from autotune.data.oddities import oddities
-from autotune.datanotes import note_sentence
+from autotune.protocol.data_notes import note_sentence
 from tests.wholefiles import adapt
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from autotune.data.adapters import CONTEXT, detect_format
+from autotune.data.formats import CONTEXT, detect_format
 from autotune.data.load import load_conversations
-from autotune.datanotes import note_sentence
-from autotune.plan import DataSpec
+from autotune.protocol.data_notes import note_sentence
+from autotune.protocol.plan import DataSpec
 from tests.wholefiles import adapt
 
 REPORTED = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "reported"

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from autotune.data.adapters import Reading
 from autotune.data.conversation import Conversation, Message
-from autotune.datanotes import note_sentence
+from autotune.data.formats import Reading
+from autotune.protocol.data_notes import note_sentence
 
 ARGUMENTS = {"city": "Oslo", "days": [1, 2], "unit": None}
 FUNCTION = {"name": "weather", "arguments": ARGUMENTS}

@@ -8,15 +8,20 @@ from tests.faults.control import ROLE, Role, obey
 WORKERS = "FAULTS_WORKERS"
 """Environment variable with the socket of the server that starts workers."""
 
-RUN_MODULES = ["autotune.cli.app", "autotune.cli.work", "autotune.tune", "tests.faults.run_modules"]
+RUN_MODULES = [
+    "autotune.cli.app",
+    "autotune.cli.run",
+    "autotune.study.tuner",
+    "tests.faults.run_modules",
+]
 WORKER_MODULES = ["autotune.worker.__main__", "tests.faults.worker_modules"]
 
 
 def run() -> int:
     """`python -m autotune`, whose workers are forked."""
     from autotune.cli.start import main
+    from autotune.launch import process
     from autotune.report import write
-    from autotune.trials import process
     from tests.faults.forked import forking
 
     role = {ROLE: str(Role.WORKER.value)}

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 
 class Forked:
-    """What `trials.process` and a test use of `Popen`, for a child of the server at `server`."""
+    """What `launch.process` and a test use of `Popen`, for a child of the server at `server`."""
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from autotune.manifest import entries_of, verified
+from autotune.base.manifest import entries_of, verified
 from tests.faults.outcome import Event, digest, key_of, outcome_of, record_of, study_trials
 from tests.faults.outcome import Outcome as Outcome
 from tests.faults.toyrun import Ended, Place

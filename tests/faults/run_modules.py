@@ -9,11 +9,11 @@ import psutil
 
 import autotune.cli.main
 import autotune.cli.overrides
-import autotune.device_nvml
-import autotune.evaluate.scorers
-import autotune.foresight
+import autotune.device.nvml
+import autotune.fit.guess
 import autotune.report.write
-import autotune.view.live
+import autotune.score.registry
+import autotune.screen.live
 
 __all__ = ["alembic", "autotune", "jinja2", "langdetect", "nltk", "optuna", "psutil"]
 

@@ -6,12 +6,12 @@ import transformers.models.llama.modeling_llama
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from transformers.conversion_mapping import get_checkpoint_conversion_mapping
 
-import autotune.worker.average
-import autotune.worker.generate
+import autotune.worker.generate.job
 import autotune.worker.jobs
 import autotune.worker.prepare
-import autotune.worker.survey
-import autotune.worker.train
+import autotune.worker.survey.job
+import autotune.worker.train.average
+import autotune.worker.train.loop
 import autotune.worker.trial
 
 __all__ = [

@@ -17,8 +17,8 @@ SOURCE = Path(__file__).with_name("nvml.c")
 
 OUTSIDE = """
 from pathlib import Path
-import autotune.pidspace
-autotune.pidspace.NAMESPACE = Path("/dev/null")  # another namespace than the driver's
+import autotune.device.pid_space
+autotune.device.pid_space.NAMESPACE = Path("/dev/null")  # another namespace than the driver's
 """
 """Put before a program that is to believe that it runs in a container."""
 

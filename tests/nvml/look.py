@@ -8,12 +8,12 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from autotune.device import find_device
-from autotune.device_budget import auto_budget, budget_sentence
-from autotune.device_nvml import Nvml
-from autotune.device_port import NvmlUnavailable
-from autotune.errors import AutotuneError
-from autotune.memory.context import ContextMeter
+from autotune.base.errors import AutotuneError
+from autotune.device.budget import auto_budget, budget_sentence
+from autotune.device.find import find_device
+from autotune.device.nvml import Nvml
+from autotune.device.nvml_port import NvmlUnavailable
+from autotune.worker.memory.context import ContextMeter
 
 
 def said(ask: Callable[[], Any]) -> Any:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from autotune.budget import MIB
-from autotune.errors import ExitCode
+from autotune.base.errors import ExitCode
+from autotune.base.sizes import MIB
 from tests.nvml.driver import OUTSIDE, Driver
 
 SCENES = (
@@ -220,9 +220,9 @@ def test_all_of_a_card_is_what_it_has_where_the_driver_hides_what_is_free(
 CONTAINER = f"""{OUTSIDE}
 import json
 from dataclasses import asdict
-from autotune.device import find_device
-from autotune.device_budget import auto_budget, budget_sentence
-from autotune.device_nvml import Nvml
+from autotune.device.find import find_device
+from autotune.device.budget import auto_budget, budget_sentence
+from autotune.device.nvml import Nvml
 device = find_device("auto")
 own = {{user.pid for user in device.users}}
 budget = auto_budget(device, "auto", "512MiB", own)
@@ -250,10 +250,10 @@ PEEK = """
 import json, os
 from pathlib import Path
 import psutil
-from autotune.device import find_device
-from autotune.device_budget import auto_budget, budget_sentence
-from autotune.device_nvml import Nvml
-from autotune.drift import neighbour_watch
+from autotune.device.find import find_device
+from autotune.device.budget import auto_budget, budget_sentence
+from autotune.device.nvml import Nvml
+from autotune.train.peak_check import neighbour_watch
 device = find_device("auto")
 budget_sentence(auto_budget(device, "auto", "64MiB"), device)
 neighbour_watch(device, None).look()

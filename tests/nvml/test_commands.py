@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from autotune.errors import ExitCode
-from autotune.rundir import RunDir
+from autotune.base.errors import ExitCode
+from autotune.run.folder import RunDir
 from tests.cli.test_eval import GOOD, answers, asked, write_lines
 from tests.nvml.driver import OUTSIDE, ROOT, Driver
 from tests.nvml.outcomes import NO_DRIVER, OUTCOMES, Outcome, said_in
@@ -157,10 +157,11 @@ RUNNER = """
 import sys
 sys.path.insert(0, {folder!r})  # its torch says that it has CUDA; nothing imports it
 from pathlib import Path
-import autotune.cli.work
-from autotune.card_answer import CardAnswer
-from autotune.failure import Failure
-from autotune.trials import JobResult, FakeRunner
+import autotune.cli.run
+from autotune.protocol.card_answer import CardAnswer
+from autotune.protocol.failure import Failure
+from autotune.launch import JobResult
+from tests.fakes.runner import FakeRunner
 
 def script(job):
     if job.job != "check":
@@ -169,7 +170,7 @@ def script(job):
     Path(job.out).write_text(answer.model_dump_json(), encoding="utf-8")
     return (), JobResult(None, "", 0.0)
 
-autotune.cli.work.SubprocessRunner = lambda: FakeRunner(script)
+autotune.cli.run.SubprocessRunner = lambda: FakeRunner(script)
 """
 
 

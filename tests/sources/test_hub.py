@@ -111,10 +111,10 @@ def resolve(home: Path, endpoint: str, *questions: tuple[str, str]) -> list[tupl
     code = (
         "import sys, time\n"
         "import huggingface_hub, huggingface_hub.errors\n"
-        "from autotune.errors import AutotuneError\n"
+        "from autotune.base.errors import AutotuneError\n"
         "from autotune.sources.architecture import resolve_architecture\n"
-        "from autotune.sources.datasets import resolve_data\n"
-        "from autotune.sources.models import resolve_model\n"
+        "from autotune.sources.dataset import resolve_data\n"
+        "from autotune.sources.model import resolve_model\n"
         "def without_weights(text):\n"
         "    return resolve_model(text, weights=False)\n"
         f"for name, text in {list(questions)!r}:\n"

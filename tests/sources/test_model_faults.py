@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from autotune.errors import BadInput
-from autotune.sources.modelfolder import check_model_folder
+from autotune.base.errors import BadInput
+from autotune.sources.model_folder import check_model_folder
 
 ROWS, WIDTH, LAYERS = 12, 4, 2
 BYTES = {"F32": 4, "BF16": 2, "I8": 1, "F8_E4M3": 1, "U8": 1}

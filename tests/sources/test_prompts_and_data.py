@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from autotune.errors import BadInput, EnvironmentFault
+from autotune.base.errors import BadInput, EnvironmentFault
 from autotune.sources import prompts
-from autotune.sources.datasets import resolve_data
+from autotune.sources.dataset import resolve_data
 from autotune.sources.hub import HubUnreachable
-from autotune.sources.pypi import WheelFile
+from autotune.sources.wheel import WheelFile
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n"
 

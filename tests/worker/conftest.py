@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from autotune.trials import process
-from autotune.trials.environment import worker_environment
+from autotune.launch import process
+from autotune.launch.environment import worker_environment
 from tests.faults.entries import WORKER_MODULES
 from tests.faults.forked import forking
 from tests.faults.forkserver import Server

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from autotune.budget import MIB
-from autotune.device_port import Card, CardState, DeviceUser
+from autotune.base.sizes import MIB
+from autotune.device.nvml_port import Card, CardState, DeviceUser
 from benchmarks.card_checks import disturbed_worker, nvml
 from benchmarks.card_checks.asked import Ask, Figures
 

@@ -11,24 +11,24 @@ import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from autotune import events
-from autotune.budget import GIB, MIB
-from autotune.events import WorkerEvent
-from autotune.failure import Failure
-from autotune.job import DeviceSpec, TrainJob, TrialJob
-from autotune.kernels import Kernel
-from autotune.plan import Precision, Supervision, TrialPoint
-from autotune.trials import SubprocessRunner
-from autotune.worker import varlen
-from autotune.worker.answering import Answering, Settings
+from autotune.base.sizes import GIB, MIB
+from autotune.launch import SubprocessRunner
+from autotune.protocol import events
+from autotune.protocol.events import WorkerEvent
+from autotune.protocol.failure import Failure
+from autotune.protocol.job import DeviceSpec, TrainJob, TrialJob
+from autotune.protocol.kernels import Kernel
+from autotune.protocol.plan import Precision, Supervision, TrialPoint
+from autotune.worker.attention import varlen
+from autotune.worker.attention.kernels import Watch, training_kernel
 from autotune.worker.compute import Compute, open_compute
-from autotune.worker.kernels import Watch, training_kernel
+from autotune.worker.generate.batches import generate_batch
+from autotune.worker.generate.rows import Answering, Settings
 from autotune.worker.model import load
-from autotune.worker.optimizer import Recipe
-from autotune.worker.packed import pack, packed
-from autotune.worker.plain import generate_batch
-from autotune.worker.step import Stepper
-from autotune.worker.toy import toy_model
+from autotune.worker.prepare import toy_model
+from autotune.worker.train.optimizer import Recipe
+from autotune.worker.train.packing import pack, packed
+from autotune.worker.train.step import Stepper
 from tests.worker.toys import (
     chat_file,
     data_spec,

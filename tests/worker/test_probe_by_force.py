@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from autotune.attempts import Attempts
-from autotune.budget import MIB, Budget
-from autotune.outcome import Verdict
-from autotune.plan import Truncation
-from autotune.probe import Probe
-from autotune.rundir import RunDir
-from autotune.search import most_trials
-from autotune.session import Session
-from autotune.setup import Setup
-from autotune.survey import Survey
-from autotune.surveying import survey_data
-from autotune.trials import SubprocessRunner
+from autotune.base.sizes import MIB, Budget
+from autotune.data.survey import Survey
+from autotune.fit.probe import Probe
+from autotune.fit.search import most_trials
+from autotune.fit.trials import Attempts
+from autotune.launch import SubprocessRunner
+from autotune.protocol.plan import Truncation
+from autotune.protocol.results import Verdict
+from autotune.run.folder import RunDir
+from autotune.run.session import Session
+from autotune.run.setup import Setup
+from autotune.run.surveying import survey_data
 from tests import setups
 from tests.worker.toys import EXACT_PEAKS, PATIENT_SECONDS, data_spec, device, save_toy
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 
-from autotune.memory.fake import FakeMemory
-from autotune.memory.port import MemoryReading
-from autotune.plan import Precision
+from autotune.protocol.plan import Precision
 from autotune.worker.compute import Compute
+from autotune.worker.memory.base import MemoryReading
 from benchmarks import throughput_ways, train_throughput
+from tests.fakes.memory import FakeMemory
 
 pytestmark = pytest.mark.torch
 

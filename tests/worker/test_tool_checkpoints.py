@@ -7,19 +7,19 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
-from autotune import events
-from autotune.job import SurveyJob
-from autotune.plan import Supervision, Truncation
-from autotune.survey import Survey, read_survey
-from autotune.worker.chatml import chat_template, written_by
-from autotune.worker.encode import ChatCodec
+from autotune.data.survey import Survey, read_survey
+from autotune.protocol import events
+from autotune.protocol.job import SurveyJob
+from autotune.protocol.plan import Supervision, Truncation
 from autotune.worker.model import asks_of
-from autotune.worker.shelf import Shelf
-from autotune.worker.survey import survey
-from autotune.worker.toy import toy_tokenizer
-from autotune.worker.train import train
+from autotune.worker.prepare import toy_tokenizer
+from autotune.worker.survey.job import survey
+from autotune.worker.tokens.chatml import chat_template, written_by
+from autotune.worker.tokens.encode import ChatCodec
+from autotune.worker.train.loop import train
+from autotune.worker.trial import Shelf
 from tests.worker import tool_templates as having_tools
-from tests.worker.test_tool_rows import ANSWER, ASK, EXCHANGE, TOOL, said_by_transformers
+from tests.worker.tokens.test_tool_rows import ANSWER, ASK, EXCHANGE, TOOL, said_by_transformers
 from tests.worker.tool_templates import GOOD, having
 from tests.worker.toys import Tight, cpu, data_spec, device, of_kind, plan_of, save_toy, train_job
 

@@ -11,25 +11,24 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autotune import events
-from autotune.budget import MIB
-from autotune.events import WORKER_EVENT, WorkerEvent
-from autotune.job import TrialJob
-from autotune.kernels import Kernel
-from autotune.memory.fake import FakeMemory
-from autotune.memory.port import MemoryReading
-from autotune.outcome import Measurement
-from autotune.plan import Precision, TrialPoint
+from autotune.base.sizes import MIB
+from autotune.protocol import events
+from autotune.protocol.events import WORKER_EVENT, WorkerEvent
+from autotune.protocol.job import TrialJob
+from autotune.protocol.kernels import Kernel
+from autotune.protocol.plan import Precision, TrialPoint
+from autotune.protocol.results import Measurement
 from autotune.worker import trial as trial_module
-from autotune.worker.batches import micro_batches
+from autotune.worker.channel import Pipe
 from autotune.worker.compute import Compute
-from autotune.worker.encode import IGNORED, Row
-from autotune.worker.generate import answer_batch
-from autotune.worker.pipe import Pipe
-from autotune.worker.shelf import Shelf
-from autotune.worker.step import Stepper, StepResult
-from autotune.worker.train import BadJob
-from autotune.worker.trial import fullest_step, trial
+from autotune.worker.generate.job import answer_batch
+from autotune.worker.memory.base import MemoryReading
+from autotune.worker.tokens.encode import IGNORED, Row
+from autotune.worker.train.batches import micro_batches
+from autotune.worker.train.loop import BadJob
+from autotune.worker.train.step import Stepper, StepResult
+from autotune.worker.trial import Shelf, fullest_step, trial
+from tests.fakes.memory import FakeMemory
 from tests.worker.toys import (
     cpu,
     data_spec,

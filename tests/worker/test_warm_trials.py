@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from autotune import events
-from autotune.budget import MIB
-from autotune.events import WorkerEvent
-from autotune.failure import Failure
-from autotune.job import TrialJob
-from autotune.outcome import Measurement
-from autotune.plan import TrialPoint
-from autotune.trials import JobResult, SubprocessRunner, WarmRunner
+from autotune.base.sizes import MIB
+from autotune.launch import JobResult, SubprocessRunner, WarmRunner
+from autotune.protocol import events
+from autotune.protocol.events import WorkerEvent
+from autotune.protocol.failure import Failure
+from autotune.protocol.job import TrialJob
+from autotune.protocol.plan import TrialPoint
+from autotune.protocol.results import Measurement
 from tests.worker.test_probe_by_force import MOST_ROUNDS, WIDE, long_chats
 from tests.worker.toys import EXACT_PEAKS, data_spec, device, of_kind, save_toy
 

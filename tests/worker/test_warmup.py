@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from autotune.job import DeviceSpec
-from autotune.plan import Precision
+from autotune.protocol.job import DeviceSpec
+from autotune.protocol.plan import Precision
 from autotune.worker.compute import open_compute
 from autotune.worker.warmup import warm_up
 
@@ -82,7 +82,7 @@ def test_a_card_is_opened_with_the_precision_of_the_job_warmed_up_before_its_cap
             raise Stop
 
     warmed: list[tuple[torch.device, Precision]] = []
-    monkeypatch.setattr("autotune.memory.cuda.CudaMemory", Meter)
+    monkeypatch.setattr("autotune.worker.memory.cuda.CudaMemory", Meter)
     monkeypatch.setattr("autotune.worker.warmup.warm_up", lambda *given: warmed.append(given))
     spec = DeviceSpec(kind="cuda", index=1, precision=Precision.BF16, limit_bytes=2**33)
     with pytest.raises(Stop):

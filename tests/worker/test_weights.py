@@ -9,10 +9,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from autotune.errors import BadInput
-from autotune.worker.kernels import heads_of
+from autotune.base.errors import BadInput
+from autotune.worker.attention.kernels import heads_of
 from autotune.worker.model import load_tokenizer
-from autotune.worker.toy import toy_tokenizer
+from autotune.worker.prepare import toy_tokenizer
 from autotune.worker.weights import all_finite, load_weights
 from tests.worker.toys import loaded_toy, save_toy
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from autotune import events
-from autotune.events import WORKER_EVENT, WorkerEvent
-from autotune.failure import Failure
-from autotune.job import PrepareJob, SurveyJob, TrialJob
-from autotune.plan import DataSpec, TrialPoint
-from autotune.trials import SubprocessRunner, worker_environment
+from autotune.launch import SubprocessRunner, worker_environment
+from autotune.protocol import events
+from autotune.protocol.events import WORKER_EVENT, WorkerEvent
+from autotune.protocol.failure import Failure
+from autotune.protocol.job import PrepareJob, SurveyJob, TrialJob
+from autotune.protocol.plan import DataSpec, TrialPoint
 from tests.worker.toys import (
     chat_file,
     device,

@@ -13,22 +13,22 @@ from typing import Any
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from autotune import events
-from autotune.data.adapters import AUTO
+from autotune.data.formats import AUTO
 from autotune.data.load import load_conversations
-from autotune.events import WorkerEvent
-from autotune.job import DeviceSpec, Job, TrainJob
-from autotune.memory.cpu import CpuMemory
-from autotune.plan import DataSpec, Precision, Supervision, TrainPlan, Truncation
-from autotune.survey import Survey, SurveyFile
-from autotune.trials import JobResult, SubprocessRunner
+from autotune.data.survey import Survey, SurveyFile
+from autotune.launch import JobResult, SubprocessRunner
+from autotune.protocol import events
+from autotune.protocol.events import WorkerEvent
+from autotune.protocol.job import DeviceSpec, Job, TrainJob
+from autotune.protocol.plan import DataSpec, Precision, Supervision, TrainPlan, Truncation
+from autotune.worker.channel import Pipe
 from autotune.worker.compute import Compute
-from autotune.worker.encode import IGNORED, ChatCodec, Row
+from autotune.worker.memory.cpu import CpuMemory
 from autotune.worker.model import Loaded, load
-from autotune.worker.optimizer import Recipe
-from autotune.worker.pipe import Pipe
-from autotune.worker.step import Stepper
-from autotune.worker.toy import toy_model, toy_tokenizer
+from autotune.worker.prepare import toy_model, toy_tokenizer
+from autotune.worker.tokens.encode import IGNORED, ChatCodec, Row
+from autotune.worker.train.optimizer import Recipe
+from autotune.worker.train.step import Stepper
 
 torch.set_num_threads(1)  # a toy is too small for two, and the machine may be busy
 

@@ -1,0 +1,74 @@
+"""How numbers and foreign text are put on a screen or a page: one form for each, everywhere."""
+
+import re
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the command line needs `safe` at once and pydantic only later
+    pass
+
+_SPECIAL = re.compile(r"[^\w@+=:,./\\~-]")
+"""What a shell of Windows may read as something else than itself."""
+
+FINE_INTERVAL_N = 100
+"""From this many prompts on an interval is shown with one decimal: it is then less than 20 points
+wide (Wilson, 95 %), and whole percents would hide what it says."""
+
+
+def safe(text: str) -> str:
+    r"""Text from outside, made harmless: control, escape and direction codes become `\x1b` etc.
+
+    Every other character is kept, so a path in any script stays readable.
+    """
+    return "".join(
+        ch if ch.isprintable() else ch.encode("unicode_escape").decode("ascii") for ch in text
+    )
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share (0..1) as `25.0 %`."""
+    return f"{share * 100:.{digits}f} %"
+
+
+def interval_text(interval: tuple[float, float], n: int) -> str:
+    """A 95 % interval (0..1) in percent: `[12-45]`, with a decimal where n earns one."""
+    digits = 1 if n >= FINE_INTERVAL_N else 0
+    low, high = (f"{bound * 100:.{digits}f}" for bound in interval)
+    return f"[{low}-{high}]"
+
+
+def duration(seconds: float) -> str:
+    """A time span: `0.42 s`, `45 s`, `3 min 20 s`, `14 min`, `1 h 05 min`."""
+    if seconds < 10:
+        return f"{max(seconds, 0.0):.2g} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 600 and whole % 60:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def about(seconds: float) -> str:
+    """An estimate of a time span, no finer than it deserves: `about 3 min`."""
+    return "under a minute" if seconds < 60 else f"about {duration(round(seconds / 60) * 60)}"
+
+
+def rate_text(learning_rate: float) -> str:
+    """A learning rate as people write it: `4e-5`, `0.001`."""
+    return f"{learning_rate:.3g}".replace("e-0", "e-")
+
+
+def quoted(word: str, system: str = sys.platform) -> str:
+    """A path or a value as it is typed in the shell of this system: in quotes where it needs them.
+
+    On Windows PowerShell and the old prompt share double quotes; what PowerShell would replace
+    inside those stands in single ones.
+    """
+    if system != "win32":
+        return shlex.quote(word)
+    if word and not _SPECIAL.search(word):
+        return word
+    return f"'{word}'" if re.search(r"[$`]", word) and "'" not in word else f'"{word}"'

@@ -1,0 +1,238 @@
+"""`eval`: the score of a model, or of answers that were made elsewhere."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from autotune.base.errors import BadInput, EnvironmentFault, ExitCode, Interruption
+from autotune.base.files import write_text_atomic
+from autotune.cli.chosen import with_choice
+from autotune.cli.console import human_console, print_json, say_on
+from autotune.cli.device import asked_device, chosen_profile, demand_speed, say_note
+from autotune.cli.find_answers import find_answers, untrained_answers
+from autotune.cli.join import join_report
+from autotune.cli.options import Options
+from autotune.cli.paths import demand_answers, demand_folder, demand_writable
+from autotune.cli.run_folder import (
+    RUNS,
+    choose_folder,
+    store_settings,
+    telling,
+    undone_without_answers,
+)
+from autotune.config.profile import Profile
+from autotune.device.find import find_device
+from autotune.launch import SubprocessRunner
+from autotune.run.folder import RunDir, new_run_folder
+from autotune.run.inputs import demand_model, demand_prompts
+from autotune.run.readings import Readings
+from autotune.run.session import Session
+from autotune.run.setup import open_setup
+from autotune.score.answers import Answer, answers_to, count_answers, read_answers
+from autotune.score.checked import EvaluationFailed, checked_report
+from autotune.score.evaluation import Evaluation, as_tree, evaluate
+from autotune.score.health import echo_answers
+from autotune.score.lm_eval import sample_logs
+from autotune.score.prompts import Prompt, read_prompts, subset
+from autotune.score.registry import find_scorer
+from autotune.screen.eval import evaluated_summary
+from autotune.screen.plain import PlainView
+from autotune.sources.prompts import resolve_prompts
+from autotune.study.answer import RESPONSES, ModelRefused, answer_and_score
+from autotune.text.interruption import interrupted_eval
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What `eval` was asked for beside the shared options."""
+
+    targets: tuple[str, ...] = ()
+    responses: Path | None = None
+    baseline: Path | None = None
+    samples: Path | None = None
+    examples: int = 3
+    target: float | None = None
+
+
+def eval_command(options: Options, wanted: Wanted, as_json: bool) -> int:
+    """`eval`; with a target, exit 0 if it is met by healthy answers, else 1."""
+    if wanted.examples < 0:
+        raise BadInput(f"--examples {wanted.examples}: must be 0 or more")
+    if wanted.targets[:1] == ("compare",):
+        from autotune.cli.compare import compare_command
+
+        if wanted.target is not None or wanted.responses or wanted.baseline or wanted.samples:
+            raise BadInput(
+                "eval compare A B: takes no --target, --responses, --baseline or --samples; leave"
+                " them out"
+            )
+        return compare_command(options, wanted.targets[1:], wanted.examples, as_json)
+    if len(wanted.targets) > 1:
+        raise BadInput(
+            f"eval {wanted.targets[0]} {wanted.targets[1]}: takes one model; to hold two against"
+            " each other: eval compare A B"
+        )
+    if bool(wanted.targets) == (wanted.responses is not None):
+        raise BadInput("eval: give a model or --responses FILE, one of the two")
+    console = human_console(as_json)
+    profile = chosen_profile(options, computes=bool(wanted.targets))
+    demand_writable(wanted.samples)
+    demand_folder(wanted.targets)
+    demand_answers(wanted.responses)
+    if wanted.baseline is not None:
+        wanted = replace(wanted, baseline=find_answers(wanted.baseline).responses)
+    generation: dict[str, Any] = {}
+    label = ""
+    if wanted.responses is not None:
+        prompts = chosen_prompts(console, options, profile)
+        answers = answers_of(console, wanted.responses, prompts)
+        say_on(console)(f"health limits of the profile {profile.name}")
+    else:
+        prompts, answers, label = answer_with_model(console, options, wanted.targets[0])
+        generation = {
+            "until": [],
+            "do_sample": False,
+            "temperature": 0.0,
+            "max_gen_toks": profile.evaluate.max_new_tokens,
+        }
+    readings = Readings()
+    found = evaluated(wanted, profile, prompts, answers, readings)
+    console.print(evaluated_summary(found))
+    if wanted.targets and (folder := Path(wanted.targets[0]).expanduser()).exists():
+        asked = asked_profile(options, wanted.targets[0])
+        join_report(found, folder, prompts, label, asked, say_on(console), readings)
+    if wanted.samples is not None:
+        logs = sample_logs(prompts, answers, found.report, generation)
+        lines = (json.dumps(line, ensure_ascii=False) + "\n" for line in logs)
+        write_text_atomic(wanted.samples, "".join(lines))
+        say_on(console)(f"samples as lm-evaluation-harness logs them: {wanted.samples}")
+    if as_json:
+        print_json(as_tree(found))
+    return ExitCode.BELOW_TARGET if found.met is False else ExitCode.DONE
+
+
+def evaluated(
+    wanted: Wanted,
+    profile: Profile,
+    prompts: Sequence[Prompt],
+    answers: Sequence[Answer],
+    readings: Readings,
+) -> Evaluation:
+    """The score beside that of the baseline, of which the run may know where none was given."""
+    baseline = wanted.baseline
+    model = Path(wanted.targets[0]).expanduser() if wanted.targets else None
+    if baseline is None and model is not None:
+        baseline = untrained_answers(model)
+    try:
+        found = evaluate(
+            find_scorer(profile.prompts.scorer),
+            prompts,
+            answers,
+            profile.evaluate.health,
+            examples=wanted.examples,
+            baseline=answers_to(baseline, prompts).answers if baseline is not None else None,
+            target=wanted.target,
+            think=profile.evaluate.think,
+        )
+    except EvaluationFailed as error:
+        raise EnvironmentFault(f"eval: no score ({error})") from None
+    if wanted.baseline is not None and found.before is None:
+        raise BadInput(f"--baseline {wanted.baseline}: answers none of the prompts that are scored")
+    if model is None or not model.exists():
+        return found
+    return with_choice(found, model, prompts, readings)
+
+
+def chosen_prompts(console: Console, options: Options, profile: Profile) -> tuple[Prompt, ...]:
+    """The prompts to score on; all of a file unless a limit was typed."""
+    source = resolve_prompts(options.prompts or profile.prompts.source, say_on(console))
+    prompts = read_prompts(source.path, find_scorer(profile.prompts.scorer).instructions)
+    if options.prompt_limit is None or profile.prompts.limit == "all":
+        return prompts
+    return subset(prompts, profile.prompts.limit, profile.prompts.seed)
+
+
+def answers_of(console: Console, responses: Path, prompts: Sequence[Prompt]) -> tuple[Answer, ...]:
+    """The answers in a file that belong to a prompt; says how many do not, and of a torn end.
+
+    Raises:
+        BadInput: there are no answers, or none of them belongs to a prompt.
+    """
+    found = answers_to(responses, prompts)
+    if not found.seen:
+        raise BadInput(f"--responses {responses}: holds no answers; give one object a line")
+    stray = found.first_stray
+    key = "no key" if stray is None or stray.key is None else f"key {stray.key}"
+    first = f"first: {key}, {stray.prompt[:40]!r}" if stray is not None else ""
+    if not found.answers:
+        raise BadInput(
+            f"--responses {responses}: none of its {found.seen} answers belongs to a prompt"
+            f" ({first}); give the prompts that were asked with --prompts, and their keys or none"
+        )
+    if found.strays:
+        say_on(console)(
+            f"{found.strays} of {found.seen} answers belong to none of the prompts, or to one that"
+            f" is answered again later ({first})"
+        )
+    if found.torn:
+        say_on(console)(f"{responses}: the last line is torn and left out")
+    return found.answers
+
+
+def asked_profile(options: Options, model: str) -> Profile:
+    """The profile to answer by: this model, and all prompts unless a limit was typed."""
+    return chosen_profile(
+        replace(options, model=model, prompt_limit=options.prompt_limit or "all", holdout=False)
+    )
+
+
+def answer_with_model(
+    console: Console, options: Options, model: str
+) -> tuple[tuple[Prompt, ...], tuple[Answer, ...], str]:
+    """The prompts, the answers made in a run folder of their own, and the name of the prompts."""
+    profile = asked_profile(options, model)
+    demand_speed(profile)
+    if options.run_dir is not None:
+        root, _ = choose_folder(options.run_dir, profile, say_on(console))
+    else:
+        root = new_run_folder(RUNS, f"eval-{Path(profile.model.source).name}", time.time())
+    say_on(console)(f"profile {profile.name} ({profile.title}); run folder {root}")
+    say_note(find_device(asked_device(options, profile)), say_on(console))
+    demand_prompts(profile)
+    demand_model(profile)
+    where = RunDir(root).eval_folder("model")
+    asked: list[Prompt] = []  # filled once they are chosen
+
+    def left() -> Interruption:
+        return interrupted_eval(count_answers(where / RESPONSES), len(asked), root)
+
+    with (
+        telling(left),
+        RunDir(root) as rundir,
+        undone_without_answers(rundir, where / RESPONSES),
+    ):
+        store_settings(rundir, profile)
+        session = Session(rundir, SubprocessRunner())
+        session.view = PlainView(console, session.clock, lambda: session.state)
+        setup = open_setup(session, profile, say_on(console), with_data=False)
+        if session.state.content is None and setup.content is not None:
+            session.note(setup.content)
+        asked += setup.prompts
+        scorer = find_scorer(profile.prompts.scorer)
+        try:
+            # What a scorer lacks shows before the answers are made, not after.
+            checked_report(scorer, setup.prompts, echo_answers(setup.prompts))
+            answer_and_score(session, setup, scorer, setup.model_folder, where)
+        except ModelRefused as error:
+            raise BadInput(str(error)) from None
+        except EvaluationFailed as error:
+            log = where / "worker.log"
+            raise EnvironmentFault(
+                f"eval: no score ({error})", log=log if log.exists() else None
+            ) from None
+        return setup.prompts, read_answers(where / RESPONSES), setup.prompts_label

@@ -1,0 +1,128 @@
+"""Where answers that are already there lie: a file, an evaluation's folder, a run, a checkpoint."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from autotune.base.errors import BadInput
+from autotune.base.format import quoted
+from autotune.protocol.events import Evaluated
+from autotune.protocol.results import Think
+from autotune.run.folder import RunDir
+from autotune.run.readings import Readings
+from autotune.run.state import StudyState, replay
+from autotune.score.answers import read_answers
+from autotune.score.prompts import written_prompts
+from autotune.study.answer import RESPONSES
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A file of answers, and the run that it belongs to, if any."""
+
+    responses: Path
+    run: RunDir | None
+
+
+def find_answers(target: Path) -> Answered:
+    """The answers that a path stands for.
+
+    Raises:
+        BadInput: there is no such path, or no answers belong to it.
+    """
+    run = run_of(target)
+    found = _find(target, run)
+    if run is not None:
+        _refuse_part(target, found, run)
+    return Answered(found, run)
+
+
+def _refuse_part(target: Path, responses: Path, run: RunDir) -> None:
+    """Those that were finished first, or could not be cut, are no fair sample of a model's answers.
+
+    Raises:
+        BadInput: an evaluation of the run that was not answered to its end.
+    """
+    if responses.name != RESPONSES:
+        return  # a file of the user's own that only lies there
+    prompts = {prompt.key for prompt in written_prompts(run.prompts)}
+    answered = prompts & {answer.key for answer in read_answers(responses)}
+    if len(answered) < len(prompts):
+        raise BadInput(
+            f"{target}: {len(answered)} of {len(prompts)} prompts are answered to the end, which is"
+            " no fair sample of the others (it was stopped early, or not finished); a new run with"
+            " --full answers everything"
+        )
+
+
+def _find(target: Path, run: RunDir | None) -> Path:
+    if target.is_file():
+        return target
+    if not target.exists():
+        raise BadInput(f"{target}: no such file or folder; give answers, a run or its checkpoint")
+    if (target / RESPONSES).is_file():
+        return target / RESPONSES
+    where = _evaluated(target, run) if run is not None else None
+    if where is not None and (where / RESPONSES).is_file():
+        return where / RESPONSES
+    raise BadInput(
+        f"{target}: no answers are here ({RESPONSES}); score it first with smolsft-autotune eval"
+        f" {quoted(str(target))}, and give the folder of that run"
+    )
+
+
+def run_of(path: Path) -> RunDir | None:
+    """The run whose folder holds `path`, or is it."""
+    for folder in (path, *path.absolute().parents):
+        run = RunDir(folder)
+        if run.run_toml.is_file() and run.prompts.is_file():
+            return run
+    return None
+
+
+def run_whose_best(model: Path, readings: Readings) -> tuple[RunDir, StudyState, Evaluated] | None:
+    """The run whose best checkpoint lies at `model`, as `best/` or where it was saved."""
+    run = run_of(model)
+    if run is None:
+        return None
+    state = readings.of(run).state
+    best = state.best
+    if best is None:
+        return None
+    places = (run.best, run.checkpoint(best.number, best.checkpoint))
+    if model.absolute() not in [path.absolute() for path in places]:
+        return None
+    return run, state, best
+
+
+def judged_by(run: RunDir) -> Think:
+    """Which text of answers a run judges; older runs, which do not say, judged all of it."""
+    try:
+        settings = tomllib.loads(run.run_toml.read_text(encoding="utf-8"))
+        return Think(settings["evaluate"]["think"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return Think.KEEP
+
+
+def untrained_answers(model: Path) -> Path | None:
+    """What the model of the same run answered before training, if it did."""
+    run = run_of(model) if model.exists() else None
+    responses = run.eval_folder("untrained") / RESPONSES if run is not None else None
+    return responses if responses is not None and responses.is_file() else None
+
+
+def _evaluated(target: Path, run: RunDir) -> Path | None:
+    """The folder of the evaluation of a run, of its best checkpoint, or of one of the others."""
+    here, root = target.absolute(), run.root.absolute()
+    if here in (root, run.best.absolute()):
+        best = replay(run.records()).best
+        # A folder that `eval MODEL` made holds one model and no study.
+        return (
+            run.eval_folder("model")
+            if best is None
+            else run.checkpoint_eval(best.number, best.checkpoint)
+        )
+    parts = here.relative_to(root).parts
+    if len(parts) == 4 and parts[0] == "trials" and parts[2] == "checkpoints":
+        return run.eval_folder(f"trial-{parts[1]}-{parts[3]}")
+    return None

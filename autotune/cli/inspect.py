@@ -1,0 +1,140 @@
+"""`inspect`: what the data is, what each length keeps of it, and which tokens are trained on."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from autotune.base.errors import ExitCode
+from autotune.base.scratch import scratch_folder
+from autotune.cli.console import human_console, print_json, say_on
+from autotune.cli.device import chosen_profile
+from autotune.cli.options import Options
+from autotune.cli.overrides import count
+from autotune.cli.run_folder import telling
+from autotune.data.survey import Kept
+from autotune.fit.data_report import Inspected, inspect_data
+from autotune.launch import SubprocessRunner
+from autotune.protocol.plan import Rounds
+from autotune.run.folder import RunDir
+from autotune.run.inputs import demand_data, demand_model, demand_scored_prompts
+from autotune.run.session import Session
+from autotune.screen.data import inspected_summary
+from autotune.text.interruption import interrupted_look
+
+
+def inspect_command(options: Options, tokens: bool, as_json: bool) -> int:
+    """`inspect`; nothing is trained and nothing is left behind.
+
+    All conversations are looked at unless a number was typed: how many a profile trains on is a
+    matter of time, not of the data.
+    """
+    console = human_console(as_json)
+    profile = chosen_profile(options, computes=False)
+    typed = options.max_conversations is not None
+    demand_data(profile)
+    demand_scored_prompts(profile)
+    demand_model(profile, options.model_max_length, weights=False)
+    say = say_on(console)
+    say(f"strategies of profile {profile.name} ({profile.title})")
+    with (
+        telling(interrupted_look),
+        scratch_folder("inspect") as folder,
+        RunDir(folder / "work") as rundir,
+    ):
+        inspected = inspect_data(
+            Session(rundir, SubprocessRunner()),
+            profile,
+            say,
+            length=options.model_max_length,
+            rounds=typed_rounds(options.max_rounds),
+            max_conversations=profile.train.max_conversations if typed else None,
+            features=tokens and as_json,
+        )
+        console.print(inspected_summary(inspected, tokens))
+        if as_json and inspected.features is not None:
+            print_with_features(as_tree(inspected, profile.name), inspected.features)
+        elif as_json:
+            print_json(as_tree(inspected, profile.name))
+    return ExitCode.DONE
+
+
+def typed_rounds(text: str | None) -> Rounds:
+    """`--max-rounds` as a number; all where it was not typed."""
+    found = "all" if text is None else count("max_rounds", text)
+    return found if isinstance(found, int) else "all"
+
+
+def as_tree(inspected: Inspected, profile: str) -> dict[str, Any]:
+    """The object of `--json`, without features."""
+    found = inspected.found
+    return {
+        "profile": profile,
+        "model": inspected.model_label,
+        "data": inspected.data_label,
+        "format": found.format,
+        "format_reason": found.reason,
+        "conversations": inspected.records,
+        "kept": inspected.chosen.conversations,
+        "dropped": inspected.dropped,
+        "left_out": found.left_out,
+        "trimmed": found.trimmed,
+        "notes": [note.model_dump(mode="json") for note in inspected.notes],
+        "model_max_length": inspected.length,
+        "max_rounds": inspected.rounds,
+        "max_position_embeddings": inspected.positions,
+        "lengths": inspected.lengths,
+        "rounds": inspected.round_counts,
+        "supervision": found.supervision.value,
+        "truncation": inspected.survey.truncation.value,
+        "roles": found.roles,
+        "source_roles": found.source_roles,
+        "end_token": found.stop.end_token,
+        "end_token_id": found.stop.end_id,
+        "eos_token": found.stop.eos_token,
+        "eos_token_id": found.stop.eos_id,
+        "literal_markers": inspected.survey.file.literal_markers,
+        "supervised_tokens": inspected.survey.total_supervised,
+        "frontier": [
+            {"model_max_length": length, "max_rounds": rounds, **kept_tree(kept)}
+            for (length, rounds), kept in inspected.table.items()
+        ],
+        "strategies": {
+            wish.name: {
+                "model_max_length": wish.length,
+                "max_rounds": wish.rounds,
+                "as_fits": wish.as_fits,
+                **kept_tree(wish.kept),
+            }
+            for wish in inspected.wishes
+        },
+        "warnings": list(inspected.warnings),
+        "samples": [
+            sample.model_dump(mode="json", exclude={"runs": {"__all__": {"ids"}}})
+            for sample in found.samples
+        ],
+    }
+
+
+def kept_tree(kept: Kept) -> dict[str, Any]:
+    """One point of the frontier: a share of 0..1, counts of conversations and of tokens."""
+    return {
+        "kept_supervised": kept.supervised_share,
+        "truncated": kept.cut,
+        "lost": kept.lost,
+        "conversations": kept.conversations,
+        "longest_row": kept.longest_row,
+        "tokens": kept.tokens,
+        "supervised_tokens": kept.supervised,
+    }
+
+
+def print_with_features(tree: dict[str, Any], features: Path) -> None:
+    """One JSON object, its `features` copied line by line: they may be most of the memory."""
+    out = sys.stdout
+    out.write(json.dumps(tree).removesuffix("}") + ', "features": [')
+    with features.open(encoding="utf-8") as lines:
+        for at, line in enumerate(lines):
+            out.write((", " if at else "") + line.rstrip("\n"))
+    out.write("]}\n")
+    out.flush()

@@ -1,0 +1,51 @@
+"""Paths that `eval` is given, looked at before anything is fetched or answered."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from autotune.base.errors import BadInput
+from autotune.base.files import no_plain_file
+from autotune.cli.misplaced import meant_for
+
+
+def demand_writable(samples: Path | None) -> None:
+    """Refuse a place for sample logs that is none, before hours of answers are made for it.
+
+    Raises:
+        BadInput: it is a folder, or its folder is not there.
+    """
+    if samples is None:
+        return
+    if samples.is_dir():
+        raise BadInput(f"--samples {samples}: is a folder; give the name of a file to write")
+    if not samples.absolute().parent.is_dir():
+        raise BadInput(
+            f"--samples {samples}: its folder {samples.parent} is not there; make it, or give"
+            " another file"
+        )
+
+
+def demand_answers(responses: Path | None) -> None:
+    """Refuse a place for answers that is no file, before prompts are fetched.
+
+    Raises:
+        BadInput: it is a folder, or is not there.
+    """
+    if responses is None or responses.is_file():
+        return
+    what = "is a folder" if responses.is_dir() else no_plain_file(responses)
+    raise BadInput(f"--responses {responses}: {what}; give a .jsonl file of answers")
+
+
+def demand_folder(targets: Sequence[str]) -> None:
+    """Refuse a file where a model is meant, and say what a file of answers is given as.
+
+    Raises:
+        BadInput: that.
+    """
+    if targets and Path(targets[0]).expanduser().is_file():
+        meant = meant_for(targets[0], ("--responses", "--prompts", "--profile"))
+        near = f"; did you mean {meant}?" if meant else ""
+        raise BadInput(
+            f"eval {targets[0]}: is a file; give the folder that holds model.safetensors{near}"
+        )

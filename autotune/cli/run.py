@@ -1,0 +1,286 @@
+"""`probe`, `run`, `demo` and `report`: open a run folder, show a screen, do the work."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from rich.console import Console
+
+from autotune.base.errors import BadInput, ExitCode, Interruption
+from autotune.base.sizes import Budget
+from autotune.cli.console import human_console, print_json, say_on
+from autotune.cli.device import chosen_profile, demand_device, say_note
+from autotune.cli.options import Options
+from autotune.cli.run_folder import choose_folder, store_settings, telling, undone_if_empty
+from autotune.data.survey import Survey
+from autotune.device.budget import budget_sentence
+from autotune.device.cpu import on_battery
+from autotune.device.find import Device
+from autotune.device.nvml_port import NvmlPort, NvmlUnavailable
+from autotune.fit.fit import fitted
+from autotune.fit.guess import Foresight
+from autotune.launch import SubprocessRunner
+from autotune.protocol import events
+from autotune.protocol.results import Fit
+from autotune.report.build import report_of
+from autotune.report.schema import run_json
+from autotune.report.write import write_report
+from autotune.run.folder import RunDir
+from autotune.run.inputs import demand_data, demand_model, demand_prompts
+from autotune.run.readings import Readings
+from autotune.run.salvage import salvage
+from autotune.run.session import Session
+from autotune.run.setup import Setup, open_setup, own_processes
+from autotune.run.state import StudyState
+from autotune.run.surveying import survey_data
+from autotune.screen.encodable import Encodable
+from autotune.screen.live import make_view
+from autotune.screen.summary import probe_summary, summary
+from autotune.screen.view import DeviceSample
+from autotune.study.cleanup import demand_disk
+from autotune.text.interruption import interrupted_run
+
+
+@dataclass
+class Work:
+    """A run folder that is open, with its session and what it works on."""
+
+    console: Console
+    rundir: RunDir
+    session: Session
+    setup: Setup
+    survey: Survey
+    resumed: bool
+
+
+@contextmanager
+def opened(
+    options: Options, console: Console, target: float, *, salvaging: bool = False
+) -> Iterator[Work]:
+    """Open or resume the run folder, resolve the sources, survey the data, show the screen.
+
+    With `salvaging` a damaged record is cut to what stands before the damage.
+    """
+    say = say_on(console)
+    profile = chosen_profile(options)
+    readings = Readings()
+    device = demand_device(options, profile, readings)
+    root, resumed = choose_folder(options.run_dir, profile, say, readings)
+    say(f"profile {profile.name} ({profile.title}); run folder {root}")
+    say_note(device, say)
+    demand_prompts(profile)
+    demand_data(profile)
+    demand_model(profile, options.model_max_length)
+    begun: list[Session] = []  # one, once the folder is held
+
+    def left() -> Interruption:
+        return interrupted_run(begun[0].state if begun else StudyState(), root)
+
+    with telling(left), RunDir(root) as rundir, undone_if_empty(rundir):
+        store_settings(rundir, profile)
+        salvaged = salvage(rundir) if salvaging else None
+        session = Session(rundir, SubprocessRunner(), told=readings.of(rundir))
+        begun.append(session)
+        if salvaged is not None:
+            say(salvaged)
+            session.note(events.Warned(message=salvaged))
+        if resumed:
+            say("going on with the run that is there")
+        setup = open_setup(session, profile, say, length=options.model_max_length)
+        say(budget_sentence(setup.budget, setup.device, own_processes()))
+        view = make_view(
+            console,
+            session.clock,
+            lambda: session.state,
+            device_gauge(setup.device, setup.budget),
+        )
+        session.view = view
+        with view:
+            session.note(
+                events.RunStarted(
+                    target=target,
+                    profile=profile.name,
+                    model=setup.model_label,
+                    data=setup.data_label,
+                    prompts=setup.prompts_label,
+                    device=setup.device.name,
+                    device_kind=setup.device.kind,
+                    budget_bytes=setup.budget.limit_bytes,
+                    strategies=tuple(s.name for s in profile.strategies),
+                    prompt_count=len(setup.prompts),
+                    think=profile.evaluate.think,
+                    resumed=resumed,
+                )
+            )
+            if session.state.content is None and setup.content is not None:
+                session.note(setup.content)
+            try:
+                survey = survey_data(session, setup)
+                yield Work(console, rundir, session, setup, survey, resumed)
+            except KeyboardInterrupt as interrupt:
+                with beside(interrupt):
+                    note_interrupt(session)
+                raise
+
+
+def note_interrupt(session: Session) -> None:
+    """Record that the command was asked to end, once."""
+    said = events.Notice(
+        about="interrupted", sentence="interrupted: the same command goes on from here"
+    )
+    told = session.chronicle.told
+    if not told or told[-1].event != said:
+        session.note(said)
+
+
+def fit_of(work: Work, *, again: bool = False) -> Fit:
+    """The fit that this run works with, known or probed now."""
+    nvml: NvmlPort | None = None
+    if work.setup.device.kind == "cuda":
+        from autotune.device.nvml import Nvml
+
+        nvml = Nvml()
+    foresight = Foresight(work.session, work.setup)
+    return fitted(work.session, work.setup, work.survey, nvml, foresight, again=again)
+
+
+def probe_command(options: Options, as_json: bool, *, again: bool = False) -> int:
+    """`probe`."""
+    console = human_console(as_json)
+    with opened(options, console, target=0.0) as work:
+        fit = fit_of(work, again=again)
+    budget = budget_sentence(work.setup.budget, work.setup.device, own_processes())
+    console.print(Encodable(probe_summary(fit, budget, work.session.state.fit_note)))
+    if as_json:
+        print_json(fit_json(fit) | {"run_dir": str(work.rundir.root)})
+    return ExitCode.DONE
+
+
+def run_command(options: Options, target: float, as_json: bool, *, salvaging: bool = False) -> int:
+    """`run` and `demo`."""
+    if salvaging and options.run_dir is None:
+        raise BadInput("--salvage: must come with --run-dir, which names the run to go on with")
+    from autotune.score.registry import find_scorer
+    from autotune.study.tuner import Tuner
+
+    console = human_console(as_json)
+    with opened(options, console, target, salvaging=salvaging) as work:
+        demand_disk(work.session, work.setup)
+        fit = fit_of(work)
+        with reported(work.session):
+            scorer = find_scorer(work.setup.profile.prompts.scorer)
+            met = Tuner(work.session, work.setup, work.survey, fit, scorer, target).run()
+    finish(console, work.rundir, work.session, as_json)
+    return ExitCode.DONE if met else ExitCode.BELOW_TARGET
+
+
+def report_command(root: Path, as_json: bool) -> int:
+    """`report`."""
+    rundir = RunDir(root)
+    if root.is_file():
+        raise BadInput(f"{root}: is a file; give a run's folder{_holding(root)}")
+    if not rundir.events.exists():
+        raise BadInput(f"{root}: holds no run (no {rundir.events.name}); give a run's folder")
+    session = Session(rundir, SubprocessRunner())
+    save_report(session)
+    finish(human_console(as_json), rundir, session, as_json)
+    return ExitCode.DONE
+
+
+def _holding(path: Path) -> str:
+    """The run's folder that a file lies in, where it does."""
+    return f", such as {path.parent}" if RunDir(path.parent).events.exists() else ""
+
+
+@contextmanager
+def reported(session: Session) -> Iterator[None]:
+    """Write the report, whatever ends the work; what ended it stays the cause."""
+    try:
+        yield
+    except BaseException as cause:
+        if isinstance(cause, KeyboardInterrupt):
+            with beside(cause):
+                note_interrupt(session)  # before the report, which tells of it
+        with beside(cause):
+            save_report(session)
+        raise
+    save_report(session)
+
+
+@contextmanager
+def beside(cause: BaseException) -> Iterator[None]:
+    """Do something on the way out of an error: should it fail as well, that is a second line."""
+    try:
+        yield
+    except Exception as second:
+        cause.add_note(f"and then: {second}")
+
+
+def save_report(session: Session) -> None:
+    """Write the report of what the record holds so far."""
+    root = session.rundir.root
+    write_report(report_of(session.chronicle, root), root)
+
+
+def finish(console: Console, rundir: RunDir, session: Session, as_json: bool) -> None:
+    """The summary for a person, and the object for a script."""
+    console.print(Encodable(summary(session.state, rundir.root)))
+    if as_json:
+        print_json(run_json(report_of(session.chronicle, rundir.root)))
+
+
+def fit_json(fit: Fit) -> dict[str, Any]:
+    """`probe --json`: the fit with each trial's point and figures on one level."""
+    tree: dict[str, Any] = fit.model_dump(mode="json")
+    tree["trials"] = [
+        {
+            **outcome.point.model_dump(mode="json"),
+            "verdict": outcome.verdict.value,
+            "reason": outcome.reason,
+            "seconds": outcome.seconds,
+            "peak_bytes": outcome.measurement.peak_bytes if outcome.measurement else None,
+        }
+        for outcome in fit.trials
+    ]
+    return tree
+
+
+def device_gauge(device: Device, budget: Budget) -> Callable[[], DeviceSample]:
+    """A function that samples the device now; it never creates a CUDA context."""
+    if device.kind == "cpu":
+        return lambda: DeviceSample(workers_bytes(), budget.limit_bytes, note=device.name)
+    from autotune.device.nvml import Nvml
+
+    nvml = Nvml()
+
+    def sample() -> DeviceSample:
+        try:
+            state = nvml.state(device.index)
+        except NvmlUnavailable:
+            return DeviceSample(None, budget.limit_bytes, note=device.name)
+        return DeviceSample(
+            state.used_bytes,
+            budget.limit_bytes,
+            temperature_c=state.celsius,
+            power_watts=state.watts,
+            limit_watts=state.limit_watts,
+            held_down_by=state.throttled or (),
+            on_battery=on_battery(),
+            note=device.name,
+        )
+
+    return sample
+
+
+def workers_bytes() -> int:
+    """Resident memory of the worker processes, in bytes; 0 while none runs."""
+    total = 0
+    for child in psutil.Process().children():
+        try:
+            total += int(child.memory_info().rss)
+        except psutil.Error:
+            continue
+    return total

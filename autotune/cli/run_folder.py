@@ -1,0 +1,147 @@
+"""Which run folder a command works in: the one named, an unfinished one, or a new one."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from autotune.base.errors import AutotuneError, BadInput, Interruption
+from autotune.base.files import remove_tree, write_text_atomic
+from autotune.base.format import quoted
+from autotune.cli.settings import damaged, difference, settings_text, stored_settings
+from autotune.config.profile import Profile
+from autotune.protocol.events import BestInFull, RunEnded
+from autotune.run.folder import RunDir, new_run_folder
+from autotune.run.readings import Readings
+from autotune.score.answers import count_answers
+from autotune.sources.wheel import Say, say_nothing
+
+RUNS = Path("runs")
+
+
+def choose_folder(
+    named: Path | None,
+    profile: Profile,
+    say: Say = say_nothing,
+    readings: Readings | None = None,
+) -> tuple[Path, bool]:
+    """The run folder and whether there is something in it to go on with.
+
+    Without a name, the newest unfinished run of the same settings in `runs/` is taken up again; its
+    record is among the `readings` then.
+
+    Raises:
+        BadInput: the named folder holds a run of other settings, or other files.
+        EnvironmentFault: what the named folder's run was asked for cannot be read.
+    """
+    if named is None:
+        found = run_to_go_on_with((profile,), say, readings)
+        if found is not None:
+            return found, True
+        return new_run_folder(RUNS, profile.model.source, time.time()), False
+    if named.exists() and not named.is_dir():
+        raise BadInput(f"--run-dir {named}: is a file, must be a folder; give another name")
+    stored = stored_settings(named)
+    if stored is None:
+        rundir = RunDir(named)
+        if rundir.events.exists():
+            raise damaged(rundir.run_toml, "missing")
+        if named.is_dir() and not rundir.is_unused:
+            raise BadInput(f"--run-dir {named}: holds files but no run; give a new or empty folder")
+        return named, False
+    other = difference(stored, profile, named)
+    if other is not None:
+        raise BadInput(
+            f"--run-dir {named}: was started with other settings ({other}); use those, or give"
+            " another folder"
+        )
+    return named, True
+
+
+def run_to_go_on_with(
+    profiles: Sequence[Profile], say: Say = say_nothing, readings: Readings | None = None
+) -> Path | None:
+    """The newest unfinished run in `runs/` with the settings of one of these.
+
+    A folder there that cannot be read is passed over with a line: it stops no other run. The record
+    is read to its end for that, so that damage shows before the run is gone on with.
+    """
+    readings = readings or Readings()
+    for folder in sorted(RUNS.glob("*/"), reverse=True):
+        try:
+            stored = stored_settings(folder)
+            if stored is None or all(difference(stored, p, folder) is not None for p in profiles):
+                continue
+            if unfinished(folder):
+                readings.of(RunDir(folder))
+                return folder
+        except (AutotuneError, OSError) as error:
+            say(f"passed over {folder}: {' '.join(str(error).split())}")
+    return None
+
+
+def unfinished(folder: Path) -> bool:
+    """Whether a run's record says that there is more to do, and nobody is doing it."""
+    rundir = RunDir(folder)
+    if rundir.in_use:
+        return False
+    last = rundir.record.last()
+    if last is not None and isinstance(last.event, BestInFull):  # a word after the last one
+        turns = [[*rundir.record.of_kind(kind)] for kind in ("run_started", "run_ended")]
+        last = max((found[-1] for found in turns if found), key=lambda r: r.time, default=None)
+    return last is not None and not isinstance(last.event, RunEnded)
+
+
+def store_settings(rundir: RunDir, profile: Profile) -> None:
+    """Write `run.toml`, once."""
+    if not rundir.run_toml.exists():
+        write_text_atomic(rundir.run_toml, settings_text(profile))
+
+
+@contextmanager
+def undone_if_empty(rundir: RunDir) -> Iterator[None]:
+    """Leave no folder behind when a new run fails before anything happened in it."""
+    try:
+        yield
+    except (AutotuneError, KeyboardInterrupt) as error:
+        if not rundir.events.exists():
+            _leave_nothing(rundir, error)
+        raise
+
+
+@contextmanager
+def undone_without_answers(rundir: RunDir, responses: Path) -> Iterator[None]:
+    """Leave no folder behind when an evaluation ends before its first answer.
+
+    One that has answers is kept, and an error says so.
+    """
+    try:
+        yield
+    except (AutotuneError, KeyboardInterrupt) as error:
+        number = count_answers(responses)
+        if number and isinstance(error, AutotuneError) and not isinstance(error, BadInput):
+            error.add(
+                f"{rundir.root} keeps {number} answers; to go on, give the same command with"
+                f" --run-dir {quoted(str(rundir.root))}"
+            )
+        elif not number and not (rundir.root / "trials").exists():
+            _leave_nothing(rundir, error)
+            rundir.events.unlink(missing_ok=True)
+            for name in ("eval", "work"):
+                remove_tree(rundir.root / name)
+        raise
+
+
+@contextmanager
+def telling(make: Callable[[], Interruption]) -> Iterator[None]:
+    """Say after an interrupt what the command leaves: `make` looks once all is tidied up."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise make() from None
+
+
+def _leave_nothing(rundir: RunDir, error: BaseException) -> None:
+    if isinstance(error, AutotuneError):
+        error.quote_log(rundir.root)
+    rundir.forget()

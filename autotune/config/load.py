@@ -1,0 +1,127 @@
+"""Profiles on disk: found by name or path, read from TOML, all faults of a file told at once."""
+
+import difflib
+import json
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from autotune.base.errors import BadInput
+from autotune.config.explain import faults_of
+from autotune.config.profile import Profile
+from autotune.device.find import Device
+
+GPU_PROFILE = "rtx4060-laptop-8gb"
+CPU_PROFILE = "cpu-smollm2"
+
+
+LONGEST_LINE = 60
+"""Characters of a faulty line that are shown."""
+
+_PLACE = re.compile(r"\(at line (\d+)")
+
+
+def profiles_folder() -> Path:
+    """The folder of the profiles that come with the tool: in the wheel, or in the source tree."""
+    package = Path(__file__).resolve().parents[1]
+    shipped = package / "_profiles"
+    return shipped if shipped.is_dir() else package.parent / "profiles"
+
+
+def list_profiles() -> tuple[Profile, ...]:
+    """The profiles that come with the tool, by name."""
+    return tuple(read_profile(path) for path in sorted(profiles_folder().glob("*.toml")))
+
+
+def find_profile(name_or_path: str) -> Profile:
+    """The profile of that name, else the file at that path.
+
+    Raises:
+        BadInput: neither is there, or the file has faults.
+    """
+    return read_profile(profile_path(name_or_path))
+
+
+def profile_path(name_or_path: str) -> Path:
+    """The TOML file that `--profile` names.
+
+    Raises:
+        BadInput: no such profile and no such file.
+    """
+    known = {path.stem: path for path in sorted(profiles_folder().glob("*.toml"))}
+    if name_or_path in known:
+        return known[name_or_path]
+    path = Path(name_or_path).expanduser()
+    if path.is_file():
+        return path
+    if name_or_path.lower() in known:
+        return known[name_or_path.lower()]
+    if path.is_dir():
+        raise BadInput(
+            f"profile {name_or_path}: is a folder; give a .toml file"
+            + _among(sorted(path.glob("*.toml")))
+        )
+    near = difflib.get_close_matches(name_or_path.lower(), known, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise BadInput(
+        f"profile {name_or_path}: no such profile or file; {hint}known are {', '.join(known)}"
+    )
+
+
+def _among(paths: Sequence[Path]) -> str:
+    """The files of a folder that may have been meant."""
+    return f", such as {paths[0]}" if paths else ""
+
+
+def pick_profile(device: Device) -> str:
+    """The name of the profile for a machine: with an NVIDIA card, or without one."""
+    return GPU_PROFILE if device.kind == "cuda" else CPU_PROFILE
+
+
+def read_profile(path: Path) -> Profile:
+    """The profile in a TOML file.
+
+    Raises:
+        BadInput: not UTF-8 or not TOML in one line; else one line for the file and one more for
+            each fault in it.
+    """
+    document = _parse(path)
+    # Read as JSON, where strictness still takes a list for a tuple and a string for an enum. What
+    # JSON has no word for (a date) becomes a string, which no key of another type accepts.
+    text = json.dumps(document, default=str)
+    faults = faults_of(document, text)
+    if not faults:
+        return Profile.model_validate_json(text)
+    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+    raise BadInput("\n".join([f"profile {path}: {count}", *(f"  {fault}" for fault in faults)]))
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")  # Notepad writes a byte order mark
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            f"profile {path}: not UTF-8 at byte {error.start}; save the file as UTF-8"
+        ) from error
+    except OSError as error:
+        raise BadInput(f"profile {path}: cannot be read ({error.strerror or error})") from error
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"profile {path}{_toml_fault(error, text)}") from error
+
+
+def _toml_fault(error: tomllib.TOMLDecodeError, text: str) -> str:
+    """`:3: not TOML: ...`: TOML's own reason, with the line as it stands in the file."""
+    reason = " ".join(str(error).split())
+    place = _PLACE.search(reason)
+    if place is None:  # "at end of document": something is not closed
+        return f": not TOML: {reason}"
+    number = int(place.group(1))
+    lines = text.splitlines()
+    line = lines[number - 1].strip() if number <= len(lines) else ""
+    shown = line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}..."
+    twice = "; a key or a table may stand only once" if "overwrite" in reason else ""
+    return f":{number}: not TOML: {reason}: {shown}{twice}"

@@ -1,0 +1,261 @@
+"""A profile: one machine's limits, what is trained and scored on it, and its strategies in order.
+
+Keys are those of the TOML file. Every rule of a key stands here, so that a profile that exists is
+a profile that can be used.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+
+from autotune.base.errors import BadInput
+from autotune.base.model import ANY_CASE, Boundary
+from autotune.base.sizes import near_size, parse_size
+from autotune.config.expected import Ranges
+from autotune.protocol.plan import LENGTH_GRID, Precision, Strategy, Supervision, Truncation
+from autotune.protocol.results import HealthLimits, Think
+from autotune.score.registry import SCORERS
+
+AUTO = "auto"
+
+SEARCHABLE = ("learning_rate", "weight_decay", "warmup_ratio")
+"""Keys of a strategy that `[strategy.search]` may give a range for."""
+
+
+def _size(text: str) -> str:
+    try:
+        parse_size(text)
+    except BadInput as error:
+        near = near_size(text)
+        meant = f"; did you mean {near}?" if near else ""
+        raise ValueError(f"must be a size such as 7.2GiB{meant}") from error
+    return text
+
+
+def _size_or_auto(text: str) -> str:
+    return AUTO if text.lower() == AUTO else _size(text)
+
+
+def _device(text: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", text):
+        raise ValueError("must be auto, cuda, cuda:N or cpu")
+    return text
+
+
+def _capability(text: str) -> str:
+    if not re.fullmatch(r"[1-9]\d?\.\d", text):
+        raise ValueError("must be a capability as CUDA counts, such as 8.9")
+    return text
+
+
+def _scorer(text: str) -> str:
+    for name in SCORERS:
+        if name.lower() == text.lower():
+            return name
+    raise ValueError(f"must be one of {', '.join(sorted(SCORERS))}")
+
+
+def _rising(fractions: tuple[float, ...]) -> tuple[float, ...]:
+    if any(left >= right for left, right in pairwise(fractions)):
+        raise ValueError("must rise from one to the next")
+    return fractions
+
+
+def _grid(length: int) -> int:
+    if length % LENGTH_GRID:
+        raise ValueError(f"must be a multiple of {LENGTH_GRID}")
+    return length
+
+
+Text = Annotated[str, Field(min_length=1)]
+GridLength = Annotated[int, Field(ge=LENGTH_GRID), AfterValidator(_grid)]
+"""A length in tokens on the search grid."""
+
+
+class Machine(Boundary):
+    """Where to compute. Sizes as a person writes them, such as `7.2GiB`.
+
+    `budget` is `auto` (what is free, less `reserve`) or a size, taken as it is. `memory` is what
+    the card has and `capability` what CUDA calls its generation, such as `8.9`; they serve only to
+    plan for a card that is not there. `threads` absent leaves the number of CPU threads to torch.
+    """
+
+    device: Annotated[str, ANY_CASE, AfterValidator(_device)] = AUTO
+    budget: Annotated[str, AfterValidator(_size_or_auto)]
+    reserve: Annotated[str, AfterValidator(_size)]
+    memory: Annotated[str, AfterValidator(_size)] | None = None
+    capability: Annotated[str, AfterValidator(_capability)] | None = None
+    precision: Annotated[Literal["auto"] | Precision, ANY_CASE]
+    threads: Annotated[int, Field(ge=1)] | None = None
+
+
+class ModelChoice(Boundary):
+    """The model to train unless `--model` names another."""
+
+    source: Text
+
+
+class DataChoice(Boundary):
+    """The conversations to train on unless `--data` names others.
+
+    `skip_bad` is how many malformed records are passed over before the file is refused. With
+    `drop_scored_prompts` rows in which a prompt of `[prompts]` stands are left out; else they are
+    trained on, and said.
+    """
+
+    source: Text
+    format: Annotated[Text, ANY_CASE] = AUTO
+    skip_bad: Annotated[int, Field(ge=0)] = 0
+    drop_scored_prompts: bool = False
+
+
+class PromptChoice(Boundary):
+    """The prompts to score on unless `--prompts` names others: all, or a fixed choice by seed.
+
+    `scorer` names what judges the answers to them.
+    """
+
+    source: Text
+    scorer: Annotated[str, AfterValidator(_scorer)] = "ifeval"
+    limit: Annotated[Annotated[int, Field(ge=1)] | Literal["all"], ANY_CASE]
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class Probe(Boundary):
+    """The bounds of the search for what fits. Lengths in tokens, on the search grid.
+
+    `speed_trials` is how many further trials may look for the fastest way to cut a step, for all
+    strategies together; 0 takes the way in which the length was searched. `torch_compile` says
+    whether compiled layers are one of the ways: `auto` tries them on a card. On a CPU compiling
+    takes minutes, which only a long training gets back.
+    """
+
+    min_length: GridLength
+    max_length: GridLength
+    gradient_checkpointing: bool
+    trial_timeout_seconds: Annotated[float, Field(gt=0)]
+    speed_trials: Annotated[int, Field(ge=0)] = 0
+    torch_compile: Annotated[Literal["auto", "try", "never"], ANY_CASE] = "auto"
+
+    def tries_compiling(self, kind: Literal["cuda", "cpu"]) -> bool:
+        """Whether compiled layers are tried on this kind of device."""
+        return self.torch_compile == "try" or (self.torch_compile == "auto" and kind == "cuda")
+
+    @field_validator("max_length")
+    @classmethod
+    def _is_not_below_min(cls, value: int, info: ValidationInfo) -> int:
+        low = info.data.get("min_length")
+        if low is not None and value < low:
+            raise ValueError(f"must be at least min_length, {low}")
+        return value
+
+
+class Train(Boundary):
+    """What all strategies share. Fractions are of a run's final number of optimizer steps.
+
+    `max_conversations` absent trains on all of them.
+    """
+
+    checkpoint_fractions: Annotated[
+        tuple[Annotated[float, Field(gt=0, le=1)], ...],
+        Field(min_length=1),
+        AfterValidator(_rising),
+    ]
+    resume_every_seconds: Annotated[float, Field(gt=0)]
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    max_conversations: Annotated[int, Field(ge=1)] | None = None
+    supervision: Annotated[Supervision, ANY_CASE]
+    truncation: Annotated[Truncation, ANY_CASE]
+
+
+class Evaluate(Boundary):
+    """How checkpoints answer the prompts, and how healthy answers must be to count.
+
+    With `holdout` the best checkpoint is chosen by a fixed half of the prompts, and its score on
+    the other half is what is reported and held against the target. With `early` a checkpoint stops
+    answering once the target is out of its reach or another is better (`docs/score.md`).
+    `think` says which text of an answer that thinks is judged.
+    """
+
+    max_new_tokens: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=1)]
+    holdout: bool = False
+    early: bool = True
+    think: Annotated[Think, ANY_CASE] = Think.KEEP
+    health: HealthLimits
+
+    @field_validator("health")
+    @classmethod
+    def _holds_shares(cls, limits: HealthLimits) -> HealthLimits:
+        for name, value in limits:
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} = {value}: must be a share from 0 to 1")
+        return limits
+
+
+class Profile(Boundary):
+    """A whole profile. `watch` absent holds a training against its own course only.
+
+    `strategies`, in TOML the `[[strategy]]` tables, are in order of escalation; fallbacks stand
+    last.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=60)]
+    title: Text
+    machine: Machine
+    model: ModelChoice
+    data: DataChoice
+    prompts: PromptChoice
+    probe: Probe
+    train: Train
+    evaluate: Evaluate
+    watch: Ranges | None = None
+    strategies: Annotated[tuple[Strategy, ...], Field(alias="strategy")]
+
+    @field_validator("strategies")
+    @classmethod
+    def _fits_together(cls, strategies: tuple[Strategy, ...]) -> tuple[Strategy, ...]:
+        faults = strategy_faults([s.model_dump() for s in strategies])
+        if faults:
+            raise ValueError("; ".join(faults))
+        return strategies
+
+
+def strategy_faults(tables: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What is wrong between the strategies and in their search ranges, tables in file order.
+
+    Takes tables that may have other faults, and is silent about those.
+    """
+    if not tables:
+        return ["must hold at least one [[strategy]]"]
+    names = [table.get("name") for table in tables]
+    faults = [
+        f'"{name}" stands {names.count(name)} times: names must differ'
+        for name in dict.fromkeys(names)
+        if name is not None and names.count(name) > 1
+    ]
+    fallbacks = [table.get("fallback") is True for table in tables]
+    if fallbacks[0]:
+        faults.append("the first must not be a fallback: there is nothing to fall back from")
+    elif fallbacks != sorted(fallbacks):
+        faults.append("fallbacks must stand last")
+    for table in tables:
+        faults += _search_faults(table.get("name"), table.get("search"))
+    return faults
+
+
+def _search_faults(name: object, search: object) -> list[str]:
+    faults = []
+    for key, ends in search.items() if isinstance(search, Mapping) else ():
+        where = f"{name}.search.{key}"
+        if key not in SEARCHABLE:
+            faults.append(f"{where}: must be one of {', '.join(SEARCHABLE)}")
+            continue
+        match ends:
+            case (float() | int() as low, float() | int() as high):
+                if not (0 <= low < high < 1 and (low > 0 or key != "learning_rate")):
+                    faults.append(f"{where} = [{low}, {high}]: must rise, within {key}'s bounds")
+    return faults

@@ -1,0 +1,76 @@
+"""What a strategy leaves of the data, where that is little, as notes on the data.
+
+`inspect`, `probe`, `run` and the report say it by these functions.
+"""
+
+from autotune.data.survey import Survey
+from autotune.protocol.data_notes import NAMED_ROWS, DataNote
+from autotune.protocol.plan import Rounds
+from autotune.protocol.result_text import shape_text
+from autotune.protocol.results import Fit
+
+KEPT_TO_WARN_OF = 0.9
+"""Share of the supervised tokens below which a length is said to cut too much: a tenth is what the
+longest conversations of common chat sets lose at 1024 tokens, more changes what is learned."""
+
+
+def kept_notes(
+    name: str,
+    length: int,
+    rounds: Rounds,
+    kept_supervised: float,
+    conversations: int,
+    batch_size: int | None,
+) -> tuple[DataNote, ...]:
+    """What to warn of where a strategy trains on so many conversations and such a share (0..1)."""
+    said = []
+    if kept_supervised < KEPT_TO_WARN_OF:
+        said.append(
+            f"{name} keeps {int(kept_supervised * 100)} % of what is trained on:"
+            f" {shape_text(length, rounds)} rounds cut off the rest"
+        )
+    if conversations == 1:
+        said.append(f"{name} trains on one conversation: every step repeats it")
+    elif batch_size is not None and 0 < conversations < batch_size:
+        said.append(
+            f"{name} trains on {conversations} conversations, fewer than a step of {batch_size}:"
+            " every step sees all of them"
+        )
+    return tuple(DataNote(what=what, count=0, warning=True) for what in said)
+
+
+def lost_note(name: str, length: int, rounds: Rounds, survey: Survey) -> DataNote | None:
+    """The rows that a strategy leaves out because nothing to train on is left of them."""
+    lost = list(survey.lost(length, rounds))
+    if not lost:
+        return None
+    numbers = survey.file.rows
+    return DataNote(
+        what=f"{name} has nothing to train on in {shape_text(length, rounds)} rounds of them",
+        count=len(lost),
+        rows=tuple(numbers[at] for at in lost[:NAMED_ROWS]) if numbers else (),
+        dropped=True,
+    )
+
+
+def fit_notes(fit: Fit | None) -> tuple[DataNote, ...]:
+    """What to warn of in the strategies that will have their turn."""
+    if fit is None:
+        return ()
+    return tuple(
+        note
+        for name, found in fit.strategies.items()
+        if found.planned
+        for note in (
+            *kept_notes(
+                name,
+                found.model_max_length,
+                found.max_rounds,
+                found.kept_supervised,
+                found.conversations,
+                found.batch_size,
+            ),
+            found.lost,
+        )
+        if note is not None
+    )

@@ -1,0 +1,168 @@
+"""The shape of the data in tokens, and what any length and number of rounds keeps of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from autotune.base.errors import EnvironmentFault
+from autotune.base.model import Boundary
+from autotune.protocol.data_notes import DataNote
+from autotune.protocol.plan import Rounds, Truncation
+
+
+@dataclass(frozen=True, slots=True)
+class RoundSpan:
+    """Token positions of one round: its supervised span [start, end) and where it is over.
+
+    No model as other boundary types are: there are hundreds of thousands of them.
+    """
+
+    __pydantic_config__ = Boundary.model_config
+
+    start: int
+    end: int
+    stop: int
+    pieces: tuple[tuple[int, int], ...] = ()
+    """Where only parts of the span are supervised: these [start, end), in order."""
+
+    def supervised(self, low: int, high: int) -> int:
+        """How many tokens of [low, high) are supervised."""
+        if not self.pieces:
+            return max(0, min(self.end, high) - max(self.start, low))
+        return sum(max(0, min(end, high) - max(start, low)) for start, end in self.pieces)
+
+
+class SurveyFile(Boundary):
+    """What the survey job writes: per conversation the spans of its rounds, in order.
+
+    A conversation that the tokenizer can make no row of keeps its place, with no rounds; `dropped`
+    counts it.
+
+    `rows` are the conversations' row numbers in the data file, `notes` what was found there. Both
+    are empty in files of earlier versions.
+    """
+
+    conversations: tuple[tuple[RoundSpan, ...], ...]
+    dropped: dict[str, int]
+    literal_markers: int
+    """How often a template token such as <|im_end|> stands inside a text (and stays text)."""
+    notes: tuple[DataNote, ...] = ()
+    rows: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What one (length, rounds) keeps. Tokens are counts over all conversations."""
+
+    conversations: int
+    longest_row: int
+    tokens: int
+    supervised: int
+    supervised_share: float
+    cut: int
+    lost: int
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Answers questions about the survey file without tokenizing again."""
+
+    file: SurveyFile
+    truncation: Truncation
+
+    @cached_property
+    def rows(self) -> tuple[tuple[RoundSpan, ...], ...]:
+        """The rounds of every conversation that can be a row."""
+        return tuple(rounds for rounds in self.file.conversations if rounds)
+
+    @cached_property
+    def most_rounds(self) -> int:
+        """Rounds of the conversation with the most of them."""
+        return max(len(rounds) for rounds in self.rows)
+
+    @cached_property
+    def total_supervised(self) -> int:
+        """Supervised tokens of the whole data, nothing cut."""
+        return sum(s.supervised(0, s.stop) for rounds in self.rows for s in rounds)
+
+    def longest(self, max_rounds: Rounds) -> int:
+        """Tokens of the longest conversation at these rounds, length not limited."""
+        return max(rounds[last_round(rounds, max_rounds)].stop for rounds in self.rows)
+
+    def kept(self, model_max_length: int, max_rounds: Rounds) -> Kept:
+        """What this length (tokens) and these rounds keep; linear in the number of rounds."""
+        conversations = longest_row = tokens = supervised = cut = lost = 0
+        for rounds in self.rows:
+            last = last_round(rounds, max_rounds)
+            stop = rounds[last].stop
+            low, high = window(stop, model_max_length, self.truncation)
+            kept = sum(span.supervised(low, high) for span in rounds[: last + 1])
+            cut += high - low < stop
+            if kept == 0:
+                lost += 1
+                continue
+            conversations += 1
+            longest_row = max(longest_row, high - low)
+            tokens += high - low
+            supervised += kept
+        share = supervised / self.total_supervised if self.total_supervised else 0.0
+        return Kept(conversations, longest_row, tokens, supervised, share, cut, lost)
+
+    def lost(self, model_max_length: int, max_rounds: Rounds) -> Iterator[int]:
+        """Indexes of the conversations that keep no supervised token, in order."""
+        for at, rounds in enumerate(self.file.conversations):
+            if not rounds:
+                continue
+            last = last_round(rounds, max_rounds)
+            low, high = window(rounds[last].stop, model_max_length, self.truncation)
+            if not any(span.supervised(low, high) for span in rounds[: last + 1]):
+                yield at
+
+    def longest_conversation(self, model_max_length: int, max_rounds: Rounds) -> int:
+        """Index of the conversation that gives the longest row with a supervised token.
+
+        The first of them where several are as long; 0 where nothing keeps a supervised token.
+        """
+        found, longest = 0, 0
+        for at, rounds in enumerate(self.file.conversations):
+            if not rounds:
+                continue
+            last = last_round(rounds, max_rounds)
+            low, high = window(rounds[last].stop, model_max_length, self.truncation)
+            if high - low > longest and any(
+                span.supervised(low, high) for span in rounds[: last + 1]
+            ):
+                found, longest = at, high - low
+        return found
+
+
+def last_round(rounds: tuple[RoundSpan, ...], max_rounds: Rounds) -> int:
+    """Index of the last round that is kept."""
+    return len(rounds) - 1 if max_rounds == "all" else min(len(rounds), max_rounds) - 1
+
+
+def window(length: int, model_max_length: int, truncation: Truncation) -> tuple[int, int]:
+    """The kept token range [low, high) of a conversation of `length` tokens."""
+    if length <= model_max_length:
+        return 0, length
+    if truncation is Truncation.LEFT:
+        return length - model_max_length, length
+    return 0, model_max_length
+
+
+def read_survey(path: Path) -> SurveyFile:
+    """What a survey job wrote.
+
+    Raises:
+        EnvironmentFault: it was damaged since.
+    """
+    try:
+        return SurveyFile.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        why = getattr(error, "strerror", None) or "not what was written there"
+        raise EnvironmentFault(
+            f"{path}: damaged ({why}); delete it, and the same command makes it again from the data"
+        ) from None

@@ -1,0 +1,299 @@
+"""Looking at the data before anything is trained: one survey, its frontier, and what to warn of."""
+
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from autotune.base.errors import BadInput
+from autotune.base.format import percent
+from autotune.config.profile import Profile
+from autotune.data.kept_notes import kept_notes, lost_note
+from autotune.data.retention_table import (
+    Point,
+    frontier,
+    lengths_of,
+    percentiles,
+    useful_lengths,
+    useful_rounds,
+)
+from autotune.data.survey import Kept, Survey, SurveyFile
+from autotune.device.find import find_device
+from autotune.launch.endings import worker_error
+from autotune.protocol.data_notes import NAMED_ROWS, DataNote, with_dropped
+from autotune.protocol.inspection import Inspection, InspectionSpec
+from autotune.protocol.job import DeviceSpec, SurveyJob
+from autotune.protocol.plan import DataSpec, Precision, Rounds, Strategy
+from autotune.run.session import Session
+from autotune.run.setup import SILENCE_SECONDS, Say, prepare_model
+from autotune.sources.dataset import resolve_data
+from autotune.sources.model import resolve_model
+from autotune.sources.positions import demand_positions, positions_of
+from autotune.sources.prompts import dropped_prompts, held_apart, prompts_here
+
+LOSS_TO_WARN_OF = 0.01
+"""Share of the conversations that may lose all supervision before a person is told."""
+
+LOST = "no supervised token left"
+"""The reason under which conversations are counted whose first answer begins past the length."""
+
+SAMPLES = 2
+"""Rows shown as text: enough to see the template and where the labels lie."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Where a strategy of the profile stands on the frontier.
+
+    `length` is the most that it can come to where it takes what fits (`as_fits`).
+    """
+
+    name: str
+    length: int
+    rounds: Rounds
+    as_fits: bool
+    kept: Kept
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What was found. `length` and `rounds` are those of the samples and the features."""
+
+    model_label: str
+    data_label: str
+    positions: int
+    length: int
+    rounds: Rounds
+    survey: Survey
+    found: Inspection
+    table: dict[Point, Kept]
+    wishes: tuple[Wish, ...]
+    lengths: dict[str, int]
+    round_counts: dict[str, int]
+    features: Path | None = None
+    beside: tuple[DataNote, ...] = ()
+
+    @property
+    def used(self) -> int:
+        """Conversations that can be learned from, at some length."""
+        return len(self.survey.rows)
+
+    @property
+    def chosen(self) -> Kept:
+        """What the chosen length and rounds keep."""
+        return self.table[self.length, self.rounds]
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Records that are not trained on at the chosen length and rounds, by reason."""
+        lost = {LOST: self.chosen.lost} if self.chosen.lost else {}
+        return self.survey.file.dropped | lost
+
+    @property
+    def notes(self) -> tuple[DataNote, ...]:
+        """What was found in the rows, dropped ones first."""
+        file = self.survey.file
+        first = islice(self.survey.lost(self.length, self.rounds), NAMED_ROWS)
+        rows = tuple(file.rows[at] for at in first) if file.rows and self.chosen.lost else ()
+        lost = DataNote(what=LOST, count=self.chosen.lost, rows=rows, dropped=True)
+        notes = (*file.notes, lost) if rows else file.notes
+        return (*with_dropped(self.dropped, notes), *self.beside)
+
+    @property
+    def records(self) -> int:
+        """All records of the file: kept, dropped, and left out."""
+        return self.used + sum(self.survey.file.dropped.values()) + self.found.left_out
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """A sentence for each point asked for that loses more conversations than it should."""
+        asked: dict[tuple[int, int], list[str]] = {}
+        for wish in self.wishes:
+            asked.setdefault((wish.length, wish.kept.lost), []).append(wish.name)
+        asked.setdefault((self.length, self.chosen.lost), [])
+        return tuple(
+            f"{', '.join(names)}{': ' if names else ''}{length} tokens lose {lost} of {self.used}"
+            f" conversations ({percent(lost / self.used)}): what is left of them holds no answer"
+            for (length, lost), names in asked.items()
+            if lost > LOSS_TO_WARN_OF * self.used
+        )
+
+
+def inspect_data(
+    session: Session,
+    profile: Profile,
+    say: Say,
+    *,
+    length: int | None = None,
+    rounds: Rounds = "all",
+    max_conversations: int | None = None,
+    features: bool = False,
+) -> Inspected:
+    """Survey the profile's data with the tokenizer of its model; no weights are needed.
+
+    Samples and features are rows of `length` tokens (None: all that the model has positions for)
+    and `rounds` rounds.
+
+    Raises:
+        BadInput: a source cannot be used, the model has no positions for the length, or the
+            length leaves nothing to train on.
+        EnvironmentFault: a source cannot be reached, or the worker failed.
+    """
+    model = resolve_model(profile.model.source, say, weights=False)
+    data = resolve_data(profile.data.source)
+    prompts = None if held_apart(profile) else prompts_here(profile.prompts.source)
+    computer = find_device("cpu")
+    spec = DeviceSpec(
+        kind="cpu",
+        precision=Precision.FP32,
+        limit_bytes=computer.total_bytes or 0,
+        threads=profile.machine.threads,
+    )
+    folder = prepare_model(session, model, spec)
+    positions = positions_of(folder)
+    demand_positions(length, model.label, positions)
+    chosen = positions if length is None else length
+    work = session.rundir.work_folder("survey")
+    train = profile.train
+    asked = InspectionSpec(
+        model_max_length=chosen,
+        max_rounds=rounds,
+        samples=SAMPLES,
+        out=str(work / "inspection.json"),
+        features=str(work / "features.jsonl") if features else None,
+    )
+    job = SurveyJob(
+        device=spec,
+        model_folder=str(folder),
+        data=DataSpec(
+            path=str(data.path),
+            format=profile.data.format,
+            supervision=train.supervision,
+            truncation=train.truncation,
+            skip_bad=profile.data.skip_bad,
+            max_conversations=max_conversations,
+            drop_prompts=dropped_prompts(profile, prompts.path) if prompts else None,
+        ),
+        out=str(session.rundir.survey),
+        inspection=asked,
+        prompts=str(prompts.path) if prompts else None,
+    )
+    say(f"tokenizing {data.label} for {model.label}")
+    result = session.work(
+        job,
+        work,
+        silence_seconds=SILENCE_SECONDS,
+        # All that is free: beyond it the computer would begin to swap.
+        resident_limit_bytes=computer.free_bytes,
+    )
+    if result.failure is not None:
+        raise worker_error(result, f"data {data.label}", work)
+    survey = Survey(
+        SurveyFile.model_validate_json(session.rundir.survey.read_bytes()), train.truncation
+    )
+    return placed(
+        profile,
+        survey,
+        Inspection.model_validate_json(Path(asked.out).read_bytes()),
+        model_label=model.label,
+        data_label=data.label,
+        positions=positions,
+        point=(chosen, rounds),
+        features=Path(asked.features) if asked.features else None,
+        searched=prompts is not None or held_apart(profile),
+    )
+
+
+def placed(
+    profile: Profile,
+    survey: Survey,
+    found: Inspection,
+    *,
+    model_label: str,
+    data_label: str,
+    positions: int,
+    point: Point,
+    features: Path | None = None,
+    searched: bool = True,
+) -> Inspected:
+    """What was found, with the chosen point and the profile's strategies on the frontier.
+
+    `searched` says whether scored prompts were looked for.
+
+    Raises:
+        BadInput: the chosen point leaves nothing to train on.
+    """
+    lengths = percentiles(lengths_of(survey))
+    points = {s.name: wished(s, profile, positions) for s in profile.strategies}
+    asked = [point, *points.values()]
+    table = frontier(
+        survey,
+        [*useful_lengths(lengths, positions), *(length for length, _ in asked)],
+        [*useful_rounds(survey), *(rounds for _, rounds in asked)],
+    )
+    if table[point].conversations == 0:
+        raise BadInput(
+            f"--model-max-length {point[0]}: none of {len(survey.rows)} conversations"
+            " keeps a token to train on, what comes before the answers fills the length; give"
+            f" more, up to {positions}, or shorter prompts"
+        )
+    wishes = tuple(
+        Wish(s.name, *points[s.name], s.model_max_length == "fits", table[points[s.name]])
+        for s in profile.strategies
+    )
+    return Inspected(
+        model_label=model_label,
+        data_label=data_label,
+        positions=positions,
+        length=point[0],
+        rounds=point[1],
+        survey=survey,
+        found=found,
+        table=table,
+        wishes=wishes,
+        lengths=lengths,
+        round_counts=percentiles([len(rounds) for rounds in survey.rows]),
+        features=features,
+        beside=beside(profile, wishes, survey, searched=searched),
+    )
+
+
+def beside(
+    profile: Profile, wishes: tuple[Wish, ...], survey: Survey, *, searched: bool
+) -> tuple[DataNote, ...]:
+    """What to say of the data that follows from the profile, and not from the data alone."""
+    notes = [
+        note
+        for strategy, wish in zip(profile.strategies, wishes, strict=True)
+        if not strategy.fallback
+        for note in (
+            *kept_notes(
+                wish.name,
+                wish.length,
+                wish.rounds,
+                wish.kept.supervised_share,
+                wish.kept.conversations,
+                strategy.batch_size,
+            ),
+            lost_note(wish.name, wish.length, wish.rounds, survey),
+        )
+        if note is not None
+    ]
+    most, used = profile.train.max_conversations, len(survey.file.conversations)
+    if most is not None and most < used:
+        what = f"a run uses {most} of {used} conversations (max_conversations of the profile)"
+        notes.append(DataNote(what=what, count=0))
+    if not searched:
+        what = (
+            f"scored prompts were not looked for: {profile.prompts.source} is not on this machine"
+            " yet; probe and run fetch it"
+            + (", and leave out the rows that hold one" if profile.data.drop_scored_prompts else "")
+        )
+        notes.append(DataNote(what=what, count=0))
+    return tuple(notes)
+
+
+def wished(strategy: Strategy, profile: Profile, positions: int) -> Point:
+    """Where a strategy stands: at its own length, or at the most that the probe may find."""
+    wanted = strategy.model_max_length
+    length = profile.probe.max_length if wanted == "fits" else wanted
+    return min(length, positions), strategy.max_rounds

@@ -1,0 +1,104 @@
+"""The fit that a run trains with: one that is known and still holds, or a new one."""
+
+from collections.abc import Callable, Iterator
+
+from autotune.data.survey import Survey
+from autotune.device.cpu import on_battery
+from autotune.device.nvml_port import NvmlPort, NvmlUnavailable
+from autotune.device.wait_until_idle import settle
+from autotune.fit.guess import Foresight
+from autotune.fit.probe import Probe
+from autotune.fit.reuse import Use, standing
+from autotune.protocol import events
+from autotune.protocol.results import Fit
+from autotune.protocol.throttle import Throttle
+from autotune.run.folder import RunDir
+from autotune.run.session import Session
+from autotune.run.setup import Setup
+
+
+def fitted(
+    session: Session,
+    setup: Setup,
+    survey: Survey,
+    nvml: NvmlPort | None = None,
+    foresight: Foresight | None = None,
+    *,
+    again: bool = False,
+) -> Fit:
+    """The fit for this setup, and an event that says where it comes from.
+
+    The run's own `fit.json` is looked at first, then those of the runs beside it. One whose
+    fingerprint is that of now is taken as it is; one that differs in what may matter a little is
+    checked with one trial; anything else is probed anew, as is everything with `again`. `nvml` is
+    asked whether the card is at rest before a trial, `foresight` for a first guess.
+
+    Raises:
+        NothingFits: not even the shortest length fits.
+    """
+    probe = Probe(session, setup, survey)
+    if nvml is not None:
+        probe.settle = waiting(nvml, setup.device.index)
+        probe.strain = straining(nvml, setup.device.index)
+    if foresight is not None:
+        probe.guess, probe.predict = foresight.guess, foresight.peak_of
+    why = ""
+    for known, where in () if again else known_fits(session):
+        found = standing(known, setup.fingerprint, setup.budget)
+        told = f"{found.why} ({where})" if where else found.why
+        if found.use is Use.REUSE:
+            return probe.keep(known, events.Fitted(fit=known, reused=True, note=told))
+        if found.use is Use.RECHECK:
+            checked = probe.recheck(known, told)
+            if checked is not None:
+                return checked
+            why = f"probed anew: the last answer does not hold any more; {found.why}"
+            break
+        if not where:
+            why = found.why
+    return probe.run(why)
+
+
+def known_fits(session: Session) -> Iterator[tuple[Fit, str]]:
+    """Fits with the folder that they are from, "" for the run's own; the newest first.
+
+    The record knows the run's own as well, should its file be lost or damaged.
+    """
+    rundir = session.rundir
+    own = rundir.read_fit() or session.state.fit
+    if own is not None:
+        yield own, ""
+    here = rundir.root.resolve()
+    beside = [path for path in here.parent.glob("*/fit.json") if path.parent != here]
+    for path in sorted(beside, key=lambda p: (p.stat().st_mtime, p.name), reverse=True):
+        fit = RunDir(path.parent).read_fit()
+        if fit is not None:
+            yield fit, f"from {path.parent.name}"
+
+
+def waiting(nvml: NvmlPort, index: int) -> Callable[[], str | None]:
+    """The wait before each trial on a card."""
+    return lambda: settle(nvml, index)
+
+
+def straining(nvml: NvmlPort, index: int) -> Callable[[], tuple[str, ...]]:
+    """The look during each trial on a card at what holds it down."""
+    return lambda: strain(nvml, index)
+
+
+ON_BATTERY = "on battery"
+
+
+def strain(
+    nvml: NvmlPort, index: int, battery: Callable[[], bool | None] = on_battery
+) -> tuple[str, ...]:
+    """Why the clock is held down now, in words; empty where it is not or nothing tells.
+
+    The power limit is left out: a laptop's card is at it much of the time, and loses little.
+    """
+    try:
+        throttled = nvml.state(index).throttled or ()
+    except NvmlUnavailable:
+        throttled = ()
+    held = [reason.value for reason in throttled if reason is not Throttle.POWER]
+    return (*held, ON_BATTERY) if battery() else tuple(held)

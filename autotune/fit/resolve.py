@@ -1,0 +1,101 @@
+"""From a strategy (a wish) and a fit (what memory allows) to a plan (what is trained)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from autotune.base.errors import BadInput
+from autotune.data.survey import Survey
+from autotune.protocol.plan import Strategy, TrainPlan
+from autotune.protocol.results import Fit
+from autotune.run.setup import Setup
+
+
+def resolve_plan(
+    strategy: Strategy,
+    fit: Fit,
+    survey: Survey,
+    setup: Setup,
+    parameters: Mapping[str, Any] | None = None,
+) -> TrainPlan:
+    """Clip a strategy to what fits; `parameters` replace values that the sampler chose.
+
+    Length is the smaller of wish and fit. Rounds stay as wished: a row is never longer than the
+    length, so rounds cannot make it outgrow what was tried. A step is cut as was fastest for this
+    strategy, where that was timed.
+
+    Raises:
+        BadInput: the data keeps nothing to train on at this length.
+    """
+    length = clipped_length(strategy, fit)
+    kept = survey.kept(length, strategy.max_rounds)
+    if kept.conversations == 0:
+        raise BadInput(
+            f"strategy {strategy.name}: {length} tokens and {strategy.max_rounds} rounds keep no"
+            " supervised token; raise model_max_length or use shorter conversations"
+        )
+    train = setup.profile.train
+    timed = fit.strategies.get(strategy.name)
+    cut = timed or fit
+    plan = TrainPlan(
+        strategy=strategy.name,
+        model_folder=str(setup.model_folder),
+        data=setup.data,
+        conversations=kept.conversations,
+        model_max_length=length,
+        max_rounds=strategy.max_rounds,
+        micro_batch_tokens=cut.micro_batch_tokens,
+        gradient_checkpointing=cut.gradient_checkpointing,
+        packing=timed is not None and timed.packing,
+        torch_compile=timed is not None and timed.torch_compile,
+        precision=setup.device_spec.precision,
+        learning_rate=strategy.learning_rate,
+        num_train_epochs=strategy.num_train_epochs,
+        batch_size=strategy.batch_size,
+        weight_decay=strategy.weight_decay,
+        warmup_ratio=strategy.warmup_ratio,
+        lr_scheduler_type=strategy.lr_scheduler_type,
+        seed=train.seed,
+        checkpoint_fractions=train.checkpoint_fractions,
+        average_checkpoints=strategy.average_checkpoints,
+        resume_every_seconds=train.resume_every_seconds,
+    )
+    return TrainPlan.model_validate(plan.model_dump() | dict(parameters or {}))
+
+
+def clipped_length(strategy: Strategy, fit: Fit) -> int:
+    """The strategy's length in tokens, or what fits if that is less."""
+    if strategy.model_max_length == "fits":
+        return fit.model_max_length
+    return min(strategy.model_max_length, fit.model_max_length)
+
+
+def usable_strategies(
+    strategies: Sequence[Strategy], fit: Fit, survey: Survey
+) -> tuple[Strategy, ...]:
+    """The strategies to try, in order of escalation.
+
+    The fallbacks are for a machine on which none of the others fits; there they come
+    first, and the others follow at the length that fits. Where no strategy keeps anything, all
+    are given, and resolving the first says so.
+    """
+    regular = [s for s in strategies if not s.fallback]
+    if any(fits_as_wished(s, fit, survey) for s in regular):
+        return tuple(s for s in regular if fits_as_wished(s, fit, survey))
+    fallbacks = [s for s in strategies if s.fallback and fits_as_wished(s, fit, survey)]
+    clipped = [s for s in regular if keeps_something(s, fit, survey)]
+    return tuple([*fallbacks, *clipped]) or tuple(strategies)
+
+
+def keeps_something(strategy: Strategy, fit: Fit, survey: Survey) -> bool:
+    """Whether there is a row left to train on at the strategy's length and rounds."""
+    return survey.kept(clipped_length(strategy, fit), strategy.max_rounds).conversations > 0
+
+
+def fits_as_wished(strategy: Strategy, fit: Fit, survey: Survey) -> bool:
+    """Whether a strategy's rows are not cut shorter than it wishes, and there are some."""
+    if not keeps_something(strategy, fit, survey):
+        return False
+    if strategy.model_max_length == "fits":
+        return True
+    row = min(strategy.model_max_length, survey.longest(strategy.max_rounds))
+    return row <= fit.model_max_length

@@ -1,0 +1,83 @@
+"""Whether a fit that was found before still holds: what it depends on, and what changed since."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from autotune.base.sizes import Budget, show_apart
+from autotune.protocol.plan import TrialPoint
+from autotune.protocol.results import Fit, StrategyFit, TrialOutcome, Verdict
+
+CHECK = "checked again with one trial"
+ANEW = "probed anew"
+
+EXPIRY = {
+    # The same work on another driver or library may need a little more or less.
+    "driver": CHECK,
+    "torch": CHECK,
+    "transformers": CHECK,
+    # These change what the work is, or how much there is to spend.
+    "device": ANEW,
+    "budget": ANEW,
+    "precision": ANEW,
+    "model": ANEW,
+    "tokenizer": ANEW,
+    "data": ANEW,
+    "settings": ANEW,
+}
+"""What follows when an entry of the fingerprint changes. One that is not listed: probed anew."""
+
+
+class Use(StrEnum):
+    """What an earlier fit is good for."""
+
+    REUSE = "reuse"
+    RECHECK = "recheck"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What to do with an earlier fit, and why in words."""
+
+    use: Use
+    why: str
+
+
+def standing(known: Fit, now: dict[str, str], budget: Budget) -> Standing:
+    """How a known fit stands against the fingerprint and the budget of now."""
+    changed = [
+        (name, known.fingerprint.get(name, "unknown"), now.get(name, "unknown"))
+        for name in sorted({*known.fingerprint, *now})
+        if known.fingerprint.get(name) != now.get(name)
+    ]
+    words = ", ".join(f"{name} {old} -> {new}" for name, old, new in changed)
+    if any(EXPIRY.get(name, ANEW) == ANEW for name, _, _ in changed):
+        return Standing(Use.NONE, f"probed anew: changed since the last probe: {words}")
+    most = most_demanding(known)
+    peak = most.measurement.peak_bytes if most and most.measurement else known.peak_bytes
+    if peak > budget.limit_bytes:
+        was, limit = show_apart(peak, budget.limit_bytes)
+        return Standing(
+            Use.NONE,
+            f"probed anew: the last probe's peak of {was} is above the budget of {limit} now",
+        )
+    if changed:
+        return Standing(Use.RECHECK, f"checked again with one trial: changed since: {words}")
+    return Standing(Use.REUSE, "nothing that it depends on changed since it was found")
+
+
+def most_demanding(fit: Fit) -> TrialOutcome | None:
+    """Of the trials whose settings training may use, the one with the highest peak, if any."""
+    cuts = {way(s) for s in fit.strategies.values()}
+    cuts.add((fit.micro_batch_tokens, fit.gradient_checkpointing, False, False))
+    used = [
+        t
+        for t in (*fit.trials, *fit.speed_trials)
+        if t.verdict is Verdict.FITS and way(t.point) in cuts
+    ]
+    return max(used, key=lambda t: t.measurement.peak_bytes if t.measurement else 0, default=None)
+
+
+def way(cut: StrategyFit | TrialPoint) -> tuple[int, bool, bool, bool]:
+    """All that says how a step is worked through, whatever its rows."""
+    return cut.micro_batch_tokens, cut.gradient_checkpointing, cut.packing, cut.torch_compile

@@ -1,0 +1,131 @@
+"""The fastest way to take a strategy's step: its cut, checkpointing, packing, compiling, timed.
+
+The conversations of a step are the strategy's own and stay so; only how many go through the model
+at a time changes. Every setting that is taken fitted a trial of its own, in a fresh process.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autotune.fit.resolve import clipped_length
+from autotune.fit.trials import Attempts
+from autotune.protocol.plan import Strategy, TrialPoint
+from autotune.protocol.results import Fit, TimedStep, TrialOutcome, Verdict
+
+LEAST_GAIN = 0.05
+"""A setting is taken when it saves at least this part of a step; less is within the noise of two
+timed steps, and larger micro-batches leave less memory for what else may come."""
+
+AFFORDED_SECONDS = 15.0
+"""About how long one timed step may take. A whole step of a strategy is timed where that is
+short; on a CPU it would take minutes, and the first conversations of it are timed instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A strategy's step as it was timed: one row at a time (`single`), and the best found."""
+
+    single: TrialOutcome
+    best: TrialOutcome
+
+
+@dataclass
+class SpeedSearch:
+    """Times settings for one strategy after another, with so many trials for all of them.
+
+    `compiles` lets compiled layers be one of the ways.
+    """
+
+    attempts: Attempts
+    fit: Fit
+    trials_left: int
+    compiles: bool = False
+
+    def settings(self, strategies: Sequence[Strategy]) -> dict[str, Setting]:
+        """A setting for each strategy that there were trials for."""
+        found: dict[str, Setting] = {}
+        for strategy in strategies:
+            if self.trials_left < 2:
+                break
+            setting = self.setting(strategy)
+            if setting is not None:
+                found[strategy.name] = setting
+        return found
+
+    def setting(self, strategy: Strategy) -> Setting | None:
+        """One row at a time, then without checkpointing, then twice as many tokens and again.
+
+        That ends where a setting is not faster any more or does not fit. Packing comes then, and
+        compiled layers last: they take longest to try, and gain the same at any cut.
+        """
+        point = self.attempts.point(
+            clipped_length(strategy, self.fit),
+            strategy.max_rounds,
+            gradient_checkpointing=self.fit.gradient_checkpointing,
+        )
+        kept = self.attempts.survey.kept(point.model_max_length, point.max_rounds)
+        mean = kept.tokens / kept.conversations
+        afforded = int(self.fit.tokens_per_second * AFFORDED_SECONDS / mean)
+        timed = max(1, min(strategy.batch_size, kept.conversations, afforded))
+        single = self.tried(point, timed)
+        if single is None:
+            return None
+        best = single
+        if point.gradient_checkpointing:
+            best = self.faster(best, timed, gradient_checkpointing=False)
+        # More tokens at once than are timed would be timed as fewer.
+        most = timed * mean
+        while best.point.micro_batch_tokens < most:
+            step = self.faster(best, timed, micro_batch_tokens=2 * best.point.micro_batch_tokens)
+            if step is best:
+                break
+            best = step
+        best = self.faster(best, timed, packing=True)
+        if self.compiles:
+            best = self.faster(best, timed, torch_compile=True)
+        return Setting(single, self.confirmed(single, best, timed))
+
+    def faster(self, best: TrialOutcome, timed: int, **change: int | bool) -> TrialOutcome:
+        """The changed setting if it fits and is faster, else the best so far."""
+        tried = self.tried(best.point.model_copy(update=change), timed)
+        if tried is None or seconds_of(tried) > seconds_of(best) * (1 - LEAST_GAIN):
+            return best
+        return tried
+
+    def tried(self, point: TrialPoint, timed: int, *, fresh: bool = False) -> TrialOutcome | None:
+        """A timed trial of the point if it fits and there was one left."""
+        if self.trials_left == 0:
+            return None
+        self.trials_left -= 1
+        outcome = self.attempts.outcome(point, fresh=fresh, timed_conversations=timed)
+        measured = outcome.measurement
+        if outcome.verdict is not Verdict.FITS or measured is None or measured.timed is None:
+            return None
+        # Where no compiler works a trial goes without: then that way is not there.
+        return outcome if measured.torch_compile == point.torch_compile else None
+
+    def confirmed(self, single: TrialOutcome, best: TrialOutcome, timed: int) -> TrialOutcome:
+        """The best if it fits in a fresh process as well, else one row at a time."""
+        if best is single or (best.measurement and best.measurement.fresh):
+            return best
+        self.trials_left = max(self.trials_left, 1)
+        return self.tried(best.point, timed, fresh=True) or single
+
+
+def timing(outcome: TrialOutcome) -> TimedStep | None:
+    """The timed step of a trial, if it had one."""
+    return outcome.measurement.timed if outcome.measurement else None
+
+
+def seconds_of(outcome: TrialOutcome) -> float:
+    """Seconds of the timed step."""
+    timed = timing(outcome)
+    assert timed is not None
+    return timed.seconds
+
+
+def tokens_per_second(outcome: TrialOutcome) -> float:
+    """Tokens a second of the timed step, padding not counted."""
+    timed = timing(outcome)
+    assert timed is not None
+    return timed.tokens / timed.seconds

@@ -1,0 +1,265 @@
+"""Trial points put to the memory one by one: a job, a verdict, a record of both.
+
+Trials share a warm process as long as they fit; after anything else the next gets a new one, and
+so does every trial that is asked to be fresh. On a CPU all are unless told otherwise: what a
+process holds resident is not given back to the last MiB, and the peak of a warm one came out up to
+3 % above that of a fresh one (docs/LOG.md).
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from autotune.base.error_texts import COMPUTER_FULL
+from autotune.base.errors import AutotuneError, BadInput, EnvironmentFault
+from autotune.data.survey import Survey
+from autotune.device.spill import Conditions, driver_lends
+from autotune.fit.kept_trials import HeldTrials, identity
+from autotune.fit.verdict import judge, perhaps_spilled, suspected
+from autotune.launch import JobResult, WarmRunner
+from autotune.launch.deaths import Deaths
+from autotune.launch.endings import plain_words, worker_error
+from autotune.protocol import events
+from autotune.protocol.events import WorkerEvent
+from autotune.protocol.failure import Failure
+from autotune.protocol.job import TrialJob
+from autotune.protocol.oom_recovery import Action, TrialEnd, after_trial, smaller_length
+from autotune.protocol.plan import Rounds, TrialPoint
+from autotune.protocol.results import Measurement, TrialOutcome, Verdict
+from autotune.run.session import Session
+from autotune.run.setup import Setup
+
+LOOK_SECONDS = 1.0
+"""How often the card is asked during a trial what holds it down: a step takes about as long."""
+
+
+@dataclass
+class Attempts:
+    """Every trial so far, and what the next one needs to know.
+
+    `settle` waits until nobody else is taking or giving back memory; it returns what is odd, in
+    words, or None. `strain` names what holds the card's clock down at the moment. `lends` is
+    whether this system's driver lends a full card memory of the computer. `held` are the trials of
+    an interrupted probe, which are not repeated.
+    """
+
+    session: Session
+    setup: Setup
+    survey: Survey
+    warm: WarmRunner
+    settle: Callable[[], str | None] = lambda: None
+    strain: Callable[[], tuple[str, ...]] = lambda: ()
+    lends: bool = field(default_factory=driver_lends)
+    held: HeldTrials = field(default_factory=HeldTrials)
+
+    def __post_init__(self) -> None:
+        self.outcomes: list[TrialOutcome] = []
+        self.killed = 0
+        self.identity = identity(self.setup)
+        self.conditions = Conditions(self.lends)
+
+    @property
+    def spent(self) -> int:
+        """How many trials there were, without those that another program ended."""
+        return len(self.outcomes) - self.killed
+
+    def point(
+        self, length: int, rounds: Rounds, *, gradient_checkpointing: bool | None = None
+    ) -> TrialPoint:
+        """The trial point of a length and a number of rounds, one row a micro-batch.
+
+        Raises:
+            BadInput: no conversation keeps a supervised token there.
+        """
+        kept = self.survey.kept(length, rounds)
+        if kept.conversations == 0:
+            raise no_answer_left(length)
+        probe = self.setup.profile.probe
+        return TrialPoint(
+            model_max_length=length,
+            max_rounds=rounds,
+            micro_batch_tokens=length,
+            gradient_checkpointing=(
+                probe.gradient_checkpointing
+                if gradient_checkpointing is None
+                else gradient_checkpointing
+            ),
+            row_tokens=kept.longest_row,
+        )
+
+    def fits(self, point: TrialPoint) -> bool:
+        """Whether a trial of the point fits; `outcomes` holds how it ended."""
+        return self.outcome(point).verdict is Verdict.FITS
+
+    def outcome(
+        self, point: TrialPoint, *, fresh: bool | None = None, timed_conversations: int = 0
+    ) -> TrialOutcome:
+        """Try a point until its verdict says something about its size.
+
+        When that is, `oom_recovery.after_trial` says. What another program ended is tried again
+        some times and says nothing about size.
+
+        Raises:
+            BadInput: the data or the model cannot be used.
+            EnvironmentFault: the worker failed twice and said itself that it was not for memory, or
+                beside a card the computer's memory ran out; or its libraries cannot be loaded; or
+                something keeps killing the workers.
+        """
+        if fresh is None:
+            fresh = self.setup.device.kind == "cpu"
+        known = self.held.take(point, fresh, timed_conversations)
+        if known is not None:
+            self._keep(known, fresh, timed_conversations, held=True)
+            return known
+        outcome, result = self._alive(point, fresh, timed_conversations)
+        action = after_trial(self._end(outcome, result))
+        if action is Action.SHRINK_IN_NEW_PROCESS:
+            return self._doubted(point, outcome, timed_conversations)
+        if action is Action.RETRY_IN_NEW_PROCESS:
+            before = outcome.verdict
+            outcome, result = self._alive(point, True, timed_conversations)
+            action = after_trial(self._end(outcome, result, before))
+        if action is Action.GIVE_UP:
+            raise self._failure(outcome, result)
+        return outcome
+
+    def _end(
+        self, outcome: TrialOutcome, result: JobResult, before: Verdict | None = None
+    ) -> TrialEnd:
+        """The last trial as the rule for lack of memory looks at it."""
+        budget = self.setup.budget
+        earlier = self.outcomes[:-1]
+        return TrialEnd(
+            verdict=outcome.verdict,
+            failure=result.failure,
+            doubtful=suspected(result, budget)
+            or perhaps_spilled(outcome, budget, earlier, self.conditions),
+            reported=result.failed is not None,
+            on_card=self.setup.device.kind == "cuda",
+            before=before,
+        )
+
+    def _failure(self, outcome: TrialOutcome, result: JobResult) -> AutotuneError:
+        """A trial's failure as the error that the user reads."""
+        if result.died and result.failure is Failure.HOST_MEMORY:
+            result = replace(result, reason=f"{result.reason}; perhaps {COMPUTER_FULL}")
+        folder = self.session.rundir.probe_folder(len(self.outcomes))
+        what = f"trial at {outcome.point.row_tokens} tokens"
+        if result.failure is None:  # it came to its end, and what it measured does not fit
+            return EnvironmentFault(f"{what}: {outcome.reason}", log=folder / "worker.log")
+        return worker_error(result, what, folder)
+
+    def _doubted(self, point: TrialPoint, first: TrialOutcome, timed: int) -> TrialOutcome:
+        """Shrink once in a fresh process: if that passes and the size fails again, it was memory.
+
+        Raises:
+            EnvironmentFault: the small trial fails as well, so size is not what is wrong.
+        """
+        length = smaller_length(point.model_max_length, self.setup.profile.probe.min_length)
+        small = self.point(length, point.max_rounds).model_copy(
+            update={"gradient_checkpointing": point.gradient_checkpointing}
+        )
+        outcome, result = self._alive(small, True, 0)
+        if outcome.verdict is not Verdict.FITS:
+            raise self._failure(outcome, result)
+        return self._alive(point, True, timed)[0] if small.row_tokens < point.row_tokens else first
+
+    def _alive(self, point: TrialPoint, fresh: bool, timed: int) -> tuple[TrialOutcome, JobResult]:
+        """One job that no other program ended: where one did, the next process has the same.
+
+        Raises:
+            EnvironmentFault: something keeps killing the workers.
+        """
+        deaths = Deaths()
+        while True:
+            outcome, result = self._one(point, fresh, timed)
+            if not result.killed:
+                return outcome, result
+            deaths.again(result)
+            self.killed += 1
+            self.session.note(
+                events.Warned(
+                    message=f"trial at {point.row_tokens} tokens: {plain_words(result.reason)},"
+                    " with memory free, so that says nothing about size; trying it again"
+                )
+            )
+
+    def _one(self, point: TrialPoint, fresh: bool, timed: int) -> tuple[TrialOutcome, JobResult]:
+        """One job, one verdict."""
+        setup = self.setup
+        odd = self.settle()
+        if odd is not None:
+            self.session.note(events.Warned(message=odd))
+        measured: list[Measurement] = []
+        held_down: dict[str, None] = {}
+        looked = -LOOK_SECONDS
+
+        def hear(event: WorkerEvent) -> None:
+            nonlocal looked
+            if isinstance(event, events.Measured):
+                measured.append(event.measurement)
+            if time.monotonic() - looked >= LOOK_SECONDS:
+                looked = time.monotonic()
+                held_down.update(dict.fromkeys(self.strain()))
+
+        if fresh:
+            self.warm.renew()
+        longest = self.survey.longest_conversation(point.model_max_length, point.max_rounds)
+        result = self.session.work(
+            TrialJob(
+                device=setup.device_spec,
+                model_folder=str(setup.model_folder),
+                data=setup.data,
+                point=point,
+                longest_conversation=longest,
+                generate_rows=setup.evaluation_rows,
+                generate_context=setup.evaluation_context,
+                prefill_tokens=setup.prefill_tokens,
+                seed=setup.profile.train.seed,
+                timed_conversations=timed,
+            ),
+            self.session.rundir.probe_folder(len(self.outcomes) + 1),
+            silence_seconds=setup.profile.probe.trial_timeout_seconds,
+            resident_limit_bytes=setup.resident_limit_bytes,
+            hear=hear,
+            runner=self.warm,
+        )
+        measurement = measured[-1] if measured else None
+        self.conditions = Conditions(self.lends, tuple(held_down))
+        outcome = judge(point, result, measurement, setup.budget, self.outcomes, self.conditions)
+        reason = outcome.reason
+        if outcome.verdict is Verdict.FITS:
+            reason += f", conversation {longest + 1}"
+        else:
+            self.warm.renew()
+        outcome = outcome.model_copy(update={"conversation": longest + 1, "reason": reason})
+        self._keep(outcome, fresh, timed, doubted=suspected(result, setup.budget))
+        return outcome, result
+
+    def _keep(
+        self,
+        outcome: TrialOutcome,
+        fresh: bool,
+        timed: int,
+        *,
+        held: bool = False,
+        doubted: bool = False,
+    ) -> None:
+        """Put a trial on record with what it depended on."""
+        self.outcomes.append(outcome)
+        asked = events.TrialAsked(
+            identity=self.identity,
+            fresh=fresh,
+            timed_conversations=timed,
+            budget_bytes=self.setup.budget.limit_bytes,
+            doubted=doubted,
+        )
+        self.session.note(events.ProbeTried(outcome=outcome, asked=asked, held=held))
+
+
+def no_answer_left(length: int) -> BadInput:
+    """What a person reads whose data keeps nothing to learn from at a length."""
+    return BadInput(
+        f"model_max_length {length}: no conversation keeps a supervised token, the prompts"
+        " alone are longer; raise --model-max-length, or shorten the prompts"
+    )

@@ -1,0 +1,1 @@
+"""All that crosses the pipe to a worker or is kept in a run: plans, jobs, results, events."""

@@ -1,0 +1,144 @@
+"""What became of a trial's checkpoints: their scores, and where their weights are."""
+
+from typing import Literal
+
+from autotune.base.model import Boundary
+from autotune.protocol.results import Checkpoint, Health, Metric, Partial
+
+
+class Evaluated(Boundary):
+    """One checkpoint's score. `met` needs the target and healthy answers both.
+
+    `problem` says why a checkpoint has no valid score; `unhealthy` lists the limits it breaks.
+    `sound` counts the passes that neither loop nor echo nor say next to nothing. With a holdout all
+    of these are of the half of the prompts that is reported, and `chosen_by` is the score on the
+    other half, by which checkpoints are compared.
+
+    With `partial` the evaluation was ended early: `prompt_strict` is of the prompts up to there, an
+    estimate, the other figures are None and `met` is False. A later event may bring the full score.
+    """
+
+    kind: Literal["evaluated"] = "evaluated"
+    number: int
+    checkpoint: Checkpoint
+    prompt_strict: Metric | None
+    instruction_strict: Metric | None
+    prompt_loose: Metric | None
+    instruction_loose: Metric | None
+    interval: tuple[float, float] | None
+    health: Health | None
+    met: bool
+    unhealthy: tuple[str, ...] = ()
+    problem: str | None = None
+    sound: Metric | None = None
+    chosen_by: Metric | None = None
+    partial: Partial | None = None
+
+    @classmethod
+    def ended_early(
+        cls,
+        number: int,
+        checkpoint: Checkpoint,
+        score: Metric,
+        interval: tuple[float, float],
+        partial: Partial,
+    ) -> "Evaluated":
+        """A checkpoint whose evaluation was not worth going on with."""
+        return cls(
+            number=number,
+            checkpoint=checkpoint,
+            prompt_strict=score,
+            instruction_strict=None,
+            prompt_loose=None,
+            instruction_loose=None,
+            interval=interval,
+            health=None,
+            met=False,
+            partial=partial,
+        )
+
+    @classmethod
+    def without_score(cls, number: int, checkpoint: Checkpoint, problem: str) -> "Evaluated":
+        """A checkpoint that has no valid score, and why."""
+        return cls(
+            number=number,
+            checkpoint=checkpoint,
+            prompt_strict=None,
+            instruction_strict=None,
+            prompt_loose=None,
+            instruction_loose=None,
+            interval=None,
+            health=None,
+            met=False,
+            problem=problem,
+        )
+
+
+class Chosen(Boundary):
+    """What the best of `candidates` scored checkpoints is worth without the luck of the choice.
+
+    `corrected` is a share, 0..1, `interval` its 95 %; how: `score.selection`.
+    """
+
+    kind: Literal["chosen"] = "chosen"
+    candidates: int
+    corrected: float
+    interval: tuple[float, float]
+
+
+class BestInFull(Boundary):
+    """The best checkpoint, scored by `eval` on more prompts than the run's own: all of a source.
+
+    `weights` are the sha256 of its files, which are those that the run scored. `prompts` names the
+    source, `unhealthy` the limits of the profile that the answers break.
+    """
+
+    kind: Literal["best_in_full"] = "best_in_full"
+    number: int
+    checkpoint: Checkpoint
+    weights: dict[str, str]
+    prompts: str
+    scorer: str
+    max_new_tokens: int
+    prompt_strict: Metric
+    instruction_strict: Metric
+    prompt_loose: Metric
+    instruction_loose: Metric
+    interval: tuple[float, float]
+    health: Health
+    unhealthy: tuple[str, ...] = ()
+
+
+class CheckpointsRemoved(Boundary):
+    """Judged checkpoints of a trial that is over, and not its best, gave back their room.
+
+    `names` are those of their folders; what they scored stays on record.
+    """
+
+    kind: Literal["checkpoints_removed"] = "checkpoints_removed"
+    number: int
+    names: tuple[str, ...]
+    freed_bytes: int
+
+
+class CheckpointDamaged(Boundary):
+    """A checkpoint that was to be scored is not as it was saved; `fault` says what is wrong.
+
+    With `again` it is made once more: trained from the last whole checkpoint before it, or averaged
+    again. Otherwise an `Evaluated` without a score follows.
+    """
+
+    kind: Literal["checkpoint_damaged"] = "checkpoint_damaged"
+    number: int
+    checkpoint: Checkpoint
+    fault: str
+    again: bool
+
+
+class BestKept(Boundary):
+    """The best checkpoint so far was copied to `best/`; `sha256` is of that copy's manifest."""
+
+    kind: Literal["best_kept"] = "best_kept"
+    number: int
+    checkpoint: Checkpoint
+    sha256: str

@@ -1,0 +1,218 @@
+"""What is asked for: a strategy (a wish), a plan (a wish resolved), and how its steps are cut.
+
+A worker is told plans only: nothing in them is left to a default, so a plan's hash names exactly
+one training run. Numbers that follow from others are properties and cannot disagree.
+
+A cut changes speed and memory, never the mathematics: which conversations make a step, the number
+of steps and the schedule do not depend on it. `oom_recovery` says which is tried where one does
+not fit.
+"""
+
+import hashlib
+import math
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from autotune.base.model import ANY_CASE, Boundary
+
+
+class Cut(Boundary):
+    """At most `micro_batch_tokens` at a time; whether activations are computed again in backward.
+
+    A row that is longer than that is a micro-batch of its own.
+    """
+
+    micro_batch_tokens: Annotated[int, Field(ge=1)]
+    gradient_checkpointing: bool
+
+    @property
+    def words(self) -> str:
+        """For a person: `micro-batches of 256 tokens and gradient checkpointing`."""
+        end = " and gradient checkpointing" if self.gradient_checkpointing else ""
+        return f"micro-batches of {self.micro_batch_tokens} tokens{end}"
+
+
+Rounds = Annotated[Annotated[int, Field(ge=1)] | Literal["all"], ANY_CASE]
+"""How many user+assistant pairs of a conversation are kept; `all` keeps every one."""
+
+LENGTH_GRID = 64
+"""Lengths are searched and rounded in multiples of this many tokens: the tile that matrix
+kernels like, and fine enough that a step is under 7 % of 1024."""
+
+
+class Precision(StrEnum):
+    """Arithmetic of the forward and backward pass; master weights are fp32 in every case."""
+
+    FP16 = "fp16"
+    BF16 = "bf16"
+    FP32 = "fp32"
+
+
+class Supervision(StrEnum):
+    """Which tokens carry a label.
+
+    `content`: the answer and the token that ends the turn. `course`: also the assistant header
+    before it and the newline after it, as some university courses and older scripts do.
+    """
+
+    CONTENT = "content"
+    COURSE = "course"
+
+
+class Truncation(StrEnum):
+    """Which side of a conversation that is too long is cut off."""
+
+    RIGHT = "right"
+    LEFT = "left"
+
+
+class DataSpec(Boundary):
+    """A chat file on this machine and how to read it.
+
+    `drop_prompts` is a prompts file: rows in which one of its prompts stands are left out.
+    """
+
+    path: str
+    format: str
+    supervision: Supervision = Supervision.CONTENT
+    truncation: Truncation = Truncation.RIGHT
+    skip_bad: Annotated[int, Field(ge=0)] = 0
+    max_conversations: Annotated[int, Field(ge=1)] | None = None
+    drop_prompts: str | None = None
+
+
+class TrialPoint(Boundary):
+    """One question to the memory: does a training step of this shape fit?
+
+    Lengths in tokens. `row_tokens` is the length of the longest row that the data keeps at this
+    point, so it is the shape that the trial really runs. With `packing` rows are laid end to end
+    instead of being filled up to the longest; with `torch_compile` the layers are compiled.
+    """
+
+    model_max_length: Annotated[int, Field(ge=1)]
+    max_rounds: Rounds
+    micro_batch_tokens: Annotated[int, Field(ge=1)]
+    gradient_checkpointing: bool
+    packing: bool = False
+    torch_compile: bool = False
+    row_tokens: Annotated[int, Field(ge=1)]
+
+
+AverageCount = Literal[0] | Annotated[int, Field(ge=2)]
+"""How many of the last scored checkpoints are averaged into one more candidate; 0 for none."""
+
+
+class Strategy(Boundary):
+    """One row of a profile's escalation: what to train with if memory allows."""
+
+    name: Annotated[str, Field(min_length=1, max_length=40)]
+    title: str = ""
+    learning_rate: Annotated[float, Field(gt=0, lt=1)]
+    num_train_epochs: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=1)]
+    model_max_length: Annotated[Annotated[int, Field(ge=16)] | Literal["fits"], ANY_CASE]
+    max_rounds: Rounds
+    weight_decay: Annotated[float, Field(ge=0, lt=1)]
+    warmup_ratio: Annotated[float, Field(ge=0, lt=1)]
+    lr_scheduler_type: Annotated[Literal["cosine", "linear", "constant"], ANY_CASE] = "cosine"
+    average_checkpoints: AverageCount = 0
+    fallback: bool = False
+    n_trials: Annotated[int, Field(ge=1)] = 1
+    search: dict[str, tuple[float, float]] = {}
+
+
+class TrainPlan(Boundary):
+    """Everything one training run is told; equal plans give equal weights.
+
+    `batch_size` is conversations per optimizer step, whatever the micro-batches. `conversations`
+    is how many rows the data keeps at this length and these rounds.
+    """
+
+    strategy: str
+    model_folder: str
+    data: DataSpec
+    conversations: Annotated[int, Field(ge=1)]
+    model_max_length: Annotated[int, Field(ge=1)]
+    max_rounds: Rounds
+    micro_batch_tokens: Annotated[int, Field(ge=1)]
+    gradient_checkpointing: bool
+    packing: bool = False
+    torch_compile: bool = False
+    precision: Precision
+    learning_rate: Annotated[float, Field(gt=0)]
+    num_train_epochs: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=1)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    warmup_ratio: Annotated[float, Field(ge=0, lt=1)]
+    lr_scheduler_type: Literal["cosine", "linear", "constant"]
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    seed: int
+    checkpoint_fractions: tuple[Annotated[float, Field(gt=0, le=1)], ...]
+    average_checkpoints: AverageCount = 0
+    resume_every_seconds: Annotated[float, Field(gt=0)]
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps in an epoch; the last one may hold fewer conversations."""
+        return math.ceil(self.conversations / self.batch_size)
+
+    @property
+    def total_steps(self) -> int:
+        """Optimizer steps of the whole run."""
+        return self.steps_per_epoch * self.num_train_epochs
+
+    @property
+    def warmup_steps(self) -> int:
+        """Steps over which the learning rate rises, rounded up as transformers does."""
+        return math.ceil(self.total_steps * self.warmup_ratio)
+
+    @property
+    def checkpoint_steps(self) -> dict[int, float]:
+        """Step -> progress of every checkpoint to score, fractions of the final step count.
+
+        A checkpoint stands at the first step that has reached its fraction. Fractions that meet
+        in one step are one checkpoint, kept under the later fraction.
+        """
+        # A billionth of a step less, so that 0.95 of 20 steps is the 19th in floating point too.
+        return {
+            max(1, math.ceil(self.total_steps * f - 1e-9)): f
+            for f in sorted(self.checkpoint_fractions)
+        }
+
+    @property
+    def cut(self) -> Cut:
+        """How its steps are cut into pieces, to begin with."""
+        return Cut(
+            micro_batch_tokens=self.micro_batch_tokens,
+            gradient_checkpointing=self.gradient_checkpointing,
+        )
+
+    @property
+    def averaged(self) -> int:
+        """How many checkpoints are averaged: as wished, or all where there are fewer; else 0."""
+        count = min(self.average_checkpoints, len(self.checkpoint_steps))
+        return count if count >= 2 else 0
+
+    @property
+    def identity(self) -> str:
+        """Hash of all that changes the weights; a checkpoint of another identity is not resumed.
+
+        How a step is cut into micro-batches, packing, checkpointing, compiling and how often state
+        is saved change speed and memory, never the mathematics, so they are left out; and so is
+        what is averaged when all is trained. A key that came later counts where it is used only, so
+        that a training that an earlier version began is still the same one.
+        """
+        neutral = {
+            "micro_batch_tokens",
+            "gradient_checkpointing",
+            "packing",
+            "torch_compile",
+            "average_checkpoints",
+            "resume_every_seconds",
+        }
+        # What a version did not know it did not do: its checkpoints are of the same training.
+        unknown = {"drop_prompts"} if self.data.drop_prompts is None else set[str]()
+        text = self.model_dump_json(exclude={**dict.fromkeys(neutral, True), "data": unknown})
+        return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]

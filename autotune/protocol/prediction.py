@@ -1,0 +1,91 @@
+"""What is predicted without running it: the memory of a training step, by what takes it.
+
+A prediction is an estimate of what tensors need. The CUDA context and the allocator's slack come
+on top of it; `autotune.fit.plan` adds them.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from autotune.base.model import Boundary
+
+
+class Attention(StrEnum):
+    """What computes attention.
+
+    `fused`: flash or the memory-efficient kernel, which hold no table of T x T numbers (T tokens a
+    row). `math`: plain mathematics, which hold several, a layer and a head; what torch falls back
+    to where it has no fused kernel for a call.
+    """
+
+    FUSED = "fused"
+    MATH = "math"
+
+
+Capability = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=0)]]
+"""Of a card, as CUDA counts: (8, 9) is Ada."""
+
+
+class PredictPoint(Boundary):
+    """The shape of a micro-batch: so many rows, each of so many tokens, none of them padding."""
+
+    rows: Annotated[int, Field(ge=1)]
+    tokens: Annotated[int, Field(ge=1)]
+    gradient_checkpointing: bool
+
+
+class PredictedPeak(Boundary):
+    """The fullest moment of a training step at a point, in bytes, and what fills it.
+
+    `weights_bytes`: fp32 master weights and buffers. `gradients_bytes`: fp32 gradients, kept from
+    one micro-batch to the next. `optimizer_bytes`: Adam's two averages. `activations_bytes`: what
+    the forward pass keeps for the backward pass, or computes anew in it. `logits_bytes`: tensors as
+    wide as the vocabulary. `temporary_bytes`: the rest, such as 16-bit copies of weights, gradients
+    on their way, and workspaces. `optimizer_step_bytes` is the peak of clip and update alone.
+    """
+
+    point: PredictPoint
+    weights_bytes: int
+    gradients_bytes: int
+    optimizer_bytes: int
+    activations_bytes: int
+    logits_bytes: int
+    temporary_bytes: int
+    peak_phase: str
+    optimizer_step_bytes: int
+
+    @property
+    def peak_bytes(self) -> int:
+        """All tensors together at that moment."""
+        return (
+            self.weights_bytes
+            + self.gradients_bytes
+            + self.optimizer_bytes
+            + self.activations_bytes
+            + self.logits_bytes
+            + self.temporary_bytes
+        )
+
+
+class PredictionFile(Boundary):
+    """The answer to a predict job.
+
+    `layers_traced` are the depths of the models that were traced; where they are not the model's
+    own, its figures are extended from them by a line. `generation_bytes` is the peak of generating
+    at an evaluation's shape, 0 where none was asked for. `process_bytes` is what the predicting
+    process held resident once its libraries were loaded, which a CPU's budget also has to hold.
+    `attention` is what was assumed to compute attention.
+    """
+
+    target: Literal["cuda", "cpu"]
+    parameters: int
+    layers: int
+    layers_traced: tuple[int, ...]
+    supervised_share: float
+    peaks: tuple[PredictedPeak, ...]
+    generation_bytes: int
+    process_bytes: int
+    seconds: float
+    attention: Attention = Attention.FUSED

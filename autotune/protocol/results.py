@@ -1,0 +1,281 @@
+"""What was found: verdicts of trials, the fit, checkpoints and scores, all as data."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
+
+from autotune.base.model import Boundary
+from autotune.protocol.data_notes import DataNote
+from autotune.protocol.kernels import Kernel
+from autotune.protocol.plan import Rounds, TrialPoint
+from autotune.protocol.run_path import checkpoint_in_run
+
+
+class Verdict(StrEnum):
+    """How a trial ended. Only FITS lets a size be used."""
+
+    FITS = "FITS"
+    OVER_BUDGET = "OVER_BUDGET"
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+    SPILLED = "SPILLED"
+    THRASHED = "THRASHED"
+    NUMERIC = "NUMERIC"
+    TIMED_OUT = "TIMED_OUT"
+    CRASHED = "CRASHED"
+
+
+class TimedStep(Boundary):
+    """One optimizer step over rows as training gives them, not over the longest only.
+
+    `tokens` without padding, `supervised_tokens` with a label.
+    """
+
+    conversations: int
+    tokens: int
+    supervised_tokens: int
+    seconds: float
+
+
+class Measurement(Boundary):
+    """What a trial process measured of itself.
+
+    `peak_bytes` is the figure held against the budget: reserved memory plus context on CUDA, peak
+    resident memory of the process on a CPU. `step_seconds` has one entry per optimizer step.
+    `prefill_seconds` and `token_seconds` time one evaluation batch: reading it, and each token.
+    `device_bytes` is the most that all programs together had in use on the device, `shared_bytes`
+    how much of our memory on it lay in the computer's memory instead (Windows); None where
+    nothing tells. `fresh` marks the first trial of its process. `step_retries` are the allocator's
+    retries step by step, empty where they were not counted so. `attention` is the kernel that its
+    steps attended by. `torch_compile` says whether layers were compiled to the end: one that was
+    asked for it may have found no compiler that works.
+    """
+
+    steps: int
+    peak_bytes: int
+    allocated_bytes: int
+    step_seconds: tuple[float, ...]
+    supervised_tokens: int
+    tokens: int
+    allocator_retries: int
+    step_retries: tuple[int, ...] = ()
+    finite: bool
+    prefill_seconds: float = 0.0
+    token_seconds: float = 0.0
+    device_bytes: int | None = None
+    shared_bytes: int | None = None
+    fresh: bool = True
+    timed: TimedStep | None = None
+    attention: Kernel | None = None
+    torch_compile: bool = False
+
+
+class TrialOutcome(Boundary):
+    """One tried point with its verdict, the reason in words, and what was measured.
+
+    `conversation` is the place in the data, from 1, of the longest row that it ran on.
+    """
+
+    point: TrialPoint
+    verdict: Verdict
+    reason: str
+    seconds: float
+    measurement: Measurement | None = None
+    conversation: int | None = None
+
+
+class StrategyFit(Boundary):
+    """A strategy clipped to what fits, the way its steps are cut, and estimates of its time.
+
+    It `fits` when its rows are not cut shorter than it wishes, and is `planned` when it will have
+    its turn: a fallback that fits is planned only where no other strategy fits.
+    `eta_seconds` is training and scoring; `eta_single_seconds` is the same with one row at a time,
+    None where only one way was timed; and then so are `supervised_tokens_per_second` and
+    `peak_bytes`, which were measured for this way. `batch_size` is conversations a step, None in
+    older records; `lost` tells of the rows that its length leaves nothing of to train on.
+    """
+
+    fits: bool
+    planned: bool
+    model_max_length: int
+    max_rounds: Rounds
+    micro_batch_tokens: int
+    gradient_checkpointing: bool
+    conversations: int
+    kept_supervised: float
+    steps: int
+    eta_seconds: float
+    eta_single_seconds: float | None = None
+    supervised_tokens_per_second: float | None = None
+    packing: bool = False
+    torch_compile: bool = False
+    peak_bytes: int | None = None
+    batch_size: int | None = None
+    lost: DataNote | None = None
+
+
+class Fit(Boundary):
+    """The probe's answer with its evidence; written to `fit.json`.
+
+    `trials` searched and confirmed the answer, `speed_trials` timed ways to cut a step.
+    `predicted_peak_bytes` is what was computed for the accepted point beforehand, None where
+    nothing was. `fingerprint` maps what the answer depends on (device, torch, model, data ...) to
+    its value; `expiry` says of each what follows when it changes. `attention` is the kernel that
+    the accepted trial attended by.
+    """
+
+    model_max_length: int
+    max_rounds: int
+    micro_batch_tokens: int
+    gradient_checkpointing: bool
+    budget_bytes: int
+    peak_bytes: int
+    tokens_per_second: float
+    trials: tuple[TrialOutcome, ...]
+    strategies: dict[str, StrategyFit]
+    fingerprint: dict[str, str]
+    expiry: dict[str, str] = {}
+    speed_trials: tuple[TrialOutcome, ...] = ()
+    predicted_peak_bytes: int | None = None
+    attention: Kernel | None = None
+
+
+class Checkpoint(Boundary):
+    """A saved state of training: a Hugging Face folder. `progress` is step / total steps.
+
+    With `averaged` above 0 it is the mean of so many checkpoints, the last of them at `step`.
+    `folder` is its path from the folder of its run; `RunDir.checkpoint` says where that is now.
+    """
+
+    step: int
+    progress: float
+    folder: Annotated[str, AfterValidator(checkpoint_in_run)]
+    averaged: int = 0
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """What tells it from the others of its training, in order of progress."""
+        return self.step, self.averaged
+
+    @property
+    def name(self) -> str:
+        """Its name in files and folders: `step-000012`, `average-3`."""
+        return f"average-{self.averaged}" if self.averaged else f"step-{self.step:06d}"
+
+
+class Metric(Boundary):
+    """Passes out of a total; `accuracy` is their ratio, 0..1."""
+
+    passes: int
+    total: int
+    accuracy: float
+
+    @classmethod
+    def of(cls, passes: int, total: int) -> "Metric":
+        """The metric of a count; an empty total counts as 0."""
+        return cls(passes=passes, total=total, accuracy=passes / total if total else 0.0)
+
+
+class Partial(Boundary):
+    """Why a score is not of all `of` prompts, or not of finished answers.
+
+    `target`: this one is out of reach. `decided`: every prompt has its strict verdict, but answers
+    were cut once theirs was certain. `rival`: in old records, another checkpoint was better.
+    """
+
+    of: int
+    why: Literal["target", "rival", "decided"]
+    rival: str | None = None
+    target: float | None = None
+
+    def was_stopped_above(self, target: float) -> bool:
+        """Whether a higher target than this one was out of reach, so that this one may not be."""
+        return self.target is not None and self.target > target
+
+
+class Health(Boundary):
+    """Shares (0..1) of the answers that stopped, looped, echoed the prompt, or were empty.
+
+    `stop` is None where the answers come without a record of how they ended. `vacuous` is the share
+    of the passing answers that say next to nothing.
+    """
+
+    stop: float | None
+    loop: float
+    echo: float
+    empty: float
+    vacuous: float = 0.0
+
+
+class HealthLimits(Boundary):
+    """What a score must satisfy to count as a success; see `docs/health.md` for the evidence."""
+
+    min_stop: float
+    max_loop: float
+    max_echo: float
+    max_empty: float
+    max_vacuous: float = 0.1
+
+
+class Think(StrEnum):
+    """Which text of an answer that thinks (`<think>...</think>`) is judged.
+
+    `keep`: all of it, as lm-evaluation-harness does unless told otherwise, and as scores were made
+    before there was a choice. `strip`: what follows the last `</think>`.
+    """
+
+    KEEP = "keep"
+    STRIP = "strip"
+
+
+class InstructionVerdict(Boundary):
+    """One instruction of one prompt; `error` names what the checker died of, if it did."""
+
+    instruction: str
+    strict: bool
+    loose: bool
+    error: str | None = None
+
+
+class PromptVerdict(Boundary):
+    """One prompt: whether all its instructions hold, and each of them."""
+
+    key: int
+    strict: bool
+    loose: bool
+    answered: bool
+    instructions: tuple[InstructionVerdict, ...]
+
+
+class EvalReport(Boundary):
+    """A scored set of answers. `interval` is Wilson's 95 % of prompt-strict accuracy.
+
+    `sound` counts the strict passes of answers that neither loop nor echo nor say next to nothing,
+    out of all prompts; None where a scorer does not tell. `think` is which text was judged; of the
+    answers `thoughts` held a thought, and `unfinished_thoughts` of these did not come to its end.
+    """
+
+    n: int
+    prompt_strict: Metric
+    instruction_strict: Metric
+    prompt_loose: Metric
+    instruction_loose: Metric
+    interval: tuple[float, float]
+    health: Health
+    by_type: dict[str, Metric]
+    unmatched: tuple[int, ...]
+    verdicts: tuple[PromptVerdict, ...]
+    sound: Metric | None = None
+    think: Think = Think.KEEP
+    thoughts: int = 0
+    unfinished_thoughts: int = 0
+
+    @property
+    def means(self) -> dict[str, float]:
+        """The means that tables elsewhere call "IFEval", by what they are of.
+
+        `strict` is the Open LLM Leaderboard's; other tables have that of all four figures.
+        """
+        strict = (self.prompt_strict.accuracy + self.instruction_strict.accuracy) / 2
+        loose = (self.prompt_loose.accuracy + self.instruction_loose.accuracy) / 2
+        return {"strict": strict, "loose": loose, "four": (strict + loose) / 2}

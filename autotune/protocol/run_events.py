@@ -1,0 +1,197 @@
+"""What a run remembers: `events.jsonl` holds one `Record` a line."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from autotune.base.model import Boundary
+from autotune.protocol.checkpoint_events import (
+    BestInFull,
+    BestKept,
+    CheckpointDamaged,
+    CheckpointsRemoved,
+    Chosen,
+    Evaluated,
+)
+from autotune.protocol.plan import TrainPlan
+from autotune.protocol.probe_events import Fitted, ProbeEnded, ProbeGoesOn, ProbeTried
+from autotune.protocol.results import Health, Metric, Think
+from autotune.protocol.throttle import Throttle
+from autotune.protocol.worker_events import WorkerEvent
+
+
+class RunStarted(Boundary):
+    """A run begins, or goes on (`resumed`): its target and the names of what it works with.
+
+    `device_kind` is None in records of a time when it was not written.
+    """
+
+    kind: Literal["run_started"] = "run_started"
+    target: float
+    profile: str
+    model: str
+    data: str
+    prompts: str
+    device: str
+    device_kind: Literal["cuda", "cpu"] | None = None
+    budget_bytes: int
+    strategies: tuple[str, ...]
+    prompt_count: int
+    resumed: bool = False
+    think: Think = Think.KEEP
+
+
+class Content(Boundary):
+    """What a run works with, by content: the sha256 of each file, by its name.
+
+    `prompts` is the file that they were chosen from, `scored` the text of `prompts.jsonl` itself.
+    `model` are the files of the model's folder, its tokenizer and template among them. An
+    evaluation has no data.
+    """
+
+    kind: Literal["content"] = "content"
+    data: dict[str, str]
+    prompts: dict[str, str]
+    scored: str
+    model: dict[str, str]
+
+
+class BaselineScored(Boundary):
+    """A score to compare with: `echo` (the prompt given back) or `untrained` (before training)."""
+
+    kind: Literal["baseline"] = "baseline"
+    name: Literal["echo", "untrained"]
+    prompt_strict: Metric
+    interval: tuple[float, float]
+    health: Health
+
+
+class TrialStarted(Boundary):
+    """Training of one plan begins; `number` counts the run's trials from 0.
+
+    `optuna_number` is the trial's number in the Optuna study of its strategy.
+    """
+
+    kind: Literal["trial_started"] = "trial_started"
+    number: int
+    optuna_number: int
+    plan: TrainPlan
+
+
+class PeakCompared(Boundary):
+    """The most memory that a training has used so far, beside what the probe measured for it."""
+
+    kind: Literal["peak_compared"] = "peak_compared"
+    number: int
+    peak_bytes: int
+    predicted_bytes: int
+
+
+class CardSampled(Boundary):
+    """How the card is doing while a trial trains. What the driver does not tell is None.
+
+    `began` and `ended` name what holds the clock down since, or no longer since, the sample before.
+    """
+
+    kind: Literal["card"] = "card"
+    number: int
+    used_bytes: int | None
+    total_bytes: int | None
+    celsius: float | None
+    watts: float | None
+    limit_watts: float | None
+    throttled: tuple[Throttle, ...] | None
+    began: tuple[Throttle, ...] = ()
+    ended: tuple[Throttle, ...] = ()
+    on_battery: bool | None = None
+
+    @property
+    def is_news(self) -> bool:
+        """Whether something began or ended to hold the card down, and not just a minute passed."""
+        return bool(self.began or self.ended)
+
+
+class Advised(Boundary):
+    """Advice on a training whose numbers left their range; each rule speaks once a trial."""
+
+    kind: Literal["advised"] = "advised"
+    number: int
+    rule: str
+    step: int
+    message: str
+
+
+class TrainingFailed(Boundary):
+    """A training will not get any further; what it has saved is scored before its trial ends."""
+
+    kind: Literal["training_failed"] = "training_failed"
+    number: int
+    reason: str
+
+
+class TrialEnded(Boundary):
+    """A trial is over: every checkpoint scored, or `failure` says why not."""
+
+    kind: Literal["trial_ended"] = "trial_ended"
+    number: int
+    best: float | None
+    failure: str | None = None
+
+
+class Escalated(Boundary):
+    """The study moves to a stronger strategy."""
+
+    kind: Literal["escalated"] = "escalated"
+    previous: str
+    next: str
+    reason: str
+
+
+class RunEnded(Boundary):
+    """The study is over."""
+
+    kind: Literal["run_ended"] = "run_ended"
+    met: bool
+    reason: str
+
+
+class Former(Boundary, extra="ignore"):
+    """An event of earlier versions on which nothing depends; old records are read with it."""
+
+    kind: Literal["disk_planned", "generated", "interrupted", "predicted", "prepared"]
+    message: str = ""
+
+
+RunEvent = Annotated[
+    RunStarted
+    | Content
+    | ProbeTried
+    | ProbeGoesOn
+    | ProbeEnded
+    | Fitted
+    | BaselineScored
+    | TrialStarted
+    | PeakCompared
+    | CardSampled
+    | Advised
+    | BestKept
+    | TrainingFailed
+    | TrialEnded
+    | Evaluated
+    | Chosen
+    | CheckpointDamaged
+    | BestInFull
+    | CheckpointsRemoved
+    | Escalated
+    | RunEnded
+    | Former
+    | WorkerEvent,
+    Field(discriminator="kind"),
+]
+
+
+class Record(Boundary):
+    """A line of `events.jsonl`: when (seconds since the epoch) and what."""
+
+    time: float
+    event: RunEvent

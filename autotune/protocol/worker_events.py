@@ -1,0 +1,206 @@
+"""What a worker says on its pipe, one event a line."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from autotune.base.model import Boundary
+from autotune.protocol.data_notes import DataNote
+from autotune.protocol.failure import Failure
+from autotune.protocol.kernels import FoundKernels
+from autotune.protocol.plan import Cut, Precision
+from autotune.protocol.results import Checkpoint, Measurement
+
+
+class Ready(Boundary):
+    """The worker has loaded its libraries and knows its device.
+
+    `attention` is what it found there for the job's model, None where the job has none.
+    """
+
+    kind: Literal["ready"] = "ready"
+    pid: int
+    device: str
+    torch: str
+    transformers: str
+    attention: FoundKernels | None = None
+
+
+class Phase(Boundary):
+    """The worker begins a phase: loading, forward, backward, optimizer, generate, saving."""
+
+    kind: Literal["phase"] = "phase"
+    name: str
+
+
+class StepDone(Boundary):
+    """One optimizer step: its numbers, 1-based step, the loss per supervised token.
+
+    `skips` counts attempts before this one whose fp16 gradients overflowed: they moved neither
+    weights nor schedule, and the same rows were taken again.
+    """
+
+    kind: Literal["step"] = "step"
+    step: int
+    total_steps: int
+    loss: float
+    grad_norm: float | None
+    learning_rate: float
+    supervised_tokens: int
+    tokens: int
+    seconds: float
+    memory_bytes: int
+    skips: int = 0
+
+
+class CheckpointSaved(Boundary):
+    """A verified checkpoint is on disk; `scored` says whether it will be evaluated."""
+
+    kind: Literal["checkpoint"] = "checkpoint"
+    checkpoint: Checkpoint
+    scored: bool
+
+
+class Resumed(Boundary):
+    """Training goes on from a checkpoint; torn folders that were passed over are named."""
+
+    kind: Literal["resumed"] = "resumed"
+    step: int
+    torn: tuple[str, ...] = ()
+
+
+class Answered(Boundary):
+    """Evaluation has this many answers on disk."""
+
+    kind: Literal["answered"] = "answered"
+    done: int
+    total: int
+    new_tokens: int
+    seconds: float
+
+
+class Recut(Boundary):
+    """Memory ran out in a training: step `step` is done again in smaller pieces.
+
+    `phase` is where it ran out and `reason` the error in one line. The step's `batch_size`
+    conversations, the schedule and the number of steps stay. Where `after` is `before`, it is tried
+    again as it was. With `same_process` the memory came back and the worker goes on; else a new one
+    goes on from the last checkpoint.
+    """
+
+    kind: Literal["recut"] = "recut"
+    step: int
+    phase: str
+    batch_size: int
+    before: Cut
+    after: Cut
+    same_process: bool
+    reason: str
+
+
+class PrecisionChanged(Boundary):
+    """A training goes on in another precision from step `step` on; fp32 master weights stay."""
+
+    kind: Literal["precision_changed"] = "precision_changed"
+    step: int
+    before: Precision
+    after: Precision
+    reason: str
+
+
+class Surveyed(Boundary):
+    """The data is tokenized; `path` holds each conversation's round boundaries.
+
+    `notes` says what was found in the rows; records of earlier versions have none.
+    """
+
+    kind: Literal["surveyed"] = "surveyed"
+    path: str
+    conversations: int
+    dropped: dict[str, int]
+    literal_markers: int
+    notes: tuple[DataNote, ...] = ()
+
+
+class Measured(Boundary):
+    """What a trial measured of itself."""
+
+    kind: Literal["measured"] = "measured"
+    measurement: Measurement
+
+
+class Trained(Boundary):
+    """A training run is complete. `weights_moved` is |after - before| / |before| of all weights."""
+
+    kind: Literal["trained"] = "trained"
+    steps: int
+    skipped_steps: int
+    weights_moved: float
+    seconds: float
+
+
+class Notice(Boundary):
+    """A sentence for the person, about something that no other event depends on."""
+
+    kind: Literal["notice"] = "notice"
+    about: Literal["disk", "interrupted", "model"]
+    sentence: str
+
+
+class Warned(Boundary):
+    """Something a person should know that stops nothing."""
+
+    kind: Literal["warning"] = "warning"
+    message: str
+
+
+class Slept(Boundary):
+    """Nothing ran for so long: the computer slept, or the program was stopped.
+
+    The worker does not know it; who follows the worker says it between its events.
+    """
+
+    kind: Literal["slept"] = "slept"
+    seconds: float
+
+
+class Failed(Boundary):
+    """The worker gives up: which fault, in which phase, in one line.
+
+    `memory_bytes` is its peak up to then, None where nothing was measured yet.
+    """
+
+    kind: Literal["failed"] = "failed"
+    fault: Failure
+    phase: str
+    message: str
+    memory_bytes: int | None = None
+
+
+class Finished(Boundary):
+    """The job is done and the worker waits for another."""
+
+    kind: Literal["finished"] = "finished"
+
+
+WorkerEvent = Annotated[
+    Ready
+    | Phase
+    | StepDone
+    | CheckpointSaved
+    | Resumed
+    | Recut
+    | PrecisionChanged
+    | Answered
+    | Surveyed
+    | Measured
+    | Trained
+    | Notice
+    | Warned
+    | Slept
+    | Failed
+    | Finished,
+    Field(discriminator="kind"),
+]
+
+WORKER_EVENT: TypeAdapter[WorkerEvent] = TypeAdapter(WorkerEvent)

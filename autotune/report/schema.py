@@ -1,0 +1,185 @@
+"""What a report holds: the JSON that scripts rely on. Fields may be added, none renamed."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from autotune.base.model import Boundary
+from autotune.protocol.data_notes import DataNote
+from autotune.protocol.plan import TrainPlan
+from autotune.protocol.results import Fit, Health, Metric, Think
+
+
+class CheckpointScore(Boundary):
+    """A checkpoint and its score; `strict` is passes / n, `interval` its 95 % interval (Wilson).
+
+    `checkpoint` is its path from the run folder, which may move.
+
+    All of `strict` ... `health` are None where the evaluation gave no valid score: see `problem`.
+    `met` needs the target and healthy answers; `unhealthy` names the limits that are broken.
+    With `averaged` above 0 it is the mean of so many checkpoints, the last of them at `step`.
+    `kept` says whether its folder is still there; judged ones that were not the best give it up.
+    `sound` are the passes that neither loop nor echo nor say next to nothing. With a holdout the
+    score is on the half of the prompts that it was not `chosen_by`. `ended_early` says why a
+    score is an estimate from the first `n` prompts of a random order, without health.
+    """
+
+    checkpoint: str
+    step: int
+    progress: float
+    strict: float | None
+    passes: int | None
+    n: int | None
+    interval: tuple[float, float] | None
+    health: Health | None
+    met: bool
+    unhealthy: tuple[str, ...] = ()
+    problem: str | None = None
+    instruction_strict: Metric | None = None
+    prompt_loose: Metric | None = None
+    instruction_loose: Metric | None = None
+    averaged: int = 0
+    kept: bool = True
+    sound: Metric | None = None
+    chosen_by: Metric | None = None
+    ended_early: str | None = None
+
+
+class FullScore(Boundary):
+    """The best checkpoint on all prompts of a source, scored by `eval` after the run.
+
+    `max_new_tokens` is the longest answer that it could give.
+    """
+
+    prompts: str
+    scorer: str
+    max_new_tokens: int
+    strict: float
+    passes: int
+    n: int
+    interval: tuple[float, float]
+    health: Health
+    instruction_strict: Metric
+    prompt_loose: Metric
+    instruction_loose: Metric
+    unhealthy: tuple[str, ...] = ()
+
+
+class BaselineReport(Boundary):
+    """A score to hold the best one against, on the same prompts."""
+
+    name: Literal["echo", "untrained"]
+    strict: float
+    passes: int
+    n: int
+    interval: tuple[float, float]
+    health: Health
+
+
+class LossPoint(Boundary):
+    """One optimizer step: loss per supervised token, norm of the gradient, learning rate.
+
+    `skips` counts the fp16 overflows before it went through.
+    """
+
+    step: int
+    loss: float
+    grad_norm: float | None
+    learning_rate: float
+    skips: int
+
+
+class TrialReport(Boundary):
+    """One training run: its plan, how far it came, its loss curve and its scores."""
+
+    number: int
+    strategy: str
+    verdict: str
+    learning_rate: float
+    model_max_length: int
+    max_rounds: int | Literal["all"]
+    step: int
+    total_steps: int
+    final_loss: float | None
+    skipped_steps: int | None
+    weights_moved: float | None
+    training_seconds: float | None
+    failure: str | None
+    plan: TrainPlan
+    plan_identity: str
+    checkpoints: tuple[CheckpointScore, ...]
+    loss_curve: tuple[LossPoint, ...]
+
+
+class Escalation(Boundary):
+    """A move to the next strategy and why."""
+
+    previous: str
+    next: str
+    reason: str
+
+
+class Moment(Boundary):
+    """A noteworthy record as a sentence; `time` in seconds since the epoch."""
+
+    time: float
+    text: str
+
+
+class Report(Boundary):
+    """A run, whole or unfinished. Times in seconds (since the epoch: `started`, `last_record`).
+
+    `seconds` spans first to last record, so it holds the pauses of a resumed run too. `best` was
+    chosen among `chosen_among` scored checkpoints; `corrected` is about what it is worth without
+    the luck of that choice, None where that is not known. `beaten_by_echo` says whether giving the
+    prompts back unchanged scores as much as it. `attention` names the kernel that computed
+    attention, None where no worker told. `data_notes` says what was found in the rows of the data.
+    `think` is which text of answers was judged.
+    """
+
+    target: float
+    met: bool
+    status: Literal["met", "below target", "unfinished"]
+    reason: str
+    strategy: str | None
+    best: CheckpointScore | None
+    best_in_full: FullScore | None = None
+    chosen_among: int
+    corrected: float | None = None
+    beaten_by_echo: bool
+    baselines: dict[str, BaselineReport]
+    trials: tuple[TrialReport, ...]
+    escalations: tuple[Escalation, ...]
+    fit: Fit | None
+    profile: str
+    model: str
+    data: str
+    prompts: str
+    prompt_count: int
+    think: Think = Think.KEEP
+    device: str
+    budget_bytes: int
+    started: float
+    last_record: float
+    seconds: float
+    conclusions: tuple[str, ...]
+    next_steps: tuple[str, ...]
+    warnings: tuple[str, ...]
+    data_notes: tuple[DataNote, ...] = ()
+    advice: tuple[str, ...]
+    timeline: tuple[Moment, ...]
+    events: dict[str, int]
+    versions: dict[str, str]
+    attention: str | None = None
+    run_dir: str
+
+
+def run_json(report: Report) -> dict[str, Any]:
+    """The object that `run --json` prints: plain JSON values only.
+
+    Its checkpoints are named as the shell finds them, from where the command was given.
+    """
+    tree: dict[str, Any] = report.model_dump(mode="json")
+    scores = [score for trial in tree["trials"] for score in trial["checkpoints"]]
+    for score in [*scores, *([tree["best"]] if tree["best"] else [])]:
+        score["checkpoint"] = str(Path(report.run_dir, score["checkpoint"]))
+    return tree

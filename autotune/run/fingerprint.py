@@ -1,0 +1,74 @@
+"""What a fit depends on, as short texts that a later run compares with its own."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from autotune.base.errors import EnvironmentFault
+from autotune.config.profile import Profile
+from autotune.device.find import Device
+from autotune.protocol.events import Content
+from autotune.protocol.job import DeviceSpec
+from autotune.run.content import FINGERPRINT_DIGITS
+
+
+def fingerprint(
+    device: Device, profile: Profile, spec: DeviceSpec, folder: Path, content: Content
+) -> dict[str, str]:
+    """What a fit depends on; when any of it changes, the fit has to be looked at again.
+
+    The budget is here as it was written: what `auto` comes to differs from minute to minute, and
+    a fit whose peak is within it still holds. `settings` is a hash of what else shapes a trial:
+    the bounds of the search, how rows are made, and the shape of an evaluation.
+    """
+    train, evaluate = profile.train, profile.evaluate
+    # What came later stands here only where it is used: fits of earlier versions hold otherwise.
+    dropped = [True] if profile.data.drop_scored_prompts else []
+    settings = {
+        "probe": profile.probe.model_dump(mode="json"),
+        "rows": [
+            *(train.supervision, train.truncation, train.max_conversations, train.seed),
+            *_of_tools(folder, content),
+        ],
+        "read": [profile.data.format, profile.data.skip_bad, *dropped],
+        "evaluation": [evaluate.max_new_tokens, evaluate.batch_size],
+        "prompts": profile.prompts.model_dump(mode="json"),
+        "strategies": [s.model_dump(mode="json") for s in profile.strategies],
+        "threads": spec.threads,
+    }
+    weights = "".join(f"{p.name}:{p.stat().st_size}" for p in sorted(folder.glob("*.safetensors")))
+    config = (folder / "config.json").read_bytes() + weights.encode("utf-8")
+    return {
+        "device": device.uuid or device.name,
+        "driver": device.driver or "n/a",
+        "budget": profile.machine.budget,
+        "precision": spec.precision.value,
+        "torch": installed("torch"),
+        "transformers": installed("transformers"),
+        "model": hashlib.sha256(config).hexdigest()[:16],
+        "tokenizer": content.model["tokenizer.json"][:FINGERPRINT_DIGITS],
+        "data": next(iter(content.data.values()), "")[:FINGERPRINT_DIGITS],
+        "settings": hashlib.sha256(json.dumps(settings).encode("utf-8")).hexdigest()[:16],
+    }
+
+
+def _of_tools(folder: Path, content: Content) -> list[str]:
+    """Digests of the chat templates that may write rows with tools: they shape these rows."""
+    return [
+        digest[:FINGERPRINT_DIGITS]
+        for name, digest in sorted(content.model.items())
+        if ("chat_template" in name or name == "tokenizer_config.json")
+        and b"tools" in (folder / name).read_bytes()
+    ]
+
+
+def installed(package: str) -> str:
+    """A package's version, read from its metadata without importing it."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        raise EnvironmentFault(
+            f"{package} is not installed; see README for the command that fits this machine"
+        ) from None

@@ -1,0 +1,97 @@
+"""What a command reads from this machine, looked at before a worker is started.
+
+Loading torch takes seconds, and a folder for a run is made before it: a file that is empty, or is
+something else than it should be, is no reason for either.
+"""
+
+from pathlib import Path
+
+from autotune.config.profile import Profile
+from autotune.data.contamination import read_scored_prompts
+from autotune.data.files import RecordStream
+from autotune.data.load import ConversationStream
+from autotune.protocol.plan import DataSpec
+from autotune.score.prompts import read_prompts
+from autotune.score.registry import find_scorer
+from autotune.sources.dataset import resolve_data
+from autotune.sources.hub import as_hub_id
+from autotune.sources.model import resolve_model
+from autotune.sources.positions import demand_positions, positions_of
+from autotune.sources.prompts import resolve_prompts
+
+LOOK_BYTES = 2 * 2**20
+"""A chat file up to this size is read whole beforehand, which takes a second at most. Of a larger
+one the first record is, which tells what kind of file it is; the worker that surveys it finds the
+faults of the others."""
+
+PACKED = 8
+"""How many times its size a packed file or a table may hold: English text in gzip has a third of
+its size, repetitive chats less."""
+
+_PLAIN = {".json", ".jsonl", ".ndjson"}
+
+_OURS = {"demo", "toy", "ifeval"}
+"""Sources that the tool has or makes itself."""
+
+
+def demand_data(profile: Profile) -> None:
+    """Refuse a data file of this machine that nothing can be learned from.
+
+    Raises:
+        BadInput: what `ConversationStream` finds wrong with it, or that there is none.
+    """
+    source = profile.data.source
+    if not _is_here(source):
+        return
+    path = resolve_data(source).path
+    few = LOOK_BYTES if path.suffix.lower() in _PLAIN else LOOK_BYTES // PACKED
+    if path.stat().st_size > few:
+        next(iter(RecordStream(path, profile.data.skip_bad)), None)
+        return
+    spec = DataSpec(path=str(path), format=profile.data.format, skip_bad=profile.data.skip_bad)
+    # Whether the model's chat template takes tools is seen by the process that reads tokenizers.
+    for _ in ConversationStream(spec, no_tools=None):
+        pass
+
+
+def demand_prompts(profile: Profile) -> None:
+    """Refuse a prompts file of this machine that cannot score.
+
+    Raises:
+        BadInput: what `read_prompts` finds wrong with it, or that there is none.
+    """
+    source = profile.prompts.source
+    if _is_here(source):
+        known = find_scorer(profile.prompts.scorer).instructions
+        read_prompts(resolve_prompts(source).path, known)
+
+
+def demand_scored_prompts(profile: Profile) -> None:
+    """Refuse a prompts file of this machine with nothing in it to look for in the data.
+
+    Raises:
+        BadInput: what `read_scored_prompts` finds wrong with it, or that there is none.
+    """
+    source = profile.prompts.source
+    if _is_here(source):
+        read_scored_prompts(resolve_prompts(source).path)
+
+
+def demand_model(profile: Profile, length: int | None = None, *, weights: bool = True) -> None:
+    """Refuse a model folder of this machine that is not whole, or too short for a typed length.
+
+    Raises:
+        BadInput: that.
+    """
+    source = profile.model.source
+    if not _is_here(source):
+        return
+    model = resolve_model(source, weights=weights)
+    demand_positions(length, model.label, positions_of(model.folder))
+
+
+def _is_here(source: str) -> bool:
+    """Whether a source is a path, or nothing that could be fetched either."""
+    if source in _OURS:
+        return False
+    return Path(source).expanduser().exists() or as_hub_id(source) is None

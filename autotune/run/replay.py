@@ -1,0 +1,47 @@
+"""Everything that a run's record says, in one pass: the state, and what is told one by one.
+
+Optimizer steps are most of a record, up to a million; of them the state keeps a bounded number and
+the chronicle a count.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from autotune.protocol import events
+from autotune.protocol.events import Record
+from autotune.run.state import StudyState
+
+
+@dataclass
+class Chronicle:
+    """A fold of records. `told` are those that are no steps, `kinds` counts them all by kind."""
+
+    state: StudyState = field(default_factory=StudyState)
+    told: list[Record] = field(default_factory=list)
+    kinds: Counter[str] = field(default_factory=Counter)
+    first: float | None = None
+    last: float | None = None
+
+    def apply(self, record: Record) -> None:
+        """Fold one record in."""
+        self.state.apply(record)
+        event = record.event
+        self.kinds[event.kind] += 1
+        if self.first is None:
+            self.first = record.time
+        if isinstance(event, events.StepDone):  # nearly all, so nothing else is asked of them
+            self.last = record.time
+            return
+        if not isinstance(event, events.BestInFull):  # comes after the run, not in its time
+            self.last = record.time
+        self.told.append(record)
+
+
+def chronicle(records: Iterable[Record]) -> Chronicle:
+    """What these records say, in order."""
+    found = Chronicle()
+    apply = found.apply
+    for record in records:
+        apply(record)
+    return found

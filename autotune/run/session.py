@@ -1,0 +1,97 @@
+"""One run in progress: the folder, the runner, the screen and the state they agree on.
+
+Every event goes through `Session.note`: first to the record on disk, then into the state, then to
+the screen. So what a person saw is what a resumed run knows.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from autotune.launch import JobResult, TrialRunner, WarmRunner
+from autotune.protocol import events
+from autotune.protocol.events import Record, RunEvent, WorkerEvent
+from autotune.protocol.job import Job
+from autotune.run.folder import RunDir
+from autotune.run.replay import Chronicle, chronicle
+from autotune.run.state import StudyState
+
+Clock = Callable[[], float]
+
+
+class View(Protocol):
+    """What a screen is told."""
+
+    def on_record(self, record: Record) -> None:
+        """Something happened."""
+        ...
+
+
+class Session:
+    """The state of a run and the ways to change it."""
+
+    def __init__(
+        self,
+        rundir: RunDir,
+        runner: TrialRunner,
+        clock: Clock = time.time,
+        view: View | None = None,
+        told: Chronicle | None = None,
+    ) -> None:
+        """`told` is what the record says, where it was read already."""
+        self.rundir = rundir
+        self.runner = runner
+        self.clock = clock
+        self.view = view
+        self.chronicle = chronicle(rundir.records()) if told is None else told
+
+    @property
+    def state(self) -> StudyState:
+        """What the record says, with what was only shown."""
+        return self.chronicle.state
+
+    def note(self, event: RunEvent) -> None:
+        """Record an event, fold it in and show it.
+
+        Phases and counts of answers come many a second and mean nothing later: they are shown but
+        not written.
+        """
+        if isinstance(event, events.Phase | events.Answered):
+            record = Record(time=self.clock(), event=event)
+            self.state.apply(record)
+        else:
+            record = self.rundir.append(event, self.clock())
+            self.chronicle.apply(record)
+        if self.view is not None:
+            self.view.on_record(record)
+
+    def work(
+        self,
+        job: Job,
+        folder: Path,
+        *,
+        silence_seconds: float,
+        resident_limit_bytes: int | None = None,
+        hear: Callable[[WorkerEvent], None] = lambda _: None,
+        runner: WarmRunner | None = None,
+    ) -> JobResult:
+        """Have a worker do a job; its events are noted, then handed to `hear`.
+
+        The session's own runner has it done unless another is given.
+
+        `Measured` is only heard: the caller makes a verdict of it and notes that.
+        """
+
+        def on_event(event: WorkerEvent) -> None:
+            if not isinstance(event, events.Measured):
+                self.note(event)
+            hear(event)
+
+        return (runner or self.runner).run(
+            job,
+            folder,
+            on_event,
+            silence_seconds=silence_seconds,
+            resident_limit_bytes=resident_limit_bytes,
+        )

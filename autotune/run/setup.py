@@ -1,0 +1,236 @@
+"""What a run works with, resolved once: device, budget, model, data, prompts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from autotune.base.sizes import GIB, Budget
+from autotune.config.profile import Profile
+from autotune.device.budget import as_processes_see, auto_budget
+from autotune.device.find import NOT_AVAILABLE, Device, find_device
+from autotune.launch import dropped_settings
+from autotune.launch.endings import worker_error
+from autotune.protocol.card_answer import CardAnswer
+from autotune.protocol.events import Content
+from autotune.protocol.job import DeviceSpec, PrepareJob
+from autotune.protocol.plan import DataSpec, Precision
+from autotune.protocol.prediction import Attention
+from autotune.run.card_check import check_card
+from autotune.run.content import content_of
+from autotune.run.fingerprint import fingerprint
+from autotune.run.session import Session
+from autotune.run.unchanged import demand_begun, keep_prompts
+from autotune.score.prompts import Prompt, read_prompts, subset
+from autotune.score.registry import find_scorer
+from autotune.sources.dataset import resolve_data
+from autotune.sources.model import ModelSource, resolve_model
+from autotune.sources.positions import demand_positions, positions_of
+from autotune.sources.prompts import dropped_prompts, held_apart, resolve_prompts
+
+Say = Callable[[str], None]
+
+SILENCE_SECONDS = 900.0
+"""A worker that loads, tokenizes or converts says little; after a quarter of an hour it is hung."""
+
+WORK_MARGIN = 0.05
+"""How far above the probe's limit other workers may go. A training took up to 2.5 % more than its
+trial (docs/LOG.md, peaks of trials and trainings), and must not be ended for that."""
+
+LEAST_WORK_BYTES = 2 * GIB
+"""What any worker may take. One that has loaded its libraries holds half a GiB before it begins,
+and whether a smaller budget is enough for anything is the probe's to say."""
+
+PREFILL_TOKENS = {"cpu": 4096, "cuda": 16384}
+
+CHARACTERS_A_TOKEN = 3
+"""English prose has about four characters a token; three leaves room for other text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Everything that a run works with, resolved.
+
+    `attention` is what computes it on the device, as far as that is known before the first trial.
+    `scored_prompts` is the file of all prompts to look for in the data, None where none can be.
+    """
+
+    profile: Profile
+    device: Device
+    device_spec: DeviceSpec
+    budget: Budget
+    model_label: str
+    model_folder: Path
+    max_position_embeddings: int
+    data: DataSpec
+    data_label: str
+    prompts: tuple[Prompt, ...]
+    prompts_label: str
+    fingerprint: dict[str, str]
+    content: Content | None = None
+    attention: Attention = Attention.FUSED
+    scored_prompts: Path | None = None
+
+    @property
+    def data_sha256(self) -> str | None:
+        """The digest of the data, where there is any."""
+        return next(iter(self.content.data.values()), None) if self.content else None
+
+    @property
+    def prefill_tokens(self) -> int:
+        """Prompt tokens that an evaluation reads at once: what a device does in about a second."""
+        return PREFILL_TOKENS[self.device.kind]
+
+    @property
+    def evaluation_rows(self) -> int:
+        """Answers that an evaluation generates at a time, at most."""
+        return min(self.profile.evaluate.batch_size, len(self.prompts))
+
+    @property
+    def evaluation_context(self) -> int:
+        """Tokens of prompt and answer in the largest batch: its prompts share `prefill_tokens`."""
+        longest = max(len(p.prompt) for p in self.prompts) // CHARACTERS_A_TOKEN
+        shared = self.prefill_tokens // self.evaluation_rows
+        return max(1, min(longest, shared)) + self.profile.evaluate.max_new_tokens
+
+    @property
+    def resident_limit_bytes(self) -> int | None:
+        """On a CPU the parent stops a process that outgrows the budget; a card has its own cap."""
+        return self.budget.limit_bytes if self.device.kind == "cpu" else None
+
+    @property
+    def work_limit_bytes(self) -> int | None:
+        """The same for all other workers: trainings, evaluations, and what tokenizes."""
+        limit = self.resident_limit_bytes
+        return None if limit is None else max(round(limit * (1 + WORK_MARGIN)), LEAST_WORK_BYTES)
+
+
+def open_setup(
+    session: Session,
+    profile: Profile,
+    say: Say,
+    *,
+    with_data: bool = True,
+    length: int | None = None,
+) -> Setup:
+    """Resolve a profile's sources, building the model folder if it has to be built.
+
+    Without data (an evaluation trains nothing) the data fields are empty. `length` is the row in
+    tokens that was typed, which the model must have positions for.
+
+    The prompts that score are written to the run folder once, so that a resumed run and every
+    checkpoint answer the same ones.
+
+    Raises:
+        BadInput: a source cannot be used, or is not what the run began with any more.
+        EnvironmentFault: a source cannot be reached.
+    """
+    device = find_device(profile.machine.device)
+    index = torch_index(profile.machine.device)
+    card = check_card(session.runner, device, index)
+    if card is not None:
+        say(
+            f"torch {card.torch} computes on {device.name}, driver {device.driver or NOT_AVAILABLE}"
+        )
+        for sentence in dropped_settings():
+            say(sentence)
+        device = as_processes_see(device, profile.machine.budget, card.free_bytes)
+    budget = auto_budget(device, profile.machine.budget, profile.machine.reserve, own_processes())
+    spec = DeviceSpec(
+        kind=device.kind,
+        index=index,
+        precision=resolve_precision(profile, device),
+        limit_bytes=budget.limit_bytes,
+        threads=profile.machine.threads,
+    )
+    prompts = resolve_prompts(profile.prompts.source, say)
+    chosen = read_prompts(prompts.path, find_scorer(profile.prompts.scorer).instructions)
+    model = resolve_model(profile.model.source, say)
+    data = resolve_data(profile.data.source) if with_data else None
+    if profile.prompts.limit != "all":
+        chosen = subset(chosen, profile.prompts.limit, profile.prompts.seed)
+    folder = prepare_model(session, model, spec)
+    positions = positions_of(folder)
+    demand_positions(length, model.label, positions)
+    text = "".join(p.model_dump_json() + "\n" for p in chosen)
+    content = content_of(data.path if data else None, prompts.path, text, folder)
+    demand_begun(session, content, model.label)
+    chosen = keep_prompts(session, chosen, text, content, say)
+    train = profile.train
+    return Setup(
+        profile=profile,
+        device=device,
+        device_spec=spec,
+        budget=budget,
+        model_label=model.label,
+        model_folder=folder,
+        max_position_embeddings=positions,
+        data=DataSpec(
+            path=str(data.path) if data else "",
+            format=profile.data.format,
+            supervision=train.supervision,
+            truncation=train.truncation,
+            skip_bad=profile.data.skip_bad,
+            max_conversations=train.max_conversations,
+            drop_prompts=dropped_prompts(profile, prompts.path),
+        ),
+        data_label=data.label if data else "",
+        prompts=chosen,
+        prompts_label=prompts.label,
+        fingerprint=fingerprint(device, profile, spec, folder, content),
+        content=content,
+        attention=attention_on(card),
+        scored_prompts=None if held_apart(profile) else prompts.path,
+    )
+
+
+def attention_on(card: CardAnswer | None) -> Attention:
+    """What computes attention on a card that was looked at, or on a CPU (None).
+
+    Only a card that was tried and has no fused kernel is taken to be without.
+    """
+    return Attention.MATH if card is not None and card.fused is False else Attention.FUSED
+
+
+def own_processes() -> tuple[int, ...]:
+    """This process and those that it started: what they hold is theirs to use again."""
+    import psutil
+
+    here = psutil.Process()
+    return (here.pid, *(child.pid for child in here.children(recursive=True)))
+
+
+def torch_index(choice: str) -> int:
+    """The device number as torch counts: among visible cards, from 0."""
+    return int(choice.split(":", 1)[1]) if ":" in choice else 0
+
+
+def resolve_precision(profile: Profile, device: Device) -> Precision:
+    """`auto` is bf16 where the device has it: it has fp32's range, so nothing overflows.
+
+    Else fp16 on a card (any card since 2016 has it) and fp32 on a CPU, where 16-bit arithmetic
+    without instructions for it is tens of times slower.
+    """
+    if profile.machine.precision != "auto":
+        return profile.machine.precision
+    if device.bf16:
+        return Precision.BF16
+    return Precision.FP16 if device.kind == "cuda" else Precision.FP32
+
+
+def prepare_model(session: Session, model: ModelSource, spec: DeviceSpec) -> Path:
+    """The folder to train from; converts or builds it in a worker where that is still to do."""
+    if model.kind == "folder" or model.is_prepared:
+        return model.folder
+    result = session.work(
+        PrepareJob(
+            device=spec,
+            source=model.kind,
+            gguf=str(model.gguf) if model.gguf else None,
+            out=str(model.folder),
+        ),
+        session.rundir.work_folder("prepare"),
+        silence_seconds=SILENCE_SECONDS,
+    )
+    if result.failure is not None:
+        raise worker_error(result, f"model {model.label}", session.rundir.work_folder("prepare"))
+    return model.folder

@@ -1,0 +1,249 @@
+"""The study as a fold of its records, in order. Nothing here runs or writes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from autotune.protocol import events
+from autotune.protocol.events import Record
+from autotune.protocol.plan import TrainPlan
+from autotune.protocol.results import Checkpoint, Fit, TrialOutcome
+from autotune.run.steps import Steps
+from autotune.run.telemetry import Watched
+from autotune.score.health import meets
+
+UNTOLD = events.Phase | events.Answered | events.Ready
+"""What comes too often to be told one by one, beside optimizer steps."""
+
+Place = tuple[int, int]
+"""`Checkpoint.place`: the step, and how many checkpoints it is the average of (0 for none)."""
+
+
+@dataclass
+class TrialState:
+    """One training run of the study, as far as it has come.
+
+    `removed` names the folders of checkpoints whose weights are gone; `damaged` are those that were
+    found so when they were to be scored.
+    """
+
+    number: int
+    optuna_number: int
+    plan: TrainPlan
+    started: float
+    steps: Steps = field(default_factory=Steps)
+    checkpoints: dict[Place, Checkpoint] = field(default_factory=dict)
+    evaluations: dict[Place, events.Evaluated] = field(default_factory=dict)
+    removed: set[str] = field(default_factory=set)
+    damaged: set[Place] = field(default_factory=set)
+    trained: events.Trained | None = None
+    recut: events.Recut | None = None
+    precision_changed: events.PrecisionChanged | None = None
+    peak: events.PeakCompared | None = None
+    watched: Watched = field(default_factory=Watched)
+    ended: events.TrialEnded | None = None
+    failure: str | None = None
+
+    @property
+    def last_step(self) -> events.StepDone | None:
+        """The newest optimizer step, if any."""
+        return self.steps.last
+
+    def lose(self, event: events.CheckpointDamaged) -> None:
+        """A checkpoint was found damaged; one that is made again is to be trained or averaged."""
+        self.damaged.add(event.checkpoint.place)
+        if event.again:
+            self.checkpoints.pop(event.checkpoint.place, None)
+            if not event.checkpoint.averaged:
+                self.trained = None
+
+    @property
+    def is_training(self) -> bool:
+        """Whether there is more to train: it is neither done nor failed for good."""
+        return self.trained is None and self.failure is None
+
+    @property
+    def unscored(self) -> list[Checkpoint]:
+        """Checkpoints still to be evaluated, in order of progress."""
+        return [self.checkpoints[s] for s in sorted(self.checkpoints) if s not in self.evaluations]
+
+    @property
+    def to_average(self) -> list[Checkpoint]:
+        """The checkpoints whose average is still to be made; empty where none is wished for."""
+        wished = self.plan.averaged
+        known = {averaged for _, averaged in (*self.checkpoints, *self.evaluations)}
+        if not wished or wished in known or len(self.checkpoints) < wished:
+            return []
+        return [self.checkpoints[s] for s in sorted(self.checkpoints)][-wished:]
+
+    @property
+    def best(self) -> events.Evaluated | None:
+        """The best scored checkpoint: healthy before unhealthy, then by strict accuracy."""
+        scored = [e for e in self.evaluations.values() if e.prompt_strict is not None]
+        return max(scored, key=rank, default=None)
+
+
+@dataclass
+class StudyState:
+    """All that a run's records say. Folded from them, never stored."""
+
+    run: events.RunStarted | None = None
+    content: events.Content | None = None  # as it was when the run began
+    best_kept: events.BestKept | None = None
+    started: float | None = None
+    now: float | None = None
+    fit: Fit | None = None
+    fit_note: str = ""
+    probe_trials: list[TrialOutcome] = field(default_factory=list)
+    survey: events.Surveyed | None = None
+    baselines: dict[str, events.BaselineScored] = field(default_factory=dict)
+    trials: list[TrialState] = field(default_factory=list)
+    strategy: str | None = None
+    escalations: list[events.Escalated] = field(default_factory=list)
+    corrected: float | None = None  # the best score without the luck of its choice
+    in_full: events.BestInFull | None = None  # the newest, of whatever was the best then
+    ended: events.RunEnded | None = None
+    phase: str = ""
+    answered: events.Answered | None = None
+    recent: list[Record] = field(default_factory=list)
+
+    @property
+    def current(self) -> TrialState | None:
+        """The trial that is not over yet, if any."""
+        return self.trials[-1] if self.trials and self.trials[-1].ended is None else None
+
+    @property
+    def best(self) -> events.Evaluated | None:
+        """The best scored checkpoint of all trials."""
+        found = [trial.best for trial in self.trials]
+        return max((b for b in found if b is not None), key=rank, default=None)
+
+    @property
+    def best_in_full(self) -> events.BestInFull | None:
+        """The score of what is the best now on all prompts of a source, where `eval` gave one."""
+        best, full = self.best, self.in_full
+        if best is None or full is None:
+            return None
+        same = (best.number, best.checkpoint.place) == (full.number, full.checkpoint.place)
+        return full if same else None
+
+    @property
+    def scored_checkpoints(self) -> int:
+        """How many checkpoints the best was chosen among."""
+        return sum(e.prompt_strict is not None for t in self.trials for e in t.evaluations.values())
+
+    def apply(self, record: Record) -> None:
+        """Fold one record in."""
+        event = record.event
+        self.now = record.time
+        trial = self.trials[-1] if self.trials else None
+        if isinstance(event, events.StepDone):
+            # Nearly all of a long record, so asked first: nothing else that is here looks at steps.
+            if trial is not None:
+                trial.steps.add(event)
+            return
+        if trial is not None:
+            trial.watched.apply(event, trial.last_step.step if trial.last_step else 0)
+        match event:
+            case events.RunStarted():
+                self.run = event
+                self.started = self.started if self.started is not None else record.time
+                self.ended = None
+                if self.fit is None:
+                    # A probe that was interrupted begins anew.
+                    self.probe_trials = []
+                self._judge_again(event.target)
+            case events.Content():
+                self.content = self.content or event
+            case events.ProbeTried():
+                self.probe_trials.append(event.outcome)
+            case events.Surveyed():
+                self.survey = event
+            case events.Fitted():
+                self.fit, self.fit_note = event.fit, event.note
+            case events.BaselineScored():
+                self.baselines[event.name] = event
+            case events.TrialStarted():
+                self.strategy = event.plan.strategy
+                self.trials.append(
+                    TrialState(event.number, event.optuna_number, event.plan, record.time)
+                )
+            case events.CheckpointSaved() if trial and event.scored:
+                trial.checkpoints[event.checkpoint.place] = event.checkpoint
+            case events.Resumed() if trial:
+                # Steps after the checkpoint are done again; what they reported is void.
+                trial.steps.cut(event.step)
+                changed = trial.precision_changed
+                if changed is not None and changed.step > event.step:
+                    trial.precision_changed = None
+            case events.Recut() if trial:
+                trial.recut = event
+            case events.PrecisionChanged() if trial:
+                trial.precision_changed = event
+            case events.Trained() if trial:
+                trial.trained = event
+            case events.PeakCompared() if trial:
+                trial.peak = event
+            case events.Evaluated() if trial:
+                trial.evaluations[event.checkpoint.place] = event
+                self.answered = self.corrected = None
+            case events.BestInFull():
+                self.in_full = event
+            case events.Chosen():
+                self.corrected = event.corrected
+            case events.BestKept():
+                self.best_kept = event
+            case events.CheckpointDamaged():
+                self.trials[event.number].lose(event)
+            case events.CheckpointsRemoved():
+                self.trials[event.number].removed.update(event.names)
+            case events.TrainingFailed() if trial:
+                trial.failure = event.reason
+            case events.TrialEnded() if trial:
+                trial.ended = event
+                trial.failure = event.failure
+            case events.Escalated():
+                self.strategy = event.next
+                self.escalations.append(event)
+            case events.RunEnded():
+                self.ended = event
+            case events.Phase():
+                self.phase = event.name
+            case events.Answered():
+                self.answered = event
+            case _:
+                pass
+        if not isinstance(event, UNTOLD) and getattr(event, "is_news", True):
+            self.recent = [*self.recent[-19:], record]
+
+    def _judge_again(self, target: float) -> None:
+        """Hold every score against a target that may have changed since it was taken."""
+        for trial in self.trials:
+            trial.evaluations = {
+                place: e.model_copy(
+                    update={
+                        "met": e.partial is None and meets(e.prompt_strict, e.unhealthy, target)
+                    }
+                )
+                for place, e in trial.evaluations.items()
+            }
+
+
+def replay(records: Iterable[Record]) -> StudyState:
+    """The state after all records, in order."""
+    state = StudyState()
+    for record in records:
+        state.apply(record)
+    return state
+
+
+def rank(evaluated: events.Evaluated) -> float:
+    """What a checkpoint is compared by, and what the sampler is told.
+
+    Strict accuracy, 0..1, for healthy answers; one less, -1..0, for answers that break a health
+    limit. So any healthy checkpoint beats any unhealthy one and the order within each is kept. With
+    a holdout it is the accuracy on the half that is not reported.
+    """
+    if evaluated.prompt_strict is None:
+        return -1.0
+    score = evaluated.chosen_by or evaluated.prompt_strict
+    return score.accuracy - (1.0 if evaluated.unhealthy else 0.0)

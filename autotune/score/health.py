@@ -1,0 +1,171 @@
+"""Whether answers are answers: the shares that stop, loop, echo, or say (next to) nothing.
+
+A score cannot tell: giving every prompt back word for word passes a quarter of IFEval. The
+thresholds below and the evidence for them are in `docs/health.md`.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+
+from autotune.protocol.results import Health, HealthLimits, Metric
+from autotune.score.answers import Answer, match
+from autotune.score.prompts import Prompt
+
+LOOP_REPEATS = 3
+"""The end of an answer is a loop if it is one unit at least this many times over ..."""
+
+LOOP_CHARACTERS = 60
+"""... and at least this long, so that `!!!` or a closing row of braces is none."""
+
+ECHO_WORDS = 5
+"""Words in a row that an answer and its prompt must share to count as copied."""
+
+ECHO_COPIED = 0.8
+"""An echo is an answer of which at least this share of the words is copied ..."""
+
+ECHO_COVERED = 0.7
+"""... and that gives back at least this share of the prompt, as "My answer is no." does not."""
+
+SAYING_WORDS = 4
+"""A passing answer of fewer different words than this is vacuous: what it passes, any text would.
+"My answer is no.", which some prompts ask for, has four."""
+
+_WORD = re.compile(r"\w+")
+
+_SAID = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]|\w+")
+"""Words, each letter of the scripts that put no spaces between words taken for one."""
+
+
+def is_empty(response: str | None) -> bool:
+    """Whether there is nothing but white space."""
+    return response is None or not response.strip()
+
+
+def loops(text: str) -> bool:
+    """Whether the text ends in one unit repeated, the last time perhaps in part; linear time."""
+    return _periodic_end(text) or _periodic_end(text.rstrip())
+
+
+def _periodic_end(text: str) -> bool:
+    # The prefix function of the reversed text: an end of n characters whose longest border is b
+    # has the period n - b (Knuth, Morris, Pratt 1977).
+    reverse = text[::-1]
+    border = [0] * len(reverse)
+    length = 0
+    for i in range(1, len(reverse)):
+        while length and reverse[i] != reverse[length]:
+            length = border[length - 1]
+        if reverse[i] == reverse[length]:
+            length += 1
+        border[i] = length
+        end = i + 1
+        if end >= LOOP_CHARACTERS and end >= LOOP_REPEATS * (end - length):
+            return True
+    return False
+
+
+def echoes(prompt: str, response: str) -> bool:
+    """Whether an answer is mostly its prompt given back.
+
+    A request to repeat the prompt and then answer it is met by the repeated part, which leaves
+    out the request itself, and an answer of the model's own; neither share is then reached.
+    """
+    asked, said = _WORD.findall(prompt.lower()), _WORD.findall(response.lower())
+    if not asked:
+        return prompt.strip() != "" and prompt.strip() == response.strip()
+    if not said:
+        return False
+    run = min(ECHO_WORDS, len(asked), len(said))
+    copied = _shared(said, asked, run) / len(said)
+    covered = _shared(asked, said, run) / len(asked)
+    return copied >= ECHO_COPIED and covered >= ECHO_COVERED
+
+
+def _shared(words: list[str], others: list[str], run: int) -> int:
+    """How many of `words` stand in a run of `run` words that is also in `others`."""
+    runs = {tuple(others[i : i + run]) for i in range(len(others) - run + 1)}
+    count = covered = 0
+    for i in range(len(words) - run + 1):
+        if tuple(words[i : i + run]) in runs:
+            count += i + run - max(covered, i)
+            covered = i + run
+    return count
+
+
+def says_little(text: str) -> bool:
+    """Whether a text has too few different words to tell that an instruction was understood."""
+    return len({word.lower() for word in _SAID.findall(text)}) < SAYING_WORDS
+
+
+def sound_passes(
+    prompts: Sequence[Prompt], answers: Sequence[Answer], passed: Collection[int]
+) -> Metric:
+    """The passes (keys of prompts) that neither loop nor echo nor say little, out of all prompts.
+
+    What a score is worth without the answers that pass for no merit of theirs.
+    """
+    matched, _ = match(prompts, answers)
+    texts = {key: answer.response or "" for key, answer in matched.items() if key in passed}
+    sound = sum(
+        not (loops(texts[p.key]) or echoes(p.prompt, texts[p.key]) or says_little(texts[p.key]))
+        for p in prompts
+        if p.key in texts
+    )
+    return Metric.of(sound, len(prompts))
+
+
+def health(
+    prompts: Sequence[Prompt], answers: Sequence[Answer], passed: Collection[int] = ()
+) -> Health:
+    """Shares of the answers to `prompts` that stopped, loop, echo or are empty.
+
+    `stop` is over the answers that record how they ended, None where none does. `vacuous` is over
+    those that `passed` (keys of prompts), 0 where none did. With no answer to any prompt all is
+    empty.
+    """
+    matched, _ = match(prompts, answers)
+    if not matched:
+        return Health(stop=None, loop=0.0, echo=0.0, empty=1.0)
+    ends = [answer.finish for answer in matched.values() if answer.finish is not None]
+    texts = {key: answer.response or "" for key, answer in matched.items()}
+    pairs = [(p.prompt, texts[p.key]) for p in prompts if p.key in texts]
+    passing = [texts[key] for key in passed if key in texts]
+    return Health(
+        stop=ends.count("stop") / len(ends) if ends else None,
+        loop=sum(loops(text) for _, text in pairs) / len(pairs),
+        echo=sum(echoes(prompt, text) for prompt, text in pairs) / len(pairs),
+        empty=sum(is_empty(text) for _, text in pairs) / len(pairs),
+        vacuous=sum(map(says_little, passing)) / len(passing) if passing else 0.0,
+    )
+
+
+def broken_limits(health: Health, limits: HealthLimits) -> tuple[str, ...]:
+    """A sentence for each limit that is broken, as in "echo 100 % is above 10 %".
+
+    A stop rate that nobody recorded breaks nothing.
+    """
+    broken = []
+    if health.stop is not None and health.stop < limits.min_stop:
+        broken.append(f"stop {_percent(health.stop)} is below {_percent(limits.min_stop)}")
+    for name in ("loop", "echo", "empty", "vacuous"):
+        share, limit = getattr(health, name), getattr(limits, f"max_{name}")
+        if share > limit:
+            broken.append(f"{name} {_percent(share)} is above {_percent(limit)}")
+    return tuple(broken)
+
+
+def echo_answers(prompts: Sequence[Prompt]) -> tuple[Answer, ...]:
+    """The parrot: every prompt given back as its own answer, the baseline of no effort."""
+    return tuple(
+        Answer(key=prompt.key, prompt=prompt.prompt, response=prompt.prompt, finish="stop")
+        for prompt in prompts
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}".removesuffix(".0") + " %"
+
+
+def meets(strict: Metric | None, unhealthy: Sequence[str], target: float) -> bool:
+    """Whether a score is a success: the target reached, and by healthy answers."""
+    return strict is not None and strict.accuracy >= target and not unhealthy

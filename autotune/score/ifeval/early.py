@@ -1,0 +1,84 @@
+"""The strict verdict on an answer before it is finished, as soon as nothing can change it.
+
+Only the strict one: loose scoring takes lines and asterisks away, and health asks how an answer
+ends. An answer that is dropped here has neither.
+"""
+
+from collections.abc import Mapping
+
+from autotune.base.errors import EnvironmentFault
+from autotune.base.model import Boundary
+from autotune.score.ifeval.early_rules import Rule, build_rule
+from autotune.score.ifeval.instructions import Argument
+from autotune.score.ifeval.scorer import MAX_CHARACTERS
+from autotune.score.prompts import Prompt
+
+
+class EarlyVerdict(Boundary):
+    """A strict verdict that no further text can change.
+
+    `instruction` is the one that fails, None where all pass. `characters` is how much of the
+    answer was read. `loose` is always None: an unfinished answer has no loose verdict, and no
+    health either.
+    """
+
+    key: int
+    strict: bool
+    instruction: str | None
+    characters: int
+    loose: None = None
+
+
+class EarlyJudge:
+    """Looks at one prompt's answer while it grows."""
+
+    def __init__(self, prompt: Prompt) -> None:
+        self._key = prompt.key
+        self._rules = [
+            (instruction, _rule(instruction, kwargs))
+            for instruction, kwargs in zip(prompt.instruction_id_list, prompt.kwargs, strict=True)
+        ]
+
+    def look(self, so_far: str, longest: int | None = None) -> EarlyVerdict | None:
+        """The verdict on every answer that begins with `so_far`, None while it is open.
+
+        `so_far` is the decoded text of all new tokens; halves of characters at its end are passed
+        over. `longest` is the most characters that the whole answer can get, None if unknown: an
+        answer beyond the scorer's cap fails, so only one that cannot get there passes early.
+        Time is linear in the text.
+        """
+        text = so_far.rstrip("\ufffd")  # bytes of a character whose others are still to come
+        if len(text) > MAX_CHARACTERS:
+            return self._verdict(text, False, self._rules[0][0])
+        if not text.strip():
+            return None
+        passed = True
+        for instruction, rule in self._rules:
+            verdict = _ask(rule, text)
+            if verdict is False:
+                return self._verdict(text, False, instruction)
+            passed = passed and verdict is True
+        if passed and longest is not None and longest <= MAX_CHARACTERS:
+            return self._verdict(text, True, None)
+        return None
+
+    def _verdict(self, text: str, strict: bool, instruction: str | None) -> EarlyVerdict:
+        return EarlyVerdict(
+            key=self._key, strict=strict, instruction=instruction, characters=len(text)
+        )
+
+
+def _rule(instruction: str, kwargs: Mapping[str, Argument]) -> Rule | None:
+    try:
+        return build_rule(instruction, kwargs)
+    except EnvironmentFault:
+        raise
+    except Exception:  # the scorer says what is wrong with it
+        return None
+
+
+def _ask(rule: Rule | None, text: str) -> bool | None:
+    try:
+        return rule(text) if rule is not None else None
+    except Exception:  # a text that a rule dies of is the scorer's to judge
+        return None

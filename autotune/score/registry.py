@@ -1,0 +1,22 @@
+"""The scorers by name: a new one is a file with a `Scorer` and a line here."""
+
+from collections.abc import Callable
+
+from autotune.base.errors import BadInput
+from autotune.score.ifeval.scorer import IFEval
+from autotune.score.scorer import Scorer
+
+SCORERS: dict[str, Callable[[], Scorer]] = {
+    "ifeval": IFEval,
+}
+
+
+def find_scorer(name: str) -> Scorer:
+    """The scorer of a name.
+
+    Raises:
+        BadInput: there is none.
+    """
+    if name not in SCORERS:
+        raise BadInput(f"scorer {name}: must be one of {', '.join(sorted(SCORERS))}")
+    return SCORERS[name]()

@@ -1,0 +1,1 @@
+"""When a checkpoint need not answer the rest of its prompts."""

@@ -1,0 +1,285 @@
+"""What `inspect` found, drawn: origin, sizes, the frontier, and samples with their labels."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from string import ascii_letters, digits
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from autotune.base.format import safe
+from autotune.data.survey import Kept
+from autotune.data.turns import ROLES, ROLES_WITH_TOOLS
+from autotune.fit.data_report import Inspected, Wish
+from autotune.protocol.data_notes import shown_notes
+from autotune.protocol.inspection import Sample, TextRun
+from autotune.protocol.plan import Rounds, Supervision
+from autotune.screen.encodable import Encodable
+from autotune.screen.panels import ByWidth, Section
+
+TABLE_COLUMNS = 75
+"""Columns that the frontier needs beside its frame; where there are fewer, lines are drawn."""
+
+_NOTE_STYLE = {
+    (False, False): "",
+    (False, True): "yellow",
+    (True, False): "bold yellow",
+    (True, True): "bold yellow",
+}
+"""How a note is drawn, by whether it warns and whether its rows are dropped."""
+
+TRAINED, MARKER = "green", "bold"
+BEGIN, END = "«", "»"
+"""Around what is trained on, so that it can be told without colours."""
+
+_ON = {
+    Supervision.CONTENT: "the answer and the token that ends it",
+    Supervision.COURSE: "the assistant's header, the answer, the token that ends it and the newline"
+    " after it",
+}
+
+
+def inspected_summary(inspected: Inspected, tokens: bool = False) -> RenderableType:
+    """All of it; with `tokens` also the ids of the samples."""
+    samples = inspected.found.samples
+    parts: list[RenderableType] = [
+        Section("data", _origin(inspected)),
+        Section("what each length and number of rounds keeps", _frontier(inspected)),
+    ]
+    if samples:
+        rows = inspected.survey.file.rows
+        shown = Group(_legend(inspected), *(_sample(s, rows, tokens) for s in samples))
+        parts.append(Section("what is trained on", shown))
+    return Encodable(Group(*parts))
+
+
+def _origin(inspected: Inspected) -> RenderableType:
+    found = inspected.found
+    left_out = f", {found.left_out} left out" if found.left_out else ""
+    gone = sum(inspected.dropped.values())
+    lines = [
+        _field("data", f"{inspected.data_label}, format {found.format} ({found.reason})"),
+        _field(
+            "conversations",
+            f"{inspected.records} in the file, {inspected.chosen.conversations} kept,"
+            f" {gone} dropped{left_out}",
+        ),
+        *(
+            _field("  note", line, _NOTE_STYLE[note.warning, note.dropped])
+            for note, line in shown_notes(inspected.notes)
+        ),
+        _field("turns", _roles_text(inspected)),
+        _field("tokens a conversation", _percentile_text(inspected.lengths)),
+        _field("rounds a conversation", _percentile_text(inspected.round_counts)),
+        _field("end of a turn", _stop_sentence(inspected)),
+        _field("tokens", "the tokenizer's own of each whole conversation in ChatML"),
+    ]
+    if count := inspected.survey.file.literal_markers:
+        times = "once" if count == 1 else f"{count} times"
+        lines.append(
+            _field(
+                "markers in texts",
+                f"a template token is written out {times}; it stays text and ends no turn",
+                "yellow",
+            )
+        )
+    return Group(*lines)
+
+
+def _roles_text(inspected: Inspected) -> str:
+    """Turns by side, and what the file calls those sides where it has other names for them."""
+    found = inspected.found
+    text = ", ".join(f"{count} {role}" for role, count in found.roles.items())
+    if set(found.source_roles) <= set(found.roles):
+        return text
+    sides = ROLES_WITH_TOOLS if "tool" in found.roles else ROLES
+    names = (
+        f"{count} {name}" + (f" read as {sides[name]}" if sides.get(name, name) != name else "")
+        for name, count in found.source_roles.items()
+    )
+    return f"{text} (in the file: {', '.join(names)})"
+
+
+def _stop_sentence(inspected: Inspected) -> str:
+    stop = inspected.found.stop
+    text = f"{stop.end_token} (id {stop.end_id}), trained on after each answer"
+    if stop.eos_id is None or stop.eos_id == stop.end_id:
+        return text
+    return (
+        f"{text}; the tokenizer's own eos is {stop.eos_token} (id {stop.eos_id}), so checkpoints"
+        f" are told to stop at {stop.end_token}"
+    )
+
+
+def _frontier(inspected: Inspected) -> RenderableType:
+    marks = marks_of(inspected.wishes)
+    parts = [_table(inspected, marks), Text()]
+    parts += [Text(_wish_sentence(inspected, wish, marks[wish.name])) for wish in inspected.wishes]
+    parts += [Text(f"warning: {safe(w)}", style="bold yellow") for w in inspected.warnings]
+    return Group(*parts)
+
+
+def _table(inspected: Inspected, marks: Mapping[str, str]) -> RenderableType:
+    most = inspected.survey.most_rounds
+    shown = _columns(inspected)
+    standing: dict[tuple[int, Rounds], str] = {}
+    for wish in inspected.wishes:
+        at = wish.length, _column(wish.rounds, most)
+        standing[at] = standing.get(at, "") + marks[wish.name]
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("tokens", justify="right", no_wrap=True)
+    for rounds in shown:
+        table.add_column(_rounds_title(rounds, most), no_wrap=True)
+    for name in ("cut", "lost"):
+        table.add_column(name, justify="right", no_wrap=True)
+    narrow = []
+    for length in _lengths(inspected):
+        cells = []
+        for rounds in shown:
+            cell = Text(_share(inspected, inspected.table[length, rounds]).rjust(5))
+            if mark := standing.get((length, rounds)):
+                cell.append(f" {mark}", style="bold magenta")
+            cells.append(cell)
+        whole = inspected.table[length, "all"]
+        table.add_row(Text(str(length)), *cells, Text(str(whole.cut)), Text(str(whole.lost)))
+        narrow.append(Text(f"{length:>6}  ").append_text(cells[-1]).append(f"  cut {whole.cut}"))
+    caption = Text(
+        "Percent of what is trained on that is kept, by rounds; conversations cut by the length"
+        " and lost altogether, with all rounds. Letters: strategies of the profile.",
+        style="dim",
+    )
+    lines = Text("tokens, percent of what is trained on that is kept with all rounds", style="dim")
+    return Group(ByWidth(TABLE_COLUMNS, Group(table, caption), Group(lines, *narrow)))
+
+
+def _columns(inspected: Inspected) -> list[Rounds]:
+    """Numbers of rounds in the table that differ from all of them, and all."""
+    most = inspected.survey.most_rounds
+    found = dict.fromkeys(_column(rounds, most) for _, rounds in inspected.table)
+    return sorted(found, key=lambda r: most if r == "all" else r)
+
+
+def _column(rounds: Rounds, most: int) -> Rounds:
+    return "all" if rounds == "all" or rounds >= most else rounds
+
+
+def _lengths(inspected: Inspected) -> list[int]:
+    """Lengths of the table, less those beyond the first that cuts nothing, which are all alike."""
+    asked = {inspected.length, *(wish.length for wish in inspected.wishes)}
+    found, enough = [], False
+    for length in dict.fromkeys(length for length, _ in inspected.table):
+        if not enough or length in asked:
+            found.append(length)
+        enough = enough or inspected.table[length, "all"].cut == 0
+    return found
+
+
+def _rounds_title(rounds: Rounds, most: int) -> str:
+    if rounds == "all":
+        return f"all ({most})"
+    return "1 round" if rounds == 1 else f"{rounds:>5}"
+
+
+def _share(inspected: Inspected, kept: Kept) -> str:
+    """Percent with one digit, rounded down: 100.0 means every token."""
+    total = inspected.survey.total_supervised
+    return f"{kept.supervised * 1000 // total / 10 if total else 0:.1f}"
+
+
+def _wish_sentence(inspected: Inspected, wish: Wish, mark: str) -> str:
+    name = wish.name if mark == wish.name else f"{wish.name} ({mark})"
+    length = (
+        f"as long as fits, at most {wish.length} tokens"
+        if wish.as_fits
+        else (f"{wish.length} tokens")
+    )
+    rounds = "1 round" if wish.rounds == 1 else f"{wish.rounds} rounds"
+    kept = wish.kept
+    cut = f"{_conversations(kept.cut)} {'is' if kept.cut == 1 else 'are'} cut"
+    ends = f"{cut}, {kept.lost or 'none'} {'lose' if kept.lost > 1 else 'loses'} all of it"
+    if not kept.cut:
+        ends = "no conversation is cut by the length"
+    return safe(
+        f"{name}: {length} and {rounds} keep {_share(inspected, kept)} % of what is trained on;"
+        f" {ends}"
+    )
+
+
+def marks_of(wishes: Iterable[Wish]) -> dict[str, str]:
+    """One character for each strategy: the first of its name that is free, else any."""
+    marks: dict[str, str] = {}
+    for wish in wishes:
+        own = [ch for ch in wish.name if ch in ascii_letters + digits]
+        free = (ch for ch in (*own, *digits, *ascii_letters) if ch not in marks.values())
+        marks[wish.name] = next(free, "*")
+    return marks
+
+
+def _legend(inspected: Inspected) -> Text:
+    found = inspected.found
+    text = Text("Trained on is what stands between ", style="dim")
+    text.append(BEGIN, TRAINED).append(" and ").append(END, TRAINED)
+    return text.append(
+        f": {_ON[found.supervision]} (supervision {found.supervision.value}). Template tokens are"
+        f" bold. Rows of {inspected.length} tokens and {inspected.rounds} rounds."
+    )
+
+
+def _sample(sample: Sample, rows: Sequence[int], tokens: bool) -> RenderableType:
+    row = f" (row {rows[sample.conversation]})" if rows else ""
+    title = Text(
+        f"conversation {sample.conversation + 1}{row}: {sample.tokens} tokens,"
+        f" {sample.supervised_tokens} of them trained on",
+        style="bold cyan",
+    )
+    shown = _coloured(sample.runs)
+    shown.rstrip()
+    parts: list[RenderableType] = [Text(), title, shown]
+    if tokens:
+        parts.append(_ids(sample.runs))
+    return Group(*parts)
+
+
+def _coloured(runs: Iterable[TextRun]) -> Text:
+    text, inside = Text(overflow="fold"), False
+    for run in runs:
+        if run.trained != inside:
+            text.append(BEGIN if run.trained else END, TRAINED)
+            inside = run.trained
+        if run.hidden_tokens:
+            text.append(f"[... {run.hidden_tokens} tokens ...]", "dim italic")
+            continue
+        style = " ".join(s for s in (TRAINED * run.trained, MARKER * run.marker) if s)
+        text.append(_readable(run.text), style)
+    return text.append(END, TRAINED) if inside else text
+
+
+def _ids(runs: Iterable[TextRun]) -> Text:
+    text, inside = Text("ids", style="dim", overflow="fold"), False
+    for run in runs:
+        if run.trained != inside:
+            text.append(f" {BEGIN if run.trained else END}", f"not dim {TRAINED}")
+            inside = run.trained
+        shown = (
+            f"[... {run.hidden_tokens} ...]" if run.hidden_tokens else " ".join(map(str, run.ids))
+        )
+        text.append(f" {shown}", f"not dim {TRAINED}" if run.trained else "")
+    return text.append(f" {END}", f"not dim {TRAINED}") if inside else text
+
+
+def _readable(text: str) -> str:
+    """Lines stay lines; every other control or escape code is shown, not obeyed."""
+    return "\n".join(safe(line) for line in text.split("\n"))
+
+
+def _percentile_text(values: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def _conversations(count: int) -> str:
+    return f"{count} conversation" if count == 1 else f"{count} conversations"
+
+
+def _field(name: str, value: str, style: str = "") -> Text:
+    return Text(f"{name}: ", style="dim", overflow="fold").append(safe(value), f"not dim {style}")

@@ -1,0 +1,193 @@
+"""What `eval` and `eval compare` found, drawn: the score with what it needs to be read."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from autotune.base.format import percent, safe
+from autotune.protocol.result_text import health_text, score_text
+from autotune.protocol.results import EvalReport
+from autotune.score.evaluation import Evaluation, Paired
+from autotune.score.examples import Change, Example
+from autotune.screen.encodable import Encodable
+from autotune.screen.panels import ByWidth, Section
+from autotune.text.score import (
+    chosen_line,
+    difference_line,
+    judged_line,
+    means_line,
+    unhealthy_lines,
+)
+
+SHOWN = 240
+"""Characters of a prompt or an answer that are shown; the rest is a mark."""
+
+
+def evaluated_summary(found: Evaluation) -> RenderableType:
+    """All of it, the verdict last."""
+    report = found.report
+    parts: list[RenderableType] = [Section("score", _score(found))]
+    if report.by_type:
+        parts.append(Section("by instruction type, strict", _types(report)))
+    if found.worst:
+        parts.append(Section("worst answers", _examples(found.worst)))
+    if found.before is not None:
+        parts.append(Section("before and after", _before(found.before)))
+    if found.target is not None:
+        word = "met" if found.met else "not met"
+        score = report.prompt_strict.accuracy
+        below = (f"{percent(score)} is below it",) if score < found.target else ()
+        because = f": {'; '.join((*below, *found.unhealthy))}" if below or found.unhealthy else ""
+        style = "bold green" if found.met else "bold yellow"
+        parts.append(Text(f"target {percent(found.target)} {word}{because}", style=style))
+    return Encodable(Group(*parts))
+
+
+def compared_summary(paired: Paired, names: tuple[str, str]) -> RenderableType:
+    """Two sets of answers side by side, and whether they differ."""
+    first, second = names
+    lines: list[RenderableType] = [
+        _field("A", safe(first)),
+        *_one(paired.first),
+        _field("B", safe(second)),
+        *_one(paired.second),
+        *_split(paired, "A", "B"),
+    ]
+    parts: list[RenderableType] = [Section("compared", Group(*lines))]
+    for title, changes in (
+        ("only B passes", paired.gained),
+        ("only A passes", paired.lost),
+    ):
+        if changes:
+            parts.append(Section(title, _changes(changes, "A", "B")))
+    return Encodable(Group(*parts))
+
+
+def _score(found: Evaluation) -> RenderableType:
+    report = found.report
+    lines: list[RenderableType] = [
+        _field("prompt strict", score_text(report.prompt_strict, report.interval), "bold"),
+        _field("instruction strict", score_text(report.instruction_strict, None)),
+        _field("prompt loose", score_text(report.prompt_loose, None)),
+        _field("instruction loose", score_text(report.instruction_loose, None)),
+        Text(means_line(report), style="dim"),
+        Text(judged_line(report), style="yellow" if report.thoughts else "dim"),
+        _field("health", health_text(report.health), "yellow" if found.unhealthy else ""),
+        _field(
+            "echo baseline", f"{score_text(found.echo.prompt_strict, None)}, prompts given back"
+        ),
+    ]
+    if found.before is not None:
+        before = found.before.first
+        lines.append(_field("before training", score_text(before.prompt_strict, before.interval)))
+    if found.chosen_among is not None and (
+        line := chosen_line(found.chosen_among, found.corrected)
+    ):
+        lines.append(Text(line, style="yellow"))
+    if found.unhealthy:
+        lines.append(Text(f"not healthy: {'; '.join(found.unhealthy)}", style="bold red"))
+    for line in unhealthy_lines(
+        report.prompt_strict, found.unhealthy, report.sound, found.echo.prompt_strict
+    ):
+        lines.append(Text(line, style="bold red"))
+    if report.unmatched:
+        keys = ", ".join(map(str, report.unmatched[:10]))
+        more = f" and {len(report.unmatched) - 10} more" if len(report.unmatched) > 10 else ""
+        lines.append(Text(f"no answer for prompt {keys}{more}: counted as failed", style="yellow"))
+    return Group(*lines)
+
+
+def _types(report: EvalReport) -> RenderableType:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in ("instruction", "passes", "of", ""):
+        table.add_column(name, justify="left" if name == "instruction" else "right")
+    narrow = []
+    for name, metric in sorted(report.by_type.items(), key=lambda item: item[1].accuracy):
+        share = percent(metric.accuracy, 0)
+        table.add_row(safe(name), str(metric.passes), str(metric.total), share)
+        narrow.append(Text(f"{safe(name)}: {metric.passes} of {metric.total}, {share}"))
+    return ByWidth(70, table, Group(*narrow))
+
+
+def _examples(examples: Sequence[Example]) -> RenderableType:
+    lines: list[RenderableType] = []
+    for example in examples:
+        lines += [Text(), *_asked(example), *_answer("answer", example)]
+    return Group(*lines[1:])
+
+
+def _before(paired: Paired) -> RenderableType:
+    lines: list[RenderableType] = list(_split(paired, "before", "after"))
+    for title, changes in (
+        ("passes only after training", paired.gained),
+        ("passed only before training", paired.lost),
+    ):
+        if changes:
+            lines += [Text(), Text(title, style="bold cyan"), _changes(changes, "before", "after")]
+    return Group(*lines)
+
+
+def _changes(changes: Sequence[Change], first: str, second: str) -> RenderableType:
+    lines: list[RenderableType] = []
+    for change in changes:
+        lines += [
+            Text(),
+            *_asked(change.before),
+            *_answer(first, change.before),
+            *_answer(second, change.after),
+        ]
+    return Group(*lines[1:])
+
+
+def _asked(example: Example) -> list[RenderableType]:
+    return [_field(f"prompt {example.key}", _short(example.prompt))]
+
+
+def _answer(name: str, example: Example) -> list[RenderableType]:
+    lines: list[RenderableType] = [_field(f"  {name}", _short(example.response or "none"))]
+    if example.faults:
+        lines.append(Text(f"  it is: {', '.join(example.faults)}", style="yellow"))
+    lines += [Text(f"  fails: {safe(each)}", style="red") for each in example.failed]
+    if not example.failed:
+        lines.append(Text("  passes", style="green"))
+    return lines
+
+
+def _split(paired: Paired, first: str, second: str) -> list[RenderableType]:
+    c = paired.comparison
+    left_out = f" ({paired.left_out} without answers of both left out)" if paired.left_out else ""
+    points = (paired.second.prompt_strict.accuracy - paired.first.prompt_strict.accuracy) * 100
+    return [
+        Text(
+            f"of {paired.first.n} prompts{left_out} both pass {c.both}, only {first}"
+            f" {c.only_first}, only {second} {c.only_second}, neither {c.neither}: {points:+.1f}"
+            " points"
+        ),
+        Text(difference_line(c, first, second), style="bold"),
+    ]
+
+
+def _one(report: EvalReport) -> list[RenderableType]:
+    lines: list[RenderableType] = [
+        _field("  prompt strict", score_text(report.prompt_strict, report.interval)),
+        _field("  health", health_text(report.health)),
+        Text(f"  {judged_line(report)}", style="yellow" if report.thoughts else "dim"),
+    ]
+    if report.sound is not None and report.sound.passes < report.prompt_strict.passes:
+        rest = f"{score_text(report.sound, None)} without those that echo, loop or say too little"
+        lines.append(_field("  passes", rest, "yellow"))
+    return lines
+
+
+def _short(text: str) -> str:
+    """On one line and not too long; what is not printable is spelled out by `safe`."""
+    line = " ".join(text.split())
+    return safe(line if len(line) <= SHOWN else line[:SHOWN] + " …")
+
+
+def _field(name: str, value: str, style: str = "") -> Text:
+    text = Text(overflow="fold").append(f"{name}: ", style="dim")
+    return text.append(value, f"not dim {style}".strip())

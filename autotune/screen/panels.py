@@ -1,0 +1,292 @@
+"""The parts of the screen, each drawn from the state: text built at once, laid out to the width."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from autotune.base.format import duration, percent, rate_text, safe
+from autotune.base.sizes import show_size
+from autotune.protocol.result_text import health_text, score_text, shape_text
+from autotune.protocol.results import TrialOutcome, Verdict
+from autotune.run.state import StudyState, TrialState
+from autotune.screen.progress import Job
+from autotune.screen.view import DeviceSample
+from autotune.text.events import data_lines, describe, trial_verdict
+from autotune.text.fit import seconds_a_step
+from autotune.text.score import partial_text
+from autotune.text.train import power_text
+
+WIDE = 118
+"""Columns that the study table needs to keep each score on one line."""
+FRAMED = 50
+"""Below this many columns a frame costs more than it orders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A titled part: framed where there is room, under a plain heading where there is not."""
+
+    title: str
+    body: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw it at the width that there is."""
+        if options.max_width < FRAMED:
+            yield Text(self.title, style="bold cyan")
+            yield self.body
+        else:
+            title = Text(self.title, style="bold cyan")
+            yield Panel(self.body, title=title, title_align="left", border_style="dim")
+
+
+@dataclass(frozen=True, slots=True)
+class ByWidth:
+    """Two drawings of one thing: the first where at least `columns` are there, else the second."""
+
+    columns: int
+    wide: RenderableType
+    narrow: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw the one that suits the width."""
+        yield self.wide if options.max_width >= self.columns else self.narrow
+
+
+def header(state: StudyState, now: float) -> RenderableType:
+    """What is run on what for which target: names, not results."""
+    run = state.run
+    if run is None:
+        return Text("smolsft-autotune", style="bold")
+    tried = Text(" > ").join(
+        Text(safe(name), style="bold" if name == state.strategy else "dim")
+        for name in run.strategies
+    )
+    parts: list[tuple[str, Text]] = [
+        *([("target", Text(percent(run.target), style="bold"))] if run.target else []),
+        ("strategy", tried),
+        ("profile", Text(safe(run.profile))),
+        ("model", Text(safe(run.model))),
+        ("data", Text(safe(run.data))),
+        ("prompts", Text(f"{safe(run.prompts)} ({run.prompt_count})")),
+    ]
+    if state.started is not None:
+        parts.append(("since start", Text(duration(now - state.started))))
+    line = Text(overflow="fold").append("smolsft-autotune", style="bold magenta")
+    for name, value in parts:
+        line.append(f"  {name} ", style="dim").append_text(value)
+    return line
+
+
+def device(state: StudyState, sample: DeviceSample) -> RenderableType:
+    """The device's name, its memory against the limit with a bar, heat and power."""
+    name, note = state.run.device if state.run else "device", sample.note
+    if note.startswith(name) or state.run is None:
+        name, note = note or name, ""
+    used = "n/a" if sample.used_bytes is None else show_size(sample.used_bytes)
+    over = sample.used_bytes is not None and sample.used_bytes > sample.limit_bytes
+    heat = "n/a" if sample.temperature_c is None else f"{sample.temperature_c:.0f} C"
+    power = power_text(sample.power_watts, sample.limit_watts)
+    text = Text(overflow="fold").append(safe(name), style="bold")
+    text.append(f"  memory {used} / {show_size(sample.limit_bytes)}", style="red" if over else "")
+    text.append(f"  temperature {heat}  power {power}", style="dim")
+    if sample.held_down_by:
+        text.append(f"  clock held down by {', '.join(sample.held_down_by)}", style="yellow")
+    if sample.on_battery:
+        text.append("  on battery", style="bold yellow")
+    if note:
+        text.append(f"  {safe(note)}", style="yellow")
+    if sample.used_bytes is None:
+        return text
+    colour = "red" if over else "green"
+    return Group(text, bar(sample.used_bytes, sample.limit_bytes, colour, "memory"))
+
+
+def bar(done: int, total: int, style: str, name: str = "") -> RenderableType:
+    """A bar as wide as there is room, with its percent, so that it also speaks without colour."""
+    share = done / total if total else 0.0
+    drawn = ProgressBar(
+        total=1.0, completed=min(share, 1.0), complete_style=style, finished_style=style
+    )
+    grid = Table.grid(expand=True, padding=(0, 1, 0, 0))
+    if name:
+        grid.add_column(width=len(name), style="dim")
+    grid.add_column(ratio=1)
+    grid.add_column(justify="right", width=6)
+    grid.add_row(*([name] if name else []), drawn, percent(share, 0))
+    return grid
+
+
+def job_panel(
+    job: Job | None, whole: str | None, advice: str | None = None
+) -> RenderableType | None:
+    """The work in progress with a bar, its numbers, its ETA, the rest, and the newest advice."""
+    if job is None:
+        return None
+    count = f"  {job.unit} {job.done}/{job.total}" if job.total else ""
+    lines: list[RenderableType] = [Text(safe(job.title), style="bold").append(count)]
+    if job.total:
+        lines.append(bar(job.done, job.total, "cyan"))
+    known = f"ETA {duration(job.eta_seconds)}" if job.eta_seconds is not None else "ETA n/a"
+    details = [*job.details, known] if job.total else list(job.details)
+    if details:
+        lines.append(Text("  ".join(safe(d) for d in details)))
+    if whole is not None:
+        lines.append(Text(safe(whole), style="dim"))
+    if advice is not None:
+        lines.append(Text(f"advice: {safe(advice)}", style="yellow"))
+    return Section("now", Group(*lines))
+
+
+def verdict_style(verdict: str) -> str:
+    """Green for success, red for failure, yellow for what needs a look."""
+    if verdict in ("target met", Verdict.FITS):
+        return "green"
+    if verdict.startswith(("unhealthy", "no valid")):
+        return "yellow"
+    return "red" if verdict.startswith("failed") else ""
+
+
+def checkpoint_lines(trial: TrialState, best_only: bool) -> list[tuple[Text, Text]]:
+    """The scored checkpoints of a trial: `0.80: 6/24 25.0 % [12-45]`, and their health."""
+    lines: list[tuple[Text, Text]] = []
+    scores = [e for _, e in sorted(dict(trial.evaluations).items())]
+    best = trial.best
+    for e in [best] if best_only and best else scores:
+        mean = e.checkpoint.averaged
+        at = f"average of {mean}: " if mean else f"{e.checkpoint.progress:.2f}: "
+        if e.prompt_strict is None:
+            lines.append((Text(at + "no valid score", style="yellow"), Text(safe(e.problem or ""))))
+            continue
+        style = "green" if e.met else "yellow" if e.unhealthy else ""
+        score = Text(at + score_text(e.prompt_strict, e.interval), style=style)
+        said = (
+            partial_text(e.prompt_strict, e.partial)
+            if e.partial is not None
+            else health_text(e.health)
+        )
+        lines.append((score, Text(said, style="yellow" if e.unhealthy else "")))
+    return lines
+
+
+def _table(expand: bool = False) -> Table:
+    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, expand=expand)
+
+
+def _trial_cells(trial: TrialState) -> list[Text]:
+    plan, last = trial.plan, trial.last_step
+    done = last.step if last else 0
+    return [
+        Text(str(trial.number)),
+        Text(safe(plan.strategy), style="bold"),
+        Text(rate_text(plan.learning_rate)),
+        Text(shape_text(plan.model_max_length, plan.max_rounds)),
+        Text(f"{done}/{plan.total_steps}"),
+        Text(f"{last.loss:.3f}" if last else "n/a"),
+    ]
+
+
+def study_table(
+    trials: Sequence[TrialState], baselines: RenderableType | None, best_only: bool = False
+) -> RenderableType:
+    """Every trial with its scores and verdict, and the baselines to hold them against."""
+    table = _table(expand=True)
+    for name in ("trial", "strategy", "lr", "length x rounds", "step", "loss"):
+        table.add_column(name, no_wrap=name != "strategy")
+    table.add_column("score of checkpoint [95 %]", no_wrap=True)
+    table.add_column("health of answers", no_wrap=True)
+    table.add_column("verdict", overflow="fold")
+    blocks: list[RenderableType] = []
+    for trial in trials:
+        cells, scores = _trial_cells(trial), checkpoint_lines(trial, best_only)
+        verdict = trial_verdict(trial)
+        last = Text(safe(verdict), style=verdict_style(verdict))
+        joined = (Text("\n").join(s for s, _ in scores), Text("\n").join(h for _, h in scores))
+        table.add_row(*cells, *joined, last)
+        line = Text("trial ").append_text(cells[0]).append(" ").append_text(cells[1])
+        for label, cell in zip(("lr ", "", "step ", "loss "), cells[2:], strict=True):
+            line.append(f"  {label}", style="dim").append_text(cell)
+        line.append("  ").append_text(last)
+        blocks += [line, *(_indented(score, health) for score, health in scores)]
+    parts = [baselines] if baselines is not None else []
+    if not trials:
+        return Section("study", Group(*parts, Text("no trial yet", style="dim")))
+    return Section("study", Group(ByWidth(WIDE, table, Group(*blocks)), *parts))
+
+
+def _indented(score: Text, health: Text) -> Text:
+    return Text("  ").append_text(score).append("  ").append_text(health)
+
+
+def baseline_rows(state: StudyState) -> RenderableType | None:
+    """The scores to compare with: the prompt given back, and the model before training."""
+    lines = [
+        Text(f"baseline {name:<9}  {score_text(b.prompt_strict, b.interval)}  ").append(
+            health_text(b.health)
+        )
+        for name, b in sorted(state.baselines.items())
+    ]
+    return Group(*lines) if lines else None
+
+
+def probe_table(outcomes: Sequence[TrialOutcome]) -> RenderableType:
+    """Each probe trial: what was tried, peak, verdict, seconds a step, reason."""
+    table = _table()
+    for name in ("length", "rounds", "micro-batch", "peak", "verdict", "s/step"):
+        table.add_column(name, no_wrap=True, justify="left" if name == "verdict" else "right")
+    table.add_column("reason", overflow="fold")
+    blocks: list[Text] = []
+    for o in outcomes:
+        m, speed = o.measurement, seconds_a_step(o)
+        cells = [
+            str(o.point.model_max_length),
+            str(o.point.max_rounds),
+            str(o.point.micro_batch_tokens),
+            show_size(m.peak_bytes) if m else "n/a",
+        ]
+        style = verdict_style(o.verdict) or "red"
+        pace = "n/a" if speed is None else f"{speed:.2f}"
+        reason = Text(safe(o.reason), style="dim")
+        table.add_row(*map(Text, cells), Text(o.verdict, style=style), Text(pace), reason)
+        line = Text(f"{cells[0]} x {cells[1]}  {cells[3]}  ").append(o.verdict, style=style)
+        blocks.append(line.append(f"  {pace} s/step  ").append_text(reason))
+    return ByWidth(96, table, Group(*blocks))
+
+
+def fit_line(state: StudyState) -> RenderableType | None:
+    """The probe's answer in one line, once it is known."""
+    fit = state.fit
+    if fit is None:
+        return None
+    return Text(
+        f"fits model_max_length {fit.model_max_length}, max_rounds {fit.max_rounds}, micro-batch"
+        f" {fit.micro_batch_tokens} tokens, peak {show_size(fit.peak_bytes)} of"
+        f" {show_size(fit.budget_bytes)}, {fit.tokens_per_second:.0f} tokens/s",
+        style="dim",
+    )
+
+
+def data_notes(state: StudyState, count: int) -> RenderableType | None:
+    """The first `count` findings in the data, and how many more the report lists."""
+    lines = data_lines(state.survey, state.fit)
+    if not lines:
+        return None
+    shown = [safe(line) for line in lines[:count]]
+    if len(lines) > count:
+        shown[-1] += f" (and {len(lines) - count} more, see the report)"
+    return Section("found in the data", Group(*map(Text, shown)))
+
+
+def recent_events(state: StudyState, count: int) -> RenderableType | None:
+    """The last noteworthy records as sentences, newest last."""
+    lines = [s for record in state.recent if (s := describe(record, state)) is not None]
+    if not lines:
+        return None
+    shown = [safe(line) for line in lines[-count:]]
+    cut = Group(*(Text(line, no_wrap=True, overflow="ellipsis") for line in shown))
+    return Section("last events", ByWidth(FRAMED - 4, cut, Group(*map(Text, shown))))

@@ -1,0 +1,149 @@
+"""The plan for a card that need not be there: a table of what takes the memory, and the answer."""
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from autotune.base.format import duration, percent, safe
+from autotune.base.sizes import MIB, Budget, show_size
+from autotune.fit.allowance import SLACK_RANGES
+from autotune.fit.plan import Forecast, Planned, StrategyForecast
+from autotune.protocol.prediction import Attention
+from autotune.screen.panels import ByWidth, Section
+
+_WIDE = 104
+"""Columns that the table needs with all its figures."""
+
+_NARROW = 64
+"""Columns that it needs without those that are the same in every line."""
+
+
+def plan_summary(found: Forecast, card: str, model: str, budget: Budget) -> RenderableType:
+    """The plan, first of all what it is: an estimate, for which card and budget."""
+    less = f" less {show_size(budget.reserve_bytes)} reserve" if budget.reserve_bytes else ""
+    head = Text(
+        f"An estimate, not a measurement: {safe(model)} on {safe(card)}, budget"
+        f" {show_size(budget.limit_bytes)} ({safe(budget.source)}{less})",
+        style="bold yellow",
+    )
+    body = Group(
+        head,
+        Text(_assumptions(found), style="dim"),
+        ByWidth(
+            _WIDE,
+            _table(found, whole=True),
+            ByWidth(_NARROW, _table(found, whole=False), Group(*map(_line, found.table))),
+        ),
+        *(Text(safe(_strategy(s))) for s in found.strategies),
+        Text(_answer(found), style="bold green" if found.model_max_length else "bold red"),
+        Text("Run probe on the card itself to measure it.", style="dim"),
+    )
+    return Section("plan", body)
+
+
+def _assumptions(found: Forecast) -> str:
+    allowance, prediction = found.allowance, found.prediction
+    traced = prediction.layers_traced
+    how = (
+        f"steps of {' and '.join(map(str, traced))} of {prediction.layers} layers traced"
+        if traced != (prediction.layers,)
+        else f"steps of all {prediction.layers} layers traced"
+    )
+    share = (
+        "every position supervised"
+        if prediction.supervised_share == 1
+        else f"{percent(prediction.supervised_share, 0)} of positions supervised"
+    )
+    context, slack = show_size(allowance.context_bytes), percent(allowance.slack, 0)
+    least, most = (percent(share, 0) for share in SLACK_RANGES[prediction.attention])
+    fixed = found.table[0].peak
+    return (
+        f"Tensors of the training step, in MiB: {how} in {duration(prediction.seconds)}, rows of"
+        f" full length, {share}. {_KERNELS[prediction.attention]} Column needs: on top of the peak"
+        f" {context} CUDA context and {slack} slack of the allocator ({least} to {most} were"
+        " measured), both assumed. Columns are what is held at the moment of the peak, whichever"
+        " that is; other is what passes. In every line: weights"
+        f" {_mib(fixed.weights_bytes)}, gradients {_mib(fixed.gradients_bytes)}, optimizer"
+        f" {_mib(fixed.optimizer_bytes)}."
+    )
+
+
+_KERNELS = {
+    Attention.FUSED: "Attention: a fused kernel is assumed, as flash; without one see --attention"
+    " math.",
+    Attention.MATH: "Attention: plain mathematics are assumed, with tables of length x length; a"
+    " fused kernel needs far less (--attention fused).",
+}
+
+
+def _table(found: Forecast, *, whole: bool) -> RenderableType:
+    """One line a point; `whole` with what is the same in every line."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    names = ["length", "rows", "checkpt." if whole else "ckpt"]
+    names += ["weights", "gradients", "optimizer"] if whole else []
+    long, short = ["activations", "logits", "other"], ["activ.", "logits", "other"]
+    names += [*(long if whole else short), "peak"]
+    for name in (*names, "needs"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    last = None
+    for planned in found.table:
+        length = planned.peak.point.tokens
+        if last not in (None, length):
+            table.add_section()
+        last = length
+        style = "" if planned.fits else "dim"
+        table.add_row(*(Text(cell, style=style) for cell in _cells(planned, whole)))
+    return table
+
+
+def _line(planned: Planned) -> Text:
+    """A point where there is no room for a table."""
+    point = planned.peak.point
+    recomputed = ", recomputed" if point.gradient_checkpointing else ""
+    text = f"{point.rows} x {point.tokens}{recomputed}: {_mib(planned.needed_bytes)} MiB"
+    return Text(f"{text} {'fits' if planned.fits else 'no'}", style="" if planned.fits else "dim")
+
+
+def _cells(planned: Planned, whole: bool) -> list[str]:
+    peak = planned.peak
+    point = peak.point
+    fixed = [peak.weights_bytes, peak.gradients_bytes, peak.optimizer_bytes] if whole else []
+    sizes = [*fixed, peak.activations_bytes, peak.logits_bytes]
+    sizes += [peak.temporary_bytes, peak.peak_bytes, planned.needed_bytes]
+    return [
+        str(point.tokens),
+        str(point.rows),
+        "yes" if point.gradient_checkpointing else "no",
+        *map(_mib, sizes),
+        "fits" if planned.fits else "no",
+    ]
+
+
+def _strategy(strategy: StrategyForecast) -> str:
+    """What is predicted for a strategy, in a line."""
+    head = (
+        f"{strategy.name}: rows of {strategy.model_max_length} tokens, {strategy.batch_size} a step"
+    )
+    if not strategy.fits:
+        return f"{head}: does not fit, not even one row at a time"
+    without = f"{strategy.rows} at a time" if strategy.rows else "not one at a time"
+    return (
+        f"{head}: {without} without gradient checkpointing, {strategy.rows_checkpointing} with it"
+    )
+
+
+def _answer(found: Forecast) -> str:
+    if found.model_max_length is None:
+        return "Predicted: nothing fits, not even the shortest rows with gradient checkpointing."
+    most = max(planned.peak.point.tokens for planned in found.table)
+    why = ", as long as the model or the profile allows" if found.model_max_length >= most else ""
+    return (
+        f"Predicted: the longest rows that fit are {found.model_max_length} tokens{why},"
+        f" {found.rows} at a time, with gradient checkpointing."
+    )
+
+
+def _mib(size_bytes: int) -> str:
+    return f"{size_bytes / MIB:.0f}"

@@ -1,0 +1,151 @@
+"""What is printed when a command is over: the result with all that is needed to judge it."""
+
+from pathlib import Path
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from autotune.base.format import percent, safe
+from autotune.base.sizes import show_size
+from autotune.protocol.result_text import checkpoint_text, health_text, score_text, shape_text
+from autotune.protocol.results import Fit
+from autotune.run.folder import RunDir
+from autotune.run.state import StudyState
+from autotune.screen.encodable import Encodable
+from autotune.screen.panels import ByWidth, Section, probe_table
+from autotune.text.conclusions import conclusions, next_steps
+from autotune.text.events import data_warnings, scored
+from autotune.text.fit import (
+    cut_text,
+    fit_sentence,
+    prediction_sentence,
+    rate_of_trial,
+    time_text,
+)
+from autotune.text.train import advice_lines
+
+
+def summary(state: StudyState, run_dir: Path) -> RenderableType:
+    """The end of a run: verdict, best checkpoint, before and after, report, what to do next."""
+    lines: list[RenderableType] = []
+    met = state.ended.met if state.ended else bool(state.best and state.best.met)
+    first, *rest = conclusions(state)
+    lines.append(Text(safe(first), style="bold green" if met else "bold yellow"))
+    lines.append(_scores(state))
+    best = state.best
+    if best is not None:
+        folder = RunDir(run_dir).checkpoint(best.number, best.checkpoint)
+        at = f"{percent(best.checkpoint.progress, 0)} of training, step {best.checkpoint.step}"
+        if best.checkpoint.averaged:
+            at = f"{checkpoint_text(best.checkpoint)}, the last of step {best.checkpoint.step}"
+        lines.append(_field("best checkpoint", f"{folder} (trial {best.number}, {at})"))
+        if best.unhealthy:
+            lines.append(_field("unhealthy", "; ".join(best.unhealthy), "yellow"))
+    lines += [Text(f"- {safe(s)}", style="bold red" if "an echo" in s else "") for s in rest]
+    lines += [
+        _field("data", line, "bold yellow") for line in data_warnings(state.survey, state.fit)
+    ]
+    lines += [_field("advice", line, "yellow") for line in advice_lines(state)]
+    lines.append(_field("report", str(run_dir / "report.html")))
+    lines += [_field("next", step) for step in next_steps(state, run_dir)]
+    return Encodable(Section("result", Group(*lines)))
+
+
+def _field(name: str, value: str, style: str = "") -> Text:
+    return Text(f"{name}: ", style="dim", overflow="fold").append(safe(value), f"not dim {style}")
+
+
+def _scores(state: StudyState) -> RenderableType:
+    rows: list[tuple[str, str, str]] = []
+    best = state.best
+    names = {"echo": "prompt given back", "untrained": "before training"}
+    for key in ("echo", "untrained"):
+        if base := state.baselines.get(key):
+            score = score_text(base.prompt_strict, base.interval)
+            rows.append((names[key], score, health_text(base.health)))
+    if best is not None and best.prompt_strict is not None:
+        score = score_text(best.prompt_strict, best.interval)
+        name = "best so far, about" if best.partial else "after training"
+        rows.append((name, score, health_text(best.health)))
+        if full := state.best_in_full:
+            score = score_text(full.prompt_strict, full.interval)
+            rows.append((f"all of {safe(full.prompts)}", score, health_text(full.health)))
+    elif state.trials:
+        rows.append(("after training", "no valid score", scored(best) if best else ""))
+    if not rows:
+        return Text("nothing scored yet", style="dim")
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in ("", "prompts passed [95 %]", "health of answers"):
+        table.add_column(name)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    narrow = Group(*(Text(f"{name}: {score}  {health}") for name, score, health in rows))
+    return ByWidth(86, table, narrow)
+
+
+def probe_summary(fit: Fit, budget: str, note: str = "") -> RenderableType:
+    """The end of a probe: the answer, its evidence, and what each strategy would take.
+
+    `budget` is the sentence about it, `note` says where the answer comes from if not from now.
+    """
+    strategies = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in ("strategy", "length x rounds", "answers kept", "at once", "steps", "time"):
+        strategies.add_column(name, no_wrap=True)
+    narrow: list[Text] = []
+    for name, s in fit.strategies.items():
+        shape = shape_text(s.model_max_length, s.max_rounds)
+        kept = percent(s.kept_supervised)
+        cells = (shape, kept, cut_text(s), str(s.steps), time_text(s))
+        line = f"{shape}  {s.steps} steps  {time_text(s)}"
+        if not s.planned:
+            line = "only where no other fits" if s.fits else "does not fit"
+            if not s.conversations:
+                line = f"no answer is left at {s.model_max_length} tokens"
+            cells = (line, "", "", "", "")
+        strategies.add_row(Text(safe(name), style="bold"), *map(Text, cells))
+        narrow.append(Text(f"{safe(name)}  {line}"))
+    predicted = prediction_sentence(fit)
+    timed = any(s.eta_single_seconds is not None for s in fit.strategies.values())
+    lines: list[RenderableType] = [
+        Text(safe(fit_sentence(fit)), style="bold green"),
+        Text(safe(budget), style="dim"),
+        *([Text(safe(note), style="dim")] if note else []),
+        *([Text(predicted, style="dim")] if predicted else []),
+        *(_field("data", line, "bold yellow") for line in data_warnings(None, fit)),
+        probe_table(fit.trials),
+        *([Text(SPEED_TITLE), speed_table(fit)] if fit.speed_trials else []),
+        ByWidth(90, strategies, Group(*narrow)),
+        Text(
+            "Times are estimates: measured speed x work, every answer as long as it may be."
+            + (" With an arrow: one row at a time, and the way that was fastest." if timed else ""),
+            style="dim",
+        ),
+    ]
+    return Encodable(Section("what fits", Group(*lines)))
+
+
+SPEED_TITLE = (
+    "ways to cut a step, timed on ordinary rows (the fastest once more, in a fresh process):"
+)
+
+
+def speed_table(fit: Fit) -> RenderableType:
+    """Each timed way to cut a step: its speed, its peak, its verdict."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in ("length", "at once", "peak", "verdict", "supervised tokens/s"):
+        table.add_column(name, no_wrap=True, justify="left" if name == "verdict" else "right")
+    narrow: list[Text] = []
+    for outcome in fit.speed_trials:
+        point, measured = outcome.point, outcome.measurement
+        cells = (
+            str(point.model_max_length),
+            cut_text(point),
+            show_size(measured.peak_bytes) if measured else "n/a",
+            outcome.verdict.value,
+            rate_of_trial(outcome),
+        )
+        table.add_row(*map(Text, cells))
+        narrow.append(Text("  ".join(cells) + " supervised tokens/s"))
+    return ByWidth(80, table, Group(*narrow))

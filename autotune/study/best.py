@@ -1,0 +1,160 @@
+"""`best/`: a copy of the best checkpoint, with a manifest of its own, and never a damaged one.
+
+It is replaced only by what verifies. Where the checkpoint itself is gone or damaged, a `best/` that
+is the copy of it and verifies is the best checkpoint.
+"""
+
+import shutil
+from pathlib import Path
+
+from autotune.base.errors import EnvironmentFault
+from autotune.base.files import is_link, remove_tree
+from autotune.base.leftovers import BEST_WORK
+from autotune.base.manifest import (
+    MANIFEST,
+    OPTIMIZER,
+    STATE,
+    describe,
+    entries_of,
+    fault_of,
+    mismatch,
+    put_in_place,
+    seal,
+)
+from autotune.protocol import events
+from autotune.run.folder import RunDir
+from autotune.run.session import Session
+from autotune.run.state import StudyState
+
+LEFT_OUT = (OPTIMIZER, STATE, MANIFEST)
+"""What only resuming needs, and the manifest that names it."""
+
+
+def keep_best(session: Session, *, at_end: bool = False) -> None:
+    """Have the best checkpoint so far in `best/`.
+
+    A damaged one is warned of in the middle of a run, which may find a better one.
+
+    Raises:
+        EnvironmentFault: it cannot be copied; or, `at_end`, its weights are lost.
+    """
+    best = session.state.best
+    if best is None:
+        return
+    target = session.rundir.best
+    source = session.rundir.checkpoint(best.number, best.checkpoint)
+    if is_link(target):
+        warn(
+            session,
+            f"{target}: is a link, so the best checkpoint is not copied there, over what lies"
+            f" elsewhere; it stays in {source}; remove the link and run the same command again",
+        )
+        return
+    if stands(session.rundir, session.state, best):
+        return
+    fault = fault_of(source)
+    if fault is None:
+        copy(source, target)
+        kept(session, best)
+    elif adopted(source, target):
+        kept(session, best)
+    else:
+        lost(session, best, fault, at_end=at_end)
+
+
+def stands(rundir: RunDir, state: StudyState, best: events.Evaluated) -> bool:
+    """Whether `best/` is, by the record, the copy of this checkpoint, and whole."""
+    last, target = state.best_kept, rundir.best
+    return (
+        last is not None
+        and (last.number, last.checkpoint.place) == (best.number, best.checkpoint.place)
+        and _seal_of(target) == last.sha256
+        and fault_of(target) is None
+    )
+
+
+def kept(session: Session, best: events.Evaluated) -> None:
+    """Record which checkpoint `best/` is the copy of."""
+    sha256 = _seal_of(session.rundir.best)
+    assert sha256 is not None  # written a moment ago
+    session.note(events.BestKept(number=best.number, checkpoint=best.checkpoint, sha256=sha256))
+
+
+def _seal_of(folder: Path) -> str | None:
+    """The sha256 of a folder's manifest."""
+    try:
+        return str(describe(folder / MANIFEST)["sha256"])
+    except OSError:
+        return None
+
+
+def copy(source: Path, target: Path) -> None:
+    """Replace `target` by a sealed copy of a checkpoint, which is held against its manifest.
+
+    Raises:
+        EnvironmentFault: the disk is full, cannot be written, or gives back other bytes.
+    """
+    work = target.with_name(BEST_WORK)
+    remove_tree(work)
+    try:
+        if target.exists() and not target.is_dir():
+            raise OSError(f"{target.name} is a file, must be a folder")
+        shutil.copytree(source, work, ignore=shutil.ignore_patterns(*LEFT_OUT))
+        fault = mismatch(work, _weights_and_words(source))
+        if fault is not None:
+            raise OSError(f"of the copy, {fault}")
+        seal(work)
+        put_in_place(work, target)
+    except OSError as error:
+        remove_tree(work)
+        raise EnvironmentFault(
+            f"{target}: the best checkpoint cannot be copied ({error.strerror or error}); it stays"
+            f" in {source}; see to the disk and run the same command again"
+        ) from error
+
+
+def adopted(source: Path, target: Path) -> bool:
+    """Whether `target` is the copy of a checkpoint that is damaged now; if so, it is sealed anew.
+
+    The checkpoint's own manifest tells. Older versions sealed no copy.
+    """
+    entries = _weights_and_words(source)
+    if not any(name.endswith(".safetensors") for name in entries):
+        return False
+    if mismatch(target, entries) is not None:
+        return False
+    (target / MANIFEST).unlink(missing_ok=True)
+    seal(target)
+    return True
+
+
+def _weights_and_words(folder: Path) -> dict[str, object]:
+    """What a checkpoint's manifest says of the files that are copied."""
+    named = entries_of(folder) or {}
+    return {name: entry for name, entry in named.items() if name not in LEFT_OUT}
+
+
+def lost(session: Session, best: events.Evaluated, fault: str, *, at_end: bool) -> None:
+    """Say that the best checkpoint is damaged and `best/` cannot stand in for it.
+
+    Raises:
+        EnvironmentFault: the run is at its end, so that nothing better is to come.
+    """
+    target = session.rundir.best
+    source = session.rundir.checkpoint(best.number, best.checkpoint)
+    other = fault_of(target) or "it is a copy of another one"
+    text = (
+        f"{source}: the best checkpoint cannot be used ({fault}), and {target.name}/ is no whole"
+        f" copy of it ({other})"
+    )
+    if at_end:
+        raise EnvironmentFault(
+            f"{text}; put either back from a backup and run the same command again, or train it"
+            " again in a new run with another --run-dir"
+        )
+    warn(session, text)
+
+
+def warn(session: Session, words: str) -> None:
+    """Put a warning on record."""
+    session.note(events.Warned(message=words))

@@ -1,0 +1,91 @@
+"""One checkpoint of a trial: its score, or why it is not worth a whole one."""
+
+from dataclasses import replace
+
+from autotune.protocol import events
+from autotune.protocol.results import Checkpoint, Think
+from autotune.run.session import Session
+from autotune.run.setup import Setup
+from autotune.score.checked import EvaluationFailed
+from autotune.score.health import broken_limits, meets
+from autotune.score.order import shuffled
+from autotune.score.scorer import Scorer
+from autotune.score.stats import wilson
+from autotune.score.stopping.stop import Contest, Stopped
+from autotune.study.answer import answer_and_score, answer_early, choosing_score
+from autotune.study.next_action import Evaluate
+
+FEWEST = 32
+"""Prompts from which on early decisions are made. The best checkpoint is answered in two workers
+then, and starting one takes about as long as so many short answers; and of few prompts most are
+needed to decide anything: without a single pass, 25 % is out of reach after 12 of 24, 16 of 48 and
+23 of 541."""
+
+
+def evaluate_checkpoint(
+    session: Session, setup: Setup, scorer: Scorer, move: Evaluate, target: float
+) -> events.Evaluated:
+    """Score the move's checkpoint; a failure is an event with its `problem`.
+
+    It answers in the precision that it was trained in.
+    """
+    trial, checkpoint = move.trial, move.checkpoint
+    if trial.precision_changed is not None:
+        # What overflowed in training would overflow in its answers as well.
+        changed = {"precision": trial.precision_changed.after}
+        setup = replace(setup, device_spec=setup.device_spec.model_copy(update=changed))
+    folder = session.rundir.checkpoint(trial.number, checkpoint)
+    where = session.rundir.checkpoint_eval(trial.number, checkpoint)
+    try:
+        if move.full or not decides_early(setup, scorer):
+            found = answer_and_score(session, setup, scorer, folder, where)
+        else:
+            contest = Contest(shuffled(setup.prompts, setup.profile.prompts.seed), target)
+            early = answer_early(session, setup, scorer, folder, where, contest)
+            if isinstance(early, Stopped):
+                return ended_early(trial.number, checkpoint, early)
+            found = early
+        chosen_by = choosing_score(setup, scorer, where)
+    except EvaluationFailed as error:
+        return events.Evaluated.without_score(
+            trial.number, checkpoint, f"evaluation failed: {error}"
+        )
+    unhealthy = broken_limits(found.health, setup.profile.evaluate.health)
+    return events.Evaluated(
+        number=trial.number,
+        checkpoint=checkpoint,
+        prompt_strict=found.prompt_strict,
+        instruction_strict=found.instruction_strict,
+        prompt_loose=found.prompt_loose,
+        instruction_loose=found.instruction_loose,
+        interval=found.interval,
+        health=found.health,
+        met=meets(found.prompt_strict, unhealthy, target),
+        unhealthy=unhealthy,
+        sound=found.sound,
+        chosen_by=chosen_by,
+    )
+
+
+def decides_early(setup: Setup, scorer: Scorer) -> bool:
+    """Whether checkpoints may be judged by less than all finished answers.
+
+    Not with a holdout: there one half of the prompts chooses and the other is reported. Nor where
+    thoughts are left out: until an answer is finished, all of it may turn out to be one.
+    """
+    evaluate = setup.profile.evaluate
+    return (
+        evaluate.early
+        and not evaluate.holdout
+        and evaluate.think is Think.KEEP
+        and scorer.decides_early
+        and len(setup.prompts) >= FEWEST
+    )
+
+
+def ended_early(number: int, checkpoint: Checkpoint, stopped: Stopped) -> events.Evaluated:
+    """The event of a checkpoint that was stopped."""
+    score = stopped.score
+    return events.Evaluated.ended_early(
+        number, checkpoint, score, wilson(score.passes, score.total), stopped.partial
+    )

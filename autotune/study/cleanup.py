@@ -1,0 +1,151 @@
+"""What a run will write at most, and which checkpoints keep their weights after a trial.
+
+The rest are judged and give their room back. What they scored is in the record, and so is that
+they are gone, written before they go.
+"""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from autotune.base.disk import ROOM, WHOLE, Writes, folder_bytes, needed_bytes, sizes_of
+from autotune.base.errors import EnvironmentFault
+from autotune.base.files import remove_tree
+from autotune.base.manifest import OPTIMIZER, discard, drop_optimizer, sweep
+from autotune.base.sizes import show_apart, show_size
+from autotune.protocol import events
+from autotune.protocol.plan import Strategy
+from autotune.run.session import Session
+from autotune.run.setup import Setup
+from autotune.run.state import TrialState
+
+
+def settle_checkpoints(session: Session) -> None:
+    """Remove what the trials that are over do not keep; what was begun before is finished."""
+    for trial in session.state.trials:
+        if trial.ended is not None:
+            give_back(session, trial)
+
+
+def give_back(session: Session, trial: TrialState) -> None:
+    """Remove the judged checkpoints of a trial that is over, and optimizers that nobody resumes."""
+    root = session.rundir.checkpoints(trial.number)
+    if not root.is_dir():
+        return
+    sweep(root)
+    for half in root.glob(".*.tmp"):  # nobody goes on with a trial that is over
+        remove_tree(half)
+    going = [root / name for name in to_go(trial) if (root / name).is_dir()]
+    # What only served resuming: between scored checkpoints, and never judged.
+    spare = [p for p in unscored_folders(root, trial) if trial.failure is None]
+    moments = [p for p in root.glob(f"*/{OPTIMIZER}") if p.parent not in (*going, *spare)]
+    new = tuple(p.name for p in (*going, *spare) if p.name not in trial.removed)
+    if new:
+        freed = sum(folder_bytes(p) for p in (*going, *spare))
+        freed += sum(p.stat().st_size for p in moments)
+        session.note(events.CheckpointsRemoved(number=trial.number, names=new, freed_bytes=freed))
+    for folder in (*going, *spare):
+        discard(folder)
+    for path in moments:
+        drop_optimizer(path.parent)
+
+
+def to_go(trial: TrialState) -> list[str]:
+    """The names of the checkpoints that have a score and are not the best of their trial."""
+    best = trial.best
+    return [
+        e.checkpoint.name
+        for e in trial.evaluations.values()
+        if e.prompt_strict is not None and best is not None and e.checkpoint != best.checkpoint
+    ]
+
+
+def unscored_folders(root: Path, trial: TrialState) -> Iterator[Path]:
+    """The checkpoints on disk that were saved for resuming only."""
+    scored = {c.name for c in trial.checkpoints.values()}
+    return (p for p in sorted(root.glob("step-*")) if p.name not in scored)
+
+
+BYTES_A_TOKEN = 8
+"""Of an answer in UTF-8 JSON, with escapes: English has about 5, rarer scripts more."""
+
+
+BYTES_A_PROMPT = 2048
+"""Beside the answer's text: the prompt once more, and the verdict on each instruction."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiskPlan:
+    """What a run will still write at most, beside what is free."""
+
+    needed_bytes: int
+    free_bytes: int
+
+    @property
+    def sentence(self) -> str:
+        """Both, in words."""
+        needed, free = show_size(self.needed_bytes), show_size(self.free_bytes)
+        return f"disk: needs {needed} at most, {free} free"
+
+
+def plan_disk(session: Session, setup: Setup, strategies: Sequence[Strategy]) -> None:
+    """Say what the run needs and what is free.
+
+    Raises:
+        EnvironmentFault: less is free than the run needs.
+    """
+    planned = disk_plan(session.rundir.root, setup, strategies)
+    if planned is not None:
+        session.note(events.Notice(about="disk", sentence=planned.sentence))
+
+
+def demand_disk(session: Session, setup: Setup) -> None:
+    """Refuse a run before its probe, which may take an hour, where there is no room for it after.
+
+    What fits is not known yet, so all strategies are counted, those to fall back on as well: what
+    is let through here is not refused for the strategies that are left.
+
+    Raises:
+        EnvironmentFault: less is free than the run needs.
+    """
+    if session.state.fit is None:
+        disk_plan(session.rundir.root, setup, setup.profile.strategies)
+
+
+def disk_plan(root: Path, setup: Setup, strategies: Sequence[Strategy]) -> DiskPlan | None:
+    """What is needed and free on the disk of a run folder; None where the model does not tell.
+
+    What the run folder holds already is part of the need, so a run that goes on needs less. A
+    model folder that cannot be read is left to the worker, which says what is wrong with it.
+
+    Raises:
+        EnvironmentFault: less is free than the run needs.
+    """
+    sizes = sizes_of(setup.model_folder)
+    if sizes is None:
+        return None
+    whole = needed_bytes(sizes, writes_of(setup, strategies))
+    # However much is there, one more save may come.
+    needed = max(whole - folder_bytes(root), ROOM * (WHOLE * sizes.weights + sizes.rest))
+    free = shutil.disk_usage(root).free
+    if free < needed:
+        there, most = show_apart(free, needed)
+        raise EnvironmentFault(
+            f"{root}: {there} free on its disk, the run needs {most} at most; free disk space or"
+            " choose another --run-dir, then run the same command again"
+        )
+    return DiskPlan(needed_bytes=needed, free_bytes=free)
+
+
+def writes_of(setup: Setup, strategies: Sequence[Strategy]) -> Writes:
+    """What these strategies write if all of them are tried to the end."""
+    evaluate = setup.profile.evaluate
+    answers = sum(len(p.prompt.encode("utf-8")) + BYTES_A_PROMPT for p in setup.prompts)
+    answers += len(setup.prompts) * evaluate.max_new_tokens * BYTES_A_TOKEN
+    return Writes(
+        trials=sum(s.n_trials for s in strategies),
+        scored=len(setup.profile.train.checkpoint_fractions),
+        averaged=any(s.average_checkpoints for s in strategies),
+        answer_bytes=answers,
+    )

@@ -1,0 +1,172 @@
+"""The run: train, score, escalate, until the target is met or nothing is left to try.
+
+`study.next_action.next_move` decides; this module does what it says and records what came of it.
+Killed at any point and started again, it goes on from the record.
+"""
+
+from autotune.base.format import percent, quoted
+from autotune.data.survey import Survey
+from autotune.device.nvml_port import NvmlPort
+from autotune.fit.resolve import resolve_plan, usable_strategies
+from autotune.protocol import events
+from autotune.protocol.plan import Strategy
+from autotune.protocol.results import Fit
+from autotune.run.session import Session
+from autotune.run.setup import Setup
+from autotune.run.state import TrialState
+from autotune.score.scorer import Scorer
+from autotune.study.average import average
+from autotune.study.baselines import score_baselines
+from autotune.study.best import keep_best
+from autotune.study.checkpoint import evaluate_checkpoint
+from autotune.study.cleanup import give_back, plan_disk, settle_checkpoints
+from autotune.study.damage import set_aside
+from autotune.study.next_action import Average, EndTrial, Escalate, Evaluate, Stop, Train, next_move
+from autotune.study.optuna_file import StudyFile
+from autotune.study.optuna_study import draw
+from autotune.study.selection_bias import correct_choice
+from autotune.train.peak_check import neighbour_watch
+from autotune.train.train import Training
+from autotune.train.watch import TrainingWatch, gauge_for
+
+
+class Tuner:
+    """One study: its inputs and the loop over its moves."""
+
+    def __init__(
+        self,
+        session: Session,
+        setup: Setup,
+        survey: Survey,
+        fit: Fit,
+        scorer: Scorer,
+        target: float,
+        nvml: NvmlPort | None = None,
+    ) -> None:
+        """`nvml` is asked who else uses the card; None is this machine's driver."""
+        self.session = session
+        self.setup = setup
+        self.survey = survey
+        self.fit = fit
+        self.scorer = scorer
+        self.target = target
+        # Made here, right after what fits was found, so that it knows the card as the probe did.
+        neighbours = neighbour_watch(setup.device, nvml)
+        watch = TrainingWatch(session, setup.profile, gauge_for(setup.device, nvml))
+        self.training = Training(session, setup, survey, fit, neighbours, watch)
+        self.strategies: tuple[Strategy, ...] = usable_strategies(
+            setup.profile.strategies, fit, survey
+        )
+        self.study_file = StudyFile(session.rundir.study_db, setup.profile.strategies)
+
+    def run(self) -> bool:
+        """Make moves until the study stops; returns whether the target is met.
+
+        Raises:
+            EnvironmentFault: the disk has no room for what the run will write, or fills up.
+        """
+        self.store_study()
+        settle_checkpoints(self.session)
+        if not isinstance(next_move(self.session.state, self.strategies, self.target), Stop):
+            plan_disk(self.session, self.setup, self.strategies)
+        score_baselines(self.session, self.setup, self.scorer)
+        self.warn_of_old_stops()
+        while True:
+            move = next_move(self.session.state, self.strategies, self.target)
+            match move:
+                case Train():
+                    self.train(move)
+                case Evaluate() if set_aside(self.session, move):
+                    pass
+                case Evaluate():
+                    self.session.note(
+                        evaluate_checkpoint(
+                            self.session, self.setup, self.scorer, move, self.target
+                        )
+                    )
+                case Average():
+                    average(self.session, self.setup, move)
+                case EndTrial():
+                    self.end_trial(move.trial, move.trial.failure)
+                case Escalate():
+                    self.session.note(
+                        events.Escalated(previous=move.previous, next=move.next, reason=move.reason)
+                    )
+                case Stop():
+                    self.correct()
+                    keep_best(self.session, at_end=True)
+                    self.session.note(events.RunEnded(met=move.met, reason=move.reason))
+                    return move.met
+
+    def warn_of_old_stops(self) -> None:
+        """Say which checkpoints of trials that are over were stopped by a higher target."""
+        over = (trial for trial in self.session.state.trials if trial.ended is not None)
+        for trial in over:
+            for e in trial.evaluations.values():
+                if not e.partial or not e.partial.was_stopped_above(self.target):
+                    continue
+                gone = e.checkpoint.name in trial.removed
+                remedy = (
+                    "its weights are gone, a new run trains them again"
+                    if gone
+                    else f"smolsft-autotune eval {self.named(trial, e)} scores it in full"
+                )
+                self.session.note(
+                    events.Warned(
+                        message=f"trial {trial.number} {e.checkpoint.name}: stopped when the target"
+                        f" was higher, and might meet {percent(self.target)}; {remedy}"
+                    )
+                )
+
+    def named(self, trial: TrialState, scored: events.Evaluated) -> str:
+        """A checkpoint's folder, as it is typed into a shell."""
+        return quoted(str(self.session.rundir.checkpoint(trial.number, scored.checkpoint)))
+
+    def train(self, move: Train) -> None:
+        """Start a trial, or go on with the unfinished one, to its last step or its failure."""
+        trial = move.resume or self.start_trial(move)
+        failure = self.training.to_end(trial.plan, trial.number)
+        if failure is not None:
+            self.session.note(events.TrainingFailed(number=trial.number, reason=failure))
+
+    def start_trial(self, move: Train) -> TrialState:
+        """Ask for the trial's numbers and record its plan."""
+        strategy = next(s for s in self.strategies if s.name == move.strategy)
+        seed = self.setup.profile.train.seed
+        number, parameters = draw(self.session.state, strategy, seed)
+        if not move.first and not strategy.search:
+            # Without ranges to sample, a further trial differs by its order of the data.
+            parameters = {"seed": seed + number}
+        plan = resolve_plan(strategy, self.fit, self.survey, self.setup, parameters)
+        self.session.note(
+            events.TrialStarted(
+                number=len(self.session.state.trials), optuna_number=number, plan=plan
+            )
+        )
+        self.store_study()
+        return self.session.state.trials[-1]
+
+    def store_study(self) -> None:
+        """Bring `study.db` in line with the record, and say where it was not the record's."""
+        said = self.study_file.store(self.session.state)
+        if said is not None:
+            self.session.note(events.Warned(message=said))
+
+    def end_trial(self, trial: TrialState, failure: str | None) -> None:
+        """Record the end, then copy it to the study's database; the record is the truth."""
+        best = (
+            trial.best.prompt_strict.accuracy if trial.best and trial.best.prompt_strict else None
+        )
+        self.session.note(events.TrialEnded(number=trial.number, best=best, failure=failure))
+        self.store_study()
+        self.correct()
+        give_back(self.session, trial)
+        if trial.best is not None and trial.best is self.session.state.best:
+            keep_best(self.session)
+
+    def correct(self) -> None:
+        """Record what the best is worth without the luck of the choice, unless it is known."""
+        if self.session.state.corrected is None:
+            chosen = correct_choice(self.session, self.setup.profile.prompts.seed)
+            if chosen is not None:
+                self.session.note(chosen)

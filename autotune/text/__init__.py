@@ -1,0 +1,1 @@
+"""Sentences for a person, from results and records: screen, plain lines and report share them."""

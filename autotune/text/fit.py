@@ -1,0 +1,93 @@
+"""What the probe found, in words: trials, the answer, how good a prediction was, times."""
+
+from autotune.base.format import about, duration, percent
+from autotune.base.sizes import show_apart, show_size
+from autotune.protocol import events
+from autotune.protocol.plan import TrialPoint
+from autotune.protocol.result_text import shape_text
+from autotune.protocol.results import Fit, StrategyFit, TrialOutcome, Verdict
+
+
+def peak_sentence(event: events.PeakCompared) -> str:
+    """What a training's peak is beside the probe's: `peak 3.40 GiB, 4.0 % above the ...`."""
+    off = event.peak_bytes / event.predicted_bytes - 1 if event.predicted_bytes else 0.0
+    # Rounded first: a difference that shows as 0.0 % is neither above nor below.
+    rounded = round(off, 3)
+    where = (
+        f"{percent(abs(rounded))} {'above' if rounded > 0 else 'below'}"
+        if rounded
+        else "as high as"
+    )
+    if not rounded:
+        peak, probed = show_size(event.peak_bytes), show_size(event.predicted_bytes)
+    else:
+        peak, probed = show_apart(event.peak_bytes, event.predicted_bytes)
+    return f"peak {peak}, {where} the {probed} that the probe measured"
+
+
+def describe_trial(outcome: TrialOutcome) -> str:
+    """A probe trial in one line: what was tried, the verdict, what was measured or why not."""
+    text = (
+        f"{shape_text(outcome.point.model_max_length, outcome.point.max_rounds)} rounds,"
+        f" micro-batch {outcome.point.micro_batch_tokens} tokens: {outcome.verdict}"
+    )
+    if outcome.verdict is not Verdict.FITS or outcome.measurement is None:
+        return f"{text}, {outcome.reason}"
+    speed = seconds_a_step(outcome)
+    text += f", peak {show_size(outcome.measurement.peak_bytes)}"
+    if outcome.measurement.timed is not None:
+        over = outcome.measurement.timed.conversations
+        return f"{text}, {rate_of_trial(outcome)} supervised tokens/s over {over} conversations"
+    return text if speed is None else f"{text}, {duration(speed)} a step"
+
+
+def rate_of_trial(outcome: TrialOutcome) -> str:
+    """Supervised tokens a second of a trial's timed step, `n/a` where nothing was timed."""
+    timed = outcome.measurement.timed if outcome.measurement else None
+    return f"{timed.supervised_tokens / timed.seconds:.0f}" if timed else "n/a"
+
+
+def seconds_a_step(outcome: TrialOutcome) -> float | None:
+    """Seconds of the fastest step of a probe trial (the first one also warms up), if measured."""
+    steps = outcome.measurement.step_seconds if outcome.measurement else ()
+    return min(steps) if steps else None
+
+
+def fit_sentence(fit: Fit) -> str:
+    """The probe's answer in one sentence."""
+    checkpointing = "with" if fit.gradient_checkpointing else "without"
+    return (
+        f"fits: model_max_length {fit.model_max_length} with max_rounds {fit.max_rounds} (beyond it"
+        f" the length cuts conversations), in micro-batches of {fit.micro_batch_tokens} tokens"
+        f" {checkpointing} gradient checkpointing;"
+        f" peak {show_size(fit.peak_bytes)} of {show_size(fit.budget_bytes)},"
+        f" {fit.tokens_per_second:.0f} tokens/s"
+        + (f"; attention: {fit.attention.words}" if fit.attention else "")
+    )
+
+
+def prediction_sentence(fit: Fit) -> str | None:
+    """How far off the prediction of the accepted point was, if there was one."""
+    if fit.predicted_peak_bytes is None:
+        return None
+    off = fit.predicted_peak_bytes / fit.peak_bytes - 1
+    return (
+        f"predicted peak {show_size(fit.predicted_peak_bytes)}, measured"
+        f" {show_size(fit.peak_bytes)}: {percent(abs(off))} too {'high' if off > 0 else 'low'}"
+    )
+
+
+def time_text(strategy: StrategyFit) -> str:
+    """About how long a strategy takes, with what the way its steps are cut has bought."""
+    now = about(strategy.eta_seconds)
+    single = strategy.eta_single_seconds
+    before = now if single is None else about(single)
+    return now if before == now else f"{before} -> {now}"
+
+
+def cut_text(cut: StrategyFit | TrialPoint) -> str:
+    """How steps are cut: tokens at once, rows laid end to end, layers compiled, recomputed."""
+    compiled = ", compiled" if cut.torch_compile else ""
+    packed = ", packed" if cut.packing else ""
+    recomputed = ", recomputed" if cut.gradient_checkpointing else ""
+    return f"{cut.micro_batch_tokens} tokens{packed}{compiled}{recomputed}"

@@ -1,0 +1,73 @@
+"""What a training changed on its way and what was seen beside its steps, as sentences."""
+
+from autotune.base.format import duration
+from autotune.protocol import events
+from autotune.protocol.result_text import checkpoint_text
+from autotune.run.state import StudyState
+
+_NAMES = {"forward": "the forward pass", "backward": "the backward pass", "optimizer": "the update"}
+
+
+def recut_sentence(event: events.Recut) -> str:
+    """Where memory ran out, in what pieces, and how it goes on."""
+    where = _NAMES.get(event.phase, event.phase or "a worker")
+    head = f"out of memory in {where} of step {event.step} with {event.before.words}"
+    again = "done again" if event.same_process else "going on from the last checkpoint"
+    if event.after != event.before:
+        same = f"the same {event.batch_size} conversations a step"
+        return f"{head}; {again} with {event.after.words}, {same}"
+    how = "after giving back what was free" if event.same_process else "in a new process"
+    return f"{head}; {again} {how}"
+
+
+def precision_sentence(event: events.PrecisionChanged) -> str:
+    """Why a precision was given up, and for which."""
+    return (
+        f"{event.before} given up at step {event.step} ({event.reason}): going on in {event.after},"
+        " with the same fp32 master weights"
+    )
+
+
+def damaged_sentence(event: events.CheckpointDamaged) -> str:
+    """What is wrong with a checkpoint that was to be scored, and what becomes of it."""
+    then = "made again" if event.again else "not scored"
+    return f"{checkpoint_text(event.checkpoint)} is damaged ({event.fault}), so it is {then}"
+
+
+def card_sentence(event: events.CardSampled) -> str | None:
+    """What began or ended to hold the card's clock down, None where nothing did."""
+    told = []
+    if event.began:
+        told.append(f"clock held down by {', '.join(event.began)}")
+    if event.ended:
+        told.append(f"clock no longer held down by {', '.join(event.ended)}")
+    if not told:
+        return None
+    heat = "" if event.celsius is None else f"{event.celsius:.0f} C"
+    power = "" if event.watts is None else power_text(event.watts, event.limit_watts)
+    state = ", ".join(part for part in (heat, power) if part)
+    return f"card: {' and '.join(told)}" + (f" ({state})" if state else "")
+
+
+def power_text(watts: float | None, limit_watts: float | None) -> str:
+    """`61 of 115 W`, without the limit where it is not known; `n/a` without the power."""
+    if watts is None:
+        return "n/a"
+    return f"{watts:.0f} W" if limit_watts is None else f"{watts:.0f} of {limit_watts:.0f} W"
+
+
+def slept_sentence(event: events.Slept) -> str:
+    """How long nothing ran, and that it does no harm."""
+    return (
+        f"nothing ran for {duration(event.seconds)}: the computer slept or the program was stopped;"
+        " nothing is lost, and speed and time left leave it out"
+    )
+
+
+def advice_lines(state: StudyState) -> list[str]:
+    """The advice on all trials, in order."""
+    return [
+        f"trial {trial.number} ({trial.plan.strategy}): {advised.message}"
+        for trial in state.trials
+        for advised in trial.watched.advice
+    ]

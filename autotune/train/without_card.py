@@ -1,0 +1,36 @@
+"""How long a training for a card takes on a CPU: an estimate, so that nobody begins it unaware."""
+
+import psutil
+
+from autotune.config.profile import Profile
+from autotune.device.find import Device
+from autotune.protocol.plan import Precision
+
+TOKENS_A_CORE_SECOND = 60.0
+"""SmolLM2-135M in fp32: 110 to 130 tokens a second on two cores (docs/LOG.md, 2026-11-25)."""
+
+SIXTEEN_BITS = 40.0
+"""How many times slower 16-bit arithmetic is without instructions for it: 32 times in a step of the
+toy, and products of the true shapes fall from 190 to between 1 and 23 GF/s (docs/LOG.md)."""
+
+CONVERSATIONS = 6000
+"""Of the data that the profiles for cards name; how many there really are is not known before the
+data is there."""
+
+TOKENS_A_CONVERSATION = 600
+"""At most 1024 tokens of each of ten conversations of smol-smoltalk: 592 on average."""
+
+
+def training_hours(profile: Profile, device: Device, precision: Precision) -> float:
+    """Hours of training that the profile's first strategy takes on this CPU, very roughly."""
+    strategy = profile.strategies[0]
+    conversations = profile.train.max_conversations or CONVERSATIONS
+    tokens = conversations * TOKENS_A_CONVERSATION * strategy.num_train_epochs
+    cores = profile.machine.threads or psutil.cpu_count(logical=False) or 1
+    hours = tokens / (cores * TOKENS_A_CORE_SECOND) / 3600
+    return hours * SIXTEEN_BITS if slows(device, precision) else hours
+
+
+def slows(device: Device, precision: Precision) -> bool:
+    """Whether this CPU has no instructions for the precision, and takes `SIXTEEN_BITS` longer."""
+    return precision is Precision.FP16 or (precision is Precision.BF16 and not device.bf16)

@@ -1,0 +1,1 @@
+"""Attention as a device computes it: kernels, masks, packed rows."""

@@ -1,0 +1,1 @@
+"""The generate job: greedy answers by one of several engines."""

@@ -1,0 +1,75 @@
+"""Which engine answers: what there is, what each can serve, and which is a device's own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from autotune.protocol.job import EngineName
+from autotune.worker.compute import Compute
+from autotune.worker.generate import continuous
+from autotune.worker.generate.batches import Batchwise
+from autotune.worker.generate.continuous import Continuous
+from autotune.worker.generate.engine import Makes
+from autotune.worker.generate.graphed import Graphed
+from autotune.worker.generate.rows import Answering
+from autotune.worker.generate.rows_check import can_answer_by_rows
+from autotune.worker.model import Loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An engine, and whether it can answer for a model where that is computed.
+
+    `by_rows`: see `Engine`.
+    """
+
+    make: Makes
+    by_rows: bool
+    serves: Callable[[Loaded, Compute], bool]
+
+
+def _by_rows(loaded: Loaded, _: Compute) -> bool:
+    return can_answer_by_rows(loaded.model)
+
+
+ENGINES: dict[EngineName, Entry] = {
+    "rows": Entry(Answering, True, _by_rows),
+    "graphed": Entry(Graphed, True, _by_rows),
+    "continuous": Entry(Continuous, False, continuous.serves),
+    "batches": Entry(Batchwise, False, lambda _, __: True),
+}
+
+OWN: dict[str, EngineName] = {
+    # Measured beside the others on CPUs: docs/LOG.md.
+    "cpu": "rows",
+    # Not measured: no card has answered yet. What a CPU showed stays until one has, and
+    # benchmarks/ifeval_generation.py measures them all.
+    "cuda": "rows",
+}
+"""The engine of each kind of device, with the reason."""
+
+ANY: EngineName = "batches"
+"""What serves every model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The engine that answers, and what is to be told where it is not the one that was asked."""
+
+    name: EngineName
+    warning: str | None = None
+
+    @property
+    def entry(self) -> Entry:
+        """Its row of the table."""
+        return ENGINES[self.name]
+
+
+def chosen(wished: EngineName | None, loaded: Loaded, compute: Compute) -> Choice:
+    """The engine that was asked for, or else the device's own, where it serves the model."""
+    own = OWN.get(compute.device.type, "rows")
+    if ENGINES[wished or own].serves(loaded, compute):
+        return Choice(wished or own)
+    if wished is None:
+        return Choice(ANY)
+    other = own if ENGINES[own].serves(loaded, compute) else ANY
+    return Choice(other, f"engine {wished} cannot answer for this model here; {other} does")

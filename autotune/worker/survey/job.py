@@ -1,0 +1,150 @@
+"""The survey job: tokenize the data once and write where every conversation's rounds end."""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from autotune.base.errors import BadInput
+from autotune.base.files import write_text_atomic
+from autotune.data.contamination import read_scored_prompts
+from autotune.data.conversation import Conversation
+from autotune.data.load import ConversationStream
+from autotune.data.oddities import Oddities
+from autotune.data.survey import RoundSpan, SurveyFile
+from autotune.protocol import events
+from autotune.protocol.data_notes import DataNote, NoteBook
+from autotune.protocol.job import SurveyJob
+from autotune.protocol.plan import Supervision
+from autotune.worker.channel import Pipe
+from autotune.worker.parallel import usable_cores
+from autotune.worker.survey.features import Lookover
+from autotune.worker.tokens.encode import ChatCodec
+from autotune.worker.tokens.rows import Encoded
+from autotune.worker.tokens.tokenizer import load_tokenizer
+
+TOUCHING = {
+    Supervision.CONTENT: "the tokenizer would join the beginning of an answer to the line before"
+    " it; it is kept apart, as in the question that asks for it",
+    Supervision.COURSE: "the tokenizer joins the beginning of an answer to the line before it,"
+    " which it does not where the answer is asked for",
+}
+"""The notes on answers that do not begin where their prompt ends."""
+
+SIGN_OF_LIFE_ROWS = 2000
+"""Conversations between two signs of life: seconds, and minutes where the machine is taken."""
+
+MOST_THREADS = 8
+"""Threads that tokenize: reading and laying out a row takes a third of what tokenizing it does, and
+one core, so that more than four find nothing to do (docs/LOG.md)."""
+
+UNKNOWN = "text that the vocabulary of the tokenizer lacks; it is trained on as unknown"
+
+BY_TEMPLATE = "tools, a call or a result, written as the model's own chat template writes them"
+
+AROUND = (
+    "the tokenizer puts {} around a text by itself; rows and questions have only what the chat"
+    " template writes, in training and in evaluation alike"
+)
+
+
+def survey(job: SurveyJob, pipe: Pipe) -> None:
+    """Write the survey file and say what was dropped on the way.
+
+    Conversations are read, tokenized and let go one batch at a time: what stays of each is where
+    its rounds end.
+
+    Raises:
+        BadInput: the data cannot be used, or the tokenizer makes a row of none of it.
+    """
+    pipe.enter("tokenizing")
+    tokenizer = load_tokenizer(Path(job.model_folder))
+    codec = ChatCodec(tokenizer, job.data.supervision)
+    lookover = None
+    if job.inspection is not None:
+        lookover = Lookover(job.inspection, job.data.truncation, codec, tokenizer)
+    scored = None if job.prompts is None else read_scored_prompts(Path(job.prompts))
+    stream = ConversationStream(job.data, scored, codec.tool_rows.no_tools)
+    found = surveyed(codec, stream, lookover, alive=lambda: pipe.enter("tokenizing"))
+    text = found.model_dump_json(exclude_defaults=True)  # most rounds have no pieces
+    write_text_atomic(Path(job.out), text)
+    if lookover is not None:
+        lookover.write(stream.adapted)
+    pipe.emit(
+        events.Surveyed(
+            path=job.out,
+            conversations=sum(1 for rounds in found.conversations if rounds),
+            dropped=found.dropped,
+            literal_markers=found.literal_markers,
+            notes=found.notes,
+        )
+    )
+
+
+def surveyed(
+    codec: ChatCodec,
+    stream: ConversationStream,
+    lookover: Lookover | None = None,
+    alive: Callable[[], None] = lambda: None,
+) -> SurveyFile:
+    """Where every conversation's rounds end, and what was met while they were tokenized.
+
+    `alive` is called now and then: a million conversations take longer than a worker may be silent.
+
+    Raises:
+        BadInput: the data cannot be used, or the tokenizer makes a row of none of it.
+    """
+    refused: Counter[str] = Counter()
+    book, oddities = NoteBook(), Oddities()
+    spans: list[tuple[RoundSpan, ...]] = []
+    rows: list[int] = []
+    written = 0
+    for row, conversation, found in tokenized(stream, codec):
+        if len(rows) % SIGN_OF_LIFE_ROWS == 0:
+            alive()
+        if lookover is not None:
+            lookover.look(len(rows), conversation, found)
+        oddities.look(conversation, row)
+        spans.append(found.spans)
+        rows.append(row)
+        written += found.written
+        if found.refused is not None:
+            refused[found.refused] += 1
+            book.add(found.refused, row, dropped=True)
+        if found.by_template:
+            book.add(BY_TEMPLATE, row)
+        if found.touching:
+            book.add(TOUCHING[codec.supervision], row)
+        if found.unknown:
+            book.add(UNKNOWN, row, warning=True)
+    if not any(spans):
+        reasons = ", ".join(f"{note.what}: {note.count}" for note in book.notes if note.dropped)
+        raise BadInput(
+            f"{stream.spec.path}: the tokenizer makes a row of no conversation ({reasons}); choose"
+            " another model or --supervision course"
+        )
+    adapted = stream.adapted
+    notes = [*adapted.notes, *oddities.notes, *book.notes]
+    if around := codec.whole.puts_around:
+        notes.append(DataNote(what=AROUND.format(" and ".join(around)), count=0))
+    return SurveyFile(
+        conversations=tuple(spans),
+        dropped=dict(Counter(adapted.dropped) + refused),
+        literal_markers=written,
+        notes=tuple(notes),
+        rows=tuple(rows),
+    )
+
+
+def tokenized(
+    stream: ConversationStream, codec: ChatCodec
+) -> Iterator[tuple[int, Conversation, Encoded]]:
+    """Each conversation with its row number and its tokens; the codec takes some at a time."""
+    waiting: deque[tuple[int, Conversation]] = deque()
+
+    def given() -> Iterator[Conversation]:
+        for pair in stream:
+            waiting.append(pair)
+            yield pair[1]
+
+    for found in codec.encoded(given(), min(usable_cores(), MOST_THREADS)):
+        yield (*waiting.popleft(), found)

@@ -1,0 +1,1 @@
+"""Between text and token ids: tokenizers, chat templates, and which tokens are supervised."""

@@ -1,0 +1,1 @@
+"""The train job: steps, batches, loss, optimizer, checkpoints."""

@@ -1,0 +1,149 @@
+"""The train job: one plan from its first step or its newest verified checkpoint to its end."""
+
+import time
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from autotune.base.manifest import describe
+from autotune.data.load import load_conversations
+from autotune.protocol import events
+from autotune.protocol.job import TrainJob
+from autotune.protocol.plan import TrainPlan
+from autotune.protocol.results import Checkpoint
+from autotune.worker.channel import Pipe
+from autotune.worker.compute import Compute
+from autotune.worker.finite import NumericFault
+from autotune.worker.model import adopt_template, load
+from autotune.worker.oom import StepRecovery
+from autotune.worker.tokens.encode import kept_rows
+from autotune.worker.train import checkpoint
+from autotune.worker.train.batches import step_rows
+from autotune.worker.train.checkpoint import resume, retain
+from autotune.worker.train.optimizer import Recipe
+from autotune.worker.train.step import Stepper
+
+
+class BadJob(Exception):
+    """The job does not agree with what it finds; running it would train something else."""
+
+
+def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
+    """Train until the plan's last step, saving as it says."""
+    plan, root = job.plan, Path(job.out)
+    root.mkdir(parents=True, exist_ok=True)
+    begin = time.perf_counter()
+    pipe.enter("loading")
+    demand_data(job)
+    loaded = load(Path(job.model), compute.device, plan.data.supervision)
+    read = load_conversations(job.data, no_tools=loaded.codec.tool_rows.no_tools)
+    with_tools = any(conversation.uses_tools for conversation in read.conversations)
+    adopt_template(loaded, plan.data.supervision, with_tools=with_tools)
+    rows = kept_rows(
+        loaded.codec,
+        read.conversations,
+        max_rounds=plan.max_rounds,
+        model_max_length=plan.model_max_length,
+        truncation=plan.data.truncation,
+    )
+    if len(rows) != plan.conversations:
+        raise BadJob(
+            f"{job.data.path}: keeps {len(rows)} conversations, the plan says"
+            f" {plan.conversations}; the file changed since it was surveyed"
+        )
+    stepper = Stepper(
+        loaded,
+        compute,
+        recipe_of(plan),
+        micro_batch_tokens=plan.micro_batch_tokens,
+        gradient_checkpointing=plan.gradient_checkpointing,
+        packing=plan.packing,
+        torch_compile=plan.torch_compile,
+        enter=pipe.enter,
+        tell=pipe.emit,
+        warn=lambda words: pipe.emit(events.Warned(message=words)),
+    )
+    longest = max(len(row.input_ids) for row in rows)
+    recovery = StepRecovery(stepper, pipe, longest_row=longest, batch_size=plan.batch_size)
+    done = resume(root, stepper, plan, pipe)
+    scored = plan.checkpoint_steps
+    last_save = time.monotonic()
+    for number in range(done + 1, plan.total_steps + 1):
+        picked = step_rows(len(rows), plan.batch_size, plan.seed, number)
+        result = recovery.step([rows[at] for at in picked], number)
+        pipe.emit(
+            events.StepDone(
+                step=number,
+                total_steps=plan.total_steps,
+                loss=result.loss,
+                grad_norm=result.grad_norm,
+                learning_rate=result.learning_rate,
+                supervised_tokens=result.supervised_tokens,
+                tokens=result.tokens,
+                seconds=result.seconds,
+                memory_bytes=compute.memory.read().peak_bytes,
+                skips=result.skips,
+            )
+        )
+        due = time.monotonic() - last_save >= plan.resume_every_seconds
+        if number in scored or due:
+            saves = partial(save, pipe, root, stepper, number, plan.identity)
+            folder = recovery.saving(saves, number)
+            retain(root, scored)
+            last_save = time.monotonic()
+            saved = Checkpoint(step=number, progress=number / plan.total_steps, folder=str(folder))
+            pipe.emit(events.CheckpointSaved(checkpoint=saved, scored=number in scored))
+    pipe.emit(
+        events.Trained(
+            steps=plan.total_steps,
+            skipped_steps=stepper.skipped_steps,
+            weights_moved=checkpoint.weights_moved(Path(job.model), loaded.model),
+            seconds=time.perf_counter() - begin,
+        )
+    )
+
+
+def demand_data(job: TrainJob) -> None:
+    """Refuse data that were changed while the run went on: no two trainings by different data.
+
+    Raises:
+        BadJob: that.
+    """
+    began = job.data_sha256
+    if began is None:
+        return
+    found = describe(Path(job.data.path))["sha256"]
+    if found != began:
+        raise BadJob(
+            f"data {job.data.path} has changed since this run began (sha256"
+            f" {began[:8]}.. -> {found[:8]}..); put it back or start a new run with"
+            " another --run-dir"
+        )
+
+
+def save(pipe: Pipe, root: Path, stepper: Stepper, number: int, identity: str) -> Path:
+    """Save the checkpoint of a finished step, if its weights are numbers: others are never scored.
+
+    Raises:
+        NumericFault: some weight is not finite.
+        DiskFull: see `checkpoint.save`.
+    """
+    pipe.enter("saving")
+    loaded = stepper.loaded
+    if not all(bool(torch.isfinite(p).all()) for p in loaded.model.parameters()):
+        raise NumericFault(f"non-finite weights after step {number}")
+    return checkpoint.save(root, loaded, stepper, number, identity)
+
+
+def recipe_of(plan: TrainPlan) -> Recipe:
+    """The optimizer's numbers of a plan."""
+    return Recipe(
+        learning_rate=plan.learning_rate,
+        weight_decay=plan.weight_decay,
+        max_grad_norm=plan.max_grad_norm,
+        lr_scheduler_type=plan.lr_scheduler_type,
+        warmup_steps=plan.warmup_steps,
+        total_steps=plan.total_steps,
+        seed=plan.seed,
+    )

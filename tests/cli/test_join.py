@@ -1,0 +1,208 @@
+"""`eval` of a run's best on all prompts: its score stands in the run's own report."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from autotune.base.errors import ExitCode
+from autotune.base.manifest import seal
+from autotune.cli.eval import with_choice
+from autotune.cli.join import join_report
+from autotune.cli.main import run
+from autotune.cli.options import Options
+from autotune.cli.run_folder import unfinished
+from autotune.config.load import find_profile
+from autotune.config.profile import Profile
+from autotune.protocol import events
+from autotune.protocol.results import Checkpoint, HealthLimits
+from autotune.run.folder import RunDir
+from autotune.run.readings import Readings
+from autotune.run.session import Session
+from autotune.run.state import replay
+from autotune.score.evaluation import Evaluation
+from autotune.score.prompts import Prompt
+from autotune.study.best import keep_best
+from autotune.text.conclusions import next_steps
+from tests import records, setups
+from tests.fakes.runner import FakeRunner
+from tests.played import Workers
+from tests.readings import counted_readings
+
+LIMITS = HealthLimits(min_stop=0.8, max_loop=0.2, max_echo=0.1, max_empty=0.05)
+FULL = setups.prompts(20)
+
+
+def checkpoint(step: int) -> Checkpoint:
+    return Checkpoint(step=step, progress=1.0, folder=f"trials/0000/checkpoints/step-{step:06d}")
+
+
+@pytest.fixture
+def over(tmp_path: Path) -> RunDir:
+    """A run that is over, its best scored on eight prompts and copied to `best/`."""
+    there = RunDir(tmp_path / "run")
+    there.root.mkdir()
+    there.run_toml.write_text("", encoding="utf-8")
+    there.prompts.write_text(
+        "".join(p.model_dump_json() + "\n" for p in FULL[:8]), encoding="utf-8"
+    )
+    best = checkpoint(5)
+    for folder in (there.best, there.checkpoint(0, best)):
+        folder.mkdir(parents=True)
+        (folder / "model.safetensors").write_bytes(b"weights")
+    seal(there.checkpoint(0, best))
+    there.append(records.run_started(target=0.25, prompt_count=8), at=1.0)
+    there.append(events.TrialStarted(number=0, optuna_number=0, plan=records.plan("A")), at=2.0)
+    there.append(records.evaluated(0, best, 3), at=3.0)
+    there.append(events.RunEnded(met=True, reason="done"), at=4.0)
+    return there
+
+
+def evaluation(n: int = 20) -> Evaluation:
+    report = setups.report(min(5, n), n)
+    return Evaluation("ifeval", report, report, LIMITS, (), ())
+
+
+def profile(limit: str = "all") -> Profile:
+    return Options.of({"prompt_limit": limit}).adjust(find_profile("cpu-smoke"))
+
+
+def joined(
+    model: Path, prompts: tuple[Prompt, ...] = FULL, limit: str = "all"
+) -> tuple[str, dict[str, object] | None]:
+    """What is said, and what the run's report holds then."""
+    said: list[str] = []
+    join_report(evaluation(len(prompts)), model, prompts, "IFEval", profile(limit), said.append)
+    path = model.parent / "report.json"
+    report = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return " ".join(said), report.get("best_in_full")
+
+
+def test_the_full_score_stands_beside_the_runs_own_with_n_interval_and_health(
+    over: RunDir,
+) -> None:
+    said, full = joined(over.best)
+    assert "this score stands in the report of the run as well" in said
+    assert full is not None
+    assert (full["passes"], full["n"], full["prompts"]) == (5, 20, "IFEval")
+    assert full["interval"] and full["health"] and full["max_new_tokens"]
+    own = json.loads((over.root / "report.json").read_text(encoding="utf-8"))["best"]
+    assert own["n"] != 20
+    for name in ("report.md", "report.html"):
+        page = (over.root / name).read_text(encoding="utf-8")
+        assert "the best checkpoint, all prompts of IFEval" in page
+        assert "5/20 25.0 %" in page
+    # It is a word after the run's last: the run stays over, and its time is its own.
+    assert not unfinished(over.root)
+    assert json.loads((over.root / "report.json").read_text(encoding="utf-8"))["seconds"] == 3.0
+
+
+def test_a_report_that_is_written_again_keeps_it_and_asks_for_it_no_more(
+    over: RunDir, capsys: pytest.CaptureFixture[str]
+) -> None:
+    step = "score it on all 541 prompts"
+    assert any(step in line for line in next_steps(replay(over.records()), over.root))
+    over.append(in_full(checkpoint(5)), at=5.0)
+    assert run(["report", str(over.root), "--json"]) == ExitCode.DONE
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["best_in_full"]["n"] == 20
+    assert "On all 20 prompts of IFEval the best checkpoint scores 5/20 25.0 %" in " ".join(
+        captured.err.replace("│", " ").split()
+    )
+    assert step not in captured.err
+
+
+def test_a_run_that_was_not_over_is_not_over_for_it(over: RunDir) -> None:
+    over.append(records.run_started(target=0.5, prompt_count=8, resumed=True), at=5.0)
+    over.append(in_full(checkpoint(5)), at=6.0)
+    assert unfinished(over.root)
+
+
+def in_full(at: Checkpoint) -> events.BestInFull:
+    report = setups.report(5, 20)
+    return events.BestInFull(
+        number=0,
+        checkpoint=at,
+        weights={},
+        prompts="IFEval",
+        scorer="ifeval",
+        max_new_tokens=32,
+        prompt_strict=report.prompt_strict,
+        instruction_strict=report.instruction_strict,
+        prompt_loose=report.prompt_loose,
+        instruction_loose=report.instruction_loose,
+        interval=report.interval,
+        health=report.health,
+    )
+
+
+def test_weights_that_the_run_did_not_score_do_not_join_it(over: RunDir) -> None:
+    (over.best / "model.safetensors").write_bytes(b"another")
+    said, full = joined(over.best)
+    assert "does not join the report of" in said
+    assert "not known to be those that the run scored" in said
+    assert full is None
+
+
+def test_where_the_checkpoint_is_gone_the_copy_that_the_record_knows_joins_it(over: RunDir) -> None:
+    with over:
+        keep_best(Session(over, FakeRunner(Workers())))
+    shutil.rmtree(over.root / "trials")
+    said, full = joined(over.best)
+    assert "this score stands in the report of the run as well" in said
+    assert full is not None
+    (over.best / "model.safetensors").write_bytes(b"another")
+    assert "not known to be those that the run scored" in joined(over.best)[0]
+
+
+@pytest.mark.parametrize("name", ["events.jsonl", "prompts.jsonl"])
+def test_a_run_that_cannot_be_read_takes_nothing_from_the_score(over: RunDir, name: str) -> None:
+    path = over.root / name
+    path.write_bytes(b"{}\n" + path.read_bytes())
+    said, full = joined(over.best)
+    assert said.startswith("this score does not join the report of its run: ")
+    assert name in said
+    assert full is None
+    found = evaluation()
+    assert with_choice(found, over.best, FULL) is found
+
+
+def test_nor_does_a_score_of_another_text_of_the_answers(over: RunDir) -> None:
+    over.run_toml.write_text('[evaluate]\nthink = "strip"\n', encoding="utf-8")
+    said, full = joined(over.best)
+    assert "judged with --think keep, the run's own with --think strip; give that" in said
+    assert full is None
+
+
+def test_nor_does_the_score_of_what_is_the_best_no_longer(over: RunDir) -> None:
+    over.append(in_full(checkpoint(5)), at=5.0)
+    assert replay(over.records()).best_in_full is not None
+    over.append(records.evaluated(0, checkpoint(6), 7), at=6.0)
+    assert replay(over.records()).best_in_full is None
+
+
+@pytest.mark.parametrize(("prompts", "limit"), [(FULL[:8], "all"), (FULL[:4], "all"), (FULL, "20")])
+def test_the_runs_own_prompts_fewer_or_a_choice_of_them_are_no_full_score(
+    over: RunDir, prompts: tuple[Prompt, ...], limit: str
+) -> None:
+    assert joined(over.best, prompts, limit) == ("", None)
+
+
+def test_a_run_in_use_is_left_alone_and_that_is_said(over: RunDir) -> None:
+    with RunDir(over.root):
+        said, full = joined(over.best)
+    assert "in use by" in said
+    assert full is None
+
+
+def test_the_record_is_read_once_for_all_that_is_asked_of_it(
+    over: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = counted_readings(monkeypatch)
+    readings, said = Readings(), list[str]()
+    found = with_choice(evaluation(), over.best, FULL, readings)
+    join_report(found, over.best, FULL, "IFEval", profile(), said.append, readings)
+    assert found.chosen_among == 1
+    assert "this score stands in the report of the run as well" in said[0]
+    assert read == [over.events]

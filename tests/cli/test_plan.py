@@ -1,0 +1,268 @@
+"""`probe --plan`: what is said about a card that is not there, and what is refused."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autotune.base.errors import ExitCode
+from autotune.base.sizes import GIB, MIB, Budget
+from autotune.cli.main import run
+from autotune.config.load import profiles_folder
+from autotune.fit.allowance import card_allowance
+from autotune.fit.plan import Forecast, Planned, StrategyForecast
+from autotune.protocol.prediction import Attention, PredictedPeak, PredictionFile, PredictPoint
+from autotune.screen.plan import plan_summary
+from tests.screens import printed
+
+CARD = (profiles_folder() / "rtx4060-laptop-8gb.toml").read_text(encoding="utf-8")
+PLAN = ["probe", "--plan"]
+
+ARCHITECTURE = {
+    "model_type": "llama",
+    "architectures": ["LlamaForCausalLM"],
+    "vocab_size": 512,
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 6,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 512,
+    "tie_word_embeddings": True,
+}
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SMOLSFT_CACHE", str(tmp_path / "cache"))
+
+
+def model_folder(folder: Path) -> str:
+    """A folder with a configuration and nothing else."""
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(ARCHITECTURE), encoding="utf-8")
+    return str(folder)
+
+
+def card_file(folder: Path, *changes: tuple[str, str]) -> str:
+    text = CARD
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    path = folder / "card.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert run(list(arguments)) == ExitCode.BAD_INPUT
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+def test_gpu_without_plan_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    said = refusal(capsys, "probe", "--gpu", "rtx4060-laptop-8gb")
+    assert "--gpu rtx4060-laptop-8gb: names the card of a plan; add --plan" in said
+
+
+def test_a_kernel_without_a_plan_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    said = refusal(capsys, "probe", "--attention", "math")
+    assert "--attention math: is of a plan; add --plan" in said
+
+
+def test_a_kernel_that_nobody_knows_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--attention flash: must be fused or math" in refusal(
+        capsys, *PLAN, "--attention", "flash"
+    )
+
+
+def test_a_generation_that_cuda_does_not_count_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = card_file(tmp_path, ('"8.9"', '"Ada"'))
+    assert run([*PLAN, "--gpu", card]) == ExitCode.BAD_INPUT
+    said = capsys.readouterr().err
+    assert 'machine.capability = "Ada": must be a capability as CUDA counts, such as 8.9' in said
+
+
+def test_a_card_that_nobody_knows_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    said = refusal(capsys, *PLAN, "--gpu", "rtx4060-laptop")
+    assert "did you mean rtx4060-laptop-8gb?" in said
+
+
+def test_a_profile_for_a_cpu_is_no_card(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "is a profile for a CPU" in refusal(capsys, *PLAN, "--gpu", "cpu-smoke")
+
+
+def test_a_card_without_its_memory_says_which_key_to_add(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = card_file(tmp_path, ("memory =", "# memory ="))
+    said = refusal(capsys, *PLAN, "--gpu", card, "--model", model_folder(tmp_path / "model"))
+    assert 'add memory = "8GiB" under [machine], or give --vram-budget' in said
+
+
+def test_a_reserve_that_takes_the_whole_card_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = card_file(tmp_path, ('"512MiB"', '"9GiB"'))
+    assert "leaves nothing of 8GiB" in refusal(capsys, *PLAN, "--gpu", card)
+
+
+def test_a_folder_without_a_configuration_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    said = refusal(capsys, *PLAN, "--model", str(tmp_path / "empty"))
+    assert "config.json is missing" in said
+
+
+def planned(rows: int, gradient_checkpointing: bool, fits: bool) -> Planned:
+    peak = PredictedPeak(
+        point=PredictPoint(rows=rows, tokens=256, gradient_checkpointing=gradient_checkpointing),
+        weights_bytes=513 * MIB,
+        gradients_bytes=514 * MIB,
+        optimizer_bytes=1026 * MIB,
+        activations_bytes=77 * MIB,
+        logits_bytes=144 * MIB,
+        temporary_bytes=265 * MIB,
+        peak_phase="backward",
+        optimizer_step_bytes=2061 * MIB,
+    )
+    return Planned(peak, 3115 * MIB, fits)
+
+
+def plan(length: int | None = 8192, attention: Attention = Attention.FUSED) -> Forecast:
+    return Forecast(
+        prediction=PredictionFile(
+            target="cuda",
+            parameters=134_515_008,
+            layers=30,
+            layers_traced=(2, 4),
+            supervised_share=1.0,
+            peaks=(),
+            generation_bytes=0,
+            process_bytes=0,
+            seconds=6.0,
+            attention=attention,
+        ),
+        allowance=card_allowance(attention),
+        budget_bytes=7 * GIB,
+        table=(planned(1, False, True), planned(2, True, False)),
+        model_max_length=length,
+        rows=4 if length else 0,
+        strategies=(
+            StrategyForecast("A", 1024, 64, rows=3, rows_checkpointing=45),
+            StrategyForecast("C", 8192, 32, rows=0, rows_checkpointing=0),
+        ),
+    )
+
+
+BUDGET = Budget(total_bytes=8 * GIB, reserve_bytes=GIB // 2, source="an empty 8GiB card")
+
+
+@pytest.mark.parametrize("width", [60, 120])
+def test_the_screen_says_first_that_it_is_an_estimate_and_last_what_fits(width: int) -> None:
+    text = printed(plan_summary(plan(), "some card", "some model", BUDGET), width)
+    lines = [line.strip("│ ") for line in text.splitlines()]
+    words = " ".join(lines)
+    assert lines[1].startswith("An estimate, not a measurement: some model on some card")
+    assert "7.50 GiB" in words and "512 MiB reserve" in words
+    assert "a fused kernel is assumed, as flash; without one see --attention math" in words
+    assert "300 MiB CUDA context and 10 % slack of the allocator (4 % to 25 % were" in words
+    assert "2 and 4 of 30 layers traced" in words
+    assert "A: rows of 1024 tokens, 64 a step: 3 at a time without gradient" in words
+    assert "C: rows of 8192 tokens, 32 a step: does not fit" in words
+    assert "longest rows that fit are 8192 tokens, as long as the model or the profile" in words
+    assert "allows, 4 at a time" in words
+    points = [line for line in lines if line.startswith("256") or " x 256" in line]
+    assert [line.split()[-1] for line in points] == ["fits", "no"]
+
+
+def test_a_wide_screen_has_a_column_for_everything_that_takes_memory() -> None:
+    text = printed(plan_summary(plan(), "card", "model", BUDGET), 120)
+    (line,) = [line for line in text.splitlines() if line.strip("│ ").startswith("256     1")]
+    assert line.strip("│ ").split() == [
+        *("256", "1", "no", "513", "514", "1026", "77", "144", "265", "2539", "3115", "fits")
+    ]
+
+
+def test_the_screen_says_so_where_no_fused_kernel_is_assumed() -> None:
+    words = " ".join(
+        line.strip("│ ")
+        for line in printed(
+            plan_summary(plan(attention=Attention.MATH), "card", "model", BUDGET), 120
+        ).splitlines()
+    )
+    assert "plain mathematics are assumed, with tables of length x length" in words
+    assert "18 % slack of the allocator (6 % to 49 % were measured)" in words
+
+
+def test_nothing_fits_is_said_plainly() -> None:
+    text = printed(plan_summary(plan(None), "card", "model", BUDGET), 120)
+    assert "Predicted: nothing fits" in text
+
+
+def said(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> dict[str, Any]:
+    assert run([*PLAN, "--json", *arguments]) == code
+    captured = capsys.readouterr()
+    assert captured.out.count("\n") == 1
+    assert "An estimate, not a measurement" in captured.err
+    found: dict[str, Any] = json.loads(captured.out)
+    return found
+
+
+@pytest.mark.torch
+def test_a_plan_is_one_object_on_standard_output(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = said(capsys, ExitCode.DONE, "--model", model_folder(tmp_path / "model"))
+    assert found["estimate"] is True
+    assert found["gpu"] == "rtx4060-laptop-8gb"
+    assert found["budget_bytes"] == 8 * GIB - 512 * MIB
+    assert found["model_max_length"] == 512  # the model's last position
+    assert found["micro_batch_tokens"] == 512 * 64  # all rows of the largest step
+    assert found["attention"] == "fused"
+    assert set(found["strategies"]) == {"A", "B", "C", "minimum"}
+    line = found["points"][0]
+    assert line["fits"] is True
+    parts = ("weights", "gradients", "optimizer", "activations", "logits", "temporary")
+    assert line["peak_bytes"] == sum(line[f"{part}_bytes"] for part in parts)
+    assert not (tmp_path / "runs").exists()  # a plan leaves no run behind
+
+
+@pytest.mark.torch
+def test_without_a_fused_kernel_the_same_rows_need_more(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = ("--model", model_folder(tmp_path / "model"))
+    fused = said(capsys, ExitCode.DONE, *model)
+    math = said(capsys, ExitCode.DONE, *model, "--attention", "math")
+    assert math["attention"] == "math"
+    for ours, theirs in zip(math["points"], fused["points"], strict=True):
+        assert (ours["rows"], ours["tokens"]) == (theirs["rows"], theirs["tokens"])
+        assert ours["needed_bytes"] > theirs["needed_bytes"]
+
+
+@pytest.mark.torch
+def test_a_budget_that_holds_nothing_ends_with_its_own_exit_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--model", model_folder(tmp_path / "model"), "--vram-budget", "300MiB")
+    found = said(capsys, ExitCode.NOTHING_FITS, *arguments)
+    assert (found["model_max_length"], found["budget_bytes"]) == (None, 300 * MIB)
+    assert not any(line["fits"] for line in found["points"])
+
+
+@pytest.mark.torch
+@pytest.mark.slow
+def test_the_toy_is_built_first_where_it_is_not_there_yet(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = said(capsys, ExitCode.DONE, "--model", "toy")
+    assert found["model_max_length"] == 4096
+    assert found["parameters"] < 200_000

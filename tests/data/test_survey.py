@@ -1,0 +1,53 @@
+"""What a length and a number of rounds keep of the data, against counting token by token."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autotune.data.survey import Kept, Survey
+from autotune.protocol.plan import Rounds, Truncation
+from tests import setups
+
+CONVERSATIONS = st.lists(
+    st.lists(st.integers(8, 60), min_size=1, max_size=5), min_size=1, max_size=6
+)
+ROUNDS: st.SearchStrategy[Rounds] = st.integers(1, 6) | st.just("all")
+
+
+def counted(data: Survey, length: int, rounds: Rounds) -> Kept:
+    """The same answer from lists of tokens, each True where it is supervised."""
+    conversations = longest = tokens = supervised = cut = lost = total = 0
+    for spans in data.file.conversations:
+        kept = spans if rounds == "all" else spans[:rounds]
+        row = [any(s.start <= at < s.end for s in spans) for at in range(spans[-1].stop)]
+        total += sum(row)
+        row = row[: kept[-1].stop]
+        short = row[-length:] if data.truncation is Truncation.LEFT else row[:length]
+        cut += len(short) < len(row)
+        if not any(short):
+            lost += 1
+            continue
+        conversations += 1
+        longest = max(longest, len(short))
+        tokens += len(short)
+        supervised += sum(short)
+    return Kept(conversations, longest, tokens, supervised, supervised / total, cut, lost)
+
+
+@given(CONVERSATIONS, st.integers(1, 320), ROUNDS, st.sampled_from(Truncation))
+def test_what_is_kept_is_what_counting_every_token_finds(
+    rows: list[list[int]], length: int, rounds: Rounds, truncation: Truncation
+) -> None:
+    data = setups.survey(*rows, truncation=truncation)
+    assert data.kept(length, rounds) == counted(data, length, rounds)
+
+
+def test_a_prompt_longer_than_the_length_leaves_no_answer_and_is_lost() -> None:
+    data = setups.survey([50], [20], prompt=15)
+    kept = data.kept(15, "all")
+    assert (kept.conversations, kept.lost, kept.cut) == (0, 2, 2)
+
+
+def test_the_longest_conversation_counts_only_the_rounds_that_are_kept() -> None:
+    data = setups.survey([10, 200], [50, 50])
+    assert [data.longest(r) for r in (1, 2, 3, "all")] == [50, 210, 210, 210]
+    assert data.most_rounds == 2

@@ -1,0 +1,265 @@
+"""What the study does next, for every situation it can be in."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from autotune.protocol import events
+from autotune.protocol.events import Record, RunEvent
+from autotune.protocol.plan import Strategy
+from autotune.protocol.results import Checkpoint
+from autotune.run.state import StudyState, rank, replay
+from autotune.study.next_action import (
+    Average,
+    EndTrial,
+    Escalate,
+    Evaluate,
+    Move,
+    Stop,
+    Train,
+    next_move,
+)
+from tests import records, setups
+
+TARGET = 0.25
+A, B, C = (setups.strategy(name) for name in "ABC")
+EARLY, LATE = records.checkpoint(0, 10, 0.8), records.checkpoint(0, 12, 1.0)
+
+
+def state(*told: RunEvent) -> StudyState:
+    """The state after a run began and these events came."""
+    book = records.Book()
+    for event in (records.run_started(target=TARGET), *told):
+        book.add(event, after=1)
+    return replay(book.records)
+
+
+def move(*told: RunEvent, strategies: Sequence[Strategy] = (A, B, C)) -> Move:
+    return next_move(state(*told), strategies, TARGET)
+
+
+def started(number: int = 0, strategy: str = "A") -> events.TrialStarted:
+    return events.TrialStarted(number=number, optuna_number=number, plan=records.plan(strategy))
+
+
+def saved(at: Checkpoint, scored: bool = True) -> events.CheckpointSaved:
+    return events.CheckpointSaved(checkpoint=at, scored=scored)
+
+
+TRAINED = events.Trained(steps=12, skipped_steps=0, weights_moved=0.01, seconds=9.0)
+
+
+def whole(
+    number: int, strategy: str, passes: int | None, parrot: bool = False
+) -> tuple[RunEvent, ...]:
+    """A trial from its start to its end, with one checkpoint that passes so many of 24 prompts."""
+    health = records.PARROT if parrot else records.HEALTHY
+    return (
+        started(number, strategy),
+        saved(LATE),
+        TRAINED,
+        records.evaluated(number, LATE, passes, health),
+        events.TrialEnded(number=number, best=None),
+    )
+
+
+def test_a_study_begins_with_the_exact_values_of_the_first_strategy() -> None:
+    assert move() == Train("A", first=True)
+
+
+def test_an_unfinished_training_goes_on() -> None:
+    step = records.step_done(3, 12)
+    now = move(started(), step)
+    assert isinstance(now, Train)
+    assert now.resume is not None
+    assert now.resume.number == 0
+    assert (now.strategy, now.first) == ("A", False)
+
+
+def test_an_unfinished_training_goes_on_before_its_checkpoints_are_scored() -> None:
+    now = move(started(), saved(EARLY))
+    assert isinstance(now, Train)
+
+
+def test_checkpoints_are_scored_in_order_of_progress() -> None:
+    told = [started(), saved(EARLY), saved(LATE), TRAINED]
+    for at in (EARLY, LATE):
+        now = move(*told)
+        assert isinstance(now, Evaluate)
+        assert now.checkpoint == at
+        told.append(records.evaluated(0, at, 3))
+    assert isinstance(move(*told), EndTrial)
+
+
+def test_a_checkpoint_that_is_only_for_resuming_is_not_scored() -> None:
+    now = move(started(), saved(EARLY, scored=False), saved(LATE), TRAINED)
+    assert isinstance(now, Evaluate)
+    assert now.checkpoint == LATE
+
+
+def test_a_checkpoint_whose_evaluation_failed_is_not_scored_again() -> None:
+    told = (started(), saved(LATE), TRAINED, records.evaluated(0, LATE, None))
+    assert isinstance(move(*told), EndTrial)
+
+
+def test_below_the_target_the_study_escalates_from_a_to_b_to_c_and_then_stops() -> None:
+    told = list(whole(0, "A", 4))
+    assert move(*told) == Escalate("A", "B", "best 16.7 % is below the target of 25.0 %")
+    told.append(events.Escalated(previous="A", next="B", reason="below"))
+    assert move(*told) == Train("B", first=True)
+    told += whole(1, "B", 5)
+    second = move(*told)
+    assert isinstance(second, Escalate)
+    assert second.next == "C"
+    told.append(events.Escalated(previous="B", next="C", reason="below"))
+    told += whole(2, "C", 3)
+    last = move(*told)
+    assert isinstance(last, Stop)
+    assert not last.met
+    # The best of all, not of the last.
+    assert "20.8 %" in last.reason
+
+
+def test_a_study_that_met_its_target_stops() -> None:
+    now = move(*whole(0, "A", 6))
+    assert now == Stop(True, "strategy A reached 25.0 % with healthy answers")
+
+
+def test_twenty_eight_percent_of_echoes_is_never_a_success() -> None:
+    now = move(*whole(0, "A", 7, parrot=True), strategies=(A,))
+    assert isinstance(now, Stop)
+    assert not now.met
+    assert "echo 100.0 %" in now.reason
+
+
+def test_a_healthy_score_beats_any_unhealthy_one() -> None:
+    now = state(*whole(0, "A", 20, parrot=True), *whole(1, "B", 1))
+    assert now.best is not None
+    assert now.best.number == 1
+    parrot, honest = (t.best for t in now.trials)
+    assert parrot is not None and honest is not None
+    assert -1 <= rank(parrot) < 0 <= rank(honest) <= 1
+
+
+def test_a_checkpoint_without_a_score_is_never_the_best() -> None:
+    now = state(*whole(0, "A", None))
+    assert now.best is None
+    assert now.scored_checkpoints == 0
+
+
+def test_after_a_failed_trial_the_next_strategy_goes_on() -> None:
+    ended = events.TrialEnded(number=0, best=None, failure="non-finite loss at step 3")
+    now = move(started(), ended)
+    assert isinstance(now, Escalate)
+    assert now.next == "B"
+    assert now.reason == "no checkpoint has a valid score"
+
+
+def test_the_number_of_trials_counts_the_study_and_not_the_call() -> None:
+    three = setups.strategy("A", n_trials=3)
+    told: list[RunEvent] = []
+    for number in range(3):
+        assert move(*told, strategies=(three,)) == Train("A", first=number == 0)
+        told += whole(number, "A", 2)
+        # As if the run had been started anew after every trial.
+        told.append(records.run_started(target=TARGET, resumed=True))
+    assert isinstance(move(*told, strategies=(three,)), Stop)
+
+
+@pytest.mark.parametrize(("target", "met"), [(0.2, True), (0.4, False)])
+def test_scores_are_judged_again_when_the_target_changes(target: float, met: bool) -> None:
+    told = whole(0, "A", 6)
+    again = state(*told, records.run_started(target=target, resumed=True))
+    assert [e.met for e in again.trials[0].evaluations.values()] == [met]
+    now = next_move(again, (A,), target)
+    assert isinstance(now, Stop)
+    assert now.met is met
+
+
+def test_a_higher_target_reopens_a_study_that_had_ended() -> None:
+    ended = events.RunEnded(met=True, reason="reached")
+    again = state(*whole(0, "A", 6), ended, records.run_started(target=0.5, resumed=True))
+    assert again.ended is None
+    now = next_move(again, (A, B), 0.5)
+    assert isinstance(now, Escalate)
+
+
+def test_a_lower_target_does_not_make_echoes_a_success() -> None:
+    told = whole(0, "A", 7, parrot=True)
+    again = state(*told, records.run_started(target=0.1, resumed=True))
+    assert not next_move(again, (A,), 0.1).met  # type: ignore[union-attr]
+
+
+def test_a_strategy_that_no_longer_fits_is_passed_over() -> None:
+    told = (*whole(0, "A", 2), records.run_started(target=TARGET, resumed=True))
+    assert move(*told, strategies=(B, C)) == Train("B", first=True)
+
+
+def test_steps_after_the_checkpoint_that_training_resumed_from_are_void() -> None:
+    steps = [records.step_done(n, 12, loss=9.0) for n in range(1, 8)]
+    again = state(started(), *steps, events.Resumed(step=5), records.step_done(6, 12, loss=1.0))
+    assert [step.step for step in again.trials[0].steps] == [1, 2, 3, 4, 5, 6]
+    assert again.trials[0].last_step is not None
+    assert again.trials[0].last_step.loss == 1.0
+
+
+def test_a_replay_is_the_fold_of_its_records_in_their_order() -> None:
+    story = records.story()
+    grown = StudyState()
+    for count, record in enumerate(story, start=1):
+        grown.apply(record)
+        if count % 25 == 0 or count == len(story):
+            assert replay(story[:count]) == grown
+    assert [t.number for t in grown.trials] == [0, 1]
+    assert [e.next for e in grown.escalations] == ["B"]
+    assert grown.ended is not None
+    assert grown.ended.met
+
+
+def test_a_record_read_back_from_its_line_gives_the_same_state() -> None:
+    story = records.story()
+    lines = [record.model_dump_json() for record in story]
+    assert replay(Record.model_validate_json(line) for line in lines) == replay(story)
+
+
+def averaging(wished: int, *more: RunEvent) -> Move:
+    """The move of a trial whose two checkpoints are scored and whose plan wishes an average."""
+    plan = records.plan("A", average_checkpoints=wished)
+    begun = events.TrialStarted(number=0, optuna_number=0, plan=plan)
+    scores = [records.evaluated(0, at, 3) for at in (EARLY, LATE)]
+    return move(begun, saved(EARLY), saved(LATE), TRAINED, *scores, *more)
+
+
+MEAN = Checkpoint(step=12, progress=1.0, folder="trials/0000/checkpoints/average-2", averaged=2)
+
+
+def test_the_last_checkpoints_are_averaged_when_all_of_them_are_scored() -> None:
+    now = averaging(2)
+    assert isinstance(now, Average)
+    assert now.of == (EARLY, LATE)
+    assert isinstance(averaging(0), EndTrial)
+
+
+def test_of_more_checkpoints_than_there_are_all_are_averaged() -> None:
+    now = averaging(5)
+    assert isinstance(now, Average)
+    assert now.of == (EARLY, LATE)
+
+
+def test_an_average_is_scored_once_beside_the_last_checkpoint_and_made_once() -> None:
+    now = averaging(2, saved(MEAN))
+    assert isinstance(now, Evaluate)
+    assert now.checkpoint == MEAN
+    score = records.evaluated(0, MEAN, 5)
+    assert isinstance(averaging(2, saved(MEAN), score), EndTrial)
+    assert sorted(now.trial.checkpoints) == [(10, 0), (12, 0), (12, 2)]
+
+
+def test_an_average_that_could_not_be_made_is_not_tried_again() -> None:
+    assert isinstance(averaging(2, records.evaluated(0, MEAN, None)), EndTrial)
+
+
+def test_what_became_of_checkpoints_is_known_to_the_state() -> None:
+    gone = events.CheckpointsRemoved(number=0, names=("step-000010",), freed_bytes=5)
+    now = state(*whole(0, "A", 3), gone)
+    assert now.trials[0].removed == {"step-000010"}
