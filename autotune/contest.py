@@ -1,8 +1,8 @@
 """Whether a checkpoint that is being evaluated is worth its remaining answers.
 
-It is not once the target is out of its reach (`evaluate.sequential`), or once another checkpoint of
-its trial is better (`evaluate.race`). Both look at the prompts in the run's random order, after
-each one, so what is decided does not depend on which answers happen to be finished first.
+It is not once the target is out of its reach (`evaluate.sequential`). The test looks at the prompts
+in the run's random order, after each one, so what is decided does not depend on which answers
+happen to be finished first.
 """
 
 import json
@@ -20,7 +20,6 @@ from autotune.evaluate.decided import Decided, decided_file
 from autotune.evaluate.jsonl import Tail
 from autotune.evaluate.order import begun
 from autotune.evaluate.prompts import Prompt
-from autotune.evaluate.race import beaten_by
 from autotune.evaluate.sequential import TargetTest, needed_passes
 from autotune.files import write_text_atomic
 from autotune.outcome import Metric, Partial
@@ -45,15 +44,11 @@ Line = TypeVar("Line", bound=Boundary)
 class Contest:
     """What a checkpoint is up against.
 
-    `order` is all prompts in random order, `target` the share of passes that is wanted. `rivals`
-    has the strict verdicts of other checkpoints of the trial, by name, in that order, as far as
-    they were asked; the trial has `entrants` checkpoints in all.
+    `order` is all prompts in random order, `target` the share of passes that is wanted.
     """
 
     order: Sequence[Prompt]
     target: float
-    rivals: Mapping[str, Sequence[bool]]
-    entrants: int
 
     def verdict(self, verdicts: Sequence[bool]) -> Partial | None:
         """Why to stop after these verdicts, the first ones of the order; None to go on."""
@@ -61,11 +56,9 @@ class Contest:
         if total - asked < max(1, total // WORTH):
             return None
         test = TargetTest(total, needed_passes(total, self.target))
-        if asked * LEAST >= total and test.decide(asked, sum(verdicts)) == "not met":
+        if asked * LEAST >= total and test.is_out_of_reach(asked, sum(verdicts)):
             return Partial(of=total, why="target", target=self.target)
-        # Whoever is still to come counts as a rival: the error is shared among all.
-        better = beaten_by(verdicts, self.rivals, total, self.entrants - 1)
-        return Partial(of=total, why="rival", rival=better) if better is not None else None
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +130,10 @@ def _read(kind: type[Line], tail: Tail) -> list[Line]:
 
 
 def keep_verdicts(where: Path, strict: Mapping[int, bool]) -> None:
-    """Write down, in an evaluation's folder, the strict verdicts that a checkpoint is compared by.
+    """Write down, in an evaluation's folder, the strict verdicts of a checkpoint by prompt key.
 
-    They are by prompt key, of a full evaluation or of one that was stopped.
+    They are of a full evaluation or of one that was stopped. The correction of the best score for
+    its selection compares checkpoints by them.
     """
     text = json.dumps({str(key): passed for key, passed in strict.items()})
     write_text_atomic(where / _VERDICTS, text)

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from autotune import events
-from autotune.contest import Contest, Stopped, read_verdicts
+from autotune.contest import Contest, Stopped
 from autotune.evaluate.health import broken_limits
-from autotune.evaluate.order import begun, shuffled
+from autotune.evaluate.order import shuffled
 from autotune.evaluate.scorer import Scorer
 from autotune.evaluate.stats import wilson
 from autotune.moves import Evaluate
@@ -13,7 +13,7 @@ from autotune.outcome import Checkpoint, Think
 from autotune.scoring import EvaluationFailed, answer_and_score, answer_early, choosing_score
 from autotune.session import Session
 from autotune.setup import Setup
-from autotune.study import TrialState, meets
+from autotune.study import meets
 
 FEWEST = 32
 """Prompts from which on early decisions are made. The best checkpoint is answered in two workers
@@ -40,7 +40,7 @@ def evaluate_checkpoint(
         if move.full or not decides_early(setup, scorer):
             found = answer_and_score(session, setup, scorer, folder, where)
         else:
-            contest = contest_of(session, setup, trial, checkpoint, target)
+            contest = Contest(shuffled(setup.prompts, setup.profile.prompts.seed), target)
             early = answer_early(session, setup, scorer, folder, where, contest)
             if isinstance(early, Stopped):
                 return ended_early(trial.number, checkpoint, early)
@@ -80,29 +80,6 @@ def decides_early(setup: Setup, scorer: Scorer) -> bool:
         and evaluate.think is Think.KEEP
         and scorer.decides_early
         and len(setup.prompts) >= FEWEST
-    )
-
-
-def contest_of(
-    session: Session, setup: Setup, trial: TrialState, checkpoint: Checkpoint, target: float
-) -> Contest:
-    """What a checkpoint is up against: the target, and the others of its trial so far.
-
-    Not those that are known to be unhealthy or have no score: they are no better, whatever they
-    pass. One that turns out so later gives back what it beat (`moves.to_judge_again`).
-    """
-    order = shuffled(setup.prompts, setup.profile.prompts.seed)
-    rivals = {}
-    for e in trial.evaluations.values():
-        if e.checkpoint == checkpoint or e.unhealthy or e.prompt_strict is None:
-            continue
-        where = session.rundir.checkpoint_eval(trial.number, e.checkpoint)
-        rivals[e.checkpoint.name] = begun(order, read_verdicts(where))
-    return Contest(
-        order=order,
-        target=target,
-        rivals=rivals,
-        entrants=len(trial.checkpoints) + bool(trial.to_average),
     )
 
 

@@ -95,19 +95,9 @@ def next_move(state: StudyState, strategies: Sequence[Strategy], target: float) 
 
 
 def to_judge_again(trial: TrialState, target: float) -> Checkpoint | None:
-    """A checkpoint that was stopped for a reason that holds no more, if there is one.
-
-    Another was better and is known by now to be unhealthy or to have no score; or a target was out
-    of reach that has been lowered since.
-    """
-    by_name = {e.checkpoint.name: e for e in trial.evaluations.values()}
+    """A checkpoint that was stopped because of a target that has been lowered since, if any."""
     for e in trial.evaluations.values():
-        if e.partial is None:
-            continue
-        rival = by_name.get(e.partial.rival or "")
-        if rival is not None and (rival.unhealthy or rival.prompt_strict is None):
-            return e.checkpoint
-        if e.partial.was_stopped_above(target):
+        if e.partial is not None and e.partial.was_stopped_above(target):
             return e.checkpoint
     return None
 

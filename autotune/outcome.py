@@ -198,8 +198,9 @@ class Metric(Boundary):
 class Partial(Boundary):
     """Why a score is not of all `of` prompts, or not of finished answers.
 
-    `target`: this one is out of reach. `rival`: another checkpoint of the trial, named, is better.
-    `decided`: every prompt has its strict verdict, but answers were cut once theirs was certain.
+    `target`: this one is out of reach. `decided`: every prompt has its strict verdict, but answers
+    were cut once theirs was certain. `rival`: another checkpoint of the trial, named, was better;
+    only records of earlier versions, which had such a test, say so.
     """
 
     of: int

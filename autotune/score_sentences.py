@@ -80,7 +80,7 @@ def partial_text(score: Metric, partial: Partial) -> str:
     if partial.why == "target" and partial.target is not None:
         reason = f"{percent(partial.target)} is out of reach"
     else:
-        reason = f"{partial.rival} is better"
+        reason = f"{partial.rival} is better"  # of a run of an earlier version
     return f"stopped after {score.total} of {partial.of} prompts, {reason}"
 
 
@@ -90,9 +90,10 @@ def ended_early_line(partial: Iterable[Partial | None]) -> str | None:
     if not stopped:
         return None
     these = "1 checkpoint was" if len(stopped) == 1 else f"{len(stopped)} checkpoints were"
+    beaten = " or another was better" if any(p.why == "rival" for p in stopped) else ""
     return (
-        f"{these} not answered to the end, because the target was out of reach or another was"
-        " better; such scores are estimates. A new run with --full answers everything."
+        f"{these} not answered to the end, because the target was out of reach{beaten};"
+        " such scores are estimates. A new run with --full answers everything."
     )
 
 

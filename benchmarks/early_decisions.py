@@ -2,12 +2,11 @@
 
     python benchmarks/early_decisions.py [--draws 400] [--prompts 541] [--replay FOLDER]
 
-The test of one checkpoint against a target of 0.25 over true rates, exactly; simulated, the race of
-checkpoints whose answers to one prompt are correlated, whole trials as a run judges them, and the
-correction of the best of k. With
-`--replay`, a folder laid out as `shared/data` beside the checkout, also the early verdicts on every
-answer there, looked at every 32 characters. What is saved are shares of answers or characters that
-need not be made. A minute.
+The test of one checkpoint against a target of 0.25 over true rates, exactly; simulated, whole
+trials as a run judges them, of checkpoints whose answers to one prompt are correlated, and the
+correction of the best of k. With `--replay`, a folder laid out as `shared/data` beside the
+checkout, also the early verdicts on every answer there, looked at every 32 characters. What is
+saved are shares of answers or characters that need not be made. A minute.
 """
 
 import argparse
@@ -25,14 +24,12 @@ from autotune.evaluate.answers import match, read_answers
 from autotune.evaluate.early import EarlyJudge
 from autotune.evaluate.ifeval import MAX_CHARACTERS, judge
 from autotune.evaluate.prompts import Prompt, read_prompts
-from autotune.evaluate.race import dropped
 from autotune.evaluate.selection import correct_for_choice
 from autotune.evaluate.sequential import TargetTest, needed_passes
 
 TARGET = 0.25
 ALPHA = 0.05
 RATES = (0.05, 0.10, 0.15, 0.20, 0.22, 0.24, 0.25, 0.26, 0.28, 0.30, 0.35)
-RACES = ((0.25, 0.25), (0.25, 0.22), (0.25, 0.20), (0.25, 0.15), (0.28, 0.25, 0.22, 0.15))
 TRIALS = (
     (0.25, (0.15, 0.17, 0.20, 0.19)),
     (0.25, (0.20, 0.22, 0.24, 0.23)),
@@ -40,9 +37,8 @@ TRIALS = (
     (0.50, (0.20, 0.22, 0.25, 0.24)),
 )
 """Targets, and the rates of the checkpoints of a trial in the order in which they answer."""
-SHARED = (0.5, 0.8)
+SHARED = 0.8
 """How much of what decides a prompt is common to all checkpoints: variance of a latent normal."""
-LOOK_EVERY = 16
 REPLAYED = (
     ("gpt4", "ifeval/input_data.jsonl", "ifeval/input_response_data_gpt4_20231107_145030.jsonl"),
     ("base", "ifeval/sampled_input_data.jsonl", "responses/base-100.jsonl"),
@@ -59,11 +55,6 @@ def main() -> None:
     begin = time.perf_counter()
     report: dict[str, Any] = {"prompts": asked.prompts, "target": TARGET, "alpha": ALPHA}
     report["target_test"] = target_rows(asked.prompts)
-    report["race"] = [
-        race_row(asked.prompts, rates, shared, max(1, asked.draws // 8))
-        for rates in RACES
-        for shared in SHARED
-    ]
     report["trial"] = [
         trial_row(asked.prompts, target, rates, max(1, asked.draws // 8))
         for target, rates in TRIALS
@@ -93,12 +84,12 @@ def target_rows(prompts: int) -> list[dict[str, float]]:
                         after[then] = after.get(then, 0.0) + chance * share
             reached[truth] = {}
             for passes, chance in after.items():
-                decision = test.decide(number, passes)
-                if decision is None:
+                stopped = test.is_out_of_reach(number, passes)
+                if number < prompts and not stopped:
                     reached[truth][passes] = chance
                     continue
                 answered[truth] += chance * number / prompts
-                if (decision == "met") != (truth >= test.needed):
+                if stopped and truth >= test.needed:
                     wrong[truth] += chance
     return [
         {
@@ -123,29 +114,6 @@ def verdict_table(
     return table
 
 
-def race_row(prompts: int, rates: Sequence[float], shared: float, draws: int) -> dict[str, Any]:
-    draw = random.Random(f"race {rates} {shared}")
-    lost, cost = 0, 0
-    for _ in range(draws):
-        table = {str(i): row for i, row in enumerate(verdict_table(draw, prompts, rates, shared))}
-        live = list(table)
-        answered = dict.fromkeys(table, prompts)
-        for number in range(LOOK_EVERY, prompts, LOOK_EVERY):
-            seen = {name: row[: min(number, answered[name])] for name, row in table.items()}
-            for name in dropped(seen, live, prompts, ALPHA):
-                live.remove(name)
-                answered[name] = number
-        cost += sum(answered.values())
-        totals = {name: sum(row) for name, row in table.items()}
-        lost += max(totals[name] for name in live) < max(totals.values())
-    return {
-        "rates": rates,
-        "shared": shared,
-        "best_lost": lost / draws,
-        "answers_saved": round(1 - cost / (draws * prompts * len(rates)), 3),
-    }
-
-
 def trial_row(prompts: int, target: float, rates: Sequence[float], draws: int) -> dict[str, Any]:
     """A trial of healthy checkpoints one after the other, the best then answered to its end.
 
@@ -158,15 +126,12 @@ def trial_row(prompts: int, target: float, rates: Sequence[float], draws: int) -
     right = missed = cost = 0
     losses = []
     for _ in range(draws):
-        table = dict(enumerate(verdict_table(draw, prompts, rates, SHARED[-1])))
-        seen: dict[int, list[bool]] = {}
-        for number, row in table.items():
-            contest = Contest(order, target, {str(n): v for n, v in seen.items()}, len(table))
-            asked = next(
-                (n for n in range(1, prompts) if contest.verdict(row[:n])),
-                prompts,
-            )
-            seen[number] = row[:asked]
+        table = dict(enumerate(verdict_table(draw, prompts, rates, SHARED)))
+        contest = Contest(order, target)
+        seen = {
+            number: row[: next((n for n in range(1, prompts) if contest.verdict(row[:n])), prompts)]
+            for number, row in table.items()
+        }
         while True:
             best = max(seen, key=lambda number: fmean(seen[number]))
             if len(seen[best]) == prompts:

@@ -266,7 +266,7 @@ class Seen:
     def __init__(self, bench: Bench, order: Sequence[Prompt]) -> None:
         self.bench, self.order = bench, order
         self.scorer = IFEval()
-        self.contest = Contest(order, bench.target, rivals={}, entrants=1)
+        self.contest = Contest(order, bench.target)
         self.test = TargetTest(len(order), needed_passes(len(order), bench.target))
         self.strict: dict[int, bool] = {}
 

@@ -1,13 +1,12 @@
 """A run that judges checkpoints by no more answers than it takes: the same best, fewer answers."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from autotune import events
-from autotune.contest import Contest
 from autotune.errors import BadInput
 from autotune.evaluate.answers import read_answers
 from autotune.events import WorkerEvent
@@ -31,7 +30,7 @@ def test_checkpoints_that_cannot_meet_the_target_stop_and_the_best_is_answered_t
     assert not run.run()
     first, last, whole = told(run.session, events.Evaluated)
     for early in (first, last):
-        assert early.partial.why in ("target", "rival")
+        assert early.partial.why == "target"
         assert early.partial.of == N
         assert early.prompt_strict.total < N / 2
         assert early.health is None
@@ -63,7 +62,7 @@ def test_the_best_and_its_score_are_those_of_a_run_that_scores_all_in_full(
         made.append(sum(len(keys) for name, keys in workers.made.items() if name != "model"))
     assert found[0] == found[1]
     assert made[0] == 2 * N
-    assert made[1] < made[0] or rates == (0.2, 0.2)
+    assert made[1] < made[0] or min(rates) >= 0.2  # both near the target of 25 %, or above
 
 
 @pytest.mark.parametrize("rates", [(0.10, 0.05), (0.05, 0.15)])
@@ -80,15 +79,14 @@ def test_the_luck_of_the_choice_is_known_though_some_were_not_answered_to_the_en
     assert 0 < chosen.corrected <= score.accuracy
 
 
-def test_a_checkpoint_is_given_up_once_another_of_its_trial_is_better(tmp_path: Path) -> None:
-    workers = Answerers(good={FIRST: of_rate(0.8, 1), LAST: of_rate(0.4, 2)})
-    run = tuner(tmp_path, workers)
+def test_a_checkpoint_that_can_meet_the_target_is_answered_to_its_end_though_another_is_better(
+    tmp_path: Path,
+) -> None:
+    run = tuner(tmp_path, Answerers(good={FIRST: of_rate(0.8, 1), LAST: of_rate(0.4, 2)}))
     assert run.run()
     first, last = told(run.session, events.Evaluated)
-    assert first.partial is None
-    assert (last.partial.why, last.partial.rival) == ("rival", FIRST)
+    assert (first.partial, last.partial) == (None, None)
     assert best_of(run.session) == first
-    assert f"{FIRST} is better" in describe_evaluated(last)
 
 
 def test_a_checkpoint_that_is_nearly_through_is_answered_to_its_end(tmp_path: Path) -> None:
@@ -213,22 +211,3 @@ def test_a_score_that_was_ended_early_never_meets_a_target_that_was_lowered(
     run.session.note(started().model_copy(update={"target": 0.01}))
     (trial,) = run.session.state.trials
     assert [e.met for _, e in sorted(trial.evaluations.items())] == [True, False]
-
-
-def contest(rivals: Mapping[str, list[bool]], entrants: int) -> Contest:
-    return Contest(setups.prompts(N), 0.0, rivals, entrants)
-
-
-def first_stop(against: Contest, verdicts: Callable[[int], bool]) -> int | None:
-    """After how many prompts a checkpoint is given up."""
-    mine = [verdicts(at) for at in range(N)]
-    return next((n for n in range(N) if against.verdict(mine[:n])), None)
-
-
-def test_the_more_checkpoints_there_are_the_more_it_takes_to_be_given_up() -> None:
-    better = {"a": [True] * N}
-    few, many = (first_stop(contest(better, n), lambda at: False) for n in (2, 9))
-    assert few is not None
-    assert many is not None
-    assert few < many
-    assert first_stop(contest(better, 2), lambda at: True) is None

@@ -12,33 +12,15 @@ from autotune.errors import BadInput
 from autotune.events import WorkerEvent
 from autotune.files import write_text_atomic
 from autotune.job import GenerateJob
-from autotune.outcome import Metric
+from autotune.outcome import Metric, Partial
 from autotune.report.build import build_report
+from autotune.sentences import describe_evaluated
 from autotune.study import replay
 from autotune.view.progress import Pace, current_job
 from tests.answerers import FIRST, LAST, ORDER, Answerers, N, best_of, of_rate, tuner
 from tests.test_tune import told
 
 POOR, POORER = of_rate(0.10, 1), of_rate(0.05, 2)
-
-
-def test_a_checkpoint_that_a_hollow_rival_beat_is_judged_again_without_it(tmp_path: Path) -> None:
-    good = {FIRST: of_rate(0.9, 1), LAST: of_rate(0.3, 2)}
-    workers = Answerers(good=good, hollow=frozenset({FIRST}), cut=frozenset(ORDER[3:6]))
-    run = tuner(tmp_path, workers)
-    assert run.run()
-    seen = [
-        (e.checkpoint.name, e.partial and e.partial.why, bool(e.unhealthy))
-        for e in told(run.session, events.Evaluated)
-    ]
-    assert seen == [
-        (FIRST, "decided", False),
-        (LAST, "rival", False),
-        (FIRST, None, True),
-        (LAST, "decided", False),
-        (LAST, None, False),
-    ]
-    assert best_of(run.session).checkpoint.name == LAST
 
 
 def test_a_checkpoint_answered_to_its_end_at_once_is_not_loaded_again(tmp_path: Path) -> None:
@@ -71,6 +53,38 @@ def test_a_lower_target_judges_again_what_an_unfinished_trial_had_stopped(tmp_pa
     assert first.prompt_strict.total == N / 8  # far from the target, yet no handful
     best = best_of(run.session)
     assert (best.checkpoint.name, best.prompt_strict) == (FIRST, Metric.of(49, N))
+
+
+def test_a_run_of_an_older_version_that_had_dropped_a_worse_checkpoint_goes_on(
+    tmp_path: Path,
+) -> None:
+    class Gone(Exception):
+        """The parent is gone."""
+
+    class Dying(Answerers):
+        def answers(self, job: GenerateJob) -> Iterator[WorkerEvent]:
+            if Path(job.model_folder).name == LAST:
+                raise Gone
+            yield from super().answers(job)
+
+    good = {FIRST: of_rate(0.8, 1), LAST: of_rate(0.4, 2)}
+    run = tuner(tmp_path, Dying(good=good))
+    with pytest.raises(Gone):
+        run.run()
+    (trial,) = run.session.state.trials
+    line = {"of": N, "why": "rival", "rival": FIRST}  # as it stands in such a record
+    stopped = events.Evaluated.ended_early(
+        0, trial.unscored[0], Metric.of(8, 24), (0.1, 0.6), Partial.model_validate(line)
+    )
+    run.session.note(stopped)
+    workers = Answerers(good=good)
+    run = tuner(tmp_path, workers)
+    assert run.run()
+    assert workers.made == {}  # nothing is asked again
+    assert best_of(run.session).checkpoint.name == FIRST
+    assert f"stopped after 24 of {N} prompts, {FIRST} is better" in describe_evaluated(stopped)
+    said = " ".join(conclusions(replay(run.session.rundir.records())))
+    assert "the target was out of reach or another was better; such scores are estimates" in said
 
 
 def test_a_lower_target_warns_of_what_is_gone_with_an_old_trial(tmp_path: Path) -> None:

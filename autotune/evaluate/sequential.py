@@ -1,21 +1,18 @@
-"""Whether a checkpoint meets the target, decided before it has answered every prompt.
+"""Whether the target is out of a checkpoint's reach, known before it has answered every prompt.
 
 The prompts are a finite set, answered in random order. After n of N answers with s passes, the
 number K of passes in all is judged by the ratio of two probabilities of what was seen: mixed over
-the numbers on one side of the target, and by the likeliest number on the other side. Were the truth
-on that other side, the ratio would be at most a martingale that starts at 1, so it gets to 1/alpha
-at any time with probability alpha at most (Ville). This is the prior-posterior ratio of
-Waudby-Smith and Ramdas, "Confidence sequences for sampling without replacement" (NeurIPS 2020,
-arXiv:2006.04347, theorem 2.1) with the prior limited to one side. The bound holds exactly, for
-every N, and for looking after every answer.
+the numbers below the target, and by the likeliest number that meets it. Were it met in truth, the
+ratio would be at most a martingale that starts at 1, so it gets to 1/alpha at any time with
+probability alpha at most (Ville). This is the prior-posterior ratio of Waudby-Smith and Ramdas,
+"Confidence sequences for sampling without replacement" (NeurIPS 2020, arXiv:2006.04347, theorem
+2.1) with the prior limited to one side. The bound holds exactly, for every N, and for looking after
+every answer.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
 from math import exp, inf, lgamma, log
-from typing import Literal
-
-Decision = Literal["met", "not met"]
 
 PRIOR_WEIGHT = 20.0
 """Pseudo-prompts of the beta-binomial prior around the target. Over rates 0.15 to 0.35 at a target
@@ -35,22 +32,18 @@ class TargetTest:
     needed: int
     alpha: float = 0.05
 
-    def decide(self, answered: int, passes: int) -> Decision | None:
-        """The decision after `answered` prompts with `passes` of them passed, None to go on.
+    def is_out_of_reach(self, answered: int, passes: int) -> bool:
+        """Whether to give up after `answered` prompts with `passes` of them passed.
 
-        With everything answered there always is one, and it is right.
+        With everything answered it is the truth.
         """
         if passes >= self.needed:
-            return "met"
+            return False
         if passes + self.total - answered < self.needed:
-            return "not met"
+            return True
         if answered == 0:
-            return None
-        above, below = _evidence(self.total, self.needed, answered, passes)
-        enough = -log(self.alpha)
-        if above >= enough:
-            return "met"
-        return "not met" if below >= enough else None
+            return False
+        return _evidence(self.total, self.needed, answered, passes) >= -log(self.alpha)
 
 
 def needed_passes(total: int, target: float) -> int:
@@ -59,8 +52,8 @@ def needed_passes(total: int, target: float) -> int:
 
 
 @lru_cache(maxsize=2**14)
-def _evidence(total: int, needed: int, answered: int, passes: int) -> tuple[float, float]:
-    """Logarithms of the two ratios: for `needed` and more, and for less."""
+def _evidence(total: int, needed: int, answered: int, passes: int) -> float:
+    """Logarithm of the ratio for less than `needed` against `needed` and more."""
     a = max(1e-3, PRIOR_WEIGHT * needed / total)
     b = max(1e-3, PRIOR_WEIGHT - a)
     fails, left = answered - passes, total - answered
@@ -68,12 +61,8 @@ def _evidence(total: int, needed: int, answered: int, passes: int) -> tuple[floa
     prior = _mass_from(needed, total, a, b)
     posterior = _mass_from(needed - passes, left, a + passes, b + fails)
     likeliest = min(max(passes * (total + 1) // answered, passes), total - fails)
-    above = seen + _log_ratio(posterior, prior)
     below = seen + _log_ratio(1 - posterior, 1 - prior)
-    return (
-        above - _log_likelihood(total, min(likeliest, needed - 1), answered, passes),
-        below - _log_likelihood(total, max(likeliest, needed), answered, passes),
-    )
+    return below - _log_likelihood(total, max(likeliest, needed), answered, passes)
 
 
 @lru_cache(maxsize=2**10)
