@@ -1,8 +1,7 @@
-"""What a score is compared with: the prompt given back, and the model before training."""
+"""What a score is compared with: the scorer's baselines, and the model before training."""
 
 from autotune import events
 from autotune.errors import BadInput
-from autotune.evaluate.health import echo_answers
 from autotune.evaluate.scorer import Scorer
 from autotune.outcome import EvalReport
 from autotune.scoring import (
@@ -17,19 +16,21 @@ from autotune.setup import Setup
 
 
 def score_baselines(session: Session, setup: Setup, scorer: Scorer) -> None:
-    """What a score must be compared with: the prompt given back, and the model before training.
+    """What a score must be compared with: the scorer's baselines, and the model before training.
 
     Raises:
         BadInput: the model cannot answer, so it is not worth training either.
     """
-    if "echo" not in session.state.baselines:
+    for each in scorer.baselines:
+        if each.name in session.state.baselines:
+            continue
         try:
             asked = reported_prompts(setup)
-            report = checked_report(scorer, asked, echo_answers(asked))
+            report = checked_report(scorer, asked, each.answers(asked))
         except EvaluationFailed as error:
-            session.note(events.Warned(message=f"the echo of the prompts has no score: {error}"))
+            session.note(events.Warned(message=f"{each.described} has no score: {error}"))
         else:
-            session.note(baseline("echo", report))
+            session.note(baseline(each.name, report))
     if "untrained" not in session.state.baselines:
         try:
             where = session.rundir.eval_folder("untrained")
@@ -45,8 +46,8 @@ def score_baselines(session: Session, setup: Setup, scorer: Scorer) -> None:
 def baseline(name: str, report: EvalReport) -> events.BaselineScored:
     """A baseline's event."""
     return events.BaselineScored(
-        name="echo" if name == "echo" else "untrained",
-        prompt_strict=report.prompt_strict,
+        name=name,
+        score=report.score,
         interval=report.interval,
         health=report.health,
     )

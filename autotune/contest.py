@@ -22,7 +22,8 @@ from autotune.evaluate.order import begun
 from autotune.evaluate.prompts import Prompt
 from autotune.evaluate.sequential import TargetTest, needed_passes
 from autotune.files import write_text_atomic
-from autotune.outcome import Metric, Partial
+from autotune.outcome import Partial
+from autotune.scores import Metric
 
 _VERDICTS = "verdicts.json"
 

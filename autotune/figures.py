@@ -6,8 +6,9 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the command line needs `safe` at once and pydantic only later
-    from autotune.outcome import Checkpoint, Health, Metric
+    from autotune.outcome import Checkpoint, Health
     from autotune.plan import Rounds
+    from autotune.scores import Metric
 
 _SPECIAL = re.compile(r"[^\w@+=:,./\\~-]")
 """What a shell of Windows may read as something else than itself."""

@@ -9,7 +9,6 @@ from pathlib import Path
 from autotune.data.contamination import read_scored_prompts
 from autotune.data.files import RecordStream
 from autotune.data.load import ConversationStream
-from autotune.evaluate.prompts import read_prompts
 from autotune.evaluate.scorers import find_scorer
 from autotune.plan import DataSpec
 from autotune.positions import demand_positions, positions_of
@@ -57,12 +56,11 @@ def demand_prompts(profile: Profile) -> None:
     """Refuse a prompts file of this machine that cannot score.
 
     Raises:
-        BadInput: what `read_prompts` finds wrong with it, or that there is none.
+        BadInput: what the scorer finds wrong with it, or that there is none.
     """
     source = profile.prompts.source
     if _is_here(source):
-        known = find_scorer(profile.prompts.scorer).instructions
-        read_prompts(resolve_prompts(source).path, known)
+        find_scorer(profile.prompts.scorer).read_prompts(resolve_prompts(source).path)
 
 
 def demand_scored_prompts(profile: Profile) -> None:

@@ -18,6 +18,7 @@ from autotune.evaluate.scorers import SCORERS
 from autotune.outcome import HealthLimits, Think
 from autotune.plan import LENGTH_GRID, Precision, Strategy, Supervision, Truncation
 from autotune.ranges import Ranges
+from autotune.scores import DEFAULT_SCORER
 
 AUTO = "auto"
 
@@ -119,7 +120,7 @@ class PromptChoice(Boundary):
     """
 
     source: Text
-    scorer: Annotated[str, AfterValidator(_scorer)] = "ifeval"
+    scorer: Annotated[str, AfterValidator(_scorer)] = DEFAULT_SCORER
     limit: Annotated[Annotated[int, Field(ge=1)] | Literal["all"], ANY_CASE]
     seed: Annotated[int, Field(ge=0)] = 0
 

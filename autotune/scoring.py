@@ -18,8 +18,9 @@ from autotune.evaluate.thoughts import judged, thoughts_of
 from autotune.events import WorkerEvent
 from autotune.files import write_text_atomic
 from autotune.job import GenerateJob
-from autotune.outcome import EvalReport, Fault, Metric, Think
+from autotune.outcome import EvalReport, Fault, Think
 from autotune.score_sentences import judged_line
+from autotune.scores import Metric
 from autotune.session import Session
 from autotune.setup import SILENCE_SECONDS, Setup
 from autotune.trials import Ending, How
@@ -97,7 +98,7 @@ def answer_early(
     def look() -> Stopped | None:
         for prompt, given in following.news():
             report = checked_report(scorer, [prompt], [given])
-            following.strict[prompt.key] = report.prompt_strict.passes == 1
+            following.strict[prompt.key] = report.score.passes == 1
         return following.look()
 
     def hear(event: WorkerEvent) -> None:
@@ -150,6 +151,7 @@ def answer(
                 batch_size=batch_size,
                 prefill_tokens=setup.prefill_tokens,
                 early_seed=early_seed,
+                scorer=setup.profile.prompts.scorer,
                 supervision=setup.data.supervision,
             ),
             where,
@@ -198,7 +200,7 @@ def choosing_score(setup: Setup, scorer: Scorer, where: Path) -> Metric | None:
     choosing, _ = halves(setup.prompts, setup.profile.prompts.seed)
     answers = read_answers(where / RESPONSES)
     think = setup.profile.evaluate.think
-    return checked_report(scorer, choosing, answers, think).prompt_strict
+    return checked_report(scorer, choosing, answers, think).score
 
 
 def checked_report(
@@ -221,12 +223,7 @@ def checked_report(
         report = EvalReport.model_validate(given.model_dump(warnings=False))
         if report.n != len(prompts):
             raise ValueError(f"n is {report.n}, there are {len(prompts)} prompts")
-        for metric in (
-            report.prompt_strict,
-            report.instruction_strict,
-            report.prompt_loose,
-            report.instruction_loose,
-        ):
+        for metric in (report.score, *report.named_figures.values()):
             if not 0.0 <= metric.accuracy <= 1.0:
                 raise ValueError(f"accuracy {metric.accuracy} is not within 0 and 1")
     except AutotuneError:

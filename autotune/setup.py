@@ -13,7 +13,7 @@ from autotune.device_budget import auto_budget
 from autotune.device_share import as_processes_see
 from autotune.errors import AutotuneError, BadInput, EnvironmentFault
 from autotune.errortexts import plain_words
-from autotune.evaluate.prompts import Prompt, read_prompts, subset
+from autotune.evaluate.prompts import Prompt, subset
 from autotune.evaluate.scorers import find_scorer
 from autotune.events import Content
 from autotune.fingerprint import fingerprint
@@ -147,7 +147,8 @@ def open_setup(
         threads=profile.machine.threads,
     )
     prompts = resolve_prompts(profile.prompts.source, say)
-    chosen = read_prompts(prompts.path, find_scorer(profile.prompts.scorer).instructions)
+    scorer = find_scorer(profile.prompts.scorer)
+    chosen = scorer.read_prompts(prompts.path)
     model = resolve_model(profile.model.source, say)
     data = resolve_data(profile.data.source) if with_data else None
     if profile.prompts.limit != "all":

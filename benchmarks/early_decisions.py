@@ -21,9 +21,9 @@ from typing import Any
 
 from autotune.contest import Contest
 from autotune.evaluate.answers import match, read_answers
-from autotune.evaluate.early import EarlyJudge
+from autotune.evaluate.early import IFEvalEarlyJudge
 from autotune.evaluate.ifeval import MAX_CHARACTERS, judge
-from autotune.evaluate.prompts import Prompt, read_prompts
+from autotune.evaluate.ifeval_prompts import IFEvalPrompt, read_ifeval_prompts
 from autotune.evaluate.selection import correct_for_choice
 from autotune.evaluate.sequential import TargetTest, needed_passes
 
@@ -121,7 +121,8 @@ def trial_row(prompts: int, target: float, rates: Sequence[float], draws: int) -
     """
     draw = random.Random(f"trial {target} {rates}")
     order = [
-        Prompt(key=key, prompt="", instruction_id_list=(), kwargs=()) for key in range(prompts)
+        IFEvalPrompt(key=key, prompt="", instruction_id_list=(), kwargs=())
+        for key in range(prompts)
     ]
     right = missed = cost = 0
     losses = []
@@ -172,7 +173,7 @@ def best_row(prompts: int, candidates: int, draws: int) -> dict[str, Any]:
 
 
 def replay_row(folder: Path, name: str, prompts: str, answers: str) -> dict[str, Any]:
-    asked = read_prompts(folder / prompts)
+    asked = read_ifeval_prompts(folder / prompts)
     matched, _ = match(asked, read_answers(folder / answers))
     made = saved = looks = wrong = 0
     decided: Counter[str] = Counter()
@@ -182,7 +183,7 @@ def replay_row(folder: Path, name: str, prompts: str, answers: str) -> dict[str,
             continue
         text = matched[prompt.key].response or ""
         final = judge(prompt, matched[prompt.key]).strict
-        early = EarlyJudge(prompt)
+        early = IFEvalEarlyJudge(prompt)
         made += len(text)
         for at in range(32, len(text), 32):
             looks += 1

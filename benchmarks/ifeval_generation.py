@@ -29,9 +29,11 @@ from transformers import logging
 
 from autotune.contest import Contest
 from autotune.evaluate.answers import Answer
+from autotune.evaluate.early import IFEvalEarlyJudge
 from autotune.evaluate.ifeval import IFEval
+from autotune.evaluate.ifeval_prompts import IFEvalPrompt, read_ifeval_prompts
 from autotune.evaluate.order import begun, shuffled
-from autotune.evaluate.prompts import Prompt, read_prompts, subset
+from autotune.evaluate.prompts import subset
 from autotune.evaluate.sequential import TargetTest, needed_passes
 from autotune.job import DeviceSpec, EngineName, PrepareJob
 from autotune.plan import Precision, Supervision
@@ -77,7 +79,7 @@ def main() -> None:
     folder = model_folder(asked.model, spec)
     compute = open_compute(spec)
     loaded = load(folder, compute.device, Supervision.CONTENT)
-    prompts = subset(read_prompts(asked.prompts), asked.count, 0)
+    prompts = subset(read_ifeval_prompts(asked.prompts), asked.count, 0)
     if not can_answer_by_rows(loaded.model):
         raise SystemExit(f"--model {asked.model}: cannot be answered by rows")
     bench = Bench(loaded, compute, prompts, asked)
@@ -101,7 +103,7 @@ class Bench:
         self,
         loaded: Loaded,
         compute: Compute,
-        prompts: Sequence[Prompt],
+        prompts: Sequence[IFEvalPrompt],
         asked: argparse.Namespace,
     ) -> None:
         self.loaded, self.compute, self.prompts = loaded, compute, prompts
@@ -188,7 +190,11 @@ class Bench:
         answers: Ids = [[] for _ in order]
         with TemporaryDirectory() as folder:
             asked = [self.prompts[at] for at in order]
-            deciding = Deciding(self.loaded, asked, Path(folder) / "decided.jsonl")
+            deciding = Deciding(
+                self.loaded,
+                [IFEvalEarlyJudge(each) for each in asked],
+                Path(folder) / "decided.jsonl",
+            )
             self.seen = seen = Seen(self, asked)
 
             def done(reply: Reply) -> None:
@@ -263,7 +269,7 @@ class Enough(Exception):
 class Seen:
     """Strict verdicts so far, by prompt key, and the decision that they allow."""
 
-    def __init__(self, bench: Bench, order: Sequence[Prompt]) -> None:
+    def __init__(self, bench: Bench, order: Sequence[IFEvalPrompt]) -> None:
         self.bench, self.order = bench, order
         self.scorer = IFEval()
         self.contest = Contest(order, bench.target)
@@ -275,7 +281,7 @@ class Seen:
         prompt = self.order[number]
         self.strict[prompt.key] = self.verdict(prompt, ids)
 
-    def verdict(self, prompt: Prompt, ids: list[int]) -> bool:
+    def verdict(self, prompt: IFEvalPrompt, ids: list[int]) -> bool:
         """The strict verdict on a whole answer."""
         text = text_of(self.bench.loaded, ids)
         answer = Answer(key=prompt.key, prompt=prompt.prompt, response=text)

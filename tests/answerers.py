@@ -10,6 +10,7 @@ from autotune import events
 from autotune.evaluate.answers import Answer, read_answers
 from autotune.evaluate.decided import Decided, decided_file, read_decided
 from autotune.evaluate.ifeval import IFEval
+from autotune.evaluate.ifeval_prompts import IFEvalPrompt
 from autotune.evaluate.order import shuffled
 from autotune.evaluate.prompts import written_prompts
 from autotune.events import WorkerEvent
@@ -60,7 +61,7 @@ class Answerers(Workers):
         out = Path(job.out)
         out.parent.mkdir(parents=True, exist_ok=True)
         there = {a.key for a in read_answers(out)} if out.exists() else set()
-        prompts = written_prompts(Path(job.prompts))
+        prompts = written_prompts(Path(job.prompts), IFEvalPrompt)
         if job.early_seed is not None:
             there |= set(read_decided(decided_file(out)))
             prompts = shuffled(prompts, job.early_seed)

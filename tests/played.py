@@ -10,8 +10,8 @@ from pathlib import Path
 from autotune import events
 from autotune.budget import GIB, MIB
 from autotune.evaluate.answers import Answer
-from autotune.evaluate.instructions import INSTRUCTIONS
-from autotune.evaluate.prompts import Prompt
+from autotune.evaluate.ifeval import IFEval
+from autotune.evaluate.ifeval_prompts import IFEvalPrompt
 from autotune.events import WorkerEvent
 from autotune.job import AverageJob, GenerateJob, Job, TrainJob, TrialJob
 from autotune.manifest import seal, verified
@@ -114,16 +114,15 @@ def probed(
 
 
 @dataclass
-class Judge:
+class Judge(IFEval):
     """A scorer that gives what `given` says of the model's folder; a parrot's answers pass one."""
 
     given: Callable[[str], object]
     name: str = "test"
-    instructions = INSTRUCTIONS
     decides_early: bool = False
     scored: list[str] = field(default_factory=list)
 
-    def score(self, asked: Sequence[Prompt], answers: Sequence[Answer]) -> EvalReport:
+    def score(self, asked: Sequence[IFEvalPrompt], answers: Sequence[Answer]) -> EvalReport:
         """The report on the model that gave the answers; played workers sign theirs with it."""
         if answers[0].response == asked[0].prompt:
             return report(1, len(asked), PARROT)

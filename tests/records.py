@@ -15,13 +15,13 @@ from autotune.outcome import (
     Fit,
     Health,
     Measurement,
-    Metric,
     StrategyFit,
     TimedStep,
     TrialOutcome,
     Verdict,
 )
 from autotune.plan import DataSpec, Precision, TrainPlan, TrialPoint
+from autotune.scores import Metric
 
 START = 1_790_000_000.0
 TARGET = 0.25

@@ -12,22 +12,16 @@ from typing import Literal
 from autotune import events
 from autotune.budget import GIB, Budget
 from autotune.device import Device
-from autotune.evaluate.prompts import Prompt
+from autotune.evaluate.ifeval_prompts import IFEvalPrompt
 from autotune.evaluate.stats import wilson
 from autotune.events import WorkerEvent
 from autotune.job import DeviceSpec, Job
-from autotune.outcome import (
-    EvalReport,
-    Fault,
-    Fit,
-    Health,
-    Measurement,
-    Metric,
-)
+from autotune.outcome import EvalReport, Fault, Fit, Health, Measurement
 from autotune.plan import DataSpec, Precision, Strategy, Truncation
 from autotune.profile import Profile
 from autotune.profiles import profiles_folder, read_profile
 from autotune.rundir import RunDir
+from autotune.scores import Metric
 from autotune.session import Session
 from autotune.setup import Setup
 from autotune.survey import RoundSpan, Survey, SurveyFile
@@ -65,10 +59,10 @@ def profile(*strategies: Strategy, **probe: object) -> Profile:
     return Profile.model_validate_json(json.dumps(tree))
 
 
-def prompts(count: int = 8) -> tuple[Prompt, ...]:
+def prompts(count: int = 8) -> tuple[IFEvalPrompt, ...]:
     """Prompts that ask for answers without a comma."""
     return tuple(
-        Prompt(
+        IFEvalPrompt(
             key=key,
             prompt=f"Say {key} without a comma.",
             instruction_id_list=("punctuation:no_comma",),
@@ -171,7 +165,7 @@ def report(passes: int, n: int = 8, health: Health = HEALTHY) -> EvalReport:
     metric = Metric.of(passes, n)
     return EvalReport(
         n=n,
-        prompt_strict=metric,
+        score=metric,
         instruction_strict=metric,
         prompt_loose=metric,
         instruction_loose=metric,

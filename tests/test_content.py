@@ -10,7 +10,8 @@ import pytest
 
 from autotune.content import content_of, demand_fingerprint, demand_same, recorded_content
 from autotune.errors import BadInput, EnvironmentFault
-from autotune.evaluate.prompts import Prompt, written_prompts
+from autotune.evaluate.ifeval_prompts import IFEvalPrompt
+from autotune.evaluate.prompts import written_prompts
 from autotune.events import Content, Fitted, Surveyed, TrialStarted
 from autotune.fitting import known_fits
 from autotune.job import DeviceSpec, Job, SurveyJob, TrainJob
@@ -160,7 +161,7 @@ def test_a_run_of_an_older_version_is_held_against_its_fit(sources: Path) -> Non
         demand_fingerprint(old, content(sources))
 
 
-def text_of(prompts: tuple[Prompt, ...]) -> str:
+def text_of(prompts: tuple[IFEvalPrompt, ...]) -> str:
     return "".join(p.model_dump_json() + "\n" for p in prompts)
 
 
@@ -224,7 +225,7 @@ def test_prompts_of_a_run_of_an_older_version_are_held_against_its_file(
     path.write_text(text_of(asked), encoding="utf-8")
     with pytest.raises(BadInput, match=r"prompts\.jsonl: holds other prompts than would be asked"):
         keep_prompts(run, other, text_of(other), now, print)
-    assert written_prompts(path) == asked
+    assert written_prompts(path, IFEvalPrompt) == asked
     assert keep_prompts(run, asked, text_of(asked), now, print) == asked
     emptied(path)
     assert keep_prompts(run, asked, text_of(asked), now, print) == asked
@@ -283,10 +284,10 @@ def test_prompts_of_a_run_that_cannot_be_read_are_one_line_with_what_to_do(
 ) -> None:
     path = tmp_path / "prompts.jsonl"
     path.write_text(text_of(setups.prompts()), encoding="utf-8")
-    assert written_prompts(path) == setups.prompts()
+    assert written_prompts(path, IFEvalPrompt) == setups.prompts()
     harm(path)
     with pytest.raises(EnvironmentFault, match=r"prompts\.jsonl: damaged .*is written again"):
-        written_prompts(path)
+        written_prompts(path, IFEvalPrompt)
 
 
 def test_a_fit_whose_file_is_lost_is_known_from_the_record(tmp_path: Path) -> None:

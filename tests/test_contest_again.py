@@ -12,8 +12,9 @@ from autotune.errors import BadInput
 from autotune.events import WorkerEvent
 from autotune.files import write_text_atomic
 from autotune.job import GenerateJob
-from autotune.outcome import Metric, Partial
+from autotune.outcome import Partial
 from autotune.report.build import build_report
+from autotune.scores import Metric
 from autotune.sentences import describe_evaluated
 from autotune.study import replay
 from autotune.view.progress import Pace, current_job
@@ -50,9 +51,9 @@ def test_a_lower_target_judges_again_what_an_unfinished_trial_had_stopped(tmp_pa
     assert run.run()
     first = told(run.session, events.Evaluated)[0]
     assert (first.checkpoint.name, first.partial.target) == (FIRST, 0.9)
-    assert first.prompt_strict.total == N / 8  # far from the target, yet no handful
+    assert first.score.total == N / 8  # far from the target, yet no handful
     best = best_of(run.session)
-    assert (best.checkpoint.name, best.prompt_strict) == (FIRST, Metric.of(49, N))
+    assert (best.checkpoint.name, best.score) == (FIRST, Metric.of(49, N))
 
 
 def test_a_run_of_an_older_version_that_had_dropped_a_worse_checkpoint_goes_on(

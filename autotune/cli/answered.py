@@ -6,11 +6,12 @@ from pathlib import Path
 
 from autotune.errors import BadInput
 from autotune.evaluate.answers import read_answers
-from autotune.evaluate.prompts import written_prompts
+from autotune.evaluate.prompts import Prompt, written_prompts
 from autotune.events import Evaluated
 from autotune.figures import quoted
 from autotune.outcome import Think
 from autotune.rundir import RunDir
+from autotune.scores import DEFAULT_SCORER
 from autotune.scoring import RESPONSES
 from autotune.study import StudyState, replay
 
@@ -44,7 +45,7 @@ def _refuse_part(target: Path, responses: Path, run: RunDir) -> None:
     """
     if responses.name != RESPONSES:
         return  # a file of the user's own that only lies there
-    prompts = {prompt.key for prompt in written_prompts(run.prompts)}
+    prompts = {prompt.key for prompt in written_prompts(run.prompts, Prompt)}
     answered = prompts & {answer.key for answer in read_answers(responses)}
     if len(answered) < len(prompts):
         raise BadInput(
@@ -97,10 +98,23 @@ def run_whose_best(model: Path) -> tuple[RunDir, StudyState, Evaluated] | None:
 def judged_by(run: RunDir) -> Think:
     """Which text of answers a run judges; older runs, which do not say, judged all of it."""
     try:
-        settings = tomllib.loads(run.run_toml.read_text(encoding="utf-8"))
-        return Think(settings["evaluate"]["think"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return Think(_setting(run, "evaluate", "think"))
+    except ValueError:
         return Think.KEEP
+
+
+def scored_by(run: RunDir) -> str:
+    """The name of a run's scorer; older runs, which do not say, had the only one there was."""
+    return _setting(run, "prompts", "scorer") or DEFAULT_SCORER
+
+
+def _setting(run: RunDir, table: str, name: str) -> str:
+    """A setting of a run's profile, empty where it is not there or cannot be read."""
+    try:
+        settings = tomllib.loads(run.run_toml.read_text(encoding="utf-8"))
+        return str(settings[table][name])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def untrained_answers(model: Path) -> Path | None:

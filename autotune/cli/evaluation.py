@@ -27,8 +27,9 @@ from autotune.device import find_device
 from autotune.errors import BadInput, EnvironmentFault, ExitCode, Interruption
 from autotune.evaluate.answers import Answer, answers_to, count_answers, read_answers
 from autotune.evaluate.health import echo_answers
-from autotune.evaluate.prompts import Prompt, read_prompts, subset
+from autotune.evaluate.prompts import Prompt, subset
 from autotune.evaluate.samples import sample_logs
+from autotune.evaluate.scorer import Scorer
 from autotune.evaluate.scorers import find_scorer
 from autotune.evaluation import Evaluation, as_tree, evaluate
 from autotune.files import write_text_atomic
@@ -93,7 +94,8 @@ def eval_command(options: Options, wanted: Wanted, as_json: bool) -> int:
     generation: dict[str, Any] = {}
     label = ""
     if wanted.responses is not None:
-        prompts = chosen_prompts(console, options, profile)
+        scorer = find_scorer(profile.prompts.scorer)
+        prompts = chosen_prompts(console, options, profile, scorer)
         answers = answers_of(console, wanted.responses, prompts)
         say_on(console)(f"health limits of the profile {profile.name}")
     else:
@@ -110,7 +112,7 @@ def eval_command(options: Options, wanted: Wanted, as_json: bool) -> int:
         asked = asked_profile(options, wanted.targets[0])
         join_report(found, folder, prompts, label, asked, say_on(console))
     if wanted.samples is not None:
-        logs = sample_logs(prompts, answers, found.report, generation)
+        logs = sample_logs(found.scorer, prompts, answers, found.report, generation)
         lines = (json.dumps(line, ensure_ascii=False) + "\n" for line in logs)
         write_text_atomic(wanted.samples, "".join(lines))
         say_on(console)(f"samples as lm-evaluation-harness logs them: {wanted.samples}")
@@ -149,10 +151,12 @@ def evaluated(
     return with_choice(found, model, prompts) if model is not None and model.exists() else found
 
 
-def chosen_prompts(console: Console, options: Options, profile: Profile) -> tuple[Prompt, ...]:
+def chosen_prompts(
+    console: Console, options: Options, profile: Profile, scorer: Scorer
+) -> tuple[Prompt, ...]:
     """The prompts to score on; all of a file unless a limit was typed."""
     source = resolve_prompts(options.prompts or profile.prompts.source, say_on(console))
-    prompts = read_prompts(source.path, find_scorer(profile.prompts.scorer).instructions)
+    prompts = scorer.read_prompts(source.path)
     if options.prompt_limit is None or profile.prompts.limit == "all":
         return prompts
     return subset(prompts, profile.prompts.limit, profile.prompts.seed)

@@ -7,21 +7,22 @@ variants, so what holds strictly holds loosely.
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from autotune.errors import EnvironmentFault
 from autotune.evaluate.answers import Answer, match
 from autotune.evaluate.checkers import build_check
-from autotune.evaluate.health import is_empty
-from autotune.evaluate.instructions import INSTRUCTIONS, Argument, Instructions
-from autotune.evaluate.prompts import Prompt
-from autotune.evaluate.tally import report_of
+from autotune.evaluate.early import MAX_CHARACTERS, IFEvalEarlyJudge
+from autotune.evaluate.failings import failing
+from autotune.evaluate.health import echo_answers, is_empty
+from autotune.evaluate.ifeval_prompts import IFEvalPrompt, read_ifeval_prompts
+from autotune.evaluate.instructions import Argument
+from autotune.evaluate.prompts import Prompt, as_own
+from autotune.evaluate.scorer import Baseline, EarlyJudge, Figure, FullSet, Scorer
+from autotune.evaluate.tally import report_of, share
+from autotune.figures import percent
 from autotune.outcome import EvalReport, InstructionVerdict, PromptVerdict
-
-MAX_CHARACTERS = 2**17
-"""Longest answer that is checked: eight times the longest real one seen (15 899 characters in 1 024
-tokens). 1 280 tokens, the usual cap, of up to 102 characters (SmolLM2's longest has 81) never get
-there, so that an answer can be known to pass before it is finished. Short enough for the limit
-below."""
 
 MAX_SECONDS = 5.0
 """Longest that one instruction's verdict on one answer takes, loose variants included.
@@ -32,23 +33,41 @@ and JSON's depth too, so that the worst case is known: `tests/evaluate/test_fuzz
 looks for a worse one."""
 
 
-class IFEval:
-    """The IFEval scorer; a `Scorer`."""
+ECHO = Baseline(
+    name="echo",
+    answers=echo_answers,
+    described="the prompt given back unchanged (echo)",
+    brief="prompt given back",
+    deed="Giving each prompt back unchanged",
+    likened="an echo",
+)
+"""A prompt holds the words that it asks for, so the prompt itself passes a quarter of them."""
 
-    @property
-    def name(self) -> str:
-        """The benchmark's name."""
-        return "ifeval"
 
-    @property
-    def instructions(self) -> Instructions:
-        """The 25 kinds of the published set."""
-        return INSTRUCTIONS
+class IFEval(Scorer):
+    """The IFEval scorer."""
 
-    @property
-    def decides_early(self) -> bool:
-        """`early` knows its rules."""
-        return True
+    name = "ifeval"
+    title = "IFEval"
+    main = Figure(name="prompt strict", column="prompts passed, strict")
+    others = (
+        Figure("instruction strict", "instruct. strict", key="instruction_strict"),
+        Figure("prompt loose", "prompts loose", key="prompt_loose"),
+        Figure("instruction loose", key="instruction_loose"),
+    )
+    prompt_type = IFEvalPrompt
+    full_set = FullSet(title="IFEval", source="ifeval", count=541)
+    baselines = (ECHO,)
+    decides_early = True
+
+    def read_prompts(self, path: Path) -> tuple[IFEvalPrompt, ...]:
+        """The prompts of a file in the format of the published set; see `read_ifeval_prompts`."""
+        return read_ifeval_prompts(path)
+
+    def early_judge(self, prompt: Prompt) -> EarlyJudge:
+        """The judge by the rules of `early_rules`."""
+        (own,) = as_own(IFEvalPrompt, [prompt])
+        return IFEvalEarlyJudge(own)
 
     def score(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> EvalReport:
         """The report over all `prompts`; one without an answer fails and is listed.
@@ -57,11 +76,68 @@ class IFEval:
             EnvironmentFault: the published checkers are not installed.
         """
         matched, _ = match(prompts, answers)
-        verdicts = [judge(prompt, matched.get(prompt.key)) for prompt in prompts]
-        return report_of(prompts, answers, verdicts)
+        own = as_own(IFEvalPrompt, prompts)
+        verdicts = [judge(prompt, matched.get(prompt.key)) for prompt in own]
+        return with_instructions(report_of(prompts, answers, verdicts))
+
+    def explain(
+        self, prompt: Prompt, verdict: PromptVerdict, response: str | None
+    ) -> tuple[str, ...]:
+        """A sentence for each instruction that the answer does not follow."""
+        (own,) = as_own(IFEvalPrompt, [prompt])
+        return tuple(
+            failing(each, kwargs, response)
+            for each, kwargs in zip(verdict.instructions, own.kwargs, strict=True)
+            if not each.strict
+        )
+
+    def means(self, report: EvalReport) -> dict[str, float]:
+        """The means that tables elsewhere call "IFEval", by what they are of.
+
+        `strict` is the Open LLM Leaderboard's; other tables have that of all four figures.
+        """
+        shares = {key: metric.accuracy for key, metric in report.named_figures.items()}
+        strict = (report.score.accuracy + shares["instruction_strict"]) / 2
+        loose = (shares["prompt_loose"] + shares["instruction_loose"]) / 2
+        return {"strict": strict, "loose": loose, "four": (strict + loose) / 2}
+
+    def remark(self, report: EvalReport) -> str:
+        """The means by name, so that none is held against one of another kind."""
+        means = self.means(report)
+        strict, loose, four = (percent(means[kind]) for kind in ("strict", "loose", "four"))
+        return (
+            f"mean of the strict two {strict}, of the loose two {loose}, of all four {four}: hold a"
+            " published figure against its own kind"
+        )
+
+    def sample_fields(self, prompt: Prompt, verdict: PromptVerdict) -> dict[str, Any]:
+        """As the task `ifeval` of lm-evaluation-harness logs a prompt."""
+        values = {
+            "prompt_level_strict_acc": verdict.strict,
+            "inst_level_strict_acc": [each.strict for each in verdict.instructions],
+            "prompt_level_loose_acc": verdict.loose,
+            "inst_level_loose_acc": [each.loose for each in verdict.instructions],
+        }
+        return {"target": "0", "metrics": list(values), **values}
 
 
-def judge(prompt: Prompt, answer: Answer | None) -> PromptVerdict:
+def with_instructions(report: EvalReport) -> EvalReport:
+    """A report with the figures that its verdicts on instructions and its loose ones give."""
+    instructions = [each for verdict in report.verdicts for each in verdict.instructions]
+    return report.model_copy(
+        update={
+            "instruction_strict": share([each.strict for each in instructions]),
+            "prompt_loose": share([verdict.loose for verdict in report.verdicts]),
+            "instruction_loose": share([each.loose for each in instructions]),
+            "by_type": {
+                kind: share([each.strict for each in instructions if each.instruction == kind])
+                for kind in sorted({each.instruction for each in instructions})
+            },
+        }
+    )
+
+
+def judge(prompt: IFEvalPrompt, answer: Answer | None) -> PromptVerdict:
     """The verdict on one answer; whatever its text, this returns."""
     response = None if answer is None else answer.response
     reason = _unfit(response)

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from autotune.evaluate.jsonl import shape
+from autotune.evaluate.prompts import PromptFault
 
 Argument = str | int | tuple[str, ...]
 """A value of an instruction's argument."""
@@ -24,7 +25,7 @@ LANGUAGES = frozenset(_CODES.split())
 RELATIONS = ("less than", "at least")
 
 
-class ArgumentFault(Exception):
+class ArgumentFault(PromptFault):
     """Why an instruction's arguments cannot be used, in words."""
 
 

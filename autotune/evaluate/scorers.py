@@ -1,4 +1,4 @@
-"""The scorers by name: a new one is a file with a `Scorer` and a line here."""
+"""The scorers by name: a new one is a folder with a `Scorer`, and a line here."""
 
 from collections.abc import Callable
 
@@ -9,6 +9,12 @@ from autotune.evaluate.scorer import Scorer
 SCORERS: dict[str, Callable[[], Scorer]] = {
     "ifeval": IFEval,
 }
+"""What `--scorer` takes.
+
+Example:
+    With the line `"rhymes": Rhymes`, `eval MODEL --scorer rhymes --prompts FILE` scores by
+    `find_scorer("rhymes")`.
+"""
 
 
 def find_scorer(name: str) -> Scorer:

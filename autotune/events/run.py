@@ -15,8 +15,9 @@ from autotune.events.checkpoints import (
 )
 from autotune.events.probe import Fitted, ProbeEnded, ProbeGoesOn, ProbeTried
 from autotune.events.worker import WorkerEvent
-from autotune.outcome import Health, Metric, Think
+from autotune.outcome import Health, Think
 from autotune.plan import TrainPlan
+from autotune.scores import DEFAULT_SCORER, Score, Scored
 from autotune.throttle import Throttle
 
 
@@ -39,6 +40,7 @@ class RunStarted(Boundary):
     prompt_count: int
     resumed: bool = False
     think: Think = Think.KEEP
+    scorer: str = DEFAULT_SCORER
 
 
 class Content(Boundary):
@@ -56,12 +58,12 @@ class Content(Boundary):
     model: dict[str, str]
 
 
-class BaselineScored(Boundary):
-    """A score to compare with: `echo` (the prompt given back) or `untrained` (before training)."""
+class BaselineScored(Scored):
+    """A score to compare with: `untrained` (before training), or a baseline of the scorer."""
 
     kind: Literal["baseline"] = "baseline"
-    name: Literal["echo", "untrained"]
-    prompt_strict: Metric
+    name: str
+    score: Score
     interval: tuple[float, float]
     health: Health
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from autotune import events
 from autotune.chronicle import Chronicle, chronicle
-from autotune.conclusions import conclusions, echo_beats, next_steps
+from autotune.conclusions import beaten_by, conclusions, next_steps
 from autotune.datanotes import with_dropped
 from autotune.errors import BadInput
 from autotune.events import Record
@@ -60,7 +60,7 @@ def report_of(said_so_far: Chronicle, run_dir: Path) -> Report:
         best_in_full=_in_full(state.best_in_full),
         chosen_among=state.scored_checkpoints,
         corrected=state.corrected,
-        beaten_by_echo=echo_beats(state),
+        beaten_by_echo=beaten_by(state) is not None,
         baselines={name: _baseline(event) for name, event in sorted(state.baselines.items())},
         trials=tuple(_trial(trial) for trial in state.trials),
         escalations=tuple(
@@ -73,6 +73,7 @@ def report_of(said_so_far: Chronicle, run_dir: Path) -> Report:
         prompts=run.prompts,
         prompt_count=run.prompt_count,
         think=run.think,
+        scorer=run.scorer,
         device=run.device,
         budget_bytes=run.budget_bytes,
         started=first,
@@ -112,7 +113,7 @@ def _strategy(state: StudyState) -> str | None:
 
 
 def _score(event: events.Evaluated, kept: bool = True) -> CheckpointScore:
-    at, strict = event.checkpoint, event.prompt_strict
+    at, strict = event.checkpoint, event.score
     return CheckpointScore(
         checkpoint=at.folder,
         step=at.step,
@@ -125,9 +126,7 @@ def _score(event: events.Evaluated, kept: bool = True) -> CheckpointScore:
         met=event.met,
         unhealthy=event.unhealthy,
         problem=event.problem,
-        instruction_strict=event.instruction_strict,
-        prompt_loose=event.prompt_loose,
-        instruction_loose=event.instruction_loose,
+        **event.beside,
         averaged=at.averaged,
         kept=kept,
         sound=event.sound,
@@ -139,7 +138,7 @@ def _score(event: events.Evaluated, kept: bool = True) -> CheckpointScore:
 def _in_full(event: events.BestInFull | None) -> FullScore | None:
     if event is None:
         return None
-    strict = event.prompt_strict
+    strict = event.score
     return FullScore(
         prompts=event.prompts,
         scorer=event.scorer,
@@ -149,9 +148,7 @@ def _in_full(event: events.BestInFull | None) -> FullScore | None:
         n=strict.total,
         interval=event.interval,
         health=event.health,
-        instruction_strict=event.instruction_strict,
-        prompt_loose=event.prompt_loose,
-        instruction_loose=event.instruction_loose,
+        **event.beside,
         unhealthy=event.unhealthy,
     )
 
@@ -159,9 +156,9 @@ def _in_full(event: events.BestInFull | None) -> FullScore | None:
 def _baseline(event: events.BaselineScored) -> BaselineReport:
     return BaselineReport(
         name=event.name,
-        strict=event.prompt_strict.accuracy,
-        passes=event.prompt_strict.passes,
-        n=event.prompt_strict.total,
+        strict=event.score.accuracy,
+        passes=event.score.passes,
+        n=event.score.total,
         interval=event.interval,
         health=event.health,
     )

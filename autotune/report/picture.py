@@ -4,6 +4,7 @@ import io
 import warnings
 from typing import TYPE_CHECKING
 
+from autotune.evaluate.scorers import find_scorer
 from autotune.figures import safe
 from autotune.report.contract import Report, TrialReport
 
@@ -74,15 +75,16 @@ def draw_png(report: Report, dark: bool = False) -> bytes:
     score.axhline(
         100 * report.target, color=paint["ink"], linestyle="--", linewidth=1.2, label="target"
     )
-    for name, style in (("echo", ":"), ("untrained", "-.")):
-        if base := report.baselines.get(name):
-            score.axhline(
-                100 * base.strict, color="#8a8f98", linestyle=style, label=name, linewidth=1.4
-            )
+    for name, base in report.baselines.items():
+        style = "-." if name == "untrained" else ":"
+        score.axhline(
+            100 * base.strict, color="#8a8f98", linestyle=style, label=name, linewidth=1.4
+        )
+    main = find_scorer(report.scorer).main.name
 
     for axes, title, x, y in (
         (loss, "Training loss per supervised token", "optimizer step", "loss (nats)"),
-        (score, "Prompt-strict score, bars: 95 % interval", "progress of training (%)", "%"),
+        (score, f"Score ({main}), bars: 95 % interval", "progress of training (%)", "%"),
     ):
         axes.set_title(title, color=paint["ink"], fontsize=10, loc="left")
         axes.set_xlabel(x, color=paint["ink"], fontsize=9)

@@ -10,6 +10,7 @@ from typing import Any
 
 from autotune.budget import show_size
 from autotune.datanotes import note_sentence
+from autotune.evaluate.scorers import find_scorer
 from autotune.figures import about, duration, interval_text, percent, rate_text, safe, shape_text
 from autotune.files import write_bytes_atomic, write_text_atomic
 from autotune.fit_sentences import cut_text, prediction_sentence, rate_of_trial, seconds_a_step
@@ -86,11 +87,14 @@ def _render(
         cut=cut_text,
         note=note_sentence,
     )
+    scorer = find_scorer(report.scorer)
     helpers: dict[str, Any] = {
+        "scorer": scorer,
+        "columns": [each for each in scorer.others if each.column is not None],
         "score": _score,
         "health": _health,
         "shape": shape_text,
-        "shares": tuple(Health.model_fields),
+        "shares": [name for name in Health.model_fields if name in scorer.health_checks],
     }
     return environment.get_template(template).render(r=report, pictures=pictures, **helpers)
 

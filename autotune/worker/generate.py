@@ -13,6 +13,8 @@ from autotune.evaluate.answers import Answer, read_answers
 from autotune.evaluate.decided import decided_file, read_decided
 from autotune.evaluate.order import shuffled
 from autotune.evaluate.prompts import Prompt, written_prompts
+from autotune.evaluate.scorer import EarlyJudge
+from autotune.evaluate.scorers import find_scorer
 from autotune.job import GenerateJob
 from autotune.plan import Precision
 from autotune.worker.answerfile import append, mend_torn_line
@@ -44,7 +46,9 @@ def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
     """Answer what is not answered yet."""
     out = Path(job.out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    prompts = written_prompts(Path(job.prompts))
+    # Without early decisions nothing is judged here: an id and a text are all that is asked for.
+    kind = Prompt if job.early_seed is None else find_scorer(job.scorer).prompt_type
+    prompts = written_prompts(Path(job.prompts), kind)
     mend_torn_line(out)
     answered = {a.key for a in read_answers(out)} if out.exists() else set()
     mend_torn_line(decided_file(out))
@@ -143,6 +147,12 @@ def in_order(prompts: Sequence[Prompt], early_seed: int | None) -> Sequence[Prom
     return prompts if early_seed is None else shuffled(prompts, early_seed)
 
 
+def judges_of(scorer: str, prompts: Sequence[Prompt]) -> list[EarlyJudge | None]:
+    """What looks at the growing answer to each prompt."""
+    found = find_scorer(scorer)
+    return [found.early_judge(prompt) for prompt in prompts]
+
+
 def answer(
     job: GenerateJob,
     compute: Compute,
@@ -152,7 +162,8 @@ def answer(
     begun: Mapping[int, Sequence[int]],
 ) -> None:
     """Have an engine answer the prompts; what it gives goes to the disk as it comes."""
-    deciding = Deciding(desk.loaded, desk.prompts, decided_file(desk.out))
+    judges = [] if job.early_seed is None else judges_of(job.scorer, desk.prompts)
+    deciding = Deciding(desk.loaded, judges, decided_file(desk.out))
 
     def done(reply: Reply) -> None:
         assert reply.finish is not None

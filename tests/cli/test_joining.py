@@ -15,7 +15,8 @@ from autotune.cli.main import run
 from autotune.cli.options import Options
 from autotune.conclusions import next_steps
 from autotune.errors import ExitCode
-from autotune.evaluate.prompts import Prompt
+from autotune.evaluate.ifeval import IFEval
+from autotune.evaluate.ifeval_prompts import IFEvalPrompt
 from autotune.evaluation import Evaluation
 from autotune.manifest import seal
 from autotune.outcome import Checkpoint, HealthLimits
@@ -59,7 +60,7 @@ def over(tmp_path: Path) -> RunDir:
 
 def evaluation(n: int = 20) -> Evaluation:
     report = setups.report(min(5, n), n)
-    return Evaluation("ifeval", report, report, LIMITS, (), ())
+    return Evaluation(IFEval(), report, {}, LIMITS, (), ())
 
 
 def profile(limit: str = "all") -> Profile:
@@ -67,7 +68,7 @@ def profile(limit: str = "all") -> Profile:
 
 
 def joined(
-    model: Path, prompts: tuple[Prompt, ...] = FULL, limit: str = "all"
+    model: Path, prompts: tuple[IFEvalPrompt, ...] = FULL, limit: str = "all"
 ) -> tuple[str, dict[str, object] | None]:
     """What is said, and what the run's report holds then."""
     said: list[str] = []
@@ -126,7 +127,7 @@ def in_full(at: Checkpoint) -> events.BestInFull:
         prompts="IFEval",
         scorer="ifeval",
         max_new_tokens=32,
-        prompt_strict=report.prompt_strict,
+        prompt_strict=report.score,
         instruction_strict=report.instruction_strict,
         prompt_loose=report.prompt_loose,
         instruction_loose=report.instruction_loose,
@@ -182,7 +183,7 @@ def test_nor_does_the_score_of_what_is_the_best_no_longer(over: RunDir) -> None:
 
 @pytest.mark.parametrize(("prompts", "limit"), [(FULL[:8], "all"), (FULL[:4], "all"), (FULL, "20")])
 def test_the_runs_own_prompts_fewer_or_a_choice_of_them_are_no_full_score(
-    over: RunDir, prompts: tuple[Prompt, ...], limit: str
+    over: RunDir, prompts: tuple[IFEvalPrompt, ...], limit: str
 ) -> None:
     assert joined(over.best, prompts, limit) == ("", None)
 

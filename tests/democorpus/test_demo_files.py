@@ -15,8 +15,8 @@ from autotune.democorpus import CONVERSATIONS, PROMPTS
 from autotune.democorpus.constraints import Ask
 from autotune.democorpus.topics import held_out_topics, training_topics
 from autotune.evaluate.checkers import build_check
+from autotune.evaluate.ifeval_prompts import read_ifeval_prompts
 from autotune.evaluate.instructions import read_arguments
-from autotune.evaluate.prompts import read_prompts
 from autotune.plan import DataSpec
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
@@ -82,7 +82,7 @@ def test_all_25_instructions_of_ifeval_are_asked_for_and_any_250_conversations_h
 
 
 def test_the_prompts_are_read_by_the_evaluation_and_ask_for_much() -> None:
-    prompts = read_prompts(PROMPTS)
+    prompts = read_ifeval_prompts(PROMPTS)
     assert [prompt.key for prompt in prompts] == list(range(1, 49))
     assert len({prompt.prompt for prompt in prompts}) == 48
     asked = {i for row in lines(PROMPTS) for i in row["instruction_id_list"]}

@@ -19,9 +19,10 @@ from autotune.evaluate.health import (
     sound_passes,
 )
 from autotune.evaluate.ifeval import IFEval
-from autotune.evaluate.prompts import Prompt, read_prompts
-from autotune.outcome import EvalReport, Health, Metric
+from autotune.evaluate.ifeval_prompts import IFEvalPrompt, read_ifeval_prompts
+from autotune.outcome import EvalReport, Health
 from autotune.profiles import find_profile
+from autotune.scores import Metric
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
@@ -29,9 +30,9 @@ ASK = "Write a short poem about the sea at night, without commas, and give it a 
 POEM = "The dark water breathes. A lamp goes out on the pier and the tide takes what it likes."
 
 
-def prompts(count: int) -> list[Prompt]:
+def prompts(count: int) -> list[IFEvalPrompt]:
     return [
-        Prompt(
+        IFEvalPrompt(
             key=k,
             prompt=f"Question {k}: {ASK}",
             instruction_id_list=("punctuation:no_comma",),
@@ -42,10 +43,10 @@ def prompts(count: int) -> list[Prompt]:
 
 
 @cache
-def scored(answers: str) -> tuple[tuple[Prompt, ...], EvalReport]:
+def scored(answers: str) -> tuple[tuple[IFEvalPrompt, ...], EvalReport]:
     """The prompts that a set answers, and its report on them."""
     given = read_answers(SHARED / answers)
-    asked = read_prompts(SHARED / "ifeval" / "input_data.jsonl")
+    asked = read_ifeval_prompts(SHARED / "ifeval" / "input_data.jsonl")
     matched, _ = match(asked, given)
     chosen = tuple(p for p in asked if p.key in matched)
     return chosen, IFEval().score(chosen, given)
@@ -208,7 +209,7 @@ def test_the_limits_pass_gpt4_and_fail_a_base_model_and_a_poor_fine_tuning(
     answers: str, passes: int, sound: int, broken: tuple[str, ...], profile: str
 ) -> None:
     asked, report = scored(answers)
-    assert (report.prompt_strict.passes, report.sound) == (passes, Metric.of(sound, len(asked)))
+    assert (report.score.passes, report.sound) == (passes, Metric.of(sound, len(asked)))
     limits = find_profile(profile).evaluate.health if profile else DEFAULT_LIMITS
     found = broken_limits(report.health, limits)
     assert [line.split()[0] for line in found] == [line.split()[0] for line in broken]

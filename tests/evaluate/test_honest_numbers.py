@@ -7,15 +7,17 @@ from math import comb
 import pytest
 
 from autotune.errors import BadInput
+from autotune.evaluate.ifeval_prompts import IFEvalPrompt
 from autotune.evaluate.mcnemar import Comparison, exact_p, mcnemar
 from autotune.evaluate.order import begun, halves, shuffled
-from autotune.evaluate.prompts import Prompt
 from autotune.evaluate.selection import correct_for_choice
 
 
-def prompts(count: int) -> list[Prompt]:
+def prompts(count: int) -> list[IFEvalPrompt]:
     return [
-        Prompt(key=k, prompt=f"p{k}", instruction_id_list=("punctuation:no_comma",), kwargs=({},))
+        IFEvalPrompt(
+            key=k, prompt=f"p{k}", instruction_id_list=("punctuation:no_comma",), kwargs=({},)
+        )
         for k in range(count)
     ]
 

@@ -9,8 +9,8 @@ import pytest
 from autotune.errors import EnvironmentFault
 from autotune.evaluate.answers import Answer
 from autotune.evaluate.ifeval import judge
+from autotune.evaluate.ifeval_prompts import IFEvalPrompt
 from autotune.evaluate.language import _factory
-from autotune.evaluate.prompts import Prompt
 from autotune.evaluate.words import capital_words
 from autotune.outcome import PromptVerdict
 from tests.asked import prompt_of
@@ -19,7 +19,7 @@ GERMAN = "Das Wetter ist heute sehr schön und wir gehen in den Garten."
 ENGLISH = "the weather is very nice today and we are going to the garden"
 
 
-def all_verdicts(asked: Prompt, response: str) -> PromptVerdict:
+def all_verdicts(asked: IFEvalPrompt, response: str) -> PromptVerdict:
     return judge(asked, Answer(prompt=asked.prompt, response=response))
 
 

@@ -13,8 +13,8 @@ import torch
 
 from autotune import events
 from autotune.evaluate.decided import decided_file, read_decided
+from autotune.evaluate.ifeval_prompts import IFEvalPrompt
 from autotune.evaluate.instructions import Argument
-from autotune.evaluate.prompts import Prompt
 from autotune.events import WORKER_EVENT, WorkerEvent
 from autotune.job import GenerateJob
 from autotune.trials import How, SubprocessRunner
@@ -139,7 +139,7 @@ def calm_job(model: Path, folder: Path, early_seed: int | None = None) -> Calm:
     with prompts.open("w", encoding="utf-8", newline="\n") as file:
         for key in range(PROMPTS):
             rule, arguments = RULES[key % len(RULES)]
-            prompt = Prompt(
+            prompt = IFEvalPrompt(
                 key=key,
                 prompt=" ".join(draw.choices(WORDS, k=draw.randint(2, 12))),
                 instruction_id_list=(rule,),

@@ -14,7 +14,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from autotune import events
 from autotune.evaluate.answers import read_answers
 from autotune.evaluate.decided import decided_file, read_decided
-from autotune.evaluate.prompts import Prompt
+from autotune.evaluate.ifeval_prompts import IFEvalPrompt
 from autotune.events import WORKER_EVENT, WorkerEvent
 from autotune.job import GenerateJob
 from autotune.plan import Supervision
@@ -75,7 +75,7 @@ def polite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def prompts_file(path: Path, rule: str = "punctuation:no_comma") -> Path:
     prompts = [
-        Prompt(key=at, prompt=q, instruction_id_list=(rule,), kwargs=({},))
+        IFEvalPrompt(key=at, prompt=q, instruction_id_list=(rule,), kwargs=({},))
         for at, q in enumerate(QUESTIONS)
     ]
     path.write_text("".join(p.model_dump_json() + "\n" for p in prompts), encoding="utf-8")

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from autotune import events
-from autotune.evaluate.prompts import Prompt
+from autotune.evaluate.ifeval_prompts import IFEvalPrompt
 from autotune.job import EngineName, GenerateJob
 from autotune.plan import Precision
 from autotune.worker import step as step_module
@@ -85,7 +85,7 @@ def test_logits_that_are_no_numbers_make_no_answer(
     found["model.norm.weight"] = torch.full_like(found["model.norm.weight"], 3e38)
     save_file(found, tmp_path / "model" / "model.safetensors", metadata={"format": "pt"})
     prompts = [
-        Prompt(
+        IFEvalPrompt(
             key=key, prompt="Say hi.", instruction_id_list=("punctuation:no_comma",), kwargs=({},)
         )
         for key in range(3)

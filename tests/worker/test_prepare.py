@@ -12,7 +12,7 @@ import torch
 
 from autotune import events
 from autotune.evaluate.answers import read_answers
-from autotune.evaluate.prompts import Prompt
+from autotune.evaluate.ifeval_prompts import IFEvalPrompt
 from autotune.events import WORKER_EVENT, WorkerEvent
 from autotune.job import GenerateJob, PrepareJob, SurveyJob
 from autotune.plan import Supervision
@@ -129,7 +129,7 @@ def test_real_weights_are_converted_and_answer(tmp_path: Path) -> None:
     assert "Paris" in loaded.tokenizer.decode(answer)
 
     prompts = [
-        Prompt(key=1, prompt=q, instruction_id_list=("punctuation:no_comma",), kwargs=({},))
+        IFEvalPrompt(key=1, prompt=q, instruction_id_list=("punctuation:no_comma",), kwargs=({},))
         for q in ("Say hello.",)
     ]
     (tmp_path / "prompts.jsonl").write_text(prompts[0].model_dump_json() + "\n", encoding="utf-8")
