@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 from autotune.errors import BadInput
+from autotune.evaluate.exact.scorer import Exact
 from autotune.evaluate.ifeval import IFEval
 from autotune.evaluate.scorer import Scorer
 
 SCORERS: dict[str, Callable[[], Scorer]] = {
+    "exact": Exact,
     "ifeval": IFEval,
 }
 """What `--scorer` takes.

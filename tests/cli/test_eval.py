@@ -336,7 +336,7 @@ def test_a_second_scorer_is_a_file_and_a_line(
 
 def test_a_scorer_that_nobody_knows_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     told = refused(capsys, "--responses", "x.jsonl", "--scorer", "bleu")
-    assert "--scorer bleu: must be one of ifeval" in told
+    assert "--scorer bleu: must be one of exact, ifeval" in told
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
