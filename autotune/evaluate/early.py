@@ -4,12 +4,10 @@ Only the strict one: loose scoring takes lines and asterisks away, and health as
 ends. An answer that is dropped here has neither.
 """
 
-from collections.abc import Mapping
-
 from autotune.errors import EnvironmentFault
-from autotune.evaluate.early_rules import Rule, build_rule
 from autotune.evaluate.ifeval_prompts import IFEvalPrompt
-from autotune.evaluate.instructions import Argument
+from autotune.evaluate.instruction import Instruction
+from autotune.evaluate.instructions import CLASSES
 from autotune.evaluate.scorer import EarlyVerdict
 
 MAX_CHARACTERS = 2**17
@@ -24,9 +22,9 @@ class IFEvalEarlyJudge:
 
     def __init__(self, prompt: IFEvalPrompt) -> None:
         self._key = prompt.key
-        self._rules = [
-            (instruction, _rule(instruction, kwargs))
-            for instruction, kwargs in zip(prompt.instruction_id_list, prompt.kwargs, strict=True)
+        self._instructions = [
+            (name, CLASSES[name](kwargs) if name in CLASSES else None)
+            for name, kwargs in zip(prompt.instruction_id_list, prompt.kwargs, strict=True)
         ]
 
     def look(self, so_far: str, longest: int | None = None) -> EarlyVerdict | None:
@@ -39,14 +37,14 @@ class IFEvalEarlyJudge:
         """
         text = so_far.rstrip("\ufffd")  # bytes of a character whose others are still to come
         if len(text) > MAX_CHARACTERS:
-            return self._verdict(text, False, self._rules[0][0])
+            return self._verdict(text, False, self._instructions[0][0])
         if not text.strip():
             return None
         passed = True
-        for instruction, rule in self._rules:
-            verdict = _ask(rule, text)
+        for name, instruction in self._instructions:
+            verdict = _decide(instruction, text)
             if verdict is False:
-                return self._verdict(text, False, instruction)
+                return self._verdict(text, False, name)
             passed = passed and verdict is True
         if passed and longest is not None and longest <= MAX_CHARACTERS:
             return self._verdict(text, True, None)
@@ -58,17 +56,11 @@ class IFEvalEarlyJudge:
         )
 
 
-def _rule(instruction: str, kwargs: Mapping[str, Argument]) -> Rule | None:
+def _decide(instruction: Instruction | None, text: str) -> bool | None:
+    """What is certain of one instruction; nothing of one that nobody knows."""
     try:
-        return build_rule(instruction, kwargs)
+        return instruction.decide_early(text) if instruction is not None else None
     except EnvironmentFault:
         raise
-    except Exception:  # the scorer says what is wrong with it
-        return None
-
-
-def _ask(rule: Rule | None, text: str) -> bool | None:
-    try:
-        return rule(text) if rule is not None else None
-    except Exception:  # a text that a rule dies of is the scorer's to judge
+    except Exception:  # arguments or a text that it dies of are the scorer's to judge
         return None

@@ -6,18 +6,17 @@ Language Models", arXiv:2311.07911, section 2.3). The answer as it stands is one
 variants, so what holds strictly holds loosely.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from autotune.errors import EnvironmentFault
 from autotune.evaluate.answers import Answer, match
-from autotune.evaluate.checkers import build_check
+from autotune.evaluate.arguments import ArgumentFault, Arguments
 from autotune.evaluate.early import MAX_CHARACTERS, IFEvalEarlyJudge
-from autotune.evaluate.failings import failing
 from autotune.evaluate.health import echo_answers, is_empty
 from autotune.evaluate.ifeval_prompts import IFEvalPrompt, read_ifeval_prompts
-from autotune.evaluate.instructions import Argument
+from autotune.evaluate.instructions import CLASSES, instruction_of
 from autotune.evaluate.prompts import Prompt, as_own
 from autotune.evaluate.scorer import Baseline, EarlyJudge, Figure, FullSet, Scorer
 from autotune.evaluate.tally import report_of, share
@@ -65,7 +64,7 @@ class IFEval(Scorer):
         return read_ifeval_prompts(path)
 
     def early_judge(self, prompt: Prompt) -> EarlyJudge:
-        """The judge by the rules of `early_rules`."""
+        """The judge that asks each instruction's `decide_early`."""
         (own,) = as_own(IFEvalPrompt, [prompt])
         return IFEvalEarlyJudge(own)
 
@@ -174,27 +173,25 @@ def _unfit(response: str | None) -> str | None:
     return None
 
 
-def _verdict(
-    instruction: str, kwargs: Mapping[str, Argument], response: str, reason: str | None
-) -> InstructionVerdict:
+def _verdict(name: str, kwargs: Arguments, response: str, reason: str | None) -> InstructionVerdict:
     """Both verdicts of one check; a text that it dies of is not followed, and `error` says so.
 
-    One check serves both, so what a checker draws or remembers cannot part them.
+    One instruction serves both, so what a checker draws or remembers cannot part them.
     """
     if reason is not None:
-        return InstructionVerdict(instruction=instruction, strict=False, loose=False, error=reason)
+        return InstructionVerdict(instruction=name, strict=False, loose=False, error=reason)
     strict = loose = False
     error: str | None = None
     try:
-        check = build_check(instruction, kwargs)
-    except EnvironmentFault:
-        raise
-    except Exception as fault:  # an instruction that nobody can check is not followed either
+        instruction = instruction_of(name, kwargs)
+    except ArgumentFault as fault:  # an instruction that nobody can check is not followed either
         error = _named(fault)
-        return InstructionVerdict(instruction=instruction, strict=False, loose=False, error=error)
+        return InstructionVerdict(instruction=name, strict=False, loose=False, error=error)
     for variant in loose_variants(response):
         try:
-            loose = check(variant)
+            loose = instruction.check(variant)
+        except EnvironmentFault:
+            raise
         except ImportError as fault:  # else every answer would fail, and nobody would know why
             raise EnvironmentFault(
                 f"scoring needs the package {fault.name}, which cannot be imported ({fault});"
@@ -205,7 +202,22 @@ def _verdict(
         if loose:
             strict = variant is response
             break
-    return InstructionVerdict(instruction=instruction, strict=strict, loose=loose, error=error)
+    return InstructionVerdict(instruction=name, strict=strict, loose=loose, error=error)
+
+
+def failing(verdict: InstructionVerdict, kwargs: Arguments, response: str | None) -> str:
+    """Why `response` does not strictly follow, such as "3 sentences, at least 5 are required".
+
+    An instruction that IFEval does not know is named, no more.
+    """
+    if response is None or not response.strip():
+        return "no answer"
+    if verdict.error is not None:
+        return verdict.error
+    try:
+        return CLASSES[verdict.instruction](kwargs).explain(response)
+    except Exception:  # a text that a count dies of has failed, whatever can be said of it
+        return f"does not follow {verdict.instruction}"
 
 
 def _named(fault: Exception) -> str:

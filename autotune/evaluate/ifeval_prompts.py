@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import ConfigDict
 
-from autotune.evaluate.instructions import INSTRUCTIONS, Argument, Instructions, read_arguments
+from autotune.evaluate.arguments import Argument
+from autotune.evaluate.instructions import INSTRUCTIONS, Instructions, read_arguments
 from autotune.evaluate.prompts import Prompt, PromptFault, key_and_text, read_prompts
 
 _FIELDS = ("key", "prompt", "instruction_id_list", "kwargs")

@@ -14,9 +14,8 @@ from autotune.data.load import load_conversations
 from autotune.democorpus import CONVERSATIONS, PROMPTS
 from autotune.democorpus.constraints import Ask
 from autotune.democorpus.topics import held_out_topics, training_topics
-from autotune.evaluate.checkers import build_check
 from autotune.evaluate.ifeval_prompts import read_ifeval_prompts
-from autotune.evaluate.instructions import read_arguments
+from autotune.evaluate.instructions import instruction_of, read_arguments
 from autotune.plan import DataSpec
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
@@ -44,7 +43,7 @@ def requests() -> list[str]:
 
 
 def holds(instruction: str, arguments: dict[str, Any], text: str) -> bool:
-    return build_check(instruction, read_arguments(instruction, arguments))(text)
+    return instruction_of(instruction, read_arguments(instruction, arguments)).check(text)
 
 
 def test_a_run_that_began_with_these_files_goes_on_with_them() -> None:

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 from autotune.evaluate.answers import Answer, match, read_answers
 from autotune.evaluate.early import IFEvalEarlyJudge
-from autotune.evaluate.early_rules import settled_part
 from autotune.evaluate.ifeval import MAX_CHARACTERS, judge
 from autotune.evaluate.ifeval_prompts import IFEvalPrompt, read_ifeval_prompts
-from autotune.evaluate.words import sentences
+from autotune.evaluate.words import sentences, settled_part
 from tests.asked import ARGUMENTS, PIECES, every_single_prompt, prompt_of
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"

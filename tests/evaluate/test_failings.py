@@ -5,8 +5,7 @@ import re
 import pytest
 
 from autotune.evaluate.answers import Answer
-from autotune.evaluate.failings import failing
-from autotune.evaluate.ifeval import judge
+from autotune.evaluate.ifeval import failing, judge
 from autotune.evaluate.instructions import INSTRUCTIONS
 from autotune.outcome import InstructionVerdict
 from tests.asked import ARGUMENTS, fuzzed, prompt_of

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from autotune.errors import BadInput
+from autotune.evaluate.arguments import LANGUAGES
 from autotune.evaluate.ifeval_prompts import IFEvalPrompt, read_ifeval_prompts
-from autotune.evaluate.instructions import INSTRUCTIONS, LANGUAGES
+from autotune.evaluate.instructions import INSTRUCTIONS
 from autotune.evaluate.prompts import subset
 
 COMMA = {"instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from autotune import events
+from autotune.evaluate.arguments import Argument
 from autotune.evaluate.decided import decided_file, read_decided
 from autotune.evaluate.ifeval_prompts import IFEvalPrompt
-from autotune.evaluate.instructions import Argument
 from autotune.events import WORKER_EVENT, WorkerEvent
 from autotune.job import GenerateJob
 from autotune.trials import How, SubprocessRunner
