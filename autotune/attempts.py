@@ -12,18 +12,21 @@ from dataclasses import dataclass, field, replace
 
 from autotune import events
 from autotune.deaths import Deaths
-from autotune.errors import AutotuneError, BadInput
-from autotune.errortexts import COMPUTER_FULL, plain_words
+from autotune.errors import AutotuneError, BadInput, EnvironmentFault
+from autotune.errortexts import COMPUTER_FULL
 from autotune.events import WorkerEvent
+from autotune.failure import Failure
 from autotune.heldtrials import HeldTrials, identity
 from autotune.job import TrialJob
-from autotune.outcome import Fault, Measurement, TrialOutcome, Verdict
+from autotune.oom_recovery import Action, TrialEnd, after_trial, smaller_length
+from autotune.outcome import Measurement, TrialOutcome, Verdict
 from autotune.plan import Rounds, TrialPoint
 from autotune.session import Session
-from autotune.setup import Setup, worker_error
+from autotune.setup import Setup
 from autotune.spill import Conditions, driver_lends
 from autotune.survey import Survey
-from autotune.trials import Ending, How, WarmRunner
+from autotune.trials import JobResult, WarmRunner
+from autotune.trials.endings import plain_words, worker_error
 from autotune.verdicts import judge, perhaps_spilled, suspected
 
 LOOK_SECONDS = 1.0
@@ -93,12 +96,8 @@ class Attempts:
     ) -> TrialOutcome:
         """Try a point until its verdict says something about its size.
 
-        A worker that crashed is given the same point once more in a new process: a poisoned
-        device says nothing about size. One that dies twice without a word counts as too big, for
-        so does a system end a process that takes all its memory; but not one that was killed while
-        memory was free, which is tried again some times and says nothing about size. An error that
-        only may be for memory is settled by a smaller point: see `_doubted`. A step that was slow
-        on a full card has spilled only if it is so in a fresh process as well.
+        When that is, `oom_recovery.after_trial` says. What another program ended is tried again
+        some times and says nothing about size.
 
         Raises:
             BadInput: the data or the model cannot be used.
@@ -112,34 +111,43 @@ class Attempts:
         if known is not None:
             self._keep(known, fresh, timed_conversations, held=True)
             return known
-        outcome, ending = self._alive(point, fresh, timed_conversations)
-        if suspected(ending, self.setup.budget):
+        outcome, result = self._alive(point, fresh, timed_conversations)
+        action = after_trial(self._end(outcome, result))
+        if action is Action.SHRINK_IN_NEW_PROCESS:
             return self._doubted(point, outcome, timed_conversations)
-        before = self.outcomes[:-1]
-        if perhaps_spilled(outcome, self.setup.budget, before, self.conditions):
-            return self._alive(point, True, timed_conversations)[0]
-        useless = ending.how is How.BAD_JOB or ending.fault is Fault.LIBRARY
-        if outcome.verdict is Verdict.CRASHED and not useless:
-            outcome, ending = self._alive(point, True, timed_conversations)
-        if outcome.verdict is Verdict.CRASHED and self._is_no_matter_of_size(ending):
-            raise self._failure(ending, point)
+        if action is Action.RETRY_IN_NEW_PROCESS:
+            before = outcome.verdict
+            outcome, result = self._alive(point, True, timed_conversations)
+            action = after_trial(self._end(outcome, result, before))
+        if action is Action.GIVE_UP:
+            raise self._failure(outcome, result)
         return outcome
 
-    def _is_no_matter_of_size(self, ending: Ending) -> bool:
-        """Whether a shorter row could not end otherwise.
+    def _end(
+        self, outcome: TrialOutcome, result: JobResult, before: Verdict | None = None
+    ) -> TrialEnd:
+        """The last trial as the rule for lack of memory looks at it."""
+        budget = self.setup.budget
+        earlier = self.outcomes[:-1]
+        return TrialEnd(
+            verdict=outcome.verdict,
+            failure=result.failure,
+            doubtful=suspected(result, budget)
+            or perhaps_spilled(outcome, budget, earlier, self.conditions),
+            reported=result.failed is not None,
+            on_card=self.setup.device.kind == "cuda",
+            before=before,
+        )
 
-        A worker that was ended without a word may have been too big for the computer's memory. On
-        a CPU a shorter row needs less of that; beside a card it does not.
-        """
-        beside_card = self.setup.device.kind == "cuda" and ending.fault is Fault.HOST_MEMORY
-        return ending.failed is not None or beside_card
-
-    def _failure(self, ending: Ending, point: TrialPoint) -> AutotuneError:
+    def _failure(self, outcome: TrialOutcome, result: JobResult) -> AutotuneError:
         """A trial's failure as the error that the user reads."""
-        if ending.exit_fault is Fault.HOST_MEMORY:
-            ending = replace(ending, reason=f"{ending.reason}; perhaps {COMPUTER_FULL}")
+        if result.died and result.failure is Failure.HOST_MEMORY:
+            result = replace(result, reason=f"{result.reason}; perhaps {COMPUTER_FULL}")
         folder = self.session.rundir.probe_folder(len(self.outcomes))
-        return worker_error(ending, f"trial at {point.row_tokens} tokens", folder)
+        what = f"trial at {outcome.point.row_tokens} tokens"
+        if result.failure is None:  # it came to its end, and what it measured does not fit
+            return EnvironmentFault(f"{what}: {outcome.reason}", log=folder / "worker.log")
+        return worker_error(result, what, folder)
 
     def _doubted(self, point: TrialPoint, first: TrialOutcome, timed: int) -> TrialOutcome:
         """Shrink once in a fresh process: if that passes and the size fails again, it was memory.
@@ -147,17 +155,16 @@ class Attempts:
         Raises:
             EnvironmentFault: the small trial fails as well, so size is not what is wrong.
         """
-        shortest = self.setup.profile.probe.min_length
-        length = max(min(shortest, point.model_max_length), point.model_max_length // 2)
+        length = smaller_length(point.model_max_length, self.setup.profile.probe.min_length)
         small = self.point(length, point.max_rounds).model_copy(
             update={"gradient_checkpointing": point.gradient_checkpointing}
         )
-        outcome, ending = self._alive(small, True, 0)
+        outcome, result = self._alive(small, True, 0)
         if outcome.verdict is not Verdict.FITS:
-            raise self._failure(ending, small)
+            raise self._failure(outcome, result)
         return self._alive(point, True, timed)[0] if small.row_tokens < point.row_tokens else first
 
-    def _alive(self, point: TrialPoint, fresh: bool, timed: int) -> tuple[TrialOutcome, Ending]:
+    def _alive(self, point: TrialPoint, fresh: bool, timed: int) -> tuple[TrialOutcome, JobResult]:
         """One job that no other program ended: where one did, the next process has the same.
 
         Raises:
@@ -165,19 +172,19 @@ class Attempts:
         """
         deaths = Deaths()
         while True:
-            outcome, ending = self._one(point, fresh, timed)
-            if not ending.killed:
-                return outcome, ending
-            deaths.again(ending)
+            outcome, result = self._one(point, fresh, timed)
+            if not result.killed:
+                return outcome, result
+            deaths.again(result)
             self.killed += 1
             self.session.note(
                 events.Warned(
-                    message=f"trial at {point.row_tokens} tokens: {plain_words(ending.reason)},"
+                    message=f"trial at {point.row_tokens} tokens: {plain_words(result.reason)},"
                     " with memory free, so that says nothing about size; trying it again"
                 )
             )
 
-    def _one(self, point: TrialPoint, fresh: bool, timed: int) -> tuple[TrialOutcome, Ending]:
+    def _one(self, point: TrialPoint, fresh: bool, timed: int) -> tuple[TrialOutcome, JobResult]:
         """One job, one verdict."""
         setup = self.setup
         odd = self.settle()
@@ -198,7 +205,7 @@ class Attempts:
         if fresh:
             self.warm.renew()
         longest = self.survey.longest_conversation(point.model_max_length, point.max_rounds)
-        ending = self.session.work(
+        result = self.session.work(
             TrialJob(
                 device=setup.device_spec,
                 model_folder=str(setup.model_folder),
@@ -219,15 +226,15 @@ class Attempts:
         )
         measurement = measured[-1] if measured else None
         self.conditions = Conditions(self.lends, tuple(held_down))
-        outcome = judge(point, ending, measurement, setup.budget, self.outcomes, self.conditions)
+        outcome = judge(point, result, measurement, setup.budget, self.outcomes, self.conditions)
         reason = outcome.reason
         if outcome.verdict is Verdict.FITS:
             reason += f", conversation {longest + 1}"
         else:
             self.warm.renew()
         outcome = outcome.model_copy(update={"conversation": longest + 1, "reason": reason})
-        self._keep(outcome, fresh, timed, doubted=suspected(ending, setup.budget))
-        return outcome, ending
+        self._keep(outcome, fresh, timed, doubted=suspected(result, setup.budget))
+        return outcome, result
 
     def _keep(
         self,

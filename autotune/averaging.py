@@ -2,15 +2,15 @@
 
 from autotune import events
 from autotune.deaths import Deaths
+from autotune.failure import Failure
 from autotune.job import AverageJob, DeviceSpec
 from autotune.moves import Average
 from autotune.outcome import Checkpoint
 from autotune.plan import Precision
 from autotune.runpath import from_folder
-from autotune.scoring import stop_where_none_goes_on
 from autotune.session import Session
 from autotune.setup import SILENCE_SECONDS, Setup
-from autotune.trials import How
+from autotune.trials.endings import stop_on_environment
 
 CPU = DeviceSpec(kind="cpu", precision=Precision.FP32, limit_bytes=0)
 """Tensors are added one by one: a card would gain nothing, and memory on it may be short."""
@@ -35,16 +35,16 @@ def average(session: Session, setup: Setup, move: Average) -> None:
     where = rundir.work_folder(f"trial-{number:04d}-{mean.name}")
     deaths = Deaths()
     while True:
-        ending = session.work(
+        result = session.work(
             job,
             where,
             silence_seconds=SILENCE_SECONDS,
             resident_limit_bytes=setup.work_limit_bytes,
         )
-        if ending.how is How.DONE:
+        if result.failure is None:
             return
-        stop_where_none_goes_on(ending)
-        if ending.how is How.BAD_JOB or not deaths.again(ending):
+        stop_on_environment(result)
+        if result.failure is Failure.BAD_JOB or not deaths.again(result):
             break
-    problem = f"it could not be made ({ending.how}: {ending.reason})"
+    problem = f"it could not be made ({result.words}: {result.reason})"
     session.note(events.Evaluated.without_score(number, mean, problem))

@@ -12,13 +12,14 @@ from pydantic import ValidationError
 from autotune.card_answer import CardAnswer
 from autotune.device import Device
 from autotune.errors import EnvironmentFault
-from autotune.errortexts import plain_words
+from autotune.errortexts import Meaning, known, remedy_at_start
+from autotune.failure import Failure
 from autotune.job import CheckJob, DeviceSpec
-from autotune.outcome import Fault
 from autotune.plan import Precision
 from autotune.scratch import scratch_folder
 from autotune.torch_build import TorchBuild, installed_build, torch_folder
-from autotune.trials import Ending, How, TrialRunner
+from autotune.trials import JobResult, TrialRunner
+from autotune.trials.endings import plain_words
 from autotune.wheels import (
     INDEX_URL,
     OLDEST_CAPABILITY,
@@ -37,35 +38,6 @@ driver that hangs says nothing for ever."""
 WITHOUT = "add --device cpu to go on without the card"
 
 DRIVERS_PAGE = "https://www.nvidia.com/drivers"
-
-_TOO_OLD = ("driver on your system is too old", "driver version is insufficient")
-_NO_CODE = ("no kernel image is available", "invalid device function", "ptx was compiled with")
-_REMEDIES = (
-    (
-        ("unsupported display driver / cuda driver combination", "version mismatch"),
-        "restart the computer: its driver was updated while it was running",
-    ),
-    (
-        ("cuda unknown error", "unknown error", "initialization error"),
-        "restart the computer: its driver does not start, as happens after sleep or an update",
-    ),
-    (
-        ("gpu is lost", "fallen off the bus"),
-        "restart the computer, and look at the card's power and cable if it happens again",
-    ),
-    (
-        ("busy or unavailable",),
-        "end the other program that has the card for itself",
-    ),
-    (("out of memory",), "close the other programs that fill its memory"),
-    (
-        ("no cuda-capable device", "no cuda gpus are available", "invalid device ordinal"),
-        "look at CUDA_VISIBLE_DEVICES, then restart the computer",
-    ),
-)
-"""Parts of what torch and the CUDA runtime say (cuda_runtime_api.h names the errors:
-cudaErrorSystemDriverMismatch 803, cudaErrorUnknown 999, cudaErrorDevicesUnavailable 46,
-cudaErrorNoDevice 100, cudaErrorMemoryAllocation 2), in lower case, and what to do."""
 
 
 def short_name(name: str) -> str:
@@ -113,10 +85,10 @@ def check_card(
         out = folder / "card.json"
         spec = DeviceSpec(kind="cuda", index=index, precision=Precision.FP32, limit_bytes=0)
         job = CheckJob(device=spec, out=str(out))
-        ending = runner.run(job, folder, lambda _: None, silence_seconds=SILENCE_SECONDS)
+        result = runner.run(job, folder, lambda _: None, silence_seconds=SILENCE_SECONDS)
         answer = _read(out)
-        if ending.how is not How.DONE or answer is None:
-            raise _no_answer(device, build, ending, folder / "worker.log")
+        if result.failure is not None or answer is None:
+            raise _no_answer(device, build, result, folder / "worker.log")
     if answer.problem is not None:
         known = TorchBuild(answer.torch, answer.cuda)
         reason, remedy = explain(device, answer, known, tool or installer())
@@ -128,13 +100,14 @@ def explain(
     device: Device, answer: CardAnswer, build: TorchBuild, tool: Installer
 ) -> tuple[str, str]:
     """Why the card cannot be used, and what to do about it."""
-    said = (answer.problem or "").lower()
+    row = known(answer.problem or "")
+    meaning = row.meaning if row is not None else None
     needed, branch = driver_needed(build.cuda), driver_branch(device.driver)
-    if any(part in said for part in _TOO_OLD):
+    if meaning is Meaning.DRIVER:
         reason = f"CUDA {build.cuda} needs an NVIDIA driver from {needed or 'a later release'}"
         reason += f" on, this is {device.driver}" if device.driver else ""
         return reason, _newer_driver(device, build, tool, branch)
-    if any(part in said for part in _NO_CODE) or "not compiled with cuda" in said:
+    if meaning is Meaning.NO_CODE:
         capability = answer.capability or device.capability
         if build.cuda is None:
             reason = "it was built without CUDA"
@@ -143,9 +116,8 @@ def explain(
             reason = f"it has no code for a card{of}"
             reason += f", only {' '.join(answer.arch_list)}" if answer.arch_list else ""
         return reason, _replace(device, build, tool, capability)
-    for parts, remedy in _REMEDIES:
-        if any(part in said for part in parts):
-            return f"the driver says {answer.problem!r}", remedy
+    if remedy := remedy_at_start(row):
+        return f"the driver says {answer.problem!r}", remedy
     return f"torch says {answer.problem!r}", "restart the computer, then look at nvidia-smi"
 
 
@@ -199,14 +171,14 @@ def _read(path: Path) -> CardAnswer | None:
 
 
 def _no_answer(
-    device: Device, build: TorchBuild | None, ending: Ending, log: Path
+    device: Device, build: TorchBuild | None, result: JobResult, log: Path
 ) -> EnvironmentFault:
     """The process that looked died or hangs: by torch itself, for want of memory, in the driver."""
-    if ending.fault in (Fault.LIBRARY, Fault.HOST_MEMORY):
-        return EnvironmentFault(plain_words(ending.reason), log=log)
+    if result.failure in (Failure.LIBRARY, Failure.HOST_MEMORY):
+        return EnvironmentFault(plain_words(result.reason), log=log)
     name = f"torch {build.version}" if build is not None else "torch"
     return EnvironmentFault(
         f"{name} cannot use the {short_name(device.name)}: the process that tried it ended"
-        f" without an answer ({ending.reason or ending.how}); {WITHOUT}, or restart the computer",
+        f" without an answer ({result.reason or result.words}); {WITHOUT}, or restart the computer",
         log=log,
     )

@@ -30,10 +30,12 @@ class Chronicle:
         self.kinds[event.kind] += 1
         if self.first is None:
             self.first = record.time
+        if isinstance(event, events.StepDone):  # nearly all, so nothing else is asked of them
+            self.last = record.time
+            return
         if not isinstance(event, events.BestInFull):  # comes after the run, not in its time
             self.last = record.time
-        if not isinstance(event, events.StepDone):
-            self.told.append(record)
+        self.told.append(record)
 
 
 def chronicle(records: Iterable[Record]) -> Chronicle:

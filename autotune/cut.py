@@ -1,7 +1,8 @@
-"""How an optimizer step is cut into pieces, and the next smaller way where memory ran out.
+"""How an optimizer step is cut into pieces.
 
 A cut changes speed and memory, never the mathematics: which conversations make a step, the number
-of steps and the schedule do not depend on it.
+of steps and the schedule do not depend on it. `oom_recovery` says which is tried where one does
+not fit.
 """
 
 from typing import Annotated
@@ -19,22 +20,6 @@ class Cut(Boundary):
 
     micro_batch_tokens: Annotated[int, Field(ge=1)]
     gradient_checkpointing: bool
-
-    def smaller(self, longest_row: int, largest: int | None = None) -> "Cut | None":
-        """The next smaller cut: half the micro-batch, then gradient checkpointing, then None.
-
-        Args:
-            longest_row: tokens of the longest row that will come; half of less splits nothing.
-            largest: tokens of the largest micro-batch that was at hand, where that is known. Half
-                of a limit that it never reached would be the same pieces again.
-        """
-        now = min(self.micro_batch_tokens, largest or self.micro_batch_tokens)
-        tokens = max(longest_row, now // 2)
-        if tokens < now:
-            return self.model_copy(update={"micro_batch_tokens": tokens})
-        if not self.gradient_checkpointing:
-            return self.model_copy(update={"gradient_checkpointing": True})
-        return None
 
     @property
     def words(self) -> str:

@@ -3,6 +3,10 @@
 A fault of the work itself comes back at the same place: rows come in a seeded order, and answers
 that are on disk are not made again. So a death counts against the work only while nothing was
 gained since the one before; two deaths hours apart are two accidents.
+
+Lack of memory is no death: it is answered with less at a time (`oom_recovery`), which ends by
+itself, so training and scoring ask there first and count here what is left. Only the mean of
+checkpoints, which has no smaller parts, counts it as any other failure.
 """
 
 from dataclasses import dataclass
@@ -10,9 +14,9 @@ from dataclasses import dataclass
 from autotune import events
 from autotune.budget import show_size
 from autotune.errors import EnvironmentFault
-from autotune.errortexts import plain_words
 from autotune.events import WorkerEvent
-from autotune.trials import Ending
+from autotune.trials import JobResult
+from autotune.trials.endings import plain_words
 
 CRASHES = 2
 """Deaths at one place that end the work: the second says that the first was no accident."""
@@ -59,7 +63,7 @@ class Deaths:
         self.gained = self.gained or (kept and share > self.furthest)
         self.furthest = max(self.furthest, share)
 
-    def again(self, ending: Ending) -> bool:
+    def again(self, result: JobResult) -> bool:
         """Count a death; returns whether the work is worth another worker.
 
         Raises:
@@ -68,21 +72,21 @@ class Deaths:
         if self.gained or self.furthest >= self.reached + GAIN:
             self.crashes = self.kills = 0
             self.reached, self.gained = self.furthest, False
-        if ending.killed:
+        if result.killed:
             self.kills += 1
             if self.kills >= KILLS:
-                raise killed_too_often(ending, self.kills)
+                raise killed_too_often(result, self.kills)
             return True
         self.crashes += 1
         return self.crashes < CRASHES
 
 
-def killed_too_often(ending: Ending, times: int) -> EnvironmentFault:
+def killed_too_often(result: JobResult, times: int) -> EnvironmentFault:
     """What a person reads whose workers are ended by something else on the computer."""
-    spare = "" if ending.free_bytes is None else f", {show_size(ending.free_bytes)} of memory free"
+    spare = "" if result.free_bytes is None else f", {show_size(result.free_bytes)} of memory free"
     return EnvironmentFault(
         f"something on this computer ends the tool's workers: {times} in a row,"
-        f" the last one {plain_words(ending.reason)}{spare}, so it was not for memory; find out"
+        f" the last one {plain_words(result.reason)}{spare}, so it was not for memory; find out"
         " what does (a job scheduler's limit, a watchdog, another person), then run the same"
         " command again to go on"
     )

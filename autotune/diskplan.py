@@ -2,10 +2,11 @@
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from autotune import events
-from autotune.budget import show_apart
+from autotune.budget import show_apart, show_size
 from autotune.disk import ROOM, WHOLE, Writes, folder_bytes, needed_bytes, sizes_of
 from autotune.errors import EnvironmentFault
 from autotune.plan import Strategy
@@ -19,6 +20,20 @@ BYTES_A_PROMPT = 2048
 """Beside the answer's text: the prompt once more, and the verdict on each instruction."""
 
 
+@dataclass(frozen=True, slots=True)
+class DiskPlan:
+    """What a run will still write at most, beside what is free."""
+
+    needed_bytes: int
+    free_bytes: int
+
+    @property
+    def sentence(self) -> str:
+        """Both, in words."""
+        needed, free = show_size(self.needed_bytes), show_size(self.free_bytes)
+        return f"disk: needs {needed} at most, {free} free"
+
+
 def plan_disk(session: Session, setup: Setup, strategies: Sequence[Strategy]) -> None:
     """Say what the run needs and what is free.
 
@@ -27,7 +42,7 @@ def plan_disk(session: Session, setup: Setup, strategies: Sequence[Strategy]) ->
     """
     planned = disk_plan(session.rundir.root, setup, strategies)
     if planned is not None:
-        session.note(planned)
+        session.note(events.Notice(about="disk", sentence=planned.sentence))
 
 
 def demand_disk(session: Session, setup: Setup) -> None:
@@ -43,9 +58,7 @@ def demand_disk(session: Session, setup: Setup) -> None:
         disk_plan(session.rundir.root, setup, setup.profile.strategies)
 
 
-def disk_plan(
-    root: Path, setup: Setup, strategies: Sequence[Strategy]
-) -> events.DiskPlanned | None:
+def disk_plan(root: Path, setup: Setup, strategies: Sequence[Strategy]) -> DiskPlan | None:
     """What is needed and free on the disk of a run folder; None where the model does not tell.
 
     What the run folder holds already is part of the need, so a run that goes on needs less. A
@@ -67,7 +80,7 @@ def disk_plan(
             f"{root}: {there} free on its disk, the run needs {most} at most; free disk space or"
             " choose another --run-dir, then run the same command again"
         )
-    return events.DiskPlanned(needed_bytes=needed, free_bytes=free)
+    return DiskPlan(needed_bytes=needed, free_bytes=free)
 
 
 def writes_of(setup: Setup, strategies: Sequence[Strategy]) -> Writes:

@@ -26,7 +26,10 @@ def fingerprint(
     dropped = [True] if profile.data.drop_scored_prompts else []
     settings = {
         "probe": profile.probe.model_dump(mode="json"),
-        "rows": [train.supervision, train.truncation, train.max_conversations, train.seed],
+        "rows": [
+            *(train.supervision, train.truncation, train.max_conversations, train.seed),
+            *_of_tools(folder, content),
+        ],
         "read": [profile.data.format, profile.data.skip_bad, *dropped],
         "evaluation": [evaluate.max_new_tokens, evaluate.batch_size],
         "prompts": profile.prompts.model_dump(mode="json"),
@@ -47,6 +50,16 @@ def fingerprint(
         "data": next(iter(content.data.values()), "")[:FINGERPRINT_DIGITS],
         "settings": hashlib.sha256(json.dumps(settings).encode("utf-8")).hexdigest()[:16],
     }
+
+
+def _of_tools(folder: Path, content: Content) -> list[str]:
+    """Digests of the chat templates that may write rows with tools: they shape these rows."""
+    return [
+        digest[:FINGERPRINT_DIGITS]
+        for name, digest in sorted(content.model.items())
+        if ("chat_template" in name or name == "tokenizer_config.json")
+        and b"tools" in (folder / name).read_bytes()
+    ]
 
 
 def installed(package: str) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 
 from autotune import events
-from autotune.device_port import NvmlPort
+from autotune.battery import on_battery
+from autotune.device_port import NvmlPort, NvmlUnavailable
 from autotune.foresight import Foresight
 from autotune.outcome import Fit
 from autotune.probe import Probe
@@ -12,8 +13,8 @@ from autotune.rundir import RunDir
 from autotune.session import Session
 from autotune.settle import settle
 from autotune.setup import Setup
-from autotune.strain import strain
 from autotune.survey import Survey
+from autotune.throttle import Throttle
 
 
 def fitted(
@@ -83,3 +84,21 @@ def waiting(nvml: NvmlPort, index: int) -> Callable[[], str | None]:
 def straining(nvml: NvmlPort, index: int) -> Callable[[], tuple[str, ...]]:
     """The look during each trial on a card at what holds it down."""
     return lambda: strain(nvml, index)
+
+
+ON_BATTERY = "on battery"
+
+
+def strain(
+    nvml: NvmlPort, index: int, battery: Callable[[], bool | None] = on_battery
+) -> tuple[str, ...]:
+    """Why the clock is held down now, in words; empty where it is not or nothing tells.
+
+    The power limit is left out: a laptop's card is at it much of the time, and loses little.
+    """
+    try:
+        throttled = nvml.state(index).throttled or ()
+    except NvmlUnavailable:
+        throttled = ()
+    held = [reason.value for reason in throttled if reason is not Throttle.POWER]
+    return (*held, ON_BATTERY) if battery() else tuple(held)

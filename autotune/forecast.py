@@ -20,8 +20,9 @@ from autotune.prediction import (
     PredictionFile,
     PredictPoint,
 )
-from autotune.setup import SILENCE_SECONDS, worker_error
-from autotune.trials import How, TrialRunner
+from autotune.setup import SILENCE_SECONDS
+from autotune.trials import TrialRunner
+from autotune.trials.endings import worker_error
 
 ROWS = (1, 2, 4, 8, 16)
 """Rows of a micro-batch in the table of a plan."""
@@ -222,7 +223,7 @@ def predicted(runner: TrialRunner, job: PredictJob, folder: Path) -> PredictionF
         BadInput: the model's configuration cannot be used.
         EnvironmentFault: the worker failed.
     """
-    ending = runner.run(job, folder, lambda _: None, silence_seconds=SILENCE_SECONDS)
-    if ending.how is not How.DONE:
-        raise worker_error(ending, f"prediction for {job.model_folder}", folder)
+    result = runner.run(job, folder, lambda _: None, silence_seconds=SILENCE_SECONDS)
+    if result.failure is not None:
+        raise worker_error(result, f"prediction for {job.model_folder}", folder)
     return PredictionFile.model_validate_json(Path(job.out).read_bytes())

@@ -71,7 +71,7 @@ def held_trials(session: Session, setup: Setup) -> HeldTrials:
     """Those of the probe that earlier starts of this run left unfinished, if they left one."""
     before: list[ProbeTried] = []
     since: list[ProbeTried] = []
-    for record in session.rundir.records():
+    for record in session.chronicle.told:
         match record.event:
             case events.RunStarted():
                 before, since = before + since, []

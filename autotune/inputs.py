@@ -48,7 +48,8 @@ def demand_data(profile: Profile) -> None:
         next(iter(RecordStream(path, profile.data.skip_bad)), None)
         return
     spec = DataSpec(path=str(path), format=profile.data.format, skip_bad=profile.data.skip_bad)
-    for _ in ConversationStream(spec):
+    # Whether the model's chat template takes tools is seen by the process that reads tokenizers.
+    for _ in ConversationStream(spec, no_tools=None):
         pass
 
 

@@ -23,13 +23,13 @@ from autotune.plan import DataSpec, Precision, Rounds, Strategy
 from autotune.positions import demand_positions, positions_of
 from autotune.profile import Profile
 from autotune.session import Session
-from autotune.setup import SILENCE_SECONDS, Say, prepare_model, worker_error
+from autotune.setup import SILENCE_SECONDS, Say, prepare_model
 from autotune.sources.datasets import resolve_data
 from autotune.sources.models import resolve_model
 from autotune.sources.prompts import prompts_here
 from autotune.sources.scored import dropped_prompts, held_apart
 from autotune.survey import Kept, Survey, SurveyFile
-from autotune.trials import How
+from autotune.trials.endings import worker_error
 
 LOSS_TO_WARN_OF = 0.01
 """Share of the conversations that may lose all supervision before a person is told."""
@@ -179,15 +179,15 @@ def inspect_data(
         prompts=str(prompts.path) if prompts else None,
     )
     say(f"tokenizing {data.label} for {model.label}")
-    ending = session.work(
+    result = session.work(
         job,
         work,
         silence_seconds=SILENCE_SECONDS,
         # All that is free: beyond it the computer would begin to swap.
         resident_limit_bytes=computer.free_bytes,
     )
-    if ending.how is not How.DONE:
-        raise worker_error(ending, f"data {data.label}", work)
+    if result.failure is not None:
+        raise worker_error(result, f"data {data.label}", work)
     survey = Survey(
         SurveyFile.model_validate_json(session.rundir.survey.read_bytes()), train.truncation
     )

@@ -26,25 +26,6 @@ class Verdict(StrEnum):
     CRASHED = "CRASHED"
 
 
-class Fault(StrEnum):
-    """What kind of failure a worker reports.
-
-    OUT_OF_MEMORY is a lack of the memory that the budget is about: the card's, or on a CPU the
-    computer's. HOST_MEMORY is a lack of the computer's beside a card, which no shorter row mends.
-    LIBRARY: torch or transformers cannot be loaded, so nothing can be computed here.
-    """
-
-    OUT_OF_MEMORY = "OUT_OF_MEMORY"
-    HOST_MEMORY = "HOST_MEMORY"
-    SUSPECTED = "SUSPECTED"
-    POISONED = "POISONED"
-    NUMERIC = "NUMERIC"
-    DISK = "DISK"
-    BAD_JOB = "BAD_JOB"
-    LIBRARY = "LIBRARY"
-    OTHER = "OTHER"
-
-
 class TimedStep(Boundary):
     """One optimizer step over rows as training gives them, not over the longest only.
 
@@ -187,8 +168,7 @@ class Partial(Boundary):
     """Why a score is not of all `of` prompts, or not of finished answers.
 
     `target`: this one is out of reach. `decided`: every prompt has its strict verdict, but answers
-    were cut once theirs was certain. `rival`: another checkpoint of the trial, named, was better;
-    only records of earlier versions, which had such a test, say so.
+    were cut once theirs was certain. `rival`: in old records, another checkpoint was better.
     """
 
     of: int

@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from autotune.errors import EnvironmentFault
-from autotune.events import Generated, Record, RunEvent, Surveyed
+from autotune.events import Record, RunEvent, Surveyed
 from autotune.files import write_text_atomic
 from autotune.leftovers import is_leftover, sweep_run
 from autotune.outcome import Checkpoint, Fit
@@ -127,7 +127,7 @@ class RunDir:
 
         Paths in it that lie in the run are written from its folder, which may move.
         """
-        if isinstance(event, Surveyed | Generated):
+        if isinstance(event, Surveyed):
             event = event.model_copy(update={"path": from_folder(event.path, self.root)})
         return self.record.append(event, at)
 

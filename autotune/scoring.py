@@ -8,22 +8,24 @@ from pydantic import ValidationError
 from autotune import events
 from autotune.contest import Contest, Following, Stopped, keep_verdicts
 from autotune.deaths import Deaths
-from autotune.errors import AutotuneError, EnvironmentFault
-from autotune.errortexts import plain_words
+from autotune.errors import AutotuneError
 from autotune.evaluate.answers import Answer, count_answers, match, read_answers
 from autotune.evaluate.order import halves
 from autotune.evaluate.prompts import Prompt
 from autotune.evaluate.scorer import Scorer
 from autotune.evaluate.thoughts import judged, thoughts_of
 from autotune.events import WorkerEvent
+from autotune.failure import Failure
 from autotune.files import write_text_atomic
 from autotune.job import GenerateJob
-from autotune.outcome import EvalReport, Fault, Think
+from autotune.oom_recovery import Action, Asker, after_worker, scoring_remedy
+from autotune.outcome import EvalReport, Think
 from autotune.score_sentences import judged_line
 from autotune.scores import Metric
 from autotune.session import Session
 from autotune.setup import SILENCE_SECONDS, Setup
-from autotune.trials import Ending, How
+from autotune.trials import JobResult
+from autotune.trials.endings import plain_words, stop_on_environment
 
 RESPONSES = "responses.jsonl"
 """The finished answers, in the folder of their evaluation."""
@@ -128,7 +130,7 @@ def answer(
 ) -> None:
     """Have a worker answer what is not answered yet, into `where`.
 
-    Out of memory halves the batch and goes on. After a crash or a hang a new process goes on,
+    Out of memory is what `oom_recovery` is for. After a crash or a hang a new process goes on,
     unless the one before it added no answer: see `Deaths`. Answers that are on disk are not made
     again. `early_seed` as in the job.
 
@@ -141,7 +143,7 @@ def answer(
     deaths, prompts = Deaths(), max(1, len(setup.prompts))
     deaths.come(count_answers(where / RESPONSES) / prompts)
     while True:
-        ending = session.work(
+        result = session.work(
             GenerateJob(
                 device=setup.device_spec,
                 model_folder=str(folder),
@@ -159,27 +161,28 @@ def answer(
             resident_limit_bytes=setup.work_limit_bytes,
             hear=hear,
         )
-        if ending.how is How.DONE:
+        failure = result.failure
+        if failure is None:
             return
-        stop_where_none_goes_on(ending)
-        numeric = ending.failed is not None and ending.failed.fault is Fault.NUMERIC
-        if ending.how is How.BAD_JOB or numeric:
-            raise ModelRefused(ending.reason)
-        if out_of_memory(ending) and batch_size > 1:
+        stop_on_environment(result)
+        if failure in (Failure.BAD_JOB, Failure.NUMERIC):
+            raise ModelRefused(result.reason)
+        action = after_worker(Asker.SCORING, failure, smaller=batch_size > 1)
+        if action is Action.SHRINK_IN_NEW_PROCESS:
             batch_size //= 2
             words = f"evaluation ran out of memory; going on {batch_size} at a time"
-        elif ending.how in (How.CRASHED, How.TIMED_OUT) and died(deaths, ending, where, prompts):
-            words = f"evaluation: {plain_words(ending.reason)}; going on once more in a new process"
+        elif action is None and died(deaths, result, where, prompts):
+            words = f"evaluation: {plain_words(result.reason)}; going on once more in a new process"
         else:
-            more = "; raise --vram-budget" if ending.how is How.OVER_BUDGET else ""
-            raise EvaluationFailed(f"{ending.how}: {plain_words(ending.reason)}{more}")
+            reason = f"{result.words}: {plain_words(result.reason)}"
+            raise EvaluationFailed(reason + scoring_remedy(failure))
         session.note(events.Warned(message=words))
 
 
-def died(deaths: Deaths, ending: Ending, where: Path, prompts: int) -> bool:
+def died(deaths: Deaths, result: JobResult, where: Path, prompts: int) -> bool:
     """Count a worker's death; returns whether another one is worth it."""
     deaths.come(count_answers(where / RESPONSES) / prompts, kept=True)
-    return deaths.again(ending)
+    return deaths.again(result)
 
 
 def reported_prompts(setup: Setup) -> tuple[Prompt, ...]:
@@ -245,23 +248,3 @@ def checked_report(
             "unfinished_thoughts": found.unfinished,
         }
     )
-
-
-def out_of_memory(ending: Ending) -> bool:
-    """Whether less at a time could help."""
-    suspected = ending.failed is not None and ending.failed.fault is Fault.SUSPECTED
-    return ending.how in (How.OUT_OF_MEMORY, How.OVER_BUDGET) or suspected
-
-
-def stop_where_none_goes_on(ending: Ending) -> None:
-    """Another worker would end as this one did: without room on the disk, or without torch.
-
-    Raises:
-        EnvironmentFault: the disk is full, or torch or transformers cannot be loaded (any more).
-    """
-    if ending.fault is Fault.LIBRARY:
-        raise EnvironmentFault(f"{ending.reason}; then run the same command again to go on")
-    if ending.failed is not None and ending.failed.fault is Fault.DISK:
-        raise EnvironmentFault(
-            f"{ending.reason}; free disk space, then run the same command again to go on"
-        )

@@ -8,6 +8,7 @@ from autotune import events
 from autotune.budget import show_size
 from autotune.datanotes import note_sentence, shown_notes, with_dropped
 from autotune.events import Record
+from autotune.failure import Failure
 from autotune.figures import (
     checkpoint_text,
     duration,
@@ -19,7 +20,7 @@ from autotune.figures import (
 )
 from autotune.fit_sentences import describe_trial, fit_sentence, peak_sentence
 from autotune.kept_notes import fit_notes
-from autotune.outcome import Fault, Fit
+from autotune.outcome import Fit
 from autotune.score_sentences import (
     chosen_line,
     in_full_sentence,
@@ -87,16 +88,13 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             )
         case events.CheckpointDamaged():
             return f"{label}: {damaged_sentence(event)}"
-        case events.DiskPlanned():
-            return (
-                f"disk: needs {show_size(event.needed_bytes)} at most,"
-                f" {show_size(event.free_bytes)} free"
-            )
         case events.Escalated():
             return f"moving on from {event.previous} to {event.next}: {event.reason}"
         case events.RunEnded():
             return f"run over, target {'met' if event.met else 'not met'}: {event.reason}"
-        case events.Interrupted():
+        case events.Notice():
+            return event.sentence
+        case events.Former(kind="interrupted"):
             return f"interrupted: {event.message}"
         case _:
             return _describe_work(event, label)
@@ -138,8 +136,6 @@ def _describe_work(event: events.RunEvent, label: str) -> str | None:
             return f"{label}: {recut_sentence(event)}"
         case events.PrecisionChanged():
             return f"{label}: {precision_sentence(event)}"
-        case events.Prepared():
-            return f"model folder ready: {event.folder} ({event.parameters / 1e6:.1f} M parameters)"
         case events.CardSampled():
             return card_sentence(event)
         case events.Slept():
@@ -148,7 +144,7 @@ def _describe_work(event: events.RunEvent, label: str) -> str | None:
             return f"{label}: advice: {event.message}"
         case events.Warned():
             return f"warning: {event.message}"
-        case events.Failed(fault=Fault.BAD_JOB | Fault.LIBRARY):
+        case events.Failed(fault=Failure.BAD_JOB | Failure.LIBRARY):
             return None  # the command ends with the same words
         case events.Failed():
             phase = f" in {event.phase}" if event.phase else ""

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Protocol
 
 from autotune import events
-from autotune.chronicle import chronicle
+from autotune.chronicle import Chronicle, chronicle
 from autotune.events import Record, RunEvent, WorkerEvent
 from autotune.job import Job
 from autotune.rundir import RunDir
 from autotune.study import StudyState
-from autotune.trials import Ending, TrialRunner, WarmRunner
+from autotune.trials import JobResult, TrialRunner, WarmRunner
 
 Clock = Callable[[], float]
 
@@ -37,12 +37,14 @@ class Session:
         runner: TrialRunner,
         clock: Clock = time.time,
         view: View | None = None,
+        told: Chronicle | None = None,
     ) -> None:
+        """`told` is what the record says, where it was read already."""
         self.rundir = rundir
         self.runner = runner
         self.clock = clock
         self.view = view
-        self.chronicle = chronicle(rundir.records())
+        self.chronicle = chronicle(rundir.records()) if told is None else told
 
     @property
     def state(self) -> StudyState:
@@ -73,7 +75,7 @@ class Session:
         resident_limit_bytes: int | None = None,
         hear: Callable[[WorkerEvent], None] = lambda _: None,
         runner: WarmRunner | None = None,
-    ) -> Ending:
+    ) -> JobResult:
         """Have a worker do a job; its events are noted, then handed to `hear`.
 
         The session's own runner has it done unless another is given.

@@ -11,14 +11,11 @@ from autotune.content import content_of
 from autotune.device import NOT_AVAILABLE, Device, find_device
 from autotune.device_budget import auto_budget
 from autotune.device_share import as_processes_see
-from autotune.errors import AutotuneError, BadInput, EnvironmentFault
-from autotune.errortexts import plain_words
 from autotune.evaluate.prompts import Prompt, subset
 from autotune.evaluate.scorers import find_scorer
 from autotune.events import Content
 from autotune.fingerprint import fingerprint
 from autotune.job import DeviceSpec, PrepareJob
-from autotune.outcome import Fault
 from autotune.plan import DataSpec, Precision
 from autotune.positions import demand_positions, positions_of
 from autotune.prediction import Attention
@@ -28,7 +25,8 @@ from autotune.sources.datasets import resolve_data
 from autotune.sources.models import ModelSource, resolve_model
 from autotune.sources.prompts import resolve_prompts
 from autotune.sources.scored import dropped_prompts, held_apart
-from autotune.trials import Ending, How, dropped_settings
+from autotune.trials import dropped_settings
+from autotune.trials.endings import worker_error
 from autotune.unchanged import demand_begun, keep_prompts
 
 Say = Callable[[str], None]
@@ -226,7 +224,7 @@ def prepare_model(session: Session, model: ModelSource, spec: DeviceSpec) -> Pat
     """The folder to train from; converts or builds it in a worker where that is still to do."""
     if model.kind == "folder" or model.is_prepared:
         return model.folder
-    ending = session.work(
+    result = session.work(
         PrepareJob(
             device=spec,
             source=model.kind,
@@ -236,24 +234,6 @@ def prepare_model(session: Session, model: ModelSource, spec: DeviceSpec) -> Pat
         session.rundir.work_folder("prepare"),
         silence_seconds=SILENCE_SECONDS,
     )
-    if ending.how is not How.DONE:
-        raise worker_error(ending, f"model {model.label}", session.rundir.work_folder("prepare"))
+    if result.failure is not None:
+        raise worker_error(result, f"model {model.label}", session.rundir.work_folder("prepare"))
     return model.folder
-
-
-MORE_MEMORY = (
-    "close other programs, raise the memory that a process may use (--vram-budget where the command"
-    " has it), or use shorter or fewer conversations (--max-conversations)"
-)
-
-
-def worker_error(ending: Ending, what: str, folder: Path) -> AutotuneError:
-    """A worker's failure as the error that the user reads."""
-    if ending.how is How.BAD_JOB:
-        return BadInput(ending.reason)
-    log = folder / "worker.log"
-    if ending.fault is Fault.LIBRARY:
-        return EnvironmentFault(ending.reason, log=log)  # whatever it was asked to do
-    if ending.how is How.OVER_BUDGET:
-        return EnvironmentFault(f"{what}: {ending.reason}; {MORE_MEMORY}", log=log)
-    return EnvironmentFault(f"{what}: {ending.how} ({plain_words(ending.reason)})", log=log)

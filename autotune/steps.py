@@ -36,18 +36,23 @@ class Steps:
 
     def add(self, step: StepDone) -> None:
         """Take in the next step. One that was there before is redone: what came since is void."""
-        last = self.last
+        newest = self.newest
+        last = newest[-1] if newest else self.last
         if last is not None and last.step >= step.step:
             self.cut(step.step - 1)
-        self.newest.append(step)
-        if len(self.newest) > NEWEST:
-            old = self.newest.popleft()
+        newest.append(step)
+        if len(newest) > NEWEST:
+            old = newest.popleft()
             if not self.earlier or old.step % self.stride == 0:
-                self.earlier.append(old)
-            if len(self.earlier) > EARLIER:
-                self.stride *= 2
-                first, *others = self.earlier
-                self.earlier = [first, *(s for s in others if s.step % self.stride == 0)]
+                self._thin_with(old)
+
+    def _thin_with(self, old: StepDone) -> None:
+        """Put a step to the earlier ones, of which every second goes once they are too many."""
+        self.earlier.append(old)
+        if len(self.earlier) > EARLIER:
+            self.stride *= 2
+            first, *others = self.earlier
+            self.earlier = [first, *(s for s in others if s.step % self.stride == 0)]
 
     def cut(self, after: int) -> None:
         """Forget the steps after number `after`: they will be done again."""

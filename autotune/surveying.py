@@ -2,9 +2,9 @@
 
 from autotune.job import SurveyJob
 from autotune.session import Session
-from autotune.setup import SILENCE_SECONDS, Setup, worker_error
+from autotune.setup import SILENCE_SECONDS, Setup
 from autotune.survey import Survey, read_survey
-from autotune.trials import How
+from autotune.trials.endings import worker_error
 
 
 def survey_data(session: Session, setup: Setup) -> Survey:
@@ -17,7 +17,7 @@ def survey_data(session: Session, setup: Setup) -> Survey:
     known = session.state.survey is not None and path.exists()
     if not known or not (session.state.trials or read_survey(path).rows):
         folder = session.rundir.work_folder("survey")
-        ending = session.work(
+        result = session.work(
             SurveyJob(
                 device=setup.device_spec,
                 model_folder=str(setup.model_folder),
@@ -29,6 +29,6 @@ def survey_data(session: Session, setup: Setup) -> Survey:
             silence_seconds=SILENCE_SECONDS,
             resident_limit_bytes=setup.work_limit_bytes,
         )
-        if ending.how is not How.DONE:
-            raise worker_error(ending, f"data {setup.data_label}", folder)
+        if result.failure is not None:
+            raise worker_error(result, f"data {setup.data_label}", folder)
     return Survey(read_survey(path), setup.data.truncation)

@@ -3,21 +3,28 @@
 from collections.abc import Collection
 
 from autotune import events
-from autotune.budget import show_size
 from autotune.cut import Cut
 from autotune.deaths import Deaths
 from autotune.drift import NeighbourWatch, PeakWatch, exceeds
 from autotune.errors import BadInput
-from autotune.errortexts import plain_words
 from autotune.events import WorkerEvent
+from autotune.failure import Failure
 from autotune.job import TrainJob
-from autotune.outcome import Fault, Fit
+from autotune.oom_recovery import (
+    Action,
+    Asker,
+    after_worker,
+    is_out_of_memory,
+    smaller_cut,
+    training_too_large,
+)
+from autotune.outcome import Fit
 from autotune.plan import TrainPlan
-from autotune.scoring import out_of_memory, stop_where_none_goes_on
 from autotune.session import Session
 from autotune.setup import SILENCE_SECONDS, Setup
 from autotune.survey import Survey
-from autotune.trials import Ending, How
+from autotune.trials import JobResult
+from autotune.trials.endings import plain_words, stop_on_environment
 from autotune.watch import TrainingWatch
 
 
@@ -43,10 +50,10 @@ class Training:
     def to_end(self, plan: TrainPlan, number: int) -> str | None:
         """Run the worker until the plan is done; returns why it cannot be, if it cannot.
 
-        A worker that runs out of memory goes on in smaller pieces by itself where it can. Where it
-        cannot, a new one goes on from the last checkpoint, at the same effective batch. How steps
-        are cut is on record, so whoever goes on begins with what was found to fit. After a crash
-        or a hang a new process goes on, unless the one before it came no further: see `Deaths`.
+        What is tried where memory runs out, `oom_recovery` says; the effective batch stays. How
+        steps are cut is on record, so whoever goes on begins with what was found to fit. After a
+        crash or a hang a new process goes on, unless the one before it came no further: see
+        `Deaths`.
 
         Raises:
             EnvironmentFault: the disk is full, or torch cannot be loaded, or something keeps
@@ -76,7 +83,7 @@ class Training:
         self.name_neighbours(workers)
         while True:
             begun = self.cut(plan, number)
-            ending = self.session.work(
+            result = self.session.work(
                 TrainJob(
                     device=self.setup.device_spec,
                     plan=plan.model_copy(update=begun.model_dump()),
@@ -91,23 +98,29 @@ class Training:
                 resident_limit_bytes=self.setup.work_limit_bytes,
                 hear=hear,
             )
-            if ending.how is How.DONE:
+            failure = result.failure
+            if failure is None:
                 return None
-            if ending.how is How.BAD_JOB:
-                raise BadInput(ending.reason)
-            stop_where_none_goes_on(ending)
-            if ending.failed is not None and ending.failed.fault is Fault.NUMERIC:
-                return ending.reason
-            if out_of_memory(ending):
+            if failure is Failure.BAD_JOB:
+                raise BadInput(result.reason)
+            stop_on_environment(result)
+            if failure is Failure.NUMERIC:
+                return result.reason
+            if is_out_of_memory(failure):
                 self.name_neighbours(workers)
-                if not self.go_on_smaller(plan, number, begun, ending):
-                    return self.too_large(ending)
+                if not self.set_next_cut(plan, number, begun, failure, result):
+                    return training_too_large(
+                        failure,
+                        result.phase,
+                        self.setup.work_limit_bytes,
+                        self.setup.budget.limit_bytes,
+                    )
                 continue
-            if not deaths.again(ending):
-                return f"{ending.how} twice: {plain_words(ending.reason)}"
+            if not deaths.again(result):
+                return f"{result.words} twice: {plain_words(result.reason)}"
             self.session.note(
                 events.Warned(
-                    message=f"{plain_words(ending.reason)}; going on once more in a new process"
+                    message=f"{plain_words(result.reason)}; going on once more in a new process"
                 )
             )
 
@@ -116,50 +129,39 @@ class Training:
         for sentence in self.neighbours.look(workers):
             self.session.note(events.Warned(message=sentence))
 
-    def too_large(self, ending: Ending) -> str:
-        """Why a training that cannot be cut any smaller has failed."""
-        limit = self.setup.work_limit_bytes
-        if ending.how is How.OVER_BUDGET and limit is not None:
-            return (
-                f"the training needs more than {show_size(limit)} in {ending.phase} at the smallest"
-                f" micro-batch (the budget is {show_size(self.setup.budget.limit_bytes)}); raise"
-                " --vram-budget, or lower --model-max-length"
-            )
-        return f"out of memory in {ending.phase} at the smallest micro-batch"
-
     def cut(self, plan: TrainPlan, number: int) -> Cut:
         """How steps are cut now: as planned, or as memory has taught this trial since."""
         recut = self.session.state.trials[number].recut
         return recut.after if recut is not None else plan.cut
 
-    def go_on_smaller(self, plan: TrainPlan, number: int, begun: Cut, ending: Ending) -> bool:
-        """Settle the next worker's cut, after one that began with `begun` ran out of memory.
-
-        One that told of a smaller cut for the next has settled it. One that was at its smallest
-        after several has left a process full of their remains, so a fresh one may do with the same.
+    def set_next_cut(
+        self, plan: TrainPlan, number: int, begun: Cut, failure: Failure, result: JobResult
+    ) -> bool:
+        """Put the next worker's cut on record, after one that began with `begun` lacked memory.
 
         Returns:
             Whether there is anything left to try.
         """
         trial = self.session.state.trials[number]
         now = self.cut(plan, number)
-        if now != begun and trial.recut is not None and not trial.recut.same_process:
-            return True
-        after: Cut | None = now
-        if now == begun:
-            longest = self.survey.kept(plan.model_max_length, plan.max_rounds).longest_row
-            after = now.smaller(longest)
+        shrunk = now != begun
+        if shrunk and trial.recut is not None and not trial.recut.same_process:
+            return True  # the worker named it itself
+        longest = self.survey.kept(plan.model_max_length, plan.max_rounds).longest_row
+        smaller = smaller_cut(now, longest)
+        action = after_worker(Asker.TRAINING, failure, smaller=smaller is not None, shrunk=shrunk)
+        after = now if action is Action.RETRY_IN_NEW_PROCESS else smaller
         if after is None:
             return False
         self.session.note(
             events.Recut(
                 step=trial.last_step.step + 1 if trial.last_step else 1,
-                phase=ending.phase,
+                phase=result.phase,
                 batch_size=plan.batch_size,
                 before=now,
                 after=after,
                 same_process=False,
-                reason=ending.reason,
+                reason=result.reason,
             )
         )
         return True

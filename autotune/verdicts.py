@@ -4,12 +4,14 @@ import itertools
 from collections.abc import Sequence
 
 from autotune.budget import Budget, show_apart, show_size
-from autotune.errortexts import Meaning, known, plain_words
+from autotune.errortexts import Meaning, known
 from autotune.events import Failed
-from autotune.outcome import Fault, Measurement, TrialOutcome, Verdict
+from autotune.failure import Failure
+from autotune.outcome import Measurement, TrialOutcome, Verdict
 from autotune.plan import Precision, TrialPoint
 from autotune.spill import ADVICE, Conditions, Sign, Spill, has_spilled, in_doubt, spill_signs
-from autotune.trials import Ending, How
+from autotune.trials import JobResult
+from autotune.trials.endings import plain_words
 
 LEAST_STEPS = 3
 """Two steps hold Adam's state and accumulated gradients; one more follows the generation."""
@@ -26,7 +28,7 @@ ran out is something else: locked memory of the computer, or the card by another
 
 def judge(
     point: TrialPoint,
-    ending: Ending,
+    result: JobResult,
     measurement: Measurement | None,
     budget: Budget,
     earlier: Sequence[TrialOutcome] = (),
@@ -39,8 +41,8 @@ def judge(
     """
     if conditions is None:
         conditions = Conditions()
-    if ending.how is not How.DONE:
-        verdict, reason = _ended(ending, budget)
+    if result.failure is not None:
+        verdict, reason = _ended(result, budget)
     elif measurement is None:
         verdict, reason = Verdict.CRASHED, "ended without a measurement"
     else:
@@ -49,21 +51,20 @@ def judge(
         point=point,
         verdict=verdict,
         reason=reason,
-        seconds=ending.seconds,
+        seconds=result.seconds,
         measurement=measurement,
     )
 
 
-def suspected(ending: Ending, budget: Budget) -> bool:
+def suspected(result: JobResult, budget: Budget) -> bool:
     """Whether a failure may have been for memory and may not: its size alone does not tell.
 
     Either the error is one that a full card raises among others, or the driver refused memory
     while we held far less than we may.
     """
-    failed = ending.failed
-    if failed is None:
-        return False
-    return failed.fault is Fault.SUSPECTED or _refused_early(failed, budget)
+    if result.failure is Failure.SUSPECTED:
+        return True
+    return result.failed is not None and _refused_early(result.failed, budget)
 
 
 def perhaps_spilled(
@@ -76,11 +77,6 @@ def perhaps_spilled(
     if outcome.verdict is not Verdict.SPILLED or outcome.measurement is None:
         return False
     return in_doubt(_signs(outcome.point, outcome.measurement, budget, earlier, conditions))
-
-
-def poisoned(ending: Ending) -> bool:
-    """Whether the process broke its device for itself: that says nothing about size."""
-    return ending.failed is not None and ending.failed.fault is Fault.POISONED
 
 
 def remedy(verdict: Verdict, precision: Precision) -> str:
@@ -102,31 +98,31 @@ def remedy(verdict: Verdict, precision: Precision) -> str:
             return "close what else uses the memory, raise --vram-budget, or choose a smaller model"
 
 
-def _ended(ending: Ending, budget: Budget) -> tuple[Verdict, str]:
+def _ended(result: JobResult, budget: Budget) -> tuple[Verdict, str]:
     """The verdict on a trial that did not come to its end."""
-    limit, failed = show_size(budget.limit_bytes), ending.failed
-    match ending.how:
-        case How.OVER_BUDGET:
-            peak, limit = show_apart(ending.peak_bytes, budget.limit_bytes)
-            return Verdict.OVER_BUDGET, f"stopped at {peak} in {ending.phase}, budget {limit}"
-        case How.TIMED_OUT:
-            return Verdict.TIMED_OUT, ending.reason
-        case How.CRASHED | How.OUT_OF_MEMORY if failed and _refused_early(failed, budget):
+    limit, failed = show_size(budget.limit_bytes), result.failed
+    match result.failure:
+        case Failure.OVER_BUDGET:
+            peak, limit = show_apart(result.peak_bytes, budget.limit_bytes)
+            return Verdict.OVER_BUDGET, f"stopped at {peak} in {result.phase}, budget {limit}"
+        case Failure.TIMED_OUT:
+            return Verdict.TIMED_OUT, result.reason
+        case Failure.OUT_OF_MEMORY if failed and _refused_early(failed, budget):
             return Verdict.OUT_OF_MEMORY, (
-                f"memory refused in {ending.phase} at only {show_size(failed.memory_bytes or 0)} of"
+                f"memory refused in {result.phase} at only {show_size(failed.memory_bytes or 0)} of"
                 f" {limit}: perhaps locked (pinned) memory of the computer or another program on"
                 " the card, not the size"
             )
-        case How.OUT_OF_MEMORY:
-            return Verdict.OUT_OF_MEMORY, f"out of memory in {ending.phase}" + _held(failed, limit)
-        case How.CRASHED if failed and failed.fault is Fault.SUSPECTED:
-            return Verdict.OUT_OF_MEMORY, f"probably out of memory: {ending.reason}"
-        case How.CRASHED if ending.fault is Fault.HOST_MEMORY:
-            return Verdict.CRASHED, f"in {ending.phase}: {plain_words(ending.reason)}"
-        case How.CRASHED if failed and failed.fault is Fault.NUMERIC:
-            return Verdict.NUMERIC, ending.reason
+        case Failure.OUT_OF_MEMORY:
+            return Verdict.OUT_OF_MEMORY, f"out of memory in {result.phase}" + _held(failed, limit)
+        case Failure.SUSPECTED:
+            return Verdict.OUT_OF_MEMORY, f"probably out of memory: {result.reason}"
+        case Failure.HOST_MEMORY:
+            return Verdict.CRASHED, f"in {result.phase}: {plain_words(result.reason)}"
+        case Failure.NUMERIC:
+            return Verdict.NUMERIC, result.reason
         case _:
-            return Verdict.CRASHED, plain_words(ending.reason)
+            return Verdict.CRASHED, plain_words(result.reason)
 
 
 def _measured(
@@ -198,7 +194,7 @@ def _refused_early(failed: Failed, budget: Budget) -> bool:
     a matter of size, and its text is another ("CUDA out of memory. Tried to allocate ...").
     """
     return (
-        failed.fault is Fault.OUT_OF_MEMORY
+        failed.fault is Failure.OUT_OF_MEMORY
         and _meaning(failed) is Meaning.REFUSED
         and failed.memory_bytes is not None
         and failed.memory_bytes < FAR_BELOW * budget.limit_bytes

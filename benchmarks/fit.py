@@ -207,7 +207,7 @@ def trial(work: Path, model: Path, data: Path, point: Any, device: Any) -> dict[
     from autotune import events
     from autotune.job import TrialJob
     from autotune.plan import DataSpec, TrialPoint
-    from autotune.trials import How, SubprocessRunner
+    from autotune.trials import SubprocessRunner
 
     job = TrialJob(
         device=device,
@@ -228,8 +228,8 @@ def trial(work: Path, model: Path, data: Path, point: Any, device: Any) -> dict[
     heard: list[Any] = []
     ending = SubprocessRunner().run(job, work, heard.append, silence_seconds=120.0)
     measured = [event.measurement for event in heard if isinstance(event, events.Measured)]
-    if ending.how is not How.DONE or not measured:
-        return {"measured": f"{ending.how}: {ending.reason}"}
+    if ending.failure is not None or not measured:
+        return {"measured": f"{ending.words}: {ending.reason}"}
     found = measured[-1]
     return {
         "allocated_mib": round(found.allocated_bytes / MIB),

@@ -29,9 +29,9 @@ from torch._subclasses import FakeTensorMode
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from autotune.worker.allocator import CachingAllocator
 from autotune.worker.ledger import Kind, Ledger
 from autotune.worker.workspaces import library_bytes
+from benchmarks.caching_allocator import CachingAllocator
 
 MIB = 2**20
 PHASES = ("forward", "backward", "optimizer")

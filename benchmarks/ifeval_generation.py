@@ -267,7 +267,7 @@ class Enough(Exception):
 
 
 class Seen:
-    """Strict verdicts so far, by prompt key, and the decision that they allow."""
+    """Strict verdicts so far, by prompt key, and whether they put the target out of reach."""
 
     def __init__(self, bench: Bench, order: Sequence[IFEvalPrompt]) -> None:
         self.bench, self.order = bench, order
@@ -287,10 +287,10 @@ class Seen:
         answer = Answer(key=prompt.key, prompt=prompt.prompt, response=text)
         return self.scorer.score([prompt], [answer]).verdicts[0].strict
 
-    def decision(self) -> str | None:
-        """Whether the target is met, by the prompts from the first on."""
+    def is_out_of_reach(self) -> bool:
+        """Whether the target is, by the prompts from the first on."""
         sample = begun(self.order, self.strict)
-        return self.test.decide(len(sample), sum(sample))
+        return self.test.is_out_of_reach(len(sample), sum(sample))
 
     def is_enough(self) -> bool:
         """Whether a run would stop here."""
@@ -303,10 +303,10 @@ class Seen:
         return {
             "verdicts": len(self.strict),
             "other_verdicts": sum(full[key] != strict for key, strict in self.strict.items()),
-            "decision": self.decision(),
+            "out_of_reach": self.is_out_of_reach(),
             "after": len(begun(self.order, self.strict)),
             "full_passes": sum(full.values()),
-            "full_decision": self.test.decide(len(full), sum(full.values())),
+            "full_out_of_reach": self.test.is_out_of_reach(len(full), sum(full.values())),
         }
 
 

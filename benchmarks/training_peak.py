@@ -24,7 +24,7 @@ from autotune.events import WorkerEvent
 from autotune.job import DeviceSpec, Job, TrainJob, TrialJob
 from autotune.plan import DataSpec, Precision, Supervision, TrainPlan, TrialPoint
 from autotune.survey import Survey, SurveyFile
-from autotune.trials import How, SubprocessRunner
+from autotune.trials import SubprocessRunner
 from autotune.worker.encode import ChatCodec
 
 TARGET = 0.03
@@ -142,8 +142,8 @@ def done(job: Job, folder: Path) -> tuple[Sequence[WorkerEvent], float]:
     """
     heard: list[WorkerEvent] = []
     ending = SubprocessRunner().run(job, folder, heard.append, silence_seconds=3600)
-    if ending.how is not How.DONE:
-        raise SystemExit(f"{job.job}: {ending.how} {ending.reason}")
+    if ending.failure is not None:
+        raise SystemExit(f"{job.job}: {ending.words} {ending.reason}")
     return heard, ending.seconds
 
 

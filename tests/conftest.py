@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ settings.load_profile("steady")
 
 # As for a worker: before torch is loaded, so that tests do not spin beside other programs.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+_SAID = "said"
+"""Name of the property by which a line travels with its test's report, from whatever process."""
 
 _ALL_LOAD_TORCH = re.compile(r"^pytestmark = (\[\s*)?pytest\.mark\.torch\b", re.MULTILINE)
 
@@ -33,3 +37,25 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     found = find_device("auto")
     if found.kind != "cuda":
         pytest.skip(f"no card: {found.note}")
+
+
+@pytest.fixture
+def say(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Have a line shown when all tests are over, also by a test that fails or has a neighbour."""
+    return lambda line: record_property(_SAID, line)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what the tests had to say."""
+    lines = [
+        line
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.getreports(outcome)
+        if report.when == "call"
+        for name, line in report.user_properties
+        if name == _SAID
+    ]
+    if lines:
+        terminalreporter.section("what the tests found")
+        for line in lines:
+            terminalreporter.line(str(line))

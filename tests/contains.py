@@ -8,8 +8,7 @@ from autotune.evaluate.answers import Answer, match
 from autotune.evaluate.arguments import ArgumentFault
 from autotune.evaluate.ifeval import ECHO
 from autotune.evaluate.ifeval_prompts import IFEvalPrompt, read_ifeval_prompts
-from autotune.evaluate.scorer import Figure, Scorer
-from autotune.evaluate.tally import report_of
+from autotune.evaluate.scorer import Figure, Scorer, report_of
 from autotune.outcome import EvalReport, InstructionVerdict, PromptVerdict
 
 

@@ -279,7 +279,6 @@ def _answer(book: Book) -> None:
             events.Answered(done=done, total=PROMPTS, new_tokens=done * 90, seconds=2.5 * done),
             after=10,
         )
-    book.add(events.Generated(path="responses.jsonl", answers=PROMPTS, seconds=60.0))
 
 
 def _train(book: Book, number: int, told: TrainPlan) -> list[Checkpoint]:

@@ -15,8 +15,9 @@ from autotune.device import Device
 from autotune.evaluate.ifeval_prompts import IFEvalPrompt
 from autotune.evaluate.stats import wilson
 from autotune.events import WorkerEvent
+from autotune.failure import Failure
 from autotune.job import DeviceSpec, Job
-from autotune.outcome import EvalReport, Fault, Fit, Health, Measurement
+from autotune.outcome import EvalReport, Fit, Health, Measurement
 from autotune.plan import DataSpec, Precision, Strategy, Truncation
 from autotune.profile import Profile
 from autotune.profiles import profiles_folder, read_profile
@@ -25,12 +26,12 @@ from autotune.scores import Metric
 from autotune.session import Session
 from autotune.setup import Setup
 from autotune.survey import RoundSpan, Survey, SurveyFile
-from autotune.trials import Ending, FakeRunner, How
+from autotune.trials import FakeRunner, JobResult
 
 HEALTHY = Health(stop=0.95, loop=0.0, echo=0.0, empty=0.0)
 PARROT = Health(stop=1.0, loop=0.0, echo=1.0, empty=0.0)
 
-Played = tuple[Iterable[WorkerEvent], Ending]
+Played = tuple[Iterable[WorkerEvent], JobResult]
 
 
 def strategy(name: str = "A", **changes: object) -> Strategy:
@@ -126,23 +127,20 @@ def session(folder: Path, script: Callable[[Job], Played]) -> tuple[Session, Fak
     return Session(RunDir(folder), runner, clock=lambda: float(next(ticks))), runner
 
 
-def done(seconds: float = 1.0) -> Ending:
+def done(seconds: float = 1.0) -> JobResult:
     """The end of a worker that did its job."""
-    return Ending(How.DONE, "", seconds)
+    return JobResult(None, "", seconds)
 
 
-def failed(fault: Fault, message: str, phase: str = "backward") -> Ending:
+def failed(fault: Failure, message: str, phase: str = "backward") -> JobResult:
     """The end of a worker that said itself what it failed of."""
-    how = {Fault.OUT_OF_MEMORY: How.OUT_OF_MEMORY, Fault.BAD_JOB: How.BAD_JOB}.get(
-        fault, How.CRASHED
-    )
     said = events.Failed(fault=fault, phase=phase, message=message)
-    return Ending(how, message, 1.0, phase, said)
+    return JobResult(fault, message, 1.0, phase, said)
 
 
-def crashed() -> Ending:
+def crashed() -> JobResult:
     """The end of a worker that died without a word."""
-    return Ending(How.CRASHED, "worker ended with code 1 during backward", 1.0, "backward")
+    return JobResult(Failure.CRASHED, "worker ended with code 1 during backward", 1.0, "backward")
 
 
 def measurement(peak_bytes: int, tokens: int = 100, **changes: object) -> Measurement:

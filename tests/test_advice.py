@@ -12,7 +12,7 @@ from autotune.advice import RULES, Facts, due
 from autotune.budget import GIB
 from autotune.cut import Cut
 from autotune.events import RunEvent
-from autotune.outcome import Fault
+from autotune.failure import Failure
 from autotune.plan import DataSpec, Supervision, TrainPlan
 from autotune.profiles import find_profile
 from autotune.study import TrialState, replay
@@ -292,10 +292,10 @@ def test_a_training_that_stops_because_going_on_is_useless_says_what_to_do(
     said: str, then: str
 ) -> None:
     """C2."""
-    stop = events.Failed(fault=Fault.NUMERIC, phase="forward", message=said)
+    stop = events.Failed(fault=Failure.NUMERIC, phase="forward", message=said)
     message = advice([*steps(falling(4)), stop])["stopped"]
     assert said in message and then in message and "\n" not in message
-    crash = stop.model_copy(update={"fault": Fault.OTHER})
+    crash = stop.model_copy(update={"fault": Failure.OTHER})
     assert advice([*steps(falling(4)), crash]) == {}
 
 

@@ -12,10 +12,10 @@ from autotune.card_check import check_card, short_name
 from autotune.device import Device
 from autotune.errors import EnvironmentFault, ExitCode
 from autotune.events import WorkerEvent
+from autotune.failure import Failure
 from autotune.job import CheckJob, Job
-from autotune.outcome import Fault
 from autotune.torch_build import TorchBuild
-from autotune.trials import Ending, FakeRunner, How
+from autotune.trials import FakeRunner, JobResult
 from autotune.wheels import Installer
 from tests import setups
 
@@ -37,10 +37,10 @@ WELL = CardAnswer(
 )
 
 
-def playing(answer: CardAnswer | None, ending: Ending | None = None) -> FakeRunner:
+def playing(answer: CardAnswer | None, ending: JobResult | None = None) -> FakeRunner:
     """A runner whose worker answers this, or dies without a word."""
 
-    def script(job: Job) -> tuple[Iterable[WorkerEvent], Ending]:
+    def script(job: Job) -> tuple[Iterable[WorkerEvent], JobResult]:
         assert isinstance(job, CheckJob)
         if answer is not None:
             Path(job.out).write_text(answer.model_dump_json(), encoding="utf-8")
@@ -54,7 +54,7 @@ def refused(
     device: Device = LAPTOP,
     build: TorchBuild = BUILT,
     tool: Installer = PIP,
-    ending: Ending | None = None,
+    ending: JobResult | None = None,
 ) -> str:
     """The line that a person reads."""
     with pytest.raises(EnvironmentFault) as fault:
@@ -177,14 +177,16 @@ def test_whatever_else_the_driver_says_is_repeated_with_what_to_do(
 
 
 def test_a_process_that_dies_or_hangs_while_it_looks_is_the_cards_fault() -> None:
-    said = refused(None, ending=Ending(How.TIMED_OUT, "no sign of life for 180 s in start", 180.0))
+    said = refused(
+        None, ending=JobResult(Failure.TIMED_OUT, "no sign of life for 180 s in start", 180.0)
+    )
     assert "ended without an answer (no sign of life for 180 s in start)" in said
     assert "worker.log" not in said  # its folder is gone
 
 
 def test_a_torch_that_cannot_be_loaded_is_not_blamed_on_the_card() -> None:
     reason = "torch cannot be loaded: OSError: [WinError 126] c10.dll (install the redistributable)"
-    runner = playing(None, setups.failed(Fault.LIBRARY, reason, "start"))
+    runner = playing(None, setups.failed(Failure.LIBRARY, reason, "start"))
     with pytest.raises(EnvironmentFault) as fault:
         check_card(runner, LAPTOP, 0, BUILT, PIP)
     said = str(fault.value)

@@ -13,6 +13,7 @@ from autotune.errors import BadInput, EnvironmentFault
 from autotune.evaluate.ifeval_prompts import IFEvalPrompt
 from autotune.evaluate.prompts import written_prompts
 from autotune.events import Content, Fitted, Surveyed, TrialStarted
+from autotune.fingerprint import fingerprint
 from autotune.fitting import known_fits
 from autotune.job import DeviceSpec, Job, SurveyJob, TrainJob
 from autotune.plan import DataSpec, Precision
@@ -159,6 +160,23 @@ def test_a_run_of_an_older_version_is_held_against_its_fit(sources: Path) -> Non
     edit(sources / "chats.jsonl")
     with pytest.raises(BadInput, match=r"data chats\.jsonl has changed since this run began"):
         demand_fingerprint(old, content(sources))
+
+
+def test_a_fit_depends_on_a_chat_template_that_may_write_tools(sources: Path) -> None:
+    model = sources / "model"
+
+    def settings() -> str:
+        setup = setups.setup(setups.profile())
+        found = fingerprint(setup.device, setup.profile, setup.device_spec, model, content(sources))
+        return found["settings"]
+
+    before = settings()
+    (model / "chat_template.jinja").write_text("{{ messages[0] }}", encoding="utf-8")
+    assert settings() == before, "rows without tools are ChatML whatever stands there"
+    (model / "chat_template.jinja").write_text("{{ tools }}", encoding="utf-8")
+    with_tools = settings()
+    (model / "chat_template.jinja").write_text("{{ tools[0] }}", encoding="utf-8")
+    assert len({before, with_tools, settings()}) == 3
 
 
 def text_of(prompts: tuple[IFEvalPrompt, ...]) -> str:

@@ -12,10 +12,10 @@ from autotune.budget import GIB
 from autotune.deaths import KILLS, Deaths
 from autotune.errors import EnvironmentFault, ExitCode
 from autotune.evaluate.answers import Answer
+from autotune.failure import Failure
 from autotune.job import AverageJob, GenerateJob, Job, TrainJob
-from autotune.outcome import Fault
 from autotune.session import Session
-from autotune.trials import Ending, FakeRunner, How
+from autotune.trials import FakeRunner, JobResult
 from autotune.trials.hostmemory import memory_left
 from autotune.tune import Tuner
 from tests import records, setups
@@ -39,7 +39,7 @@ def told(session: Session, kind: type) -> list:  # type: ignore[type-arg]
     return [r.event for r in session.rundir.records() if isinstance(r.event, kind)]
 
 
-def dying(ends: dict[int, setups.Ending], until: dict[int, int]) -> Workers:
+def dying(ends: dict[int, setups.JobResult], until: dict[int, int]) -> Workers:
     """Workers whose trainings, from 0, end so before the step that `until` gives them."""
 
     def instead(job: Job, before: int) -> setups.Played | None:
@@ -53,7 +53,7 @@ def dying(ends: dict[int, setups.Ending], until: dict[int, int]) -> Workers:
 
 @pytest.mark.parametrize("end", [CRASH, KILL])
 def test_many_deaths_of_a_training_that_gets_on_are_no_failure(
-    tmp_path: Path, end: setups.Ending
+    tmp_path: Path, end: setups.JobResult
 ) -> None:
     workers = dying(dict.fromkeys(range(4), end), {0: 2, 1: 3, 2: 4, 3: 6})
     run = tuner(tmp_path, workers)
@@ -133,7 +133,7 @@ def test_a_checkpoint_that_was_there_before_is_no_gain() -> None:
     assert not died
 
 
-def answering(each: int, end: setups.Ending) -> Workers:
+def answering(each: int, end: setups.JobResult) -> Workers:
     """Workers that add so many answers to the file and die, until all are there."""
 
     def instead(job: Job, _: int) -> setups.Played | None:
@@ -153,7 +153,7 @@ def answering(each: int, end: setups.Ending) -> Workers:
 
 @pytest.mark.parametrize("end", [CRASH, KILL])
 def test_an_evaluation_whose_workers_die_goes_on_while_answers_are_added(
-    tmp_path: Path, end: setups.Ending
+    tmp_path: Path, end: setups.JobResult
 ) -> None:
     run = tuner(tmp_path, answering(2, end), passes=3)
     assert run.run()
@@ -180,7 +180,7 @@ def test_a_mean_whose_worker_is_killed_twice_is_made(tmp_path: Path) -> None:
 def test_a_probe_whose_worker_is_killed_with_memory_free_tries_the_same_point_again(
     card: bool,
 ) -> None:
-    killed = replace(KILL, exit_fault=Fault.HOST_MEMORY)
+    killed = replace(KILL, failure=Failure.HOST_MEMORY)
     memory = Memory(BASE, EACH, {0: ([], killed), 1: ([], killed)})
     found, verdicts = probed(memory, setups.survey([600]), fitting(5000), card=card)
     assert verdicts[:3] == ["CRASHED", "CRASHED", "FITS"]
@@ -231,7 +231,7 @@ class Limits:
     runner: FakeRunner
     seen: dict[str, int | None] = field(default_factory=dict)
 
-    def run(self, job: Job, *args: Any, **kwargs: Any) -> setups.Ending:
+    def run(self, job: Job, *args: Any, **kwargs: Any) -> setups.JobResult:
         self.seen[job.job] = kwargs["resident_limit_bytes"]
         return self.runner.run(job, *args, **kwargs)
 
@@ -257,7 +257,7 @@ def test_a_worker_may_always_take_what_its_libraries_need() -> None:
 
 
 def test_a_training_that_needs_more_than_the_budget_says_so_with_the_remedy(tmp_path: Path) -> None:
-    over = Ending(How.OVER_BUDGET, "resident memory passed the limit", 1.0, "backward")
+    over = JobResult(Failure.OVER_BUDGET, "resident memory passed the limit", 1.0, "backward")
     run = tuner(tmp_path, dying(dict.fromkeys(range(9), over), {}))
     run.run()
     (trial,) = run.session.state.trials

@@ -38,12 +38,11 @@ def test_a_run_says_what_it_needs_of_the_disk_before_it_trains(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**10, 0, 5 * 10**9))
     tuner(tmp_path / "run", judge(), A, model=model(tmp_path / "model", 10**6)).run()
     record = [r.event for r in RunDir(tmp_path / "run").records()]
-    (planned,) = [e for e in record if isinstance(e, events.DiskPlanned)]
-    assert planned.free_bytes == 5 * 10**9
+    (planned,) = [e for e in record if isinstance(e, events.Notice)]
     # 14 times 4 MB: a best, one of two scored, two whole ones, one that is written and its like
-    assert planned.needed_bytes == pytest.approx(14 * 4e6 + 64 * 2**20, rel=0.01)
+    assert planned.sentence == "disk: needs 117 MiB at most, 4.66 GiB free"
     kinds = [type(e) for e in record]
-    assert kinds.index(events.DiskPlanned) < kinds.index(events.TrialStarted)
+    assert kinds.index(events.Notice) < kinds.index(events.TrialStarted)
 
 
 def test_a_disk_with_less_free_than_the_run_needs_is_refused_before_any_training(
@@ -98,8 +97,8 @@ def test_a_run_that_goes_on_needs_only_what_is_not_there_yet(
         file.truncate(20 * 10**6)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**10, 0, 5 * 10**9))
     tuner(root, judge(), A, model=folder).run()
-    (planned,) = [r.event for r in RunDir(root).records() if r.event.kind == "disk_planned"]
-    assert planned.needed_bytes == pytest.approx(14 * 4e6 + 64 * 2**20 - 20e6, rel=0.01)
+    (planned,) = [r.event for r in RunDir(root).records() if isinstance(r.event, events.Notice)]
+    assert planned.sentence.startswith("disk: needs 98 MiB at most")  # 20 MB of 117 MiB are there
 
 
 def test_a_checkpoint_is_counted_in_fp32_whatever_the_model_file_holds(tmp_path: Path) -> None:

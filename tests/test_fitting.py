@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from autotune import events
+from autotune.failure import Failure
 from autotune.fitting import fitted
-from autotune.outcome import Fault, Fit
+from autotune.outcome import Fit
 from autotune.rundir import RunDir
 from autotune.setup import Setup
 from tests import setups
@@ -73,7 +74,7 @@ def test_another_driver_is_checked_with_one_trial_of_the_highest_peak(tmp_path: 
 def test_what_does_not_hold_with_another_driver_is_probed_anew(tmp_path: Path) -> None:
     memory = Memory(BASE, EACH)
     _, _, trials = asked(tmp_path / "a", memory, NOW)
-    refused: setups.Played = ([], setups.failed(Fault.OUT_OF_MEMORY, "out of memory"))
+    refused: setups.Played = ([], setups.failed(Failure.OUT_OF_MEMORY, "out of memory"))
     memory.answers[trials] = refused
     _, event, more = asked(tmp_path / "a", memory, NOW | {"driver": "560.94"})
     assert more > 1

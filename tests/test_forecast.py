@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from autotune import events
 from autotune.allowance import PLANNED_CONTEXT_BYTES, SLACKS, Allowance, card_allowance
 from autotune.budget import GIB, MIB
 from autotune.errors import BadInput
+from autotune.failure import Failure
 from autotune.forecast import Forecast, forecast
 from autotune.job import Job, PredictJob
-from autotune.outcome import Fault
 from autotune.plan import Precision, Strategy
 from autotune.prediction import Attention, PredictedPeak, PredictionFile, PredictPoint
 from autotune.trials import FakeRunner
@@ -56,7 +55,7 @@ def answered(job: Job, generation_bytes: int = 0) -> Played:
     )
     Path(job.out).parent.mkdir(parents=True, exist_ok=True)
     Path(job.out).write_text(file.model_dump_json(), encoding="utf-8")
-    return [events.Predicted(path=job.out, points=len(job.points), seconds=0.1)], done()
+    return [], done()
 
 
 def planned(
@@ -145,7 +144,7 @@ def test_a_card_that_is_too_small_has_no_longest_length(tmp_path: Path) -> None:
 
 
 def test_a_model_that_cannot_be_read_is_the_users_mistake(tmp_path: Path) -> None:
-    runner = FakeRunner(lambda _: ([], failed(Fault.BAD_JOB, "model folder x: cannot be loaded")))
+    runner = FakeRunner(lambda _: ([], failed(Failure.BAD_JOB, "model folder x: cannot be loaded")))
     with pytest.raises(BadInput, match="cannot be loaded"):
         forecast(
             runner,

@@ -8,9 +8,9 @@ import pytest
 from autotune.allowance import card_allowance
 from autotune.budget import GIB
 from autotune.card_answer import CardAnswer
+from autotune.failure import Failure
 from autotune.foresight import CPU_SLACK, Foresight, predicted_peaks
 from autotune.job import PredictJob
-from autotune.outcome import Fault
 from autotune.plan import TrialPoint
 from autotune.prediction import Attention
 from autotune.setup import attention_on
@@ -82,7 +82,7 @@ def test_what_generation_takes_counts_where_it_is_more_than_a_step(tmp_path: Pat
     assert found == {asked: GIB + round(9 * GIB * (1 + CPU_SLACK))}
 
 
-@pytest.mark.parametrize("ending", [crashed(), failed(Fault.BAD_JOB, "no such model"), done()])
+@pytest.mark.parametrize("ending", [crashed(), failed(Failure.BAD_JOB, "no such model"), done()])
 def test_no_prediction_is_no_guess_and_no_error(tmp_path: Path, ending: object) -> None:
     work, _ = session(tmp_path, lambda _: ([], ending))  # type: ignore[arg-type,return-value]
     limited = setup(profile())

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from autotune.errors import BadInput, EnvironmentFault
+from autotune.failure import Failure
 from autotune.inspect import LOST, inspect_data
 from autotune.inspection import InspectionSpec
 from autotune.job import Job, SurveyJob
-from autotune.outcome import Fault
 from autotune.plan import Truncation
 from autotune.survey import Survey, SurveyFile
 from tests import inspections, setups
@@ -144,7 +144,7 @@ def test_the_prompts_of_the_profile_are_looked_for_where_they_are_here_and_else_
 
 
 def test_what_the_worker_refuses_is_bad_input_and_a_crash_names_the_log(folder: Path) -> None:
-    bad = setups.failed(Fault.BAD_JOB, "chat.jsonl:2: not JSON")
+    bad = setups.failed(Failure.BAD_JOB, "chat.jsonl:2: not JSON")
     with pytest.raises(BadInput, match=r"^chat\.jsonl:2: not JSON$"):
         looked_at(folder, lambda _: ((), bad))
     with pytest.raises(EnvironmentFault, match=r"worker\.log"):

@@ -8,7 +8,8 @@ from autotune import events
 from autotune.attempts import Attempts
 from autotune.budget import GIB
 from autotune.errors import BadInput, EnvironmentFault, NothingFits
-from autotune.outcome import Fault, TrialOutcome, Verdict
+from autotune.failure import Failure
+from autotune.outcome import TrialOutcome, Verdict
 from tests import setups
 from tests.played import BASE, EACH, Memory, fitting, probed, probing
 
@@ -32,11 +33,11 @@ def test_a_trial_that_ran_no_step_does_not_fit() -> None:
     assert found.model_max_length == 576
 
 
-POISONED = setups.failed(Fault.POISONED, "CUDA error: an illegal memory access was encountered")
+POISONED = setups.failed(Failure.POISONED, "CUDA error: an illegal memory access was encountered")
 
 
 @pytest.mark.parametrize("ending", [POISONED, setups.crashed()])
-def test_a_worker_that_crashed_is_given_the_same_point_once_more(ending: setups.Ending) -> None:
+def test_a_worker_that_crashed_is_given_the_same_point_once_more(ending: setups.JobResult) -> None:
     memory = Memory(BASE, EACH, {0: ([], ending)})
     found, verdicts = probed(memory, setups.survey([600]), fitting(5000))
     assert verdicts == ["CRASHED", "FITS"]
@@ -64,7 +65,7 @@ def test_a_process_that_the_system_ends_twice_counts_as_too_big() -> None:
 
 
 def test_data_that_cannot_be_used_ends_the_probe_at_once() -> None:
-    bad = setups.failed(Fault.BAD_JOB, "chat.jsonl:3: not JSON")
+    bad = setups.failed(Failure.BAD_JOB, "chat.jsonl:3: not JSON")
     memory = Memory(BASE, EACH, {0: ([], bad)})
     with (
         probing(memory, setups.survey([600]), fitting(5000)) as probe,
@@ -74,7 +75,7 @@ def test_data_that_cannot_be_used_ends_the_probe_at_once() -> None:
     assert len(memory.points) == 1
 
 
-OUT_OF_MEMORY: setups.Played = ([], setups.failed(Fault.OUT_OF_MEMORY, "out of memory"))
+OUT_OF_MEMORY: setups.Played = ([], setups.failed(Failure.OUT_OF_MEMORY, "out of memory"))
 
 
 def test_what_fitted_once_and_not_in_a_fresh_process_gives_way_to_a_shorter_length() -> None:
@@ -108,7 +109,7 @@ def test_when_nothing_fits_a_second_time_the_probe_says_so() -> None:
         probe.run()
 
 
-SUSPECTED = setups.failed(Fault.SUSPECTED, "CUBLAS_STATUS_NOT_INITIALIZED")
+SUSPECTED = setups.failed(Failure.SUSPECTED, "CUBLAS_STATUS_NOT_INITIALIZED")
 
 
 def test_an_error_that_may_be_memory_is_settled_by_a_smaller_trial() -> None:
@@ -176,7 +177,7 @@ def test_numbers_that_are_not_finite_never_end_in_closing_other_programs() -> No
     told = refused(NOT_FINITE)
     assert "give --precision fp16 or bf16" in told
     assert "close" not in told and "--vram-budget" not in told
-    overflow = setups.failed(Fault.NUMERIC, "fp16 cannot be used: the loss overflows")
+    overflow = setups.failed(Failure.NUMERIC, "fp16 cannot be used: the loss overflows")
     told = refused(([], overflow))
     assert "--precision" in told
     assert "close" not in told
@@ -233,7 +234,7 @@ def test_numbers_that_are_finite_once_and_not_again_are_not_blamed_on_memory() -
 
 
 PAGING = setups.failed(
-    Fault.HOST_MEMORY, "OSError: [WinError 1455] The paging file is too small", phase="loading"
+    Failure.HOST_MEMORY, "OSError: [WinError 1455] The paging file is too small", phase="loading"
 )
 
 
@@ -257,7 +258,7 @@ def test_a_computers_memory_that_is_there_again_is_forgotten() -> None:
 
 def test_a_worker_that_the_system_killed_twice_beside_a_card_was_not_too_long() -> None:
     killed = replace(
-        setups.crashed(), reason="killed from outside (signal 9)", exit_fault=Fault.HOST_MEMORY
+        setups.crashed(), reason="killed from outside (signal 9)", failure=Failure.HOST_MEMORY
     )
     memory = Memory(BASE, EACH, {0: ([], killed), 1: ([], killed)})
     with (
@@ -272,7 +273,7 @@ def test_a_worker_that_the_system_killed_twice_beside_a_card_was_not_too_long() 
 
 
 def test_a_torch_that_cannot_be_loaded_is_not_tried_again() -> None:
-    broken = setups.failed(Fault.LIBRARY, "torch cannot be loaded: OSError: [WinError 126]")
+    broken = setups.failed(Failure.LIBRARY, "torch cannot be loaded: OSError: [WinError 126]")
     memory = Memory(BASE, EACH, {0: ([], broken)})
     with (
         probing(memory, setups.survey([600]), fitting(5000), card=True) as probe,

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from autotune.errors import NothingFits
+from autotune.failure import Failure
 from autotune.heldtrials import held_trials
 from autotune.job import Job
-from autotune.outcome import Fault, Fit
+from autotune.outcome import Fit
 from autotune.probe import Probe
 from autotune.rundir import RunDir
 from autotune.sentences import describe
@@ -130,7 +131,7 @@ def test_what_does_not_hold_any_more_is_tried_again(
 def test_a_failure_that_was_still_in_doubt_is_not_taken_for_a_lack_of_memory(
     tmp_path: Path,
 ) -> None:
-    doubtful = ([], setups.failed(Fault.SUSPECTED, "CUBLAS_STATUS_ALLOC_FAILED"))
+    doubtful = ([], setups.failed(Failure.SUSPECTED, "CUBLAS_STATUS_ALLOC_FAILED"))
     whole, trials = probe(tmp_path / "whole", limit=fitting(4000))
     assert whole is not None
     probe(tmp_path / "run", limit=fitting(4000), after=1, answers={0: doubtful})

@@ -272,6 +272,67 @@ def test_equal_records_give_equal_bytes(tmp_path: Path) -> None:
     assert draw_png(report) == draw_png(report)
 
 
+class Drawn:
+    """Counts what is drawn in the place of matplotlib."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        monkeypatch.setattr("autotune.report.write.draw_png", self)
+
+    def __call__(self, report: Report, dark: bool = False) -> bytes:
+        self.count += 1
+        return PNG + bytes([dark, len(report.trials)])
+
+
+def later(records: list[Record]) -> list[Record]:
+    """The record of a run that is over after its command was given once more."""
+    last = records[-1]
+    started = next(r.event for r in records if isinstance(r.event, events.RunStarted))
+    again = [started.model_copy(update={"resumed": True}), last.event]
+    return [*records, *(Record(time=last.time + 9, event=event) for event in again)]
+
+
+def test_a_report_that_is_written_again_keeps_its_pictures_while_they_show_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = Drawn(monkeypatch)
+    write_report(build_report(book.story(), tmp_path), tmp_path)
+    before = (tmp_path / "report.html").read_text(encoding="utf-8")
+    (tmp_path / "loss.png").unlink()
+    write_report(build_report(later(book.story()), tmp_path), tmp_path)
+
+    after = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert drawn.count == 2
+    assert before != after
+    assert Page(before).addresses == Page(after).addresses
+    assert (tmp_path / "loss.png").read_bytes() == PNG + bytes([False, 2])
+
+
+@pytest.mark.parametrize("what", ["another score", "a damaged picture", "another page", "no page"])
+def test_pictures_of_something_else_and_damaged_ones_are_drawn_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    drawn, page = Drawn(monkeypatch), tmp_path / "report.html"
+    report = build_report(book.story(), tmp_path)
+    write_report(report, tmp_path)
+    text = page.read_text(encoding="utf-8")
+    embedded = base64.b64encode(PNG + bytes([True, 2])).decode("ascii")
+    assert embedded in text
+    match what:
+        case "another score":
+            report = report.model_copy(update={"target": 0.9})
+        case "a damaged picture":
+            page.write_text(text.replace(embedded, "A" * len(embedded)), encoding="utf-8")
+        case "another page":
+            page.write_bytes(b"\xff<picture>")
+        case _:
+            page.unlink()
+    write_report(report, tmp_path)
+
+    assert drawn.count == 4
+    assert embedded in page.read_text(encoding="utf-8")
+
+
 def test_importing_the_report_and_the_view_loads_no_matplotlib_jinja_or_torch() -> None:
     program = (
         "import sys, autotune.report, autotune.view\n"

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from autotune import events
+from autotune.failure import Failure
 from autotune.job import AverageJob, GenerateJob, Job, TrainJob
 from autotune.manifest import seal
-from autotune.outcome import EvalReport, Fault
+from autotune.outcome import EvalReport
 from autotune.plan import Strategy
 from autotune.report.build import build_report
 from autotune.rundir import RunDir
@@ -117,7 +118,7 @@ def test_a_checkpoint_without_a_score_keeps_its_weights(tmp_path: Path) -> None:
 
 
 def test_a_trial_that_failed_keeps_its_weights(tmp_path: Path) -> None:
-    nan = setups.failed(Fault.NUMERIC, "non-finite loss at step 6")
+    nan = setups.failed(Failure.NUMERIC, "non-finite loss at step 6")
 
     def instead(job: Job, before: int) -> setups.Played | None:
         return (workers.train(job, until=6)[0], nan) if isinstance(job, TrainJob) else None
@@ -165,7 +166,7 @@ def test_the_average_is_made_of_all_and_scored_beside_the_last_checkpoint(tmp_pa
 
 
 def test_an_average_that_cannot_be_made_leaves_the_other_scores(tmp_path: Path) -> None:
-    bad = setups.failed(Fault.BAD_JOB, "step-000005: is not a whole checkpoint")
+    bad = setups.failed(Failure.BAD_JOB, "step-000005: is not a whole checkpoint")
     workers = Workers(lambda job, _: ([], bad) if isinstance(job, AverageJob) else None)
     tuner(tmp_path, judge(t0_step_5=3), MEAN, workers=workers).run()
     problem = told(tmp_path, events.Evaluated)[-1].problem

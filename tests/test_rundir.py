@@ -12,6 +12,8 @@ import pytest
 from autotune.errors import EnvironmentFault, ExitCode
 from autotune.events import Record
 from autotune.rundir import RunDir, new_run_folder
+from autotune.sentences import describe
+from autotune.study import replay
 from tests import records
 
 HOLD = """
@@ -82,6 +84,27 @@ def test_what_was_written_is_read_back_in_order(tmp_path: Path) -> None:
     assert written(tmp_path) == STORY
     assert list(RunDir(tmp_path).records()) == STORY
     assert b"\r" not in RunDir(tmp_path).events.read_bytes()
+
+
+def test_events_of_earlier_versions_are_read_and_change_nothing(tmp_path: Path) -> None:
+    written(tmp_path)
+    path = RunDir(tmp_path).events
+    old = (
+        '{"kind":"disk_planned","needed_bytes":1,"free_bytes":2}',
+        '{"kind":"prepared","folder":"toy","parameters":7}',
+        '{"kind":"predicted","path":"peaks.json","points":2,"seconds":0.5}',
+        '{"kind":"generated","path":"answers/responses.jsonl","answers":24,"seconds":60.0}',
+        '{"kind":"interrupted","message":"the same command goes on from here"}',
+    )
+    lines = path.read_text(encoding="utf-8").splitlines()
+    lines[5:5] = [f'{{"time":{STORY[4].time},"event":{event}}}' for event in old]
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    records = list(RunDir(tmp_path).records())
+    assert len(records) == len(STORY) + len(old)
+    said = [line for line in map(describe, records[5:10]) if line is not None]
+    assert said == ["interrupted: the same command goes on from here"]
+    ours, theirs = vars(replay(STORY)), vars(replay(records))
+    assert {name for name in ours if ours[name] != theirs[name]} <= {"recent"}
 
 
 @pytest.mark.parametrize("lost", [1, 2, 40])

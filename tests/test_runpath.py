@@ -42,8 +42,6 @@ def test_what_workers_write_into_the_run_is_recorded_from_its_folder(tmp_path: P
     run = RunDir(tmp_path)
     survey = events.Surveyed(path=str(run.survey), conversations=1, dropped={}, literal_markers=0)
     assert run.append(survey, 1.0).event == survey.model_copy(update={"path": "survey.json"})
-    answers = str(run.eval_folder("untrained") / "responses.jsonl")
-    run.append(events.Generated(path=answers, answers=1, seconds=1.0), 1.0)
     assert str(tmp_path) not in run.events.read_text(encoding="utf-8")
     assert from_folder("/elsewhere/survey.json", tmp_path) == "/elsewhere/survey.json"
 

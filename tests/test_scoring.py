@@ -13,10 +13,11 @@ from autotune.baselines import score_baselines
 from autotune.errors import BadInput, EnvironmentFault
 from autotune.evaluate.answers import Answer
 from autotune.evaluate.ifeval import IFEval
+from autotune.failure import Failure
 from autotune.job import GenerateJob, Job
 from autotune.judging import decides_early, evaluate_checkpoint
 from autotune.moves import Evaluate
-from autotune.outcome import Checkpoint, EvalReport, Fault, Think
+from autotune.outcome import Checkpoint, EvalReport, Think
 from autotune.plan import Supervision
 from autotune.profile import Profile
 from autotune.rundir import RunDir
@@ -112,7 +113,7 @@ def test_a_scorer_that_fails_even_on_the_echo_stops_nothing_and_damages_no_recor
     assert "untrained" in untrained
 
 
-def ending(ends: dict[int, setups.Ending]) -> Workers:
+def ending(ends: dict[int, setups.JobResult]) -> Workers:
     """Workers whose evaluations, counted from 0, end in these ways."""
 
     def instead(_: Job, before: int) -> setups.Played | None:
@@ -125,8 +126,10 @@ def good(_: str) -> object:
     return setups.report(3)
 
 
-@pytest.mark.parametrize("fault", [Fault.OUT_OF_MEMORY, Fault.SUSPECTED])
-def test_an_evaluation_out_of_memory_answers_fewer_at_a_time(tmp_path: Path, fault: Fault) -> None:
+@pytest.mark.parametrize("fault", [Failure.OUT_OF_MEMORY, Failure.SUSPECTED])
+def test_an_evaluation_out_of_memory_answers_fewer_at_a_time(
+    tmp_path: Path, fault: Failure
+) -> None:
     gone = setups.failed(fault, "no memory", "generate")
     workers = ending({0: gone, 1: gone, 2: gone})
     assert evaluated(tmp_path, Judge(good), workers).met
@@ -136,7 +139,7 @@ def test_an_evaluation_out_of_memory_answers_fewer_at_a_time(tmp_path: Path, fau
 
 
 def test_an_answer_that_does_not_fit_alone_is_a_failed_evaluation(tmp_path: Path) -> None:
-    gone = setups.failed(Fault.OUT_OF_MEMORY, "CUDA out of memory", "generate")
+    gone = setups.failed(Failure.OUT_OF_MEMORY, "CUDA out of memory", "generate")
     found = evaluated(tmp_path, Judge(good), ending(dict.fromkeys(range(9), gone)))
     assert found.problem == "evaluation failed: out of memory: CUDA out of memory"
     assert len(told(tmp_path, events.Warned)) == 3
@@ -156,13 +159,13 @@ def test_an_evaluation_that_crashes_twice_has_failed(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_not_a_bad_checkpoint(tmp_path: Path) -> None:
-    full = setups.failed(Fault.DISK, "responses.jsonl: no room", "generate")
+    full = setups.failed(Failure.DISK, "responses.jsonl: no room", "generate")
     with pytest.raises(EnvironmentFault, match="free disk space"):
         evaluated(tmp_path, Judge(good), ending({0: full}))
 
 
-@pytest.mark.parametrize("fault", [Fault.BAD_JOB, Fault.NUMERIC])
-def test_a_model_that_cannot_answer_is_not_asked_twice(tmp_path: Path, fault: Fault) -> None:
+@pytest.mark.parametrize("fault", [Failure.BAD_JOB, Failure.NUMERIC])
+def test_a_model_that_cannot_answer_is_not_asked_twice(tmp_path: Path, fault: Failure) -> None:
     refused = setups.failed(fault, "model folder x: its chat template fails", "generate")
     workers = ending({0: refused})
     found = evaluated(tmp_path, Judge(good), workers)
@@ -172,9 +175,9 @@ def test_a_model_that_cannot_answer_is_not_asked_twice(tmp_path: Path, fault: Fa
     assert told(tmp_path, events.Warned) == []
 
 
-@pytest.mark.parametrize("fault", [Fault.BAD_JOB, Fault.NUMERIC])
+@pytest.mark.parametrize("fault", [Failure.BAD_JOB, Failure.NUMERIC])
 def test_a_run_with_a_model_that_cannot_answer_ends_before_it_trains(
-    tmp_path: Path, fault: Fault
+    tmp_path: Path, fault: Failure
 ) -> None:
     reason = "model folder x: lacks lm_head.weight"
     session, runner = setups.session(tmp_path, ending({0: setups.failed(fault, reason, "loading")}))

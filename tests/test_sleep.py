@@ -9,8 +9,9 @@ import pytest
 
 from autotune import events
 from autotune.events import Record, RunEvent, WorkerEvent
+from autotune.failure import Failure
 from autotune.study import replay
-from autotune.trials import Ending, How, SubprocessRunner
+from autotune.trials import JobResult, SubprocessRunner
 from autotune.trials.clock import running_seconds
 from autotune.view.progress import Pace, current_job, whole_run
 from tests import records, screens
@@ -25,7 +26,7 @@ def jumping(at: int) -> Callable[[], float]:
     return lambda: running_seconds() + (NIGHT if next(looks) >= at else 0.0)
 
 
-def run(folder: Path, code: str, clock: Callable[[], float]) -> tuple[Ending, list[WorkerEvent]]:
+def run(folder: Path, code: str, clock: Callable[[], float]) -> tuple[JobResult, list[WorkerEvent]]:
     heard: list[WorkerEvent] = []
     runner = SubprocessRunner((sys.executable, "-c", HEAD + code), clock=clock)
     return runner.run(job(folder), folder, heard.append, silence_seconds=5.0), heard
@@ -39,7 +40,7 @@ def test_a_worker_that_wakes_with_the_computer_goes_on_and_the_pause_is_told(
     tmp_path: Path,
 ) -> None:
     ending, heard = run(tmp_path, WORKS, jumping(8))
-    assert ending.how is How.DONE
+    assert ending.failure is None
     slept, phase = heard
     assert isinstance(slept, events.Slept)
     assert NIGHT <= slept.seconds < NIGHT + 30
@@ -56,7 +57,7 @@ def test_a_worker_that_hangs_after_a_pause_is_still_ended(tmp_path: Path) -> Non
     heard: list[WorkerEvent] = []
     runner = SubprocessRunner((sys.executable, "-c", "import time; time.sleep(60)"), jumping(3))
     ending = runner.run(job(tmp_path), tmp_path, heard.append, silence_seconds=1.5)
-    assert ending.how is How.TIMED_OUT
+    assert ending.failure is Failure.TIMED_OUT
     assert [type(event) for event in heard] == [events.Slept]
 
 

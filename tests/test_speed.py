@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from autotune.failure import Failure
 from autotune.fit_sentences import cut_text
-from autotune.outcome import Fault, Fit, Verdict
+from autotune.outcome import Fit, Verdict
 from autotune.plan import TrialPoint
 from autotune.refit import most_demanding, way
 from autotune.resolve import resolve_plan
@@ -80,7 +81,7 @@ def test_rows_are_packed_where_that_was_measured_to_be_faster() -> None:
 def test_what_does_not_fit_again_is_not_taken() -> None:
     whole = found(Memory(BASE, EACH, seconds=by_tokens))
     trials = len(whole.trials) + len(whole.speed_trials)
-    refused: setups.Played = ([], setups.failed(Fault.OUT_OF_MEMORY, "out of memory"))
+    refused: setups.Played = ([], setups.failed(Failure.OUT_OF_MEMORY, "out of memory"))
     fit = found(Memory(BASE, EACH, {trials - 1: refused}, seconds=by_tokens))
     strategy = fit.strategies["A"]
     assert strategy.micro_batch_tokens == 256

@@ -7,7 +7,7 @@ from autotune.device import Device
 from autotune.device_fake import FakeNvml
 from autotune.device_port import CardState, NvmlUnavailable
 from autotune.device_share import as_processes_see
-from autotune.strain import strain
+from autotune.fitting import strain
 from autotune.throttle import Throttle
 
 

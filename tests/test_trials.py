@@ -13,11 +13,11 @@ from autotune import events
 from autotune.budget import GIB
 from autotune.errors import EnvironmentFault
 from autotune.events import WorkerEvent
+from autotune.failure import Failure
 from autotune.job import DeviceSpec, Job, PrepareJob, as_read
-from autotune.outcome import Fault
 from autotune.plan import Precision
-from autotune.setup import worker_error
-from autotune.trials import Ending, How, SubprocessRunner, exitcodes, worker_environment
+from autotune.trials import JobResult, SubprocessRunner, exitcodes, worker_environment
+from autotune.trials.endings import worker_error
 
 HEAD = """
 import json, os, sys, time
@@ -33,7 +33,7 @@ def job(folder: Path) -> PrepareJob:
 
 def run(
     folder: Path, code: str, silence: float = 30.0, limit: int | None = None
-) -> tuple[Ending, list[WorkerEvent]]:
+) -> tuple[JobResult, list[WorkerEvent]]:
     """How a worker that is this piece of Python ends, and what it said."""
     heard: list[WorkerEvent] = []
     runner = SubprocessRunner((sys.executable, "-c", HEAD + code))
@@ -48,14 +48,14 @@ def test_a_worker_that_does_its_job_is_done_and_every_event_is_handed_on(tmp_pat
         tmp_path,
         """
 say(kind="phase", name="loading")
-say(kind="prepared", folder=json.load(open(sys.argv[1], encoding="utf-8"))["out"], parameters=7)
+say(kind="notice", about="model", sentence=json.load(open(sys.argv[1], encoding="utf-8"))["out"])
 print("ünïcode", file=sys.stderr)
 """,
     )
-    assert ending.how is How.DONE
+    assert ending.failure is None
     assert heard == [
         events.Phase(name="loading"),
-        events.Prepared(folder="toy", parameters=7),
+        events.Notice(about="model", sentence="toy"),
     ]
     assert ending.phase == "loading"
     assert "ünïcode" in (tmp_path / "worker.log").read_text(encoding="utf-8")
@@ -66,7 +66,8 @@ print("ünïcode", file=sys.stderr)
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to be killed by")
 def test_a_killed_worker_has_crashed_and_the_signal_is_named(tmp_path: Path) -> None:
     ending, _ = run(tmp_path, 'say(kind="phase", name="backward")\nos.kill(os.getpid(), 9)')
-    assert ending.how is How.CRASHED
+    assert ending.died
+    assert ending.words == "crashed"
     assert ending.reason == "killed from outside (signal 9) during backward"
 
 
@@ -83,7 +84,10 @@ def test_a_kill_is_from_outside_only_where_memory_was_free(
 
 def test_a_worker_that_ends_without_a_word_has_crashed_with_its_code(tmp_path: Path) -> None:
     ending, _ = run(tmp_path, "sys.exit(7)")
-    assert (ending.how, ending.reason) == (How.CRASHED, "worker ended with code 7 during start")
+    assert (ending.failure, ending.reason) == (
+        Failure.CRASHED,
+        "worker ended with code 7 during start",
+    )
     assert ending.failed is None
 
 
@@ -93,12 +97,12 @@ def test_a_worker_that_the_system_killed_says_perhaps_that_the_computers_memory_
 ) -> None:
     ending, _ = run(tmp_path, "os.kill(os.getpid(), 9)")
     assert ending.failed is None
-    assert ending.fault is Fault.HOST_MEMORY
+    assert ending.failure is Failure.HOST_MEMORY
     ending, _ = run(tmp_path, "os.kill(os.getpid(), 11)")
     assert ending.reason == (
         "worker ended with signal 11 (segmentation fault: access violation) during start"
     )
-    assert ending.fault is None
+    assert ending.failure is Failure.CRASHED
 
 
 @pytest.mark.parametrize(
@@ -125,25 +129,25 @@ def test_the_code_of_a_dead_worker_is_told_in_words(code: int, words: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("code", "fault"),
+    ("code", "failure"),
     [
-        (0xC000012D, Fault.HOST_MEMORY),
-        (0xC0000017, Fault.HOST_MEMORY),
-        (0xC000012D - 2**32, Fault.HOST_MEMORY),
-        (-9, Fault.HOST_MEMORY),
-        (0xC0000005, None),
-        (-11, None),
-        (1, None),
+        (0xC000012D, Failure.HOST_MEMORY),
+        (0xC0000017, Failure.HOST_MEMORY),
+        (0xC000012D - 2**32, Failure.HOST_MEMORY),
+        (-9, Failure.HOST_MEMORY),
+        (0xC0000005, Failure.CRASHED),
+        (-11, Failure.CRASHED),
+        (1, Failure.CRASHED),
     ],
 )
-def test_some_codes_tell_that_the_computers_memory_ran_out(code: int, fault: Fault | None) -> None:
-    assert exitcodes.fault_of(code) is fault
+def test_some_codes_tell_that_the_computers_memory_ran_out(code: int, failure: Failure) -> None:
+    assert exitcodes.failure_of(code) is failure
 
 
 def test_a_worker_that_hangs_is_ended_and_timed_out(tmp_path: Path) -> None:
     begin = time.monotonic()
     ending, _ = run(tmp_path, 'say(kind="phase", name="forward")\ntime.sleep(60)', silence=0.7)
-    assert ending.how is How.TIMED_OUT
+    assert ending.failure is Failure.TIMED_OUT
     assert ending.reason == "no sign of life for 1 s in forward"
     assert time.monotonic() - begin < 30
 
@@ -151,7 +155,7 @@ def test_a_worker_that_hangs_is_ended_and_timed_out(tmp_path: Path) -> None:
 def test_a_worker_that_goes_on_talking_is_not_hung(tmp_path: Path) -> None:
     code = 'for _ in range(8):\n    say(kind="phase", name="forward")\n    time.sleep(0.2)'
     ending, heard = run(tmp_path, code, silence=1.2)
-    assert ending.how is How.DONE
+    assert ending.failure is None
     assert len(heard) == 8
 
 
@@ -169,7 +173,7 @@ held = b"x" * (64 * 2**20)
 )
 def test_a_worker_that_outgrows_its_memory_is_ended(tmp_path: Path, wait: str) -> None:
     ending, _ = run(tmp_path, GROW.format(wait=wait), limit=50 * 2**20)
-    assert ending.how is How.OVER_BUDGET
+    assert ending.failure is Failure.OVER_BUDGET
     assert "during backward" in ending.reason
     assert ending.peak_bytes > 50 * 2**20
 
@@ -186,24 +190,25 @@ sys.stdout.flush()
 os._exit(1)
 """,
     )
-    assert ending.how is How.CRASHED
+    assert ending.failure is Failure.CRASHED
     assert heard == [events.Phase(name="loading")]
 
 
 @pytest.mark.parametrize(
-    ("fault", "code", "how"),
+    ("fault", "code", "words"),
     [
-        (Fault.OUT_OF_MEMORY, 3, How.OUT_OF_MEMORY),
-        (Fault.BAD_JOB, 4, How.BAD_JOB),
-        (Fault.POISONED, 1, How.CRASHED),
+        (Failure.OUT_OF_MEMORY, 3, "out of memory"),
+        (Failure.BAD_JOB, 4, "bad job"),
+        (Failure.POISONED, 1, "crashed"),
     ],
 )
 def test_a_worker_that_says_what_it_failed_of_is_believed(
-    tmp_path: Path, fault: Fault, code: int, how: How
+    tmp_path: Path, fault: Failure, code: int, words: str
 ) -> None:
     said = f'say(kind="failed", fault="{fault}", phase="backward", message="why")'
     ending, heard = run(tmp_path, f"{said}\nsys.exit({code})")
-    assert (ending.how, ending.reason) == (how, "why")
+    assert (ending.failure, ending.words, ending.reason) == (fault, words, "why")
+    assert not ending.died
     assert ending.failed == events.Failed(fault=fault, phase="backward", message="why")
     assert heard == [ending.failed]
 
@@ -251,7 +256,7 @@ def test_no_secret_reaches_a_worker_or_a_file_beside_it(
     assert not set(SECRETS) & set(environment)
 
 
-def real_worker(folder: Path, told: Job | None) -> Ending:
+def real_worker(folder: Path, told: Job | None) -> JobResult:
     """How the real worker ends with this job, or with a file that holds none."""
     runner = SubprocessRunner()
     if told is None:
@@ -262,7 +267,7 @@ def real_worker(folder: Path, told: Job | None) -> Ending:
 
 def test_the_real_worker_refuses_a_file_that_is_no_job(tmp_path: Path) -> None:
     ending = real_worker(tmp_path, None)
-    assert ending.how is How.BAD_JOB
+    assert ending.failure is Failure.BAD_JOB
     assert ending.reason.startswith("job file: ")
     assert "\n" not in ending.reason
 
@@ -291,8 +296,8 @@ def test_a_torch_that_cannot_be_loaded_is_told_with_its_reason_and_what_to_do(
     before = os.environ.get("PYTHONPATH", "")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'broken'}{os.pathsep}{before}")
     ending = real_worker(tmp_path, job(tmp_path))
-    assert ending.how is How.CRASHED
-    assert ending.fault is Fault.LIBRARY
+    assert ending.words == "crashed"
+    assert ending.failure is Failure.LIBRARY
     assert ending.reason.startswith(reason)
     error = worker_error(ending, "data demo conversations", tmp_path)
     assert isinstance(error, EnvironmentFault)
@@ -310,7 +315,7 @@ def test_a_transformers_that_cannot_be_loaded_is_told_as_well(
     before = os.environ.get("PYTHONPATH", "")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'broken'}{os.pathsep}{before}")
     ending = real_worker(tmp_path, job(tmp_path))
-    assert (ending.how, ending.fault) == (How.CRASHED, Fault.LIBRARY)
+    assert (ending.words, ending.failure) == ("crashed", Failure.LIBRARY)
     assert "transformers cannot be loaded: ImportError: tokenizers is too old" in ending.reason
 
 
@@ -355,5 +360,5 @@ def test_a_worker_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
 @pytest.mark.torch
 def test_the_real_worker_makes_a_toy_model(tmp_path: Path) -> None:
     ending = real_worker(tmp_path, job(tmp_path))
-    assert ending.how is How.DONE, ending
+    assert ending.failure is None, ending
     assert (tmp_path / "toy" / "config.json").is_file()

@@ -6,12 +6,13 @@ import pytest
 
 from autotune import events
 from autotune.errors import BadInput, EnvironmentFault, ExitCode
+from autotune.failure import Failure
 from autotune.job import GenerateJob, Job, TrainJob
-from autotune.outcome import EvalReport, Fault
+from autotune.outcome import EvalReport
 from autotune.sentences import describe
 from autotune.session import Session
 from autotune.study import replay
-from autotune.trials import Ending, How
+from autotune.trials import JobResult
 from autotune.tune import Tuner
 from tests import setups
 from tests.played import Judge, Workers
@@ -93,7 +94,7 @@ def test_what_has_no_valid_score_is_never_the_best(tmp_path: Path) -> None:
 
 
 def test_late_out_of_memory_goes_on_in_smaller_pieces_with_the_same_batch(tmp_path: Path) -> None:
-    gone = setups.failed(Fault.OUT_OF_MEMORY, "CUDA out of memory")
+    gone = setups.failed(Failure.OUT_OF_MEMORY, "CUDA out of memory")
 
     def instead(job: Job, before: int) -> setups.Played | None:
         if not isinstance(job, TrainJob) or before > 2:
@@ -122,7 +123,7 @@ def test_late_out_of_memory_goes_on_in_smaller_pieces_with_the_same_batch(tmp_pa
 
 
 def test_at_the_smallest_micro_batch_comes_checkpointing_and_then_failure(tmp_path: Path) -> None:
-    gone = Ending(How.OVER_BUDGET, "over", 1.0, "backward")
+    gone = JobResult(Failure.OVER_BUDGET, "over", 1.0, "backward")
     workers = Workers(
         lambda job, before: ([], gone) if isinstance(job, TrainJob) and before < 2 else None
     )
@@ -156,7 +157,7 @@ def test_a_crash_is_tried_once_more_and_a_second_one_ends_the_trial(tmp_path: Pa
 def test_a_loss_that_is_not_finite_ends_the_training_and_what_it_saved_before_is_scored(
     tmp_path: Path,
 ) -> None:
-    nan = setups.failed(Fault.NUMERIC, "non-finite loss at step 6")
+    nan = setups.failed(Failure.NUMERIC, "non-finite loss at step 6")
 
     def instead(job: Job, before: int) -> setups.Played | None:
         if isinstance(job, TrainJob) and before == 0:
@@ -177,7 +178,7 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_what_it_saved_before_is
 def test_a_full_disk_ends_the_run_as_the_machines_fault_and_can_be_gone_on_from(
     tmp_path: Path,
 ) -> None:
-    full = setups.failed(Fault.DISK, "checkpoints: no room", "saving")
+    full = setups.failed(Failure.DISK, "checkpoints: no room", "saving")
     workers = Workers(
         lambda job, before: ([], full) if isinstance(job, TrainJob) and before == 0 else None
     )
@@ -190,7 +191,9 @@ def test_a_full_disk_ends_the_run_as_the_machines_fault_and_can_be_gone_on_from(
 
 
 UNLOADABLE = setups.failed(
-    Fault.LIBRARY, "torch cannot be loaded: OSError: [WinError 126] (install the runtime)", "start"
+    Failure.LIBRARY,
+    "torch cannot be loaded: OSError: [WinError 126] (install the runtime)",
+    "start",
 )
 
 
@@ -214,7 +217,7 @@ def test_a_torch_that_cannot_be_loaded_any_more_ends_the_run_at_once(
 
 
 def test_data_that_changed_under_a_plan_is_bad_input(tmp_path: Path) -> None:
-    bad = setups.failed(Fault.BAD_JOB, "chat.jsonl: 19 conversations, the plan says 21")
+    bad = setups.failed(Failure.BAD_JOB, "chat.jsonl: 19 conversations, the plan says 21")
     workers = Workers(lambda job, _: ([], bad) if isinstance(job, TrainJob) else None)
     with pytest.raises(BadInput, match="19 conversations"):
         tuner(tmp_path, workers, passes()).run()

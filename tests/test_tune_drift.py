@@ -8,8 +8,8 @@ from autotune.budget import GIB
 from autotune.device import Device
 from autotune.device_fake import FakeNvml
 from autotune.device_port import Card, DeviceUser
+from autotune.failure import Failure
 from autotune.job import Job, TrainJob
-from autotune.outcome import Fault
 from autotune.session import Session
 from autotune.study import replay
 from autotune.tune import Tuner
@@ -91,7 +91,7 @@ def test_a_neighbour_is_named_where_memory_ran_out_and_our_own_worker_is_not(
             return None
         users[0] = [GAME, DeviceUser(4242, "python", 4 * GIB)]
         ready = events.Ready(pid=4242, device="card", torch="2.13", transformers="5.24")
-        return [ready], setups.failed(Fault.OUT_OF_MEMORY, "CUDA out of memory")
+        return [ready], setups.failed(Failure.OUT_OF_MEMORY, "CUDA out of memory")
 
     run = tuner(tmp_path, Workers(instead), nvml=nvml)
     assert run.run()
@@ -109,7 +109,7 @@ def test_on_a_cpu_nobody_is_named(tmp_path: Path) -> None:
 
 def test_a_watchdog_that_ended_a_training_is_explained(tmp_path: Path) -> None:
     text = "CUDA error: the launch timed out and was terminated"
-    gone = setups.failed(Fault.POISONED, text)
+    gone = setups.failed(Failure.POISONED, text)
     workers = Workers(
         lambda job, before: ([], gone) if isinstance(job, TrainJob) and before == 0 else None
     )

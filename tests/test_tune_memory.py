@@ -6,8 +6,9 @@ import pytest
 
 from autotune import events
 from autotune.cut import Cut
+from autotune.failure import Failure
 from autotune.job import GenerateJob, Job, TrainJob
-from autotune.outcome import EvalReport, Fault
+from autotune.outcome import EvalReport
 from autotune.plan import Precision
 from autotune.sentences import describe
 from autotune.session import Session
@@ -88,7 +89,7 @@ def test_a_run_that_is_killed_after_memory_ran_out_begins_with_the_smaller_cut(
 def test_a_worker_whose_memory_did_not_come_back_has_settled_the_next_ones_cut(
     tmp_path: Path,
 ) -> None:
-    gone = setups.failed(Fault.OUT_OF_MEMORY, "MemoryKept: out of memory")
+    gone = setups.failed(Failure.OUT_OF_MEMORY, "MemoryKept: out of memory")
     workers = Workers(
         lambda job, before: (
             ([recut(200, same_process=False)], gone)
@@ -104,7 +105,7 @@ def test_a_worker_whose_memory_did_not_come_back_has_settled_the_next_ones_cut(
 
 def test_the_smallest_cut_has_one_try_in_a_fresh_process(tmp_path: Path) -> None:
     """The worker came down to it by itself and ran out of memory there as well."""
-    gone = setups.failed(Fault.OUT_OF_MEMORY, "CUDA out of memory")
+    gone = setups.failed(Failure.OUT_OF_MEMORY, "CUDA out of memory")
     smallest = Cut(micro_batch_tokens=120, gradient_checkpointing=True)
     down = recut(120, same_process=True).model_copy(update={"after": smallest})
 

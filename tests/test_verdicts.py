@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from autotune.budget import GIB, MIB, Budget
-from autotune.outcome import Fault, Measurement, TrialOutcome, Verdict
+from autotune.failure import Failure
+from autotune.outcome import Measurement, TrialOutcome, Verdict
 from autotune.plan import Precision, TrialPoint
 from autotune.spill import Conditions
-from autotune.trials import Ending, How
-from autotune.verdicts import FOR_MEMORY, judge, perhaps_spilled, poisoned, remedy, suspected
+from autotune.trials import JobResult
+from autotune.verdicts import FOR_MEMORY, judge, perhaps_spilled, remedy, suspected
 from tests import setups
 
 BUDGET = Budget(total_bytes=8 * GIB, reserve_bytes=GIB, source="test")
@@ -29,8 +30,8 @@ def changed(**changes: object) -> Measurement:
     return setups.measurement(6 * GIB, **changes)
 
 
-def ended(how: How, reason: str = "") -> Ending:
-    return Ending(how, reason, 2.0, "backward", None, 9 * GIB)
+def ended(failure: Failure, reason: str = "") -> JobResult:
+    return JobResult(failure, reason, 2.0, "backward", None, 9 * GIB)
 
 
 @pytest.mark.parametrize(
@@ -50,19 +51,19 @@ def ended(how: How, reason: str = "") -> Ending:
             "peak 7170 MiB is above the budget of 7168 MiB",
         ),
         (
-            ended(How.OVER_BUDGET),
+            ended(Failure.OVER_BUDGET),
             None,
             Verdict.OVER_BUDGET,
             "stopped at 9.00 GiB in backward, budget 7.00 GiB",
         ),
         (
-            setups.failed(Fault.OUT_OF_MEMORY, "CUDA out of memory"),
+            setups.failed(Failure.OUT_OF_MEMORY, "CUDA out of memory"),
             None,
             Verdict.OUT_OF_MEMORY,
             "out of memory in backward",
         ),
         (
-            setups.failed(Fault.SUSPECTED, "CUBLAS_STATUS_NOT_INITIALIZED"),
+            setups.failed(Failure.SUSPECTED, "CUBLAS_STATUS_NOT_INITIALIZED"),
             None,
             Verdict.OUT_OF_MEMORY,
             "probably out of memory: CUBLAS_STATUS_NOT_INITIALIZED",
@@ -87,19 +88,19 @@ def ended(how: How, reason: str = "") -> Ending:
             "the loss or the gradients are not finite",
         ),
         (
-            setups.failed(Fault.NUMERIC, "fp16 gradients overflow at every scale in step 2"),
+            setups.failed(Failure.NUMERIC, "fp16 gradients overflow at every scale in step 2"),
             None,
             Verdict.NUMERIC,
             "fp16 gradients overflow at every scale in step 2",
         ),
         (
-            ended(How.TIMED_OUT, "no sign of life for 60 s in backward"),
+            ended(Failure.TIMED_OUT, "no sign of life for 60 s in backward"),
             None,
             Verdict.TIMED_OUT,
             "no sign of life for 60 s in backward",
         ),
         (
-            setups.failed(Fault.POISONED, "an illegal memory access was encountered"),
+            setups.failed(Failure.POISONED, "an illegal memory access was encountered"),
             None,
             Verdict.CRASHED,
             "an illegal memory access was encountered",
@@ -109,7 +110,7 @@ def ended(how: How, reason: str = "") -> Ending:
     ],
 )
 def test_an_end_has_a_verdict_and_a_reason(
-    ending: Ending, measured: Measurement | None, verdict: Verdict, reason: str
+    ending: JobResult, measured: Measurement | None, verdict: Verdict, reason: str
 ) -> None:
     outcome = judge(POINT, ending, measured, BUDGET)
     assert (outcome.verdict, outcome.reason) == (verdict, reason)
@@ -131,9 +132,9 @@ def test_the_budget_itself_fits_and_one_byte_more_does_not() -> None:
     assert verdict(BUDGET.limit_bytes + 1) is Verdict.OVER_BUDGET
 
 
-@pytest.mark.parametrize("how", [how for how in How if how is not How.DONE])
-def test_a_measurement_does_not_excuse_a_bad_end(how: How) -> None:
-    outcome = judge(POINT, ended(how, "reason"), setups.measurement(MIB), BUDGET)
+@pytest.mark.parametrize("failure", Failure)
+def test_a_measurement_does_not_excuse_a_bad_end(failure: Failure) -> None:
+    outcome = judge(POINT, ended(failure, "reason"), setups.measurement(MIB), BUDGET)
     assert outcome.verdict is not Verdict.FITS
 
 
@@ -250,12 +251,12 @@ def test_retries_in_two_steps_running_are_thrashing_and_in_one_are_not(
     assert outcome.verdict is verdict
 
 
-def refused(text: str, held: int | None, how: How = How.OUT_OF_MEMORY) -> Ending:
+def refused(text: str, held: int | None) -> JobResult:
     """A worker that ran out of memory and said what it held."""
-    ending = setups.failed(Fault.OUT_OF_MEMORY, text)
+    ending = setups.failed(Failure.OUT_OF_MEMORY, text)
     assert ending.failed is not None
     failed = ending.failed.model_copy(update={"memory_bytes": held})
-    return replace(ending, how=how, failed=failed)
+    return replace(ending, failed=failed)
 
 
 DRIVER = "AcceleratorError: CUDA error: out of memory"
@@ -315,7 +316,7 @@ def test_the_drivers_wording_counts_where_the_runtimes_does(text: str) -> None:
 def test_beside_a_card_the_computers_memory_is_called_that_and_says_nothing_of_size(
     text: str,
 ) -> None:
-    ending = setups.failed(Fault.HOST_MEMORY, text)
+    ending = setups.failed(Failure.HOST_MEMORY, text)
     assert not suspected(ending, CARD)
     outcome = judge(POINT, ending, None, CARD)
     assert outcome.verdict is Verdict.CRASHED
@@ -326,17 +327,15 @@ def test_beside_a_card_the_computers_memory_is_called_that_and_says_nothing_of_s
 
 @pytest.mark.parametrize("text", ["CUBLAS_STATUS_NOT_INITIALIZED", "unable to find an engine"])
 def test_an_error_that_may_be_for_memory_is_suspected(text: str) -> None:
-    ending = setups.failed(Fault.SUSPECTED, text)
+    ending = setups.failed(Failure.SUSPECTED, text)
     assert suspected(ending, CARD)
-    assert not poisoned(ending)
 
 
 @pytest.mark.parametrize(
     "text", ["an illegal memory access was encountered", "device-side assert triggered"]
 )
-def test_a_broken_device_is_poisoned_and_never_too_big(text: str) -> None:
-    ending = setups.failed(Fault.POISONED, f"CUDA error: {text}")
-    assert poisoned(ending)
+def test_a_broken_device_has_crashed_and_is_never_called_too_small(text: str) -> None:
+    ending = setups.failed(Failure.POISONED, f"CUDA error: {text}")
     assert not suspected(ending, CARD)
     outcome = judge(POINT, ending, None, CARD)
     assert outcome.verdict is Verdict.CRASHED
@@ -345,15 +344,14 @@ def test_a_broken_device_is_poisoned_and_never_too_big(text: str) -> None:
 
 def test_a_launch_that_timed_out_is_explained_as_the_display_watchdog() -> None:
     text = "CUDA error: the launch timed out and was terminated"
-    outcome = judge(POINT, setups.failed(Fault.POISONED, text), None, CARD)
+    outcome = judge(POINT, setups.failed(Failure.POISONED, text), None, CARD)
     assert outcome.verdict is Verdict.CRASHED
     assert text in outcome.reason
     assert "display watchdog" in outcome.reason
 
 
-def test_a_worker_that_was_killed_is_neither_suspected_nor_poisoned() -> None:
+def test_a_worker_that_was_killed_is_not_suspected() -> None:
     assert not suspected(setups.crashed(), CARD)
-    assert not poisoned(setups.crashed())
 
 
 def test_every_verdict_can_be_reached() -> None:
@@ -364,7 +362,7 @@ def test_every_verdict_can_be_reached() -> None:
         judge(POINT, setups.done(), SLOW_AND_FULL, CARD, SMALLER, LENDS).verdict,
         outcome_of(changed(step_retries=(1, 1, 1))).verdict,
         outcome_of(changed(finite=False)).verdict,
-        judge(POINT, ended(How.TIMED_OUT, "no sign of life"), None, CARD).verdict,
+        judge(POINT, ended(Failure.TIMED_OUT, "no sign of life"), None, CARD).verdict,
         judge(POINT, setups.crashed(), None, CARD).verdict,
     }
     assert found == set(Verdict)

@@ -80,6 +80,17 @@ def test_origin_sizes_roles_drop_reasons_and_the_end_token_are_told() -> None:
     assert "the tokenizer's own eos is <|endoftext|> (id 0)" in text
 
 
+def test_results_that_a_template_writes_are_the_tools_own() -> None:
+    text = shown(
+        chats(
+            roles={"user": 8, "assistant": 9, "tool": 1},
+            source_roles={"human": 8, "observation": 1, "gpt": 9},
+        ),
+        200,
+    )
+    assert "1 tool (in the file: 8 human read as user, 1 observation read as tool, 9 gpt" in text
+
+
 def test_a_tokenizer_whose_eos_ends_the_turn_needs_no_more_words() -> None:
     stop = StopTokens(end_token="<|im_end|>", end_id=2, eos_token="<|im_end|>", eos_id=2)
     assert "eos" not in shown(chats(stop=stop))

@@ -10,7 +10,6 @@ from autotune.study import StudyState
 from autotune.view import (
     LiveView,
     PlainView,
-    QuietView,
     describe,
     make_view,
 )
@@ -70,7 +69,8 @@ def test_each_kind_of_record_has_a_sentence_or_none_for_what_the_screen_shows_an
     unhealthy = say(book.evaluated(3, book.checkpoint(3, 8, 0.8), 9, book.PARROT))
     assert unhealthy is not None
     assert unhealthy.endswith("not a success: echo 100.0 % is above 20.0 %")
-    assert say(events.Interrupted(message="stopped by you")) == "interrupted: stopped by you"
+    old = events.Former(kind="interrupted", message="stopped by you")
+    assert say(old) == "interrupted: stopped by you"
     mean = book.checkpoint(3, 12, 1.0).model_copy(update={"averaged": 3})
     assert say(events.CheckpointSaved(checkpoint=mean, scored=True)) == (
         "worker: average of 3 checkpoints saved at step 12"
@@ -84,8 +84,8 @@ def test_each_kind_of_record_has_a_sentence_or_none_for_what_the_screen_shows_an
     assert say(gone) == (
         "trial 3: 2 judged checkpoints removed (step-000008, step-000012), 1.00 GiB free again"
     )
-    planned = events.DiskPlanned(needed_bytes=4 * 2**30, free_bytes=61 * 2**30)
-    assert say(planned) == "disk: needs 4.00 GiB at most, 61.00 GiB free"
+    planned = events.Notice(about="disk", sentence="disk: needs 4.00 GiB at most, 61.00 GiB free")
+    assert say(planned) == planned.sentence
 
 
 def test_the_view_is_live_on_a_terminal_plain_elsewhere() -> None:
@@ -98,8 +98,3 @@ def test_the_view_is_live_on_a_terminal_plain_elsewhere() -> None:
     assert isinstance(pick(console(terminal=False)), PlainView)
     dumb = Console(file=io.StringIO(), force_terminal=True, _environ={"TERM": "dumb"})
     assert isinstance(pick(dumb), PlainView)
-
-
-def test_a_quiet_view_can_be_used_like_the_others() -> None:
-    with QuietView() as view:
-        view.on_record(book.story()[0])

@@ -13,8 +13,8 @@ from autotune.device import Device
 from autotune.device_fake import FakeNvml
 from autotune.device_nvml import Nvml
 from autotune.device_port import Card, CardState, DeviceUser, NvmlUnavailable
+from autotune.failure import Failure
 from autotune.job import Job, TrainJob
-from autotune.outcome import Fault
 from autotune.plan import Supervision
 from autotune.profile import Profile
 from autotune.ranges import Ranges
@@ -264,8 +264,10 @@ def test_a_run_that_goes_on_does_not_repeat_its_advice(tmp_path: Path) -> None:
 
 def test_a_training_that_stops_for_its_numbers_says_what_to_do_in_one_line(tmp_path: Path) -> None:
     """C2."""
-    said = events.Failed(fault=Fault.NUMERIC, phase="forward", message="non-finite loss at step 2")
-    ending = setups.failed(Fault.NUMERIC, said.message)
+    said = events.Failed(
+        fault=Failure.NUMERIC, phase="forward", message="non-finite loss at step 2"
+    )
+    ending = setups.failed(Failure.NUMERIC, said.message)
     workers = Workers(lambda job, _: ([said], ending) if isinstance(job, TrainJob) else None)
     run = tuner(tmp_path, workers)
     assert not run.run()

@@ -7,8 +7,8 @@ from statistics import fmean
 
 from autotune.advice.facts import Facts
 from autotune.budget import show_size
+from autotune.failure import Failure
 from autotune.figures import duration
-from autotune.outcome import Fault
 from autotune.spill import FULL
 from autotune.throttle import Throttle
 
@@ -136,7 +136,7 @@ def out_of_memory(facts: Facts) -> str | None:
 
 def stopped(facts: Facts) -> str | None:
     """What to do about numbers that no step can mend. The worker says which; this says what now."""
-    faults = [f for f in facts.trial.watched.faults if f.fault is Fault.NUMERIC]
+    faults = [f for f in facts.trial.watched.faults if f.fault is Failure.NUMERIC]
     if not faults:
         return None
     said = faults[-1].message

@@ -10,6 +10,7 @@ from autotune.evaluate.prompts import Prompt, written_prompts
 from autotune.events import Evaluated
 from autotune.figures import quoted
 from autotune.outcome import Think
+from autotune.readings import Readings
 from autotune.rundir import RunDir
 from autotune.scores import DEFAULT_SCORER
 from autotune.scoring import RESPONSES
@@ -80,12 +81,12 @@ def run_of(path: Path) -> RunDir | None:
     return None
 
 
-def run_whose_best(model: Path) -> tuple[RunDir, StudyState, Evaluated] | None:
+def run_whose_best(model: Path, readings: Readings) -> tuple[RunDir, StudyState, Evaluated] | None:
     """The run whose best checkpoint lies at `model`, as `best/` or where it was saved."""
     run = run_of(model)
     if run is None:
         return None
-    state = state_of(run)
+    state = readings.of(run).state
     best = state.best
     if best is None:
         return None
@@ -124,16 +125,11 @@ def untrained_answers(model: Path) -> Path | None:
     return responses if responses is not None and responses.is_file() else None
 
 
-def state_of(run: RunDir) -> StudyState:
-    """What a run's record says."""
-    return replay(run.records())
-
-
 def _evaluated(target: Path, run: RunDir) -> Path | None:
     """The folder of the evaluation of a run, of its best checkpoint, or of one of the others."""
     here, root = target.absolute(), run.root.absolute()
     if here in (root, run.best.absolute()):
-        best = state_of(run).best
+        best = replay(run.records()).best
         # A folder that `eval MODEL` made holds one model and no study.
         return (
             run.eval_folder("model")

@@ -8,12 +8,15 @@ from autotune.cli.answered import judged_by, run_whose_best
 from autotune.errors import EnvironmentFault
 from autotune.evaluate.prompts import Prompt, written_prompts
 from autotune.evaluation import Evaluation
+from autotune.readings import Readings
 
 
-def with_choice(found: Evaluation, model: Path, prompts: Sequence[Prompt]) -> Evaluation:
+def with_choice(
+    found: Evaluation, model: Path, prompts: Sequence[Prompt], readings: Readings | None = None
+) -> Evaluation:
     """The evaluation with what is known of the choice, where the model is the best of a run."""
     try:
-        known = run_whose_best(model)
+        known = run_whose_best(model, readings or Readings())
         if known is None:
             return found
         run, state, _ = known

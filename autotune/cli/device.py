@@ -10,6 +10,7 @@ from autotune.errors import EnvironmentFault
 from autotune.events import RunStarted
 from autotune.profile import Profile
 from autotune.profiles import CPU_PROFILE, GPU_PROFILE, find_profile, pick_profile
+from autotune.readings import Readings
 from autotune.rundir import RunDir
 from autotune.setup import Say, resolve_precision
 from autotune.torch_build import installed_build
@@ -35,7 +36,7 @@ def suitable(options: Options, *, computes: bool) -> str:
         return GPU_PROFILE
 
 
-def demand_device(options: Options, profile: Profile) -> Device:
+def demand_device(options: Options, profile: Profile, readings: Readings | None = None) -> Device:
     """The device, where a run with this profile may begin or go on with it.
 
     Raises:
@@ -46,7 +47,7 @@ def demand_device(options: Options, profile: Profile) -> Device:
     choice = asked_device(options, profile)
     if choice == "cpu":
         return find_device("cpu")
-    begun = begun_on_card(options, profile)
+    begun = begun_on_card(options, profile, readings)
     try:
         device = find_device(choice)
     except EnvironmentFault as fault:
@@ -104,7 +105,9 @@ def say_note(device: Device, say: Say) -> None:
         say(f"computing on {device.name}: {device.note}")
 
 
-def begun_on_card(options: Options, profile: Profile) -> tuple[Path, str] | None:
+def begun_on_card(
+    options: Options, profile: Profile, readings: Readings | None = None
+) -> tuple[Path, str] | None:
     """The run that this command would go on with, and the card that it began on.
 
     Without a name it is the newest unfinished one of the same settings. Where the CPU is what is
@@ -115,7 +118,7 @@ def begun_on_card(options: Options, profile: Profile) -> tuple[Path, str] | None
         wished = [profile]
         if options.profile is None and options.device is None:
             wished.append(options.adjust(find_profile(GPU_PROFILE)))
-        folder = run_to_go_on_with(wished)
+        folder = run_to_go_on_with(wished, readings=readings)
     if folder is None:
         return None
     found = RunDir(folder).record.of_kind("run_started")

@@ -36,6 +36,7 @@ from autotune.files import write_text_atomic
 from autotune.inputs import demand_model, demand_prompts
 from autotune.interruption import interrupted_eval
 from autotune.profile import Profile
+from autotune.readings import Readings
 from autotune.rundir import RunDir, new_run_folder
 from autotune.scoring import (
     RESPONSES,
@@ -106,11 +107,12 @@ def eval_command(options: Options, wanted: Wanted, as_json: bool) -> int:
             "temperature": 0.0,
             "max_gen_toks": profile.evaluate.max_new_tokens,
         }
-    found = evaluated(options, wanted, profile, prompts, answers)
+    readings = Readings()
+    found = evaluated(wanted, profile, prompts, answers, readings)
     console.print(evaluated_summary(found))
     if wanted.targets and (folder := Path(wanted.targets[0]).expanduser()).exists():
         asked = asked_profile(options, wanted.targets[0])
-        join_report(found, folder, prompts, label, asked, say_on(console))
+        join_report(found, folder, prompts, label, asked, say_on(console), readings)
     if wanted.samples is not None:
         logs = sample_logs(found.scorer, prompts, answers, found.report, generation)
         lines = (json.dumps(line, ensure_ascii=False) + "\n" for line in logs)
@@ -122,15 +124,15 @@ def eval_command(options: Options, wanted: Wanted, as_json: bool) -> int:
 
 
 def evaluated(
-    options: Options,
     wanted: Wanted,
     profile: Profile,
     prompts: Sequence[Prompt],
     answers: Sequence[Answer],
+    readings: Readings,
 ) -> Evaluation:
     """The score beside that of the baseline, of which the run may know where none was given."""
     baseline = wanted.baseline
-    model = Path(wanted.targets[0]) if wanted.targets else None
+    model = Path(wanted.targets[0]).expanduser() if wanted.targets else None
     if baseline is None and model is not None:
         baseline = untrained_answers(model)
     try:
@@ -148,7 +150,9 @@ def evaluated(
         raise EnvironmentFault(f"eval: no score ({error})") from None
     if wanted.baseline is not None and found.before is None:
         raise BadInput(f"--baseline {wanted.baseline}: answers none of the prompts that are scored")
-    return with_choice(found, model, prompts) if model is not None and model.exists() else found
+    if model is None or not model.exists():
+        return found
+    return with_choice(found, model, prompts, readings)
 
 
 def chosen_prompts(

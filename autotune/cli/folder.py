@@ -12,6 +12,7 @@ from autotune.events import BestInFull, RunEnded
 from autotune.figures import quoted
 from autotune.files import remove_tree, write_text_atomic
 from autotune.profile import Profile
+from autotune.readings import Readings
 from autotune.rundir import RunDir, new_run_folder
 from autotune.sources.pypi import Say, say_nothing
 
@@ -19,18 +20,22 @@ RUNS = Path("runs")
 
 
 def choose_folder(
-    named: Path | None, profile: Profile, say: Say = say_nothing
+    named: Path | None,
+    profile: Profile,
+    say: Say = say_nothing,
+    readings: Readings | None = None,
 ) -> tuple[Path, bool]:
     """The run folder and whether there is something in it to go on with.
 
-    Without a name, the newest unfinished run of the same settings in `runs/` is taken up again.
+    Without a name, the newest unfinished run of the same settings in `runs/` is taken up again; its
+    record is among the `readings` then.
 
     Raises:
         BadInput: the named folder holds a run of other settings, or other files.
         EnvironmentFault: what the named folder's run was asked for cannot be read.
     """
     if named is None:
-        found = run_to_go_on_with((profile,), say)
+        found = run_to_go_on_with((profile,), say, readings)
         if found is not None:
             return found, True
         return new_run_folder(RUNS, profile.model.source, time.time()), False
@@ -53,18 +58,22 @@ def choose_folder(
     return named, True
 
 
-def run_to_go_on_with(profiles: Sequence[Profile], say: Say = say_nothing) -> Path | None:
+def run_to_go_on_with(
+    profiles: Sequence[Profile], say: Say = say_nothing, readings: Readings | None = None
+) -> Path | None:
     """The newest unfinished run in `runs/` with the settings of one of these.
 
-    A folder there that cannot be read is passed over with a line: it stops no other run.
+    A folder there that cannot be read is passed over with a line: it stops no other run. The record
+    is read to its end for that, so that damage shows before the run is gone on with.
     """
+    readings = readings or Readings()
     for folder in sorted(RUNS.glob("*/"), reverse=True):
         try:
             stored = stored_settings(folder)
             if stored is None or all(difference(stored, p, folder) is not None for p in profiles):
                 continue
             if unfinished(folder):
-                demand_readable(folder)
+                readings.of(RunDir(folder))
                 return folder
         except (AutotuneError, OSError) as error:
             say(f"passed over {folder}: {' '.join(str(error).split())}")
@@ -81,16 +90,6 @@ def unfinished(folder: Path) -> bool:
         turns = [[*rundir.record.of_kind(kind)] for kind in ("run_started", "run_ended")]
         last = max((found[-1] for found in turns if found), key=lambda r: r.time, default=None)
     return last is not None and not isinstance(last.event, RunEnded)
-
-
-def demand_readable(folder: Path) -> None:
-    """Read a run's record to its end, so that a damaged one shows before it is gone on with.
-
-    Raises:
-        EnvironmentFault: a line of it is not a record.
-    """
-    for _ in RunDir(folder).records():
-        pass
 
 
 def store_settings(rundir: RunDir, profile: Profile) -> None:

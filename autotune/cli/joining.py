@@ -12,6 +12,7 @@ from autotune.evaluate.prompts import Prompt, written_prompts
 from autotune.evaluation import Evaluation
 from autotune.manifest import entries_of, weights_in
 from autotune.profile import Profile
+from autotune.readings import Readings
 from autotune.rundir import RunDir
 from autotune.session import Session
 from autotune.study import StudyState
@@ -25,6 +26,7 @@ def join_report(
     label: str,
     profile: Profile,
     say: Callable[[str], None],
+    readings: Readings | None = None,
 ) -> None:
     """Record the score in the run whose best `model` is, and write the run's report again.
 
@@ -34,8 +36,9 @@ def join_report(
     """
     if profile.prompts.limit != "all":
         return
+    readings = readings or Readings()
     try:
-        known = run_whose_best(model)
+        known = run_whose_best(model, readings)
         if known is None:
             return
         run, state, best = known
@@ -58,7 +61,7 @@ def join_report(
             return
         event = _event(found, best, weights, label, profile)
         with RunDir(run.root) as rundir:
-            session = Session(rundir, SubprocessRunner())
+            session = Session(rundir, SubprocessRunner(), told=readings.of(rundir))
             session.note(event)
             save_report(session)
     except EnvironmentFault as fault:

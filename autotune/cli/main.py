@@ -1,28 +1,27 @@
 """Run one command, turn errors into one line and an exit code."""
 
 import errno
+import os
 import sys
+import time
 import traceback
 from contextlib import suppress
+from pathlib import Path
 from typing import TextIO, cast
 
 import typer
 from typer.exceptions import TyperException
 
-from autotune.cli.again import command_again
-from autotune.cli.faultlog import keep_trace
 from autotune.cli.start import INTERRUPTED
 from autotune.cli.streams import Outlet, guarded_output
-from autotune.cli.usage import PROGRAM, is_help, usage_line
+from autotune.cli.usage import PROGRAM, command_again, is_help, usage_line
 from autotune.errors import AutotuneError, EnvironmentFault, ExitCode, Interruption
 from autotune.figures import safe
+from autotune.sources.cache import cache_folder
 
 DISK_ERRORS = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """A disk that fails, is full, is full for this user, or was made read-only, as Linux does when it
 finds a file system damaged."""
-
-NO_COMMIT = 1455
-"""Windows' ERROR_COMMITMENT_LIMIT: memory and paging file together are promised away."""
 
 
 def run(arguments: list[str]) -> int:
@@ -63,9 +62,9 @@ def _run(arguments: list[str]) -> int:
         complain(INTERRUPTED)
         return heeded()
     except Exception as error:
-        if lacks_memory(error):
-            from autotune.errortexts import COMPUTER_FULL
+        from autotune.errortexts import COMPUTER_FULL, lacks_memory
 
+        if lacks_memory(error):
             complain(f"{COMPUTER_FULL}; then run the same command again")
             return ExitCode.ENVIRONMENT
         failing = of_the_disk(error)
@@ -92,14 +91,6 @@ def heeded() -> ExitCode:
     return ExitCode.INTERRUPTED
 
 
-def lacks_memory(error: BaseException) -> bool:
-    """Whether it is the computer's memory that is short, of this process or of one it starts."""
-    return isinstance(error, MemoryError) or (
-        isinstance(error, OSError)
-        and (error.errno == errno.ENOMEM or getattr(error, "winerror", None) == NO_COMMIT)
-    )
-
-
 def of_the_disk(error: BaseException) -> str | None:
     """One line where a disk is full or fails at a file that nobody expected trouble of; else None.
 
@@ -123,3 +114,21 @@ def complain(text: str) -> None:
     with suppress(EnvironmentFault):  # nowhere to say it; the exit code says what it can
         sys.stderr.write(shown + "\n")
         sys.stderr.flush()
+
+
+KEPT_TRACES = 10
+"""More are of no use: a fault of the tool comes again."""
+
+
+def keep_trace(error: BaseException) -> Path | None:
+    """Write the trace of an error down; None where the cache folder cannot be written."""
+    folder = cache_folder() / "faults"
+    path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        for old in sorted(folder.glob("*.log"))[:-KEPT_TRACES]:
+            old.unlink(missing_ok=True)
+    except OSError:
+        return None
+    return path

@@ -18,10 +18,11 @@ from autotune.profile import Profile
 from autotune.profiles import GPU_PROFILE, find_profile
 from autotune.scratch import scratch_folder
 from autotune.search import length_grid
-from autotune.setup import SILENCE_SECONDS, worker_error
+from autotune.setup import SILENCE_SECONDS
 from autotune.sources.architecture import resolve_architecture
 from autotune.sources.models import ModelSource
-from autotune.trials import How, SubprocessRunner
+from autotune.trials import SubprocessRunner
+from autotune.trials.endings import worker_error
 from autotune.view.encodable import Encodable
 from autotune.view.planned import plan_summary
 
@@ -158,9 +159,9 @@ def prepare(runner: SubprocessRunner, model: ModelSource, work: Path) -> None:
         out=str(model.folder),
     )
     folder = work / "prepare"
-    ending = runner.run(job, folder, lambda _: None, silence_seconds=SILENCE_SECONDS)
-    if ending.how is not How.DONE:
-        raise worker_error(ending, f"model {model.label}", folder)
+    result = runner.run(job, folder, lambda _: None, silence_seconds=SILENCE_SECONDS)
+    if result.failure is not None:
+        raise worker_error(result, f"model {model.label}", folder)
 
 
 def plan_json(found: Forecast, card: str, model: str) -> dict[str, Any]:

@@ -1,11 +1,13 @@
-"""A command line that cannot be understood, as one line that ends at the help of its command."""
+"""A command line as it is typed: again after an interrupt, or right where it was not understood."""
 
 import difflib
 from collections.abc import Sequence
 from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 from autotune.cli.misplaced import meant_for
+from autotune.figures import quoted
 
 PROGRAM = "smolsft-autotune"
 
@@ -88,3 +90,12 @@ def _whole(value: str) -> str | None:
     except ValueError:
         return None
     return str(int(number)) if number >= 0 and number.is_integer() else None
+
+
+def command_again(arguments: Sequence[str], folder: Path | None = None) -> str:
+    """The same command; `folder` names the run to go on with, where the command did not."""
+    words = [PROGRAM, *map(quoted, arguments)]
+    named = any(word == "--run-dir" or word.startswith("--run-dir=") for word in arguments)
+    if folder is not None and not named:
+        words += ["--run-dir", quoted(str(folder))]
+    return " ".join(words)

@@ -1,21 +1,24 @@
 """`probe`, `run`, `demo` and `report`: open a run folder, show a screen, do the work."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 from rich.console import Console
 
 from autotune import events
+from autotune.battery import on_battery
+from autotune.budget import Budget
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import chosen_profile, demand_device, say_note
 from autotune.cli.folder import choose_folder, store_settings, telling, undone_if_empty
-from autotune.cli.gauge import device_gauge
 from autotune.cli.options import Options
+from autotune.device import Device
 from autotune.device_budget import budget_sentence
-from autotune.device_port import NvmlPort
+from autotune.device_port import NvmlPort, NvmlUnavailable
 from autotune.diskplan import demand_disk
 from autotune.errors import BadInput, ExitCode, Interruption
 from autotune.fitting import fitted
@@ -23,6 +26,7 @@ from autotune.foresight import Foresight
 from autotune.inputs import demand_data, demand_model, demand_prompts
 from autotune.interruption import interrupted_run
 from autotune.outcome import Fit
+from autotune.readings import Readings
 from autotune.report.build import report_of
 from autotune.report.contract import run_json
 from autotune.report.write import write_report
@@ -37,6 +41,7 @@ from autotune.trials import SubprocessRunner
 from autotune.view.closing import probe_summary, summary
 from autotune.view.encodable import Encodable
 from autotune.view.live import make_view
+from autotune.view.port import DeviceSample
 
 
 @dataclass
@@ -61,8 +66,9 @@ def opened(
     """
     say = say_on(console)
     profile = chosen_profile(options)
-    device = demand_device(options, profile)
-    root, resumed = choose_folder(options.run_dir, profile, say)
+    readings = Readings()
+    device = demand_device(options, profile, readings)
+    root, resumed = choose_folder(options.run_dir, profile, say, readings)
     say(f"profile {profile.name} ({profile.title}); run folder {root}")
     say_note(device, say)
     demand_prompts(profile)
@@ -76,7 +82,7 @@ def opened(
     with telling(left), RunDir(root) as rundir, undone_if_empty(rundir):
         store_settings(rundir, profile)
         salvaged = salvage(rundir) if salvaging else None
-        session = Session(rundir, SubprocessRunner())
+        session = Session(rundir, SubprocessRunner(), told=readings.of(rundir))
         begun.append(session)
         if salvaged is not None:
             say(salvaged)
@@ -123,9 +129,12 @@ def opened(
 
 def note_interrupt(session: Session) -> None:
     """Record that the command was asked to end, once."""
+    said = events.Notice(
+        about="interrupted", sentence="interrupted: the same command goes on from here"
+    )
     told = session.chronicle.told
-    if not told or not isinstance(told[-1].event, events.Interrupted):
-        session.note(events.Interrupted(message="the same command goes on from here"))
+    if not told or told[-1].event != said:
+        session.note(said)
 
 
 def fit_of(work: Work, *, again: bool = False) -> Fit:
@@ -238,3 +247,41 @@ def fit_json(fit: Fit) -> dict[str, Any]:
         for outcome in fit.trials
     ]
     return tree
+
+
+def device_gauge(device: Device, budget: Budget) -> Callable[[], DeviceSample]:
+    """A function that samples the device now; it never creates a CUDA context."""
+    if device.kind == "cpu":
+        return lambda: DeviceSample(workers_bytes(), budget.limit_bytes, note=device.name)
+    from autotune.device_nvml import Nvml
+
+    nvml = Nvml()
+
+    def sample() -> DeviceSample:
+        try:
+            state = nvml.state(device.index)
+        except NvmlUnavailable:
+            return DeviceSample(None, budget.limit_bytes, note=device.name)
+        return DeviceSample(
+            state.used_bytes,
+            budget.limit_bytes,
+            temperature_c=state.celsius,
+            power_watts=state.watts,
+            limit_watts=state.limit_watts,
+            held_down_by=state.throttled or (),
+            on_battery=on_battery(),
+            note=device.name,
+        )
+
+    return sample
+
+
+def workers_bytes() -> int:
+    """Resident memory of the worker processes, in bytes; 0 while none runs."""
+    total = 0
+    for child in psutil.Process().children():
+        try:
+            total += int(child.memory_info().rss)
+        except psutil.Error:
+            continue
+    return total

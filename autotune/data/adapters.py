@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 from autotune.data.conversation import Conversation, Message, Unfit, conversation_of
 from autotune.data.formats import FORMATS, Format, Row, format_of
-from autotune.data.remarks import Remarks
 from autotune.data.supervised import by_row
-from autotune.data.turns import refuse_needed, role_of, without_padding
+from autotune.data.toolturns import TOOL_KEYS, tools_of
+from autotune.data.turns import CANNOT, refuse_needed, role_of, without_padding
 from autotune.data.unused import UnusedKeys
+from autotune.data.values import Remarks
 from autotune.datanotes import DataNote, NoteBook
 from autotune.errors import BadInput
 
@@ -82,8 +83,10 @@ def detect_format(records: Iterable[Row]) -> Detected:
 class Reading:
     """Records read in one named format, one after the other, with what there is to say of them."""
 
-    def __init__(self, format: str, *, mixed: bool = False) -> None:
+    def __init__(self, format: str, *, mixed: bool = False, no_tools: str | None = CANNOT) -> None:
         """Begin; where records may be `mixed`, those of another format are read in theirs.
+
+        `no_tools` says why no template writes tools; with None records that have some are read.
 
         Raises:
             BadInput: the name is not a known format.
@@ -92,7 +95,8 @@ class Reading:
             raise BadInput(f"format {format!r}: must be one of {AUTO}, {_known()}")
         self.format = format
         self._mixed = mixed
-        self._book, self._unused = NoteBook(), UnusedKeys()
+        self._no_tools = no_tools
+        self._book, self._unused = NoteBook(), UnusedKeys(takes_tools=no_tools is None)
         self._dropped: Counter[str] = Counter()
         self._roles: Counter[str] = Counter()
         self._trimmed = 0
@@ -104,7 +108,9 @@ class Reading:
         known = FORMATS[name]
         self._unused.look(row, number, known)
         try:
-            conversation, was_trimmed = conversation_of(_turns_of(row, known, remarks))
+            turns = _turns_of(row, known, remarks, self._no_tools)
+            tools = tools_of(row) if self._no_tools is None else ""
+            conversation, was_trimmed = conversation_of(turns, tools)
         except Unfit as unfit:
             self._dropped[self._book.add(str(unfit), number, dropped=True)] += 1
             return None
@@ -133,10 +139,10 @@ class Reading:
         )
 
 
-def _turns_of(row: Row, known: Format, remarks: Remarks) -> list[Message]:
+def _turns_of(row: Row, known: Format, remarks: Remarks, no_tools: str | None) -> list[Message]:
     """A record's turns, each with whether it is trained on."""
-    refuse_needed(row)
-    return by_row(list(known.read(row, remarks)), row, remarks)
+    refuse_needed(row, no_tools, TOOL_KEYS)
+    return by_row(list(known.read(row, remarks, no_tools)), row, remarks)
 
 
 def _source_roles(row: Row, known: Format) -> Iterator[str]:

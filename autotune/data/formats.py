@@ -11,31 +11,30 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from autotune.data.conversation import Message, Unfit
-from autotune.data.remarks import Remarks
-from autotune.data.says import says_nothing
 from autotune.data.turns import read_turn, text_of, without_padding
+from autotune.data.values import Remarks, says_nothing
 
 Row = dict[str, Any]
 
 
-def _listed_turns(row: Row, key: str, remarks: Remarks) -> Iterator[Message]:
+def _listed_turns(row: Row, key: str, remarks: Remarks, no_tools: str | None) -> Iterator[Message]:
     turns = row.get(key)
     if not isinstance(turns, list):
         raise Unfit(f"no list under '{key}'")
     yield from _system_column(row)
     for turn in without_padding(turns):
-        yield read_turn(turn, remarks)
+        yield read_turn(turn, remarks, no_tools)
 
 
-def _messages(row: Row, remarks: Remarks) -> Iterator[Message]:
-    return _listed_turns(row, "messages", remarks)
+def _messages(row: Row, remarks: Remarks, no_tools: str | None) -> Iterator[Message]:
+    return _listed_turns(row, "messages", remarks, no_tools)
 
 
-def _conversations(row: Row, remarks: Remarks) -> Iterator[Message]:
-    return _listed_turns(row, "conversations", remarks)
+def _conversations(row: Row, remarks: Remarks, no_tools: str | None) -> Iterator[Message]:
+    return _listed_turns(row, "conversations", remarks, no_tools)
 
 
-def _alpaca(row: Row, remarks: Remarks) -> Iterator[Message]:
+def _alpaca(row: Row, remarks: Remarks, no_tools: str | None) -> Iterator[Message]:
     if row.get("instruction") is None or row.get("output") is None:
         raise Unfit("no 'instruction' and 'output'")
     yield from _system_column(row)
@@ -53,7 +52,7 @@ def _alpaca(row: Row, remarks: Remarks) -> Iterator[Message]:
     yield Message("assistant", text_of(row["output"]))
 
 
-def _prompt_completion(row: Row, remarks: Remarks) -> Iterator[Message]:
+def _prompt_completion(row: Row, remarks: Remarks, no_tools: str | None) -> Iterator[Message]:
     if row.get("prompt") is None or row.get("completion") is None:
         raise Unfit("no 'prompt' and 'completion'")
     yield from _system_column(row)
@@ -61,7 +60,7 @@ def _prompt_completion(row: Row, remarks: Remarks) -> Iterator[Message]:
         value = row[key]
         if is_turns(value):
             for turn in value:
-                message = read_turn(turn, remarks)
+                message = read_turn(turn, remarks, no_tools)
                 yield replace(message, trained=False) if key == "prompt" else message
         else:
             yield read_turn({"role": role, "content": value}, remarks)
@@ -86,14 +85,15 @@ class Format:
     """How a format is recognised, described and read.
 
     `turns` are the keys that hold turns, `used` those and the others that are read. A record whose
-    keys are all `needed` and not null is of the format; those of `filled` hold something.
+    keys are all `needed` and not null is of the format; those of `filled` hold something. `read`
+    is also given why no template writes tools, as `turns.read_turn` is.
     """
 
     sign: str
     used: frozenset[str]
     turns: tuple[str, ...]
     needed: tuple[str, ...]
-    read: Callable[[Row, Remarks], Iterator[Message]]
+    read: Callable[[Row, Remarks, str | None], Iterator[Message]]
 
     def matches(self, row: Row) -> bool:
         """Whether a record has the keys, each of the right kind and not null."""

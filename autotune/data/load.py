@@ -13,6 +13,7 @@ from autotune.data.contamination import (
 )
 from autotune.data.conversation import Conversation
 from autotune.data.files import RecordStream
+from autotune.data.turns import CANNOT
 from autotune.datanotes import NAMED_ROWS, DataNote, rows_text
 from autotune.errors import BadInput
 from autotune.plan import DataSpec
@@ -27,9 +28,15 @@ class ConversationStream:
     Once all have been given out, `adapted` tells what was counted and noted, without them.
     """
 
-    def __init__(self, spec: DataSpec, scored: ScoredPrompts | None = None) -> None:
+    def __init__(
+        self,
+        spec: DataSpec,
+        scored: ScoredPrompts | None = None,
+        no_tools: str | None = CANNOT,
+    ) -> None:
         """As `load_conversations`."""
         self.spec = spec
+        self._no_tools = no_tools
         self.adapted: Adapted
         self._looked = Contamination(scored) if scored is not None else None
         self._drop = read_scored_prompts(Path(spec.drop_prompts)) if spec.drop_prompts else None
@@ -68,7 +75,8 @@ class ConversationStream:
                 detected = detect_format(row for _, row in records)
             else:
                 detected = Detected(self.spec.format, BY_NAME)
-            return detected, Reading(detected.format, mixed=self.spec.format == AUTO)
+            mixed = self.spec.format == AUTO
+            return detected, Reading(detected.format, mixed=mixed, no_tools=self._no_tools)
         except BadInput as error:
             told = str(error)
             raise BadInput(
@@ -118,17 +126,21 @@ class ConversationStream:
         )
 
 
-def load_conversations(spec: DataSpec, scored: ScoredPrompts | None = None) -> Adapted:
+def load_conversations(
+    spec: DataSpec, scored: ScoredPrompts | None = None, no_tools: str | None = CANNOT
+) -> Adapted:
     """The first `max_conversations` conversations of a file, the same on every call.
 
     `dropped` counts over the whole file, so kept, left out and dropped add up to its records. The
     notes also tell which of the used rows hold one of the `scored` prompts; rows that hold one of
-    `spec.drop_prompts` are not among them.
+    `spec.drop_prompts` are not among them. `no_tools` says why records with tools are dropped, in
+    words that follow what they have; with None they are read, and who has the model's chat template
+    says of each whether it can write it.
 
     Raises:
         BadInput: the file cannot be read as chat data, or keeps no conversation at all.
     """
-    stream = ConversationStream(spec, scored)
+    stream = ConversationStream(spec, scored, no_tools)
     found = list(stream)
     return replace(
         stream.adapted,

@@ -86,8 +86,9 @@ def oddities(conversations: Sequence[Conversation], rows: Sequence[int]) -> tupl
 
 def _digest(conversation: Conversation) -> bytes:
     """Who says what, white space apart, in 16 bytes: a million conversations take 100 MB."""
-    parts = (f"{m.role}\0{' '.join(m.content.split())}\0" for m in conversation.messages)
-    return hashlib.blake2b("".join(parts).encode("utf-8"), digest_size=16).digest()
+    parts = (f"{m.role}\0{' '.join(m.content.split())}\0{m.calls}" for m in conversation.messages)
+    said = "".join(parts) + conversation.tools
+    return hashlib.blake2b(said.encode("utf-8"), digest_size=16).digest()
 
 
 def _placeholders(texts: Iterable[str]) -> Iterator[str]:

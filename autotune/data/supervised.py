@@ -18,9 +18,7 @@ from itertools import accumulate
 from typing import Any
 
 from autotune.data.conversation import Message, Unfit
-from autotune.data.remarks import Remarks
-from autotune.data.says import says_nothing, truth
-from autotune.data.spelling import spelled
+from autotune.data.values import Remarks, says_nothing, spelled, truth
 
 TRAINED = (
     "train",

@@ -1,12 +1,12 @@
 """One turn of a record: who speaks, the text, and keys that a chat template has no place for."""
 
+from dataclasses import replace
 from typing import Any
 
 from autotune.data.conversation import Message, Role, Unfit
-from autotune.data.remarks import Remarks
-from autotune.data.says import says_nothing
-from autotune.data.spelling import spelled
 from autotune.data.supervised import DETAILS, TURN_KEYS, by_part, settled
+from autotune.data.toolturns import CALL_KEYS, CALL_ROLE, RESULT_ROLES, calls_in, calls_of
+from autotune.data.values import Remarks, says_nothing, spelled
 
 ROLES: dict[str, Role] = {
     "system": "system",
@@ -26,9 +26,15 @@ ROLES: dict[str, Role] = {
 FOLDED = frozenset({"observation", "tool", "function_call"})
 """Roles that are neither side's: to read them as one is our doing, and is said."""
 
+ROLES_WITH_TOOLS: dict[str, Role] = ROLES | RESULT_ROLES
+"""The same where the chat template takes tools: then a result is the tool's."""
+
+CANNOT = "which the chat template that is trained cannot render"
+"""Why a record with something else than roles and texts is dropped."""
+
 ROLE_KEYS, TEXT_KEYS = ("role", "from"), ("content", "value")
 
-NEEDED = (
+OF_TOOLS = (
     "tool_calls",
     "tool_call",
     "tool_use",
@@ -40,6 +46,11 @@ NEEDED = (
     "function_calls",
     "functions",
     "tools",
+)
+"""Keys of a record or a turn that speak of tools."""
+
+NEEDED = (
+    *OF_TOOLS,
     "image",
     "images",
     "image_url",
@@ -51,8 +62,8 @@ NEEDED = (
     "videos",
 )
 """Keys of a record or a turn without which its turns make no sense: a call whose result follows, a
-picture that is asked about. The template that is trained writes roles and texts only. Each stands
-for its other spellings, such as `toolCalls`."""
+picture that is asked about. ChatML writes roles and texts only. Each stands for its other
+spellings, such as `toolCalls`."""
 
 REASONING = (
     "reasoning_content",
@@ -72,12 +83,13 @@ _NEEDED, _REASONING = frozenset(NEEDED), frozenset(REASONING)
 _TURN = frozenset({*ROLE_KEYS, *TEXT_KEYS})
 _READ = _NEEDED | _REASONING | TURN_KEYS
 _OF_PARTS = TURN_KEYS - {*DETAILS}
+_OF_RESULT = frozenset({"name", "tool_call_id"})
 _CHAT = frozenset({"role", "content"})
 _PLAIN = _CHAT, frozenset({"from", "value"})
 
 
-def read_turn(turn: Any, remarks: Remarks) -> Message:
-    """A turn as a message.
+def read_turn(turn: Any, remarks: Remarks, no_tools: str | None = CANNOT) -> Message:
+    """A turn as a message. `no_tools` says why no template writes tools, None where one does.
 
     Raises:
         Unfit: it is not an object, has no known role or no text, or cannot be rendered whole.
@@ -86,19 +98,23 @@ def read_turn(turn: Any, remarks: Remarks) -> Message:
         raise Unfit("a turn that is not an object")
     plain = turn.keys() == _CHAT  # most turns, and the cheapest to tell
     if not plain:
-        refuse_needed(turn)
+        refuse_needed(turn, no_tools, CALL_KEYS)
+    calls = "" if plain or no_tools is not None else calls_of(turn)
     role_key = "role" if plain else _filled(turn, ROLE_KEYS)
     text_key = "content" if plain else _filled(turn, TEXT_KEYS)
-    if role_key is None or text_key is None:
+    if role_key is None or (text_key is None and not calls):
         raise Unfit("a turn without role and content")
     name = turn[role_key]
-    role = ROLES.get(name) if isinstance(name, str) else None
+    roles = ROLES if no_tools is not None else ROLES_WITH_TOOLS
+    role = roles.get(name) if isinstance(name, str) else None
     if role is None:
         raise Unfit(f"unknown role {str(name)[:30]!r}")
-    message = Message(role, text_of(turn[text_key]))
-    if name in FOLDED:
+    content = turn[text_key] if text_key is not None else None
+    message = Message(role, "" if content is None and calls else text_of(content))
+    if no_tools is None:
+        message = _with_tools(message, turn, name, calls)
+    elif name in FOLDED:
         remarks.say(f"turns of the role {name!r} are read as the {role}'s")
-    content = turn[text_key]
     parts = [(p, len(_part(p))) for p in content] if isinstance(content, list) else []
     if turn.keys() in _PLAIN:
         return by_part(message, parts, remarks) if parts else message
@@ -106,6 +122,24 @@ def read_turn(turn: Any, remarks: Remarks) -> Message:
         if spelled(key) in _REASONING and not says_nothing(turn[key]):
             remarks.say(f"{key!r} of a turn is left out: the chat template has no place for it")
     return by_part(settled(message, turn, remarks), parts, remarks)
+
+
+def _with_tools(message: Message, turn: dict[str, Any], role: str, calls: str) -> Message:
+    """The message with its calls, or whose result it is."""
+    if role == CALL_ROLE and not calls:
+        if isinstance(turn.get("content"), list) or isinstance(turn.get("value"), list):
+            raise Unfit(f"a turn of the role {CALL_ROLE!r} in parts")
+        return replace(message, content="", calls=calls_in(message.content))
+    if calls and message.role != "assistant":
+        raise Unfit("a tool call that is not the assistant's")
+    if message.role != "tool":
+        return replace(message, calls=calls) if calls else message
+    name, call_id = turn.get("name"), turn.get("tool_call_id")
+    return replace(
+        message,
+        name=name if isinstance(name, str) else "",
+        call_id=call_id if isinstance(call_id, str) else "",
+    )
 
 
 def without_padding(turns: list[Any]) -> list[Any]:
@@ -117,22 +151,36 @@ def without_padding(turns: list[Any]) -> list[Any]:
 
 
 def _is_padding(turn: Any) -> bool:
-    return turn is None or (isinstance(turn, dict) and all(v is None for v in turn.values()))
+    return turn is None or (isinstance(turn, dict) and not _says_any(turn))
 
 
-def refuse_needed(holder: dict[str, Any]) -> None:
+def _says_any(turn: dict[str, Any]) -> bool:
+    return list(turn.values()).count(None) < len(turn)
+
+
+def refuse_needed(
+    holder: dict[str, Any], no_tools: str | None = CANNOT, taken: tuple[str, ...] = ()
+) -> None:
     """Refuse a record or turn that the chat template cannot render.
+
+    Keys that are `taken` are read where a template takes tools (`no_tools` is None).
 
     Raises:
         Unfit: it holds a tool, a call, a picture, sound or film.
     """
     for key in holder:
-        if spelled(key) in _NEEDED and not says_nothing(holder[key]):
-            raise Unfit(f"{key!r}, which the chat template that is trained cannot render")
+        name = spelled(key)
+        if name not in _NEEDED or says_nothing(holder[key]):
+            continue
+        if no_tools is None and name in taken:
+            continue
+        raise Unfit(f"{key!r}, {no_tools if no_tools and name in OF_TOOLS else CANNOT}")
 
 
 def role_of(turn: dict[str, Any]) -> str:
     """The role as the file gives it, of a turn that has been read without a fault."""
+    if turn.keys() == _CHAT:
+        return str(turn["role"])
     return str(turn[_filled(turn, ROLE_KEYS) or ROLE_KEYS[0]])
 
 
@@ -149,17 +197,21 @@ def text_of(content: Any) -> str:
     raise Unfit("content that is not text")
 
 
-def unused_of_turn(turn: Any) -> list[str]:
+def unused_of_turn(turn: Any, takes_tools: bool = False) -> list[str]:
     """Names of the keys of a turn that say something and are not read."""
     if not isinstance(turn, dict):
         return []
+    if turn.keys() == _CHAT and isinstance(turn["content"], str) and isinstance(turn["role"], str):
+        return []  # most turns
     if turn.keys() in _PLAIN and not any(isinstance(value, list) for value in turn.values()):
         return []
     taken = {_filled(turn, ROLE_KEYS), _filled(turn, TEXT_KEYS)}
+    is_result = takes_tools and any(turn.get(key) in RESULT_ROLES for key in ROLE_KEYS)
     found = [
         key
         for key, value in turn.items()
         if key not in taken
+        and not (is_result and key in _OF_RESULT)
         and (key in _TURN or spelled(key) not in _READ)
         and not says_nothing(value)
     ]

@@ -3,10 +3,9 @@
 import re
 
 from autotune.data.formats import Format, Row
-from autotune.data.says import says_nothing
-from autotune.data.spelling import spelled
 from autotune.data.supervised import ROW_KEYS
 from autotune.data.turns import NEEDED, unused_of_turn
+from autotune.data.values import says_nothing, spelled
 from autotune.datanotes import MOST_KINDS, NAMED_ROWS, DataNote
 
 _NEEDED = frozenset(NEEDED)
@@ -28,7 +27,8 @@ _LONGEST_NAME = 40
 class UnusedKeys:
     """Counts keys record by record; those that the same records have share a note."""
 
-    def __init__(self) -> None:
+    def __init__(self, takes_tools: bool = False) -> None:
+        self._takes_tools = takes_tools
         self._seen: dict[str, tuple[int, list[int]]] = {}
 
     def look(self, row: Row, number: int, known: Format) -> None:
@@ -42,7 +42,7 @@ class UnusedKeys:
         for key in known.turns:
             turns = row.get(key)
             for turn in turns if isinstance(turns, list) else ():
-                for name in unused_of_turn(turn):
+                for name in unused_of_turn(turn, self._takes_tools):
                     names[f"{key}[].{name}"] = None
         for name in dict.fromkeys(map(self._told_apart, names)):
             count, rows = self._seen.get(name, (0, []))

@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 
-FILES = ("device.toml", "memory.toml", "libraries.toml")
+FILES = ("device.toml", "memory.toml", "libraries.toml", "card.toml")
 
 
 class Meaning(StrEnum):
@@ -33,13 +33,20 @@ class Meaning(StrEnum):
     """An error that a full card raises among other things."""
     LIBRARY = "library"
     """torch, or what it is linked with, cannot be loaded."""
+    DRIVER = "driver"
+    """The driver is older than this torch needs."""
+    NO_CODE = "no_code"
+    """This torch has no code for the card."""
+    CARD = "card"
+    """The card does not start for another reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorText:
     """One row: `mark` in lower case is looked for in texts of `error` and of what derives from it.
 
-    `code` is the CUDA runtime's number (`cudaError_t`), where torch hands it on.
+    `code` is the CUDA runtime's number (`cudaError_t`), where torch hands it on. `remedy` is for an
+    error in the middle of work, `at_start` for one of a card that is tried before any.
     """
 
     mark: str
@@ -49,6 +56,7 @@ class ErrorText:
     source: str
     code: int | None = None
     remedy: str = ""
+    at_start: str = ""
 
 
 @cache
@@ -94,14 +102,24 @@ COMPUTER_FULL = (
 """What to do where an error names the computer's memory. On Windows the page file counts: what the
 system promises in all is memory and page file together."""
 
+CARD_FULL = "close the other programs that fill its memory"
+"""What to do where a card has no room for anything, before any work."""
 
-def plain_words(reason: str) -> str:
-    """A reason with what it means and what to do, where its own words do not say it.
 
-    `reason` is what a worker said of its failure, the error's type in front.
+def lacks_memory(error: BaseException) -> bool:
+    """Whether it is the computer's memory that is short, of this process or of one it starts.
+
+    The system's number tells, whatever its language says: POSIX' `errno`, Windows' `winerror`.
     """
-    row = known(reason)
+    if not isinstance(error, OSError):
+        return isinstance(error, MemoryError)
+    numbers = f"[Errno {error.errno}] [WinError {getattr(error, 'winerror', None)}]"
+    return known(numbers, ("OSError",), among=(Meaning.COMPUTER,)) is not None
+
+
+def remedy_at_start(row: ErrorText | None) -> str:
+    """What to do about a card that cannot be used, "" where the table does not say."""
     if row is None:
-        return reason
-    remedy = COMPUTER_FULL if row.meaning is Meaning.COMPUTER else row.remedy
-    return reason if not remedy or remedy in reason else f"{reason} ({remedy})"
+        return ""
+    full = row.meaning in (Meaning.REFUSED, Meaning.ALLOCATOR)
+    return CARD_FULL if full else row.at_start

@@ -13,8 +13,11 @@ from autotune.evaluate.scorer import EarlyVerdict
 MAX_CHARACTERS = 2**17
 """Longest answer that is checked: eight times the longest real one seen (15 899 characters in 1 024
 tokens). 1 280 tokens, the usual cap, of up to 102 characters (SmolLM2's longest has 81) never get
-there, so that an answer can be known to pass before it is finished. Short enough for the limit
-of `ifeval.MAX_SECONDS`."""
+there, so that an answer can be known to pass before it is finished. Short enough that no verdict on
+one instruction takes 5 s, loose variants included. No clock enforces that: a verdict would then
+depend on how busy the machine is, and a thread cannot be stopped on every platform. Every checker
+needs time linear in the text instead, and JSON's depth is capped, so that the worst case is known:
+`tests/evaluate/test_fuzzed_answers.py` looks for a worse one."""
 
 
 class IFEvalEarlyJudge:

@@ -12,11 +12,6 @@ from autotune.evaluate.prompts import Prompt
 from autotune.outcome import Health, HealthLimits
 from autotune.scores import Metric
 
-DEFAULT_LIMITS = HealthLimits(
-    min_stop=0.8, max_loop=0.2, max_echo=0.1, max_empty=0.05, max_vacuous=0.1
-)
-"""What a score must satisfy to count as a success unless a profile says otherwise."""
-
 LOOP_REPEATS = 3
 """The end of an answer is a loop if it is one unit at least this many times over ..."""
 

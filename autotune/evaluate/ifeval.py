@@ -18,19 +18,17 @@ from autotune.evaluate.health import echo_answers, is_empty
 from autotune.evaluate.ifeval_prompts import IFEvalPrompt, read_ifeval_prompts
 from autotune.evaluate.instructions import CLASSES, instruction_of
 from autotune.evaluate.prompts import Prompt, as_own
-from autotune.evaluate.scorer import Baseline, EarlyJudge, Figure, FullSet, Scorer
-from autotune.evaluate.tally import report_of, share
+from autotune.evaluate.scorer import (
+    Baseline,
+    EarlyJudge,
+    Figure,
+    FullSet,
+    Scorer,
+    report_of,
+    share,
+)
 from autotune.figures import percent
 from autotune.outcome import EvalReport, InstructionVerdict, PromptVerdict
-
-MAX_SECONDS = 5.0
-"""Longest that one instruction's verdict on one answer takes, loose variants included.
-
-No clock enforces it: a verdict would then depend on how busy the machine is, and a thread cannot be
-stopped on every platform. Every checker needs time linear in the text instead, the text is capped,
-and JSON's depth too, so that the worst case is known: `tests/evaluate/test_fuzzed_answers.py`
-looks for a worse one."""
-
 
 ECHO = Baseline(
     name="echo",

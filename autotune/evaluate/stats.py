@@ -6,7 +6,7 @@ Z_95 = 1.959964
 """The normal quantile of a two-sided 95 % interval."""
 
 
-def wilson(passes: int, total: int, z: float = Z_95) -> tuple[float, float]:
+def wilson(passes: int, total: int) -> tuple[float, float]:
     """Wilson's interval (low, high) of `passes` out of `total`, both 0..1.
 
     It stays inside 0..1 and keeps its coverage near the ends, where the usual normal interval
@@ -15,7 +15,7 @@ def wilson(passes: int, total: int, z: float = Z_95) -> tuple[float, float]:
     """
     if total == 0:
         return 0.0, 1.0
-    share = passes / total
+    z, share = Z_95, passes / total
     spread = z * z / total
     centre = (share + spread / 2) / (1 + spread)
     half = z / (1 + spread) * sqrt(share * (1 - share) / total + spread / (4 * total))

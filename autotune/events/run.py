@@ -140,14 +140,6 @@ class TrialEnded(Boundary):
     failure: str | None = None
 
 
-class DiskPlanned(Boundary):
-    """What the run will still write at most, before it begins, beside what is free."""
-
-    kind: Literal["disk_planned"] = "disk_planned"
-    needed_bytes: int
-    free_bytes: int
-
-
 class Escalated(Boundary):
     """The study moves to a stronger strategy."""
 
@@ -165,11 +157,11 @@ class RunEnded(Boundary):
     reason: str
 
 
-class Interrupted(Boundary):
-    """The person stopped the run; the same command goes on from here."""
+class Former(Boundary, extra="ignore"):
+    """An event of earlier versions on which nothing depends; old records are read with it."""
 
-    kind: Literal["interrupted"] = "interrupted"
-    message: str
+    kind: Literal["disk_planned", "generated", "interrupted", "predicted", "prepared"]
+    message: str = ""
 
 
 RunEvent = Annotated[
@@ -192,10 +184,9 @@ RunEvent = Annotated[
     | CheckpointDamaged
     | BestInFull
     | CheckpointsRemoved
-    | DiskPlanned
     | Escalated
     | RunEnded
-    | Interrupted
+    | Former
     | WorkerEvent,
     Field(discriminator="kind"),
 ]

@@ -7,8 +7,9 @@ from pydantic import Field, TypeAdapter
 from autotune.boundary import Boundary
 from autotune.cut import Cut
 from autotune.datanotes import DataNote
+from autotune.failure import Failure
 from autotune.kernels import FoundKernels
-from autotune.outcome import Checkpoint, Fault, Measurement
+from autotune.outcome import Checkpoint, Measurement
 from autotune.plan import Precision
 
 
@@ -139,30 +140,12 @@ class Trained(Boundary):
     seconds: float
 
 
-class Generated(Boundary):
-    """All answers of one checkpoint are in the file at `path`."""
+class Notice(Boundary):
+    """A sentence for the person, about something that no other event depends on."""
 
-    kind: Literal["generated"] = "generated"
-    path: str
-    answers: int
-    seconds: float
-
-
-class Prepared(Boundary):
-    """A model folder was built (converted from GGUF, or a toy made from a seed)."""
-
-    kind: Literal["prepared"] = "prepared"
-    folder: str
-    parameters: int
-
-
-class Predicted(Boundary):
-    """Peaks were predicted for so many points; the file at `path` holds them."""
-
-    kind: Literal["predicted"] = "predicted"
-    path: str
-    points: int
-    seconds: float
+    kind: Literal["notice"] = "notice"
+    about: Literal["disk", "interrupted", "model"]
+    sentence: str
 
 
 class Warned(Boundary):
@@ -189,7 +172,7 @@ class Failed(Boundary):
     """
 
     kind: Literal["failed"] = "failed"
-    fault: Fault
+    fault: Failure
     phase: str
     message: str
     memory_bytes: int | None = None
@@ -213,9 +196,7 @@ WorkerEvent = Annotated[
     | Surveyed
     | Measured
     | Trained
-    | Generated
-    | Prepared
-    | Predicted
+    | Notice
     | Warned
     | Slept
     | Failed

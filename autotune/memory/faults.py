@@ -6,38 +6,44 @@ merely quotes "out of memory" is not taken for one.
 """
 
 from autotune.errortexts import COMPUTER_FULL, Meaning, known
-from autotune.outcome import Fault
+from autotune.failure import Failure
 
-_WHILE_COMPUTING = tuple(meaning for meaning in Meaning if meaning is not Meaning.LIBRARY)
+_WHILE_COMPUTING = (
+    Meaning.POISONED,
+    Meaning.COMPUTER,
+    Meaning.REFUSED,
+    Meaning.ALLOCATOR,
+    Meaning.SUSPECTED,
+)
 
 _FAULTS = {
-    Meaning.POISONED: Fault.POISONED,
-    Meaning.REFUSED: Fault.OUT_OF_MEMORY,
-    Meaning.ALLOCATOR: Fault.OUT_OF_MEMORY,
-    Meaning.SUSPECTED: Fault.SUSPECTED,
+    Meaning.POISONED: Failure.POISONED,
+    Meaning.REFUSED: Failure.OUT_OF_MEMORY,
+    Meaning.ALLOCATOR: Failure.OUT_OF_MEMORY,
+    Meaning.SUSPECTED: Failure.SUSPECTED,
 }
 
 
-def classify(error: BaseException, *, on_card: bool = False) -> Fault:
+def classify(error: BaseException, *, on_card: bool = False) -> Failure:
     """The fault behind an exception raised while a worker computed.
 
     `on_card` is whether it computes on a card. Beside one a lack of the computer's memory is a
     fault of its own: a smaller cut would spare the card's. On a CPU it is what the budget is about.
     """
-    host = Fault.HOST_MEMORY if on_card else Fault.OUT_OF_MEMORY
+    host = Failure.HOST_MEMORY if on_card else Failure.OUT_OF_MEMORY
     if isinstance(error, MemoryError):
         return host
     kinds = _kinds(error)
     if "OutOfMemoryError" in kinds:
-        return Fault.OUT_OF_MEMORY
+        return Failure.OUT_OF_MEMORY
     code = getattr(error, "error_code", None)
     row = known(str(error), kinds, code if isinstance(code, int) else None, _WHILE_COMPUTING)
     if row is None:
-        return Fault.OTHER
+        return Failure.OTHER
     return _FAULTS.get(row.meaning, host)
 
 
-def loading_fault(library: str, error: BaseException) -> tuple[Fault, str]:
+def loading_fault(library: str, error: BaseException) -> tuple[Failure, str]:
     """The fault behind an exception raised while a library was imported, and a line that tells it.
 
     The line holds the error's own words and, for those that are known, what to do.
@@ -46,9 +52,9 @@ def loading_fault(library: str, error: BaseException) -> tuple[Fault, str]:
     line = f"{library} cannot be loaded: {type(error).__name__}: {said}".removesuffix(": ")
     row = known(said, _kinds(error), among=(Meaning.COMPUTER, Meaning.LIBRARY))
     if isinstance(error, MemoryError) or (row is not None and row.meaning is Meaning.COMPUTER):
-        return Fault.HOST_MEMORY, f"{line} ({COMPUTER_FULL})"
+        return Failure.HOST_MEMORY, f"{line} ({COMPUTER_FULL})"
     remedy = row.remedy if row is not None else f"install {library} again in a fresh environment"
-    return Fault.LIBRARY, f"{line} ({remedy})"
+    return Failure.LIBRARY, f"{line} ({remedy})"
 
 
 def _kinds(error: BaseException) -> frozenset[str]:

@@ -1,12 +1,15 @@
 """The picture of a run: loss over steps, and scores over progress with their 95 % intervals."""
 
+import hashlib
 import io
 import warnings
-from typing import TYPE_CHECKING
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from autotune.evaluate.scorers import find_scorer
 from autotune.figures import safe
-from autotune.report.contract import Report, TrialReport
+from autotune.report.contract import BaselineReport, TrialReport
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +20,30 @@ _COLOURS = ("#3b7dd8", "#d9730d", "#2e9e6b", "#b5559c", "#8a8f98", "#c2a000")
 """Told apart by lightness too, and readable on both pages."""
 
 
-def draw_png(report: Report, dark: bool = False) -> bytes:
+class Shown(Protocol):
+    """All of a report that its picture is drawn from."""
+
+    target: float
+    trials: tuple[TrialReport, ...]
+    baselines: dict[str, BaselineReport]
+
+
+def drawing_of(report: Shown) -> str:
+    """A digest of what is drawn and of what draws it: pictures with the same are the same.
+
+    Only matplotlib's release is in it, not the fonts and settings that it finds.
+    """
+    parts = [
+        Path(__file__).read_text(encoding="utf-8"),
+        metadata.version("matplotlib"),
+        repr(report.target),
+        *(trial.model_dump_json() for trial in report.trials),
+        *(base.model_dump_json() for _, base in sorted(report.baselines.items())),
+    ]
+    return hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()
+
+
+def draw_png(report: Shown, dark: bool = False) -> bytes:
     """A PNG of 1440 x 576 pixels; a run without steps or scores gives empty axes that say so."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

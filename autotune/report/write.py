@@ -16,7 +16,8 @@ from autotune.files import write_bytes_atomic, write_text_atomic
 from autotune.fit_sentences import cut_text, prediction_sentence, rate_of_trial, seconds_a_step
 from autotune.outcome import Health
 from autotune.report.contract import BaselineReport, CheckpointScore, FullScore, Report
-from autotune.report.picture import draw_png
+from autotune.report.kept import Pictures, kept_pictures
+from autotune.report.picture import draw_png, drawing_of
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~])")
 
@@ -24,21 +25,30 @@ _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~])")
 def write_report(report: Report, run_dir: Path) -> None:
     """Write the four files into the run folder, each of them whole or not at all.
 
+    Pictures that an earlier report has of the same are taken from there: to load matplotlib and to
+    draw takes most of the time, and the report of a run that is over shows the same each time.
+
     Raises:
         EnvironmentFault: the disk is full, or the folder cannot be written.
     """
-    light, dark = draw_png(report), draw_png(report, dark=True)
+    page = run_dir / "report.html"
+    kept = kept_pictures(page, drawing_of(report))
+    light = kept.light if kept else draw_png(report)
+    dark = kept.dark if kept else draw_png(report, dark=True)
     write_text_atomic(run_dir / "report.json", report.model_dump_json(indent=2) + "\n")
     write_bytes_atomic(run_dir / "loss.png", light)
     write_text_atomic(run_dir / "report.md", render_markdown(report))
-    write_text_atomic(run_dir / "report.html", render_html(report, light, dark))
+    write_text_atomic(page, render_html(report, light, dark))
 
 
 def render_html(report: Report, light_png: bytes, dark_png: bytes) -> str:
     """One page that needs no other file; the pictures are for light and dark screens."""
+    drawn = Pictures(drawing_of(report), light_png, dark_png)
     pictures = {
         "light": base64.b64encode(light_png).decode("ascii"),
         "dark": base64.b64encode(dark_png).decode("ascii"),
+        "drawing": drawn.drawing,
+        "sha256": drawn.sha256,
     }
     return _render("report.html.j2", report, html.escape, pictures)
 

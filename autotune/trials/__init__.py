@@ -5,13 +5,12 @@
 
 from autotune.trials.environment import dropped_settings, worker_environment
 from autotune.trials.fake import FakeRunner
-from autotune.trials.port import Ending, How, OnEvent, TrialRunner, WarmRunner
+from autotune.trials.port import JobResult, OnEvent, TrialRunner, WarmRunner
 from autotune.trials.runners import SubprocessRunner
 
 __all__ = [
-    "Ending",
     "FakeRunner",
-    "How",
+    "JobResult",
     "OnEvent",
     "SubprocessRunner",
     "TrialRunner",

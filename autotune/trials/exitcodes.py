@@ -4,7 +4,7 @@ Windows ends a process with the status of its last exception (ntstatus.h); Unix 
 as a negative number, or as 128 and more where a shell stood between.
 """
 
-from autotune.outcome import Fault
+from autotune.failure import Failure
 
 WINDOWS = {
     0xC0000005: "access violation",
@@ -63,11 +63,11 @@ def in_words(code: int) -> str:
     return f"worker ended with code {code}"
 
 
-def fault_of(code: int) -> Fault | None:
-    """HOST_MEMORY where the code tells that the computer's memory ran out, as a rule; else None."""
+def failure_of(code: int) -> Failure:
+    """HOST_MEMORY where the code tells of that, as a rule; else CRASHED."""
     if code % _STATUS in _OUT_OF_MEMORY or _signal(code) == _KILLED:
-        return Fault.HOST_MEMORY
-    return None
+        return Failure.HOST_MEMORY
+    return Failure.CRASHED
 
 
 def sent(code: int) -> bool:

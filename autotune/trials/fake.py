@@ -7,17 +7,17 @@ from pathlib import Path
 
 from autotune.events import WorkerEvent
 from autotune.job import Job
-from autotune.trials.port import Ending, OnEvent, WarmRunner
+from autotune.trials.port import JobResult, OnEvent, WarmRunner
 
 
 @dataclass
 class FakeRunner:
-    """Plays `script(job)` -> (events, ending) instead of starting a process, and keeps the jobs.
+    """Plays `script(job)` -> (events, result) instead of starting a process, and keeps the jobs.
 
     `renewed` counts how often a warm process was given up.
     """
 
-    script: Callable[[Job], tuple[Iterable[WorkerEvent], Ending]]
+    script: Callable[[Job], tuple[Iterable[WorkerEvent], JobResult]]
     jobs: list[Job] = field(default_factory=list)
     renewed: int = 0
 
@@ -29,13 +29,13 @@ class FakeRunner:
         *,
         silence_seconds: float,
         resident_limit_bytes: int | None = None,
-    ) -> Ending:
-        """Hand on the scripted events and return the scripted ending."""
+    ) -> JobResult:
+        """Hand on the scripted events and return the scripted result."""
         self.jobs.append(job)
-        played, ending = self.script(job)
+        played, result = self.script(job)
         for event in played:
             on_event(event)
-        return ending
+        return result
 
     @contextmanager
     def warm(self) -> Iterator[WarmRunner]:

@@ -1,57 +1,49 @@
 """The runner port: a job goes in, events come out, and how it ended is told truthfully.
 
-A worker may die, hang, or outgrow its memory at any moment: each of these is an `Ending`, not an
+A worker may die, hang, or outgrow its memory at any moment: each of these is a `JobResult`, not an
 exception.
 """
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
 from autotune.events import Failed, WorkerEvent
+from autotune.failure import Failure
 from autotune.job import Job
-from autotune.outcome import Fault
 
 OnEvent = Callable[[WorkerEvent], None]
 
 
-class How(StrEnum):
-    """How a worker ended."""
-
-    DONE = "done"
-    OUT_OF_MEMORY = "out of memory"
-    OVER_BUDGET = "over budget"
-    BAD_JOB = "bad job"
-    TIMED_OUT = "timed out"
-    CRASHED = "crashed"
-
-
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """The end of a job: `reason` is one line for a person, `failed` what the worker said itself.
+class JobResult:
+    """What became of a job: done where `failure` is None.
 
-    `exit_fault` is what the exit code tells of one that died without a word. `killed`: another
-    program ended it, and `free_bytes`, the computer's least memory that was free meanwhile, says
-    that it was not for memory; None where nobody looked.
+    `reason` is one line for a person, `failed` what the worker said itself: None where it died
+    without a word. `killed`: another program ended it, and `free_bytes`, the computer's least
+    memory that was free meanwhile, says that it was not for memory; None where nobody looked.
     """
 
-    how: How
+    failure: Failure | None
     reason: str
     seconds: float
     phase: str = ""
     failed: Failed | None = None
     peak_bytes: int = 0
-    exit_fault: Fault | None = None
     killed: bool = False
     free_bytes: int | None = None
 
     @property
-    def fault(self) -> Fault | None:
-        """What kind of failure it was, by the worker's own word or else by its exit code."""
-        return self.failed.fault if self.failed is not None else self.exit_fault
+    def words(self) -> str:
+        """How it ended, for a person: `done`, `out of memory`, `crashed`."""
+        return "done" if self.failure is None else self.failure.words
+
+    @property
+    def died(self) -> bool:
+        """Whether the worker was gone without a word: it did not say why, and we did not end it."""
+        return self.failed is None and self.failure in (Failure.CRASHED, Failure.HOST_MEMORY)
 
 
 class TrialRunner(Protocol):
@@ -65,7 +57,7 @@ class TrialRunner(Protocol):
         *,
         silence_seconds: float,
         resident_limit_bytes: int | None = None,
-    ) -> Ending:
+    ) -> JobResult:
         """Run `job`, with its files in `folder`.
 
         A worker that says nothing for `silence_seconds` is hung and is killed. Where
@@ -90,7 +82,7 @@ class WarmRunner(Protocol):
         *,
         silence_seconds: float,
         resident_limit_bytes: int | None = None,
-    ) -> Ending:
+    ) -> JobResult:
         """As `TrialRunner.run`."""
         ...
 

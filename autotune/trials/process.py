@@ -14,14 +14,14 @@ from pydantic import ValidationError
 
 from autotune.budget import show_size
 from autotune.events import WORKER_EVENT, Failed, Finished, Phase, Slept
+from autotune.failure import Failure
 from autotune.files import write_text_atomic
 from autotune.job import Job, as_written
-from autotune.outcome import Fault
 from autotune.trials import exitcodes
 from autotune.trials.clock import PAUSE_SECONDS, WAKING_SECONDS, running_seconds
 from autotune.trials.environment import worker_environment
 from autotune.trials.hostmemory import SHORT, memory_left
-from autotune.trials.port import Ending, How, OnEvent
+from autotune.trials.port import JobResult, OnEvent
 
 _POLL_SECONDS = 0.1
 _GOODBYE_SECONDS = 5.0
@@ -78,7 +78,7 @@ class WorkerProcess:
             stdin.write(f"{path}\n".encode())
             stdin.flush()
 
-    def follow(self, on_event: OnEvent, silence_seconds: float, limit: int | None) -> Ending:
+    def follow(self, on_event: OnEvent, silence_seconds: float, limit: int | None) -> JobResult:
         """Hand on events until the job is finished or the process is; say how it ended."""
         watch = _Watch(self.process, silence_seconds, limit, self.clock)
         finished = watch.follow(self.lines, on_event)
@@ -87,7 +87,7 @@ class WorkerProcess:
             self.process.wait()
             self.reader.join()
         code = None if finished else self.process.returncode
-        return watch.ending(code, self.clock() - self.begin - watch.slept_seconds)
+        return watch.result(code, self.clock() - self.begin - watch.slept_seconds)
 
     def end(self) -> None:
         """No worker outlives its reader: let a waiting one leave, kill any other."""
@@ -139,7 +139,7 @@ class _Watch:
         self.slept_seconds = 0.0
         self.phase = "start"
         self.failed: Failed | None = None
-        self.killed: How | None = None
+        self.killed: Failure | None = None
         self.peak_bytes = 0
         self.free_bytes: int | None = None
         self.was_short = False
@@ -168,14 +168,14 @@ class _Watch:
             else:
                 silent += min(now - before, WAKING_SECONDS)
                 if silent > self.silence_seconds:
-                    self._kill(How.TIMED_OUT)
+                    self._kill(Failure.TIMED_OUT)
             # By the clock, not by the pipe: a worker that talks all the time grows as well.
             if now - looked >= _POLL_SECONDS:
                 looked = now
                 self._look_at_memory()
                 resident = self._resident(now)
                 if self.limit is not None and resident > self.limit:
-                    self._kill(How.OVER_BUDGET)
+                    self._kill(Failure.OVER_BUDGET)
 
     def _hear(self, line: bytes, on_event: OnEvent) -> bool:
         """Take in one line and hand its event on; True if it says that the job is finished."""
@@ -217,39 +217,37 @@ class _Watch:
         self.peak_bytes = max(self.peak_bytes, resident)
         return resident
 
-    def _kill(self, how: How) -> None:
+    def _kill(self, failure: Failure) -> None:
         if self.killed is None:
-            self.killed = how
+            self.killed = failure
             self.process.kill()
 
-    def ending(self, code: int | None, seconds: float) -> Ending:
-        """What became of the job; `code` is None while the process is there for another."""
+    def result(self, code: int | None, seconds: float) -> JobResult:
+        """What became of the job; `code` is None while the process is there for another.
 
-        def end(how: How, reason: str) -> Ending:
-            return Ending(how, reason, seconds, self.phase, self.failed, self.peak_bytes)
+        What we ended a worker for counts before anything that it said in its last moment.
+        """
 
-        if self.killed is How.OVER_BUDGET:
+        def ended(failure: Failure | None, reason: str) -> JobResult:
+            return JobResult(failure, reason, seconds, self.phase, self.failed, self.peak_bytes)
+
+        if self.killed is Failure.OVER_BUDGET:
             limit = show_size(self.limit or 0)
-            return end(
-                How.OVER_BUDGET, f"resident memory passed the limit of {limit} during {self.phase}"
+            return ended(
+                self.killed, f"resident memory passed the limit of {limit} during {self.phase}"
             )
-        if self.killed is How.TIMED_OUT:
-            return end(
-                How.TIMED_OUT, f"no sign of life for {self.silence_seconds:.0f} s in {self.phase}"
+        if self.killed is Failure.TIMED_OUT:
+            return ended(
+                self.killed, f"no sign of life for {self.silence_seconds:.0f} s in {self.phase}"
             )
         if code is None or code == 0:
-            return end(How.DONE, "")
+            return ended(None, "")
         if self.failed is not None:
-            how = {Fault.OUT_OF_MEMORY: How.OUT_OF_MEMORY, Fault.BAD_JOB: How.BAD_JOB}.get(
-                self.failed.fault, How.CRASHED
-            )
-            return end(how, self.failed.message)
-        reason = f"{exitcodes.in_words(code)} during {self.phase}"
+            return ended(self.failed.fault, self.failed.message)
         near = self.limit is not None and self.peak_bytes >= NEAR * self.limit
         for_nothing = exitcodes.sent(code) and not near and not self.was_short
         return replace(
-            end(How.CRASHED, reason),
-            exit_fault=exitcodes.fault_of(code),
+            ended(exitcodes.failure_of(code), f"{exitcodes.in_words(code)} during {self.phase}"),
             killed=for_nothing and self.free_bytes is not None,
             free_bytes=self.free_bytes,
         )

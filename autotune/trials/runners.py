@@ -8,7 +8,7 @@ from pathlib import Path
 
 from autotune.job import Job
 from autotune.trials.clock import running_seconds
-from autotune.trials.port import Ending, OnEvent, WarmRunner
+from autotune.trials.port import JobResult, OnEvent, WarmRunner
 from autotune.trials.process import WorkerProcess
 
 
@@ -30,7 +30,7 @@ class SubprocessRunner:
         *,
         silence_seconds: float,
         resident_limit_bytes: int | None = None,
-    ) -> Ending:
+    ) -> JobResult:
         """See `TrialRunner.run`. The worker's own output goes to `folder/worker.log`."""
         worker = WorkerProcess(self.command, job, folder, stays=False, clock=self.clock)
         try:
@@ -67,21 +67,21 @@ class WarmSubprocessRunner:
         *,
         silence_seconds: float,
         resident_limit_bytes: int | None = None,
-    ) -> Ending:
+    ) -> JobResult:
         """See `TrialRunner.run`. Each job's output goes to its own `folder/worker.log`."""
         if self.worker is None:
             self.worker = WorkerProcess(self.command, job, folder, stays=True, clock=self.clock)
         else:
             self.worker.give(job, folder)
         try:
-            ending = self.worker.follow(on_event, silence_seconds, resident_limit_bytes)
+            result = self.worker.follow(on_event, silence_seconds, resident_limit_bytes)
         except BaseException:
             self.worker.kill()
             self.worker = None
             raise
         if not self.worker.alive:
             self.renew()
-        return ending
+        return result
 
     def renew(self) -> None:
         """End the process, if there is one."""

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from autotune.data.turns import ROLES
+from autotune.data.turns import ROLES, ROLES_WITH_TOOLS
 from autotune.datanotes import shown_notes
 from autotune.figures import safe
 from autotune.inspect import Inspected, Wish
@@ -93,8 +93,9 @@ def _roles_text(inspected: Inspected) -> str:
     text = ", ".join(f"{count} {role}" for role, count in found.roles.items())
     if set(found.source_roles) <= set(found.roles):
         return text
+    sides = ROLES_WITH_TOOLS if "tool" in found.roles else ROLES
     names = (
-        f"{count} {name}" + (f" read as {ROLES[name]}" if ROLES.get(name, name) != name else "")
+        f"{count} {name}" + (f" read as {sides[name]}" if sides.get(name, name) != name else "")
         for name, count in found.source_roles.items()
     )
     return f"{text} (in the file: {', '.join(names)})"

@@ -40,22 +40,3 @@ class View(Protocol):
     def on_record(self, record: Record) -> None:
         """See one record, in order."""
         ...
-
-
-class QuietView:
-    """A view that shows nothing."""
-
-    def __enter__(self) -> Self:
-        """Begin."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End."""
-
-    def on_record(self, record: Record) -> None:
-        """Ignore the record."""

@@ -20,8 +20,8 @@ from pydantic import ValidationError
 
 from autotune.errors import AutotuneError, EnvironmentFault
 from autotune.events import Failed, Finished
+from autotune.failure import Failure
 from autotune.job import JOB, Job, as_read
-from autotune.outcome import Fault
 from autotune.worker.inbox import Inbox
 from autotune.worker.pipe import Pipe
 
@@ -48,7 +48,7 @@ def main() -> int:
         try:
             job = as_read(JOB.validate_json(path.read_bytes()), path.parent)
         except (OSError, ValidationError) as error:
-            return fail(pipe, Fault.BAD_JOB, f"job file: {str(error).splitlines()[0]}")
+            return fail(pipe, Failure.BAD_JOB, f"job file: {str(error).splitlines()[0]}")
         if bench is None:
             try:
                 # torch is loaded here, after the streams are in place.
@@ -98,24 +98,24 @@ def failed(bench: "Bench", pipe: Pipe, error: Exception) -> int:
     if isinstance(error, ImportError):  # of what is loaded only when a job needs it
         return unloadable(pipe, error.name or "a library", error)
     if isinstance(error, EnvironmentFault):
-        return fail(pipe, Fault.DISK, str(error))
+        return fail(pipe, Failure.DISK, str(error))
     if isinstance(error, AutotuneError):
-        return fail(pipe, Fault.BAD_JOB, str(error))
+        return fail(pipe, Failure.BAD_JOB, str(error))
     from autotune.memory.faults import classify
     from autotune.worker.checkpoint import DiskFull
     from autotune.worker.numeric import NumericFault
     from autotune.worker.train import BadJob
 
     if isinstance(error, DiskFull):
-        return fail(pipe, Fault.DISK, str(error))
+        return fail(pipe, Failure.DISK, str(error))
     if isinstance(error, BadJob):
-        return fail(pipe, Fault.BAD_JOB, str(error))
+        return fail(pipe, Failure.BAD_JOB, str(error))
     if isinstance(error, NumericFault):
-        return fail(pipe, Fault.NUMERIC, str(error))
+        return fail(pipe, Failure.NUMERIC, str(error))
     traceback.print_exception(error)
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     on_card = bench.spec is not None and bench.spec.kind == "cuda"
-    fault = Fault.DISK if full else classify(error, on_card=on_card)
+    fault = Failure.DISK if full else classify(error, on_card=on_card)
     return fail(pipe, fault, one_line(error), bench.peak_bytes)
 
 
@@ -125,10 +125,10 @@ def one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
-def fail(pipe: Pipe, fault: Fault, message: str, memory_bytes: int | None = None) -> int:
+def fail(pipe: Pipe, fault: Failure, message: str, memory_bytes: int | None = None) -> int:
     """Report the failure and give the exit code that goes with it."""
     pipe.emit(Failed(fault=fault, phase=pipe.phase, message=message, memory_bytes=memory_bytes))
-    return {Fault.OUT_OF_MEMORY: OUT_OF_MEMORY, Fault.BAD_JOB: BAD_JOB}.get(fault, CRASHED)
+    return {Failure.OUT_OF_MEMORY: OUT_OF_MEMORY, Failure.BAD_JOB: BAD_JOB}.get(fault, CRASHED)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ A turn is <|im_start|>, `role\n` and what was said, <|im_end|>, a newline. In th
 text begins with a newline.
 """
 
+import re
 from collections.abc import Sequence
 
 from autotune.data.conversation import Message
@@ -11,6 +12,18 @@ from autotune.plan import Supervision
 from autotune.worker.wholetext import Parts
 
 START, END = "<|im_start|>", "<|im_end|>"
+
+_IF_TOOLS = (
+    "{% set given = namespace(tools=tools) %}{% for message in messages %}"
+    "{% if message['tool_calls'] or message['role'] == 'tool' %}"
+    "{% set given.tools = true %}{% endif %}{% endfor %}{% if given.tools %}\n"
+)
+"""The line's end is part of the tag before it: what follows begins a line, as a template does."""
+
+_ELSE, _ENDIF = "{{ '' }}{% else %}", "{% endif %}"
+"""Nothing is written before the tag, lest it take spaces from the beginning of its line."""
+
+_LAST_END = re.compile(r"(?:\r\n|\r|\n)\Z")
 
 Turns = list[tuple[int, int]]
 """Of each turn the places of its two markers in a row's ids; the second of a prompt's last turn,
@@ -29,8 +42,32 @@ def parts_of(messages: Sequence[Message], supervision: Supervision, *, asks: boo
     return [*parts, f"{written}{START}assistant\n" if asks else written]
 
 
-def chat_template(supervision: Supervision) -> str:
-    """The Jinja template that writes what `ChatCodec.render` encodes; saved with checkpoints."""
+def chat_template(supervision: Supervision, with_tools: str = "") -> str:
+    """The Jinja template that writes what `ChatCodec.render` encodes; saved with checkpoints.
+
+    Where rows with tools were trained in the form of another template, `with_tools`, that one
+    writes conversations which have tools, a call or a result.
+    """
+    plain = _plain_template(supervision)
+    if not with_tools:
+        return plain
+    # Jinja takes the last line's end from a template, but not from the middle of one.
+    return f"{_IF_TOOLS}{_LAST_END.sub('', with_tools)}{_ELSE}{plain}{_ENDIF}"
+
+
+def written_by(template: str) -> tuple[Supervision, str] | None:
+    """The supervision and the template for rows with tools that `chat_template` made this of."""
+    for supervision in Supervision:
+        plain = _plain_template(supervision)
+        if template == plain:
+            return supervision, ""
+        tail = f"{_ELSE}{plain}{_ENDIF}"
+        if template.startswith(_IF_TOOLS) and template.endswith(tail):
+            return supervision, template.removeprefix(_IF_TOOLS).removesuffix(tail)
+    return None
+
+
+def _plain_template(supervision: Supervision) -> str:
     lead = r"{{ '\n' }}" if _lead(supervision) else ""
     return (
         lead + "{% for message in messages %}"

@@ -16,8 +16,8 @@ import torch
 from torch import nn
 from transformers.modeling_layers import GradientCheckpointingLayer
 
+from autotune.failure import Failure
 from autotune.memory.faults import classify
-from autotune.outcome import Fault
 
 BACKEND = "inductor"
 """torch's own, which fuses what works element by element into the kernels beside it."""
@@ -118,7 +118,7 @@ def is_of_compiler(error: Exception) -> bool:
     """Whether an error is the compiler's own, and not one of memory that it passes on."""
     from torch._dynamo.exc import TorchDynamoException
 
-    return isinstance(error, TorchDynamoException) and classify(error) is not Fault.OUT_OF_MEMORY
+    return isinstance(error, TorchDynamoException) and classify(error) is not Failure.OUT_OF_MEMORY
 
 
 def words_of(error: Exception) -> str:

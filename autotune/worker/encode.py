@@ -6,7 +6,7 @@ split like any other text (`wholetext`). Where turns begin and end is read from 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -15,17 +15,17 @@ from autotune.errors import BadInput
 from autotune.plan import Rounds, Supervision, Truncation
 from autotune.survey import RoundSpan
 from autotune.worker.chatml import END, START, Turns, parts_of, turns_in
+from autotune.worker.parallel import map_in_order
 from autotune.worker.rows import IGNORED as IGNORED
-from autotune.worker.rows import Encoded, pieces_of, row_of
+from autotune.worker.rows import JOINED as JOINED
+from autotune.worker.rows import NO_TURNS, Encoded, pieces_of, row_of
 from autotune.worker.rows import Row as Row
-from autotune.worker.wholetext import Parts, Placed, WholeText
+from autotune.worker.toolrows import ToolRows
+from autotune.worker.wholetext import Parts, Placed, Whole, WholeText
 
-NO_TURNS = "turns that the tokenizer does not keep apart"
-JOINED = "an answer whose beginning the tokenizer joins to the line before it"
-"""Reasons to refuse a conversation."""
-
-_AT_ONCE = 256
-"""Conversations encoded side by side: work for every core, and some megabytes of ids."""
+_BATCH = 64
+"""Conversations that a tokenizer is given together: enough that the call costs nothing beside them,
+and few enough that those which wait are some megabytes."""
 
 
 class ChatCodec:
@@ -68,6 +68,7 @@ class ChatCodec:
         self.end_token = END
         self._markers_seen = 0
         self._header = self._header_ids()
+        self.tool_rows = ToolRows(tokenizer, whole, supervision, self._header)
 
     def _header_ids(self) -> list[int]:
         """The ids between <|im_start|> and an answer, as they stand at the end of a prompt."""
@@ -86,10 +87,6 @@ class ChatCodec:
     def literal_markers(self) -> int:
         """Special tokens found written out in the texts that `spans` has seen so far."""
         return self._markers_seen
-
-    def count_markers(self, messages: Iterable[Message]) -> int:
-        """How often a special token such as <|im_end|> is written out in these texts."""
-        return self.whole.count_written(message.content for message in messages)
 
     def render(self, messages: Sequence[Message]) -> list[int]:
         """Ids of a prompt: these turns and the header of the answer to come.
@@ -117,19 +114,31 @@ class ChatCodec:
         self._markers_seen += found.written
         return found.spans
 
-    def encoded(self, conversations: Iterable[Conversation]) -> Iterator[Encoded]:
-        """Each conversation in tokens, in order; many are encoded at a time."""
+    def encoded(self, conversations: Iterable[Conversation], threads: int = 1) -> Iterator[Encoded]:
+        """Each conversation in tokens, in order, which are the same for any number of threads.
+
+        With more than one, batches to come are encoded beside what is done with the last.
+        """
         left = iter(conversations)
-        while some := list(islice(left, _AT_ONCE)):
-            texts = [parts_of(conversation.messages, self.supervision) for conversation in some]
-            for conversation, parts, found in zip(
-                some, texts, self.whole.batch(texts), strict=True
-            ):
+        batches = iter(lambda: list(islice(left, _BATCH)), [])
+        for batch, found in map_in_order(self._plain, batches, threads):
+            plain = iter(found)
+            by_template = self.tool_rows.encoded([c for c in batch if c.uses_tools])
+            for conversation in batch:
+                if conversation.uses_tools:
+                    yield next(by_template)
+                    continue
+                parts, whole = next(plain)
                 try:
-                    whole = self._encoded(conversation, parts, found.ids)
+                    made = self._encoded(conversation, parts, whole)
                 except Unfit as reason:
-                    whole = Encoded([], (), refused=str(reason))
-                yield replace(whole, written=found.written)
+                    made = Encoded([], (), whole.written, refused=str(reason))
+                yield made
+
+    def _plain(self, batch: Iterable[Conversation]) -> list[tuple[Parts, Whole]]:
+        """The texts and ids of those without tools."""
+        texts = [parts_of(c.messages, self.supervision) for c in batch if not c.uses_tools]
+        return list(zip(texts, self.whole.batch(texts), strict=True))
 
     def encode(
         self,
@@ -200,9 +209,9 @@ class ChatCodec:
             last = end
         return [*parted, *ids[last:]]
 
-    def _encoded(self, conversation: Conversation, parts: Parts, ids: list[int]) -> Encoded:
+    def _encoded(self, conversation: Conversation, parts: Parts, whole: Whole) -> Encoded:
         messages = conversation.messages
-        laid = self._laid_out(messages, parts, ids, asks=False)
+        laid = self._laid_out(messages, parts, whole.ids, asks=False)
         stops = [*(start for start, _ in laid.turns[1:]), len(laid.ids)]
         spans = []
         for at, (message, stop) in enumerate(zip(messages, stops, strict=True)):
@@ -226,6 +235,7 @@ class ChatCodec:
         return Encoded(
             laid.ids,
             tuple(spans),
+            whole.written,
             touching=len(laid.touching),
             unknown=0 if unknown is None else laid.ids.count(unknown),
         )

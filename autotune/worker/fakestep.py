@@ -15,19 +15,23 @@ from typing import Any, Literal
 import torch
 from torch._subclasses import FakeTensorMode
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import (
+    AttentionInterface,
+    AttentionMaskInterface,
+    AutoConfig,
+    AutoModelForCausalLM,
+)
+from transformers.masking_utils import sdpa_mask
 
 from autotune.errors import BadInput
 from autotune.memory.cpu import CpuMemory
 from autotune.plan import Precision
 from autotune.prediction import Attention
-from autotune.worker.allocator import CPU_BLOCK, CUDA_BLOCK, Allocator, Rounding
 from autotune.worker.answering import MOST_GUESSED, STEP_TOKENS
 from autotune.worker.compute import Compute
 from autotune.worker.encode import Row
-from autotune.worker.fusable import as_on
-from autotune.worker.fused import unmasked
-from autotune.worker.ledger import Kind, Ledger, Part
+from autotune.worker.fusable import as_on, attend
+from autotune.worker.ledger import CPU_BLOCK, CUDA_BLOCK, Allocator, Kind, Ledger, Part, Rounding
 from autotune.worker.loss import needs_own_head
 from autotune.worker.optimizer import Recipe
 from autotune.worker.recompute import recompute_activations
@@ -251,3 +255,27 @@ def own_head_of(config: Any) -> bool:
     marks = {"vocab_size": 64, "pad_token_id": None, "bos_token_id": None, "eos_token_id": None}
     with torch.random.fork_rng(devices=[]):
         return needs_own_head(auto.from_config(shallow(config, 1, **marks), dtype=torch.float32))
+
+
+UNPADDED = "sdpa_unpadded"
+
+
+def unmasked() -> str:
+    """Register attention as it is on a card, fused and without a needless mask; gives its name.
+
+    transformers cannot tell from a fake tensor that a batch has no padding, and would make a mask
+    of T x T for it.
+    """
+    attention: Any = AttentionInterface
+    masks: Any = AttentionMaskInterface
+    attention.register(UNPADDED, attend)
+    masks.register(UNPADDED, mask_of_full_rows)
+    return UNPADDED
+
+
+def mask_of_full_rows(*args: Any, **kwargs: Any) -> Any:
+    """No mask, as transformers decides for rows without padding; a window still needs one."""
+    window, reach = kwargs.get("local_size"), kwargs.get("kv_length")
+    if window is not None and (reach is None or reach >= window):
+        return sdpa_mask(*args, **kwargs)
+    return None

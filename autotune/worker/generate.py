@@ -28,9 +28,9 @@ from autotune.worker.numeric import NumericFault
 from autotune.worker.pipe import Pipe
 from autotune.worker.plain import generate_batch
 from autotune.worker.reply import Reply, Settings, never
+from autotune.worker.rescue import answer_within_memory
 from autotune.worker.rowcheck import can_answer_by_rows
 from autotune.worker.template import FolderTemplate
-from autotune.worker.withinmemory import answer_within_memory
 
 DATED = (
     "the model's chat template writes today's date into every question: on another day the answers"
@@ -56,9 +56,7 @@ def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
     if job.early_seed is not None:
         answered |= set(decided)
     left = [p for p in prompts if p.key not in answered]
-    begin = time.perf_counter()
     if not left:
-        pipe.emit(events.Generated(path=str(out), answers=len(prompts), seconds=0.0))
         return
     pipe.enter("loading")
     loaded = load(Path(job.model_folder), compute.device, job.supervision)
@@ -82,9 +80,6 @@ def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
         raise NumericFault(
             f"model folder {job.model_folder}: {fault} in {precision}, so it has no score{remedy}"
         ) from fault
-    pipe.emit(
-        events.Generated(path=str(out), answers=len(prompts), seconds=time.perf_counter() - begin)
-    )
 
 
 class Desk:

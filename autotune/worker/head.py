@@ -17,18 +17,15 @@ CHUNK_TOKENS = 256
 not run faster; see docs/LOG.md."""
 
 
-def head_loss(head: nn.Linear, states: Tensor, targets: Tensor, scale: float = 1.0) -> Tensor:
+def head_loss(head: nn.Linear, states: Tensor, targets: Tensor) -> Tensor:
     """Cross-entropy summed over positions, a scalar in fp32.
 
     Args:
         head: hidden states to logits, (V, H). Its product is made in autocast's dtype.
         states: (S, H).
         targets: (S,) token ids.
-        scale: what the loss will be multiplied by before its backward pass. It changes no result
-            beyond rounding: gradients are rounded to 16 bits, where those that are too small
-            vanish, after this factor and not before it.
     """
-    return _HeadLoss.apply(states, head.weight, head.bias, targets, scale)  # type: ignore[no-any-return, no-untyped-call]
+    return _HeadLoss.apply(states, head.weight, head.bias, targets)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _HeadLoss(torch.autograd.Function):
@@ -36,7 +33,7 @@ class _HeadLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, states: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, scale: float
+        ctx: Any, states: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor
     ) -> Tensor:
         kind = states.device.type
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
@@ -50,7 +47,7 @@ class _HeadLoss(torch.autograd.Function):
             for at in range(0, len(targets), CHUNK_TOKENS):
                 part = slice(at, at + CHUNK_TOKENS)
                 inputs = states[part].to(dtype)  # (C, H)
-                loss, slope = _loss_and_slope(inputs, cast, bias, targets[part, None], scale)
+                loss, slope = _loss_and_slope(inputs, cast, bias, targets[part, None])
                 total += loss
                 if of_bias is not None:
                     of_bias += slope.sum(dim=0)
@@ -60,22 +57,21 @@ class _HeadLoss(torch.autograd.Function):
                     of_weight += slope.T @ inputs
                 del slope  # before the next chunk's logits are made
         ctx.save_for_backward(*(g for g in (of_states, of_weight, of_bias) if g is not None))
-        ctx.wanted, ctx.scale = wanted, scale
+        ctx.wanted = wanted
         return total
 
     @staticmethod
     def backward(ctx: Any, *above: Tensor) -> tuple[Tensor | None, ...]:
         given = iter(ctx.saved_tensors)
-        factor = above[0] / ctx.scale
         # In place: the weight's gradient is as large as the head, and nobody reads it twice.
-        grads = [next(given).mul_(factor) if wanted else None for wanted in ctx.wanted]
-        return (*grads, None, None)
+        grads = [next(given).mul_(above[0]) if wanted else None for wanted in ctx.wanted]
+        return (*grads, None)
 
 
 def _loss_and_slope(
-    inputs: Tensor, weight: Tensor, bias: Tensor | None, wants: Tensor, scale: float
+    inputs: Tensor, weight: Tensor, bias: Tensor | None, wants: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """A chunk's summed loss, and what it changes by with each logit, times scale, (C, V).
+    """A chunk's summed loss, and what it changes by with each logit, (C, V).
 
     Everything is made in the place of the logits: they are the memory that is short.
     """
@@ -85,6 +81,6 @@ def _loss_and_slope(
     own = logits.gather(1, wants)  # (C, 1)
     summed = logits.exp_().sum(dim=-1, keepdim=True)  # (C, 1)
     loss = (summed.log() - own).sum()
-    slope = logits.div_(summed / scale)  # softmax, less one where the target is
-    slope.scatter_add_(1, wants, slope.new_full(wants.shape, -scale))
+    slope = logits.div_(summed)  # softmax, less one where the target is
+    slope.scatter_add_(1, wants, slope.new_full(wants.shape, -1.0))
     return loss, slope.to(inputs.dtype)

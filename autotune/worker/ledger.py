@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -18,7 +18,6 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from autotune.worker.allocator import Allocator, Block
 from autotune.worker.workspaces import has_bias, scratch_bytes
 
 aten: Any = torch.ops.aten
@@ -46,6 +45,49 @@ class Part:
 
     phase: str
     counts: list[Counts]
+
+
+CUDA_BLOCK = 512
+"""Bytes to which PyTorch's allocator for CUDA rounds a request up (kMinBlockSize)."""
+CPU_BLOCK = 64
+"""Bytes to which tensors are aligned on a CPU (gAlignment in c10/core/alignment.h)."""
+
+
+class Block(Protocol):
+    """Memory that was given out, `size` bytes of it."""
+
+    size: int
+
+
+class Allocator(Protocol):
+    """Gives out blocks and takes them back."""
+
+    def take(self, size: int) -> Block:
+        """A block for a request of so many bytes; it may be larger."""
+
+    def give(self, block: Any) -> None:
+        """Take the block back."""
+
+
+@dataclass
+class Rounded:
+    """A block of a `Rounding`."""
+
+    size: int
+
+
+@dataclass
+class Rounding:
+    """An allocator that only rounds requests up, so that sizes add up in a line."""
+
+    block: int
+
+    def take(self, size: int) -> Rounded:
+        """A block of the request, rounded up."""
+        return Rounded(-(-size // self.block) * self.block)
+
+    def give(self, block: Any) -> None:
+        """Nothing to do."""
 
 
 class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]

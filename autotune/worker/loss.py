@@ -21,7 +21,6 @@ def summed_loss(
     labels: Tensor,
     *,
     own_head: bool = False,
-    scale: float = 1.0,
     **inputs: Any,
 ) -> Tensor:
     """Cross-entropy summed over the supervised positions of a padded batch, a scalar in fp32.
@@ -33,7 +32,6 @@ def summed_loss(
             predicted from the hidden state at t - 1, so a label at position 0 never counts. Best
             on the CPU: to find the labels on a card, one would have to wait for the card.
         own_head: what `needs_own_head` says of the model; then all logits exist at once.
-        scale: what the loss will be multiplied by before its backward pass; see `head_loss`.
         inputs: what else the model is given, such as position_ids (B, T).
     """
     if own_head:
@@ -57,7 +55,7 @@ def summed_loss(
         return nothing
     states = hidden.flatten(0, 1)[sent(places, hidden.device)]  # (S, H)
     targets = sent(following[places], hidden.device)  # (S,)
-    return head_loss(model.get_output_embeddings(), states, targets, scale)
+    return head_loss(model.get_output_embeddings(), states, targets)
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from autotune.data.conversation import Unfit
 from autotune.errors import BadInput
 from autotune.evaluate.thoughts import CLOSE, OPEN
 from autotune.plan import Supervision
-from autotune.worker.chatml import chat_template
+from autotune.worker.chatml import chat_template, written_by
 from autotune.worker.encode import ChatCodec
 from autotune.worker.template import FolderTemplate, template_of
 from autotune.worker.tokenizer import load_tokenizer as load_tokenizer
@@ -88,10 +88,8 @@ def asks_of(folder: Path, tokenizer: Any, codec: ChatCodec) -> Asks:
     same tokens as the template, and keeps a question from ending its own turn.
     """
     own = template_of(folder, tokenizer, codec.whole)
-    for supervision in Supervision:
-        if own.source == chat_template(supervision):
-            return ChatCodec(codec.whole, supervision)
-    return own
+    ours = written_by(own.source)
+    return own if ours is None else ChatCodec(codec.whole, ours[0])
 
 
 def demand_rows(folder: Path, model: Any, tokenizer: Any) -> None:
@@ -112,9 +110,14 @@ def demand_rows(folder: Path, model: Any, tokenizer: Any) -> None:
         )
 
 
-def adopt_template(loaded: Loaded, supervision: Supervision) -> None:
-    """Give the tokenizer the chat template of the form that is trained, for its checkpoints."""
-    loaded.tokenizer.chat_template = chat_template(supervision)
+def adopt_template(loaded: Loaded, supervision: Supervision, *, with_tools: bool = False) -> None:
+    """Give the tokenizer the chat template of the form that is trained, for its checkpoints.
+
+    `with_tools` says that there are rows which the model's own template writes.
+    """
+    own = loaded.codec.tool_rows.template if with_tools else None
+    source = "" if own is None else own.source
+    loaded.tokenizer.chat_template = chat_template(supervision, source)
 
 
 def settle_stop_tokens(loaded: Loaded) -> None:

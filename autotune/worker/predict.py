@@ -17,7 +17,6 @@ import numpy as np
 import psutil
 import torch
 
-from autotune import events
 from autotune.files import write_text_atomic
 from autotune.job import PredictJob
 from autotune.plan import Precision
@@ -96,7 +95,6 @@ def predict(job: PredictJob, pipe: Pipe) -> None:
         attention=job.attention,
     )
     write_text_atomic(Path(job.out), found.model_dump_json())
-    pipe.emit(events.Predicted(path=job.out, points=len(peaks), seconds=seconds))
 
 
 class Predictor:

@@ -29,8 +29,9 @@ def prepare(job: PrepareJob, pipe: Pipe) -> None:
         tokenizer.save_pretrained(work)
         seal(work)
         put_in_place(work, out)
-    parameters = load_weights(out).num_parameters()
-    pipe.emit(events.Prepared(folder=str(out), parameters=parameters))
+    millions = load_weights(out).num_parameters() / 1e6
+    sentence = f"model folder ready: {out} ({millions:.1f} M parameters)"
+    pipe.emit(events.Notice(about="model", sentence=sentence))
 
 
 def toy(seed: int) -> tuple[Any, Any]:

@@ -1,140 +1,270 @@
-"""A training step that ran out of memory is done again in smaller pieces, in this process.
+"""Work that ran out of memory is done again with less at a time, in this process.
 
-Half-way through a step nothing is lost: gradients are dropped, the step's conversations are cut
-smaller and taken once more, and the smaller cut stays. That needs two things. The memory must
-really have come back, and no weight may have moved; where one of them fails, a new process goes on
-from the last checkpoint.
+Half-way through nothing is lost: of a step gradients are dropped and its conversations taken once
+more in smaller pieces; answers keep the tokens that they have, and only their cache is made again.
+The smaller size stays. What is tried, and when it is left to a new process, `oom_recovery` says.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from autotune import events
-from autotune.budget import MIB, show_size
+from autotune.budget import show_size
 from autotune.cut import Cut
+from autotune.failure import Failure
 from autotune.memory.faults import classify
-from autotune.outcome import Fault
+from autotune.oom_recovery import Action, in_worker, is_out_of_memory, smaller_cut
+from autotune.worker.compute import Compute
 from autotune.worker.encode import Row
 from autotune.worker.pipe import Pipe
-from autotune.worker.step import Stepper, StepResult
 
-SLACK_BYTES = 128 * MIB
-"""How much more may be held after cleaning than before the step. cuBLAS takes workspaces from
-torch's allocator at its first products and keeps them, 8 MiB a thread and 32 on Hopper; a CPU's
-resident memory counts libraries that are loaded on the way. A micro-batch that is still held is
-larger on anything that can run out of memory."""
+if TYPE_CHECKING:
+    from autotune.worker.engine import Engine
+    from autotune.worker.step import Stepper, StepResult
 
-Done = TypeVar("Done")
+Done = TypeVar("Done", covariant=True)
 
 
 class MemoryKept(RuntimeError):
-    """Out of memory, and what the failed step had taken did not come back."""
+    """Out of memory, and what the failed attempt had taken did not come back."""
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class Lack:
     """What is kept of an error: words. The error itself would hold every frame it went through."""
 
     phase: str
     reason: str
 
 
-class Rescue:
-    """Takes a training's steps and saves its checkpoints, and goes on where memory runs out."""
+class Work(Protocol[Done]):
+    """What may run out of memory and be done again."""
 
-    def __init__(self, stepper: Stepper, pipe: Pipe, *, longest_row: int, batch_size: int) -> None:
-        """`longest_row` is the most tokens a row of the data has."""
-        self.stepper = stepper
-        self.pipe = pipe
-        self.longest_row = longest_row
-        self.batch_size = batch_size
+    @property
+    def phase(self) -> str:
+        """What it is at."""
+        ...
+
+    @property
+    def weights_moved(self) -> bool:
+        """Whether the attempt may have changed weights."""
+        ...
+
+    def attempt(self) -> Done:
+        """Do it."""
+        ...
+
+    def next_try(self) -> Action | None:
+        """Make ready for the next attempt: SHRINK, RETRY or, where no less is left, None."""
+        ...
+
+    def clean(self) -> None:
+        """Let go of what the failed attempt holds."""
+        ...
+
+    def report(self, lack: Lack, *, same_process: bool) -> None:
+        """Say what happened and what is changed."""
+        ...
+
+
+class Recovery:
+    """Does work again where memory runs out. One for all of a job: it counts doubtful errors."""
+
+    def __init__(self, compute: Compute) -> None:
+        self.compute = compute
         self.suspected = False
 
-    def step(self, rows: Sequence[Row], number: int) -> StepResult:
-        """`Stepper.step`, in smaller pieces where these do not fit.
+    def run(self, work: Work[Done]) -> Done:
+        """What `work` gives, with less at a time where it did not fit.
 
         Raises:
-            MemoryKept: what the step had taken is still held.
-            Exception: what the step raised, where no smaller cut is left, where weights may have
-                moved, or where it was not for memory.
+            MemoryKept: what was taken is still held.
+            Exception: what was raised, where no less can be tried, where weights may have moved, or
+                where it was not for memory.
         """
         held = self.held_bytes
         while True:
             try:
-                return self.stepper.step(rows, number)
+                return work.attempt()
             except Exception as error:
-                failure = self.failure(error)
-                smaller = self.smaller(rows) if failure is not None else None
-                if failure is None or smaller is None:
+                lack = self.lack(error, work.phase)
+                if lack is None:
                     raise
-                if self.stepper.weights_touched:
-                    # Perhaps half of an update: only the last checkpoint is sure.
-                    self.tell(number, failure, smaller, same_process=False)
+                next_try = work.next_try()
+                action = in_worker(next_try, weights_moved=work.weights_moved)
+                if action is Action.SHRINK_IN_NEW_PROCESS:
+                    work.report(lack, same_process=False)
+                if action is not next_try or next_try is None:
                     raise
-            # Here, outside `except`, no traceback holds the failed step's tensors any more.
-            self.stepper.abandon()
-            self.stepper.compute.memory.release()
+            # Here, outside `except`, no traceback holds the failed attempt's tensors any more.
+            work.clean()
+            self.compute.memory.release()
             kept = self.held_bytes - held
-            self.tell(number, failure, smaller, same_process=kept <= SLACK_BYTES)
-            if kept > SLACK_BYTES:
+            stays = in_worker(next_try, kept_bytes=kept) is next_try
+            work.report(lack, same_process=stays)
+            if not stays:
                 raise MemoryKept(
-                    f"out of memory in {failure.phase}, and {show_size(kept)} of it are still held"
-                    f" ({failure.reason})"
+                    f"out of memory in {lack.phase}, and {show_size(kept)} of it are still held"
+                    f" ({lack.reason})"
                 )
-            self.stepper.recut(smaller)
+
+    def lack(self, error: Exception, phase: str) -> Lack | None:
+        """What is to be said of a lack of memory; None for any other error."""
+        failure = classify(error, on_card=self.compute.device.type == "cuda")
+        if not is_out_of_memory(failure, suspected_before=self.suspected):
+            return None
+        self.suspected = self.suspected or failure is Failure.SUSPECTED
+        lines = str(error).strip().splitlines() or [""]
+        return Lack(phase, f"{type(error).__name__}: {lines[0]}".removesuffix(": "))
+
+    @property
+    def held_bytes(self) -> int:
+        """What tensors hold now."""
+        return self.compute.memory.read().held_bytes
+
+
+class StepRecovery:
+    """Takes a training's steps and saves its checkpoints, and goes on where memory runs out."""
+
+    def __init__(
+        self, stepper: "Stepper", pipe: Pipe, *, longest_row: int, batch_size: int
+    ) -> None:
+        """`longest_row` is the most tokens a row of the data has."""
+        self.recovery = Recovery(stepper.compute)
+        self.stepper = stepper
+        self.pipe = pipe
+        self.longest_row = longest_row
+        self.batch_size = batch_size
+
+    def step(self, rows: Sequence[Row], number: int) -> "StepResult":
+        """`Stepper.step`, in smaller pieces where these do not fit.
+
+        Raises:
+            MemoryKept, Exception: as `Recovery.run`.
+        """
+        return self.recovery.run(_Step(self, rows, number))
 
     def saving(self, save: Callable[[], Done], number: int) -> Done:
         """What `save` gives. It may run out of memory once: then it is called again after cleaning.
 
         Nothing of a step is held while saving, so a smaller cut would not help.
         """
-        try:
-            return save()
-        except Exception as error:
-            failure = self.failure(error)
-            if failure is None:
-                raise
-        self.stepper.compute.memory.release()
-        self.tell(number, failure, self.stepper.cut, same_process=True)
-        return save()
+        return self.recovery.run(_Save(self, save, number))
 
-    def failure(self, error: Exception) -> Failure | None:
-        """What is to be said of a lack of memory; None for any other error.
-
-        One that only may be for memory is taken for it once. A device that the error has made
-        unusable never is: every further call would fail.
-        """
-        fault = classify(error, on_card=self.stepper.compute.device.type == "cuda")
-        if fault is Fault.SUSPECTED and not self.suspected:
-            self.suspected = True
-        elif fault is not Fault.OUT_OF_MEMORY:
-            return None
-        lines = str(error).strip().splitlines() or [""]
-        return Failure(self.pipe.phase, f"{type(error).__name__}: {lines[0]}".removesuffix(": "))
-
-    def smaller(self, rows: Sequence[Row]) -> Cut | None:
-        """The cut to try next, which splits the largest piece of these rows."""
-        pieces = [[len(row.input_ids) for row in piece] for piece in self.stepper.pieces(rows)]
-        packing = self.stepper.packing
-        largest = max(sum(p) if packing else len(p) * max(p) for p in pieces)
-        return self.stepper.cut.smaller(self.longest_row, largest)
-
-    @property
-    def held_bytes(self) -> int:
-        """What tensors hold now."""
-        return self.stepper.compute.memory.read().held_bytes
-
-    def tell(self, number: int, failure: Failure, after: Cut, *, same_process: bool) -> None:
-        """Say what happened and what is changed."""
+    def report(self, lack: Lack, number: int, after: Cut, *, same_process: bool) -> None:
+        """Say what happened in step `number` and what is changed."""
         self.pipe.emit(
             events.Recut(
                 step=number,
-                phase=failure.phase,
+                phase=lack.phase,
                 batch_size=self.batch_size,
                 before=self.stepper.cut,
                 after=after,
                 same_process=same_process,
-                reason=failure.reason,
+                reason=lack.reason,
             )
         )
+
+
+class _Step:
+    """A step; what comes after a failed attempt is the cut that splits its largest piece."""
+
+    def __init__(self, training: StepRecovery, rows: Sequence[Row], number: int) -> None:
+        self.training = training
+        self.stepper = training.stepper
+        self.rows = rows
+        self.number = number
+        self.after: Cut | None = None
+
+    @property
+    def phase(self) -> str:
+        return self.training.pipe.phase
+
+    @property
+    def weights_moved(self) -> bool:
+        return self.stepper.weights_touched
+
+    def attempt(self) -> "StepResult":
+        if self.after is not None:
+            self.stepper.recut(self.after)
+        return self.stepper.step(self.rows, self.number)
+
+    def next_try(self) -> Action | None:
+        pieces = [[len(row.input_ids) for row in p] for p in self.stepper.pieces(self.rows)]
+        packing = self.stepper.packing
+        largest = max(sum(p) if packing else len(p) * max(p) for p in pieces)
+        self.after = smaller_cut(self.stepper.cut, self.training.longest_row, largest)
+        return None if self.after is None else Action.SHRINK
+
+    def clean(self) -> None:
+        self.stepper.abandon()
+
+    def report(self, lack: Lack, *, same_process: bool) -> None:
+        assert self.after is not None
+        self.training.report(lack, self.number, self.after, same_process=same_process)
+
+
+class _Save(Generic[Done]):
+    """A checkpoint being saved: once more as it is."""
+
+    weights_moved = False
+
+    def __init__(self, training: StepRecovery, attempt: Callable[[], Done], number: int) -> None:
+        self.training = training
+        self.attempt = attempt
+        self.number = number
+        self.failed = False
+
+    @property
+    def phase(self) -> str:
+        return self.training.pipe.phase
+
+    def next_try(self) -> Action | None:
+        first, self.failed = not self.failed, True
+        return Action.RETRY if first else None
+
+    def clean(self) -> None:
+        pass
+
+    def report(self, lack: Lack, *, same_process: bool) -> None:
+        cut = self.training.stepper.cut
+        self.training.report(lack, self.number, cut, same_process=same_process)
+
+
+class _Answers:
+    """Prompts being answered; a failed pass gives its rows up, which are read again."""
+
+    phase = "generate"
+    weights_moved = False
+
+    def __init__(self, engine: "Engine", on_warning: Callable[[str], None]) -> None:
+        self.engine = engine
+        self.on_warning = on_warning
+
+    def attempt(self) -> None:
+        self.engine.run()
+
+    def next_try(self) -> Action | None:
+        return Action.SHRINK if self.engine.smaller() else None
+
+    def clean(self) -> None:
+        self.engine.give_up_rows()
+
+    def report(self, lack: Lack, *, same_process: bool) -> None:
+        if same_process:
+            self.on_warning(f"evaluation ran out of memory; going on {self.engine.at_once()}")
+
+
+def answer_within_memory(
+    engine: "Engine", compute: Compute, on_warning: Callable[[str], None]
+) -> None:
+    """Answer all prompts; `on_warning` gets a line each time that less is done at once.
+
+    Where the memory does not come back, or one row alone is too much, the parent tries in a new
+    process.
+
+    Raises:
+        MemoryKept, Exception: as `Recovery.run`.
+    """
+    Recovery(compute).run(_Answers(engine, on_warning))

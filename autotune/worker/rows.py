@@ -9,6 +9,10 @@ from autotune.survey import RoundSpan, last_round, window
 IGNORED = -100
 """The label of a token that is not trained on; PyTorch's cross-entropy skips it by default."""
 
+NO_TURNS = "turns that the tokenizer does not keep apart"
+JOINED = "an answer whose beginning the tokenizer joins to the line before it"
+"""Reasons to refuse a conversation."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -32,7 +36,8 @@ class Encoded:
 
     `written` special tokens stand in its texts and were split; `touching` answers begin with what
     the tokenizer joins to the line before them; `unknown` tokens stand for text that the
-    vocabulary lacks. One that was `refused`, for a reason, has no ids and no rounds.
+    vocabulary lacks. One that was `refused`, for a reason, has no ids and no rounds. One with tools
+    is written `by_template`, the model's own.
     """
 
     ids: list[int]
@@ -40,6 +45,7 @@ class Encoded:
     written: int = 0
     touching: int = 0
     unknown: int = 0
+    by_template: bool = False
     refused: str | None = None
 
 

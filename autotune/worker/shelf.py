@@ -26,7 +26,7 @@ class Shelf:
     def __init__(self) -> None:
         self.trials = 0
         self._model: tuple[tuple[Path, torch.device, Supervision], Loaded] | None = None
-        self._data: tuple[DataSpec, tuple[Conversation, ...]] | None = None
+        self._data: tuple[tuple[DataSpec, str | None], tuple[Conversation, ...]] | None = None
 
     def model(self, folder: Path, device: torch.device, supervision: Supervision) -> "Loaded":
         """The model of a folder on a device, without gradients."""
@@ -40,8 +40,9 @@ class Shelf:
         loaded.model.zero_grad(set_to_none=True)
         return loaded
 
-    def conversations(self, data: DataSpec) -> tuple[Conversation, ...]:
-        """The conversations of a data spec."""
-        if self._data is None or self._data[0] != data:
-            self._data = (data, tuple(load_conversations(data).conversations))
+    def conversations(self, data: DataSpec, no_tools: str | None) -> tuple[Conversation, ...]:
+        """The conversations of a data spec, as `load_conversations` reads them."""
+        key = (data, no_tools)
+        if self._data is None or self._data[0] != key:
+            self._data = (key, load_conversations(data, no_tools=no_tools).conversations)
         return self._data[1]

@@ -17,6 +17,7 @@ from autotune.plan import Supervision
 from autotune.survey import RoundSpan, SurveyFile
 from autotune.worker.encode import ChatCodec
 from autotune.worker.lookover import Lookover
+from autotune.worker.parallel import usable_cores
 from autotune.worker.pipe import Pipe
 from autotune.worker.rows import Encoded
 from autotune.worker.tokenizer import load_tokenizer
@@ -32,7 +33,13 @@ TOUCHING = {
 SIGN_OF_LIFE_ROWS = 2000
 """Conversations between two signs of life: seconds, and minutes where the machine is taken."""
 
+MOST_THREADS = 8
+"""Threads that tokenize: reading and laying out a row takes a third of what tokenizing it does, and
+one core, so that more than four find nothing to do (docs/LOG.md)."""
+
 UNKNOWN = "text that the vocabulary of the tokenizer lacks; it is trained on as unknown"
+
+BY_TEMPLATE = "tools, a call or a result, written as the model's own chat template writes them"
 
 AROUND = (
     "the tokenizer puts {} around a text by itself; rows and questions have only what the chat"
@@ -56,7 +63,7 @@ def survey(job: SurveyJob, pipe: Pipe) -> None:
     if job.inspection is not None:
         lookover = Lookover(job.inspection, job.data.truncation, codec, tokenizer)
     scored = None if job.prompts is None else read_scored_prompts(Path(job.prompts))
-    stream = ConversationStream(job.data, scored)
+    stream = ConversationStream(job.data, scored, codec.tool_rows.no_tools)
     found = surveyed(codec, stream, lookover, alive=lambda: pipe.enter("tokenizing"))
     text = found.model_dump_json(exclude_defaults=True)  # most rounds have no pieces
     write_text_atomic(Path(job.out), text)
@@ -103,6 +110,8 @@ def surveyed(
         if found.refused is not None:
             refused[found.refused] += 1
             book.add(found.refused, row, dropped=True)
+        if found.by_template:
+            book.add(BY_TEMPLATE, row)
         if found.touching:
             book.add(TOUCHING[codec.supervision], row)
         if found.unknown:
@@ -137,5 +146,5 @@ def tokenized(
             waiting.append(pair)
             yield pair[1]
 
-    for found in codec.encoded(given()):
+    for found in codec.encoded(given(), min(usable_cores(), MOST_THREADS)):
         yield (*waiting.popleft(), found)

@@ -8,7 +8,7 @@ here. What a template does wrong is the folder's fault and is said with its plac
 import ctypes
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,31 +41,49 @@ hears it only afterwards; nobody waits for that, since the worker ends with its 
 
 
 class TemplateFault(Exception):
-    """Why a template gave no text."""
+    """Why a template gave no text; `endless` where it went on until it was stopped."""
+
+    def __init__(self, reason: str, *, endless: bool = False) -> None:
+        super().__init__(reason)
+        self.endless = endless
 
 
 class _Stop(BaseException):
     """Raised inside a template that took too long; no filter that catches exceptions keeps it."""
 
 
-def render(source: str, messages: Sequence[dict[str, Any]], tokens: dict[str, str]) -> str:
-    """What a template writes of these messages and the beginning of an answer.
+def render(
+    source: str,
+    messages: Sequence[dict[str, Any]],
+    tokens: dict[str, str],
+    *,
+    tools: Sequence[dict[str, Any]] | None = None,
+    asks: bool = True,
+    marks: list[tuple[int, int]] | None = None,
+) -> str:
+    """What a template writes of these messages and, where it `asks`, the beginning of an answer.
 
-    `tokens` are the special tokens that it may name, such as `bos_token`.
+    `tokens` are the special tokens that it may name, such as `bos_token`. `marks` gets the
+    characters [begin, end) that it puts between `{% generation %}` and `{% endgeneration %}`.
 
     Raises:
         TemplateFault: it raises, writes too much or takes too long.
     """
 
     def pieces() -> Iterator[str]:
-        template = chat_template_utils._compile_jinja_template(source)
-        yield from template.generate(
-            messages=list(messages),
-            tools=None,
-            documents=None,
-            add_generation_prompt=True,
-            **tokens,
-        )
+        template: Any = chat_template_utils._compile_jinja_template(source)
+        written: list[str] = []
+        tracked = marks is not None and template.environment.activate_tracker(written, marks)
+        with tracked or nullcontext():
+            for piece in template.generate(
+                messages=list(messages),
+                tools=tools,
+                documents=None,
+                add_generation_prompt=asks,
+                **tokens,
+            ):
+                written.append(piece)
+                yield piece
 
     return within(pieces, MOST_CHARACTERS, MOST_SECONDS)
 
@@ -79,7 +97,7 @@ def within(pieces: Callable[[], Iterator[str]], characters: int, seconds: float)
         TemplateFault: they do not, or making them raises.
     """
     made: list[str] = []
-    fault: list[str] = []
+    fault: list[TemplateFault] = []
 
     def make() -> None:
         left = characters
@@ -87,12 +105,13 @@ def within(pieces: Callable[[], Iterator[str]], characters: int, seconds: float)
             for piece in pieces():
                 left -= len(piece)
                 if left < 0:
-                    fault.append(f"writes more than {characters} characters")
+                    words = f"writes more than {characters} characters"
+                    fault.append(TemplateFault(words, endless=True))
                     return
                 made.append(piece)
         except Exception as error:
             reason = str(error).strip() or type(error).__name__
-            fault.append(f"fails: {safe(reason.splitlines()[0])[:MOST_WORDS]}")
+            fault.append(TemplateFault(f"fails: {safe(reason.splitlines()[0])[:MOST_WORDS]}"))
 
     def run() -> None:
         with suppress(_Stop):  # it may come late, when everything is done
@@ -110,9 +129,9 @@ def within(pieces: Callable[[], Iterator[str]], characters: int, seconds: float)
         )
         thread.join(_STOPPED_SECONDS)
     if late:
-        raise TemplateFault(f"takes more than {seconds:g} seconds")
+        raise TemplateFault(f"takes more than {seconds:g} seconds", endless=True)
     if fault:
-        raise TemplateFault(fault[0])
+        raise fault[0]
     return "".join(made)
 
 

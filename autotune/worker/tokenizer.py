@@ -13,8 +13,8 @@ from typing import Any
 from transformers import AutoTokenizer
 
 from autotune.errors import AutotuneError, BadInput
+from autotune.failure import Failure
 from autotune.memory.faults import classify
-from autotune.outcome import Fault
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -44,7 +44,7 @@ def reading(folder: Path) -> Iterator[None]:
     except (AutotuneError, ImportError):
         raise
     except Exception as error:
-        if classify(error) is not Fault.OTHER:
+        if classify(error) is not Failure.OTHER:
             raise
         traceback.print_exception(error)
         raise unloadable(folder, error) from error

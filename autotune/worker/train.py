@@ -20,7 +20,7 @@ from autotune.worker.model import adopt_template, load
 from autotune.worker.numeric import NumericFault
 from autotune.worker.optimizer import Recipe
 from autotune.worker.pipe import Pipe
-from autotune.worker.rescue import Rescue
+from autotune.worker.rescue import StepRecovery
 from autotune.worker.retention import resume, retain
 from autotune.worker.step import Stepper
 
@@ -37,10 +37,12 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
     pipe.enter("loading")
     demand_data(job)
     loaded = load(Path(job.model), compute.device, plan.data.supervision)
-    adopt_template(loaded, plan.data.supervision)
+    read = load_conversations(job.data, no_tools=loaded.codec.tool_rows.no_tools)
+    with_tools = any(conversation.uses_tools for conversation in read.conversations)
+    adopt_template(loaded, plan.data.supervision, with_tools=with_tools)
     rows = kept_rows(
         loaded.codec,
-        load_conversations(job.data).conversations,
+        read.conversations,
         max_rounds=plan.max_rounds,
         model_max_length=plan.model_max_length,
         truncation=plan.data.truncation,
@@ -63,13 +65,13 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
         warn=lambda words: pipe.emit(events.Warned(message=words)),
     )
     longest = max(len(row.input_ids) for row in rows)
-    rescue = Rescue(stepper, pipe, longest_row=longest, batch_size=plan.batch_size)
+    recovery = StepRecovery(stepper, pipe, longest_row=longest, batch_size=plan.batch_size)
     done = resume(root, stepper, plan, pipe)
     scored = plan.checkpoint_steps
     last_save = time.monotonic()
     for number in range(done + 1, plan.total_steps + 1):
         picked = step_rows(len(rows), plan.batch_size, plan.seed, number)
-        result = rescue.step([rows[at] for at in picked], number)
+        result = recovery.step([rows[at] for at in picked], number)
         pipe.emit(
             events.StepDone(
                 step=number,
@@ -87,7 +89,7 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
         due = time.monotonic() - last_save >= plan.resume_every_seconds
         if number in scored or due:
             saves = partial(save, pipe, root, stepper, number, plan.identity)
-            folder = rescue.saving(saves, number)
+            folder = recovery.saving(saves, number)
             retain(root, scored)
             last_save = time.monotonic()
             saved = Checkpoint(step=number, progress=number / plan.total_steps, folder=str(folder))

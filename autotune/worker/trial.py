@@ -38,7 +38,7 @@ def trial(job: TrialJob, compute: Compute, pipe: Pipe, shelf: Shelf) -> None:
     pipe.enter("loading")
     shelf.trials += 1
     loaded = shelf.model(Path(job.model_folder), compute.device, job.data.supervision)
-    conversations = shelf.conversations(job.data)
+    conversations = shelf.conversations(job.data, loaded.codec.tool_rows.no_tools)
     point = job.point
     row = longest_row(job, loaded.codec, conversations)
     rows = fullest_step(row, point.micro_batch_tokens)

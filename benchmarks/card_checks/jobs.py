@@ -8,7 +8,7 @@ from autotune.boundary import Boundary
 from autotune.events import WorkerEvent
 from autotune.job import DeviceSpec, Job
 from autotune.plan import Precision
-from autotune.trials import Ending, SubprocessRunner
+from autotune.trials import JobResult, SubprocessRunner
 from benchmarks.card_checks.asked import Ask
 
 SILENCE_SECONDS = 120.0
@@ -35,7 +35,7 @@ def heard(
     folder: Path,
     hear: Callable[[WorkerEvent], None] = lambda _: None,
     runner: Any = None,
-) -> tuple[list[WorkerEvent], Ending]:
+) -> tuple[list[WorkerEvent], JobResult]:
     """Have a job done; its events and its ending."""
     said: list[WorkerEvent] = []
 

@@ -151,4 +151,4 @@ def worker_says(ask: Ask) -> dict[str, Any]:
     precision = Precision.FP16 if ask.on_card else Precision.FP32
     said, ending, _ = trial(ask, ask.folder / "kernels", device_of(ask, precision), 1, 128)
     ready = of_kind(said, events.Ready)
-    return {"ended": str(ending.how), **(ready[0].model_dump(exclude={"pid"}) if ready else {})}
+    return {"ended": ending.words, **(ready[0].model_dump(exclude={"pid"}) if ready else {})}

@@ -4,7 +4,6 @@ import psutil
 
 from autotune import events
 from autotune.events import WorkerEvent
-from autotune.trials import How
 from benchmarks.card_checks.asked import Answer, Ask, Figures
 from benchmarks.card_checks.jobs import of_kind
 from benchmarks.card_checks.training import (
@@ -32,12 +31,12 @@ def check(ask: Ask, figures: Figures) -> Answer:
         if isinstance(event, events.StepDone) and event.step == DISTURBED_STEP:
             psutil.Process(of_kind(said, events.Ready)[0].pid).kill()
 
-    _, how, reason = trained(ask, plan, "killed", hear=hear)
-    if how is not How.CRASHED:
-        return Answer(False, f"a killed worker ended: {how} ({reason})")
-    again, how, reason = trained(ask, plan, "killed")
-    if how is not How.DONE:
-        return Answer(False, f"the second worker ended: {how} ({reason})")
+    _, ending = trained(ask, plan, "killed", hear=hear)
+    if not ending.died:
+        return Answer(False, f"a killed worker ended: {ending.words} ({ending.reason})")
+    again, ending = trained(ask, plan, "killed")
+    if ending.failure is not None:
+        return Answer(False, f"the second worker ended: {ending.words} ({ending.reason})")
     resumed = [event.step for event in of_kind(again, events.Resumed)]
     off = furthest(losses([*said, *again]), expected)
     figures["undisturbed"] = expected

@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 from autotune import events
-from autotune.trials import How
 from benchmarks.card_checks.asked import Answer, Ask, Figures
 from benchmarks.card_checks.jobs import of_kind
 from benchmarks.card_checks.training import (
@@ -28,12 +27,12 @@ def check(ask: Ask, figures: Figures) -> Answer:
     figures["undisturbed"] = expected
     forget(ask.folder, "late")
     command = (sys.executable, str(WORKER), "tighten", str(DISTURBED_STEP - 1))
-    said, how, reason = trained(ask, plan, "late", command=command)
+    said, ending = trained(ask, plan, "late", command=command)
     recuts = of_kind(said, events.Recut)
     figures["recuts"] = [recut.model_dump(mode="json") for recut in recuts]
     figures["losses"] = losses(said)
-    if how is not How.DONE:
-        return Answer(False, f"ended: {how} ({reason})")
+    if ending.failure is not None:
+        return Answer(False, f"ended: {ending.words} ({ending.reason})")
     off = furthest(losses(said), expected)
     figures["largest_difference"] = off
     if not recuts:

@@ -3,7 +3,6 @@
 import sys
 
 from autotune import events
-from autotune.trials import How
 from benchmarks.card_checks.asked import Answer, Ask, Figures
 from benchmarks.card_checks.jobs import of_kind
 from benchmarks.card_checks.late_memory import WORKER
@@ -28,9 +27,9 @@ def check(ask: Ask, figures: Figures) -> Answer:
     expected = undisturbed(ask, plan)
     forget(ask.folder, "overflow")
     command = (sys.executable, str(WORKER), "scale", str(FIRST_SCALE_POWER))
-    said, how, reason = trained(ask, plan, "overflow", command=command)
-    if how is not How.DONE:
-        return Answer(False, f"ended: {how} ({reason})")
+    said, ending = trained(ask, plan, "overflow", command=command)
+    if ending.failure is not None:
+        return Answer(False, f"ended: {ending.words} ({ending.reason})")
     steps = of_kind(said, events.StepDone)
     skips = sum(step.skips for step in steps)
     off = furthest(losses(said), expected)

@@ -107,7 +107,7 @@ def measured(
         runner=warm,
     )
     if found is None:
-        return {"not_measured": f"{ending.how}: {ending.reason}"}
+        return {"not_measured": f"{ending.words}: {ending.reason}"}
     return {
         "allocated_mib": found.allocated_bytes / MIB,
         "process_mib": found.peak_bytes / MIB,

@@ -10,7 +10,7 @@ from autotune.data.load import load_conversations
 from autotune.events import WorkerEvent
 from autotune.job import TrainJob
 from autotune.plan import DataSpec, Precision, TrainPlan
-from autotune.trials import How, SubprocessRunner
+from autotune.trials import JobResult, SubprocessRunner
 from benchmarks.card_checks.asked import Ask, write_json
 from benchmarks.card_checks.inputs import turns
 from benchmarks.card_checks.jobs import device_of, heard, of_kind
@@ -78,13 +78,13 @@ def trained(
     *,
     hear: Callable[[WorkerEvent], None] = lambda _: None,
     command: Sequence[str] | None = None,
-) -> tuple[list[WorkerEvent], How, str]:
-    """Have a worker train into the folder of this name; its events, how it ended and why."""
+) -> tuple[list[WorkerEvent], JobResult]:
+    """Have a worker train into the folder of this name; its events and how it ended."""
     out = ask.folder / "training" / name
     runner = SubprocessRunner(command) if command else None
     job = TrainJob(device=device_of(ask, plan.precision), plan=plan, out=str(out))
     said, ending = heard(job, out.with_name(f"{name}-work"), hear, runner)
-    return said, ending.how, ending.reason
+    return said, ending
 
 
 def undisturbed(ask: Ask, plan: TrainPlan) -> dict[int, float]:
@@ -96,9 +96,9 @@ def undisturbed(ask: Ask, plan: TrainPlan) -> dict[int, float]:
     kept = ask.folder / "training" / f"undisturbed-{plan.identity}.json"
     if not kept.is_file():
         forget(ask.folder, "undisturbed")
-        said, how, reason = trained(ask, plan, "undisturbed")
-        if how is not How.DONE:
-            raise RuntimeError(f"the undisturbed training ended: {how} ({reason})")
+        said, ending = trained(ask, plan, "undisturbed")
+        if ending.failure is not None:
+            raise RuntimeError(f"the undisturbed training ended: {ending.words} ({ending.reason})")
         write_json(kept, losses(said))
     return {int(k): v for k, v in json.loads(kept.read_text(encoding="utf-8")).items()}
 

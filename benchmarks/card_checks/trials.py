@@ -8,7 +8,7 @@ from autotune.events import WorkerEvent
 from autotune.job import DeviceSpec, TrialJob
 from autotune.outcome import Measurement
 from autotune.plan import DataSpec, TrialPoint
-from autotune.trials import Ending
+from autotune.trials import JobResult
 from benchmarks.card_checks.asked import Ask
 from benchmarks.card_checks.inputs import long_chat
 from benchmarks.card_checks.jobs import heard, of_kind
@@ -22,7 +22,7 @@ def trial(
     tokens: int,
     gradient_checkpointing: bool = False,
     runner: Any = None,
-) -> tuple[list[WorkerEvent], Ending, Measurement | None]:
+) -> tuple[list[WorkerEvent], JobResult, Measurement | None]:
     """A trial of so many rows of so many tokens; its events, its end and what it measured."""
     job = TrialJob(
         device=device,

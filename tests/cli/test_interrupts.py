@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from autotune.cli import start
-from autotune.cli.main import lacks_memory, run
+from autotune.cli.main import run
 from autotune.errors import ExitCode
+from autotune.errortexts import lacks_memory
+from autotune.failure import Failure
 from autotune.figures import quoted
 from autotune.job import GenerateJob, Job
-from autotune.outcome import Fault
-from autotune.trials import Ending, SubprocessRunner
+from autotune.trials import JobResult, SubprocessRunner
 from tests import setups
 
 LINE = "smolsft-autotune: interrupted; nothing is lost, the same command goes on from here\n"
@@ -105,13 +106,22 @@ class Uncommitted(OSError):
     winerror = 1455
 
 
+class NoResources(OSError):
+    """The same in other words; the number is Windows' ERROR_NOT_ENOUGH_MEMORY."""
+
+    winerror = 8
+
+
 @pytest.mark.parametrize(
     ("error", "memory"),
     [
         (MemoryError(), True),
         (OSError(12, "Cannot allocate memory"), True),
         (Uncommitted(22, "The paging file is too small for this operation to complete"), True),
+        (NoResources(12, "Für diesen Befehl ist nicht genügend Speicher verfügbar"), True),
+        (NoResources(22, "Für diesen Befehl ist nicht genügend Speicher verfügbar"), True),
         (OSError(28, "No space left on device"), False),
+        (OSError(121, "not the number 12"), False),
         (ValueError("out of memory"), False),
     ],
 )
@@ -144,13 +154,13 @@ class TestWhatACommandLeaves:
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
         *typed: str,
-        do: Callable[[SubprocessRunner, Job], Ending],
+        do: Callable[[SubprocessRunner, Job], JobResult],
     ) -> str:
         """What a command says whose workers are `do`, which is interrupted at some time."""
 
         def work(
             runner: SubprocessRunner, job: Job, folder: Path, on_event: object, **_: object
-        ) -> Ending:
+        ) -> JobResult:
             folder.mkdir(parents=True, exist_ok=True)
             return do(runner, job)
 
@@ -194,14 +204,14 @@ class TestWhatACommandLeaves:
         command = f"smolsft-autotune {' '.join(map(quoted, typed))} --run-dir {folder}"
         assert said == f"{folder} keeps 2 of 48 answers; to go on: {command}"
 
-    @pytest.mark.parametrize("fault", [Fault.BAD_JOB, Fault.LIBRARY, Fault.OTHER])
+    @pytest.mark.parametrize("fault", [Failure.BAD_JOB, Failure.LIBRARY, Failure.OTHER])
     def test_one_that_fails_before_its_first_answer_leaves_no_folder_either(
         self,
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
         toy: Path,
         tmp_path: Path,
-        fault: Fault,
+        fault: Failure,
     ) -> None:
         monkeypatch.setattr(
             SubprocessRunner, "run", lambda *_, **__: setups.failed(fault, "it is no use", "start")
@@ -230,12 +240,12 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def interrupted(runner: SubprocessRunner, job: Job) -> Ending:
+def interrupted(runner: SubprocessRunner, job: Job) -> JobResult:
     """Ctrl-C while the worker is at it."""
     raise KeyboardInterrupt
 
 
-def interrupted_after_two(runner: SubprocessRunner, job: Job) -> Ending:
+def interrupted_after_two(runner: SubprocessRunner, job: Job) -> JobResult:
     """The same, two answers later."""
     assert isinstance(job, GenerateJob)
     Path(job.out).parent.mkdir(parents=True, exist_ok=True)

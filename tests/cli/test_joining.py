@@ -22,12 +22,14 @@ from autotune.manifest import seal
 from autotune.outcome import Checkpoint, HealthLimits
 from autotune.profile import Profile
 from autotune.profiles import find_profile
+from autotune.readings import Readings
 from autotune.rundir import RunDir
 from autotune.session import Session
 from autotune.study import replay
 from autotune.trials import FakeRunner
 from tests import records, setups
 from tests.played import Workers
+from tests.readings import counted_readings
 
 LIMITS = HealthLimits(min_stop=0.8, max_loop=0.2, max_echo=0.1, max_empty=0.05)
 FULL = setups.prompts(20)
@@ -193,3 +195,15 @@ def test_a_run_in_use_is_left_alone_and_that_is_said(over: RunDir) -> None:
         said, full = joined(over.best)
     assert "in use by" in said
     assert full is None
+
+
+def test_the_record_is_read_once_for_all_that_is_asked_of_it(
+    over: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = counted_readings(monkeypatch)
+    readings, said = Readings(), list[str]()
+    found = with_choice(evaluation(), over.best, FULL, readings)
+    join_report(found, over.best, FULL, "IFEval", profile(), said.append, readings)
+    assert found.chosen_among == 1
+    assert "this score stands in the report of the run as well" in said[0]
+    assert read == [over.events]

@@ -6,13 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from autotune import events
 from autotune.cli.folder import choose_folder, store_settings
 from autotune.cli.settings import settings_text
 from autotune.content import content_of
 from autotune.errors import BadInput, EnvironmentFault, ExitCode
 from autotune.profile import Profile
+from autotune.readings import Readings
 from autotune.rundir import RunDir
+from autotune.session import Session
+from autotune.trials import FakeRunner
 from tests import records, setups
+from tests.played import Workers
+from tests.readings import counted_readings
 
 
 @pytest.fixture
@@ -179,3 +185,30 @@ def test_a_folder_that_a_kill_left_with_a_lock_only_is_taken(project: Path) -> N
     (root / "mine.txt").write_text("", encoding="utf-8")
     with pytest.raises(BadInput, match="holds files but no run"):
         choose_folder(Path("run"), asked())
+
+
+def test_a_run_that_is_gone_on_with_is_read_once(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun(project / "runs" / "1-good", project)
+    read = counted_readings(monkeypatch)
+    readings = Readings()
+    root, resumed = choose_folder(None, asked(), readings=readings)
+    assert resumed
+    with RunDir(root) as held:
+        session = Session(held, FakeRunner(Workers()), told=readings.of(held))
+        assert read == [Path("runs/1-good/events.jsonl")]
+        session.note(events.Warned(message="something came after it"))
+        assert readings.of(held).told[-1].event == events.Warned(message="something came after it")
+    assert len(read) == 2
+
+
+def test_a_record_that_grew_or_went_since_it_was_read_is_read_again(project: Path) -> None:
+    rundir = begun(project / "run", project)
+    readings = Readings()
+    before = readings.of(rundir)
+    assert readings.of(rundir) is before
+    rundir.append(events.Warned(message="one more"), at=2.0)
+    assert len(readings.of(rundir).told) == len(before.told) + 1
+    rundir.events.unlink()
+    assert readings.of(rundir).state.run is None

@@ -15,7 +15,7 @@ import pytest
 
 from autotune.cli.streams import Outlet, guarded_output
 from autotune.errors import EnvironmentFault
-from autotune.events import Interrupted
+from autotune.events import Notice
 from autotune.rundir import RunDir
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="a shell's redirections")
@@ -182,6 +182,8 @@ def test_a_run_that_nobody_reads_goes_on_and_a_signal_ends_it_as_ctrl_c_does(
     assert process.wait(100) == 130
     (line,) = said.splitlines()
     assert line.startswith("smolsft-autotune: interrupted")
-    assert isinstance([*rundir.records()][-1].event, Interrupted)
+    last = [*rundir.records()][-1].event
+    assert isinstance(last, Notice)
+    assert last.about == "interrupted"
     assert not (rundir.root / "lock.txt").exists()
     assert not rundir.in_use

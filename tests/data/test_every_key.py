@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from autotune.data.formats import FORMATS, format_of
 from autotune.data.load import load_conversations
-from autotune.data.says import says_nothing
+from autotune.data.values import says_nothing
 from autotune.datanotes import note_sentence
 from autotune.plan import DataSpec
 from tests.data.test_supervised_keys import ASK, GOOD, REPORTED, needs_reported, read

@@ -8,7 +8,6 @@ import pytest
 
 from autotune.evaluate.answers import Answer, match, read_answers
 from autotune.evaluate.health import (
-    DEFAULT_LIMITS,
     broken_limits,
     echo_answers,
     echoes,
@@ -24,6 +23,7 @@ from autotune.outcome import EvalReport, Health
 from autotune.profiles import find_profile
 from autotune.scores import Metric
 
+LIMITS = find_profile("rtx4060-laptop-8gb").evaluate.health
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
 ASK = "Write a short poem about the sea at night, without commas, and give it a title."
@@ -136,22 +136,22 @@ def test_stop_is_unknown_where_nobody_recorded_it_and_then_breaks_no_limit() -> 
     asked = prompts(1)
     found = health(asked, [Answer(prompt=asked[0].prompt, response=POEM)])
     assert found.stop is None
-    assert broken_limits(found, DEFAULT_LIMITS) == ()
+    assert broken_limits(found, LIMITS) == ()
 
 
 def test_no_answer_at_all_is_not_healthy() -> None:
     found = health(prompts(3), [])
-    assert broken_limits(found, DEFAULT_LIMITS) == ("empty 100 % is above 5 %",)
+    assert broken_limits(found, LIMITS) == ("empty 100 % is above 5 %",)
 
 
 def test_the_parrot_breaks_the_limit_on_echoes_and_no_other() -> None:
     asked = prompts(3)
     found = health(asked, echo_answers(asked))
-    assert broken_limits(found, DEFAULT_LIMITS) == ("echo 100 % is above 10 %",)
+    assert broken_limits(found, LIMITS) == ("echo 100 % is above 10 %",)
 
 
 def test_each_broken_limit_is_a_sentence_and_a_limit_just_met_is_not_broken() -> None:
-    limit = DEFAULT_LIMITS
+    limit = LIMITS
     met = Health(
         stop=limit.min_stop,
         loop=limit.max_loop,
@@ -204,14 +204,14 @@ def test_vacuous_is_a_share_of_the_passes_and_what_is_left_of_them_is_sound() ->
         ),
     ],
 )
-@pytest.mark.parametrize("profile", ["", "cpu-smoke", "cpu-smollm2", "rtx4060-laptop-8gb"])
+@pytest.mark.parametrize("profile", ["cpu-smoke", "cpu-smollm2", "rtx4060-laptop-8gb"])
 def test_the_limits_pass_gpt4_and_fail_a_base_model_and_a_poor_fine_tuning(
     answers: str, passes: int, sound: int, broken: tuple[str, ...], profile: str
 ) -> None:
     asked, report = scored(answers)
     assert (report.score.passes, report.sound) == (passes, Metric.of(sound, len(asked)))
-    limits = find_profile(profile).evaluate.health if profile else DEFAULT_LIMITS
+    limits = find_profile(profile).evaluate.health
     found = broken_limits(report.health, limits)
     assert [line.split()[0] for line in found] == [line.split()[0] for line in broken]
-    if not profile:
+    if limits == LIMITS:
         assert found == broken

@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 
 from autotune.evaluate.answers import Answer, match, read_answers
-from autotune.evaluate.health import DEFAULT_LIMITS, broken_limits, echo_answers
+from autotune.evaluate.health import broken_limits, echo_answers
 from autotune.evaluate.ifeval import IFEval, judge
 from autotune.evaluate.ifeval_prompts import IFEvalPrompt, read_ifeval_prompts
 from autotune.evaluate.reference import reference_checkers
 from autotune.outcome import EvalReport
+from autotune.profiles import find_profile
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+
+LIMITS = find_profile("rtx4060-laptop-8gb").evaluate.health
 
 pytestmark = pytest.mark.skipif(
     not DATA.is_dir(), reason="the published prompts and answers are not beside this checkout"
@@ -48,7 +51,7 @@ def test_gpt4_scores_as_published_in_under_ten_seconds() -> None:
     assert len(report.by_type) == 25
     assert sum(metric.passes for metric in report.by_type.values()) == 697
     assert report.interval == pytest.approx((0.734, 0.804), abs=1e-3)
-    assert broken_limits(report.health, DEFAULT_LIMITS) == ()
+    assert broken_limits(report.health, LIMITS) == ()
     assert (report.health.loop, report.health.echo, report.health.empty) == (0, 0, 0)
 
 
@@ -121,11 +124,11 @@ def test_small_models_that_never_stop_keep_their_score_and_fail_their_health(
     report = IFEval().score(prompts, read_answers(DATA / "responses" / f"{name}-100.jsonl"))
     assert (report.score.passes, report.n) == (strict, 100)
     assert report.health.echo == echo
-    assert broken_limits(report.health, DEFAULT_LIMITS) == broken
+    assert broken_limits(report.health, LIMITS) == broken
 
 
 def test_the_parrot_passes_a_quarter_of_the_prompts_and_fails_its_health() -> None:
     prompts = all_prompts()
     report = IFEval().score(prompts, echo_answers(prompts))
     assert (report.score.passes, report.n) == (134, 541)
-    assert broken_limits(report.health, DEFAULT_LIMITS) == ("echo 100 % is above 10 %",)
+    assert broken_limits(report.health, LIMITS) == ("echo 100 % is above 10 %",)

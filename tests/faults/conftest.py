@@ -1,4 +1,4 @@
-"""The fork servers, the undisturbed run, and the counts at the end of a session."""
+"""The fork servers and the undisturbed run."""
 
 import os
 from collections.abc import Iterator
@@ -10,8 +10,6 @@ from tests.faults.control import built
 from tests.faults.entries import RUN_MODULES, WORKER_MODULES
 from tests.faults.forkserver import Server
 from tests.faults.tries import Bench
-
-LINES = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture(scope="session")
@@ -42,18 +40,3 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     finally:
         for server in servers:
             server.close()
-
-
-@pytest.fixture
-def told(request: pytest.FixtureRequest) -> list[str]:
-    """Lines that are shown when all tests are over."""
-    return request.config.stash.setdefault(LINES, [])
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show the counts."""
-    lines = terminalreporter.config.stash.get(LINES, [])
-    if lines:
-        terminalreporter.section("faults put to a toy run")
-        for line in lines:
-            terminalreporter.line(line)

@@ -1,10 +1,7 @@
 """Where the children of the fork servers begin: the command line, and a worker."""
 
 import os
-import subprocess
 import sys
-from types import SimpleNamespace
-from typing import Any
 
 from tests.faults.control import ROLE, Role, obey
 
@@ -20,23 +17,10 @@ def run() -> int:
     from autotune.cli.start import main
     from autotune.report import write
     from autotune.trials import process
-    from tests.faults.forked import Forked
+    from tests.faults.forked import forking
 
-    server = os.environ[WORKERS]
-
-    def popen(command: list[str], *, env: dict[str, str], **streams: Any) -> Forked:
-        assert command[1:3] == ["-m", "autotune.worker"]
-        wanted = ("stdin", "stdout", "stderr")
-        return Forked(
-            server,
-            command[2:],
-            env=env | {ROLE: str(Role.WORKER.value)},
-            **{name: streams.get(name) for name in wanted},
-        )
-
-    process.subprocess = SimpleNamespace(  # type: ignore[attr-defined]
-        **{name: getattr(subprocess, name) for name in subprocess.__all__} | {"Popen": popen}
-    )
+    role = {ROLE: str(Role.WORKER.value)}
+    process.subprocess = forking(os.environ[WORKERS], **role)  # type: ignore[attr-defined]
     write.draw_png = lambda report, dark=False: b""  # a third of the time, and touches no file
     obey(os.environ)
     main()

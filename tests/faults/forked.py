@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, Any
 
 
@@ -109,3 +110,24 @@ class Forked:
     def terminate(self) -> None:
         """Ask it to end."""
         self.send_signal(signal.SIGTERM)
+
+
+def forking(server: str, **variables: str) -> Any:
+    """The module `subprocess`, whose `Popen` has `server` fork a worker with these variables.
+
+    Any other command is started as ever.
+    """
+
+    def popen(command: list[str], *, env: dict[str, str], **streams: Any) -> Any:
+        if command[1:3] != ["-m", "autotune.worker"]:
+            return subprocess.Popen(command, env=env, **streams)
+        wanted = ("stdin", "stdout", "stderr")
+        return Forked(
+            server,
+            command[2:],
+            env=env | variables,
+            **{name: streams.get(name) for name in wanted},
+        )
+
+    names = {name: getattr(subprocess, name) for name in subprocess.__all__}
+    return SimpleNamespace(**names | {"Popen": popen})

@@ -1,5 +1,7 @@
 """Every file operation of a toy run, gone wrong in every way. It takes hours."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.faults.cases import every_fault
@@ -16,15 +18,15 @@ KINDS = (Kind.KILL, Kind.TEAR, Kind.ENOSPC, Kind.EIO)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 @pytest.mark.parametrize("role", list(Role), ids=lambda role: role.name.lower())
 def test_every_operation_going_wrong_changes_no_result(
-    bench: Bench, told: list[str], role: Role, kind: Kind
+    bench: Bench, say: Callable[[str], None], role: Role, kind: Kind
 ) -> None:
     faults = [f for f in every_fault(bench.operations) if (f.role, f.kind) == (role, kind)]
-    check("N-th operation, every", bench.try_all(faults), bench, told)
+    check("N-th operation, every", bench.try_all(faults), bench, say)
 
 
 def test_a_hundred_runs_killed_at_random_moments_end_with_the_same_result(
-    bench: Bench, told: list[str]
+    bench: Bench, say: Callable[[str], None]
 ) -> None:
     numbers = range(1000, 1000 + KILLED_RUNS)
     tried = side_by_side(lambda number: bench.try_kills(number, KILLS), numbers)
-    check(f"random kills, {KILLS} a run", tried, bench, told)
+    check(f"random kills, {KILLS} a run", tried, bench, say)

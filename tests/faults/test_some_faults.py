@@ -1,5 +1,7 @@
 """Whatever file operation goes wrong, a run goes on from there to the very same result."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.faults.cases import some_faults
@@ -16,15 +18,15 @@ SEED = 11
 
 
 def test_a_run_whose_nth_file_operation_goes_wrong_ends_with_the_same_result(
-    bench: Bench, told: list[str]
+    bench: Bench, say: Callable[[str], None]
 ) -> None:
     tried = bench.try_all(some_faults(bench.operations, SOME, SEED))
     assert sum(one.code is not None for one in tried) >= 0.9 * len(tried), "few were reached"
-    check("N-th operation, some", tried, bench, told)
+    check("N-th operation, some", tried, bench, say)
 
 
 def test_a_run_killed_at_random_moments_ends_with_the_same_result(
-    bench: Bench, told: list[str]
+    bench: Bench, say: Callable[[str], None]
 ) -> None:
     tried = side_by_side(lambda number: bench.try_kills(number, KILLS), range(KILLED_RUNS))
-    check(f"random kills, {KILLS} a run", tried, bench, told)
+    check(f"random kills, {KILLS} a run", tried, bench, say)

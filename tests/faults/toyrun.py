@@ -21,6 +21,9 @@ COMMAND = [*RUN, "--json"]
 SECONDS = 240
 """No command of a toy takes so long, on however busy a machine."""
 
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+"""Environment of a process that is to have no second thread when it forks."""
+
 WORDS = ["river", "clock", "paper", "stone", "lamp", "garden", "winter", "bridge", "copper"]
 
 RULES: tuple[tuple[str, dict[str, object]], ...] = (
@@ -199,5 +202,4 @@ def ended(process: Forked, place: Place) -> Ended:
 
 def environment() -> dict[str, str]:
     """Ours, with one thread a process from the beginning."""
-    one = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    return {**os.environ, **one, "TOKENIZERS_PARALLELISM": "false", "PYTHONUTF8": "1"}
+    return {**os.environ, **ONE_THREAD, "TOKENIZERS_PARALLELISM": "false", "PYTHONUTF8": "1"}

@@ -193,8 +193,9 @@ def counted(what: str, tried: Sequence[Tried], operations: Sequence[Operation]) 
     return lines
 
 
-def check(what: str, tried: Sequence[Tried], bench: Bench, told: list[str]) -> None:
-    """Tell the counts, and fail where something does not hold."""
-    told += counted(what, tried, bench.operations)
+def check(what: str, tried: Sequence[Tried], bench: Bench, say: Callable[[str], None]) -> None:
+    """Say the counts, and fail where something does not hold."""
+    for line in counted(what, tried, bench.operations):
+        say(line)
     wrong = [str(one) for one in tried if one.breaches]
     assert not wrong, "\n".join(wrong)

@@ -159,14 +159,15 @@ sys.path.insert(0, {folder!r})  # its torch says that it has CUDA; nothing impor
 from pathlib import Path
 import autotune.cli.work
 from autotune.card_answer import CardAnswer
-from autotune.trials import Ending, FakeRunner, How
+from autotune.failure import Failure
+from autotune.trials import JobResult, FakeRunner
 
 def script(job):
     if job.job != "check":
-        return (), Ending(How.CRASHED, "no further than here", 0.0)
+        return (), JobResult(Failure.CRASHED, "no further than here", 0.0)
     answer = CardAnswer(torch="2.13.0+cu130", cuda="13.0")
     Path(job.out).write_text(answer.model_dump_json(), encoding="utf-8")
-    return (), Ending(How.DONE, "", 0.0)
+    return (), JobResult(None, "", 0.0)
 
 autotune.cli.work.SubprocessRunner = lambda: FakeRunner(script)
 """

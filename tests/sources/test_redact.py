@@ -2,7 +2,7 @@
 
 import pytest
 
-from autotune.sources.redact import redact
+from autotune.sources.pypi import redact
 
 
 def test_tokens_passwords_and_secret_variables_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

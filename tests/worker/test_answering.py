@@ -13,6 +13,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, MistralConfig, MistralForC
 
 from autotune.memory.fake import FakeMemory
 from autotune.memory.port import MemoryReading
+from autotune.oom_recovery import SLACK_BYTES
 from autotune.plan import Precision
 from autotune.worker import neartie, rowcache
 from autotune.worker.answering import LEAST_READ, LOOK_EVERY, Answering
@@ -20,9 +21,8 @@ from autotune.worker.compute import Compute
 from autotune.worker.model import Loaded
 from autotune.worker.plain import generate_batch
 from autotune.worker.reply import Reply, Settings
-from autotune.worker.rescue import SLACK_BYTES, MemoryKept
+from autotune.worker.rescue import MemoryKept, answer_within_memory
 from autotune.worker.rowcheck import can_answer_by_rows
-from autotune.worker.withinmemory import answer_within_memory
 from tests.worker.toys import FULL, cpu, encoded, loaded_toy, stepper_of
 
 pytestmark = pytest.mark.torch

@@ -22,7 +22,7 @@ from autotune.worker.graphed import Graphed, SteadyCache
 from autotune.worker.model import Loaded
 from autotune.worker.plain import generate_batch
 from autotune.worker.reply import Reply, Settings
-from autotune.worker.withinmemory import answer_within_memory
+from autotune.worker.rescue import answer_within_memory
 from tests.worker.test_generate import generated, job_of, texts, untrained
 from tests.worker.toys import FULL, cpu, loaded_toy, of_kind, save_toy
 

@@ -18,7 +18,7 @@ from autotune.evaluate.ifeval_prompts import IFEvalPrompt
 from autotune.events import WORKER_EVENT, WorkerEvent
 from autotune.job import GenerateJob
 from autotune.plan import Supervision
-from autotune.trials import How, SubprocessRunner
+from autotune.trials import SubprocessRunner
 from autotune.worker import answerfile, engines
 from autotune.worker import generate as generate_module
 from autotune.worker.answerfile import mend_torn_line
@@ -163,7 +163,6 @@ def test_progress_counts_answers_that_are_on_disk(polite: Path, tmp_path: Path) 
     assert [event.done for event in answered] == list(range(1, 10))
     assert [event.total for event in answered] == [9] * 9
     assert [e.new_tokens for e in answered] == sorted(e.new_tokens for e in answered)
-    assert of_kind(heard, events.Generated)[0].answers == 9
 
 
 def test_an_answer_is_on_disk_when_it_is_told(
@@ -360,13 +359,13 @@ def test_a_killed_evaluation_goes_on_and_repeats_nothing(
             psutil.Process(workers[0]).kill()
 
     ending = SubprocessRunner().run(job, tmp_path / "work", hear, silence_seconds=120)
-    assert ending.how is How.CRASHED
+    assert ending.died
     with Path(job.out).open("ab") as file:
         file.write(b'{"key": 99, "prom')  # as if the kill had come in the middle of a line
     kept = len(Path(job.out).read_bytes().splitlines()) - 1
     assert 3 <= kept < 9
     heard, ending = work(job, tmp_path / "work")
-    assert ending.how is How.DONE
+    assert ending.failure is None
     made = [event.done for event in of_kind(heard, events.Answered)]
     assert made == list(range(kept + 1, 10))
     answers = read_answers(Path(job.out))

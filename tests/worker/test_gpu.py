@@ -14,11 +14,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from autotune import events
 from autotune.budget import GIB, MIB
 from autotune.events import WorkerEvent
+from autotune.failure import Failure
 from autotune.job import DeviceSpec, TrainJob, TrialJob
 from autotune.kernels import Kernel
-from autotune.outcome import Fault
 from autotune.plan import Precision, Supervision, TrialPoint
-from autotune.trials import How, SubprocessRunner
+from autotune.trials import SubprocessRunner
 from autotune.worker import varlen
 from autotune.worker.answering import Answering, Settings
 from autotune.worker.compute import Compute, open_compute
@@ -81,7 +81,7 @@ def test_a_trial_counts_the_context_and_what_the_allocator_reserved(
 ) -> None:
     limit = 4 * GIB
     heard, ending = work(trial_job(tmp_path, limit, 4096, precision=precision), tmp_path / "work")
-    assert ending.how is How.DONE, ending
+    assert ending.failure is None, ending
     found = of_kind(heard, events.Measured)[0].measurement
     assert (found.steps, found.finite, found.allocator_retries) == (3, True, 0)
     assert 100 * MIB < found.allocated_bytes < found.peak_bytes <= limit
@@ -91,9 +91,9 @@ def test_a_trial_counts_the_context_and_what_the_allocator_reserved(
 
 def test_more_than_the_cap_is_out_of_memory_and_exits_with_3(tmp_path: Path) -> None:
     _, ending = work(trial_job(tmp_path, 2 * GIB, 400_000), tmp_path / "work")
-    assert ending.how is How.OUT_OF_MEMORY, ending
+    assert ending.failure is Failure.OUT_OF_MEMORY, ending
     assert ending.failed is not None
-    assert ending.failed.fault is Fault.OUT_OF_MEMORY
+    assert ending.failed.fault is Failure.OUT_OF_MEMORY
     assert ending.failed.phase in ("forward", "backward")
 
 
@@ -105,7 +105,7 @@ def test_a_killed_training_on_a_card_goes_on_from_its_checkpoint(tmp_path: Path)
     )
     whole = TrainJob(device=card(2 * GIB), plan=plan, out=str(tmp_path / "whole"))
     undisturbed, ending = work(whole, tmp_path / "work")
-    assert ending.how is How.DONE, ending
+    assert ending.failure is None, ending
     job = TrainJob(device=card(2 * GIB), plan=plan, out=str(tmp_path / "killed"))
     heard: list[WorkerEvent] = []
 
@@ -115,9 +115,9 @@ def test_a_killed_training_on_a_card_goes_on_from_its_checkpoint(tmp_path: Path)
             psutil.Process(of_kind(heard, events.Ready)[0].pid).kill()
 
     ending = SubprocessRunner().run(job, tmp_path / "work", hear, silence_seconds=120)
-    assert ending.how is How.CRASHED
+    assert ending.died
     again, ending = work(job, tmp_path / "work")
-    assert ending.how is How.DONE, ending
+    assert ending.failure is None, ending
     assert of_kind(again, events.Resumed)[0].step >= 3
     # A card's sums are not ordered, so losses agree to rounding and not to the bit.
     for step, loss in losses([*heard, *again]).items():
@@ -218,7 +218,7 @@ def test_answering_needs_no_kernel_but_the_memory_efficient_one(
 
 def test_a_worker_tells_which_kernels_the_card_has(tmp_path: Path) -> None:
     heard, ending = work(trial_job(tmp_path, 4 * GIB, 4096), tmp_path / "work")
-    assert ending.how is How.DONE, ending
+    assert ending.failure is None, ending
     found = of_kind(heard, events.Ready)[0].attention
     assert found is not None
     assert found.kernels[0] in (Kernel.FLASH, Kernel.EFFICIENT)

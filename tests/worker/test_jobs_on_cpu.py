@@ -8,6 +8,7 @@ import torch
 
 from autotune import events
 from autotune.card_answer import CardAnswer
+from autotune.failure import Failure
 from autotune.job import (
     AverageJob,
     CheckJob,
@@ -19,10 +20,10 @@ from autotune.job import (
     SurveyJob,
     TrialJob,
 )
-from autotune.outcome import Checkpoint, Fault
+from autotune.outcome import Checkpoint
 from autotune.plan import Precision, TrialPoint
 from autotune.prediction import PredictPoint
-from autotune.trials import How, SubprocessRunner
+from autotune.trials import SubprocessRunner
 from autotune.worker import jobs
 from autotune.worker.__main__ import attempt
 from autotune.worker.compute import Compute
@@ -50,7 +51,7 @@ def test_preparing_a_model_and_surveying_data_for_a_card_touch_no_card(tmp_path:
     with SubprocessRunner().warm() as runner:
         for at, job in enumerate(jobs):
             ending = runner.run(job, tmp_path / str(at), heard.append, silence_seconds=300)
-            assert (ending.how, ending.reason) == (How.DONE, "")
+            assert (ending.failure, ending.reason) == (None, "")
     assert [ready.device for ready in of_kind(heard, events.Ready)] == ["CPU, 1 threads"] * 2
     assert (tmp_path / "survey.json").exists()
 
@@ -76,7 +77,7 @@ def test_a_card_that_cannot_be_opened_for_want_of_the_computers_memory_is_no_ful
     attempt(Bench(pipe), job, pipe)
     failed = events.WORKER_EVENT.validate_json(said.getvalue())
     assert isinstance(failed, events.Failed)
-    assert failed.fault is Fault.HOST_MEMORY
+    assert failed.fault is Failure.HOST_MEMORY
 
 
 def test_only_what_computes_with_weights_is_done_on_the_card() -> None:
@@ -131,7 +132,7 @@ def test_only_what_computes_with_weights_is_done_on_the_card() -> None:
 def test_a_check_says_what_torch_says_of_the_card_and_loads_nothing_else(tmp_path: Path) -> None:
     out = tmp_path / "card.json"
     heard, ending = work(CheckJob(device=CARD, out=str(out)), tmp_path / "work")
-    assert (ending.how, ending.reason) == (How.DONE, "")
+    assert (ending.failure, ending.reason) == (None, "")
     assert of_kind(heard, events.Ready) == []
     answer = CardAnswer.model_validate_json(out.read_bytes())
     assert answer.torch == torch.__version__

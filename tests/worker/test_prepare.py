@@ -17,7 +17,6 @@ from autotune.events import WORKER_EVENT, WorkerEvent
 from autotune.job import GenerateJob, PrepareJob, SurveyJob
 from autotune.plan import Supervision
 from autotune.survey import SurveyFile
-from autotune.trials import How
 from autotune.worker.checkpoint import verified
 from autotune.worker.generate import answer_batch
 from autotune.worker.model import load
@@ -48,12 +47,13 @@ def test_a_toy_is_the_same_for_a_seed_and_another_for_another(tmp_path: Path) ->
 
 
 def test_a_folder_is_built_whole_and_said_to_be(tmp_path: Path) -> None:
-    (event,) = of_kind(prepared(tmp_path / "deep" / "toy"), events.Prepared)
-    assert event.folder == str(tmp_path / "deep" / "toy")
-    assert 80_000 < event.parameters < 200_000
+    (event,) = of_kind(prepared(tmp_path / "deep" / "toy"), events.Notice)
+    millions = loaded_toy(tmp_path / "deep" / "toy").model.num_parameters() / 1e6
+    assert 0.08 < millions < 0.2
+    built = tmp_path / "deep" / "toy"
+    assert event.sentence == f"model folder ready: {built} ({millions:.1f} M parameters)"
     assert verified(tmp_path / "deep" / "toy")
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["toy"]
-    assert loaded_toy(tmp_path / "deep" / "toy").model.num_parameters() == event.parameters
 
 
 def test_a_whole_folder_is_left_alone_and_a_torn_one_built_again(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_survey_in_a_worker_counts_what_the_codec_counts(tmp_path: Path) -> No
         out=str(tmp_path / "survey.json"),
     )
     heard, ending = work(job, tmp_path / "work")
-    assert ending.how is How.DONE
+    assert ending.failure is None
     found = SurveyFile.model_validate_json((tmp_path / "survey.json").read_bytes())
     (event,) = of_kind(heard, events.Surveyed)
     assert (event.conversations, event.dropped, event.literal_markers) == (1, found.dropped, 1)
@@ -115,8 +115,9 @@ def test_real_weights_are_converted_and_answer(tmp_path: Path) -> None:
     gguf = wheel_file(DEMO_WHEEL)
     job = PrepareJob(device=device(), source="gguf", gguf=str(gguf), out=str(out))
     heard, ending = work(job, tmp_path / "work")
-    assert ending.how is How.DONE, ending
-    assert of_kind(heard, events.Prepared)[0].parameters == SMOLLM2_PARAMETERS
+    assert ending.failure is None, ending
+    (event,) = of_kind(heard, events.Notice)
+    assert f"({SMOLLM2_PARAMETERS / 1e6:.1f} M parameters)" in event.sentence
     config = json.loads((out / "config.json").read_text(encoding="utf-8"))
     assert "quantization_config" not in config
     loaded = load(out, torch.device("cpu"), Supervision.CONTENT)
@@ -143,7 +144,7 @@ def test_real_weights_are_converted_and_answer(tmp_path: Path) -> None:
         prefill_tokens=4096,
     )
     _, ending = work(generate, tmp_path / "work")
-    assert ending.how is How.DONE, ending
+    assert ending.failure is None, ending
     (said,) = read_answers(tmp_path / "responses.jsonl")
     assert said.finish == "stop"
     assert said.response is not None and "hello" in said.response.lower()

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +22,7 @@ from autotune.survey import Survey
 from autotune.surveying import survey_data
 from autotune.trials import SubprocessRunner
 from tests import setups
-from tests.worker.toys import EXACT_PEAKS, data_spec, device, save_toy
+from tests.worker.toys import EXACT_PEAKS, PATIENT_SECONDS, data_spec, device, save_toy
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
@@ -72,13 +73,17 @@ def with_budget(chosen: Setup, limit_bytes: int) -> Setup:
 
 
 def test_the_probe_finds_what_trying_every_length_finds(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, say: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(*EXACT_PEAKS)
     model = save_toy(tmp_path / "model", **WIDE)
-    chosen = setups.setup(
-        setups.profile(setups.strategy(), min_length=64, max_length=LONGEST), folder=model
+    profile = setups.profile(
+        setups.strategy(),
+        min_length=64,
+        max_length=LONGEST,
+        trial_timeout_seconds=PATIENT_SECONDS,
     )
+    chosen = setups.setup(profile, folder=model)
     chosen = replace(
         chosen,
         data=data_spec(long_chats(tmp_path / "chat.jsonl")),
@@ -94,10 +99,9 @@ def test_the_probe_finds_what_trying_every_length_finds(
     longest = {rounds: survey.longest(rounds) for rounds in range(1, MOST_ROUNDS + 1)}
     sizes = sorted({*grid, *longest.values()})
     peaks = peaks_of(session, chosen, survey, sizes)
-    with capsys.disabled():
-        print("\nlength  peak MiB")
-        for size, peak in peaks.items():
-            print(f"{size:6d}  {peak / MIB:8.1f}")
+    say("length  peak MiB")
+    for size, peak in peaks.items():
+        say(f"{size:6d}  {peak / MIB:8.1f}")
 
     # The budget lies in the middle of the widest gap, where no noise can move a verdict.
     gaps = {
@@ -110,10 +114,9 @@ def test_the_probe_finds_what_trying_every_length_finds(
     by_force = max(length for length in grid if length <= fitting)
 
     fit = Probe(session_of(tmp_path / "probe"), with_budget(chosen, limit), survey).run()
-    with capsys.disabled():
-        print(f"budget {limit / MIB:.1f} MiB: by force {by_force}, probe {fit.model_max_length}")
-        for tried in fit.trials:
-            print(f"{tried.point.row_tokens:6d}  {tried.verdict}  {tried.reason}")
+    say(f"budget {limit / MIB:.1f} MiB: by force {by_force}, probe {fit.model_max_length}")
+    for tried in fit.trials:
+        say(f"{tried.point.row_tokens:6d}  {tried.verdict}  {tried.reason}")
     assert fit.model_max_length == by_force
     assert fit.max_rounds == max(r for r, tokens in longest.items() if tokens <= fitting)
     assert len(fit.trials) <= most_trials(len(grid))

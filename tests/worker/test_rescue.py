@@ -14,13 +14,14 @@ import pytest
 import torch
 
 from autotune import events
+from autotune.failure import Failure
 from autotune.memory.fake import FakeMemory
 from autotune.memory.faults import classify
 from autotune.memory.port import MemoryReading
-from autotune.outcome import Fault
+from autotune.oom_recovery import SLACK_BYTES
 from autotune.plan import Precision
 from autotune.worker.pipe import Pipe
-from autotune.worker.rescue import SLACK_BYTES, MemoryKept, Rescue
+from autotune.worker.rescue import MemoryKept, StepRecovery
 from autotune.worker.step import Stepper
 from tests.worker.toys import FULL, Tight, loaded_toy, of_kind, some_rows, stepper_of
 
@@ -29,9 +30,9 @@ pytestmark = pytest.mark.torch
 LENGTHS = [12, 61, 33, 40, 7, 18]
 
 
-def rescue_of(stepper: Stepper, pipe: Pipe) -> Rescue:
+def rescue_of(stepper: Stepper, pipe: Pipe) -> StepRecovery:
     stepper.enter = pipe.enter
-    return Rescue(stepper, pipe, longest_row=61, batch_size=6)
+    return StepRecovery(stepper, pipe, longest_row=61, batch_size=6)
 
 
 def raises_once(after: int) -> Callable[..., None]:
@@ -144,7 +145,7 @@ def test_memory_that_does_not_come_back_is_left_to_a_new_process(tmp_path: Path)
     pipe = Tight(0)
     with pytest.raises(MemoryKept, match=r"in forward, and 128 MiB of it are still held") as kept:
         rescue_of(stepper, pipe).step(some_rows(LENGTHS), 2)
-    assert classify(kept.value) is Fault.OUT_OF_MEMORY
+    assert classify(kept.value) is Failure.OUT_OF_MEMORY
     assert stepper.compute.memory.released == 1
     (recut,) = of_kind(pipe.heard, events.Recut)
     assert (recut.step, recut.same_process, recut.after.micro_batch_tokens) == (2, False, 61)
@@ -200,12 +201,12 @@ def test_a_lack_of_the_computers_memory_is_met_with_smaller_pieces_on_a_cpu_only
 ) -> None:
     compute = SimpleNamespace(device=torch.device(kind))
     pipe = SimpleNamespace(phase="backward")
-    rescue = Rescue(
+    rescue = StepRecovery(
         cast(Stepper, SimpleNamespace(compute=compute)),
         cast(Pipe, pipe),
         longest_row=61,
         batch_size=6,
     )
     for error in (MemoryError("std::bad_alloc"), OSError(12, "Cannot allocate memory")):
-        assert (rescue.failure(error) is not None) is tried_smaller
-    assert rescue.failure(torch.OutOfMemoryError(FULL)) is not None
+        assert (rescue.recovery.lack(error, "backward") is not None) is tried_smaller
+    assert rescue.recovery.lack(torch.OutOfMemoryError(FULL), "backward") is not None

@@ -10,13 +10,13 @@ import pytest
 from autotune import events
 from autotune.disk import Writes, folder_bytes, needed_bytes, sizes_of
 from autotune.events import WorkerEvent
+from autotune.failure import Failure
 from autotune.manifest import discard, verified
-from autotune.outcome import Fault
-from autotune.trials import How, SubprocessRunner
+from autotune.trials import SubprocessRunner
 from autotune.worker.retention import retain
 from tests.worker.toys import chat_file, losses, of_kind, plan_of, save_toy, train_job, work
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("forked_workers")]
 
 FRACTIONS = (0.25, 0.5, 0.75, 1.0)  # steps 2, 4, 6, 8
 
@@ -43,7 +43,7 @@ def trained(
 
     plan = plan_of(*toy, checkpoint_fractions=FRACTIONS)
     ending = SubprocessRunner().run(train_job(plan, out), folder, hear, silence_seconds=120)
-    assert ending.how is How.DONE
+    assert ending.failure is None
     return out, heard, most[0]
 
 
@@ -120,7 +120,7 @@ def test_a_damaged_newest_checkpoint_is_reported_and_the_second_newest_gone_on_f
     final = (out / "step-000008" / "model.safetensors").read_bytes()
     damage(out / "step-000008")
     heard, ending = work(train_job(plan_of(*toy, checkpoint_fractions=FRACTIONS), out), tmp_path)
-    assert ending.how is How.DONE
+    assert ending.failure is None
     (resumed,) = of_kind(heard, events.Resumed)
     assert (resumed.step, resumed.torn) == (7, ("step-000008",))
     assert list(losses(heard)) == [8]
@@ -135,7 +135,7 @@ def test_another_learning_rate_is_refused_and_what_is_there_is_left_alone(
     before = sorted((p.name, folder_bytes(p)) for p in out.iterdir())
     plan = plan_of(*toy, checkpoint_fractions=FRACTIONS, learning_rate=4e-3)
     heard, ending = work(train_job(plan, out), tmp_path)
-    assert ending.how is How.BAD_JOB
+    assert ending.failure is Failure.BAD_JOB
     assert "saved by a training with other settings" in ending.reason
     assert "\n" not in ending.reason
     assert losses(heard) == {}
@@ -148,7 +148,7 @@ def test_another_number_of_averaged_checkpoints_is_the_same_training(
     out = copied(trained[0], tmp_path)
     plan = plan_of(*toy, checkpoint_fractions=FRACTIONS, average_checkpoints=3)
     heard, ending = work(train_job(plan, out), tmp_path)
-    assert ending.how is How.DONE
+    assert ending.failure is None
     assert list(losses(heard)) == [8]
 
 
@@ -171,13 +171,13 @@ def test_a_disk_that_fills_up_between_two_saves_stops_the_training_which_then_go
         job, tmp_path, heard.append, silence_seconds=120
     )
     assert ending.failed is not None
-    assert ending.failed.fault is Fault.DISK
+    assert ending.failed.fault is Failure.DISK
     assert "2 times that must be free and 1 MiB is" in ending.reason
     assert list(losses(heard)) == [1, 2, 3, 4]
     assert sorted(path.name for path in out.iterdir()) == ["step-000002", "step-000003"]
     assert all(verified(path) for path in out.iterdir())
     heard, ending = work(job, tmp_path)
-    assert ending.how is How.DONE
+    assert ending.failure is None
     assert list(losses(heard)) == [4, 5, 6, 7, 8]
     final = Path("step-000008") / "model.safetensors"
     assert (out / final).read_bytes() == (trained[0] / final).read_bytes()
@@ -192,7 +192,7 @@ def test_a_removal_that_was_cut_short_is_finished_and_is_no_damage(
     (half / "config.json").write_text("{}", encoding="utf-8")
     plan = plan_of(*toy, checkpoint_fractions=FRACTIONS)
     heard, ending = work(train_job(plan, out), tmp_path)
-    assert ending.how is How.DONE
+    assert ending.failure is None
     (resumed,) = of_kind(heard, events.Resumed)
     assert (resumed.step, resumed.torn) == (7, ())
     assert not list(out.glob(".*"))

@@ -188,9 +188,10 @@ def test_splitting_written_tokens_changes_nothing_else(
 def test_many_at_a_time_are_encoded_as_one_by_one() -> None:
     codec = codec_of("Metaspace first", CONTENT)
     some_talks = [talk("q" * at, "a <|im_end|>" if at % 7 == 0 else "a b") for at in range(600)]
-    assert [found.spans for found in codec.encoded(some_talks)] == list(
-        map(codec.spans, some_talks)
-    )
+    one_by_one = list(map(codec.spans, some_talks))
+    for threads in (1, 3):
+        found = [found.spans for found in codec.encoded(some_talks, threads)]
+        assert found == one_by_one
 
 
 def test_the_reported_tokenizer_is_trained_as_it_is_asked() -> None:

@@ -10,15 +10,15 @@ import pytest
 
 from autotune import events
 from autotune.events import WorkerEvent
+from autotune.failure import Failure
 from autotune.job import TrainJob
 from autotune.manifest import describe
-from autotune.outcome import Fault
 from autotune.plan import TrainPlan
-from autotune.trials import How, SubprocessRunner
+from autotune.trials import SubprocessRunner
 from autotune.worker.train import BadJob, demand_data
 from tests.worker.toys import chat_file, losses, of_kind, plan_of, save_toy, train_job, work
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("forked_workers")]
 
 When = Callable[[WorkerEvent], bool]
 
@@ -47,13 +47,13 @@ class Chain:
 
         before = len(self.heard)
         ending = SubprocessRunner().run(self.job, self.folder, hear, silence_seconds=120)
-        assert (ending.how, worker) == (How.CRASHED, [])
+        assert (ending.died, worker) == (True, [])
         self.check_torn(before)
 
     def to_the_end(self) -> None:
         before = len(self.heard)
         heard, ending = work(self.job, self.folder)
-        assert ending.how is How.DONE, ending
+        assert ending.failure is None, ending
         self.heard += heard
         self.check_torn(before)
 
@@ -144,7 +144,7 @@ def test_a_finished_training_is_told_again_and_not_run_again(
 ) -> None:
     before = undisturbed.final
     heard, ending = work(undisturbed.job, tmp_path)
-    assert ending.how is How.DONE
+    assert ending.failure is None
     assert losses(heard) == {}
     assert [e.checkpoint.step for e in of_kind(heard, events.CheckpointSaved)] == [4, 8]
     assert of_kind(heard, events.Trained)[0].steps == 8
@@ -156,9 +156,9 @@ def test_data_that_changed_since_it_was_counted_is_refused(
 ) -> None:
     job: TrainJob = train_job(plan_of(*toy, conversations=13), tmp_path / "checkpoints")
     _, ending = work(job, tmp_path)
-    assert ending.how is How.BAD_JOB
+    assert ending.failure is Failure.BAD_JOB
     assert "keeps 12 conversations, the plan says 13" in ending.reason
-    assert ending.failed is not None and ending.failed.fault is Fault.BAD_JOB
+    assert ending.failed is not None and ending.failed.fault is Failure.BAD_JOB
 
 
 def test_data_that_changed_while_a_run_went_on_are_not_trained_on(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_a_training_goes_on_where_its_model_and_its_data_lie_now(tmp_path: Path)
     again, ending = work(
         train_job(plan, tmp_path / "out").model_copy(update=moved), tmp_path / "job"
     )
-    assert ending.how is How.DONE
+    assert ending.failure is None
     (resumed,) = of_kind(again, events.Resumed)
     assert resumed.step > 0
     done = {step: loss for step, loss in losses(heard).items() if step > resumed.step}

@@ -8,10 +8,11 @@ import pytest
 from autotune import events
 from autotune.budget import MIB
 from autotune.events import WorkerEvent
+from autotune.failure import Failure
 from autotune.job import TrialJob
 from autotune.outcome import Measurement
 from autotune.plan import TrialPoint
-from autotune.trials import Ending, How, SubprocessRunner, WarmRunner
+from autotune.trials import JobResult, SubprocessRunner, WarmRunner
 from tests.worker.test_probe_by_force import MOST_ROUNDS, WIDE, long_chats
 from tests.worker.toys import EXACT_PEAKS, data_spec, device, of_kind, save_toy
 
@@ -46,7 +47,7 @@ def job(given: tuple[Path, Path], length: int, where: int = MOST_ROUNDS - 1) -> 
 
 def tried(
     runner: WarmRunner | SubprocessRunner, asked: TrialJob, folder: Path
-) -> tuple[Ending, Measurement | None, int]:
+) -> tuple[JobResult, Measurement | None, int]:
     """How the job ended, what it measured, and in which process."""
     heard: list[WorkerEvent] = []
     ending = runner.run(asked, folder, heard.append, silence_seconds=120)
@@ -71,7 +72,7 @@ def test_a_warm_trial_measures_what_a_fresh_one_does_in_the_same_process(
             for at, length in enumerate((320, 128, 320))
         ]
     endings, measured, pids = zip(*found, strict=True)
-    assert [e.how for e in endings] == [How.DONE] * 3
+    assert [e.failure for e in endings] == [None] * 3
     assert len(set(pids)) == 1
     assert [m.fresh for m in measured if m] == [True, False, False]
     # The second peak is the small row's, though the large one came before it in this process.
@@ -89,7 +90,7 @@ def test_after_a_failure_the_next_trial_has_a_process_of_its_own(
         first = tried(warm, job(given, 128), tmp_path / "1")
         bad = tried(warm, job(given, 128, where=77), tmp_path / "2")
         after = tried(warm, job(given, 128), tmp_path / "3")
-    assert (first[0].how, bad[0].how, after[0].how) == (How.DONE, How.BAD_JOB, How.DONE)
+    assert (first[0].failure, bad[0].failure, after[0].failure) == (None, Failure.BAD_JOB, None)
     assert first[2] == bad[2] != after[2]
     assert after[1] is not None
     assert after[1].fresh

@@ -10,10 +10,10 @@ import pytest
 
 from autotune import events
 from autotune.events import WORKER_EVENT, WorkerEvent
+from autotune.failure import Failure
 from autotune.job import PrepareJob, SurveyJob, TrialJob
-from autotune.outcome import Fault
 from autotune.plan import DataSpec, TrialPoint
-from autotune.trials import How, SubprocessRunner, worker_environment
+from autotune.trials import SubprocessRunner, worker_environment
 from tests.worker.toys import (
     chat_file,
     device,
@@ -44,17 +44,17 @@ def test_a_job_file_that_is_none_is_a_bad_job(tmp_path: Path, text: str) -> None
         assert process.stderr.read() == b""
     said = WORKER_EVENT.validate_json(line)
     assert isinstance(said, events.Failed)
-    assert said.fault is Fault.BAD_JOB
+    assert said.fault is Failure.BAD_JOB
     assert said.message.startswith("job file: ")
 
 
 def test_a_worker_says_events_and_nothing_else(tmp_path: Path) -> None:
     job = PrepareJob(device=device(), source="toy", out=str(tmp_path / "toy"))
     heard, ending = work(job, tmp_path / "work")
-    assert ending.how is How.DONE
+    assert ending.failure is None
     assert isinstance(heard[0], events.Ready)
     assert (heard[0].device, heard[0].torch.count(".") >= 2) == ("CPU, 1 threads", True)
-    assert isinstance(heard[-1], events.Prepared)
+    assert isinstance(heard[-1], events.Notice)
     assert (tmp_path / "work" / "worker.log").read_bytes() == b""
 
 
@@ -66,7 +66,7 @@ def test_a_file_that_is_not_there_is_one_line_for_the_person(tmp_path: Path) -> 
         out=str(tmp_path / "survey.json"),
     )
     _, ending = work(job, tmp_path / "work")
-    assert ending.how is How.BAD_JOB
+    assert ending.failure is Failure.BAD_JOB
     assert "nowhere" in ending.reason
     assert "\n" not in ending.reason
 
@@ -132,9 +132,9 @@ def test_a_worker_without_memory_says_so_and_exits_with_3(tmp_path: Path) -> Non
     ending = SubprocessRunner((sys.executable, "-c", limited)).run(
         job, tmp_path / "work", heard.append, silence_seconds=120
     )
-    assert ending.how is How.OUT_OF_MEMORY, ending
+    assert ending.failure is Failure.OUT_OF_MEMORY, ending
     assert ending.failed is not None
-    assert (ending.failed.fault, ending.failed.phase) == (Fault.OUT_OF_MEMORY, "forward")
+    assert (ending.failed.fault, ending.failed.phase) == (Failure.OUT_OF_MEMORY, "forward")
     assert "allocate" in ending.reason
 
 
@@ -153,7 +153,7 @@ def test_a_training_on_a_full_disk_says_so_and_keeps_what_it_has(tmp_path: Path)
         job, tmp_path / "work", heard.append, silence_seconds=120
     )
     assert ending.failed is not None
-    assert ending.failed.fault is Fault.DISK
+    assert ending.failed.fault is Failure.DISK
     assert "checkpoint not written" in ending.reason
     assert list((tmp_path / "out").iterdir()) == []
     assert of_kind(heard, events.StepDone)

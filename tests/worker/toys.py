@@ -21,7 +21,7 @@ from autotune.job import DeviceSpec, Job, TrainJob
 from autotune.memory.cpu import CpuMemory
 from autotune.plan import DataSpec, Precision, Supervision, TrainPlan, Truncation
 from autotune.survey import Survey, SurveyFile
-from autotune.trials import Ending, SubprocessRunner
+from autotune.trials import JobResult, SubprocessRunner
 from autotune.worker.compute import Compute
 from autotune.worker.encode import IGNORED, ChatCodec, Row
 from autotune.worker.model import Loaded, load
@@ -38,6 +38,9 @@ freed blocks are given back. It costs time, so only tests of the meter set it.""
 
 FULL = "CUDA out of memory. Tried to allocate 2.00 GiB"
 """What torch's allocator says of a card that is full."""
+
+PATIENT_SECONDS = 600
+"""Of silence: what a machine that runs other tests beside this one may take to load torch."""
 
 WORDS = ["river", "clock", "paper", "stone", "lamp", "garden", "winter", "bridge", "copper"]
 
@@ -204,10 +207,12 @@ def encoded(codec: ChatCodec, text: str, answer: str) -> Row:
     return codec.encode(talk, max_rounds="all", model_max_length=4096, truncation=Truncation.RIGHT)
 
 
-def work(job: Job, folder: Path, **limits: Any) -> tuple[list[WorkerEvent], Ending]:
+def work(job: Job, folder: Path, **limits: Any) -> tuple[list[WorkerEvent], JobResult]:
     """Have a real worker do a job; all its events and how it ended."""
     heard: list[WorkerEvent] = []
-    ending = SubprocessRunner().run(job, folder, heard.append, silence_seconds=120, **limits)
+    ending = SubprocessRunner().run(
+        job, folder, heard.append, silence_seconds=PATIENT_SECONDS, **limits
+    )
     return heard, ending
 
 

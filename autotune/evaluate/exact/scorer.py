@@ -16,8 +16,7 @@ from autotune.evaluate.exact.final import MARK, Final, final_of
 from autotune.evaluate.exact.prompts import ExactPrompt, read_exact_prompts
 from autotune.evaluate.health import HEALTH_CHECKS
 from autotune.evaluate.prompts import Prompt, as_own
-from autotune.evaluate.scorer import Baseline, Figure, Scorer
-from autotune.evaluate.tally import report_of, share
+from autotune.evaluate.scorer import Baseline, Figure, Scorer, report_of, share
 from autotune.outcome import EvalReport, PromptVerdict
 
 

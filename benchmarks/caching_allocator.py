@@ -1,22 +1,17 @@
-"""What an allocator makes of a request for bytes, on a device that is not there.
+"""What PyTorch's allocator for CUDA makes of a request for bytes, on a device that is not there.
 
-`CachingAllocator` does what PyTorch's allocator for CUDA does (c10/cuda/CUDACachingAllocator.cpp,
-its native backend with default settings): it asks the driver for segments, cuts blocks from them,
-joins free neighbours again and gives no segment back. In the steps of `benchmarks/fit_measured.py`
-it reserves what a Tesla T4 did: to 0.1 % where the kernel of attention is fused, to 9 % where there
-are tables of T x T.
+It does what c10/cuda/CUDACachingAllocator.cpp does (its native backend with default settings): it
+asks the driver for segments, cuts blocks from them, joins free neighbours again and gives no
+segment back. In the steps of `benchmarks/fit_measured.py` it reserves what a Tesla T4 did: to 0.1 %
+where the kernel of attention is fused, to 9 % where there are tables of T x T.
 """
 
 import bisect
 from dataclasses import dataclass, field
-from typing import Protocol
+
+from autotune.worker.ledger import CUDA_BLOCK
 
 MIB = 2**20
-
-CUDA_BLOCK = 512
-"""Bytes to which the CUDA allocator rounds a request up (kMinBlockSize)."""
-CPU_BLOCK = 64
-"""Bytes to which tensors are aligned on a CPU (gAlignment in c10/core/alignment.h)."""
 
 SMALL = MIB
 """The largest request that is served from small segments (kSmallSize)."""
@@ -45,30 +40,6 @@ class Block:
     def order(self) -> tuple[int, int]:
         """Free blocks are looked through by size, then by address."""
         return self.size, self.address
-
-
-class Allocator(Protocol):
-    """Gives out blocks and takes them back."""
-
-    def take(self, size: int) -> Block:
-        """A block for a request of so many bytes; it may be larger."""
-
-    def give(self, block: Block) -> None:
-        """Take the block back."""
-
-
-@dataclass
-class Rounding:
-    """An allocator that only rounds requests up, so that sizes add up in a line."""
-
-    block: int
-
-    def take(self, size: int) -> Block:
-        """A block of the request, rounded up."""
-        return Block(0, -(-size // self.block) * self.block)
-
-    def give(self, block: Block) -> None:
-        """Nothing to do."""
 
 
 @dataclass

@@ -6,7 +6,8 @@ from itertools import pairwise
 import pytest
 
 from autotune.budget import MIB
-from autotune.worker.allocator import CUDA_BLOCK, CachingAllocator, Rounding
+from autotune.worker.ledger import CUDA_BLOCK, Rounding
+from benchmarks.caching_allocator import CachingAllocator
 
 pytestmark = pytest.mark.torch  # the package loads it
 

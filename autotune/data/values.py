@@ -1,10 +1,16 @@
-"""Whether a value of a record says anything, and which of two it says.
+"""What the keys and values of a record say, and what is noticed while one is read.
 
 Tables of mixed records are padded: with null, with empty lists, with objects of nothing but null.
 Such a value says nothing, and neither does a column that holds an empty list as text.
 """
 
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
+
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_QUESTION = re.compile(r"^(?:is|do|should)_")
 
 _EMPTY = frozenset({"", "[]", "{}", "null"})
 _DEEP = 3
@@ -12,6 +18,27 @@ _DEEP = 3
 
 _TRUTHS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 """Spellings of a truth in a table of text."""
+
+
+@dataclass(slots=True)
+class Remarks:
+    """Sentences about a record that is kept, each once; true for those that warn."""
+
+    said: dict[str, bool] = field(default_factory=dict)
+
+    def say(self, what: str, *, warning: bool = False) -> None:
+        """Something a person should know of this record."""
+        self.said.setdefault(what, warning)
+
+
+@lru_cache(maxsize=4096)
+def spelled(key: str) -> str:
+    """A key in small letters with underscores: `toolCalls` and `Tool-Calls` are `tool_calls`.
+
+    A verb that asks before it says nothing more: `is_train` is `train`.
+    """
+    small = _HUMP.sub("_", key).lower().replace("-", "_").replace(" ", "_")
+    return _QUESTION.sub("", small)
 
 
 def says_nothing(value: Any, deep: int = _DEEP) -> bool:
