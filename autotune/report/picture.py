@@ -26,6 +26,7 @@ class Shown(Protocol):
     target: float
     trials: tuple[TrialReport, ...]
     baselines: dict[str, BaselineReport]
+    scorer: str
 
 
 def drawing_of(report: Shown) -> str:
@@ -37,6 +38,7 @@ def drawing_of(report: Shown) -> str:
         Path(__file__).read_text(encoding="utf-8"),
         metadata.version("matplotlib"),
         repr(report.target),
+        report.scorer,
         *(trial.model_dump_json() for trial in report.trials),
         *(base.model_dump_json() for _, base in sorted(report.baselines.items())),
     ]
