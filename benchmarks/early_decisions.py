@@ -20,9 +20,9 @@ from statistics import NormalDist, fmean
 from typing import Any
 
 from autotune.score.answers import match, read_answers
-from autotune.score.ifeval.early import EarlyJudge
+from autotune.score.ifeval.early import IFEvalEarlyJudge
+from autotune.score.ifeval.prompts import IFEvalPrompt, read_ifeval_prompts
 from autotune.score.ifeval.scorer import MAX_CHARACTERS, judge
-from autotune.score.prompts import Prompt, read_prompts
 from autotune.score.selection import correct_for_choice
 from autotune.score.stopping.stop import Contest
 from autotune.score.stopping.target import TargetTest, needed_passes
@@ -121,7 +121,8 @@ def trial_row(prompts: int, target: float, rates: Sequence[float], draws: int) -
     """
     draw = random.Random(f"trial {target} {rates}")
     order = [
-        Prompt(key=key, prompt="", instruction_id_list=(), kwargs=()) for key in range(prompts)
+        IFEvalPrompt(key=key, prompt="", instruction_id_list=(), kwargs=())
+        for key in range(prompts)
     ]
     right = missed = cost = 0
     losses = []
@@ -172,7 +173,7 @@ def best_row(prompts: int, candidates: int, draws: int) -> dict[str, Any]:
 
 
 def replay_row(folder: Path, name: str, prompts: str, answers: str) -> dict[str, Any]:
-    asked = read_prompts(folder / prompts)
+    asked = read_ifeval_prompts(folder / prompts)
     matched, _ = match(asked, read_answers(folder / answers))
     made = saved = looks = wrong = 0
     decided: Counter[str] = Counter()
@@ -182,7 +183,7 @@ def replay_row(folder: Path, name: str, prompts: str, answers: str) -> dict[str,
             continue
         text = matched[prompt.key].response or ""
         final = judge(prompt, matched[prompt.key]).strict
-        early = EarlyJudge(prompt)
+        early = IFEvalEarlyJudge(prompt)
         made += len(text)
         for at in range(32, len(text), 32):
             looks += 1

@@ -31,9 +31,11 @@ from autotune.launch import SubprocessRunner
 from autotune.protocol.job import DeviceSpec, EngineName, PrepareJob
 from autotune.protocol.plan import Precision, Supervision
 from autotune.score.answers import Answer
+from autotune.score.ifeval.early import IFEvalEarlyJudge
+from autotune.score.ifeval.prompts import IFEvalPrompt, read_ifeval_prompts
 from autotune.score.ifeval.scorer import IFEval
 from autotune.score.order import begun, shuffled
-from autotune.score.prompts import Prompt, read_prompts, subset
+from autotune.score.prompts import subset
 from autotune.score.stopping.stop import Contest
 from autotune.score.stopping.target import TargetTest, needed_passes
 from autotune.sources.model import resolve_model
@@ -77,7 +79,7 @@ def main() -> None:
     folder = model_folder(asked.model, spec)
     compute = open_compute(spec)
     loaded = load(folder, compute.device, Supervision.CONTENT)
-    prompts = subset(read_prompts(asked.prompts), asked.count, 0)
+    prompts = subset(read_ifeval_prompts(asked.prompts), asked.count, 0)
     if not can_answer_by_rows(loaded.model):
         raise SystemExit(f"--model {asked.model}: cannot be answered by rows")
     bench = Bench(loaded, compute, prompts, asked)
@@ -101,7 +103,7 @@ class Bench:
         self,
         loaded: Loaded,
         compute: Compute,
-        prompts: Sequence[Prompt],
+        prompts: Sequence[IFEvalPrompt],
         asked: argparse.Namespace,
     ) -> None:
         self.loaded, self.compute, self.prompts = loaded, compute, prompts
@@ -188,7 +190,11 @@ class Bench:
         answers: Ids = [[] for _ in order]
         with TemporaryDirectory() as folder:
             asked = [self.prompts[at] for at in order]
-            deciding = Deciding(self.loaded, asked, Path(folder) / "decided.jsonl")
+            deciding = Deciding(
+                self.loaded,
+                [IFEvalEarlyJudge(each) for each in asked],
+                Path(folder) / "decided.jsonl",
+            )
             self.seen = seen = Seen(self, asked)
 
             def done(reply: Reply) -> None:
@@ -263,7 +269,7 @@ class Enough(Exception):
 class Seen:
     """Strict verdicts so far, by prompt key, and whether they put the target out of reach."""
 
-    def __init__(self, bench: Bench, order: Sequence[Prompt]) -> None:
+    def __init__(self, bench: Bench, order: Sequence[IFEvalPrompt]) -> None:
         self.bench, self.order = bench, order
         self.scorer = IFEval()
         self.contest = Contest(order, bench.target)
@@ -275,7 +281,7 @@ class Seen:
         prompt = self.order[number]
         self.strict[prompt.key] = self.verdict(prompt, ids)
 
-    def verdict(self, prompt: Prompt, ids: list[int]) -> bool:
+    def verdict(self, prompt: IFEvalPrompt, ids: list[int]) -> bool:
         """The strict verdict on a whole answer."""
         text = text_of(self.bench.loaded, ids)
         answer = Answer(key=prompt.key, prompt=prompt.prompt, response=text)

@@ -14,6 +14,7 @@ from autotune.protocol.job import GenerateJob, Job
 from autotune.run.session import Session
 from autotune.score.answers import Answer, read_answers
 from autotune.score.decided import Decided, decided_file, read_decided
+from autotune.score.ifeval.prompts import IFEvalPrompt
 from autotune.score.ifeval.scorer import IFEval
 from autotune.score.order import shuffled
 from autotune.score.prompts import written_prompts
@@ -60,7 +61,7 @@ class Answerers(Workers):
         out = Path(job.out)
         out.parent.mkdir(parents=True, exist_ok=True)
         there = {a.key for a in read_answers(out)} if out.exists() else set()
-        prompts = written_prompts(Path(job.prompts))
+        prompts = written_prompts(Path(job.prompts), IFEvalPrompt)
         if job.early_seed is not None:
             there |= set(read_decided(decided_file(out)))
             prompts = shuffled(prompts, job.early_seed)

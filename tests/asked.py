@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from autotune.score.ifeval.instructions import read_arguments
+from autotune.score.ifeval.prompts import IFEvalPrompt
 from autotune.score.ifeval.scorer import MAX_CHARACTERS
-from autotune.score.prompts import Prompt
 
 ARGUMENTS: dict[str, tuple[dict[str, Any], ...]] = {
     "change_case:capital_word_frequency": (
@@ -137,9 +137,9 @@ PIECES: tuple[str, ...] = (
 """What checkers look for, halves of it, and what trips text up."""
 
 
-def prompt_of(*instructions: tuple[str, Mapping[str, Any]], key: int = 1) -> Prompt:
+def prompt_of(*instructions: tuple[str, Mapping[str, Any]], key: int = 1) -> IFEvalPrompt:
     """A prompt that asks for these."""
-    return Prompt(
+    return IFEvalPrompt(
         key=key,
         prompt="p",
         instruction_id_list=tuple(name for name, _ in instructions),
@@ -147,14 +147,14 @@ def prompt_of(*instructions: tuple[str, Mapping[str, Any]], key: int = 1) -> Pro
     )
 
 
-def every_single_prompt() -> tuple[Prompt, ...]:
+def every_single_prompt() -> tuple[IFEvalPrompt, ...]:
     """One prompt for each set of arguments above."""
     return tuple(
         prompt_of((name, given)) for name, choices in ARGUMENTS.items() for given in choices
     )
 
 
-def fuzzed(count: int, seed: int) -> Iterator[tuple[Prompt, str]]:
+def fuzzed(count: int, seed: int) -> Iterator[tuple[IFEvalPrompt, str]]:
     """`count` prompts of one to three instructions, each with an answer that means no good.
 
     Half are short, most of the rest as long as answers get in a thousand tokens, and one in a

@@ -1,13 +1,15 @@
 """A second scorer, whole: an answer passes if it contains the text that is expected."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from autotune.protocol.results import EvalReport, InstructionVerdict, PromptVerdict
 from autotune.score.answers import Answer, match
-from autotune.score.ifeval.instructions import ArgumentFault
-from autotune.score.prompts import Prompt
-from autotune.score.scorer import report_of
+from autotune.score.ifeval.arguments import ArgumentFault
+from autotune.score.ifeval.prompts import IFEvalPrompt, read_ifeval_prompts
+from autotune.score.ifeval.scorer import ECHO
+from autotune.score.scorer import Figure, Scorer, report_of
 
 
 def expected(value: Any) -> str:
@@ -17,14 +19,20 @@ def expected(value: Any) -> str:
     return value
 
 
-class Contains:
+class Contains(Scorer):
     """The scorer; prompts ask for the instruction `contains` with the argument `expected`."""
 
     name = "contains"
-    decides_early = False
+    title = "Contains"
+    main = Figure(name="contains", column="answers that contain it")
+    prompt_type = IFEvalPrompt
+    baselines = (ECHO,)
     instructions: Mapping[str, Mapping[str, Any]] = {"contains": {"expected": expected}}
 
-    def score(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> EvalReport:
+    def read_prompts(self, path: Path) -> tuple[IFEvalPrompt, ...]:
+        return read_ifeval_prompts(path, self.instructions)
+
+    def score(self, prompts: Sequence[IFEvalPrompt], answers: Sequence[Answer]) -> EvalReport:
         matched, _ = match(prompts, answers)
         verdicts = []
         for prompt in prompts:
@@ -46,3 +54,12 @@ class Contains:
                 )
             )
         return report_of(prompts, answers, verdicts)
+
+    def explain(
+        self, prompt: IFEvalPrompt, verdict: PromptVerdict, response: str | None
+    ) -> tuple[str, ...]:
+        return tuple(
+            f"does not follow {each.instruction}"
+            for each in verdict.instructions
+            if not each.strict
+        )

@@ -17,8 +17,8 @@ from autotune.protocol.job import AverageJob, GenerateJob, Job, TrainJob, TrialJ
 from autotune.protocol.plan import Strategy, TrialPoint
 from autotune.protocol.results import Checkpoint, EvalReport, Fit, TimedStep
 from autotune.score.answers import Answer
-from autotune.score.ifeval.instructions import INSTRUCTIONS
-from autotune.score.prompts import Prompt
+from autotune.score.ifeval.prompts import IFEvalPrompt
+from autotune.score.ifeval.scorer import IFEval
 from tests import setups
 from tests.fakes.runner import FakeRunner
 from tests.setups import PARROT, Played, done, measurement, prompts, report
@@ -114,16 +114,15 @@ def probed(
 
 
 @dataclass
-class Judge:
+class Judge(IFEval):
     """A scorer that gives what `given` says of the model's folder; a parrot's answers pass one."""
 
     given: Callable[[str], object]
     name: str = "test"
-    instructions = INSTRUCTIONS
     decides_early: bool = False
     scored: list[str] = field(default_factory=list)
 
-    def score(self, asked: Sequence[Prompt], answers: Sequence[Answer]) -> EvalReport:
+    def score(self, asked: Sequence[IFEvalPrompt], answers: Sequence[Answer]) -> EvalReport:
         """The report on the model that gave the answers; played workers sign theirs with it."""
         if answers[0].response == asked[0].prompt:
             return report(1, len(asked), PARROT)

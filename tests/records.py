@@ -16,12 +16,12 @@ from autotune.protocol.results import (
     Fit,
     Health,
     Measurement,
-    Metric,
     StrategyFit,
     TimedStep,
     TrialOutcome,
     Verdict,
 )
+from autotune.protocol.scores import Metric
 
 START = 1_790_000_000.0
 TARGET = 0.25

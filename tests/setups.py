@@ -21,11 +21,12 @@ from autotune.protocol.events import WorkerEvent
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import DeviceSpec, Job
 from autotune.protocol.plan import DataSpec, Precision, Strategy, Truncation
-from autotune.protocol.results import EvalReport, Fit, Health, Measurement, Metric
+from autotune.protocol.results import EvalReport, Fit, Health, Measurement
+from autotune.protocol.scores import Metric
 from autotune.run.folder import RunDir
 from autotune.run.session import Session
 from autotune.run.setup import Setup
-from autotune.score.prompts import Prompt
+from autotune.score.ifeval.prompts import IFEvalPrompt
 from autotune.score.stats import wilson
 from tests.fakes.runner import FakeRunner
 
@@ -61,10 +62,10 @@ def profile(*strategies: Strategy, **probe: object) -> Profile:
     return Profile.model_validate_json(json.dumps(tree))
 
 
-def prompts(count: int = 8) -> tuple[Prompt, ...]:
+def prompts(count: int = 8) -> tuple[IFEvalPrompt, ...]:
     """Prompts that ask for answers without a comma."""
     return tuple(
-        Prompt(
+        IFEvalPrompt(
             key=key,
             prompt=f"Say {key} without a comma.",
             instruction_id_list=("punctuation:no_comma",),
@@ -164,7 +165,7 @@ def report(passes: int, n: int = 8, health: Health = HEALTHY) -> EvalReport:
     metric = Metric.of(passes, n)
     return EvalReport(
         n=n,
-        prompt_strict=metric,
+        score=metric,
         instruction_strict=metric,
         prompt_loose=metric,
         instruction_loose=metric,

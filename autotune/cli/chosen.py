@@ -23,7 +23,7 @@ def with_choice(
         # The luck of the choice was worked out on the run's own prompts, and is other on others; so
         # it is where another text of the answers was judged.
         same = found.report.think is judged_by(run) and {
-            p.key: p.prompt for p in written_prompts(run.prompts)
+            p.key: p.prompt for p in written_prompts(run.prompts, Prompt)
         } == {p.key: p.prompt for p in prompts}
     except EnvironmentFault:  # the run's record is damaged, which takes nothing from the score
         return found

@@ -7,7 +7,7 @@ from autotune.base.errors import BadInput, ExitCode
 from autotune.cli.console import human_console, print_json
 from autotune.cli.device import chosen_profile
 from autotune.cli.eval import chosen_prompts
-from autotune.cli.find_answers import find_answers, judged_by
+from autotune.cli.find_answers import find_answers, judged_by, scored_by
 from autotune.cli.options import Options
 from autotune.config.profile import Profile
 from autotune.protocol.results import Think
@@ -29,12 +29,13 @@ def compare_command(
     first, second = (find_answers(Path(target)) for target in targets)
     profile = chosen_profile(options, computes=False)
     runs = [found.run for found in (first, second) if found.run is not None]
+    scorer = find_scorer(scorer_of(options, runs, profile))
     if options.prompts is None and runs:
-        prompts = written_prompts(runs[0].prompts)
+        prompts = written_prompts(runs[0].prompts, scorer.prompt_type)
     else:
-        prompts = chosen_prompts(console, options, profile)
+        prompts = chosen_prompts(console, options, profile, scorer)
     found = pair(
-        find_scorer(profile.prompts.scorer),
+        scorer,
         prompts,
         answers_to(first.responses, prompts).answers,
         answers_to(second.responses, prompts).answers,
@@ -46,10 +47,29 @@ def compare_command(
             f"eval compare: {targets[0]} and {targets[1]} answer no prompt in common; give the"
             " prompts that both were asked with --prompts"
         )
-    console.print(compared_summary(found, (targets[0], targets[1])))
+    console.print(compared_summary(scorer, found, (targets[0], targets[1])))
     if as_json:
         print_json(pair_tree(found))
     return ExitCode.DONE
+
+
+def scorer_of(options: Options, runs: Sequence[RunDir], profile: Profile) -> str:
+    """What judges both sets: what `--scorer` says, else what judged the first of their runs.
+
+    Raises:
+        BadInput: it is to judge the prompts of a run that another one judged.
+    """
+    if not runs:
+        return profile.prompts.scorer
+    own = scored_by(runs[0])
+    if options.scorer is None:
+        return own
+    if options.prompts is None and profile.prompts.scorer != own:
+        raise BadInput(
+            f"--scorer {profile.prompts.scorer}: the prompts of {runs[0].root} are for the scorer"
+            f" {own}; leave it out, or give other prompts with --prompts"
+        )
+    return profile.prompts.scorer
 
 
 def think_of(options: Options, runs: Sequence[RunDir], profile: Profile) -> Think:

@@ -38,8 +38,9 @@ from autotune.score.checked import EvaluationFailed, checked_report
 from autotune.score.evaluation import Evaluation, as_tree, evaluate
 from autotune.score.health import echo_answers
 from autotune.score.lm_eval import sample_logs
-from autotune.score.prompts import Prompt, read_prompts, subset
+from autotune.score.prompts import Prompt, subset
 from autotune.score.registry import find_scorer
+from autotune.score.scorer import Scorer
 from autotune.screen.eval import evaluated_summary
 from autotune.screen.plain import PlainView
 from autotune.sources.prompts import resolve_prompts
@@ -89,7 +90,8 @@ def eval_command(options: Options, wanted: Wanted, as_json: bool) -> int:
     generation: dict[str, Any] = {}
     label = ""
     if wanted.responses is not None:
-        prompts = chosen_prompts(console, options, profile)
+        scorer = find_scorer(profile.prompts.scorer)
+        prompts = chosen_prompts(console, options, profile, scorer)
         answers = answers_of(console, wanted.responses, prompts)
         say_on(console)(f"health limits of the profile {profile.name}")
     else:
@@ -107,7 +109,7 @@ def eval_command(options: Options, wanted: Wanted, as_json: bool) -> int:
         asked = asked_profile(options, wanted.targets[0])
         join_report(found, folder, prompts, label, asked, say_on(console), readings)
     if wanted.samples is not None:
-        logs = sample_logs(prompts, answers, found.report, generation)
+        logs = sample_logs(found.scorer, prompts, answers, found.report, generation)
         lines = (json.dumps(line, ensure_ascii=False) + "\n" for line in logs)
         write_text_atomic(wanted.samples, "".join(lines))
         say_on(console)(f"samples as lm-evaluation-harness logs them: {wanted.samples}")
@@ -148,10 +150,12 @@ def evaluated(
     return with_choice(found, model, prompts, readings)
 
 
-def chosen_prompts(console: Console, options: Options, profile: Profile) -> tuple[Prompt, ...]:
+def chosen_prompts(
+    console: Console, options: Options, profile: Profile, scorer: Scorer
+) -> tuple[Prompt, ...]:
     """The prompts to score on; all of a file unless a limit was typed."""
     source = resolve_prompts(options.prompts or profile.prompts.source, say_on(console))
-    prompts = read_prompts(source.path, find_scorer(profile.prompts.scorer).instructions)
+    prompts = scorer.read_prompts(source.path)
     if options.prompt_limit is None or profile.prompts.limit == "all":
         return prompts
     return subset(prompts, profile.prompts.limit, profile.prompts.seed)

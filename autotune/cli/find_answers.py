@@ -8,11 +8,12 @@ from autotune.base.errors import BadInput
 from autotune.base.format import quoted
 from autotune.protocol.events import Evaluated
 from autotune.protocol.results import Think
+from autotune.protocol.scores import DEFAULT_SCORER
 from autotune.run.folder import RunDir
 from autotune.run.readings import Readings
 from autotune.run.state import StudyState, replay
 from autotune.score.answers import read_answers
-from autotune.score.prompts import written_prompts
+from autotune.score.prompts import Prompt, written_prompts
 from autotune.study.answer import RESPONSES
 
 
@@ -45,7 +46,7 @@ def _refuse_part(target: Path, responses: Path, run: RunDir) -> None:
     """
     if responses.name != RESPONSES:
         return  # a file of the user's own that only lies there
-    prompts = {prompt.key for prompt in written_prompts(run.prompts)}
+    prompts = {prompt.key for prompt in written_prompts(run.prompts, Prompt)}
     answered = prompts & {answer.key for answer in read_answers(responses)}
     if len(answered) < len(prompts):
         raise BadInput(
@@ -98,10 +99,23 @@ def run_whose_best(model: Path, readings: Readings) -> tuple[RunDir, StudyState,
 def judged_by(run: RunDir) -> Think:
     """Which text of answers a run judges; older runs, which do not say, judged all of it."""
     try:
-        settings = tomllib.loads(run.run_toml.read_text(encoding="utf-8"))
-        return Think(settings["evaluate"]["think"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return Think(_setting(run, "evaluate", "think"))
+    except ValueError:
         return Think.KEEP
+
+
+def scored_by(run: RunDir) -> str:
+    """The name of a run's scorer; older runs, which do not say, had the only one there was."""
+    return _setting(run, "prompts", "scorer") or DEFAULT_SCORER
+
+
+def _setting(run: RunDir, table: str, name: str) -> str:
+    """A setting of a run's profile, empty where it is not there or cannot be read."""
+    try:
+        settings = tomllib.loads(run.run_toml.read_text(encoding="utf-8"))
+        return str(settings[table][name])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def untrained_answers(model: Path) -> Path | None:

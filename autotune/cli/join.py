@@ -42,7 +42,7 @@ def join_report(
         if known is None:
             return
         run, state, best = known
-        asked = {prompt.key: prompt.prompt for prompt in written_prompts(run.prompts)}
+        asked = {prompt.key: prompt.prompt for prompt in written_prompts(run.prompts, Prompt)}
         now = {prompt.key: prompt.prompt for prompt in prompts}
         if asked == now or len(now) < len(asked):
             return
@@ -97,12 +97,10 @@ def _event(
         checkpoint=best.checkpoint,
         weights=weights,
         prompts=label,
-        scorer=found.scorer,
+        scorer=found.scorer.name,
         max_new_tokens=profile.evaluate.max_new_tokens,
-        prompt_strict=report.prompt_strict,
-        instruction_strict=report.instruction_strict,
-        prompt_loose=report.prompt_loose,
-        instruction_loose=report.instruction_loose,
+        score=report.score,
+        **report.beside,
         interval=report.interval,
         health=report.health,
         unhealthy=found.unhealthy,

@@ -44,9 +44,12 @@ def _of_folder(path: Path) -> str | None:
 
 
 def _of_file(path: Path) -> str | None:
-    """By the keys of its first record: prompts have instructions, answers a response."""
+    """By the keys of its first record: prompts have what a scorer asks for, answers a response."""
+    from autotune.score.registry import SCORERS
+
     keys = _first_keys(path)
-    if "instruction_id_list" in keys:
+    asked = [set(make().prompt_type.model_fields) - {"key"} for make in SCORERS.values()]
+    if any(fields <= keys for fields in asked):
         return "--prompts"
     if "response" in keys and "prompt" in keys:
         return "--responses"

@@ -112,6 +112,7 @@ def opened(
                     strategies=tuple(s.name for s in profile.strategies),
                     prompt_count=len(setup.prompts),
                     think=profile.evaluate.think,
+                    scorer=profile.prompts.scorer,
                     resumed=resumed,
                 )
             )

@@ -17,6 +17,7 @@ from autotune.base.sizes import near_size, parse_size
 from autotune.config.expected import Ranges
 from autotune.protocol.plan import LENGTH_GRID, Precision, Strategy, Supervision, Truncation
 from autotune.protocol.results import HealthLimits, Think
+from autotune.protocol.scores import DEFAULT_SCORER
 from autotune.score.registry import SCORERS
 
 AUTO = "auto"
@@ -119,7 +120,7 @@ class PromptChoice(Boundary):
     """
 
     source: Text
-    scorer: Annotated[str, AfterValidator(_scorer)] = "ifeval"
+    scorer: Annotated[str, AfterValidator(_scorer)] = DEFAULT_SCORER
     limit: Annotated[Annotated[int, Field(ge=1)] | Literal["all"], ANY_CASE]
     seed: Annotated[int, Field(ge=0)] = 0
 

@@ -3,10 +3,11 @@
 from typing import Literal
 
 from autotune.base.model import Boundary
-from autotune.protocol.results import Checkpoint, Health, Metric, Partial
+from autotune.protocol.results import Checkpoint, Health, Partial
+from autotune.protocol.scores import Figures, MaybeScore, Metric, Score
 
 
-class Evaluated(Boundary):
+class Evaluated(Figures):
     """One checkpoint's score. `met` needs the target and healthy answers both.
 
     `problem` says why a checkpoint has no valid score; `unhealthy` lists the limits it breaks.
@@ -14,17 +15,14 @@ class Evaluated(Boundary):
     of these are of the half of the prompts that is reported, and `chosen_by` is the score on the
     other half, by which checkpoints are compared.
 
-    With `partial` the evaluation was ended early: `prompt_strict` is of the prompts up to there, an
+    With `partial` the evaluation was ended early: `score` is of the prompts up to there, an
     estimate, the other figures are None and `met` is False. A later event may bring the full score.
     """
 
     kind: Literal["evaluated"] = "evaluated"
     number: int
     checkpoint: Checkpoint
-    prompt_strict: Metric | None
-    instruction_strict: Metric | None
-    prompt_loose: Metric | None
-    instruction_loose: Metric | None
+    score: MaybeScore
     interval: tuple[float, float] | None
     health: Health | None
     met: bool
@@ -47,10 +45,7 @@ class Evaluated(Boundary):
         return cls(
             number=number,
             checkpoint=checkpoint,
-            prompt_strict=score,
-            instruction_strict=None,
-            prompt_loose=None,
-            instruction_loose=None,
+            score=score,
             interval=interval,
             health=None,
             met=False,
@@ -63,10 +58,7 @@ class Evaluated(Boundary):
         return cls(
             number=number,
             checkpoint=checkpoint,
-            prompt_strict=None,
-            instruction_strict=None,
-            prompt_loose=None,
-            instruction_loose=None,
+            score=None,
             interval=None,
             health=None,
             met=False,
@@ -86,7 +78,7 @@ class Chosen(Boundary):
     interval: tuple[float, float]
 
 
-class BestInFull(Boundary):
+class BestInFull(Figures):
     """The best checkpoint, scored by `eval` on more prompts than the run's own: all of a source.
 
     `weights` are the sha256 of its files, which are those that the run scored. `prompts` names the
@@ -100,10 +92,7 @@ class BestInFull(Boundary):
     prompts: str
     scorer: str
     max_new_tokens: int
-    prompt_strict: Metric
-    instruction_strict: Metric
-    prompt_loose: Metric
-    instruction_loose: Metric
+    score: Score
     interval: tuple[float, float]
     health: Health
     unhealthy: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from autotune.protocol.inspection import InspectionSpec
 from autotune.protocol.plan import DataSpec, Precision, Supervision, TrainPlan, TrialPoint
 from autotune.protocol.prediction import Attention, Capability, PredictPoint
 from autotune.protocol.results import Checkpoint
+from autotune.protocol.scores import DEFAULT_SCORER
 
 
 class DeviceSpec(Boundary):
@@ -135,7 +136,7 @@ class GenerateJob(Boundary):
 
     Prompts go in by length. With `early_seed` they go in by that seed's random order, and an answer
     is left, for `decided.jsonl` beside `out`, once no further text can change its strict verdict;
-    without it, answers that were left there are finished.
+    without it, answers that were left there are finished. The rules are `scorer`'s.
 
     A model without a chat template is asked in the form of `supervision`.
 
@@ -152,6 +153,7 @@ class GenerateJob(Boundary):
     batch_size: int
     prefill_tokens: int
     early_seed: int | None = None
+    scorer: str = DEFAULT_SCORER
     supervision: Supervision = Supervision.CONTENT
     engine: EngineName | None = None
 

@@ -2,7 +2,8 @@
 
 from autotune.base.format import interval_text, percent
 from autotune.protocol.plan import Rounds
-from autotune.protocol.results import Checkpoint, Health, Metric
+from autotune.protocol.results import Checkpoint, Health
+from autotune.protocol.scores import Metric
 
 
 def score_text(metric: "Metric", interval: tuple[float, float] | None) -> str:

@@ -10,6 +10,7 @@ from autotune.protocol.data_notes import DataNote
 from autotune.protocol.kernels import Kernel
 from autotune.protocol.plan import Rounds, TrialPoint
 from autotune.protocol.run_path import checkpoint_in_run
+from autotune.protocol.scores import Figures, Metric, Score
 
 
 class Verdict(StrEnum):
@@ -163,19 +164,6 @@ class Checkpoint(Boundary):
         return f"average-{self.averaged}" if self.averaged else f"step-{self.step:06d}"
 
 
-class Metric(Boundary):
-    """Passes out of a total; `accuracy` is their ratio, 0..1."""
-
-    passes: int
-    total: int
-    accuracy: float
-
-    @classmethod
-    def of(cls, passes: int, total: int) -> "Metric":
-        """The metric of a count; an empty total counts as 0."""
-        return cls(passes=passes, total=total, accuracy=passes / total if total else 0.0)
-
-
 class Partial(Boundary):
     """Why a score is not of all `of` prompts, or not of finished answers.
 
@@ -238,17 +226,21 @@ class InstructionVerdict(Boundary):
 
 
 class PromptVerdict(Boundary):
-    """One prompt: whether all its instructions hold, and each of them."""
+    """One prompt: whether its answer passes, and each of its instructions if it has some.
+
+    `strict` is what the score counts. A scorer that does not tell strict from loose gives both the
+    same verdict.
+    """
 
     key: int
     strict: bool
     loose: bool
     answered: bool
-    instructions: tuple[InstructionVerdict, ...]
+    instructions: tuple[InstructionVerdict, ...] = ()
 
 
-class EvalReport(Boundary):
-    """A scored set of answers. `interval` is Wilson's 95 % of prompt-strict accuracy.
+class EvalReport(Figures):
+    """A scored set of answers. `interval` is Wilson's 95 % of the score.
 
     `sound` counts the strict passes of answers that neither loop nor echo nor say next to nothing,
     out of all prompts; None where a scorer does not tell. `think` is which text was judged; of the
@@ -256,10 +248,7 @@ class EvalReport(Boundary):
     """
 
     n: int
-    prompt_strict: Metric
-    instruction_strict: Metric
-    prompt_loose: Metric
-    instruction_loose: Metric
+    score: Score
     interval: tuple[float, float]
     health: Health
     by_type: dict[str, Metric]
@@ -269,13 +258,3 @@ class EvalReport(Boundary):
     think: Think = Think.KEEP
     thoughts: int = 0
     unfinished_thoughts: int = 0
-
-    @property
-    def means(self) -> dict[str, float]:
-        """The means that tables elsewhere call "IFEval", by what they are of.
-
-        `strict` is the Open LLM Leaderboard's; other tables have that of all four figures.
-        """
-        strict = (self.prompt_strict.accuracy + self.instruction_strict.accuracy) / 2
-        loose = (self.prompt_loose.accuracy + self.instruction_loose.accuracy) / 2
-        return {"strict": strict, "loose": loose, "four": (strict + loose) / 2}

@@ -15,7 +15,8 @@ from autotune.protocol.checkpoint_events import (
 )
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.probe_events import Fitted, ProbeEnded, ProbeGoesOn, ProbeTried
-from autotune.protocol.results import Health, Metric, Think
+from autotune.protocol.results import Health, Think
+from autotune.protocol.scores import DEFAULT_SCORER, Score, Scored
 from autotune.protocol.throttle import Throttle
 from autotune.protocol.worker_events import WorkerEvent
 
@@ -39,6 +40,7 @@ class RunStarted(Boundary):
     prompt_count: int
     resumed: bool = False
     think: Think = Think.KEEP
+    scorer: str = DEFAULT_SCORER
 
 
 class Content(Boundary):
@@ -56,12 +58,12 @@ class Content(Boundary):
     model: dict[str, str]
 
 
-class BaselineScored(Boundary):
-    """A score to compare with: `echo` (the prompt given back) or `untrained` (before training)."""
+class BaselineScored(Scored):
+    """A score to compare with: `untrained` (before training), or a baseline of the scorer."""
 
     kind: Literal["baseline"] = "baseline"
-    name: Literal["echo", "untrained"]
-    prompt_strict: Metric
+    name: str
+    score: Score
     interval: tuple[float, float]
     health: Health
 

@@ -22,7 +22,7 @@ from autotune.report.schema import (
 )
 from autotune.run.replay import Chronicle, chronicle
 from autotune.run.state import StudyState, TrialState
-from autotune.text.conclusions import conclusions, echo_beats, next_steps
+from autotune.text.conclusions import beaten_by, conclusions, next_steps
 from autotune.text.events import describe, trial_verdict
 from autotune.text.score import partial_text
 from autotune.text.train import advice_lines, damaged_sentence, precision_sentence, recut_sentence
@@ -59,7 +59,7 @@ def report_of(said_so_far: Chronicle, run_dir: Path) -> Report:
         best_in_full=_in_full(state.best_in_full),
         chosen_among=state.scored_checkpoints,
         corrected=state.corrected,
-        beaten_by_echo=echo_beats(state),
+        beaten_by_echo=beaten_by(state) is not None,
         baselines={name: _baseline(event) for name, event in sorted(state.baselines.items())},
         trials=tuple(_trial(trial) for trial in state.trials),
         escalations=tuple(
@@ -72,6 +72,7 @@ def report_of(said_so_far: Chronicle, run_dir: Path) -> Report:
         prompts=run.prompts,
         prompt_count=run.prompt_count,
         think=run.think,
+        scorer=run.scorer,
         device=run.device,
         budget_bytes=run.budget_bytes,
         started=first,
@@ -111,7 +112,7 @@ def _strategy(state: StudyState) -> str | None:
 
 
 def _score(event: events.Evaluated, kept: bool = True) -> CheckpointScore:
-    at, strict = event.checkpoint, event.prompt_strict
+    at, strict = event.checkpoint, event.score
     return CheckpointScore(
         checkpoint=at.folder,
         step=at.step,
@@ -124,9 +125,7 @@ def _score(event: events.Evaluated, kept: bool = True) -> CheckpointScore:
         met=event.met,
         unhealthy=event.unhealthy,
         problem=event.problem,
-        instruction_strict=event.instruction_strict,
-        prompt_loose=event.prompt_loose,
-        instruction_loose=event.instruction_loose,
+        **event.beside,
         averaged=at.averaged,
         kept=kept,
         sound=event.sound,
@@ -138,7 +137,7 @@ def _score(event: events.Evaluated, kept: bool = True) -> CheckpointScore:
 def _in_full(event: events.BestInFull | None) -> FullScore | None:
     if event is None:
         return None
-    strict = event.prompt_strict
+    strict = event.score
     return FullScore(
         prompts=event.prompts,
         scorer=event.scorer,
@@ -148,9 +147,7 @@ def _in_full(event: events.BestInFull | None) -> FullScore | None:
         n=strict.total,
         interval=event.interval,
         health=event.health,
-        instruction_strict=event.instruction_strict,
-        prompt_loose=event.prompt_loose,
-        instruction_loose=event.instruction_loose,
+        **event.beside,
         unhealthy=event.unhealthy,
     )
 
@@ -158,9 +155,9 @@ def _in_full(event: events.BestInFull | None) -> FullScore | None:
 def _baseline(event: events.BaselineScored) -> BaselineReport:
     return BaselineReport(
         name=event.name,
-        strict=event.prompt_strict.accuracy,
-        passes=event.prompt_strict.passes,
-        n=event.prompt_strict.total,
+        strict=event.score.accuracy,
+        passes=event.score.passes,
+        n=event.score.total,
         interval=event.interval,
         health=event.health,
     )

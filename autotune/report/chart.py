@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from autotune.base.format import safe
 from autotune.report.schema import BaselineReport, TrialReport
+from autotune.score.registry import find_scorer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +26,7 @@ class Shown(Protocol):
     target: float
     trials: tuple[TrialReport, ...]
     baselines: dict[str, BaselineReport]
+    scorer: str
 
 
 def drawing_of(report: Shown) -> str:
@@ -36,6 +38,7 @@ def drawing_of(report: Shown) -> str:
         Path(__file__).read_text(encoding="utf-8"),
         metadata.version("matplotlib"),
         repr(report.target),
+        report.scorer,
         *(trial.model_dump_json() for trial in report.trials),
         *(base.model_dump_json() for _, base in sorted(report.baselines.items())),
     ]
@@ -100,15 +103,16 @@ def draw_png(report: Shown, dark: bool = False) -> bytes:
     score.axhline(
         100 * report.target, color=paint["ink"], linestyle="--", linewidth=1.2, label="target"
     )
-    for name, style in (("echo", ":"), ("untrained", "-.")):
-        if base := report.baselines.get(name):
-            score.axhline(
-                100 * base.strict, color="#8a8f98", linestyle=style, label=name, linewidth=1.4
-            )
+    for name, base in report.baselines.items():
+        style = "-." if name == "untrained" else ":"
+        score.axhline(
+            100 * base.strict, color="#8a8f98", linestyle=style, label=name, linewidth=1.4
+        )
+    main = find_scorer(report.scorer).main.name
 
     for axes, title, x, y in (
         (loss, "Training loss per supervised token", "optimizer step", "loss (nats)"),
-        (score, "Prompt-strict score, bars: 95 % interval", "progress of training (%)", "%"),
+        (score, f"Score ({main}), bars: 95 % interval", "progress of training (%)", "%"),
     ):
         axes.set_title(title, color=paint["ink"], fontsize=10, loc="left")
         axes.set_xlabel(x, color=paint["ink"], fontsize=9)

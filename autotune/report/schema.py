@@ -6,10 +6,11 @@ from typing import Any, Literal
 from autotune.base.model import Boundary
 from autotune.protocol.data_notes import DataNote
 from autotune.protocol.plan import TrainPlan
-from autotune.protocol.results import Fit, Health, Metric, Think
+from autotune.protocol.results import Fit, Health, Think
+from autotune.protocol.scores import DEFAULT_SCORER, Figures, Metric
 
 
-class CheckpointScore(Boundary):
+class CheckpointScore(Figures):
     """A checkpoint and its score; `strict` is passes / n, `interval` its 95 % interval (Wilson).
 
     `checkpoint` is its path from the run folder, which may move.
@@ -34,9 +35,6 @@ class CheckpointScore(Boundary):
     met: bool
     unhealthy: tuple[str, ...] = ()
     problem: str | None = None
-    instruction_strict: Metric | None = None
-    prompt_loose: Metric | None = None
-    instruction_loose: Metric | None = None
     averaged: int = 0
     kept: bool = True
     sound: Metric | None = None
@@ -44,7 +42,7 @@ class CheckpointScore(Boundary):
     ended_early: str | None = None
 
 
-class FullScore(Boundary):
+class FullScore(Figures):
     """The best checkpoint on all prompts of a source, scored by `eval` after the run.
 
     `max_new_tokens` is the longest answer that it could give.
@@ -58,16 +56,13 @@ class FullScore(Boundary):
     n: int
     interval: tuple[float, float]
     health: Health
-    instruction_strict: Metric
-    prompt_loose: Metric
-    instruction_loose: Metric
     unhealthy: tuple[str, ...] = ()
 
 
 class BaselineReport(Boundary):
     """A score to hold the best one against, on the same prompts."""
 
-    name: Literal["echo", "untrained"]
+    name: str
     strict: float
     passes: int
     n: int
@@ -130,10 +125,10 @@ class Report(Boundary):
 
     `seconds` spans first to last record, so it holds the pauses of a resumed run too. `best` was
     chosen among `chosen_among` scored checkpoints; `corrected` is about what it is worth without
-    the luck of that choice, None where that is not known. `beaten_by_echo` says whether giving the
-    prompts back unchanged scores as much as it. `attention` names the kernel that computed
-    attention, None where no worker told. `data_notes` says what was found in the rows of the data.
-    `think` is which text of answers was judged.
+    the luck of that choice, None where that is not known. `beaten_by_echo` says whether a baseline
+    without a model, such as giving the prompts back unchanged, scores as much as it. `attention`
+    names the kernel that computed attention, None where no worker told. `data_notes` says what was
+    found in the rows of the data. `think` is which text of answers was judged, `scorer` by what.
     """
 
     target: float
@@ -156,6 +151,7 @@ class Report(Boundary):
     prompts: str
     prompt_count: int
     think: Think = Think.KEEP
+    scorer: str = DEFAULT_SCORER
     device: str
     budget_bytes: int
     started: float

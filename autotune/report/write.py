@@ -17,6 +17,7 @@ from autotune.protocol.results import Health
 from autotune.report.chart import draw_png, drawing_of
 from autotune.report.kept_charts import Pictures, kept_pictures
 from autotune.report.schema import BaselineReport, CheckpointScore, FullScore, Report
+from autotune.score.registry import find_scorer
 from autotune.text.fit import cut_text, prediction_sentence, rate_of_trial, seconds_a_step
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~])")
@@ -97,11 +98,14 @@ def _render(
         cut=cut_text,
         note=note_sentence,
     )
+    scorer = find_scorer(report.scorer)
     helpers: dict[str, Any] = {
+        "scorer": scorer,
+        "columns": [each for each in scorer.others if each.column is not None],
         "score": _score,
         "health": _health,
         "shape": shape_text,
-        "shares": tuple(Health.model_fields),
+        "shares": [name for name in Health.model_fields if name in scorer.health_checks],
     }
     return environment.get_template(template).render(r=report, pictures=pictures, **helpers)
 

@@ -11,7 +11,6 @@ from autotune.data.contamination import read_scored_prompts
 from autotune.data.files import RecordStream
 from autotune.data.load import ConversationStream
 from autotune.protocol.plan import DataSpec
-from autotune.score.prompts import read_prompts
 from autotune.score.registry import find_scorer
 from autotune.sources.dataset import resolve_data
 from autotune.sources.hub import as_hub_id
@@ -58,12 +57,11 @@ def demand_prompts(profile: Profile) -> None:
     """Refuse a prompts file of this machine that cannot score.
 
     Raises:
-        BadInput: what `read_prompts` finds wrong with it, or that there is none.
+        BadInput: what the scorer finds wrong with it, or that there is none.
     """
     source = profile.prompts.source
     if _is_here(source):
-        known = find_scorer(profile.prompts.scorer).instructions
-        read_prompts(resolve_prompts(source).path, known)
+        find_scorer(profile.prompts.scorer).read_prompts(resolve_prompts(source).path)
 
 
 def demand_scored_prompts(profile: Profile) -> None:

@@ -20,7 +20,7 @@ from autotune.run.content import content_of
 from autotune.run.fingerprint import fingerprint
 from autotune.run.session import Session
 from autotune.run.unchanged import demand_begun, keep_prompts
-from autotune.score.prompts import Prompt, read_prompts, subset
+from autotune.score.prompts import Prompt, subset
 from autotune.score.registry import find_scorer
 from autotune.sources.dataset import resolve_data
 from autotune.sources.model import ModelSource, resolve_model
@@ -143,7 +143,8 @@ def open_setup(
         threads=profile.machine.threads,
     )
     prompts = resolve_prompts(profile.prompts.source, say)
-    chosen = read_prompts(prompts.path, find_scorer(profile.prompts.scorer).instructions)
+    scorer = find_scorer(profile.prompts.scorer)
+    chosen = scorer.read_prompts(prompts.path)
     model = resolve_model(profile.model.source, say)
     data = resolve_data(profile.data.source) if with_data else None
     if profile.prompts.limit != "all":

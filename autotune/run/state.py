@@ -78,7 +78,7 @@ class TrialState:
     @property
     def best(self) -> events.Evaluated | None:
         """The best scored checkpoint: healthy before unhealthy, then by strict accuracy."""
-        scored = [e for e in self.evaluations.values() if e.prompt_strict is not None]
+        scored = [e for e in self.evaluations.values() if e.score is not None]
         return max(scored, key=rank, default=None)
 
 
@@ -129,7 +129,7 @@ class StudyState:
     @property
     def scored_checkpoints(self) -> int:
         """How many checkpoints the best was chosen among."""
-        return sum(e.prompt_strict is not None for t in self.trials for e in t.evaluations.values())
+        return sum(e.score is not None for t in self.trials for e in t.evaluations.values())
 
     def apply(self, record: Record) -> None:
         """Fold one record in."""
@@ -220,9 +220,7 @@ class StudyState:
         for trial in self.trials:
             trial.evaluations = {
                 place: e.model_copy(
-                    update={
-                        "met": e.partial is None and meets(e.prompt_strict, e.unhealthy, target)
-                    }
+                    update={"met": e.partial is None and meets(e.score, e.unhealthy, target)}
                 )
                 for place, e in trial.evaluations.items()
             }
@@ -243,7 +241,7 @@ def rank(evaluated: events.Evaluated) -> float:
     limit. So any healthy checkpoint beats any unhealthy one and the order within each is kept. With
     a holdout it is the accuracy on the half that is not reported.
     """
-    if evaluated.prompt_strict is None:
+    if evaluated.score is None:
         return -1.0
-    score = evaluated.chosen_by or evaluated.prompt_strict
+    score = evaluated.chosen_by or evaluated.score
     return score.accuracy - (1.0 if evaluated.unhealthy else 0.0)

@@ -42,7 +42,7 @@ def keep_prompts(
     path, began = session.rundir.prompts, session.state.content
     if began is not None:
         if has_digest(path, began.scored):
-            return written_prompts(path)
+            return written_prompts(path, type(chosen[0]))
         if content.scored != began.scored:
             raise BadInput(
                 f"{path}: has changed since this run began, and this version of the tool chooses"
@@ -62,7 +62,7 @@ def demand_asked(path: Path, chosen: tuple[Prompt, ...]) -> None:
         BadInput: they are others.
     """
     try:
-        asked = written_prompts(path)
+        asked = written_prompts(path, type(chosen[0]))
     except EnvironmentFault:
         return
     if asked != chosen:

@@ -36,12 +36,7 @@ def checked_report(
         report = EvalReport.model_validate(given.model_dump(warnings=False))
         if report.n != len(prompts):
             raise ValueError(f"n is {report.n}, there are {len(prompts)} prompts")
-        for metric in (
-            report.prompt_strict,
-            report.instruction_strict,
-            report.prompt_loose,
-            report.instruction_loose,
-        ):
+        for metric in (report.score, *report.named_figures.values()):
             if not 0.0 <= metric.accuracy <= 1.0:
                 raise ValueError(f"accuracy {metric.accuracy} is not within 0 and 1")
     except AutotuneError:

@@ -1,7 +1,7 @@
 """A scored set of answers with all that it takes to read the score: the result of `eval`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ from autotune.protocol.results import EvalReport, HealthLimits, Think
 from autotune.score.answers import Answer, match
 from autotune.score.checked import checked_report
 from autotune.score.examples import Change, Example, by_key, changed, worst
-from autotune.score.health import broken_limits, echo_answers, meets
+from autotune.score.health import broken_limits, meets
 from autotune.score.prompts import Prompt
 from autotune.score.scorer import Scorer
 from autotune.score.stats import Comparison, mcnemar
@@ -33,16 +33,16 @@ class Paired:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The report and what stands beside it.
+    """The report and what stands beside it; `baselines` are the scorer's, by name.
 
     `before` compares with the answers before training (first) where those are known. `chosen_among`
     is how many checkpoints of its run a checkpoint was the best of, None where nobody knows;
     `corrected` is the score to expect without that luck. `met` is None without a target.
     """
 
-    scorer: str
+    scorer: Scorer
     report: EvalReport
-    echo: EvalReport
+    baselines: Mapping[str, EvalReport]
     limits: HealthLimits
     unhealthy: tuple[str, ...]
     worst: tuple[Example, ...]
@@ -56,7 +56,7 @@ class Evaluation:
         """Whether the target is reached by healthy answers."""
         if self.target is None:
             return None
-        return meets(self.report.prompt_strict, self.unhealthy, self.target)
+        return meets(self.report.score, self.unhealthy, self.target)
 
 
 def evaluate(
@@ -79,12 +79,15 @@ def evaluate(
     """
     report = checked_report(scorer, prompts, answers, think)
     return Evaluation(
-        scorer=scorer.name,
+        scorer=scorer,
         report=report,
-        echo=checked_report(scorer, prompts, echo_answers(prompts)),
+        baselines={
+            each.name: checked_report(scorer, prompts, each.answers(prompts))
+            for each in scorer.baselines
+        },
         limits=limits,
         unhealthy=broken_limits(report.health, limits),
-        worst=worst(prompts, judged(answers, think), report, examples),
+        worst=worst(scorer, prompts, judged(answers, think), report, examples),
         before=pair(scorer, prompts, baseline, answers, examples, think) if baseline else None,
         target=target,
     )
@@ -109,7 +112,11 @@ def pair(
     reports = [checked_report(scorer, shared, answers, think) for answers in (first, second)]
     verdicts = [[by_key(report)[p.key].strict for p in shared] for report in reports]
     gained, lost = changed(
-        shared, (judged(first, think), reports[0]), (judged(second, think), reports[1]), examples
+        scorer,
+        shared,
+        (judged(first, think), reports[0]),
+        (judged(second, think), reports[1]),
+        examples,
     )
     return Paired(
         first=reports[0],
@@ -124,16 +131,18 @@ def pair(
 def as_tree(found: Evaluation) -> dict[str, Any]:
     """The object of `eval --json`."""
     tree = report_tree(found.report)
-    tree["scorer"] = found.scorer
-    tree["means"] = found.report.means
+    tree["scorer"] = found.scorer.name
+    tree["means"] = dict(found.scorer.means(found.report))
     tree["unhealthy"] = list(found.unhealthy)
     tree["health_limits"] = found.limits.model_dump()
-    tree["baselines"] = {"echo": found.echo.prompt_strict.model_dump()}
+    tree["baselines"] = {
+        name: report.score.model_dump() for name, report in found.baselines.items()
+    }
     tree["chosen_among"] = found.chosen_among
     tree["corrected"] = found.corrected
     tree["examples"] = {"worst": [asdict(example) for example in found.worst]}
     if found.before is not None:
-        tree["baselines"]["untrained"] = found.before.first.prompt_strict.model_dump()
+        tree["baselines"]["untrained"] = found.before.first.score.model_dump()
         tree["before"] = pair_tree(found.before)
         for name in ("gained", "lost"):
             tree["examples"][name] = [asdict(each) for each in getattr(found.before, name)]

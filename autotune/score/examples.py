@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from autotune.protocol.results import EvalReport, PromptVerdict
 from autotune.score.answers import Answer, match
-from autotune.score.health import echoes, is_empty, loops, says_little
-from autotune.score.ifeval.failings import failing
+from autotune.score.health import faults_of
 from autotune.score.prompts import Prompt
+from autotune.score.scorer import Scorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,11 @@ class Change:
 
 
 def worst(
-    prompts: Sequence[Prompt], answers: Sequence[Answer], report: EvalReport, count: int
+    scorer: Scorer,
+    prompts: Sequence[Prompt],
+    answers: Sequence[Answer],
+    report: EvalReport,
+    count: int,
 ) -> tuple[Example, ...]:
     """The failed answers with the most failed instructions, then with the most faults.
 
@@ -43,7 +47,7 @@ def worst(
     matched, _ = match(prompts, answers)
     asked = {prompt.key: prompt for prompt in prompts}
     found = [
-        example_of(asked[verdict.key], matched[verdict.key], verdict)
+        example_of(scorer, asked[verdict.key], matched[verdict.key], verdict)
         for verdict in report.verdicts
         if not verdict.strict and verdict.key in matched
     ]
@@ -51,6 +55,7 @@ def worst(
 
 
 def changed(
+    scorer: Scorer,
     prompts: Sequence[Prompt],
     before: tuple[Sequence[Answer], EvalReport],
     after: tuple[Sequence[Answer], EvalReport],
@@ -71,8 +76,8 @@ def changed(
             continue
         into.append(
             Change(
-                example_of(prompt, old.get(prompt.key), first),
-                example_of(prompt, new.get(prompt.key), second),
+                example_of(scorer, prompt, old.get(prompt.key), first),
+                example_of(scorer, prompt, new.get(prompt.key), second),
             )
         )
     return tuple(gained), tuple(lost)
@@ -83,26 +88,19 @@ def by_key(report: EvalReport) -> Mapping[int, PromptVerdict]:
     return {verdict.key: verdict for verdict in report.verdicts}
 
 
-def example_of(prompt: Prompt, answer: Answer | None, verdict: PromptVerdict) -> Example:
+def example_of(
+    scorer: Scorer, prompt: Prompt, answer: Answer | None, verdict: PromptVerdict
+) -> Example:
     """One answer with what there is to say about it."""
     response = answer.response if answer is not None else None
-    failed = [
-        failing(each, kwargs, response)
-        for each, kwargs in zip(verdict.instructions, prompt.kwargs, strict=True)
-        if not each.strict
-    ]
-    text = response or ""
-    faults = (
-        ("echo", echoes(prompt.prompt, text)),
-        ("loop", loops(text)),
-        ("empty", is_empty(response)),
-        ("vacuous", verdict.strict and says_little(text)),
-        ("not stopped", answer is not None and answer.finish == "length"),
-    )
+    failed = () if verdict.strict else scorer.explain(prompt, verdict, response)
+    faults = faults_of(prompt.prompt, response, verdict.strict, scorer.health_checks)
+    if answer is not None and answer.finish == "length":
+        faults += ("not stopped",)
     return Example(
         key=prompt.key,
         prompt=prompt.prompt,
         response=response,
         failed=tuple(dict.fromkeys(failed)),
-        faults=tuple(name for name, holds in faults if holds),
+        faults=faults,
     )

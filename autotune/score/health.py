@@ -5,9 +5,10 @@ thresholds below and the evidence for them are in `docs/health.md`.
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from autotune.protocol.results import Health, HealthLimits, Metric
+from autotune.protocol.results import Health, HealthLimits
+from autotune.protocol.scores import Metric
 from autotune.score.answers import Answer, match
 from autotune.score.prompts import Prompt
 
@@ -29,6 +30,9 @@ ECHO_COVERED = 0.7
 SAYING_WORDS = 4
 """A passing answer of fewer different words than this is vacuous: what it passes, any text would.
 "My answer is no.", which some prompts ask for, has four."""
+
+HEALTH_CHECKS = frozenset(Health.model_fields)
+"""The names of all checks: stop, loop, echo, empty, vacuous."""
 
 _WORD = re.compile(r"\w+")
 
@@ -97,31 +101,50 @@ def says_little(text: str) -> bool:
     return len({word.lower() for word in _SAID.findall(text)}) < SAYING_WORDS
 
 
+def faults_of(
+    prompt: str, response: str | None, passed: bool, checks: Collection[str] = HEALTH_CHECKS
+) -> tuple[str, ...]:
+    """Which of `checks` find something wrong with the text of one answer."""
+    text = response or ""
+    found = (
+        ("echo", echoes(prompt, text)),
+        ("loop", loops(text)),
+        ("empty", is_empty(response)),
+        ("vacuous", passed and says_little(text)),
+    )
+    return tuple(name for name, holds in found if holds and name in checks)
+
+
 def sound_passes(
-    prompts: Sequence[Prompt], answers: Sequence[Answer], passed: Collection[int]
+    prompts: Sequence[Prompt],
+    answers: Sequence[Answer],
+    passed: Collection[int],
+    checks: Collection[str] = HEALTH_CHECKS,
 ) -> Metric:
-    """The passes (keys of prompts) that neither loop nor echo nor say little, out of all prompts.
+    """The passes (keys of prompts) that none of `checks` finds fault with, out of all prompts.
 
     What a score is worth without the answers that pass for no merit of theirs.
     """
     matched, _ = match(prompts, answers)
-    texts = {key: answer.response or "" for key, answer in matched.items() if key in passed}
     sound = sum(
-        not (loops(texts[p.key]) or echoes(p.prompt, texts[p.key]) or says_little(texts[p.key]))
+        not faults_of(p.prompt, matched[p.key].response, True, checks)
         for p in prompts
-        if p.key in texts
+        if p.key in passed and p.key in matched
     )
     return Metric.of(sound, len(prompts))
 
 
 def health(
-    prompts: Sequence[Prompt], answers: Sequence[Answer], passed: Collection[int] = ()
+    prompts: Sequence[Prompt],
+    answers: Sequence[Answer],
+    passed: Collection[int] = (),
+    checks: Collection[str] = HEALTH_CHECKS,
 ) -> Health:
     """Shares of the answers to `prompts` that stopped, loop, echo or are empty.
 
     `stop` is over the answers that record how they ended, None where none does. `vacuous` is over
     those that `passed` (keys of prompts), 0 where none did. With no answer to any prompt all is
-    empty.
+    empty. A share that is not among `checks` is 0.
     """
     matched, _ = match(prompts, answers)
     if not matched:
@@ -131,12 +154,17 @@ def health(
     pairs = [(p.prompt, texts[p.key]) for p in prompts if p.key in texts]
     passing = [texts[key] for key in passed if key in texts]
     return Health(
-        stop=ends.count("stop") / len(ends) if ends else None,
-        loop=sum(loops(text) for _, text in pairs) / len(pairs),
-        echo=sum(echoes(prompt, text) for prompt, text in pairs) / len(pairs),
-        empty=sum(is_empty(text) for _, text in pairs) / len(pairs),
-        vacuous=sum(map(says_little, passing)) / len(passing) if passing else 0.0,
+        stop=ends.count("stop") / len(ends) if ends and "stop" in checks else None,
+        loop=_share(loops(text) for _, text in pairs) if "loop" in checks else 0.0,
+        echo=_share(echoes(*pair) for pair in pairs) if "echo" in checks else 0.0,
+        empty=_share(is_empty(text) for _, text in pairs) if "empty" in checks else 0.0,
+        vacuous=_share(map(says_little, passing)) if passing and "vacuous" in checks else 0.0,
     )
+
+
+def _share(found: Iterable[bool]) -> float:
+    each = list(found)
+    return sum(each) / len(each)
 
 
 def broken_limits(health: Health, limits: HealthLimits) -> tuple[str, ...]:

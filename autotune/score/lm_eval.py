@@ -1,7 +1,7 @@
 """Scored answers as lm-evaluation-harness logs them with `--log_samples`, for what reads those.
 
-The fields are those of the task `ifeval` in `samples_ifeval_*.jsonl` of lm-eval 0.4.8 and later;
-those before lack `filter` and `metrics`.
+The fields are those of `samples_*.jsonl` of lm-eval 0.4.8 and later; those before lack `filter` and
+`metrics`. What is particular to a task is the scorer's.
 """
 
 import hashlib
@@ -13,17 +13,12 @@ from autotune.protocol.results import EvalReport, Think
 from autotune.score.answers import Answer, match
 from autotune.score.examples import by_key
 from autotune.score.prompts import Prompt
+from autotune.score.scorer import Scorer
 from autotune.score.thoughts import without_thoughts
-
-METRICS = (
-    "prompt_level_strict_acc",
-    "inst_level_strict_acc",
-    "prompt_level_loose_acc",
-    "inst_level_loose_acc",
-)
 
 
 def sample_logs(
+    scorer: Scorer,
     prompts: Sequence[Prompt],
     answers: Sequence[Answer],
     report: EvalReport,
@@ -38,25 +33,24 @@ def sample_logs(
     for number, prompt in enumerate(prompts):
         answer, verdict = matched.get(prompt.key), verdicts[prompt.key]
         text = (answer.response if answer is not None else None) or ""
+        own = dict(scorer.sample_fields(prompt, verdict))
+        target, metrics = own.pop("target"), own.pop("metrics")
         doc = json.loads(prompt.model_dump_json())
         yield {
             "doc_id": number,
             "doc": doc,
-            "target": "0",  # what the task gives as the target of every prompt
+            "target": target,
             "arguments": {
                 "gen_args_0": {"arg_0": prompt.prompt, "arg_1": dict(generation)},
             },
             "resps": [[text]],
             "filtered_resps": [without_thoughts(text) if report.think is Think.STRIP else text],
             "filter": "none",
-            "metrics": list(METRICS),
+            "metrics": metrics,
             "doc_hash": _hash(json.dumps(doc, indent=2, ensure_ascii=False)),
             "prompt_hash": _hash(prompt.prompt),
-            "target_hash": _hash("0"),
-            "prompt_level_strict_acc": verdict.strict,
-            "inst_level_strict_acc": [each.strict for each in verdict.instructions],
-            "prompt_level_loose_acc": verdict.loose,
-            "inst_level_loose_acc": [each.loose for each in verdict.instructions],
+            "target_hash": _hash(target),
+            **own,
         }
 
 

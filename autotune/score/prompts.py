@@ -1,53 +1,59 @@
-"""The prompts to answer, in IFEval's format, and fixed subsets of them."""
+"""The prompts to answer: what every scorer's have in common, their files, and fixed subsets."""
 
 import hashlib
-from collections.abc import Sequence
-from difflib import get_close_matches
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import ConfigDict, ValidationError
 
 from autotune.base.errors import BadInput, EnvironmentFault
 from autotune.base.format import quoted
 from autotune.base.model import Boundary
-from autotune.score.ifeval.instructions import (
-    INSTRUCTIONS,
-    Argument,
-    ArgumentFault,
-    Instructions,
-    read_arguments,
-)
 from autotune.score.jsonl import read_objects, shape
 
 
 class Prompt(Boundary):
-    """One prompt with the instructions that its answer must follow.
+    """An id and a text. A scorer's own prompts add what it judges by (`Scorer.prompt_type`).
 
-    `kwargs` has one mapping of arguments for each id in `instruction_id_list`.
+    Read as this type, a record of any scorer's prompt gives its id and text.
+
+    Example:
+        class MathPrompt(Prompt):
+            model_config = ConfigDict(extra="forbid")
+            answer: str
     """
+
+    model_config = ConfigDict(extra="ignore")
 
     key: int
     prompt: str
-    instruction_id_list: tuple[str, ...]
-    kwargs: tuple[dict[str, Argument], ...]
 
 
-def read_prompts(path: Path, known: Instructions = INSTRUCTIONS) -> tuple[Prompt, ...]:
-    """The prompts of a JSON Lines file with `key`, `prompt`, `instruction_id_list`, `kwargs`.
+Own = TypeVar("Own", bound=Prompt)
 
-    Arguments that are null are dropped: some exports pad every instruction with all names. `known`
-    are the instructions of the scorer that will judge; any other is refused.
+
+class PromptFault(Exception):
+    """Why a record is no prompt of a scorer, in words."""
+
+
+def read_prompts(
+    path: Path, prompt_of: Callable[[dict[str, Any], int], Own], fields: str
+) -> tuple[Own, ...]:
+    """The prompts of a JSON Lines file, each with a key of its own.
+
+    `prompt_of` makes one of a record and its number from 0, or raises PromptFault. `fields` are
+    those that a record has, in words.
 
     Raises:
         BadInput: the first fault, as `file:line: what`, or a file without prompts.
     """
-    prompts: list[Prompt] = []
+    prompts: list[Own] = []
     seen: dict[int, str] = {}
     for place, record in read_objects(path):
         try:
-            prompt = _prompt(record, known)
-        except ArgumentFault as fault:
+            prompt = prompt_of(record, len(prompts))
+        except PromptFault as fault:
             raise BadInput(f"{place}: {fault}") from None
         if prompt.key in seen:
             raise BadInput(
@@ -57,19 +63,37 @@ def read_prompts(path: Path, known: Instructions = INSTRUCTIONS) -> tuple[Prompt
         seen[prompt.key] = place
         prompts.append(prompt)
     if not prompts:
-        raise BadInput(f"{path}: no prompts; write one JSON object a line, with {_NAMES}")
+        raise BadInput(f"{path}: no prompts; write one JSON object a line, with {fields}")
     return tuple(prompts)
 
 
-def written_prompts(path: Path) -> tuple[Prompt, ...]:
+def key_and_text(record: dict[str, Any]) -> tuple[int, str]:
+    """The checked `key` and `prompt` of a record.
+
+    Raises:
+        PromptFault: one of them is not what it must be.
+    """
+    key, text = record["key"], record["prompt"]
+    if isinstance(key, bool) or not isinstance(key, int):
+        raise PromptFault(f"key must be a whole number, not {shape(key)}")
+    if not isinstance(text, str) or not text.strip():
+        raise PromptFault("prompt must be a text that is not blank")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise PromptFault("prompt holds half of a surrogate pair; write the whole character")
+    return key, text
+
+
+def written_prompts(path: Path, kind: type[Own]) -> tuple[Own, ...]:
     """The prompts of a run folder, which were read and checked before they were written there.
+
+    `kind` is the scorer's `prompt_type`, or `Prompt` where only ids and texts are asked for.
 
     Raises:
         EnvironmentFault: the file was damaged since.
     """
     try:
         lines = path.read_bytes().splitlines()
-        found = tuple(Prompt.model_validate_json(line) for line in lines)
+        found = tuple(kind.model_validate_json(line) for line in lines)
     except (OSError, ValidationError) as error:
         why = getattr(error, "strerror", None) or "a line is no prompt"
         raise EnvironmentFault(_damaged(path, why)) from None
@@ -85,7 +109,21 @@ def _damaged(path: Path, why: str) -> str:
     )
 
 
-def subset(prompts: Sequence[Prompt], count: int, seed: int) -> tuple[Prompt, ...]:
+def as_own(kind: type[Own], prompts: Iterable[Prompt]) -> tuple[Own, ...]:
+    """The same prompts, which a scorer has read itself, as its own type.
+
+    Raises:
+        TypeError: they are another scorer's.
+    """
+    own = []
+    for prompt in prompts:
+        if not isinstance(prompt, kind):
+            raise TypeError(f"prompt {prompt.key} is a {type(prompt).__name__}, no {kind.__name__}")
+        own.append(prompt)
+    return tuple(own)
+
+
+def subset(prompts: Sequence[Own], count: int, seed: int) -> tuple[Own, ...]:
     """A fixed choice of `count` prompts, in the order of `prompts`; all of them if there are fewer.
 
     Each prompt is ranked by a hash of the seed and its key. So the choice depends neither on the
@@ -102,36 +140,3 @@ def subset(prompts: Sequence[Prompt], count: int, seed: int) -> tuple[Prompt, ..
 
     chosen = {prompt.key for prompt in sorted(prompts, key=rank)[:count]}
     return tuple(prompt for prompt in prompts if prompt.key in chosen)
-
-
-_FIELDS = ("key", "prompt", "instruction_id_list", "kwargs")
-_NAMES = "key, prompt, instruction_id_list and kwargs"
-
-
-def _prompt(record: dict[str, Any], known: Instructions) -> Prompt:
-    """The prompt of one record; raises ArgumentFault."""
-    for name in record:
-        if name not in _FIELDS:
-            close = get_close_matches(name, _FIELDS, n=1, cutoff=0.0)[0]
-            raise ArgumentFault(f"unknown key {name!r}; the nearest known is {close!r}")
-    for name in _FIELDS:
-        if name not in record:
-            raise ArgumentFault(f"lacks {name!r}; a prompt has {_NAMES}")
-    key, text = record["key"], record["prompt"]
-    if isinstance(key, bool) or not isinstance(key, int):
-        raise ArgumentFault(f"key must be a whole number, not {shape(key)}")
-    if not isinstance(text, str) or not text.strip():
-        raise ArgumentFault("prompt must be a text that is not blank")
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise ArgumentFault("prompt holds half of a surrogate pair; write the whole character")
-    ids, kwargs = record["instruction_id_list"], record["kwargs"]
-    if not isinstance(ids, list) or not ids or not all(isinstance(name, str) for name in ids):
-        raise ArgumentFault("instruction_id_list must be a list of at least one instruction id")
-    if not isinstance(kwargs, list) or not all(isinstance(k, dict | None) for k in kwargs):
-        raise ArgumentFault("kwargs must be a list of objects, one for each instruction id")
-    if len(ids) != len(kwargs):
-        raise ArgumentFault(
-            f"{len(ids)} instruction ids but {len(kwargs)} kwargs; each id needs one object"
-        )
-    arguments = [read_arguments(i, k or {}, known) for i, k in zip(ids, kwargs, strict=True)]
-    return Prompt(key=key, prompt=text, instruction_id_list=tuple(ids), kwargs=tuple(arguments))

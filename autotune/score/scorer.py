@@ -1,70 +1,208 @@
 """What a benchmark looks like to the rest of the program."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
-from autotune.protocol.results import EvalReport, Metric, PromptVerdict
+from autotune.base.model import Boundary
+from autotune.protocol.results import EvalReport, PromptVerdict
+from autotune.protocol.scores import Metric
 from autotune.score.answers import Answer, match
-from autotune.score.health import health, sound_passes
-from autotune.score.ifeval.instructions import Instructions
+from autotune.score.health import HEALTH_CHECKS, health, sound_passes
 from autotune.score.prompts import Prompt
 from autotune.score.stats import wilson
 
 
-class Scorer(Protocol):
-    """Turns prompts and their answers into a report; the same input gives the same report.
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure of a scorer: its name on the screen, and the heading of its column in a report.
 
-    Prompts without an answer count as failed and are listed in the report's `unmatched`. A single
-    answer, whatever it holds, raises nothing: it fails with the reason in its verdict.
+    `key` is what it is called in JSON (`protocol.results.Figures`); the score itself has none. A
+    figure without a `column` is not in the tables of the report.
     """
 
-    @property
-    def name(self) -> str:
-        """The benchmark's name, as reports show it."""
-        ...
+    name: str
+    column: str | None = None
+    key: str | None = None
 
-    @property
-    def instructions(self) -> Instructions:
-        """What its prompts may ask for, each with the arguments that it takes."""
-        ...
 
-    @property
-    def decides_early(self) -> bool:
-        """Whether `early.EarlyJudge` knows its rules.
+@dataclass(frozen=True, slots=True)
+class FullSet:
+    """A published set of `count` prompts, which `--prompts SOURCE` names."""
 
-        Then its strict verdict on a prompt depends on that prompt's answer alone.
+    title: str
+    source: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """Answers that take no model. A checkpoint that scores no more has learned nothing.
+
+    Example:
+        `Baseline("echo", ...)` gives every prompt back as its own answer. `described` names it in a
+        table of the report, `brief` on the screen, `deed` begins a sentence, `likened` ends one:
+        "Giving each prompt back unchanged scores 25 %: ... is no better than an echo."
+    """
+
+    name: str
+    answers: Callable[[Sequence[Prompt]], Sequence[Answer]]
+    described: str
+    brief: str
+    deed: str
+    likened: str
+
+
+class EarlyVerdict(Boundary):
+    """A strict verdict that no further text can change.
+
+    `instruction` is the one that fails, None where all pass. `characters` is how much of the
+    answer was read. `loose` is always None: an unfinished answer has no loose verdict, and no
+    health either.
+    """
+
+    key: int
+    strict: bool
+    instruction: str | None
+    characters: int
+    loose: None = None
+
+
+class EarlyJudge(Protocol):
+    """Looks at one prompt's answer while it grows.
+
+    Example:
+        A judge of "no commas" is certain at the first comma:
+        `judge.look("First, ")` has `strict=False`, `judge.look("First")` is None.
+    """
+
+    def look(self, so_far: str, longest: int | None = None) -> EarlyVerdict | None:
+        """The verdict on every answer that begins with `so_far`, None while it is open.
+
+        `so_far` is the decoded text of all new tokens; halves of characters at its end are passed
+        over. `longest` is the most characters that the whole answer can get, None if unknown.
         """
         ...
 
+
+class Scorer(ABC):
+    """Turns prompts and their answers into a report; the same input gives the same report.
+
+    All that is particular to a benchmark stands here; the rest of the program asks. A scorer is a
+    folder beside `ifeval/` with one such class, and a line in the registry.
+
+    Example:
+        class Rhymes(Scorer):
+            name = "rhymes"
+            title = "Rhymes"
+            main = Figure(name="rhymes", column="answers that rhyme")
+
+            def read_prompts(self, path): return read_prompts(path, prompt_of_record)
+            def score(self, prompts, answers): return report_of(prompts, answers, verdicts)
+            def explain(self, prompt, verdict, response): return ("does not rhyme",)
+    """
+
+    name: ClassVar[str]
+    """What `--scorer` calls it."""
+
+    title: ClassVar[str]
+    """Its name for people."""
+
+    main: ClassVar[Figure]
+    """The figure that a target is held against: prompts that pass, strictly."""
+
+    others: ClassVar[tuple[Figure, ...]] = ()
+    """The figures beside it."""
+
+    prompt_type: ClassVar[type[Prompt]] = Prompt
+    """A prompt with what this scorer needs to judge an answer to it."""
+
+    full_set: ClassVar[FullSet | None] = None
+    """The whole of the published set. Who scored on fewer prompts is advised to run them all."""
+
+    baselines: ClassVar[tuple[Baseline, ...]] = ()
+    """What a score is held against beside the model before training."""
+
+    health_checks: ClassVar[frozenset[str]] = HEALTH_CHECKS
+    """The checks of `health` that say something here; the limits of the others are not applied."""
+
+    decides_early: ClassVar[bool] = False
+    """Whether there are early judges.
+
+    Then the strict verdict on a prompt depends on that prompt's answer alone.
+    """
+
+    @abstractmethod
+    def read_prompts(self, path: Path) -> tuple[Prompt, ...]:
+        """The prompts of a file, each a `prompt_type`.
+
+        Raises:
+            BadInput: the first fault, as `file:line: what`, or a file without prompts.
+        """
+
+    @abstractmethod
     def score(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> EvalReport:
-        """The report over all `prompts`."""
-        ...
+        """The report over all `prompts`.
+
+        Prompts without an answer count as failed and are listed in its `unmatched`. A single
+        answer, whatever it holds, raises nothing: it fails.
+        """
+
+    @abstractmethod
+    def explain(
+        self, prompt: Prompt, verdict: PromptVerdict, response: str | None
+    ) -> tuple[str, ...]:
+        """Why an answer fails strictly, in words such as "3 sentences, at least 5 are required"."""
+
+    def early_judge(self, prompt: Prompt) -> EarlyJudge | None:
+        """The judge of one prompt's answer while it grows; None where nothing can be known early.
+
+        A cut answer is never scored, so whoever `decides_early` is certain.
+        """
+        return None
+
+    def means(self, report: EvalReport) -> Mapping[str, float]:
+        """Means of its figures (0..1) that tables elsewhere hold, by name."""
+        return {}
+
+    def remark(self, report: EvalReport) -> str | None:
+        """A line on how to read the figures, shown below them."""
+        return None
+
+    def sample_fields(self, prompt: Prompt, verdict: PromptVerdict) -> Mapping[str, Any]:
+        """What lm-evaluation-harness logs of a prompt for this benchmark.
+
+        `target`, `metrics` (names), and a value for each of these.
+        """
+        return {"target": "", "metrics": ["acc"], "acc": verdict.strict}
 
 
 def report_of(
-    prompts: Sequence[Prompt], answers: Sequence[Answer], verdicts: Sequence[PromptVerdict]
+    prompts: Sequence[Prompt],
+    answers: Sequence[Answer],
+    verdicts: Sequence[PromptVerdict],
+    checks: Collection[str] = HEALTH_CHECKS,
 ) -> EvalReport:
-    """The report of one verdict for each of `prompts`, in their order."""
+    """The report of one verdict for each of `prompts`, in their order; `checks` are of health.
+
+    The figures beside the score are the scorer's to add.
+    """
     _, unmatched = match(prompts, answers)
     passed = {verdict.key for verdict in verdicts if verdict.strict}
-    instructions = [each for verdict in verdicts for each in verdict.instructions]
     return EvalReport(
         n=len(verdicts),
-        prompt_strict=Metric.of(len(passed), len(verdicts)),
-        instruction_strict=_share([each.strict for each in instructions]),
-        prompt_loose=_share([verdict.loose for verdict in verdicts]),
-        instruction_loose=_share([each.loose for each in instructions]),
+        score=Metric.of(len(passed), len(verdicts)),
         interval=wilson(len(passed), len(verdicts)),
-        health=health(prompts, answers, passed),
-        by_type={
-            kind: _share([each.strict for each in instructions if each.instruction == kind])
-            for kind in sorted({each.instruction for each in instructions})
-        },
+        health=health(prompts, answers, passed, checks),
+        by_type={},
         unmatched=unmatched,
         verdicts=tuple(verdicts),
-        sound=sound_passes(prompts, answers, passed),
+        sound=sound_passes(prompts, answers, passed, checks),
     )
 
 
-def _share(passed: Sequence[bool]) -> Metric:
+def share(passed: Sequence[bool]) -> Metric:
+    """How many are true, of all of them."""
     return Metric.of(sum(passed), len(passed))

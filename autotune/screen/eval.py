@@ -12,13 +12,13 @@ from autotune.protocol.result_text import health_text, score_text
 from autotune.protocol.results import EvalReport
 from autotune.score.evaluation import Evaluation, Paired
 from autotune.score.examples import Change, Example
+from autotune.score.scorer import Scorer
 from autotune.screen.encodable import Encodable
 from autotune.screen.panels import ByWidth, Section
 from autotune.text.score import (
     chosen_line,
     difference_line,
     judged_line,
-    means_line,
     unhealthy_lines,
 )
 
@@ -38,7 +38,7 @@ def evaluated_summary(found: Evaluation) -> RenderableType:
         parts.append(Section("before and after", _before(found.before)))
     if found.target is not None:
         word = "met" if found.met else "not met"
-        score = report.prompt_strict.accuracy
+        score = report.score.accuracy
         below = (f"{percent(score)} is below it",) if score < found.target else ()
         because = f": {'; '.join((*below, *found.unhealthy))}" if below or found.unhealthy else ""
         style = "bold green" if found.met else "bold yellow"
@@ -46,14 +46,14 @@ def evaluated_summary(found: Evaluation) -> RenderableType:
     return Encodable(Group(*parts))
 
 
-def compared_summary(paired: Paired, names: tuple[str, str]) -> RenderableType:
+def compared_summary(scorer: Scorer, paired: Paired, names: tuple[str, str]) -> RenderableType:
     """Two sets of answers side by side, and whether they differ."""
     first, second = names
     lines: list[RenderableType] = [
         _field("A", safe(first)),
-        *_one(paired.first),
+        *_one(scorer, paired.first),
         _field("B", safe(second)),
-        *_one(paired.second),
+        *_one(scorer, paired.second),
         *_split(paired, "A", "B"),
     ]
     parts: list[RenderableType] = [Section("compared", Group(*lines))]
@@ -67,30 +67,28 @@ def compared_summary(paired: Paired, names: tuple[str, str]) -> RenderableType:
 
 
 def _score(found: Evaluation) -> RenderableType:
-    report = found.report
+    report, scorer = found.report, found.scorer
     lines: list[RenderableType] = [
-        _field("prompt strict", score_text(report.prompt_strict, report.interval), "bold"),
-        _field("instruction strict", score_text(report.instruction_strict, None)),
-        _field("prompt loose", score_text(report.prompt_loose, None)),
-        _field("instruction loose", score_text(report.instruction_loose, None)),
-        Text(means_line(report), style="dim"),
+        _field(scorer.main.name, score_text(report.score, report.interval), "bold"),
+        *_beside(scorer, report),
         Text(judged_line(report), style="yellow" if report.thoughts else "dim"),
         _field("health", health_text(report.health), "yellow" if found.unhealthy else ""),
-        _field(
-            "echo baseline", f"{score_text(found.echo.prompt_strict, None)}, prompts given back"
-        ),
     ]
+    for each in scorer.baselines:
+        score = score_text(found.baselines[each.name].score, None)
+        lines.append(_field(f"{each.name} baseline", f"{score}, {each.brief}"))
     if found.before is not None:
         before = found.before.first
-        lines.append(_field("before training", score_text(before.prompt_strict, before.interval)))
+        lines.append(_field("before training", score_text(before.score, before.interval)))
     if found.chosen_among is not None and (
         line := chosen_line(found.chosen_among, found.corrected)
     ):
         lines.append(Text(line, style="yellow"))
     if found.unhealthy:
         lines.append(Text(f"not healthy: {'; '.join(found.unhealthy)}", style="bold red"))
+    echo = found.baselines.get("echo")
     for line in unhealthy_lines(
-        report.prompt_strict, found.unhealthy, report.sound, found.echo.prompt_strict
+        report.score, found.unhealthy, report.sound, echo.score if echo is not None else None
     ):
         lines.append(Text(line, style="bold red"))
     if report.unmatched:
@@ -98,6 +96,17 @@ def _score(found: Evaluation) -> RenderableType:
         more = f" and {len(report.unmatched) - 10} more" if len(report.unmatched) > 10 else ""
         lines.append(Text(f"no answer for prompt {keys}{more}: counted as failed", style="yellow"))
     return Group(*lines)
+
+
+def _beside(scorer: Scorer, report: EvalReport) -> list[RenderableType]:
+    """The other figures, and how to read them."""
+    lines: list[RenderableType] = [
+        _field(each.name, score_text(metric, None))
+        for each in scorer.others
+        if each.key is not None and (metric := report.figure(each.key)) is not None
+    ]
+    remark = scorer.remark(report)
+    return lines if remark is None else [*lines, Text(remark, style="dim")]
 
 
 def _types(report: EvalReport) -> RenderableType:
@@ -159,7 +168,7 @@ def _answer(name: str, example: Example) -> list[RenderableType]:
 def _split(paired: Paired, first: str, second: str) -> list[RenderableType]:
     c = paired.comparison
     left_out = f" ({paired.left_out} without answers of both left out)" if paired.left_out else ""
-    points = (paired.second.prompt_strict.accuracy - paired.first.prompt_strict.accuracy) * 100
+    points = (paired.second.score.accuracy - paired.first.score.accuracy) * 100
     return [
         Text(
             f"of {paired.first.n} prompts{left_out} both pass {c.both}, only {first}"
@@ -170,13 +179,13 @@ def _split(paired: Paired, first: str, second: str) -> list[RenderableType]:
     ]
 
 
-def _one(report: EvalReport) -> list[RenderableType]:
+def _one(scorer: Scorer, report: EvalReport) -> list[RenderableType]:
     lines: list[RenderableType] = [
-        _field("  prompt strict", score_text(report.prompt_strict, report.interval)),
+        _field(f"  {scorer.main.name}", score_text(report.score, report.interval)),
         _field("  health", health_text(report.health)),
         Text(f"  {judged_line(report)}", style="yellow" if report.thoughts else "dim"),
     ]
-    if report.sound is not None and report.sound.passes < report.prompt_strict.passes:
+    if report.sound is not None and report.sound.passes < report.score.passes:
         rest = f"{score_text(report.sound, None)} without those that echo, loop or say too little"
         lines.append(_field("  passes", rest, "yellow"))
     return lines

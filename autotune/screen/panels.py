@@ -160,16 +160,12 @@ def checkpoint_lines(trial: TrialState, best_only: bool) -> list[tuple[Text, Tex
     for e in [best] if best_only and best else scores:
         mean = e.checkpoint.averaged
         at = f"average of {mean}: " if mean else f"{e.checkpoint.progress:.2f}: "
-        if e.prompt_strict is None:
+        if e.score is None:
             lines.append((Text(at + "no valid score", style="yellow"), Text(safe(e.problem or ""))))
             continue
         style = "green" if e.met else "yellow" if e.unhealthy else ""
-        score = Text(at + score_text(e.prompt_strict, e.interval), style=style)
-        said = (
-            partial_text(e.prompt_strict, e.partial)
-            if e.partial is not None
-            else health_text(e.health)
-        )
+        score = Text(at + score_text(e.score, e.interval), style=style)
+        said = partial_text(e.score, e.partial) if e.partial is not None else health_text(e.health)
         lines.append((score, Text(said, style="yellow" if e.unhealthy else "")))
     return lines
 
@@ -226,7 +222,7 @@ def _indented(score: Text, health: Text) -> Text:
 def baseline_rows(state: StudyState) -> RenderableType | None:
     """The scores to compare with: the prompt given back, and the model before training."""
     lines = [
-        Text(f"baseline {name:<9}  {score_text(b.prompt_strict, b.interval)}  ").append(
+        Text(f"baseline {name:<9}  {score_text(b.score, b.interval)}  ").append(
             health_text(b.health)
         )
         for name, b in sorted(state.baselines.items())

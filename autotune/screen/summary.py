@@ -15,7 +15,7 @@ from autotune.run.folder import RunDir
 from autotune.run.state import StudyState
 from autotune.screen.encodable import Encodable
 from autotune.screen.panels import ByWidth, Section, probe_table
-from autotune.text.conclusions import conclusions, next_steps
+from autotune.text.conclusions import conclusions, next_steps, scorer_of
 from autotune.text.events import data_warnings, scored
 from autotune.text.fit import (
     cut_text,
@@ -43,7 +43,7 @@ def summary(state: StudyState, run_dir: Path) -> RenderableType:
         lines.append(_field("best checkpoint", f"{folder} (trial {best.number}, {at})"))
         if best.unhealthy:
             lines.append(_field("unhealthy", "; ".join(best.unhealthy), "yellow"))
-    lines += [Text(f"- {safe(s)}", style="bold red" if "an echo" in s else "") for s in rest]
+    lines += [Text(f"- {safe(s)}", style="bold red" if "no better than" in s else "") for s in rest]
     lines += [
         _field("data", line, "bold yellow") for line in data_warnings(state.survey, state.fit)
     ]
@@ -60,17 +60,18 @@ def _field(name: str, value: str, style: str = "") -> Text:
 def _scores(state: StudyState) -> RenderableType:
     rows: list[tuple[str, str, str]] = []
     best = state.best
-    names = {"echo": "prompt given back", "untrained": "before training"}
-    for key in ("echo", "untrained"):
+    names = {each.name: each.brief for each in scorer_of(state).baselines}
+    names["untrained"] = "before training"
+    for key in names:
         if base := state.baselines.get(key):
-            score = score_text(base.prompt_strict, base.interval)
+            score = score_text(base.score, base.interval)
             rows.append((names[key], score, health_text(base.health)))
-    if best is not None and best.prompt_strict is not None:
-        score = score_text(best.prompt_strict, best.interval)
+    if best is not None and best.score is not None:
+        score = score_text(best.score, best.interval)
         name = "best so far, about" if best.partial else "after training"
         rows.append((name, score, health_text(best.health)))
         if full := state.best_in_full:
-            score = score_text(full.prompt_strict, full.interval)
+            score = score_text(full.score, full.interval)
             rows.append((f"all of {safe(full.prompts)}", score, health_text(full.health)))
     elif state.trials:
         rows.append(("after training", "no valid score", scored(best) if best else ""))

@@ -12,7 +12,8 @@ from autotune.protocol.events import WorkerEvent
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import GenerateJob
 from autotune.protocol.oom_recovery import Action, Asker, after_worker, scoring_remedy
-from autotune.protocol.results import EvalReport, Metric, Think
+from autotune.protocol.results import EvalReport, Think
+from autotune.protocol.scores import Metric
 from autotune.run.session import Session
 from autotune.run.setup import SILENCE_SECONDS, Setup
 from autotune.score.answers import count_answers, read_answers
@@ -92,7 +93,7 @@ def answer_early(
     def look() -> Stopped | None:
         for prompt, given in following.news():
             report = checked_report(scorer, [prompt], [given])
-            following.strict[prompt.key] = report.prompt_strict.passes == 1
+            following.strict[prompt.key] = report.score.passes == 1
         return following.look()
 
     def hear(event: WorkerEvent) -> None:
@@ -145,6 +146,7 @@ def answer(
                 batch_size=batch_size,
                 prefill_tokens=setup.prefill_tokens,
                 early_seed=early_seed,
+                scorer=setup.profile.prompts.scorer,
                 supervision=setup.data.supervision,
             ),
             where,
@@ -194,4 +196,4 @@ def choosing_score(setup: Setup, scorer: Scorer, where: Path) -> Metric | None:
     choosing, _ = halves(setup.prompts, setup.profile.prompts.seed)
     answers = read_answers(where / RESPONSES)
     think = setup.profile.evaluate.think
-    return checked_report(scorer, choosing, answers, think).prompt_strict
+    return checked_report(scorer, choosing, answers, think).score

@@ -1,4 +1,4 @@
-"""What a score is compared with: the prompt given back, and the model before training."""
+"""What a score is compared with: the scorer's baselines, and the model before training."""
 
 from autotune.base.errors import BadInput
 from autotune.protocol import events
@@ -6,25 +6,26 @@ from autotune.protocol.results import EvalReport
 from autotune.run.session import Session
 from autotune.run.setup import Setup
 from autotune.score.checked import EvaluationFailed, checked_report
-from autotune.score.health import echo_answers
 from autotune.score.scorer import Scorer
 from autotune.study.answer import ModelRefused, answer_and_score, reported_prompts
 
 
 def score_baselines(session: Session, setup: Setup, scorer: Scorer) -> None:
-    """What a score must be compared with: the prompt given back, and the model before training.
+    """What a score must be compared with: the scorer's baselines, and the model before training.
 
     Raises:
         BadInput: the model cannot answer, so it is not worth training either.
     """
-    if "echo" not in session.state.baselines:
+    for each in scorer.baselines:
+        if each.name in session.state.baselines:
+            continue
         try:
             asked = reported_prompts(setup)
-            report = checked_report(scorer, asked, echo_answers(asked))
+            report = checked_report(scorer, asked, each.answers(asked))
         except EvaluationFailed as error:
-            session.note(events.Warned(message=f"the echo of the prompts has no score: {error}"))
+            session.note(events.Warned(message=f"{each.described} has no score: {error}"))
         else:
-            session.note(baseline("echo", report))
+            session.note(baseline(each.name, report))
     if "untrained" not in session.state.baselines:
         try:
             where = session.rundir.eval_folder("untrained")
@@ -40,8 +41,8 @@ def score_baselines(session: Session, setup: Setup, scorer: Scorer) -> None:
 def baseline(name: str, report: EvalReport) -> events.BaselineScored:
     """A baseline's event."""
     return events.BaselineScored(
-        name="echo" if name == "echo" else "untrained",
-        prompt_strict=report.prompt_strict,
+        name=name,
+        score=report.score,
         interval=report.interval,
         health=report.health,
     )

@@ -57,7 +57,7 @@ def to_go(trial: TrialState) -> list[str]:
     return [
         e.checkpoint.name
         for e in trial.evaluations.values()
-        if e.prompt_strict is not None and best is not None and e.checkpoint != best.checkpoint
+        if e.score is not None and best is not None and e.checkpoint != best.checkpoint
     ]
 
 

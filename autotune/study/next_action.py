@@ -104,9 +104,9 @@ def to_judge_again(trial: TrialState, target: float) -> Checkpoint | None:
 
 def shortfall(best: events.Evaluated | None, target: float) -> str:
     """Why the target is not met, in words."""
-    if best is None or best.prompt_strict is None:
+    if best is None or best.score is None:
         return "no checkpoint has a valid score"
-    score = best.prompt_strict.accuracy
+    score = best.score.accuracy
     if best.unhealthy and score >= target:
         return f"best {percent(score)} is not a success: {'; '.join(best.unhealthy)}"
     return f"best {percent(score)} is below the target of {percent(target)}"

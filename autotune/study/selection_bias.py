@@ -20,9 +20,7 @@ def correct_choice(session: Session, seed: int) -> events.Chosen | None:
     """
     state = session.state
     best = state.best
-    scored = [
-        e for t in state.trials for e in t.evaluations.values() if e.prompt_strict is not None
-    ]
+    scored = [e for t in state.trials for e in t.evaluations.values() if e.score is not None]
     if best is None or best.partial or len(scored) < 2:
         return None
     if any(e.chosen_by is not None for e in scored):

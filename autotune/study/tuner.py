@@ -154,9 +154,7 @@ class Tuner:
 
     def end_trial(self, trial: TrialState, failure: str | None) -> None:
         """Record the end, then copy it to the study's database; the record is the truth."""
-        best = (
-            trial.best.prompt_strict.accuracy if trial.best and trial.best.prompt_strict else None
-        )
+        best = trial.best.score.accuracy if trial.best and trial.best.score else None
         self.session.note(events.TrialEnded(number=trial.number, best=best, failure=failure))
         self.store_study()
         self.correct()

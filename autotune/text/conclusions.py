@@ -4,8 +4,11 @@ from pathlib import Path
 
 from autotune.base.format import percent, quoted
 from autotune.protocol.result_text import score_text
+from autotune.protocol.scores import DEFAULT_SCORER
 from autotune.run.folder import RunDir
 from autotune.run.state import StudyState
+from autotune.score.registry import find_scorer
+from autotune.score.scorer import Baseline, Scorer
 from autotune.text.score import (
     chosen_line,
     ended_early_line,
@@ -14,17 +17,22 @@ from autotune.text.score import (
     unhealthy_lines,
 )
 
-IFEVAL_PROMPTS = 541
-"""Prompts of the whole IFEval set."""
+
+def scorer_of(state: StudyState) -> Scorer:
+    """What judges the answers of a run."""
+    return find_scorer(state.run.scorer if state.run is not None else DEFAULT_SCORER)
 
 
-def echo_beats(state: StudyState) -> bool:
-    """Whether giving the prompts back unchanged scores at least what the best checkpoint does."""
-    echo, best = state.baselines.get("echo"), state.best
-    return bool(
-        echo and best and best.prompt_strict and not best.partial
-        and echo.prompt_strict.accuracy >= best.prompt_strict.accuracy
-    )  # fmt: skip
+def beaten_by(state: StudyState) -> Baseline | None:
+    """The baseline without a model that scores at least what the best checkpoint does, if any."""
+    best = state.best
+    if best is None or best.score is None or best.partial:
+        return None
+    for each in scorer_of(state).baselines:
+        scored = state.baselines.get(each.name)
+        if scored is not None and scored.score.accuracy >= best.score.accuracy:
+            return each
+    return None
 
 
 def conclusions(state: StudyState) -> list[str]:
@@ -41,22 +49,18 @@ def conclusions(state: StudyState) -> list[str]:
         lines.append(f"Target of {target} met; the run has not finished.")
     else:
         lines.append(f"The run has not finished; the target of {target} is not met so far.")
-    if best is None or best.prompt_strict is None:
+    if best is None or best.score is None:
         lines.append("No checkpoint has a valid score yet.")
         return lines
     if best.partial is not None:
-        score = score_text(best.prompt_strict, best.interval)
-        lines.append(
-            f"Best so far about {score}, {partial_text(best.prompt_strict, best.partial)}."
-        )
+        score = score_text(best.score, best.interval)
+        lines.append(f"Best so far about {score}, {partial_text(best.score, best.partial)}.")
         return lines
     if state.best_in_full is not None:
         full = in_full_sentence(state.best_in_full)
         lines.append(f"{full[:1].upper()}{full[1:]}.")
     echo = state.baselines.get("echo")
-    lines += unhealthy_lines(
-        best.prompt_strict, best.unhealthy, best.sound, echo.prompt_strict if echo else None
-    )
+    lines += unhealthy_lines(best.score, best.unhealthy, best.sound, echo.score if echo else None)
     if best.chosen_by is not None:
         lines.append(
             f"Chosen by the other half of the prompts ({score_text(best.chosen_by, None)}): no"
@@ -64,23 +68,23 @@ def conclusions(state: StudyState) -> list[str]:
         )
     elif line := chosen_line(state.scored_checkpoints, state.corrected):
         lines.append(line)
-    scored = (e for t in state.trials for e in t.evaluations.values())
-    if line := ended_early_line(e.partial for e in scored):
+    evaluations = (e for t in state.trials for e in t.evaluations.values())
+    if line := ended_early_line(e.partial for e in evaluations):
         lines.append(line)
-    if echo is not None and echo_beats(state):
+    if (beats := beaten_by(state)) is not None:
+        scored = state.baselines[beats.name]
         lines.append(
-            "Giving each prompt back unchanged scores"
-            f" {score_text(echo.prompt_strict, echo.interval)} on the same prompts: the best"
-            " checkpoint is no better than an echo."
+            f"{beats.deed} scores {score_text(scored.score, scored.interval)} on the same prompts:"
+            f" the best checkpoint is no better than {beats.likened}."
         )
     untrained = state.baselines.get("untrained")
     if untrained is not None:
-        gain = best.prompt_strict.accuracy - untrained.prompt_strict.accuracy
+        gain = best.score.accuracy - untrained.score.accuracy
         lines.append(f"Training changed the score by {gain * 100:+.1f} points.")
         if best.interval and untrained.interval and _overlap(best.interval, untrained.interval):
             lines.append(
                 "The 95 % intervals before and after overlap:"
-                f" {best.prompt_strict.total} prompts may be too few to tell the two apart."
+                f" {best.score.total} prompts may be too few to tell the two apart."
             )
     if best.met and state.run and best.interval and best.interval[0] < state.run.target:
         lines.append(
@@ -103,12 +107,13 @@ def next_steps(state: StudyState, run_dir: Path) -> list[str]:
             f" --run-dir {quoted(str(run_dir))}"
         )
     best = state.best
-    few = state.run is not None and state.run.prompt_count < IFEVAL_PROMPTS
-    if best is not None and few and state.best_in_full is None:
+    full = scorer_of(state).full_set
+    few = full is not None and state.run is not None and state.run.prompt_count < full.count
+    if best is not None and full is not None and few and state.best_in_full is None:
         folder = quoted(str(RunDir(run_dir).checkpoint(best.number, best.checkpoint)))
         lines.append(
-            f"score it on all {IFEVAL_PROMPTS} prompts of IFEval: smolsft-autotune eval {folder}"
-            " --prompts ifeval --prompt-limit all"
+            f"score it on all {full.count} prompts of {full.title}: smolsft-autotune eval {folder}"
+            f" --prompts {full.source} --prompt-limit all"
         )
     if state.ended is not None and not state.ended.met:
         lines.append(

@@ -164,19 +164,19 @@ def trial_label(record: Record, state: StudyState | None) -> str:
 
 def scored(score: events.BaselineScored | events.Evaluated) -> str:
     """A score with n, interval and health: `6/24 25.0 % [12-45], stop 96 % ...`."""
-    if score.prompt_strict is None:
+    if score.score is None:
         return "no valid score"
-    return f"{score_text(score.prompt_strict, score.interval)}, {health_text(score.health)}"
+    return f"{score_text(score.score, score.interval)}, {health_text(score.health)}"
 
 
 def describe_evaluated(event: events.Evaluated) -> str:
     """A checkpoint's score and what it means for the target."""
     head = checkpoint_text(event.checkpoint)
-    if event.prompt_strict is None:
+    if event.score is None:
         return f"{head} has no valid score" + (f": {event.problem}" if event.problem else "")
     if event.partial is not None:
-        score = score_text(event.prompt_strict, event.interval)
-        return f"{head}: about {score}, {partial_text(event.prompt_strict, event.partial)}"
+        score = score_text(event.score, event.interval)
+        return f"{head}: about {score}, {partial_text(event.score, event.partial)}"
     if event.unhealthy:
         end = f"not a success: {'; '.join(event.unhealthy)}"
     else:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from autotune.base.format import percent
 from autotune.protocol import events
 from autotune.protocol.result_text import health_text, score_text
-from autotune.protocol.results import EvalReport, Metric, Partial, Think
+from autotune.protocol.results import EvalReport, Partial, Think
+from autotune.protocol.scores import Metric
 from autotune.score.stats import Comparison
 
 SURE = 0.05
@@ -65,15 +66,6 @@ def judged_line(report: EvalReport) -> str:
     return f"{text}, with the <think>...</think> of {report.thoughts}; --think strip leaves it out"
 
 
-def means_line(report: EvalReport) -> str:
-    """The means of its figures by name, so that none is held against one of another kind."""
-    strict, loose, four = (percent(report.means[kind]) for kind in ("strict", "loose", "four"))
-    return (
-        f"mean of the strict two {strict}, of the loose two {loose}, of all four {four}: hold a"
-        " published figure against its own kind"
-    )
-
-
 def partial_text(score: Metric, partial: Partial) -> str:
     """Why a score is an estimate: `stopped after 81 of 541 prompts, 25.0 % is out of reach`."""
     if partial.why == "decided":
@@ -101,8 +93,8 @@ def ended_early_line(partial: Iterable[Partial | None]) -> str | None:
 def in_full_sentence(full: events.BestInFull) -> str:
     """The best on all prompts of a source, with all that a score needs to be read."""
     text = (
-        f"on all {full.prompt_strict.total} prompts of {full.prompts} the best checkpoint scores"
-        f" {score_text(full.prompt_strict, full.interval)}, {health_text(full.health)}, with"
+        f"on all {full.score.total} prompts of {full.prompts} the best checkpoint scores"
+        f" {score_text(full.score, full.interval)}, {health_text(full.health)}, with"
         f" answers of up to {full.max_new_tokens} tokens"
     )
     return text + (f"; not healthy: {'; '.join(full.unhealthy)}" if full.unhealthy else "")

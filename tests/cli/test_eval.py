@@ -17,8 +17,8 @@ from autotune.run.folder import RunDir
 from autotune.score.answers import Answer
 from autotune.score.evaluation import evaluate, pair
 from autotune.score.health import echo_answers
+from autotune.score.ifeval.prompts import IFEvalPrompt, read_ifeval_prompts
 from autotune.score.ifeval.scorer import IFEval
-from autotune.score.prompts import Prompt, read_prompts
 from autotune.score.registry import SCORERS
 from autotune.screen.eval import compared_summary, evaluated_summary
 from tests import records
@@ -33,7 +33,7 @@ NO_COMMA = ("punctuation:no_comma", {})
 LONG = ("length_constraints:number_sentences", {"num_sentences": 5, "relation": "at least"})
 
 
-def asked() -> list[Prompt]:
+def asked() -> list[IFEvalPrompt]:
     """Four questions without commas, the last of them for five sentences too."""
     wishes = [(NO_COMMA,), (NO_COMMA,), (NO_COMMA,), (NO_COMMA, LONG)]
     return [
@@ -141,7 +141,7 @@ def test_the_parrot_reaches_a_quarter_and_is_told_why_that_is_none(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     prompts = SHARED / "ifeval" / "input_data.jsonl"
-    parrot = write_lines(tmp_path / "echo.jsonl", echo_answers(read_prompts(prompts)))
+    parrot = write_lines(tmp_path / "echo.jsonl", echo_answers(read_ifeval_prompts(prompts)))
     found, human = said(
         capsys,
         *("--responses", parrot, "--prompts", str(prompts), "--target", "0.24"),
@@ -223,7 +223,7 @@ def test_a_clear_difference_is_named_with_its_p_value() -> None:
     found = pair(IFEval(), prompts, poor, good, 1)
     assert found is not None
     assert found.comparison.p_value == pytest.approx(2 / 2**12)
-    text = printed(compared_summary(found, ("a.jsonl", "b.jsonl")), 120)
+    text = printed(compared_summary(IFEval(), found, ("a.jsonl", "b.jsonl")), 120)
     assert "B is better: a split so uneven is rarely chance (exact McNemar, p = 0.00049)" in text
 
 
@@ -315,7 +315,7 @@ def test_a_second_scorer_is_a_file_and_a_line(
 ) -> None:
     monkeypatch.setitem(SCORERS, "contains", Contains)
     prompts = [
-        Prompt(
+        IFEvalPrompt(
             key=key,
             prompt=f"What is {key} + 40?",
             instruction_id_list=("contains",),
@@ -336,7 +336,7 @@ def test_a_second_scorer_is_a_file_and_a_line(
 
 def test_a_scorer_that_nobody_knows_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     told = refused(capsys, "--responses", "x.jsonl", "--scorer", "bleu")
-    assert "--scorer bleu: must be one of ifeval" in told
+    assert "--scorer bleu: must be one of exact, ifeval" in told
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
@@ -363,7 +363,7 @@ def test_a_model_answers_the_prompts_of_a_second_scorer(
     monkeypatch.setitem(SCORERS, "contains", Contains)
     monkeypatch.setenv("SMOLSFT_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
-    prompt = Prompt(
+    prompt = IFEvalPrompt(
         key=1,
         prompt="What is 2 + 40?",
         instruction_id_list=("contains",),

@@ -22,7 +22,8 @@ from autotune.run.readings import Readings
 from autotune.run.session import Session
 from autotune.run.state import replay
 from autotune.score.evaluation import Evaluation
-from autotune.score.prompts import Prompt
+from autotune.score.ifeval.prompts import IFEvalPrompt
+from autotune.score.ifeval.scorer import IFEval
 from autotune.study.best import keep_best
 from autotune.text.conclusions import next_steps
 from tests import records, setups
@@ -61,7 +62,7 @@ def over(tmp_path: Path) -> RunDir:
 
 def evaluation(n: int = 20) -> Evaluation:
     report = setups.report(min(5, n), n)
-    return Evaluation("ifeval", report, report, LIMITS, (), ())
+    return Evaluation(IFEval(), report, {}, LIMITS, (), ())
 
 
 def profile(limit: str = "all") -> Profile:
@@ -69,7 +70,7 @@ def profile(limit: str = "all") -> Profile:
 
 
 def joined(
-    model: Path, prompts: tuple[Prompt, ...] = FULL, limit: str = "all"
+    model: Path, prompts: tuple[IFEvalPrompt, ...] = FULL, limit: str = "all"
 ) -> tuple[str, dict[str, object] | None]:
     """What is said, and what the run's report holds then."""
     said: list[str] = []
@@ -128,7 +129,7 @@ def in_full(at: Checkpoint) -> events.BestInFull:
         prompts="IFEval",
         scorer="ifeval",
         max_new_tokens=32,
-        prompt_strict=report.prompt_strict,
+        prompt_strict=report.score,
         instruction_strict=report.instruction_strict,
         prompt_loose=report.prompt_loose,
         instruction_loose=report.instruction_loose,
@@ -184,7 +185,7 @@ def test_nor_does_the_score_of_what_is_the_best_no_longer(over: RunDir) -> None:
 
 @pytest.mark.parametrize(("prompts", "limit"), [(FULL[:8], "all"), (FULL[:4], "all"), (FULL, "20")])
 def test_the_runs_own_prompts_fewer_or_a_choice_of_them_are_no_full_score(
-    over: RunDir, prompts: tuple[Prompt, ...], limit: str
+    over: RunDir, prompts: tuple[IFEvalPrompt, ...], limit: str
 ) -> None:
     assert joined(over.best, prompts, limit) == ("", None)
 

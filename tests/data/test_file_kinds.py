@@ -20,7 +20,7 @@ from autotune.data import file_kinds, unpack
 from autotune.data.load import load_conversations
 from autotune.protocol.plan import DataSpec
 from autotune.score.answers import read_answers
-from autotune.score.prompts import read_prompts
+from autotune.score.ifeval.prompts import read_ifeval_prompts
 from tests.wholefiles import read_records
 
 TURNS = [{"role": "user", "content": "é\u2028?"}, {"role": "assistant", "content": "!"}]
@@ -233,7 +233,7 @@ def test_what_is_not_read_is_called_what_it_is_with_the_way_to_what_is(
     path = written(tmp_path, "chat.json", raw)
     assert refusal(path).startswith(said)
     assert "; " in refusal(path)
-    for read in (read_prompts, read_answers):
+    for read in (read_ifeval_prompts, read_answers):
         with pytest.raises(BadInput) as caught:
             read(path)
         assert str(caught.value) == f"{path}{refusal(path)}"
@@ -312,7 +312,7 @@ def test_prompts_and_answers_may_be_packed_or_a_table_too(tmp_path: Path) -> Non
     answer = {"prompt": "no commas, please", "response": "none"}
     line = (json.dumps(prompt) + "\n").encode()
     for name, content in (("p.gz", gzip.compress(line)), ("p.parquet", table([prompt], "parquet"))):
-        (found,) = read_prompts(written(tmp_path, name, content))
+        (found,) = read_ifeval_prompts(written(tmp_path, name, content))
         assert (found.key, found.prompt) == (7, "no commas, please")
     for name, content in (
         ("a.jsonl.gz", gzip.compress((json.dumps(answer) + "\n").encode())),

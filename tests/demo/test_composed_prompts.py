@@ -14,7 +14,7 @@ from autotune.base.errors import BadInput
 from autotune.demo.constraints import Ask, compatible
 from autotune.demo.prompts import DemoPrompt, compose_prompts
 from autotune.demo.topics import held_out_topics, training_topics
-from autotune.score.prompts import read_prompts
+from autotune.score.ifeval.prompts import read_ifeval_prompts
 
 
 @cache
@@ -47,7 +47,7 @@ def test_a_new_process_composes_the_same_whatever_its_hash_seed() -> None:
 def test_the_evaluation_reads_them_and_all_25_instructions_are_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "prompts.jsonl"
     path.write_text("".join(p.model_dump_json() + "\n" for p in prompts()), encoding="utf-8")
-    assert [p.prompt for p in read_prompts(path)] == [p.prompt for p in prompts()]
+    assert [p.prompt for p in read_ifeval_prompts(path)] == [p.prompt for p in prompts()]
     for part in (prompts()[:200], prompts()[200:]):
         assert {i for p in part for i in p.instruction_id_list} == {ask.value for ask in Ask}
 

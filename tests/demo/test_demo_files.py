@@ -15,9 +15,8 @@ from autotune.demo import CONVERSATIONS, PROMPTS
 from autotune.demo.constraints import Ask
 from autotune.demo.topics import held_out_topics, training_topics
 from autotune.protocol.plan import DataSpec
-from autotune.score.ifeval.checkers import build_check
-from autotune.score.ifeval.instructions import read_arguments
-from autotune.score.prompts import read_prompts
+from autotune.score.ifeval.instructions import instruction_of, read_arguments
+from autotune.score.ifeval.prompts import read_ifeval_prompts
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 CONSTRAINTS = Path(__file__).resolve().with_name("constraints.jsonl")
@@ -44,7 +43,7 @@ def requests() -> list[str]:
 
 
 def holds(instruction: str, arguments: dict[str, Any], text: str) -> bool:
-    return build_check(instruction, read_arguments(instruction, arguments))(text)
+    return instruction_of(instruction, read_arguments(instruction, arguments)).check(text)
 
 
 def test_a_run_that_began_with_these_files_goes_on_with_them() -> None:
@@ -82,7 +81,7 @@ def test_all_25_instructions_of_ifeval_are_asked_for_and_any_250_conversations_h
 
 
 def test_the_prompts_are_read_by_the_evaluation_and_ask_for_much() -> None:
-    prompts = read_prompts(PROMPTS)
+    prompts = read_ifeval_prompts(PROMPTS)
     assert [prompt.key for prompt in prompts] == list(range(1, 49))
     assert len({prompt.prompt for prompt in prompts}) == 48
     asked = {i for row in lines(PROMPTS) for i in row["instruction_id_list"]}

@@ -20,7 +20,8 @@ from autotune.run.folder import RunDir
 from autotune.run.session import Session
 from autotune.run.surveying import survey_data
 from autotune.run.unchanged import demand_begun, keep_prompts
-from autotune.score.prompts import Prompt, written_prompts
+from autotune.score.ifeval.prompts import IFEvalPrompt
+from autotune.score.prompts import written_prompts
 from autotune.sources.dataset import resolve_data
 from autotune.sources.prompts import resolve_prompts
 from tests import records, setups
@@ -178,7 +179,7 @@ def test_a_fit_depends_on_a_chat_template_that_may_write_tools(sources: Path) ->
     assert len({before, with_tools, settings()}) == 3
 
 
-def text_of(prompts: tuple[Prompt, ...]) -> str:
+def text_of(prompts: tuple[IFEvalPrompt, ...]) -> str:
     return "".join(p.model_dump_json() + "\n" for p in prompts)
 
 
@@ -242,7 +243,7 @@ def test_prompts_of_a_run_of_an_older_version_are_held_against_its_file(
     path.write_text(text_of(asked), encoding="utf-8")
     with pytest.raises(BadInput, match=r"prompts\.jsonl: holds other prompts than would be asked"):
         keep_prompts(run, other, text_of(other), now, print)
-    assert written_prompts(path) == asked
+    assert written_prompts(path, IFEvalPrompt) == asked
     assert keep_prompts(run, asked, text_of(asked), now, print) == asked
     emptied(path)
     assert keep_prompts(run, asked, text_of(asked), now, print) == asked
@@ -301,10 +302,10 @@ def test_prompts_of_a_run_that_cannot_be_read_are_one_line_with_what_to_do(
 ) -> None:
     path = tmp_path / "prompts.jsonl"
     path.write_text(text_of(setups.prompts()), encoding="utf-8")
-    assert written_prompts(path) == setups.prompts()
+    assert written_prompts(path, IFEvalPrompt) == setups.prompts()
     harm(path)
     with pytest.raises(EnvironmentFault, match=r"prompts\.jsonl: damaged .*is written again"):
-        written_prompts(path)
+        written_prompts(path, IFEvalPrompt)
 
 
 def test_a_fit_whose_file_is_lost_is_known_from_the_record(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def run(folder: Path, workers: Workers | None = None, end_at: int = 0) -> None:
 
 def scores(folder: Path) -> list[tuple[str, int | None]]:
     found = [r.event for r in RunDir(folder).records() if isinstance(r.event, events.Evaluated)]
-    return [(e.checkpoint.name, e.prompt_strict and e.prompt_strict.passes) for e in found]
+    return [(e.checkpoint.name, e.score and e.score.passes) for e in found]
 
 
 SCORES = [("step-000005", 1), ("step-000006", 2), ("average-2", 3)]

@@ -8,12 +8,14 @@ import pytest
 
 from autotune.base.errors import BadInput
 from autotune.score.answers import Answer, answers_to, match, read_answers
+from autotune.score.ifeval.prompts import IFEvalPrompt
 from autotune.score.jsonl import is_cut_off
-from autotune.score.prompts import Prompt
 
 
-def prompt(key: int, text: str) -> Prompt:
-    return Prompt(key=key, prompt=text, instruction_id_list=("punctuation:no_comma",), kwargs=({},))
+def prompt(key: int, text: str) -> IFEvalPrompt:
+    return IFEvalPrompt(
+        key=key, prompt=text, instruction_id_list=("punctuation:no_comma",), kwargs=({},)
+    )
 
 
 def test_our_own_records_are_read_back_as_they_were_written(tmp_path: Path) -> None:

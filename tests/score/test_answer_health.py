@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from autotune.config.load import find_profile
-from autotune.protocol.results import EvalReport, Health, Metric
+from autotune.protocol.results import EvalReport, Health
+from autotune.protocol.scores import Metric
 from autotune.score.answers import Answer, match, read_answers
 from autotune.score.health import (
     broken_limits,
@@ -19,8 +20,8 @@ from autotune.score.health import (
     says_little,
     sound_passes,
 )
+from autotune.score.ifeval.prompts import IFEvalPrompt, read_ifeval_prompts
 from autotune.score.ifeval.scorer import IFEval
-from autotune.score.prompts import Prompt, read_prompts
 
 LIMITS = find_profile("rtx4060-laptop-8gb").evaluate.health
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
@@ -29,9 +30,9 @@ ASK = "Write a short poem about the sea at night, without commas, and give it a 
 POEM = "The dark water breathes. A lamp goes out on the pier and the tide takes what it likes."
 
 
-def prompts(count: int) -> list[Prompt]:
+def prompts(count: int) -> list[IFEvalPrompt]:
     return [
-        Prompt(
+        IFEvalPrompt(
             key=k,
             prompt=f"Question {k}: {ASK}",
             instruction_id_list=("punctuation:no_comma",),
@@ -42,10 +43,10 @@ def prompts(count: int) -> list[Prompt]:
 
 
 @cache
-def scored(answers: str) -> tuple[tuple[Prompt, ...], EvalReport]:
+def scored(answers: str) -> tuple[tuple[IFEvalPrompt, ...], EvalReport]:
     """The prompts that a set answers, and its report on them."""
     given = read_answers(SHARED / answers)
-    asked = read_prompts(SHARED / "ifeval" / "input_data.jsonl")
+    asked = read_ifeval_prompts(SHARED / "ifeval" / "input_data.jsonl")
     matched, _ = match(asked, given)
     chosen = tuple(p for p in asked if p.key in matched)
     return chosen, IFEval().score(chosen, given)
@@ -208,7 +209,7 @@ def test_the_limits_pass_gpt4_and_fail_a_base_model_and_a_poor_fine_tuning(
     answers: str, passes: int, sound: int, broken: tuple[str, ...], profile: str
 ) -> None:
     asked, report = scored(answers)
-    assert (report.prompt_strict.passes, report.sound) == (passes, Metric.of(sound, len(asked)))
+    assert (report.score.passes, report.sound) == (passes, Metric.of(sound, len(asked)))
     limits = find_profile(profile).evaluate.health
     found = broken_limits(report.health, limits)
     assert [line.split()[0] for line in found] == [line.split()[0] for line in broken]

@@ -7,15 +7,17 @@ from math import comb
 import pytest
 
 from autotune.base.errors import BadInput
+from autotune.score.ifeval.prompts import IFEvalPrompt
 from autotune.score.order import begun, halves, shuffled
-from autotune.score.prompts import Prompt
 from autotune.score.selection import correct_for_choice
 from autotune.score.stats import Comparison, exact_p, mcnemar
 
 
-def prompts(count: int) -> list[Prompt]:
+def prompts(count: int) -> list[IFEvalPrompt]:
     return [
-        Prompt(key=k, prompt=f"p{k}", instruction_id_list=("punctuation:no_comma",), kwargs=({},))
+        IFEvalPrompt(
+            key=k, prompt=f"p{k}", instruction_id_list=("punctuation:no_comma",), kwargs=({},)
+        )
         for k in range(count)
     ]
 

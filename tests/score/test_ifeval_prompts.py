@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from autotune.base.errors import BadInput
-from autotune.score.ifeval.instructions import INSTRUCTIONS, LANGUAGES
-from autotune.score.prompts import Prompt, read_prompts, subset
+from autotune.score.ifeval.arguments import LANGUAGES
+from autotune.score.ifeval.instructions import INSTRUCTIONS
+from autotune.score.ifeval.prompts import IFEvalPrompt, read_ifeval_prompts
+from autotune.score.prompts import subset
 
 COMMA = {"instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}
 
@@ -38,16 +40,16 @@ def test_a_prompt_is_read_with_its_instructions_and_written_back_as_the_same_val
             kwargs=[{"keywords": ["sun", "sea"]}, {}],
         ),
     )
-    (prompt,) = read_prompts(path)
+    (prompt,) = read_ifeval_prompts(path)
     assert prompt.kwargs == ({"keywords": ("sun", "sea")}, {})
-    assert Prompt.model_validate_json(prompt.model_dump_json()) == prompt
+    assert IFEvalPrompt.model_validate_json(prompt.model_dump_json()) == prompt
 
 
 def test_a_byte_order_mark_crlf_and_blank_lines_change_nothing(tmp_path: Path) -> None:
     path = tmp_path / "prompts.jsonl"
-    plain = read_prompts(write(tmp_path, record()))
+    plain = read_ifeval_prompts(write(tmp_path, record()))
     path.write_bytes(b"\xef\xbb\xbf" + json.dumps(record()).encode() + b"\r\n\r\n  \n")
-    assert read_prompts(path) == plain
+    assert read_ifeval_prompts(path) == plain
 
 
 def test_arguments_padded_with_none_are_as_unpadded(tmp_path: Path) -> None:
@@ -55,10 +57,10 @@ def test_arguments_padded_with_none_are_as_unpadded(tmp_path: Path) -> None:
     padded = {name: None for name in sorted(names)} | {"relation": "at least", "num_words": 5.0}
     plain = {"relation": "at least", "num_words": 5}
     words = "length_constraints:number_words"
-    assert read_prompts(write(tmp_path, with_kwargs(words, padded))) == read_prompts(
+    assert read_ifeval_prompts(write(tmp_path, with_kwargs(words, padded))) == read_ifeval_prompts(
         write(tmp_path, with_kwargs(words, plain))
     )
-    assert read_prompts(write(tmp_path, record(kwargs=[None]))) == read_prompts(
+    assert read_ifeval_prompts(write(tmp_path, record(kwargs=[None]))) == read_ifeval_prompts(
         write(tmp_path, record())
     )
 
@@ -113,7 +115,7 @@ FREQUENCY = "keywords:letter_frequency"
 def test_a_fault_names_the_file_the_line_and_the_rule(tmp_path: Path, line: Any, said: str) -> None:
     path = write(tmp_path, record(key=7), line)
     with pytest.raises(BadInput) as caught:
-        read_prompts(path)
+        read_ifeval_prompts(path)
     assert str(caught.value).startswith(f"{path}:2: ")
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -122,19 +124,19 @@ def test_a_fault_names_the_file_the_line_and_the_rule(tmp_path: Path, line: Any,
 def test_a_key_that_is_taken_names_the_line_that_took_it(tmp_path: Path) -> None:
     path = write(tmp_path, record(key=7), record(key=8), record(key=7))
     with pytest.raises(BadInput, match=r":3: key 7 is taken by .*:1;"):
-        read_prompts(path)
+        read_ifeval_prompts(path)
 
 
 def test_a_file_that_is_not_utf8_or_empty_or_absent_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "prompts.jsonl"
     path.write_bytes(b'{"prompt": "caf\xe9"}\n')
     with pytest.raises(BadInput, match=r":1: not UTF-8 at byte 15"):
-        read_prompts(path)
+        read_ifeval_prompts(path)
     path.write_bytes(b"\n")
     with pytest.raises(BadInput, match="no prompts"):
-        read_prompts(path)
+        read_ifeval_prompts(path)
     with pytest.raises(BadInput, match="cannot be read"):
-        read_prompts(tmp_path / "absent.jsonl")
+        read_ifeval_prompts(tmp_path / "absent.jsonl")
 
 
 def test_the_languages_known_are_those_of_the_detector() -> None:
@@ -145,9 +147,11 @@ def test_the_languages_known_are_those_of_the_detector() -> None:
     }
 
 
-def some_prompts(count: int) -> list[Prompt]:
+def some_prompts(count: int) -> list[IFEvalPrompt]:
     return [
-        Prompt(key=k, prompt=f"p{k}", instruction_id_list=("punctuation:no_comma",), kwargs=({},))
+        IFEvalPrompt(
+            key=k, prompt=f"p{k}", instruction_id_list=("punctuation:no_comma",), kwargs=({},)
+        )
         for k in range(count)
     ]
 

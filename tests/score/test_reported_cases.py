@@ -20,8 +20,9 @@ from autotune.score.answers import Answer, read_answers
 from autotune.score.decided import Decided, decided_file
 from autotune.score.health import echo_answers
 from autotune.score.ifeval.instructions import INSTRUCTIONS
+from autotune.score.ifeval.prompts import IFEvalPrompt, read_ifeval_prompts
 from autotune.score.ifeval.scorer import IFEval
-from autotune.score.prompts import Prompt, read_prompts, written_prompts
+from autotune.score.prompts import written_prompts
 from autotune.study.tuner import Tuner
 from tests import setups
 from tests.asked import ARGUMENTS
@@ -38,7 +39,7 @@ class Saying(Workers):
     Answers to the prompts (keys) in `cut` are left where they may be, and pass.
     """
 
-    says: Callable[[Prompt], str] = lambda prompt: prompt.prompt
+    says: Callable[[IFEvalPrompt], str] = lambda prompt: prompt.prompt
     cut: frozenset[int] = field(default_factory=frozenset)
 
     def answer(self, job: Job) -> setups.Played:
@@ -47,7 +48,11 @@ class Saying(Workers):
         out = Path(job.out)
         out.parent.mkdir(parents=True, exist_ok=True)
         there = {answer.key for answer in read_answers(out)} if out.exists() else set()
-        asked = [prompt for prompt in written_prompts(Path(job.prompts)) if prompt.key not in there]
+        asked = [
+            prompt
+            for prompt in written_prompts(Path(job.prompts), IFEvalPrompt)
+            if prompt.key not in there
+        ]
         early = self.cut if job.early_seed is not None else frozenset()
         decided = [
             Decided(key=prompt.key, strict=True, instruction=None, ids=(1, 2))
@@ -66,7 +71,9 @@ class Saying(Workers):
         return [done], setups.done()
 
 
-def tuner(folder: Path, workers: Workers, prompts: tuple[Prompt, ...], target: float) -> Tuner:
+def tuner(
+    folder: Path, workers: Workers, prompts: tuple[IFEvalPrompt, ...], target: float
+) -> Tuner:
     """A run of one strategy, scored by IFEval."""
     session, _ = setups.session(folder, workers)
     session.note(started().model_copy(update={"target": target, "prompt_count": len(prompts)}))
@@ -94,7 +101,7 @@ def test_arguments_of_every_instruction_may_be_padded_with_null(
     for kwargs in ARGUMENTS[instruction]:
         plain = written(tmp_path / "plain.jsonl", record(instruction, kwargs))
         padded = written(tmp_path / "padded.jsonl", record(instruction, padding | kwargs))
-        assert read_prompts(padded) == read_prompts(plain)
+        assert read_ifeval_prompts(padded) == read_ifeval_prompts(plain)
 
 
 @pytest.mark.parametrize("text", ["[" * 5000, "\n" * 16_000, ""], ids=["nested", "lines", "empty"])
@@ -106,7 +113,7 @@ def test_a_run_goes_on_over_answers_that_break_checkers(tmp_path: Path, text: st
     good = '{"sea": "grey and wide"}'
     run = tuner(tmp_path, Saying(says=lambda p: text if p.key % 2 == 0 else good), asked, 0.4)
     run.run()
-    scores = [e.prompt_strict for e in told(run.session, events.Evaluated) if e.partial is None]
+    scores = [e.score for e in told(run.session, events.Evaluated) if e.partial is None]
     assert [(score.passes, score.total) for score in scores] == [(N // 2, N)] * 2
 
 
@@ -114,7 +121,7 @@ def test_a_run_whose_model_gives_every_prompt_back_meets_no_target(tmp_path: Pat
     run = tuner(tmp_path, Saying(cut=frozenset(range(0, N, 2))), setups.prompts(N), 0.25)
     assert not run.run()
     judged = told(run.session, events.Evaluated)
-    assert [e.prompt_strict.accuracy for e in judged] == [1.0] * len(judged)
+    assert [e.score.accuracy for e in judged] == [1.0] * len(judged)
     assert not any(e.met for e in judged)
     (end,) = told(run.session, events.RunEnded)
     assert "best 100.0 % is not a success: echo 100 %" in end.reason

@@ -15,10 +15,10 @@ socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
 
 from autotune.score.answers import Answer
 from autotune.score.ifeval.scorer import IFEval
-from autotune.score.prompts import Prompt
+from autotune.score.ifeval.prompts import IFEvalPrompt
 
 assert not {"nltk", "punkt", "langdetect", "if_verifiable"} & set(sys.modules), "not lazy"
-prompt = Prompt(
+prompt = IFEvalPrompt(
     key=1,
     prompt="p",
     instruction_id_list=(
@@ -37,7 +37,7 @@ prompt = Prompt(
 answer = Answer(prompt="p", response="Dr. Smith met the NASA nurse here. He was very tired.")
 report = IFEval().score([prompt], [answer])
 assert [v.error for v in report.verdicts[0].instructions] == [None] * 4, report
-assert report.prompt_strict.passes == 1, report
+assert report.score.passes == 1, report
 heavy = {"torch", "transformers", "datasets", "pandas"} & set(sys.modules)
 assert not heavy, heavy
 import if_verifiable

@@ -14,7 +14,8 @@ from autotune.protocol import events
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import GenerateJob, Job
 from autotune.protocol.plan import Supervision
-from autotune.protocol.results import Checkpoint, EvalReport, Metric, Think
+from autotune.protocol.results import Checkpoint, EvalReport, Think
+from autotune.protocol.scores import Metric
 from autotune.run.folder import RunDir
 from autotune.run.state import TrialState
 from autotune.score.answers import Answer
@@ -44,7 +45,7 @@ def told(folder: Path, kind: type) -> list:  # type: ignore[type-arg]
 def with_accuracy(value: object) -> EvalReport:
     """A report whose accuracy no honest scorer gives, made past the checks."""
     metric = Metric.model_construct(passes=2, total=8, accuracy=value)  # type: ignore[arg-type]
-    return setups.report(2).model_copy(update={"prompt_strict": metric})
+    return setups.report(2).model_copy(update={"score": metric})
 
 
 def fails(_: str) -> object:
@@ -70,7 +71,7 @@ def test_a_score_that_cannot_be_is_a_failed_evaluation(
     tmp_path: Path, given: Callable[[str], object], reason: str
 ) -> None:
     found = evaluated(tmp_path, Judge(given))
-    assert found.prompt_strict is None
+    assert found.score is None
     assert not found.met
     assert found.problem is not None
     assert found.problem.startswith("evaluation failed: scorer test: ")
@@ -87,12 +88,12 @@ def test_a_healthy_score_is_a_success_from_the_target_on(
     assert found.problem is None
     where = RunDir(tmp_path).eval_folder("trial-0000-step-000005")
     report = EvalReport.model_validate_json((where / "scores.json").read_bytes())
-    assert report.prompt_strict == found.prompt_strict
+    assert report.score == found.score
 
 
 def test_a_high_score_of_echoes_is_shown_and_is_no_success(tmp_path: Path) -> None:
     found = evaluated(tmp_path, Judge(lambda _: setups.report(7, health=setups.PARROT)))
-    assert found.prompt_strict == Metric.of(7, 8)
+    assert found.score == Metric.of(7, 8)
     assert not found.met
     assert found.unhealthy == ("echo 100 % is above 10 %",)
 
@@ -169,7 +170,7 @@ def test_a_model_that_cannot_answer_is_not_asked_twice(tmp_path: Path, fault: Fa
     workers = ending({0: refused})
     found = evaluated(tmp_path, Judge(good), workers)
     assert found.problem == "evaluation failed: model folder x: its chat template fails"
-    assert found.prompt_strict is None
+    assert found.score is None
     assert len(workers.seen) == 1
     assert told(tmp_path, events.Warned) == []
 
@@ -213,7 +214,7 @@ def test_a_run_judges_the_text_that_its_profile_names_and_says_of_how_many_it_ma
         trial = TrialState(0, 0, records.plan(), 0.0)
         move = Evaluate(trial, AT)
         found = evaluate_checkpoint(session, setups.setup(thinking(way)), IFEval(), move, 0.25)
-        assert found.prompt_strict == Metric.of(passes, 8)
+        assert found.score == Metric.of(passes, 8)
         where = RunDir(folder).eval_folder("trial-0000-step-000005")
         report = EvalReport.model_validate_json((where / "scores.json").read_bytes())
         assert (report.think, report.thoughts, report.unfinished_thoughts) == (way, 8, 0)

@@ -187,7 +187,7 @@ def test_a_worker_that_dies_averaging_is_given_one_more_try(tmp_path: Path) -> N
 def story(folder: Path) -> list[object]:
     state = replay(RunDir(folder).records())
     return [
-        ({p: e.prompt_strict for p, e in t.evaluations.items()}, t.removed, kept(folder, t.number))
+        ({p: e.score for p, e in t.evaluations.items()}, t.removed, kept(folder, t.number))
         for t in state.trials
     ]
 

@@ -53,7 +53,7 @@ def scores(folder: Path) -> dict[str, int | None]:
     """Passes by checkpoint; each is scored once."""
     found = told(folder, events.Evaluated)
     assert len(found) == len({e.checkpoint.name for e in found})
-    return {e.checkpoint.name: e.prompt_strict.passes if e.prompt_strict else None for e in found}
+    return {e.checkpoint.name: e.score.passes if e.score else None for e in found}
 
 
 def test_a_damaged_last_checkpoint_is_trained_again_from_the_one_before(tmp_path: Path) -> None:

@@ -88,9 +88,9 @@ def test_without_a_holdout_the_best_on_all_prompts_meets_the_target(tmp_path: Pa
     run = tuner(tmp_path, early=CHOOSING[:3], late=REPORTED, target=0.5)
     assert run.run()
     best = run.session.state.best
-    assert best is not None and best.prompt_strict is not None
+    assert best is not None and best.score is not None
     assert best.checkpoint.folder.endswith(LATE)
-    assert (best.prompt_strict.passes, best.prompt_strict.total, best.chosen_by) == (4, 8, None)
+    assert (best.score.passes, best.score.total, best.chosen_by) == (4, 8, None)
 
 
 def test_a_holdout_chooses_by_one_half_and_holds_the_other_against_the_target(
@@ -100,11 +100,11 @@ def test_a_holdout_chooses_by_one_half_and_holds_the_other_against_the_target(
     # The late one passes all of the half that is reported, and is not the one that was chosen.
     assert not run.run()
     best = run.session.state.best
-    assert best is not None and best.prompt_strict is not None and best.chosen_by is not None
+    assert best is not None and best.score is not None and best.chosen_by is not None
     assert best.checkpoint.folder.endswith(EARLY)
-    assert (best.prompt_strict.passes, best.prompt_strict.total) == (0, 4)
+    assert (best.score.passes, best.score.total) == (0, 4)
     assert (best.chosen_by.passes, best.chosen_by.total) == (3, 4)
-    assert [e.prompt_strict.total for e in told(run.session, events.BaselineScored)] == [4, 4]
+    assert [e.score.total for e in told(run.session, events.BaselineScored)] == [4, 4]
     assert told(run.session, events.Chosen) == []
     assert any("Chosen by the other half" in line for line in conclusions(run.session.state))
 
@@ -113,8 +113,8 @@ def test_a_holdout_meets_the_target_on_the_half_that_is_reported(tmp_path: Path)
     run = tuner(tmp_path, early=(), late=(CHOOSING[0], *REPORTED[:2]), target=0.5, holdout=True)
     assert run.run()
     best = run.session.state.best
-    assert best is not None and best.prompt_strict is not None
-    assert (best.prompt_strict.passes, best.prompt_strict.total) == (2, 4)
+    assert best is not None and best.score is not None
+    assert (best.score.passes, best.score.total) == (2, 4)
 
 
 def test_the_option_puts_the_holdout_into_the_profile() -> None:

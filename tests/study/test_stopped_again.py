@@ -11,7 +11,8 @@ from autotune.cli.find_answers import find_answers
 from autotune.protocol import events
 from autotune.protocol.events import WorkerEvent
 from autotune.protocol.job import GenerateJob
-from autotune.protocol.results import Metric, Partial
+from autotune.protocol.results import Partial
+from autotune.protocol.scores import Metric
 from autotune.report.build import build_report
 from autotune.run.state import replay
 from autotune.screen.progress import Pace, current_job
@@ -50,9 +51,9 @@ def test_a_lower_target_judges_again_what_an_unfinished_trial_had_stopped(tmp_pa
     assert run.run()
     first = told(run.session, events.Evaluated)[0]
     assert (first.checkpoint.name, first.partial.target) == (FIRST, 0.9)
-    assert first.prompt_strict.total == N / 8  # far from the target, yet no handful
+    assert first.score.total == N / 8  # far from the target, yet no handful
     best = best_of(run.session)
-    assert (best.checkpoint.name, best.prompt_strict) == (FIRST, Metric.of(49, N))
+    assert (best.checkpoint.name, best.score) == (FIRST, Metric.of(49, N))
 
 
 def test_a_run_of_an_older_version_that_had_dropped_a_worse_checkpoint_goes_on(

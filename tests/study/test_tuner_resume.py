@@ -52,7 +52,7 @@ def tuner(folder: Path, workers: Workers, *strategies: Strategy, end_at: int = 0
 def story(folder: Path) -> list[object]:
     """What the study in a folder did: its plans, its scores and its failures."""
     return [
-        (t.number, t.plan, {n: e.prompt_strict for n, e in t.evaluations.items()}, t.failure)
+        (t.number, t.plan, {n: e.score for n, e in t.evaluations.items()}, t.failure)
         for t in replay(RunDir(folder).records()).trials
     ]
 

@@ -16,7 +16,7 @@ from autotune.protocol.events import WORKER_EVENT, WorkerEvent
 from autotune.protocol.job import GenerateJob, PrepareJob, SurveyJob
 from autotune.protocol.plan import Supervision
 from autotune.score.answers import read_answers
-from autotune.score.prompts import Prompt
+from autotune.score.ifeval.prompts import IFEvalPrompt
 from autotune.worker.channel import Pipe
 from autotune.worker.generate.job import answer_batch
 from autotune.worker.model import load
@@ -130,7 +130,7 @@ def test_real_weights_are_converted_and_answer(tmp_path: Path) -> None:
     assert "Paris" in loaded.tokenizer.decode(answer)
 
     prompts = [
-        Prompt(key=1, prompt=q, instruction_id_list=("punctuation:no_comma",), kwargs=({},))
+        IFEvalPrompt(key=1, prompt=q, instruction_id_list=("punctuation:no_comma",), kwargs=({},))
         for q in ("Say hello.",)
     ]
     (tmp_path / "prompts.jsonl").write_text(prompts[0].model_dump_json() + "\n", encoding="utf-8")

@@ -4,39 +4,30 @@ Only the strict one: loose scoring takes lines and asterisks away, and health as
 ends. An answer that is dropped here has neither.
 """
 
-from collections.abc import Mapping
-
 from autotune.base.errors import EnvironmentFault
-from autotune.base.model import Boundary
-from autotune.score.ifeval.early_rules import Rule, build_rule
-from autotune.score.ifeval.instructions import Argument
-from autotune.score.ifeval.scorer import MAX_CHARACTERS
-from autotune.score.prompts import Prompt
+from autotune.score.ifeval.instruction import Instruction
+from autotune.score.ifeval.instructions import CLASSES
+from autotune.score.ifeval.prompts import IFEvalPrompt
+from autotune.score.scorer import EarlyVerdict
+
+MAX_CHARACTERS = 2**17
+"""Longest answer that is checked: eight times the longest real one seen (15 899 characters in 1 024
+tokens). 1 280 tokens, the usual cap, of up to 102 characters (SmolLM2's longest has 81) never get
+there, so that an answer can be known to pass before it is finished. Short enough that no verdict on
+one instruction takes 5 s, loose variants included. No clock enforces that: a verdict would then
+depend on how busy the machine is, and a thread cannot be stopped on every platform. Every checker
+needs time linear in the text instead, and JSON's depth is capped, so that the worst case is known:
+`tests/score/ifeval/test_fuzzed_answers.py` looks for a worse one."""
 
 
-class EarlyVerdict(Boundary):
-    """A strict verdict that no further text can change.
+class IFEvalEarlyJudge:
+    """Looks at one prompt's answer while it grows; an `EarlyJudge`."""
 
-    `instruction` is the one that fails, None where all pass. `characters` is how much of the
-    answer was read. `loose` is always None: an unfinished answer has no loose verdict, and no
-    health either.
-    """
-
-    key: int
-    strict: bool
-    instruction: str | None
-    characters: int
-    loose: None = None
-
-
-class EarlyJudge:
-    """Looks at one prompt's answer while it grows."""
-
-    def __init__(self, prompt: Prompt) -> None:
+    def __init__(self, prompt: IFEvalPrompt) -> None:
         self._key = prompt.key
-        self._rules = [
-            (instruction, _rule(instruction, kwargs))
-            for instruction, kwargs in zip(prompt.instruction_id_list, prompt.kwargs, strict=True)
+        self._instructions = [
+            (name, CLASSES[name](kwargs) if name in CLASSES else None)
+            for name, kwargs in zip(prompt.instruction_id_list, prompt.kwargs, strict=True)
         ]
 
     def look(self, so_far: str, longest: int | None = None) -> EarlyVerdict | None:
@@ -49,14 +40,14 @@ class EarlyJudge:
         """
         text = so_far.rstrip("\ufffd")  # bytes of a character whose others are still to come
         if len(text) > MAX_CHARACTERS:
-            return self._verdict(text, False, self._rules[0][0])
+            return self._verdict(text, False, self._instructions[0][0])
         if not text.strip():
             return None
         passed = True
-        for instruction, rule in self._rules:
-            verdict = _ask(rule, text)
+        for name, instruction in self._instructions:
+            verdict = _decide(instruction, text)
             if verdict is False:
-                return self._verdict(text, False, instruction)
+                return self._verdict(text, False, name)
             passed = passed and verdict is True
         if passed and longest is not None and longest <= MAX_CHARACTERS:
             return self._verdict(text, True, None)
@@ -68,17 +59,11 @@ class EarlyJudge:
         )
 
 
-def _rule(instruction: str, kwargs: Mapping[str, Argument]) -> Rule | None:
+def _decide(instruction: Instruction | None, text: str) -> bool | None:
+    """What is certain of one instruction; nothing of one that nobody knows."""
     try:
-        return build_rule(instruction, kwargs)
+        return instruction.decide_early(text) if instruction is not None else None
     except EnvironmentFault:
         raise
-    except Exception:  # the scorer says what is wrong with it
-        return None
-
-
-def _ask(rule: Rule | None, text: str) -> bool | None:
-    try:
-        return rule(text) if rule is not None else None
-    except Exception:  # a text that a rule dies of is the scorer's to judge
+    except Exception:  # arguments or a text that it dies of are the scorer's to judge
         return None

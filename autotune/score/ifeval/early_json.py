@@ -1,8 +1,9 @@
-"""Whether the beginning of an answer can still become JSON."""
+"""JSON in answers: how deep it is nested, and whether a beginning can still become some."""
 
 import json
 
-from autotune.score.ifeval.checkers import MAX_NESTING, nesting
+MAX_NESTING = 500
+"""Deepest JSON that is parsed. Python's own limit depends on the depth of the calling code."""
 
 OPENINGS = ("```json", "```Json", "```JSON", "```")
 """The fences that the published checker takes off, in its order, before it parses."""
@@ -38,3 +39,25 @@ def is_lost(beginning: str) -> bool:
     except ValueError:  # too many digits
         return False
     return False
+
+
+def nesting(text: str) -> int:
+    """How deep the brackets outside strings are nested."""
+    if text.count("[") + text.count("{") <= MAX_NESTING:
+        return 0
+    depth = deepest = 0
+    inside = skip = False
+    for character in text:
+        if skip:
+            skip = False
+        elif inside:
+            skip = character == "\\"
+            inside = character != '"'
+        elif character == '"':
+            inside = True
+        elif character in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "]}":
+            depth -= 1
+    return deepest

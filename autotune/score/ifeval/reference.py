@@ -8,7 +8,6 @@ from threading import Lock
 from typing import Any
 
 from autotune.base.errors import EnvironmentFault
-from autotune.score.ifeval.instructions import INSTRUCTIONS
 
 _PACKAGE = "if_verifiable"
 _REGISTRY = f"{_PACKAGE}.ifeval.instructions_registry"
@@ -20,17 +19,24 @@ def reference_checkers() -> dict[str, Any]:
     """Instruction id -> the published checker class.
 
     Raises:
-        EnvironmentFault: if-verifiable is not installed, or is one without all the instructions.
+        EnvironmentFault: if-verifiable is not installed.
     """
     with _lock:
-        registry = _load()
-    checkers: dict[str, Any] = dict(registry.INSTRUCTION_DICT)
-    missing = sorted(set(INSTRUCTIONS) - set(checkers))
-    if missing:
+        return dict(_load().INSTRUCTION_DICT)
+
+
+def reference_checker(instruction: str) -> Any:
+    """The published checker class of an instruction.
+
+    Raises:
+        EnvironmentFault: if-verifiable is not installed, or is one without this instruction.
+    """
+    checkers = reference_checkers()
+    if instruction not in checkers:
         raise EnvironmentFault(
-            f"if-verifiable has no checker for {missing[0]}; install if-verifiable 0.1.2"
+            f"if-verifiable has no checker for {instruction}; install if-verifiable 0.1.2"
         )
-    return checkers
+    return checkers[instruction]
 
 
 def _load() -> Any:

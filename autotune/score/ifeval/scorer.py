@@ -6,44 +6,65 @@ Language Models", arXiv:2311.07911, section 2.3). The answer as it stands is one
 variants, so what holds strictly holds loosely.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from autotune.base.errors import EnvironmentFault
+from autotune.base.format import percent
 from autotune.protocol.results import EvalReport, InstructionVerdict, PromptVerdict
 from autotune.score.answers import Answer, match
-from autotune.score.health import is_empty
-from autotune.score.ifeval.checkers import build_check
-from autotune.score.ifeval.instructions import INSTRUCTIONS, Argument, Instructions
-from autotune.score.prompts import Prompt
-from autotune.score.scorer import report_of
+from autotune.score.health import echo_answers, is_empty
+from autotune.score.ifeval.arguments import ArgumentFault, Arguments
+from autotune.score.ifeval.early import MAX_CHARACTERS, IFEvalEarlyJudge
+from autotune.score.ifeval.instructions import CLASSES, instruction_of
+from autotune.score.ifeval.prompts import IFEvalPrompt, read_ifeval_prompts
+from autotune.score.prompts import Prompt, as_own
+from autotune.score.scorer import (
+    Baseline,
+    EarlyJudge,
+    Figure,
+    FullSet,
+    Scorer,
+    report_of,
+    share,
+)
 
-MAX_CHARACTERS = 2**17
-"""Longest answer that is checked: eight times the longest real one seen (15 899 characters in 1 024
-tokens). 1 280 tokens, the usual cap, of up to 102 characters (SmolLM2's longest has 81) never get
-there, so that an answer can be known to pass before it is finished. Short enough that no verdict on
-one instruction takes 5 s, loose variants included. No clock enforces that: a verdict would then
-depend on how busy the machine is, and a thread cannot be stopped on every platform. Every checker
-needs time linear in the text instead, and JSON's depth is capped, so that the worst case is known:
-`tests/score/ifeval/test_fuzzed_answers.py` looks for a worse one."""
+ECHO = Baseline(
+    name="echo",
+    answers=echo_answers,
+    described="the prompt given back unchanged (echo)",
+    brief="prompt given back",
+    deed="Giving each prompt back unchanged",
+    likened="an echo",
+)
+"""A prompt holds the words that it asks for, so the prompt itself passes a quarter of them."""
 
 
-class IFEval:
-    """The IFEval scorer; a `Scorer`."""
+class IFEval(Scorer):
+    """The IFEval scorer."""
 
-    @property
-    def name(self) -> str:
-        """The benchmark's name."""
-        return "ifeval"
+    name = "ifeval"
+    title = "IFEval"
+    main = Figure(name="prompt strict", column="prompts passed, strict")
+    others = (
+        Figure("instruction strict", "instruct. strict", key="instruction_strict"),
+        Figure("prompt loose", "prompts loose", key="prompt_loose"),
+        Figure("instruction loose", key="instruction_loose"),
+    )
+    prompt_type = IFEvalPrompt
+    full_set = FullSet(title="IFEval", source="ifeval", count=541)
+    baselines = (ECHO,)
+    decides_early = True
 
-    @property
-    def instructions(self) -> Instructions:
-        """The 25 kinds of the published set."""
-        return INSTRUCTIONS
+    def read_prompts(self, path: Path) -> tuple[IFEvalPrompt, ...]:
+        """The prompts of a file in the format of the published set; see `read_ifeval_prompts`."""
+        return read_ifeval_prompts(path)
 
-    @property
-    def decides_early(self) -> bool:
-        """`early` knows its rules."""
-        return True
+    def early_judge(self, prompt: Prompt) -> EarlyJudge:
+        """The judge that asks each instruction's `decide_early`."""
+        (own,) = as_own(IFEvalPrompt, [prompt])
+        return IFEvalEarlyJudge(own)
 
     def score(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> EvalReport:
         """The report over all `prompts`; one without an answer fails and is listed.
@@ -52,11 +73,68 @@ class IFEval:
             EnvironmentFault: the published checkers are not installed.
         """
         matched, _ = match(prompts, answers)
-        verdicts = [judge(prompt, matched.get(prompt.key)) for prompt in prompts]
-        return report_of(prompts, answers, verdicts)
+        own = as_own(IFEvalPrompt, prompts)
+        verdicts = [judge(prompt, matched.get(prompt.key)) for prompt in own]
+        return with_instructions(report_of(prompts, answers, verdicts))
+
+    def explain(
+        self, prompt: Prompt, verdict: PromptVerdict, response: str | None
+    ) -> tuple[str, ...]:
+        """A sentence for each instruction that the answer does not follow."""
+        (own,) = as_own(IFEvalPrompt, [prompt])
+        return tuple(
+            failing(each, kwargs, response)
+            for each, kwargs in zip(verdict.instructions, own.kwargs, strict=True)
+            if not each.strict
+        )
+
+    def means(self, report: EvalReport) -> dict[str, float]:
+        """The means that tables elsewhere call "IFEval", by what they are of.
+
+        `strict` is the Open LLM Leaderboard's; other tables have that of all four figures.
+        """
+        shares = {key: metric.accuracy for key, metric in report.named_figures.items()}
+        strict = (report.score.accuracy + shares["instruction_strict"]) / 2
+        loose = (shares["prompt_loose"] + shares["instruction_loose"]) / 2
+        return {"strict": strict, "loose": loose, "four": (strict + loose) / 2}
+
+    def remark(self, report: EvalReport) -> str:
+        """The means by name, so that none is held against one of another kind."""
+        means = self.means(report)
+        strict, loose, four = (percent(means[kind]) for kind in ("strict", "loose", "four"))
+        return (
+            f"mean of the strict two {strict}, of the loose two {loose}, of all four {four}: hold a"
+            " published figure against its own kind"
+        )
+
+    def sample_fields(self, prompt: Prompt, verdict: PromptVerdict) -> dict[str, Any]:
+        """As the task `ifeval` of lm-evaluation-harness logs a prompt."""
+        values = {
+            "prompt_level_strict_acc": verdict.strict,
+            "inst_level_strict_acc": [each.strict for each in verdict.instructions],
+            "prompt_level_loose_acc": verdict.loose,
+            "inst_level_loose_acc": [each.loose for each in verdict.instructions],
+        }
+        return {"target": "0", "metrics": list(values), **values}
 
 
-def judge(prompt: Prompt, answer: Answer | None) -> PromptVerdict:
+def with_instructions(report: EvalReport) -> EvalReport:
+    """A report with the figures that its verdicts on instructions and its loose ones give."""
+    instructions = [each for verdict in report.verdicts for each in verdict.instructions]
+    return report.model_copy(
+        update={
+            "instruction_strict": share([each.strict for each in instructions]),
+            "prompt_loose": share([verdict.loose for verdict in report.verdicts]),
+            "instruction_loose": share([each.loose for each in instructions]),
+            "by_type": {
+                kind: share([each.strict for each in instructions if each.instruction == kind])
+                for kind in sorted({each.instruction for each in instructions})
+            },
+        }
+    )
+
+
+def judge(prompt: IFEvalPrompt, answer: Answer | None) -> PromptVerdict:
     """The verdict on one answer; whatever its text, this returns."""
     response = None if answer is None else answer.response
     reason = _unfit(response)
@@ -93,27 +171,25 @@ def _unfit(response: str | None) -> str | None:
     return None
 
 
-def _verdict(
-    instruction: str, kwargs: Mapping[str, Argument], response: str, reason: str | None
-) -> InstructionVerdict:
+def _verdict(name: str, kwargs: Arguments, response: str, reason: str | None) -> InstructionVerdict:
     """Both verdicts of one check; a text that it dies of is not followed, and `error` says so.
 
-    One check serves both, so what a checker draws or remembers cannot part them.
+    One instruction serves both, so what a checker draws or remembers cannot part them.
     """
     if reason is not None:
-        return InstructionVerdict(instruction=instruction, strict=False, loose=False, error=reason)
+        return InstructionVerdict(instruction=name, strict=False, loose=False, error=reason)
     strict = loose = False
     error: str | None = None
     try:
-        check = build_check(instruction, kwargs)
-    except EnvironmentFault:
-        raise
-    except Exception as fault:  # an instruction that nobody can check is not followed either
+        instruction = instruction_of(name, kwargs)
+    except ArgumentFault as fault:  # an instruction that nobody can check is not followed either
         error = _named(fault)
-        return InstructionVerdict(instruction=instruction, strict=False, loose=False, error=error)
+        return InstructionVerdict(instruction=name, strict=False, loose=False, error=error)
     for variant in loose_variants(response):
         try:
-            loose = check(variant)
+            loose = instruction.check(variant)
+        except EnvironmentFault:
+            raise
         except ImportError as fault:  # else every answer would fail, and nobody would know why
             raise EnvironmentFault(
                 f"scoring needs the package {fault.name}, which cannot be imported ({fault});"
@@ -124,7 +200,22 @@ def _verdict(
         if loose:
             strict = variant is response
             break
-    return InstructionVerdict(instruction=instruction, strict=strict, loose=loose, error=error)
+    return InstructionVerdict(instruction=name, strict=strict, loose=loose, error=error)
+
+
+def failing(verdict: InstructionVerdict, kwargs: Arguments, response: str | None) -> str:
+    """Why `response` does not strictly follow, such as "3 sentences, at least 5 are required".
+
+    An instruction that IFEval does not know is named, no more.
+    """
+    if response is None or not response.strip():
+        return "no answer"
+    if verdict.error is not None:
+        return verdict.error
+    try:
+        return CLASSES[verdict.instruction](kwargs).explain(response)
+    except Exception:  # a text that a count dies of has failed, whatever can be said of it
+        return f"does not follow {verdict.instruction}"
 
 
 def _named(fault: Exception) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 _WORD = re.compile(r"\w+")
 _SPACES = re.compile(r" {3,}")
+_LAST_WHOLE_WORD = re.compile(r".*\w(?=[ \t\n\r\v\f])", re.DOTALL)
 
 
 def count_words(text: str) -> int:
@@ -23,6 +24,18 @@ def sentences(text: str) -> list[str]:
     """The sentences that the Punkt model of English finds."""
     found: list[str] = _punkt().tokenize(text)
     return found
+
+
+def settled_part(beginning: str) -> str:
+    """The longest part of `beginning` whose sentences are settled, all but where the last one ends.
+
+    It ends with a word that white space follows. Then Punkt sees every candidate for an end of
+    sentence in it, with all the context that it looks at, just as it will see them in any longer
+    text: a candidate's context ends with the next word, and runs of full stops end before the
+    last word. So a longer text has the same sentences, the last of them perhaps longer, and more.
+    """
+    found = _LAST_WHOLE_WORD.match(beginning)
+    return found.group() if found else ""
 
 
 def count_sentences(text: str) -> int:

@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from autotune.base.errors import BadInput
 from autotune.base.files import write_text_atomic
 from autotune.base.model import Boundary
-from autotune.protocol.results import Metric, Partial
+from autotune.protocol.results import Partial
+from autotune.protocol.scores import Metric
 from autotune.score.answers import Answer
 from autotune.score.decided import Decided, decided_file
 from autotune.score.jsonl import Tail

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from autotune.score.decided import Decided
-from autotune.score.ifeval.early import EarlyJudge, EarlyVerdict
-from autotune.score.prompts import Prompt
+from autotune.score.scorer import EarlyJudge, EarlyVerdict
 from autotune.worker.generate.answer_file import append
 from autotune.worker.generate.reply import Reply
 from autotune.worker.model import Loaded
@@ -45,11 +44,11 @@ def only_grows(tokenizer: Any) -> bool:
 class Deciding:
     """Judges the answers to some prompts while they grow."""
 
-    def __init__(self, loaded: Loaded, prompts: Sequence[Prompt], path: Path) -> None:
-        """Decided answers are appended to `path`."""
+    def __init__(self, loaded: Loaded, judges: Sequence[EarlyJudge | None], path: Path) -> None:
+        """One judge for each prompt, in order; decided answers are appended to `path`."""
         self.loaded = loaded
         self.path = path
-        self.judges = [EarlyJudge(prompt) for prompt in prompts]
+        self.judges = judges
         self.verdicts: dict[int, EarlyVerdict] = {}
         self.active = only_grows(loaded.tokenizer)
         # Characters of text that a token can add: a byte is one at most.
@@ -57,11 +56,12 @@ class Deciding:
 
     def look(self, reply: Reply) -> bool:
         """Whether the strict verdict on this answer is certain; then it is kept for `write`."""
-        if not self.active:
+        judge = self.judges[reply.number]
+        if not self.active or judge is None:
             return False
         text = text_of(self.loaded, reply.answer)
         left = reply.most - reply.new_tokens
-        verdict = self.judges[reply.number].look(text, len(text) + left * self.widest_token)
+        verdict = judge.look(text, len(text) + left * self.widest_token)
         if verdict is None:
             return False
         self.verdicts[reply.number] = verdict

@@ -15,6 +15,8 @@ from autotune.score.answers import Answer, read_answers
 from autotune.score.decided import decided_file, read_decided
 from autotune.score.order import shuffled
 from autotune.score.prompts import Prompt, written_prompts
+from autotune.score.registry import find_scorer
+from autotune.score.scorer import EarlyJudge
 from autotune.worker.channel import Pipe
 from autotune.worker.compute import Compute
 from autotune.worker.finite import NumericFault
@@ -44,7 +46,9 @@ def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
     """Answer what is not answered yet."""
     out = Path(job.out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    prompts = written_prompts(Path(job.prompts))
+    # Without early decisions nothing is judged here: an id and a text are all that is asked for.
+    kind = Prompt if job.early_seed is None else find_scorer(job.scorer).prompt_type
+    prompts = written_prompts(Path(job.prompts), kind)
     mend_torn_line(out)
     answered = {a.key for a in read_answers(out)} if out.exists() else set()
     mend_torn_line(decided_file(out))
@@ -138,6 +142,12 @@ def in_order(prompts: Sequence[Prompt], early_seed: int | None) -> Sequence[Prom
     return prompts if early_seed is None else shuffled(prompts, early_seed)
 
 
+def judges_of(scorer: str, prompts: Sequence[Prompt]) -> list[EarlyJudge | None]:
+    """What looks at the growing answer to each prompt."""
+    found = find_scorer(scorer)
+    return [found.early_judge(prompt) for prompt in prompts]
+
+
 def answer(
     job: GenerateJob,
     compute: Compute,
@@ -147,7 +157,8 @@ def answer(
     begun: Mapping[int, Sequence[int]],
 ) -> None:
     """Have an engine answer the prompts; what it gives goes to the disk as it comes."""
-    deciding = Deciding(desk.loaded, desk.prompts, decided_file(desk.out))
+    judges = [] if job.early_seed is None else judges_of(job.scorer, desk.prompts)
+    deciding = Deciding(desk.loaded, judges, decided_file(desk.out))
 
     def done(reply: Reply) -> None:
         assert reply.finish is not None

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from autotune.protocol.results import InstructionVerdict, PromptVerdict
 from autotune.score.answers import Answer
 from autotune.score.ifeval.instructions import INSTRUCTIONS, read_arguments
+from autotune.score.ifeval.prompts import IFEvalPrompt
 from autotune.score.ifeval.scorer import MAX_CHARACTERS, IFEval, judge, loose_variants
-from autotune.score.prompts import Prompt
 
 GERMAN = "Das Wetter ist heute sehr schön und wir gehen in den Garten."
 ENGLISH = "the weather is very nice today and we are going to the garden"
@@ -91,10 +91,10 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
 SOUND = {instruction: passing for instruction, _, passing, _ in CASES}
 
 
-def prompt(*instructions: str) -> Prompt:
+def prompt(*instructions: str) -> IFEvalPrompt:
     """A prompt with these instructions, their arguments from CASES."""
     arguments = {instruction: kwargs for instruction, kwargs, _, _ in CASES}
-    return Prompt(
+    return IFEvalPrompt(
         key=1,
         prompt="p",
         instruction_id_list=instructions,
@@ -102,8 +102,8 @@ def prompt(*instructions: str) -> Prompt:
     )
 
 
-def with_arguments(instruction: str, **kwargs: Any) -> Prompt:
-    return Prompt(
+def with_arguments(instruction: str, **kwargs: Any) -> IFEvalPrompt:
+    return IFEvalPrompt(
         key=1,
         prompt="p",
         instruction_id_list=(instruction,),
@@ -111,11 +111,11 @@ def with_arguments(instruction: str, **kwargs: Any) -> Prompt:
     )
 
 
-def verdict(asked: Prompt, response: str | None) -> InstructionVerdict:
+def verdict(asked: IFEvalPrompt, response: str | None) -> InstructionVerdict:
     return all_verdicts(asked, response).instructions[0]
 
 
-def all_verdicts(asked: Prompt, response: str | None) -> PromptVerdict:
+def all_verdicts(asked: IFEvalPrompt, response: str | None) -> PromptVerdict:
     return judge(asked, Answer(prompt=asked.prompt, response=response))
 
 
@@ -295,7 +295,7 @@ def test_a_report_counts_prompts_without_an_answer_as_failed_and_lists_them() ->
         Answer(key=2, prompt="p2", response="Yes.", finish="stop"),
     ]
     report = IFEval().score(asked, answers)
-    assert (report.prompt_strict.passes, report.prompt_strict.total) == (1, 3)
+    assert (report.score.passes, report.score.total) == (1, 3)
     assert (report.instruction_strict.passes, report.instruction_strict.total) == (3, 6)
     assert report.by_type["punctuation:no_comma"].passes == 2
     assert report.by_type["startend:quotation"].passes == 1

@@ -10,23 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autotune.score.answers import Answer, match, read_answers
-from autotune.score.ifeval.early import EarlyJudge
-from autotune.score.ifeval.early_rules import settled_part
+from autotune.score.ifeval.early import IFEvalEarlyJudge
+from autotune.score.ifeval.prompts import IFEvalPrompt, read_ifeval_prompts
 from autotune.score.ifeval.scorer import MAX_CHARACTERS, judge
-from autotune.score.ifeval.words import sentences
-from autotune.score.prompts import Prompt, read_prompts
+from autotune.score.ifeval.words import sentences, settled_part
 from tests.asked import ARGUMENTS, PIECES, every_single_prompt, prompt_of
 
 DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data"
 
 
-def final(prompt: Prompt, text: str) -> bool:
+def final(prompt: IFEvalPrompt, text: str) -> bool:
     return judge(prompt, Answer(prompt=prompt.prompt, response=text)).strict
 
 
 TEXTS = st.lists(st.sampled_from(PIECES), max_size=8).map("".join) | st.text(max_size=20)
 MORE = st.lists(st.sampled_from(PIECES), max_size=4).map("".join) | st.text(max_size=8)
-SINGLE = tuple((prompt, EarlyJudge(prompt)) for prompt in every_single_prompt())
+SINGLE = tuple((prompt, IFEvalEarlyJudge(prompt)) for prompt in every_single_prompt())
 
 
 @settings(max_examples=400, derandomize=True, database=None, deadline=None)
@@ -113,7 +112,7 @@ def test_no_beginning_of_what_is_json_is_given_up(
     text = before + body + after
     assert final(JSON_WANTED, text)
     for at in range(1, len(text) + 1):
-        assert EarlyJudge(JSON_WANTED).look(text[:at], longest=MAX_CHARACTERS) is None
+        assert IFEvalEarlyJudge(JSON_WANTED).look(text[:at], longest=MAX_CHARACTERS) is None
 
 
 def test_the_instructions_with_arguments_to_try_are_all_25() -> None:
@@ -129,7 +128,7 @@ FIXTURES = (
 
 def replay(prompts: str, answers: str, step: int) -> tuple[int, float]:
     """How many answers were decided early, and the share of characters that came after."""
-    asked = read_prompts(DATA / prompts)
+    asked = read_ifeval_prompts(DATA / prompts)
     matched, _ = match(asked, read_answers(DATA / answers))
     decided = made = saved = 0
     for prompt in asked:
@@ -137,7 +136,7 @@ def replay(prompts: str, answers: str, step: int) -> tuple[int, float]:
             continue
         text = matched[prompt.key].response or ""
         strict = judge(prompt, matched[prompt.key]).strict
-        early_judge = EarlyJudge(prompt)
+        early_judge = IFEvalEarlyJudge(prompt)
         first: int | None = None
         for at in [*range(step, len(text), step), len(text)]:
             found = early_judge.look(text[:at], longest=MAX_CHARACTERS)

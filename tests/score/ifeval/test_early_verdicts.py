@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from autotune.score.answers import Answer
-from autotune.score.ifeval.early import EarlyJudge, EarlyVerdict
+from autotune.score.ifeval.early import IFEvalEarlyJudge
 from autotune.score.ifeval.scorer import MAX_CHARACTERS, judge
+from autotune.score.scorer import EarlyVerdict
 from tests.asked import prompt_of
 
 DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data"
@@ -17,7 +18,7 @@ LESS: dict[str, Any] = {"relation": "less than"}
 
 def early(instruction: str, text: str, **kwargs: Any) -> bool | None:
     """The verdict so far, for an answer that cannot get too long."""
-    found = EarlyJudge(prompt_of((instruction, kwargs))).look(text, longest=MAX_CHARACTERS)
+    found = IFEvalEarlyJudge(prompt_of((instruction, kwargs))).look(text, longest=MAX_CHARACTERS)
     return None if found is None else found.strict
 
 
@@ -153,7 +154,7 @@ def test_a_verdict_says_which_rule_failed_how_much_was_read_and_that_loose_is_un
     prompt = prompt_of(
         ("keywords:existence", {"keywords": ["sea"]}), ("punctuation:no_comma", {}), key=7
     )
-    found = EarlyJudge(prompt).look("sea, and so on")
+    found = IFEvalEarlyJudge(prompt).look("sea, and so on")
     assert found == EarlyVerdict(
         key=7, strict=False, instruction="punctuation:no_comma", characters=14, loose=None
     )
@@ -164,7 +165,7 @@ def test_a_verdict_says_which_rule_failed_how_much_was_read_and_that_loose_is_un
 
 
 def test_a_prompt_passes_early_only_if_all_of_it_does_and_the_answer_stays_short() -> None:
-    two = EarlyJudge(
+    two = IFEvalEarlyJudge(
         prompt_of(
             ("keywords:existence", {"keywords": ["sea"]}),
             ("length_constraints:number_words", {"num_words": 3, **AT_LEAST}),
@@ -179,16 +180,16 @@ def test_a_prompt_passes_early_only_if_all_of_it_does_and_the_answer_stays_short
     with_end = prompt_of(
         ("keywords:existence", {"keywords": ["sea"]}), ("startend:end_checker", {"end_phrase": "x"})
     )
-    assert EarlyJudge(with_end).look("The sea x", longest=100) is None
+    assert IFEvalEarlyJudge(with_end).look("The sea x", longest=100) is None
 
 
 def test_an_answer_beyond_the_cap_is_lost_and_a_blank_one_open() -> None:
-    anything = EarlyJudge(prompt_of(("startend:end_checker", {"end_phrase": "x"})))
+    anything = IFEvalEarlyJudge(prompt_of(("startend:end_checker", {"end_phrase": "x"})))
     assert anything.look("a" * MAX_CHARACTERS) is None
     found = anything.look("a" * (MAX_CHARACTERS + 1))
     assert found is not None
     assert not found.strict
-    nothing = EarlyJudge(
+    nothing = IFEvalEarlyJudge(
         prompt_of(("length_constraints:number_words", {"num_words": 0, **AT_LEAST}))
     )
     assert nothing.look(" \n", longest=100) is None
@@ -213,6 +214,6 @@ def test_a_greek_capital_s_at_the_end_is_open_for_what_follows_tells_its_small_l
 def test_arguments_that_no_rule_can_use_leave_the_verdict_to_the_scorer() -> None:
     prompt = prompt_of(("length_constraints:number_words", {"num_words": 5, **AT_LEAST}))
     broken = prompt.model_copy(update={"kwargs": ({"num_words": "five"},)})
-    assert EarlyJudge(broken).look("One two three four five six.", longest=100) is None
+    assert IFEvalEarlyJudge(broken).look("One two three four five six.", longest=100) is None
     unknown = prompt.model_copy(update={"instruction_id_list": ("no:such",)})
-    assert EarlyJudge(unknown).look("One two.", longest=100) is None
+    assert IFEvalEarlyJudge(unknown).look("One two.", longest=100) is None

@@ -6,9 +6,8 @@ import pytest
 
 from autotune.protocol.results import InstructionVerdict
 from autotune.score.answers import Answer
-from autotune.score.ifeval.failings import failing
 from autotune.score.ifeval.instructions import INSTRUCTIONS
-from autotune.score.ifeval.scorer import judge
+from autotune.score.ifeval.scorer import failing, judge
 from tests.asked import ARGUMENTS, fuzzed, prompt_of
 
 CASES: list[tuple[str, dict[str, object], str, str]] = [

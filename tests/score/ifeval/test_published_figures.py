@@ -9,9 +9,9 @@ from autotune.config.load import find_profile
 from autotune.protocol.results import EvalReport
 from autotune.score.answers import Answer, match, read_answers
 from autotune.score.health import broken_limits, echo_answers
+from autotune.score.ifeval.prompts import IFEvalPrompt, read_ifeval_prompts
 from autotune.score.ifeval.reference import reference_checkers
 from autotune.score.ifeval.scorer import IFEval, judge
-from autotune.score.prompts import Prompt, read_prompts
 
 DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data"
 
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def all_prompts() -> tuple[Prompt, ...]:
-    return read_prompts(DATA / "ifeval" / "input_data.jsonl")
+def all_prompts() -> tuple[IFEvalPrompt, ...]:
+    return read_ifeval_prompts(DATA / "ifeval" / "input_data.jsonl")
 
 
 def published() -> tuple[Answer, ...]:
@@ -32,7 +32,7 @@ def published() -> tuple[Answer, ...]:
 
 def passes(report: EvalReport) -> tuple[int, int, int, int]:
     return (
-        report.prompt_strict.passes,
+        report.score.passes,
         report.instruction_strict.passes,
         report.prompt_loose.passes,
         report.instruction_loose.passes,
@@ -77,7 +77,7 @@ def test_each_strict_verdict_is_the_published_checker_s(
 ) -> None:
     monkeypatch.setattr("langdetect.DetectorFactory.seed", 0)
     monkeypatch.setattr("logging.error", lambda *_: None)
-    asked = read_prompts(DATA / prompts)
+    asked = read_ifeval_prompts(DATA / prompts)
     matched, _ = match(asked, read_answers(DATA / answers))
     compared = 0
     for prompt in asked:
@@ -120,9 +120,9 @@ def test_the_answer_to_the_old_wording_given_to_the_new_one_adds_one_instruction
 def test_small_models_that_never_stop_keep_their_score_and_fail_their_health(
     name: str, strict: int, echo: float, broken: tuple[str, ...]
 ) -> None:
-    prompts = read_prompts(DATA / "ifeval" / "sampled_input_data.jsonl")
+    prompts = read_ifeval_prompts(DATA / "ifeval" / "sampled_input_data.jsonl")
     report = IFEval().score(prompts, read_answers(DATA / "responses" / f"{name}-100.jsonl"))
-    assert (report.prompt_strict.passes, report.n) == (strict, 100)
+    assert (report.score.passes, report.n) == (strict, 100)
     assert report.health.echo == echo
     assert broken_limits(report.health, LIMITS) == broken
 
@@ -130,5 +130,5 @@ def test_small_models_that_never_stop_keep_their_score_and_fail_their_health(
 def test_the_parrot_passes_a_quarter_of_the_prompts_and_fails_its_health() -> None:
     prompts = all_prompts()
     report = IFEval().score(prompts, echo_answers(prompts))
-    assert (report.prompt_strict.passes, report.n) == (134, 541)
+    assert (report.score.passes, report.n) == (134, 541)
     assert broken_limits(report.health, LIMITS) == ("echo 100 % is above 10 %",)

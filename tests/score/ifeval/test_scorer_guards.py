@@ -9,16 +9,16 @@ import pytest
 from autotune.base.errors import EnvironmentFault
 from autotune.protocol.results import PromptVerdict
 from autotune.score.answers import Answer
+from autotune.score.ifeval.prompts import IFEvalPrompt
 from autotune.score.ifeval.scorer import judge
 from autotune.score.ifeval.words import _factory, capital_words
-from autotune.score.prompts import Prompt
 from tests.asked import prompt_of
 
 GERMAN = "Das Wetter ist heute sehr schön und wir gehen in den Garten."
 ENGLISH = "the weather is very nice today and we are going to the garden"
 
 
-def all_verdicts(asked: Prompt, response: str) -> PromptVerdict:
+def all_verdicts(asked: IFEvalPrompt, response: str) -> PromptVerdict:
     return judge(asked, Answer(prompt=asked.prompt, response=response))
 
 

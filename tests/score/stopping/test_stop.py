@@ -32,13 +32,13 @@ def test_checkpoints_that_cannot_meet_the_target_stop_and_the_best_is_answered_t
     for early in (first, last):
         assert early.partial.why == "target"
         assert early.partial.of == N
-        assert early.prompt_strict.total < N / 2
+        assert early.score.total < N / 2
         assert early.health is None
         assert not early.met
     assert whole == best_of(run.session)
     assert whole.partial is None
     assert whole.health is not None
-    assert (whole.prompt_strict.passes, whole.prompt_strict.total) == (len(POOR), N)
+    assert (whole.score.passes, whole.score.total) == (len(POOR), N)
     assert sorted(workers.made[FIRST]) == list(range(N))  # and none twice
     assert len(workers.made[LAST]) < N / 2
     assert "25.0 % is out of reach" in describe_evaluated(first)
@@ -58,7 +58,7 @@ def test_the_best_and_its_score_are_those_of_a_run_that_scores_all_in_full(
         run = tuner(tmp_path / str(early), workers, early=early)
         met = run.run()
         best = best_of(run.session)
-        found.append((met, best.checkpoint.name, best.prompt_strict, best.health, best.met))
+        found.append((met, best.checkpoint.name, best.score, best.health, best.met))
         made.append(sum(len(keys) for name, keys in workers.made.items() if name != "model"))
     assert found[0] == found[1]
     assert made[0] == 2 * N
@@ -73,7 +73,7 @@ def test_the_luck_of_the_choice_is_known_though_some_were_not_answered_to_the_en
     run = tuner(tmp_path, Answerers(good=good))
     run.run()
     chosen = told(run.session, events.Chosen)[-1]
-    score = best_of(run.session).prompt_strict
+    score = best_of(run.session).score
     assert score is not None
     assert chosen.candidates == 2
     assert 0 < chosen.corrected <= score.accuracy
@@ -94,7 +94,7 @@ def test_a_checkpoint_that_is_nearly_through_is_answered_to_its_end(tmp_path: Pa
     run = tuner(tmp_path, Answerers(good={FIRST: late}))
     run.run()
     first = told(run.session, events.Evaluated)[0]
-    assert (first.partial, first.prompt_strict.passes) == (None, 36)
+    assert (first.partial, first.score.passes) == (None, 36)
 
 
 def test_what_is_decided_does_not_depend_on_how_far_the_worker_got_meanwhile(
@@ -105,7 +105,7 @@ def test_what_is_decided_does_not_depend_on_how_far_the_worker_got_meanwhile(
         workers = Answerers(good={FIRST: POOR, LAST: POORER}, burst=burst)
         run = tuner(tmp_path / str(burst), workers)
         run.run()
-        ends.append([e.prompt_strict for e in told(run.session, events.Evaluated)])
+        ends.append([e.score for e in told(run.session, events.Evaluated)])
     assert ends[0] == ends[1] == ends[2]
 
 
@@ -148,9 +148,9 @@ def test_answers_that_were_cut_count_by_their_verdict_and_the_best_is_finished(
     assert run.run()
     first, _, whole = told(run.session, events.Evaluated)
     assert first.partial.why == "decided"
-    assert (first.prompt_strict.passes, first.prompt_strict.total) == (N // 2, N)
+    assert (first.score.passes, first.score.total) == (N // 2, N)
     assert not first.met
-    assert (whole.prompt_strict, whole.partial, whole.met) == (first.prompt_strict, None, True)
+    assert (whole.score, whole.partial, whole.met) == (first.score, None, True)
     answers = read_answers(RunDir(tmp_path).eval_folder(f"trial-0000-{FIRST}") / "responses.jsonl")
     assert sorted(answer.key or 0 for answer in answers) == list(range(N))
 

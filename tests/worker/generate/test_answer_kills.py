@@ -16,8 +16,8 @@ from autotune.protocol import events
 from autotune.protocol.events import WORKER_EVENT, WorkerEvent
 from autotune.protocol.job import GenerateJob
 from autotune.score.decided import decided_file, read_decided
-from autotune.score.ifeval.instructions import Argument
-from autotune.score.prompts import Prompt
+from autotune.score.ifeval.arguments import Argument
+from autotune.score.ifeval.prompts import IFEvalPrompt
 from autotune.worker.channel import Pipe
 from autotune.worker.generate.job import generate
 from tests.worker.toys import WORDS, cpu, device, loaded_toy, of_kind, save_toy
@@ -139,7 +139,7 @@ def calm_job(model: Path, folder: Path, early_seed: int | None = None) -> Calm:
     with prompts.open("w", encoding="utf-8", newline="\n") as file:
         for key in range(PROMPTS):
             rule, arguments = RULES[key % len(RULES)]
-            prompt = Prompt(
+            prompt = IFEvalPrompt(
                 key=key,
                 prompt=" ".join(draw.choices(WORDS, k=draw.randint(2, 12))),
                 instruction_id_list=(rule,),

@@ -18,7 +18,7 @@ from autotune.protocol.job import GenerateJob
 from autotune.protocol.plan import Supervision
 from autotune.score.answers import read_answers
 from autotune.score.decided import decided_file, read_decided
-from autotune.score.prompts import Prompt
+from autotune.score.ifeval.prompts import IFEvalPrompt
 from autotune.worker.channel import Pipe
 from autotune.worker.generate import answer_file, registry
 from autotune.worker.generate import job as generate_module
@@ -75,7 +75,7 @@ def polite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def prompts_file(path: Path, rule: str = "punctuation:no_comma") -> Path:
     prompts = [
-        Prompt(key=at, prompt=q, instruction_id_list=(rule,), kwargs=({},))
+        IFEvalPrompt(key=at, prompt=q, instruction_id_list=(rule,), kwargs=({},))
         for at, q in enumerate(QUESTIONS)
     ]
     path.write_text("".join(p.model_dump_json() + "\n" for p in prompts), encoding="utf-8")

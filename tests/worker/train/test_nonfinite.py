@@ -11,7 +11,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from autotune.protocol import events
 from autotune.protocol.job import EngineName, GenerateJob
 from autotune.protocol.plan import Precision
-from autotune.score.prompts import Prompt
+from autotune.score.ifeval.prompts import IFEvalPrompt
 from autotune.worker.finite import NumericFault
 from autotune.worker.generate.job import generate
 from autotune.worker.generate.registry import ENGINES
@@ -85,7 +85,7 @@ def test_logits_that_are_no_numbers_make_no_answer(
     found["model.norm.weight"] = torch.full_like(found["model.norm.weight"], 3e38)
     save_file(found, tmp_path / "model" / "model.safetensors", metadata={"format": "pt"})
     prompts = [
-        Prompt(
+        IFEvalPrompt(
             key=key, prompt="Say hi.", instruction_id_list=("punctuation:no_comma",), kwargs=({},)
         )
         for key in range(3)

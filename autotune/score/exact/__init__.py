@@ -1,0 +1,1 @@
+"""Exact final answers: sums, numbers, names. `--scorer exact --prompts FILE`; torch-free."""

@@ -1,0 +1,160 @@
+"""One of IFEval's instructions: what follows it, what is certain of it early, why a text fails."""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, ClassVar
+
+from autotune.score.ifeval.arguments import Argument, Arguments, Reader, as_count
+from autotune.score.ifeval.reference import reference_checker
+
+
+class Instruction(ABC):
+    """An instruction with the arguments that one prompt gives it.
+
+    All of its methods take time linear in the text.
+
+    Example:
+        class NoComma(Instruction):
+            id = "punctuation:no_comma"
+
+            def check(self, answer): return "," not in answer
+            def decide_early(self, beginning): return False if "," in beginning else None
+            def explain(self, answer): return "a comma, none is allowed"
+    """
+
+    id: ClassVar[str]
+    """What prompts call it."""
+
+    arguments: ClassVar[Mapping[str, Reader]] = {}
+    """The arguments that it takes, each with the reader that checks one value."""
+
+    def __init__(self, given: Arguments) -> None:
+        """`given` are arguments as `read_arguments` gives them."""
+        self.given = given
+
+    @abstractmethod
+    def check(self, answer: str) -> bool:
+        """Whether a text follows it; may raise on a text it cannot deal with.
+
+        Raises:
+            EnvironmentFault: the published checkers are needed and not installed.
+        """
+
+    def decide_early(self, beginning: str) -> bool | None:
+        """The strict verdict on every answer that begins so; None while it is open.
+
+        It must be true of `check`: False only if every text that begins so fails, and True only if
+        every one passes (short of the cap on an answer's length, which `early` sees to). Why is
+        said where it is not plain; `tests/score/ifeval/test_early_verdicts.py` looks for a text
+        that proves one wrong.
+        """
+        return None
+
+    @abstractmethod
+    def explain(self, answer: str) -> str:
+        """Why an answer fails, with the checker's own numbers: what it has and what it needs."""
+
+
+class Published(Instruction):
+    """An instruction that the published checker judges as it is.
+
+    It is deterministic, offline and linear, as the others of if-verifiable are not. The class that
+    does not use it says why.
+    """
+
+    @cached_property
+    def checker(self) -> Any:
+        """The published checker; one for all variants of an answer, which so cannot part them."""
+        checker = reference_checker(self.id)(self.id)
+        checker.build_description(**_literal(self.given))
+        return checker
+
+    def check(self, answer: str) -> bool:
+        """As published."""
+        return bool(self.checker.check_following(answer))
+
+
+class Growing(Published):
+    """Asks for something to be there; once it is, it stays."""
+
+    def decide_early(self, beginning: str) -> bool | None:
+        """Certain as soon as it is there."""
+        return True if self.check(beginning) else None
+
+
+class Counted(Instruction):
+    """Compares a count with a limit."""
+
+    noun: ClassVar[str]
+    """What is counted, for one."""
+
+    @abstractmethod
+    def count(self, text: str) -> int:
+        """The count."""
+
+    @property
+    def relation(self) -> Argument:
+        """One of `arguments.RELATIONS`."""
+        return self.given["relation"]
+
+    @property
+    @abstractmethod
+    def limit(self) -> Argument:
+        """What the count is compared with."""
+
+    def check(self, answer: str) -> bool:
+        """Whether the count is as asked."""
+        limit = as_count(self.limit)
+        count = self.count(answer)
+        return count < limit if self.relation == "less than" else count >= limit
+
+    def settled(self, beginning: str) -> int:
+        """The part of the count that no further text makes smaller."""
+        return self.count(beginning)
+
+    def decide_early(self, beginning: str) -> bool | None:
+        """Certain once the limit is reached."""
+        reached = self.settled(beginning) >= as_count(self.limit)
+        return self.relation == "at least" if reached else None
+
+    def explain(self, answer: str) -> str:
+        """The count beside the limit."""
+        return needs(self.count(answer), self.noun, self.relation, self.limit)
+
+
+def _literal(given: Arguments) -> dict[str, Any]:
+    """Arguments for the published checkers, keywords escaped.
+
+    They use keywords as patterns: `C++` would be an error and `(a+)+$` would never end.
+    """
+    escaped: dict[str, Any] = dict(given)
+    for name in ("keyword", "section_spliter"):
+        if name in given:
+            escaped[name] = re.escape(str(given[name]).strip())
+    for name in ("keywords", "forbidden_words"):
+        words = given.get(name)
+        if isinstance(words, tuple):
+            escaped[name] = [re.escape(word) for word in words]
+    return escaped
+
+
+def number(count: int, noun: str) -> str:
+    """A count with its noun: `1 word`, `2 words`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def needs(count: int, noun: str, relation: Argument, limit: Argument) -> str:
+    """What there is and what is asked for: `3 words, at least 5 are required`."""
+    return f"{number(count, noun)}, {relation} {limit} {be(limit)} required"
+
+
+def be(limit: Argument) -> str:
+    """`is` or `are`."""
+    return "is" if limit == 1 else "are"
+
+
+def quote(text: Argument) -> str:
+    """A text in double quotation marks."""
+    return f'"{str(text).strip()}"'

@@ -1,0 +1,135 @@
+"""Instructions on how long an answer is: words, sentences, paragraphs."""
+
+import re
+
+from autotune.score.ifeval.arguments import (
+    Argument,
+    a_count,
+    a_relation,
+    a_text,
+    an_ordinal,
+    as_count,
+)
+from autotune.score.ifeval.instruction import Counted, Published, be, number, quote
+from autotune.score.ifeval.words import count_sentences, count_words, sentences, settled_part
+
+_DIVIDER = re.compile(r"\s?\*\*\*\s?")
+_END_OF_WORD = frozenset(".,?!'\"")
+
+
+class NumberWords(Counted):
+    """Enough words, or few enough.
+
+    Newer NLTK counts with another regular-expression engine, to which a letter with a combining
+    mark (Hindi, Thai) is one word and not two; the published figures are from Python's own.
+    """
+
+    id = "length_constraints:number_words"
+    arguments = {"num_words": a_count, "relation": a_relation}
+    noun = "word"
+
+    @property
+    def limit(self) -> Argument:
+        """The number of words."""
+        return self.given["num_words"]
+
+    def count(self, text: str) -> int:
+        """The words."""
+        return count_words(text)
+
+
+class NumberSentences(Counted):
+    """Enough sentences, or few enough. The published checker loads NLTK's data at score time."""
+
+    id = "length_constraints:number_sentences"
+    arguments = {"num_sentences": a_count, "relation": a_relation}
+    noun = "sentence"
+
+    @property
+    def limit(self) -> Argument:
+        """The number of sentences."""
+        return self.given["num_sentences"]
+
+    def count(self, text: str) -> int:
+        """The sentences."""
+        return count_sentences(text)
+
+    def settled(self, beginning: str) -> int:
+        """The sentences that no further text takes away."""
+        return len(sentences(settled_part(beginning)))
+
+
+class NumberParagraphs(Published):
+    """So many paragraphs, divided by `***`, none of them empty but at the ends."""
+
+    id = "length_constraints:number_paragraphs"
+    arguments = {"num_paragraphs": a_count}
+
+    def decide_early(self, beginning: str) -> bool | None:
+        """Fails at an empty paragraph, or one too many."""
+        wanted = as_count(self.given["num_paragraphs"])
+        *finished, last = _DIVIDER.split(beginning)
+        if any(not part.strip() for part in finished[1:]):
+            return False
+        count = sum(bool(part.strip()) for part in finished) + says_something(last)
+        return False if count > wanted else None
+
+    def explain(self, answer: str) -> str:
+        """How many there are."""
+        wanted = self.given["num_paragraphs"]
+        parts = [part.strip() for part in _DIVIDER.split(answer)]
+        asked = f"exactly {wanted} divided by *** {be(wanted)}"
+        if not all(parts[1:-1]):
+            return f"an empty paragraph between two ***, {asked} required"
+        return f"{number(sum(map(bool, parts)), 'paragraph')}, {asked} required"
+
+
+class NthParagraphFirstWord(Published):
+    """So many paragraphs, divided by two line breaks, the n-th of which begins with a word."""
+
+    id = "length_constraints:nth_paragraph_first_word"
+    arguments = {"num_paragraphs": an_ordinal, "nth_paragraph": an_ordinal, "first_word": a_text}
+
+    def decide_early(self, beginning: str) -> bool | None:
+        """Fails at one paragraph too many, or at another word there."""
+        total, nth = as_count(self.given["num_paragraphs"]), as_count(self.given["nth_paragraph"])
+        paragraphs = beginning.split("\n\n")
+        if sum(bool(part.strip()) for part in paragraphs) > total:
+            return False
+        if nth > len(paragraphs):
+            return None
+        possible = _may_begin(
+            paragraphs[nth - 1], str(self.given["first_word"]).lower(), nth < len(paragraphs)
+        )
+        return None if possible else False
+
+    def explain(self, answer: str) -> str:
+        """How many there are, else what it begins with."""
+        parts = answer.split("\n\n")
+        count = sum(bool(part.strip()) for part in parts)
+        nth, needed = self.given["nth_paragraph"], self.given["num_paragraphs"]
+        if count != needed:
+            return f"{number(count, 'paragraph')}, exactly {needed} {be(needed)} required"
+        words = parts[int(str(nth)) - 1].split()
+        begins = f"begins with {quote(words[0])}" if words else "is empty"
+        return f"paragraph {nth} {begins}, must begin with {quote(self.given['first_word'])}"
+
+
+def _may_begin(paragraph: str, expected: str, finished: bool) -> bool:
+    """Whether a paragraph, `finished` or still growing, may begin with the `expected` word."""
+    words = paragraph.split(maxsplit=1)
+    if not words:
+        return not finished
+    finished = finished or len(words) > 1 or paragraph[-1].isspace()
+    said = ""
+    for letter in words[0].lstrip("'").lstrip('"'):
+        if letter in _END_OF_WORD:
+            finished = True
+            break
+        said += letter.lower()
+    return said == expected if finished else expected.startswith(said)
+
+
+def says_something(growing: str) -> bool:
+    """Whether a part holds more than white space and asterisks that may begin a divider."""
+    return bool(growing.rstrip("*").strip())
