@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from autotune.data.files import RecordStream
-from autotune.data.formats import Adapted, Reading
-from autotune.data.recognise import Row
+from autotune.data.formats import Row
+from autotune.data.reading import Adapted, Reading
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from autotune.base.errors import BadInput
 from autotune.base.sizes import near_size
 from autotune.cli.options import Options
 from autotune.config.profile import Profile
-from autotune.data.formats import AUTO
-from autotune.data.recognise import FORMATS
+from autotune.data.formats import FORMATS
+from autotune.data.reading import AUTO
 from autotune.protocol.plan import LENGTH_GRID
 from autotune.score.registry import SCORERS
 

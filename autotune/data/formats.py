@@ -1,158 +1,147 @@
-"""Turns the records of each known chat format into conversations, counting what does not fit."""
+"""The known chat formats: how a record of each is recognised, and what its turns are.
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+`messages`: turns under `messages`. `conversations`: turns under `conversations`. A turn is
+role/content or from/value; its text is a string or a list of text parts. `alpaca`: instruction,
+input, output, with optional system and history. `prompt_completion`: prompt and completion, each a
+text or turns; only the completion is trained on.
+"""
 
-from autotune.base.errors import BadInput
-from autotune.data.conversation import Conversation, Message, Unfit, conversation_of
-from autotune.data.recognise import FORMATS, Format, Row, format_of
-from autotune.data.supervised import by_row
-from autotune.data.tool_turns import TOOL_KEYS, tools_of
-from autotune.data.turns import CANNOT, refuse_needed, role_of, without_padding
-from autotune.data.unused_keys import UnusedKeys
-from autotune.data.values import Remarks
-from autotune.protocol.data_notes import DataNote, NoteBook
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
-BY_NAME = "named by --format"
-"""The reason given where a format was not detected but chosen."""
+from autotune.data.conversation import Message, Unfit
+from autotune.data.turns import read_turn, text_of, without_padding
+from autotune.data.values import Remarks, says_nothing
 
-TRIMMED = "the last question has no answer and is cut off"
-"""The note on rows that end in a question."""
+Row = dict[str, Any]
 
-CONTEXT = "an answer, or a part of one, is context and not trained on, as the data says"
-"""The note on rows of which not every answer is trained on."""
 
-AUTO = "auto"
-"""The format name that asks for detection."""
+def _listed_turns(row: Row, key: str, remarks: Remarks, no_tools: str | None) -> Iterator[Message]:
+    turns = row.get(key)
+    if not isinstance(turns, list):
+        raise Unfit(f"no list under '{key}'")
+    yield from _system_column(row)
+    for turn in without_padding(turns):
+        yield read_turn(turn, remarks, no_tools)
+
+
+def _messages(row: Row, remarks: Remarks, no_tools: str | None) -> Iterator[Message]:
+    return _listed_turns(row, "messages", remarks, no_tools)
+
+
+def _conversations(row: Row, remarks: Remarks, no_tools: str | None) -> Iterator[Message]:
+    return _listed_turns(row, "conversations", remarks, no_tools)
+
+
+def _alpaca(row: Row, remarks: Remarks, no_tools: str | None) -> Iterator[Message]:
+    if row.get("instruction") is None or row.get("output") is None:
+        raise Unfit("no 'instruction' and 'output'")
+    yield from _system_column(row)
+    history = row.get("history") or []
+    if not isinstance(history, list):
+        raise Unfit("history is not a list of pairs")
+    for pair in history:
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise Unfit("history is not a list of pairs")
+        yield Message("user", text_of(pair[0]))
+        yield Message("assistant", text_of(pair[1]))
+    question = text_of(row["instruction"])
+    extra = text_of(row.get("input") or "")
+    yield Message("user", f"{question}\n{extra}" if extra.strip() else question)
+    yield Message("assistant", text_of(row["output"]))
+
+
+def _prompt_completion(row: Row, remarks: Remarks, no_tools: str | None) -> Iterator[Message]:
+    if row.get("prompt") is None or row.get("completion") is None:
+        raise Unfit("no 'prompt' and 'completion'")
+    yield from _system_column(row)
+    for key, role in (("prompt", "user"), ("completion", "assistant")):
+        value = row[key]
+        if is_turns(value):
+            for turn in value:
+                message = read_turn(turn, remarks, no_tools)
+                yield replace(message, trained=False) if key == "prompt" else message
+        else:
+            yield read_turn({"role": role, "content": value}, remarks)
+
+
+def is_turns(value: Any) -> bool:
+    """Whether a prompt or completion is a list of turns, and not of text parts."""
+    return isinstance(value, list) and all(
+        isinstance(v, dict) and (v.get("role") is not None or v.get("from") is not None)
+        for v in value
+    )
+
+
+def _system_column(row: Row) -> Iterator[Message]:
+    system = row.get("system")
+    if system:
+        yield Message("system", text_of(system))
 
 
 @dataclass(frozen=True, slots=True)
-class Detected:
-    """The format that most records have, and why, in words for the screen."""
+class Format:
+    """How a format is recognised, described and read.
 
-    format: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Adapted:
-    """Conversations in file order and, per reason, how many records gave none.
-
-    `trimmed` counts kept conversations whose last question had no answer and was cut off,
-    `left_out` those beyond a limit on their number. `source_roles` counts the turns of all of them
-    by the role that the file gives; formats with columns instead of turns give none. `rows` are
-    the row numbers of the conversations, `notes` what was found, the reasons of `dropped` among it.
+    `turns` are the keys that hold turns, `used` those and the others that are read. A record whose
+    keys are all `needed` and not null is of the format; those of `filled` hold something. `read`
+    is also given why no template writes tools, as `turns.read_turn` is.
     """
 
-    conversations: tuple[Conversation, ...]
-    dropped: dict[str, int]
-    format: str
-    reason: str = ""
-    trimmed: int = 0
-    left_out: int = 0
-    source_roles: dict[str, int] = field(default_factory=dict)
-    notes: tuple[DataNote, ...] = ()
-    rows: tuple[int, ...] = ()
+    sign: str
+    used: frozenset[str]
+    turns: tuple[str, ...]
+    needed: tuple[str, ...]
+    read: Callable[[Row, Remarks, str | None], Iterator[Message]]
+
+    def matches(self, row: Row) -> bool:
+        """Whether a record has the keys, each of the right kind and not null."""
+        if self.needed == self.turns and len(self.needed) == 1:
+            return isinstance(row.get(self.needed[0]), list)
+        return all(row.get(key) is not None for key in self.needed)
+
+    def is_filled(self, row: Row) -> bool:
+        """Whether they also hold something: a table of mixed records pads with nothing."""
+        return not any(says_nothing(row.get(key)) for key in self.needed)
 
 
-def detect_format(records: Iterable[Row]) -> Detected:
-    """The format of most records; a tie goes to the one that stands first in `FORMATS`.
-
-    Raises:
-        BadInput: no record has the keys of any format.
-    """
-    counts: Counter[str] = Counter()
-    first: Row = {}
-    total = 0
-    for row in records:
-        first = first or row
-        total += 1
-        if (found := format_of(row)) is not None:
-            counts[found] += 1
-    if not counts:
-        keys = ", ".join(sorted(first)[:8])
-        raise BadInput(
-            f"no conversations: no record has the keys of a known format ({_known()}); the first"
-            f" has: {keys}; rename its keys or choose with --format"
-        )
-    name = max(FORMATS, key=lambda known: counts[known])
-    return Detected(name, f"{counts[name]} of {total} records have {FORMATS[name].sign}")
-
-
-class Reading:
-    """Records read in one named format, one after the other, with what there is to say of them."""
-
-    def __init__(self, format: str, *, mixed: bool = False, no_tools: str | None = CANNOT) -> None:
-        """Begin; where records may be `mixed`, those of another format are read in theirs.
-
-        `no_tools` says why no template writes tools; with None records that have some are read.
-
-        Raises:
-            BadInput: the name is not a known format.
-        """
-        if format not in FORMATS:
-            raise BadInput(f"format {format!r}: must be one of {AUTO}, {_known()}")
-        self.format = format
-        self._mixed = mixed
-        self._no_tools = no_tools
-        self._book, self._unused = NoteBook(), UnusedKeys(takes_tools=no_tools is None)
-        self._dropped: Counter[str] = Counter()
-        self._roles: Counter[str] = Counter()
-        self._trimmed = 0
-
-    def conversation(self, row: Row, number: int) -> Conversation | None:
-        """The conversation of a record; None where it gives none, which is counted."""
-        remarks = Remarks()
-        name = (format_of(row) if self._mixed else None) or self.format
-        known = FORMATS[name]
-        self._unused.look(row, number, known)
-        try:
-            turns = _turns_of(row, known, remarks, self._no_tools)
-            tools = tools_of(row) if self._no_tools is None else ""
-            conversation, was_trimmed = conversation_of(turns, tools)
-        except Unfit as unfit:
-            self._dropped[self._book.add(str(unfit), number, dropped=True)] += 1
-            return None
-        self._roles.update(_source_roles(row, known))
-        if name != self.format:
-            remarks.say(f"a record in the format {name}, read as such")
-        if was_trimmed:
-            self._trimmed += 1
-            remarks.say(TRIMMED)
-        if any(not m.trained or m.spans for m in conversation.messages if m.role == "assistant"):
-            remarks.say(CONTEXT)
-        for what, warning in remarks.said.items():
-            self._book.add(what, number, warning=warning)
-        return conversation
-
-    def adapted(self) -> Adapted:
-        """What was counted and noted so far, without the conversations themselves."""
-        return Adapted(
-            (),
-            dict(self._dropped),
-            self.format,
-            BY_NAME,
-            self._trimmed,
-            source_roles=dict(self._roles),
-            notes=(*self._book.notes, *self._unused.notes),
-        )
+FORMATS: dict[str, Format] = {
+    "messages": Format(
+        "a list under 'messages'",
+        frozenset({"messages", "system"}),
+        ("messages",),
+        ("messages",),
+        _messages,
+    ),
+    "conversations": Format(
+        "a list under 'conversations'",
+        frozenset({"conversations", "system"}),
+        ("conversations",),
+        ("conversations",),
+        _conversations,
+    ),
+    "alpaca": Format(
+        "'instruction' and 'output'",
+        frozenset({"instruction", "input", "output", "system", "history"}),
+        (),
+        ("instruction", "output"),
+        _alpaca,
+    ),
+    "prompt_completion": Format(
+        "'prompt' and 'completion'",
+        frozenset({"prompt", "completion", "system"}),
+        ("prompt", "completion"),
+        ("prompt", "completion"),
+        _prompt_completion,
+    ),
+}
+"""Known formats by name, in the order in which a record is matched against them."""
 
 
-def _turns_of(row: Row, known: Format, remarks: Remarks, no_tools: str | None) -> list[Message]:
-    """A record's turns, each with whether it is trained on."""
-    refuse_needed(row, no_tools, TOOL_KEYS)
-    return by_row(list(known.read(row, remarks, no_tools)), row, remarks)
-
-
-def _source_roles(row: Row, known: Format) -> Iterator[str]:
-    """The role of each turn of a record that has been read without a fault."""
-    for key in known.turns:
-        turns = row.get(key)
-        for turn in without_padding(turns) if isinstance(turns, list) else ():
-            if isinstance(turn, dict) and ("role" in turn or "from" in turn):
-                yield role_of(turn)
-
-
-def _known() -> str:
-    return ", ".join(FORMATS)
+def format_of(row: Row) -> str | None:
+    """The format of a record: the first that it matches with something in it, else the first."""
+    matched = [n for n, known in FORMATS.items() if known.needed[0] in row and known.matches(row)]
+    if len(matched) < 2:
+        return matched[0] if matched else None
+    return next((name for name in matched if FORMATS[name].is_filled(row)), matched[0])

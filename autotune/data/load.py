@@ -13,7 +13,7 @@ from autotune.data.contamination import (
 )
 from autotune.data.conversation import Conversation
 from autotune.data.files import RecordStream
-from autotune.data.formats import AUTO, BY_NAME, Adapted, Detected, Reading, detect_format
+from autotune.data.reading import AUTO, BY_NAME, Adapted, Detected, Reading, detect_format
 from autotune.data.turns import CANNOT
 from autotune.protocol.data_notes import NAMED_ROWS, DataNote, rows_text
 from autotune.protocol.plan import DataSpec

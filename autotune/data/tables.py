@@ -12,7 +12,7 @@ from typing import Any
 
 from autotune.base.errors import BadInput
 from autotune.data import file_kinds
-from autotune.data.recognise import FORMATS, is_turns
+from autotune.data.formats import FORMATS, is_turns
 from autotune.data.supervised import ROW_KEYS
 from autotune.data.text_lines import TextLines
 from autotune.data.unpack import EXTRA, Unpacked

@@ -2,7 +2,7 @@
 
 import re
 
-from autotune.data.recognise import Format, Row
+from autotune.data.formats import Format, Row
 from autotune.data.supervised import ROW_KEYS
 from autotune.data.turns import NEEDED, unused_of_turn
 from autotune.data.values import says_nothing, spelled

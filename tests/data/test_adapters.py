@@ -6,8 +6,8 @@ import pytest
 
 from autotune.base.errors import BadInput
 from autotune.data.conversation import Conversation, Message
-from autotune.data.formats import detect_format
-from autotune.data.recognise import FORMATS
+from autotune.data.formats import FORMATS
+from autotune.data.reading import detect_format
 from tests.wholefiles import adapt
 
 ASK = {"role": "user", "content": "q"}

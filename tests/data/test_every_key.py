@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from autotune.data.formats import FORMATS, format_of
 from autotune.data.load import load_conversations
-from autotune.data.recognise import FORMATS, format_of
 from autotune.data.values import says_nothing
 from autotune.protocol.data_notes import note_sentence
 from autotune.protocol.plan import DataSpec

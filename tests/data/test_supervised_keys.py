@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from autotune.data.formats import CONTEXT, detect_format
 from autotune.data.load import load_conversations
+from autotune.data.reading import CONTEXT, detect_format
 from autotune.protocol.data_notes import note_sentence
 from autotune.protocol.plan import DataSpec
 from tests.wholefiles import adapt

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from autotune.data.conversation import Conversation, Message
-from autotune.data.formats import Reading
+from autotune.data.reading import Reading
 from autotune.protocol.data_notes import note_sentence
 
 ARGUMENTS = {"city": "Oslo", "days": [1, 2], "unit": None}

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from autotune.data.formats import AUTO
 from autotune.data.load import load_conversations
+from autotune.data.reading import AUTO
 from autotune.data.survey import Survey, SurveyFile
 from autotune.launch import JobResult, SubprocessRunner
 from autotune.protocol import events

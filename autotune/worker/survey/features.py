@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 from autotune.base.files import move, write_text_atomic
 from autotune.data.conversation import Conversation
-from autotune.data.formats import Adapted
+from autotune.data.reading import Adapted
 from autotune.protocol.inspection import Inspection, InspectionSpec, Sample, StopTokens
 from autotune.protocol.plan import Truncation
 from autotune.worker.survey.samples import text_runs

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from autotune.base.errors import BadInput
 from autotune.data.conversation import Conversation
-from autotune.data.formats import Reading
 from autotune.data.load import ConversationStream
+from autotune.data.reading import Reading
 from autotune.data.survey import Survey
 from autotune.data.turns import CANNOT
 from autotune.protocol.data_notes import note_sentence
