@@ -28,7 +28,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from autotune.cli.plan import prepare  # noqa: E402
+from autotune.cli.forecast import prepare  # noqa: E402
 from autotune.launch import SubprocessRunner  # noqa: E402
 from autotune.sources.model import DEMO_WHEEL, resolve_model  # noqa: E402
 from autotune.sources.prompts import resolve_prompts  # noqa: E402

@@ -121,7 +121,7 @@ def probe(
 ) -> int:
     """Find the longest rows and the most rounds that fit the memory, by real trial steps."""
     if plan or gpu is not None or attention is not None:
-        from autotune.cli.plan import plan_command
+        from autotune.cli.forecast import plan_command
 
         return plan_command(Options.of(locals()), gpu, attention, as_json, asked=plan)
     from autotune.cli.run import probe_command

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from autotune.base.errors import AutotuneError
 from autotune.fit.allowance import Allowance, card_allowance
-from autotune.fit.plan import Needs, predict_job, predicted
+from autotune.fit.forecast import Needs, predict_job, predicted
 from autotune.protocol.plan import TrialPoint
 from autotune.protocol.prediction import PredictPoint
 from autotune.run.session import Session

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from autotune.base.files import write_text_atomic
 from autotune.base.sizes import show_size
-from autotune.launch import exit_codes as exitcodes
+from autotune.launch import worker_exit as exitcodes
 from autotune.launch.clock import PAUSE_SECONDS, WAKING_SECONDS, running_seconds
 from autotune.launch.environment import worker_environment
 from autotune.launch.host_memory import SHORT, memory_left

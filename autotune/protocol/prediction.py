@@ -1,7 +1,7 @@
 """What is predicted without running it: the memory of a training step, by what takes it.
 
 A prediction is an estimate of what tensors need. The CUDA context and the allocator's slack come
-on top of it; `autotune.fit.plan` adds them.
+on top of it; `autotune.fit.forecast` adds them.
 """
 
 from enum import StrEnum

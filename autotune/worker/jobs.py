@@ -135,7 +135,7 @@ def run(job: Job, compute: Compute, pipe: Pipe, shelf: "Shelf") -> None:
 
             survey(job, pipe)
         case PrepareJob():
-            from autotune.worker.prepare import prepare
+            from autotune.worker.convert import prepare
 
             prepare(job, pipe)
         case TrialJob():

@@ -85,7 +85,7 @@ def model_folder(ask: Ask, pack: Pack, named: str | None) -> tuple[Path, str]:
 
 def build(source: Any, folder: Path) -> None:
     """Have a worker build a model folder that is not there yet."""
-    from autotune.cli.plan import prepare
+    from autotune.cli.forecast import prepare
     from autotune.launch import SubprocessRunner
 
     prepare(SubprocessRunner(), source, folder)

@@ -7,7 +7,7 @@ from typing import Any
 from autotune.base.sizes import MIB
 from autotune.device.find import find_device
 from autotune.fit.allowance import Allowance, card_allowance
-from autotune.fit.plan import predict_job, predicted
+from autotune.fit.forecast import predict_job, predicted
 from autotune.launch import SubprocessRunner
 from autotune.protocol import events
 from autotune.protocol.kernels import Kernel

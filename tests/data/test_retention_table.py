@@ -15,7 +15,8 @@ from autotune.data.retention_table import (
     useful_lengths,
     useful_rounds,
 )
-from autotune.data.survey import RoundSpan, Survey, SurveyFile
+from autotune.data.survey import Survey, SurveyFile
+from autotune.data.truncation import RoundSpan
 from autotune.protocol.plan import Rounds, Truncation
 from tests import setups
 

@@ -6,9 +6,9 @@ import transformers.models.llama.modeling_llama
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from transformers.conversion_mapping import get_checkpoint_conversion_mapping
 
+import autotune.worker.convert
 import autotune.worker.generate.job
 import autotune.worker.jobs
-import autotune.worker.prepare
 import autotune.worker.survey.job
 import autotune.worker.train.average
 import autotune.worker.train.loop

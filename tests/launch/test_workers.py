@@ -11,7 +11,7 @@ import pytest
 
 from autotune.base.errors import EnvironmentFault
 from autotune.base.sizes import GIB
-from autotune.launch import JobResult, SubprocessRunner, exit_codes, worker_environment
+from autotune.launch import JobResult, SubprocessRunner, worker_environment, worker_exit
 from autotune.launch.endings import worker_error
 from autotune.protocol import events
 from autotune.protocol.events import WorkerEvent
@@ -125,7 +125,7 @@ def test_a_worker_that_the_system_killed_says_perhaps_that_the_computers_memory_
     ],
 )
 def test_the_code_of_a_dead_worker_is_told_in_words(code: int, words: str) -> None:
-    assert exit_codes.in_words(code).startswith(words)
+    assert worker_exit.in_words(code).startswith(words)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_the_code_of_a_dead_worker_is_told_in_words(code: int, words: str) -> No
     ],
 )
 def test_some_codes_tell_that_the_computers_memory_ran_out(code: int, failure: Failure) -> None:
-    assert exit_codes.failure_of(code) is failure
+    assert worker_exit.failure_of(code) is failure
 
 
 def test_a_worker_that_hangs_is_ended_and_timed_out(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from autotune.data.survey import Survey, read_survey
 from autotune.protocol import events
 from autotune.protocol.job import SurveyJob
 from autotune.protocol.plan import Supervision, Truncation
+from autotune.worker.convert import toy_tokenizer
 from autotune.worker.model import asks_of
-from autotune.worker.prepare import toy_tokenizer
 from autotune.worker.survey.job import survey
 from autotune.worker.tokens.chatml import chat_template, written_by
 from autotune.worker.tokens.encode import ChatCodec

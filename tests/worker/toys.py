@@ -23,9 +23,9 @@ from autotune.protocol.job import DeviceSpec, Job, TrainJob
 from autotune.protocol.plan import DataSpec, Precision, Supervision, TrainPlan, Truncation
 from autotune.worker.channel import Pipe
 from autotune.worker.compute import Compute
+from autotune.worker.convert import toy_model, toy_tokenizer
 from autotune.worker.memory.cpu import CpuMemory
 from autotune.worker.model import Loaded, load
-from autotune.worker.prepare import toy_model, toy_tokenizer
 from autotune.worker.tokens.encode import IGNORED, ChatCodec, Row
 from autotune.worker.train.optimizer import Recipe
 from autotune.worker.train.step import Stepper

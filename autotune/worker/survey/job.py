@@ -10,7 +10,8 @@ from autotune.data.contamination import read_scored_prompts
 from autotune.data.conversation import Conversation
 from autotune.data.load import ConversationStream
 from autotune.data.oddities import Oddities
-from autotune.data.survey import RoundSpan, SurveyFile
+from autotune.data.survey import SurveyFile
+from autotune.data.truncation import RoundSpan
 from autotune.protocol import events
 from autotune.protocol.data_notes import DataNote, NoteBook
 from autotune.protocol.job import SurveyJob

@@ -12,7 +12,7 @@ from typing import Any
 
 from autotune.base.errors import BadInput
 from autotune.data.conversation import Conversation, Message, Unfit
-from autotune.data.survey import RoundSpan
+from autotune.data.truncation import RoundSpan
 from autotune.protocol.plan import Rounds, Supervision, Truncation
 from autotune.worker.parallel import map_in_order
 from autotune.worker.tokens.chatml import END, START, Turns, parts_of, turns_in

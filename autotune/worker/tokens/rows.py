@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from autotune.data.survey import RoundSpan, last_round, window
+from autotune.data.truncation import RoundSpan, last_round, window
 from autotune.protocol.plan import Rounds, Truncation
 
 IGNORED = -100

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from autotune.data.conversation import Conversation, Unfit
-from autotune.data.survey import RoundSpan
+from autotune.data.truncation import RoundSpan
 from autotune.protocol.plan import Supervision
 from autotune.worker.tokens.chatml import END, START
 from autotune.worker.tokens.rows import JOINED, NO_TURNS, Encoded, pieces_of

@@ -18,7 +18,6 @@ from autotune.base.errors import BadInput
 from autotune.data.conversation import Conversation, Message, Unfit
 from autotune.data.turns import CANNOT
 from autotune.protocol.plan import Supervision
-from autotune.worker.leftout import demand_heard, demand_said
 from autotune.worker.tokens.chatml import END, START, written_by
 from autotune.worker.tokens.template import (
     MOST_CHARACTERS,
@@ -27,6 +26,7 @@ from autotune.worker.tokens.template import (
     render,
     within,
 )
+from autotune.worker.tokens.template_omissions import demand_heard, demand_said
 
 OWN = "which the model's chat template cannot render"
 NONE_OF_ITS_OWN = f"{CANNOT}, and the model has no chat template of its own"

@@ -17,7 +17,7 @@ from torch.nn.attention import varlen as torchs
 from autotune.protocol.plan import Precision
 from autotune.worker.attention import varlen
 from autotune.worker.attention.kernels import Watch
-from autotune.worker.prepare import toy_model
+from autotune.worker.convert import toy_model
 from autotune.worker.train.packing import attend
 from tests.worker.calls import recorded_calls
 from tests.worker.toys import loaded_toy, some_rows, stepper_of

@@ -15,8 +15,8 @@ from autotune.protocol.inspection import Inspection, InspectionSpec
 from autotune.protocol.job import SurveyJob
 from autotune.protocol.plan import Supervision, Truncation
 from autotune.worker.channel import Pipe
+from autotune.worker.convert import toy_tokenizer
 from autotune.worker.model import load_tokenizer
-from autotune.worker.prepare import toy_tokenizer
 from autotune.worker.survey import job as survey_module
 from autotune.worker.survey.job import survey
 from autotune.worker.survey.samples import text_runs

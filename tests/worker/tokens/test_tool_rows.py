@@ -17,11 +17,11 @@ from autotune.data.survey import Survey
 from autotune.data.turns import CANNOT
 from autotune.protocol.data_notes import note_sentence
 from autotune.protocol.plan import DataSpec, Supervision, Truncation
-from autotune.worker.leftout import LEFT_OUT
 from autotune.worker.survey.job import BY_TEMPLATE, surveyed
 from autotune.worker.tokens import template, tool_template
 from autotune.worker.tokens.encode import IGNORED, ChatCodec
 from autotune.worker.tokens.rows import Row
+from autotune.worker.tokens.template_omissions import LEFT_OUT
 from autotune.worker.tokens.tool_rows import MARKED as WRITTEN_OUT
 from tests.worker import tool_templates as having_tools
 from tests.worker.tokenizer_kinds import LOSSLESS

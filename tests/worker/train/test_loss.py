@@ -21,7 +21,7 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
-from autotune.worker.prepare import toy_model
+from autotune.worker.convert import toy_model
 from autotune.worker.tokens.encode import IGNORED, Row
 from autotune.worker.train.batches import pad
 from autotune.worker.train.head import CHUNK_TOKENS

@@ -17,7 +17,7 @@ from transformers import (
 )
 
 from autotune.worker.attention.varlen import varlen_works
-from autotune.worker.prepare import toy_model
+from autotune.worker.convert import toy_model
 from autotune.worker.tokens.encode import IGNORED, Row
 from autotune.worker.train.packing import WIDENED, can_pack, pack, packed
 from tests.worker.toys import some_rows

@@ -18,9 +18,9 @@ from autotune.protocol.plan import Supervision
 from autotune.score.answers import read_answers
 from autotune.score.ifeval.prompts import IFEvalPrompt
 from autotune.worker.channel import Pipe
+from autotune.worker.convert import prepare
 from autotune.worker.generate.job import answer_batch
 from autotune.worker.model import load
-from autotune.worker.prepare import prepare
 from autotune.worker.train.checkpoint import verified
 from tests.worker.toys import cpu, data_spec, device, loaded_toy, of_kind, work
 

@@ -8,7 +8,7 @@ import pytest
 from autotune.base.errors import BadInput
 from autotune.base.sizes import GIB, MIB
 from autotune.fit.allowance import PLANNED_CONTEXT_BYTES, SLACKS, Allowance, card_allowance
-from autotune.fit.plan import Forecast, forecast
+from autotune.fit.forecast import Forecast, forecast
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import Job, PredictJob
 from autotune.protocol.plan import Precision, Strategy

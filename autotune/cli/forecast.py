@@ -11,7 +11,7 @@ from autotune.cli.options import Options
 from autotune.cli.run_folder import telling
 from autotune.config.load import GPU_PROFILE, find_profile
 from autotune.config.profile import Profile
-from autotune.fit.plan import Forecast, Planned, forecast
+from autotune.fit.forecast import Forecast, Planned, forecast
 from autotune.fit.search import length_grid
 from autotune.launch import SubprocessRunner
 from autotune.launch.endings import worker_error
@@ -20,7 +20,7 @@ from autotune.protocol.plan import LENGTH_GRID, Precision
 from autotune.protocol.prediction import Attention, Capability
 from autotune.run.setup import SILENCE_SECONDS
 from autotune.screen.encodable import Encodable
-from autotune.screen.plan import plan_summary
+from autotune.screen.forecast import plan_summary
 from autotune.sources.architecture import resolve_architecture
 from autotune.sources.model import ModelSource
 from autotune.sources.positions import demand_positions, positions_of

@@ -8,7 +8,7 @@ from rich.text import Text
 from autotune.base.format import duration, percent, safe
 from autotune.base.sizes import MIB, Budget, show_size
 from autotune.fit.allowance import SLACK_RANGES
-from autotune.fit.plan import Forecast, Planned, StrategyForecast
+from autotune.fit.forecast import Forecast, Planned, StrategyForecast
 from autotune.protocol.prediction import Attention
 from autotune.screen.panels import ByWidth, Section
 

@@ -11,9 +11,9 @@ from autotune.base.sizes import GIB, MIB, Budget
 from autotune.cli.main import run
 from autotune.config.load import profiles_folder
 from autotune.fit.allowance import card_allowance
-from autotune.fit.plan import Forecast, Planned, StrategyForecast
+from autotune.fit.forecast import Forecast, Planned, StrategyForecast
 from autotune.protocol.prediction import Attention, PredictedPeak, PredictionFile, PredictPoint
-from autotune.screen.plan import plan_summary
+from autotune.screen.forecast import plan_summary
 from tests.screens import printed
 
 CARD = (profiles_folder() / "rtx4060-laptop-8gb.toml").read_text(encoding="utf-8")
