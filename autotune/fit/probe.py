@@ -238,7 +238,7 @@ class Probe:
             predicted_peak_bytes=self.predict(point),
             attention=measurement.attention,
         )
-        warning = math_warning(fit.attention) if self.setup.device.kind == "cuda" else None
+        warning = math_warning(fit.attention) if self.setup.device.traits.attention_varies else None
         if warning is not None:
             attempts.session.note(events.Warned(message=warning))
         wished = self.setup.profile.strategies

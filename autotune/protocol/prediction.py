@@ -5,11 +5,12 @@ on top of it; `autotune.fit.plan` adds them.
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from autotune.base.model import Boundary
+from autotune.protocol.device_kind import DeviceKind
 
 
 class Attention(StrEnum):
@@ -79,7 +80,7 @@ class PredictionFile(Boundary):
     `attention` is what was assumed to compute attention.
     """
 
-    target: Literal["cuda", "cpu"]
+    target: DeviceKind
     parameters: int
     layers: int
     layers_traced: tuple[int, ...]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch._subclasses import FakeTensorMode
@@ -24,16 +24,16 @@ from transformers import (
 from transformers.masking_utils import sdpa_mask
 
 from autotune.base.errors import BadInput
+from autotune.protocol.device_kind import DeviceKind
 from autotune.protocol.plan import Precision
 from autotune.protocol.prediction import Attention
 from autotune.worker.attention.fusable import as_on, attend
 from autotune.worker.compute import Compute
+from autotune.worker.device_kinds import KINDS
 from autotune.worker.generate.kv_cache import RowCache, Step, by_rows
 from autotune.worker.generate.rows import MOST_GUESSED, STEP_TOKENS
 from autotune.worker.memory.cpu import CpuMemory
 from autotune.worker.predict.memory_tracker import (
-    CPU_BLOCK,
-    CUDA_BLOCK,
     Allocator,
     Kind,
     Ledger,
@@ -77,7 +77,7 @@ class FakeStep:
     """
 
     config: Any
-    target: Literal["cuda", "cpu"]
+    target: DeviceKind
     precision: Precision
     share: float
     attention: Attention = Attention.FUSED
@@ -187,12 +187,12 @@ class FakeStep:
     @contextlib.contextmanager
     def ledger(self, allocator: Allocator | None = None) -> Iterator[Ledger]:
         """Fake tensors, counted, that attend as on the target."""
-        cuda = self.target == "cuda"
+        kind = KINDS[self.target]
         ledger = Ledger(
-            allocator=allocator or Rounding(CUDA_BLOCK if cuda else CPU_BLOCK),
+            allocator=allocator or Rounding(kind.block_bytes),
             vocabulary=int(self.config.vocab_size),
             share=self.share,
-            scratch=cuda,
+            scratch=kind.has_workspaces,
         )
         with as_on(self.target), self.kernel(), FakeTensorMode(), ledger:
             yield ledger
