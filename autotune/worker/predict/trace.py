@@ -24,6 +24,7 @@ from transformers import (
 from transformers.masking_utils import sdpa_mask
 
 from autotune.base.errors import BadInput
+from autotune.base.optimizer_state import KEPT, State
 from autotune.protocol.device_kind import DeviceKind
 from autotune.protocol.plan import Precision
 from autotune.protocol.prediction import Attention
@@ -48,7 +49,7 @@ from autotune.worker.train.recompute import recompute_activations
 from autotune.worker.train.step import Stepper
 
 PRELUDE_TOKENS = 64
-"""Tokens of the step that only makes Adam's state."""
+"""Tokens of the step before the one that is traced: what it makes stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class FakeStep:
 
     `sizes` holds the number of weights of every depth that was traced so far, `biased` whether a
     linear layer with a bias was seen.
+    `state` is what the optimizer keeps while answers are generated.
     """
 
     config: Any
@@ -81,6 +83,7 @@ class FakeStep:
     precision: Precision
     share: float
     attention: Attention = Attention.FUSED
+    state: State = KEPT
 
     def __post_init__(self) -> None:
         self.sizes: dict[int, int] = {}
@@ -99,7 +102,7 @@ class FakeStep:
             with self.ledger() as ledger:
                 model = self.model(layers, ledger)
                 stepper = self.stepper(model, ledger)
-                # The first step makes Adam's state and is small; the second one is measured.
+                # The first step makes what stays and is small; the second one is measured.
                 stepper.step([row(PRELUDE_TOKENS)], 1)
                 for state in stepper.optimizer.state.values():
                     ledger.mark(state.values(), Kind.OPTIMIZER)
@@ -116,14 +119,14 @@ class FakeStep:
         return found
 
     def generation(self, layers: int, rows: int, context: int, prefill_tokens: int) -> float:
-        """Peak bytes of answering so many rows, beside weights and Adam's state.
+        """Peak bytes of answering so many rows, beside weights and optimizer's state.
 
         All rows but those of the last pass over prompts are `context` tokens long already; then
         comes a pass with as many guesses as there may be.
         """
         with self.ledger() as ledger:
             model = self.model(layers, ledger).eval()
-            held = 2 * ledger.live[Kind.WEIGHTS]
+            held = self.state.kept_bytes(round(ledger.live[Kind.WEIGHTS]))
             ledger.forget()
             ledger.enter("generate")
             cache = RowCache(rows)
