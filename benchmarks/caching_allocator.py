@@ -9,7 +9,9 @@ where the kernel of attention is fused, to 9 % where there are tables of T x T.
 import bisect
 from dataclasses import dataclass, field
 
-from autotune.worker.predict.memory_tracker import CUDA_BLOCK
+from autotune.worker.device_kinds import KINDS
+
+CUDA_BLOCK = KINDS["cuda"].block_bytes
 
 MIB = 2**20
 

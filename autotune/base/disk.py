@@ -1,6 +1,6 @@
 """What checkpoints take on the disk: one of them, and all that lie there at one time.
 
-A checkpoint is the weights in fp32, AdamW's two moments of the same size, and the tokenizer. What
+A checkpoint is the weights in fp32, what the optimizer keeps beside them, and the tokenizer. What
 lives at one time follows from what is kept: every scored checkpoint's weights until they are
 judged, the two newest whole, the one being written, the best of every trial that is over.
 """
@@ -10,10 +10,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from autotune.base.optimizer_state import KEPT, WEIGHT_BYTES, State
 from autotune.base.sizes import MIB
-
-WHOLE = 3
-"""A whole checkpoint in sizes of its fp32 weights: themselves and two moments."""
 
 RESUMABLE = 2
 """Checkpoints that keep their optimizer: should the newest one be damaged, there is one more."""
@@ -31,10 +29,24 @@ RECORD_BYTES = 64 * MIB
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What one checkpoint's parts take, in bytes: fp32 weights, and all that is no tensor."""
+    """What one checkpoint's parts take, in bytes: fp32 weights, and all that is no tensor.
+
+    `state` is what the optimizer keeps, which a whole checkpoint has beside them.
+    """
 
     weights: int
     rest: int
+    state: State = KEPT
+
+    @property
+    def kept(self) -> int:
+        """What the optimizer's state takes, in bytes."""
+        return self.state.kept_bytes(self.weights)
+
+    @property
+    def whole(self) -> int:
+        """A checkpoint that can be resumed from, in bytes."""
+        return self.weights + self.kept + self.rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +71,15 @@ def needed_bytes(sizes: Sizes, writes: Writes) -> int:
     often as a save demands. Or at its end: all of its checkpoints, two of them whole, their
     average, and the study's best in its old and its new copy.
     """
-    kept = writes.trials - 1
-    saving = kept + 1 + (writes.scored - 1) + (RESUMABLE + ROOM) * WHOLE
-    ending = kept + 2 + writes.scored + (WHOLE - 1) * RESUMABLE + writes.averaged
-    folders = kept + 2 + writes.scored + RESUMABLE + ROOM
+    bests = writes.trials - 1
+    # One of the scored is written, and the study's best is there as well.
+    saving = (bests + writes.scored + RESUMABLE + ROOM) * sizes.weights
+    saving += (RESUMABLE + ROOM) * sizes.kept
+    ending = (bests + 2 + writes.scored + writes.averaged) * sizes.weights + RESUMABLE * sizes.kept
+    folders = bests + 2 + writes.scored + RESUMABLE + ROOM
     evaluations = 2 + writes.trials * (writes.scored + writes.averaged)
     return (
-        max(saving, ending) * sizes.weights
+        max(saving, ending)
         + folders * sizes.rest
         + evaluations * writes.answer_bytes
         + RECORD_BYTES
@@ -81,7 +95,7 @@ def sizes_of(model_folder: Path) -> Sizes | None:
         rest = sum(path.stat().st_size for path in texts)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
-    return Sizes(weights=4 * parameters, rest=rest) if parameters else None
+    return Sizes(weights=WEIGHT_BYTES * parameters, rest=rest) if parameters else None
 
 
 def parameters_in(path: Path) -> int:

@@ -111,7 +111,7 @@ def put_in_place(work: Path, final: Path) -> None:
 
 
 def drop_optimizer(folder: Path) -> None:
-    """Keep a checkpoint's weights and free the two thirds that only resuming needs.
+    """Keep a checkpoint's weights and free the optimizer's state, which only resuming needs.
 
     The manifest is rewritten first, so that the folder verifies before and after; a file that it
     does not name any more is what a kill in between has left.

@@ -8,6 +8,7 @@ from autotune.cli.run_folder import run_to_go_on_with
 from autotune.config.load import CPU_PROFILE, GPU_PROFILE, find_profile, pick_profile
 from autotune.config.profile import Profile
 from autotune.device.find import Device, find_device
+from autotune.device.kinds import KINDS
 from autotune.device.torch_build import installed_build
 from autotune.protocol.events import RunStarted
 from autotune.run.card_check import demand_build
@@ -54,7 +55,7 @@ def demand_device(options: Options, profile: Profile, readings: Readings | None 
         if begun is None:
             raise
         raise EnvironmentFault(f"{_began(*begun)}; {fault}") from fault
-    if device.kind == "cuda":
+    if device.traits.is_card:
         demand_build(device, installed_build())  # at once: the rest of the check takes seconds
         return device
     if begun is not None:
@@ -77,7 +78,7 @@ def demand_speed(profile: Profile) -> None:
         return
     device = find_device(profile.machine.device)
     precision = resolve_precision(profile, device)
-    if device.kind == "cpu" and slows(device, precision):
+    if not device.traits.any_precision and slows(device, precision):
         raise EnvironmentFault(
             f"{_cardless(profile, device)}: a CPU answers some {SIXTEEN_BITS:.0f} times slower in"
             f" {precision.value} than in fp32 (an estimate); take --profile {CPU_PROFILE} or"
@@ -123,7 +124,7 @@ def begun_on_card(
         return None
     found = RunDir(folder).record.of_kind("run_started")
     started = [r.event for r in found if isinstance(r.event, RunStarted)]
-    cards = [event.device for event in started if event.device_kind == "cuda"]
+    cards = [e.device for e in started if e.device_kind and KINDS[e.device_kind].is_card]
     return (folder, cards[-1]) if cards else None
 
 

@@ -11,11 +11,12 @@ from autotune.cli.options import Options
 from autotune.cli.run_folder import telling
 from autotune.config.load import GPU_PROFILE, find_profile
 from autotune.config.profile import Profile
+from autotune.device.kinds import KINDS, PLANNED
 from autotune.fit.forecast import Forecast, Planned, forecast
 from autotune.fit.search import length_grid
 from autotune.launch import SubprocessRunner
 from autotune.launch.endings import worker_error
-from autotune.protocol.job import DeviceSpec, PrepareJob
+from autotune.protocol.job import PrepareJob, on_the_computer
 from autotune.protocol.plan import LENGTH_GRID, Precision
 from autotune.protocol.prediction import Attention, Capability
 from autotune.run.setup import SILENCE_SECONDS
@@ -136,8 +137,9 @@ def card_capability(card: Profile) -> Capability | None:
 
 
 def card_precision(card: Profile) -> Precision:
-    """The precision of a step on that card; `auto` is fp16 there."""
-    return Precision.FP16 if card.machine.precision == "auto" else card.machine.precision
+    """The precision of a step on that card, where whether it has bf16 is not known."""
+    wanted = card.machine.precision
+    return KINDS[PLANNED].precision if wanted == "auto" else wanted
 
 
 def lengths(profile: Profile, positions: int) -> list[int]:
@@ -153,7 +155,7 @@ def prepare(runner: SubprocessRunner, model: ModelSource, work: Path) -> None:
     if model.kind == "folder" or model.is_prepared:
         return
     job = PrepareJob(
-        device=DeviceSpec(kind="cpu", precision=Precision.FP32, limit_bytes=0),
+        device=on_the_computer(),
         source=model.kind,
         gguf=str(model.gguf) if model.gguf else None,
         out=str(model.folder),

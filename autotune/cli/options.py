@@ -1,52 +1,96 @@
-"""What a person typed, and the profile that it makes of the one on disk."""
+"""The options: what each stands for, what a person typed, and the profile that comes of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from autotune.config.profile import Profile
 
-_CHOICES = {
-    *("format", "prompt_limit", "max_rounds", "max_conversations", "supervision"),
-    *("truncation", "device", "precision", "think"),
-}
-"""Options with a few values to choose from, so that `AUTO` can only be `auto`."""
 
-_NAMED = {
-    "model": {"demo", "toy"},
-    "data": {"demo"},
-    "prompts": {"demo", "ifeval"},
-}
-"""Names beside which a file or a folder may be given, which keeps its case."""
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What an option stands for.
+
+    Attributes:
+        place: table and key of the profile that it sets; None where that is more than one place,
+            or none.
+        rule: in the words of the command line. `{grid}` and `{scorers}` are filled in where the
+            rule is said: what knows them takes long to load.
+        choice: it has a few values to choose from, so that `AUTO` can only be `auto`.
+        count: a whole number from 1, or `all`.
+        names: what it may name beside a file or a folder, which keeps its case.
+    """
+
+    place: tuple[str, str] | None = None
+    rule: str | None = None
+    choice: bool = False
+    count: bool = False
+    names: frozenset[str] = frozenset()
+
+
+_COUNT_RULE = "must be a whole number from 1, or all"
+
+
+def _sets(
+    place: str | None = None,
+    rule: str | None = None,
+    *,
+    choice: bool = False,
+    count: bool = False,
+    names: tuple[str, ...] = (),
+) -> Any:
+    """An option that sets `table.key` of a profile."""
+    table, _, key = (place or "").partition(".")
+    where = (table, key) if place else None
+    rule = _COUNT_RULE if count else rule
+    setting = Setting(where, rule, choice or count, count, frozenset(names))
+    return field(default=None, metadata={"setting": setting})
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Options as typed; None where one was not given."""
+    """Options as typed; None where one was not given.
+
+    Beside each stands what it sets in a profile and its rule. A further one, say of a profile's
+    `train.batch_size`, is
+
+        batch_size: int | None = _sets("train.batch_size", "must be a whole number from 1")
+
+    here, its spelling and help in `autotune.cli.parameters`, and a parameter of the commands that
+    have it. Where several are at fault, the first one here is named.
+    """
 
     profile: str | None = None
-    model: str | None = None
-    data: str | None = None
-    format: str | None = None
-    prompts: str | None = None
-    prompt_limit: str | None = None
-    scorer: str | None = None
-    model_max_length: int | None = None
-    max_rounds: str | None = None
-    max_conversations: str | None = None
-    supervision: str | None = None
-    truncation: str | None = None
-    skip_bad: int | None = None
-    vram_budget: str | None = None
-    device: str | None = None
-    precision: str | None = None
-    seed: int | None = None
-    holdout: bool | None = None
-    full: bool | None = None
-    think: str | None = None
-    max_new_tokens: int | None = None
+    model: str | None = _sets("model.source", names=("demo", "toy"))
+    data: str | None = _sets("data.source", names=("demo",))
+    format: str | None = _sets(
+        "data.format",
+        "must be auto, messages, conversations, alpaca or prompt_completion",
+        choice=True,
+    )
+    skip_bad: int | None = _sets("data.skip_bad", "must be 0 or more")
+    prompts: str | None = _sets("prompts.source", names=("demo", "ifeval"))
+    prompt_limit: str | None = _sets("prompts.limit", count=True)
+    scorer: str | None = _sets("prompts.scorer", "must be one of {scorers}")
+    max_conversations: str | None = _sets("train.max_conversations", count=True)
+    supervision: str | None = _sets("train.supervision", "must be content or course", choice=True)
+    truncation: str | None = _sets("train.truncation", "must be right or left", choice=True)
+    holdout: bool | None = _sets("evaluate.holdout")
+    full: bool | None = _sets("evaluate.early")
+    think: str | None = _sets("evaluate.think", "must be keep or strip", choice=True)
+    max_new_tokens: int | None = _sets("evaluate.max_new_tokens", "must be a whole number from 1")
+    seed: int | None = _sets("train.seed", "must be a whole number from 0 up")
+    vram_budget: str | None = _sets(
+        "machine.budget", "must be auto, or a size above 0 with its unit, such as 7.2GiB"
+    )
+    device: str | None = _sets("machine.device", "must be auto, cuda, cuda:N or cpu", choice=True)
+    precision: str | None = _sets(
+        "machine.precision", "must be auto, fp16, bf16 or fp32", choice=True
+    )
+    model_max_length: int | None = _sets(rule="must be a multiple of {grid}, from {grid} up")
+    max_rounds: str | None = _sets(count=True)
     run_dir: Path | None = None
 
     @classmethod
@@ -72,5 +116,12 @@ def _as_meant(name: str, value: Any) -> Any:
     if not isinstance(value, str):
         return value
     low = value.lower()
-    named = low in _NAMED.get(name, ()) and not Path(value).exists()
-    return low if name in _CHOICES or named else value
+    setting = SETTINGS.get(name, Setting())
+    named = low in setting.names and not Path(value).exists()
+    return low if setting.choice or named else value
+
+
+SETTINGS: dict[str, Setting] = {
+    f.name: f.metadata["setting"] for f in fields(Options) if "setting" in f.metadata
+}
+"""What each option stands for, by its name."""

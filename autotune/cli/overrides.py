@@ -1,4 +1,4 @@
-"""Each option's place in a profile, and its rule in the words of the command line."""
+"""Options put in their places in a profile, and the line about one that breaks its rule."""
 
 import json
 from typing import Any
@@ -7,50 +7,15 @@ from pydantic import ValidationError
 
 from autotune.base.errors import BadInput
 from autotune.base.sizes import near_size
-from autotune.cli.options import Options
+from autotune.cli.options import SETTINGS, Options
 from autotune.config.profile import Profile
 from autotune.data.formats import FORMATS
 from autotune.data.reading import AUTO
 from autotune.protocol.plan import LENGTH_GRID
 from autotune.score.registry import SCORERS
 
-_PLACES = {
-    "model": ("model", "source"),
-    "data": ("data", "source"),
-    "format": ("data", "format"),
-    "skip_bad": ("data", "skip_bad"),
-    "prompts": ("prompts", "source"),
-    "prompt_limit": ("prompts", "limit"),
-    "scorer": ("prompts", "scorer"),
-    "max_conversations": ("train", "max_conversations"),
-    "supervision": ("train", "supervision"),
-    "truncation": ("train", "truncation"),
-    "holdout": ("evaluate", "holdout"),
-    "full": ("evaluate", "early"),
-    "think": ("evaluate", "think"),
-    "max_new_tokens": ("evaluate", "max_new_tokens"),
-    "seed": ("train", "seed"),
-    "vram_budget": ("machine", "budget"),
-    "device": ("machine", "device"),
-    "precision": ("machine", "precision"),
-}
-_COUNTS = {"prompt_limit", "max_conversations", "max_rounds"}
-_RULES = {
-    "format": "must be auto, messages, conversations, alpaca or prompt_completion",
-    "skip_bad": "must be 0 or more",
-    "prompt_limit": "must be a whole number from 1, or all",
-    "max_conversations": "must be a whole number from 1, or all",
-    "max_rounds": "must be a whole number from 1, or all",
-    "model_max_length": f"must be a multiple of {LENGTH_GRID}, from {LENGTH_GRID} up",
-    "supervision": "must be content or course",
-    "truncation": "must be right or left",
-    "think": "must be keep or strip",
-    "seed": "must be a whole number from 0 up",
-    "max_new_tokens": "must be a whole number from 1",
-    "vram_budget": "must be auto, or a size above 0 with its unit, such as 7.2GiB",
-    "device": "must be auto, cuda, cuda:N or cpu",
-    "precision": "must be auto, fp16, bf16 or fp32",
-}
+_PLACES = {name: setting.place for name, setting in SETTINGS.items() if setting.place is not None}
+_COUNTS = {name for name, setting in SETTINGS.items() if setting.count}
 
 
 def adjusted(options: Options, profile: Profile) -> Profile:
@@ -99,9 +64,8 @@ def count(name: str, value: str) -> int | str:
 
 def refused(name: str, value: Any) -> BadInput:
     """The one line about an option that breaks its rule."""
-    rule = _RULES.get(name, "cannot be used" if value else "must not be empty; leave it out")
-    if name == "scorer":
-        rule = f"must be one of {', '.join(sorted(SCORERS))}"
+    rule = SETTINGS[name].rule or ("cannot be used" if value else "must not be empty; leave it out")
+    rule = rule.format(grid=LENGTH_GRID, scorers=", ".join(sorted(SCORERS)))
     near = near_size(str(value)) if name == "vram_budget" else None
     meant = f"; did you mean {near}?" if near else ""
     return BadInput(f"--{name.replace('_', '-')} {value}: {rule}{meant}")

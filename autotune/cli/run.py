@@ -19,7 +19,7 @@ from autotune.data.survey import Survey
 from autotune.device.budget import budget_sentence
 from autotune.device.cpu import on_battery
 from autotune.device.find import Device
-from autotune.device.nvml_port import NvmlPort, NvmlUnavailable
+from autotune.device.nvml_port import NvmlUnavailable
 from autotune.fit.fit import fitted
 from autotune.fit.guess import Foresight
 from autotune.launch import SubprocessRunner
@@ -139,11 +139,8 @@ def note_interrupt(session: Session) -> None:
 
 def fit_of(work: Work, *, again: bool = False) -> Fit:
     """The fit that this run works with, known or probed now."""
-    nvml: NvmlPort | None = None
-    if work.setup.device.kind == "cuda":
-        from autotune.device.nvml import Nvml
-
-        nvml = Nvml()
+    open_driver = work.setup.device.traits.open_driver
+    nvml = None if open_driver is None else open_driver()
     foresight = Foresight(work.session, work.setup)
     return fitted(work.session, work.setup, work.survey, nvml, foresight, again=again)
 
@@ -251,11 +248,10 @@ def fit_json(fit: Fit) -> dict[str, Any]:
 
 def device_gauge(device: Device, budget: Budget) -> Callable[[], DeviceSample]:
     """A function that samples the device now; it never creates a CUDA context."""
-    if device.kind == "cpu":
+    open_driver = device.traits.open_driver
+    if open_driver is None:
         return lambda: DeviceSample(workers_bytes(), budget.limit_bytes, note=device.name)
-    from autotune.device.nvml import Nvml
-
-    nvml = Nvml()
+    nvml = open_driver()
 
     def sample() -> DeviceSample:
         try:

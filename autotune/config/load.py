@@ -12,9 +12,10 @@ from autotune.base.errors import BadInput
 from autotune.config.explain import faults_of
 from autotune.config.profile import Profile
 from autotune.device.find import Device
+from autotune.device.kinds import KINDS
 
-GPU_PROFILE = "rtx4060-laptop-8gb"
-CPU_PROFILE = "cpu-smollm2"
+GPU_PROFILE = KINDS["cuda"].profile
+CPU_PROFILE = KINDS["cpu"].profile
 
 
 LONGEST_LINE = 60
@@ -76,8 +77,8 @@ def _among(paths: Sequence[Path]) -> str:
 
 
 def pick_profile(device: Device) -> str:
-    """The name of the profile for a machine: with an NVIDIA card, or without one."""
-    return GPU_PROFILE if device.kind == "cuda" else CPU_PROFILE
+    """The name of the profile for a machine with this device."""
+    return device.traits.profile
 
 
 def read_profile(path: Path) -> Profile:

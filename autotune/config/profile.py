@@ -15,6 +15,8 @@ from autotune.base.errors import BadInput
 from autotune.base.model import ANY_CASE, Boundary
 from autotune.base.sizes import near_size, parse_size
 from autotune.config.expected import Ranges
+from autotune.device.kinds import KINDS
+from autotune.protocol.device_kind import DeviceKind
 from autotune.protocol.plan import LENGTH_GRID, Precision, Strategy, Supervision, Truncation
 from autotune.protocol.results import HealthLimits, Think
 from autotune.protocol.scores import DEFAULT_SCORER
@@ -141,9 +143,9 @@ class Probe(Boundary):
     speed_trials: Annotated[int, Field(ge=0)] = 0
     torch_compile: Annotated[Literal["auto", "try", "never"], ANY_CASE] = "auto"
 
-    def tries_compiling(self, kind: Literal["cuda", "cpu"]) -> bool:
+    def tries_compiling(self, kind: DeviceKind) -> bool:
         """Whether compiled layers are tried on this kind of device."""
-        return self.torch_compile == "try" or (self.torch_compile == "auto" and kind == "cuda")
+        return KINDS[kind].compiles if self.torch_compile == "auto" else self.torch_compile == "try"
 
     @field_validator("max_length")
     @classmethod

@@ -11,6 +11,7 @@ from autotune.base.errors import BadInput, EnvironmentFault
 from autotune.base.sizes import CONTEXT_BYTES, Budget, parse_size, show_apart, show_mib, show_size
 from autotune.device.find import Device, show_bytes
 from autotune.device.nvml_port import DeviceUser
+from autotune.protocol.device_kind import has_own_memory
 
 SMALLER_CARD = 0.75
 """A budget below this share of a card is another card's: sizes on sale are a third apart or more
@@ -37,7 +38,7 @@ def auto_budget(device: Device, text: str, reserve: str, own: Collection[int] = 
         EnvironmentFault: more than is free now, or the driver does not say what is free.
     """
     reserve_bytes = parse_size(reserve)
-    on_card = device.kind == "cuda"
+    on_card = has_own_memory(device.kind)
     held = _held_bytes(device, own)
     if text.strip().lower() == "auto":
         total = _free_now(device, held)
@@ -154,7 +155,7 @@ def _users_text(device: Device, own: Collection[int]) -> str:
 
 def _held_bytes(device: Device, own: Collection[int]) -> int:
     """What our own processes hold on the device: on a card as the driver tells, else resident."""
-    if device.kind == "cuda":
+    if has_own_memory(device.kind):
         ours = [user for user in device.users if user.pid in own and not user.outside]
         return sum(user.bytes or 0 for user in ours)
     return sum(_resident_bytes(pid) for pid in own)

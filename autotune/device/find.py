@@ -7,13 +7,14 @@ takes none of its memory. What the driver does not tell is None, shown as n/a, n
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from autotune.base.errors import BadInput, EnvironmentFault
 from autotune.base.sizes import show_size
 from autotune.device.cpu import has_bf16, processor_name
+from autotune.device.kinds import KINDS, Traits, open_nvml
 from autotune.device.nvml_port import Card, DeviceUser, NvmlPort, NvmlUnavailable
 from autotune.device.visible import VARIABLE, visible, why_none
+from autotune.protocol.device_kind import DeviceKind
 
 NOT_AVAILABLE = "n/a"
 """What the screen shows for a value that the driver does not give."""
@@ -32,7 +33,7 @@ class Device:
     expected, or which of a card's figures were not believed (`doubt`); None otherwise.
     """
 
-    kind: Literal["cuda", "cpu"]
+    kind: DeviceKind
     name: str
     index: int
     uuid: str | None
@@ -44,6 +45,11 @@ class Device:
     bf16: bool = False
     note: str | None = None
     doubt: str | None = None
+
+    @property
+    def traits(self) -> Traits:
+        """What is known of every device of its kind."""
+        return KINDS[self.kind]
 
 
 def find_device(
@@ -63,10 +69,7 @@ def find_device(
     wanted = _wanted_index(choice)
     if choice == "cpu":
         return _cpu(None)
-    if nvml is None:
-        from autotune.device.nvml import Nvml
-
-        nvml = Nvml()
+    nvml = open_nvml() if nvml is None else nvml
     try:
         found = nvml.cards()
     except NvmlUnavailable as error:

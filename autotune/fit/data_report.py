@@ -21,8 +21,8 @@ from autotune.device.find import find_device
 from autotune.launch.endings import worker_error
 from autotune.protocol.data_notes import NAMED_ROWS, DataNote, with_dropped
 from autotune.protocol.inspection import Inspection, InspectionSpec
-from autotune.protocol.job import DeviceSpec, SurveyJob
-from autotune.protocol.plan import DataSpec, Precision, Rounds, Strategy
+from autotune.protocol.job import SurveyJob, on_the_computer
+from autotune.protocol.plan import DataSpec, Rounds, Strategy
 from autotune.run.session import Session
 from autotune.run.setup import SILENCE_SECONDS, Say, prepare_model
 from autotune.sources.dataset import resolve_data
@@ -142,12 +142,7 @@ def inspect_data(
     data = resolve_data(profile.data.source)
     prompts = None if held_apart(profile) else prompts_here(profile.prompts.source)
     computer = find_device("cpu")
-    spec = DeviceSpec(
-        kind="cpu",
-        precision=Precision.FP32,
-        limit_bytes=computer.total_bytes or 0,
-        threads=profile.machine.threads,
-    )
+    spec = on_the_computer(limit_bytes=computer.total_bytes or 0, threads=profile.machine.threads)
     folder = prepare_model(session, model, spec)
     positions = positions_of(folder)
     demand_positions(length, model.label, positions)

@@ -8,12 +8,13 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from autotune.device.kinds import PLANNED
 from autotune.fit.allowance import Allowance, card_allowance
 from autotune.launch import TrialRunner
 from autotune.launch.endings import worker_error
-from autotune.protocol.job import DeviceSpec, PredictJob
+from autotune.protocol.device_kind import DeviceKind
+from autotune.protocol.job import PredictJob, on_the_computer
 from autotune.protocol.plan import Precision, Strategy
 from autotune.protocol.prediction import (
     Attention,
@@ -29,9 +30,6 @@ ROWS = (1, 2, 4, 8, 16)
 
 SHORTEST = 256
 """Tokens of the shortest rows in the table of a plan; the others double."""
-
-CPU = DeviceSpec(kind="cpu", precision=Precision.FP32, limit_bytes=0)
-"""Where a prediction itself is computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +118,7 @@ def forecast(
     found = predicted(
         runner,
         predict_job(
-            "cuda",
+            PLANNED,
             precision,
             model_folder,
             sorted(asked, key=repr),
@@ -189,7 +187,7 @@ def points(lengths: Iterable[int], rows: Iterable[int]) -> list[PredictPoint]:
 
 
 def predict_job(
-    target: Literal["cuda", "cpu"],
+    target: DeviceKind,
     precision: Precision,
     model_folder: Path,
     asked: Sequence[PredictPoint],
@@ -202,7 +200,7 @@ def predict_job(
 ) -> PredictJob:
     """A job that predicts these points."""
     return PredictJob(
-        device=CPU,
+        device=on_the_computer(),
         target=target,
         precision=precision,
         model_folder=str(model_folder),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from autotune.base.errors import AutotuneError
 from autotune.fit.allowance import Allowance, card_allowance
 from autotune.fit.forecast import Needs, predict_job, predicted
+from autotune.protocol.device_kind import has_own_memory
 from autotune.protocol.plan import TrialPoint
 from autotune.protocol.prediction import PredictPoint
 from autotune.run.session import Session
@@ -57,7 +58,7 @@ def predicted_peaks(
     except (AutotuneError, OSError, ValueError):
         return None  # a model whose step cannot be traced is probed without a guess
     cpu = Allowance(found.process_bytes, CPU_SLACK)
-    allowance = card_allowance(found.attention) if kind == "cuda" else cpu
+    allowance = card_allowance(found.attention) if has_own_memory(kind) else cpu
     needs = Needs(found, allowance, setup.budget.limit_bytes)
     return {
         point: needs.planned(shape).needed_bytes
@@ -83,8 +84,8 @@ class Foresight:
     def guess(self, grid: Sequence[int]) -> int | None:
         """The longest length of the grid that is predicted to fit, one row at a time.
 
-        The shortest of the grid where none is; None where it cannot be predicted, and on a CPU,
-        where what the allocator holds on to is too much of the peak.
+        The shortest of the grid where none is; None where it cannot be predicted, and on a device
+        of a kind whose peaks are predicted too roughly.
         """
         if len(grid) <= FEW_LENGTHS:
             return None
@@ -100,7 +101,7 @@ class Foresight:
         ]
         found = predicted_peaks(self.session, self.setup, asked) or {}
         self.peaks = {point.row_tokens: needed for point, needed in found.items()}
-        if not self.peaks or self.setup.device.kind == "cpu":
+        if not self.peaks or not self.setup.device.traits.guesses:
             return None
         limit = self.setup.budget.limit_bytes
         return max((n for n, needed in self.peaks.items() if needed <= limit), default=grid[0])

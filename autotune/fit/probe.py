@@ -228,7 +228,7 @@ class Probe:
             gradient_checkpointing=point.gradient_checkpointing,
             budget_bytes=self.setup.budget.limit_bytes,
             peak_bytes=measurement.peak_bytes,
-            # The first step warms up caches and allocates Adam's state; of the others the fastest
+            # The first step warms up caches and fills the allocator; of the others the fastest
             # is the one that other programs disturbed least.
             tokens_per_second=measurement.tokens / min(measurement.step_seconds[1:]),
             trials=tuple(attempts.outcomes[:searched]),
@@ -238,7 +238,7 @@ class Probe:
             predicted_peak_bytes=self.predict(point),
             attention=measurement.attention,
         )
-        warning = math_warning(fit.attention) if self.setup.device.kind == "cuda" else None
+        warning = math_warning(fit.attention) if self.setup.device.traits.attention_varies else None
         if warning is not None:
             attempts.session.note(events.Warned(message=warning))
         wished = self.setup.profile.strategies

@@ -20,6 +20,7 @@ from autotune.launch import JobResult, WarmRunner
 from autotune.launch.deaths import Deaths
 from autotune.launch.endings import plain_words, worker_error
 from autotune.protocol import events
+from autotune.protocol.device_kind import has_own_memory
 from autotune.protocol.events import WorkerEvent
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import TrialJob
@@ -106,7 +107,7 @@ class Attempts:
                 something keeps killing the workers.
         """
         if fresh is None:
-            fresh = self.setup.device.kind == "cpu"
+            fresh = self.setup.device.traits.fresh_trials
         known = self.held.take(point, fresh, timed_conversations)
         if known is not None:
             self._keep(known, fresh, timed_conversations, held=True)
@@ -135,7 +136,7 @@ class Attempts:
             doubtful=suspected(result, budget)
             or perhaps_spilled(outcome, budget, earlier, self.conditions),
             reported=result.failed is not None,
-            on_card=self.setup.device.kind == "cuda",
+            on_card=has_own_memory(self.setup.device.kind),
             before=before,
         )
 

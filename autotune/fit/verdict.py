@@ -22,7 +22,7 @@ from autotune.protocol.plan import Precision, TrialPoint
 from autotune.protocol.results import Measurement, TrialOutcome, Verdict
 
 LEAST_STEPS = 3
-"""Two steps hold Adam's state and accumulated gradients; one more follows the generation."""
+"""Two steps hold optimizer state and accumulated gradients; one more follows the generation."""
 
 FOR_MEMORY = frozenset(
     {Verdict.OVER_BUDGET, Verdict.OUT_OF_MEMORY, Verdict.SPILLED, Verdict.THRASHED}

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from autotune.base.model import Boundary
+from autotune.protocol.device_kind import DeviceKind
 from autotune.protocol.inspection import InspectionSpec
 from autotune.protocol.plan import DataSpec, Precision, Supervision, TrainPlan, TrialPoint
 from autotune.protocol.prediction import Attention, Capability, PredictPoint
@@ -21,11 +22,18 @@ class DeviceSpec(Boundary):
     `limit_bytes` caps the CUDA allocator; a CPU process is measured against it by the parent.
     """
 
-    kind: Literal["cuda", "cpu"]
+    kind: DeviceKind
     index: int = 0
     precision: Precision
     limit_bytes: int
     threads: int | None = None
+
+
+def on_the_computer(*, limit_bytes: int = 0, threads: int | None = None) -> DeviceSpec:
+    """Where work is done that needs no card: the processor, in fp32, by default without a limit."""
+    return DeviceSpec(
+        kind="cpu", precision=Precision.FP32, limit_bytes=limit_bytes, threads=threads
+    )
 
 
 class CheckJob(Boundary):
@@ -182,7 +190,7 @@ class PredictJob(Boundary):
 
     job: Literal["predict"] = "predict"
     device: DeviceSpec
-    target: Literal["cuda", "cpu"]
+    target: DeviceKind
     precision: Precision
     model_folder: str
     points: Annotated[tuple[PredictPoint, ...], Field(min_length=1)]

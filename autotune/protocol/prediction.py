@@ -5,11 +5,12 @@ on top of it; `autotune.fit.forecast` adds them.
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from autotune.base.model import Boundary
+from autotune.protocol.device_kind import DeviceKind
 
 
 class Attention(StrEnum):
@@ -40,10 +41,11 @@ class PredictedPeak(Boundary):
     """The fullest moment of a training step at a point, in bytes, and what fills it.
 
     `weights_bytes`: fp32 master weights and buffers. `gradients_bytes`: fp32 gradients, kept from
-    one micro-batch to the next. `optimizer_bytes`: Adam's two averages. `activations_bytes`: what
-    the forward pass keeps for the backward pass, or computes anew in it. `logits_bytes`: tensors as
-    wide as the vocabulary. `temporary_bytes`: the rest, such as 16-bit copies of weights, gradients
-    on their way, and workspaces. `optimizer_step_bytes` is the peak of clip and update alone.
+    one micro-batch to the next. `optimizer_bytes`: what the optimizer keeps beside them.
+    `activations_bytes`: what the forward pass keeps for the backward pass, or computes anew in it.
+    `logits_bytes`: tensors as wide as the vocabulary. `temporary_bytes`: the rest, such as 16-bit
+    copies of weights, gradients on their way, and workspaces. `optimizer_step_bytes` is the peak of
+    clip and update alone.
     """
 
     point: PredictPoint
@@ -79,7 +81,7 @@ class PredictionFile(Boundary):
     `attention` is what was assumed to compute attention.
     """
 
-    target: Literal["cuda", "cpu"]
+    target: DeviceKind
     parameters: int
     layers: int
     layers_traced: tuple[int, ...]

@@ -13,6 +13,7 @@ from autotune.protocol.checkpoint_events import (
     Chosen,
     Evaluated,
 )
+from autotune.protocol.device_kind import DeviceKind
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.probe_events import Fitted, ProbeEnded, ProbeGoesOn, ProbeTried
 from autotune.protocol.results import Health, Think
@@ -34,7 +35,7 @@ class RunStarted(Boundary):
     data: str
     prompts: str
     device: str
-    device_kind: Literal["cuda", "cpu"] | None = None
+    device_kind: DeviceKind | None = None
     budget_bytes: int
     strategies: tuple[str, ...]
     prompt_count: int

@@ -51,7 +51,7 @@ def demand_build(device: Device, build: TorchBuild | None, tool: Installer | Non
     Raises:
         EnvironmentFault: with the command that installs one for this card.
     """
-    if device.kind == "cpu" or build is None or build.cuda is not None:
+    if not device.traits.is_card or build is None or build.cuda is not None:
         return
     reason = "it was built without CUDA" if build.hip is None else "it was built for AMD's cards"
     raise _refused(device, build, reason, _replace(device, build, tool or installer()))
@@ -72,7 +72,7 @@ def check_card(
     Raises:
         EnvironmentFault: torch cannot compute on it; in one line why, and what to do.
     """
-    if device.kind == "cpu":
+    if not device.traits.is_card:
         return None
     if build is None:
         if torch_folder() is None:
@@ -83,7 +83,7 @@ def check_card(
     demand_build(device, build, tool)
     with scratch_folder("card") as folder:
         out = folder / "card.json"
-        spec = DeviceSpec(kind="cuda", index=index, precision=Precision.FP32, limit_bytes=0)
+        spec = DeviceSpec(kind=device.kind, index=index, precision=Precision.FP32, limit_bytes=0)
         job = CheckJob(device=spec, out=str(out))
         result = runner.run(job, folder, lambda _: None, silence_seconds=SILENCE_SECONDS)
         answer = _read(out)

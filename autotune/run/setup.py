@@ -40,8 +40,6 @@ LEAST_WORK_BYTES = 2 * GIB
 """What any worker may take. One that has loaded its libraries holds half a GiB before it begins,
 and whether a smaller budget is enough for anything is the probe's to say."""
 
-PREFILL_TOKENS = {"cpu": 4096, "cuda": 16384}
-
 CHARACTERS_A_TOKEN = 3
 """English prose has about four characters a token; three leaves room for other text."""
 
@@ -78,7 +76,7 @@ class Setup:
     @property
     def prefill_tokens(self) -> int:
         """Prompt tokens that an evaluation reads at once: what a device does in about a second."""
-        return PREFILL_TOKENS[self.device.kind]
+        return self.device.traits.prefill_tokens
 
     @property
     def evaluation_rows(self) -> int:
@@ -95,7 +93,7 @@ class Setup:
     @property
     def resident_limit_bytes(self) -> int | None:
         """On a CPU the parent stops a process that outgrows the budget; a card has its own cap."""
-        return self.budget.limit_bytes if self.device.kind == "cpu" else None
+        return None if self.device.traits.caps_itself else self.budget.limit_bytes
 
     @property
     def work_limit_bytes(self) -> int | None:
@@ -215,7 +213,7 @@ def resolve_precision(profile: Profile, device: Device) -> Precision:
         return profile.machine.precision
     if device.bf16:
         return Precision.BF16
-    return Precision.FP16 if device.kind == "cuda" else Precision.FP32
+    return device.traits.precision
 
 
 def prepare_model(session: Session, model: ModelSource, spec: DeviceSpec) -> Path:

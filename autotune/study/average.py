@@ -4,16 +4,12 @@ from autotune.launch.deaths import Deaths
 from autotune.launch.endings import stop_on_environment
 from autotune.protocol import events
 from autotune.protocol.failure import Failure
-from autotune.protocol.job import AverageJob, DeviceSpec
-from autotune.protocol.plan import Precision
+from autotune.protocol.job import AverageJob, on_the_computer
 from autotune.protocol.results import Checkpoint
 from autotune.protocol.run_path import from_folder
 from autotune.run.session import Session
 from autotune.run.setup import SILENCE_SECONDS, Setup
 from autotune.study.next_action import Average
-
-CPU = DeviceSpec(kind="cpu", precision=Precision.FP32, limit_bytes=0)
-"""Tensors are added one by one: a card would gain nothing, and memory on it may be short."""
 
 
 def average(session: Session, setup: Setup, move: Average) -> None:
@@ -31,7 +27,11 @@ def average(session: Session, setup: Setup, move: Average) -> None:
     rundir = session.rundir
     inside = from_folder(str(rundir.checkpoint(number, mean)), rundir.root)
     mean = mean.model_copy(update={"folder": inside})
-    job = AverageJob(device=CPU, of=move.of, checkpoint=mean, out=str(rundir.checkpoints(number)))
+    # Tensors are added one by one: a card would gain nothing, and memory on it may be short.
+    device = on_the_computer()
+    job = AverageJob(
+        device=device, of=move.of, checkpoint=mean, out=str(rundir.checkpoints(number))
+    )
     where = rundir.work_folder(f"trial-{number:04d}-{mean.name}")
     deaths = Deaths()
     while True:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from autotune.base.disk import ROOM, WHOLE, Writes, folder_bytes, needed_bytes, sizes_of
+from autotune.base.disk import ROOM, Writes, folder_bytes, needed_bytes, sizes_of
 from autotune.base.errors import EnvironmentFault
 from autotune.base.files import remove_tree
 from autotune.base.manifest import OPTIMIZER, discard, drop_optimizer, sweep
@@ -127,7 +127,7 @@ def disk_plan(root: Path, setup: Setup, strategies: Sequence[Strategy]) -> DiskP
         return None
     whole = needed_bytes(sizes, writes_of(setup, strategies))
     # However much is there, one more save may come.
-    needed = max(whole - folder_bytes(root), ROOM * (WHOLE * sizes.weights + sizes.rest))
+    needed = max(whole - folder_bytes(root), ROOM * sizes.whole)
     free = shutil.disk_usage(root).free
     if free < needed:
         there, most = show_apart(free, needed)

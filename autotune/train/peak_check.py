@@ -136,13 +136,10 @@ class CardWatch:
 
 def neighbour_watch(device: Device, nvml: NvmlPort | None) -> NeighbourWatch:
     """The watch for a device; `nvml` None is this machine's driver, and is asked for cards only."""
-    if device.kind == "cpu":
+    open_driver = device.traits.open_driver
+    if open_driver is None:
         return NoCard()
-    if nvml is None:
-        from autotune.device.nvml import Nvml
-
-        nvml = Nvml()
-    return CardWatch(nvml, device.index)
+    return CardWatch(open_driver() if nvml is None else nvml, device.index)
 
 
 def grown(before: CardUse, now: CardUse, own: Collection[int]) -> tuple[str, ...]:

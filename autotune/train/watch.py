@@ -115,13 +115,10 @@ def _held(reasons: tuple[Throttle, ...] | None) -> tuple[Throttle, ...]:
 
 def gauge_for(device: Device, nvml: NvmlPort | None) -> Gauge:
     """The gauge of a device; `nvml` None is this machine's driver, and is asked for cards only."""
-    if device.kind == "cpu":
+    open_driver = device.traits.open_driver
+    if open_driver is None:
         return NoGauge()
-    if nvml is None:
-        from autotune.device.nvml import Nvml
-
-        nvml = Nvml()
-    return CardGauge(nvml, device.index, device.total_bytes)
+    return CardGauge(open_driver() if nvml is None else nvml, device.index, device.total_bytes)
 
 
 class TrainingWatch:

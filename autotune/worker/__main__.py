@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from autotune.base.errors import AutotuneError, EnvironmentFault
+from autotune.protocol.device_kind import has_own_memory
 from autotune.protocol.events import Failed, Finished
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import JOB, Job, as_read
@@ -113,7 +114,7 @@ def failed(bench: "Bench", pipe: Pipe, error: Exception) -> int:
         return fail(pipe, Failure.NUMERIC, str(error))
     traceback.print_exception(error)
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    on_card = bench.spec is not None and bench.spec.kind == "cuda"
+    on_card = bench.spec is not None and has_own_memory(bench.spec.kind)
     fault = Failure.DISK if full else classify(error, on_card=on_card)
     return fail(pipe, fault, one_line(error), bench.peak_bytes)
 

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from autotune.protocol.job import DeviceSpec
 from autotune.protocol.plan import Precision
+from autotune.worker.device_kinds import KINDS, traits_of
 from autotune.worker.memory.base import MemoryBackend
-from autotune.worker.memory.cpu import CpuMemory
 
 AUTOCAST = {Precision.FP16: torch.float16, Precision.BF16: torch.bfloat16}
 """The dtype of each 16-bit precision; fp32 has none."""
@@ -35,8 +35,9 @@ class Compute:
 
     def synchronize(self) -> None:
         """Wait for the device, so that a clock read after it is honest."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+        wait = traits_of(self.device).synchronize
+        if wait is not None:
+            wait(self.device)
 
 
 def sent(tensor: Tensor, device: torch.device) -> Tensor:
@@ -45,39 +46,14 @@ def sent(tensor: Tensor, device: torch.device) -> Tensor:
     A copy to a card from ordinary memory waits for all that was asked of the card before
     (`copy_kernel_cuda` in torch's Copy.cu); one from page-locked memory only stands in line.
     """
-    if device.type != "cuda":
+    if traits_of(device).synchronize is None:
         return tensor.to(device)
     return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def open_compute(spec: DeviceSpec) -> Compute:
-    """Prepare the device of a job.
-
-    Deterministic algorithms are asked for on the CPU, where they cost nothing and make a resumed
-    run equal to an undisturbed one bit for bit.
-    """
+    """Prepare the device of a job."""
     if spec.threads is not None:
         torch.set_num_threads(spec.threads)
-    memory: MemoryBackend
-    if spec.kind == "cuda":
-        from autotune.worker.memory.cuda import CudaMemory, expandable_segments
-        from autotune.worker.warmup import warm_up
-
-        device = torch.device("cuda", spec.index)
-        card = CudaMemory(spec.index, warm_up=lambda: warm_up(device, spec.precision))
-        card.begin(spec.limit_bytes)  # first of all: it measures what creating a context takes
-        memory = card
-        name = torch.cuda.get_device_name(device)
-        if expandable_segments():
-            name += ", expandable segments"  # somebody's own setting, which changes what fits
-    else:
-        device = torch.device("cpu")
-        torch.use_deterministic_algorithms(True)
-        # It would also fill every new tensor with NaN to show reads of unset memory: a tenth of
-        # the time of a step, and no part of the result.
-        deterministic: Any = torch.utils.deterministic
-        deterministic.fill_uninitialized_memory = False
-        memory = CpuMemory()
-        memory.begin(spec.limit_bytes)
-        name = f"CPU, {torch.get_num_threads()} threads"
-    return Compute(device, spec.precision, memory, name)
+    opened = KINDS[spec.kind].open(spec)
+    return Compute(opened.device, spec.precision, opened.memory, opened.name)

@@ -23,9 +23,9 @@ from autotune.protocol.job import (
     SurveyJob,
     TrainJob,
     TrialJob,
+    on_the_computer,
 )
 from autotune.protocol.kernels import FoundKernels
-from autotune.protocol.plan import Precision
 from autotune.worker.channel import Pipe
 from autotune.worker.compute import Compute, open_compute
 
@@ -98,9 +98,7 @@ def where(job: Job) -> DeviceSpec:
     """The device that a job is done on: the one it names, or the CPU where it needs no other."""
     if not isinstance(job, ON_CPU):
         return job.device
-    return DeviceSpec(
-        kind="cpu", precision=Precision.FP32, limit_bytes=0, threads=job.device.threads
-    )
+    return on_the_computer(threads=job.device.threads)
 
 
 def quiet_transformers() -> str:

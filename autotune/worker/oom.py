@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from autotune.base.sizes import show_size
 from autotune.protocol import events
+from autotune.protocol.device_kind import has_own_memory
 from autotune.protocol.failure import Failure
 from autotune.protocol.oom_recovery import Action, in_worker, is_out_of_memory, smaller_cut
 from autotune.protocol.plan import Cut
@@ -111,7 +112,7 @@ class Recovery:
 
     def lack(self, error: Exception, phase: str) -> Lack | None:
         """What is to be said of a lack of memory; None for any other error."""
-        failure = classify(error, on_card=self.compute.device.type == "cuda")
+        failure = classify(error, on_card=has_own_memory(self.compute.device.type))
         if not is_out_of_memory(failure, suspected_before=self.suspected):
             return None
         self.suspected = self.suspected or failure is Failure.SUSPECTED

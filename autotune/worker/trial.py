@@ -1,9 +1,10 @@
 """The trial job: real training steps on the longest row, one generation, one more step, measured.
 
-The same `Stepper` that trains is used, with two micro-batches a step, so that Adam's state, the
-accumulated gradients and the memory of generating between steps are all in the peak. Before the
-generation stands a step over ordinary rows: a training's micro-batches are of many shapes, and what
-is kept for each of them, or lies in pieces because of them, belongs to the peak as well.
+The same `Stepper` that trains is used, with two micro-batches a step, so that the optimizer's
+state, the accumulated gradients and the memory of generating between steps are all in the peak.
+Before the generation stands a step over ordinary rows: a training's micro-batches are of many
+shapes, and what is kept for each of them, or lies in pieces because of them, belongs to the peak as
+well.
 
 What one trial leaves for the next in the same process: the model and the conversations.
 

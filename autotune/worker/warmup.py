@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from autotune.protocol.plan import Precision
 from autotune.worker.compute import AUTOCAST
 from autotune.worker.train.head import head_loss
-from autotune.worker.train.optimizer import scaler_of
+from autotune.worker.train.optimizer import optimizer_over, scaler_of
 
 ROWS, TOKENS, HEADS, HEAD_SIZE, VOCABULARY = 2, 128, 3, 64, 1024
 """Small, and of the kind of the models that are trained here: heads of 64, sizes that are multiples
@@ -29,7 +29,7 @@ def warm_up(device: torch.device, precision: Precision) -> None:
     made here is given up again; cuBLAS keeps its workspace, which torch's allocator counts.
     """
     layer = _Layer().to(device)
-    optimizer = torch.optim.AdamW(layer.parameters(), lr=1e-3, fused=True)
+    optimizer = optimizer_over(layer.parameters(), 1e-3)
     scaler: Any = scaler_of(precision, device)
     tokens = torch.arange(ROWS * TOKENS, device=device) % VOCABULARY  # (B x T,)
     dtype = AUTOCAST.get(precision)

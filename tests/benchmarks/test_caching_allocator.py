@@ -6,7 +6,8 @@ from itertools import pairwise
 import pytest
 
 from autotune.base.sizes import MIB
-from autotune.worker.predict.memory_tracker import CUDA_BLOCK, Rounding
+from autotune.worker.device_kinds import KINDS
+from autotune.worker.predict.memory_tracker import Rounding
 from benchmarks.caching_allocator import CachingAllocator
 
 pytestmark = pytest.mark.torch  # the package loads it
@@ -89,5 +90,5 @@ def test_nothing_takes_nothing() -> None:
     allocator = CachingAllocator()
     allocator.give(allocator.take(0))
     assert allocator.reserved == 0
-    assert Rounding(CUDA_BLOCK).take(0).size == 0
-    assert Rounding(CUDA_BLOCK).take(513).size == 1024
+    assert Rounding(KINDS["cuda"].block_bytes).take(0).size == 0
+    assert Rounding(KINDS["cuda"].block_bytes).take(513).size == 1024

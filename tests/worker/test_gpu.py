@@ -19,7 +19,6 @@ from autotune.protocol.failure import Failure
 from autotune.protocol.job import DeviceSpec, TrainJob, TrialJob
 from autotune.protocol.kernels import Kernel
 from autotune.protocol.plan import Precision, Supervision, TrialPoint
-from autotune.worker.attention import varlen
 from autotune.worker.attention.kernels import Watch, training_kernel
 from autotune.worker.compute import Compute, open_compute
 from autotune.worker.convert import toy_model
@@ -29,6 +28,7 @@ from autotune.worker.model import load
 from autotune.worker.train.optimizer import Recipe
 from autotune.worker.train.packing import pack, packed
 from autotune.worker.train.step import Stepper
+from tests.worker.played_kind import play
 from tests.worker.toys import (
     chat_file,
     data_spec,
@@ -178,7 +178,7 @@ def test_a_training_step_needs_no_kernel_but_the_memory_efficient_one(
     tmp_path: Path, precision: Precision, packing: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As with torch's wheels for Windows, which have no flash attention."""
-    monkeypatch.setattr(varlen, "KINDS", frozenset())
+    play(monkeypatch, "cuda", has_varlen=False)
     compute = compute_on_card(precision)
     loaded = load(save_toy(tmp_path), compute.device, Supervision.CONTENT)
     losses = []

@@ -21,11 +21,10 @@ from torch import Tensor, nn
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
+from autotune.worker.device_kinds import TorchTraits, traits_of
+
 NAME = "sdpa"
 """transformers' own name: what it does for models that attend so (masks, caches) stays as it is."""
-
-READS_SHARED_HEADS = frozenset({"cpu"})
-"""Kinds of devices whose fused kernel serves `enable_gqa`, whatever torch was built with."""
 
 ALIGNED_SIZE = 8
 """The memory-efficient kernel reads 16 bytes at a time: d is a multiple of 8 numbers of 16 bits
@@ -47,14 +46,14 @@ def as_on(kind: str) -> Iterator[None]:
         _imagined.reset(token)
 
 
-def kind_of(tensor: Tensor) -> str:
+def traits_at(tensor: Tensor) -> TorchTraits:
     """The kind of device that the tensor is on, or is taken to be on."""
-    return _imagined.get() or tensor.device.type
+    return traits_of(_imagined.get() or tensor.device)
 
 
 def reads_shared_heads(tensor: Tensor) -> bool:
     """Whether the fused kernel of the tensor's device reads heads that share keys."""
-    return kind_of(tensor) in READS_SHARED_HEADS
+    return traits_at(tensor).reads_shared_heads
 
 
 def attention(

@@ -14,20 +14,9 @@ from transformers import AutoConfig
 
 from autotune.protocol.kernels import FoundKernels, Kernel
 from autotune.protocol.plan import Precision
-from autotune.worker.attention.fusable import attention, kind_of
+from autotune.worker.attention.fusable import attention, traits_at
 from autotune.worker.compute import Compute
 from autotune.worker.train.packing import packed
-
-CANDIDATES = {
-    "cpu": {Kernel.CPU: SDPBackend.FLASH_ATTENTION},
-    "cuda": {
-        Kernel.FLASH: SDPBackend.FLASH_ATTENTION,
-        Kernel.EFFICIENT: SDPBackend.EFFICIENT_ATTENTION,
-        Kernel.CUDNN: SDPBackend.CUDNN_ATTENTION,
-    },
-}
-"""Fused kernels by kind of device, in the order in which torch takes them where workers run
-(`TORCH_CUDNN_SDPA_DEPRIORITIZED` is set for them)."""
 
 OPERATIONS = {
     "torch_attn._varlen_attn": Kernel.VARLEN,
@@ -99,14 +88,13 @@ def serving(given: Sequence[Tensor]) -> tuple[Kernel, ...]:
     """The kernels that are right for these (query, key, value), forward and backward.
 
     Each is asked to compute causal attention alone, and held against fp32 products. cuDNN's is
-    asked only where no other fused one serves: torch takes it last (see `CANDIDATES`), and what its
+    asked only where no other fused one serves: torch takes it last where workers run, and what its
     library loads stays in the memory of the card.
     """
     with sdpa_kernel(SDPBackend.MATH):
         right = results([states.float() for states in given])
-    candidates = CANDIDATES.get(kind_of(given[0]), {})
     found: list[Kernel] = []
-    for kernel, backend in candidates.items():
+    for kernel, backend in traits_at(given[0]).kernels.items():
         if (kernel is not Kernel.CUDNN or not found) and serves(backend, given, right):
             found.append(kernel)
     return (*found, Kernel.MATH)

@@ -18,9 +18,7 @@ from torch import Tensor
 
 from autotune.worker.attention.fusable import attention, repeated
 from autotune.worker.compute import sent
-
-KINDS = frozenset({"cuda"})
-"""Devices that may have the kernel."""
+from autotune.worker.device_kinds import traits_of
 
 _DTYPES = (torch.float16, torch.bfloat16)
 
@@ -37,7 +35,7 @@ def varlen_works(query: Tensor, key: Tensor, scale: float | None) -> bool:
         scale: of the products of query and key.
     """
     heads = (query.shape[1], key.shape[1], query.shape[-1])
-    may = query.device.type in KINDS and query.dtype in _DTYPES
+    may = traits_of(query.device).has_varlen and query.dtype in _DTYPES
     return may and _works(query.device, query.dtype, heads, scale)
 
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from autotune.worker.compute import sent
+from autotune.worker.device_kinds import traits_of
 from autotune.worker.finite import demand_finite
 from autotune.worker.generate.exact_argmax import Ranked
 from autotune.worker.generate.kv_cache import RowCache
@@ -92,7 +93,7 @@ class Recorded:
         """
         self.call = call
         self.graph: Any = None
-        if device.type != "cuda":
+        if not traits_of(device).records_passes:
             return
         now, beside = torch.cuda.current_stream(device), side_stream(device)
         beside.wait_stream(now)

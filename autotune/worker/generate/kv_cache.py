@@ -6,7 +6,6 @@ row of N, so only attention knows of rows: no padding goes through the model, an
 many tokens as it likes.
 """
 
-import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -17,17 +16,15 @@ from torch import Tensor, nn
 
 from autotune.worker.attention.fusable import attention, narrowed
 from autotune.worker.attention.switch import attending
+from autotune.worker.device_kinds import traits_of
 
 NAME = "rowcache"
 """The attention's name in transformers' registry. It has no mask function there, so transformers
 makes no mask for it."""
 
-MOST_PADDING = {"cpu": 3.0, "cuda": math.inf}
-"""All rows attend in one call where that is at most so many times the work that there is. A call a
-row pads nothing, but takes a CPU a fifth of a pass (docs/LOG.md) and a card much more."""
-
 WIDE = 64
-"""New tokens of a row up to which that is asked: prompts are much wider than words."""
+"""New tokens of a row up to which it is asked whether to attend in one call or row by row
+(`TorchTraits.most_padding`): prompts are much wider than words."""
 
 BLOCK = 128
 """Positions that are added at a time where a row outgrows the room."""
@@ -119,7 +116,7 @@ class Step:
             return False
         padded = len(self.parts) * self.widest * max(self.cache.lengths)
         needed = sum(part.count * part.length for part in self.parts)
-        return padded <= MOST_PADDING.get(device.type, math.inf) * needed
+        return padded <= traits_of(device).most_padding * needed
 
     def _mask(self) -> Tensor:
         """Which positions each new token sees: (R, 1, widest, C), C up to the longest row's end."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from autotune.protocol.job import EngineName
 from autotune.worker.compute import Compute
+from autotune.worker.device_kinds import traits_of
 from autotune.worker.generate import continuous
 from autotune.worker.generate.batches import Batchwise
 from autotune.worker.generate.continuous import Continuous
@@ -38,15 +39,6 @@ ENGINES: dict[EngineName, Entry] = {
     "batches": Entry(Batchwise, False, lambda _, __: True),
 }
 
-OWN: dict[str, EngineName] = {
-    # Measured beside the others on CPUs: docs/LOG.md.
-    "cpu": "rows",
-    # Not measured: no card has answered yet. What a CPU showed stays until one has, and
-    # benchmarks/ifeval_generation.py measures them all.
-    "cuda": "rows",
-}
-"""The engine of each kind of device, with the reason."""
-
 ANY: EngineName = "batches"
 """What serves every model."""
 
@@ -66,7 +58,7 @@ class Choice:
 
 def chosen(wished: EngineName | None, loaded: Loaded, compute: Compute) -> Choice:
     """The engine that was asked for, or else the device's own, where it serves the model."""
-    own = OWN.get(compute.device.type, "rows")
+    own = traits_of(compute.device).engine
     if ENGINES[wished or own].serves(loaded, compute):
         return Choice(wished or own)
     if wished is None:

@@ -1,7 +1,10 @@
 """The memory port: what a trial asks of the device it runs on."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +52,12 @@ class MemoryBackend(Protocol):
         must be known needs a fresh process.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A device that is ready for a job: its memory is being measured; `name` is for people."""
+
+    device: "torch.device"
+    memory: MemoryBackend
+    name: str

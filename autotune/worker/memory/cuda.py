@@ -12,9 +12,23 @@ import torch
 
 from autotune.device.nvml import Nvml
 from autotune.device.nvml_port import NvmlPort
-from autotune.worker.memory.base import MemoryReading
+from autotune.protocol.job import DeviceSpec
+from autotune.worker.memory.base import MemoryReading, Opened
 from autotune.worker.memory.context import ContextMeter
 from autotune.worker.memory.windows import shared_usage_bytes
+
+
+def open_card(spec: DeviceSpec) -> Opened:
+    """The card with torch's index `spec.index`, ready for a job and capped at its limit."""
+    from autotune.worker.warmup import warm_up
+
+    device = torch.device("cuda", spec.index)
+    memory = CudaMemory(spec.index, warm_up=lambda: warm_up(device, spec.precision))
+    memory.begin(spec.limit_bytes)  # first of all: it measures what creating a context takes
+    name = torch.cuda.get_device_name(device)
+    if expandable_segments():
+        name += ", expandable segments"  # somebody's own setting, which changes what fits
+    return Opened(device, memory, name)
 
 
 class CudaMemory:

@@ -11,13 +11,14 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import psutil
 import torch
 
 from autotune.base.files import write_text_atomic
+from autotune.protocol.device_kind import DeviceKind
 from autotune.protocol.job import PredictJob
 from autotune.protocol.plan import Precision
 from autotune.protocol.prediction import (
@@ -28,6 +29,7 @@ from autotune.protocol.prediction import (
     PredictPoint,
 )
 from autotune.worker.channel import Pipe
+from autotune.worker.device_kinds import KINDS
 from autotune.worker.predict.memory_tracker import Counts, Kind, Part
 from autotune.worker.predict.trace import FakeStep, Shape, read_config
 from autotune.worker.predict.workspaces import library_bytes
@@ -103,7 +105,7 @@ class Predictor:
     def __init__(
         self,
         config: Any,
-        target: Literal["cuda", "cpu"],
+        target: DeviceKind,
         precision: Precision,
         share: float,
         attention: Attention = Attention.FUSED,
@@ -163,8 +165,8 @@ class Predictor:
         """The fullest of these moments."""
         totals = moments.counts.sum(axis=1)
         fullest = int(totals.argmax())
-        cuda = self.target == "cuda"
-        workspace = library_bytes(self.capability, self.step.biased) if cuda else 0
+        takes = KINDS[self.target].has_workspaces
+        workspace = library_bytes(self.capability, self.step.biased) if takes else 0
         parts = [max(0, round(float(part))) for part in moments.counts[fullest]]
         update = totals[np.array(moments.phases) == "optimizer"].max()
         return PredictedPeak(

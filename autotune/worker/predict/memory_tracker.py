@@ -47,12 +47,6 @@ class Part:
     counts: list[Counts]
 
 
-CUDA_BLOCK = 512
-"""Bytes to which PyTorch's allocator for CUDA rounds a request up (kMinBlockSize)."""
-CPU_BLOCK = 64
-"""Bytes to which tensors are aligned on a CPU (gAlignment in c10/core/alignment.h)."""
-
-
 class Block(Protocol):
     """Memory that was given out, `size` bytes of it."""
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch._subclasses import FakeTensorMode
@@ -24,16 +24,17 @@ from transformers import (
 from transformers.masking_utils import sdpa_mask
 
 from autotune.base.errors import BadInput
+from autotune.base.optimizer_state import KEPT, State
+from autotune.protocol.device_kind import DeviceKind
 from autotune.protocol.plan import Precision
 from autotune.protocol.prediction import Attention
 from autotune.worker.attention.fusable import as_on, attend
 from autotune.worker.compute import Compute
+from autotune.worker.device_kinds import KINDS
 from autotune.worker.generate.kv_cache import RowCache, Step, by_rows
 from autotune.worker.generate.rows import MOST_GUESSED, STEP_TOKENS
 from autotune.worker.memory.cpu import CpuMemory
 from autotune.worker.predict.memory_tracker import (
-    CPU_BLOCK,
-    CUDA_BLOCK,
     Allocator,
     Kind,
     Ledger,
@@ -48,7 +49,7 @@ from autotune.worker.train.recompute import recompute_activations
 from autotune.worker.train.step import Stepper
 
 PRELUDE_TOKENS = 64
-"""Tokens of the step that only makes Adam's state."""
+"""Tokens of the step before the one that is traced: what it makes stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +75,15 @@ class FakeStep:
 
     `sizes` holds the number of weights of every depth that was traced so far, `biased` whether a
     linear layer with a bias was seen.
+    `state` is what the optimizer keeps while answers are generated.
     """
 
     config: Any
-    target: Literal["cuda", "cpu"]
+    target: DeviceKind
     precision: Precision
     share: float
     attention: Attention = Attention.FUSED
+    state: State = KEPT
 
     def __post_init__(self) -> None:
         self.sizes: dict[int, int] = {}
@@ -99,7 +102,7 @@ class FakeStep:
             with self.ledger() as ledger:
                 model = self.model(layers, ledger)
                 stepper = self.stepper(model, ledger)
-                # The first step makes Adam's state and is small; the second one is measured.
+                # The first step makes what stays and is small; the second one is measured.
                 stepper.step([row(PRELUDE_TOKENS)], 1)
                 for state in stepper.optimizer.state.values():
                     ledger.mark(state.values(), Kind.OPTIMIZER)
@@ -116,14 +119,14 @@ class FakeStep:
         return found
 
     def generation(self, layers: int, rows: int, context: int, prefill_tokens: int) -> float:
-        """Peak bytes of answering so many rows, beside weights and Adam's state.
+        """Peak bytes of answering so many rows, beside weights and optimizer's state.
 
         All rows but those of the last pass over prompts are `context` tokens long already; then
         comes a pass with as many guesses as there may be.
         """
         with self.ledger() as ledger:
             model = self.model(layers, ledger).eval()
-            held = 2 * ledger.live[Kind.WEIGHTS]
+            held = self.state.kept_bytes(round(ledger.live[Kind.WEIGHTS]))
             ledger.forget()
             ledger.enter("generate")
             cache = RowCache(rows)
@@ -187,12 +190,12 @@ class FakeStep:
     @contextlib.contextmanager
     def ledger(self, allocator: Allocator | None = None) -> Iterator[Ledger]:
         """Fake tensors, counted, that attend as on the target."""
-        cuda = self.target == "cuda"
+        kind = KINDS[self.target]
         ledger = Ledger(
-            allocator=allocator or Rounding(CUDA_BLOCK if cuda else CPU_BLOCK),
+            allocator=allocator or Rounding(kind.block_bytes),
             vocabulary=int(self.config.vocab_size),
             share=self.share,
-            scratch=cuda,
+            scratch=kind.has_workspaces,
         )
         with as_on(self.target), self.kernel(), FakeTensorMode(), ledger:
             yield ledger

@@ -124,7 +124,7 @@ def tensor_bytes(*groups: Any) -> int:
 
 
 def optimizer_tensors(stepper: Stepper) -> dict[str, torch.Tensor]:
-    """AdamW's state as flat tensors, named by the parameter's place and the state's name."""
+    """The optimizer's state as flat tensors, named by the parameter's place and their own name."""
     state = stepper.optimizer.state_dict()["state"]
     return {
         f"{place}.{name}": torch.as_tensor(value).contiguous()

@@ -1,4 +1,4 @@
-"""AdamW with all of its state, the learning rate's schedule, and fp16's loss scale.
+"""The optimizer with all of its state, the learning rate's schedule, and fp16's loss scale.
 
 torch's `GradScaler` halves the scale at each overflow of the gradients and doubles it after 2 000
 steps without one. A step that overflows is skipped; here it is done again at the lower scale.
@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from transformers import get_scheduler
 
+from autotune.base.optimizer_state import KEPT, State
 from autotune.protocol.plan import Precision
 
 
@@ -27,21 +28,36 @@ class Recipe:
     seed: int
 
 
-def adamw(model: Any, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW over all weights that are trained, its moments (fp32, as the weights) made.
+def optimizer_over(parameters: Any, learning_rate: float) -> torch.optim.Optimizer:
+    """The optimizer that trains, in the form that moves many weights in one kernel.
+
+    What it keeps is stated in `autotune.base.optimizer_state`, which others count by: whoever
+    takes another class here states another `KEPT` there.
+    """
+    return torch.optim.AdamW(parameters, lr=learning_rate, fused=True)
+
+
+def ready_optimizer(model: Any, learning_rate: float, weight_decay: float) -> torch.optim.Optimizer:
+    """The optimizer over all weights that are trained, with its state made."""
+    optimizer = optimizer_over(decay_groups(model, weight_decay), learning_rate)
+    make_state(optimizer, KEPT)
+    return optimizer
+
+
+def make_state(optimizer: torch.optim.Optimizer, kept: State) -> None:
+    """Make the tensors that an optimizer keeps, as wide as the weights.
 
     It would make them in its first step. There a lack of memory would come half-way, with some of
     the weights moved and others not.
     """
-    optimizer = torch.optim.AdamW(decay_groups(model, weight_decay), lr=learning_rate, fused=True)
     for group in optimizer.param_groups:
         for parameter in group["params"]:
-            optimizer.state[parameter] = {
-                "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
-                "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
-                "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
-            }
-    return optimizer
+            state = {}
+            if kept.counts_steps:
+                state["step"] = torch.zeros((), dtype=torch.float32, device=parameter.device)
+            for name in kept.moments:
+                state[name] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
+            optimizer.state[parameter] = state
 
 
 def decay_groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from autotune.worker.attention.fusable import attention, narrowed, ungrouped
 from autotune.worker.attention.switch import attending, windowed
 from autotune.worker.attention.varlen import varlen_attention, varlen_works
+from autotune.worker.device_kinds import traits_of
 from autotune.worker.tokens.encode import IGNORED, Row
 
 NAME = "packed"
@@ -84,9 +85,10 @@ def _alone(
 ) -> Tensor:
     """Causal attention of one segment."""
     how: dict[str, Any] = {"causal": True, "dropout": dropout, "scale": scaling}
-    dtype, kind = query.dtype, query.device.type
-    if kind == "cpu" and dtype is torch.bfloat16 and query.shape[2] <= WIDENED:
-        with torch.autocast(kind, enabled=False):  # it would narrow them again
+    dtype, device = query.dtype, query.device
+    short = dtype is torch.bfloat16 and query.shape[2] <= WIDENED
+    if short and traits_of(device).widens_short_bf16:
+        with torch.autocast(device.type, enabled=False):  # it would narrow them again
             return attention(query.float(), key.float(), value.float(), **how).to(dtype)
     return attention(query, key, value, **how)
 

@@ -25,7 +25,14 @@ from autotune.worker.tokens.encode import IGNORED, Row
 from autotune.worker.train.batches import micro_batches, packs, pad
 from autotune.worker.train.compiling import Compiled, compiled_layers
 from autotune.worker.train.loss import needs_own_head, summed_loss
-from autotune.worker.train.optimizer import Recipe, adamw, renewed, scaler_of, schedule, stuck
+from autotune.worker.train.optimizer import (
+    Recipe,
+    ready_optimizer,
+    renewed,
+    scaler_of,
+    schedule,
+    stuck,
+)
 from autotune.worker.train.packing import can_pack, pack, packed
 from autotune.worker.train.recompute import recompute_activations
 from autotune.worker.train.shapes import filled
@@ -92,7 +99,7 @@ class Stepper:
                 gradient_checkpointing=gradient_checkpointing,
             )
         )
-        self.optimizer = adamw(model, recipe.learning_rate, recipe.weight_decay)
+        self.optimizer = ready_optimizer(model, recipe.learning_rate, recipe.weight_decay)
         self.factor = schedule(recipe.lr_scheduler_type, recipe.warmup_steps, recipe.total_steps)
         self.scaler: Any = scaler_of(compute.precision, compute.device)
 

@@ -19,12 +19,12 @@ from transformers import (
 
 from autotune.protocol.plan import Precision
 from autotune.worker.attention.fusable import as_on, attention
-from autotune.worker.generate import kv_cache
 from autotune.worker.generate.batches import generate_batch
 from autotune.worker.generate.rows import Answering, Settings
 from autotune.worker.tokens.encode import Row
 from autotune.worker.weights import load_weights
 from tests.worker.calls import assert_any_kernel_serves, recorded_calls
+from tests.worker.played_kind import play
 from tests.worker.toys import cpu, loaded_toy, save_toy, some_rows, stepper_of
 
 pytestmark = pytest.mark.torch
@@ -226,7 +226,7 @@ def test_answers_by_rows_ask_for_no_shared_heads_and_are_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Reading prompts whole and in parts, words alone and guessed, rows one by one and together."""
-    monkeypatch.setitem(kv_cache.MOST_PADDING, "cpu", padding)
+    play(monkeypatch, most_padding=padding)
     loaded = loaded_toy(tmp_path / "toy")
     prompts = [[5, 6, 7] * 30, [3, 4], [8] * 50]
     settings = Settings(max_new_tokens=12, batch_size=2, prefill_tokens=64, min_new_tokens=12)

@@ -20,6 +20,7 @@ from autotune.worker.attention.kernels import Watch
 from autotune.worker.convert import toy_model
 from autotune.worker.train.packing import attend
 from tests.worker.calls import recorded_calls
+from tests.worker.played_kind import play
 from tests.worker.toys import loaded_toy, some_rows, stepper_of
 from tests.worker.train.test_packing import logits_of
 
@@ -102,7 +103,7 @@ def seen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
     """What the kernel was given, on a CPU that is said to have one."""
     given: list[Given] = []
     monkeypatch.setattr(torchs, "varlen_attn", request.param(given))
-    monkeypatch.setattr(varlen, "KINDS", frozenset({"cpu"}))
+    play(monkeypatch, has_varlen=True)
     varlen._works.cache_clear()
     yield given
     varlen._works.cache_clear()
@@ -140,7 +141,7 @@ def test_under_autocast_the_kernel_is_used_and_gives_what_segments_alone_give(
     assert len(seen) == 2
     assert all(call["heads"] == 9 and call["scale"] == scale for call in seen)
     assert {call.query.dtype for call in calls} <= {torch.float32, torch.bfloat16}
-    monkeypatch.setattr(varlen, "KINDS", frozenset())
+    play(monkeypatch, has_varlen=False)
     varlen._works.cache_clear()
     plain = attended(given, scale)
     assert len(seen) == 2
@@ -219,7 +220,7 @@ def test_a_kernel_that_is_wrong_for_the_models_heads_is_not_used(
 
     wrong_for_nine.__signature__ = inspect.signature(right)  # type: ignore[attr-defined]
     monkeypatch.setattr(torchs, "varlen_attn", wrong_for_nine)
-    monkeypatch.setattr(varlen, "KINDS", frozenset({"cpu"}))
+    play(monkeypatch, has_varlen=True)
     varlen._works.cache_clear()
     nine, four = (
         [s.detach().bfloat16() for s in shared_states(*heads)] for heads in ((9, 3, 64), (4, 2, 16))
@@ -235,7 +236,7 @@ def test_what_was_found_before_does_not_count_where_no_kernel_may_be_looked_for(
     """So a test on a card can play a build without the kernel after another one has used it."""
     query, key, _ = (states.detach().bfloat16() for states in shared_states(4, 2, 16))
     assert varlen.varlen_works(query, key, None)
-    monkeypatch.setattr(varlen, "KINDS", frozenset())
+    play(monkeypatch, has_varlen=False)
     assert not varlen.varlen_works(query, key, None)
 
 

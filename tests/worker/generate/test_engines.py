@@ -13,12 +13,13 @@ from autotune.protocol import events
 from autotune.protocol.job import EngineName
 from autotune.protocol.plan import Precision
 from autotune.score.answers import read_answers
+from autotune.worker.device_kinds import KINDS
 from autotune.worker.generate import batches, graphed, registry
 from autotune.worker.generate.batches import generate_batch
 from autotune.worker.generate.continuous import Continuous
 from autotune.worker.generate.engine import Engine
 from autotune.worker.generate.graphed import Graphed, SteadyCache
-from autotune.worker.generate.registry import ENGINES, OWN, chosen
+from autotune.worker.generate.registry import ENGINES, chosen
 from autotune.worker.generate.reply import Reply, Settings
 from autotune.worker.generate.rows import Answering
 from autotune.worker.model import Loaded
@@ -197,7 +198,7 @@ def test_what_ends_continuous_batching_ends_the_answering_with_its_words(
 
 
 def test_the_device_has_an_engine_of_its_own_and_another_can_be_asked_for(toy: Loaded) -> None:
-    assert OWN == {"cpu": "rows", "cuda": "rows"}
+    assert {name: kind.engine for name, kind in KINDS.items()} == {"cpu": "rows", "cuda": "rows"}
     assert chosen(None, toy, cpu()).name == "rows"
     for name in ENGINES:
         assert (chosen(name, toy, cpu()).name, chosen(name, toy, cpu()).warning) == (name, None)

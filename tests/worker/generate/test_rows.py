@@ -23,6 +23,7 @@ from autotune.worker.memory.base import MemoryReading
 from autotune.worker.model import Loaded
 from autotune.worker.oom import MemoryKept, answer_within_memory
 from tests.fakes.memory import FakeMemory
+from tests.worker.played_kind import play
 from tests.worker.toys import FULL, cpu, encoded, loaded_toy, stepper_of
 
 pytestmark = pytest.mark.torch
@@ -134,7 +135,7 @@ def alone(loaded: Loaded, most: int = MOST) -> list[list[int]]:
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both ways to attend, whatever the rows are like."""
     padding = math.inf if request.param == "together" else 0.0
-    monkeypatch.setitem(kv_cache.MOST_PADDING, "cpu", padding)
+    play(monkeypatch, most_padding=padding)
 
 
 def test_texts_are_those_of_one_prompt_at_a_time_by_transformers(toy: Loaded, way: None) -> None:
@@ -385,7 +386,7 @@ def test_a_model_that_gives_other_logits_by_rows_is_not_answered_by_rows(
     assert can_answer_by_rows(random_toy.model)
     for way, padding in (("one_by_one", 0.0), ("together", math.inf)):
         real = getattr(kv_cache, way)
-        monkeypatch.setitem(kv_cache.MOST_PADDING, "cpu", padding)
+        play(monkeypatch, most_padding=padding)
         monkeypatch.setattr(kv_cache, way, lambda *a, real=real: real(*a) * 1.05)
         assert not can_answer_by_rows(random_toy.model)
         monkeypatch.setattr(kv_cache, way, real)

@@ -9,6 +9,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 from transformers import GraniteConfig, LlamaConfig, LlamaForCausalLM
 
+from autotune.base.optimizer_state import KEPT, State
 from autotune.base.sizes import MIB
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import PredictJob
@@ -18,7 +19,7 @@ from autotune.worker.generate.reply import Settings
 from autotune.worker.generate.rows import Answering
 from autotune.worker.model import Loaded
 from autotune.worker.predict.job import Predictor
-from autotune.worker.predict.trace import read_config
+from autotune.worker.predict.trace import FakeStep, read_config
 from benchmarks.fit import ARCHITECTURE, compared
 from tests.worker.toys import cpu, device, work
 
@@ -151,6 +152,16 @@ def test_smollm2_without_a_fused_kernel_needs_what_it_is_known_to_need(
         for kernel, expected in zip((smollm2, math), pair, strict=True):
             found = kernel.peak(point(1, tokens)).peak_bytes / MIB
             assert expected < found < expected * 1.06, (tokens, kernel.attention)
+
+
+def test_answers_are_generated_beside_what_the_optimizer_is_said_to_keep() -> None:
+    one = State("Lion", moments=("exp_avg",), counts_steps=False)
+    steps = [
+        FakeStep(LlamaConfig(**SMALL), "cuda", Precision.FP16, 1.0, state=state)
+        for state in (KEPT, one)
+    ]
+    more, less = (step.generation(2, 4, 128, 512) for step in steps)
+    assert more - less == pytest.approx(4 * steps[0].sizes[2], rel=0.01)  # the second moment
 
 
 def test_the_generation_of_the_card_says_what_its_libraries_keep() -> None:
