@@ -120,7 +120,7 @@ def traced_peak(config: Any, rows: int, tokens: int, gradient_checkpointing: boo
     stepper = Stepper(
         loaded,
         Compute(torch.device("cpu"), Precision.FP32, CpuMemory(), "CPU"),
-        Recipe(1e-5, 0.01, 1.0, "constant", 0, 3, 0),
+        Recipe(total_steps=3),
         micro_batch_tokens=rows * tokens,
         gradient_checkpointing=gradient_checkpointing,
     )

@@ -196,7 +196,7 @@ def ours(spec: Spec, compute: Compute, *, packing: bool, torch_compile: bool = F
     stepper = Stepper(
         load(spec.model, compute.device, Supervision.CONTENT),
         compute,
-        Recipe(4e-5, 0.0, 1.0, "constant", 0, ROUNDS, 42),
+        Recipe(total_steps=ROUNDS, seed=42, learning_rate=4e-5, weight_decay=0.0),
         micro_batch_tokens=spec.micro_tokens,
         gradient_checkpointing=False,
         packing=packing,

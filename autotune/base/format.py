@@ -56,9 +56,9 @@ def about(seconds: float) -> str:
     return "under a minute" if seconds < 60 else f"about {duration(round(seconds / 60) * 60)}"
 
 
-def rate_text(learning_rate: float) -> str:
+def rate_text(rate: float) -> str:
     """A learning rate as people write it: `4e-5`, `0.001`."""
-    return f"{learning_rate:.3g}".replace("e-0", "e-")
+    return f"{rate:.3g}".replace("e-0", "e-")
 
 
 def quoted(word: str, system: str = sys.platform) -> str:

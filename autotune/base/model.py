@@ -5,6 +5,8 @@ Boundary values are frozen and strict: an unknown key, a string where a number b
 become tuples and JSON strings become enum members.
 """
 
+from typing import Any, Self
+
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 
@@ -14,6 +16,25 @@ class Boundary(BaseModel):
     model_config = ConfigDict(
         frozen=True, strict=True, extra="forbid", allow_inf_nan=False, protected_namespaces=()
     )
+
+    @classmethod
+    def from_parts(cls, *parts: object, **own: Any) -> Self:
+        """One with the fields `own`, and every other field as the first part that has it.
+
+        So a value that passes from one model to the next is not named on its way. What no part has
+        keeps its default.
+
+        Example:
+            `StepDone.from_parts(result, step=3, total_steps=9, memory_bytes=peak)`
+
+        Raises:
+            ValidationError: a field that has no default is in none of them, or breaks its rule.
+        """
+        for name in cls.model_fields:
+            holder = next((part for part in parts if hasattr(part, name)), None)
+            if holder is not None:
+                own.setdefault(name, getattr(holder, name))
+        return cls(**own)
 
 
 def lowered(value: object) -> object:

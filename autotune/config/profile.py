@@ -17,15 +17,19 @@ from autotune.base.sizes import near_size, parse_size
 from autotune.config.expected import Ranges
 from autotune.device.kinds import KINDS
 from autotune.protocol.device_kind import DeviceKind
-from autotune.protocol.plan import LENGTH_GRID, Precision, Strategy, Supervision, Truncation
+from autotune.protocol.plan import (
+    LENGTH_GRID,
+    SEARCHABLE,
+    Precision,
+    Strategy,
+    Supervision,
+    Truncation,
+)
 from autotune.protocol.results import HealthLimits, Think
 from autotune.protocol.scores import DEFAULT_SCORER
 from autotune.score.registry import SCORERS
 
 AUTO = "auto"
-
-SEARCHABLE = ("learning_rate", "weight_decay", "warmup_ratio")
-"""Keys of a strategy that `[strategy.search]` may give a range for."""
 
 
 def _size(text: str) -> str:
@@ -259,6 +263,6 @@ def _search_faults(name: object, search: object) -> list[str]:
             continue
         match ends:
             case (float() | int() as low, float() | int() as high):
-                if not (0 <= low < high < 1 and (low > 0 or key != "learning_rate")):
+                if not (0 <= low < high < 1 and (low > 0 or SEARCHABLE[key] == "linear")):
                     faults.append(f"{where} = [{low}, {high}]: must rise, within {key}'s bounds")
     return faults

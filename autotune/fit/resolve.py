@@ -33,33 +33,20 @@ def resolve_plan(
             f"strategy {strategy.name}: {length} tokens and {strategy.max_rounds} rounds keep no"
             " supervised token; raise model_max_length or use shorter conversations"
         )
-    train = setup.profile.train
-    timed = fit.strategies.get(strategy.name)
-    cut = timed or fit
-    plan = TrainPlan(
+    cut = fit.strategies.get(strategy.name) or fit
+    # The optimizer's numbers are the strategy's, seed and checkpoints the profile's.
+    return TrainPlan.from_parts(
+        strategy,
+        setup.profile.train,
+        cut,
         strategy=strategy.name,
         model_folder=str(setup.model_folder),
         data=setup.data,
         conversations=kept.conversations,
         model_max_length=length,
-        max_rounds=strategy.max_rounds,
-        micro_batch_tokens=cut.micro_batch_tokens,
-        gradient_checkpointing=cut.gradient_checkpointing,
-        packing=timed is not None and timed.packing,
-        torch_compile=timed is not None and timed.torch_compile,
         precision=setup.device_spec.precision,
-        learning_rate=strategy.learning_rate,
-        num_train_epochs=strategy.num_train_epochs,
-        batch_size=strategy.batch_size,
-        weight_decay=strategy.weight_decay,
-        warmup_ratio=strategy.warmup_ratio,
-        lr_scheduler_type=strategy.lr_scheduler_type,
-        seed=train.seed,
-        checkpoint_fractions=train.checkpoint_fractions,
-        average_checkpoints=strategy.average_checkpoints,
-        resume_every_seconds=train.resume_every_seconds,
+        **dict(parameters or {}),
     )
-    return TrainPlan.model_validate(plan.model_dump() | dict(parameters or {}))
 
 
 def clipped_length(strategy: Strategy, fit: Fit) -> int:

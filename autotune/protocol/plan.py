@@ -104,6 +104,15 @@ AverageCount = Literal[0] | Annotated[int, Field(ge=2)]
 """How many of the last scored checkpoints are averaged into one more candidate; 0 for none."""
 
 
+SEARCHABLE: dict[str, Literal["linear", "log"]] = {
+    "learning_rate": "log",
+    "weight_decay": "linear",
+    "warmup_ratio": "linear",
+}
+"""Keys of a strategy that may be searched, and the scale: rates differ by factors, shares by
+amounts. A range on a logarithmic scale begins above 0."""
+
+
 class Strategy(Boundary):
     """One row of a profile's escalation: what to train with if memory allows."""
 

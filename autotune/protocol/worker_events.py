@@ -33,24 +33,30 @@ class Phase(Boundary):
     name: str
 
 
-class StepDone(Boundary):
-    """One optimizer step: its numbers, 1-based step, the loss per supervised token.
+class StepResult(Boundary):
+    """What one optimizer step did: the loss per supervised token, the gradient's norm, the rate.
 
-    `skips` counts attempts before this one whose fp16 gradients overflowed: they moved neither
-    weights nor schedule, and the same rows were taken again.
+    `tokens` without padding, `supervised_tokens` with a label. `skips` counts attempts before this
+    one whose fp16 gradients overflowed: they moved neither weights nor schedule, and the same rows
+    were taken again.
     """
 
-    kind: Literal["step"] = "step"
-    step: int
-    total_steps: int
     loss: float
     grad_norm: float | None
     learning_rate: float
     supervised_tokens: int
     tokens: int
     seconds: float
-    memory_bytes: int
     skips: int = 0
+
+
+class StepDone(StepResult):
+    """A training has done its step `step` (from 1) of `total_steps`, as far as this in memory."""
+
+    kind: Literal["step"] = "step"
+    step: int
+    total_steps: int
+    memory_bytes: int
 
 
 class CheckpointSaved(Boundary):

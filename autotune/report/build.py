@@ -165,15 +165,11 @@ def _baseline(event: events.BaselineScored) -> BaselineReport:
 
 def _trial(trial: TrialState) -> TrialReport:
     plan, last, trained = trial.plan, trial.last_step, trial.trained
-    return TrialReport(
+    return TrialReport.from_parts(
+        plan,
         number=trial.number,
-        strategy=plan.strategy,
         verdict=trial_verdict(trial),
-        learning_rate=plan.learning_rate,
-        model_max_length=plan.model_max_length,
-        max_rounds=plan.max_rounds,
         step=last.step if last else 0,
-        total_steps=plan.total_steps,
         final_loss=last.loss if last else None,
         skipped_steps=trained.skipped_steps if trained else None,
         weights_moved=trained.weights_moved if trained else None,
@@ -185,16 +181,7 @@ def _trial(trial: TrialState) -> TrialReport:
             _score(e, kept=e.checkpoint.name not in trial.removed)
             for _, e in sorted(trial.evaluations.items())
         ),
-        loss_curve=tuple(
-            LossPoint(
-                step=s.step,
-                loss=s.loss,
-                grad_norm=s.grad_norm,
-                learning_rate=s.learning_rate,
-                skips=s.skips,
-            )
-            for s in trial.steps
-        ),
+        loss_curve=tuple(LossPoint.from_parts(step) for step in trial.steps),
     )
 
 

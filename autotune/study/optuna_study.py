@@ -8,11 +8,8 @@ is the same whether or not a process died before it could record one, and whatev
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from autotune.protocol.plan import Strategy
+from autotune.protocol.plan import SEARCHABLE, Strategy
 from autotune.run.state import StudyState, TrialState, rank
-
-LOGARITHMIC = {"learning_rate"}
-"""Rates differ by factors; the other keys of `profile.SEARCHABLE` by amounts."""
 
 
 def draw(state: StudyState, strategy: Strategy, seed: int) -> tuple[int, dict[str, Any]]:
@@ -72,7 +69,7 @@ def distribution(name: str, low: float, high: float) -> Any:
     """The range of a key."""
     import optuna
 
-    return optuna.distributions.FloatDistribution(low, high, log=name in LOGARITHMIC)
+    return optuna.distributions.FloatDistribution(low, high, log=SEARCHABLE[name] == "log")
 
 
 def objective(trial: TrialState) -> float | None:

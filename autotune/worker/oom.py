@@ -22,7 +22,7 @@ from autotune.worker.tokens.encode import Row
 
 if TYPE_CHECKING:
     from autotune.worker.generate.engine import Engine
-    from autotune.worker.train.step import Stepper, StepResult
+    from autotune.worker.train.step import Stepper
 
 Done = TypeVar("Done", covariant=True)
 
@@ -138,7 +138,7 @@ class StepRecovery:
         self.longest_row = longest_row
         self.batch_size = batch_size
 
-    def step(self, rows: Sequence[Row], number: int) -> "StepResult":
+    def step(self, rows: Sequence[Row], number: int) -> events.StepResult:
         """`Stepper.step`, in smaller pieces where these do not fit.
 
         Raises:
@@ -186,7 +186,7 @@ class _Step:
     def weights_moved(self) -> bool:
         return self.stepper.weights_touched
 
-    def attempt(self) -> "StepResult":
+    def attempt(self) -> events.StepResult:
         if self.after is not None:
             self.stepper.recut(self.after)
         return self.stepper.step(self.rows, self.number)

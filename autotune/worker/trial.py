@@ -35,7 +35,7 @@ from autotune.worker.tokens.encode import IGNORED, ChatCodec, Row
 from autotune.worker.train.batches import shuffled
 from autotune.worker.train.loop import BadJob
 from autotune.worker.train.optimizer import Recipe
-from autotune.worker.train.step import Stepper, StepResult
+from autotune.worker.train.step import Stepper
 
 
 class Shelf:
@@ -88,8 +88,7 @@ def trial(job: TrialJob, compute: Compute, pipe: Pipe, shelf: Shelf) -> None:
     stepper = Stepper(
         loaded,
         compute,
-        # A small rate: the trial asks about memory and speed, not about learning.
-        Recipe(1e-5, 0.01, 1.0, "constant", 0, job.steps + 2, job.seed),
+        Recipe(total_steps=job.steps + 2, seed=job.seed),
         micro_batch_tokens=max(point.micro_batch_tokens, len(row.input_ids)),
         gradient_checkpointing=point.gradient_checkpointing,
         packing=point.packing,
@@ -99,7 +98,7 @@ def trial(job: TrialJob, compute: Compute, pipe: Pipe, shelf: Shelf) -> None:
         warn=lambda words: pipe.emit(events.Warned(message=words)),
     )
     attention = training_kernel(loaded.model, compute, stepper.packing)
-    results: list[StepResult] = []
+    results: list[events.StepResult] = []
     retries: list[int] = []
     finite, timing, timed = True, (0.0, 0.0), None
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autotune.base.errors import ExitCode
+from autotune.base.errors import BadInput, ExitCode
 from autotune.base.format import quoted
 from autotune.cli.main import run
 from autotune.cli.options import Options
@@ -221,6 +221,29 @@ def test_the_case_of_a_value_of_which_there_are_few_says_nothing(
     chosen = Options.of(typed).adjust(find_profile("CPU-Smoke")).model_dump_json()
     for name, value in meant.items():
         assert f'"{name}":"{value}"' in chosen
+
+
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [
+        ({"seed": -1, "vram_budget": "8"}, "--seed -1"),
+        ({"vram_budget": "8", "precision": "fp8"}, "--vram-budget 8"),
+        ({"skip_bad": -1, "max_rounds": "0"}, "--skip-bad -1"),
+        ({"model": "", "format": "csv"}, "--model"),
+        ({"data": "demo", "skip_bad": -1}, "--skip-bad -1"),
+        ({"device": "cpu", "model_max_length": 100, "max_rounds": "0"}, "--model-max-length 100"),
+    ],
+)
+def test_of_several_wrong_options_the_first_is_named(typed: dict[str, object], named: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        Options.of(typed).adjust(find_profile("cpu-smoke"))
+    assert str(caught.value).startswith(named)
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_a_full_score_does_not_end_early(full: bool) -> None:
+    chosen = Options.of({"full": full}).adjust(find_profile("cpu-smoke"))
+    assert chosen.evaluate.early is not full
 
 
 def test_a_folder_that_is_called_like_a_source_keeps_its_case(tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ DAMAGE = {
 
 
 @settings(max_examples=4, deadline=None, derandomize=True)
-@given(moment=st.integers(1, 56), damage=st.sampled_from(sorted(DAMAGE)))
+@given(moment=st.integers(1, 51), damage=st.sampled_from(sorted(DAMAGE)))
 def test_draws_are_the_same_with_and_without_an_end_and_whatever_became_of_study_db(
     whole: tuple[object, object], moment: int, damage: str
 ) -> None:

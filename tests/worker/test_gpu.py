@@ -186,7 +186,7 @@ def test_a_training_step_needs_no_kernel_but_the_memory_efficient_one(
         stepper = Stepper(
             loaded,
             compute,
-            Recipe(1e-9, 0.0, 1.0, "constant", 0, 2, 0),
+            Recipe(total_steps=2, learning_rate=1e-9, weight_decay=0.0),
             micro_batch_tokens=200,
             gradient_checkpointing=True,
             packing=packing,

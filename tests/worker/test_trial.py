@@ -26,7 +26,7 @@ from autotune.worker.memory.base import MemoryReading
 from autotune.worker.tokens.encode import IGNORED, Row
 from autotune.worker.train.batches import micro_batches
 from autotune.worker.train.loop import BadJob
-from autotune.worker.train.step import Stepper, StepResult
+from autotune.worker.train.step import Stepper
 from autotune.worker.trial import Shelf, fullest_step, trial
 from tests.fakes.memory import FakeMemory
 from tests.worker.toys import (
@@ -124,7 +124,7 @@ def test_the_longest_row_that_is_kept_is_the_one_that_is_run(
     steps: list[list[int]] = []
     real = Stepper.step
 
-    def watched(self: Stepper, rows: Any, number: int) -> StepResult:
+    def watched(self: Stepper, rows: Any, number: int) -> events.StepResult:
         steps.append([len(row.input_ids) for row in rows])
         return real(self, rows, number)
 
@@ -241,7 +241,7 @@ def test_a_step_over_ordinary_rows_is_timed_on_request(
     steps: list[list[int]] = []
     real = Stepper.step
 
-    def watched(self: Stepper, rows: Any, number: int) -> StepResult:
+    def watched(self: Stepper, rows: Any, number: int) -> events.StepResult:
         steps.append(sorted(len(row.input_ids) for row in rows))
         return real(self, rows, number)
 

@@ -175,7 +175,7 @@ class FakeStep:
         stepper = Stepper(
             FakeLoaded(model),  # type: ignore[arg-type]
             self.compute(),
-            Recipe(1e-5, 0.01, 1.0, "constant", 0, 2, 0),
+            Recipe(total_steps=2),
             micro_batch_tokens=PRELUDE_TOKENS,
             gradient_checkpointing=False,
             enter=enter,

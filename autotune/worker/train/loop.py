@@ -10,7 +10,6 @@ from autotune.base.manifest import describe
 from autotune.data.load import load_conversations
 from autotune.protocol import events
 from autotune.protocol.job import TrainJob
-from autotune.protocol.plan import TrainPlan
 from autotune.protocol.results import Checkpoint
 from autotune.worker.channel import Pipe
 from autotune.worker.compute import Compute
@@ -21,7 +20,6 @@ from autotune.worker.tokens.encode import kept_rows
 from autotune.worker.train import checkpoint
 from autotune.worker.train.batches import step_rows
 from autotune.worker.train.checkpoint import resume, retain
-from autotune.worker.train.optimizer import Recipe
 from autotune.worker.train.step import Stepper
 
 
@@ -55,7 +53,7 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
     stepper = Stepper(
         loaded,
         compute,
-        recipe_of(plan),
+        plan,
         micro_batch_tokens=plan.micro_batch_tokens,
         gradient_checkpointing=plan.gradient_checkpointing,
         packing=plan.packing,
@@ -73,17 +71,11 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
         picked = step_rows(len(rows), plan.batch_size, plan.seed, number)
         result = recovery.step([rows[at] for at in picked], number)
         pipe.emit(
-            events.StepDone(
+            events.StepDone.from_parts(
+                result,
                 step=number,
                 total_steps=plan.total_steps,
-                loss=result.loss,
-                grad_norm=result.grad_norm,
-                learning_rate=result.learning_rate,
-                supervised_tokens=result.supervised_tokens,
-                tokens=result.tokens,
-                seconds=result.seconds,
                 memory_bytes=compute.memory.read().peak_bytes,
-                skips=result.skips,
             )
         )
         due = time.monotonic() - last_save >= plan.resume_every_seconds
@@ -134,16 +126,3 @@ def save(pipe: Pipe, root: Path, stepper: Stepper, number: int, identity: str) -
     if not all(bool(torch.isfinite(p).all()) for p in loaded.model.parameters()):
         raise NumericFault(f"non-finite weights after step {number}")
     return checkpoint.save(root, loaded, stepper, number, identity)
-
-
-def recipe_of(plan: TrainPlan) -> Recipe:
-    """The optimizer's numbers of a plan."""
-    return Recipe(
-        learning_rate=plan.learning_rate,
-        weight_decay=plan.weight_decay,
-        max_grad_norm=plan.max_grad_norm,
-        lr_scheduler_type=plan.lr_scheduler_type,
-        warmup_steps=plan.warmup_steps,
-        total_steps=plan.total_steps,
-        seed=plan.seed,
-    )

@@ -6,7 +6,7 @@ steps without one. A step that overflows is skipped; here it is done again at th
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from transformers import get_scheduler
@@ -15,17 +15,62 @@ from autotune.base.optimizer_state import KEPT, State
 from autotune.protocol.plan import Precision
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """The numbers of the optimizer: learning rate at its peak, decay, clip, schedule."""
+class Optimization(Protocol):
+    """The numbers of the optimizer: learning rate at its peak, decay, clip, schedule.
 
-    learning_rate: float
-    weight_decay: float
-    max_grad_norm: float
-    lr_scheduler_type: str
-    warmup_steps: int
+    A `TrainPlan` has them all and is taken as it is.
+    """
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate after warmup, before it falls."""
+        ...
+
+    @property
+    def weight_decay(self) -> float:
+        """Of matrices only, see `decay_groups`."""
+        ...
+
+    @property
+    def max_grad_norm(self) -> float:
+        """The norm to which the gradients of all weights together are clipped."""
+        ...
+
+    @property
+    def lr_scheduler_type(self) -> str:
+        """A name of transformers' `get_scheduler`."""
+        ...
+
+    @property
+    def warmup_steps(self) -> int:
+        """Steps over which the rate rises."""
+        ...
+
+    @property
+    def total_steps(self) -> int:
+        """Steps until the schedule ends."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """With the number of a step, what dropout is seeded by."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """An `Optimization` without a plan, at a small constant rate unless told otherwise.
+
+    Who steps without a plan asks about memory and speed, not about learning.
+    """
+
     total_steps: int
-    seed: int
+    seed: int = 0
+    learning_rate: float = 1e-5
+    weight_decay: float = 0.01
+    max_grad_norm: float = 1.0
+    lr_scheduler_type: str = "constant"
+    warmup_steps: int = 0
 
 
 def optimizer_over(parameters: Any, learning_rate: float) -> torch.optim.Optimizer:

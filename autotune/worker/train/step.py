@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -26,7 +26,7 @@ from autotune.worker.train.batches import micro_batches, packs, pad
 from autotune.worker.train.compiling import Compiled, compiled_layers
 from autotune.worker.train.loss import needs_own_head, summed_loss
 from autotune.worker.train.optimizer import (
-    Recipe,
+    Optimization,
     ready_optimizer,
     renewed,
     scaler_of,
@@ -38,22 +38,6 @@ from autotune.worker.train.recompute import recompute_activations
 from autotune.worker.train.shapes import filled
 
 
-@dataclass(frozen=True, slots=True)
-class StepResult:
-    """What one optimizer step did. `skips` counts fp16 overflows before it went through.
-
-    A skipped attempt moved neither weights nor schedule, and the same rows were taken again.
-    """
-
-    loss: float
-    grad_norm: float
-    learning_rate: float
-    supervised_tokens: int
-    tokens: int
-    seconds: float
-    skips: int
-
-
 class Stepper:
     """Model, optimizer, schedule and scaler, advanced one optimizer step at a time."""
 
@@ -61,7 +45,7 @@ class Stepper:
         self,
         loaded: Loaded,
         compute: Compute,
-        recipe: Recipe,
+        recipe: Optimization,
         *,
         micro_batch_tokens: int,
         gradient_checkpointing: bool,
@@ -132,7 +116,7 @@ class Stepper:
             for group in cut(lengths, self.micro_batch_tokens)
         ]
 
-    def step(self, rows: Sequence[Row], number: int) -> StepResult:
+    def step(self, rows: Sequence[Row], number: int) -> events.StepResult:
         """Take optimizer step `number` (from 1) over these rows.
 
         The generator is seeded by step, so that dropout in a resumed run is the undisturbed one's.
@@ -166,7 +150,7 @@ class Stepper:
                 break
             self._overflowed(number, loss)
         skips, self._skips_told = self.skipped_steps - self._skips_told, self.skipped_steps
-        return StepResult(
+        return events.StepResult(
             loss=loss,
             grad_norm=norm,
             learning_rate=rate,
