@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from autotune.base.format import percent, quoted
+from autotune.base.format import counted, percent, quoted
 from autotune.protocol.result_text import score_text
 from autotune.run.folder import RunDir
 from autotune.run.state import StudyState
@@ -59,8 +59,8 @@ def conclusions(state: StudyState) -> list[str]:
     )
     if best.chosen_by is not None:
         lines.append(
-            f"Chosen by the other half of the prompts ({score_text(best.chosen_by, None)}): no"
-            " luck of that choice is in the score."
+            f"Chosen by the other half of the prompts ({score_text(best.chosen_by, None)}): the"
+            " score has no selection bias."
         )
     elif line := chosen_line(state.scored_checkpoints, state.corrected):
         lines.append(line)
@@ -80,7 +80,8 @@ def conclusions(state: StudyState) -> list[str]:
         if best.interval and untrained.interval and _overlap(best.interval, untrained.interval):
             lines.append(
                 "The 95 % intervals before and after overlap:"
-                f" {best.prompt_strict.total} prompts may be too few to tell the two apart."
+                f" {counted(best.prompt_strict.total, 'prompt')} may be too few to distinguish"
+                " them."
             )
     if best.met and state.run and best.interval and best.interval[0] < state.run.target:
         lines.append(
@@ -99,7 +100,7 @@ def next_steps(state: StudyState, run_dir: Path) -> list[str]:
     lines: list[str] = []
     if state.ended is None:
         lines.append(
-            "go on: give the same command again, nothing is done twice; or name the folder with"
+            "to resume: give the same command again, finished work is kept; or name the folder with"
             f" --run-dir {quoted(str(run_dir))}"
         )
     best = state.best

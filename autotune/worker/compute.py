@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from autotune.base.format import counted
 from autotune.protocol.job import DeviceSpec
 from autotune.protocol.plan import Precision
 from autotune.worker.memory.base import MemoryBackend
@@ -79,5 +80,5 @@ def open_compute(spec: DeviceSpec) -> Compute:
         deterministic.fill_uninitialized_memory = False
         memory = CpuMemory()
         memory.begin(spec.limit_bytes)
-        name = f"CPU, {torch.get_num_threads()} threads"
+        name = f"CPU, {counted(torch.get_num_threads(), 'thread')}"
     return Compute(device, spec.precision, memory, name)
