@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not caller.do_part([step for step in chosen if step.part == part]):
                 return ENVIRONMENT
     except KeyboardInterrupt:
-        print(f"interrupted; the same command goes on from here ({asked.out})", file=sys.stderr)
+        print(f"interrupted; the same command resumes from here ({asked.out})", file=sys.stderr)
         return INTERRUPTED
     return closing(record, chosen)
 

@@ -26,6 +26,14 @@ def safe(text: str) -> str:
     )
 
 
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """A count with its noun: `0 rounds`, `1 round`, `2 rounds`.
+
+    `one` is the noun for one, `many` for any other number where adding an s does not make it.
+    """
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
+
+
 def percent(share: float, digits: int = 1) -> str:
     """A share (0..1) as `25.0 %`."""
     return f"{share * 100:.{digits}f} %"

@@ -71,7 +71,7 @@ def inspect(
     truncation: TruncationOption = None,
     skip_bad: SkipBad = None,
     tokens: Annotated[
-        bool, typer.Option("--tokens", help="Also token ids; with --json those of every row.")
+        bool, typer.Option("--tokens", help="Also token ids; with --json of every sequence.")
     ] = False,
     as_json: Json = False,
 ) -> int:
@@ -102,24 +102,21 @@ def probe(
     precision: PrecisionOption = None,
     seed: Seed = None,
     run_dir: RunFolder = None,
-    again: Annotated[
-        bool, typer.Option("--again", help="Probe though a known answer still holds.")
-    ] = False,
-    plan: Annotated[
-        bool, typer.Option("--plan", help="Predict it, for a card that need not be here.")
-    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="Ignore the cached result.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Estimate without a GPU.")] = False,
     gpu: Annotated[
-        str | None, typer.Option("--gpu", metavar="PROFILE", help="That card; only with --plan.")
+        str | None,
+        typer.Option("--gpu", metavar="PROFILE", help="Profile of that GPU; only with --plan."),
     ] = None,
     attention: Annotated[
         str | None,
         typer.Option(
-            "--attention", metavar="fused|math", help="Its attention kernel; only with --plan."
+            "--attention", metavar="fused|math", help="Attention kernel; only with --plan."
         ),
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Find the longest rows and the most rounds that fit the memory, by real trial steps."""
+    """Find the longest sequences and most rounds that fit the memory, by real training steps."""
     if plan or gpu is not None or attention is not None:
         from autotune.cli.forecast import plan_command
 
@@ -157,12 +154,12 @@ def run(
     salvage: Annotated[
         bool,
         typer.Option(
-            "--salvage", help="Go on from what stands before a damaged line of --run-dir's record."
+            "--salvage", help="Resume from the records before a damaged line in --run-dir."
         ),
     ] = False,
     as_json: Json = False,
 ) -> int:
-    """Probe, train, score and escalate until the target is met. Run again to go on."""
+    """Probe, train, score and escalate until the target is met. Run again to resume."""
     from autotune.cli.run import run_command
 
     return run_command(Options.of(locals()), read_target(target), as_json, salvaging=salvage)
@@ -206,7 +203,7 @@ def evaluate(
         typer.Option("--samples", metavar="FILE", help="Write lm-evaluation-harness sample logs."),
     ] = None,
     examples: Annotated[
-        int, typer.Option("--examples", metavar="N", help="How many answers of a kind to show.")
+        int, typer.Option("--examples", metavar="N", help="Number of answers of each kind to show.")
     ] = 3,
     profile: Profile = None,
     prompts: Prompts = None,

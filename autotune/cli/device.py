@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from autotune.base.errors import EnvironmentFault
+from autotune.base.format import counted
 from autotune.cli.options import Options
 from autotune.cli.run_folder import run_to_go_on_with
 from autotune.config.load import CPU_PROFILE, GPU_PROFILE, find_profile, pick_profile
@@ -60,7 +61,7 @@ def demand_device(options: Options, profile: Profile, readings: Readings | None 
         return device
     if begun is not None:
         raise EnvironmentFault(
-            f"{_began(*begun)} and does not go on on a CPU: {device.note}; mend that and run the"
+            f"{_began(*begun)} and does not continue on a CPU: {device.note}; mend that and run the"
             " same command again, or start another run with --run-dir and --device cpu"
         )
     if needs_card(profile):
@@ -82,7 +83,7 @@ def demand_speed(profile: Profile) -> None:
         raise EnvironmentFault(
             f"{_cardless(profile, device)}: a CPU answers some {SIXTEEN_BITS:.0f} times slower in"
             f" {precision.value} than in fp32 (an estimate); take --profile {CPU_PROFILE} or"
-            " --precision fp32, or add --device cpu to go on all the same"
+            " --precision fp32, or add --device cpu to continue all the same"
         )
 
 
@@ -134,10 +135,10 @@ def too_slow(profile: Profile, device: Device) -> str:
     hours = training_hours(profile, device, precision)
     count = profile.train.max_conversations or CONVERSATIONS
     return (
-        f"{_cardless(profile, device)}: strategy"
-        f" {profile.strategies[0].name} with {count} conversations would train for some"
-        f" {_rounded(hours)} hours in {precision.value} on this CPU (an estimate); take --profile"
-        f" {CPU_PROFILE}, or add --device cpu to go on all the same"
+        f"{_cardless(profile, device)}: strategy {profile.strategies[0].name} with"
+        f" {counted(count, 'conversation')} would train for some {_rounded(hours)} hours in"
+        f" {precision.value} on this CPU (an estimate); take --profile {CPU_PROFILE}, or add"
+        " --device cpu to continue all the same"
     )
 
 

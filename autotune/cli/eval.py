@@ -11,6 +11,7 @@ from rich.console import Console
 
 from autotune.base.errors import BadInput, EnvironmentFault, ExitCode, Interruption
 from autotune.base.files import write_text_atomic
+from autotune.base.format import counted
 from autotune.cli.chosen import with_choice
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import asked_device, chosen_profile, demand_speed, say_note
@@ -75,8 +76,8 @@ def eval_command(options: Options, wanted: Wanted, as_json: bool) -> int:
         return compare_command(options, wanted.targets[1:], wanted.examples, as_json)
     if len(wanted.targets) > 1:
         raise BadInput(
-            f"eval {wanted.targets[0]} {wanted.targets[1]}: takes one model; to hold two against"
-            " each other: eval compare A B"
+            f"eval {wanted.targets[0]} {wanted.targets[1]}: takes one model; to compare two: eval"
+            " compare A B"
         )
     if bool(wanted.targets) == (wanted.responses is not None):
         raise BadInput("eval: give a model or --responses FILE, one of the two")
@@ -175,16 +176,17 @@ def answers_of(console: Console, responses: Path, prompts: Sequence[Prompt]) -> 
     first = f"first: {key}, {stray.prompt[:40]!r}" if stray is not None else ""
     if not found.answers:
         raise BadInput(
-            f"--responses {responses}: none of its {found.seen} answers belongs to a prompt"
-            f" ({first}); give the prompts that were asked with --prompts, and their keys or none"
+            f"--responses {responses}: none of its {counted(found.seen, 'answer')} belongs to a"
+            f" prompt ({first}); give the prompts that were asked with --prompts, and their keys or"
+            " none"
         )
     if found.strays:
         say_on(console)(
-            f"{found.strays} of {found.seen} answers belong to none of the prompts, or to one that"
-            f" is answered again later ({first})"
+            f"{found.strays} of {counted(found.seen, 'answer')} belong to none of the prompts, or"
+            f" to one that is answered again later ({first})"
         )
     if found.torn:
-        say_on(console)(f"{responses}: the last line is torn and left out")
+        say_on(console)(f"{responses}: the last line is truncated and left out")
     return found.answers
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autotune.base.errors import BadInput
-from autotune.base.format import quoted
+from autotune.base.format import counted, quoted
 from autotune.protocol.events import Evaluated
 from autotune.protocol.results import Think
 from autotune.protocol.scores import DEFAULT_SCORER
@@ -50,9 +50,9 @@ def _refuse_part(target: Path, responses: Path, run: RunDir) -> None:
     answered = prompts & {answer.key for answer in read_answers(responses)}
     if len(answered) < len(prompts):
         raise BadInput(
-            f"{target}: {len(answered)} of {len(prompts)} prompts are answered to the end, which is"
-            " no fair sample of the others (it was stopped early, or not finished); a new run with"
-            " --full answers everything"
+            f"{target}: {len(answered)} of {counted(len(prompts), 'prompt')} are answered to the"
+            " end, which is no fair sample of the others (it was stopped early, or not finished); a"
+            " new run with --full answers everything"
         )
 
 

@@ -76,7 +76,7 @@ def _run(arguments: list[str]) -> int:
             traceback.print_exception(error)
         where = f"its trace is in {log}" if log else "its trace stands above"
         complain(
-            f"internal error: {type(error).__name__}: {error}; this is a fault of the tool, {where}"
+            f"internal error: {type(error).__name__}: {error}; this is a bug in the tool, {where}"
         )
         return ExitCode.INTERNAL
 

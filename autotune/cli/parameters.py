@@ -31,10 +31,10 @@ Prompts = Annotated[
 ]
 PromptLimit = Annotated[
     str | None,
-    typer.Option("--prompt-limit", metavar="N|all", help="How many of them, a fixed choice."),
+    typer.Option("--prompt-limit", metavar="N|all", help="Number of prompts (fixed subset)."),
 ]
 ScorerOption = Annotated[
-    str | None, typer.Option("--scorer", metavar="NAME", help="What judges the answers.")
+    str | None, typer.Option("--scorer", metavar="NAME", help="Scorer of the answers.")
 ]
 Holdout = Annotated[
     bool | None,
@@ -63,20 +63,21 @@ MaxNewTokens = Annotated[
     typer.Option("--max-new-tokens", metavar="N", help="Longest answer of an evaluation."),
 ]
 Length = Annotated[
-    int | None, typer.Option("--model-max-length", metavar="N", help="Longest row in tokens.")
+    int | None, typer.Option("--model-max-length", metavar="N", help="Longest sequence in tokens.")
 ]
 MaxRounds = Annotated[
     str | None, typer.Option("--max-rounds", metavar="N|all", help="User+assistant pairs kept.")
 ]
 MaxConversations = Annotated[
     str | None,
-    typer.Option("--max-conversations", metavar="N|all", help="How many conversations to use."),
+    typer.Option("--max-conversations", metavar="N|all", help="Number of conversations to use."),
 ]
 SupervisionOption = Annotated[
-    str | None, typer.Option("--supervision", metavar="content|course", help="What is trained on.")
+    str | None,
+    typer.Option("--supervision", metavar="content|course", help="Which tokens are supervised."),
 ]
 TruncationOption = Annotated[
-    str | None, typer.Option("--truncation", metavar="right|left", help="Side that is cut off.")
+    str | None, typer.Option("--truncation", metavar="right|left", help="Side that is truncated.")
 ]
 SkipBad = Annotated[
     int | None, typer.Option("--skip-bad", metavar="N", help="Faulty records to tolerate.")
@@ -88,7 +89,8 @@ DeviceOption = Annotated[
     str | None, typer.Option("--device", metavar="auto|cuda[:N]|cpu", help="Where to compute.")
 ]
 PrecisionOption = Annotated[
-    str | None, typer.Option("--precision", metavar="auto|fp16|bf16|fp32", help="Of a step.")
+    str | None,
+    typer.Option("--precision", metavar="auto|fp16|bf16|fp32", help="Compute precision."),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Same seed, same result.")]
 RunFolder = Annotated[

@@ -88,7 +88,7 @@ def opened(
             say(salvaged)
             session.note(events.Warned(message=salvaged))
         if resumed:
-            say("going on with the run that is there")
+            say("resuming the existing run")
         setup = open_setup(session, profile, say, length=options.model_max_length)
         say(budget_sentence(setup.budget, setup.device, own_processes()))
         view = make_view(
@@ -130,7 +130,7 @@ def opened(
 def note_interrupt(session: Session) -> None:
     """Record that the command was asked to end, once."""
     said = events.Notice(
-        about="interrupted", sentence="interrupted: the same command goes on from here"
+        about="interrupted", sentence="interrupted: the same command resumes from here"
     )
     told = session.chronicle.told
     if not told or told[-1].event != said:
@@ -160,7 +160,7 @@ def probe_command(options: Options, as_json: bool, *, again: bool = False) -> in
 def run_command(options: Options, target: float, as_json: bool, *, salvaging: bool = False) -> int:
     """`run` and `demo`."""
     if salvaging and options.run_dir is None:
-        raise BadInput("--salvage: must come with --run-dir, which names the run to go on with")
+        raise BadInput("--salvage: must come with --run-dir, which names the run to resume")
     from autotune.score.registry import find_scorer
     from autotune.study.tuner import Tuner
 

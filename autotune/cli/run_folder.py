@@ -7,7 +7,7 @@ from pathlib import Path
 
 from autotune.base.errors import AutotuneError, BadInput, Interruption
 from autotune.base.files import remove_tree, write_text_atomic
-from autotune.base.format import quoted
+from autotune.base.format import counted, quoted
 from autotune.cli.settings import damaged, difference, settings_text, stored_settings
 from autotune.config.profile import Profile
 from autotune.protocol.events import BestInFull, RunEnded
@@ -121,8 +121,8 @@ def undone_without_answers(rundir: RunDir, responses: Path) -> Iterator[None]:
         number = count_answers(responses)
         if number and isinstance(error, AutotuneError) and not isinstance(error, BadInput):
             error.add(
-                f"{rundir.root} keeps {number} answers; to go on, give the same command with"
-                f" --run-dir {quoted(str(rundir.root))}"
+                f"{rundir.root} keeps {counted(number, 'answer')}; to resume, give the same command"
+                f" with --run-dir {quoted(str(rundir.root))}"
             )
         elif not number and not (rundir.root / "trials").exists():
             _leave_nothing(rundir, error)

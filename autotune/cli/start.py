@@ -14,7 +14,7 @@ from types import FrameType
 EXIT_CODE = 130
 """`ExitCode.INTERRUPTED`, which is not loaded yet."""
 
-INTERRUPTED = "interrupted; nothing is lost, the same command goes on from here"
+INTERRUPTED = "interrupted; nothing is lost, the same command resumes from here"
 """What an interrupt says at any time; in ASCII, so that every terminal can show it."""
 
 ENDINGS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")

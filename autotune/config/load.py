@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from autotune.base.errors import BadInput
+from autotune.base.format import counted
 from autotune.config.explain import faults_of
 from autotune.config.profile import Profile
 from autotune.device.find import Device
@@ -95,7 +96,7 @@ def read_profile(path: Path) -> Profile:
     faults = faults_of(document, text)
     if not faults:
         return Profile.model_validate_json(text)
-    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+    count = counted(len(faults), "fault")
     raise BadInput("\n".join([f"profile {path}: {count}", *(f"  {fault}" for fault in faults)]))
 
 

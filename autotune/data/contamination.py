@@ -13,6 +13,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 
 from autotune.base.errors import BadInput
+from autotune.base.format import counted
 from autotune.data.conversation import Conversation
 from autotune.data.files import RecordStream
 from autotune.protocol.data_notes import NAMED_ROWS, DataNote
@@ -133,8 +134,9 @@ class Contamination:
         more = f" and {len(keys) - NAMED_ROWS} more" if len(keys) > NAMED_ROWS else ""
         return (
             f"a scored prompt stands there{'' if exact else ' nearly'} word for word, so that its"
-            f" score is not one of an unseen prompt; {len(keys)} of {len(self.prompts)} prompts,"
-            f" {'key' if len(keys) == 1 else 'keys'} {shown}{more}"
+            f" score is not one of an unseen prompt; {len(keys)} of"
+            f" {counted(len(self.prompts), 'prompt')}, {'key' if len(keys) == 1 else 'keys'}"
+            f" {shown}{more}"
         )
 
 

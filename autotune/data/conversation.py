@@ -152,7 +152,7 @@ def conversation_of(turns: Iterable[Message], tools: str = "") -> tuple[Conversa
         if shows_nothing(message.content):
             raise Unfit(f"invisible {side} (characters without a picture only)")
     if not any(message.trained for message in rest if message.role == "assistant"):
-        raise Unfit("no answer that is trained on")
+        raise Unfit("no supervised answer")
     return Conversation((*head, *rest), tools), trimmed
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from autotune.base.errors import BadInput
+from autotune.base.format import counted
 from autotune.data import file_kinds
 from autotune.data.json_text import Parsed, json_values, no_conversations, shape
 from autotune.data.tables import table_rows
@@ -61,7 +62,11 @@ class RecordStream:
                         " records with --skip-bad N"
                     )
         if not kept:
-            found = f"all {len(self.faulty)} records are faulty" if self.faulty else "no rows"
+            found = (
+                f"all {counted(len(self.faulty), 'record')} are faulty"
+                if self.faulty
+                else "no rows"
+            )
             raise no_conversations(self.path, found)
 
 

@@ -3,10 +3,11 @@
 `inspect`, `probe`, `run` and the report say it by these functions.
 """
 
+from autotune.base.format import counted
 from autotune.data.survey import Survey
 from autotune.protocol.data_notes import NAMED_ROWS, DataNote
 from autotune.protocol.plan import Rounds
-from autotune.protocol.result_text import shape_text
+from autotune.protocol.result_text import shape_rounds
 from autotune.protocol.results import Fit
 
 KEPT_TO_WARN_OF = 0.9
@@ -26,15 +27,15 @@ def kept_notes(
     said = []
     if kept_supervised < KEPT_TO_WARN_OF:
         said.append(
-            f"{name} keeps {int(kept_supervised * 100)} % of what is trained on:"
-            f" {shape_text(length, rounds)} rounds cut off the rest"
+            f"{name} keeps {int(kept_supervised * 100)} % of the supervised tokens:"
+            f" {shape_rounds(length, rounds)} truncate the rest"
         )
     if conversations == 1:
-        said.append(f"{name} trains on one conversation: every step repeats it")
+        said.append(f"{name} trains on 1 conversation: every step repeats it")
     elif batch_size is not None and 0 < conversations < batch_size:
         said.append(
-            f"{name} trains on {conversations} conversations, fewer than a step of {batch_size}:"
-            " every step sees all of them"
+            f"{name} trains on {counted(conversations, 'conversation')}, fewer than a step of"
+            f" {batch_size}: every step sees all of them"
         )
     return tuple(DataNote(what=what, count=0, warning=True) for what in said)
 
@@ -46,7 +47,7 @@ def lost_note(name: str, length: int, rounds: Rounds, survey: Survey) -> DataNot
         return None
     numbers = survey.file.rows
     return DataNote(
-        what=f"{name} has nothing to train on in {shape_text(length, rounds)} rounds of them",
+        what=f"{name} has nothing to train on in {shape_rounds(length, rounds)} of them",
         count=len(lost),
         rows=tuple(numbers[at] for at in lost[:NAMED_ROWS]) if numbers else (),
         dropped=True,

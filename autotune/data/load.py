@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from autotune.base.errors import BadInput
+from autotune.base.format import counted
 from autotune.data.contamination import (
     DROPPED,
     Contamination,
@@ -102,7 +103,9 @@ class ConversationStream:
         if used < kept:
             limit = "max_conversations of the profile"
             notes.append(
-                DataNote(what=f"{used} of {kept} conversations are used ({limit})", count=0)
+                DataNote(
+                    what=f"{used} of {counted(kept, 'conversation')} are used ({limit})", count=0
+                )
             )
         if self._looked is not None:
             notes += self._looked.notes

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from autotune.base.errors import BadInput
+from autotune.base.format import counted
 from autotune.data.conversation import Conversation, Message, Unfit, conversation_of
 from autotune.data.formats import FORMATS, Format, Row, format_of
 from autotune.data.supervised import by_row
@@ -17,10 +18,10 @@ from autotune.protocol.data_notes import DataNote, NoteBook
 BY_NAME = "named by --format"
 """The reason given where a format was not detected but chosen."""
 
-TRIMMED = "the last question has no answer and is cut off"
+TRIMMED = "the last question has no answer and is left out"
 """The note on rows that end in a question."""
 
-CONTEXT = "an answer, or a part of one, is context and not trained on, as the data says"
+CONTEXT = "an answer, or a part of one, is context and not supervised, as the data says"
 """The note on rows of which not every answer is trained on."""
 
 AUTO = "auto"
@@ -77,7 +78,7 @@ def detect_format(records: Iterable[Row]) -> Detected:
             f" has: {keys}; rename its keys or choose with --format"
         )
     name = max(FORMATS, key=lambda known: counts[known])
-    return Detected(name, f"{counts[name]} of {total} records have {FORMATS[name].sign}")
+    return Detected(name, f"{counts[name]} of {counted(total, 'record')} have {FORMATS[name].sign}")
 
 
 class Reading:

@@ -74,7 +74,7 @@ _WHOLE = ("train", "trainable", "loss_mask", "loss_weight", "weight", "sample_we
 ROW_KEYS = frozenset({*_LISTS, *_WHOLE, "mask", "masks"})
 """Keys of a record that say it of all its turns: one value for each of them, or one for all."""
 
-ASKED_OF_OTHERS = "a turn that is not the assistant's asks to be trained on; it stays context"
+ASKED_OF_OTHERS = "a turn that is not the assistant's asks to be supervised; it stays context"
 
 
 def settled(message: Message, turn: dict[str, Any], remarks: Remarks) -> Message:
@@ -153,9 +153,9 @@ def by_row(messages: Sequence[Message], row: dict[str, Any], remarks: Remarks) -
                     found[at] = replace(found[at], trained=False)
         elif key not in _WHOLE or truth(value) is None:
             # A column of such a name may be about anything, such as somebody's weight.
-            remarks.say(f"{key!r} of the record says nothing of what is trained on", warning=True)
+            remarks.say(f"{key!r} of the record says nothing of what is supervised", warning=True)
         elif _said(row, key, remarks) is False:
-            raise Unfit(f"{key!r} says that it is not trained on")
+            raise Unfit(f"{key!r} says that it is not supervised")
     return found
 
 

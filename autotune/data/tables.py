@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autotune.base.errors import BadInput
+from autotune.base.format import counted
 from autotune.data import file_kinds
 from autotune.data.formats import FORMATS, is_turns
 from autotune.data.supervised import ROW_KEYS
@@ -92,7 +93,10 @@ def _with_first(first: str, rest: Iterator[str]) -> Iterator[str]:
 
 def _csv_row(number: int, columns: list[str], cells: list[str]) -> TableRow:
     if len(cells) != len(columns):
-        fault = f"{len(cells)} cells, but the first line names {len(columns)} columns"
+        fault = (
+            f"{counted(len(cells), 'cell')}, but the first line names"
+            f" {counted(len(columns), 'column')}"
+        )
         return TableRow(number, {}, fault)
     return _with_lists(number, dict(zip(columns, cells, strict=True)))
 
@@ -143,8 +147,8 @@ def arrow_rows(opened: Unpacked) -> Iterator[TableRow]:
     except (ValueError, OSError, KeyError, NotImplementedError) as error:
         why = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise BadInput(
-            f"{opened.path}: {opened.kind.name} that is damaged or cut short after {number} rows"
-            f" ({why}); fetch or write the file again"
+            f"{opened.path}: {opened.kind.name} that is damaged or truncated after"
+            f" {counted(number, 'row')} ({why}); fetch or write the file again"
         ) from None
 
 

@@ -166,7 +166,7 @@ class _Bounded(io.RawIOBase):
         except _DAMAGES as error:
             why = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise BadInput(
-                f"{self.path}: {self.kind.name} is damaged or cut short after {self.given} bytes of"
+                f"{self.path}: {self.kind.name} is damaged or truncated after {self.given} bytes of"
                 f" its content ({why}); fetch or pack the file again"
             ) from None
         except RuntimeError as error:  # zipfile's for a member that needs a password
@@ -235,7 +235,7 @@ def _zip_kind(path: Path, stream: BinaryIO) -> tuple[Kind, Any]:
         names = [info.filename for info in archive.infolist() if not info.is_dir()]
     except _DAMAGES as error:
         raise BadInput(
-            f"{path}: a zip archive that is damaged or cut short ({error}); fetch or pack the file"
+            f"{path}: a zip archive that is damaged or truncated ({error}); fetch or pack the file"
             " again"
         ) from None
     for kind in _by_names(names):

@@ -71,7 +71,7 @@ def _words(names: list[str], may_say: bool) -> str:
     more = len(names) - _SHOWN_NAMES
     listed = f"{shown} and {more} more" if more > 0 else shown
     head = f"key {listed} is not used" if len(names) == 1 else f"keys {listed} are not used"
-    return f"{head}, though it may say what is trained on" if may_say else head
+    return f"{head}, though it may say what is supervised" if may_say else head
 
 
 def _short(name: str) -> str:

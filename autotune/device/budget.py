@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from autotune.base.errors import BadInput, EnvironmentFault
+from autotune.base.format import counted
 from autotune.base.sizes import CONTEXT_BYTES, Budget, parse_size, show_apart, show_mib, show_size
 from autotune.device.find import Device, show_bytes
 from autotune.device.nvml_port import DeviceUser
@@ -64,7 +65,7 @@ def auto_budget(device: Device, text: str, reserve: str, own: Collection[int] = 
 def _free_now(device: Device, held: int) -> int:
     """What is free on the device or held by our own processes."""
     if device.free_bytes is None:
-        reason = device.doubt or "the driver does not say how much memory is free"
+        reason = device.doubt or "the driver does not report how much memory is free"
         raise EnvironmentFault(
             f"{device.name}: {reason}; give it with --vram-budget, for example --vram-budget 7GiB"
         )
@@ -142,7 +143,7 @@ def _named(users: Sequence[DeviceUser]) -> list[str]:
     if outside:
         known = [size for size in outside if size is not None]
         held = show_bytes(sum(known) if known else None)
-        processes = "1 process" if len(outside) == 1 else f"{len(outside)} processes"
+        processes = counted(len(outside), "process", "processes")
         named.append(f"{processes} ({held}) of this container or of its host")
     return named
 

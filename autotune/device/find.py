@@ -93,7 +93,7 @@ def find_device(
     if card.problem is not None:
         raise unusable(
             choice,
-            f"{card.name} does not answer (the driver says: {card.problem})",
+            f"{card.name} does not answer (the driver reports: {card.problem})",
             "restart the computer if that stays",
         )
     return _on_card(card, nvml.users(card.index))

@@ -94,7 +94,7 @@ class Nvml:
             return int(nvml.nvmlDeviceGetCount())
         except nvml.NVMLError as error:
             raise NvmlUnavailable(
-                f"the NVIDIA driver does not say which cards there are ({error})",
+                f"the NVIDIA driver does not report which cards there are ({error})",
                 _RESTART,
                 is_fault=True,
             ) from error
@@ -209,7 +209,7 @@ def _no_driver(nvml: Any, error: Exception) -> NvmlUnavailable:
     if code == nvml.NVML_ERROR_DRIVER_NOT_LOADED:
         return NvmlUnavailable(
             f"the NVIDIA driver is installed and does not run ({said})",
-            "switch the card on, or install its driver anew",
+            "switch the card on, or reinstall its driver",
         )
     if code == nvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH:
         return NvmlUnavailable(

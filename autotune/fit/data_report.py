@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 
 from autotune.base.errors import BadInput
-from autotune.base.format import percent
+from autotune.base.format import counted, percent
 from autotune.config.profile import Profile
 from autotune.data.kept_notes import kept_notes, lost_note
 from autotune.data.retention_table import (
@@ -111,8 +111,9 @@ class Inspected:
             asked.setdefault((wish.length, wish.kept.lost), []).append(wish.name)
         asked.setdefault((self.length, self.chosen.lost), [])
         return tuple(
-            f"{', '.join(names)}{': ' if names else ''}{length} tokens lose {lost} of {self.used}"
-            f" conversations ({percent(lost / self.used)}): what is left of them holds no answer"
+            f"{', '.join(names)}{': ' if names else ''}{length} tokens lose {lost} of"
+            f" {counted(self.used, 'conversation')} ({percent(lost / self.used)}): no answer is"
+            " left of them"
             for (length, lost), names in asked.items()
             if lost > LOSS_TO_WARN_OF * self.used
         )
@@ -227,9 +228,9 @@ def placed(
     )
     if table[point].conversations == 0:
         raise BadInput(
-            f"--model-max-length {point[0]}: none of {len(survey.rows)} conversations"
-            " keeps a token to train on, what comes before the answers fills the length; give"
-            f" more, up to {positions}, or shorter prompts"
+            f"--model-max-length {point[0]}: none of {counted(len(survey.rows), 'conversation')}"
+            " keeps a token to train on, what comes before the answers fills the length; give more,"
+            f" up to {positions}, or shorter prompts"
         )
     wishes = tuple(
         Wish(s.name, *points[s.name], s.model_max_length == "fits", table[points[s.name]])
@@ -275,13 +276,16 @@ def beside(
     ]
     most, used = profile.train.max_conversations, len(survey.file.conversations)
     if most is not None and most < used:
-        what = f"a run uses {most} of {used} conversations (max_conversations of the profile)"
+        what = (
+            f"a run uses {most} of {counted(used, 'conversation')} (max_conversations of the"
+            " profile)"
+        )
         notes.append(DataNote(what=what, count=0))
     if not searched:
         what = (
             f"scored prompts were not looked for: {profile.prompts.source} is not on this machine"
             " yet; probe and run fetch it"
-            + (", and leave out the rows that hold one" if profile.data.drop_scored_prompts else "")
+            + (", and leave out those that hold one" if profile.data.drop_scored_prompts else "")
         )
         notes.append(DataNote(what=what, count=0))
     return tuple(notes)

@@ -30,7 +30,7 @@ def fitted(
 
     The run's own `fit.json` is looked at first, then those of the runs beside it. One whose
     fingerprint is that of now is taken as it is; one that differs in what may matter a little is
-    checked with one trial; anything else is probed anew, as is everything with `again`. `nvml` is
+    checked with one trial; anything else is probed again, as is everything with `again`. `nvml` is
     asked whether the card is at rest before a trial, `foresight` for a first guess.
 
     Raises:
@@ -52,7 +52,7 @@ def fitted(
             checked = probe.recheck(known, told)
             if checked is not None:
                 return checked
-            why = f"probed anew: the last answer does not hold any more; {found.why}"
+            why = f"probed again: the last answer does not hold any more; {found.why}"
             break
         if not where:
             why = found.why

@@ -26,6 +26,7 @@ from autotune.launch import WarmRunner
 from autotune.protocol import events
 from autotune.protocol.kernels import math_warning
 from autotune.protocol.plan import LENGTH_GRID, TrialPoint
+from autotune.protocol.result_text import rounds_text
 from autotune.protocol.results import Fit, TrialOutcome, Verdict
 from autotune.run.session import Session
 from autotune.run.setup import Setup
@@ -208,8 +209,8 @@ class Probe:
         else:
             what = remedy(last.verdict, self.setup.device_spec.precision)
         raise NothingFits(
-            f"{point.model_max_length} tokens and {point.max_rounds} rounds fitted once and did not"
-            f" again ({last.reason}); {what}"
+            f"{point.model_max_length} tokens and {rounds_text(point.max_rounds)} fitted once and"
+            f" did not again ({last.reason}); {what}"
         )
 
     def with_rounds(self, attempts: Attempts, point: TrialPoint) -> TrialPoint:

@@ -6,6 +6,7 @@ from typing import Any
 from autotune.base.errors import BadInput
 from autotune.data.survey import Survey
 from autotune.protocol.plan import Strategy, TrainPlan
+from autotune.protocol.result_text import rounds_text
 from autotune.protocol.results import Fit
 from autotune.run.setup import Setup
 
@@ -30,8 +31,8 @@ def resolve_plan(
     kept = survey.kept(length, strategy.max_rounds)
     if kept.conversations == 0:
         raise BadInput(
-            f"strategy {strategy.name}: {length} tokens and {strategy.max_rounds} rounds keep no"
-            " supervised token; raise model_max_length or use shorter conversations"
+            f"strategy {strategy.name}: {length} tokens and {rounds_text(strategy.max_rounds)} keep"
+            " no supervised token; raise model_max_length or use shorter conversations"
         )
     cut = fit.strategies.get(strategy.name) or fit
     # The optimizer's numbers are the strategy's, seed and checkpoints the profile's.

@@ -8,7 +8,7 @@ from autotune.protocol.plan import TrialPoint
 from autotune.protocol.results import Fit, StrategyFit, TrialOutcome, Verdict
 
 CHECK = "checked again with one trial"
-ANEW = "probed anew"
+ANEW = "probed again"
 
 EXPIRY = {
     # The same work on another driver or library may need a little more or less.
@@ -24,7 +24,7 @@ EXPIRY = {
     "data": ANEW,
     "settings": ANEW,
 }
-"""What follows when an entry of the fingerprint changes. One that is not listed: probed anew."""
+"""What follows when an entry of the fingerprint changes. One that is not listed: probed again."""
 
 
 class Use(StrEnum):
@@ -52,14 +52,14 @@ def standing(known: Fit, now: dict[str, str], budget: Budget) -> Standing:
     ]
     words = ", ".join(f"{name} {old} -> {new}" for name, old, new in changed)
     if any(EXPIRY.get(name, ANEW) == ANEW for name, _, _ in changed):
-        return Standing(Use.NONE, f"probed anew: changed since the last probe: {words}")
+        return Standing(Use.NONE, f"probed again: changed since the last probe: {words}")
     most = most_demanding(known)
     peak = most.measurement.peak_bytes if most and most.measurement else known.peak_bytes
     if peak > budget.limit_bytes:
         was, limit = show_apart(peak, budget.limit_bytes)
         return Standing(
             Use.NONE,
-            f"probed anew: the last probe's peak of {was} is above the budget of {limit} now",
+            f"probed again: the last probe's peak of {was} is above the budget of {limit} now",
         )
     if changed:
         return Standing(Use.RECHECK, f"checked again with one trial: changed since: {words}")

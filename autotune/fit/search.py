@@ -10,6 +10,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from autotune.base.format import counted
+
 BAND = 0.05
 """How far above and below a guess is tried: predictions of memory are good to a few percent."""
 
@@ -38,7 +40,9 @@ class Search:
         self.fitted = -1
         self.failed = len(self.sizes)
         if 2**self.most <= len(self.sizes):
-            raise ValueError(f"{self.most} questions cannot search {len(self.sizes)} sizes")
+            raise ValueError(
+                f"{counted(self.most, 'question')} cannot search {counted(len(self.sizes), 'size')}"
+            )
 
     @property
     def answer(self) -> int | None:

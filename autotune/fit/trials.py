@@ -181,7 +181,7 @@ class Attempts:
             self.session.note(
                 events.Warned(
                     message=f"trial at {point.row_tokens} tokens: {plain_words(result.reason)},"
-                    " with memory free, so that says nothing about size; trying it again"
+                    " with memory free, so its size is not the cause; trying it again"
                 )
             )
 

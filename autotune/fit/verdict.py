@@ -94,7 +94,7 @@ def remedy(verdict: Verdict, precision: Precision) -> str:
             others = " or ".join(p.value for p in Precision if p is not precision)
             return f"its numbers leave the range of {precision.value}: give --precision {others}"
         case Verdict.CRASHED:
-            return "that says nothing about size: look at the trial's worker.log"
+            return "its size is not the cause: look at the trial's worker.log"
         case Verdict.TIMED_OUT:
             return (
                 "look at the trial's worker.log; if it was only slow, raise trial_timeout_seconds"
@@ -144,7 +144,10 @@ def _measured(
     if not measurement.finite:
         return Verdict.NUMERIC, "the loss or the gradients are not finite"
     if measurement.steps < LEAST_STEPS:
-        return Verdict.CRASHED, f"ran {measurement.steps} of {LEAST_STEPS} optimizer steps"
+        return (
+            Verdict.CRASHED,
+            f"ran {measurement.steps} of {LEAST_STEPS} optimizer steps",
+        )
     signs = _signs(point, measurement, budget, earlier, conditions)
     if measurement.peak_bytes > budget.limit_bytes:
         peak, limit = show_apart(measurement.peak_bytes, budget.limit_bytes)
@@ -163,9 +166,9 @@ def _measured(
         ).rstrip()
     slow = f"; slow, and not for memory: {told}" if signs else ""
     if conditions.held_down:
-        slow += f"; the card was held down ({', '.join(conditions.held_down)})"
+        slow += f"; the card was throttled ({', '.join(conditions.held_down)})"
     peak = show_size(measurement.peak_bytes)
-    return Verdict.FITS, f"peak {peak} on a row of {point.row_tokens} tokens{slow}"
+    return Verdict.FITS, f"peak {peak} on a sequence of {point.row_tokens} tokens{slow}"
 
 
 def _signs(

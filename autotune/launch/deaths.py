@@ -85,8 +85,7 @@ def killed_too_often(result: JobResult, times: int) -> EnvironmentFault:
     """What a person reads whose workers are ended by something else on the computer."""
     spare = "" if result.free_bytes is None else f", {show_size(result.free_bytes)} of memory free"
     return EnvironmentFault(
-        f"something on this computer ends the tool's workers: {times} in a row,"
-        f" the last one {plain_words(result.reason)}{spare}, so it was not for memory; find out"
-        " what does (a job scheduler's limit, a watchdog, another person), then run the same"
-        " command again to go on"
+        f"something on this computer ends the tool's workers: {times} in a row, the last one"
+        f" {plain_words(result.reason)}{spare}, so it was not for memory; find out what does (a job"
+        " scheduler's limit, a watchdog, another person), then run the same command again to resume"
     )

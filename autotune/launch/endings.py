@@ -43,8 +43,8 @@ def stop_on_environment(result: JobResult) -> None:
         EnvironmentFault: the disk is full, or torch or transformers cannot be loaded (any more).
     """
     if result.failure is Failure.LIBRARY:
-        raise EnvironmentFault(f"{result.reason}; then run the same command again to go on")
+        raise EnvironmentFault(f"{result.reason}; then run the same command again to resume")
     if result.failure is Failure.DISK:
         raise EnvironmentFault(
-            f"{result.reason}; free disk space, then run the same command again to go on"
+            f"{result.reason}; free disk space, then run the same command again to resume"
         )

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from autotune.base.format import counted
 from autotune.base.model import Boundary
 
 SHOWN_NOTES = 12
@@ -74,7 +75,7 @@ def note_sentence(note: DataNote) -> str:
     """`3 rows dropped: empty answer (rows 2, 5, 9)`, the same wherever a note is shown."""
     if note.count == 0:
         return note.what
-    head = f"{note.count} {'row' if note.count == 1 else 'rows'}"
+    head = counted(note.count, "row")
     rows = rows_text(note)
     return f"{head}{' dropped' * note.dropped}: {note.what}{f' ({rows})' if rows else ''}"
 

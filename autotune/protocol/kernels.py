@@ -27,7 +27,7 @@ class Kernel(StrEnum):
 
 
 _WORDS = {
-    Kernel.VARLEN: "flash, packed rows in one call",
+    Kernel.VARLEN: "flash, packed sequences in one call",
     Kernel.FLASH: "flash",
     Kernel.EFFICIENT: "memory-efficient",
     Kernel.CUDNN: "cuDNN",

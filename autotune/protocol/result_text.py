@@ -1,9 +1,14 @@
 """Results as the short texts that screens, lines and pages have in common."""
 
-from autotune.base.format import interval_text, percent
+from collections.abc import Sequence
+
+from autotune.base.format import counted, interval_text, percent
 from autotune.protocol.plan import Rounds
 from autotune.protocol.results import Checkpoint, Health
 from autotune.protocol.scores import Metric
+
+_SHOWN_AS = {"vacuous": "trivial"}
+"""Fields whose word in records and profiles is not the one on a screen."""
 
 
 def score_text(metric: "Metric", interval: tuple[float, float] | None) -> str:
@@ -15,16 +20,27 @@ def score_text(metric: "Metric", interval: tuple[float, float] | None) -> str:
 def health_text(health: "Health | None") -> str:
     """Shares of the answers in whole percents: `stop 96 loop 0 echo 4 empty 0 %`.
 
-    `vacuous` is named only where there is some.
+    `trivial` is named only where there is some.
     """
     if health is None:
         return "health n/a"
     stop = "n/a" if health.stop is None else f"{health.stop * 100:.0f}"
     rest = [("loop", health.loop), ("echo", health.echo), ("empty", health.empty)]
     if health.vacuous:
-        rest.append(("vacuous", health.vacuous))
+        rest.append((share_name("vacuous"), health.vacuous))
     shares = " ".join(f"{name} {share * 100:.0f}" for name, share in rest)
     return f"stop {stop} {shares} %"
+
+
+def share_name(field: str) -> str:
+    """A share of `Health` as people read it: its field, but `trivial` for `vacuous`."""
+    return _SHOWN_AS.get(field, field)
+
+
+def limits_text(unhealthy: Sequence[str]) -> str:
+    """Broken limits of health in one text: `echo 40 % is above 10 %; trivial ...`."""
+    named = ((line, line.partition(" ")) for line in unhealthy)
+    return "; ".join(line.replace(name, share_name(name), 1) for line, (name, _, _) in named)
 
 
 def shape_text(model_max_length: int, max_rounds: "Rounds") -> str:
@@ -32,8 +48,18 @@ def shape_text(model_max_length: int, max_rounds: "Rounds") -> str:
     return f"{model_max_length} x {max_rounds}"
 
 
+def rounds_text(rounds: "Rounds") -> str:
+    """A number of rounds with its noun: `1 round`, `6 rounds`, `all rounds`."""
+    return "all rounds" if rounds == "all" else counted(rounds, "round")
+
+
+def shape_rounds(model_max_length: int, max_rounds: "Rounds") -> str:
+    """As `shape_text`, for a sentence: `1024 x 6 rounds`."""
+    return f"{model_max_length} x {rounds_text(max_rounds)}"
+
+
 def checkpoint_text(checkpoint: "Checkpoint") -> str:
     """A checkpoint by its progress, or by what it is the mean of: `average of 3 checkpoints`."""
     if checkpoint.averaged:
-        return f"average of {checkpoint.averaged} checkpoints"
+        return f"average of {counted(checkpoint.averaged, 'checkpoint')}"
     return f"checkpoint {percent(checkpoint.progress, 0)}"

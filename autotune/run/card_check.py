@@ -35,7 +35,7 @@ SILENCE_SECONDS = 180.0
 """Loading torch takes seconds, minutes where antivirus reads its libraries for the first time; a
 driver that hangs says nothing for ever."""
 
-WITHOUT = "add --device cpu to go on without the card"
+WITHOUT = "add --device cpu to continue without the card"
 
 DRIVERS_PAGE = "https://www.nvidia.com/drivers"
 
@@ -117,8 +117,8 @@ def explain(
             reason += f", only {' '.join(answer.arch_list)}" if answer.arch_list else ""
         return reason, _replace(device, build, tool, capability)
     if remedy := remedy_at_start(row):
-        return f"the driver says {answer.problem!r}", remedy
-    return f"torch says {answer.problem!r}", "restart the computer, then look at nvidia-smi"
+        return f"the driver reports {answer.problem!r}", remedy
+    return f"torch reports {answer.problem!r}", "restart the computer, then look at nvidia-smi"
 
 
 def _refused(device: Device, build: TorchBuild, reason: str, remedy: str) -> EnvironmentFault:

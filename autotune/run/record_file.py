@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from autotune.base.errors import EnvironmentFault
 from autotune.base.files import move, patiently, write_bytes_atomic
-from autotune.base.format import quoted
+from autotune.base.format import counted, quoted
 from autotune.protocol import events
 from autotune.protocol.events import Record, RunEvent
 
@@ -32,7 +32,7 @@ _RECORD = TypeAdapter(Record)
 less than `Record.model_validate_json`, and is what that asks."""
 
 REMEDY = (
-    "to keep what stands before it and go on, give the run's command again with --run-dir {} and"
+    "to keep what stands before it and resume, give the run's command again with --run-dir {} and"
     " --salvage (the file as it is stays beside it); or move the folder away and start a new run"
 )
 
@@ -89,8 +89,8 @@ class RecordFile:
                 os.fsync(file.fileno())
         except OSError as error:
             raise EnvironmentFault(
-                f"{self.path}: cannot be written ({error.strerror or error}); free disk space,"
-                " then run the same command again to go on"
+                f"{self.path}: cannot be written ({error.strerror or error}); free disk space, then"
+                " run the same command again to resume"
             ) from error
         return record
 
@@ -266,7 +266,7 @@ def _fault_of(line: bytes) -> str:
     except ValidationError as error:
         if error.errors(include_url=False)[0]["type"] == "json_invalid":
             return "it is not JSON"
-        return f"it has {error.error_count()} faults by this version"
+        return f"it has {counted(error.error_count(), 'fault')} by this version"
     return "it is one now"
 
 

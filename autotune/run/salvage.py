@@ -5,6 +5,7 @@ from pathlib import Path
 
 from autotune.base.errors import EnvironmentFault
 from autotune.base.files import move
+from autotune.base.format import counted
 from autotune.run.folder import RunDir
 from autotune.run.record_file import free_name
 
@@ -27,10 +28,15 @@ def salvage(rundir: RunDir) -> str:
     aside = [set_aside(folder) for folder in unknown_folders(rundir, damage.trials)]
     # Last, so that whoever dies before finds the damage again and does the rest.
     kept = rundir.record.keep_before(damage)
-    more = f"; {len(aside)} folders of trials after it are set aside as well" if aside else ""
+    more = (
+        f"; {counted(len(aside), 'folder')} of trials after it are set aside as well"
+        if aside
+        else ""
+    )
     return (
-        f"{rundir.events.name}:{damage.line} was not a record ({damage.reason}): the run goes on"
-        f" from the {damage.line - 1} lines before it; the file as it was is {kept.name}{more}"
+        f"{rundir.events.name}:{damage.line} was not a record ({damage.reason}): the run resumes"
+        f" from the {counted(damage.line - 1, 'line')} before it; the file as it was is"
+        f" {kept.name}{more}"
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from autotune.base.errors import AutotuneError
+from autotune.base.format import counted
 from autotune.protocol.results import EvalReport, Think
 from autotune.score.answers import Answer, match
 from autotune.score.prompts import Prompt
@@ -35,7 +36,7 @@ def checked_report(
             raise ValueError(f"gave {given!r}, which is no report")
         report = EvalReport.model_validate(given.model_dump(warnings=False))
         if report.n != len(prompts):
-            raise ValueError(f"n is {report.n}, there are {len(prompts)} prompts")
+            raise ValueError(f"n is {report.n}, there are {counted(len(prompts), 'prompt')}")
         for metric in (report.score, *report.named_figures.values()):
             if not 0.0 <= metric.accuracy <= 1.0:
                 raise ValueError(f"accuracy {metric.accuracy} is not within 0 and 1")

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from autotune.base.errors import BadInput
+from autotune.base.format import counted
 from autotune.score.prompts import Prompt
 
 
@@ -40,8 +41,8 @@ def halves(prompts: Sequence[Prompt], seed: int) -> tuple[tuple[Prompt, ...], tu
     """
     if len(prompts) < 2:
         raise BadInput(
-            f"holdout of {len(prompts)} prompts: needs at least 2; leave --holdout out or give"
-            " more prompts"
+            f"holdout of {counted(len(prompts), 'prompt')}: needs at least 2; leave --holdout out"
+            " or give more prompts"
         )
     ranked = sorted(prompts, key=lambda prompt: _rank("half", seed, prompt))
     chosen = {prompt.key for prompt in ranked[: len(prompts) // 2]}

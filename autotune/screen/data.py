@@ -8,17 +8,18 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from autotune.base.format import safe
+from autotune.base.format import counted, safe
 from autotune.data.survey import Kept
 from autotune.data.turns import ROLES, ROLES_WITH_TOOLS
 from autotune.fit.data_report import Inspected, Wish
 from autotune.protocol.data_notes import shown_notes
 from autotune.protocol.inspection import Sample, TextRun
 from autotune.protocol.plan import Rounds, Supervision
+from autotune.protocol.result_text import rounds_text
 from autotune.screen.encodable import Encodable
 from autotune.screen.panels import ByWidth, Section
 
-TABLE_COLUMNS = 75
+TABLE_COLUMNS = 81
 """Columns that the frontier needs beside its frame; where there are fewer, lines are drawn."""
 
 _NOTE_STYLE = {
@@ -50,7 +51,7 @@ def inspected_summary(inspected: Inspected, tokens: bool = False) -> RenderableT
     if samples:
         rows = inspected.survey.file.rows
         shown = Group(_legend(inspected), *(_sample(s, rows, tokens) for s in samples))
-        parts.append(Section("what is trained on", shown))
+        parts.append(Section("supervised tokens", shown))
     return Encodable(Group(*parts))
 
 
@@ -103,12 +104,12 @@ def _roles_text(inspected: Inspected) -> str:
 
 def _stop_sentence(inspected: Inspected) -> str:
     stop = inspected.found.stop
-    text = f"{stop.end_token} (id {stop.end_id}), trained on after each answer"
+    text = f"{stop.end_token} (id {stop.end_id}), supervised after each answer"
     if stop.eos_id is None or stop.eos_id == stop.end_id:
         return text
     return (
         f"{text}; the tokenizer's own eos is {stop.eos_token} (id {stop.eos_id}), so checkpoints"
-        f" are told to stop at {stop.end_token}"
+        f" stop at {stop.end_token}"
     )
 
 
@@ -131,7 +132,7 @@ def _table(inspected: Inspected, marks: Mapping[str, str]) -> RenderableType:
     table.add_column("tokens", justify="right", no_wrap=True)
     for rounds in shown:
         table.add_column(_rounds_title(rounds, most), no_wrap=True)
-    for name in ("cut", "lost"):
+    for name in ("truncated", "lost"):
         table.add_column(name, justify="right", no_wrap=True)
     narrow = []
     for length in _lengths(inspected):
@@ -143,13 +144,15 @@ def _table(inspected: Inspected, marks: Mapping[str, str]) -> RenderableType:
             cells.append(cell)
         whole = inspected.table[length, "all"]
         table.add_row(Text(str(length)), *cells, Text(str(whole.cut)), Text(str(whole.lost)))
-        narrow.append(Text(f"{length:>6}  ").append_text(cells[-1]).append(f"  cut {whole.cut}"))
+        narrow.append(
+            Text(f"{length:>6}  ").append_text(cells[-1]).append(f"  truncated {whole.cut}")
+        )
     caption = Text(
-        "Percent of what is trained on that is kept, by rounds; conversations cut by the length"
-        " and lost altogether, with all rounds. Letters: strategies of the profile.",
+        "Percent of supervised tokens kept, by rounds; conversations truncated by the length, and"
+        " those that lose every answer, with all rounds. Letters: strategies of the profile.",
         style="dim",
     )
-    lines = Text("tokens, percent of what is trained on that is kept with all rounds", style="dim")
+    lines = Text("tokens, percent of supervised tokens kept with all rounds", style="dim")
     return Group(ByWidth(TABLE_COLUMNS, Group(table, caption), Group(lines, *narrow)))
 
 
@@ -194,14 +197,14 @@ def _wish_sentence(inspected: Inspected, wish: Wish, mark: str) -> str:
         if wish.as_fits
         else (f"{wish.length} tokens")
     )
-    rounds = "1 round" if wish.rounds == 1 else f"{wish.rounds} rounds"
+    rounds = rounds_text(wish.rounds)
     kept = wish.kept
-    cut = f"{_conversations(kept.cut)} {'is' if kept.cut == 1 else 'are'} cut"
-    ends = f"{cut}, {kept.lost or 'none'} {'lose' if kept.lost > 1 else 'loses'} all of it"
+    cut = counted(kept.cut, "conversation is truncated", "conversations are truncated")
+    ends = f"{cut}, {kept.lost or 'none'} {'lose' if kept.lost > 1 else 'loses'} every answer"
     if not kept.cut:
-        ends = "no conversation is cut by the length"
+        ends = "no conversation is truncated"
     return safe(
-        f"{name}: {length} and {rounds} keep {_share(inspected, kept)} % of what is trained on;"
+        f"{name}: {length} and {rounds} keep {_share(inspected, kept)} % of the supervised tokens;"
         f" {ends}"
     )
 
@@ -218,19 +221,19 @@ def marks_of(wishes: Iterable[Wish]) -> dict[str, str]:
 
 def _legend(inspected: Inspected) -> Text:
     found = inspected.found
-    text = Text("Trained on is what stands between ", style="dim")
+    text = Text("Supervised tokens stand between ", style="dim")
     text.append(BEGIN, TRAINED).append(" and ").append(END, TRAINED)
     return text.append(
         f": {_ON[found.supervision]} (supervision {found.supervision.value}). Template tokens are"
-        f" bold. Rows of {inspected.length} tokens and {inspected.rounds} rounds."
+        f" bold. Sequences of {inspected.length} tokens and {rounds_text(inspected.rounds)}."
     )
 
 
 def _sample(sample: Sample, rows: Sequence[int], tokens: bool) -> RenderableType:
     row = f" (row {rows[sample.conversation]})" if rows else ""
     title = Text(
-        f"conversation {sample.conversation + 1}{row}: {sample.tokens} tokens,"
-        f" {sample.supervised_tokens} of them trained on",
+        f"conversation {sample.conversation + 1}{row}: {counted(sample.tokens, 'token')},"
+        f" {sample.supervised_tokens} of them supervised",
         style="bold cyan",
     )
     shown = _coloured(sample.runs)
@@ -275,10 +278,6 @@ def _readable(text: str) -> str:
 
 def _percentile_text(values: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {value}" for name, value in values.items())
-
-
-def _conversations(count: int) -> str:
-    return f"{count} conversation" if count == 1 else f"{count} conversations"
 
 
 def _field(name: str, value: str, style: str = "") -> Text:

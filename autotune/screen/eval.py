@@ -7,8 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from autotune.base.format import percent, safe
-from autotune.protocol.result_text import health_text, score_text
+from autotune.base.format import counted, percent, safe
+from autotune.protocol.result_text import health_text, limits_text, score_text
 from autotune.protocol.results import EvalReport
 from autotune.score.evaluation import Evaluation, Paired
 from autotune.score.examples import Change, Example
@@ -40,7 +40,7 @@ def evaluated_summary(found: Evaluation) -> RenderableType:
         word = "met" if found.met else "not met"
         score = report.score.accuracy
         below = (f"{percent(score)} is below it",) if score < found.target else ()
-        because = f": {'; '.join((*below, *found.unhealthy))}" if below or found.unhealthy else ""
+        because = f": {limits_text((*below, *found.unhealthy))}" if below or found.unhealthy else ""
         style = "bold green" if found.met else "bold yellow"
         parts.append(Text(f"target {percent(found.target)} {word}{because}", style=style))
     return Encodable(Group(*parts))
@@ -85,7 +85,7 @@ def _score(found: Evaluation) -> RenderableType:
     ):
         lines.append(Text(line, style="yellow"))
     if found.unhealthy:
-        lines.append(Text(f"not healthy: {'; '.join(found.unhealthy)}", style="bold red"))
+        lines.append(Text(f"not healthy: {limits_text(found.unhealthy)}", style="bold red"))
     echo = found.baselines.get("echo")
     for line in unhealthy_lines(
         report.score, found.unhealthy, report.sound, echo.score if echo is not None else None
@@ -171,7 +171,7 @@ def _split(paired: Paired, first: str, second: str) -> list[RenderableType]:
     points = (paired.second.score.accuracy - paired.first.score.accuracy) * 100
     return [
         Text(
-            f"of {paired.first.n} prompts{left_out} both pass {c.both}, only {first}"
+            f"of {counted(paired.first.n, 'prompt')}{left_out} both pass {c.both}, only {first}"
             f" {c.only_first}, only {second} {c.only_second}, neither {c.neither}: {points:+.1f}"
             " points"
         ),
@@ -186,7 +186,7 @@ def _one(scorer: Scorer, report: EvalReport) -> list[RenderableType]:
         Text(f"  {judged_line(report)}", style="yellow" if report.thoughts else "dim"),
     ]
     if report.sound is not None and report.sound.passes < report.score.passes:
-        rest = f"{score_text(report.sound, None)} without those that echo, loop or say too little"
+        rest = f"{score_text(report.sound, None)} excluding echoing, looping or trivial answers"
         lines.append(_field("  passes", rest, "yellow"))
     return lines
 

@@ -12,10 +12,10 @@ from autotune.fit.forecast import Forecast, Planned, StrategyForecast
 from autotune.protocol.prediction import Attention
 from autotune.screen.panels import ByWidth, Section
 
-_WIDE = 104
+_WIDE = 105
 """Columns that the table needs with all its figures."""
 
-_NARROW = 64
+_NARROW = 65
 """Columns that it needs without those that are the same in every line."""
 
 
@@ -59,12 +59,12 @@ def _assumptions(found: Forecast) -> str:
     least, most = (percent(share, 0) for share in SLACK_RANGES[prediction.attention])
     fixed = found.table[0].peak
     return (
-        f"Tensors of the training step, in MiB: {how} in {duration(prediction.seconds)}, rows of"
-        f" full length, {share}. {_KERNELS[prediction.attention]} Column needs: on top of the peak"
-        f" {context} CUDA context and {slack} slack of the allocator ({least} to {most} were"
-        " measured), both assumed. Columns are what is held at the moment of the peak, whichever"
-        " that is; other is what passes. In every line: weights"
-        f" {_mib(fixed.weights_bytes)}, gradients {_mib(fixed.gradients_bytes)}, optimizer"
+        f"Tensors of the training step, in MiB: {how} in {duration(prediction.seconds)}, sequences"
+        f" of full length, {share}. {_KERNELS[prediction.attention]} Column batch: sequences in a"
+        f" micro-batch. Column needs: on top of the peak {context} CUDA context and {slack} slack"
+        f" of the allocator ({least} to {most} were measured), both assumed. Columns are what is"
+        " held at the moment of the peak, whichever that is; other is what passes. In every line:"
+        f" weights {_mib(fixed.weights_bytes)}, gradients {_mib(fixed.gradients_bytes)}, optimizer"
         f" {_mib(fixed.optimizer_bytes)}."
     )
 
@@ -72,15 +72,15 @@ def _assumptions(found: Forecast) -> str:
 _KERNELS = {
     Attention.FUSED: "Attention: a fused kernel is assumed, as flash; without one see --attention"
     " math.",
-    Attention.MATH: "Attention: plain mathematics are assumed, with tables of length x length; a"
-    " fused kernel needs far less (--attention fused).",
+    Attention.MATH: "Attention: the unfused math kernel is assumed, with tables of length x"
+    " length; a fused kernel needs far less (--attention fused).",
 }
 
 
 def _table(found: Forecast, *, whole: bool) -> RenderableType:
     """One line a point; `whole` with what is the same in every line."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    names = ["length", "rows", "checkpt." if whole else "ckpt"]
+    names = ["length", "batch", "checkpt." if whole else "ckpt"]
     names += ["weights", "gradients", "optimizer"] if whole else []
     long, short = ["activations", "logits", "other"], ["activ.", "logits", "other"]
     names += [*(long if whole else short), "peak"]
@@ -124,11 +124,12 @@ def _cells(planned: Planned, whole: bool) -> list[str]:
 def _strategy(strategy: StrategyForecast) -> str:
     """What is predicted for a strategy, in a line."""
     head = (
-        f"{strategy.name}: rows of {strategy.model_max_length} tokens, {strategy.batch_size} a step"
+        f"{strategy.name}: sequences of {strategy.model_max_length} tokens, {strategy.batch_size} a"
+        " step"
     )
     if not strategy.fits:
-        return f"{head}: does not fit, not even one row at a time"
-    without = f"{strategy.rows} at a time" if strategy.rows else "not one at a time"
+        return f"{head}: does not fit, not even one sequence per micro-batch"
+    without = f"{strategy.rows} per micro-batch" if strategy.rows else "not even one"
     return (
         f"{head}: {without} without gradient checkpointing, {strategy.rows_checkpointing} with it"
     )
@@ -136,12 +137,12 @@ def _strategy(strategy: StrategyForecast) -> str:
 
 def _answer(found: Forecast) -> str:
     if found.model_max_length is None:
-        return "Predicted: nothing fits, not even the shortest rows with gradient checkpointing."
+        return "Predicted: nothing fits, not even the shortest length with gradient checkpointing."
     most = max(planned.peak.point.tokens for planned in found.table)
     why = ", as long as the model or the profile allows" if found.model_max_length >= most else ""
     return (
-        f"Predicted: the longest rows that fit are {found.model_max_length} tokens{why},"
-        f" {found.rows} at a time, with gradient checkpointing."
+        f"Predicted: the longest sequences that fit are {found.model_max_length} tokens{why},"
+        f" {found.rows} per micro-batch, with gradient checkpointing."
     )
 
 

@@ -96,7 +96,7 @@ def device(state: StudyState, sample: DeviceSample) -> RenderableType:
     text.append(f"  memory {used} / {show_size(sample.limit_bytes)}", style="red" if over else "")
     text.append(f"  temperature {heat}  power {power}", style="dim")
     if sample.held_down_by:
-        text.append(f"  clock held down by {', '.join(sample.held_down_by)}", style="yellow")
+        text.append(f"  throttled by {', '.join(sample.held_down_by)}", style="yellow")
     if sample.on_battery:
         text.append("  on battery", style="bold yellow")
     if note:

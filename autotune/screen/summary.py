@@ -7,9 +7,15 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from autotune.base.format import percent, safe
+from autotune.base.format import counted, percent, safe
 from autotune.base.sizes import show_size
-from autotune.protocol.result_text import checkpoint_text, health_text, score_text, shape_text
+from autotune.protocol.result_text import (
+    checkpoint_text,
+    health_text,
+    limits_text,
+    score_text,
+    shape_text,
+)
 from autotune.protocol.results import Fit
 from autotune.run.folder import RunDir
 from autotune.run.state import StudyState
@@ -42,8 +48,8 @@ def summary(state: StudyState, run_dir: Path) -> RenderableType:
             at = f"{checkpoint_text(best.checkpoint)}, the last of step {best.checkpoint.step}"
         lines.append(_field("best checkpoint", f"{folder} (trial {best.number}, {at})"))
         if best.unhealthy:
-            lines.append(_field("unhealthy", "; ".join(best.unhealthy), "yellow"))
-    lines += [Text(f"- {safe(s)}", style="bold red" if "no better than" in s else "") for s in rest]
+            lines.append(_field("unhealthy", limits_text(best.unhealthy), "yellow"))
+    lines += [Text(f"- {safe(s)}", style="bold red" if "an echo" in s else "") for s in rest]
     lines += [
         _field("data", line, "bold yellow") for line in data_warnings(state.survey, state.fit)
     ]
@@ -92,14 +98,14 @@ def probe_summary(fit: Fit, budget: str, note: str = "") -> RenderableType:
     `budget` is the sentence about it, `note` says where the answer comes from if not from now.
     """
     strategies = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for name in ("strategy", "length x rounds", "answers kept", "at once", "steps", "time"):
+    for name in ("strategy", "length x rounds", "answers kept", "micro-batch", "steps", "time"):
         strategies.add_column(name, no_wrap=True)
     narrow: list[Text] = []
     for name, s in fit.strategies.items():
         shape = shape_text(s.model_max_length, s.max_rounds)
         kept = percent(s.kept_supervised)
         cells = (shape, kept, cut_text(s), str(s.steps), time_text(s))
-        line = f"{shape}  {s.steps} steps  {time_text(s)}"
+        line = f"{shape}  {counted(s.steps, 'step')}  {time_text(s)}"
         if not s.planned:
             line = "only where no other fits" if s.fits else "does not fit"
             if not s.conversations:
@@ -120,7 +126,7 @@ def probe_summary(fit: Fit, budget: str, note: str = "") -> RenderableType:
         ByWidth(90, strategies, Group(*narrow)),
         Text(
             "Times are estimates: measured speed x work, every answer as long as it may be."
-            + (" With an arrow: one row at a time, and the way that was fastest." if timed else ""),
+            + (" Arrows: one sequence per micro-batch -> the fastest setting." if timed else ""),
             style="dim",
         ),
     ]
@@ -128,14 +134,14 @@ def probe_summary(fit: Fit, budget: str, note: str = "") -> RenderableType:
 
 
 SPEED_TITLE = (
-    "ways to cut a step, timed on ordinary rows (the fastest once more, in a fresh process):"
+    "micro-batch settings, timed on typical batches (the fastest again, in a fresh process):"
 )
 
 
 def speed_table(fit: Fit) -> RenderableType:
     """Each timed way to cut a step: its speed, its peak, its verdict."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for name in ("length", "at once", "peak", "verdict", "supervised tokens/s"):
+    for name in ("length", "micro-batch", "peak", "verdict", "supervised tokens/s"):
         table.add_column(name, no_wrap=True, justify="left" if name == "verdict" else "right")
     narrow: list[Text] = []
     for outcome in fit.speed_trials:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from autotune.base.format import counted
 from autotune.sources.tensors import Described
 
 Config = Mapping[str, Any]
@@ -72,7 +73,7 @@ def _embedding_faults(config: Config, tensors: Tensors) -> Iterator[tuple[str, s
     # OPT and ELECTRA have embeddings of another width than their layers, and say so.
     narrower = config.get("word_embed_proj_dim") or config.get("embedding_size")
     if isinstance(width, int) and not narrower and width != columns:
-        yield f"config.json says hidden_size {width}, {name} has {columns} columns", COPY
+        yield f"config.json says hidden_size {width}, {name} has {counted(columns, 'column')}", COPY
 
 
 def _layer_faults(config: Config, tensors: Tensors) -> Iterator[tuple[str, str]]:

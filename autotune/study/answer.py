@@ -163,9 +163,9 @@ def answer(
         action = after_worker(Asker.SCORING, failure, smaller=batch_size > 1)
         if action is Action.SHRINK_IN_NEW_PROCESS:
             batch_size //= 2
-            words = f"evaluation ran out of memory; going on {batch_size} at a time"
+            words = f"evaluation ran out of memory; continuing with {batch_size} at a time"
         elif action is None and died(deaths, result, where, prompts):
-            words = f"evaluation: {plain_words(result.reason)}; going on once more in a new process"
+            words = f"evaluation: {plain_words(result.reason)}; retrying in a new process"
         else:
             reason = f"{result.words}: {plain_words(result.reason)}"
             raise EvaluationFailed(reason + scoring_remedy(failure))

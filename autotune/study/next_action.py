@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from autotune.base.format import percent
 from autotune.protocol import events
 from autotune.protocol.plan import Strategy
+from autotune.protocol.result_text import limits_text
 from autotune.protocol.results import Checkpoint
 from autotune.run.state import StudyState, TrialState, rank
 
@@ -108,5 +109,5 @@ def shortfall(best: events.Evaluated | None, target: float) -> str:
         return "no checkpoint has a valid score"
     score = best.score.accuracy
     if best.unhealthy and score >= target:
-        return f"best {percent(score)} is not a success: {'; '.join(best.unhealthy)}"
+        return f"best {percent(score)} is not a success: {limits_text(best.unhealthy)}"
     return f"best {percent(score)} is below the target of {percent(target)}"

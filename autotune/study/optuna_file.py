@@ -60,7 +60,7 @@ class StudyFile:
         if wrong is UNBORN:
             return None
         kept = f"; what was there is kept as {aside.name}" if aside is not None else ""
-        return f"{self.path.name} {wrong}: made anew from the record{kept}"
+        return f"{self.path.name} {wrong}: rebuilt from the record{kept}"
 
     def _update(self, wanted: Rows, state: StudyState) -> str | None:
         """Add what is missing to the database that is there; says why it cannot be."""
@@ -113,12 +113,12 @@ class StudyFile:
                 raise
             first = str(cause or error).strip().splitlines()[0]
             raise EnvironmentFault(
-                f"{self.path}: cannot be used ({first}); free disk space, then run the same"
-                " command again: nothing is lost with it, it is made anew from the record"
+                f"{self.path}: cannot be used ({first}); free disk space, then run the same command"
+                " again: nothing is lost with it, it is rebuilt from the record"
             ) from error
 
 
-LOCKED = "locked by another program; the run goes on without it and brings it up to date later"
+LOCKED = "locked by another program; the run continues without it and updates it later"
 UNBORN = "was not made yet"
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from autotune.base.format import percent, quoted
+from autotune.base.format import counted, percent, quoted
 from autotune.protocol.result_text import score_text
 from autotune.protocol.scores import DEFAULT_SCORER
 from autotune.run.folder import RunDir
@@ -63,8 +63,8 @@ def conclusions(state: StudyState) -> list[str]:
     lines += unhealthy_lines(best.score, best.unhealthy, best.sound, echo.score if echo else None)
     if best.chosen_by is not None:
         lines.append(
-            f"Chosen by the other half of the prompts ({score_text(best.chosen_by, None)}): no"
-            " luck of that choice is in the score."
+            f"Chosen by the other half of the prompts ({score_text(best.chosen_by, None)}): the"
+            " score has no selection bias."
         )
     elif line := chosen_line(state.scored_checkpoints, state.corrected):
         lines.append(line)
@@ -84,7 +84,8 @@ def conclusions(state: StudyState) -> list[str]:
         if best.interval and untrained.interval and _overlap(best.interval, untrained.interval):
             lines.append(
                 "The 95 % intervals before and after overlap:"
-                f" {best.score.total} prompts may be too few to tell the two apart."
+                f" {counted(best.score.total, 'prompt')} may be too few to distinguish"
+                " them."
             )
     if best.met and state.run and best.interval and best.interval[0] < state.run.target:
         lines.append(
@@ -103,7 +104,7 @@ def next_steps(state: StudyState, run_dir: Path) -> list[str]:
     lines: list[str] = []
     if state.ended is None:
         lines.append(
-            "go on: give the same command again, nothing is done twice; or name the folder with"
+            "to resume: give the same command again, finished work is kept; or name the folder with"
             f" --run-dir {quoted(str(run_dir))}"
         )
     best = state.best
@@ -112,8 +113,8 @@ def next_steps(state: StudyState, run_dir: Path) -> list[str]:
     if best is not None and full is not None and few and state.best_in_full is None:
         folder = quoted(str(RunDir(run_dir).checkpoint(best.number, best.checkpoint)))
         lines.append(
-            f"score it on all {full.count} prompts of {full.title}: smolsft-autotune eval {folder}"
-            f" --prompts {full.source} --prompt-limit all"
+            f"score it on all {counted(full.count, 'prompt')} of {full.title}: smolsft-autotune eval"
+            f" {folder} --prompts {full.source} --prompt-limit all"
         )
     if state.ended is not None and not state.ended.met:
         lines.append(

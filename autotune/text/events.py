@@ -4,14 +4,20 @@ Sentences report what the records say. They hold text from outside as it came; w
 makes it harmless for its medium.
 """
 
-from autotune.base.format import duration, percent, rate_text
+from autotune.base.format import counted, duration, percent, rate_text
 from autotune.base.sizes import show_size
 from autotune.data.kept_notes import fit_notes
 from autotune.protocol import events
 from autotune.protocol.data_notes import note_sentence, shown_notes, with_dropped
 from autotune.protocol.events import Record
 from autotune.protocol.failure import Failure
-from autotune.protocol.result_text import checkpoint_text, health_text, score_text, shape_text
+from autotune.protocol.result_text import (
+    checkpoint_text,
+    health_text,
+    limits_text,
+    score_text,
+    shape_rounds,
+)
 from autotune.protocol.results import Fit
 from autotune.run.state import StudyState, TrialState
 from autotune.text.fit import describe_trial, fit_sentence, peak_sentence
@@ -38,7 +44,7 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
     label = trial_label(record, state)
     match event:
         case events.RunStarted():
-            begin = "run goes on" if event.resumed else "run started"
+            begin = "run resumed" if event.resumed else "run started"
             return (
                 f"{begin}: profile {event.profile}, model {event.model}, data {event.data},"
                 f" prompts {event.prompts} ({event.prompt_count}), device {event.device},"
@@ -50,7 +56,7 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
         case events.ProbeGoesOn():
             one = event.trials == 1
             trials, hold = ("trial", "holds and is") if one else ("trials", "hold and are")
-            return f"the probe goes on: {event.trials} {trials} of before {hold} not repeated"
+            return f"the probe resumes: {event.trials} {trials} from before {hold} not repeated"
         case events.ProbeTried():
             return f"probe: {describe_trial(event.outcome)}"
         case events.Fitted():
@@ -62,8 +68,9 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             return (
                 f"trial {event.number} ({plan.strategy}): training, lr"
                 f" {rate_text(plan.learning_rate)},"
-                f" {shape_text(plan.model_max_length, plan.max_rounds)} rounds,"
-                f" {plan.total_steps} steps of {plan.batch_size} conversations"
+                f" {shape_rounds(plan.model_max_length, plan.max_rounds)},"
+                f" {counted(plan.total_steps, 'step')} of"
+                f" {counted(plan.batch_size, 'conversation')}"
             )
         case events.PeakCompared():
             return f"{label}: {peak_sentence(event)}"
@@ -79,9 +86,8 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
         case events.Chosen():
             return chosen_line(event.candidates, event.corrected)
         case events.CheckpointsRemoved():
-            judged = "checkpoint" if len(event.names) == 1 else "checkpoints"
             return (
-                f"{label}: {len(event.names)} judged {judged} removed"
+                f"{label}: {counted(len(event.names), 'judged checkpoint')} removed"
                 f" ({', '.join(event.names)}), {show_size(event.freed_bytes)} free again"
             )
         case events.CheckpointDamaged():
@@ -118,17 +124,19 @@ def _describe_work(event: events.RunEvent, label: str) -> str | None:
             return f"{label}: {checkpoint_text(at)} saved at step {at.step}"
         case events.Resumed():
             torn = f"; damaged and passed over: {', '.join(event.torn)}" if event.torn else ""
-            begin = f"goes on after step {event.step}" if event.step else "starts from step 0 again"
+            begin = f"resumes after step {event.step}" if event.step else "starts from step 0 again"
             return f"{label}: {begin}{torn}"
         case events.Surveyed():
             gone = sum(event.dropped.values())
-            return f"data: {event.conversations} conversations" + (f", {gone} dropped" * (gone > 0))
+            return f"data: {counted(event.conversations, 'conversation')}" + (
+                f", {gone} dropped" * (gone > 0)
+            )
         case events.Trained():
             skips = event.skipped_steps
-            skipped = f" ({skips} attempts overflowed in fp16)" if skips else ""
+            skipped = f" ({counted(skips, 'attempt')} overflowed in fp16)" if skips else ""
             return (
-                f"{label}: trained {event.steps} steps{skipped} in {duration(event.seconds)},"
-                f" weights moved {percent(event.weights_moved, 3)}"
+                f"{label}: trained {counted(event.steps, 'step')}{skipped} in"
+                f" {duration(event.seconds)}, weights moved {percent(event.weights_moved, 3)}"
             )
         case events.Recut():
             return f"{label}: {recut_sentence(event)}"
@@ -178,7 +186,7 @@ def describe_evaluated(event: events.Evaluated) -> str:
         score = score_text(event.score, event.interval)
         return f"{head}: about {score}, {partial_text(event.score, event.partial)}"
     if event.unhealthy:
-        end = f"not a success: {'; '.join(event.unhealthy)}"
+        end = f"not a success: {limits_text(event.unhealthy)}"
     else:
         end = "target met" if event.met else "below target"
     return f"{head} scores {scored(event)}, {end}"
@@ -197,4 +205,4 @@ def trial_verdict(trial: TrialState) -> str:
         return "training" if trial.trained is None else "scoring"
     if best is None:
         return "no valid score"
-    return f"unhealthy: {'; '.join(best.unhealthy)}" if best.unhealthy else "below target"
+    return f"unhealthy: {limits_text(best.unhealthy)}" if best.unhealthy else "below target"

@@ -1,10 +1,10 @@
 """What the probe found, in words: trials, the answer, how good a prediction was, times."""
 
-from autotune.base.format import about, duration, percent
+from autotune.base.format import about, counted, duration, percent
 from autotune.base.sizes import show_apart, show_size
 from autotune.protocol import events
 from autotune.protocol.plan import TrialPoint
-from autotune.protocol.result_text import shape_text
+from autotune.protocol.result_text import shape_rounds
 from autotune.protocol.results import Fit, StrategyFit, TrialOutcome, Verdict
 
 
@@ -28,8 +28,8 @@ def peak_sentence(event: events.PeakCompared) -> str:
 def describe_trial(outcome: TrialOutcome) -> str:
     """A probe trial in one line: what was tried, the verdict, what was measured or why not."""
     text = (
-        f"{shape_text(outcome.point.model_max_length, outcome.point.max_rounds)} rounds,"
-        f" micro-batch {outcome.point.micro_batch_tokens} tokens: {outcome.verdict}"
+        f"{shape_rounds(outcome.point.model_max_length, outcome.point.max_rounds)}, micro-batch"
+        f" {outcome.point.micro_batch_tokens} tokens: {outcome.verdict}"
     )
     if outcome.verdict is not Verdict.FITS or outcome.measurement is None:
         return f"{text}, {outcome.reason}"
@@ -37,7 +37,10 @@ def describe_trial(outcome: TrialOutcome) -> str:
     text += f", peak {show_size(outcome.measurement.peak_bytes)}"
     if outcome.measurement.timed is not None:
         over = outcome.measurement.timed.conversations
-        return f"{text}, {rate_of_trial(outcome)} supervised tokens/s over {over} conversations"
+        return (
+            f"{text}, {rate_of_trial(outcome)} supervised tokens/s over"
+            f" {counted(over, 'conversation')}"
+        )
     return text if speed is None else f"{text}, {duration(speed)} a step"
 
 
@@ -58,10 +61,9 @@ def fit_sentence(fit: Fit) -> str:
     checkpointing = "with" if fit.gradient_checkpointing else "without"
     return (
         f"fits: model_max_length {fit.model_max_length} with max_rounds {fit.max_rounds} (beyond it"
-        f" the length cuts conversations), in micro-batches of {fit.micro_batch_tokens} tokens"
-        f" {checkpointing} gradient checkpointing;"
-        f" peak {show_size(fit.peak_bytes)} of {show_size(fit.budget_bytes)},"
-        f" {fit.tokens_per_second:.0f} tokens/s"
+        f" the length truncates conversations), in micro-batches of {fit.micro_batch_tokens} tokens"
+        f" {checkpointing} gradient checkpointing; peak {show_size(fit.peak_bytes)} of"
+        f" {show_size(fit.budget_bytes)}, {fit.tokens_per_second:.0f} tokens/s"
         + (f"; attention: {fit.attention.words}" if fit.attention else "")
     )
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from autotune.base.errors import Interruption
+from autotune.base.format import counted
 from autotune.run.state import StudyState
 
 
@@ -12,15 +13,15 @@ def interrupted_run(state: StudyState, root: Path) -> Interruption:
         return interrupted_look()
     kept = ", ".join(_kept(state))
     if not kept:
-        return Interruption(f"{root} holds nothing finished yet; to go on there", root)
-    return Interruption(f"{root} keeps {kept}; to go on", root)
+        return Interruption(f"{root} holds nothing finished yet; to resume there", root)
+    return Interruption(f"{root} keeps {kept}; to resume", root)
 
 
 def interrupted_eval(answered: int, asked: int, root: Path) -> Interruption:
     """Of an evaluation: how many answers are on disk."""
     if not answered:
         return Interruption("nothing is left behind; to begin again")
-    return Interruption(f"{root} keeps {answered} of {asked} answers; to go on", root)
+    return Interruption(f"{root} keeps {answered} of {counted(asked, 'answer')}; to resume", root)
 
 
 def interrupted_look() -> Interruption:
@@ -45,6 +46,4 @@ def _kept(state: StudyState) -> list[str]:
 
 
 def _count(number: int, what: str, more: str = "") -> str:
-    if not number:
-        return ""
-    return f"{number} {what}{'' if number == 1 else 's'} {more}".rstrip()
+    return f"{counted(number, what)} {more}".rstrip() if number else ""

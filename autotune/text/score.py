@@ -1,10 +1,10 @@
-"""What a score is worth, in plain words: why an unhealthy one is no success, and what luck adds."""
+"""What a score is worth, in plain words: why an unhealthy one is no success, and selection bias."""
 
 from collections.abc import Iterable, Sequence
 
-from autotune.base.format import percent
+from autotune.base.format import counted, percent
 from autotune.protocol import events
-from autotune.protocol.result_text import health_text, score_text
+from autotune.protocol.result_text import health_text, limits_text, score_text
 from autotune.protocol.results import EvalReport, Partial, Think
 from autotune.protocol.scores import Metric
 from autotune.score.stats import Comparison
@@ -13,13 +13,13 @@ SURE = 0.05
 """A p value from which on up two models are not said to differ."""
 
 _MEANING = {
-    "stop": "An answer that is cut off at the limit of its length never came to an end.",
+    "stop": "An answer that is truncated at the limit of its length never came to an end.",
     "loop": "An answer that repeats itself to its end answers nothing, and still passes rules on"
     " words, commas or length.",
     "echo": "An answer that gives the prompt back passes by accident: the prompt itself holds the"
     " words that it asks for.",
     "empty": "An empty answer is none.",
-    "vacuous": "An answer of next to nothing passes rules that hold for almost any short text, such"
+    "vacuous": "A trivial answer passes rules that hold for almost any short text, such"
     " as no commas.",
 }
 
@@ -42,11 +42,8 @@ def unhealthy_lines(
         lines.append(meaning)
     bad = strict.passes - sound.passes if sound is not None else 0
     if sound is not None and bad:
-        score = percent(strict.accuracy)
-        lines.append(
-            f"So {score} is not {score}: {bad} of {strict.passes} passes are answers that echo,"
-            f" loop or say next to nothing; without them it is {score_text(sound, None)}."
-        )
+        answers = counted(bad, "echoing, looping or trivial answer")
+        lines.append(f"Excluding {answers}: {score_text(sound, None)}.")
     return lines
 
 
@@ -56,7 +53,7 @@ def judged_line(report: EvalReport) -> str:
         text = "judged: what follows </think> (--think strip)"
         if not report.thoughts:
             return f"{text}; no answer has one"
-        line = f"{text}, in {report.thoughts} answers that think"
+        line = f"{text}, in {counted(report.thoughts, 'answer')} with <think>"
         if report.unfinished_thoughts:
             line += f"; {report.unfinished_thoughts} never stop thinking and count as empty"
         return line
@@ -69,12 +66,12 @@ def judged_line(report: EvalReport) -> str:
 def partial_text(score: Metric, partial: Partial) -> str:
     """Why a score is an estimate: `stopped after 81 of 541 prompts, 25.0 % is out of reach`."""
     if partial.why == "decided":
-        return f"all {partial.of} prompts decided before their answers were finished"
+        return f"all {counted(partial.of, 'prompt')} decided before their answers were finished"
     if partial.why == "target" and partial.target is not None:
         reason = f"{percent(partial.target)} is out of reach"
     else:
         reason = f"{partial.rival} is better"  # of a run of an earlier version
-    return f"stopped after {score.total} of {partial.of} prompts, {reason}"
+    return f"stopped after {score.total} of {counted(partial.of, 'prompt')}, {reason}"
 
 
 def ended_early_line(partial: Iterable[Partial | None]) -> str | None:
@@ -82,7 +79,7 @@ def ended_early_line(partial: Iterable[Partial | None]) -> str | None:
     stopped = [p for p in partial if p is not None and p.why != "decided"]
     if not stopped:
         return None
-    these = "1 checkpoint was" if len(stopped) == 1 else f"{len(stopped)} checkpoints were"
+    these = counted(len(stopped), "checkpoint was", "checkpoints were")
     beaten = " or another was better" if any(p.why == "rival" for p in stopped) else ""
     return (
         f"{these} not answered to the end, because the target was out of reach{beaten};"
@@ -93,11 +90,11 @@ def ended_early_line(partial: Iterable[Partial | None]) -> str | None:
 def in_full_sentence(full: events.BestInFull) -> str:
     """The best on all prompts of a source, with all that a score needs to be read."""
     text = (
-        f"on all {full.score.total} prompts of {full.prompts} the best checkpoint scores"
-        f" {score_text(full.score, full.interval)}, {health_text(full.health)}, with"
-        f" answers of up to {full.max_new_tokens} tokens"
+        f"on all {counted(full.score.total, 'prompt')} of {full.prompts} the best"
+        f" checkpoint scores {score_text(full.score, full.interval)},"
+        f" {health_text(full.health)}, with answers of up to {full.max_new_tokens} tokens"
     )
-    return text + (f"; not healthy: {'; '.join(full.unhealthy)}" if full.unhealthy else "")
+    return text + (f"; not healthy: {limits_text(full.unhealthy)}" if full.unhealthy else "")
 
 
 def chosen_line(candidates: int, corrected: float | None) -> str | None:
@@ -106,12 +103,12 @@ def chosen_line(candidates: int, corrected: float | None) -> str | None:
         return None
     if corrected is None:
         return (
-            f"Chosen as the best of {candidates} checkpoints: the best of several flatters, expect"
-            " a little less on new prompts."
+            f"Best of {counted(candidates, 'checkpoint')} (selection bias): expect a little less on"
+            " new prompts."
         )
     return (
-        f"Chosen as the best of {candidates} checkpoints, which flatters: without the luck of the"
-        f" choice about {percent(corrected)} is to be expected."
+        f"Best of {counted(candidates, 'checkpoint')} (selection bias); corrected estimate"
+        f" {percent(corrected)}."
     )
 
 
@@ -120,6 +117,6 @@ def difference_line(comparison: Comparison, first: str, second: str) -> str:
     c = comparison
     p = f"p = {c.p_value:.2g}" if c.p_value >= 1e-4 else "p < 0.0001"
     if c.p_value > SURE:
-        return f"no difference shown: so uneven a split may well be chance (exact McNemar, {p})"
+        return f"no significant difference (exact McNemar, {p})"
     better = second if c.only_second > c.only_first else first
-    return f"{better} is better: a split so uneven is rarely chance (exact McNemar, {p})"
+    return f"{better} is better, a significant difference (exact McNemar, {p})"

@@ -1,6 +1,6 @@
 """What a training changed on its way and what was seen beside its steps, as sentences."""
 
-from autotune.base.format import duration
+from autotune.base.format import counted, duration
 from autotune.protocol import events
 from autotune.protocol.result_text import checkpoint_text
 from autotune.run.state import StudyState
@@ -12,19 +12,19 @@ def recut_sentence(event: events.Recut) -> str:
     """Where memory ran out, in what pieces, and how it goes on."""
     where = _NAMES.get(event.phase, event.phase or "a worker")
     head = f"out of memory in {where} of step {event.step} with {event.before.words}"
-    again = "done again" if event.same_process else "going on from the last checkpoint"
+    again = "repeated" if event.same_process else "resuming from the last checkpoint"
     if event.after != event.before:
-        same = f"the same {event.batch_size} conversations a step"
+        same = f"the same {counted(event.batch_size, 'conversation')} a step"
         return f"{head}; {again} with {event.after.words}, {same}"
-    how = "after giving back what was free" if event.same_process else "in a new process"
+    how = "after freeing cached memory" if event.same_process else "in a new process"
     return f"{head}; {again} {how}"
 
 
 def precision_sentence(event: events.PrecisionChanged) -> str:
     """Why a precision was given up, and for which."""
     return (
-        f"{event.before} given up at step {event.step} ({event.reason}): going on in {event.after},"
-        " with the same fp32 master weights"
+        f"{event.before} given up at step {event.step} ({event.reason}): continuing in"
+        f" {event.after}, with the same fp32 master weights"
     )
 
 
@@ -38,9 +38,9 @@ def card_sentence(event: events.CardSampled) -> str | None:
     """What began or ended to hold the card's clock down, None where nothing did."""
     told = []
     if event.began:
-        told.append(f"clock held down by {', '.join(event.began)}")
+        told.append(f"throttled by {', '.join(event.began)}")
     if event.ended:
-        told.append(f"clock no longer held down by {', '.join(event.ended)}")
+        told.append(f"no longer throttled by {', '.join(event.ended)}")
     if not told:
         return None
     heat = "" if event.celsius is None else f"{event.celsius:.0f} C"

@@ -172,7 +172,7 @@ def _unsaid(users: Sequence[DeviceUser]) -> str:
     """Why nobody is named."""
     if any(user.outside for user in users):
         return "from inside a container it cannot be seen"
-    return "the driver does not say"
+    return "the driver does not report"
 
 
 def _ours(users: Sequence[DeviceUser], own: Collection[int]) -> int:

@@ -118,9 +118,7 @@ class Training:
             if not deaths.again(result):
                 return f"{result.words} twice: {plain_words(result.reason)}"
             self.session.note(
-                events.Warned(
-                    message=f"{plain_words(result.reason)}; going on once more in a new process"
-                )
+                events.Warned(message=f"{plain_words(result.reason)}; retrying in a new process")
             )
 
     def name_neighbours(self, workers: Collection[int]) -> None:

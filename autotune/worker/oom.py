@@ -254,7 +254,8 @@ class _Answers:
 
     def report(self, lack: Lack, *, same_process: bool) -> None:
         if same_process:
-            self.on_warning(f"evaluation ran out of memory; going on {self.engine.at_once()}")
+            now = self.engine.at_once()
+            self.on_warning(f"evaluation ran out of memory; continuing with {now}")
 
 
 def answer_within_memory(

@@ -212,7 +212,7 @@ def longest_row(job: TrialJob, codec: ChatCodec, conversations: Sequence[Convers
     row = encoded(job, codec, conversations[where]) if where < len(conversations) else None
     if row is None or len(row.input_ids) != job.point.row_tokens or not row.supervised:
         raise BadJob(
-            f"{job.data.path}: conversation {where + 1} is not the row of"
+            f"{job.data.path}: conversation {where + 1} is not the sequence of"
             f" {job.point.row_tokens} tokens that was surveyed; the file changed since"
         )
     return row

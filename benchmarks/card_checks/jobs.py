@@ -58,5 +58,5 @@ def free_bytes(ask: Ask) -> int:
 
     found = find_device(ask.device).free_bytes
     if found is None:
-        raise OSError("the driver does not say how much memory is free")
+        raise OSError("the driver does not report how much memory is free")
     return found

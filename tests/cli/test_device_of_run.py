@@ -47,7 +47,7 @@ def test_a_run_begun_on_a_card_does_not_go_on_on_the_cpu(
     before = rundir.events.read_bytes()
     code, said = said_by(capsys, "run", "--profile", LAPTOP, "--run-dir", "mine")
     assert code == ExitCode.ENVIRONMENT
-    assert f"the run in mine began on {CARD} and does not go on on a CPU: " in said
+    assert f"the run in mine began on {CARD} and does not continue on a CPU: " in said
     assert "mend that and run the same command again" in said
     assert rundir.events.read_bytes() == before
 
@@ -59,7 +59,7 @@ def test_nor_does_it_where_the_missing_card_would_choose_another_profile(
     begun(tmp_path / "runs" / "20261128-1_x", LAPTOP, device_kind="cuda")
     code, said = said_by(capsys, "run", *arguments)
     assert code == ExitCode.ENVIRONMENT
-    assert f"began on {CARD} and does not go on on a CPU" in said
+    assert f"began on {CARD} and does not continue on a CPU" in said
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["20261128-1_x"]
 
 
@@ -91,7 +91,7 @@ def test_a_profile_for_a_card_where_there_is_none_is_refused_with_the_hours_it_w
     hours = int(said.split("would train for some ")[1].split(" hours in fp16")[0])
     assert hours > 24
     assert "on this CPU (an estimate)" in said
-    assert "take --profile cpu-smollm2, or add --device cpu to go on all the same" in said
+    assert "take --profile cpu-smollm2, or add --device cpu to continue all the same" in said
     assert list(tmp_path.iterdir()) == []
 
 
@@ -102,7 +102,7 @@ def test_nor_are_prompts_answered_by_it_in_a_precision_that_a_cpu_lacks(
     assert code == ExitCode.ENVIRONMENT
     assert f"profile {LAPTOP} is for an NVIDIA card, and there is none (" in said
     assert "40 times slower in fp16 than in fp32 (an estimate)" in said
-    assert "or --precision fp32, or add --device cpu to go on all the same" in said
+    assert "or --precision fp32, or add --device cpu to continue all the same" in said
     assert list(tmp_path.iterdir()) == []
 
 

@@ -152,8 +152,7 @@ def test_the_parrot_reaches_a_quarter_and_is_told_why_that_is_none(
     assert found["met"] is False
     assert "target 24.0 % not met: echo 100 %" in human
     assert "not healthy: echo 100 % is above 10 %" in human
-    assert "So 24.8 % is not 24.8 %: 134 of 134 passes are answers that echo" in human
-    assert "without them it is 0/541 0.0 %" in human
+    assert "Excluding 134 echoing, looping or trivial answers: 0/541 0.0 %." in human
 
 
 def test_answers_of_one_word_pass_and_meet_no_target(
@@ -209,7 +208,7 @@ def test_two_sets_of_answers_are_compared_prompt_by_prompt(
     assert (found["n"], found["left_out"]) == (4, 0)
     assert (found["first"]["prompt_strict"]["passes"], found["only_second"]) == (1, 2)
     assert "both pass 0, only A 1, only B 2, neither 1: +25.0 points" in human
-    assert "no difference shown" in human
+    assert "no significant difference" in human
 
 
 def test_a_clear_difference_is_named_with_its_p_value() -> None:
@@ -224,7 +223,7 @@ def test_a_clear_difference_is_named_with_its_p_value() -> None:
     assert found is not None
     assert found.comparison.p_value == pytest.approx(2 / 2**12)
     text = printed(compared_summary(IFEval(), found, ("a.jsonl", "b.jsonl")), 120)
-    assert "B is better: a split so uneven is rarely chance (exact McNemar, p = 0.00049)" in text
+    assert "B is better, a significant difference (exact McNemar, p = 0.00049)" in text
 
 
 def test_prompts_that_only_one_was_asked_say_nothing(
@@ -270,7 +269,7 @@ def test_the_best_of_a_run_is_scored_with_how_many_it_was_chosen_among(tmp_path:
     found = evaluate(IFEval(), asked(), answers(GOOD), LIMITS, examples=0)
     best = with_choice(found, there.best, asked())
     assert (best.chosen_among, best.corrected) == (2, 0.1)
-    assert "Chosen as the best of 2 checkpoints" in printed(evaluated_summary(best), 120)
+    assert "Best of 2 checkpoints (selection bias)" in printed(evaluated_summary(best), 120)
     others = with_choice(found, there.best, asked()[:2])
     assert (others.chosen_among, others.corrected) == (2, None)
     there.run_toml.write_text('[evaluate]\nthink = "strip"\n', encoding="utf-8")

@@ -42,7 +42,7 @@ def test_stray_answers_and_a_torn_end_are_told(
         torn.write('{"key": 2, "prom')
     _, out = said(capsys, "--responses", file, "--prompts", prompts)
     assert "1 of 3 answers belong to none of the prompts" in out
-    assert "the last line is torn and left out" in out
+    assert "the last line is truncated and left out" in out
 
 
 def test_a_target_that_is_missed_says_so_before_what_else_is_wrong(

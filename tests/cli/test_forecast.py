@@ -175,10 +175,12 @@ def test_the_screen_says_first_that_it_is_an_estimate_and_last_what_fits(width: 
     assert "a fused kernel is assumed, as flash; without one see --attention math" in words
     assert "300 MiB CUDA context and 10 % slack of the allocator (4 % to 25 % were" in words
     assert "2 and 4 of 30 layers traced" in words
-    assert "A: rows of 1024 tokens, 64 a step: 3 at a time without gradient" in words
-    assert "C: rows of 8192 tokens, 32 a step: does not fit" in words
-    assert "longest rows that fit are 8192 tokens, as long as the model or the profile" in words
-    assert "allows, 4 at a time" in words
+    assert "A: sequences of 1024 tokens, 64 a step: 3 per micro-batch without gradient" in words
+    assert "C: sequences of 8192 tokens, 32 a step: does not fit" in words
+    assert (
+        "longest sequences that fit are 8192 tokens, as long as the model or the profile" in words
+    )
+    assert "allows, 4 per micro-batch" in words
     points = [line for line in lines if line.startswith("256") or " x 256" in line]
     assert [line.split()[-1] for line in points] == ["fits", "no"]
 
@@ -198,7 +200,7 @@ def test_the_screen_says_so_where_no_fused_kernel_is_assumed() -> None:
             plan_summary(plan(attention=Attention.MATH), "card", "model", BUDGET), 120
         ).splitlines()
     )
-    assert "plain mathematics are assumed, with tables of length x length" in words
+    assert "the unfused math kernel is assumed, with tables of length x length" in words
     assert "18 % slack of the allocator (6 % to 49 % were measured)" in words
 
 

@@ -156,7 +156,7 @@ def test_a_person_sees_the_table_the_sample_and_the_end_token_without_colours(
         COLUMNS="90",
     )
     assert code == ExitCode.DONE, err
-    assert "A: 256 tokens and 2 rounds keep 100.0 % of what is trained on" in out
+    assert "A: 256 tokens and 2 rounds keep 100.0 % of the supervised tokens" in out
     assert "<|im_end|> (id 2)" in out
     assert "so [/x] \\x1b[31m<|im_end|>" in out
     assert "\x1b" not in out

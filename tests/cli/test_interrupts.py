@@ -19,7 +19,7 @@ from autotune.protocol.failure import Failure
 from autotune.protocol.job import GenerateJob, Job
 from tests import setups
 
-LINE = "smolsft-autotune: interrupted; nothing is lost, the same command goes on from here\n"
+LINE = "smolsft-autotune: interrupted; nothing is lost, the same command resumes from here\n"
 
 AT_IMPORT = """
 import os, signal, time
@@ -202,7 +202,7 @@ class TestWhatACommandLeaves:
         said = self.line(monkeypatch, capsys, *typed, do=interrupted_after_two)
         (folder,) = Path("runs").iterdir()
         command = f"smolsft-autotune {' '.join(map(quoted, typed))} --run-dir {folder}"
-        assert said == f"{folder} keeps 2 of 48 answers; to go on: {command}"
+        assert said == f"{folder} keeps 2 of 48 answers; to resume: {command}"
 
     @pytest.mark.parametrize("fault", [Failure.BAD_JOB, Failure.LIBRARY, Failure.OTHER])
     def test_one_that_fails_before_its_first_answer_leaves_no_folder_either(

@@ -24,7 +24,7 @@ from tests.setups import Played
 def test_below_nine_tenths_of_what_is_trained_on_a_length_is_warned_of() -> None:
     said = kept_notes("A", 512, 6, 0.4699, 100, 64)
     assert [note.what for note in said] == [
-        "A keeps 46 % of what is trained on: 512 x 6 rounds cut off the rest"
+        "A keeps 46 % of the supervised tokens: 512 x 6 rounds truncate the rest"
     ]
     assert all(note.warning and note.count == 0 for note in said)
     assert kept_notes("A", 512, 6, 0.9, 64, 64) == ()
@@ -32,7 +32,7 @@ def test_below_nine_tenths_of_what_is_trained_on_a_length_is_warned_of() -> None
 
 def test_one_conversation_or_fewer_than_a_step_takes_is_said() -> None:
     (one,) = kept_notes("A", 512, 6, 1.0, 1, 64)
-    assert one.what == "A trains on one conversation: every step repeats it"
+    assert one.what == "A trains on 1 conversation: every step repeats it"
     (few,) = kept_notes("A", 512, 6, 1.0, 63, 64)
     assert "63 conversations, fewer than a step of 64" in few.what
 
@@ -43,7 +43,7 @@ def test_inspect_says_it_of_each_strategy_and_how_many_conversations_a_run_uses(
     )
     seen = inspections.inspected(setups.survey(*([[100]] * 20), prompt=20), profile)
     said = [note.what for note in seen.notes]
-    assert "A keeps 55 % of what is trained on: 64 x 2 rounds cut off the rest" in said
+    assert "A keeps 55 % of the supervised tokens: 64 x 2 rounds truncate the rest" in said
     assert "B trains on 20 conversations, fewer than a step of 64: every step sees all of them" in (
         said
     )
@@ -95,11 +95,11 @@ def test_probe_run_and_report_say_it_of_the_strategies_that_will_have_their_turn
     unplanned = cut.model_copy(update={"planned": False})
     fit = setups.fit(strategies={"A": cut, "minimum": unplanned})
     (sentence,) = (note.what for note in fit_notes(fit))
-    assert sentence.startswith("A keeps 46 % of what is trained on")
+    assert sentence.startswith("A keeps 46 % of the supervised tokens")
     assert data_lines(None, fit) == data_warnings(None, fit) == (sentence,)
     console = Console(width=120, record=True)
     console.print(probe_summary(fit, "budget"))
-    assert "A keeps 46 % of what is trained on" in console.export_text()
+    assert "A keeps 46 % of the supervised tokens" in console.export_text()
 
 
 def test_a_run_has_the_scored_prompts_looked_for_and_left_out_where_the_profile_says_so(

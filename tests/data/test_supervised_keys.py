@@ -66,7 +66,7 @@ def test_a_turn_that_says_so_is_context_and_the_others_are_trained_on(keys: dict
     # Nothing to learn from is left where it was the only answer.
     assert read({"messages": [ASK, bad(**keys)]}) == (
         [],
-        ["1 row dropped: no answer that is trained on (row 1)"],
+        ["1 row dropped: no supervised answer (row 1)"],
     )
 
 
@@ -108,7 +108,7 @@ def test_a_part_of_a_text_that_says_so_is_context_and_the_others_are_trained_on(
     (alone,) = adapt([{"prompt": "q", "completion": parts}], "prompt_completion").conversations
     assert alone.rounds[0].assistant.spans == ((0, 3),)
     unsaid = adapt([{"messages": [ASK, turn({"text": "a", "weight": 0}, weight=1)]}], "messages")
-    assert unsaid.dropped == {"no answer that is trained on": 1}
+    assert unsaid.dropped == {"no supervised answer": 1}
     dropped = adapt([{"messages": [ASK, turn({"text": "a", "mask": 1})]}], "messages").dropped
     assert list(dropped) == ["'mask' of a turn: it may mean trained or not, spell it 'train'"]
 
@@ -135,8 +135,8 @@ def test_an_unknown_spelling_is_warned_of() -> None:
     (note,) = adapt([{"messages": [ASK, bad(no_train_please=True)]}], "messages").notes
     assert note.warning
     assert note_sentence(note) == (
-        "1 row: key 'messages[].no_train_please' is not used, though it may say what is trained"
-        " on (row 1)"
+        "1 row: key 'messages[].no_train_please' is not used, though it may say what is supervised"
+        " (row 1)"
     )
 
 
@@ -144,7 +144,7 @@ def test_a_user_turn_that_asks_to_be_trained_on_stays_context_and_that_is_said()
     trained, said = read({"messages": [{**ASK, "train": True}, GOOD]})
     assert trained == [[True]]
     assert said == [
-        "1 row: a turn that is not the assistant's asks to be trained on; it stays context (row 1)"
+        "1 row: a turn that is not the assistant's asks to be supervised; it stays context (row 1)"
     ]
     assert read({"messages": [{**ASK, "weight": 0}, GOOD]}) == ([[True]], [])
 
@@ -171,7 +171,7 @@ def test_a_list_that_fits_nothing_drops_the_row_and_so_does_a_record_of_weight_0
         [],
         [
             "1 row dropped: 'loss_mask' has another length than the list of turns (row 1)",
-            "1 row dropped: 'weight' says that it is not trained on (row 2)",
+            "1 row dropped: 'weight' says that it is not supervised (row 2)",
             "1 row dropped: 'mask': it may mean trained or not, spell it 'loss_mask' (row 3)",
         ],
     )
@@ -179,7 +179,7 @@ def test_a_list_that_fits_nothing_drops_the_row_and_so_does_a_record_of_weight_0
     assert trained == [[True, True]] * 2
     assert said == [
         "1 row: 'weight' is neither 0 nor 1; it counts as 1 (row 1)",
-        "1 row: 'weight' of the record says nothing of what is trained on (row 2)",
+        "1 row: 'weight' of the record says nothing of what is supervised (row 2)",
     ]
 
 

@@ -196,7 +196,7 @@ def test_a_result_that_nobody_speaks_to_is_cut_off_and_its_call_stays() -> None:
     rows = ([ASK, {**ANSWER, "tool_calls": [CALL]}, RESULT, RESULT], [ASK, ANSWER, ASK])
     kept, said = read(*({"messages": turns} for turns in rows))
     assert [len(conversation.messages) for conversation in kept] == [2, 2]
-    assert said == ["2 rows: the last question has no answer and is cut off (rows 1, 2)"]
+    assert said == ["2 rows: the last question has no answer and is left out (rows 1, 2)"]
 
 
 def test_only_the_completion_is_trained_on_also_where_the_prompt_calls_a_tool() -> None:

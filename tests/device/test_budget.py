@@ -109,7 +109,7 @@ def test_a_full_card_and_a_silent_driver_ask_for_what_they_need() -> None:
     full = Card(0, "card", None, 8 * GIB, 300 * MIB, None)
     with pytest.raises(EnvironmentFault, match=r"300 MiB free.*512 MiB.*close other programs"):
         auto_budget(find_device("auto", FakeNvml([full]), {}), "auto", "512MiB")
-    with pytest.raises(EnvironmentFault, match="does not say how much memory is free"):
+    with pytest.raises(EnvironmentFault, match="does not report how much memory is free"):
         auto_budget(find_device("auto", FakeNvml([SILENT]), {}), "auto", "512MiB")
     assert auto_budget(find_device("auto", FakeNvml([SILENT]), {}), "2GiB", "512MiB").limit_bytes
 

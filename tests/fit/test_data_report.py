@@ -38,7 +38,7 @@ def test_a_prompt_longer_than_the_length_is_dropped_by_reason_and_warned_of() ->
     profile = setups.profile(*strategies)
     seen = inspections.inspected(data, profile, length=128)
     assert seen.warnings == (
-        "A: 64 tokens lose 61 of 61 conversations (100.0 %): what is left of them holds no answer",
+        "A: 64 tokens lose 61 of 61 conversations (100.0 %): no answer is left of them",
     )
     assert inspections.inspected(few, profile).warnings == ()
 
@@ -53,7 +53,7 @@ def test_one_percent_of_the_conversations_may_be_lost_without_a_warning() -> Non
         return seen.warnings
 
     assert lost(100) == ()
-    told = "128 tokens lose 1 of 99 conversations (1.0 %): what is left of them holds no answer"
+    told = "128 tokens lose 1 of 99 conversations (1.0 %): no answer is left of them"
     assert lost(99) == (f"A, B: {told}",)
 
 

@@ -1,4 +1,4 @@
-"""A fit that is known: taken as it is, checked with one trial, or probed anew, and why."""
+"""A fit that is known: taken as it is, checked with one trial, or probed again, and why."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -91,7 +91,7 @@ def test_another_question_is_probed_anew_and_the_change_is_named(tmp_path: Path,
     _, event, trials = asked(tmp_path / "a", memory, NOW | {name: "other"})
     assert trials > 1
     assert event is not None
-    assert event.note == f"probed anew: changed since the last probe: {name} {NOW[name]} -> other"
+    assert event.note == f"probed again: changed since the last probe: {name} {NOW[name]} -> other"
 
 
 def test_a_peak_above_what_is_free_now_is_probed_anew(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_peak_above_what_is_free_now_is_probed_anew(tmp_path: Path) -> None:
     assert fit.model_max_length == 192
     assert event is not None
     assert event.note == (
-        "probed anew: the last probe's peak of 420 MiB is above the budget of 300 MiB now"
+        "probed again: the last probe's peak of 420 MiB is above the budget of 300 MiB now"
     )
 
 
@@ -119,9 +119,9 @@ def test_asked_to_probe_again_it_does(tmp_path: Path) -> None:
 def test_the_file_says_what_each_change_leads_to(tmp_path: Path) -> None:
     fit, _, _ = asked(tmp_path / "a", Memory(BASE, EACH), NOW)
     assert fit.expiry == {
-        "device": "probed anew",
+        "device": "probed again",
         "driver": "checked again with one trial",
         "torch": "checked again with one trial",
-        "data": "probed anew",
-        "settings": "probed anew",
+        "data": "probed again",
+        "settings": "probed again",
     }

@@ -123,7 +123,7 @@ def test_the_longest_conversation_counts_wherever_it_stands() -> None:
     assert found.trials[0].conversation == 251
     assert found.model_max_length == 640
     assert {t.point.row_tokens for t in found.trials if t.verdict is Verdict.FITS} >= {640}
-    assert "on a row of 640 tokens, conversation 251" in next(
+    assert "on a sequence of 640 tokens, conversation 251" in next(
         t.reason for t in found.trials if t.point.row_tokens == 640
     )
 

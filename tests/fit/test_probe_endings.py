@@ -339,5 +339,5 @@ def test_what_held_the_card_down_is_looked_at_before_a_spill_is_suspected() -> N
     memory = Memory(BASE, EACH, SMALL | {2: slow})
     outcome, _ = attempted(memory, strain=("on battery",))
     assert outcome.verdict is Verdict.FITS
-    assert "held down (on battery)" in outcome.reason
+    assert "throttled (on battery)" in outcome.reason
     assert len(memory.points) == 3

@@ -37,7 +37,7 @@ def ended(failure: Failure, reason: str = "") -> JobResult:
 @pytest.mark.parametrize(
     ("ending", "measured", "verdict", "reason"),
     [
-        (setups.done(), FITS, Verdict.FITS, "peak 6.00 GiB on a row of 500 tokens"),
+        (setups.done(), FITS, Verdict.FITS, "peak 6.00 GiB on a sequence of 500 tokens"),
         (
             setups.done(),
             setups.measurement(21 * GIB),
@@ -199,7 +199,7 @@ def test_on_native_linux_a_slow_step_on_a_full_card_fits() -> None:
     outcome = judge(POINT, setups.done(), SLOW_AND_FULL, CARD, SMALLER, native)
     assert (outcome.verdict, outcome.reason) == (
         Verdict.FITS,
-        "peak 6.00 GiB on a row of 500 tokens",
+        "peak 6.00 GiB on a sequence of 500 tokens",
     )
 
 
@@ -208,7 +208,7 @@ def test_a_card_that_was_held_down_fits_and_the_reason_names_what_held_it() -> N
     slow = SLOW_AND_FULL.model_copy(update={"step_seconds": (9.0, 9.0, 9.0)})
     outcome = judge(POINT, setups.done(), slow, CARD, SMALLER, held)
     assert outcome.verdict is Verdict.FITS
-    assert "the card was held down (temperature, on battery)" in outcome.reason
+    assert "the card was throttled (temperature, on battery)" in outcome.reason
 
 
 def test_a_slow_step_on_a_full_card_is_certain_only_the_second_time() -> None:

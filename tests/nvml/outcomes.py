@@ -7,8 +7,10 @@ FREE = "budget ...: {free} free now less 512 MiB in reserve"
 NOT_FREE = "memory budget 8GiB is all that the device has (8188 MiB): only {free} MiB of ..."
 ALL = "budget 8188 MiB, all of the card, by a cap on the allocator"
 AS_GIVEN = "budget 8.00 GiB as given, by a cap on the allocator"
-UNTOLD = "the driver does not say how much memory is free; give it with --vram-budget ..."
-LOST = "... does not answer (the driver says: GPU is lost); restart the computer if that stays ..."
+UNTOLD = "the driver does not report how much memory is free; give it with --vram-budget ..."
+LOST = (
+    "... does not answer (the driver reports: GPU is lost); restart the computer if that stays ..."
+)
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,8 @@ OUTCOMES = {
     "lost-later": _fault("card lost after it was found", LOST),
     "uncounted": _fault(
         "driver fails where cards are counted",
-        "the NVIDIA driver does not say which cards there are (Unknown Error); restart the computer"
-        " ...",
+        "the NVIDIA driver does not report which cards there are (Unknown Error); restart the"
+        " computer ...",
     ),
     "mismatch": _fault(
         "driver updated, computer not restarted",

@@ -134,7 +134,7 @@ def test_a_lost_card_is_told_as_lost_and_nobody_is_asked_for_a_size(
     assert seen["cards"][0]["problem"] == "GPU is lost"
     for asked in ("auto", "7GiB"):
         assert seen[asked]["code"] == ExitCode.ENVIRONMENT
-        assert "does not answer (the driver says: GPU is lost)" in seen[asked]["error"]
+        assert "does not answer (the driver reports: GPU is lost)" in seen[asked]["error"]
         assert "--vram-budget" not in seen[asked]["error"]
         assert "\n" not in seen[asked]["error"]
 
@@ -149,7 +149,7 @@ def test_no_driver_at_work_is_the_cpu_with_the_reason(looked: dict[str, Any]) ->
     ("scene", "words"),
     [
         ("mismatch", "was updated and the computer not restarted since (RM has detected"),
-        ("uncounted", "does not say which cards there are (Unknown Error)"),
+        ("uncounted", "does not report which cards there are (Unknown Error)"),
     ],
 )
 def test_a_driver_that_is_there_and_does_not_answer_is_no_reason_for_the_cpu(
@@ -194,7 +194,7 @@ def test_no_budget_is_made_of_figures_that_cannot_be_true(looked: dict[str, Any]
     assert refused["code"] == ExitCode.ENVIRONMENT
     assert "cannot be true (8252 MiB used" in refused["error"]
     assert looked["nonsense"]["7GiB"]["limit"] == 7 * 1024 * MIB
-    assert "does not say how much memory is free" in looked["unified"]["auto budget"]["error"]
+    assert "does not report how much memory is free" in looked["unified"]["auto budget"]["error"]
 
 
 @pytest.mark.parametrize("scene", ["laptop", "linux", "neighbour", "full"])

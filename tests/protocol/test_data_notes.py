@@ -158,8 +158,8 @@ TWO = [*_turns({"weight": 0})["messages"], *_turns({})["messages"]]  # type: ign
 @pytest.mark.parametrize(
     ("rows", "line"),
     [
-        ([{"messages": TWO}], "1 row: an answer, or a part of one, is context and not trained on"),
-        ([_turns({"weight": 0})], "1 row dropped: no answer that is trained on (row 2)"),
+        ([{"messages": TWO}], "1 row: an answer, or a part of one, is context and not supervised"),
+        ([_turns({"weight": 0})], "1 row dropped: no supervised answer (row 2)"),
         ([_turns({"weight": 0.5})], "1 row: 'weight' is neither 0 nor 1; it counts as 1 (row 2)"),
         ([_turns({"tool_calls": [1]})] * 7, "(rows 2, 3, 4, 5, 6 and 2 more)"),
         ([_turns({"reasoning": "hm"})], "1 row: 'reasoning' of a turn is left out"),

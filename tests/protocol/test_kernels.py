@@ -67,7 +67,7 @@ def test_a_run_of_before_names_no_kernel(tmp_path: Path) -> None:
 
 def test_the_answer_of_a_probe_names_the_kernel() -> None:
     fit = book.fit().model_copy(update={"attention": Kernel.VARLEN})
-    assert fit_sentence(fit).endswith("attention: flash, packed rows in one call")
+    assert fit_sentence(fit).endswith("attention: flash, packed sequences in one call")
     assert "attention" not in fit_sentence(book.fit())
 
 

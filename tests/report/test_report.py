@@ -180,7 +180,7 @@ def test_a_run_at_any_moment_gives_a_report(tmp_path: Path) -> None:
     for end in range(1, len(records), 7):
         report = build_report(records[:end], tmp_path)
         assert report.status == "unfinished"
-        assert report.next_steps[0].startswith("go on: ")
+        assert report.next_steps[0].startswith("to resume: ")
 
     early = pages(book.probing(), tmp_path)
     report = build_report(book.probing(), tmp_path)
@@ -351,6 +351,6 @@ def test_the_timed_ways_to_cut_a_step_and_the_prediction_are_in_the_report(
     tmp_path: Path, name: str
 ) -> None:
     text = pages(book.story(), tmp_path)[name]
-    assert "Ways to cut a step, timed" in text
+    assert "Micro-batch settings, timed" in text
     assert "450" in text
     assert "measured 3.10 GiB: 3.2 % too low" in text

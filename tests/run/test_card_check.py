@@ -63,7 +63,7 @@ def refused(
     assert fault.value.exit_code == ExitCode.ENVIRONMENT
     said = str(fault.value)
     assert "\n" not in said
-    assert "add --device cpu to go on without the card" in said
+    assert "add --device cpu to continue without the card" in said
     return said
 
 
@@ -92,7 +92,7 @@ def test_a_torch_without_cuda_is_refused_before_a_process_is_started() -> None:
         check_card(runner, LAPTOP, 0, TorchBuild("2.13.0+cpu", None), PIP)
     assert str(fault.value) == (
         "torch 2.13.0+cpu cannot use the RTX 4060 Laptop: it was built without CUDA; add --device"
-        " cpu to go on without the card, or replace it with: python -m pip install"
+        " cpu to continue without the card, or replace it with: python -m pip install"
         " torch==2.13.0+cu130 --index-url https://download.pytorch.org/whl/cu130"
     )
     assert runner.jobs == []

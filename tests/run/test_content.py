@@ -172,7 +172,7 @@ def test_a_fit_depends_on_a_chat_template_that_may_write_tools(sources: Path) ->
 
     before = settings()
     (model / "chat_template.jinja").write_text("{{ messages[0] }}", encoding="utf-8")
-    assert settings() == before, "rows without tools are ChatML whatever stands there"
+    assert settings() == before, "conversations without tools are ChatML whatever stands there"
     (model / "chat_template.jinja").write_text("{{ tools }}", encoding="utf-8")
     with_tools = settings()
     (model / "chat_template.jinja").write_text("{{ tools[0] }}", encoding="utf-8")

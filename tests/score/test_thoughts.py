@@ -62,7 +62,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     [
         (None, 1, "answers as they stand (--think keep), with the <think>...</think> of 3"),
         ("keep", 1, "answers as they stand (--think keep), with the <think>...</think> of 3"),
-        ("strip", 3, "what follows </think> (--think strip), in 3 answers that think; 1 never"),
+        ("strip", 3, "what follows </think> (--think strip), in 3 answers with <think>; 1 never"),
     ],
 )
 def test_the_score_says_which_text_was_judged(

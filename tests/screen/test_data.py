@@ -43,14 +43,14 @@ def test_each_strategy_stands_in_the_table_and_has_its_sentence() -> None:
     total = 39 + 79 + 39 * 3 + 279 + 19 * 3
     share = kept * 1000 // total / 10
     assert (
-        f"A: 128 tokens and 2 rounds keep {share} % of what is trained on;"
-        " 2 conversations are cut, none loses all of it" in text
+        f"A: 128 tokens and 2 rounds keep {share} % of the supervised tokens; 2 conversations are"
+        " truncated, none loses every answer" in text
     )
     assert "As (s): 64 tokens and 1 round keep" in text
-    assert "1 conversation is cut, none loses all of it" in text
+    assert "1 conversation is truncated, none loses every answer" in text
     assert (
-        "C: as long as fits, at most 4096 tokens and all rounds keep 100.0 % of what is trained"
-        " on; no conversation is cut by the length" in text
+        "C: as long as fits, at most 4096 tokens and all rounds keep 100.0 % of the supervised"
+        " tokens; no conversation is truncated" in text
     )
 
 
@@ -76,7 +76,7 @@ def test_origin_sizes_roles_drop_reasons_and_the_end_token_are_told() -> None:
     )
     assert "tokens a conversation: p50 60, p90 300, p95 300, p99 300, max 300" in text
     assert "rounds a conversation: p50 1, p90 3" in text
-    assert "<|im_end|> (id 2), trained on after each answer" in text
+    assert "<|im_end|> (id 2), supervised after each answer" in text
     assert "the tokenizer's own eos is <|endoftext|> (id 0)" in text
 
 
@@ -119,7 +119,7 @@ def test_what_is_dropped_is_listed_by_reason_and_a_loss_is_warned_of() -> None:
 def test_what_is_trained_on_stands_between_marks_that_need_no_colour() -> None:
     text = shown(chats())
     assert "<|im_start|>user 2 + 2?<|im_end|> <|im_start|>assistant «Four.<|im_end|>»" in text
-    assert "conversation 1: 9 tokens, 3 of them trained on" in text
+    assert "conversation 1: 9 tokens, 3 of them supervised" in text
     assert "the answer and the token that ends it (supervision content)" in text
     course = shown(chats(supervision=Supervision.COURSE))
     assert "the assistant's header, the answer, the token that ends it and the newline" in course

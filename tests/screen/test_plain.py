@@ -61,7 +61,7 @@ def test_each_kind_of_record_has_a_sentence_or_none_for_what_the_screen_shows_an
     assert say(events.Phase(name="forward")) is None
     assert say(book.step_done(1, 12)) is None
     assert say(events.Resumed(step=8, torn=("step-000010",))) == (
-        "worker: goes on after step 8; damaged and passed over: step-000010"
+        "worker: resumes after step 8; damaged and passed over: step-000010"
     )
     assert say(book.evaluated(3, book.checkpoint(3, 8, 0.8), None)) == (
         "trial 3: checkpoint 80 % has no valid score: answers of 3 prompts are missing"

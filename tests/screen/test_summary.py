@@ -22,7 +22,7 @@ def test_the_end_of_a_met_run_names_the_checkpoint_scores_k_report_and_what_is_n
     assert f"best checkpoint: {best}" in text
     assert "before training 3/24 12.5 % [4-31] stop 71 loop 17 echo 0 empty 0 %" in text
     assert "after training 8/24 33.3 % [18-53] stop 96 loop 0 echo 4 empty 0 %" in text
-    assert "Chosen as the best of 4 checkpoints" in text
+    assert "Best of 4 checkpoints (selection bias)" in text
     assert "The interval reaches down to 18.0 %, below the target" in text
     assert f"report: {FOLDER / 'report.html'}" in text
     assert f"smolsft-autotune eval {best} --prompts ifeval --prompt-limit all" in text
@@ -45,7 +45,7 @@ def test_an_unfinished_run_says_how_to_go_on() -> None:
 
     assert "The run has not finished; the target of 25.0 % is not met so far." in text
     assert "No checkpoint has a valid score yet." in text
-    assert "go on: give the same command again" in text
+    assert "to resume: give the same command again" in text
     assert f"--run-dir {quoted(str(Path('my runs') / 'one'))}" in text
 
 
@@ -76,6 +76,6 @@ def test_what_spare_memory_buys_is_shown_with_each_way_that_was_timed(width: int
     assert "about 10 min -> about 2 min" in text
     assert "450" in text
     assert "supervised tokens/s" in text, "a speed has its unit, with a head of columns or without"
-    assert "With an arrow: one row at a time, and the way that was fastest" in text
+    assert "Arrows: one sequence per micro-batch -> the fastest setting" in text
     assert "measured 3.10 GiB: 3.2 % too low" in text
     assert "nothing changed (from a)" in text

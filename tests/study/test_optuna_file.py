@@ -1,4 +1,4 @@
-"""study.db is a copy of the record: whatever becomes of it, it is made anew, and that is said."""
+"""study.db is a copy of the record: whatever becomes of it, it is rebuilt, and that is said."""
 
 import sqlite3
 import sys
@@ -131,7 +131,7 @@ def test_one_that_is_gone_or_damaged_is_made_anew_and_that_is_said(
     told = file(stored).store(state(2, 1))
     assert told is not None
     assert told.startswith(f"study.db {said}")
-    assert "made anew from the record" in told
+    assert "rebuilt from the record" in told
     assert rows(stored) == WHOLE
     aside = stored.with_name("study.db.damaged-1")
     assert aside.exists() is (harm not in (remove, empty))

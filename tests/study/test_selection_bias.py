@@ -59,7 +59,7 @@ def test_the_best_of_two_is_reported_with_what_it_is_worth_without_luck(tmp_path
     report = build_report(list(run.session.rundir.records()), tmp_path)
     assert report.corrected == chosen.corrected
     assert report.chosen_among == 2
-    assert any("without the luck" in line for line in report.conclusions)
+    assert any("selection bias" in line for line in report.conclusions)
 
 
 def test_luck_is_taken_off_for_the_prompts_that_were_chosen_by_only() -> None:

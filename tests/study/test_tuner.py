@@ -116,7 +116,7 @@ def test_late_out_of_memory_goes_on_in_smaller_pieces_with_the_same_batch(tmp_pa
     assert len(said) == 3
     assert all("the same 8 conversations a step" in sentence for sentence in said)
     assert said[0].endswith(
-        "out of memory in the backward pass of step 6 with micro-batches of 512 tokens; going on"
+        "out of memory in the backward pass of step 6 with micro-batches of 512 tokens; resuming"
         " from the last checkpoint with micro-batches of 256 tokens, the same 8 conversations a"
         " step"
     )

@@ -145,6 +145,6 @@ def test_a_training_that_left_fp16_is_answered_for_in_what_it_went_on_in(tmp_pat
     assert asked == {"0000": Precision.BF16, "0001": Precision.FP32}
     said = [describe(r) or "" for r in run.session.rundir.records() if r.event == left]
     assert said[0].endswith(
-        "fp16 given up at step 2 (the loss overflows): going on in bf16, with the same fp32 master"
-        " weights"
+        "fp16 given up at step 2 (the loss overflows): continuing in bf16, with the same fp32"
+        " master weights"
     )

@@ -72,11 +72,11 @@ def test_a_loss_that_does_not_fall_asks_for_a_look_at_the_mask_and_a_higher_rate
     assert "loss_slow" not in advice(stuck[:19])
     assert advice(stuck)["loss_slow"] == (
         "loss still 1.70 after 20 % of the steps, above 1.6: check with `smolsft-autotune inspect`"
-        " that the answers and nothing else are trained on, then raise learning_rate to 5e-5 or"
+        " that the answers and nothing else are supervised, then raise learning_rate to 5e-5 or"
         " train for 6 epochs"
     )
     high = advice(steps([1.7] * 30), learning_rate=6e-5, num_train_epochs=7)["loss_slow"]
-    assert high.endswith("are trained on")
+    assert high.endswith("are supervised")
     assert "raise learning_rate to 6e-5" in advice(stuck, learning_rate=5e-5)["loss_slow"]
 
 
@@ -284,7 +284,10 @@ def test_memory_that_runs_out_in_spite_of_the_probe_asks_to_close_programs_first
     ("said", "then"),
     [
         ("non-finite loss at step 5", "lower learning_rate, or use --precision fp32"),
-        ("no supervised token in step 5", "`smolsft-autotune inspect` what is trained on"),
+        (
+            "no supervised token in step 5",
+            "check the supervised tokens with `smolsft-autotune inspect`",
+        ),
     ],
 )
 def test_a_training_that_stops_because_going_on_is_useless_says_what_to_do(

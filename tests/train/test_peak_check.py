@@ -113,11 +113,11 @@ def test_where_the_driver_hides_processes_the_cards_growth_is_told_with_who_is_n
     quiet, new = DeviceUser(9, "chrome.exe", None), DeviceUser(12, "game.exe", None)
     told = grown(use(quiet, used=GIB), use(quiet, new, used=3 * GIB), {1})
     assert told == (
-        "2.00 GiB more of the card are in use since the probe; the driver does not say by whom; new"
-        " on it: game.exe 12 (n/a)",
+        "2.00 GiB more of the card are in use since the probe; the driver does not report by whom;"
+        " new on it: game.exe 12 (n/a)",
     )
     (told_alone,) = grown(use(quiet, used=GIB), use(quiet, used=3 * GIB), {1})
-    assert told_alone.endswith("does not say by whom")
+    assert told_alone.endswith("does not report by whom")
     assert grown(use(quiet, used=GIB), use(quiet, used=GIB + 100 * MIB), {1}) == ()
 
 

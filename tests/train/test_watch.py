@@ -272,8 +272,8 @@ def test_a_training_that_stops_for_its_numbers_says_what_to_do_in_one_line(tmp_p
     run = tuner(tmp_path, workers)
     assert not run.run()
     assert [a.message for a in told(run.session, events.Advised)] == [
-        "going on was useless (non-finite loss at step 2): lower learning_rate, or use --precision"
-        " fp32"
+        "training cannot continue: non-finite loss at step 2; lower learning_rate, or use"
+        " --precision fp32"
     ]
     assert told(run.session, events.TrialEnded)[0].failure == "non-finite loss at step 2"
 
@@ -319,9 +319,9 @@ def test_the_screen_shows_what_holds_the_card_down_and_the_battery() -> None:
         on_battery=True,
     )
     line = screens.squeezed(screens.live_text(book(), sample=hot))
-    assert "temperature 87 C power 61 of 115 W clock held down by temperature on battery" in line
+    assert "temperature 87 C power 61 of 115 W throttled by temperature on battery" in line
     silent = screens.squeezed(screens.live_text(book()))
-    assert "power n/a" in silent and "held down" not in silent and "battery" not in silent
+    assert "power n/a" in silent and "throttled" not in silent and "battery" not in silent
 
 
 def test_plain_lines_tell_what_began_and_ended_and_pass_over_mere_samples() -> None:
@@ -335,9 +335,9 @@ def test_plain_lines_tell_what_began_and_ended_and_pass_over_mere_samples() -> N
         )
     )
     assert lines[-4:] == [
-        "card: clock held down by temperature (87 C, 61 of 115 W)",
-        "card: clock no longer held down by temperature (61 W)",
-        "card: clock no longer held down by hardware slowdown",
+        "card: throttled by temperature (87 C, 61 of 115 W)",
+        "card: no longer throttled by temperature (61 W)",
+        "card: no longer throttled by hardware slowdown",
         r"trial 0 (A): advice: give it air [/x]\x1b",
     ]
 

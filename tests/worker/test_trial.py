@@ -231,7 +231,7 @@ def test_readings_come_from_the_device(toy: tuple[Path, Path]) -> None:
 def test_a_file_that_is_not_the_one_surveyed_is_a_bad_job(
     toy: tuple[Path, Path], changes: dict[str, Any]
 ) -> None:
-    with pytest.raises(BadJob, match=r"is not the row of 64 tokens.* the file changed since"):
+    with pytest.raises(BadJob, match=r"is not the sequence of 64 tokens.* the file changed since"):
         tried(job_of(toy, 64, **changes))
 
 

@@ -6,7 +6,7 @@ profile's; what holds for any model is a constant here with its reason.
 
 from statistics import median
 
-from autotune.base.format import percent, rate_text
+from autotune.base.format import counted, percent, rate_text
 from autotune.train.advice.facts import Facts
 
 INSPECT = "`smolsft-autotune inspect`"
@@ -48,7 +48,7 @@ def first_loss(facts: Facts) -> str | None:
         return None
     return (
         f"the first steps have a loss of {loss:.2f}, {low:g} to {high:g} is usual for this model on"
-        f" this data: look with {INSPECT} at what is trained on"
+        f" this data: look with {INSPECT} at the supervised tokens"
     )
 
 
@@ -61,7 +61,7 @@ def loss_slow(facts: Facts) -> str | None:
         return None
     return (
         f"loss still {facts.loss:.2f} after {percent(facts.progress, 0)} of the steps, above"
-        f" {most:g}: check with {INSPECT} that the answers and nothing else are trained on"
+        f" {most:g}: check with {INSPECT} that the answers and nothing else are supervised"
         f"{_more(facts, ', then ')}"
     )
 
@@ -142,8 +142,8 @@ def overflows(facts: Facts) -> str | None:
     if skipped <= MOST_OVERFLOWS:
         return None
     return (
-        f"{skipped} of the last {len(recent)} steps overflowed in fp16 and cost a second try: use"
-        " --precision bf16 where the card has it (GeForce RTX 30 and later), or fp32"
+        f"{skipped} of the last {counted(len(recent), 'step')} overflowed in fp16 and cost a second"
+        " try: use --precision bf16 where the card has it (GeForce RTX 30 and later), or fp32"
     )
 
 
@@ -169,5 +169,5 @@ def _more(facts: Facts, before: str) -> str:
         told.append(f"raise learning_rate to {rate_text(higher)}")
     most = facts.ranges.most_epochs
     if most is not None and plan.num_train_epochs < most:
-        told.append(f"train for {plan.num_train_epochs + 1} epochs")
+        told.append(f"train for {counted(plan.num_train_epochs + 1, 'epoch')}")
     return before + " or ".join(told) if told else ""

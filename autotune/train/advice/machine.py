@@ -80,7 +80,7 @@ def heat(facts: Facts) -> str | None:
     if len(cards) < HOT_SAMPLES or not all(HOT & set(c.throttled or ()) for c in cards):
         return None
     at = "" if cards[-1].celsius is None else f" at {cards[-1].celsius:.0f} C"
-    return f"the card holds its clock down because of its temperature{at}: {COOLING}"
+    return f"the card throttles its clock because of its temperature{at}: {COOLING}"
 
 
 def battery(facts: Facts) -> str | None:
@@ -117,7 +117,7 @@ def near_budget(facts: Facts) -> str | None:
         return None
     return (
         f"memory peaks at {show_size(peak)} of {show_size(budget)}, more than the probe measured:"
-        f" {CLOSING}; should it run out, training goes on in smaller micro-batches"
+        f" {CLOSING}; should it run out, training continues in smaller micro-batches"
     )
 
 
@@ -142,11 +142,12 @@ def stopped(facts: Facts) -> str | None:
     said = faults[-1].message
     if "supervised" in said:
         then = (
-            "check with `smolsft-autotune inspect` what is trained on, or raise --model-max-length"
+            "check the supervised tokens with `smolsft-autotune inspect`, or raise"
+            " --model-max-length"
         )
     else:
         then = "lower learning_rate, or use --precision fp32"
-    return f"going on was useless ({said}): {then}"
+    return f"training cannot continue: {said}; {then}"
 
 
 def _cause(facts: Facts) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 
+from autotune.base.format import counted
 from autotune.base.sizes import MIB
 from autotune.protocol.job import DeviceSpec
 from autotune.worker.memory.base import MemoryReading, Opened
@@ -34,7 +35,7 @@ def open_cpu(spec: DeviceSpec) -> Opened:
     deterministic.fill_uninitialized_memory = False
     memory = CpuMemory()
     memory.begin(spec.limit_bytes)
-    return Opened(torch.device("cpu"), memory, f"CPU, {torch.get_num_threads()} threads")
+    return Opened(torch.device("cpu"), memory, f"CPU, {counted(torch.get_num_threads(), 'thread')}")
 
 
 class CpuMemory:

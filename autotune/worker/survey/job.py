@@ -38,13 +38,13 @@ MOST_THREADS = 8
 """Threads that tokenize: reading and laying out a row takes a third of what tokenizing it does, and
 one core, so that more than four find nothing to do (docs/LOG.md)."""
 
-UNKNOWN = "text that the vocabulary of the tokenizer lacks; it is trained on as unknown"
+UNKNOWN = "text that the vocabulary of the tokenizer lacks; it is encoded as the unknown token"
 
 BY_TEMPLATE = "tools, a call or a result, written as the model's own chat template writes them"
 
 AROUND = (
-    "the tokenizer puts {} around a text by itself; rows and questions have only what the chat"
-    " template writes, in training and in evaluation alike"
+    "the tokenizer puts {} around a text by itself; sequences and prompts have only what the"
+    " chat template writes, in training and in evaluation alike"
 )
 
 
@@ -120,8 +120,8 @@ def surveyed(
     if not any(spans):
         reasons = ", ".join(f"{note.what}: {note.count}" for note in book.notes if note.dropped)
         raise BadInput(
-            f"{stream.spec.path}: the tokenizer makes a row of no conversation ({reasons}); choose"
-            " another model or --supervision course"
+            f"{stream.spec.path}: the tokenizer encodes no conversation ({reasons}); choose another"
+            " model or --supervision course"
         )
     adapted = stream.adapted
     notes = [*adapted.notes, *oddities.notes, *book.notes]

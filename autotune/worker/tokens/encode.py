@@ -52,8 +52,8 @@ class ChatCodec:
         if start_id is None or end_id is None:
             missing = [t for t, at in ((START, start_id), (END, end_id)) if at is None]
             raise BadInput(
-                f"tokenizer: has no {' and no '.join(missing)}; chat rows need the ChatML tokens"
-                " <|im_start|> and <|im_end|>, choose a model that has them"
+                f"tokenizer: has no {' and no '.join(missing)}; chat sequences need the ChatML"
+                " tokens <|im_start|> and <|im_end|>, choose a model that has them"
             )
         for token in (START, END):
             if token not in whole.added:

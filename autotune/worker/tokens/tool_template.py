@@ -32,13 +32,13 @@ OWN = "which the model's chat template cannot render"
 NONE_OF_ITS_OWN = f"{CANNOT}, and the model has no chat template of its own"
 TAKES_NONE = f"{OWN}: it takes no tools"
 OTHER_FORM = (
-    "which the model's chat template writes in another form than ChatML; rows without tools are"
-    " ChatML, and a model is trained in one form"
+    "which the model's chat template writes in another form than ChatML; conversations without"
+    " tools are ChatML, and a model is trained in one form"
 )
-DATED = "which the model's chat template writes with the day's date: the row would change with it"
+DATED = "which the model's chat template writes with the day's date: tokens would change with it"
 BY_EOS = (
     "which the model's chat template writes with the token that the tokenizer calls eos; in"
-    f" checkpoints that is {END}, and the row would be another one"
+    f" checkpoints that is {END}, and the sequence would be another one"
 )
 COURSE = "which the form 'course' has no place for"
 """Why no row with tools can be written, in words that follow what a record has."""

@@ -53,7 +53,8 @@ class Compiled:
             return False
         self._calls = []
         self.warn(
-            f"torch.compile failed in step {step} ({words_of(error)}); training goes on without it"
+            f"torch.compile failed in step {step} ({words_of(error)}); training continues without"
+            " it"
         )
         return True
 
@@ -80,7 +81,7 @@ def compiled_layers(model: Any, device: torch.device, warn: Callable[[str], None
     layers = [m for m in model.modules() if isinstance(m, GradientCheckpointingLayer)]
     fault = compiler_fault(device.type) if layers else "this model has no layers that are known"
     if fault is not None:
-        warn(f"torch.compile cannot be used: {fault}; training goes on without it")
+        warn(f"torch.compile cannot be used: {fault}; training continues without it")
         return Compiled([])
     parts = [part for layer in layers for part in layer.children() if not attends(part)]
     return Compiled(parts, warn)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from autotune.base.format import counted
 from autotune.base.manifest import describe
 from autotune.data.load import load_conversations
 from autotune.protocol import events
@@ -47,7 +48,7 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
     )
     if len(rows) != plan.conversations:
         raise BadJob(
-            f"{job.data.path}: keeps {len(rows)} conversations, the plan says"
+            f"{job.data.path}: keeps {counted(len(rows), 'conversation')}, the plan says"
             f" {plan.conversations}; the file changed since it was surveyed"
         )
     stepper = Stepper(

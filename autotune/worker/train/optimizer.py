@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import torch
 from transformers import get_scheduler
 
+from autotune.base.format import counted
 from autotune.base.optimizer_state import KEPT, State
 from autotune.protocol.plan import Precision
 
@@ -164,5 +165,8 @@ def stuck(scaler: Any, skips: int) -> str | None:
     if scale < LEAST_SCALE:
         return f"gradients overflow at a loss scale of {scale / scaler.get_backoff_factor():g}"
     if skips > MOST_SKIPS:
-        return f"gradients overflowed {skips} times in a row, down to a loss scale of {scale:g}"
+        return (
+            f"gradients overflowed {counted(skips, 'time')} in a row, down to a loss scale of"
+            f" {scale:g}"
+        )
     return None

@@ -177,7 +177,7 @@ def test_a_batch_that_runs_out_of_memory_is_answered_in_halves(
     told: list[str] = []
     engine = made(toy, "batches", replies.append, prefill_tokens=4096)
     answer_within_memory(engine, cpu(), told.append)
-    assert told == ["evaluation ran out of memory; going on 2 at a time"]
+    assert told == ["evaluation ran out of memory; continuing with 2 at a time"]
     assert sizes[0] == 5
     assert max(sizes[1:]) == 2
     assert [r.answer for r in sorted(replies, key=lambda r: r.number)] == alone(toy)

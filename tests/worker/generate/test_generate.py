@@ -224,7 +224,7 @@ def test_an_answering_out_of_memory_goes_on_in_this_process_and_says_so(
     monkeypatch.setattr(Answering, "forward", full)
     job = job_of(polite, tmp_path, batch_size=4)
     (warned,) = of_kind(generated(job), events.Warned)
-    assert warned.message.startswith("evaluation ran out of memory; going on 2 at a time")
+    assert warned.message.startswith("evaluation ran out of memory; continuing with 2 at a time")
     assert max(widths[5:]) == 2
     assert texts(job) == texts(calm)
     assert len(Path(job.out).read_bytes().splitlines()) == 9

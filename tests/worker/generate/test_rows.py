@@ -225,7 +225,9 @@ def test_an_answering_that_runs_out_of_memory_goes_on_with_half_the_rows(
     before = rows[at]
     assert max(rows[at + 1 :]) == before // 2
     (words,) = desk.words
-    assert words.startswith(f"evaluation ran out of memory; going on {before // 2} at a time")
+    assert words.startswith(
+        f"evaluation ran out of memory; continuing with {before // 2} at a time"
+    )
 
 
 def test_an_answer_that_was_finished_by_a_pass_that_ran_out_of_memory_is_kept_as_it_is(
@@ -260,7 +262,7 @@ def test_one_row_that_does_not_fit_is_read_in_smaller_pieces_and_then_given_up(
     monkeypatch.setattr(answering, "forward", full)
     with pytest.raises(torch.OutOfMemoryError, match="Tried to allocate"):
         answer_within_memory(answering, answering.compute, desk.words.append)
-    asked = [words.split("going on ")[1] for words in desk.words]
+    asked = [words.split("continuing with ")[1] for words in desk.words]
     assert asked == [
         f"1 at a time, {tokens} tokens of prompts"
         for tokens in (4 * LEAST_READ, 2 * LEAST_READ, LEAST_READ)

@@ -59,7 +59,7 @@ def test_a_row_that_the_tokenizer_cannot_make_is_dropped_by_its_number(survey_of
 
 
 def test_where_no_row_can_be_made_the_data_is_refused_with_the_reason(survey_of: Surveys) -> None:
-    with pytest.raises(BadInput, match=r"chats\.jsonl: the tokenizer makes a row of no conv.*: 1"):
+    with pytest.raises(BadInput, match=r"chats\.jsonl: the tokenizer encodes no conv.*: 1"):
         survey_of("Metaspace always", "h")
 
 

@@ -139,7 +139,7 @@ def test_without_a_compiler_training_goes_on_and_says_why(
     (line,) = told
     assert line.startswith("torch.compile cannot be used: ")
     assert "none_of_that_name" in line
-    assert line.endswith("; training goes on without it")
+    assert line.endswith("; training continues without it")
     assert steps(compiled) == steps(plain)
 
 
@@ -158,7 +158,7 @@ def test_a_compiler_that_fails_in_a_step_is_left_out_and_the_step_done_again(
     assert steps(compiled) == steps(plain)
     (line,) = told
     assert line.startswith("torch.compile failed in step 1 (BackendCompilerFailed: ")
-    assert line.endswith("; training goes on without it")
+    assert line.endswith("; training continues without it")
     assert not compiled.compiled.on
 
 
