@@ -53,3 +53,13 @@ def test_a_value_against_its_rule_is_one_line_that_says_the_rule(name: str) -> N
 def test_a_rule_stands_beside_every_option_that_can_be_wrong() -> None:
     free = {"model", "data", "prompts", "holdout", "full"}  # any text, or a switch
     assert set(WRONG) == set(SETTINGS) - free
+
+
+def test_what_an_option_sets_is_there_in_a_profile() -> None:
+    tree = find_profile("cpu-smoke").model_dump(by_alias=True)
+    for name, setting in SETTINGS.items():
+        if setting.place is None:
+            assert name in ("model_max_length", "max_rounds")  # of every strategy
+        else:
+            table, key = setting.place
+            assert key in tree[table], name
