@@ -113,8 +113,8 @@ def next_steps(state: StudyState, run_dir: Path) -> list[str]:
     if best is not None and full is not None and few and state.best_in_full is None:
         folder = quoted(str(RunDir(run_dir).checkpoint(best.number, best.checkpoint)))
         lines.append(
-            f"score it on all {counted(full.count, 'prompt')} of {full.title}: smolsft-autotune eval"
-            f" {folder} --prompts {full.source} --prompt-limit all"
+            f"score it on all {counted(full.count, 'prompt')} of {full.title}:"
+            f" smolsft-autotune eval {folder} --prompts {full.source} --prompt-limit all"
         )
     if state.ended is not None and not state.ended.met:
         lines.append(
