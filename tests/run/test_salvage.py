@@ -60,7 +60,7 @@ DAMAGES: list[tuple[Callable[[list[bytes]], list[bytes]], int, str]] = [
     (other_bytes, 10, "it is not UTF-8"),
     (power_cut, 10, "it holds NUL bytes"),
     (a_block_of_zeros, 10, "it holds NUL bytes"),
-    (unknown, 10, "faults by this version"),
+    (unknown, 10, "1 fault by this version"),
     (blank, 10, "it is not JSON"),
     (half_twice, len(LINES) + 1, "a part of the file stands twice"),
     (half_lost, 3, "a part of the file"),
