@@ -29,7 +29,7 @@ from torch._subclasses import FakeTensorMode
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from autotune.worker.predict.memory_tracker import Kind, Ledger
+from autotune.worker.predict.memory_tracker import Kind, MemoryTracker
 from autotune.worker.predict.workspaces import library_bytes
 from benchmarks.caching_allocator import CachingAllocator
 
@@ -143,13 +143,13 @@ def trace(step: Step) -> Traced:
     """The step on fake tensors, with a card's allocator beside it."""
     model = empty_model(step)
     allocator = CachingAllocator()
-    ledger = Ledger(
+    tracker = MemoryTracker(
         allocator=allocator, vocabulary=step.config["vocab_size"], share=1.0, scratch=True
     )
-    with FakeTensorMode(), ledger, softmax_of_a_card():
+    with FakeTensorMode(), tracker, softmax_of_a_card():
         fill(model)
-        ledger.mark(itertools.chain(model.parameters(), model.buffers()), Kind.WEIGHTS)
-        resident = float(ledger.live.sum())
+        tracker.mark(itertools.chain(model.parameters(), model.buffers()), Kind.WEIGHTS)
+        resident = float(tracker.live.sum())
         # What cuBLAS holds is taken at the first product of each of its two threads.
         library = library_bytes(T4, step.qwen)
         kept = [allocator.take(library // 2)]
@@ -159,20 +159,20 @@ def trace(step: Step) -> Traced:
         def one_step(number: int) -> None:
             ids = torch.randint(0, step.config["vocab_size"], (step.rows, step.tokens))
             optimizer.zero_grad(set_to_none=True)
-            ledger.enter("forward")
+            tracker.enter("forward")
             out = model(input_ids=ids, labels=ids)
             if number == 1:
                 kept.append(allocator.take(library // 2))
-            ledger.enter("backward")
+            tracker.enter("backward")
             out.loss.backward()
-            ledger.enter("optimizer")
+            tracker.enter("optimizer")
             optimizer.step()  # with the logits still held by `out`, as there
 
         for number in (1, 2):
-            ledger.forget()
+            tracker.forget()
             one_step(number)
     peaks = {
-        phase: max(c.sum() for part in ledger.parts if part.phase == phase for c in part.counts)
+        phase: max(c.sum() for part in tracker.parts if part.phase == phase for c in part.counts)
         for phase in PHASES
     }
     return Traced(

@@ -21,7 +21,7 @@ from autotune.device.cpu import on_battery
 from autotune.device.find import Device
 from autotune.device.nvml_port import NvmlUnavailable
 from autotune.fit.fit import fitted
-from autotune.fit.guess import Foresight
+from autotune.fit.guess import InitialGuess
 from autotune.launch import SubprocessRunner
 from autotune.protocol import events
 from autotune.protocol.results import Fit
@@ -141,8 +141,8 @@ def fit_of(work: Work, *, again: bool = False) -> Fit:
     """The fit that this run works with, known or probed now."""
     open_driver = work.setup.device.traits.open_driver
     nvml = None if open_driver is None else open_driver()
-    foresight = Foresight(work.session, work.setup)
-    return fitted(work.session, work.setup, work.survey, nvml, foresight, again=again)
+    initial_guess = InitialGuess(work.session, work.setup)
+    return fitted(work.session, work.setup, work.survey, nvml, initial_guess, again=again)
 
 
 def probe_command(options: Options, as_json: bool, *, again: bool = False) -> int:

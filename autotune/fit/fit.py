@@ -6,9 +6,9 @@ from autotune.data.survey import Survey
 from autotune.device.cpu import on_battery
 from autotune.device.nvml_port import NvmlPort, NvmlUnavailable
 from autotune.device.wait_until_idle import settle
-from autotune.fit.guess import Foresight
+from autotune.fit.guess import InitialGuess
 from autotune.fit.probe import Probe
-from autotune.fit.reuse import Use, standing
+from autotune.fit.reuse import Use, status
 from autotune.protocol import events
 from autotune.protocol.results import Fit
 from autotune.protocol.throttle import Throttle
@@ -22,7 +22,7 @@ def fitted(
     setup: Setup,
     survey: Survey,
     nvml: NvmlPort | None = None,
-    foresight: Foresight | None = None,
+    initial_guess: InitialGuess | None = None,
     *,
     again: bool = False,
 ) -> Fit:
@@ -31,7 +31,7 @@ def fitted(
     The run's own `fit.json` is looked at first, then those of the runs beside it. One whose
     fingerprint is that of now is taken as it is; one that differs in what may matter a little is
     checked with one trial; anything else is probed again, as is everything with `again`. `nvml` is
-    asked whether the card is at rest before a trial, `foresight` for a first guess.
+    asked whether the card is at rest before a trial, `initial_guess` for a first guess.
 
     Raises:
         NothingFits: not even the shortest length fits.
@@ -40,11 +40,11 @@ def fitted(
     if nvml is not None:
         probe.settle = waiting(nvml, setup.device.index)
         probe.strain = straining(nvml, setup.device.index)
-    if foresight is not None:
-        probe.guess, probe.predict = foresight.guess, foresight.peak_of
+    if initial_guess is not None:
+        probe.guess, probe.predict = initial_guess.guess, initial_guess.peak_of
     why = ""
     for known, where in () if again else known_fits(session):
-        found = standing(known, setup.fingerprint, setup.budget)
+        found = status(known, setup.fingerprint, setup.budget)
         told = f"{found.why} ({where})" if where else found.why
         if found.use is Use.REUSE:
             return probe.keep(known, events.Fitted(fit=known, reused=True, note=told))

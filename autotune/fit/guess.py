@@ -68,7 +68,7 @@ def predicted_peaks(
 
 
 @dataclass
-class Foresight:
+class InitialGuess:
     """What the probe is told beforehand: a first guess, and the peak of what it accepts.
 
     Everything is predicted at once, at the first question. A search over no more than

@@ -8,7 +8,7 @@ from autotune.protocol.plan import TrialPoint
 from autotune.protocol.results import Fit, StrategyFit, TrialOutcome, Verdict
 
 CHECK = "checked again with one trial"
-ANEW = "probed again"
+PROBED_AGAIN = "probed again"
 
 EXPIRY = {
     # The same work on another driver or library may need a little more or less.
@@ -16,13 +16,13 @@ EXPIRY = {
     "torch": CHECK,
     "transformers": CHECK,
     # These change what the work is, or how much there is to spend.
-    "device": ANEW,
-    "budget": ANEW,
-    "precision": ANEW,
-    "model": ANEW,
-    "tokenizer": ANEW,
-    "data": ANEW,
-    "settings": ANEW,
+    "device": PROBED_AGAIN,
+    "budget": PROBED_AGAIN,
+    "precision": PROBED_AGAIN,
+    "model": PROBED_AGAIN,
+    "tokenizer": PROBED_AGAIN,
+    "data": PROBED_AGAIN,
+    "settings": PROBED_AGAIN,
 }
 """What follows when an entry of the fingerprint changes. One that is not listed: probed again."""
 
@@ -36,14 +36,14 @@ class Use(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CacheStatus:
     """What to do with an earlier fit, and why in words."""
 
     use: Use
     why: str
 
 
-def standing(known: Fit, now: dict[str, str], budget: Budget) -> Standing:
+def status(known: Fit, now: dict[str, str], budget: Budget) -> CacheStatus:
     """How a known fit stands against the fingerprint and the budget of now."""
     changed = [
         (name, known.fingerprint.get(name, "unknown"), now.get(name, "unknown"))
@@ -51,19 +51,19 @@ def standing(known: Fit, now: dict[str, str], budget: Budget) -> Standing:
         if known.fingerprint.get(name) != now.get(name)
     ]
     words = ", ".join(f"{name} {old} -> {new}" for name, old, new in changed)
-    if any(EXPIRY.get(name, ANEW) == ANEW for name, _, _ in changed):
-        return Standing(Use.NONE, f"probed again: changed since the last probe: {words}")
+    if any(EXPIRY.get(name, PROBED_AGAIN) == PROBED_AGAIN for name, _, _ in changed):
+        return CacheStatus(Use.NONE, f"probed again: changed since the last probe: {words}")
     most = most_demanding(known)
     peak = most.measurement.peak_bytes if most and most.measurement else known.peak_bytes
     if peak > budget.limit_bytes:
         was, limit = show_apart(peak, budget.limit_bytes)
-        return Standing(
+        return CacheStatus(
             Use.NONE,
             f"probed again: the last probe's peak of {was} is above the budget of {limit} now",
         )
     if changed:
-        return Standing(Use.RECHECK, f"checked again with one trial: changed since: {words}")
-    return Standing(Use.REUSE, "nothing that it depends on changed since it was found")
+        return CacheStatus(Use.RECHECK, f"checked again with one trial: changed since: {words}")
+    return CacheStatus(Use.REUSE, "nothing that it depends on changed since it was found")
 
 
 def most_demanding(fit: Fit) -> TrialOutcome | None:

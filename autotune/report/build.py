@@ -25,7 +25,7 @@ from autotune.run.state import StudyState, TrialState
 from autotune.text.conclusions import beaten_by, conclusions, next_steps
 from autotune.text.events import describe, trial_verdict
 from autotune.text.score import partial_text
-from autotune.text.train import advice_lines, damaged_sentence, precision_sentence, recut_sentence
+from autotune.text.train import advice_lines, damaged_sentence, precision_sentence, resized_sentence
 
 
 def build_report(records: Iterable[Record], run_dir: Path) -> Report:
@@ -193,7 +193,7 @@ def _warnings(records: Sequence[Record]) -> tuple[str, ...]:
             case events.Warned() as event:
                 said[event.message] = None
             case events.Recut() as event:
-                said[recut_sentence(event)] = None
+                said[resized_sentence(event)] = None
             case events.CheckpointDamaged() as event:
                 said[f"trial {event.number}: {damaged_sentence(event)}"] = None
             case events.PrecisionChanged() as event:

@@ -11,7 +11,7 @@ from autotune.run.steps import Steps
 from autotune.run.telemetry import Watched
 from autotune.score.health import meets
 
-UNTOLD = events.Phase | events.Answered | events.Ready
+WITHOUT_NEWS = events.Phase | events.Answered | events.Ready
 """What comes too often to be told one by one, beside optimizer steps."""
 
 Place = tuple[int, int]
@@ -212,7 +212,7 @@ class StudyState:
                 self.answered = event
             case _:
                 pass
-        if not isinstance(event, UNTOLD) and getattr(event, "is_news", True):
+        if not isinstance(event, WITHOUT_NEWS) and getattr(event, "is_news", True):
             self.recent = [*self.recent[-19:], record]
 
     def _judge_again(self, target: float) -> None:

@@ -15,7 +15,7 @@ from autotune.score.stopping.stop import Contest, Stopped
 from autotune.study.answer import answer_and_score, answer_early, choosing_score
 from autotune.study.next_action import Evaluate
 
-FEWEST = 32
+MIN_PROMPTS = 32
 """Prompts from which on early decisions are made. The best checkpoint is answered in two workers
 then, and starting one takes about as long as so many short answers; and of few prompts most are
 needed to decide anything: without a single pass, 25 % is out of reach after 12 of 24, 16 of 48 and
@@ -77,7 +77,7 @@ def decides_early(setup: Setup, scorer: Scorer) -> bool:
         and not evaluate.holdout
         and evaluate.think is Think.KEEP
         and scorer.decides_early
-        and len(setup.prompts) >= FEWEST
+        and len(setup.prompts) >= MIN_PROMPTS
     )
 
 

@@ -51,9 +51,9 @@ class Tuner:
         self.scorer = scorer
         self.target = target
         # Made here, right after what fits was found, so that it knows the card as the probe did.
-        neighbours = neighbour_watch(setup.device, nvml)
+        other_processes = neighbour_watch(setup.device, nvml)
         watch = TrainingWatch(session, setup.profile, gauge_for(setup.device, nvml))
-        self.training = Training(session, setup, survey, fit, neighbours, watch)
+        self.training = Training(session, setup, survey, fit, other_processes, watch)
         self.strategies: tuple[Strategy, ...] = usable_strategies(
             setup.profile.strategies, fit, survey
         )

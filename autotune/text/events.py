@@ -30,7 +30,7 @@ from autotune.text.train import (
     card_sentence,
     damaged_sentence,
     precision_sentence,
-    recut_sentence,
+    resized_sentence,
     slept_sentence,
 )
 
@@ -139,7 +139,7 @@ def _describe_work(event: events.RunEvent, label: str) -> str | None:
                 f" {duration(event.seconds)}, weights moved {percent(event.weights_moved, 3)}"
             )
         case events.Recut():
-            return f"{label}: {recut_sentence(event)}"
+            return f"{label}: {resized_sentence(event)}"
         case events.PrecisionChanged():
             return f"{label}: {precision_sentence(event)}"
         case events.CardSampled():

@@ -8,7 +8,7 @@ from autotune.run.state import StudyState
 _NAMES = {"forward": "the forward pass", "backward": "the backward pass", "optimizer": "the update"}
 
 
-def recut_sentence(event: events.Recut) -> str:
+def resized_sentence(event: events.Recut) -> str:
     """Where memory ran out, in what pieces, and how it goes on."""
     where = _NAMES.get(event.phase, event.phase or "a worker")
     head = f"out of memory in {where} of step {event.step} with {event.before.words}"

@@ -36,14 +36,14 @@ class Training:
         setup: Setup,
         survey: Survey,
         fit: Fit,
-        neighbours: NeighbourWatch,
+        other_processes: NeighbourWatch,
         watch: TrainingWatch,
     ) -> None:
         self.session = session
         self.setup = setup
         self.survey = survey
         self.fit = fit
-        self.neighbours = neighbours
+        self.other_processes = other_processes
         self.watch = watch
 
     def to_end(self, plan: TrainPlan, number: int) -> str | None:
@@ -79,7 +79,7 @@ class Training:
                 self.session.note(compared)
             self.watch.hear(event)
 
-        self.name_neighbours(workers)
+        self.name_other_processes(workers)
         while True:
             begun = self.cut(plan, number)
             result = self.session.work(
@@ -106,7 +106,7 @@ class Training:
             if failure is Failure.NUMERIC:
                 return result.reason
             if is_out_of_memory(failure):
-                self.name_neighbours(workers)
+                self.name_other_processes(workers)
                 if not self.set_next_cut(plan, number, begun, failure, result):
                     return training_too_large(
                         failure,
@@ -121,9 +121,9 @@ class Training:
                 events.Warned(message=f"{plain_words(result.reason)}; retrying in a new process")
             )
 
-    def name_neighbours(self, workers: Collection[int]) -> None:
+    def name_other_processes(self, workers: Collection[int]) -> None:
         """Warn of programs that took memory on the card since the probe; `workers` are ours."""
-        for sentence in self.neighbours.look(workers):
+        for sentence in self.other_processes.look(workers):
             self.session.note(events.Warned(message=sentence))
 
     def cut(self, plan: TrainPlan, number: int) -> Cut:

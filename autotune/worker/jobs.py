@@ -30,7 +30,7 @@ from autotune.worker.channel import Pipe
 from autotune.worker.compute import Compute, open_compute
 
 if TYPE_CHECKING:
-    from autotune.worker.trial import Shelf
+    from autotune.worker.trial import ModelCache
 
 ON_CPU = SurveyJob | PrepareJob | AverageJob | PredictJob
 """Jobs about text, files and shapes. They have nothing to do on a card, so they open none: its
@@ -45,7 +45,7 @@ class Bench:
         self.transformers = ""
         self.compute: Compute | None = None
         self.spec: DeviceSpec | None = None
-        self.shelf: Shelf | None = None
+        self.model_cache: ModelCache | None = None
 
     @property
     def peak_bytes(self) -> int | None:
@@ -71,10 +71,10 @@ class Bench:
 
             check(job, self.pipe)
             return
-        if self.shelf is None:
-            from autotune.worker.trial import Shelf
+        if self.model_cache is None:
+            from autotune.worker.trial import ModelCache
 
-            self.shelf = Shelf()
+            self.model_cache = ModelCache()
         spec = where(job)
         if self.compute is None:
             self.spec = spec  # also of a device that cannot be opened: its failure is judged by it
@@ -91,7 +91,7 @@ class Bench:
                 attention=attention,
             )
         )
-        run(job, self.compute, self.pipe, self.shelf)
+        run(job, self.compute, self.pipe, self.model_cache)
 
 
 def where(job: Job) -> DeviceSpec:
@@ -125,7 +125,7 @@ def attention_of(job: Job, compute: Compute) -> FoundKernels | None:
     return find_kernels(compute, Path(folder))
 
 
-def run(job: Job, compute: Compute, pipe: Pipe, shelf: "Shelf") -> None:
+def run(job: Job, compute: Compute, pipe: Pipe, model_cache: "ModelCache") -> None:
     """Hand the job to its function."""
     match job:
         case SurveyJob():
@@ -139,7 +139,7 @@ def run(job: Job, compute: Compute, pipe: Pipe, shelf: "Shelf") -> None:
         case TrialJob():
             from autotune.worker.trial import trial
 
-            trial(job, compute, pipe, shelf)
+            trial(job, compute, pipe, model_cache)
         case TrainJob():
             from autotune.worker.train.loop import train
 

@@ -38,7 +38,7 @@ from autotune.worker.train.optimizer import Recipe
 from autotune.worker.train.step import Stepper
 
 
-class Shelf:
+class ModelCache:
     """One model and one data file, kept until another is asked for.
 
     `trials` counts the trials of this process so far; the first one ran in a fresh process.
@@ -74,12 +74,12 @@ GENERATED = 6
 """Tokens generated in a trial, enough to time one."""
 
 
-def trial(job: TrialJob, compute: Compute, pipe: Pipe, shelf: Shelf) -> None:
+def trial(job: TrialJob, compute: Compute, pipe: Pipe, model_cache: ModelCache) -> None:
     """Run the trial and emit what it measured."""
     pipe.enter("loading")
-    shelf.trials += 1
-    loaded = shelf.model(Path(job.model_folder), compute.device, job.data.supervision)
-    conversations = shelf.conversations(job.data, loaded.codec.tool_rows.no_tools)
+    model_cache.trials += 1
+    loaded = model_cache.model(Path(job.model_folder), compute.device, job.data.supervision)
+    conversations = model_cache.conversations(job.data, loaded.codec.tool_rows.no_tools)
     point = job.point
     row = longest_row(job, loaded.codec, conversations)
     rows = fullest_step(row, point.micro_batch_tokens)
@@ -131,7 +131,7 @@ def trial(job: TrialJob, compute: Compute, pipe: Pipe, shelf: Shelf) -> None:
                 token_seconds=timing[1],
                 device_bytes=reading.device_bytes,
                 shared_bytes=reading.shared_bytes,
-                fresh=shelf.trials == 1,
+                fresh=model_cache.trials == 1,
                 timed=timed,
                 attention=attention,
                 torch_compile=stepper.compiled.on,

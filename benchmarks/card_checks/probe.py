@@ -16,7 +16,7 @@ from autotune.base.sizes import GIB, MIB
 from autotune.cli.options import Options
 from autotune.config.load import find_profile
 from autotune.data.survey import Survey
-from autotune.fit.guess import Foresight
+from autotune.fit.guess import InitialGuess
 from autotune.fit.probe import Probe
 from autotune.fit.search import most_trials
 from autotune.protocol.results import Verdict
@@ -56,10 +56,10 @@ def check(ask: Ask, figures: Figures) -> Answer:
         setup = with_limit(setup, round(ROOM * max(peaks.values())))
     limit = setup.budget.limit_bytes
     figures["budget_mib"] = limit // MIB
-    foresight = Foresight(session, setup)
-    figures["predicted_length"] = foresight.guess(grid)
+    initial_guess = InitialGuess(session, setup)
+    figures["predicted_length"] = initial_guess.guess(grid)
     probing = Probe(session_in(fresh(root, "found")), setup, survey)
-    probing.guess, probing.predict = foresight.guess, foresight.peak_of
+    probing.guess, probing.predict = initial_guess.guess, initial_guess.peak_of
     fit = probing.run()
     answer = grid.index(fit.model_max_length)
     figures["found_length"] = fit.model_max_length

@@ -166,7 +166,9 @@ def test_answers_of_one_word_pass_and_meet_no_target(
     )
     assert found["prompt_strict"]["passes"] == 3
     assert found["unhealthy"] == ["vacuous 100 % is above 10 %"]
-    assert "says next to nothing" in human or "say next to nothing" in human
+    assert (
+        "echoing, looping or trivial answers: " in human and "trivial 100 % is above 10 %" in human
+    )
 
 
 def test_an_answer_to_a_reworded_prompt_is_listed_as_unmatched(

@@ -187,7 +187,7 @@ def test_the_screen_says_first_that_it_is_an_estimate_and_last_what_fits(width: 
 
 def test_a_wide_screen_has_a_column_for_everything_that_takes_memory() -> None:
     text = printed(plan_summary(plan(), "card", "model", BUDGET), 120)
-    (line,) = [line for line in text.splitlines() if line.strip("│ ").startswith("256     1")]
+    (line,) = [line for line in text.splitlines() if line.strip("│ ").startswith("256      1")]
     assert line.strip("│ ").split() == [
         *("256", "1", "no", "513", "514", "1026", "77", "144", "265", "2539", "3115", "fits")
     ]

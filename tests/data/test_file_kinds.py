@@ -260,7 +260,7 @@ def test_a_file_that_is_cut_short_is_one_line_that_says_so(
     whole = content()
     for kept in (len(whole) - 5, len(whole) // 2, 30):
         said = refusal(written(tmp_path, name, whole[:kept]))
-        assert "cut short" in said
+        assert "truncated" in said
         assert "Traceback" not in said
 
 

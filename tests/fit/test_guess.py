@@ -4,17 +4,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.fit.test_plan import A_TOKEN, FIXED, RECOMPUTED, answered
 
 from autotune.base.sizes import GIB
 from autotune.fit.allowance import card_allowance
-from autotune.fit.guess import CPU_SLACK, Foresight, predicted_peaks
+from autotune.fit.guess import CPU_SLACK, InitialGuess, predicted_peaks
 from autotune.protocol.card_answer import CardAnswer
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import PredictJob
 from autotune.protocol.plan import TrialPoint
 from autotune.protocol.prediction import Attention
 from autotune.run.setup import attention_on
-from tests.fit.test_plan import A_TOKEN, FIXED, RECOMPUTED, answered
 from tests.setups import crashed, done, failed, profile, session, setup
 
 GRID = list(range(128, 2049, 64))
@@ -24,7 +24,7 @@ RECOMPUTING = profile(gradient_checkpointing=True)
 def test_the_first_guess_on_a_card_is_the_longest_that_is_predicted_to_fit(tmp_path: Path) -> None:
     limit = card_allowance(Attention.FUSED).needed_bytes(FIXED + 1024 * RECOMPUTED)
     work, runner = session(tmp_path, answered)
-    told = Foresight(work, setup(RECOMPUTING, limit, card=True))
+    told = InitialGuess(work, setup(RECOMPUTING, limit, card=True))
     assert told.guess(GRID) == 1024
     assert told.peak_of(trial_point(1024)) == limit
     assert told.peak_of(trial_point(1030)) is None
@@ -37,7 +37,7 @@ def test_without_a_fused_kernel_on_the_card_the_guess_allows_for_tables(tmp_path
     limit = card_allowance(Attention.FUSED).needed_bytes(FIXED + 1024 * RECOMPUTED)
     work, runner = session(tmp_path, answered)
     machine = replace(setup(RECOMPUTING, limit, card=True), attention=Attention.MATH)
-    guess = Foresight(work, machine).guess(GRID)
+    guess = InitialGuess(work, machine).guess(GRID)
     assert guess is not None and guess < 1024
     (job,) = runner.jobs
     assert isinstance(job, PredictJob)
@@ -57,13 +57,13 @@ def test_only_a_card_that_was_seen_to_have_no_fused_kernel_is_taken_to_be_withou
 
 def test_where_nothing_seems_to_fit_the_shortest_length_is_the_guess(tmp_path: Path) -> None:
     work, _ = session(tmp_path, answered)
-    assert Foresight(work, setup(RECOMPUTING, 1, card=True)).guess(GRID) == 128
+    assert InitialGuess(work, setup(RECOMPUTING, 1, card=True)).guess(GRID) == 128
 
 
 def test_on_a_cpu_the_peak_is_predicted_and_nothing_is_guessed(tmp_path: Path) -> None:
     # On a CPU the process itself comes on top, 1 GiB here, in place of a CUDA context.
     work, _ = session(tmp_path, answered)
-    told = Foresight(work, setup(RECOMPUTING))
+    told = InitialGuess(work, setup(RECOMPUTING))
     assert told.guess(GRID) is None
     expected = GIB + round((FIXED + 1024 * RECOMPUTED) * (1 + CPU_SLACK))
     assert told.peak_of(trial_point(1024)) == expected
@@ -71,7 +71,7 @@ def test_on_a_cpu_the_peak_is_predicted_and_nothing_is_guessed(tmp_path: Path) -
 
 def test_a_search_over_few_lengths_is_not_worth_a_prediction(tmp_path: Path) -> None:
     work, runner = session(tmp_path, answered)
-    assert Foresight(work, setup(RECOMPUTING, card=True)).guess([64, 128, 192]) is None
+    assert InitialGuess(work, setup(RECOMPUTING, card=True)).guess([64, 128, 192]) is None
     assert runner.jobs == []
 
 
@@ -86,7 +86,7 @@ def test_what_generation_takes_counts_where_it_is_more_than_a_step(tmp_path: Pat
 def test_no_prediction_is_no_guess_and_no_error(tmp_path: Path, ending: object) -> None:
     work, _ = session(tmp_path, lambda _: ([], ending))  # type: ignore[arg-type,return-value]
     limited = setup(profile())
-    assert Foresight(work, setup(profile(), card=True)).guess(GRID) is None
+    assert InitialGuess(work, setup(profile(), card=True)).guess(GRID) is None
     assert predicted_peaks(work, limited, [trial_point()]) is None
 
 

@@ -59,7 +59,7 @@ OUTCOMES = {
         f"{ALSO}process 4000000 (n/a), ..., 17 more",
     ),
     "linux": _free(
-        "8 GB laptop card; the driver tells what processes hold",
+        "8 GB laptop card; the driver reports what processes hold",
         "7.68 GiB",
         7861,
         f"{ALSO}process 4000000 (310 MiB)",
@@ -87,7 +87,7 @@ OUTCOMES = {
         "H100 80GB HBM3 MIG 1g.10gb",
     ),
     "unified": Outcome("memory shared with the computer (GB10, Jetson)", UNTOLD, AS_GIVEN),
-    "unsupported": Outcome("driver tells name and UUID only", UNTOLD, AS_GIVEN),
+    "unsupported": Outcome("driver reports name and UUID only", UNTOLD, AS_GIVEN),
     "unsaid": Outcome("memory figures not available (unsigned -1)", UNTOLD, AS_GIVEN),
     "nonsense": Outcome(
         "used above total, free wrapped round",

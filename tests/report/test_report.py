@@ -131,7 +131,7 @@ def test_the_pages_show_every_score_with_n_interval_and_health(tmp_path: Path) -
 
     for text in (files["report.md"], page):
         assert len(re.findall(row, text)) >= 1
-        assert "best of 4 checkpoints" in text
+        assert "Best of 4 checkpoints" in text
         assert "From A to B: best 20.8 % is below the target of 25.0 %" in text
     scores = r"4/24 16\.7 % \[7-36\] 34\.2 % 20\.8 % 96 % 0 % 4 % 0 % 0 % below target"
     assert re.search(scores, page)

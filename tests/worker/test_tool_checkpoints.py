@@ -17,7 +17,7 @@ from autotune.worker.survey.job import survey
 from autotune.worker.tokens.chatml import chat_template, written_by
 from autotune.worker.tokens.encode import ChatCodec
 from autotune.worker.train.loop import train
-from autotune.worker.trial import Shelf
+from autotune.worker.trial import ModelCache
 from tests.worker import tool_templates as having_tools
 from tests.worker.tokens.test_tool_rows import ANSWER, ASK, EXCHANGE, TOOL, said_by_transformers
 from tests.worker.tool_templates import GOOD, having
@@ -92,7 +92,7 @@ def test_what_is_surveyed_is_trained_and_the_checkpoint_asks_in_its_form(tmp_pat
     survey(SurveyJob(device=device(), model_folder=str(folder), data=spec, out=str(out)), Tight())
     kept = Survey(read_survey(out), Truncation.RIGHT).kept(1024, "all")
     assert kept.conversations == 8
-    conversations = Shelf().conversations(spec, None)
+    conversations = ModelCache().conversations(spec, None)
     assert sum(conversation.uses_tools for conversation in conversations) == 4
 
     plan = plan_of(

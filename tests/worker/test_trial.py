@@ -27,7 +27,7 @@ from autotune.worker.tokens.encode import IGNORED, Row
 from autotune.worker.train.batches import micro_batches
 from autotune.worker.train.loop import BadJob
 from autotune.worker.train.step import Stepper
-from autotune.worker.trial import Shelf, fullest_step, trial
+from autotune.worker.trial import ModelCache, fullest_step, trial
 from tests.fakes.memory import FakeMemory
 from tests.worker.toys import (
     cpu,
@@ -86,7 +86,7 @@ def job_of(toy: tuple[Path, Path], length: int, **changes: Any) -> TrialJob:
 def tried(job: TrialJob, compute: Compute | None = None) -> tuple[Measurement, list[WorkerEvent]]:
     """Do the job in this process."""
     stream = io.BytesIO()
-    trial(job, compute or cpu(job.device.precision), Pipe(stream), Shelf())
+    trial(job, compute or cpu(job.device.precision), Pipe(stream), ModelCache())
     heard = [WORKER_EVENT.validate_json(line) for line in stream.getvalue().splitlines()]
     return of_kind(heard, events.Measured)[0].measurement, heard
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from autotune.worker.finite import demand_finite
 
-NARROW = 1e-3
+NARROW_MARGIN = 1e-3
 """Margin between the two likeliest tokens' logits. With SmolLM2-135M it differed by at most 4.2e-5
 between batches, in 8 000 choices, and 3 of 11 000 choices were narrower than this (docs/LOG.md)."""
 
@@ -60,7 +60,7 @@ class Chooser:
 
     def certain(self, ids: list[int], choice: int, margin: float) -> int:
         """`choice`, or what the model says after these tokens without any company."""
-        if margin < NARROW:
+        if margin < NARROW_MARGIN:
             self.narrow += 1
             return self.alone(ids)
         return choice

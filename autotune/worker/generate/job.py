@@ -69,11 +69,11 @@ def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
     encoded = [(p, loaded.prompt_ids(p.prompt)) for p in in_order(left, job.early_seed)]
     if job.early_seed is None or not choice.entry.by_rows:
         encoded.sort(key=lambda pair: len(pair[1]))
-    desk = Desk(loaded, out, pipe, [p for p, _ in encoded], len(prompts))
+    writer = AnswerWriter(loaded, out, pipe, [p for p, _ in encoded], len(prompts))
     ids = [tokens for _, tokens in encoded]
     begun = {at: decided[p.key].ids for at, (p, _) in enumerate(encoded) if p.key in decided}
     try:
-        answer(job, compute, desk, choice.entry.make, ids, begun)
+        answer(job, compute, writer, choice.entry.make, ids, begun)
     except NumericFault as fault:
         precision = compute.precision.value
         remedy = "" if compute.precision is Precision.FP32 else "; --precision fp32 has more range"
@@ -82,7 +82,7 @@ def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
         ) from fault
 
 
-class Desk:
+class AnswerWriter:
     """Writes answers down as they come and tells how far the work is."""
 
     def __init__(
@@ -151,35 +151,35 @@ def judges_of(scorer: str, prompts: Sequence[Prompt]) -> list[EarlyJudge | None]
 def answer(
     job: GenerateJob,
     compute: Compute,
-    desk: Desk,
+    writer: AnswerWriter,
     make: Makes,
     prompts: Sequence[list[int]],
     begun: Mapping[int, Sequence[int]],
 ) -> None:
     """Have an engine answer the prompts; what it gives goes to the disk as it comes."""
-    judges = [] if job.early_seed is None else judges_of(job.scorer, desk.prompts)
-    deciding = Deciding(desk.loaded, judges, decided_file(desk.out))
+    judges = [] if job.early_seed is None else judges_of(job.scorer, writer.prompts)
+    deciding = Deciding(writer.loaded, judges, decided_file(writer.out))
 
     def done(reply: Reply) -> None:
         assert reply.finish is not None
         if reply.finish == "decided":
             deciding.write(reply)
-            desk.settle(engine.new_tokens)
+            writer.settle(engine.new_tokens)
         else:
-            desk.take(reply.number, reply.answer, reply.finish, engine.new_tokens)
+            writer.take(reply.number, reply.answer, reply.finish, engine.new_tokens)
 
     engine = make(
-        desk.loaded,
+        writer.loaded,
         compute,
         Settings(job.max_new_tokens, job.batch_size, job.prefill_tokens),
         prompts,
         done,
-        on_step=lambda: desk.beat(engine.new_tokens),
+        on_step=lambda: writer.beat(engine.new_tokens),
         decided=never if job.early_seed is None else deciding.look,
         begun=begun,
     )
     answer_within_memory(
-        engine, compute, lambda words: desk.pipe.emit(events.Warned(message=words))
+        engine, compute, lambda words: writer.pipe.emit(events.Warned(message=words))
     )
 
 

@@ -1,9 +1,9 @@
 """Counts what a step's tensors take, on a device that is not there.
 
-`Ledger` sees every operation below autograd. It enters the storage of each result, and a weak
-reference strikes it out when its last tensor is gone, so that views, tied weights and tensors saved
-for the backward pass count once and as long as they live. Under `FakeTensorMode` no operation is
-computed and no memory is taken.
+`MemoryTracker` sees every operation below autograd. It enters the storage of each result, and a
+weak reference strikes it out when its last tensor is gone, so that views, tied weights and tensors
+saved for the backward pass count once and as long as they live. Under `FakeTensorMode` no operation
+is computed and no memory is taken.
 """
 
 import weakref
@@ -84,7 +84,7 @@ class Rounding:
         """Nothing to do."""
 
 
-class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class MemoryTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Bytes alive by kind, noted after every operation.
 
     `parts` begin where a phase does, and where the supervised positions are picked out or put

@@ -37,7 +37,7 @@ from autotune.worker.memory.cpu import CpuMemory
 from autotune.worker.predict.memory_tracker import (
     Allocator,
     Kind,
-    Ledger,
+    MemoryTracker,
     Part,
     Rounding,
 )
@@ -99,22 +99,22 @@ class FakeStep:
         """
         found: list[dict[bool, list[Part]]] = []
         for layers, group in itertools.groupby(shapes, key=lambda shape: shape.layers):
-            with self.ledger() as ledger:
-                model = self.model(layers, ledger)
-                stepper = self.stepper(model, ledger)
+            with self.tracker() as tracker:
+                model = self.model(layers, tracker)
+                stepper = self.stepper(model, tracker)
                 # The first step makes what stays and is small; the second one is measured.
                 stepper.step([row(PRELUDE_TOKENS)], 1)
                 for state in stepper.optimizer.state.values():
-                    ledger.mark(state.values(), Kind.OPTIMIZER)
+                    tracker.mark(state.values(), Kind.OPTIMIZER)
                 for shape in group:
                     both = {}
                     for checkpointing in ways:
-                        ledger.forget()
+                        tracker.forget()
                         recompute_activations(model, checkpointing)
                         stepper.micro_batch_tokens = shape.rows * shape.tokens
-                        leave_gradients(model, ledger)
+                        leave_gradients(model, tracker)
                         stepper.step([row(shape.tokens)] * shape.rows, 2)
-                        both[checkpointing] = ledger.parts
+                        both[checkpointing] = tracker.parts
                     found.append(both)
         return found
 
@@ -124,11 +124,11 @@ class FakeStep:
         All rows but those of the last pass over prompts are `context` tokens long already; then
         comes a pass with as many guesses as there may be.
         """
-        with self.ledger() as ledger:
-            model = self.model(layers, ledger).eval()
-            held = self.state.kept_bytes(round(ledger.live[Kind.WEIGHTS]))
-            ledger.forget()
-            ledger.enter("generate")
+        with self.tracker() as tracker:
+            model = self.model(layers, tracker).eval()
+            held = self.state.kept_bytes(round(tracker.live[Kind.WEIGHTS]))
+            tracker.forget()
+            tracker.enter("generate")
             cache = RowCache(rows)
             cache.lengths = [context] * rows
             with torch.no_grad(), self.compute().autocast(), by_rows(model):
@@ -139,7 +139,7 @@ class FakeStep:
                 wide = min(1 + MOST_GUESSED, max(1, STEP_TOKENS // rows), context)
                 cache.lengths = [context - wide] * rows
                 self.answering_pass(model, cache, [wide] * rows, rows * wide)
-            return float(max(c.sum() for part in ledger.parts for c in part.counts) + held)
+            return float(max(c.sum() for part in tracker.parts for c in part.counts) + held)
 
     def answering_pass(self, model: Any, cache: RowCache, counts: list[int], kept: int) -> None:
         """A pass over so many tokens of each row, and a choice at the last `kept` of them."""
@@ -155,22 +155,22 @@ class FakeStep:
         if self.precision is Precision.FP32:
             _ = scores.clone()  # without the likeliest, for the margin
 
-    def model(self, layers: int, ledger: Ledger) -> Any:
+    def model(self, layers: int, tracker: MemoryTracker) -> Any:
         """A model of this configuration, so many layers deep, with fake fp32 weights."""
         auto: Any = AutoModelForCausalLM
         model = auto.from_config(
             shallow(self.config, layers), dtype=torch.float32, attn_implementation=unmasked()
         )
-        ledger.mark(itertools.chain(model.parameters(), model.buffers()), Kind.WEIGHTS)
+        tracker.mark(itertools.chain(model.parameters(), model.buffers()), Kind.WEIGHTS)
         self.sizes[layers] = sum(p.numel() for p in model.parameters())
         return model
 
-    def stepper(self, model: Any, ledger: Ledger) -> Stepper:
+    def stepper(self, model: Any, tracker: MemoryTracker) -> Stepper:
         """Training's own stepper over the fake model."""
 
         def enter(phase: str) -> None:
-            ledger.mark((p.grad for p in model.parameters()), Kind.GRADIENTS)
-            ledger.enter(phase)
+            tracker.mark((p.grad for p in model.parameters()), Kind.GRADIENTS)
+            tracker.enter(phase)
 
         stepper = Stepper(
             FakeLoaded(model),  # type: ignore[arg-type]
@@ -188,18 +188,18 @@ class FakeStep:
         return Compute(torch.device("cpu"), self.precision, CpuMemory(), "none")
 
     @contextlib.contextmanager
-    def ledger(self, allocator: Allocator | None = None) -> Iterator[Ledger]:
+    def tracker(self, allocator: Allocator | None = None) -> Iterator[MemoryTracker]:
         """Fake tensors, counted, that attend as on the target."""
         kind = KINDS[self.target]
-        ledger = Ledger(
+        tracker = MemoryTracker(
             allocator=allocator or Rounding(kind.block_bytes),
             vocabulary=int(self.config.vocab_size),
             share=self.share,
             scratch=kind.has_workspaces,
         )
-        with as_on(self.target), self.kernel(), FakeTensorMode(), ledger:
-            yield ledger
-        self.biased = self.biased or ledger.biased
+        with as_on(self.target), self.kernel(), FakeTensorMode(), tracker:
+            yield tracker
+        self.biased = self.biased or tracker.biased
 
     def kernel(self) -> AbstractContextManager[Any]:
         """Within, torch takes the kernel of attention that is assumed."""
@@ -216,14 +216,14 @@ class FakeLoaded:
     pad_token_id: int = 0
 
 
-def leave_gradients(model: Any, ledger: Ledger) -> None:
+def leave_gradients(model: Any, tracker: MemoryTracker) -> None:
     """Give every weight a gradient, as the first of a step's micro-batches leaves it behind.
 
     The one that is traced then is a second one, and the first need not be.
     """
     for parameter in model.parameters():
         parameter.grad = torch.empty_like(parameter)
-    ledger.mark((p.grad for p in model.parameters()), Kind.GRADIENTS)
+    tracker.mark((p.grad for p in model.parameters()), Kind.GRADIENTS)
 
 
 def row(tokens: int) -> Row:

@@ -319,7 +319,7 @@ def test_a_choice_between_tokens_that_are_as_likely_does_not_depend_on_the_batch
         # A twin reads the same, so texts cannot drift apart: what is compared are the tokens.
         one, five = (answered(random_toy, batch_size=size).answers for size in (1, 5))
         assert one == five
-        monkeypatch.setattr(exact_argmax, "NARROW", 0.0)
+        monkeypatch.setattr(exact_argmax, "NARROW_MARGIN", 0.0)
         one, five = (answered(random_toy, batch_size=size).answers for size in (1, 5))
         assert one != five
     finally:
