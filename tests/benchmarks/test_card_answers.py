@@ -123,7 +123,7 @@ PYTEST = """\
 tests/worker/test_gpu.py::test_a_trial_counts[fp16 x] PASSED     [ 50%]
 tests/worker/test_gpu.py::test_memory VERDICT     [100%]
 ==================== ERRORS ====================
-ERROR tests/fit/test_plan.py - ImportError: no module named peft
+ERROR tests/fit/test_forecast.py - ImportError: no module named peft
 =========== 1 passed, 1 error in 50.99s ==========
 """
 
@@ -141,14 +141,14 @@ def test_the_tests_for_a_card_are_counted_as_they_end(
 ) -> None:
     figures = Figures(tmp_path / "result.json", 60)
     gpu_tests.count(PYTEST.replace("VERDICT", verdict).splitlines(True), figures)
-    assert figures["not_read"] == ["tests/fit/test_plan.py"]
+    assert figures["not_read"] == ["tests/fit/test_forecast.py"]
     answer = gpu_tests.judged(ask(tmp_path), figures)
     assert (answer.outcome, answer.line) == (outcome, line)
 
 
 def test_a_file_for_a_card_that_cannot_be_read_is_no_pass(tmp_path: Path) -> None:
     figures = Figures(tmp_path / "result.json", 60)
-    text = PYTEST.replace("VERDICT", "PASSED").replace("fit/test_plan.py", "worker/test_gpu.py")
+    text = PYTEST.replace("VERDICT", "PASSED").replace("fit/test_forecast.py", "worker/test_gpu.py")
     gpu_tests.count(text.splitlines(True), figures)
     answer = gpu_tests.judged(ask(tmp_path), figures)
     assert answer.outcome is Outcome.FAILED

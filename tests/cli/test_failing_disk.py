@@ -38,4 +38,4 @@ def test_another_error_of_a_file_is_still_called_a_fault_of_the_tool(
     monkeypatch.setattr("autotune.cli.profiles.list_command", fails)
     monkeypatch.setattr("autotune.cli.main.keep_trace", lambda error: None)
     assert run(["profiles", "list"]) == ExitCode.INTERNAL
-    assert "a fault of the tool" in capsys.readouterr().err
+    assert "a bug in the tool" in capsys.readouterr().err

@@ -62,7 +62,7 @@ def test_cuda_on_a_machine_without_a_card_is_refused_with_the_reason() -> None:
 def test_a_driver_or_a_card_that_does_not_answer_is_never_passed_over_for_the_cpu() -> None:
     mute = FakeNvml(problem="the NVIDIA driver does not answer (Unknown Error)", is_fault=True)
     lost = FakeNvml([replace(LAPTOP, total_bytes=None, free_bytes=None, problem="GPU is lost")])
-    for nvml, words in ((mute, "Unknown Error"), (lost, "the driver says: GPU is lost")):
+    for nvml, words in ((mute, "Unknown Error"), (lost, "the driver reports: GPU is lost")):
         for choice in ("auto", "cuda", "cuda:0"):
             with pytest.raises(EnvironmentFault) as refused:
                 find_device(choice, nvml, {})

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.fit.test_plan import A_TOKEN, FIXED, RECOMPUTED, answered
+from tests.fit.test_forecast import A_TOKEN, FIXED, RECOMPUTED, answered
 
 from autotune.base.sizes import GIB
 from autotune.fit.allowance import card_allowance

@@ -85,7 +85,7 @@ def test_it_says_how_many_trials_hold_and_tells_none_of_them_twice(tmp_path: Pat
     probe(tmp_path, after=3)
     probe(tmp_path)
     said = told(tmp_path)
-    assert "the probe resumes: 3 trials of before hold and are not repeated" in said
+    assert "the probe resumes: 3 trials from before hold and are not repeated" in said
     tried = [line for line in said if line.startswith("probe: ")]
     whole = [line for line in told_of_whole(tmp_path / "whole") if line.startswith("probe: ")]
     assert tried == whole
