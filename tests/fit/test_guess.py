@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.fit.test_forecast import A_TOKEN, FIXED, RECOMPUTED, answered
 
 from autotune.base.sizes import GIB
 from autotune.fit.allowance import card_allowance
@@ -15,6 +14,7 @@ from autotune.protocol.job import PredictJob
 from autotune.protocol.plan import TrialPoint
 from autotune.protocol.prediction import Attention
 from autotune.run.setup import attention_on
+from tests.fit.test_forecast import A_TOKEN, FIXED, RECOMPUTED, answered
 from tests.setups import crashed, done, failed, profile, session, setup
 
 GRID = list(range(128, 2049, 64))
