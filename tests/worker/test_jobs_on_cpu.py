@@ -52,7 +52,7 @@ def test_preparing_a_model_and_surveying_data_for_a_card_touch_no_card(tmp_path:
         for at, job in enumerate(jobs):
             ending = runner.run(job, tmp_path / str(at), heard.append, silence_seconds=300)
             assert (ending.failure, ending.reason) == (None, "")
-    assert [ready.device for ready in of_kind(heard, events.Ready)] == ["CPU, 1 threads"] * 2
+    assert [ready.device for ready in of_kind(heard, events.Ready)] == ["CPU, 1 thread"] * 2
     assert (tmp_path / "survey.json").exists()
 
 

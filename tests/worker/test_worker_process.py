@@ -53,7 +53,7 @@ def test_a_worker_says_events_and_nothing_else(tmp_path: Path) -> None:
     heard, ending = work(job, tmp_path / "work")
     assert ending.failure is None
     assert isinstance(heard[0], events.Ready)
-    assert (heard[0].device, heard[0].torch.count(".") >= 2) == ("CPU, 1 threads", True)
+    assert (heard[0].device, heard[0].torch.count(".") >= 2) == ("CPU, 1 thread", True)
     assert isinstance(heard[-1], events.Notice)
     assert (tmp_path / "work" / "worker.log").read_bytes() == b""
 
