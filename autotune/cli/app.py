@@ -106,7 +106,9 @@ def probe(
     plan: Annotated[bool, typer.Option("--plan", help="Estimate without a GPU.")] = False,
     gpu: Annotated[
         str | None,
-        typer.Option("--gpu", metavar="PROFILE", help="Profile of that GPU; only with --plan."),
+        typer.Option(
+            "--gpu", metavar="PROFILE", help="Profile of the GPU to estimate for; only with --plan."
+        ),
     ] = None,
     attention: Annotated[
         str | None,

@@ -34,7 +34,12 @@ PromptLimit = Annotated[
     typer.Option("--prompt-limit", metavar="N|all", help="Number of prompts (fixed subset)."),
 ]
 ScorerOption = Annotated[
-    str | None, typer.Option("--scorer", metavar="NAME", help="Scorer of the answers.")
+    str | None,
+    typer.Option(
+        "--scorer",
+        metavar="ifeval|exact",
+        help="Scorer of the answers: instructions that a program checks, or exact final answers.",
+    ),
 ]
 Holdout = Annotated[
     bool | None,

@@ -28,7 +28,7 @@ def kept_notes(
     if kept_supervised < KEPT_TO_WARN_OF:
         said.append(
             f"{name} keeps {int(kept_supervised * 100)} % of the supervised tokens:"
-            f" {shape_rounds(length, rounds)} truncate the rest"
+            f" {shape_rounds(length, rounds)} leave out the rest"
         )
     if conversations == 1:
         said.append(f"{name} trains on 1 conversation: every step repeats it")

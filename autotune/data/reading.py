@@ -78,7 +78,10 @@ def detect_format(records: Iterable[Row]) -> Detected:
             f" has: {keys}; rename its keys or choose with --format"
         )
     name = max(FORMATS, key=lambda known: counts[known])
-    return Detected(name, f"{counts[name]} of {counted(total, 'record')} have {FORMATS[name].sign}")
+    return Detected(
+        name,
+        f"{counts[name]} of {counted(total, 'record has', 'records have')} {FORMATS[name].sign}",
+    )
 
 
 class Reading:

@@ -12,7 +12,7 @@ from autotune.base.files import write_bytes_atomic, write_text_atomic
 from autotune.base.format import about, duration, interval_text, percent, rate_text, safe
 from autotune.base.sizes import show_size
 from autotune.protocol.data_notes import note_sentence
-from autotune.protocol.result_text import limits_text, shape_text, share_name
+from autotune.protocol.result_text import limits_text, rounds_text, shape_text, share_name
 from autotune.protocol.results import Health
 from autotune.report.chart import draw_png, drawing_of
 from autotune.report.kept_charts import Pictures, kept_pictures
@@ -98,6 +98,7 @@ def _render(
         cut=cut_text,
         note=note_sentence,
         limits=limits_text,
+        rounds=rounds_text,
         share=share_name,
     )
     scorer = find_scorer(report.scorer)

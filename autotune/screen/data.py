@@ -19,9 +19,6 @@ from autotune.protocol.result_text import rounds_text
 from autotune.screen.encodable import Encodable
 from autotune.screen.panels import ByWidth, Section
 
-TABLE_COLUMNS = 81
-"""Columns that the frontier needs beside its frame; where there are fewer, lines are drawn."""
-
 _NOTE_STYLE = {
     (False, False): "",
     (False, True): "yellow",
@@ -132,7 +129,7 @@ def _table(inspected: Inspected, marks: Mapping[str, str]) -> RenderableType:
     table.add_column("tokens", justify="right", no_wrap=True)
     for rounds in shown:
         table.add_column(_rounds_title(rounds, most), no_wrap=True)
-    for name in ("truncated", "lost"):
+    for name in ("trunc.", "lost"):
         table.add_column(name, justify="right", no_wrap=True)
     narrow = []
     for length in _lengths(inspected):
@@ -153,7 +150,7 @@ def _table(inspected: Inspected, marks: Mapping[str, str]) -> RenderableType:
         style="dim",
     )
     lines = Text("tokens, percent of supervised tokens kept with all rounds", style="dim")
-    return Group(ByWidth(TABLE_COLUMNS, Group(table, caption), Group(lines, *narrow)))
+    return ByWidth(table, Group(table, caption), Group(lines, *narrow))
 
 
 def _columns(inspected: Inspected) -> list[Rounds]:
@@ -202,7 +199,7 @@ def _wish_sentence(inspected: Inspected, wish: Wish, mark: str) -> str:
     cut = counted(kept.cut, "conversation is truncated", "conversations are truncated")
     ends = f"{cut}, {kept.lost or 'none'} {'lose' if kept.lost > 1 else 'loses'} every answer"
     if not kept.cut:
-        ends = "no conversation is truncated"
+        ends = "no conversation is truncated by the length"
     return safe(
         f"{name}: {length} and {rounds} keep {_share(inspected, kept)} % of the supervised tokens;"
         f" {ends}"

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autotune.base.format import counted, percent, safe
-from autotune.protocol.result_text import health_text, limits_text, score_text
+from autotune.protocol.result_text import health_text, limits_text, score_text, share_name
 from autotune.protocol.results import EvalReport
 from autotune.score.evaluation import Evaluation, Paired
 from autotune.score.examples import Change, Example
@@ -158,7 +158,7 @@ def _asked(example: Example) -> list[RenderableType]:
 def _answer(name: str, example: Example) -> list[RenderableType]:
     lines: list[RenderableType] = [_field(f"  {name}", _short(example.response or "none"))]
     if example.faults:
-        lines.append(Text(f"  it is: {', '.join(example.faults)}", style="yellow"))
+        lines.append(Text(f"  it is: {', '.join(map(share_name, example.faults))}", style="yellow"))
     lines += [Text(f"  fails: {safe(each)}", style="red") for each in example.failed]
     if not example.failed:
         lines.append(Text("  passes", style="green"))

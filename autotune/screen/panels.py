@@ -45,17 +45,27 @@ class Section:
             yield Panel(self.body, title=title, title_align="left", border_style="dim")
 
 
+UNBOUNDED = 10_000
+"""Columns in which nothing is squeezed."""
+
+
 @dataclass(frozen=True, slots=True)
 class ByWidth:
-    """Two drawings of one thing: the first where at least `columns` are there, else the second."""
+    """Two drawings of one thing: the first where it has its width, else the second.
 
-    columns: int
+    `needs` is that width in columns, or a table that shall not be squeezed.
+    """
+
+    needs: int | Table
     wide: RenderableType
     narrow: RenderableType
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw the one that suits the width."""
-        yield self.wide if options.max_width >= self.columns else self.narrow
+        needs = self.needs
+        if isinstance(needs, Table):
+            needs = console.measure(needs, options=options.update(width=UNBOUNDED)).maximum
+        yield self.wide if options.max_width >= needs else self.narrow
 
 
 def header(state: StudyState, now: float) -> RenderableType:

@@ -24,7 +24,7 @@ from tests.setups import Played
 def test_below_nine_tenths_of_what_is_trained_on_a_length_is_warned_of() -> None:
     said = kept_notes("A", 512, 6, 0.4699, 100, 64)
     assert [note.what for note in said] == [
-        "A keeps 46 % of the supervised tokens: 512 x 6 rounds truncate the rest"
+        "A keeps 46 % of the supervised tokens: 512 x 6 rounds leave out the rest"
     ]
     assert all(note.warning and note.count == 0 for note in said)
     assert kept_notes("A", 512, 6, 0.9, 64, 64) == ()
@@ -43,7 +43,7 @@ def test_inspect_says_it_of_each_strategy_and_how_many_conversations_a_run_uses(
     )
     seen = inspections.inspected(setups.survey(*([[100]] * 20), prompt=20), profile)
     said = [note.what for note in seen.notes]
-    assert "A keeps 55 % of the supervised tokens: 64 x 2 rounds truncate the rest" in said
+    assert "A keeps 55 % of the supervised tokens: 64 x 2 rounds leave out the rest" in said
     assert "B trains on 20 conversations, fewer than a step of 64: every step sees all of them" in (
         said
     )

@@ -123,7 +123,7 @@ def test_a_file_needs_a_prompt_and_an_answer_a_line_and_may_hold_more(tmp_path: 
 @pytest.mark.parametrize(
     ("record", "fault"),
     [
-        ({"prompt": "b"}, "lacks 'answer'; a prompt has prompt and answer"),
+        ({"prompt": "b"}, "lacks 'answer'; a prompt of --scorer exact has prompt and answer"),
         ({"answer": "1"}, "lacks 'prompt'"),
         ({"prompt": "b", "answer": " "}, "answer is blank"),
         ({"prompt": "b", "answer": "so it is\n#### "}, "answer is blank"),

@@ -50,7 +50,7 @@ def test_each_strategy_stands_in_the_table_and_has_its_sentence() -> None:
     assert "1 conversation is truncated, none loses every answer" in text
     assert (
         "C: as long as fits, at most 4096 tokens and all rounds keep 100.0 % of the supervised"
-        " tokens; no conversation is truncated" in text
+        " tokens; no conversation is truncated by the length" in text
     )
 
 
@@ -185,3 +185,11 @@ def test_a_terminal_of_few_characters_shows_the_marks_all_the_same(
 def test_every_strategy_has_a_mark_of_its_own() -> None:
     wishes = chats().wishes
     assert marks_of(wishes) == {"A": "A", "As": "s", "C": "C"}
+
+
+def test_a_terminal_of_80_columns_shows_the_whole_table_and_the_letters() -> None:
+    data = setups.survey(*([[100], [100, 200], [100, 200, 300, 400]] * 40))
+    text = printed(inspected_summary(inspections.inspected(data)), 80)
+    (title,) = [line for line in text.splitlines() if "tokens" in line and "lost" in line]
+    assert "1 round" in title and "trunc." in title
+    assert "Letters: strategies of the profile" in squeezed(text.replace("│", ""))

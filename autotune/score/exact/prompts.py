@@ -47,7 +47,10 @@ def _prompt(record: dict[str, Any], number: int) -> ExactPrompt:
     """The prompt of one record; raises PromptFault."""
     for name in ("prompt", "answer"):
         if name not in record:
-            raise PromptFault(f"lacks {name!r}; a prompt has {_NAMES}")
+            raise PromptFault(
+                f"lacks {name!r}; a prompt of --scorer exact has {_NAMES}, give a file of them with"
+                " --prompts"
+            )
     key, text = key_and_text({"key": number} | record)
     return ExactPrompt(key=key, prompt=text, answer=_answer(record["answer"]))
 
