@@ -69,8 +69,14 @@ def serve(listener: socket.socket, begin: Callable[[], int]) -> None:
                 _reap(askers)
             else:
                 asker, _ = listener.accept()
-                pid = _fork(asker, begin)
-                askers[pid] = asker
+                try:
+                    pid = _fork(asker, begin)
+                except ConnectionError:
+                    pid = None
+                if pid is None:
+                    asker.close()
+                else:
+                    askers[pid] = asker
 
 
 def _reap(askers: dict[int, socket.socket]) -> None:
@@ -84,21 +90,32 @@ def _reap(askers: dict[int, socket.socket]) -> None:
         asker.close()
 
 
-def _fork(asker: socket.socket, begin: Callable[[], int]) -> int:
-    """Take one request and fork for it."""
+def _fork(asker: socket.socket, begin: Callable[[], int]) -> int | None:
+    """Take one request and fork for it; None for one whose asker died before it had said all.
+
+    One that dies later is no matter here: what was forked for it finds its input closed.
+    """
     fds = array.array("i")
     data, ancillary, _, _ = asker.recvmsg(65536, socket.CMSG_SPACE(3 * fds.itemsize))
     for level, kind, content in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
             fds.frombytes(content[: 3 * fds.itemsize])
     while not data.endswith(b"\n") and len(data) < MOST_BYTES:
-        data += asker.recv(65536)
+        more = asker.recv(65536)
+        if not more:
+            break
+        data += more
+    if not data.endswith(b"\n"):
+        for fd in fds:
+            os.close(fd)
+        return None
     pid = os.fork()
     if pid == 0:
         _become(json.loads(data), list(fds), begin)
     for fd in fds:
         os.close(fd)
-    asker.sendall(f"{pid}\n".encode())
+    with contextlib.suppress(OSError):
+        asker.sendall(f"{pid}\n".encode())
     return pid
 
 
