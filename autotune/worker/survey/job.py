@@ -4,8 +4,10 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from autotune.base.errors import BadInput
-from autotune.base.files import write_text_atomic
+from autotune.base.files import write_bytes_atomic
 from autotune.data.contamination import read_scored_prompts
 from autotune.data.conversation import Conversation
 from autotune.data.load import ConversationStream
@@ -66,8 +68,9 @@ def survey(job: SurveyJob, pipe: Pipe) -> None:
     scored = None if job.prompts is None else read_scored_prompts(Path(job.prompts))
     stream = ConversationStream(job.data, scored, codec.tool_rows.no_tools)
     found = surveyed(codec, stream, lookover, alive=lambda: pipe.enter("tokenizing"))
-    text = found.model_dump_json(exclude_defaults=True)  # most rounds have no pieces
-    write_text_atomic(Path(job.out), text)
+    # Most rounds have no pieces. As bytes at once: a text of them would stand beside them.
+    dumped = TypeAdapter(SurveyFile).dump_json(found, exclude_defaults=True)
+    write_bytes_atomic(Path(job.out), dumped)
     if lookover is not None:
         lookover.write(stream.adapted)
     pipe.emit(
@@ -127,7 +130,7 @@ def surveyed(
     notes = [*adapted.notes, *oddities.notes, *book.notes]
     if around := codec.whole.puts_around:
         notes.append(DataNote(what=AROUND.format(" and ".join(around)), count=0))
-    return SurveyFile(
+    return SurveyFile.model_construct(  # all of it is ours, and validating copies it
         conversations=tuple(spans),
         dropped=dict(Counter(adapted.dropped) + refused),
         literal_markers=written,
