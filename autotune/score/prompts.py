@@ -78,9 +78,18 @@ def key_and_text(record: dict[str, Any]) -> tuple[int, str]:
         raise PromptFault(f"key must be a whole number, not {shape(key)}")
     if not isinstance(text, str) or not text.strip():
         raise PromptFault("prompt must be a text that is not blank")
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise PromptFault("prompt holds half of a surrogate pair; write the whole character")
+    demand_characters("prompt", text)
     return key, text
+
+
+def demand_characters(name: str, text: str) -> None:
+    """Refuse a text that no UTF-8 file can hold.
+
+    Raises:
+        PromptFault: it holds half of a surrogate pair.
+    """
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise PromptFault(f"{name} holds half of a surrogate pair; write the whole character")
 
 
 def written_prompts(path: Path, kind: type[Own]) -> tuple[Own, ...]:

@@ -7,7 +7,13 @@ from pydantic import ConfigDict
 
 from autotune.score.exact.final import Final, expected_of
 from autotune.score.jsonl import shape
-from autotune.score.prompts import Prompt, PromptFault, key_and_text, read_prompts
+from autotune.score.prompts import (
+    Prompt,
+    PromptFault,
+    demand_characters,
+    key_and_text,
+    read_prompts,
+)
 
 _NAMES = "prompt and answer (and key, if you like)"
 
@@ -64,6 +70,5 @@ def _answer(given: Any) -> str:
         raise PromptFault(f"answer is {text}, which no answer can be")
     if expected_of(text) is None:
         raise PromptFault("answer is blank; without it no verdict is possible")
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise PromptFault("answer holds half of a surrogate pair; write the whole character")
+    demand_characters("answer", text)
     return text
