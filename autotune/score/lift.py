@@ -16,6 +16,7 @@ import random
 from collections.abc import Sequence
 from math import ceil
 
+from autotune.protocol.results import PromptVerdict
 from autotune.protocol.scores import Lift, Metric
 from autotune.score.answers import Answer, match
 from autotune.score.genuine import is_answer, own_part
@@ -37,7 +38,7 @@ def lift_of(
     scorer: Scorer,
     prompts: Sequence[Prompt],
     answers: Sequence[Answer],
-    passed: Sequence[bool],
+    verdicts: Sequence[PromptVerdict],
 ) -> Lift | None:
     """The lift of a score; None of a single prompt, which has no others.
 
@@ -45,22 +46,21 @@ def lift_of(
         scorer: it judges.
         prompts: the scored ones. Those without an answer pass nothing, here as in the score.
         answers: to these prompts.
-        passed: whether each prompt's answer passes, in their order; only these can be genuine.
+        verdicts: on these answers. Only what passes can be genuine.
     """
     if len(prompts) < 2:
         return None
     matched, _ = match(prompts, answers)
     texts = {key: answer.response for key, answer in matched.items() if answer.response}
+    passed = {verdict.key for verdict in verdicts if verdict.strict}
     genuine = [
-        holds and prompt.key in texts and is_genuine(scorer, prompt, texts[prompt.key])
-        for prompt, holds in zip(prompts, passed, strict=True)
+        p.key in passed and p.key in texts and is_genuine(scorer, p, texts[p.key]) for p in prompts
     ]
     elsewhere = _passes_elsewhere(scorer, prompts, texts)
     others = _shifts(len(prompts))
     tried = others + 1
     chances = [
-        (own + other) / tried
-        for own, other in zip(genuine, (elsewhere[p.key] for p in prompts), strict=True)
+        (own + elsewhere[prompt.key]) / tried for prompt, own in zip(prompts, genuine, strict=True)
     ]
     return Lift(
         genuine=Metric.of(sum(genuine), len(prompts)),

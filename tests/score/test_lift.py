@@ -10,6 +10,7 @@ import pytest
 
 from autotune.protocol.scores import Lift
 from autotune.score.answers import Answer, match, read_answers
+from autotune.score.checked import checked_report
 from autotune.score.exact.prompts import ExactPrompt
 from autotune.score.exact.scorer import Exact
 from autotune.score.ifeval.prompts import IFEvalPrompt, read_ifeval_prompts
@@ -17,6 +18,7 @@ from autotune.score.ifeval.scorer import IFEval
 from autotune.score.lift import at_least, counted, lift_of
 from autotune.score.prompts import Prompt
 from autotune.score.scorer import Scorer
+from autotune.text.score import lift_text, no_lift_line
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="needs the answer sets in ../shared")
@@ -98,7 +100,7 @@ def scored(
 ) -> tuple[float, Lift]:
     """The score, and its lift."""
     report = scorer.score(prompts, answers)
-    lift = lift_of(scorer, prompts, answers, [verdict.strict for verdict in report.verdicts])
+    lift = lift_of(scorer, prompts, answers, report.verdicts)
     assert lift is not None
     return report.score.accuracy, lift
 
@@ -215,7 +217,8 @@ def test_a_prompt_without_an_answer_passes_nothing_anywhere() -> None:
 
 def test_one_prompt_has_no_lift() -> None:
     prompts = lower(1)
-    assert lift_of(IFEval(), prompts, [case(prompts[0])], [True]) is None
+    answers = [case(prompts[0])]
+    assert lift_of(IFEval(), prompts, answers, IFEval().score(prompts, answers).verdicts) is None
 
 
 def test_a_prompt_that_asks_to_be_repeated_may_be() -> None:
@@ -278,3 +281,27 @@ def test_unanswered_and_answered_prompts_are_matched_as_in_the_score() -> None:
     nameless = [case(p).model_copy(update={"key": None}) for p in prompts]
     assert len(match(prompts, nameless)[0]) == 6
     assert scored(IFEval(), prompts, nameless)[1].genuine.passes == 6
+
+
+def test_the_line_beside_a_score_has_the_rates_and_the_probability() -> None:
+    prompts = lower(40)
+    lift = scored(IFEval(), prompts, [case(p) for p in prompts])[1]
+    assert lift_text(lift) == (
+        "genuine 40/40 100.0 %, on other prompts 48.7 %: lift +51.3 points (p < 0.0001)"
+    )
+    assert no_lift_line(lift) is None
+
+
+def test_a_score_that_any_prompt_would_have_is_said_to_show_nothing() -> None:
+    prompts = lower(40)
+    small = case(prompts[0])
+    answers = [small.model_copy(update={"key": p.key, "prompt": p.prompt}) for p in prompts]
+    line = no_lift_line(scored(IFEval(), prompts, answers)[1])
+    assert line is not None and line.startswith("Nothing shows that the prompts are followed")
+
+
+def test_every_checked_report_of_two_prompts_or_more_has_its_lift() -> None:
+    prompts = lower(4)
+    answers = [case(p) for p in prompts]
+    assert checked_report(IFEval(), prompts, answers).lift is not None
+    assert checked_report(IFEval(), prompts[:1], answers[:1]).lift is None
