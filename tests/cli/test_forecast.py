@@ -143,7 +143,7 @@ def planned(rows: int, gradient_checkpointing: bool, fits: bool) -> Planned:
 
 def plan(length: int | None = 8192, attention: Attention = Attention.FUSED) -> Forecast:
     return Forecast(
-        card=PlannedCard("rtx", "some card", BUDGET, Precision.FP16),
+        card=PlannedCard("rtx", "8GB", BUDGET, Precision.FP16),
         prediction=PredictionFile(
             target="cuda",
             parameters=134_515_008,
@@ -172,7 +172,7 @@ def test_the_screen_says_first_that_it_is_an_estimate_and_last_what_fits(width: 
     text = printed(plan_summary(plan(), "some model"), width)
     lines = [line.strip("│ ") for line in text.splitlines()]
     words = " ".join(lines)
-    assert lines[1].startswith("An estimate, not a measurement: some model on rtx (some card)")
+    assert lines[1].startswith("An estimate, not a measurement: some model on rtx (8GB)")
     assert "7.50 GiB" in words and "512 MiB reserve" in words
     assert "a fused kernel is assumed, as flash; without one see --attention math" in words
     assert "300 MiB CUDA context and 10 % slack of the allocator (4 % to 25 % were" in words
