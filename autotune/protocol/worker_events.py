@@ -51,7 +51,7 @@ class StepResult(Boundary):
     skips: int = 0
 
     @property
-    def words(self) -> tuple[str, ...]:
+    def figures(self) -> tuple[str, ...]:
         """What it did, for a person: `loss 1.234`, `grad norm 0.52`, `lr 4e-5`."""
         norm = () if self.grad_norm is None else (f"grad norm {self.grad_norm:.2f}",)
         return (f"loss {self.loss:.3f}", *norm, f"lr {rate_text(self.learning_rate)}")

@@ -101,7 +101,7 @@ def _training(trial: TrialState, title: str) -> Job:
         return Job(title, "step", 0, trial.plan.total_steps, (), None)
     recent = trial.steps.recent(RECENT_STEPS)
     seconds = sum(trial.watched.awake_seconds(s) for s in recent)
-    details = list(last.words)
+    details = list(last.figures)
     if seconds > 0:
         details.append(f"{sum(s.tokens for s in recent) / seconds:.0f} tokens/s")
     eta = (last.total_steps - last.step) * seconds / len(recent)
