@@ -102,7 +102,7 @@ def traced_peak(config: Any, rows: int, tokens: int, gradient_checkpointing: boo
     from torch.profiler import ProfilerActivity, profile
     from transformers import AutoModelForCausalLM
 
-    from autotune.protocol.plan import Precision
+    from autotune.protocol.plan import Cut, Precision
     from autotune.worker.compute import Compute
     from autotune.worker.memory.cpu import CpuMemory
     from autotune.worker.tokens.encode import Row
@@ -121,8 +121,7 @@ def traced_peak(config: Any, rows: int, tokens: int, gradient_checkpointing: boo
         loaded,
         Compute(torch.device("cpu"), Precision.FP32, CpuMemory(), "CPU"),
         Recipe(total_steps=3),
-        micro_batch_tokens=rows * tokens,
-        gradient_checkpointing=gradient_checkpointing,
+        Cut(micro_batch_tokens=rows * tokens, gradient_checkpointing=gradient_checkpointing),
     )
     batch = [Row([1 + at % 90 for at in range(tokens)], [1] * tokens)] * (2 * rows)
     stepper.step([Row([1] * 64, [1] * 64)], 1)

@@ -18,7 +18,7 @@ import torch
 from transformers import AutoModelForCausalLM, Trainer, TrainerCallback, TrainingArguments
 
 from autotune.protocol.job import DeviceSpec
-from autotune.protocol.plan import Precision, Supervision
+from autotune.protocol.plan import Cut, Precision, Supervision
 from autotune.worker.compute import Compute, open_compute
 from autotune.worker.model import load
 from autotune.worker.tokens.encode import IGNORED, Row
@@ -197,8 +197,7 @@ def ours(spec: Spec, compute: Compute, *, packing: bool, torch_compile: bool = F
         load(spec.model, compute.device, Supervision.CONTENT),
         compute,
         Recipe(total_steps=ROUNDS, seed=42, learning_rate=4e-5, weight_decay=0.0),
-        micro_batch_tokens=spec.micro_tokens,
-        gradient_checkpointing=False,
+        Cut(micro_batch_tokens=spec.micro_tokens, gradient_checkpointing=False),
         packing=packing,
         torch_compile=torch_compile,
         warn=lambda words: print(words, file=sys.stderr),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console, RenderableType
 
-from autotune.base.sizes import GIB, Budget
+from autotune.base.sizes import GIB
 from autotune.protocol.events import Record
 from autotune.run.state import StudyState
 from autotune.screen import (
@@ -72,7 +72,3 @@ def plain_lines(
 def squeezed(text: str) -> str:
     """The text without line breaks and runs of spaces, as it reads at any width."""
     return " ".join(text.split())
-
-
-def budget() -> Budget:
-    return Budget(total_bytes=7 * GIB, reserve_bytes=GIB, source="--vram-budget")

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from autotune.base.sizes import GIB, Budget
+from autotune.base.sizes import GIB
 from autotune.config.load import profiles_folder, read_profile
 from autotune.config.profile import Profile
 from autotune.data.survey import Survey, SurveyFile
 from autotune.data.truncation import RoundSpan
+from autotune.device.budget import Budget
 from autotune.device.find import Device
 from autotune.launch import JobResult
 from autotune.protocol import events

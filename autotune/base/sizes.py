@@ -1,9 +1,8 @@
-"""Memory sizes: how a person writes one, and what a trial may use."""
+"""Memory sizes: how a person writes one, and how one is shown."""
 
 import re
 
 from autotune.base.errors import BadInput
-from autotune.base.model import Boundary
 
 MIB = 2**20
 GIB = 2**30
@@ -18,29 +17,6 @@ _NEARLY = re.compile(r"\s*([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([MG]?(?:I?B)?)\s*",
 
 MIB_FROM = 256
 """No card of today has so many GiB, and none that trains so few MiB."""
-
-
-class Budget(Boundary):
-    """What one process may use, in bytes.
-
-    `total_bytes` is what is there to spend: what is free on a card or a computer, with the
-    `own_bytes` of it that our own processes still hold, or a size that was named.
-    `reserve_bytes` is kept free of it for the driver, the screen and the allocator's slack.
-    On a CPU it is the memory of the process; `on_card` says that it is a card's, and `card_bytes`
-    what that card physically has, None where the driver does not say.
-    """
-
-    total_bytes: int
-    reserve_bytes: int
-    source: str
-    own_bytes: int = 0
-    on_card: bool = False
-    card_bytes: int | None = None
-
-    @property
-    def limit_bytes(self) -> int:
-        """The most that a trial may peak at, in bytes."""
-        return self.total_bytes - self.reserve_bytes
 
 
 def parse_size(text: str) -> int:

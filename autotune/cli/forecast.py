@@ -5,20 +5,19 @@ from typing import Any
 
 from autotune.base.errors import BadInput, ExitCode
 from autotune.base.scratch import scratch_folder
-from autotune.base.sizes import Budget, parse_size
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.options import Options
 from autotune.cli.run_folder import telling
 from autotune.config.load import GPU_PROFILE, find_profile
 from autotune.config.profile import Profile
-from autotune.device.kinds import KINDS, PLANNED
 from autotune.fit.forecast import Forecast, Planned, forecast
+from autotune.fit.planned_card import PlannedCard
 from autotune.fit.search import length_grid
 from autotune.launch import SubprocessRunner
 from autotune.launch.endings import worker_error
 from autotune.protocol.job import PrepareJob, on_the_computer
-from autotune.protocol.plan import LENGTH_GRID, Precision
-from autotune.protocol.prediction import Attention, Capability
+from autotune.protocol.plan import LENGTH_GRID
+from autotune.protocol.prediction import Attention
 from autotune.run.setup import SILENCE_SECONDS
 from autotune.screen.encodable import Encodable
 from autotune.screen.forecast import plan_summary
@@ -47,9 +46,8 @@ def plan_command(
     console = human_console(as_json)
     say = say_on(console)
     name = gpu or GPU_PROFILE
-    card = options.adjust(find_profile(name))
     profile = options.adjust(find_profile(options.profile or name))
-    budget = card_budget(card)
+    card = PlannedCard.of(options.adjust(find_profile(name)))
     model = resolve_architecture(profile.model.source, say)
     with telling(interrupted_look), scratch_folder("plan") as work:
         runner = SubprocessRunner()
@@ -61,55 +59,15 @@ def plan_command(
             runner,
             work / "predict",
             model.folder,
-            precision=card_precision(card),
-            budget_bytes=budget.limit_bytes,
+            card,
             lengths=lengths(profile, positions),
             strategies=profile.strategies,
             attention=kernel,
-            capability=card_capability(card),
         )
-    console.print(
-        Encodable(plan_summary(found, f"{card.name} ({card.title})", model.label, budget))
-    )
+    console.print(Encodable(plan_summary(found, model.label)))
     if as_json:
-        print_json(plan_json(found, card.name, model.label))
+        print_json(plan_json(found, model.label))
     return ExitCode.DONE if found.model_max_length is not None else ExitCode.NOTHING_FITS
-
-
-def card_budget(card: Profile) -> Budget:
-    """What may be used of a card that is not there: the profile's budget, or its memory's rest.
-
-    Raises:
-        BadInput: the profile is for a CPU, or says neither.
-    """
-    machine = card.machine
-    if machine.device == "cpu" and machine.memory is None:
-        raise BadInput(
-            f"--gpu {card.name}: is a profile for a CPU; a plan is for a card, such as --gpu"
-            f" {GPU_PROFILE}"
-        )
-    if machine.budget != "auto":
-        size = parse_size(machine.budget)
-        if machine.memory is not None and size > parse_size(machine.memory):
-            raise BadInput(
-                f"memory budget {machine.budget}: the card of {card.name} has {machine.memory};"
-                " give at most that, or another card with --gpu"
-            )
-        return Budget(total_bytes=size, reserve_bytes=0, source="as given")
-    if machine.memory is None:
-        raise BadInput(
-            f"--gpu {card.name}: the profile does not say what memory the card has; add memory ="
-            ' "8GiB" under [machine], or give --vram-budget'
-        )
-    total, reserve = parse_size(machine.memory), parse_size(machine.reserve)
-    if total <= reserve:
-        raise BadInput(
-            f"--gpu {card.name}: a reserve of {machine.reserve} leaves nothing of"
-            f" {machine.memory}; lower it"
-        )
-    return Budget(
-        total_bytes=total, reserve_bytes=reserve, source=f"an empty {machine.memory} card"
-    )
 
 
 def attention_of(text: str | None) -> Attention:
@@ -125,21 +83,6 @@ def attention_of(text: str | None) -> Attention:
             f"--attention {text}: must be fused or math; fused is what a card uses unless its torch"
             " has no fused kernel"
         ) from error
-
-
-def card_capability(card: Profile) -> Capability | None:
-    """The capability of that card, where its profile says it."""
-    text = card.machine.capability
-    if text is None:
-        return None
-    major, minor = text.split(".")
-    return int(major), int(minor)
-
-
-def card_precision(card: Profile) -> Precision:
-    """The precision of a step on that card, where whether it has bf16 is not known."""
-    wanted = card.machine.precision
-    return KINDS[PLANNED].precision if wanted == "auto" else wanted
 
 
 def lengths(profile: Profile, positions: int) -> list[int]:
@@ -166,14 +109,14 @@ def prepare(runner: SubprocessRunner, model: ModelSource, work: Path) -> None:
         raise worker_error(result, f"model {model.label}", folder)
 
 
-def plan_json(found: Forecast, card: str, model: str) -> dict[str, Any]:
+def plan_json(found: Forecast, model: str) -> dict[str, Any]:
     """`probe --plan --json`: the keys of `probe --json` where they mean the same, and the table."""
     length = found.model_max_length
     return {
         "estimate": True,
-        "gpu": card,
+        "gpu": found.card.name,
         "model": model,
-        "budget_bytes": found.budget_bytes,
+        "budget_bytes": found.card.budget.limit_bytes,
         "context_bytes": found.allowance.context_bytes,
         "allocator_slack": found.allowance.slack,
         "attention": found.prediction.attention.value,

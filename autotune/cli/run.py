@@ -1,25 +1,19 @@
 """`probe`, `run`, `demo` and `report`: open a run folder, show a screen, do the work."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 from rich.console import Console
 
 from autotune.base.errors import BadInput, ExitCode, Interruption
-from autotune.base.sizes import Budget
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import chosen_profile, demand_device, say_note
 from autotune.cli.options import Options
 from autotune.cli.run_folder import choose_folder, store_settings, telling, undone_if_empty
 from autotune.data.survey import Survey
-from autotune.device.budget import budget_sentence
-from autotune.device.cpu import on_battery
-from autotune.device.find import Device
-from autotune.device.nvml_port import NvmlUnavailable
 from autotune.fit.fit import fitted
 from autotune.fit.guess import InitialGuess
 from autotune.launch import SubprocessRunner
@@ -33,13 +27,13 @@ from autotune.run.inputs import demand_data, demand_model, demand_prompts
 from autotune.run.readings import Readings
 from autotune.run.salvage import salvage
 from autotune.run.session import Session
-from autotune.run.setup import Setup, open_setup, own_processes
+from autotune.run.setup import Setup, open_setup
 from autotune.run.state import StudyState
 from autotune.run.surveying import survey_data
+from autotune.screen.device_sample import device_gauge
 from autotune.screen.encodable import Encodable
 from autotune.screen.live import make_view
 from autotune.screen.summary import probe_summary, summary
-from autotune.screen.view import DeviceSample
 from autotune.study.cleanup import demand_disk
 from autotune.text.interruption import interrupted_run
 
@@ -90,32 +84,11 @@ def opened(
         if resumed:
             say("resuming the existing run")
         setup = open_setup(session, profile, say, length=options.model_max_length)
-        say(budget_sentence(setup.budget, setup.device, own_processes()))
-        view = make_view(
-            console,
-            session.clock,
-            lambda: session.state,
-            device_gauge(setup.device, setup.budget),
-        )
+        say(setup.memory_sentence())
+        view = make_view(console, session.clock, lambda: session.state, device_gauge(setup))
         session.view = view
         with view:
-            session.note(
-                events.RunStarted(
-                    target=target,
-                    profile=profile.name,
-                    model=setup.model_label,
-                    data=setup.data_label,
-                    prompts=setup.prompts_label,
-                    device=setup.device.name,
-                    device_kind=setup.device.kind,
-                    budget_bytes=setup.budget.limit_bytes,
-                    strategies=tuple(s.name for s in profile.strategies),
-                    prompt_count=len(setup.prompts),
-                    think=profile.evaluate.think,
-                    scorer=profile.prompts.scorer,
-                    resumed=resumed,
-                )
-            )
+            session.note(setup.started(target, resumed=resumed))
             if session.state.content is None and setup.content is not None:
                 session.note(setup.content)
             try:
@@ -150,8 +123,8 @@ def probe_command(options: Options, as_json: bool, *, again: bool = False) -> in
     console = human_console(as_json)
     with opened(options, console, target=0.0) as work:
         fit = fit_of(work, again=again)
-    budget = budget_sentence(work.setup.budget, work.setup.device, own_processes())
-    console.print(Encodable(probe_summary(fit, budget, work.session.state.fit_note)))
+    said = (work.setup.memory_sentence(), work.session.state.fit_note)
+    console.print(Encodable(probe_summary(fit, *said)))
     if as_json:
         print_json(fit_json(fit) | {"run_dir": str(work.rundir.root)})
     return ExitCode.DONE
@@ -244,40 +217,3 @@ def fit_json(fit: Fit) -> dict[str, Any]:
         for outcome in fit.trials
     ]
     return tree
-
-
-def device_gauge(device: Device, budget: Budget) -> Callable[[], DeviceSample]:
-    """A function that samples the device now; it never creates a CUDA context."""
-    open_driver = device.traits.open_driver
-    if open_driver is None:
-        return lambda: DeviceSample(workers_bytes(), budget.limit_bytes, note=device.name)
-    nvml = open_driver()
-
-    def sample() -> DeviceSample:
-        try:
-            state = nvml.state(device.index)
-        except NvmlUnavailable:
-            return DeviceSample(None, budget.limit_bytes, note=device.name)
-        return DeviceSample(
-            state.used_bytes,
-            budget.limit_bytes,
-            temperature_c=state.celsius,
-            power_watts=state.watts,
-            limit_watts=state.limit_watts,
-            held_down_by=state.throttled or (),
-            on_battery=on_battery(),
-            note=device.name,
-        )
-
-    return sample
-
-
-def workers_bytes() -> int:
-    """Resident memory of the worker processes, in bytes; 0 while none runs."""
-    total = 0
-    for child in psutil.Process().children():
-        try:
-            total += int(child.memory_info().rss)
-        except psutil.Error:
-            continue
-    return total

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from autotune.base.errors import BadInput, EnvironmentFault
 from autotune.base.format import counted
-from autotune.base.sizes import CONTEXT_BYTES, Budget, parse_size, show_apart, show_mib, show_size
+from autotune.base.model import Boundary
+from autotune.base.sizes import CONTEXT_BYTES, parse_size, show_apart, show_mib, show_size
 from autotune.device.find import Device, show_bytes
 from autotune.device.nvml_port import DeviceUser
 from autotune.protocol.device_kind import has_own_memory
@@ -24,6 +25,33 @@ that they are sold with to themselves: an "8 GB" one says 8188 MiB, one of 80 GB
 
 MOST_NAMED = 3
 """Other users of a card that a sentence names; a desktop has a dozen with little each."""
+
+
+class Budget(Boundary):
+    """What one process may use, in bytes.
+
+    `total_bytes` is what is there to spend: what is free on a card or a computer, with the
+    `own_bytes` of it that our own processes still hold, or a size that was named.
+    `reserve_bytes` is kept free of it for the driver, the screen and the allocator's slack.
+    On a CPU it is the memory of the process; `on_card` says that it is a card's, and `card_bytes`
+    what that card physically has, None where the driver does not say.
+    """
+
+    total_bytes: int
+    reserve_bytes: int
+    source: str
+    own_bytes: int = 0
+    on_card: bool = False
+    card_bytes: int | None = None
+
+    @property
+    def limit_bytes(self) -> int:
+        """The most that a trial may peak at, in bytes."""
+        return self.total_bytes - self.reserve_bytes
+
+    def holds(self, peak_bytes: int) -> bool:
+        """Whether a peak is within it."""
+        return peak_bytes <= self.limit_bytes
 
 
 def auto_budget(device: Device, text: str, reserve: str, own: Collection[int] = ()) -> Budget:

@@ -6,7 +6,6 @@ Example, of Apple's GPUs, which share the computer's memory and have no driver t
 
     "mps": Traits(
         is_card=True,
-        caps_itself=True,
         precision=Precision.FP16,
         any_precision=True,
         prefill_tokens=8192,
@@ -33,9 +32,6 @@ class Traits:
 
     is_card: bool
     """A card, which torch may not be built for, and which is not given up for a CPU unasked."""
-
-    caps_itself: bool
-    """Its allocator keeps to the budget; else the parent ends a process that outgrows it."""
 
     precision: Precision
     """What `auto` means where it has no bf16."""
@@ -78,7 +74,6 @@ def open_nvml() -> NvmlPort:
 KINDS: dict[DeviceKind, Traits] = {
     "cuda": Traits(
         is_card=True,
-        caps_itself=True,
         precision=Precision.FP16,
         any_precision=True,
         prefill_tokens=16384,
@@ -91,7 +86,6 @@ KINDS: dict[DeviceKind, Traits] = {
     ),
     "cpu": Traits(
         is_card=False,
-        caps_itself=False,
         precision=Precision.FP32,
         any_precision=False,
         prefill_tokens=4096,

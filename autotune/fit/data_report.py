@@ -143,13 +143,11 @@ def inspect_data(
     data = resolve_data(profile.data.source)
     prompts = None if held_apart(profile) else prompts_here(profile.prompts.source)
     computer = find_device("cpu")
-    spec = on_the_computer(limit_bytes=computer.total_bytes or 0, threads=profile.machine.threads)
-    folder = prepare_model(session, model, spec)
+    folder = prepare_model(session, model, profile.machine.threads)
     positions = positions_of(folder)
     demand_positions(length, model.label, positions)
     chosen = positions if length is None else length
     work = session.rundir.work_folder("survey")
-    train = profile.train
     asked = InspectionSpec(
         model_max_length=chosen,
         max_rounds=rounds,
@@ -158,14 +156,15 @@ def inspect_data(
         features=str(work / "features.jsonl") if features else None,
     )
     job = SurveyJob(
-        device=spec,
+        # All that is free: beyond it the computer would begin to swap.
+        device=on_the_computer(
+            limit_bytes=computer.free_bytes or 0, threads=profile.machine.threads
+        ),
         model_folder=str(folder),
-        data=DataSpec(
+        data=DataSpec.from_parts(
+            profile.data,
+            profile.train,
             path=str(data.path),
-            format=profile.data.format,
-            supervision=train.supervision,
-            truncation=train.truncation,
-            skip_bad=profile.data.skip_bad,
             max_conversations=max_conversations,
             drop_prompts=dropped_prompts(profile, prompts.path) if prompts else None,
         ),
@@ -174,17 +173,11 @@ def inspect_data(
         prompts=str(prompts.path) if prompts else None,
     )
     say(f"tokenizing {data.label} for {model.label}")
-    result = session.work(
-        job,
-        work,
-        silence_seconds=SILENCE_SECONDS,
-        # All that is free: beyond it the computer would begin to swap.
-        resident_limit_bytes=computer.free_bytes,
-    )
+    result = session.work(job, work, silence_seconds=SILENCE_SECONDS)
     if result.failure is not None:
         raise worker_error(result, f"data {data.label}", work)
     survey = Survey(
-        SurveyFile.model_validate_json(session.rundir.survey.read_bytes()), train.truncation
+        SurveyFile.model_validate_json(session.rundir.survey.read_bytes()), profile.train.truncation
     )
     return placed(
         profile,

@@ -44,7 +44,7 @@ def fitted(
         probe.guess, probe.predict = initial_guess.guess, initial_guess.peak_of
     why = ""
     for known, where in () if again else known_fits(session):
-        found = status(known, setup.fingerprint, setup.budget)
+        found = status(known, setup)
         told = f"{found.why} ({where})" if where else found.why
         if found.use is Use.REUSE:
             return probe.keep(known, events.Fitted(fit=known, reused=True, note=told))

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from autotune.device.budget import Budget
 from autotune.device.kinds import PLANNED
 from autotune.fit.allowance import Allowance, card_allowance
+from autotune.fit.planned_card import PlannedCard
 from autotune.launch import TrialRunner
 from autotune.launch.endings import worker_error
 from autotune.protocol.device_kind import DeviceKind
@@ -63,15 +65,15 @@ class StrategyForecast:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The plan for a budget. Every figure in it is an estimate.
+    """The plan for a card. Every figure in it is an estimate.
 
     `model_max_length` is the longest length of the grid whose rows fit one at a time, None where
     none does; `rows` is how many of that length fit at a time. Both with gradient checkpointing.
     """
 
+    card: PlannedCard
     prediction: PredictionFile
     allowance: Allowance
-    budget_bytes: int
     table: tuple[Planned, ...]
     model_max_length: int | None
     rows: int
@@ -82,26 +84,22 @@ def forecast(
     runner: TrialRunner,
     folder: Path,
     model_folder: Path,
+    card: PlannedCard,
     *,
-    precision: Precision,
-    budget_bytes: int,
     lengths: Sequence[int],
     strategies: Sequence[Strategy],
     attention: Attention = Attention.FUSED,
-    capability: Capability | None = None,
 ) -> Forecast:
-    """Plan the training of a model on a card with this much memory to use.
+    """Plan the training of a model on a card.
 
     Args:
         runner: what does the predict job.
         folder: where the job's files may go.
         model_folder: holds the model's config.json; needs no weights.
-        precision: of a step.
-        budget_bytes: what the process may use.
+        card: what may be used of it, and how it computes.
         lengths: tokens, the grid on which the longest length is looked for, rising.
         strategies: what is wished for.
         attention: what is assumed to compute attention on that card.
-        capability: of that card, None where it is not known.
 
     Raises:
         BadInput: the model's configuration cannot be used.
@@ -119,21 +117,21 @@ def forecast(
         runner,
         predict_job(
             PLANNED,
-            precision,
+            card.precision,
             model_folder,
             sorted(asked, key=repr),
             folder,
             attention=attention,
-            capability=capability,
+            capability=card.capability,
         ),
         folder,
     )
-    needs = Needs(found, card_allowance(attention), budget_bytes)
+    needs = Needs(found, card_allowance(attention), card.budget)
     length = max((n for n in lengths if needs.most_rows(n, 1, True)), default=None)
     return Forecast(
+        card=card,
         prediction=found,
         allowance=needs.allowance,
-        budget_bytes=budget_bytes,
         table=tuple(needs.planned(point) for point in table),
         model_max_length=length,
         rows=needs.most_rows(length, most, True) if length else 0,
@@ -153,9 +151,9 @@ def forecast(
 class Needs:
     """Predicted peaks by point, held against a budget."""
 
-    def __init__(self, found: PredictionFile, allowance: Allowance, budget_bytes: int) -> None:
+    def __init__(self, found: PredictionFile, allowance: Allowance, budget: Budget) -> None:
         self.allowance = allowance
-        self.budget_bytes = budget_bytes
+        self.budget = budget
         self.generation_bytes = found.generation_bytes
         self.peaks = {peak.point: peak for peak in found.peaks}
 
@@ -163,7 +161,7 @@ class Needs:
         """A point with what it needs; generating between the steps is one of its moments."""
         peak = self.peaks[point]
         needed = self.allowance.needed_bytes(max(peak.peak_bytes, self.generation_bytes))
-        return Planned(peak, needed, needed <= self.budget_bytes)
+        return Planned(peak, needed, self.budget.holds(needed))
 
     def most_rows(self, tokens: int, most: int, gradient_checkpointing: bool) -> int:
         """The most rows of so many tokens that fit at a time, 0 where one row does not."""

@@ -59,7 +59,7 @@ def predicted_peaks(
         return None  # a model whose step cannot be traced is probed without a guess
     cpu = Allowance(found.process_bytes, CPU_SLACK)
     allowance = card_allowance(found.attention) if has_own_memory(kind) else cpu
-    needs = Needs(found, allowance, setup.budget.limit_bytes)
+    needs = Needs(found, allowance, setup.budget)
     return {
         point: needs.planned(shape).needed_bytes
         for point, shape in shapes.items()
@@ -103,8 +103,8 @@ class InitialGuess:
         self.peaks = {point.row_tokens: needed for point, needed in found.items()}
         if not self.peaks or not self.setup.device.traits.guesses:
             return None
-        limit = self.setup.budget.limit_bytes
-        return max((n for n, needed in self.peaks.items() if needed <= limit), default=grid[0])
+        fitting = (n for n, needed in self.peaks.items() if self.setup.budget.holds(needed))
+        return max(fitting, default=grid[0])
 
     def peak_of(self, point: TrialPoint) -> int | None:
         """The predicted peak of a point that was on the grid, in bytes."""

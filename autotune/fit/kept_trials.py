@@ -9,9 +9,10 @@ import json
 from dataclasses import dataclass, field
 from importlib import metadata
 
+from autotune.device.budget import Budget
 from autotune.fit.verdict import FOR_MEMORY
 from autotune.protocol import events
-from autotune.protocol.events import ProbeEnded, ProbeTried
+from autotune.protocol.events import ProbeEnded, ProbeTried, TrialAsked
 from autotune.protocol.plan import TrialPoint
 from autotune.protocol.results import TrialOutcome, Verdict
 from autotune.run.session import Session
@@ -67,6 +68,17 @@ def identity(setup: Setup) -> str:
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode("utf-8")).hexdigest()[:16]
 
 
+def asked_now(setup: Setup, *, fresh: bool, timed_conversations: int, doubted: bool) -> TrialAsked:
+    """What a trial of this setup depends on, for its record."""
+    return TrialAsked(
+        identity=identity(setup),
+        fresh=fresh,
+        timed_conversations=timed_conversations,
+        budget_bytes=setup.budget.limit_bytes,
+        doubted=doubted,
+    )
+
+
 def held_trials(session: Session, setup: Setup) -> HeldTrials:
     """Those of the probe that earlier starts of this run left unfinished, if they left one."""
     before: list[ProbeTried] = []
@@ -81,11 +93,11 @@ def held_trials(session: Session, setup: Setup) -> HeldTrials:
                 since.append(event)
             case _:
                 pass
-    now, limit = identity(setup), setup.budget.limit_bytes
-    return HeldTrials([event for event in before if _holds(event, now, limit)])
+    now = identity(setup)
+    return HeldTrials([event for event in before if _holds(event, now, setup.budget)])
 
 
-def _holds(event: ProbeTried, now: str, limit_bytes: int) -> bool:
+def _holds(event: ProbeTried, now: str, budget: Budget) -> bool:
     """Whether a trial would end the same way with the budget of now.
 
     What `auto` comes to differs from minute to minute: what peaked within both budgets fits, and
@@ -97,6 +109,6 @@ def _holds(event: ProbeTried, now: str, limit_bytes: int) -> bool:
     if asked.doubted:  # nobody may have come to ask what it was
         return False
     if outcome.verdict in FOR_MEMORY:
-        return limit_bytes <= asked.budget_bytes
+        return budget.limit_bytes <= asked.budget_bytes
     measured = outcome.measurement
-    return measured is None or measured.peak_bytes <= limit_bytes
+    return measured is None or budget.holds(measured.peak_bytes)

@@ -222,13 +222,10 @@ class Probe:
         """The answer with its evidence, the way to cut each strategy's steps, and its time."""
         measurement, point = accepted.measurement, accepted.point
         assert measurement is not None and isinstance(point.max_rounds, int)
-        fit = Fit(
-            model_max_length=point.model_max_length,
-            max_rounds=point.max_rounds,
-            micro_batch_tokens=point.micro_batch_tokens,
-            gradient_checkpointing=point.gradient_checkpointing,
+        fit = Fit.from_parts(
+            point,
+            measurement,
             budget_bytes=self.setup.budget.limit_bytes,
-            peak_bytes=measurement.peak_bytes,
             # The first step warms up caches and fills the allocator; of the others the fastest
             # is the one that other programs disturbed least.
             tokens_per_second=measurement.tokens / min(measurement.step_seconds[1:]),
@@ -237,7 +234,6 @@ class Probe:
             fingerprint=self.setup.fingerprint,
             expiry={name: EXPIRY[name] for name in self.setup.fingerprint if name in EXPIRY},
             predicted_peak_bytes=self.predict(point),
-            attention=measurement.attention,
         )
         warning = math_warning(fit.attention) if self.setup.device.traits.attention_varies else None
         if warning is not None:

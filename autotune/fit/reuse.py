@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from autotune.base.sizes import Budget, show_apart
+from autotune.base.sizes import show_apart
 from autotune.protocol.plan import TrialPoint
 from autotune.protocol.results import Fit, StrategyFit, TrialOutcome, Verdict
+from autotune.run.setup import Setup
 
 CHECK = "checked again with one trial"
 PROBED_AGAIN = "probed again"
@@ -43,8 +44,9 @@ class CacheStatus:
     why: str
 
 
-def status(known: Fit, now: dict[str, str], budget: Budget) -> CacheStatus:
+def status(known: Fit, setup: Setup) -> CacheStatus:
     """How a known fit stands against the fingerprint and the budget of now."""
+    now, budget = setup.fingerprint, setup.budget
     changed = [
         (name, known.fingerprint.get(name, "unknown"), now.get(name, "unknown"))
         for name in sorted({*known.fingerprint, *now})
@@ -55,7 +57,7 @@ def status(known: Fit, now: dict[str, str], budget: Budget) -> CacheStatus:
         return CacheStatus(Use.NONE, f"probed again: changed since the last probe: {words}")
     most = most_demanding(known)
     peak = most.measurement.peak_bytes if most and most.measurement else known.peak_bytes
-    if peak > budget.limit_bytes:
+    if not budget.holds(peak):
         was, limit = show_apart(peak, budget.limit_bytes)
         return CacheStatus(
             Use.NONE,

@@ -14,7 +14,7 @@ from autotune.base.error_texts import COMPUTER_FULL
 from autotune.base.errors import AutotuneError, BadInput, EnvironmentFault
 from autotune.data.survey import Survey
 from autotune.device.spill import Conditions, driver_lends
-from autotune.fit.kept_trials import HeldTrials, identity
+from autotune.fit.kept_trials import HeldTrials, asked_now
 from autotune.fit.verdict import judge, perhaps_spilled, suspected
 from autotune.launch import JobResult, WarmRunner
 from autotune.launch.deaths import Deaths
@@ -56,7 +56,6 @@ class Attempts:
     def __post_init__(self) -> None:
         self.outcomes: list[TrialOutcome] = []
         self.killed = 0
-        self.identity = identity(self.setup)
         self.conditions = Conditions(self.lends)
 
     @property
@@ -221,7 +220,6 @@ class Attempts:
             ),
             self.session.rundir.probe_folder(len(self.outcomes) + 1),
             silence_seconds=setup.profile.probe.trial_timeout_seconds,
-            resident_limit_bytes=setup.resident_limit_bytes,
             hear=hear,
             runner=self.warm,
         )
@@ -248,13 +246,7 @@ class Attempts:
     ) -> None:
         """Put a trial on record with what it depended on."""
         self.outcomes.append(outcome)
-        asked = events.TrialAsked(
-            identity=self.identity,
-            fresh=fresh,
-            timed_conversations=timed,
-            budget_bytes=self.setup.budget.limit_bytes,
-            doubted=doubted,
-        )
+        asked = asked_now(self.setup, fresh=fresh, timed_conversations=timed, doubted=doubted)
         self.session.note(events.ProbeTried(outcome=outcome, asked=asked, held=held))
 
 

@@ -4,7 +4,8 @@ import itertools
 from collections.abc import Sequence
 
 from autotune.base.error_texts import Meaning, known
-from autotune.base.sizes import Budget, show_apart, show_size
+from autotune.base.sizes import show_apart, show_size
+from autotune.device.budget import Budget
 from autotune.device.spill import (
     ADVICE,
     Conditions,
@@ -149,7 +150,7 @@ def _measured(
             f"ran {measurement.steps} of {LEAST_STEPS} optimizer steps",
         )
     signs = _signs(point, measurement, budget, earlier, conditions)
-    if measurement.peak_bytes > budget.limit_bytes:
+    if not budget.holds(measurement.peak_bytes):
         peak, limit = show_apart(measurement.peak_bytes, budget.limit_bytes)
         reason = f"peak {peak} is above the budget of {limit}"
         if any(spill.sign is Sign.REACH for spill in signs):

@@ -51,6 +51,7 @@ class WorkerProcess:
     ) -> None:
         self.clock = clock
         self.begin = clock()
+        self.job = job
         path = write_job(job, folder)
         with (folder / "worker.log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -71,6 +72,7 @@ class WorkerProcess:
     def give(self, job: Job, folder: Path) -> None:
         """Hand over a further job; a worker that is gone meanwhile shows when it is followed."""
         self.begin = self.clock()
+        self.job = job
         path = write_job(job, folder)
         stdin = self.process.stdin
         assert stdin is not None
@@ -78,8 +80,9 @@ class WorkerProcess:
             stdin.write(f"{path}\n".encode())
             stdin.flush()
 
-    def follow(self, on_event: OnEvent, silence_seconds: float, limit: int | None) -> JobResult:
+    def follow(self, on_event: OnEvent, silence_seconds: float) -> JobResult:
         """Hand on events until the job is finished or the process is; say how it ended."""
+        limit = self.job.device.resident_limit_bytes
         watch = _Watch(self.process, silence_seconds, limit, self.clock)
         finished = watch.follow(self.lines, on_event)
         if not finished:

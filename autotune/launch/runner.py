@@ -56,13 +56,11 @@ class TrialRunner(Protocol):
         on_event: OnEvent,
         *,
         silence_seconds: float,
-        resident_limit_bytes: int | None = None,
     ) -> JobResult:
         """Run `job`, with its files in `folder`.
 
-        A worker that says nothing for `silence_seconds` is hung and is killed. Where
-        `resident_limit_bytes` is given, a worker whose resident memory passes it is killed before
-        the machine begins to swap.
+        A worker that says nothing for `silence_seconds` is hung and is killed. One whose resident
+        memory passes the limit of its job's device is killed before the machine begins to swap.
         """
         ...
 
@@ -81,7 +79,6 @@ class WarmRunner(Protocol):
         on_event: OnEvent,
         *,
         silence_seconds: float,
-        resident_limit_bytes: int | None = None,
     ) -> JobResult:
         """As `TrialRunner.run`."""
         ...

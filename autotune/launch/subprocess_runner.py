@@ -29,12 +29,11 @@ class SubprocessRunner:
         on_event: OnEvent,
         *,
         silence_seconds: float,
-        resident_limit_bytes: int | None = None,
     ) -> JobResult:
         """See `TrialRunner.run`. The worker's own output goes to `folder/worker.log`."""
         worker = WorkerProcess(self.command, job, folder, stays=False, clock=self.clock)
         try:
-            return worker.follow(on_event, silence_seconds, resident_limit_bytes)
+            return worker.follow(on_event, silence_seconds)
         finally:
             # Ctrl-C included: what is not at its end by now is in the middle of something.
             worker.kill()
@@ -66,7 +65,6 @@ class WarmSubprocessRunner:
         on_event: OnEvent,
         *,
         silence_seconds: float,
-        resident_limit_bytes: int | None = None,
     ) -> JobResult:
         """See `TrialRunner.run`. Each job's output goes to its own `folder/worker.log`."""
         if self.worker is None:
@@ -74,7 +72,7 @@ class WarmSubprocessRunner:
         else:
             self.worker.give(job, folder)
         try:
-            result = self.worker.follow(on_event, silence_seconds, resident_limit_bytes)
+            result = self.worker.follow(on_event, silence_seconds)
         except BaseException:
             self.worker.kill()
             self.worker = None

@@ -3,7 +3,7 @@
 A further kind, such as Apple's `mps` or Intel's `xpu`, is:
 
 1. a meter in `autotune/worker/memory/`, with a function that opens the device for a job;
-2. its name here, among `OWN_MEMORY` if it has some;
+2. its name here, among `OWN_MEMORY` if it has some, and `CAPPED` if its allocator keeps to a limit;
 3. an entry in `autotune/device/kinds.py`, for what decides, and one in
    `autotune/worker/device_kinds.py`, for what computes (`mypy` and a test miss one that is absent);
 4. how it is found on a machine: `autotune/device/find.py`.
@@ -19,6 +19,10 @@ DeviceKind = Literal["cuda", "cpu"]
 
 OWN_MEMORY: frozenset[str] = frozenset({"cuda"})
 """Kinds with memory of their own beside the computer's, so that there are two to run out of."""
+
+
+CAPPED: frozenset[str] = frozenset({"cuda"})
+"""Kinds whose allocator keeps to a limit; on another the parent ends a process that outgrows it."""
 
 
 def has_own_memory(kind: str) -> bool:

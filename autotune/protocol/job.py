@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from autotune.base.model import Boundary
-from autotune.protocol.device_kind import DeviceKind
+from autotune.protocol.device_kind import CAPPED, DeviceKind
 from autotune.protocol.inspection import InspectionSpec
 from autotune.protocol.plan import DataSpec, Precision, Supervision, TrainPlan, TrialPoint
 from autotune.protocol.prediction import Attention, Capability, PredictPoint
@@ -19,14 +19,20 @@ from autotune.protocol.scores import DEFAULT_SCORER
 class DeviceSpec(Boundary):
     """Where a worker computes and how much it may take.
 
-    `limit_bytes` caps the CUDA allocator; a CPU process is measured against it by the parent.
+    `limit_bytes` caps the CUDA allocator; a CPU process is measured against it by the parent. 0 is
+    no limit, for jobs that keep nothing on a card.
     """
 
     kind: DeviceKind
     index: int = 0
     precision: Precision
-    limit_bytes: int
+    limit_bytes: int = 0
     threads: int | None = None
+
+    @property
+    def resident_limit_bytes(self) -> int | None:
+        """Resident memory at which the parent ends the process, None where it does not."""
+        return None if self.kind in CAPPED else self.limit_bytes or None
 
 
 def on_the_computer(*, limit_bytes: int = 0, threads: int | None = None) -> DeviceSpec:

@@ -17,7 +17,7 @@ reasons are counted by `deaths`.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from autotune.base.sizes import MIB, show_size
+from autotune.base.sizes import MIB
 from autotune.protocol.failure import Failure
 from autotune.protocol.plan import Cut
 from autotune.protocol.results import Verdict
@@ -168,19 +168,6 @@ def smaller_cut(cut: Cut, longest_row: int, largest: int | None = None) -> Cut |
 def smaller_length(length: int, shortest: int) -> int:
     """Tokens of the row whose trial settles a doubtful one: half, or the shortest there is."""
     return max(min(shortest, length), length // 2)
-
-
-def training_too_large(
-    failure: Failure, phase: str, limit_bytes: int | None, budget_bytes: int
-) -> str:
-    """Why a training that cannot be made any smaller has failed, for a person."""
-    if failure is Failure.OVER_BUDGET and limit_bytes is not None:
-        return (
-            f"the training needs more than {show_size(limit_bytes)} in {phase} at the smallest"
-            f" micro-batch (the budget is {show_size(budget_bytes)}); raise --vram-budget, or lower"
-            " --model-max-length"
-        )
-    return f"out of memory in {phase} at the smallest micro-batch"
 
 
 def scoring_remedy(failure: Failure) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator
 
 from autotune.base.model import Boundary
+from autotune.base.sizes import show_size
 from autotune.protocol.data_notes import DataNote
 from autotune.protocol.kernels import Kernel
 from autotune.protocol.plan import Rounds, TrialPoint
@@ -139,6 +140,12 @@ class Fit(Boundary):
     speed_trials: tuple[TrialOutcome, ...] = ()
     predicted_peak_bytes: int | None = None
     attention: Kernel | None = None
+
+    @property
+    def words(self) -> str:
+        """What was measured, for a person: `peak 3.40 GiB of 7.20 GiB, 812 tokens/s`."""
+        peak, budget = show_size(self.peak_bytes), show_size(self.budget_bytes)
+        return f"peak {peak} of {budget}, {self.tokens_per_second:.0f} tokens/s"
 
 
 class Checkpoint(Boundary):

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from autotune.base.format import rate_text
 from autotune.base.model import Boundary
 from autotune.protocol.data_notes import DataNote
 from autotune.protocol.failure import Failure
@@ -48,6 +49,12 @@ class StepResult(Boundary):
     tokens: int
     seconds: float
     skips: int = 0
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """What it did, for a person: `loss 1.234`, `grad norm 0.52`, `lr 4e-5`."""
+        norm = () if self.grad_norm is None else (f"grad norm {self.grad_norm:.2f}",)
+        return (f"loss {self.loss:.3f}", *norm, f"lr {rate_text(self.learning_rate)}")
 
 
 class StepDone(StepResult):

@@ -10,6 +10,7 @@ from autotune.protocol import events
 from autotune.protocol.data_notes import with_dropped
 from autotune.protocol.events import Record
 from autotune.protocol.kernels import kernels_sentence
+from autotune.protocol.scores import Metric
 from autotune.report.schema import (
     BaselineReport,
     CheckpointScore,
@@ -49,8 +50,8 @@ def report_of(said_so_far: Chronicle, run_dir: Path) -> Report:
     best = state.best
     met = state.ended.met if state.ended else best is not None and best.met
     said = conclusions(state)
-    return Report(
-        target=run.target,
+    return Report.from_parts(
+        run,
         met=met,
         status="unfinished" if state.ended is None else "met" if met else "below target",
         reason=state.ended.reason if state.ended else said[0],
@@ -60,21 +61,13 @@ def report_of(said_so_far: Chronicle, run_dir: Path) -> Report:
         chosen_among=state.scored_checkpoints,
         corrected=state.corrected,
         beaten_by_echo=beaten_by(state) is not None,
-        baselines={name: _baseline(event) for name, event in sorted(state.baselines.items())},
+        baselines={
+            name: BaselineReport.from_parts(event, **_counts(event.score))
+            for name, event in sorted(state.baselines.items())
+        },
         trials=tuple(_trial(trial) for trial in state.trials),
-        escalations=tuple(
-            Escalation(previous=e.previous, next=e.next, reason=e.reason) for e in state.escalations
-        ),
+        escalations=tuple(map(Escalation.from_parts, state.escalations)),
         fit=state.fit,
-        profile=run.profile,
-        model=run.model,
-        data=run.data,
-        prompts=run.prompts,
-        prompt_count=run.prompt_count,
-        think=run.think,
-        scorer=run.scorer,
-        device=run.device,
-        budget_bytes=run.budget_bytes,
         started=first,
         last_record=last,
         seconds=max(0.0, last - first),
@@ -113,23 +106,12 @@ def _strategy(state: StudyState) -> str | None:
 
 def _score(event: events.Evaluated, kept: bool = True) -> CheckpointScore:
     at, strict = event.checkpoint, event.score
-    return CheckpointScore(
+    return CheckpointScore.from_parts(
+        event,
+        at,
         checkpoint=at.folder,
-        step=at.step,
-        progress=at.progress,
-        strict=strict.accuracy if strict else None,
-        passes=strict.passes if strict else None,
-        n=strict.total if strict else None,
-        interval=event.interval,
-        health=event.health,
-        met=event.met,
-        unhealthy=event.unhealthy,
-        problem=event.problem,
-        **event.beside,
-        averaged=at.averaged,
+        **_counts(strict),
         kept=kept,
-        sound=event.sound,
-        chosen_by=event.chosen_by,
         ended_early=partial_text(strict, event.partial) if strict and event.partial else None,
     )
 
@@ -137,30 +119,14 @@ def _score(event: events.Evaluated, kept: bool = True) -> CheckpointScore:
 def _in_full(event: events.BestInFull | None) -> FullScore | None:
     if event is None:
         return None
-    strict = event.score
-    return FullScore(
-        prompts=event.prompts,
-        scorer=event.scorer,
-        max_new_tokens=event.max_new_tokens,
-        strict=strict.accuracy,
-        passes=strict.passes,
-        n=strict.total,
-        interval=event.interval,
-        health=event.health,
-        **event.beside,
-        unhealthy=event.unhealthy,
-    )
+    return FullScore.from_parts(event, **_counts(event.score))
 
 
-def _baseline(event: events.BaselineScored) -> BaselineReport:
-    return BaselineReport(
-        name=event.name,
-        strict=event.score.accuracy,
-        passes=event.score.passes,
-        n=event.score.total,
-        interval=event.interval,
-        health=event.health,
-    )
+def _counts(score: Metric | None) -> dict[str, float | int | None]:
+    """A score as the report names its parts; None each where there is none."""
+    if score is None:
+        return dict.fromkeys(("strict", "passes", "n"))
+    return {"strict": score.accuracy, "passes": score.passes, "n": score.total}
 
 
 def _trial(trial: TrialState) -> TrialReport:

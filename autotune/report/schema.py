@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from autotune.base.model import Boundary
+from autotune.base.sizes import show_size
 from autotune.protocol.data_notes import DataNote
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.results import Fit, Health, Think
@@ -167,6 +168,11 @@ class Report(Boundary):
     versions: dict[str, str]
     attention: str | None = None
     run_dir: str
+
+    @property
+    def machine(self) -> str:
+        """The device and what could be used of its memory, for a person."""
+        return f"{self.device}, memory budget {show_size(self.budget_bytes)}"
 
 
 def run_json(report: Report) -> dict[str, Any]:

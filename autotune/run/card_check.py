@@ -83,7 +83,7 @@ def check_card(
     demand_build(device, build, tool)
     with scratch_folder("card") as folder:
         out = folder / "card.json"
-        spec = DeviceSpec(kind=device.kind, index=index, precision=Precision.FP32, limit_bytes=0)
+        spec = DeviceSpec(kind=device.kind, index=index, precision=Precision.FP32)
         job = CheckJob(device=spec, out=str(out))
         result = runner.run(job, folder, lambda _: None, silence_seconds=SILENCE_SECONDS)
         answer = _read(out)

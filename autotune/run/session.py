@@ -72,7 +72,6 @@ class Session:
         folder: Path,
         *,
         silence_seconds: float,
-        resident_limit_bytes: int | None = None,
         hear: Callable[[WorkerEvent], None] = lambda _: None,
         runner: WarmRunner | None = None,
     ) -> JobResult:
@@ -88,10 +87,4 @@ class Session:
                 self.note(event)
             hear(event)
 
-        return (runner or self.runner).run(
-            job,
-            folder,
-            on_event,
-            silence_seconds=silence_seconds,
-            resident_limit_bytes=resident_limit_bytes,
-        )
+        return (runner or self.runner).run(job, folder, on_event, silence_seconds=silence_seconds)

@@ -4,15 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from autotune.base.sizes import GIB, Budget
+from autotune.base.sizes import GIB
 from autotune.config.profile import Profile
-from autotune.device.budget import as_processes_see, auto_budget
+from autotune.device.budget import Budget, as_processes_see, auto_budget, budget_sentence
 from autotune.device.find import NOT_AVAILABLE, Device, find_device
 from autotune.launch import dropped_settings
 from autotune.launch.endings import worker_error
 from autotune.protocol.card_answer import CardAnswer
-from autotune.protocol.events import Content
-from autotune.protocol.job import DeviceSpec, PrepareJob
+from autotune.protocol.events import Content, RunStarted
+from autotune.protocol.job import DeviceSpec, PrepareJob, on_the_computer
 from autotune.protocol.plan import DataSpec, Precision
 from autotune.protocol.prediction import Attention
 from autotune.run.card_check import check_card
@@ -91,15 +91,44 @@ class Setup:
         return max(1, min(longest, shared)) + self.profile.evaluate.max_new_tokens
 
     @property
-    def resident_limit_bytes(self) -> int | None:
-        """On a CPU the parent stops a process that outgrows the budget; a card has its own cap."""
-        return None if self.device.traits.caps_itself else self.budget.limit_bytes
+    def work_device(self) -> DeviceSpec:
+        """The device for all but trials: trainings, evaluations, and what tokenizes.
+
+        Where the parent has to keep a process to the budget, it may take a little more.
+        """
+        limit = self.device_spec.resident_limit_bytes
+        if limit is None:
+            return self.device_spec
+        allowed = max(round(limit * (1 + WORK_MARGIN)), LEAST_WORK_BYTES)
+        return self.device_spec.model_copy(update={"limit_bytes": allowed})
 
     @property
-    def work_limit_bytes(self) -> int | None:
-        """The same for all other workers: trainings, evaluations, and what tokenizes."""
-        limit = self.resident_limit_bytes
-        return None if limit is None else max(round(limit * (1 + WORK_MARGIN)), LEAST_WORK_BYTES)
+    def computer(self) -> DeviceSpec:
+        """For work that needs no card, whatever the run's device; limited where that is a CPU."""
+        return on_the_computer(limit_bytes=self.work_device.resident_limit_bytes or 0)
+
+    def memory_sentence(self) -> str:
+        """What may be used of the device's memory, why, and who else uses some of it now."""
+        return budget_sentence(self.budget, self.device, own_processes())
+
+    def started(self, target: float, *, resumed: bool) -> RunStarted:
+        """The event that a run with this begins, or goes on."""
+        profile = self.profile
+        return RunStarted(
+            target=target,
+            profile=profile.name,
+            model=self.model_label,
+            data=self.data_label,
+            prompts=self.prompts_label,
+            device=self.device.name,
+            device_kind=self.device.kind,
+            budget_bytes=self.budget.limit_bytes,
+            strategies=tuple(s.name for s in profile.strategies),
+            prompt_count=len(self.prompts),
+            think=profile.evaluate.think,
+            scorer=profile.prompts.scorer,
+            resumed=resumed,
+        )
 
 
 def open_setup(
@@ -147,14 +176,13 @@ def open_setup(
     data = resolve_data(profile.data.source) if with_data else None
     if profile.prompts.limit != "all":
         chosen = subset(chosen, profile.prompts.limit, profile.prompts.seed)
-    folder = prepare_model(session, model, spec)
+    folder = prepare_model(session, model, profile.machine.threads)
     positions = positions_of(folder)
     demand_positions(length, model.label, positions)
     text = "".join(p.model_dump_json() + "\n" for p in chosen)
     content = content_of(data.path if data else None, prompts.path, text, folder)
     demand_begun(session, content, model.label)
     chosen = keep_prompts(session, chosen, text, content, say)
-    train = profile.train
     return Setup(
         profile=profile,
         device=device,
@@ -163,13 +191,10 @@ def open_setup(
         model_label=model.label,
         model_folder=folder,
         max_position_embeddings=positions,
-        data=DataSpec(
+        data=DataSpec.from_parts(
+            profile.data,
+            profile.train,
             path=str(data.path) if data else "",
-            format=profile.data.format,
-            supervision=train.supervision,
-            truncation=train.truncation,
-            skip_bad=profile.data.skip_bad,
-            max_conversations=train.max_conversations,
             drop_prompts=dropped_prompts(profile, prompts.path),
         ),
         data_label=data.label if data else "",
@@ -216,13 +241,17 @@ def resolve_precision(profile: Profile, device: Device) -> Precision:
     return device.traits.precision
 
 
-def prepare_model(session: Session, model: ModelSource, spec: DeviceSpec) -> Path:
-    """The folder to train from; converts or builds it in a worker where that is still to do."""
+def prepare_model(session: Session, model: ModelSource, threads: int | None) -> Path:
+    """The folder to train from; converts or builds it in a worker where that is still to do.
+
+    That is the computer's work, in so many `threads` (None: as many as torch takes), whatever the
+    device of the run.
+    """
     if model.kind == "folder" or model.is_prepared:
         return model.folder
     result = session.work(
         PrepareJob(
-            device=spec,
+            device=on_the_computer(threads=threads),
             source=model.kind,
             gguf=str(model.gguf) if model.gguf else None,
             out=str(model.folder),

@@ -19,7 +19,7 @@ def survey_data(session: Session, setup: Setup) -> Survey:
         folder = session.rundir.work_folder("survey")
         result = session.work(
             SurveyJob(
-                device=setup.device_spec,
+                device=setup.work_device,
                 model_folder=str(setup.model_folder),
                 data=setup.data,
                 out=str(path),
@@ -27,7 +27,6 @@ def survey_data(session: Session, setup: Setup) -> Survey:
             ),
             folder,
             silence_seconds=SILENCE_SECONDS,
-            resident_limit_bytes=setup.work_limit_bytes,
         )
         if result.failure is not None:
             raise worker_error(result, f"data {setup.data_label}", folder)

@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autotune.base.format import duration, percent, safe
-from autotune.base.sizes import MIB, Budget, show_size
+from autotune.base.sizes import MIB, show_size
 from autotune.fit.allowance import SLACK_RANGES
 from autotune.fit.forecast import Forecast, Planned, StrategyForecast
 from autotune.protocol.prediction import Attention
@@ -19,12 +19,10 @@ _NARROW = 65
 """Columns that it needs without those that are the same in every line."""
 
 
-def plan_summary(found: Forecast, card: str, model: str, budget: Budget) -> RenderableType:
+def plan_summary(found: Forecast, model: str) -> RenderableType:
     """The plan, first of all what it is: an estimate, for which card and budget."""
-    less = f" less {show_size(budget.reserve_bytes)} reserve" if budget.reserve_bytes else ""
     head = Text(
-        f"An estimate, not a measurement: {safe(model)} on {safe(card)}, budget"
-        f" {show_size(budget.limit_bytes)} ({safe(budget.source)}{less})",
+        f"An estimate, not a measurement: {safe(model)} on {safe(found.card.words)}",
         style="bold yellow",
     )
     body = Group(

@@ -12,10 +12,11 @@ from rich.text import Text
 from autotune.protocol.events import Record
 from autotune.run.state import StudyState
 from autotune.screen import panels
+from autotune.screen.device_sample import DeviceSample
 from autotune.screen.encodable import Encodable
 from autotune.screen.plain import PlainView
 from autotune.screen.progress import Pace, current_job, whole_run
-from autotune.screen.view import DeviceSample, View
+from autotune.screen.view import View
 
 REFRESH_PER_SECOND = 4
 SAMPLE_SECONDS = 1.0

@@ -15,8 +15,8 @@ from autotune.base.sizes import show_size
 from autotune.protocol.result_text import health_text, score_text, shape_text
 from autotune.protocol.results import TrialOutcome, Verdict
 from autotune.run.state import StudyState, TrialState
+from autotune.screen.device_sample import DeviceSample
 from autotune.screen.progress import Job
-from autotune.screen.view import DeviceSample
 from autotune.text.events import data_lines, describe, trial_verdict
 from autotune.text.fit import seconds_a_step
 from autotune.text.score import partial_text
@@ -98,12 +98,12 @@ def device(state: StudyState, sample: DeviceSample) -> RenderableType:
     name, note = state.run.device if state.run else "device", sample.note
     if note.startswith(name) or state.run is None:
         name, note = note or name, ""
-    used = "n/a" if sample.used_bytes is None else show_size(sample.used_bytes)
-    over = sample.used_bytes is not None and sample.used_bytes > sample.limit_bytes
+    share = sample.share
+    over = share is not None and share > 1
     heat = "n/a" if sample.temperature_c is None else f"{sample.temperature_c:.0f} C"
     power = power_text(sample.power_watts, sample.limit_watts)
     text = Text(overflow="fold").append(safe(name), style="bold")
-    text.append(f"  memory {used} / {show_size(sample.limit_bytes)}", style="red" if over else "")
+    text.append(f"  memory {sample.memory}", style="red" if over else "")
     text.append(f"  temperature {heat}  power {power}", style="dim")
     if sample.held_down_by:
         text.append(f"  throttled by {', '.join(sample.held_down_by)}", style="yellow")
@@ -111,15 +111,13 @@ def device(state: StudyState, sample: DeviceSample) -> RenderableType:
         text.append("  on battery", style="bold yellow")
     if note:
         text.append(f"  {safe(note)}", style="yellow")
-    if sample.used_bytes is None:
+    if share is None:
         return text
-    colour = "red" if over else "green"
-    return Group(text, bar(sample.used_bytes, sample.limit_bytes, colour, "memory"))
+    return Group(text, bar(share, "red" if over else "green", "memory"))
 
 
-def bar(done: int, total: int, style: str, name: str = "") -> RenderableType:
+def bar(share: float, style: str, name: str = "") -> RenderableType:
     """A bar as wide as there is room, with its percent, so that it also speaks without colour."""
-    share = done / total if total else 0.0
     drawn = ProgressBar(
         total=1.0, completed=min(share, 1.0), complete_style=style, finished_style=style
     )
@@ -141,7 +139,7 @@ def job_panel(
     count = f"  {job.unit} {job.done}/{job.total}" if job.total else ""
     lines: list[RenderableType] = [Text(safe(job.title), style="bold").append(count)]
     if job.total:
-        lines.append(bar(job.done, job.total, "cyan"))
+        lines.append(bar(job.done / job.total, "cyan"))
     known = f"ETA {duration(job.eta_seconds)}" if job.eta_seconds is not None else "ETA n/a"
     details = [*job.details, known] if job.total else list(job.details)
     if details:
@@ -271,8 +269,7 @@ def fit_line(state: StudyState) -> RenderableType | None:
         return None
     return Text(
         f"fits model_max_length {fit.model_max_length}, max_rounds {fit.max_rounds}, micro-batch"
-        f" {fit.micro_batch_tokens} tokens, peak {show_size(fit.peak_bytes)} of"
-        f" {show_size(fit.budget_bytes)}, {fit.tokens_per_second:.0f} tokens/s",
+        f" {fit.micro_batch_tokens} tokens, {fit.words}",
         style="dim",
     )
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from autotune.base.format import about, duration, rate_text
+from autotune.base.format import about, duration
 from autotune.protocol import events
 from autotune.protocol.events import Record
 from autotune.protocol.result_text import checkpoint_text
@@ -101,10 +101,7 @@ def _training(trial: TrialState, title: str) -> Job:
         return Job(title, "step", 0, trial.plan.total_steps, (), None)
     recent = trial.steps.recent(RECENT_STEPS)
     seconds = sum(trial.watched.awake_seconds(s) for s in recent)
-    details = [f"loss {last.loss:.3f}"]
-    if last.grad_norm is not None:
-        details.append(f"grad norm {last.grad_norm:.2f}")
-    details.append(f"lr {rate_text(last.learning_rate)}")
+    details = list(last.figures)
     if seconds > 0:
         details.append(f"{sum(s.tokens for s in recent) / seconds:.0f} tokens/s")
     eta = (last.total_steps - last.step) * seconds / len(recent)

@@ -92,10 +92,10 @@ def _scores(state: StudyState) -> RenderableType:
     return ByWidth(86, table, narrow)
 
 
-def probe_summary(fit: Fit, budget: str, note: str = "") -> RenderableType:
+def probe_summary(fit: Fit, *said: str) -> RenderableType:
     """The end of a probe: the answer, its evidence, and what each strategy would take.
 
-    `budget` is the sentence about it, `note` says where the answer comes from if not from now.
+    `said` are sentences about the answer: what it may use, and where it is from if not from now.
     """
     strategies = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for name in ("strategy", "length x rounds", "answers kept", "micro-batch", "steps", "time"):
@@ -117,8 +117,7 @@ def probe_summary(fit: Fit, budget: str, note: str = "") -> RenderableType:
     timed = any(s.eta_single_seconds is not None for s in fit.strategies.values())
     lines: list[RenderableType] = [
         Text(safe(fit_sentence(fit)), style="bold green"),
-        Text(safe(budget), style="dim"),
-        *([Text(safe(note), style="dim")] if note else []),
+        *(Text(safe(sentence), style="dim") for sentence in said if sentence),
         *([Text(predicted, style="dim")] if predicted else []),
         *(_field("data", line, "bold yellow") for line in data_warnings(None, fit)),
         probe_table(fit.trials),

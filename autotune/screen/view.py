@@ -1,24 +1,9 @@
-"""The port between a use case and whoever watches: three methods, and what a device sample is."""
+"""The port between a use case and whoever watches: three methods."""
 
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
 from autotune.protocol.events import Record
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceSample:
-    """The device at one moment. None stands for what the driver does not tell: shown as n/a."""
-
-    used_bytes: int | None
-    limit_bytes: int
-    temperature_c: float | None = None
-    power_watts: float | None = None
-    limit_watts: float | None = None
-    held_down_by: tuple[str, ...] = ()
-    on_battery: bool | None = None
-    note: str = ""
 
 
 class View(Protocol):

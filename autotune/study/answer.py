@@ -138,7 +138,7 @@ def answer(
     while True:
         result = session.work(
             GenerateJob(
-                device=setup.device_spec,
+                device=setup.work_device,
                 model_folder=str(folder),
                 prompts=str(session.rundir.prompts),
                 out=str(where / RESPONSES),
@@ -151,7 +151,6 @@ def answer(
             ),
             where,
             silence_seconds=SILENCE_SECONDS,
-            resident_limit_bytes=setup.work_limit_bytes,
             hear=hear,
         )
         failure = result.failure

@@ -4,7 +4,7 @@ from autotune.launch.deaths import Deaths
 from autotune.launch.endings import stop_on_environment
 from autotune.protocol import events
 from autotune.protocol.failure import Failure
-from autotune.protocol.job import AverageJob, on_the_computer
+from autotune.protocol.job import AverageJob
 from autotune.protocol.results import Checkpoint
 from autotune.protocol.run_path import from_folder
 from autotune.run.session import Session
@@ -27,20 +27,17 @@ def average(session: Session, setup: Setup, move: Average) -> None:
     rundir = session.rundir
     inside = from_folder(str(rundir.checkpoint(number, mean)), rundir.root)
     mean = mean.model_copy(update={"folder": inside})
-    # Tensors are added one by one: a card would gain nothing, and memory on it may be short.
-    device = on_the_computer()
     job = AverageJob(
-        device=device, of=move.of, checkpoint=mean, out=str(rundir.checkpoints(number))
+        # Tensors are added one by one: a card would gain nothing, and memory on it may be short.
+        device=setup.computer,
+        of=move.of,
+        checkpoint=mean,
+        out=str(rundir.checkpoints(number)),
     )
     where = rundir.work_folder(f"trial-{number:04d}-{mean.name}")
     deaths = Deaths()
     while True:
-        result = session.work(
-            job,
-            where,
-            silence_seconds=SILENCE_SECONDS,
-            resident_limit_bytes=setup.work_limit_bytes,
-        )
+        result = session.work(job, where, silence_seconds=SILENCE_SECONDS)
         if result.failure is None:
             return
         stop_on_environment(result)

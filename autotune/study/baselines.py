@@ -40,9 +40,4 @@ def score_baselines(session: Session, setup: Setup, scorer: Scorer) -> None:
 
 def baseline(name: str, report: EvalReport) -> events.BaselineScored:
     """A baseline's event."""
-    return events.BaselineScored(
-        name=name,
-        score=report.score,
-        interval=report.interval,
-        health=report.health,
-    )
+    return events.BaselineScored.from_parts(report, name=name)

@@ -51,17 +51,12 @@ def evaluate_checkpoint(
             trial.number, checkpoint, f"evaluation failed: {error}"
         )
     unhealthy = broken_limits(found.health, setup.profile.evaluate.health)
-    return events.Evaluated(
+    return events.Evaluated.from_parts(
+        found,
         number=trial.number,
         checkpoint=checkpoint,
-        score=found.score,
-        **found.beside,
-        interval=found.interval,
-        health=found.health,
         met=meets(found.score, unhealthy, target),
         unhealthy=unhealthy,
-        sound=found.sound,
-        lift=found.lift,
         chosen_by=chosen_by,
     )
 

@@ -89,9 +89,7 @@ class Tuner:
                 case EndTrial():
                     self.end_trial(move.trial, move.trial.failure)
                 case Escalate():
-                    self.session.note(
-                        events.Escalated(previous=move.previous, next=move.next, reason=move.reason)
-                    )
+                    self.session.note(events.Escalated.from_parts(move))
                 case Stop():
                     self.correct()
                     keep_best(self.session, at_end=True)

@@ -62,8 +62,7 @@ def fit_sentence(fit: Fit) -> str:
     return (
         f"fits: model_max_length {fit.model_max_length} with max_rounds {fit.max_rounds} (beyond it"
         f" the length truncates conversations), in micro-batches of {fit.micro_batch_tokens} tokens"
-        f" {checkpointing} gradient checkpointing; peak {show_size(fit.peak_bytes)} of"
-        f" {show_size(fit.budget_bytes)}, {fit.tokens_per_second:.0f} tokens/s"
+        f" {checkpointing} gradient checkpointing; {fit.words}"
         + (f"; attention: {fit.attention.words}" if fit.attention else "")
     )
 

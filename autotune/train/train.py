@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from autotune.base.errors import BadInput
+from autotune.base.sizes import show_size
 from autotune.data.survey import Survey
 from autotune.launch import JobResult
 from autotune.launch.deaths import Deaths
@@ -17,7 +18,6 @@ from autotune.protocol.oom_recovery import (
     after_worker,
     is_out_of_memory,
     smaller_cut,
-    training_too_large,
 )
 from autotune.protocol.plan import Cut, TrainPlan
 from autotune.protocol.results import Fit
@@ -84,7 +84,7 @@ class Training:
             begun = self.cut(plan, number)
             result = self.session.work(
                 TrainJob(
-                    device=self.setup.device_spec,
+                    device=self.setup.work_device,
                     plan=plan.model_copy(update=begun.model_dump()),
                     out=str(self.session.rundir.checkpoints(number)),
                     model_folder=str(self.setup.model_folder),
@@ -94,7 +94,6 @@ class Training:
                 ),
                 self.session.rundir.trial_folder(number),
                 silence_seconds=SILENCE_SECONDS,
-                resident_limit_bytes=self.setup.work_limit_bytes,
                 hear=hear,
             )
             failure = result.failure
@@ -108,12 +107,7 @@ class Training:
             if is_out_of_memory(failure):
                 self.name_other_processes(workers)
                 if not self.set_next_cut(plan, number, begun, failure, result):
-                    return training_too_large(
-                        failure,
-                        result.phase,
-                        self.setup.work_limit_bytes,
-                        self.setup.budget.limit_bytes,
-                    )
+                    return too_large(result, self.setup)
                 continue
             if not deaths.again(result):
                 return f"{result.words} twice: {plain_words(result.reason)}"
@@ -162,3 +156,15 @@ class Training:
             )
         )
         return True
+
+
+def too_large(result: JobResult, setup: Setup) -> str:
+    """Why a training that cannot be made any smaller has failed, for a person."""
+    if result.failure is Failure.OVER_BUDGET:
+        allowed, budget = setup.work_device.limit_bytes, setup.budget.limit_bytes
+        return (
+            f"the training needs more than {show_size(allowed)} in {result.phase} at the smallest"
+            f" micro-batch (the budget is {show_size(budget)}); raise --vram-budget, or lower"
+            " --model-max-length"
+        )
+    return f"out of memory in {result.phase} at the smallest micro-batch"

@@ -95,14 +95,10 @@ class CardGauge:
         before = _held(self.last.throttled if self.last else None)
         # A driver that does not tell this time ends nothing.
         now = before if state.throttled is None else _held(state.throttled)
-        return events.CardSampled(
+        return events.CardSampled.from_parts(
+            state,
             number=number,
-            used_bytes=state.used_bytes,
             total_bytes=self.total_bytes,
-            celsius=state.celsius,
-            watts=state.watts,
-            limit_watts=state.limit_watts,
-            throttled=state.throttled,
             began=tuple(r for r in now if r not in before),
             ended=tuple(r for r in before if r not in now),
             on_battery=self.battery(),
@@ -154,6 +150,6 @@ class TrainingWatch:
         return Facts(
             trial=trial,
             ranges=ranges,
-            budget_bytes=state.run.budget_bytes if state.run else None,
+            run=state.run,
             expected_rate=timed.supervised_tokens_per_second if timed else None,
         )

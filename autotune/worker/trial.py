@@ -23,7 +23,7 @@ from autotune.data.conversation import Conversation
 from autotune.data.load import load_conversations
 from autotune.protocol import events
 from autotune.protocol.job import TrialJob
-from autotune.protocol.plan import DataSpec, Supervision
+from autotune.protocol.plan import Cut, DataSpec, Supervision
 from autotune.protocol.results import Measurement, TimedStep
 from autotune.worker.attention.kernels import training_kernel
 from autotune.worker.channel import Pipe
@@ -89,8 +89,7 @@ def trial(job: TrialJob, compute: Compute, pipe: Pipe, model_cache: ModelCache) 
         loaded,
         compute,
         Recipe(total_steps=job.steps + 2, seed=job.seed),
-        micro_batch_tokens=max(point.micro_batch_tokens, len(row.input_ids)),
-        gradient_checkpointing=point.gradient_checkpointing,
+        Cut.from_parts(point, micro_batch_tokens=max(point.micro_batch_tokens, len(row.input_ids))),
         packing=point.packing,
         torch_compile=point.torch_compile,
         enter=pipe.enter,
@@ -117,10 +116,9 @@ def trial(job: TrialJob, compute: Compute, pipe: Pipe, model_cache: ModelCache) 
     reading = compute.memory.read()
     pipe.emit(
         events.Measured(
-            measurement=Measurement(
+            measurement=Measurement.from_parts(
+                reading,
                 steps=len(results),
-                peak_bytes=reading.peak_bytes,
-                allocated_bytes=reading.allocated_bytes,
                 step_seconds=tuple(r.seconds for r in results),
                 supervised_tokens=results[0].supervised_tokens if results else 0,
                 tokens=sum(len(r.input_ids) for r in rows),
@@ -129,8 +127,6 @@ def trial(job: TrialJob, compute: Compute, pipe: Pipe, model_cache: ModelCache) 
                 finite=finite,
                 prefill_seconds=timing[0],
                 token_seconds=timing[1],
-                device_bytes=reading.device_bytes,
-                shared_bytes=reading.shared_bytes,
                 fresh=model_cache.trials == 1,
                 timed=timed,
                 attention=attention,
@@ -152,12 +148,8 @@ def refuse(change: events.PrecisionChanged) -> None:
 def timed_step(stepper: Stepper, rows: Sequence[Row], number: int) -> TimedStep:
     """The faster of two steps over ordinary rows: the first meets shapes that nobody has seen."""
     results = [stepper.step(rows, number) for _ in range(2)]
-    return TimedStep(
-        conversations=len(rows),
-        tokens=results[0].tokens,
-        supervised_tokens=results[0].supervised_tokens,
-        seconds=min(r.seconds for r in results),
-    )
+    seconds = min(r.seconds for r in results)
+    return TimedStep.from_parts(results[0], conversations=len(rows), seconds=seconds)
 
 
 def fullest_step(row: Row, micro_batch_tokens: int) -> list[Row]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autotune.base.errors import BadInput
-from autotune.base.sizes import GIB, MIB, Budget, parse_size, show_apart, show_size
+from autotune.base.sizes import GIB, MIB, parse_size, show_apart, show_size
 
 
 @pytest.mark.parametrize(
@@ -59,11 +59,6 @@ def test_nothing_is_no_size(text: str) -> None:
 def test_any_text_is_a_positive_size_or_refused(text: str) -> None:
     with contextlib.suppress(BadInput):
         assert parse_size(text) > 0
-
-
-def test_a_reserve_is_kept_free_of_a_budget() -> None:
-    budget = Budget(total_bytes=8 * GIB, reserve_bytes=GIB, source="free now")
-    assert budget.limit_bytes == 7 * GIB
 
 
 def test_a_size_is_shown_in_gib_and_a_small_one_in_mib() -> None:

@@ -7,17 +7,22 @@ from typing import Any
 import pytest
 
 from autotune.base.errors import ExitCode
-from autotune.base.sizes import GIB, MIB, Budget
+from autotune.base.sizes import GIB, MIB
 from autotune.cli.main import run
 from autotune.config.load import profiles_folder
+from autotune.device.budget import Budget
 from autotune.fit.allowance import card_allowance
 from autotune.fit.forecast import Forecast, Planned, StrategyForecast
+from autotune.fit.planned_card import PlannedCard
+from autotune.protocol.plan import Precision
 from autotune.protocol.prediction import Attention, PredictedPeak, PredictionFile, PredictPoint
 from autotune.screen.forecast import plan_summary
 from tests.screens import printed
 
 CARD = (profiles_folder() / "rtx4060-laptop-8gb.toml").read_text(encoding="utf-8")
 PLAN = ["probe", "--plan"]
+
+BUDGET = Budget(total_bytes=8 * GIB, reserve_bytes=GIB // 2, source="an empty 8GiB card")
 
 ARCHITECTURE = {
     "model_type": "llama",
@@ -138,6 +143,7 @@ def planned(rows: int, gradient_checkpointing: bool, fits: bool) -> Planned:
 
 def plan(length: int | None = 8192, attention: Attention = Attention.FUSED) -> Forecast:
     return Forecast(
+        card=PlannedCard("rtx", "8GB", BUDGET, Precision.FP16),
         prediction=PredictionFile(
             target="cuda",
             parameters=134_515_008,
@@ -151,7 +157,6 @@ def plan(length: int | None = 8192, attention: Attention = Attention.FUSED) -> F
             attention=attention,
         ),
         allowance=card_allowance(attention),
-        budget_bytes=7 * GIB,
         table=(planned(1, False, True), planned(2, True, False)),
         model_max_length=length,
         rows=4 if length else 0,
@@ -162,15 +167,12 @@ def plan(length: int | None = 8192, attention: Attention = Attention.FUSED) -> F
     )
 
 
-BUDGET = Budget(total_bytes=8 * GIB, reserve_bytes=GIB // 2, source="an empty 8GiB card")
-
-
 @pytest.mark.parametrize("width", [60, 120])
 def test_the_screen_says_first_that_it_is_an_estimate_and_last_what_fits(width: int) -> None:
-    text = printed(plan_summary(plan(), "some card", "some model", BUDGET), width)
+    text = printed(plan_summary(plan(), "some model"), width)
     lines = [line.strip("│ ") for line in text.splitlines()]
     words = " ".join(lines)
-    assert lines[1].startswith("An estimate, not a measurement: some model on some card")
+    assert lines[1].startswith("An estimate, not a measurement: some model on rtx (8GB)")
     assert "7.50 GiB" in words and "512 MiB reserve" in words
     assert "a fused kernel is assumed, as flash; without one see --attention math" in words
     assert "300 MiB CUDA context and 10 % slack of the allocator (4 % to 25 % were" in words
@@ -186,7 +188,7 @@ def test_the_screen_says_first_that_it_is_an_estimate_and_last_what_fits(width: 
 
 
 def test_a_wide_screen_has_a_column_for_everything_that_takes_memory() -> None:
-    text = printed(plan_summary(plan(), "card", "model", BUDGET), 120)
+    text = printed(plan_summary(plan(), "model"), 120)
     (line,) = [line for line in text.splitlines() if line.strip("│ ").startswith("256      1")]
     assert line.strip("│ ").split() == [
         *("256", "1", "no", "513", "514", "1026", "77", "144", "265", "2539", "3115", "fits")
@@ -196,16 +198,14 @@ def test_a_wide_screen_has_a_column_for_everything_that_takes_memory() -> None:
 def test_the_screen_says_so_where_no_fused_kernel_is_assumed() -> None:
     words = " ".join(
         line.strip("│ ")
-        for line in printed(
-            plan_summary(plan(attention=Attention.MATH), "card", "model", BUDGET), 120
-        ).splitlines()
+        for line in printed(plan_summary(plan(attention=Attention.MATH), "model"), 120).splitlines()
     )
     assert "the unfused math kernel is assumed, with tables of length x length" in words
     assert "18 % slack of the allocator (6 % to 49 % were measured)" in words
 
 
 def test_nothing_fits_is_said_plainly() -> None:
-    text = printed(plan_summary(plan(None), "card", "model", BUDGET), 120)
+    text = printed(plan_summary(plan(None), "model"), 120)
     assert "Predicted: nothing fits" in text
 
 

@@ -119,6 +119,7 @@ def test_a_run_has_the_scored_prompts_looked_for_and_left_out_where_the_profile_
     (job,) = runner.jobs
     assert isinstance(job, SurveyJob)
     assert job.prompts == str(prompts)
+    assert job.device == chosen.work_device
     profile = setups.profile()
     assert dropped_prompts(profile, prompts) is None
     drop = profile.model_copy(

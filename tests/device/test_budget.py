@@ -7,7 +7,7 @@ import pytest
 
 from autotune.base.errors import BadInput, EnvironmentFault
 from autotune.base.sizes import GIB, MIB
-from autotune.device.budget import auto_budget, budget_sentence
+from autotune.device.budget import Budget, auto_budget, budget_sentence
 from autotune.device.find import Device, find_device
 from autotune.device.nvml_port import Card, DeviceUser
 from tests.fakes.nvml import FakeNvml
@@ -206,3 +206,9 @@ def test_nonsense_is_refused_in_one_line(text: str) -> None:
         auto_budget(find_device("auto", ONE, {}), text, "512MiB")
     assert "\n" not in str(refused.value)
     assert repr(text) in str(refused.value)
+
+
+def test_a_reserve_is_kept_free_of_a_budget() -> None:
+    budget = Budget(total_bytes=8 * GIB, reserve_bytes=GIB, source="free now")
+    assert budget.limit_bytes == 7 * GIB
+    assert budget.holds(7 * GIB) and not budget.holds(7 * GIB + 1)

@@ -11,7 +11,8 @@ from autotune.device.budget import auto_budget
 from autotune.device.find import Device
 from autotune.device.kinds import KINDS, PLANNED
 from autotune.device.torch_build import TorchBuild
-from autotune.protocol.device_kind import OWN_MEMORY, DeviceKind
+from autotune.protocol.device_kind import CAPPED, OWN_MEMORY, DeviceKind
+from autotune.protocol.job import on_the_computer
 from autotune.protocol.plan import Precision
 from autotune.run.card_check import demand_build
 from autotune.run.setup import resolve_precision
@@ -44,7 +45,7 @@ def shared_gpu(monkeypatch: pytest.MonkeyPatch) -> Device:
 
 def test_every_kind_has_an_entry_and_its_profile_is_shipped() -> None:
     kinds = get_args(DeviceKind)
-    assert set(KINDS) == set(kinds) >= OWN_MEMORY
+    assert set(KINDS) == set(kinds) >= OWN_MEMORY | CAPPED
     assert {entry.profile for entry in KINDS.values()} <= {p.name for p in list_profiles()}
     assert KINDS[PLANNED].is_card
 
@@ -65,10 +66,11 @@ def test_a_further_kind_is_handled_by_its_entry_alone(shared_gpu: Device) -> Non
     with pytest.raises(EnvironmentFault, match="built without CUDA"):
         demand_build(shared_gpu, CPU_BUILD)
 
+    assert replace(setup(chosen), device=shared_gpu).prefill_tokens == 8192
 
-def test_a_device_that_caps_itself_is_not_stopped_from_outside(shared_gpu: Device) -> None:
+
+def test_a_device_that_caps_itself_is_not_stopped_from_outside() -> None:
     known = setup(profile())
-    assert known.resident_limit_bytes == known.budget.limit_bytes
-    moved = replace(known, device=shared_gpu)
-    assert moved.resident_limit_bytes is None
-    assert moved.prefill_tokens == 8192
+    assert known.device_spec.resident_limit_bytes == known.budget.limit_bytes
+    assert setup(profile(), card=True).device_spec.resident_limit_bytes is None
+    assert on_the_computer().resident_limit_bytes is None

@@ -14,15 +14,10 @@ class FakeMemory:
     """
 
     reading: Callable[[int], MemoryReading]
-    limit_bytes: int | None = None
     released: int = 0
     reads: int = field(default=0)
     restarted: int = 0
     forgets: bool = True
-
-    def begin(self, limit_bytes: int) -> None:
-        """Remember the limit."""
-        self.limit_bytes = limit_bytes
 
     def read(self) -> MemoryReading:
         """The scripted reading."""

@@ -28,7 +28,6 @@ class FakeRunner:
         on_event: OnEvent,
         *,
         silence_seconds: float,
-        resident_limit_bytes: int | None = None,
     ) -> JobResult:
         """Hand on the scripted events and return the scripted result."""
         self.jobs.append(job)

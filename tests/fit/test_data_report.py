@@ -8,6 +8,7 @@ import pytest
 
 from autotune.base.errors import BadInput, EnvironmentFault
 from autotune.data.survey import Survey, SurveyFile
+from autotune.device.find import find_device
 from autotune.fit.data_report import LOST, inspect_data
 from autotune.protocol.failure import Failure
 from autotune.protocol.inspection import InspectionSpec
@@ -120,6 +121,11 @@ def test_a_folder_without_weights_is_enough_and_the_default_length_is_the_models
     assert isinstance(spec, InspectionSpec)
     assert (spec.model_max_length, spec.max_rounds, spec.features) == (512, "all", None)
     assert job.data.max_conversations is None
+
+
+def test_tokenizing_for_a_look_may_take_no_more_than_is_free(folder: Path) -> None:
+    _, job = looked_at(folder, plays)  # type: ignore[misc]
+    assert 0 < job.device.resident_limit_bytes < (find_device("cpu").total_bytes or 0)
 
 
 def test_a_length_beyond_the_models_positions_is_refused_with_the_bound(folder: Path) -> None:

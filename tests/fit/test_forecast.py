@@ -7,8 +7,10 @@ import pytest
 
 from autotune.base.errors import BadInput
 from autotune.base.sizes import GIB, MIB
+from autotune.device.budget import Budget
 from autotune.fit.allowance import PLANNED_CONTEXT_BYTES, SLACKS, Allowance, card_allowance
 from autotune.fit.forecast import Forecast, forecast
+from autotune.fit.planned_card import PlannedCard
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import Job, PredictJob
 from autotune.protocol.plan import Precision, Strategy
@@ -58,6 +60,11 @@ def answered(job: Job, generation_bytes: int = 0) -> Played:
     return [], done()
 
 
+def card(budget_bytes: int) -> PlannedCard:
+    budget = Budget(total_bytes=budget_bytes, reserve_bytes=0, source="as given")
+    return PlannedCard("rtx", "some card", budget, Precision.FP16, (8, 9))
+
+
 def planned(
     folder: Path,
     budget_bytes: int,
@@ -69,12 +76,10 @@ def planned(
         runner,
         folder,
         Path("model"),
-        precision=Precision.FP16,
-        budget_bytes=budget_bytes,
+        card(budget_bytes),
         lengths=GRID,
         strategies=strategies or [strategy("A", batch_size=8, model_max_length=1024)],
         attention=attention,
-        capability=(8, 9),
     )
     (job,) = runner.jobs
     assert isinstance(job, PredictJob)
@@ -150,8 +155,7 @@ def test_a_model_that_cannot_be_read_is_the_users_mistake(tmp_path: Path) -> Non
             runner,
             tmp_path,
             Path("x"),
-            precision=Precision.FP16,
-            budget_bytes=GIB,
+            card(GIB),
             lengths=GRID,
             strategies=[strategy()],
         )

@@ -216,6 +216,7 @@ def test_a_trial_asks_for_a_generation_of_the_shape_of_an_evaluation(tmp_path: P
     Probe(session, setup, setups.survey([100])).run()
     job = runner.jobs[0]
     assert isinstance(job, TrialJob)
+    assert job.device == setup.device_spec  # the budget itself, without the margin of other work
     assert job.generate_rows == setup.evaluation_rows
     assert job.generate_context > setup.profile.evaluate.max_new_tokens
     assert job.steps >= 2

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from autotune.base.sizes import GIB, MIB, Budget
+from autotune.base.sizes import GIB, MIB
+from autotune.device.budget import Budget
 from autotune.device.spill import Conditions
 from autotune.fit.verdict import FOR_MEMORY, judge, perhaps_spilled, remedy, suspected
 from autotune.launch import JobResult

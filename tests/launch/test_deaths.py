@@ -233,7 +233,7 @@ class Limits:
     seen: dict[str, int | None] = field(default_factory=dict)
 
     def run(self, job: Job, *args: Any, **kwargs: Any) -> setups.JobResult:
-        self.seen[job.job] = kwargs["resident_limit_bytes"]
+        self.seen[job.job] = job.device.resident_limit_bytes
         return self.runner.run(job, *args, **kwargs)
 
 
@@ -254,7 +254,7 @@ def test_on_a_cpu_every_worker_of_a_run_has_the_budget_and_a_twentieth_more(
 
 
 def test_a_worker_may_always_take_what_its_libraries_need() -> None:
-    assert setups.setup(setups.profile(), 100 * 2**20).work_limit_bytes == 2 * GIB
+    assert setups.setup(setups.profile(), 100 * 2**20).work_device.limit_bytes == 2 * GIB
 
 
 def test_a_training_that_needs_more_than_the_budget_says_so_with_the_remedy(tmp_path: Path) -> None:

@@ -26,20 +26,18 @@ def say(**event):
 """
 
 
-def job(folder: Path) -> PrepareJob:
-    device = DeviceSpec(kind="cpu", precision=Precision.FP32, limit_bytes=2**30)
+def job(folder: Path, limit: int = 0) -> PrepareJob:
+    device = DeviceSpec(kind="cpu", precision=Precision.FP32, limit_bytes=limit)
     return PrepareJob(device=device, source="toy", out=str(folder / "toy"))
 
 
 def run(
-    folder: Path, code: str, silence: float = 30.0, limit: int | None = None
+    folder: Path, code: str, silence: float = 30.0, limit: int = 0
 ) -> tuple[JobResult, list[WorkerEvent]]:
     """How a worker that is this piece of Python ends, and what it said."""
     heard: list[WorkerEvent] = []
     runner = SubprocessRunner((sys.executable, "-c", HEAD + code))
-    ending = runner.run(
-        job(folder), folder, heard.append, silence_seconds=silence, resident_limit_bytes=limit
-    )
+    ending = runner.run(job(folder, limit), folder, heard.append, silence_seconds=silence)
     return ending, heard
 
 
@@ -176,6 +174,21 @@ def test_a_worker_that_outgrows_its_memory_is_ended(tmp_path: Path, wait: str) -
     assert ending.failure is Failure.OVER_BUDGET
     assert "during backward" in ending.reason
     assert ending.peak_bytes > 50 * 2**20
+
+
+def test_a_worker_that_stays_is_held_to_the_limit_of_each_job(tmp_path: Path) -> None:
+    code = HEAD + 'say(kind="finished")\ninput()\n' + GROW.format(wait="time.sleep(60)")
+    with SubprocessRunner((sys.executable, "-c", code)).warm() as warm:
+        endings = [
+            warm.run(
+                job(tmp_path / str(at), limit),
+                tmp_path / str(at),
+                lambda _: None,
+                silence_seconds=30,
+            )
+            for at, limit in enumerate((0, 50 * 2**20))
+        ]
+    assert [ending.failure for ending in endings] == [None, Failure.OVER_BUDGET]
 
 
 def test_lines_that_are_no_events_are_passed_over(tmp_path: Path) -> None:

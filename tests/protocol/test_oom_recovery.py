@@ -17,7 +17,6 @@ from autotune.protocol.oom_recovery import (
     is_out_of_memory,
     smaller_cut,
     smaller_length,
-    training_too_large,
 )
 from autotune.protocol.plan import Cut
 from autotune.protocol.results import Verdict
@@ -124,13 +123,6 @@ def test_a_step_is_halved_down_to_the_longest_row_then_checkpointed_then_no_smal
 
 def test_a_doubtful_trial_is_settled_by_half_the_row_and_not_below_the_shortest() -> None:
     assert [smaller_length(length, 64) for length in (640, 100, 32)] == [320, 64, 32]
-
-
-def test_a_training_without_room_names_the_budget_where_it_was_ended_for_it() -> None:
-    over = training_too_large(Failure.OVER_BUDGET, "backward", 2**31, 2**30)
-    assert "needs more than 2.00 GiB in backward" in over and "--vram-budget" in over
-    refused = training_too_large(Failure.OUT_OF_MEMORY, "backward", 2**31, 2**30)
-    assert refused == "out of memory in backward at the smallest micro-batch"
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_training_shows_loss_speed_and_two_kinds_of_time_left() -> None:
 
     assert "training trial 0 (A)  step 7/12" in text
     assert "58 %" in text
-    assert "loss 1.377" in text
+    assert "loss 1.377  grad norm 0.88  lr 4e-5" in text
     assert "800 tokens/s" in text
     assert "ETA 15 s" in text  # five steps of three seconds
     assert "whole run: about 2 min if A is enough, about 6 min if all up to B are tried" in text

@@ -252,11 +252,15 @@ def test_a_peak_that_the_probe_did_not_foresee_is_told_near_the_budget_only() ->
     peak = events.PeakCompared(number=0, peak_bytes=4 * GIB, predicted_bytes=3 * GIB)
     told = [peak, *steps(falling(6), memory_bytes=4 * GIB)]
     state = trial(told)
-    assert due(Facts(state, RANGES, budget_bytes=5 * GIB)) == ()
-    (near,) = due(Facts(state, RANGES, budget_bytes=4 * GIB))
+    roomy, narrow = (
+        records.run_started().model_copy(update={"budget_bytes": budget})
+        for budget in (5 * GIB, 4 * GIB)
+    )
+    assert due(Facts(state, RANGES, roomy)) == ()
+    (near,) = due(Facts(state, RANGES, narrow))
     assert near.message.startswith("memory peaks at 4.00 GiB of 4.00 GiB, more than the probe")
     foreseen = [peak.model_copy(update={"predicted_bytes": 4 * GIB}), *told[1:]]
-    assert due(Facts(trial(foreseen), RANGES, budget_bytes=4 * GIB)) == ()
+    assert due(Facts(trial(foreseen), RANGES, narrow)) == ()
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from autotune.run.setup import Setup
 from autotune.run.state import replay
 from autotune.screen.summary import summary
 from autotune.study.tuner import Tuner
-from autotune.train.watch import CardGauge, NoGauge, gauge_for
+from autotune.train.watch import CardGauge, NoGauge, TrainingWatch, gauge_for
 from tests import records, screens, setups
 from tests.fakes.nvml import FakeNvml
 from tests.played import Judge, Workers
@@ -248,6 +248,20 @@ def test_advice_comes_with_the_profiles_ranges_for_its_own_data_only(tmp_path: P
     without = tuner(tmp_path / "without", Workers())
     assert without.run()
     assert told(without.session, events.Advised) == []
+
+
+def test_a_peak_near_the_budget_of_the_run_is_advised_on_while_it_trains(tmp_path: Path) -> None:
+    run = tuner(tmp_path, Workers())
+    step = records.step_done(1, 8, memory_bytes=6 * GIB)
+    for event in (
+        records.run_started(),  # with 6 GiB
+        events.TrialStarted(number=0, optuna_number=0, plan=records.plan("A")),
+        events.PeakCompared(number=0, peak_bytes=6 * GIB, predicted_bytes=5 * GIB),
+        step,
+    ):
+        run.session.note(event)
+    TrainingWatch(run.session, run.setup.profile, NoGauge()).hear(step)
+    assert [a.rule for a in told(run.session, events.Advised)] == ["near_budget"]
 
 
 def test_a_run_that_goes_on_does_not_repeat_its_advice(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from autotune.protocol.events import WorkerEvent
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import DeviceSpec, TrainJob, TrialJob
 from autotune.protocol.kernels import Kernel
-from autotune.protocol.plan import Precision, Supervision, TrialPoint
+from autotune.protocol.plan import Cut, Precision, Supervision, TrialPoint
 from autotune.worker.attention.kernels import Watch, training_kernel
 from autotune.worker.compute import Compute, open_compute
 from autotune.worker.convert import toy_model
@@ -187,8 +187,7 @@ def test_a_training_step_needs_no_kernel_but_the_memory_efficient_one(
             loaded,
             compute,
             Recipe(total_steps=2, learning_rate=1e-9, weight_decay=0.0),
-            micro_batch_tokens=200,
-            gradient_checkpointing=True,
+            Cut(micro_batch_tokens=200, gradient_checkpointing=True),
             packing=packing,
         )
         with sdpa_kernel(backends):

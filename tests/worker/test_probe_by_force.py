@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from autotune.base.sizes import MIB, Budget
+from autotune.base.sizes import MIB
 from autotune.data.survey import Survey
+from autotune.device.budget import Budget
 from autotune.fit.probe import Probe
 from autotune.fit.search import most_trials
 from autotune.fit.trials import Attempts

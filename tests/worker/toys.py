@@ -20,7 +20,7 @@ from autotune.launch import JobResult, SubprocessRunner
 from autotune.protocol import events
 from autotune.protocol.events import WorkerEvent
 from autotune.protocol.job import DeviceSpec, Job, TrainJob
-from autotune.protocol.plan import DataSpec, Precision, Supervision, TrainPlan, Truncation
+from autotune.protocol.plan import Cut, DataSpec, Precision, Supervision, TrainPlan, Truncation
 from autotune.worker.channel import Pipe
 from autotune.worker.compute import Compute
 from autotune.worker.convert import toy_model, toy_tokenizer
@@ -93,8 +93,7 @@ def stepper_of(
         loaded,
         cpu(precision),
         Recipe(**(numbers | recipe)),
-        micro_batch_tokens=micro_batch_tokens,
-        gradient_checkpointing=gradient_checkpointing,
+        Cut(micro_batch_tokens=micro_batch_tokens, gradient_checkpointing=gradient_checkpointing),
         packing=packing,
         torch_compile=torch_compile,
         warn=warn,

@@ -24,13 +24,13 @@ LONGEST_WINDOW = 50
 class Facts:
     """A trial and what it is held against.
 
-    `ranges` is None where none are known for this model, data and rate. `budget_bytes` and
-    `expected_rate` (supervised tokens a second, as the probe timed them) are None where unknown.
+    `ranges` is None where none are known for this model, data and rate; `run`, what the trial is
+    of, and `expected_rate` (supervised tokens a second, as the probe timed them) where unknown.
     """
 
     trial: TrialState
     ranges: Ranges | None = None
-    budget_bytes: int | None = None
+    run: events.RunStarted | None = None
     expected_rate: float | None = None
 
     @cached_property

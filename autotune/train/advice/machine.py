@@ -109,15 +109,15 @@ def card_full(facts: Facts) -> str | None:
 
 def near_budget(facts: Facts) -> str | None:
     """A peak that is above the probe's and nearly at the budget."""
-    compared, budget = facts.trial.peak, facts.budget_bytes
-    if compared is None or not budget or compared.peak_bytes <= compared.predicted_bytes:
+    compared, run = facts.trial.peak, facts.run
+    if compared is None or run is None or compared.peak_bytes <= compared.predicted_bytes:
         return None
     peak = max((step.memory_bytes for step in facts.steps), default=0)
-    if peak < NEAR * budget:
+    if peak < NEAR * run.budget_bytes:
         return None
     return (
-        f"memory peaks at {show_size(peak)} of {show_size(budget)}, more than the probe measured:"
-        f" {CLOSING}; should it run out, training continues in smaller micro-batches"
+        f"memory peaks at {show_size(peak)} of {show_size(run.budget_bytes)}, more than the probe"
+        f" measured: {CLOSING}; should it run out, training continues in smaller micro-batches"
     )
 
 

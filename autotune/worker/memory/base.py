@@ -9,12 +9,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MemoryReading:
-    """Peaks in bytes since `begin` or the last `restart` (on a CPU that cannot: of the process).
+    """Peaks in bytes since it was opened or last restarted (on a CPU that cannot: of the process).
 
     `peak_bytes` is held against the budget; `allocated_bytes` is what tensors really needed;
     `retries` counts how often the allocator had to flush its cache to go on. `device_bytes` is the
     most that all programs together had in use on the device, `shared_bytes` by how much our
-    memory of the device that lies in the computer's memory has grown since `begin` (Windows).
+    memory of the device that lies in the computer's memory has grown since then (Windows).
     Both are what the readings so far saw, and None where nothing tells.
 
     `held_bytes` is no peak: what tensors hold at the moment (on a CPU: what is resident).
@@ -29,11 +29,7 @@ class MemoryReading:
 
 
 class MemoryBackend(Protocol):
-    """A device's memory, as four questions of a trial."""
-
-    def begin(self, limit_bytes: int) -> None:
-        """Cap the process where the device can and start measuring."""
-        ...
+    """The memory of a device that was opened, and so capped where it can be: it is measured."""
 
     def read(self) -> MemoryReading:
         """Peaks so far."""
@@ -46,7 +42,7 @@ class MemoryBackend(Protocol):
     def restart(self) -> bool:
         """Forget the peaks so far and measure anew, for the next trial of the same process.
 
-        What nothing uses is given back first; the cap and the context stay as `begin` found them.
+        What nothing uses is given back first; the cap and the context stay as they are.
         Returns False where the device cannot forget: its peak stays the most since the process
         began, so the figures of a further trial are bounds from above, and a trial whose own peak
         must be known needs a fresh process.

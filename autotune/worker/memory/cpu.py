@@ -20,7 +20,7 @@ _SLACK_BYTES = 16 * MIB
 core in batches, and this process may allocate between the two readings."""
 
 
-def open_cpu(spec: DeviceSpec) -> Opened:
+def open_cpu(_: DeviceSpec) -> Opened:
     """This computer's processor, ready for a job.
 
     Deterministic algorithms are asked for: here they cost nothing and make a resumed run equal to
@@ -33,16 +33,12 @@ def open_cpu(spec: DeviceSpec) -> Opened:
     # time of a step, and no part of the result.
     deterministic: Any = torch.utils.deterministic
     deterministic.fill_uninitialized_memory = False
-    memory = CpuMemory()
-    memory.begin(spec.limit_bytes)
-    return Opened(torch.device("cpu"), memory, f"CPU, {counted(torch.get_num_threads(), 'thread')}")
+    threads = counted(torch.get_num_threads(), "thread")
+    return Opened(torch.device("cpu"), CpuMemory(), f"CPU, {threads}")
 
 
 class CpuMemory:
-    """Resident memory of the process. A CPU has no cap of its own; the parent holds the limit."""
-
-    def begin(self, limit_bytes: int) -> None:
-        """Nothing to cap: the peak counts from the start of the process."""
+    """Resident memory of the process since its start. It has no cap; the parent holds the limit."""
 
     def read(self) -> MemoryReading:
         """Peak and present resident memory."""

@@ -26,7 +26,7 @@ from transformers.masking_utils import sdpa_mask
 from autotune.base.errors import BadInput
 from autotune.base.optimizer_state import KEPT, State
 from autotune.protocol.device_kind import DeviceKind
-from autotune.protocol.plan import Precision
+from autotune.protocol.plan import Cut, Precision
 from autotune.protocol.prediction import Attention
 from autotune.worker.attention.fusable import as_on, attend
 from autotune.worker.compute import Compute
@@ -45,7 +45,6 @@ from autotune.worker.tokens.encode import Row
 from autotune.worker.tokens.tokenizer import reading
 from autotune.worker.train.loss import needs_own_head
 from autotune.worker.train.optimizer import Recipe
-from autotune.worker.train.recompute import recompute_activations
 from autotune.worker.train.step import Stepper
 
 PRELUDE_TOKENS = 64
@@ -110,8 +109,7 @@ class FakeStep:
                     both = {}
                     for checkpointing in ways:
                         tracker.forget()
-                        recompute_activations(model, checkpointing)
-                        stepper.micro_batch_tokens = shape.rows * shape.tokens
+                        stepper.recut(cut(shape.rows * shape.tokens, checkpointing))
                         leave_gradients(model, tracker)
                         stepper.step([row(shape.tokens)] * shape.rows, 2)
                         both[checkpointing] = tracker.parts
@@ -176,8 +174,7 @@ class FakeStep:
             FakeLoaded(model),  # type: ignore[arg-type]
             self.compute(),
             Recipe(total_steps=2),
-            micro_batch_tokens=PRELUDE_TOKENS,
-            gradient_checkpointing=False,
+            cut(PRELUDE_TOKENS, False),
             enter=enter,
         )
         stepper.own_head = self.own_head  # fake weights cannot tell
@@ -224,6 +221,11 @@ def leave_gradients(model: Any, tracker: MemoryTracker) -> None:
     for parameter in model.parameters():
         parameter.grad = torch.empty_like(parameter)
     tracker.mark((p.grad for p in model.parameters()), Kind.GRADIENTS)
+
+
+def cut(micro_batch_tokens: int, gradient_checkpointing: bool) -> Cut:
+    """Steps in pieces of so many tokens."""
+    return Cut(micro_batch_tokens=micro_batch_tokens, gradient_checkpointing=gradient_checkpointing)
 
 
 def row(tokens: int) -> Row:

@@ -57,17 +57,12 @@ class Lookover:
             self._features.close()
             move(self._beside(self.spec.features), Path(self.spec.features))
         eos = self.tokenizer.eos_token_id
-        found = Inspection(
-            format=adapted.format,
-            reason=adapted.reason,
-            trimmed=adapted.trimmed,
-            left_out=adapted.left_out,
+        found = Inspection.from_parts(
+            adapted,
+            self.codec,
             roles=dict(self._roles),
-            source_roles=adapted.source_roles,
-            supervision=self.codec.supervision,
-            stop=StopTokens(
-                end_token=self.codec.end_token,
-                end_id=self.codec.end_id,
+            stop=StopTokens.from_parts(
+                self.codec,
                 eos_token=self.tokenizer.eos_token,
                 eos_id=None if eos is None else int(eos),
             ),

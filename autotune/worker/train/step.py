@@ -46,9 +46,8 @@ class Stepper:
         loaded: Loaded,
         compute: Compute,
         recipe: Optimization,
+        cut: Cut,
         *,
-        micro_batch_tokens: int,
-        gradient_checkpointing: bool,
         packing: bool = False,
         torch_compile: bool = False,
         enter: Callable[[str], None] = lambda _: None,
@@ -58,7 +57,7 @@ class Stepper:
         """`packing` lays rows end to end instead of filling them up, where the model can do that.
 
         `torch_compile` compiles the layers, where that works here; else `warn` hears why not.
-        None of these nor `micro_batch_tokens` nor `gradient_checkpointing` changes the mathematics.
+        None of these nor `cut` changes the mathematics.
         `enter` hears of every phase, `tell` when fp16 is given up.
         """
         self.loaded = loaded
@@ -77,43 +76,30 @@ class Stepper:
             self.compiled = compiled_layers(model, compute.device, warn)
         self.maskless = not self.packing and needs_no_mask(model)
         model.train()
-        self.recut(
-            Cut(
-                micro_batch_tokens=micro_batch_tokens,
-                gradient_checkpointing=gradient_checkpointing,
-            )
-        )
+        self.recut(cut)
         self.optimizer = ready_optimizer(model, recipe.learning_rate, recipe.weight_decay)
         self.factor = schedule(recipe.lr_scheduler_type, recipe.warmup_steps, recipe.total_steps)
         self.scaler: Any = scaler_of(compute.precision, compute.device)
 
     def recut(self, cut: Cut) -> None:
         """Cut steps like this from now on."""
-        self.micro_batch_tokens = cut.micro_batch_tokens
-        self.gradient_checkpointing = cut.gradient_checkpointing
+        self.cut = cut
         recompute_activations(self.loaded.model, cut.gradient_checkpointing)
-
-    @property
-    def cut(self) -> Cut:
-        """How steps are cut now."""
-        return Cut(
-            micro_batch_tokens=self.micro_batch_tokens,
-            gradient_checkpointing=self.gradient_checkpointing,
-        )
 
     def pieces(self, rows: Sequence[Row]) -> list[list[Row]]:
         """The rows as micro-batches of few shapes: one row of each may be filled up already."""
-        cut = packs if self.packing else micro_batches
+        tokens = self.cut.micro_batch_tokens
+        grouped = packs if self.packing else micro_batches
         lengths = [len(row.input_ids) for row in rows]
         return [
             filled(
                 [rows[at] for at in group],
                 packing=self.packing,
-                micro_batch_tokens=self.micro_batch_tokens,
+                micro_batch_tokens=tokens,
                 positions=int(self.loaded.model.config.max_position_embeddings),
                 filler=self.loaded.pad_token_id,
             )
-            for group in cut(lengths, self.micro_batch_tokens)
+            for group in grouped(lengths, tokens)
         ]
 
     def step(self, rows: Sequence[Row], number: int) -> events.StepResult:

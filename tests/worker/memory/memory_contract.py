@@ -23,7 +23,6 @@ class MemoryContract:
         raise NotImplementedError
 
     def test_a_reading_has_whole_bytes_and_no_retries_at_rest(self, backend: MemoryBackend) -> None:
-        backend.begin(2**33)
         reading = backend.read()
         assert isinstance(reading, MemoryReading)
         assert type(reading.peak_bytes) is type(reading.allocated_bytes) is int
@@ -34,7 +33,6 @@ class MemoryContract:
     def test_the_peak_rises_by_what_is_taken_and_stays_when_it_is_given_back(
         self, backend: MemoryBackend, take: Callable[[int], Any]
     ) -> None:
-        backend.begin(2**33)
         before = backend.read().peak_bytes
         held = take(200 * MIB)
         high = backend.read().peak_bytes
@@ -46,7 +44,6 @@ class MemoryContract:
     def test_what_is_held_rises_with_what_is_taken_and_falls_when_it_is_given_back(
         self, backend: MemoryBackend, take: Callable[[int], Any]
     ) -> None:
-        backend.begin(2**33)
         backend.release()
         before = backend.read().held_bytes
         held = take(200 * MIB)
@@ -56,7 +53,6 @@ class MemoryContract:
         assert backend.read().held_bytes - before <= 20 * MIB
 
     def test_releasing_twice_does_no_harm(self, backend: MemoryBackend) -> None:
-        backend.begin(2**33)
         backend.release()
         backend.release()
         assert backend.read().peak_bytes > 0
@@ -64,7 +60,6 @@ class MemoryContract:
     def test_a_restart_forgets_the_peak_where_it_says_so(
         self, backend: MemoryBackend, take: Callable[[int], Any]
     ) -> None:
-        backend.begin(2**33)
         held = take(200 * MIB)
         high = backend.read().peak_bytes
         del held
@@ -81,7 +76,6 @@ class MemoryContract:
     def test_a_restart_keeps_what_is_still_in_use(
         self, backend: MemoryBackend, take: Callable[[int], Any]
     ) -> None:
-        backend.begin(2**33)
         held = take(200 * MIB)
         high = backend.read().peak_bytes
         backend.restart()
