@@ -71,7 +71,7 @@ def _origin(inspected: Inspected) -> RenderableType:
         _field("tokens a conversation", _percentile_text(inspected.lengths)),
         _field("rounds a conversation", _percentile_text(inspected.round_counts)),
         _field("end of a turn", _stop_sentence(inspected)),
-        _field("tokens", "the tokenizer's own of each whole conversation in ChatML"),
+        _field("tokenized", "each conversation as one text in ChatML, by the model's tokenizer"),
     ]
     if count := inspected.survey.file.literal_markers:
         times = "once" if count == 1 else f"{count} times"

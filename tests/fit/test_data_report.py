@@ -38,7 +38,7 @@ def test_a_prompt_longer_than_the_length_is_dropped_by_reason_and_warned_of() ->
     profile = setups.profile(*strategies)
     seen = inspections.inspected(data, profile, length=128)
     assert seen.warnings == (
-        "A: 64 tokens lose 61 of 61 conversations (100.0 %): no answer is left of them",
+        "A: 64 tokens and 2 rounds keep no answer of 61 of 61 conversations (100.0 %)",
     )
     assert inspections.inspected(few, profile).warnings == ()
 
@@ -53,8 +53,7 @@ def test_one_percent_of_the_conversations_may_be_lost_without_a_warning() -> Non
         return seen.warnings
 
     assert lost(100) == ()
-    told = "128 tokens lose 1 of 99 conversations (1.0 %): no answer is left of them"
-    assert lost(99) == (f"A, B: {told}",)
+    assert lost(99) == ("A, B: 128 tokens keep no answer of 1 of 99 conversations (1.0 %)",)
 
 
 def test_a_length_that_loses_all_is_refused_in_one_line() -> None:
