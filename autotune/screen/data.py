@@ -227,9 +227,12 @@ def _legend(inspected: Inspected) -> Text:
 
 
 def _sample(sample: Sample, rows: Sequence[int], tokens: bool) -> RenderableType:
-    row = f" (row {rows[sample.conversation]})" if rows else ""
+    number = sample.conversation + 1
+    # Once a row before it was dropped, its number in the file is another.
+    at = rows[sample.conversation] if rows else number
+    row = f" (row {at})" if at != number else ""
     title = Text(
-        f"conversation {sample.conversation + 1}{row}: {counted(sample.tokens, 'token')},"
+        f"conversation {number}{row}: {counted(sample.tokens, 'token')},"
         f" {sample.supervised_tokens} of them supervised",
         style="bold cyan",
     )

@@ -43,6 +43,18 @@ def test_a_prompt_longer_than_the_length_is_dropped_by_reason_and_warned_of() ->
     assert inspections.inspected(few, profile).warnings == ()
 
 
+def test_rounds_that_lose_every_answer_are_named_beside_the_length() -> None:
+    data = setups.survey([30, 30], prompt=10)
+    first, second = data.file.conversations[0]
+    silent = replace(first, end=first.start)  # only the next round's answer is supervised
+    file = data.file.model_copy(update={"conversations": ((silent, second),)})
+    strategies = (setups.strategy("A", max_rounds=1), setups.strategy("B"))
+    seen = inspections.inspected(Survey(file, data.truncation), setups.profile(*strategies))
+    assert seen.warnings == (
+        "A: 128 tokens and 1 round keep no answer of 1 of 1 conversation (100.0 %)",
+    )
+
+
 def test_one_percent_of_the_conversations_may_be_lost_without_a_warning() -> None:
     def lost(of: int) -> tuple[str, ...]:
         rows = setups.survey(*([[100]] * (of - 1)), [300], prompt=3).file.conversations
