@@ -39,7 +39,7 @@ from autotune.score.checked import EvaluationFailed, checked_report
 from autotune.score.evaluation import Evaluation, as_tree, evaluate
 from autotune.score.health import echo_answers
 from autotune.score.lm_eval import sample_logs
-from autotune.score.prompts import Prompt, subset
+from autotune.score.prompts import Prompt, repeated_line, subset
 from autotune.score.registry import find_scorer
 from autotune.score.scorer import Scorer
 from autotune.screen.eval import evaluated_summary
@@ -47,6 +47,7 @@ from autotune.screen.plain import PlainView
 from autotune.sources.prompts import resolve_prompts
 from autotune.study.answer import RESPONSES, ModelRefused, answer_and_score
 from autotune.text.interruption import interrupted_eval
+from autotune.text.score import named_answer, stray_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,11 @@ def evaluated(
     except EvaluationFailed as error:
         raise EnvironmentFault(f"eval: no score ({error})") from None
     if wanted.baseline is not None and found.before is None:
-        raise BadInput(f"--baseline {wanted.baseline}: answers none of the prompts that are scored")
+        raise BadInput(
+            f"--baseline {wanted.baseline}: answers none of the"
+            f" {counted(len(prompts), 'prompt')} that are scored; give answers to the same prompts,"
+            " or leave --baseline out"
+        )
     if model is None or not model.exists():
         return found
     return with_choice(found, model, prompts, readings)
@@ -157,9 +162,11 @@ def chosen_prompts(
     """The prompts to score on; all of a file unless a limit was typed."""
     source = resolve_prompts(options.prompts or profile.prompts.source, say_on(console))
     prompts = scorer.read_prompts(source.path)
-    if options.prompt_limit is None or profile.prompts.limit == "all":
-        return prompts
-    return subset(prompts, profile.prompts.limit, profile.prompts.seed)
+    if options.prompt_limit is not None and profile.prompts.limit != "all":
+        prompts = subset(prompts, profile.prompts.limit, profile.prompts.seed)
+    if (line := repeated_line(prompts)) is not None:
+        say_on(console)(line)
+    return prompts
 
 
 def answers_of(console: Console, responses: Path, prompts: Sequence[Prompt]) -> tuple[Answer, ...]:
@@ -171,20 +178,14 @@ def answers_of(console: Console, responses: Path, prompts: Sequence[Prompt]) -> 
     found = answers_to(responses, prompts)
     if not found.seen:
         raise BadInput(f"--responses {responses}: holds no answers; give one object a line")
-    stray = found.first_stray
-    key = "no key" if stray is None or stray.key is None else f"key {stray.key}"
-    first = f"first: {key}, {stray.prompt[:40]!r}" if stray is not None else ""
     if not found.answers:
         raise BadInput(
             f"--responses {responses}: none of its {counted(found.seen, 'answer')} belongs to a"
-            f" prompt ({first}); give the prompts that were asked with --prompts, and their keys or"
-            " none"
+            f" prompt ({named_answer(found.first_unknown)}); give the prompts that were asked with"
+            " --prompts, and their keys or none"
         )
-    if found.strays:
-        say_on(console)(
-            f"{found.strays} of {counted(found.seen, 'answer')} belong to none of the prompts, or"
-            f" to one that is answered again later ({first})"
-        )
+    for line in stray_lines(found, len(prompts)):
+        say_on(console)(line)
     if found.torn:
         say_on(console)(f"{responses}: the last line is truncated and left out")
     return found.answers

@@ -62,12 +62,9 @@ class RecordStream:
                         " records with --skip-bad N"
                     )
         if not kept:
-            found = (
-                f"all {counted(len(self.faulty), 'record')} are faulty"
-                if self.faulty
-                else "no rows"
-            )
-            raise no_conversations(self.path, found)
+            if self.faulty:
+                raise no_conversations(self.path, f"{counted(len(self.faulty), 'faulty record')}")
+            raise no_conversations(self.path, "a table without rows", "a row a conversation")
 
 
 def _values(opened: Unpacked) -> Iterator[Parsed]:

@@ -81,7 +81,7 @@ def json_values(path: Path, source: TextLines) -> Iterator[Parsed]:
     reader = _Reader()
     begun = _until_text(source)
     if not begun:
-        raise no_conversations(path, "the file is empty")
+        raise no_conversations(path, "an empty file")
     if _is_object(reader, begun[-1]):
         more = _until_text(source)
         if more:
@@ -257,9 +257,10 @@ def _short(key: str) -> str:
     return repr(key if len(key) <= 40 else key[:37] + "...")
 
 
-def no_conversations(path: Path, seen: str) -> BadInput:
-    """The refusal of a file in which there are no records."""
-    return BadInput(
-        f"{path}: no conversations: found {seen}; expected a JSON list of records or one record"
-        " a line"
-    )
+RECORDS = "a JSON list of records or one record a line"
+"""What a text that holds conversations is."""
+
+
+def no_conversations(path: Path, seen: str, expected: str = RECORDS) -> BadInput:
+    """The refusal of a file without records, where `seen` was found in the place of `expected`."""
+    return BadInput(f"{path}: no conversations: found {seen}; expected {expected}")

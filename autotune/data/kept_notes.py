@@ -3,11 +3,13 @@
 `inspect`, `probe`, `run` and the report say it by these functions.
 """
 
-from autotune.base.format import counted
+from collections.abc import Iterable
+
+from autotune.base.format import counted, percent
 from autotune.data.survey import Survey
 from autotune.protocol.data_notes import NAMED_ROWS, DataNote
 from autotune.protocol.plan import Rounds
-from autotune.protocol.result_text import shape_rounds
+from autotune.protocol.result_text import rounds_text, shape_rounds
 from autotune.protocol.results import Fit
 
 KEPT_TO_WARN_OF = 0.9
@@ -47,11 +49,25 @@ def lost_note(name: str, length: int, rounds: Rounds, survey: Survey) -> DataNot
         return None
     numbers = survey.file.rows
     return DataNote(
-        what=f"{name} has nothing to train on in {shape_rounds(length, rounds)} of them",
+        what=f"no supervised token within {shape_rounds(length, rounds)}, strategy {name}",
         count=len(lost),
         rows=tuple(numbers[at] for at in lost[:NAMED_ROWS]) if numbers else (),
         dropped=True,
     )
+
+
+def lost_line(
+    names: Iterable[str], length: int, rounds: Iterable[Rounds], lost: int, used: int
+) -> str:
+    """That a length keeps no answer of `lost` of the `used` conversations.
+
+    `names` are the strategies that have it, `rounds` theirs: they are named where all have the
+    same, for then it may be they that lose the answers.
+    """
+    same = set(rounds)
+    size = f"{length} tokens" + (f" and {rounds_text(same.pop())}" if len(same) == 1 else "")
+    of = f"{lost} of {counted(used, 'conversation')} ({percent(lost / used)})"
+    return ": ".join(filter(None, (", ".join(names), f"{size} keep no answer of {of}")))
 
 
 def fit_notes(fit: Fit | None) -> tuple[DataNote, ...]:

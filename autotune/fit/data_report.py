@@ -5,9 +5,9 @@ from itertools import islice
 from pathlib import Path
 
 from autotune.base.errors import BadInput
-from autotune.base.format import counted, percent
+from autotune.base.format import counted
 from autotune.config.profile import Profile
-from autotune.data.kept_notes import kept_notes, lost_note
+from autotune.data.kept_notes import kept_notes, lost_line, lost_note
 from autotune.data.retention_table import (
     Point,
     frontier,
@@ -106,14 +106,12 @@ class Inspected:
     @property
     def warnings(self) -> tuple[str, ...]:
         """A sentence for each point asked for that loses more conversations than it should."""
-        asked: dict[tuple[int, int], list[str]] = {}
+        asked: dict[tuple[int, int], dict[str, Rounds]] = {}
         for wish in self.wishes:
-            asked.setdefault((wish.length, wish.kept.lost), []).append(wish.name)
-        asked.setdefault((self.length, self.chosen.lost), [])
+            asked.setdefault((wish.length, wish.kept.lost), {})[wish.name] = wish.rounds
+        asked.setdefault((self.length, self.chosen.lost), {})
         return tuple(
-            f"{', '.join(names)}{': ' if names else ''}{length} tokens lose {lost} of"
-            f" {counted(self.used, 'conversation')} ({percent(lost / self.used)}): no answer is"
-            " left of them"
+            lost_line(names, length, names.values() or [self.rounds], lost, self.used)
             for (length, lost), names in asked.items()
             if lost > LOSS_TO_WARN_OF * self.used
         )

@@ -28,7 +28,7 @@ class Ready(Boundary):
 
 
 class Phase(Boundary):
-    """The worker begins a phase: loading, forward, backward, optimizer, generate, saving."""
+    """The worker begins a phase: loading, forward, backward, optimizer, generation, saving."""
 
     kind: Literal["phase"] = "phase"
     name: str

@@ -1,24 +1,35 @@
-"""A report as files: report.json for programs, report.md and report.html for people, loss.png."""
+"""A report as files: report.json for programs, report.md and report.html for people, loss.png.
+
+Both pages show the same: what that is, `facts` and `tables` say, and the templates how it looks.
+"""
 
 import base64
 import html
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from autotune.base.files import write_bytes_atomic, write_text_atomic
-from autotune.base.format import about, duration, interval_text, percent, rate_text, safe
-from autotune.base.sizes import show_size
+from autotune.base.format import duration, percent, safe
 from autotune.protocol.data_notes import note_sentence
-from autotune.protocol.result_text import limits_text, rounds_text, shape_text, share_name
-from autotune.protocol.results import Health
+from autotune.protocol.result_text import limits_text
+from autotune.protocol.results import Fit
 from autotune.report.chart import draw_png, drawing_of
+from autotune.report.facts import facts_of, ran_with
 from autotune.report.kept_charts import Pictures, kept_pictures
-from autotune.report.schema import BaselineReport, CheckpointScore, FullScore, Report
+from autotune.report.schema import Report
+from autotune.report.tables import (
+    before_and_after,
+    checkpoints_table,
+    moment_text,
+    probe_trials_table,
+    timed_table,
+    timeline_table,
+    trials_table,
+)
 from autotune.score.registry import find_scorer
-from autotune.text.fit import cut_text, prediction_sentence, rate_of_trial, seconds_a_step
+from autotune.text.fit import fit_sentence, prediction_sentence
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~])")
 
@@ -87,50 +98,33 @@ def _render(
     environment.filters.update(
         percent=percent,
         duration=duration,
-        about=about,
-        size=show_size,
-        rate=rate_text,
-        moment=_moment,
-        place=_place,
-        step_seconds=seconds_a_step,
-        supervised_rate=rate_of_trial,
+        moment=moment_text,
+        fit=_fit,
         prediction=prediction_sentence,
-        cut=cut_text,
-        note=note_sentence,
         limits=limits_text,
-        rounds=rounds_text,
-        share=share_name,
     )
     scorer = find_scorer(report.scorer)
-    helpers: dict[str, Any] = {
-        "scorer": scorer,
-        "columns": [each for each in scorer.others if each.column is not None],
-        "score": _score,
-        "health": _health,
-        "shape": shape_text,
-        "shares": [name for name in Health.model_fields if name in scorer.health_checks],
+    fit = report.fit
+    shown: dict[str, Any] = {
+        "facts": facts_of(report, scorer),
+        "scores": before_and_after(report, scorer),
+        "trials": trials_table(report),
+        "checkpoints": checkpoints_table(report, scorer),
+        "probed": probe_trials_table(fit) if fit else None,
+        "timed": timed_table(fit) if fit else None,
+        "lists": (
+            ("Next", report.next_steps),
+            ("Advice given while it trained", report.advice),
+            ("Warnings", report.warnings),
+            ("What was found in the data", tuple(map(note_sentence, report.data_notes))),
+        ),
+        "ran_with": ran_with(report, scorer),
+        "timeline": timeline_table(report),
     }
-    return environment.get_template(template).render(r=report, pictures=pictures, **helpers)
+    return environment.get_template(template).render(r=report, pictures=pictures, **shown)
 
 
-def _score(score: CheckpointScore | BaselineReport | FullScore) -> str:
-    """`6/24 25.0 % [12-45]`, or why there is none."""
-    if score.strict is None or score.n is None or score.interval is None:
-        return "no valid score"
-    return (
-        f"{score.passes}/{score.n} {percent(score.strict)} {interval_text(score.interval, score.n)}"
-    )
-
-
-def _place(score: CheckpointScore) -> str:
-    """How far its training was, or of how many checkpoints it is the mean."""
-    return f"average of {score.averaged}" if score.averaged else percent(score.progress, 0)
-
-
-def _health(share: float | None) -> str:
-    return "n/a" if share is None else percent(share, 0)
-
-
-def _moment(seconds: float) -> str:
-    """A time as UTC, to the second: a report is read elsewhere than where it was made."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+def _fit(fit: Fit) -> str:
+    """The probe's answer as the beginning of a text."""
+    sentence = fit_sentence(fit)
+    return sentence[:1].upper() + sentence[1:]

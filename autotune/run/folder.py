@@ -1,4 +1,4 @@
-"""The run folder: the only module that knows its file names.
+"""The run folder: what lies where in it, its lock and its record.
 
 runs/<time>_<model>/
   run.toml      what was asked, resolved        fit.json     the probe's answer

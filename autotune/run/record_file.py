@@ -7,8 +7,9 @@ Any other line that is not a record is damage from outside: a disk, an editor, a
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -108,13 +109,14 @@ class RecordFile:
                 f"{self.path}:{damage.line}: not a record ({damage.reason}); {self._remedy}"
             ) from None
 
-    def of_kind(self, kind: str) -> Iterator[Record]:
+    def of_kind(self, kind: str, *, after: int = 0) -> Iterator[Record]:
         """The records of one kind of event; other lines are not even looked into, damaged or not.
 
-        For questions that are asked before a run is opened.
+        For questions that are asked before a run is opened, and of the lines `after` a damaged one
+        (its number, from 1).
         """
         mark = f'"kind":"{kind}"'.encode()
-        for line in self._lines():
+        for line in islice(self._lines(), after, None):
             if mark in line:
                 with contextlib.suppress(ValidationError):
                     yield Record.model_validate_json(line)
@@ -154,8 +156,12 @@ class RecordFile:
             return found.damage
         return None
 
-    def keep_before(self, damage: Damage) -> Path:
-        """Keep what stands before a damaged line, replacing the record in one step.
+    def before(self, damage: Damage) -> Iterator[Record]:
+        """The records before a damaged line."""
+        return islice(self._read(), damage.line - 1)
+
+    def keep_before(self, damage: Damage, more: Sequence[Record] = ()) -> Path:
+        """Keep what stands before a damaged line, and `more`, replacing the record in one step.
 
         Returns:
             What the file as it was is called now: `events.jsonl.damaged-1`, or the next number.
@@ -175,7 +181,8 @@ class RecordFile:
                 f"{aside}: cannot be written ({error.strerror or error}); free disk space, then run"
                 " the same command again"
             ) from error
-        write_bytes_atomic(self.path, kept)
+        lines = "".join(f"{record.model_dump_json()}\n" for record in more)
+        write_bytes_atomic(self.path, kept + lines.encode("utf-8"))
         return aside
 
     def _read(self) -> Iterator[Record]:

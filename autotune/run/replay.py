@@ -26,6 +26,10 @@ class Chronicle:
     def apply(self, record: Record) -> None:
         """Fold one record in."""
         self.state.apply(record)
+        self.enter(record)
+
+    def enter(self, record: Record) -> None:
+        """Count one that the state holds already."""
         event = record.event
         self.kinds[event.kind] += 1
         if self.first is None:

@@ -15,6 +15,7 @@ from autotune.protocol.events import Record, RunEvent, WorkerEvent
 from autotune.protocol.job import Job
 from autotune.run.folder import RunDir
 from autotune.run.replay import Chronicle, chronicle
+from autotune.run.revisit import Revisit
 from autotune.run.state import StudyState
 
 Clock = Callable[[], float]
@@ -45,6 +46,7 @@ class Session:
         self.clock = clock
         self.view = view
         self.chronicle = chronicle(rundir.records()) if told is None else told
+        self.revisit = Revisit()
 
     @property
     def state(self) -> StudyState:
@@ -55,14 +57,16 @@ class Session:
         """Record an event, fold it in and show it.
 
         Phases and counts of answers come many a second and mean nothing later: they are shown but
-        not written.
+        not written. Nor is what a run that is over only says again, until something is new.
         """
-        if isinstance(event, events.Phase | events.Answered):
-            record = Record(time=self.clock(), event=event)
-            self.state.apply(record)
-        else:
-            record = self.rundir.append(event, self.clock())
-            self.chronicle.apply(record)
+        record = Record(time=self.clock(), event=event)
+        shown_only = isinstance(event, events.Phase | events.Answered)
+        if not shown_only and not self.revisit.holds(record, self.state):
+            for held in self.revisit.release():
+                self.chronicle.enter(self.rundir.append(held.event, held.time))
+            record = self.rundir.append(event, record.time)
+            self.chronicle.enter(record)
+        self.state.apply(record)
         if self.view is not None:
             self.view.on_record(record)
 

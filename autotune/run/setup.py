@@ -20,7 +20,7 @@ from autotune.run.content import content_of
 from autotune.run.fingerprint import fingerprint
 from autotune.run.session import Session
 from autotune.run.unchanged import demand_begun, keep_prompts
-from autotune.score.prompts import Prompt, subset
+from autotune.score.prompts import Prompt, repeated_line, subset
 from autotune.score.registry import find_scorer
 from autotune.sources.dataset import resolve_data
 from autotune.sources.model import ModelSource, resolve_model
@@ -176,6 +176,8 @@ def open_setup(
     data = resolve_data(profile.data.source) if with_data else None
     if profile.prompts.limit != "all":
         chosen = subset(chosen, profile.prompts.limit, profile.prompts.seed)
+    if (line := repeated_line(chosen)) is not None:
+        say(line)
     folder = prepare_model(session, model, profile.machine.threads)
     positions = positions_of(folder)
     demand_positions(length, model.label, positions)

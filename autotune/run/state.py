@@ -14,6 +14,18 @@ from autotune.score.health import meets
 WITHOUT_NEWS = events.Phase | events.Answered | events.Ready
 """What comes too often to be told one by one, beside optimizer steps."""
 
+PHASES_OVER = (
+    events.ProbeTried
+    | events.Surveyed
+    | events.Fitted
+    | events.CheckpointSaved
+    | events.Trained
+    | events.TrainingFailed
+    | events.BaselineScored
+    | events.Evaluated
+)
+"""What a worker's work leads to: the phase that it was in is not that of what comes next."""
+
 Place = tuple[int, int]
 """`Checkpoint.place`: the step, and how many checkpoints it is the average of (0 for none)."""
 
@@ -77,8 +89,11 @@ class TrialState:
 
     @property
     def best(self) -> events.Evaluated | None:
-        """The best scored checkpoint: healthy before unhealthy, then by strict accuracy."""
-        scored = [e for e in self.evaluations.values() if e.score is not None]
+        """The best scored checkpoint: healthy before unhealthy, then by strict accuracy.
+
+        Of equal ones it is the earliest in training, in whatever order they were scored.
+        """
+        scored = [e for _, e in sorted(self.evaluations.items()) if e.score is not None]
         return max(scored, key=rank, default=None)
 
 
@@ -143,6 +158,8 @@ class StudyState:
             return
         if trial is not None:
             trial.watched.apply(event, trial.last_step.step if trial.last_step else 0)
+        if isinstance(event, PHASES_OVER):
+            self.phase = ""
         match event:
             case events.RunStarted():
                 self.run = event
@@ -162,6 +179,7 @@ class StudyState:
                 self.fit, self.fit_note = event.fit, event.note
             case events.BaselineScored():
                 self.baselines[event.name] = event
+                self.answered = None
             case events.TrialStarted():
                 self.strategy = event.plan.strategy
                 self.trials.append(

@@ -52,15 +52,18 @@ def read_answers(path: Path) -> tuple[Answer, ...]:
 class Found:
     """What a file of answers holds for some prompts.
 
-    `answers` are those that belong to a prompt, in the order of the file; the other `strays` of
-    `seen` belong to none, or to one that is answered again later, the first of them `first_stray`.
-    `torn` is whether the last line was cut off, and left out.
+    `answers` are those that belong to a prompt, in the order of the file. Of the others of `seen`,
+    `unknown` belong to none, and `replaced` to one that another answer counts for; the first of
+    either is `first_unknown` and `first_replaced`. `torn` is whether the last line was cut off, and
+    left out.
     """
 
     answers: tuple[Answer, ...]
     seen: int
-    strays: int
-    first_stray: Answer | None
+    unknown: int
+    replaced: int
+    first_unknown: Answer | None
+    first_replaced: Answer | None
     torn: bool
 
 
@@ -80,8 +83,10 @@ def answers_to(path: Path, prompts: Sequence[Prompt]) -> Found:
     return Found(
         answers=tuple(kept),
         seen=matching.seen,
-        strays=matching.seen - len(kept),
-        first_stray=matching.first_stray,
+        unknown=matching.unknown,
+        replaced=matching.seen - matching.unknown - len(kept),
+        first_unknown=matching.first_unknown,
+        first_replaced=matching.first_replaced,
         torn=lines.torn,
     )
 
@@ -115,7 +120,9 @@ class Matching:
         self.wanted = {slot for prompt in prompts for slot in _slots(prompt)}
         self.taken: dict[Slot, tuple[int, Answer]] = {}
         self.seen = 0
-        self._stray: tuple[int, Answer] | None = None
+        self.unknown = 0
+        self.first_unknown: Answer | None = None
+        self._replaced: tuple[int, Answer] | None = None
 
     def take(self, answer: Answer) -> None:
         """Look at one more answer."""
@@ -125,9 +132,10 @@ class Matching:
         self.taken |= dict.fromkeys(mine, (self.seen, answer))
         for gone in replaced:
             if all(self.taken[s][0] != gone[0] for s in self._asked(gone[1]) if s in self.taken):
-                self._pass_over(gone)
+                self._replace(gone)
         if not mine:
-            self._pass_over((self.seen, answer))
+            self.unknown += 1
+            self.first_unknown = self.first_unknown or answer
 
     def matched(self) -> dict[int, Answer]:
         """Prompt key -> its answer."""
@@ -138,12 +146,12 @@ class Matching:
         return [answer for _, answer in sorted({n: a for n, a in self._found().values()}.items())]
 
     @property
-    def first_stray(self) -> Answer | None:
-        """The first answer so far that no prompt takes."""
+    def first_replaced(self) -> Answer | None:
+        """The first answer to a prompt so far that another counts for."""
         used = {number for number, _ in self._found().values()}
         unused = [each for each in self.taken.values() if each[0] not in used]
-        strays = unused if self._stray is None else [*unused, self._stray]
-        return min(strays, key=lambda each: each[0], default=(0, None))[1]
+        replaced = unused if self._replaced is None else [*unused, self._replaced]
+        return min(replaced, key=lambda each: each[0], default=(0, None))[1]
 
     def _asked(self, answer: Answer) -> Sequence[Slot]:
         """The prompts that an answer may be one to."""
@@ -165,9 +173,9 @@ class Matching:
                 found[key] = self.taken[slot]
         return found
 
-    def _pass_over(self, numbered: tuple[int, Answer]) -> None:
-        if self._stray is None or numbered[0] < self._stray[0]:
-            self._stray = numbered
+    def _replace(self, numbered: tuple[int, Answer]) -> None:
+        if self._replaced is None or numbered[0] < self._replaced[0]:
+            self._replaced = numbered
 
 
 def _slots(prompt: Prompt) -> Sequence[Slot]:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import ConfigDict, ValidationError
 
 from autotune.base.errors import BadInput, EnvironmentFault
-from autotune.base.format import quoted
+from autotune.base.format import counted, quoted
 from autotune.base.model import Boundary
 from autotune.score.jsonl import read_objects, shape
 
@@ -65,6 +65,23 @@ def read_prompts(
     if not prompts:
         raise BadInput(f"{path}: no prompts; write one JSON object a line, with {fields}")
     return tuple(prompts)
+
+
+def repeated_line(prompts: Sequence[Prompt]) -> str | None:
+    """Says that a text is asked more than once, which is scored each time; None where none is."""
+    keys: dict[str, list[int]] = {}
+    for prompt in prompts:
+        keys.setdefault(prompt.prompt.strip(), []).append(prompt.key)
+    again = [same for same in keys.values() if len(same) > 1]
+    if not again:
+        return None
+    stand = "stands" if len(again) == 1 else "stand"
+    first, last = ", ".join(map(str, again[0][:-1])), again[0][-1]
+    return (
+        f"{counted(len(again), 'prompt')} of {len(keys)} {stand} more than once in the prompts"
+        f" (first: keys {first} and {last}): scored each time, and an answer without a key counts"
+        " for all of them"
+    )
 
 
 def key_and_text(record: dict[str, Any]) -> tuple[int, str]:

@@ -71,7 +71,7 @@ def _origin(inspected: Inspected) -> RenderableType:
         _field("tokens a conversation", _percentile_text(inspected.lengths)),
         _field("rounds a conversation", _percentile_text(inspected.round_counts)),
         _field("end of a turn", _stop_sentence(inspected)),
-        _field("tokens", "the tokenizer's own of each whole conversation in ChatML"),
+        _field("tokenized", "each conversation as one text in ChatML, by the model's tokenizer"),
     ]
     if count := inspected.survey.file.literal_markers:
         times = "once" if count == 1 else f"{count} times"
@@ -227,9 +227,12 @@ def _legend(inspected: Inspected) -> Text:
 
 
 def _sample(sample: Sample, rows: Sequence[int], tokens: bool) -> RenderableType:
-    row = f" (row {rows[sample.conversation]})" if rows else ""
+    number = sample.conversation + 1
+    # Once a row before it was dropped, its number in the file is another.
+    at = rows[sample.conversation] if rows else number
+    row = f" (row {at})" if at != number else ""
     title = Text(
-        f"conversation {sample.conversation + 1}{row}: {counted(sample.tokens, 'token')},"
+        f"conversation {number}{row}: {counted(sample.tokens, 'token')},"
         f" {sample.supervised_tokens} of them supervised",
         style="bold cyan",
     )

@@ -18,9 +18,11 @@ from autotune.screen.panels import ByWidth, Section
 from autotune.text.score import (
     chosen_line,
     difference_line,
+    faulty_answers,
     judged_line,
     lift_text,
     no_lift_line,
+    unanswered_line,
     unhealthy_lines,
 )
 
@@ -91,13 +93,15 @@ def _score(found: Evaluation) -> RenderableType:
         lines.append(Text(f"not healthy: {limits_text(found.unhealthy)}", style="bold red"))
     echo = found.baselines.get("echo")
     for line in unhealthy_lines(
-        report.score, found.unhealthy, report.sound, echo.score if echo is not None else None
+        report.score,
+        found.unhealthy,
+        report.sound,
+        echo.score if echo is not None else None,
+        scorer.health_checks,
     ):
         lines.append(Text(line, style="bold red"))
     if report.unmatched:
-        keys = ", ".join(map(str, report.unmatched[:10]))
-        more = f" and {len(report.unmatched) - 10} more" if len(report.unmatched) > 10 else ""
-        lines.append(Text(f"no answer for prompt {keys}{more}: counted as failed", style="yellow"))
+        lines.append(Text(unanswered_line(report.unmatched), style="yellow"))
     return Group(*lines)
 
 
@@ -202,7 +206,8 @@ def _one(scorer: Scorer, report: EvalReport) -> list[RenderableType]:
         Text(f"  {judged_line(report)}", style="yellow" if report.thoughts else "dim"),
     ]
     if report.sound is not None and report.sound.passes < report.score.passes:
-        rest = f"{score_text(report.sound, None)} excluding echoing, looping or trivial answers"
+        without = faulty_answers(scorer.health_checks)
+        rest = f"{score_text(report.sound, None)} excluding {without}"
         lines.append(_field("  passes", rest, "yellow"))
     return lines
 

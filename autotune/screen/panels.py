@@ -11,14 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from autotune.base.format import duration, percent, rate_text, safe
-from autotune.base.sizes import show_size
 from autotune.protocol.result_text import health_text, score_text, shape_text
 from autotune.protocol.results import TrialOutcome, Verdict
 from autotune.run.state import StudyState, TrialState
 from autotune.screen.device_sample import DeviceSample
 from autotune.screen.progress import Job
 from autotune.text.events import data_lines, describe, trial_verdict
-from autotune.text.fit import seconds_a_step
+from autotune.text.fit import PROBE_COLUMNS, probe_cells
 from autotune.text.score import partial_text
 from autotune.text.train import power_text
 
@@ -161,13 +160,13 @@ def verdict_style(verdict: str) -> str:
 
 
 def checkpoint_lines(trial: TrialState, best_only: bool) -> list[tuple[Text, Text]]:
-    """The scored checkpoints of a trial: `0.80: 6/24 25.0 % [12-45]`, and their health."""
+    """The scored checkpoints of a trial: `80 %: 6/24 25.0 % [12-45]`, and their health."""
     lines: list[tuple[Text, Text]] = []
     scores = [e for _, e in sorted(dict(trial.evaluations).items())]
     best = trial.best
     for e in [best] if best_only and best else scores:
         mean = e.checkpoint.averaged
-        at = f"average of {mean}: " if mean else f"{e.checkpoint.progress:.2f}: "
+        at = f"average of {mean}: " if mean else f"{percent(e.checkpoint.progress, 0)}: "
         if e.score is None:
             lines.append((Text(at + "no valid score", style="yellow"), Text(safe(e.problem or ""))))
             continue
@@ -241,24 +240,19 @@ def baseline_rows(state: StudyState) -> RenderableType | None:
 def probe_table(outcomes: Sequence[TrialOutcome]) -> RenderableType:
     """Each probe trial: what was tried, peak, verdict, seconds a step, reason."""
     table = _table()
-    for name in ("length", "rounds", "micro-batch", "peak", "verdict", "s/step"):
+    *names, last = PROBE_COLUMNS
+    for name in names:
         table.add_column(name, no_wrap=True, justify="left" if name == "verdict" else "right")
-    table.add_column("reason", overflow="fold")
+    table.add_column(last, overflow="fold")
     blocks: list[Text] = []
-    for o in outcomes:
-        m, speed = o.measurement, seconds_a_step(o)
-        cells = [
-            str(o.point.model_max_length),
-            str(o.point.max_rounds),
-            str(o.point.micro_batch_tokens),
-            show_size(m.peak_bytes) if m else "n/a",
-        ]
-        style = verdict_style(o.verdict) or "red"
-        pace = "n/a" if speed is None else f"{speed:.2f}"
-        reason = Text(safe(o.reason), style="dim")
-        table.add_row(*map(Text, cells), Text(o.verdict, style=style), Text(pace), reason)
-        line = Text(f"{cells[0]} x {cells[1]}  {cells[3]}  ").append(o.verdict, style=style)
-        blocks.append(line.append(f"  {pace} s/step  ").append_text(reason))
+    for outcome in outcomes:
+        style = verdict_style(outcome.verdict) or "red"
+        length, rounds, micro_batch, peak, verdict, pace, reason = probe_cells(outcome)
+        verdict_text, reason_text = Text(verdict, style=style), Text(safe(reason), style="dim")
+        cells = map(Text, (length, rounds, micro_batch, peak))
+        table.add_row(*cells, verdict_text, Text(pace), reason_text)
+        line = Text(f"{length} x {rounds}  {peak}  ").append_text(verdict_text)
+        blocks.append(line.append(f"  {pace} s/step  ").append_text(reason_text))
     return ByWidth(96, table, Group(*blocks))
 
 

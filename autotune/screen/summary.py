@@ -8,7 +8,6 @@ from rich.table import Table
 from rich.text import Text
 
 from autotune.base.format import counted, percent, safe
-from autotune.base.sizes import show_size
 from autotune.protocol.result_text import (
     checkpoint_text,
     health_text,
@@ -24,11 +23,12 @@ from autotune.screen.panels import ByWidth, Section, probe_table
 from autotune.text.conclusions import conclusions, next_steps, scorer_of
 from autotune.text.events import data_warnings, scored
 from autotune.text.fit import (
+    TIMED_COLUMNS,
     cut_text,
     fit_sentence,
     prediction_sentence,
-    rate_of_trial,
     time_text,
+    timed_cells,
 )
 from autotune.text.train import advice_lines
 
@@ -133,25 +133,18 @@ def probe_summary(fit: Fit, *said: str) -> RenderableType:
 
 
 SPEED_TITLE = (
-    "micro-batch settings, timed on typical batches (the fastest again, in a fresh process):"
+    "micro-batch settings, timed on typical batches (the fastest again, in a new process):"
 )
 
 
 def speed_table(fit: Fit) -> RenderableType:
-    """Each timed way to cut a step: its speed, its peak, its verdict."""
+    """Each micro-batch setting that was timed: on what, its peak, its verdict, its speed."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for name in ("length", "micro-batch", "peak", "verdict", "supervised tokens/s"):
+    for name in TIMED_COLUMNS:
         table.add_column(name, no_wrap=True, justify="left" if name == "verdict" else "right")
     narrow: list[Text] = []
     for outcome in fit.speed_trials:
-        point, measured = outcome.point, outcome.measurement
-        cells = (
-            str(point.model_max_length),
-            cut_text(point),
-            show_size(measured.peak_bytes) if measured else "n/a",
-            outcome.verdict.value,
-            rate_of_trial(outcome),
-        )
+        cells = timed_cells(outcome)
         table.add_row(*map(Text, cells))
         narrow.append(Text("  ".join(cells) + " supervised tokens/s"))
-    return ByWidth(80, table, Group(*narrow))
+    return ByWidth(table, table, Group(*narrow))

@@ -62,7 +62,13 @@ def conclusions(state: StudyState) -> list[str]:
         full = in_full_sentence(state.best_in_full)
         lines.append(f"{full[:1].upper()}{full[1:]}.")
     echo = state.baselines.get("echo")
-    lines += unhealthy_lines(best.score, best.unhealthy, best.sound, echo.score if echo else None)
+    lines += unhealthy_lines(
+        best.score,
+        best.unhealthy,
+        best.sound,
+        echo.score if echo else None,
+        scorer_of(state).health_checks,
+    )
     if line := no_lift_line(best.lift):
         lines.append(line)
     elif best.lift is not None:

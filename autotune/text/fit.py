@@ -4,7 +4,7 @@ from autotune.base.format import about, counted, duration, percent
 from autotune.base.sizes import show_apart, show_size
 from autotune.protocol import events
 from autotune.protocol.plan import TrialPoint
-from autotune.protocol.result_text import shape_rounds
+from autotune.protocol.result_text import shape_rounds, shape_text
 from autotune.protocol.results import Fit, StrategyFit, TrialOutcome, Verdict
 
 
@@ -29,18 +29,14 @@ def describe_trial(outcome: TrialOutcome) -> str:
     """A probe trial in one line: what was tried, the verdict, what was measured or why not."""
     text = (
         f"{shape_rounds(outcome.point.model_max_length, outcome.point.max_rounds)}, micro-batch"
-        f" {outcome.point.micro_batch_tokens} tokens: {outcome.verdict}"
+        f" {cut_text(outcome.point)}: {outcome.verdict}"
     )
     if outcome.verdict is not Verdict.FITS or outcome.measurement is None:
         return f"{text}, {outcome.reason}"
     speed = seconds_a_step(outcome)
-    text += f", peak {show_size(outcome.measurement.peak_bytes)}"
+    text += f", peak {peak_of_trial(outcome)}"
     if outcome.measurement.timed is not None:
-        over = outcome.measurement.timed.conversations
-        return (
-            f"{text}, {rate_of_trial(outcome)} supervised tokens/s over"
-            f" {counted(over, 'conversation')}"
-        )
+        return f"{text}, {rate_of_trial(outcome)} supervised tokens/s over {timed_on(outcome)}"
     return text if speed is None else f"{text}, {duration(speed)} a step"
 
 
@@ -48,6 +44,65 @@ def rate_of_trial(outcome: TrialOutcome) -> str:
     """Supervised tokens a second of a trial's timed step, `n/a` where nothing was timed."""
     timed = outcome.measurement.timed if outcome.measurement else None
     return f"{timed.supervised_tokens / timed.seconds:.0f}" if timed else "n/a"
+
+
+def peak_of_trial(outcome: TrialOutcome) -> str:
+    """The peak of a trial, `n/a` where nothing was measured."""
+    return show_size(outcome.measurement.peak_bytes) if outcome.measurement else "n/a"
+
+
+def timed_on(outcome: TrialOutcome) -> str:
+    """What a trial's step was timed on: `8 conversations, new process`; `n/a` where none was.
+
+    A setting may be timed twice: among others in one process, and again in a process of its own.
+    """
+    measured = outcome.measurement
+    if measured is None or measured.timed is None:
+        return "n/a"
+    process = "new process" if measured.fresh else "same process"
+    return f"{counted(measured.timed.conversations, 'conversation')}, {process}"
+
+
+PROBE_COLUMNS = ("length", "rounds", "micro-batch", "peak", "verdict", "s/step", "reason")
+"""The headings over `probe_cells`."""
+
+
+def probe_cells(outcome: TrialOutcome) -> tuple[str, ...]:
+    """A trial of the probe as a row of a table: sizes in tokens, the peak, seconds a step."""
+    point, seconds = outcome.point, seconds_a_step(outcome)
+    return (
+        str(point.model_max_length),
+        str(point.max_rounds),
+        str(point.micro_batch_tokens),
+        peak_of_trial(outcome),
+        outcome.verdict.value,
+        "n/a" if seconds is None else f"{seconds:.2f}",
+        outcome.reason,
+    )
+
+
+TIMED_COLUMNS = (
+    "length x rounds",
+    "micro-batch",
+    "timed on",
+    "peak",
+    "verdict",
+    "supervised tokens/s",
+)
+"""The headings over `timed_cells`."""
+
+
+def timed_cells(outcome: TrialOutcome) -> tuple[str, ...]:
+    """A timed micro-batch setting as a row of a table, with all that tells it from the others."""
+    point = outcome.point
+    return (
+        shape_text(point.model_max_length, point.max_rounds),
+        cut_text(point),
+        timed_on(outcome),
+        peak_of_trial(outcome),
+        outcome.verdict.value,
+        rate_of_trial(outcome),
+    )
 
 
 def seconds_a_step(outcome: TrialOutcome) -> float | None:
@@ -60,8 +115,8 @@ def fit_sentence(fit: Fit) -> str:
     """The probe's answer in one sentence."""
     checkpointing = "with" if fit.gradient_checkpointing else "without"
     return (
-        f"fits: model_max_length {fit.model_max_length} with max_rounds {fit.max_rounds} (beyond it"
-        f" the length truncates conversations), in micro-batches of {fit.micro_batch_tokens} tokens"
+        f"fits: model_max_length {fit.model_max_length} with max_rounds {fit.max_rounds} (the most"
+        f" that this length keeps whole), in micro-batches of {fit.micro_batch_tokens} tokens"
         f" {checkpointing} gradient checkpointing; {fit.words}"
         + (f"; attention: {fit.attention.words}" if fit.attention else "")
     )

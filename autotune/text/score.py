@@ -1,12 +1,13 @@
 """What a score is worth, in plain words: why an unhealthy one is no success, and selection bias."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from autotune.base.format import counted, percent
 from autotune.protocol import events
 from autotune.protocol.result_text import health_text, limits_text, score_text
 from autotune.protocol.results import EvalReport, Partial, Think
 from autotune.protocol.scores import Lift, Metric
+from autotune.score.answers import Answer, Found
 from autotune.score.stats import Comparison
 
 SURE = 0.05
@@ -18,19 +19,37 @@ _MEANING = {
     " words, commas or length.",
     "echo": "An answer that gives the prompt back passes by accident: the prompt itself holds the"
     " words that it asks for.",
-    "empty": "An empty answer is none.",
+    "empty": "An empty answer answers nothing.",
     "vacuous": "A trivial answer passes rules that hold for almost any short text, such"
     " as no commas.",
 }
 
 
+_FAULTY = {"echo": "echoing", "loop": "looping", "vacuous": "trivial"}
+"""How an answer is called that passes for no merit of its own, by the check that finds it."""
+
+
+def faulty_answers(checks: Collection[str]) -> str:
+    """The answers whose passes count for nothing, as a scorer's health checks find them.
+
+    `echoing, looping or trivial answers`, without what is not among `checks`.
+    """
+    *first, last = [word for name, word in _FAULTY.items() if name in checks] or ["faulty"]
+    words = [", ".join(first), last] if first else [last]
+    return " or ".join(words) + " answers"
+
+
 def unhealthy_lines(
-    strict: Metric, unhealthy: Sequence[str], sound: Metric | None, echo: Metric | None
+    strict: Metric,
+    unhealthy: Sequence[str],
+    sound: Metric | None,
+    echo: Metric | None,
+    checks: Collection[str],
 ) -> list[str]:
     """Why a score whose answers break health limits is not what it says; empty if they break none.
 
     A line for each broken limit, then what is left of the score. `sound` are the passes without
-    such answers, `echo` the score of giving every prompt back.
+    such answers, `echo` the score of giving every prompt back, `checks` those of the scorer.
     """
     if not unhealthy:
         return []
@@ -42,8 +61,8 @@ def unhealthy_lines(
         lines.append(meaning)
     bad = strict.passes - sound.passes if sound is not None else 0
     if sound is not None and bad:
-        answers = counted(bad, "echoing, looping or trivial answer")
-        lines.append(f"Excluding {answers}: {score_text(sound, None)}.")
+        passes = counted(bad, "pass", "passes")
+        lines.append(f"Excluding {passes} by {faulty_answers(checks)}: {score_text(sound, None)}.")
     return lines
 
 
@@ -65,6 +84,49 @@ def no_lift_line(lift: Lift | None) -> str | None:
         f" {percent(lift.shuffled.accuracy)} of the time, and their own"
         f" {percent(lift.genuine.accuracy)} by what they say themselves."
     )
+
+
+_NAMED = 10
+"""Keys of prompts that a line names; more would be a list nobody reads."""
+
+_QUOTED = 40
+"""Characters of a prompt by which an answer is found again in its file."""
+
+
+def unanswered_line(keys: Sequence[int]) -> str:
+    """Which prompts have no answer, by their keys, and what that means for the score."""
+    named = ", ".join(map(str, keys[:_NAMED]))
+    more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
+    word = "key" if len(keys) == 1 else "keys"
+    return f"no answer to {counted(len(keys), 'prompt')} ({word} {named}{more}): counted as failed"
+
+
+def stray_lines(found: Found, prompts: int) -> list[str]:
+    """Which answers of a file are not used to judge the prompts that are scored, and why."""
+    lines, answers = [], counted(found.seen, "answer")
+    if count := found.unknown:
+        belong = "belongs" if count == 1 else "belong"
+        lines.append(
+            f"{count} of {answers} {belong} to no prompt that is scored"
+            f" ({counted(prompts, 'prompt')} asked; {named_answer(found.first_unknown)})"
+        )
+    if count := found.replaced:
+        why = (
+            "is not used, because its prompt has"
+            if count == 1
+            else "are not used, because their prompts have"
+        )
+        first = named_answer(found.first_replaced)
+        lines.append(f"{count} of {answers} {why} another answer ({first})")
+    return lines
+
+
+def named_answer(answer: Answer | None) -> str:
+    """An answer as it is found again in its file: `first: key 7, 'Write a ...'`."""
+    if answer is None:
+        return "none"
+    key = "no key" if answer.key is None else f"key {answer.key}"
+    return f"first: {key}, {answer.prompt[:_QUOTED]!r}"
 
 
 def judged_line(report: EvalReport) -> str:

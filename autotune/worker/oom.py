@@ -236,7 +236,7 @@ class _Save(Generic[Done]):
 class _Answers:
     """Prompts being answered; a failed pass gives its rows up, which are read again."""
 
-    phase = "generate"
+    phase = "generation"
     weights_moved = False
 
     def __init__(self, engine: "Engine", on_warning: Callable[[str], None]) -> None:

@@ -104,7 +104,7 @@ def trial(job: TrialJob, compute: Compute, pipe: Pipe, model_cache: ModelCache) 
         for number in range(1, job.steps + 2):
             if number == job.steps + 1:
                 stepper.step(ordinary, number)
-                pipe.enter("generate")
+                pipe.enter("generation")
                 timing = evaluation_shape(job, loaded, compute, row)
                 loaded.model.train()
             results.append(stepper.step(rows, number))

@@ -152,7 +152,7 @@ def test_the_parrot_reaches_a_quarter_and_is_told_why_that_is_none(
     assert found["met"] is False
     assert "target 24.0 % not met: echo 100 %" in human
     assert "not healthy: echo 100 % is above 10 %" in human
-    assert "Excluding 134 echoing, looping or trivial answers: 0/541 0.0 %." in human
+    assert "Excluding 134 passes by echoing, looping or trivial answers: 0/541 0.0 %." in human
 
 
 def test_answers_of_one_word_pass_and_meet_no_target(
@@ -179,7 +179,7 @@ def test_an_answer_to_a_reworded_prompt_is_listed_as_unmatched(
     path = write_lines(tmp_path / "old.jsonl", given)
     found, human = said(capsys, "--responses", path, "--prompts", files[0])
     assert found["unmatched"] == [1, 2, 3]
-    assert "no answer for prompt 1, 2, 3: counted as failed" in human
+    assert "no answer to 3 prompts (keys 1, 2, 3): counted as failed" in human
 
 
 def test_samples_have_the_fields_of_lm_evaluation_harness(

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from autotune.base.errors import ExitCode
+from autotune.cli.main import run
 from autotune.score.registry import SCORERS
 from tests.cli.test_eval import BAD, GOOD, answers, asked, refused, said, write_lines
 from tests.contains import Contains
@@ -41,8 +42,35 @@ def test_stray_answers_and_a_torn_end_are_told(
     with Path(file).open("a", encoding="utf-8") as torn:
         torn.write('{"key": 2, "prom')
     _, out = said(capsys, "--responses", file, "--prompts", prompts)
-    assert "1 of 3 answers belong to none of the prompts" in out
+    assert (
+        "1 of 3 answers belongs to no prompt that is scored (4 prompts asked; first: key 77," in out
+    )
     assert "the last line is truncated and left out" in out
+
+
+def test_an_answer_that_another_takes_the_place_of_is_told_apart_from_a_stray(
+    prompts: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    two = answers(GOOD, BAD)
+    file = write_lines(tmp_path / "again.jsonl", [*two, *two])
+    _, out = said(capsys, "--responses", file, "--prompts", prompts)
+    assert "2 of 4 answers are not used, because their prompts have another answer" in out
+    assert "belong" not in out
+    file = write_lines(tmp_path / "all.jsonl", answers(GOOD, GOOD, GOOD, GOOD))
+    limited = ("--responses", file, "--prompts", prompts, "--prompt-limit", "1")
+    _, out = said(capsys, *limited)
+    assert "3 of 4 answers belong to no prompt that is scored (1 prompt asked; first: key" in out
+
+
+def test_a_baseline_without_answers_to_the_prompts_is_refused_with_the_remedy(
+    prompts: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write_lines(tmp_path / "a.jsonl", answers(GOOD))
+    empty = write_lines(tmp_path / "empty.jsonl", [])
+    wanted = ("--responses", file, "--prompts", prompts, "--baseline", empty)
+    assert run(["eval", *wanted]) == ExitCode.BAD_INPUT
+    err = capsys.readouterr().err
+    assert "answers none of the 4 prompts that are scored; give answers to the same prompts" in err
 
 
 def test_a_target_that_is_missed_says_so_before_what_else_is_wrong(

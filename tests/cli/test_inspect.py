@@ -113,7 +113,9 @@ def test_the_json_holds_what_scripts_rely_on_and_stands_alone_on_standard_output
     assert said["literal_markers"] == 1
     assert said["roles"] == {"user": 6, "assistant": 6}
     assert said["strategies"]["A"]["model_max_length"] == 128
-    assert any("lose 1 of 5 conversations (20.0 %)" in line for line in said["warnings"])
+    assert any(
+        "keep no answer of 1 of 5 conversations (20.0 %)" in line for line in said["warnings"]
+    )
     assert "warning: A" in err
     (scored,) = (note for note in said["notes"] if "scored prompt" in note["what"])
     assert (scored["count"], scored["rows"], scored["warning"]) == (3, [3, 4, 5], True)

@@ -136,9 +136,9 @@ PATHS = [
 """A whole command line, how its line begins, and what it ends in."""
 
 EARLY = [
-    ("run --data empty.jsonl", "empty.jsonl: no conversations: found the file is empty"),
+    ("run --data empty.jsonl", "empty.jsonl: no conversations: found an empty file"),
     ("probe --data short.json", "short.json"),
-    ("inspect --data empty.jsonl", "empty.jsonl: no conversations: found the file is empty"),
+    ("inspect --data empty.jsonl", "empty.jsonl: no conversations: found an empty file"),
     ("run --prompts empty.jsonl", "empty.jsonl: no prompts"),
     ("probe --prompts chats.jsonl", "chats.jsonl:1: unknown key 'messages'"),
     ("inspect --prompts chats.jsonl", "chats.jsonl: no record has a text under 'prompt'"),

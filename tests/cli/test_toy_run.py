@@ -83,11 +83,14 @@ def test_a_finished_run_is_not_run_again(
     finished: tuple[Path, int, dict[str, Any], str],
 ) -> None:
     folder, _, said, _ = finished
+    record = (folder / "run" / "events.jsonl").read_bytes()
     before = sorted((folder / "run" / "trials").rglob("model.safetensors"))
     code, again, _ = call(folder, "demo", "--toy", "--run-dir", "run")
     assert code == 1
     assert again["best"] == said["best"]
     assert sorted((folder / "run" / "trials").rglob("model.safetensors")) == before
+    assert (folder / "run" / "events.jsonl").read_bytes() == record
+    assert (again["seconds"], again["timeline"]) == (said["seconds"], said["timeline"])
 
 
 def test_other_settings_on_the_same_folder_are_refused(

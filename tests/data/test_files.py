@@ -77,7 +77,7 @@ def test_one_fault_more_than_skip_bad_is_refused(tmp_path: Path) -> None:
     assert refusal(path, skip_bad=2).startswith(":4: not JSON (")
     assert len(read_records(path, skip_bad=3).faulty) == 3
     path = written(tmp_path, "x\ny\n", "chat.jsonl")
-    assert "no conversations: found all 2 records are faulty" in refusal(path, skip_bad=2)
+    assert "no conversations: found 2 faulty records" in refusal(path, skip_bad=2)
 
 
 def test_a_broken_list_names_its_line(tmp_path: Path) -> None:
@@ -111,8 +111,8 @@ def test_other_encodings_are_refused_at_their_byte(tmp_path: Path, raw: bytes, b
 @pytest.mark.parametrize(
     ("text", "seen"),
     [
-        ("", "the file is empty"),
-        (" \n\t\n", "the file is empty"),
+        ("", "an empty file"),
+        (" \n\t\n", "an empty file"),
         ("[]", "an empty list"),
         ("{}", "an empty object"),
         ("null", "null"),

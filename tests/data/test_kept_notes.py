@@ -61,7 +61,7 @@ def test_rows_of_which_a_strategy_keeps_nothing_are_named_by_inspect_and_with_th
     rows = (*early.conversations, *late.conversations) * 2
     file = early.model_copy(update={"conversations": rows, "rows": (1, 3, 4, 7)})
     survey = Survey(file, Truncation.RIGHT)
-    sentence = "2 rows dropped: A has nothing to train on in 64 x 2 rounds of them (rows 3, 7)"
+    sentence = "2 rows dropped: no supervised token within 64 x 2 rounds, strategy A (rows 3, 7)"
     seen = inspections.inspected(survey, setups.profile(a))
     assert sentence in [note_sentence(note) for note in seen.notes]
     found = strategy_fit(

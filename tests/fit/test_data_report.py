@@ -39,9 +39,21 @@ def test_a_prompt_longer_than_the_length_is_dropped_by_reason_and_warned_of() ->
     profile = setups.profile(*strategies)
     seen = inspections.inspected(data, profile, length=128)
     assert seen.warnings == (
-        "A: 64 tokens lose 61 of 61 conversations (100.0 %): no answer is left of them",
+        "A: 64 tokens and 2 rounds keep no answer of 61 of 61 conversations (100.0 %)",
     )
     assert inspections.inspected(few, profile).warnings == ()
+
+
+def test_rounds_that_lose_every_answer_are_named_beside_the_length() -> None:
+    data = setups.survey([30, 30], prompt=10)
+    first, second = data.file.conversations[0]
+    silent = replace(first, end=first.start)  # only the next round's answer is supervised
+    file = data.file.model_copy(update={"conversations": ((silent, second),)})
+    strategies = (setups.strategy("A", max_rounds=1), setups.strategy("B"))
+    seen = inspections.inspected(Survey(file, data.truncation), setups.profile(*strategies))
+    assert seen.warnings == (
+        "A: 128 tokens and 1 round keep no answer of 1 of 1 conversation (100.0 %)",
+    )
 
 
 def test_one_percent_of_the_conversations_may_be_lost_without_a_warning() -> None:
@@ -54,8 +66,7 @@ def test_one_percent_of_the_conversations_may_be_lost_without_a_warning() -> Non
         return seen.warnings
 
     assert lost(100) == ()
-    told = "128 tokens lose 1 of 99 conversations (1.0 %): no answer is left of them"
-    assert lost(99) == (f"A, B: {told}",)
+    assert lost(99) == ("A, B: 128 tokens keep no answer of 1 of 99 conversations (1.0 %)",)
 
 
 def test_a_length_that_loses_all_is_refused_in_one_line() -> None:

@@ -117,20 +117,30 @@ def test_what_the_record_does_not_know_any_more_is_set_aside(tmp_path: Path) -> 
     assert "set aside" not in salvage(rundir)
 
 
-# Up to where checkpoints lie that were judged and removed since: those have no score after it.
-@pytest.mark.parametrize("kept", [2, 26])
-def test_a_salvaged_run_comes_to_what_an_undisturbed_one_does(tmp_path: Path, kept: int) -> None:
-    whole, folder = tmp_path / "whole", tmp_path / "damaged"
-    assert not tuner(whole, Workers(), A, B).run()
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[object]:
+    folder = tmp_path_factory.mktemp("whole")
+    assert not tuner(folder, Workers(), A, B).run()
+    return story(folder)
+
+
+# The first training begins; a checkpoint of it is scored, which was removed since; the second is
+# in the middle of its training, or one of its checkpoints is scored before another.
+@pytest.mark.parametrize("kept", [2, 12, 26, 29])
+def test_a_salvaged_run_comes_to_what_an_undisturbed_one_does(
+    tmp_path: Path, kept: int, undisturbed: list[object]
+) -> None:
+    folder = tmp_path / "damaged"
     with pytest.raises(Ended):
         tuner(folder, Workers(), A, B, end_at=45).run()
     lines = RunDir(folder).events.read_bytes().splitlines(keepends=True)
     lines[kept] = b'"half a l\n'
     RunDir(folder).events.write_bytes(b"".join(lines))
-    salvage(RunDir(folder))
+    said = salvage(RunDir(folder))
+    assert ("score" in said) is (kept > 2)
     again = tuner(folder, Workers(), A, B)
     assert not again.run()
-    assert story(folder) == story(whole)
+    assert story(folder) == undisturbed
 
 
 def test_the_end_of_a_record_is_read_from_its_end(tmp_path: Path) -> None:

@@ -191,14 +191,17 @@ def test_only_the_answers_that_belong_to_a_prompt_are_kept_and_the_others_counte
         Answer(key=2, prompt="reworded", response="x"),
     )
     found = answers_to(path, [prompt(1, "one"), prompt(2, "two")])
-    assert (found.answers, found.seen, found.strays, found.torn) == (used, 5, 3, False)
-    assert found.first_stray == Answer(prompt="one\n", response="an earlier one")
+    assert (found.answers, found.seen, found.torn) == (used, 5, False)
+    assert (found.unknown, found.replaced) == (2, 1)
+    assert found.first_replaced == Answer(prompt="one\n", response="an earlier one")
+    assert found.first_unknown == Answer(key=9, prompt="nine", response="9")
 
 
 def test_an_answer_that_two_prompts_of_one_text_take_is_no_stray(tmp_path: Path) -> None:
     path = file_of(tmp_path / "a.jsonl", Answer(prompt="same", response="x"))
     found = answers_to(path, [prompt(1, "same"), prompt(2, "same ")])
-    assert (len(found.answers), found.strays, found.first_stray) == (1, 0, None)
+    assert (len(found.answers), found.unknown, found.replaced) == (1, 0, 0)
+    assert found.first_unknown is found.first_replaced is None
 
 
 def test_the_memory_of_reading_depends_on_the_prompts_and_not_on_the_file(tmp_path: Path) -> None:
@@ -212,5 +215,5 @@ def test_the_memory_of_reading_depends_on_the_prompts_and_not_on_the_file(tmp_pa
     found = answers_to(path, asked)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert (len(found.answers), found.strays) == (1, 3_999)
+    assert (len(found.answers), found.unknown, found.replaced) == (1, 2_000, 1_999)
     assert path.stat().st_size > 8_000_000 > 20 * peak

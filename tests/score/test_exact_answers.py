@@ -14,7 +14,7 @@ from autotune.score.exact.final import expected_of, final_of
 from autotune.score.exact.prompts import ExactPrompt, read_exact_prompts
 from autotune.score.exact.scorer import Exact, constant_answers
 from autotune.score.examples import worst
-from autotune.score.prompts import written_prompts
+from autotune.score.prompts import repeated_line, written_prompts
 
 RATIONALE = "She sold 48 / 2 = <<48/2=24>>24 clips in May.\nTogether 48 + 24 = 72.\n#### 72"
 
@@ -160,7 +160,24 @@ def scored(*responses: str | None) -> tuple[EvalReport, Sequence[Answer]]:
     return Exact().score(PROMPTS, answers), answers
 
 
-def test_the_report_counts_exact_answers_and_those_behind_the_mark() -> None:
+def test_a_prompt_that_stands_twice_is_scored_twice_and_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = [{"prompt": p.prompt, "answer": p.answer} for p in (*PROMPTS, PROMPTS[1])]
+    prompts = written(tmp_path / "math.jsonl", *asked)
+    given = {"prompt": PROMPTS[1].prompt, "response": "42"}
+    answers = written(tmp_path / "answers.jsonl", given)
+    wanted = ["--scorer", "exact", "--prompts", str(prompts), "--responses", str(answers)]
+    assert run(["eval", "--json", *wanted]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["prompt_strict"] == {"passes": 2, "total": 5, "accuracy": 0.4}
+    told = " ".join(said.err.split())
+    assert "1 prompt of 4 stands more than once in the prompts (first: keys 1 and 4)" in told
+    assert "no answer to 3 prompts (keys 0, 2, 3): counted as failed" in told
+    assert repeated_line(PROMPTS) is None
+
+
+def test_the_report_counts_exact_answers_and_those_with_the_mark() -> None:
     report, answers = scored("It is 42", "#### 42", "5/2 is 3", "paris")
     assert (report.score.passes, report.n) == (3, 4)
     assert report.figures["marked"].passes == 1
@@ -203,7 +220,7 @@ def test_eval_scores_answers_by_the_exact_scorer_and_names_its_figures(
     assert found["instruction_strict"] is None
     assert found["baselines"]["constant"]["passes"] == 2
     assert "exact answers: 2/4 50.0 %" in said.err
-    assert "behind ####: 0/4" in said.err
+    assert "marked with ####: 0/4" in said.err
     assert "ends in 2, 2.5 is right" in said.err
     assert "instruction" not in said.err and "echo baseline" not in said.err
     logged = [json.loads(line) for line in samples.read_text(encoding="utf-8").splitlines()]

@@ -113,7 +113,16 @@ def test_what_is_dropped_is_listed_by_reason_and_a_loss_is_warned_of() -> None:
     )
     assert "1 row dropped: no supervised token left" in text
     assert "a template token is written out 4 times; it stays text and ends no turn" in text
-    assert "warning: A, B: 128 tokens lose 1 of 3 conversations (33.3 %)" in text
+    assert "warning: A, B: 128 tokens keep no answer of 1 of 3 conversations (33.3 %)" in text
+
+
+@pytest.mark.parametrize(("row", "named"), [(1, "conversation 1:"), (3, "conversation 1 (row 3):")])
+def test_a_conversation_is_named_by_its_row_where_that_is_another_number(
+    row: int, named: str
+) -> None:
+    data = setups.survey([60], [60])
+    file = data.file.model_copy(update={"rows": (row, row + 1)})
+    assert named in shown(inspections.inspected(type(data)(file, data.truncation)))
 
 
 def test_what_is_trained_on_stands_between_marks_that_need_no_colour() -> None:

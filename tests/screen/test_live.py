@@ -43,7 +43,7 @@ def test_the_live_screen_shows_names_device_scores_with_n_interval_health_and_ba
     for shown in (
         "profile cpu-smollm2", "model demo", "data demo", "target 25.0 %", "strategy A > B",
         "CPU (2 cores)", "3.00 GiB / 6.00 GiB", "50 %", "temperature 61 C", "power n/a",
-        "0.83: 4/24 16.7 % [7-36]", "0.80: 6/24 25.0 % [12-45]",
+        "83 %: 4/24 16.7 % [7-36]", "80 %: 6/24 25.0 % [12-45]",
         "stop 96 loop 0 echo 4 empty 0 %", "below target", "target met", "4e-5", "256 x 4", "20/20",
         "baseline echo       5/24 20.8 % [9-40]  stop n/a loop 0 echo 100 empty 0 %",
         "baseline untrained  3/24 12.5 % [4-31]  stop 71 loop 17 echo 0 empty 0 %",
@@ -89,6 +89,16 @@ def test_scoring_shows_which_checkpoint_and_when_its_answers_will_be_there() -> 
 
     assert "scoring trial 0 (A), checkpoint 83 %  answer 12/24" in text
     assert "ETA 30 s" in text  # twelve answers at four in ten seconds
+
+
+def test_a_scoring_that_begins_shows_nothing_of_the_work_before_it() -> None:
+    saving = Record(time=book.START, event=events.Phase(name="saving"))
+    trained = book.until(book.story(), events.Trained)
+    text = live_text([*trained[:-1], saving, trained[-1]])
+
+    assert "scoring trial 0 (A), checkpoint 83 %  answer 0/24" in text
+    assert "ETA n/a" in text
+    assert "saving" not in text.split("study")[0]
 
 
 def test_a_resumed_scoring_is_not_credited_with_the_answers_of_before() -> None:

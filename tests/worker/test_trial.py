@@ -111,7 +111,7 @@ def test_a_trial_in_a_worker_steps_generates_steps_again_and_measures_itself(
     assert told is not None
     assert (told.kernels, told.dtype) == ((Kernel.CPU, Kernel.MATH), "float32")
     phases = [e.name for e in of_kind(heard, events.Phase)]
-    at = phases.index("generate")
+    at = phases.index("generation")
     assert phases[:at].count("optimizer") == 3  # two on the longest row, one on ordinary rows
     assert phases[at:].count("optimizer") == 1
     assert before == {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in toy[0].iterdir()}

@@ -1,7 +1,7 @@
 """Exact final answers: how many prompts end in the right number or words.
 
 The rule is in `final`. It is close to the task `gsm8k` of lm-evaluation-harness: the score to its
-`flexible-extract`, and the figure beside it, the passes whose answer stands behind `####`, to its
+`flexible-extract`, and the figure beside it, the passes whose answer is marked with `####`, to its
 `strict-match`.
 """
 
@@ -49,7 +49,7 @@ class Exact(Scorer):
     name = "exact"
     title = "Exact answers"
     main = Figure(name="exact answers", column="answers exact")
-    others = (Figure(f"behind {MARK}", f"behind {MARK}", key="marked"),)
+    others = (Figure(f"marked with {MARK}", f"with {MARK}", key="marked"),)
     prompt_type = ExactPrompt
     baselines = (CONSTANT,)
     # A right answer may be one word, so few words are no fault.

@@ -118,8 +118,8 @@ class IFEval(Scorer):
         means = self.means(report)
         strict, loose, four = (percent(means[kind]) for kind in ("strict", "loose", "four"))
         return (
-            f"mean of the strict two {strict}, of the loose two {loose}, of all four {four}: hold a"
-            " published figure against its own kind"
+            f"mean of the strict two {strict}, of the loose two {loose}, of all four {four}:"
+            " compare a published figure with the one of its kind"
         )
 
     def sample_fields(self, prompt: Prompt, verdict: PromptVerdict) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
         return
     pipe.enter("loading")
     loaded = load(Path(job.model_folder), compute.device, job.supervision)
-    pipe.enter("generate")
+    pipe.enter("generation")
     choice = chosen(job.engine, loaded, compute)
     if choice.warning is not None:
         pipe.emit(events.Warned(message=choice.warning))

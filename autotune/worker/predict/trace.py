@@ -126,7 +126,7 @@ class FakeStep:
             model = self.model(layers, tracker).eval()
             held = self.state.kept_bytes(round(tracker.live[Kind.WEIGHTS]))
             tracker.forget()
-            tracker.enter("generate")
+            tracker.enter("generation")
             cache = RowCache(rows)
             cache.lengths = [context] * rows
             with torch.no_grad(), self.compute().autocast(), by_rows(model):

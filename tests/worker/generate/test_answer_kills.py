@@ -85,9 +85,9 @@ class Killer:
         if self.moment == LOADING:
             return phase == "loading"
         if self.moment == BETWEEN:
-            begun = phase == "generate" or isinstance(event, events.Answered)
+            begun = phase == "generation" or isinstance(event, events.Answered)
             return begun and on_disk(self.job) >= self.at
-        if phase != "generate":
+        if phase != "generation":
             return False
         most = max(self.at, on_disk(self.job) + 1)
         late = time.monotonic() + 60

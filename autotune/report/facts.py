@@ -1,0 +1,83 @@
+"""What a report shows as a name and a value: the figures seen first, and what the run worked with.
+
+Made once, for both of its pages.
+"""
+
+from dataclasses import dataclass
+
+from autotune.base.format import counted, percent, rate_text
+from autotune.protocol.results import Think
+from autotune.report.schema import Report, TrialReport
+from autotune.score.scorer import Scorer
+from autotune.text.score import faulty_answers
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A figure that is seen first, and what it is of; `tone`: `good`, `warn`, `bad`, or ""."""
+
+    value: str
+    label: str
+    tone: str = ""
+
+
+def facts_of(report: Report, scorer: Scorer) -> tuple[Fact, ...]:
+    """The figures that are seen first."""
+    best, tone = report.best, "good" if report.met else "warn"
+    found = [Fact("no score yet", "best score")]
+    if best is not None and best.strict is not None and best.interval is not None:
+        name = "best score so far, about" if best.ended_early else "best score"
+        of = counted(best.n or 0, "prompt")
+        low, high = (f"{100 * bound:.0f}" for bound in best.interval)
+        found = [
+            Fact(percent(best.strict), f"{name}, {best.passes} of {of}", tone),
+            Fact(f"{low} to {high} %", "its 95 % interval"),
+        ]
+    found.append(Fact(percent(report.target), "target"))
+    untrained = report.baselines.get("untrained")
+    if untrained is not None:
+        found.append(Fact(percent(untrained.strict), "before training"))
+    if report.strategy is not None:
+        among = counted(report.chosen_among, "checkpoint")
+        found.append(
+            Fact(
+                report.strategy,
+                f"strategy of the best, chosen among {among}" if best else "strategy",
+            )
+        )
+    if report.corrected is not None:
+        found.append(Fact(percent(report.corrected), "corrected for selection bias"))
+    if best is not None and best.unhealthy and best.sound is not None:
+        without = f"excluding {faulty_answers(scorer.health_checks)}"
+        found.append(Fact(percent(best.sound.accuracy), without, "bad"))
+    return tuple(found)
+
+
+def ran_with(report: Report, scorer: Scorer) -> tuple[tuple[str, str], ...]:
+    """What a run worked with, by name."""
+    stripped = report.think is Think.STRIP
+    text = "what follows </think>" if stripped else "answers as they stand"
+    return (
+        ("profile", report.profile),
+        ("model", report.model),
+        ("data", report.data),
+        ("prompts", f"{report.prompts} ({report.prompt_count})"),
+        ("scorer", f"{scorer.title} (--scorer {scorer.name})"),
+        ("judged", f"{text} (--think {report.think})"),
+        ("device", report.machine),
+        *((("attention", report.attention),) if report.attention else ()),
+        *report.versions.items(),
+        *((f"trial {trial.number}", _plan(trial)) for trial in report.trials),
+        ("run folder", report.run_dir),
+    )
+
+
+def _plan(trial: TrialReport) -> str:
+    plan = trial.plan
+    return (
+        f"{counted(plan.num_train_epochs, 'epoch')} of"
+        f" {counted(plan.conversations, 'conversation')}, batch {plan.batch_size}, lr"
+        f" {rate_text(plan.learning_rate)} {plan.lr_scheduler_type}, warm-up {plan.warmup_ratio},"
+        f" weight decay {plan.weight_decay}, {plan.precision}, seed {plan.seed}, supervision"
+        f" {plan.data.supervision}, digest of the plan {trial.plan_identity}"
+    )

@@ -1,0 +1,231 @@
+"""The tables of a report as text, made once: both of its pages draw the same ones."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from autotune.base.format import duration, interval_text, percent, rate_text
+from autotune.protocol.result_text import limits_text, shape_text, share_name
+from autotune.protocol.results import Fit, Health, TrialOutcome
+from autotune.report.schema import (
+    BaselineReport,
+    CheckpointScore,
+    FullScore,
+    Report,
+    TrialReport,
+)
+from autotune.score.health import SAYING_WORDS
+from autotune.score.scorer import Scorer
+from autotune.text.fit import PROBE_COLUMNS, TIMED_COLUMNS, probe_cells, timed_cells
+
+NOT_KNOWN = "n/a"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A heading; numbers stand to the right of their column, and `whole` cells on one line."""
+
+    title: str
+    number: bool = False
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A cell for each column; `best` marks the row of the best checkpoint.
+
+    `tone` is how the last cell, a verdict, is to be seen: `good`, `bad`, or "" for neither.
+    """
+
+    cells: tuple[str, ...]
+    best: bool = False
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns, rows, and a sentence that explains the columns, "" where they need none."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    legend: str = ""
+
+
+def before_and_after(report: Report, scorer: Scorer) -> Table:
+    """The baselines, the model before training, and the best checkpoint."""
+    scored: list[tuple[str, BaselineReport | CheckpointScore | FullScore, bool]] = []
+    known = report.baselines
+    scored += [(b.described, known[b.name], False) for b in scorer.baselines if b.name in known]
+    if "untrained" in known:
+        scored.append(("the model before training", known["untrained"], False))
+    if (best := report.best) is not None:
+        name = "the best checkpoint" + (" so far, about" if best.ended_early else "")
+        scored.append((name, best, True))
+    if (full := report.best_in_full) is not None:
+        scored.append((f"the best checkpoint, all prompts of {full.prompts}", full, False))
+    shares = shares_of(scorer)
+    return Table(
+        (Column("answers of"), Column(f"{scorer.main.column} [95 %]", True), *_titles(shares)),
+        tuple(
+            Row((name, score_text(score), *_health(score.health, shares)), best)
+            for name, score, best in scored
+        ),
+    )
+
+
+def trials_table(report: Report) -> Table:
+    """Every training of the run."""
+    texts = ("trial", "strategy")
+    numbers = ("lr", "length x rounds", "step", "loss", "weights moved", "time")
+    return Table(
+        (*map(Column, texts), *(Column(name, True) for name in numbers), Column("verdict")),
+        tuple(
+            Row(
+                (
+                    str(t.number),
+                    t.strategy,
+                    rate_text(t.learning_rate),
+                    shape_text(t.model_max_length, t.max_rounds),
+                    f"{t.step}/{t.total_steps}",
+                    NOT_KNOWN if t.final_loss is None else f"{t.final_loss:.3f}",
+                    NOT_KNOWN if t.weights_moved is None else percent(t.weights_moved, 3),
+                    NOT_KNOWN if t.training_seconds is None else duration(t.training_seconds),
+                    t.verdict,
+                )
+            )
+            for t in report.trials
+        ),
+    )
+
+
+def checkpoints_table(report: Report, scorer: Scorer) -> Table:
+    """Every scored checkpoint; no rows where none is."""
+    shares = shares_of(scorer)
+    beside = [f for f in scorer.others if f.column is not None and f.key is not None]
+    best = report.best.checkpoint if report.best else None
+
+    def row(trial: TrialReport, score: CheckpointScore) -> Row:
+        figures = (score.figure(f.key or "") for f in beside)
+        verdict, tone = _verdict(score)
+        return Row(
+            (
+                f"{trial.number} ({trial.strategy})",
+                _place(score),
+                str(score.step),
+                score_text(score),
+                *(NOT_KNOWN if f is None else percent(f.accuracy) for f in figures),
+                *_health(score.health, shares),
+                verdict,
+            ),
+            score.checkpoint == best,
+            tone,
+        )
+
+    numbers = (
+        "progress",
+        "step",
+        f"{scorer.main.column} [95 %]",
+        *(f.column or "" for f in beside),
+    )
+    return Table(
+        (
+            Column("trial", whole=True),
+            *(Column(name, True) for name in numbers),
+            *_titles(shares),
+            Column("verdict"),
+        ),
+        tuple(row(trial, score) for trial in report.trials for score in trial.checkpoints),
+        _legend(shares),
+    )
+
+
+def probe_trials_table(fit: Fit) -> Table:
+    """What was tried to find what fits."""
+    return _of_trials(PROBE_COLUMNS, fit.trials, probe_cells)
+
+
+def timed_table(fit: Fit) -> Table:
+    """What was timed to find the fastest micro-batch setting."""
+    return _of_trials(TIMED_COLUMNS, fit.speed_trials, timed_cells)
+
+
+def _of_trials(
+    titles: Sequence[str],
+    trials: Sequence[TrialOutcome],
+    cells: Callable[[TrialOutcome], tuple[str, ...]],
+) -> Table:
+    words = ("verdict", "reason")
+    return Table(
+        tuple(Column(title, title not in words) for title in titles),
+        tuple(Row(cells(trial)) for trial in trials),
+    )
+
+
+def timeline_table(report: Report) -> Table:
+    """All that happened, in order."""
+    rows = (Row((moment_text(moment.time), moment.text)) for moment in report.timeline)
+    return Table((Column("when", whole=True), Column("what")), tuple(rows))
+
+
+def moment_text(seconds: float) -> str:
+    """A time as UTC, to the second: a report is read elsewhere than where it was made."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def shares_of(scorer: Scorer) -> tuple[str, ...]:
+    """The shares of `Health` that say something of this scorer's answers, in order."""
+    return tuple(name for name in Health.model_fields if name in scorer.health_checks)
+
+
+def _titles(shares: Iterable[str]) -> Iterator[Column]:
+    return (Column(share_name(name), True) for name in shares)
+
+
+_SHARES = {
+    "stop": "ended by themselves",
+    "loop": "repeated without end",
+    "echo": "gave the prompt back",
+    "empty": "said nothing",
+}
+"""What the shares of all answers count; that of the trivial ones is of the passing answers."""
+
+
+def _legend(shares: Sequence[str]) -> str:
+    named = [name for name in shares if name in _SHARES]
+    if not named:
+        return ""
+    names = ", ".join(map(share_name, named))
+    text = f"Shares of the answers ({names}): {', '.join(_SHARES[name] for name in named)}."
+    if "vacuous" in shares:
+        text += f" Trivial: share of the passes with fewer than {SAYING_WORDS} different words."
+    return text
+
+
+def score_text(score: CheckpointScore | BaselineReport | FullScore) -> str:
+    """`6/24 25.0 % [12-45]`, or that there is none."""
+    if score.strict is None or score.n is None or score.interval is None:
+        return "no valid score"
+    interval = interval_text(score.interval, score.n)
+    return f"{score.passes}/{score.n} {percent(score.strict)} {interval}"
+
+
+def _verdict(score: CheckpointScore) -> tuple[str, str]:
+    """What a checkpoint's score means for the target, and its tone."""
+    if score.problem:
+        return score.problem, ""
+    if score.ended_early:
+        return f"estimate, {score.ended_early}", ""
+    if score.unhealthy:
+        return limits_text(score.unhealthy), "bad"
+    return ("met", "good") if score.met else ("below target", "")
+
+
+def _place(score: CheckpointScore) -> str:
+    """How far its training was, or of how many checkpoints it is the mean."""
+    return f"average of {score.averaged}" if score.averaged else percent(score.progress, 0)
+
+
+def _health(health: Health | None, shares: Iterable[str]) -> Iterator[str]:
+    for name in shares:
+        share = getattr(health, name) if health else None
+        yield NOT_KNOWN if share is None else percent(share, 0)
