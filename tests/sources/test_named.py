@@ -16,11 +16,13 @@ def quiet(line: str) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty cache, no hub, and wheels that hold one file."""
+def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[WheelFile]:
+    """An empty cache, no hub, and wheels that hold one file; which of them were asked for."""
     monkeypatch.setenv("SMOLSFT_CACHE", str(tmp_path / "cache"))
+    asked: list[WheelFile] = []
 
     def carried(file: WheelFile, say: object) -> Path:
+        asked.append(file)
         path = tmp_path / Path(file.member).name
         path.write_bytes(b"{}\n")
         return path
@@ -29,6 +31,7 @@ def _nothing_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setattr(f"autotune.sources.{module}.wheel_file", carried)
     monkeypatch.setattr("autotune.sources.prompts._ifeval_from_hub", lambda sha256: None)
     monkeypatch.setattr("autotune.sources.prompts.local_copy", lambda file: None)
+    return asked
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -44,8 +47,11 @@ def test_data_by_name_is_a_file_of_this_machine(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PROMPTS)
-def test_prompts_by_name_are_found_and_nothing_is_fetched_to_look_for_them(name: str) -> None:
+def test_prompts_by_name_are_found_and_nothing_is_fetched_to_look_for_them(
+    name: str, fetched: list[WheelFile]
+) -> None:
     before = prompts_here(name)
+    assert not fetched
     found = resolve_prompts(name, quiet)
     assert found.path.is_file() and found.noun.endswith(" prompts")
     assert before is None or before == found
