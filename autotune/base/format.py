@@ -3,10 +3,7 @@
 import re
 import shlex
 import sys
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:  # the command line needs `safe` at once and pydantic only later
-    pass
+from collections.abc import Iterable
 
 _SPECIAL = re.compile(r"[^\w@+=:,./\\~-]")
 """What a shell of Windows may read as something else than itself."""
@@ -32,6 +29,12 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     `one` is the noun for one, `many` for any other number where adding an s does not make it.
     """
     return f"{number} {one if number == 1 else many or f'{one}s'}"
+
+
+def either(names: Iterable[str]) -> str:
+    """Names to choose from: `a`, `a or b`, `a, b or c`."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def percent(share: float, digits: int = 1) -> str:

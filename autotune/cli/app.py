@@ -1,39 +1,19 @@
-"""The commands and their options. What a command does is imported when it is called."""
+"""The commands. What a command does is imported when it is called."""
 
-from importlib.metadata import version
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from autotune.base.format import either
 from autotune.cli.options import Options
-from autotune.cli.parameters import (
-    Data,
-    DeviceOption,
-    Format,
-    Full,
-    Holdout,
-    Json,
-    Length,
-    MaxConversations,
-    MaxNewTokens,
-    MaxRounds,
-    Model,
-    PrecisionOption,
-    Profile,
-    PromptLimit,
-    Prompts,
-    RunFolder,
-    ScorerOption,
-    Seed,
-    SkipBad,
-    SupervisionOption,
-    Target,
-    ThinkOption,
-    TruncationOption,
-    VramBudget,
-    read_target,
-)
+from autotune.cli.parameters import with_options
+from autotune.cli.setting import Command
+from autotune.cli.target import Target, read_target
+from autotune.protocol.choices import Attention
+from autotune.sources.named import DEMO, MODELS
 
 app = typer.Typer(
     name="smolsft-autotune",
@@ -53,55 +33,35 @@ def common(
 ) -> None:
     """Options before a command."""
     if show_version:
+        from importlib.metadata import version  # takes as long to load as all of typer
+
         typer.echo(f"smolsft-autotune {version('smolsft-autotune')}")
         raise typer.Exit
 
 
-@app.command()
+def command(name: Command) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Make a function a command, with the options that are declared for it (`with_options`)."""
+    group, _, last = name.rpartition(" ")
+    owner = profiles_app if group else app
+    return lambda function: owner.command(last)(with_options(name, function))
+
+
+@command("inspect")
 def inspect(
-    profile: Profile = None,
-    model: Model = None,
-    data: Data = None,
-    format: Format = None,
-    prompts: Prompts = None,
-    model_max_length: Length = None,
-    max_rounds: MaxRounds = None,
-    max_conversations: MaxConversations = None,
-    supervision: SupervisionOption = None,
-    truncation: TruncationOption = None,
-    skip_bad: SkipBad = None,
+    options: Options,
     tokens: Annotated[
         bool, typer.Option("--tokens", help="Also token ids; with --json of every sequence.")
     ] = False,
-    as_json: Json = False,
 ) -> int:
     """Show what the data holds and what each length keeps of it. Needs the tokenizer only."""
     from autotune.cli.inspect import inspect_command
 
-    return inspect_command(Options.of(locals()), tokens, as_json)
+    return inspect_command(options, tokens)
 
 
-@app.command()
+@command("probe")
 def probe(
-    profile: Profile = None,
-    model: Model = None,
-    data: Data = None,
-    format: Format = None,
-    prompts: Prompts = None,
-    prompt_limit: PromptLimit = None,
-    scorer: ScorerOption = None,
-    max_new_tokens: MaxNewTokens = None,
-    model_max_length: Length = None,
-    max_rounds: MaxRounds = None,
-    max_conversations: MaxConversations = None,
-    supervision: SupervisionOption = None,
-    truncation: TruncationOption = None,
-    skip_bad: SkipBad = None,
-    vram_budget: VramBudget = None,
-    device: DeviceOption = None,
-    precision: PrecisionOption = None,
-    seed: Seed = None,
-    run_dir: RunFolder = None,
+    options: Options,
     again: Annotated[bool, typer.Option("--again", help="Ignore the cached result.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Estimate without a GPU.")] = False,
     gpu: Annotated[
@@ -113,82 +73,64 @@ def probe(
     attention: Annotated[
         str | None,
         typer.Option(
-            "--attention", metavar="fused|math", help="Attention kernel; only with --plan."
+            "--attention", metavar="|".join(Attention), help="Attention kernel; only with --plan."
         ),
     ] = None,
-    as_json: Json = False,
 ) -> int:
     """Find the longest sequences and most rounds that fit the memory, by real training steps."""
     if plan or gpu is not None or attention is not None:
         from autotune.cli.forecast import plan_command
 
-        return plan_command(Options.of(locals()), gpu, attention, as_json, asked=plan)
+        return plan_command(options, gpu, attention, asked=plan)
     from autotune.cli.run import probe_command
 
-    return probe_command(Options.of(locals()), as_json, again=again)
+    return probe_command(options, again=again)
 
 
-@app.command()
+@command("run")
 def run(
+    *,
     target: Target = "0.25",
-    profile: Profile = None,
-    model: Model = None,
-    data: Data = None,
-    format: Format = None,
-    prompts: Prompts = None,
-    prompt_limit: PromptLimit = None,
-    scorer: ScorerOption = None,
-    max_new_tokens: MaxNewTokens = None,
-    holdout: Holdout = None,
-    full: Full = None,
-    think: ThinkOption = None,
-    model_max_length: Length = None,
-    max_rounds: MaxRounds = None,
-    max_conversations: MaxConversations = None,
-    supervision: SupervisionOption = None,
-    truncation: TruncationOption = None,
-    skip_bad: SkipBad = None,
-    vram_budget: VramBudget = None,
-    device: DeviceOption = None,
-    precision: PrecisionOption = None,
-    seed: Seed = None,
-    run_dir: RunFolder = None,
+    options: Options,
     salvage: Annotated[
         bool,
         typer.Option(
             "--salvage", help="Resume from the records before a damaged line in --run-dir."
         ),
     ] = False,
-    as_json: Json = False,
 ) -> int:
     """Probe, train, score and escalate until the target is met. Run again to resume."""
     from autotune.cli.run import run_command
 
-    return run_command(Options.of(locals()), read_target(target), as_json, salvaging=salvage)
+    return run_command(options, read_target(target), salvaging=salvage)
 
 
-@app.command()
+@command("demo")
 def demo(
+    *,
     toy: Annotated[bool, typer.Option("--toy", help="A toy model: about a minute.")] = False,
     target: Target = "0.25",
-    run_dir: RunFolder = None,
-    as_json: Json = False,
+    options: Options,
 ) -> int:
     """The whole path on real SmolLM2 weights and real IFEval prompts, with no GPU and no hub."""
     from autotune.cli.run import run_command
 
-    sources: dict[str, Any] = {"model": "demo", "data": "demo", "prompts": "ifeval"}
-    options = {"profile": "cpu-smoke"} if toy else {"profile": "cpu-smollm2", **sources}
-    return run_command(Options.of({**options, "run_dir": run_dir}), read_target(target), as_json)
+    if toy:
+        options = replace(options, profile="cpu-smoke")
+    else:
+        options = replace(options, profile="cpu-smollm2", model=DEMO, data=DEMO)
+    return run_command(options, read_target(target))
 
 
-@app.command(name="eval")
+@command("eval")
 def evaluate(
+    *,
     targets: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="MODEL | compare A B",
-            help="Folder, hub id, demo or toy; or two sets of answers: files, runs, checkpoints.",
+            help=f"Folder, hub id, {either(MODELS)}; or two sets of answers: files, runs,"
+            " checkpoints.",
         ),
     ] = None,
     responses: Annotated[
@@ -207,54 +149,43 @@ def evaluate(
     examples: Annotated[
         int, typer.Option("--examples", metavar="N", help="Number of answers of each kind to show.")
     ] = 3,
-    profile: Profile = None,
-    prompts: Prompts = None,
-    prompt_limit: PromptLimit = None,
-    scorer: ScorerOption = None,
-    max_new_tokens: MaxNewTokens = None,
-    think: ThinkOption = None,
-    vram_budget: VramBudget = None,
-    device: DeviceOption = None,
-    precision: PrecisionOption = None,
-    run_dir: RunFolder = None,
+    options: Options,
     target: Annotated[
         str | None, typer.Option("--target", metavar="0..1|25%", help="Exit 0 if met, else 1.")
     ] = None,
-    as_json: Json = False,
 ) -> int:
     """Score a model, or answers made elsewhere. compare A B: do two really differ?"""
     from autotune.cli.eval import Wanted, eval_command
 
-    options = Options.of(locals())
     share = read_target(target)
     wanted = Wanted(tuple(targets or ()), responses, baseline, samples, examples, share)
-    return eval_command(options, wanted, as_json)
+    return eval_command(options, wanted)
 
 
-@app.command()
+@command("report")
 def report(
     run_dir: Annotated[Path, typer.Argument(metavar="RUN-DIR", help="A run's folder.")],
-    as_json: Json = False,
+    options: Options,
 ) -> int:
     """Write a run's report again and print its summary."""
-    from autotune.cli.run import report_command
+    from autotune.cli.report import report_command
 
-    return report_command(run_dir, as_json)
+    return report_command(run_dir, options.as_json)
 
 
-@profiles_app.command(name="list")
-def profiles_list(as_json: Json = False) -> int:
+@command("profiles list")
+def profiles_list(options: Options) -> int:
     """Names and titles."""
     from autotune.cli.profiles import list_command
 
-    return list_command(as_json)
+    return list_command(options.as_json)
 
 
-@profiles_app.command(name="show")
+@command("profiles show")
 def profiles_show(
-    name: Annotated[str, typer.Argument(metavar="NAME|FILE")], as_json: Json = False
+    name: Annotated[str, typer.Argument(metavar="NAME|FILE")], options: Options
 ) -> int:
     """One profile as it is on disk."""
     from autotune.cli.profiles import show_command
 
-    return show_command(name, as_json)
+    return show_command(name, options.as_json)

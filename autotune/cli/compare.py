@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from autotune.base.errors import BadInput, ExitCode
+from autotune.base.format import either
 from autotune.cli.console import human_console, print_json
 from autotune.cli.device import chosen_profile
 from autotune.cli.eval import chosen_prompts
@@ -17,38 +18,38 @@ from autotune.score.evaluation import pair, pair_tree
 from autotune.score.prompts import written_prompts
 from autotune.score.registry import find_scorer
 from autotune.screen.eval import compared_summary
+from autotune.sources.prompts import resolve_prompts
 
 
-def compare_command(
-    options: Options, targets: tuple[str, ...], examples: int, as_json: bool
-) -> int:
+def compare_command(options: Options, targets: tuple[str, ...], examples: int) -> int:
     """`eval compare`: exit 0, whichever is better."""
     if len(targets) != 2:
         raise BadInput(f"eval compare: needs two sets of answers, not {len(targets)}")
-    console = human_console(as_json)
+    console = human_console(options.as_json)
     first, second = (find_answers(Path(target)) for target in targets)
     profile = chosen_profile(options, computes=False)
     runs = [found.run for found in (first, second) if found.run is not None]
     scorer = find_scorer(scorer_of(options, runs, profile))
     if options.prompts is None and runs:
         prompts = written_prompts(runs[0].prompts, scorer.prompt_type)
+        asked = f"prompts of {runs[0].root}"
     else:
         prompts = chosen_prompts(console, options, profile, scorer)
+        asked = resolve_prompts(profile.prompts.source).noun
+    answers = [answers_to(each.responses, prompts).answers for each in (first, second)]
     found = pair(
-        scorer,
-        prompts,
-        answers_to(first.responses, prompts).answers,
-        answers_to(second.responses, prompts).answers,
-        examples,
-        think_of(options, runs, profile),
+        scorer, prompts, answers[0], answers[1], examples, think_of(options, runs, profile)
     )
     if found is None:
+        without = [target for target, some in zip(targets, answers, strict=True) if not some]
+        verb = "answers" if len(without) == 1 else "answer"
+        why = f": {' and '.join(without)} {verb} none of the {asked}" if without else ""
         raise BadInput(
-            f"eval compare: {targets[0]} and {targets[1]} answer no prompt in common; give the"
-            " prompts that both were asked with --prompts"
+            f"eval compare: {targets[0]} and {targets[1]} answer no prompt in common{why}; give the"
+            " prompts that both were asked with --prompts FILE"
         )
     console.print(compared_summary(scorer, found, (targets[0], targets[1])))
-    if as_json:
+    if options.as_json:
         print_json(pair_tree(found))
     return ExitCode.DONE
 
@@ -57,10 +58,17 @@ def scorer_of(options: Options, runs: Sequence[RunDir], profile: Profile) -> str
     """What judges both sets: what `--scorer` says, else what judged the first of their runs.
 
     Raises:
-        BadInput: it is to judge the prompts of a run that another one judged.
+        BadInput: it is to judge the prompts of a run that another one judged, or two runs have
+            scorers of different prompts.
     """
     if not runs:
         return profile.prompts.scorer
+    first, last = runs[0], runs[-1]
+    if options.prompts is None and scored_by(first) != scored_by(last):
+        raise BadInput(
+            f"eval compare: {first.root} was scored by {scored_by(first)} and {last.root} by"
+            f" {scored_by(last)}, so they answer no prompt in common; give two runs of one scorer"
+        )
     own = scored_by(runs[0])
     if options.scorer is None:
         return own
@@ -85,8 +93,9 @@ def think_of(options: Options, runs: Sequence[RunDir], profile: Profile) -> Thin
     ways = {judged_by(run) for run in runs}
     if len(ways) > 1:
         first, second = (f"{run.root} with --think {judged_by(run)}" for run in runs)
+        each = (f"--think {way}" for way in Think)
         raise BadInput(
             f"eval compare: judged differently ({first}, {second}), so their scores are no scores"
-            " of the same; say which is meant for both with --think keep or --think strip"
+            f" of the same; say which is meant for both with {either(each)}"
         )
     return ways.pop()

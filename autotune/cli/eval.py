@@ -30,7 +30,7 @@ from autotune.config.profile import Profile
 from autotune.device.find import find_device
 from autotune.launch import SubprocessRunner
 from autotune.run.folder import RunDir, new_run_folder
-from autotune.run.inputs import demand_model, demand_prompts
+from autotune.run.inputs import demand_model, demand_prompts, read_source
 from autotune.run.readings import Readings
 from autotune.run.session import Session
 from autotune.run.setup import open_setup
@@ -62,7 +62,7 @@ class Wanted:
     target: float | None = None
 
 
-def eval_command(options: Options, wanted: Wanted, as_json: bool) -> int:
+def eval_command(options: Options, wanted: Wanted) -> int:
     """`eval`; with a target, exit 0 if it is met by healthy answers, else 1."""
     if wanted.examples < 0:
         raise BadInput(f"--examples {wanted.examples}: must be 0 or more")
@@ -74,7 +74,7 @@ def eval_command(options: Options, wanted: Wanted, as_json: bool) -> int:
                 "eval compare A B: takes no --target, --responses, --baseline or --samples; leave"
                 " them out"
             )
-        return compare_command(options, wanted.targets[1:], wanted.examples, as_json)
+        return compare_command(options, wanted.targets[1:], wanted.examples)
     if len(wanted.targets) > 1:
         raise BadInput(
             f"eval {wanted.targets[0]} {wanted.targets[1]}: takes one model; to compare two: eval"
@@ -82,7 +82,7 @@ def eval_command(options: Options, wanted: Wanted, as_json: bool) -> int:
         )
     if bool(wanted.targets) == (wanted.responses is not None):
         raise BadInput("eval: give a model or --responses FILE, one of the two")
-    console = human_console(as_json)
+    console = human_console(options.as_json)
     profile = chosen_profile(options, computes=bool(wanted.targets))
     demand_writable(wanted.samples)
     demand_folder(wanted.targets)
@@ -115,7 +115,7 @@ def eval_command(options: Options, wanted: Wanted, as_json: bool) -> int:
         lines = (json.dumps(line, ensure_ascii=False) + "\n" for line in logs)
         write_text_atomic(wanted.samples, "".join(lines))
         say_on(console)(f"samples as lm-evaluation-harness logs them: {wanted.samples}")
-    if as_json:
+    if options.as_json:
         print_json(as_tree(found))
     return ExitCode.BELOW_TARGET if found.met is False else ExitCode.DONE
 
@@ -160,8 +160,8 @@ def chosen_prompts(
     console: Console, options: Options, profile: Profile, scorer: Scorer
 ) -> tuple[Prompt, ...]:
     """The prompts to score on; all of a file unless a limit was typed."""
-    source = resolve_prompts(options.prompts or profile.prompts.source, say_on(console))
-    prompts = scorer.read_prompts(source.path)
+    source = profile.prompts.source
+    prompts = read_source(scorer, source, resolve_prompts(source, say_on(console)))
     if options.prompt_limit is not None and profile.prompts.limit != "all":
         prompts = subset(prompts, profile.prompts.limit, profile.prompts.seed)
     if (line := repeated_line(prompts)) is not None:

@@ -14,6 +14,7 @@ from autotune.run.readings import Readings
 from autotune.run.state import StudyState, replay
 from autotune.score.answers import read_answers
 from autotune.score.prompts import Prompt, written_prompts
+from autotune.sources.model_folder import is_model_folder
 from autotune.study.answer import RESPONSES
 
 
@@ -66,10 +67,20 @@ def _find(target: Path, run: RunDir | None) -> Path:
     where = _evaluated(target, run) if run is not None else None
     if where is not None and (where / RESPONSES).is_file():
         return where / RESPONSES
-    raise BadInput(
-        f"{target}: no answers are here ({RESPONSES}); score it first with smolsft-autotune eval"
-        f" {quoted(str(target))}, and give the folder of that run"
+    model = target if run is None else _model_of(target, run)
+    remedy = (
+        ", and no model that could give some; give a file of answers, or another run"
+        if model is None
+        else f"; score it first with smolsft-autotune eval {quoted(str(model))}, and give the"
+        " folder of that run"
     )
+    raise BadInput(f"{target}: no answers are here ({RESPONSES}){remedy}")
+
+
+def _model_of(target: Path, run: RunDir) -> Path | None:
+    """What `eval` can score of a run, or of a folder in it: the run's best, a checkpoint."""
+    model = run.best if target.absolute() == run.root.absolute() else target
+    return model if is_model_folder(model) else None
 
 
 def run_of(path: Path) -> RunDir | None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from autotune.base.errors import BadInput, ExitCode
+from autotune.base.format import either
 from autotune.base.scratch import scratch_folder
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.options import Options
@@ -31,7 +32,6 @@ def plan_command(
     options: Options,
     gpu: str | None,
     attention: str | None,
-    as_json: bool,
     *,
     asked: bool = True,
 ) -> int:
@@ -40,10 +40,10 @@ def plan_command(
     `attention` is what is assumed to compute attention there; fused where it was not said.
     """
     if not asked:
-        option = f"--gpu {gpu}: names the card" if gpu else f"--attention {attention}: is"
-        raise BadInput(f"{option} of a plan; add --plan, or leave it out")
+        option = f"--gpu {gpu}" if gpu else f"--attention {attention}"
+        raise BadInput(f"{option}: only with --plan; add that, or leave this out")
     kernel = attention_of(attention)
-    console = human_console(as_json)
+    console = human_console(options.as_json)
     say = say_on(console)
     name = gpu or GPU_PROFILE
     profile = options.adjust(find_profile(options.profile or name))
@@ -65,7 +65,7 @@ def plan_command(
             attention=kernel,
         )
     console.print(Encodable(plan_summary(found, model.label)))
-    if as_json:
+    if options.as_json:
         print_json(plan_json(found, model.label))
     return ExitCode.DONE if found.model_max_length is not None else ExitCode.NOTHING_FITS
 
@@ -80,8 +80,8 @@ def attention_of(text: str | None) -> Attention:
         return Attention(text.lower() if text else Attention.FUSED)
     except ValueError as error:
         raise BadInput(
-            f"--attention {text}: must be fused or math; fused is what a card uses unless its torch"
-            " has no fused kernel"
+            f"--attention {text}: must be {either(Attention)}; {Attention.FUSED} is what a card"
+            " uses unless its torch has no fused kernel"
         ) from error
 
 

@@ -10,12 +10,10 @@ from autotune.base.scratch import scratch_folder
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import chosen_profile
 from autotune.cli.options import Options
-from autotune.cli.overrides import count
 from autotune.cli.run_folder import telling
 from autotune.data.survey import Kept
 from autotune.fit.data_report import Inspected, inspect_data
 from autotune.launch import SubprocessRunner
-from autotune.protocol.plan import Rounds
 from autotune.run.folder import RunDir
 from autotune.run.inputs import demand_data, demand_model, demand_scored_prompts
 from autotune.run.session import Session
@@ -23,15 +21,14 @@ from autotune.screen.data import inspected_summary
 from autotune.text.interruption import interrupted_look
 
 
-def inspect_command(options: Options, tokens: bool, as_json: bool) -> int:
+def inspect_command(options: Options, tokens: bool) -> int:
     """`inspect`; nothing is trained and nothing is left behind.
 
     All conversations are looked at unless a number was typed: how many a profile trains on is a
     matter of time, not of the data.
     """
-    console = human_console(as_json)
+    console = human_console(options.as_json)
     profile = chosen_profile(options, computes=False)
-    typed = options.max_conversations is not None
     demand_data(profile)
     demand_scored_prompts(profile)
     demand_model(profile, options.model_max_length, weights=False)
@@ -47,22 +44,18 @@ def inspect_command(options: Options, tokens: bool, as_json: bool) -> int:
             profile,
             say,
             length=options.model_max_length,
-            rounds=typed_rounds(options.max_rounds),
-            max_conversations=profile.train.max_conversations if typed else None,
-            features=tokens and as_json,
+            rounds=profile.strategies[0].max_rounds if options.max_rounds is not None else "all",
+            max_conversations=(
+                profile.train.max_conversations if options.max_conversations is not None else None
+            ),
+            features=tokens and options.as_json,
         )
         console.print(inspected_summary(inspected, tokens))
-        if as_json and inspected.features is not None:
+        if options.as_json and inspected.features is not None:
             print_with_features(as_tree(inspected, profile.name), inspected.features)
-        elif as_json:
+        elif options.as_json:
             print_json(as_tree(inspected, profile.name))
     return ExitCode.DONE
-
-
-def typed_rounds(text: str | None) -> Rounds:
-    """`--max-rounds` as a number; all where it was not typed."""
-    found = "all" if text is None else count("max_rounds", text)
-    return found if isinstance(found, int) else "all"
 
 
 def as_tree(inspected: Inspected, profile: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from autotune.base.format import quoted
+from autotune.sources.named import MODELS
 
 _RECORDS = {".json", ".jsonl", ".ndjson", ".csv", ".parquet", ".arrow", ".gz", ".zst"}
 _HEAD_BYTES = 65536
@@ -31,7 +32,7 @@ def _option(word: str, path: Path) -> str | None:
         return _of_file(path)
     if path.suffix.lower() in _RECORDS:
         return "--data"
-    if word.lower() in ("toy", "demo"):
+    if word.lower() in MODELS:
         return "--model"
     return "--target" if _is_share(word) else None
 
@@ -48,8 +49,7 @@ def _of_file(path: Path) -> str | None:
     from autotune.score.registry import SCORERS
 
     keys = _first_keys(path)
-    asked = [set(make().prompt_type.model_fields) - {"key"} for make in SCORERS.values()]
-    if any(fields <= keys for fields in asked):
+    if any(make().takes(keys) for make in SCORERS.values()):
         return "--prompts"
     if "response" in keys and "prompt" in keys:
         return "--responses"

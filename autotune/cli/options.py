@@ -1,103 +1,205 @@
-"""The options: what each stands for, what a person typed, and the profile that comes of it."""
+"""The options that set something in a profile or that several commands have, each declared once.
+
+A field of `Options` is the whole of an option: its type and, as a `Setting`, the commands that have
+it, its help, what it sets and its rule. `autotune.cli.parameters` gives them to the commands, and
+`autotune.cli.overrides` puts what was typed into the profile.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
+
+from autotune.base.format import either
+from autotune.cli.setting import Command, Setting
+from autotune.data.formats import FORMATS
+from autotune.protocol.choices import AUTO, Precision, Supervision, Think, Truncation
+from autotune.protocol.device_kind import DEVICE_RULE
+from autotune.score.registry import SCORERS, unknown_scorer
+from autotune.sources.named import DATA, MODELS, PROMPTS
 
 if TYPE_CHECKING:
     from autotune.config.profile import Profile
 
+_Commands = tuple[Command, ...]
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What an option stands for.
+_READING: _Commands = ("inspect", "probe", "run")
+"""Commands that read conversations."""
 
-    Attributes:
-        place: table and key of the profile that it sets; None where that is more than one place,
-            or none.
-        rule: in the words of the command line. `{grid}` and `{scorers}` are filled in where the
-            rule is said: what knows them takes long to load.
-        choice: it has a few values to choose from, so that `AUTO` can only be `auto`.
-        count: a whole number from 1, or `all`.
-        names: what it may name beside a file or a folder, which keeps its case.
-    """
+_ANSWERING: _Commands = ("probe", "run", "eval")
+"""Commands that have a model answer prompts, or make room for it."""
 
-    place: tuple[str, str] | None = None
-    rule: str | None = None
-    choice: bool = False
-    count: bool = False
-    names: frozenset[str] = frozenset()
+_JUDGING: _Commands = ("run", "eval")
 
 
-_COUNT_RULE = "must be a whole number from 1, or all"
-
-
-def _sets(
-    place: str | None = None,
-    rule: str | None = None,
-    *,
-    choice: bool = False,
-    count: bool = False,
-    names: tuple[str, ...] = (),
-) -> Any:
-    """An option that sets `table.key` of a profile."""
-    table, _, key = (place or "").partition(".")
-    where = (table, key) if place else None
-    rule = _COUNT_RULE if count else rule
-    setting = Setting(where, rule, choice or count, count, frozenset(names))
-    return field(default=None, metadata={"setting": setting})
+def _option(commands: _Commands, help: str, default: Any = None, **setting: Any) -> Any:
+    """A field of `Options`; further keywords are those of `Setting`."""
+    return field(
+        default=default, metadata={"setting": Setting(commands=commands, help=help, **setting)}
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """Options as typed; None where one was not given.
 
-    Beside each stands what it sets in a profile and its rule. A further one, say of a profile's
-    `train.batch_size`, is
+    In the order of a command's help. A further one, say of a profile's `train.batch_size`, is
 
-        batch_size: int | None = _sets("train.batch_size", "must be a whole number from 1")
+        batch_size: int | None = _option(
+            ("run",),
+            "Conversations in a step.",
+            metavar="N",
+            sets=("train.batch_size",),
+            rule="must be a whole number from 1",
+        )
 
-    here, its spelling and help in `autotune.cli.parameters`, and a parameter of the commands that
-    have it. Where several are at fault, the first one here is named.
+    here and nothing elsewhere.
     """
 
-    profile: str | None = None
-    model: str | None = _sets("model.source", names=("demo", "toy"))
-    data: str | None = _sets("data.source", names=("demo",))
-    format: str | None = _sets(
-        "data.format",
-        "must be auto, messages, conversations, alpaca or prompt_completion",
-        choice=True,
+    profile: str | None = _option(
+        (*_READING, "eval"), "Default: by the machine.", metavar="NAME|FILE"
     )
-    skip_bad: int | None = _sets("data.skip_bad", "must be 0 or more")
-    prompts: str | None = _sets("prompts.source", names=("demo", "ifeval"))
-    prompt_limit: str | None = _sets("prompts.limit", count=True)
-    scorer: str | None = _sets("prompts.scorer", "must be one of {scorers}")
-    max_conversations: str | None = _sets("train.max_conversations", count=True)
-    supervision: str | None = _sets("train.supervision", "must be content or course", choice=True)
-    truncation: str | None = _sets("train.truncation", "must be right or left", choice=True)
-    holdout: bool | None = _sets("evaluate.holdout")
-    full: bool | None = _sets("evaluate.early")
-    think: str | None = _sets("evaluate.think", "must be keep or strip", choice=True)
-    max_new_tokens: int | None = _sets("evaluate.max_new_tokens", "must be a whole number from 1")
-    seed: int | None = _sets("train.seed", "must be a whole number from 0 up")
-    vram_budget: str | None = _sets(
-        "machine.budget", "must be auto, or a size above 0 with its unit, such as 7.2GiB"
+    model: str | None = _option(
+        _READING,
+        "Model to fine-tune.",
+        metavar="FOLDER|HUB-ID",
+        names=MODELS,
+        sets=("model.source",),
     )
-    device: str | None = _sets("machine.device", "must be auto, cuda, cuda:N or cpu", choice=True)
-    precision: str | None = _sets(
-        "machine.precision", "must be auto, fp16, bf16 or fp32", choice=True
+    data: str | None = _option(
+        _READING, "Conversations.", metavar="FILE|HUB-ID", names=DATA, sets=("data.source",)
     )
-    model_max_length: int | None = _sets(rule="must be a multiple of {grid}, from {grid} up")
-    max_rounds: str | None = _sets(count=True)
-    run_dir: Path | None = None
+    format: str | None = _option(
+        _READING,
+        f"{either(FORMATS)}.",
+        metavar="",
+        choices=(AUTO, *FORMATS),
+        sets=("data.format",),
+    )
+    prompts: str | None = _option(
+        (*_READING, "eval"),
+        "Prompts to score on.",
+        metavar="FILE",
+        names=PROMPTS,
+        sets=("prompts.source",),
+    )
+    prompt_limit: str | None = _option(
+        _ANSWERING, "Number of prompts (fixed subset).", count=True, sets=("prompts.limit",)
+    )
+    scorer: str | None = _option(
+        _ANSWERING,
+        "Scorer of the answers: instructions that a program checks, or exact final answers.",
+        choices=SCORERS,
+        rule=unknown_scorer(),
+        sets=("prompts.scorer",),
+    )
+    max_new_tokens: int | None = _option(
+        _ANSWERING,
+        "Longest answer of an evaluation.",
+        metavar="N",
+        rule="must be a whole number from 1",
+        sets=("evaluate.max_new_tokens",),
+    )
+    holdout: bool | None = _option(
+        ("run",),
+        "Choose the best by one half of the prompts, report its score on the other.",
+        spelled="--holdout/--no-holdout",
+        sets=("evaluate.holdout",),
+    )
+    full: bool | None = _option(
+        ("run",),
+        "Score every checkpoint in full, also where the target is out of its reach.",
+        spelled="--full/--early",
+        sets=("evaluate.early",),
+        inverted=True,
+    )
+    think: str | None = _option(
+        _JUDGING,
+        "Judge answers with their <think>...</think>, or what follows it.",
+        choices=tuple(Think),
+        sets=("evaluate.think",),
+    )
+    model_max_length: int | None = _option(
+        _READING,
+        "Longest sequence in tokens.",
+        metavar="N",
+        rule="must be a multiple of {grid}, from {grid} up",
+        sets=("strategy.*.model_max_length", "probe.max_length"),
+        lowers="probe.min_length",
+    )
+    max_rounds: str | None = _option(
+        _READING, "User+assistant pairs kept.", count=True, sets=("strategy.*.max_rounds",)
+    )
+    max_conversations: str | None = _option(
+        _READING,
+        "Number of conversations to use.",
+        count=True,
+        absent="all",
+        sets=("train.max_conversations",),
+    )
+    supervision: str | None = _option(
+        _READING,
+        "Which tokens are supervised.",
+        choices=tuple(Supervision),
+        sets=("train.supervision",),
+    )
+    truncation: str | None = _option(
+        _READING,
+        "Side that is truncated.",
+        choices=tuple(Truncation),
+        sets=("train.truncation",),
+    )
+    skip_bad: int | None = _option(
+        _READING,
+        "Faulty records to tolerate.",
+        metavar="N",
+        rule="must be 0 or more",
+        sets=("data.skip_bad",),
+    )
+    vram_budget: str | None = _option(
+        _ANSWERING,
+        "Memory to use.",
+        metavar=f"{AUTO}|7.2GiB",
+        rule=f"must be {AUTO}, or a size above 0 with its unit, such as 7.2GiB",
+        size=True,
+        sets=("machine.budget",),
+    )
+    device: str | None = _option(
+        _ANSWERING,
+        "Where to compute.",
+        metavar=f"{AUTO}|cuda[:N]|cpu",
+        rule=DEVICE_RULE,
+        any_case=True,
+        sets=("machine.device",),
+    )
+    precision: str | None = _option(
+        _ANSWERING,
+        "Compute precision.",
+        choices=(AUTO, *Precision),
+        sets=("machine.precision",),
+    )
+    seed: int | None = _option(
+        ("probe", "run"),
+        "Same seed, same result.",
+        rule="must be a whole number from 0 up",
+        sets=("train.seed",),
+    )
+    run_dir: Path | None = _option(
+        (*_ANSWERING, "demo"),
+        "Default: the unfinished one of these settings in runs/, or a new one.",
+        metavar="FOLDER",
+    )
+    as_json: bool = _option(
+        get_args(Command),
+        "Print one JSON object on standard output.",
+        False,
+        spelled="--json",
+        last=True,
+    )
 
     @classmethod
-    def of(cls, named: Mapping[str, Any]) -> "Options":
-        """The options among these named values; other names (target, json) are left alone."""
-        known = {f.name for f in fields(cls)}
-        typed = {name: value for name, value in named.items() if name in known}
+    def of(cls, typed: Mapping[str, Any]) -> "Options":
+        """The options of these names, in the case in which their values are known."""
         return cls(**{name: _as_meant(name, value) for name, value in typed.items()})
 
     def adjust(self, profile: "Profile") -> "Profile":
@@ -111,17 +213,14 @@ class Options:
         return adjusted(self, profile)
 
 
+SETTINGS: dict[str, Setting] = {f.name: f.metadata["setting"] for f in fields(Options)}
+"""What each option is, by its name."""
+
+
 def _as_meant(name: str, value: Any) -> Any:
     """A value in the case in which it is known, where the case says nothing."""
     if not isinstance(value, str):
         return value
-    low = value.lower()
-    setting = SETTINGS.get(name, Setting())
+    setting, low = SETTINGS[name], value.lower()
     named = low in setting.names and not Path(value).exists()
-    return low if setting.choice or named else value
-
-
-SETTINGS: dict[str, Setting] = {
-    f.name: f.metadata["setting"] for f in fields(Options) if "setting" in f.metadata
-}
-"""What each option stands for, by its name."""
+    return low if setting.ignores_case or named else value

@@ -1,6 +1,7 @@
 """Options put in their places in a profile, and the line about one that breaks its rule."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError
@@ -8,14 +9,13 @@ from pydantic import ValidationError
 from autotune.base.errors import BadInput
 from autotune.base.sizes import near_size
 from autotune.cli.options import SETTINGS, Options
+from autotune.cli.setting import Setting
 from autotune.config.profile import Profile
-from autotune.data.formats import FORMATS
-from autotune.data.reading import AUTO
-from autotune.protocol.plan import LENGTH_GRID
-from autotune.score.registry import SCORERS
+from autotune.protocol.choices import LENGTH_GRID
 
-_PLACES = {name: setting.place for name, setting in SETTINGS.items() if setting.place is not None}
-_COUNTS = {name for name, setting in SETTINGS.items() if setting.count}
+_TABLES = ("model", "data", "prompts", "train", "evaluate", "machine", "strategy")
+"""The tables that options set, in the order in which they are looked at: of several options that
+are at fault one is named, and what is read comes before what is done with it."""
 
 
 def adjusted(options: Options, profile: Profile) -> Profile:
@@ -23,64 +23,35 @@ def adjusted(options: Options, profile: Profile) -> Profile:
     tree: dict[str, Any] = json.loads(profile.model_dump_json(by_alias=True))
     typed = {
         name: value
-        for name in (*_PLACES, "model_max_length", "max_rounds")
-        if (value := getattr(options, name)) is not None
+        for name, setting in sorted(SETTINGS.items(), key=lambda each: _rank(each[1]))
+        if setting.sets and (value := getattr(options, name)) is not None
     }
-    wrong = {name for name, value in typed.items() if not well_formed(name, value)}
+    wrong = {name for name, value in typed.items() if not well_formed(SETTINGS[name], value)}
     for name, value in typed.items():
         if name not in wrong:
-            put(tree, name, count(name, value) if name in _COUNTS else value)
+            put(tree, SETTINGS[name], value)
     try:
         found = Profile.model_validate_json(json.dumps(tree))
     except ValidationError as error:
         places = [fault["loc"] for fault in error.errors()]
         # The profile was valid before, so some option is at fault.
-        wrong |= {n for n in typed if any(stands_at(n, place) for place in places)} or set(typed)
+        at_fault = {n for n in typed if any(stands_at(SETTINGS[n], place) for place in places)}
+        wrong |= at_fault or set(typed)
     for name, value in typed.items():
         if name in wrong:
             raise refused(name, value)
     return found
 
 
-def well_formed(name: str, value: Any) -> bool:
+def _rank(setting: Setting) -> int:
+    return _TABLES.index(setting.places[0][0]) if setting.sets else len(_TABLES)
+
+
+def well_formed(setting: Setting, value: Any) -> bool:
     """Whether a value keeps the rules that are the option's own and not its place's."""
-    if name == "format":
-        return value in (AUTO, *FORMATS)
-    return name not in _COUNTS or is_count(value)
-
-
-def stands_at(name: str, place: tuple[int | str, ...]) -> bool:
-    """Whether an option is what stands at a place of the profile, as pydantic names places."""
-    if name == "max_rounds":
-        return place[0] == "strategy" and name in place
-    if name == "model_max_length":
-        return name in place or (place[0] == "probe" and place[1] in ("min_length", "max_length"))
-    return place[:2] == _PLACES[name]
-
-
-def put(tree: dict[str, Any], name: str, value: Any) -> None:
-    """Set an option's place, or places, in the profile's tree."""
-    if name == "max_rounds":
-        for strategy in tree["strategy"]:
-            strategy["max_rounds"] = value
-    elif name == "model_max_length":
-        for strategy in tree["strategy"]:
-            strategy["model_max_length"] = value
-        tree["probe"]["max_length"] = value
-        tree["probe"]["min_length"] = min(tree["probe"]["min_length"], value)
-    else:
-        table, key = _PLACES[name]
-        # The profile leaves the key out where all conversations are meant.
-        if name == "max_conversations" and value == "all":
-            value = None
-        tree[table][key] = not value if name == "full" else value
-
-
-def count(name: str, value: str) -> int | str:
-    """`all`, or a whole number from 1."""
-    if not is_count(value):
-        raise refused(name, value)
-    return value if value == "all" else int(value)
+    if setting.count:
+        return is_count(value)
+    return not setting.choices or value.lower() in {each.lower() for each in setting.choices}
 
 
 def is_count(value: str) -> bool:
@@ -88,10 +59,45 @@ def is_count(value: str) -> bool:
     return value == "all" or (value.isascii() and value.isdigit() and int(value) >= 1)
 
 
+def stands_at(setting: Setting, place: tuple[int | str, ...]) -> bool:
+    """Whether an option is what stands at a place of the profile, as pydantic names places."""
+    return any(
+        len(place) >= len(keys)
+        and all(key in ("*", part) for key, part in zip(keys, place, strict=False))
+        for keys in setting.places
+    )
+
+
+def put(tree: dict[str, Any], setting: Setting, value: Any) -> None:
+    """Set an option's places in the profile's tree."""
+    if setting.count and value != "all":
+        value = int(value)
+    if setting.inverted:
+        value = not value
+    if value == setting.absent:
+        value = None
+    for place in setting.sets:
+        for table, key in _tables(tree, place):
+            table[key] = value
+    if setting.lowers is not None:
+        for table, key in _tables(tree, setting.lowers):
+            table[key] = min(table[key], value)
+
+
+def _tables(tree: dict[str, Any], place: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """The tables with the key of a place; of every strategy for a `*`."""
+    *path, key = place.split(".")
+    found: list[Any] = [tree]
+    for part in path:
+        found = [below for table in found for below in (table if part == "*" else [table[part]])]
+    for table in found:
+        yield table, key
+
+
 def refused(name: str, value: Any) -> BadInput:
     """The one line about an option that breaks its rule."""
-    rule = SETTINGS[name].rule or ("cannot be used" if value else "must not be empty; leave it out")
-    rule = rule.format(grid=LENGTH_GRID, scorers=", ".join(sorted(SCORERS)))
-    near = near_size(str(value)) if name == "vram_budget" else None
+    setting = SETTINGS[name]
+    rule = setting.must or ("cannot be used" if value else "must not be empty; leave it out")
+    near = near_size(str(value)) if setting.size else None
     meant = f"; did you mean {near}?" if near else ""
-    return BadInput(f"--{name.replace('_', '-')} {value}: {rule}{meant}")
+    return BadInput(f"{setting.spelling(name)} {value}: {rule.format(grid=LENGTH_GRID)}{meant}")

@@ -1,9 +1,8 @@
-"""`probe`, `run`, `demo` and `report`: open a run folder, show a screen, do the work."""
+"""`probe`, `run` and `demo`: open a run folder, show a screen, do the work."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -118,52 +117,34 @@ def fit_of(work: Work, *, again: bool = False) -> Fit:
     return fitted(work.session, work.setup, work.survey, nvml, initial_guess, again=again)
 
 
-def probe_command(options: Options, as_json: bool, *, again: bool = False) -> int:
+def probe_command(options: Options, *, again: bool = False) -> int:
     """`probe`."""
-    console = human_console(as_json)
+    console = human_console(options.as_json)
     with opened(options, console, target=0.0) as work:
         fit = fit_of(work, again=again)
     said = (work.setup.memory_sentence(), work.session.state.fit_note)
     console.print(Encodable(probe_summary(fit, *said)))
-    if as_json:
+    if options.as_json:
         print_json(fit_json(fit) | {"run_dir": str(work.rundir.root)})
     return ExitCode.DONE
 
 
-def run_command(options: Options, target: float, as_json: bool, *, salvaging: bool = False) -> int:
+def run_command(options: Options, target: float, *, salvaging: bool = False) -> int:
     """`run` and `demo`."""
     if salvaging and options.run_dir is None:
         raise BadInput("--salvage: must come with --run-dir, which names the run to resume")
     from autotune.score.registry import find_scorer
     from autotune.study.tuner import Tuner
 
-    console = human_console(as_json)
+    console = human_console(options.as_json)
     with opened(options, console, target, salvaging=salvaging) as work:
         demand_disk(work.session, work.setup)
         fit = fit_of(work)
         with reported(work.session):
             scorer = find_scorer(work.setup.profile.prompts.scorer)
             met = Tuner(work.session, work.setup, work.survey, fit, scorer, target).run()
-    finish(console, work.rundir, work.session, as_json)
+    finish(console, work.rundir, work.session, options.as_json)
     return ExitCode.DONE if met else ExitCode.BELOW_TARGET
-
-
-def report_command(root: Path, as_json: bool) -> int:
-    """`report`."""
-    rundir = RunDir(root)
-    if root.is_file():
-        raise BadInput(f"{root}: is a file; give a run's folder{_holding(root)}")
-    if not rundir.events.exists():
-        raise BadInput(f"{root}: holds no run (no {rundir.events.name}); give a run's folder")
-    session = Session(rundir, SubprocessRunner())
-    save_report(session)
-    finish(human_console(as_json), rundir, session, as_json)
-    return ExitCode.DONE
-
-
-def _holding(path: Path) -> str:
-    """The run's folder that a file lies in, where it does."""
-    return f", such as {path.parent}" if RunDir(path.parent).events.exists() else ""
 
 
 @contextmanager

@@ -51,10 +51,7 @@ def choose_folder(
         return named, False
     other = difference(stored, profile, named)
     if other is not None:
-        raise BadInput(
-            f"--run-dir {named}: was started with other settings ({other}); use those, or give"
-            " another folder"
-        )
+        raise BadInput(f"--run-dir {named}: was started with {other}, or give another folder")
     return named, True
 
 

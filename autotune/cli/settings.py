@@ -14,15 +14,15 @@ import tomli_w
 from pydantic import ValidationError
 
 from autotune.base.errors import BadInput, EnvironmentFault
+from autotune.config.load import profile_names
 from autotune.config.profile import Profile
 from autotune.run.content import recorded_content, same_content
 from autotune.run.folder import RunDir
 from autotune.sources.hub import as_hub_id
+from autotune.sources.named import NAMES
 
 SOURCES = ("model", "data", "prompts")
 """The tables of a profile whose `source` may be a path."""
-
-_NAMES = {"demo", "toy", "ifeval"}
 
 
 def settings_text(profile: Profile) -> str:
@@ -36,7 +36,7 @@ def settings_text(profile: Profile) -> str:
 def from_root(source: str) -> str:
     """A path with all that is above it; names, hub ids, and what is no valid text, as they are."""
     path = Path(source).expanduser()
-    if source in _NAMES or (as_hub_id(source) is not None and not path.exists()):
+    if source in NAMES or (as_hub_id(source) is not None and not path.exists()):
         return source
     whole = os.path.abspath(path)
     return whole if _is_text(whole) else source
@@ -85,7 +85,9 @@ def damaged(path: Path, why: str) -> EnvironmentFault:
 
 
 def difference(stored: str, profile: Profile, folder: Path) -> str | None:
-    """In what a run's settings differ from those that are asked for now; None for the same run.
+    """With what a run was started, where that is not what is asked for now, and what to do.
+
+    None for the same run.
 
     A setting that the run's version of the tool did not know has its default. Two paths are the
     same where the record says that what was there is what is here now.
@@ -97,15 +99,17 @@ def difference(stored: str, profile: Profile, folder: Path) -> str | None:
     filled = _filled(old)
     if filled is None and _lacks_keys(old):
         raise damaged(RunDir(folder).run_toml, "its end is missing")
+    if old.get("name") != profile.name:
+        return _another_profile(str(old.get("name")))
     if filled is None:
-        return _first_line(stored, wanted)
+        return _other_settings(stored, wanted)
     for table in SOURCES:
         before, now = filled[table]["source"], new[table]["source"]
         if before != now and _same_source(table, before, now, profile, folder):
             old[table]["source"] = filled[table]["source"] = now
     if filled == new:
         return None
-    return _first_line(tomli_w.dumps(old), wanted)
+    return _other_settings(tomli_w.dumps(old), wanted)
 
 
 def _lacks_keys(tree: dict[str, Any]) -> bool:
@@ -144,9 +148,17 @@ def _same_source(table: str, before: str, now: str, profile: Profile, folder: Pa
         return False
 
 
-def _first_line(stored: str, wanted: str) -> str:
+def _another_profile(name: str) -> str:
+    """The profile of a run, and how it is given again: one of a file is not found by its name."""
+    shipped = name in profile_names()
+    return f"profile {name}; add --profile {name if shipped else 'with its file'}"
+
+
+def _other_settings(stored: str, wanted: str) -> str:
     """The first line in which two settings differ."""
-    for old, new in zip(stored.splitlines(), wanted.splitlines(), strict=False):
-        if old != new:
-            return f"{old.strip()}, now {new.strip()}"
-    return "more or fewer strategies"
+    differing = (
+        f"{old.strip()}, now {new.strip()}"
+        for old, new in zip(stored.splitlines(), wanted.splitlines(), strict=False)
+        if old != new
+    )
+    return f"other settings ({next(differing, 'more or fewer strategies')}); use those"

@@ -37,6 +37,11 @@ def list_profiles() -> tuple[Profile, ...]:
     return tuple(read_profile(path) for path in sorted(profiles_folder().glob("*.toml")))
 
 
+def profile_names() -> list[str]:
+    """What `--profile` takes beside files."""
+    return sorted(path.stem for path in profiles_folder().glob("*.toml"))
+
+
 def find_profile(name_or_path: str) -> Profile:
     """The profile of that name, else the file at that path.
 

@@ -16,7 +16,8 @@ from autotune.base.model import ANY_CASE, Boundary
 from autotune.base.sizes import near_size, parse_size
 from autotune.config.expected import Ranges
 from autotune.device.kinds import KINDS
-from autotune.protocol.device_kind import DeviceKind
+from autotune.protocol.choices import AUTO
+from autotune.protocol.device_kind import DEVICE_RULE, DeviceKind
 from autotune.protocol.plan import (
     LENGTH_GRID,
     SEARCHABLE,
@@ -27,9 +28,7 @@ from autotune.protocol.plan import (
 )
 from autotune.protocol.results import HealthLimits, Think
 from autotune.protocol.scores import DEFAULT_SCORER
-from autotune.score.registry import SCORERS
-
-AUTO = "auto"
+from autotune.score.registry import SCORERS, unknown_scorer
 
 
 def _size(text: str) -> str:
@@ -48,7 +47,7 @@ def _size_or_auto(text: str) -> str:
 
 def _device(text: str) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", text):
-        raise ValueError("must be auto, cuda, cuda:N or cpu")
+        raise ValueError(DEVICE_RULE)
     return text
 
 
@@ -62,7 +61,7 @@ def _scorer(text: str) -> str:
     for name in SCORERS:
         if name.lower() == text.lower():
             return name
-    raise ValueError(f"must be one of {', '.join(sorted(SCORERS))}")
+    raise ValueError(unknown_scorer())
 
 
 def _rising(fractions: tuple[float, ...]) -> tuple[float, ...]:
@@ -240,7 +239,7 @@ def strategy_faults(tables: Sequence[Mapping[str, Any]]) -> list[str]:
         return ["must hold at least one [[strategy]]"]
     names = [table.get("name") for table in tables]
     faults = [
-        f'"{name}" stands {names.count(name)} times: names must differ'
+        f'"{name}" is there {_times(names.count(name))}: names must differ'
         for name in dict.fromkeys(names)
         if name is not None and names.count(name) > 1
     ]
@@ -252,6 +251,10 @@ def strategy_faults(tables: Sequence[Mapping[str, Any]]) -> list[str]:
     for table in tables:
         faults += _search_faults(table.get("name"), table.get("search"))
     return faults
+
+
+def _times(count: int) -> str:
+    return "twice" if count == 2 else f"{count} times"
 
 
 def _search_faults(name: object, search: object) -> list[str]:

@@ -101,12 +101,10 @@ class ConversationStream:
         if records.misnamed:
             notes.append(DataNote(what=f"the file is {records.misnamed}", count=0))
         if used < kept:
-            limit = "max_conversations of the profile"
-            notes.append(
-                DataNote(
-                    what=f"{used} of {counted(kept, 'conversation')} are used ({limit})", count=0
-                )
-            )
+            of = counted(kept, "conversation")
+            verb = "is" if used == 1 else "are"
+            what = f"{used} of {of} {verb} used (max_conversations = {used})"
+            notes.append(DataNote(what=what, count=0))
         if self._looked is not None:
             notes += self._looked.notes
         return replace(

@@ -17,6 +17,9 @@ from typing import Literal
 DeviceKind = Literal["cuda", "cpu"]
 """As torch spells the type of a device."""
 
+DEVICE_RULE = "must be auto, cuda, cuda:N or cpu"
+"""What names a device, on the command line and in a profile."""
+
 OWN_MEMORY: frozenset[str] = frozenset({"cuda"})
 """Kinds with memory of their own beside the computer's, so that there are two to run out of."""
 

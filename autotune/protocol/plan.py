@@ -10,12 +10,15 @@ not fit.
 
 import hashlib
 import math
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from autotune.base.model import ANY_CASE, Boundary
+from autotune.protocol.choices import LENGTH_GRID as LENGTH_GRID
+from autotune.protocol.choices import Precision as Precision
+from autotune.protocol.choices import Supervision as Supervision
+from autotune.protocol.choices import Truncation as Truncation
 
 
 class Cut(Boundary):
@@ -36,36 +39,6 @@ class Cut(Boundary):
 
 Rounds = Annotated[Annotated[int, Field(ge=1)] | Literal["all"], ANY_CASE]
 """How many user+assistant pairs of a conversation are kept; `all` keeps every one."""
-
-LENGTH_GRID = 64
-"""Lengths are searched and rounded in multiples of this many tokens: the tile that matrix
-kernels like, and fine enough that a step is under 7 % of 1024."""
-
-
-class Precision(StrEnum):
-    """Arithmetic of the forward and backward pass; master weights are fp32 in every case."""
-
-    FP16 = "fp16"
-    BF16 = "bf16"
-    FP32 = "fp32"
-
-
-class Supervision(StrEnum):
-    """Which tokens carry a label.
-
-    `content`: the answer and the token that ends the turn. `course`: also the assistant header
-    before it and the newline after it, as some university courses and older scripts do.
-    """
-
-    CONTENT = "content"
-    COURSE = "course"
-
-
-class Truncation(StrEnum):
-    """Which side of a conversation that is too long is cut off."""
-
-    RIGHT = "right"
-    LEFT = "left"
 
 
 class DataSpec(Boundary):

@@ -4,26 +4,13 @@ A prediction is an estimate of what tensors need. The CUDA context and the alloc
 on top of it; `autotune.fit.forecast` adds them.
 """
 
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
 
 from autotune.base.model import Boundary
+from autotune.protocol.choices import Attention as Attention
 from autotune.protocol.device_kind import DeviceKind
-
-
-class Attention(StrEnum):
-    """What computes attention.
-
-    `fused`: flash or the memory-efficient kernel, which hold no table of T x T numbers (T tokens a
-    row). `math`: plain mathematics, which hold several, a layer and a head; what torch falls back
-    to where it has no fused kernel for a call.
-    """
-
-    FUSED = "fused"
-    MATH = "math"
-
 
 Capability = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=0)]]
 """Of a card, as CUDA counts: (8, 9) is Ada."""

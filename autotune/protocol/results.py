@@ -7,6 +7,7 @@ from pydantic import AfterValidator
 
 from autotune.base.model import Boundary
 from autotune.base.sizes import show_size
+from autotune.protocol.choices import Think as Think
 from autotune.protocol.data_notes import DataNote
 from autotune.protocol.kernels import Kernel
 from autotune.protocol.plan import Rounds, TrialPoint
@@ -210,17 +211,6 @@ class HealthLimits(Boundary):
     max_echo: float
     max_empty: float
     max_vacuous: float = 0.1
-
-
-class Think(StrEnum):
-    """Which text of an answer that thinks (`<think>...</think>`) is judged.
-
-    `keep`: all of it, as lm-evaluation-harness does unless told otherwise, and as scores were made
-    before there was a choice. `strip`: what follows the last `</think>`.
-    """
-
-    KEEP = "keep"
-    STRIP = "strip"
 
 
 class InstructionVerdict(Boundary):

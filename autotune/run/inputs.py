@@ -6,17 +6,22 @@ something else than it should be, is no reason for either.
 
 from pathlib import Path
 
+from autotune.base.errors import BadInput
 from autotune.config.profile import Profile
 from autotune.data.contamination import read_scored_prompts
 from autotune.data.files import RecordStream
 from autotune.data.load import ConversationStream
 from autotune.protocol.plan import DataSpec
-from autotune.score.registry import find_scorer
+from autotune.score.order import demand_two
+from autotune.score.prompts import Prompt, RefusedPrompt
+from autotune.score.registry import find_scorer, read_prompts
+from autotune.score.scorer import Scorer
 from autotune.sources.dataset import resolve_data
 from autotune.sources.hub import as_hub_id
 from autotune.sources.model import resolve_model
+from autotune.sources.named import NAMES, PROMPTS
 from autotune.sources.positions import demand_positions, positions_of
-from autotune.sources.prompts import resolve_prompts
+from autotune.sources.prompts import PromptSource, prompts_here, resolve_prompts
 
 LOOK_BYTES = 2 * 2**20
 """A chat file up to this size is read whole beforehand, which takes a second at most. Of a larger
@@ -28,9 +33,6 @@ PACKED = 8
 its size, repetitive chats less."""
 
 _PLAIN = {".json", ".jsonl", ".ndjson"}
-
-_OURS = {"demo", "toy", "ifeval"}
-"""Sources that the tool has or makes itself."""
 
 
 def demand_data(profile: Profile) -> None:
@@ -54,14 +56,38 @@ def demand_data(profile: Profile) -> None:
 
 
 def demand_prompts(profile: Profile) -> None:
-    """Refuse a prompts file of this machine that cannot score.
+    """Refuse prompts that cannot score, or too few for a holdout; nothing is fetched for that.
 
     Raises:
-        BadInput: what the scorer finds wrong with it, or that there is none.
+        BadInput: what the scorer finds wrong with them, or that there are none.
     """
-    source = profile.prompts.source
-    if _is_here(source):
-        find_scorer(profile.prompts.scorer).read_prompts(resolve_prompts(source).path)
+    source, limit = profile.prompts.source, profile.prompts.limit
+    counts = [] if limit == "all" else [limit]
+    found = prompts_here(source)
+    if found is not None:
+        counts.append(len(read_source(find_scorer(profile.prompts.scorer), source, found)))
+    if profile.evaluate.holdout and counts:
+        demand_two(min(counts))
+
+
+def read_source(scorer: Scorer, source: str, found: PromptSource) -> tuple[Prompt, ...]:
+    """The prompts that were found for a source, read by a scorer.
+
+    Raises:
+        BadInput: what the scorer finds wrong with them; of prompts that a word names, and that are
+            another scorer's, that they are and which file to give.
+    """
+    if source not in PROMPTS:
+        return read_prompts(scorer, found.path)
+    try:
+        return scorer.read_prompts(found.path)
+    except RefusedPrompt as fault:
+        if scorer.takes(fault.record):
+            raise
+        raise BadInput(
+            f"--scorer {scorer.name}: the {found.noun} have no {scorer.judges_by[1]}; give your own"
+            f" with --prompts FILE, one {{{', '.join(scorer.fields())}}} a line"
+        ) from None
 
 
 def demand_scored_prompts(profile: Profile) -> None:
@@ -90,6 +116,6 @@ def demand_model(profile: Profile, length: int | None = None, *, weights: bool =
 
 def _is_here(source: str) -> bool:
     """Whether a source is a path, or nothing that could be fetched either."""
-    if source in _OURS:
+    if source in NAMES:
         return False
     return Path(source).expanduser().exists() or as_hub_id(source) is None

@@ -18,6 +18,7 @@ from autotune.protocol.prediction import Attention
 from autotune.run.card_check import check_card
 from autotune.run.content import content_of
 from autotune.run.fingerprint import fingerprint
+from autotune.run.inputs import read_source
 from autotune.run.session import Session
 from autotune.run.unchanged import demand_begun, keep_prompts
 from autotune.score.prompts import Prompt, repeated_line, subset
@@ -171,7 +172,7 @@ def open_setup(
     )
     prompts = resolve_prompts(profile.prompts.source, say)
     scorer = find_scorer(profile.prompts.scorer)
-    chosen = scorer.read_prompts(prompts.path)
+    chosen = read_source(scorer, profile.prompts.source, prompts)
     model = resolve_model(profile.model.source, say)
     data = resolve_data(profile.data.source) if with_data else None
     if profile.prompts.limit != "all":

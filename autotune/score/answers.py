@@ -183,6 +183,16 @@ def _slots(prompt: Prompt) -> Sequence[Slot]:
     return ("key", prompt.key), ("text", prompt.prompt), ("ends", prompt.prompt.strip())
 
 
+_RULES = {
+    "key": "a whole number, or left out",
+    "prompt": "a text",
+    "response": "a text, or null where none was given",
+    "finish": "stop, length or left out",
+    "new_tokens": "a whole number, or left out",
+}
+"""What the fields of an answer must be."""
+
+
 def _answer(place: str, record: dict[str, Any]) -> Answer:
     known = {name: _whole(value) for name, value in record.items() if name in Answer.model_fields}
     try:
@@ -192,7 +202,8 @@ def _answer(place: str, record: dict[str, Any]) -> Answer:
         name = first["loc"][0]
         if first["type"] == "missing":
             raise BadInput(f"{place}: lacks {name!r}; an answer has prompt and response") from None
-        raise BadInput(f"{place}: {name} is {first['input']!r}: {first['msg']}") from None
+        rule = _RULES[str(name)]
+        raise BadInput(f"{place}: {name} is {first['input']!r}: must be {rule}") from None
 
 
 def _whole(value: Any) -> Any:

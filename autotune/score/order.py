@@ -39,17 +39,26 @@ def halves(prompts: Sequence[Prompt], seed: int) -> tuple[tuple[Prompt, ...], tu
     Raises:
         BadInput: fewer than two prompts.
     """
-    if len(prompts) < 2:
-        raise BadInput(
-            f"holdout of {counted(len(prompts), 'prompt')}: needs at least 2; leave --holdout out"
-            " or give more prompts"
-        )
+    demand_two(len(prompts))
     ranked = sorted(prompts, key=lambda prompt: _rank("half", seed, prompt))
     chosen = {prompt.key for prompt in ranked[: len(prompts) // 2]}
     return (
         tuple(prompt for prompt in prompts if prompt.key in chosen),
         tuple(prompt for prompt in prompts if prompt.key not in chosen),
     )
+
+
+def demand_two(count: int) -> None:
+    """Refuse prompts of which there is none for one of the halves.
+
+    Raises:
+        BadInput: fewer than two prompts.
+    """
+    if count < 2:
+        raise BadInput(
+            f"holdout of {counted(count, 'prompt')}: needs at least 2; leave --holdout out or give"
+            " more prompts"
+        )
 
 
 def _rank(use: str, seed: int, prompt: Prompt) -> bytes:

@@ -1,7 +1,7 @@
 """The prompts to answer: what every scorer's have in common, their files, and fixed subsets."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,6 +37,15 @@ class PromptFault(Exception):
     """Why a record is no prompt of a scorer, in words."""
 
 
+class RefusedPrompt(BadInput):
+    """A record of a prompts file that is no prompt of a scorer: `place: why`."""
+
+    def __init__(self, place: str, why: str, record: Mapping[str, Any]) -> None:
+        super().__init__(f"{place}: {why}")
+        self.place = place
+        self.record = record
+
+
 def read_prompts(
     path: Path, prompt_of: Callable[[dict[str, Any], int], Own], fields: str
 ) -> tuple[Own, ...]:
@@ -46,7 +55,8 @@ def read_prompts(
     those that a record has, in words.
 
     Raises:
-        BadInput: the first fault, as `file:line: what`, or a file without prompts.
+        BadInput: the first fault, as `file:line: what` (a `RefusedPrompt` where it is one record's
+            own), or a file without prompts.
     """
     prompts: list[Own] = []
     seen: dict[int, str] = {}
@@ -54,7 +64,7 @@ def read_prompts(
         try:
             prompt = prompt_of(record, len(prompts))
         except PromptFault as fault:
-            raise BadInput(f"{place}: {fault}") from None
+            raise RefusedPrompt(place, str(fault), record) from None
         if prompt.key in seen:
             raise BadInput(
                 f"{place}: key {prompt.key} is taken by {seen[prompt.key]};"

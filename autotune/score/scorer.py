@@ -120,6 +120,9 @@ class Scorer(ABC):
     prompt_type: ClassVar[type[Prompt]] = Prompt
     """A prompt with what this scorer needs to judge an answer to it."""
 
+    judges_by: ClassVar[tuple[str, str]] = ("what it judges by", "that")
+    """What a prompt has for it beside a text, of one prompt and of several."""
+
     full_set: ClassVar[FullSet | None] = None
     """The whole of the published set. Who scored on fewer prompts is advised to run them all."""
 
@@ -134,6 +137,16 @@ class Scorer(ABC):
 
     Then the strict verdict on a prompt depends on that prompt's answer alone.
     """
+
+    @classmethod
+    def fields(cls) -> tuple[str, ...]:
+        """What a record of a prompts file must hold, its key aside."""
+        return tuple(name for name in cls.prompt_type.model_fields if name != "key")
+
+    @classmethod
+    def takes(cls, record: Collection[str]) -> bool:
+        """Whether a record holds all that: then what is wrong with it is for this scorer to say."""
+        return set(cls.fields()) <= set(record)
 
     @abstractmethod
     def read_prompts(self, path: Path) -> tuple[Prompt, ...]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from autotune.base.errors import BadInput
 from autotune.sources.hub import HubUnreachable, as_hub_id, hub_files, hub_folder, unreachable
 from autotune.sources.model import ModelSource, resolve_model
+from autotune.sources.named import MODELS
 from autotune.sources.wheel import Say, say_nothing
 
 
@@ -12,14 +13,14 @@ def resolve_architecture(text: str, say: Say = say_nothing) -> ModelSource:
     """The model that `text` names, with a folder that holds at least its config.json.
 
     As `resolve_model`, but a folder needs no weights, and of a repository only the configuration
-    is fetched. `demo` and `toy` may still have to be built.
+    is fetched. One of `MODELS` may still have to be built.
 
     Raises:
         BadInput: no such folder or repository, or one without config.json.
         EnvironmentFault: it is not on this machine and cannot be fetched.
     """
     path = Path(text).expanduser()
-    if path.is_dir() and text not in {"demo", "toy"}:
+    if path.is_dir() and text not in MODELS:
         if not (path / "config.json").is_file():
             raise BadInput(
                 f"model folder {path}: config.json is missing; copy the model's, weights are not"
@@ -27,7 +28,7 @@ def resolve_architecture(text: str, say: Say = say_nothing) -> ModelSource:
             )
         return ModelSource("folder", path.resolve(), path.resolve().name)
     reference = as_hub_id(text)
-    if text in {"demo", "toy"} or path.exists() or reference is None:
+    if text in MODELS or path.exists() or reference is None:
         return resolve_model(text, say)
     return ModelSource("folder", _from_hub(reference.repo, reference.revision), text)
 

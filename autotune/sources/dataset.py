@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from autotune.base.errors import BadInput
 from autotune.base.files import no_plain_file
+from autotune.base.format import either
 from autotune.data.file_kinds import READ_ENDINGS
 from autotune.data.unpack import check_kind
 from autotune.demo import CONVERSATIONS
@@ -17,6 +18,7 @@ from autotune.sources.hub import (
     hub_folder,
     unreachable,
 )
+from autotune.sources.named import DATA
 
 _PATTERNS = ("*.json", "*.jsonl")
 _NOT_DATA = {"dataset_infos.json", "dataset_info.json", "config.json", "croissant.json"}
@@ -31,14 +33,14 @@ class DataSource:
 
 
 def resolve_data(text: str) -> DataSource:
-    """The chat file that `text` names: `demo`, a path, or a hub id such as `owner/name`.
+    """The chat file that `text` names: a name of `sources.named.DATA`, a path, or a hub id.
 
     Raises:
         BadInput: no such file or dataset, or a dataset without exactly one JSON file to take.
         EnvironmentFault: the hub cannot be reached and its cache does not hold the dataset.
     """
-    if text == "demo":
-        return DataSource(CONVERSATIONS, "demo conversations")
+    if text in DATA:
+        return DATA[text]()
     path = Path(text).expanduser()
     if path.is_dir():
         if (path / "config.json").is_file():
@@ -58,9 +60,14 @@ def resolve_data(text: str) -> DataSource:
     if reference is None or path.exists():
         raise BadInput(
             f"data {text}: {no_plain_file(path)}; give a .json or .jsonl file, a hub id such as"
-            " PeterV09/smol-smoltalk-6k, or demo"
+            f" PeterV09/smol-smoltalk-6k, or {either(DATA)}"
         )
     return DataSource(_from_hub(reference.repo, reference.revision), text)
+
+
+def demo_data() -> DataSource:
+    """The conversations that come with the tool."""
+    return DataSource(CONVERSATIONS, "demo conversations")
 
 
 def _from_hub(repo: str, revision: str | None) -> Path:

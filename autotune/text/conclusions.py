@@ -123,11 +123,14 @@ def next_steps(state: StudyState, run_dir: Path) -> list[str]:
     full = scorer_of(state).full_set
     few = full is not None and state.run is not None and state.run.prompt_count < full.count
     if best is not None and full is not None and few and state.best_in_full is None:
-        folder = quoted(str(RunDir(run_dir).checkpoint(best.number, best.checkpoint)))
-        lines.append(
-            f"score it on all {counted(full.count, 'prompt')} of {full.title}:"
-            f" smolsft-autotune eval {folder} --prompts {full.source} --prompt-limit all"
-        )
+        run = RunDir(run_dir)
+        places = (run.checkpoint(best.number, best.checkpoint), run.best)
+        folder = next((place for place in places if place.is_dir()), None)
+        if folder is not None:
+            lines.append(
+                f"score it on all {counted(full.count, 'prompt')} of {full.title}: smolsft-autotune"
+                f" eval {quoted(str(folder))} --prompts {full.source} --prompt-limit all"
+            )
     if state.ended is not None and not state.ended.met:
         lines.append(
             "to get further: more conversations, more epochs, or more trials of a strategy"

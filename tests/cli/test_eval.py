@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from autotune.base.errors import ExitCode
+from autotune.base.format import quoted
 from autotune.cli.chosen import with_choice
 from autotune.cli.find_answers import untrained_answers
 from autotune.cli.main import run
@@ -25,6 +26,7 @@ from tests import records
 from tests.asked import prompt_of
 from tests.contains import Contains
 from tests.screens import printed
+from tests.sources.test_model import safetensors
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 LIMITS = HealthLimits(min_stop=0.8, max_loop=0.2, max_echo=0.1, max_empty=0.05)
@@ -298,6 +300,44 @@ def test_what_was_never_scored_cannot_be_compared(
     assert "--examples -1" in refused(capsys, "--responses", files[1], "--examples", "-1")
     other = write_lines(tmp_path / "other.jsonl", [prompt_of(NO_COMMA, key=99)])
     assert "no prompt in common" in refused(capsys, "compare", *files[1:], "--prompts", other)
+
+
+def test_where_answers_are_gone_what_is_left_to_score_is_named(
+    files: tuple[str, str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = scored_run(tmp_path / "run")
+    for path in sorted(there.root.rglob("responses.jsonl")):
+        path.unlink()
+    err = refused(capsys, "compare", str(there.root), files[1])
+    assert "no answers are here (responses.jsonl), and no model that could give some" in err
+    for name in ("config.json", "tokenizer.json"):
+        (there.best / name).write_text("{}", encoding="utf-8")
+    (there.best / "model.safetensors").write_bytes(safetensors())
+    err = refused(capsys, "compare", str(there.root), files[1])
+    assert f"score it first with smolsft-autotune eval {quoted(str(there.best))}, and" in err
+
+
+def test_runs_of_two_scorers_are_not_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = scored_run(tmp_path / "one"), scored_run(tmp_path / "two")
+    two.run_toml.write_text('[prompts]\nscorer = "exact"\n', encoding="utf-8")
+    err = refused(capsys, "compare", str(one.root), str(two.root))
+    assert f"{one.root} was scored by ifeval and {two.root} by exact, so they answer no" in err
+
+
+def test_an_evaluation_has_no_report_and_how_its_score_is_shown_again_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = RunDir(tmp_path / "evaluated")
+    there.eval_folder("model").mkdir(parents=True)
+    write_lines(there.eval_folder("model") / "responses.jsonl", answers(GOOD))
+    there.run_toml.write_text('[prompts]\nscorer = "exact"\n', encoding="utf-8")
+    there.append(events.Warned(message="battery is low"), at=1.0)
+    assert run(["report", str(there.root)]) == ExitCode.BAD_INPUT
+    (err,) = capsys.readouterr().err.splitlines()
+    assert "holds an evaluation, which has no report" in err
+    assert "eval --responses" in err and err.endswith("--scorer exact")
 
 
 def test_an_instruction_that_the_scorer_does_not_know_is_refused(

@@ -71,12 +71,12 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 def test_gpu_without_plan_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     said = refusal(capsys, "probe", "--gpu", "rtx4060-laptop-8gb")
-    assert "--gpu rtx4060-laptop-8gb: names the card of a plan; add --plan" in said
+    assert "--gpu rtx4060-laptop-8gb: only with --plan; add that" in said
 
 
 def test_a_kernel_without_a_plan_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     said = refusal(capsys, "probe", "--attention", "math")
-    assert "--attention math: is of a plan; add --plan" in said
+    assert "--attention math: only with --plan; add that" in said
 
 
 def test_a_kernel_that_nobody_knows_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,7 +103,14 @@ def test_a_report_that_is_written_again_keeps_it_and_asks_for_it_no_more(
     over: RunDir, capsys: pytest.CaptureFixture[str]
 ) -> None:
     step = "score it on all 541 prompts"
-    assert any(step in line for line in next_steps(replay(over.records()), over.root))
+    state = replay(over.records())
+    assert any(step in line for line in next_steps(state, over.root))
+    for gone, left in (("trials", str(over.best)), ("best", "")):
+        shutil.move(over.root / gone, over.root.parent / gone)
+        told = [line for line in next_steps(state, over.root) if step in line]
+        assert bool(left) is bool(told) and all(left in line for line in told)
+    for gone in ("trials", "best"):
+        shutil.move(over.root.parent / gone, over.root / gone)
     over.append(in_full(checkpoint(5)), at=5.0)
     assert run(["report", str(over.root), "--json"]) == ExitCode.DONE
     captured = capsys.readouterr()

@@ -10,7 +10,7 @@ from autotune.base.errors import BadInput, ExitCode
 from autotune.base.format import quoted
 from autotune.cli.main import run
 from autotune.cli.options import Options
-from autotune.cli.parameters import read_target
+from autotune.cli.target import read_target
 from autotune.config.load import find_profile
 
 
@@ -33,6 +33,8 @@ def files(_own_folder: None) -> None:
         "two words.jsonl": json.dumps(CHAT),
         "prompts.jsonl": json.dumps(PROMPT),
         "answers.jsonl": json.dumps({"prompt": "Say it.", "response": "it"}),
+        "numbers.jsonl": json.dumps({"prompt": "Say it.", "response": 7}),
+        "math.jsonl": json.dumps({"prompt": "6 times 7?", "answer": "42"}),
         "empty.jsonl": " \n",
         "short.json": "[{",
         "mine.toml": "name = 'x'\nseed == 3\n",
@@ -131,6 +133,26 @@ PATHS = [
     ("eval --responses answers.jsonl --samples a/b", "--samples a/b: its folder a is not", ""),
     ("eval --responses answers.jsonl --baseline none", "none: no such file or folder", ""),
     ("eval compare folder answers.jsonl", "folder: no answers are here", ""),
+    (
+        "eval --responses answers.jsonl --prompts math.jsonl --profile cpu-smoke",
+        "math.jsonl:1: has an answer; prompts with answers are for --scorer exact",
+        "",
+    ),
+    (
+        "eval --responses numbers.jsonl --profile cpu-smoke",
+        "numbers.jsonl:1: response is 7: must be a text, or null",
+        "",
+    ),
+    (
+        "eval compare answers.jsonl answers.jsonl --profile cpu-smoke",
+        "answers.jsonl and answers.jsonl answer none of the demo prompts; give the prompts that",
+        "with --prompts FILE",
+    ),
+    (
+        "eval compare answers.jsonl answers.jsonl --profile cpu-smoke --scorer exact",
+        "--scorer exact: the demo prompts have no answers",
+        "--prompts FILE, one {prompt, answer} a line",
+    ),
     ("probe --plan --vram-budget 900GiB", "has 8GiB; give at most that", ""),
 ]
 """A whole command line, how its line begins, and what it ends in."""
@@ -143,10 +165,13 @@ EARLY = [
     ("probe --prompts chats.jsonl", "chats.jsonl:1: unknown key 'messages'"),
     ("inspect --prompts chats.jsonl", "chats.jsonl: no record has a text under 'prompt'"),
     ("eval toy --prompts empty.jsonl", "empty.jsonl: no prompts"),
+    ("run --scorer exact", "--scorer exact: the demo prompts have no answers; give your own with"),
+    ("eval toy --scorer exact", "--scorer exact: the demo prompts have no answers"),
+    ("run --holdout --prompt-limit 1", "holdout of 1 prompt: needs at least 2; leave --holdout"),
     ("run --model small", "model folder small: model.safetensors is missing"),
     ("eval small", "model folder small: model.safetensors is missing"),
 ]
-"""Files at fault: a worker that was started for them would have built the toy in the cache."""
+"""What is at fault before anything runs: a worker would have built the toy in the cache."""
 
 
 def refusal(line: str, capsys: pytest.CaptureFixture[str]) -> str:

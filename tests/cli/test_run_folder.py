@@ -96,6 +96,19 @@ def test_another_file_of_another_content_is_another_run(project: Path) -> None:
         choose_folder(Path("run"), asked("more.jsonl"))
 
 
+def test_a_run_of_another_profile_is_named_with_how_to_give_it(project: Path) -> None:
+    begun(project / "run", project)
+    other = asked().model_copy(update={"name": "cpu-smollm2"})
+    with pytest.raises(BadInput) as caught:
+        choose_folder(Path("run"), other)
+    name = asked().name
+    assert f"was started with profile {name}; add --profile {name}, or give" in str(caught.value)
+    (project / "mine").mkdir()
+    store_settings(RunDir(project / "mine"), asked().model_copy(update={"name": "mine"}))
+    with pytest.raises(BadInput, match="with profile mine; add --profile with its file, or give"):
+        choose_folder(Path("mine"), other)
+
+
 def test_a_path_that_an_older_version_stored_as_typed_is_still_that_file(project: Path) -> None:
     rundir = begun(project / "run", project, content=False)
     text = settings_text(asked())

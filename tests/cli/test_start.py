@@ -14,11 +14,17 @@ SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 IFEVAL = SHARED / "data" / "ifeval"
 
 
-def loaded_after(code: str) -> set[str]:
-    """Names of the heavy libraries in `sys.modules` of a fresh process that ran `code`."""
-    heavy = "{'torch', 'transformers', 'optuna', 'matplotlib', 'pynvml', 'datasets', 'pandas'}"
+HEAVY = {"torch", "transformers", "optuna", "matplotlib", "pynvml", "datasets", "pandas"}
+
+
+def loaded_after(code: str, looked_for: set[str] = HEAVY) -> set[str]:
+    """Which of these modules are in `sys.modules` of a fresh process that ran `code`."""
     done = subprocess.run(
-        [sys.executable, "-c", f"{code}\nimport sys; print(sorted({heavy} & set(sys.modules)))"],
+        [
+            sys.executable,
+            "-c",
+            f"{code}\nimport sys; print(sorted({looked_for} & set(sys.modules)))",
+        ],
         capture_output=True,
         encoding="utf-8",
         timeout=100,
@@ -29,6 +35,14 @@ def loaded_after(code: str) -> set[str]:
 
 def test_help_loads_none_of_the_heavy_libraries() -> None:
     assert loaded_after("from autotune.cli.main import run; run(['--help'])") == set()
+
+
+def test_the_help_of_a_command_loads_nothing_that_checks_a_profile() -> None:
+    """That takes longer than all that the help shows."""
+    slow = {"autotune.config.profile", "autotune.score.scorer", "autotune.sources.prompts"}
+    assert loaded_after("from autotune.cli.main import run; run(['run', '--help'])", slow) == set()
+    slow = {"pydantic", "importlib.metadata"}  # typer loads them for options, not for commands
+    assert loaded_after("from autotune.cli.main import run; run(['--help'])", slow) == set()
 
 
 def test_the_parent_never_loads_torch_for_a_probe_or_a_run() -> None:

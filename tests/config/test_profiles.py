@@ -114,7 +114,7 @@ def test_all_faults_of_a_file_are_told_together_with_key_value_rule_and_nearest_
         '  strategy.A.learning_rate = "4e-5": must be a valid number; write 4e-5 without quotes',
         "  strategy.B.num_train_epochs = inf: must be a valid integer",
         "  strategy.B.weight_decay = nan: must be a finite number",
-        '  strategy: "A" stands 2 times: names must differ',
+        '  strategy: "A" is there twice: names must differ',
     ]
 
 

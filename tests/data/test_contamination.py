@@ -127,7 +127,7 @@ def test_the_rows_can_be_left_out_and_are_counted_as_dropped(tmp_path: Path) -> 
         adapted.notes
     )
     said = [note.what for note in adapted.notes if note.count == 0]
-    assert said == ["1 of 2 conversations are used (max_conversations of the profile)"]
+    assert said == ["1 of 2 conversations is used (max_conversations = 1)"]
     path = data(tmp_path, PROMPTS[20], PROMPTS[30])
     with pytest.raises(BadInput, match="a scored prompt stands there: 2, rows 1, 2"):
         load_conversations(spec)

@@ -12,7 +12,8 @@ import autotune.cli.overrides
 import autotune.device.nvml
 import autotune.fit.guess
 import autotune.report.write
-import autotune.score.registry
+import autotune.score.exact.scorer
+import autotune.score.ifeval.scorer
 import autotune.screen.live
 
 __all__ = ["alembic", "autotune", "jinja2", "langdetect", "nltk", "optuna", "psutil"]

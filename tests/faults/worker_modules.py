@@ -6,6 +6,8 @@ import transformers.models.llama.modeling_llama
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from transformers.conversion_mapping import get_checkpoint_conversion_mapping
 
+import autotune.score.exact.scorer
+import autotune.score.ifeval.scorer
 import autotune.worker.convert
 import autotune.worker.generate.job
 import autotune.worker.jobs

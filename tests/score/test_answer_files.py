@@ -90,9 +90,12 @@ def test_a_last_line_that_only_lacks_its_newline_counts(tmp_path: Path) -> None:
     [
         ({"prompt": "a"}, "lacks 'response'; an answer has prompt and response"),
         ({"response": "a"}, "lacks 'prompt'"),
-        ({"prompt": "a", "response": 3}, "response is 3"),
-        ({"prompt": "a", "response": "b", "key": "1"}, "key is '1'"),
-        ({"prompt": "a", "response": "b", "finish": "eos"}, "finish is 'eos'"),
+        ({"prompt": "a", "response": 3}, "response is 3: must be a text, or null where none"),
+        ({"prompt": "a", "response": "b", "key": "1"}, "key is '1': must be a whole number"),
+        (
+            {"prompt": "a", "response": "b", "finish": "eos"},
+            "finish is 'eos': must be stop, length or left",
+        ),
         (["a", "b"], "must be a JSON object"),
     ],
 )

@@ -51,6 +51,7 @@ class Exact(Scorer):
     main = Figure(name="exact answers", column="answers exact")
     others = (Figure(f"marked with {MARK}", f"with {MARK}", key="marked"),)
     prompt_type = ExactPrompt
+    judges_by = ("an answer", "answers")
     baselines = (CONSTANT,)
     # A right answer may be one word, so few words are no fault.
     health_checks = HEALTH_CHECKS - {"vacuous"}

@@ -39,8 +39,6 @@ def _prompt(record: dict[str, Any], known: Instructions) -> IFEvalPrompt:
     """The prompt of one record; raises PromptFault."""
     for name in record:
         if name not in _FIELDS:
-            if name == "answer":
-                raise PromptFault("has an answer; prompts with answers are for --scorer exact")
             close = get_close_matches(name, _FIELDS, n=1, cutoff=0.0)[0]
             raise PromptFault(f"unknown key {name!r}; the nearest known is {close!r}")
     for name in _FIELDS:

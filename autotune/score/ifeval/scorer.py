@@ -55,6 +55,7 @@ class IFEval(Scorer):
         Figure("instruction loose", key="instruction_loose"),
     )
     prompt_type = IFEvalPrompt
+    judges_by = ("instructions", "instructions")
     full_set = FullSet(title="IFEval", source="ifeval", count=541)
     baselines = (ECHO,)
     decides_early = True

@@ -1,0 +1,86 @@
+"""What an option is: which commands have it, how it is typed, what it sets and by which rule."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+from autotune.base.format import either
+
+Command = Literal[
+    "inspect", "probe", "run", "demo", "eval", "report", "profiles list", "profiles show"
+]
+"""The commands, as they are called."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One option.
+
+    Attributes:
+        commands: those that have it.
+        help: what it is for, in a few words.
+        metavar: what stands for its value in the help, where that is not made of the rest; empty
+            where its type does.
+        spelled: how it is typed, where that is not its name: a switch with its opposite.
+        last: in the help it stands below the options that only this command has.
+        sets: the places of a profile that take its value, each `table.key`; `strategy.*.key` is a
+            key of every strategy. None where it sets nothing there.
+        lowers: a place that may not be above its value and is lowered to it.
+        inverted: a switch whose place says the opposite.
+        absent: the value that a profile expresses by leaving the key out.
+        rule: what a value must be, where that is not made of the rest. `{grid}` is filled in with
+            the grid of lengths.
+        choices: the few values that there are; a table that may still grow.
+        any_case: its values are known in lower case, however they are typed.
+        count: a whole number from 1, or `all`.
+        size: a size of memory, of which a near one can be guessed.
+        names: what it may name beside a file or a folder, which keeps its case.
+    """
+
+    commands: Collection[Command]
+    help: str
+    metavar: str | None = None
+    spelled: str | None = None
+    last: bool = False
+    sets: tuple[str, ...] = ()
+    lowers: str | None = None
+    inverted: bool = False
+    absent: str | None = None
+    rule: str | None = None
+    choices: Collection[str] = ()
+    any_case: bool = False
+    count: bool = False
+    size: bool = False
+    names: Collection[str] = ()
+
+    def spelling(self, name: str) -> str:
+        """How the option of a field is typed, such as `--vram-budget` or `--full/--early`."""
+        return self.spelled or f"--{name.replace('_', '-')}"
+
+    @property
+    def shown(self) -> str | None:
+        """What stands for its value in the help; None leaves that to its type."""
+        if self.count:
+            return "N|all"
+        if self.metavar == "":
+            return None
+        words = [self.metavar] if self.metavar else []
+        return "|".join([*words, *(self.names or self.choices)]) or None
+
+    @property
+    def must(self) -> str | None:
+        """The rule of its values, which begins with `must`; None where every value will do."""
+        if self.count:
+            return "must be a whole number from 1, or all"
+        return self.rule or (f"must be {either(self.choices)}" if self.choices else None)
+
+    @property
+    def ignores_case(self) -> bool:
+        """Whether a value means the same in lower case."""
+        return self.any_case or self.count or bool(self.choices)
+
+    @property
+    def places(self) -> tuple[tuple[str, ...], ...]:
+        """Every place of a profile that it may change, as its keys."""
+        lowered = () if self.lowers is None else (self.lowers,)
+        return tuple(tuple(place.split(".")) for place in (*self.sets, *lowered))

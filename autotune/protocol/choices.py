@@ -1,0 +1,63 @@
+"""Settings of which there are a few values to choose from: each named once, for both processes.
+
+Options, their help and their rules are made of these, so nothing that takes time to load may be
+imported here.
+"""
+
+from enum import StrEnum
+
+AUTO = "auto"
+"""What leaves a choice to the tool."""
+
+LENGTH_GRID = 64
+"""Lengths are searched and rounded in multiples of this many tokens: the tile that matrix
+kernels like, and fine enough that a step is under 7 % of 1024."""
+
+
+class Precision(StrEnum):
+    """Arithmetic of the forward and backward pass; master weights are fp32 in every case."""
+
+    FP16 = "fp16"
+    BF16 = "bf16"
+    FP32 = "fp32"
+
+
+class Supervision(StrEnum):
+    """Which tokens carry a label.
+
+    `content`: the answer and the token that ends the turn. `course`: also the assistant header
+    before it and the newline after it, as some university courses and older scripts do.
+    """
+
+    CONTENT = "content"
+    COURSE = "course"
+
+
+class Truncation(StrEnum):
+    """Which side of a conversation that is too long is cut off."""
+
+    RIGHT = "right"
+    LEFT = "left"
+
+
+class Think(StrEnum):
+    """Which text of an answer that thinks (`<think>...</think>`) is judged.
+
+    `keep`: all of it, as lm-evaluation-harness does unless told otherwise, and as scores were made
+    before there was a choice. `strip`: what follows the last `</think>`.
+    """
+
+    KEEP = "keep"
+    STRIP = "strip"
+
+
+class Attention(StrEnum):
+    """What computes attention.
+
+    `fused`: flash or the memory-efficient kernel, which hold no table of T x T numbers (T tokens a
+    row). `math`: plain mathematics, which hold several, a layer and a head; what torch falls back
+    to where it has no fused kernel for a call.
+    """
+
+    FUSED = "fused"
+    MATH = "math"

@@ -1,0 +1,58 @@
+"""Sources that one word names: they come with the tool, are made by it, or are fetched for it.
+
+Each is a row of the table of its option, with what finds it. Options and their help are made of the
+words; what finds a source is loaded when it is asked for.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from autotune.base.later import later
+
+if TYPE_CHECKING:
+    from autotune.sources.dataset import DataSource
+    from autotune.sources.model import ModelSource
+    from autotune.sources.prompts import PromptSource
+    from autotune.sources.wheel import Say
+
+DEMO = "demo"
+"""The model, the data and the prompts that come with the tool."""
+
+MODELS: "dict[str, Callable[[Say], ModelSource]]" = {
+    DEMO: later("autotune.sources.model:demo_model"),
+    "toy": later("autotune.sources.model:toy_model"),
+}
+"""What `--model` takes beside folders and hub ids."""
+
+DATA: "dict[str, Callable[[], DataSource]]" = {
+    DEMO: later("autotune.sources.dataset:demo_data"),
+}
+"""What `--data` takes beside files and hub ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPrompts:
+    """Prompts by a name: `find` fetches them where that is needed, `here` is None instead."""
+
+    find: "Callable[[Say], PromptSource]"
+    here: "Callable[[], PromptSource | None]"
+
+
+PROMPTS = {
+    "ifeval": NamedPrompts(
+        later("autotune.sources.prompts:ifeval"), later("autotune.sources.prompts:ifeval_here")
+    ),
+    DEMO: NamedPrompts(
+        later("autotune.sources.prompts:demo"), later("autotune.sources.prompts:demo")
+    ),
+}
+"""What `--prompts` takes beside files.
+
+Example:
+    With a row `"gsm8k": NamedPrompts(later("autotune.sources.gsm8k:find"), ...)` the option takes
+    `gsm8k` in any case, its help and its errors name it, and no folder is looked for.
+"""
+
+NAMES = frozenset({*MODELS, *DATA, *PROMPTS})
+"""Words that are no paths."""
