@@ -1,6 +1,6 @@
 """From a data spec to the conversations that every later step works with."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,16 @@ from autotune.data.contamination import (
 )
 from autotune.data.conversation import Conversation
 from autotune.data.files import RecordStream
-from autotune.data.reading import AUTO, BY_NAME, Adapted, Detected, Reading, detect_format
+from autotune.data.oddities import Oddities
+from autotune.data.reading import (
+    AUTO,
+    BY_NAME,
+    Adapted,
+    Detected,
+    Reading,
+    demand_known,
+    detect_format,
+)
 from autotune.data.turns import CANNOT
 from autotune.protocol.data_notes import NAMED_ROWS, DataNote, rows_text
 from autotune.protocol.plan import DataSpec
@@ -33,11 +42,16 @@ class ConversationStream:
         self,
         spec: DataSpec,
         scored: ScoredPrompts | None = None,
-        no_tools: str | None = CANNOT,
+        no_tools: str | Callable[[], str | None] | None = CANNOT,
+        oddities: Oddities | None = None,
     ) -> None:
-        """As `load_conversations`."""
+        """As `load_conversations`; `no_tools` may also be asked for once the format is known.
+
+        `oddities` look at the conversations that are used, and are among the notes.
+        """
         self.spec = spec
         self._no_tools = no_tools
+        self._oddities = oddities
         self.adapted: Adapted
         self._looked = Contamination(scored) if scored is not None else None
         self._drop = read_scored_prompts(Path(spec.drop_prompts)) if spec.drop_prompts else None
@@ -49,7 +63,10 @@ class ConversationStream:
             BadInput: the file cannot be read as chat data, or keeps no conversation at all.
         """
         records = RecordStream(Path(self.spec.path), self.spec.skip_bad)
-        detected, reading = self._format(records)
+        detected = self._format(records)
+        no_tools = self._no_tools() if callable(self._no_tools) else self._no_tools
+        mixed = self.spec.format == AUTO
+        reading = Reading(detected.format, mixed=mixed, no_tools=no_tools)
         kept, used = 0, 0
         gone: list[int] = []
         for number, row in records:
@@ -64,20 +81,20 @@ class ConversationStream:
                 used += 1
                 if self._looked is not None:
                     self._looked.look(conversation, number)
+                if self._oddities is not None:
+                    self._oddities.look(conversation, number)
                 yield number, conversation
         self.adapted = self._summary(records, detected, reading.adapted(), gone, (used, kept))
         if not kept:
             raise self._nothing_kept()
 
-    def _format(self, records: RecordStream) -> tuple[Detected, Reading]:
+    def _format(self, records: RecordStream) -> Detected:
         """The format, which only all records together decide where none is named."""
         try:
             if self.spec.format == AUTO:
-                detected = detect_format(row for _, row in records)
-            else:
-                detected = Detected(self.spec.format, BY_NAME)
-            mixed = self.spec.format == AUTO
-            return detected, Reading(detected.format, mixed=mixed, no_tools=self._no_tools)
+                return detect_format(row for _, row in records)
+            demand_known(self.spec.format)
+            return Detected(self.spec.format, BY_NAME)
         except BadInput as error:
             told = str(error)
             raise BadInput(
@@ -107,6 +124,8 @@ class ConversationStream:
             notes.append(DataNote(what=what, count=0))
         if self._looked is not None:
             notes += self._looked.notes
+        if self._oddities is not None:
+            notes += self._oddities.notes
         return replace(
             adapted,
             dropped=dropped,

@@ -84,6 +84,16 @@ def detect_format(records: Iterable[Row]) -> Detected:
     )
 
 
+def demand_known(format: str) -> None:
+    """Refuse a name that is not a known format's.
+
+    Raises:
+        BadInput: that.
+    """
+    if format not in FORMATS:
+        raise BadInput(f"format {format!r}: must be one of {AUTO}, {_known()}")
+
+
 class Reading:
     """Records read in one named format, one after the other, with what there is to say of them."""
 
@@ -95,8 +105,7 @@ class Reading:
         Raises:
             BadInput: the name is not a known format.
         """
-        if format not in FORMATS:
-            raise BadInput(f"format {format!r}: must be one of {AUTO}, {_known()}")
+        demand_known(format)
         self.format = format
         self._mixed = mixed
         self._no_tools = no_tools

@@ -16,13 +16,14 @@ from autotune.protocol.results import Checkpoint, Measurement
 class Ready(Boundary):
     """The worker has loaded its libraries and knows its device.
 
-    `attention` is what it found there for the job's model, None where the job has none.
+    `attention` is what it found there for the job's model, None where the job has none. `torch` is
+    empty where the job needs none.
     """
 
     kind: Literal["ready"] = "ready"
     pid: int
     device: str
-    torch: str
+    torch: str = ""
     transformers: str
     attention: FoundKernels | None = None
 

@@ -182,7 +182,8 @@ def _versions(records: Sequence[Record]) -> dict[str, str]:
     seen: dict[str, dict[str, None]] = {"torch": {}, "transformers": {}}
     for record in records:
         if isinstance(record.event, events.Ready):
-            seen["torch"][record.event.torch] = None
+            if record.event.torch:
+                seen["torch"][record.event.torch] = None
             seen["transformers"][record.event.transformers] = None
     versions = {name: ", ".join(found) for name, found in seen.items() if found}
     try:

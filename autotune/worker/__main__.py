@@ -22,11 +22,14 @@ from autotune.base.errors import AutotuneError, EnvironmentFault
 from autotune.protocol.device_kind import has_own_memory
 from autotune.protocol.events import Failed, Finished
 from autotune.protocol.failure import Failure
-from autotune.protocol.job import JOB, Job, as_read
+from autotune.protocol.job import JOB, Job, SurveyJob, as_read
 from autotune.worker.channel import Inbox, Pipe
+from autotune.worker.faults import JobFault
+from autotune.worker.memory.errors import classify, loading_fault
 
 if TYPE_CHECKING:
     from autotune.worker.jobs import Bench
+    from autotune.worker.survey.bench import SurveyBench
 
 DONE, CRASHED, OUT_OF_MEMORY, BAD_JOB = 0, 1, 3, 4
 
@@ -51,17 +54,12 @@ def main() -> int:
             return fail(pipe, Failure.BAD_JOB, f"job file: {str(error).splitlines()[0]}")
         if bench is None:
             try:
-                # torch is loaded here, after the streams are in place.
-                importlib.import_module("torch")
-                from autotune.worker.jobs import Bench
-
-                bench = Bench(pipe)
-                bench.load_for(job)
+                bench = bench_for(job, pipe)
             except Exception as error:  # a missing file, a DLL, whatever a library itself raises
                 library = "transformers" if "torch" in sys.modules else "torch"
                 return unloadable(pipe, library, error)
         code = attempt(bench, job, pipe)
-        if code != DONE or "--stay" not in sys.argv[2:] or not bench.clear():
+        if code != DONE or not stays() or not bench.clear():
             return code
         pipe.emit(Finished())
         path = inbox.next_job()
@@ -69,10 +67,30 @@ def main() -> int:
         log_to(path.parent / "worker.log")
 
 
+def bench_for(job: Job, pipe: Pipe) -> "Bench | SurveyBench":
+    """Where the first job is done, and those after it; the libraries are loaded here.
+
+    Not before, because the streams must be in place.
+    """
+    if isinstance(job, SurveyJob) and not stays():
+        from autotune.worker.survey.bench import SurveyBench
+
+        return SurveyBench(pipe)
+    importlib.import_module("torch")
+    from autotune.worker.jobs import Bench
+
+    bench = Bench(pipe)
+    bench.load_for(job)
+    return bench
+
+
+def stays() -> bool:
+    """Whether other jobs may follow."""
+    return "--stay" in sys.argv[2:]
+
+
 def unloadable(pipe: Pipe, library: str, error: Exception) -> int:
     """Report that a library cannot be loaded, with the reason and what to do."""
-    from autotune.worker.memory.errors import loading_fault
-
     traceback.print_exception(error)
     return fail(pipe, *loading_fault(library, error))
 
@@ -84,7 +102,7 @@ def log_to(path: Path) -> None:
         os.dup2(log.fileno(), 2)
 
 
-def attempt(bench: "Bench", job: Job, pipe: Pipe) -> int:
+def attempt(bench: "Bench | SurveyBench", job: Job, pipe: Pipe) -> int:
     """Do one job; whatever goes wrong is reported and becomes an exit code."""
     try:
         bench.do(job)
@@ -93,25 +111,16 @@ def attempt(bench: "Bench", job: Job, pipe: Pipe) -> int:
         return failed(bench, pipe, error)
 
 
-def failed(bench: "Bench", pipe: Pipe, error: Exception) -> int:
-    """Report what kind of failure it was; kinds that a job brings are loaded when there is one."""
+def failed(bench: "Bench | SurveyBench", pipe: Pipe, error: Exception) -> int:
+    """Report what kind of failure it was."""
     if isinstance(error, ImportError):  # of what is loaded only when a job needs it
         return unloadable(pipe, error.name or "a library", error)
     if isinstance(error, EnvironmentFault):
         return fail(pipe, Failure.DISK, str(error))
     if isinstance(error, AutotuneError):
         return fail(pipe, Failure.BAD_JOB, str(error))
-    from autotune.worker.finite import NumericFault
-    from autotune.worker.memory.errors import classify
-    from autotune.worker.train.checkpoint import DiskFull
-    from autotune.worker.train.loop import BadJob
-
-    if isinstance(error, DiskFull):
-        return fail(pipe, Failure.DISK, str(error))
-    if isinstance(error, BadJob):
-        return fail(pipe, Failure.BAD_JOB, str(error))
-    if isinstance(error, NumericFault):
-        return fail(pipe, Failure.NUMERIC, str(error))
+    if isinstance(error, JobFault):
+        return fail(pipe, error.failure, str(error))
     traceback.print_exception(error)
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     on_card = bench.spec is not None and has_own_memory(bench.spec.kind)

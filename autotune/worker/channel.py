@@ -51,7 +51,11 @@ class Inbox:
 
     def next_job(self) -> Path:
         """Wait for the path of the next job file."""
-        return Path(self._lines.get())
+        return Path(self.next_line())
+
+    def next_line(self) -> str:
+        """Wait for the next line."""
+        return self._lines.get()
 
     def _listen(self) -> None:
         """Take in lines until there are no more.

@@ -3,9 +3,14 @@
 import torch
 from torch import Tensor
 
+from autotune.protocol.failure import Failure
+from autotune.worker.faults import JobFault
 
-class NumericFault(Exception):
+
+class NumericFault(JobFault):
     """A loss, gradients, weights or logits are not finite, and not for want of range in fp16."""
+
+    failure = Failure.NUMERIC
 
 
 def demand_finite(best: Tensor) -> None:

@@ -6,7 +6,7 @@ a card not even transformers.
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -28,6 +28,7 @@ from autotune.protocol.job import (
 from autotune.protocol.kernels import FoundKernels
 from autotune.worker.channel import Pipe
 from autotune.worker.compute import Compute, open_compute
+from autotune.worker.libraries import quiet_transformers
 
 if TYPE_CHECKING:
     from autotune.worker.trial import ModelCache
@@ -99,16 +100,6 @@ def where(job: Job) -> DeviceSpec:
     if not isinstance(job, ON_CPU):
         return job.device
     return on_the_computer(threads=job.device.threads)
-
-
-def quiet_transformers() -> str:
-    """Load transformers, let it say nothing, and return its version."""
-    import transformers
-
-    logging: Any = transformers.logging
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    return str(transformers.__version__)
 
 
 def attention_of(job: Job, compute: Compute) -> FoundKernels | None:

@@ -8,10 +8,7 @@ from pydantic import TypeAdapter
 
 from autotune.base.errors import BadInput
 from autotune.base.files import write_bytes_atomic
-from autotune.data.contamination import read_scored_prompts
 from autotune.data.conversation import Conversation
-from autotune.data.load import ConversationStream
-from autotune.data.oddities import Oddities
 from autotune.data.survey import SurveyFile
 from autotune.data.truncation import RoundSpan
 from autotune.protocol import events
@@ -20,6 +17,7 @@ from autotune.protocol.job import SurveyJob
 from autotune.protocol.plan import Supervision
 from autotune.worker.channel import Pipe
 from autotune.worker.parallel import usable_cores
+from autotune.worker.survey.apart import Stream, conversations_of
 from autotune.worker.survey.features import Lookover
 from autotune.worker.tokens.encode import ChatCodec
 from autotune.worker.tokens.rows import Encoded
@@ -60,14 +58,15 @@ def survey(job: SurveyJob, pipe: Pipe) -> None:
         BadInput: the data cannot be used, or the tokenizer makes a row of none of it.
     """
     pipe.enter("tokenizing")
-    tokenizer = load_tokenizer(Path(job.model_folder))
-    codec = ChatCodec(tokenizer, job.data.supervision)
-    lookover = None
-    if job.inspection is not None:
-        lookover = Lookover(job.inspection, job.data.truncation, codec, tokenizer)
-    scored = None if job.prompts is None else read_scored_prompts(Path(job.prompts))
-    stream = ConversationStream(job.data, scored, codec.tool_rows.no_tools)
-    found = surveyed(codec, stream, lookover, alive=lambda: pipe.enter("tokenizing"))
+    prompts = None if job.prompts is None else Path(job.prompts)
+    with conversations_of(job.data, prompts) as begun:
+        tokenizer = load_tokenizer(Path(job.model_folder))
+        codec = ChatCodec(tokenizer, job.data.supervision)
+        lookover = None
+        if job.inspection is not None:
+            lookover = Lookover(job.inspection, job.data.truncation, codec, tokenizer)
+        stream = begun(codec.tool_rows.no_tools)
+        found = surveyed(codec, stream, lookover, alive=lambda: pipe.enter("tokenizing"))
     # Most rounds have no pieces. As bytes at once: a text of them would stand beside them.
     dumped = TypeAdapter(SurveyFile).dump_json(found, exclude_defaults=True)
     write_bytes_atomic(Path(job.out), dumped)
@@ -86,7 +85,7 @@ def survey(job: SurveyJob, pipe: Pipe) -> None:
 
 def surveyed(
     codec: ChatCodec,
-    stream: ConversationStream,
+    stream: Stream,
     lookover: Lookover | None = None,
     alive: Callable[[], None] = lambda: None,
 ) -> SurveyFile:
@@ -98,7 +97,7 @@ def surveyed(
         BadInput: the data cannot be used, or the tokenizer makes a row of none of it.
     """
     refused: Counter[str] = Counter()
-    book, oddities = NoteBook(), Oddities()
+    book = NoteBook()
     spans: list[tuple[RoundSpan, ...]] = []
     rows: list[int] = []
     written = 0
@@ -107,7 +106,6 @@ def surveyed(
             alive()
         if lookover is not None:
             lookover.look(len(rows), conversation, found)
-        oddities.look(conversation, row)
         spans.append(found.spans)
         rows.append(row)
         written += found.written
@@ -127,7 +125,7 @@ def surveyed(
             " model or --supervision course"
         )
     adapted = stream.adapted
-    notes = [*adapted.notes, *oddities.notes, *book.notes]
+    notes = [*adapted.notes, *book.notes]
     if around := codec.whole.puts_around:
         notes.append(DataNote(what=AROUND.format(" and ".join(around)), count=0))
     return SurveyFile.model_construct(  # all of it is ours, and validating copies it
@@ -139,9 +137,7 @@ def surveyed(
     )
 
 
-def tokenized(
-    stream: ConversationStream, codec: ChatCodec
-) -> Iterator[tuple[int, Conversation, Encoded]]:
+def tokenized(stream: Stream, codec: ChatCodec) -> Iterator[tuple[int, Conversation, Encoded]]:
     """Each conversation with its row number and its tokens; the codec takes some at a time."""
     waiting: deque[tuple[int, Conversation]] = deque()
 

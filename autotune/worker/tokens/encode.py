@@ -122,23 +122,26 @@ class ChatCodec:
         left = iter(conversations)
         batches = iter(lambda: list(islice(left, _BATCH)), [])
         for batch, found in map_in_order(self._plain, batches, threads):
-            plain = iter(found)
-            by_template = self.tool_rows.encoded([c for c in batch if c.uses_tools])
-            for conversation in batch:
-                if conversation.uses_tools:
+            by_template = self.tool_rows.encoded(
+                [c for c, plain in zip(batch, found, strict=True) if plain is None]
+            )
+            for conversation, plain in zip(batch, found, strict=True):
+                if plain is None:
                     yield next(by_template)
                     continue
-                parts, whole = next(plain)
+                parts, whole = plain
                 try:
                     made = self._encoded(conversation, parts, whole)
                 except Unfit as reason:
                     made = Encoded([], (), whole.written, refused=str(reason))
                 yield made
 
-    def _plain(self, batch: Iterable[Conversation]) -> list[tuple[Parts, Whole]]:
-        """The texts and ids of those without tools."""
-        texts = [parts_of(c.messages, self.supervision) for c in batch if not c.uses_tools]
-        return list(zip(texts, self.whole.batch(texts), strict=True))
+    def _plain(self, batch: Iterable[Conversation]) -> list[tuple[Parts, Whole] | None]:
+        """The text and the ids of each; None for one with tools."""
+        texts = [None if c.uses_tools else parts_of(c.messages, self.supervision) for c in batch]
+        plain = [text for text in texts if text is not None]
+        wholes = iter(self.whole.batch(plain))
+        return [None if text is None else (text, next(wholes)) for text in texts]
 
     def encode(
         self,

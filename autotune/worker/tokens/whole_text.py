@@ -19,6 +19,7 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer
 
 from autotune.base.errors import BadInput
+from autotune.worker.tokens.words import Words, word_of
 
 Parts = Sequence[str]
 """A text in pieces: what the template writes at even places, somebody's words at odd ones."""
@@ -74,6 +75,8 @@ class WholeText:
         }
         self.puts_around = _put_around(backend)
         self._tokenizer = Tokenizer.from_str(json.dumps(self._spec))
+        word = word_of(self._spec)
+        self._words = None if word is None else Words(self._tokenizer, word)
         longest_first = sorted(self._specials, key=lambda s: (-len(s), s))
         self._written = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
         # Most texts hold no such character at all, which is quicker to see than a match.
@@ -87,7 +90,7 @@ class WholeText:
         """The special tokens, and those of the markers that are looked for in a text."""
         return frozenset(self._specials)
 
-    @property
+    @cached_property
     def unknown_id(self) -> int | None:
         """The token of what the vocabulary has no token for, where there is one."""
         unknown = _unknown(self._spec["model"])
@@ -133,11 +136,17 @@ class WholeText:
         """The ids of each text; many at a time are encoded side by side."""
         written = [self.count_written(parts[1::2]) for parts in texts]
         whole = ["".join(parts) for parts, count in zip(texts, written, strict=True) if not count]
-        encoded = iter(self._tokenizer.encode_batch_fast(whole, add_special_tokens=False))
+        encoded = iter(self._encoded(whole))
         return [
-            Whole(self.split(parts).ids if count else next(encoded).ids, count)
+            Whole(self.split(parts).ids if count else next(encoded), count)
             for parts, count in zip(texts, written, strict=True)
         ]
+
+    def _encoded(self, texts: Sequence[str]) -> list[list[int]]:
+        if self._words is not None:
+            return self._words.ids(texts)
+        found = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        return [one.ids for one in found]
 
     def split(self, parts: Parts) -> Placed:
         """The ids of a text whose words hold no special token, whatever is written in them."""

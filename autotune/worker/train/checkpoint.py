@@ -32,16 +32,20 @@ from autotune.base.manifest import (
 )
 from autotune.base.sizes import show_size
 from autotune.protocol import events
+from autotune.protocol.failure import Failure
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.results import Checkpoint
 from autotune.worker.channel import Pipe
+from autotune.worker.faults import JobFault
 from autotune.worker.model import Loaded
 from autotune.worker.train.step import Stepper
 from autotune.worker.weights import load_weights
 
 
-class DiskFull(Exception):
+class DiskFull(JobFault):
     """There is no room for a checkpoint; the ones before it are whole."""
+
+    failure = Failure.DISK
 
 
 @dataclass(frozen=True, slots=True)

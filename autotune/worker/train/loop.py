@@ -10,10 +10,12 @@ from autotune.base.format import counted
 from autotune.base.manifest import describe
 from autotune.data.load import load_conversations
 from autotune.protocol import events
+from autotune.protocol.failure import Failure
 from autotune.protocol.job import TrainJob
 from autotune.protocol.results import Checkpoint
 from autotune.worker.channel import Pipe
 from autotune.worker.compute import Compute
+from autotune.worker.faults import JobFault
 from autotune.worker.finite import NumericFault
 from autotune.worker.model import adopt_template, load
 from autotune.worker.oom import StepRecovery
@@ -24,8 +26,10 @@ from autotune.worker.train.checkpoint import resume, retain
 from autotune.worker.train.step import Stepper
 
 
-class BadJob(Exception):
+class BadJob(JobFault):
     """The job does not agree with what it finds; running it would train something else."""
+
+    failure = Failure.BAD_JOB
 
 
 def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
