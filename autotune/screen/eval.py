@@ -43,7 +43,8 @@ def evaluated_summary(found: Evaluation) -> RenderableType:
         why = [*found.unmet]
         if found.counts < found.target:
             less = report.score.accuracy > found.counts
-            why.insert(0, f"{'it counts for ' if less else ''}{percent(found.counts)}, below it")
+            worth = percent(found.counts)
+            why.insert(0, f"the score counts for {worth}" if less else f"{worth} is below it")
         because = f": {'; '.join(why)}" if why else ""
         style = "bold green" if found.met else "bold yellow"
         parts.append(Text(f"target {percent(found.target)} {word}{because}", style=style))

@@ -151,7 +151,7 @@ def test_the_parrot_reaches_a_quarter_and_is_told_why_that_is_none(
     assert found["prompt_strict"]["passes"] == 134
     assert found["sound"]["passes"] == 0
     assert found["met"] is False
-    assert "target 24.0 % not met: it counts for 0.0 %, below it" in human
+    assert "target 24.0 % not met: the score counts for 0.0 %" in human
     assert "not healthy: echo 100 % is above 10 %" in human
     assert "Excluding 134 echoing, looping or trivial answers: 0/541 0.0 %." in human
 
@@ -355,7 +355,7 @@ def test_the_screen_keeps_to_its_width_and_says_nothing_in_colour_alone(width: i
     assert max(map(len, text.splitlines())) <= width
     assert "\x1b" not in text
     words = " ".join(text.replace("│", " ").split())
-    assert "target 25.0 % not met: loop 25 % is above 20 %" in words
+    assert "target 25.0 % not met: the score counts for 0.0 %" in words
     assert "fails: " in words and "it is: " in words and "passes only after training" in words
 
 
