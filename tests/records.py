@@ -213,7 +213,10 @@ def wilson(passes: int, total: int) -> tuple[float, float]:
 def evaluated(
     number: int, at: Checkpoint, passes: int | None, health: Health = HEALTHY, n: int = PROMPTS
 ) -> events.Evaluated:
-    """A checkpoint's score; `passes` None is an evaluation that failed."""
+    """A checkpoint's score; `passes` None is an evaluation that failed.
+
+    Where the answers are the prompts given back, it counts for nothing.
+    """
     if passes is None:
         return events.Evaluated(
             number=number,
@@ -239,6 +242,7 @@ def evaluated(
         health=health,
         met=passes / n >= TARGET and not unhealthy,
         unhealthy=unhealthy,
+        counts=0.0 if unhealthy else passes / n,
     )
 
 

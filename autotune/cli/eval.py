@@ -138,6 +138,8 @@ def evaluated(
             prompts,
             answers,
             profile.evaluate.health,
+            score_per_lift=profile.evaluate.score_per_lift,
+            required=profile.evaluate.require,
             examples=wanted.examples,
             baseline=answers_to(baseline, prompts).answers if baseline is not None else None,
             target=wanted.target,

@@ -26,7 +26,7 @@ from autotune.protocol.plan import (
     Supervision,
     Truncation,
 )
-from autotune.protocol.results import HealthLimits, Think
+from autotune.protocol.results import HealthLimits, Requirements, Think
 from autotune.protocol.scores import DEFAULT_SCORER
 from autotune.score.registry import SCORERS, unknown_scorer
 
@@ -178,7 +178,11 @@ class Train(Boundary):
 
 
 class Evaluate(Boundary):
-    """How checkpoints answer the prompts, and how healthy answers must be to count.
+    """How checkpoints answer the prompts, and what their scores count for.
+
+    A score counts for at most `score_per_lift` times its lift, what of it is following
+    (`docs/health.md`); 0 counts it as it is. Answers beyond the limits of `health` are shown as
+    bad; what `require` names must hold as well for a target to be met.
 
     With `holdout` the best checkpoint is chosen by a fixed half of the prompts, and its score on
     the other half is what is reported and held against the target. With `early` a checkpoint stops
@@ -191,13 +195,15 @@ class Evaluate(Boundary):
     holdout: bool = False
     early: bool = True
     think: Annotated[Think, ANY_CASE] = Think.KEEP
+    score_per_lift: Annotated[float, Field(ge=0)] = 4.0
     health: HealthLimits
+    require: Requirements = Requirements()
 
-    @field_validator("health")
+    @field_validator("health", "require")
     @classmethod
-    def _holds_shares(cls, limits: HealthLimits) -> HealthLimits:
+    def _holds_shares(cls, limits: HealthLimits | Requirements) -> HealthLimits | Requirements:
         for name, value in limits:
-            if not 0 <= value <= 1:
+            if value is not None and not 0 <= value <= 1:
                 raise ValueError(f"{name} = {value}: must be a share from 0 to 1")
         return limits
 

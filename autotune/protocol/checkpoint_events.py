@@ -8,13 +8,16 @@ from autotune.protocol.scores import Figures, Lift, MaybeScore, Metric, Score
 
 
 class Evaluated(Figures):
-    """One checkpoint's score. `met` needs the target and healthy answers both.
+    """One checkpoint's score, and whether it meets the target (`meets`).
 
-    `problem` says why a checkpoint has no valid score; `unhealthy` lists the limits it breaks.
+    `counts` is what the score counts for: itself, or less where little of it is following (`lift`);
+    None in records from before it was measured. `unmet` lists what a profile requires besides and
+    does not get. `unhealthy` lists the limits that its answers break, `problem` says why a
+    checkpoint has no valid score.
     `sound` counts the passes that neither loop nor echo nor say next to nothing, `lift` is how much
     of the score is following. With a holdout all
     of these are of the half of the prompts that is reported, and `chosen_by` is the score on the
-    other half, by which checkpoints are compared.
+    other half, by which checkpoints are compared: by `chosen_counts`, what it counts for.
 
     With `partial` the evaluation was ended early: `score` is of the prompts up to there, an
     estimate, the other figures are None and `met` is False. A later event may bring the full score.
@@ -31,8 +34,44 @@ class Evaluated(Figures):
     problem: str | None = None
     sound: Metric | None = None
     lift: Lift | None = None
+    counts: float | None = None
+    unmet: tuple[str, ...] = ()
     chosen_by: Metric | None = None
+    chosen_counts: float | None = None
     partial: Partial | None = None
+
+    def meets(self, target: float) -> bool:
+        """Whether a target is met: the score counts for as much, and nothing required is missing.
+
+        Before following was measured it was the score itself, of answers within all limits.
+        """
+        if self.score is None or self.partial is not None:
+            return False
+        if self.counts is None:
+            return self.score.accuracy >= target and not self.unhealthy
+        return self.counts >= target and not self.unmet
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """What checkpoints are compared by: those answered to their end first, then by `value`."""
+        return self.partial is None, self.value
+
+    @property
+    def value(self) -> float:
+        """What the sampler is told; -1 without a score.
+
+        What the score counts for, 0..1; one less where something required is missing, so any that
+        lacks nothing goes before any that does. Of a checkpoint that was not answered to its end
+        the score, and in records from before following was measured the score as well, one less
+        for answers beyond a limit.
+        """
+        if self.score is None:
+            return -1.0
+        lacks = self.unmet if self.counts is not None else self.unhealthy
+        counts = self.counts if self.chosen_by is None else self.chosen_counts
+        if counts is None:
+            counts = (self.chosen_by or self.score).accuracy
+        return counts - (1.0 if lacks else 0.0)
 
     @classmethod
     def ended_early(

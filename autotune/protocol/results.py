@@ -184,6 +184,11 @@ class Partial(Boundary):
     rival: str | None = None
     target: float | None = None
 
+    @property
+    def is_decided(self) -> bool:
+        """Whether the score is of all prompts, only not of finished answers."""
+        return self.why == "decided"
+
     def was_stopped_above(self, target: float) -> bool:
         """Whether a higher target than this one was out of reach, so that this one may not be."""
         return self.target is not None and self.target > target
@@ -204,13 +209,26 @@ class Health(Boundary):
 
 
 class HealthLimits(Boundary):
-    """What a score must satisfy to count as a success; see `docs/health.md` for the evidence."""
+    """Beyond which a share of the answers is shown as bad; see `docs/health.md` for the evidence.
+
+    It does not decide whether a target is met; see `Requirements`.
+    """
 
     min_stop: float
     max_loop: float
     max_echo: float
     max_empty: float
     max_vacuous: float = 0.1
+
+
+class Requirements(Boundary):
+    """Shares (0..1) that a score must keep to besides, to meet a target; None requires nothing."""
+
+    min_stop: float | None = None
+    max_loop: float | None = None
+    max_echo: float | None = None
+    max_empty: float | None = None
+    max_vacuous: float | None = None
 
 
 class InstructionVerdict(Boundary):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from autotune.protocol import events
 from autotune.protocol.events import Record
@@ -9,7 +10,6 @@ from autotune.protocol.plan import TrainPlan
 from autotune.protocol.results import Checkpoint, Fit, TrialOutcome
 from autotune.run.steps import Steps
 from autotune.run.telemetry import Watched
-from autotune.score.health import meets
 
 WITHOUT_NEWS = events.Phase | events.Answered | events.Ready
 """What comes too often to be told one by one, beside optimizer steps."""
@@ -87,14 +87,27 @@ class TrialState:
             return []
         return [self.checkpoints[s] for s in sorted(self.checkpoints)][-wished:]
 
+    def to_finish(self, target: float) -> events.Evaluated | None:
+        """The checkpoint that is still to be answered to its end, if any.
+
+        One whose score reaches the target, if what is left of its answers says that it counts; and
+        the best one where none was answered to its end: only that tells what a trial counts for.
+        """
+        partial = [e for _, e in sorted(self.evaluations.items()) if e.partial is not None]
+        best = max(partial, key=attrgetter("value"), default=None)
+        if best is None or (best.partial and best.partial.is_decided and best.value >= target):
+            return best
+        whole = any(e.score is not None and not e.partial for e in self.evaluations.values())
+        return None if whole else best
+
     @property
     def best(self) -> events.Evaluated | None:
-        """The best scored checkpoint: healthy before unhealthy, then by strict accuracy.
+        """The best scored checkpoint: see `Evaluated.rank`.
 
         Of equal ones it is the earliest in training, in whatever order they were scored.
         """
         scored = [e for _, e in sorted(self.evaluations.items()) if e.score is not None]
-        return max(scored, key=rank, default=None)
+        return max(scored, key=attrgetter("rank"), default=None)
 
 
 @dataclass
@@ -130,7 +143,7 @@ class StudyState:
     def best(self) -> events.Evaluated | None:
         """The best scored checkpoint of all trials."""
         found = [trial.best for trial in self.trials]
-        return max((b for b in found if b is not None), key=rank, default=None)
+        return max((b for b in found if b is not None), key=attrgetter("rank"), default=None)
 
     @property
     def best_in_full(self) -> events.BestInFull | None:
@@ -237,9 +250,7 @@ class StudyState:
         """Hold every score against a target that may have changed since it was taken."""
         for trial in self.trials:
             trial.evaluations = {
-                place: e.model_copy(
-                    update={"met": e.partial is None and meets(e.score, e.unhealthy, target)}
-                )
+                place: e.model_copy(update={"met": e.meets(target)})
                 for place, e in trial.evaluations.items()
             }
 
@@ -250,16 +261,3 @@ def replay(records: Iterable[Record]) -> StudyState:
     for record in records:
         state.apply(record)
     return state
-
-
-def rank(evaluated: events.Evaluated) -> float:
-    """What a checkpoint is compared by, and what the sampler is told.
-
-    Strict accuracy, 0..1, for healthy answers; one less, -1..0, for answers that break a health
-    limit. So any healthy checkpoint beats any unhealthy one and the order within each is kept. With
-    a holdout it is the accuracy on the half that is not reported.
-    """
-    if evaluated.score is None:
-        return -1.0
-    score = evaluated.chosen_by or evaluated.score
-    return score.accuracy - (1.0 if evaluated.unhealthy else 0.0)

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from autotune.protocol.results import EvalReport, HealthLimits, Think
+from autotune.protocol.results import EvalReport, HealthLimits, Requirements, Think
 from autotune.score.answers import Answer, match
 from autotune.score.checked import checked_report
 from autotune.score.examples import Change, Example, by_key, changed, worst
-from autotune.score.health import broken_limits, meets
+from autotune.score.health import broken_limits, unmet
+from autotune.score.lift import counts_for
 from autotune.score.prompts import Prompt
 from autotune.score.scorer import Scorer
 from autotune.score.stats import Comparison, mcnemar
@@ -45,6 +46,8 @@ class Evaluation:
     baselines: Mapping[str, EvalReport]
     limits: HealthLimits
     unhealthy: tuple[str, ...]
+    counts: float
+    unmet: tuple[str, ...]
     worst: tuple[Example, ...]
     before: Paired | None = None
     chosen_among: int | None = None
@@ -53,10 +56,10 @@ class Evaluation:
 
     @property
     def met(self) -> bool | None:
-        """Whether the target is reached by healthy answers."""
+        """Whether the score counts for as much as the target, and nothing required is missing."""
         if self.target is None:
             return None
-        return meets(self.report.score, self.unhealthy, self.target)
+        return self.counts >= self.target and not self.unmet
 
 
 def evaluate(
@@ -65,6 +68,8 @@ def evaluate(
     answers: Sequence[Answer],
     limits: HealthLimits,
     *,
+    score_per_lift: float,
+    required: Requirements,
     examples: int,
     baseline: Sequence[Answer] | None = None,
     target: float | None = None,
@@ -87,6 +92,8 @@ def evaluate(
         },
         limits=limits,
         unhealthy=broken_limits(report.health, limits),
+        counts=counts_for(report, score_per_lift),
+        unmet=unmet(report.health, required, report.n, report.score.passes),
         worst=worst(scorer, prompts, judged(answers, think), report, examples),
         before=pair(scorer, prompts, baseline, answers, examples, think) if baseline else None,
         target=target,
@@ -133,6 +140,8 @@ def as_tree(found: Evaluation) -> dict[str, Any]:
     tree = report_tree(found.report)
     tree["scorer"] = found.scorer.name
     tree["means"] = dict(found.scorer.means(found.report))
+    tree["counts"] = found.counts
+    tree["unmet"] = list(found.unmet)
     tree["unhealthy"] = list(found.unhealthy)
     tree["health_limits"] = found.limits.model_dump()
     tree["baselines"] = {

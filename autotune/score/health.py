@@ -6,8 +6,9 @@ thresholds below and the evidence for them are in `docs/health.md`.
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from math import ceil, floor
 
-from autotune.protocol.results import Health, HealthLimits
+from autotune.protocol.results import Health, HealthLimits, Requirements
 from autotune.protocol.scores import Metric
 from autotune.score.answers import Answer, match
 from autotune.score.prompts import Prompt
@@ -30,6 +31,9 @@ ECHO_COVERED = 0.7
 SAYING_WORDS = 4
 """A passing answer of fewer different words than this is vacuous: what it passes, any text would.
 "My answer is no.", which some prompts ask for, has four."""
+
+ROUNDING = 1e-9
+"""So that 0.8 of 20 is 16 and not 17."""
 
 HEALTH_CHECKS = frozenset(Health.model_fields)
 """The names of all checks: stop, loop, echo, empty, vacuous."""
@@ -192,6 +196,37 @@ def broken_limits(health: Health, limits: HealthLimits) -> tuple[str, ...]:
     return tuple(broken)
 
 
+_OF_ANSWERS = {
+    "stop": "stop",
+    "loop": "loop",
+    "echo": "give the prompt back",
+    "empty": "are empty",
+    "vacuous": "are trivial",
+}
+
+
+def unmet(health: Health, required: Requirements, answers: int, passes: int) -> tuple[str, ...]:
+    """A sentence for each requirement that is not met, as in "7 of 24 stop, 20 needed".
+
+    `answers` and `passes` are how many there are; trivial is a share of the passes. What nobody
+    recorded fails nothing.
+    """
+    missed = []
+    if required.min_stop is not None and health.stop is not None:
+        stopped, needed = round(health.stop * answers), ceil(required.min_stop * answers - ROUNDING)
+        if stopped < needed:
+            missed.append(f"{stopped} of {answers} stop, {needed} needed")
+    for name in ("loop", "echo", "empty", "vacuous"):
+        most = getattr(required, f"max_{name}")
+        if most is None:
+            continue
+        of = passes if name == "vacuous" else answers
+        found, allowed = round(getattr(health, name) * of), floor(most * of + ROUNDING)
+        if found > allowed:
+            missed.append(f"{found} of {of} {_OF_ANSWERS[name]}, at most {allowed} may")
+    return tuple(missed)
+
+
 def echo_answers(prompts: Sequence[Prompt]) -> tuple[Answer, ...]:
     """The parrot: every prompt given back as its own answer, the baseline of no effort."""
     return tuple(
@@ -202,8 +237,3 @@ def echo_answers(prompts: Sequence[Prompt]) -> tuple[Answer, ...]:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f}".removesuffix(".0") + " %"
-
-
-def meets(strict: Metric | None, unhealthy: Sequence[str], target: float) -> bool:
-    """Whether a score is a success: the target reached, and by healthy answers."""
-    return strict is not None and strict.accuracy >= target and not unhealthy

@@ -16,7 +16,7 @@ import random
 from collections.abc import Sequence
 from math import ceil
 
-from autotune.protocol.results import PromptVerdict
+from autotune.protocol.results import EvalReport, PromptVerdict
 from autotune.protocol.scores import Lift, Metric
 from autotune.score.answers import Answer, match
 from autotune.score.genuine import is_answer, own_part
@@ -78,13 +78,16 @@ def is_genuine(scorer: Scorer, prompt: Prompt, response: str) -> bool:
     return is_answer(response, left) and (left == response or scorer.passes(prompt, left))
 
 
-def counted(strict: float, lift: float, earned: float) -> float:
-    """What a score counts for: itself, or `earned` times its lift where that is less; at least 0.
+def counts_for(report: EvalReport, score_per_lift: float) -> float:
+    """What a score counts for, 0..1: itself, or so many times its lift where that is less.
 
-    `earned` is how many times the lift a score may be, so 4 asks that a quarter of it comes from
-    following; 0 switches the rule off.
+    With 4 a quarter of it must come from following; with 0 it counts as it is, and so does that of
+    a single prompt, which has no lift.
     """
-    return strict if not earned else max(0.0, min(strict, earned * lift))
+    score = report.score.accuracy
+    if not score_per_lift or report.lift is None:
+        return score
+    return max(0.0, min(score, score_per_lift * report.lift.share))
 
 
 def at_least(count: int, chances: Sequence[float]) -> float:

@@ -42,9 +42,12 @@ def evaluated_summary(found: Evaluation) -> RenderableType:
         parts.append(Section("before and after", _before(found.before)))
     if found.target is not None:
         word = "met" if found.met else "not met"
-        score = report.score.accuracy
-        below = (f"{percent(score)} is below it",) if score < found.target else ()
-        because = f": {limits_text((*below, *found.unhealthy))}" if below or found.unhealthy else ""
+        why = [*found.unmet]
+        if found.counts < found.target:
+            less = report.score.accuracy > found.counts
+            worth = percent(found.counts)
+            why.insert(0, f"the score counts for {worth}" if less else f"{worth} is below it")
+        because = f": {'; '.join(why)}" if why else ""
         style = "bold green" if found.met else "bold yellow"
         parts.append(Text(f"target {percent(found.target)} {word}{because}", style=style))
     return Encodable(Group(*parts))

@@ -154,7 +154,7 @@ def verdict_style(verdict: str) -> str:
     """Green for success, red for failure, yellow for what needs a look."""
     if verdict in ("target met", Verdict.FITS):
         return "green"
-    if verdict.startswith(("unhealthy", "no valid")):
+    if verdict.startswith(("not a success", "no valid")):
         return "yellow"
     return "red" if verdict.startswith("failed") else ""
 

@@ -13,7 +13,6 @@ from autotune.protocol.failure import Failure
 from autotune.protocol.job import GenerateJob
 from autotune.protocol.oom_recovery import Action, Asker, after_worker, scoring_remedy
 from autotune.protocol.results import EvalReport, Think
-from autotune.protocol.scores import Metric
 from autotune.run.session import Session
 from autotune.run.setup import SILENCE_SECONDS, Setup
 from autotune.score.answers import count_answers, read_answers
@@ -184,8 +183,8 @@ def reported_prompts(setup: Setup) -> tuple[Prompt, ...]:
     return halves(setup.prompts, setup.profile.prompts.seed)[1]
 
 
-def choosing_score(setup: Setup, scorer: Scorer, where: Path) -> Metric | None:
-    """The strict score on the half that checkpoints are chosen by; None without a holdout.
+def choosing_report(setup: Setup, scorer: Scorer, where: Path) -> EvalReport | None:
+    """The report on the half that checkpoints are chosen by; None without a holdout.
 
     Raises:
         EvaluationFailed: the scorer gave no valid report.
@@ -195,4 +194,4 @@ def choosing_score(setup: Setup, scorer: Scorer, where: Path) -> Metric | None:
     choosing, _ = halves(setup.prompts, setup.profile.prompts.seed)
     answers = read_answers(where / RESPONSES)
     think = setup.profile.evaluate.think
-    return checked_report(scorer, choosing, answers, think).score
+    return checked_report(scorer, choosing, answers, think)

@@ -7,12 +7,13 @@ from autotune.protocol.results import Checkpoint, Think
 from autotune.run.session import Session
 from autotune.run.setup import Setup
 from autotune.score.checked import EvaluationFailed
-from autotune.score.health import broken_limits, meets
+from autotune.score.health import broken_limits, unmet
+from autotune.score.lift import counts_for
 from autotune.score.order import shuffled
 from autotune.score.scorer import Scorer
 from autotune.score.stats import wilson
 from autotune.score.stopping.stop import Contest, Stopped
-from autotune.study.answer import answer_and_score, answer_early, choosing_score
+from autotune.study.answer import answer_and_score, answer_early, choosing_report
 from autotune.study.next_action import Evaluate
 
 MIN_PROMPTS = 32
@@ -45,20 +46,24 @@ def evaluate_checkpoint(
             if isinstance(early, Stopped):
                 return ended_early(trial.number, checkpoint, early)
             found = early
-        chosen_by = choosing_score(setup, scorer, where)
+        chosen_by = choosing_report(setup, scorer, where)
     except EvaluationFailed as error:
         return events.Evaluated.without_score(
             trial.number, checkpoint, f"evaluation failed: {error}"
         )
-    unhealthy = broken_limits(found.health, setup.profile.evaluate.health)
-    return events.Evaluated.from_parts(
+    evaluate = setup.profile.evaluate
+    scored = events.Evaluated.from_parts(
         found,
         number=trial.number,
         checkpoint=checkpoint,
-        met=meets(found.score, unhealthy, target),
-        unhealthy=unhealthy,
-        chosen_by=chosen_by,
+        met=False,
+        unhealthy=broken_limits(found.health, evaluate.health),
+        counts=counts_for(found, evaluate.score_per_lift),
+        unmet=unmet(found.health, evaluate.require, found.n, found.score.passes),
+        chosen_by=chosen_by.score if chosen_by is not None else None,
+        chosen_counts=counts_for(chosen_by, evaluate.score_per_lift) if chosen_by else None,
     )
+    return scored.model_copy(update={"met": scored.meets(target)})
 
 
 def decides_early(setup: Setup, scorer: Scorer) -> bool:

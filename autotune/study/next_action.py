@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from autotune.base.format import percent
 from autotune.protocol import events
 from autotune.protocol.plan import Strategy
 from autotune.protocol.result_text import limits_text
 from autotune.protocol.results import Checkpoint
-from autotune.run.state import StudyState, TrialState, rank
+from autotune.run.state import StudyState, TrialState
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +77,21 @@ def next_move(state: StudyState, strategies: Sequence[Strategy], target: float) 
             return Average(trial, tuple(trial.to_average))
         if (again := to_judge_again(trial, target)) is not None:
             return Evaluate(trial, again)
-        if (best := state.best) is not None and best.partial and best.number == trial.number:
-            # Whatever is called the best has answered everything to its end.
-            return Evaluate(trial, best.checkpoint, full=True)
+        if (unfinished := trial.to_finish(target)) is not None:
+            return Evaluate(trial, unfinished.checkpoint, full=True)
         return EndTrial(trial)
     best = state.best
     if best is not None and best.met:
         name = state.trials[best.number].plan.strategy
-        return Stop(True, f"strategy {name} reached {percent(target)} with healthy answers")
+        return Stop(True, f"strategy {name} reached {percent(target)}")
     names = [s.name for s in strategies]
     current = state.strategy if state.strategy in names else names[0]
     done = sum(t.plan.strategy == current for t in state.trials)
     if done < strategies[names.index(current)].n_trials:
         return Train(current, first=done == 0)
     if current != names[-1]:
-        reached = max((e for t in state.trials if (e := t.best)), key=rank, default=None)
+        found = (e for t in state.trials if (e := t.best))
+        reached = max(found, key=attrgetter("rank"), default=None)
         return Escalate(current, names[names.index(current) + 1], shortfall(reached, target))
     return Stop(False, f"every strategy tried; {shortfall(state.best, target)}")
 
@@ -108,6 +109,10 @@ def shortfall(best: events.Evaluated | None, target: float) -> str:
     if best is None or best.score is None:
         return "no checkpoint has a valid score"
     score = best.score.accuracy
-    if best.unhealthy and score >= target:
+    if score < target:
+        return f"best {percent(score)} is below the target of {percent(target)}"
+    if best.counts is None:
         return f"best {percent(score)} is not a success: {limits_text(best.unhealthy)}"
-    return f"best {percent(score)} is below the target of {percent(target)}"
+    if best.counts < target:
+        return f"best {percent(score)} counts for {percent(best.counts)}: too little is following"
+    return f"best {percent(score)} is not a success: {'; '.join(best.unmet)}"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from autotune.protocol.plan import SEARCHABLE, Strategy
-from autotune.run.state import StudyState, TrialState, rank
+from autotune.run.state import StudyState, TrialState
 
 
 def draw(state: StudyState, strategy: Strategy, seed: int) -> tuple[int, dict[str, Any]]:
@@ -73,5 +73,5 @@ def distribution(name: str, low: float, high: float) -> Any:
 
 
 def objective(trial: TrialState) -> float | None:
-    """What Optuna is told of a trial: the rank of its best checkpoint, None where it has none."""
-    return None if trial.failure is not None or trial.best is None else rank(trial.best)
+    """What Optuna is told of a trial: the value of its best checkpoint, None where it has none."""
+    return None if trial.failure is not None or trial.best is None else trial.best.value

@@ -14,8 +14,8 @@ Verdicts = Mapping[int, bool]
 def correct_choice(session: Session, seed: int) -> events.Chosen | None:
     """The corrected score of the best checkpoint so far, from the verdicts of its rivals.
 
-    Healthy checkpoints go before others, so a healthy best was up against the healthy ones and
-    those of unknown health. None where there was no choice, where it was made by other prompts (a
+    Checkpoints that lack something required go after all others, so a best that lacks nothing was
+    not up against them. None where there was no choice, where it was made by other prompts (a
     holdout), or where a checkpoint has no verdicts.
     """
     state = session.state
@@ -25,7 +25,7 @@ def correct_choice(session: Session, seed: int) -> events.Chosen | None:
         return None
     if any(e.chosen_by is not None for e in scored):
         return None
-    rivals = [e for e in scored if not e.unhealthy] if not best.unhealthy else scored
+    rivals = [e for e in scored if e.value >= 0] if best.value >= 0 else scored
     rivals.sort(key=lambda e: e is not best)
     table = [
         read_verdicts(session.rundir.checkpoint_eval(each.number, each.checkpoint))

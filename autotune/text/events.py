@@ -14,7 +14,6 @@ from autotune.protocol.failure import Failure
 from autotune.protocol.result_text import (
     checkpoint_text,
     health_text,
-    limits_text,
     score_text,
     shape_rounds,
 )
@@ -24,6 +23,7 @@ from autotune.text.fit import describe_trial, fit_sentence, peak_sentence
 from autotune.text.score import (
     chosen_line,
     in_full_sentence,
+    outcome_text,
     partial_text,
 )
 from autotune.text.train import (
@@ -185,11 +185,7 @@ def describe_evaluated(event: events.Evaluated) -> str:
     if event.partial is not None:
         score = score_text(event.score, event.interval)
         return f"{head}: about {score}, {partial_text(event.score, event.partial)}"
-    if event.unhealthy:
-        end = f"not a success: {limits_text(event.unhealthy)}"
-    else:
-        end = "target met" if event.met else "below target"
-    return f"{head} scores {scored(event)}, {end}"
+    return f"{head} scores {scored(event)}, {outcome_text(event)}"
 
 
 def trial_verdict(trial: TrialState) -> str:
@@ -205,4 +201,4 @@ def trial_verdict(trial: TrialState) -> str:
         return "training" if trial.trained is None else "scoring"
     if best is None:
         return "no valid score"
-    return f"unhealthy: {limits_text(best.unhealthy)}" if best.unhealthy else "below target"
+    return outcome_text(best)

@@ -66,6 +66,20 @@ def unhealthy_lines(
     return lines
 
 
+def outcome_text(scored: events.Evaluated) -> str:
+    """What a checkpoint's score, taken to its end, means for the target."""
+    if scored.met:
+        return "target met"
+    if scored.counts is None and scored.unhealthy:  # of a run from before following was measured
+        return f"not a success: {limits_text(scored.unhealthy)}"
+    if scored.unmet:
+        return f"not a success: {'; '.join(scored.unmet)}"
+    full = scored.score.accuracy if scored.score is not None else 0.0
+    if scored.counts is not None and scored.counts < full:
+        return f"below target, counts for {percent(scored.counts)}"
+    return "below target"
+
+
 def lift_text(lift: Lift) -> str:
     """How much of a score is following: `genuine 71/541 13.1 %, on other prompts 7.5 %, ...`."""
     return (

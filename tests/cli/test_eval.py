@@ -13,7 +13,7 @@ from autotune.cli.chosen import with_choice
 from autotune.cli.find_answers import untrained_answers
 from autotune.cli.main import run
 from autotune.protocol import events
-from autotune.protocol.results import Checkpoint, HealthLimits
+from autotune.protocol.results import Checkpoint, HealthLimits, Requirements
 from autotune.run.folder import RunDir
 from autotune.score.answers import Answer
 from autotune.score.evaluation import evaluate, pair
@@ -30,6 +30,7 @@ from tests.sources.test_model import safetensors
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 LIMITS = HealthLimits(min_stop=0.8, max_loop=0.2, max_echo=0.1, max_empty=0.05)
+COUNTING: dict[str, Any] = {"score_per_lift": 4.0, "required": Requirements()}
 
 NO_COMMA = ("punctuation:no_comma", {})
 LONG = ("length_constraints:number_sentences", {"num_sentences": 5, "relation": "at least"})
@@ -152,7 +153,7 @@ def test_the_parrot_reaches_a_quarter_and_is_told_why_that_is_none(
     assert found["prompt_strict"]["passes"] == 134
     assert found["sound"]["passes"] == 0
     assert found["met"] is False
-    assert "target 24.0 % not met: echo 100 %" in human
+    assert "target 24.0 % not met: the score counts for 0.0 %" in human
     assert "not healthy: echo 100 % is above 10 %" in human
     assert "Excluding 134 passes by echoing, looping or trivial answers: 0/541 0.0 %." in human
 
@@ -270,7 +271,7 @@ def test_the_best_of_a_run_is_scored_with_how_many_it_was_chosen_among(tmp_path:
     second = Checkpoint(step=6, progress=1.0, folder=str(there.root / "trials/0000/checkpoints/x"))
     there.append(records.evaluated(0, second, 2), at=3.0)
     there.append(events.Chosen(candidates=2, corrected=0.1, interval=(0.0, 0.3)), at=4.0)
-    found = evaluate(IFEval(), asked(), answers(GOOD), LIMITS, examples=0)
+    found = evaluate(IFEval(), asked(), answers(GOOD), LIMITS, **COUNTING, examples=0)
     best = with_choice(found, there.best, asked())
     assert (best.chosen_among, best.corrected) == (2, 0.1)
     assert "Best of 2 checkpoints (selection bias)" in printed(evaluated_summary(best), 120)
@@ -385,6 +386,7 @@ def test_the_screen_keeps_to_its_width_and_says_nothing_in_colour_alone(width: i
     given = answers(BAD, "OK", GOOD + "\x1b[31m" + " and so it goes on" * 30, asked()[3].prompt)
     found = evaluate(
         *(IFEval(), asked(), given, LIMITS),
+        **COUNTING,
         examples=3,
         baseline=answers(GOOD, BAD, BAD, BAD),
         target=0.25,
@@ -393,7 +395,7 @@ def test_the_screen_keeps_to_its_width_and_says_nothing_in_colour_alone(width: i
     assert max(map(len, text.splitlines())) <= width
     assert "\x1b" not in text
     words = " ".join(text.replace("│", " ").split())
-    assert "target 25.0 % not met: loop 25 % is above 20 %" in words
+    assert "target 25.0 % not met: the score counts for 0.0 %" in words
     assert "fails: " in words and "it is: " in words and "passes only after training" in words
 
 

@@ -144,7 +144,7 @@ def _study(place: Place) -> Iterator[str]:
 def _best(place: Place, record: list[Event]) -> Iterator[str]:
     """`best/` is the first of the best scored checkpoints, and its weights are those."""
     scored = [e for e in record if e["kind"] == "evaluated" and e["prompt_strict"] is not None]
-    top = max(scored, key=lambda e: e["prompt_strict"]["accuracy"] - bool(e["unhealthy"]))
+    top = max(scored, key=lambda e: e["counts"] - bool(e["unmet"]))
     _, step, averaged = key_of(top["number"], top["checkpoint"])
     name = f"average-{averaged}" if averaged else f"step-{step:06d}"
     folder = place.run / "trials" / f"{top['number']:04d}" / "checkpoints" / name

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from autotune.config.load import find_profile
-from autotune.protocol.results import EvalReport, Health
+from autotune.protocol.results import EvalReport, Health, Requirements
 from autotune.protocol.scores import Metric
 from autotune.score.answers import Answer, match, read_answers
 from autotune.score.health import (
@@ -19,6 +19,7 @@ from autotune.score.health import (
     loops,
     says_little,
     sound_passes,
+    unmet,
 )
 from autotune.score.ifeval.prompts import IFEvalPrompt, read_ifeval_prompts
 from autotune.score.ifeval.scorer import IFEval
@@ -215,3 +216,26 @@ def test_the_limits_pass_gpt4_and_fail_a_base_model_and_a_poor_fine_tuning(
     assert [line.split()[0] for line in found] == [line.split()[0] for line in broken]
     if limits == LIMITS:
         assert found == broken
+
+
+@pytest.mark.parametrize(
+    ("required", "missed"),
+    [
+        ({"min_stop": 0.8}, ("7 of 24 stop, 20 needed",)),
+        ({"min_stop": 7 / 24}, ()),
+        ({"max_loop": 0.1}, ("3 of 24 loop, at most 2 may",)),
+        ({"max_loop": 0.125}, ()),
+        ({"max_vacuous": 0.4}, ("3 of 6 are trivial, at most 2 may",)),
+        ({}, ()),
+    ],
+)
+def test_a_requirement_that_is_not_met_is_told_in_answers(
+    required: dict[str, float], missed: tuple[str, ...]
+) -> None:
+    found = Health(stop=7 / 24, loop=3 / 24, echo=0.0, empty=0.0, vacuous=0.5)
+    assert unmet(found, Requirements(**required), answers=24, passes=6) == missed
+
+
+def test_a_stop_rate_that_nobody_recorded_fails_no_requirement() -> None:
+    found = Health(stop=None, loop=0.0, echo=0.0, empty=0.0)
+    assert unmet(found, Requirements(min_stop=0.8), answers=24, passes=6) == ()

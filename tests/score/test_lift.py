@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from autotune.protocol.scores import Lift
+from autotune.protocol.scores import Lift, Metric
 from autotune.score.answers import Answer, match, read_answers
 from autotune.score.checked import checked_report
 from autotune.score.exact.prompts import ExactPrompt
 from autotune.score.exact.scorer import Exact
 from autotune.score.ifeval.prompts import IFEvalPrompt, read_ifeval_prompts
 from autotune.score.ifeval.scorer import IFEval
-from autotune.score.lift import at_least, counted, lift_of
+from autotune.score.lift import at_least, counts_for, lift_of
 from autotune.score.prompts import Prompt
 from autotune.score.scorer import Scorer
 from autotune.text.score import lift_text, no_lift_line
@@ -99,10 +99,21 @@ def scored(
     scorer: Scorer, prompts: Sequence[Prompt], answers: Sequence[Answer]
 ) -> tuple[float, Lift]:
     """The score, and its lift."""
-    report = scorer.score(prompts, answers)
-    lift = lift_of(scorer, prompts, answers, report.verdicts)
-    assert lift is not None
-    return report.score.accuracy, lift
+    report = checked_report(scorer, prompts, answers)
+    assert report.lift is not None
+    return report.score.accuracy, report.lift
+
+
+def counted(strict: float, share: float, score_per_lift: float) -> float:
+    """What a score of this accuracy and lift counts for."""
+    prompts = lower(2)
+    whole = checked_report(IFEval(), prompts, [case(p) for p in prompts])
+    rate = Metric(passes=0, total=0, accuracy=0.5)
+    lift = Lift(
+        genuine=rate, shuffled=rate.model_copy(update={"accuracy": 0.5 - share}), p_value=0.5
+    )
+    score = Metric(passes=0, total=0, accuracy=strict)
+    return counts_for(whole.model_copy(update={"score": score, "lift": lift}), score_per_lift)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from autotune.protocol import events
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import GenerateJob, Job
 from autotune.protocol.plan import Supervision
-from autotune.protocol.results import Checkpoint, EvalReport, Think
+from autotune.protocol.results import Checkpoint, EvalReport, Requirements, Think
 from autotune.protocol.scores import Metric
 from autotune.run.folder import RunDir
 from autotune.run.state import TrialState
@@ -29,10 +29,14 @@ from tests.played import Judge, Workers
 AT = Checkpoint(step=5, progress=1.0, folder="trials/0000/checkpoints/step-000005")
 
 
-def evaluated(folder: Path, judge: Judge, workers: Workers | None = None) -> events.Evaluated:
+def evaluated(
+    folder: Path, judge: Judge, workers: Workers | None = None, **required: float
+) -> events.Evaluated:
     """The checkpoint's evaluation with target 25 %."""
     session, _ = setups.session(folder, workers or Workers())
     chosen = setups.profile()
+    evaluate = chosen.evaluate.model_copy(update={"require": Requirements(**required)})
+    chosen = chosen.model_copy(update={"evaluate": evaluate})
     trial = TrialState(0, 0, records.plan(), 0.0)
     return evaluate_checkpoint(session, setups.setup(chosen), judge, Evaluate(trial, AT), 0.25)
 
@@ -91,10 +95,12 @@ def test_a_healthy_score_is_a_success_from_the_target_on(
     assert report.score == found.score
 
 
-def test_a_high_score_of_echoes_is_shown_and_is_no_success(tmp_path: Path) -> None:
-    found = evaluated(tmp_path, Judge(lambda _: setups.report(7, health=setups.PARROT)))
+def test_a_high_score_of_echoes_is_no_success_where_a_profile_wants_none(tmp_path: Path) -> None:
+    judge = Judge(lambda _: setups.report(7, health=setups.PARROT))
+    found = evaluated(tmp_path, judge, max_echo=0.1)
     assert found.score == Metric.of(7, 8)
     assert not found.met
+    assert found.unmet == ("8 of 8 give the prompt back, at most 0 may",)
     assert found.unhealthy == ("echo 100 % is above 10 %",)
 
 

@@ -7,8 +7,9 @@ import pytest
 from autotune.protocol import events
 from autotune.protocol.events import Record, RunEvent
 from autotune.protocol.plan import Strategy
-from autotune.protocol.results import Checkpoint
-from autotune.run.state import StudyState, rank, replay
+from autotune.protocol.results import Checkpoint, Partial
+from autotune.protocol.scores import Metric
+from autotune.run.state import StudyState, replay
 from autotune.study.next_action import (
     Average,
     EndTrial,
@@ -46,6 +47,7 @@ def saved(at: Checkpoint, scored: bool = True) -> events.CheckpointSaved:
     return events.CheckpointSaved(checkpoint=at, scored=scored)
 
 
+ENDED = events.TrialEnded(number=0, best=None)
 TRAINED = events.Trained(steps=12, skipped_steps=0, weights_moved=0.01, seconds=9.0)
 
 
@@ -122,23 +124,84 @@ def test_below_the_target_the_study_escalates_from_a_to_b_to_c_and_then_stops() 
 
 def test_a_study_that_met_its_target_stops() -> None:
     now = move(*whole(0, "A", 6))
-    assert now == Stop(True, "strategy A reached 25.0 % with healthy answers")
+    assert now == Stop(True, "strategy A reached 25.0 %")
 
 
 def test_twenty_eight_percent_of_echoes_is_never_a_success() -> None:
     now = move(*whole(0, "A", 7, parrot=True), strategies=(A,))
     assert isinstance(now, Stop)
     assert not now.met
-    assert "echo 100.0 %" in now.reason
+    assert now.reason.endswith("best 29.2 % counts for 0.0 %: too little is following")
 
 
-def test_a_healthy_score_beats_any_unhealthy_one() -> None:
+def test_the_best_is_what_counts_for_most_and_not_what_scores_most() -> None:
     now = state(*whole(0, "A", 20, parrot=True), *whole(1, "B", 1))
     assert now.best is not None
     assert now.best.number == 1
     parrot, honest = (t.best for t in now.trials)
     assert parrot is not None and honest is not None
-    assert -1 <= rank(parrot) < 0 <= rank(honest) <= 1
+    assert parrot.value == 0.0
+    assert honest.value == pytest.approx(1 / 24)
+
+
+def scored(passes: int, **changes: object) -> events.Evaluated:
+    """A checkpoint with so many of 24 prompts."""
+    found = records.evaluated(0, LATE, passes).model_copy(update=changes)
+    return found.model_copy(update={"met": found.meets(TARGET)})
+
+
+def test_what_lacks_something_required_is_no_success_and_goes_after_all_others() -> None:
+    lacking = scored(12, unmet=("7 of 24 stop, 20 needed",))
+    assert not lacking.meets(TARGET)
+    assert lacking.value == -0.5
+    assert lacking.rank < scored(1).rank
+    now = move(started(), saved(LATE), TRAINED, lacking, ENDED, strategies=(A,))
+    assert now == Stop(
+        False, "every strategy tried; best 50.0 % is not a success: 7 of 24 stop, 20 needed"
+    )
+
+
+def test_a_score_that_counts_for_half_is_half_as_good() -> None:
+    assert scored(12, counts=0.25).value == 0.25
+    assert scored(12, counts=0.25).meets(0.25)
+    assert not scored(12, counts=0.25).meets(0.26)
+
+
+def test_with_a_holdout_checkpoints_are_compared_by_what_the_other_half_counts_for() -> None:
+    choosing = Metric.of(9, 24)
+    assert scored(1, chosen_by=choosing, chosen_counts=0.3).value == 0.3
+
+
+def test_in_older_records_unhealthy_answers_are_no_success_and_go_after_healthy_ones() -> None:
+    old = scored(12, counts=None, unhealthy=("stop 29 % is below 80 %",))
+    assert not old.meets(TARGET)
+    assert old.value == -0.5
+    assert scored(12, counts=None).meets(TARGET)
+    now = move(started(), saved(LATE), TRAINED, old, ENDED, strategies=(A,))
+    assert isinstance(now, Stop)
+    assert now.reason.endswith("best 50.0 % is not a success: stop 29 % is below 80 %")
+
+
+def partial(at: Checkpoint, passes: int, of: int, why: str = "target") -> events.Evaluated:
+    """A checkpoint that was not answered to its end."""
+    stopped = Partial(of=of, why=why, target=TARGET if why == "target" else None)
+    return events.Evaluated.ended_early(0, at, Metric.of(passes, 24), (0.0, 1.0), stopped)
+
+
+def test_the_best_of_a_trial_is_answered_to_its_end_once() -> None:
+    told = [started(), saved(EARLY), saved(LATE), TRAINED]
+    told += [partial(EARLY, 3, 541), partial(LATE, 2, 541)]
+    now = move(*told)
+    assert now == Evaluate(now.trial, EARLY, full=True)  # type: ignore[union-attr]
+    told.append(records.evaluated(0, EARLY, 1).model_copy(update={"counts": 0.0}))
+    assert isinstance(move(*told), EndTrial)
+
+
+def test_a_score_decided_at_the_target_is_finished_whatever_else_is() -> None:
+    told = [started(), saved(EARLY), saved(LATE), TRAINED, records.evaluated(0, EARLY, 12)]
+    now = move(*told, partial(LATE, 8, 24, why="decided"))
+    assert isinstance(now, Evaluate)
+    assert (now.checkpoint, now.full) == (LATE, True)
 
 
 def test_a_checkpoint_without_a_score_is_never_the_best() -> None:

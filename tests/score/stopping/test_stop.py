@@ -155,16 +155,18 @@ def test_answers_that_were_cut_count_by_their_verdict_and_the_best_is_finished(
     assert sorted(answer.key or 0 for answer in answers) == list(range(N))
 
 
-def test_if_the_best_turns_out_unhealthy_the_next_is_answered_to_its_end(tmp_path: Path) -> None:
+def test_the_best_of_a_trial_is_answered_to_its_end_and_no_other_whatever_it_is_worth(
+    tmp_path: Path,
+) -> None:
     workers = Answerers(
         good={FIRST: of_rate(0.15, 1), LAST: of_rate(0.12, 2)}, hollow=frozenset({FIRST})
     )
     run = tuner(tmp_path, workers)
     run.run()
     full = [e for e in told(run.session, events.Evaluated) if e.partial is None]
-    assert [e.checkpoint.name for e in full] == [FIRST, LAST]
+    assert [e.checkpoint.name for e in full] == [FIRST]
     assert full[0].unhealthy
-    assert best_of(run.session) == full[1]
+    assert best_of(run.session) == full[0]
 
 
 @pytest.mark.parametrize(
