@@ -92,16 +92,13 @@ def _event(
     profile: Profile,
 ) -> events.BestInFull:
     report = found.report
-    return events.BestInFull(
+    return events.BestInFull.from_parts(
+        report,
         number=best.number,
         checkpoint=best.checkpoint,
         weights=weights,
         prompts=label,
         scorer=found.scorer.name,
         max_new_tokens=profile.evaluate.max_new_tokens,
-        score=report.score,
-        **report.beside,
-        interval=report.interval,
-        health=report.health,
         unhealthy=found.unhealthy,
     )

@@ -136,6 +136,7 @@ class BestInFull(Figures):
     score: Score
     interval: tuple[float, float]
     health: Health
+    lift: Lift | None = None
     unhealthy: tuple[str, ...] = ()
 
 

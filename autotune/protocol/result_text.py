@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from autotune.base.format import counted, interval_text, percent
 from autotune.protocol.plan import Rounds
 from autotune.protocol.results import Checkpoint, Health
-from autotune.protocol.scores import Metric
+from autotune.protocol.scores import Lift, Metric
 
 _SHOWN_AS = {"vacuous": "trivial"}
 """Fields whose word in records and profiles is not the one on a screen."""
@@ -17,19 +17,26 @@ def score_text(metric: "Metric", interval: tuple[float, float] | None) -> str:
     return text if interval is None else f"{text} {interval_text(interval, metric.total)}"
 
 
-def health_text(health: "Health | None") -> str:
-    """Shares of the answers in whole percents: `stop 96 loop 0 echo 4 empty 0 %`.
+def health_text(health: "Health | None", lift: "Lift | None" = None) -> str:
+    """Lift in points, and shares of the answers in percents: `lift +5.3, stop 96 loop 0 ... %`.
 
-    `trivial` is named only where there is some.
+    `trivial` is named only where there is some, the lift only where it is known.
     """
     if health is None:
         return "health n/a"
+    if lift is not None:
+        return f"lift {points_text(lift)}, {health_text(health)}"
     stop = "n/a" if health.stop is None else f"{health.stop * 100:.0f}"
     rest = [("loop", health.loop), ("echo", health.echo), ("empty", health.empty)]
     if health.vacuous:
         rest.append((share_name("vacuous"), health.vacuous))
     shares = " ".join(f"{name} {share * 100:.0f}" for name, share in rest)
     return f"stop {stop} {shares} %"
+
+
+def points_text(lift: "Lift") -> str:
+    """A lift in points: `+5.3`."""
+    return f"{lift.share * 100:+.1f}"
 
 
 def share_name(field: str) -> str:

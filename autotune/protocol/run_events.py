@@ -17,7 +17,7 @@ from autotune.protocol.device_kind import DeviceKind
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.probe_events import Fitted, ProbeEnded, ProbeGoesOn, ProbeTried
 from autotune.protocol.results import Health, Think
-from autotune.protocol.scores import DEFAULT_SCORER, Score, Scored
+from autotune.protocol.scores import DEFAULT_SCORER, Lift, Score, Scored
 from autotune.protocol.throttle import Throttle
 from autotune.protocol.worker_events import WorkerEvent
 
@@ -67,6 +67,7 @@ class BaselineScored(Scored):
     score: Score
     interval: tuple[float, float]
     health: Health
+    lift: Lift | None = None
 
 
 class TrialStarted(Boundary):

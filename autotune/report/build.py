@@ -25,7 +25,7 @@ from autotune.run.replay import Chronicle, chronicle
 from autotune.run.state import StudyState, TrialState
 from autotune.text.conclusions import beaten_by, conclusions, next_steps
 from autotune.text.events import describe, trial_verdict
-from autotune.text.score import partial_text
+from autotune.text.score import outcome_text, partial_text
 from autotune.text.train import advice_lines, damaged_sentence, precision_sentence, resized_sentence
 
 
@@ -112,6 +112,7 @@ def _score(event: events.Evaluated, kept: bool = True) -> CheckpointScore:
         checkpoint=at.folder,
         **_counts(strict),
         kept=kept,
+        outcome=outcome_text(event),
         ended_early=partial_text(strict, event.partial) if strict and event.partial else None,
     )
 

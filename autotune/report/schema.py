@@ -8,7 +8,7 @@ from autotune.base.sizes import show_size
 from autotune.protocol.data_notes import DataNote
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.results import Fit, Health, Think
-from autotune.protocol.scores import DEFAULT_SCORER, Figures, Metric
+from autotune.protocol.scores import DEFAULT_SCORER, Figures, Lift, Metric
 
 
 class CheckpointScore(Figures):
@@ -17,7 +17,8 @@ class CheckpointScore(Figures):
     `checkpoint` is its path from the run folder, which may move.
 
     All of `strict` ... `health` are None where the evaluation gave no valid score: see `problem`.
-    `met` needs the target and healthy answers; `unhealthy` names the limits that are broken.
+    `lift` is what of the score is following, `counts` what the score counts for, `met` whether that
+    meets the target; `outcome` says so in words. `unhealthy` names the limits that are broken.
     With `averaged` above 0 it is the mean of so many checkpoints, the last of them at `step`.
     `kept` says whether its folder is still there; judged ones that were not the best give it up.
     `sound` are the passes that neither loop nor echo nor say next to nothing. With a holdout the
@@ -34,6 +35,10 @@ class CheckpointScore(Figures):
     interval: tuple[float, float] | None
     health: Health | None
     met: bool
+    lift: Lift | None = None
+    counts: float | None = None
+    unmet: tuple[str, ...] = ()
+    outcome: str = ""
     unhealthy: tuple[str, ...] = ()
     problem: str | None = None
     averaged: int = 0
@@ -57,6 +62,7 @@ class FullScore(Figures):
     n: int
     interval: tuple[float, float]
     health: Health
+    lift: Lift | None = None
     unhealthy: tuple[str, ...] = ()
 
 
@@ -69,6 +75,7 @@ class BaselineReport(Boundary):
     n: int
     interval: tuple[float, float]
     health: Health
+    lift: Lift | None = None
 
 
 class LossPoint(Boundary):

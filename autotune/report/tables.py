@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from autotune.base.format import duration, interval_text, percent, rate_text
-from autotune.protocol.result_text import limits_text, shape_text, share_name
+from autotune.protocol.result_text import points_text, shape_text, share_name
 from autotune.protocol.results import Fit, Health, TrialOutcome
 from autotune.report.schema import (
     BaselineReport,
@@ -65,9 +65,14 @@ def before_and_after(report: Report, scorer: Scorer) -> Table:
         scored.append((f"the best checkpoint, all prompts of {full.prompts}", full, False))
     shares = shares_of(scorer)
     return Table(
-        (Column("answers of"), Column(f"{scorer.main.column} [95 %]", True), *_titles(shares)),
+        (
+            Column("answers of"),
+            Column(f"{scorer.main.column} [95 %]", True),
+            Column("lift", True),
+            *_titles(shares),
+        ),
         tuple(
-            Row((name, score_text(score), *_health(score.health, shares)), best)
+            Row((name, score_text(score), _lift(score), *_health(score.health, shares)), best)
             for name, score, best in scored
         ),
     )
@@ -113,6 +118,7 @@ def checkpoints_table(report: Report, scorer: Scorer) -> Table:
                 _place(score),
                 str(score.step),
                 score_text(score),
+                _lift(score),
                 *(NOT_KNOWN if f is None else percent(f.accuracy) for f in figures),
                 *_health(score.health, shares),
                 verdict,
@@ -125,6 +131,7 @@ def checkpoints_table(report: Report, scorer: Scorer) -> Table:
         "progress",
         "step",
         f"{scorer.main.column} [95 %]",
+        "lift",
         *(f.column or "" for f in beside),
     )
     return Table(
@@ -195,7 +202,7 @@ def _legend(shares: Sequence[str]) -> str:
     if not named:
         return ""
     names = ", ".join(map(share_name, named))
-    text = f"Shares of the answers ({names}): {', '.join(_SHARES[name] for name in named)}."
+    text = f"Lift: points of the score that are following. Shares of the answers ({names}): {', '.join(_SHARES[name] for name in named)}."
     if "vacuous" in shares:
         text += f" Trivial: share of the passes with fewer than {SAYING_WORDS} different words."
     return text
@@ -215,9 +222,12 @@ def _verdict(score: CheckpointScore) -> tuple[str, str]:
         return score.problem, ""
     if score.ended_early:
         return f"estimate, {score.ended_early}", ""
-    if score.unhealthy:
-        return limits_text(score.unhealthy), "bad"
-    return ("met", "good") if score.met else ("below target", "")
+    return score.outcome, "good" if score.met else "bad" if score.unmet else ""
+
+
+def _lift(score: CheckpointScore | BaselineReport | FullScore) -> str:
+    """What of the score is following, in points."""
+    return NOT_KNOWN if score.lift is None else points_text(score.lift)
 
 
 def _place(score: CheckpointScore) -> str:

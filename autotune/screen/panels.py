@@ -172,7 +172,8 @@ def checkpoint_lines(trial: TrialState, best_only: bool) -> list[tuple[Text, Tex
             continue
         style = "green" if e.met else "yellow" if e.unhealthy else ""
         score = Text(at + score_text(e.score, e.interval), style=style)
-        said = partial_text(e.score, e.partial) if e.partial is not None else health_text(e.health)
+        health = health_text(e.health, e.lift)
+        said = partial_text(e.score, e.partial) if e.partial is not None else health
         lines.append((score, Text(said, style="yellow" if e.unhealthy else "")))
     return lines
 
@@ -230,7 +231,7 @@ def baseline_rows(state: StudyState) -> RenderableType | None:
     """The scores to compare with: the prompt given back, and the model before training."""
     lines = [
         Text(f"baseline {name:<9}  {score_text(b.score, b.interval)}  ").append(
-            health_text(b.health)
+            health_text(b.health, b.lift)
         )
         for name, b in sorted(state.baselines.items())
     ]

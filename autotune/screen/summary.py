@@ -48,7 +48,7 @@ def summary(state: StudyState, run_dir: Path) -> RenderableType:
             at = f"{checkpoint_text(best.checkpoint)}, the last of step {best.checkpoint.step}"
         lines.append(_field("best checkpoint", f"{folder} (trial {best.number}, {at})"))
         if best.unhealthy:
-            lines.append(_field("unhealthy", limits_text(best.unhealthy), "yellow"))
+            lines.append(_field("health", limits_text(best.unhealthy), "yellow"))
     lines += [Text(f"- {safe(s)}", style="bold red" if "an echo" in s else "") for s in rest]
     lines += [
         _field("data", line, "bold yellow") for line in data_warnings(state.survey, state.fit)
@@ -71,14 +71,16 @@ def _scores(state: StudyState) -> RenderableType:
     for key in names:
         if base := state.baselines.get(key):
             score = score_text(base.score, base.interval)
-            rows.append((names[key], score, health_text(base.health)))
+            rows.append((names[key], score, health_text(base.health, base.lift)))
     if best is not None and best.score is not None:
         score = score_text(best.score, best.interval)
         name = "best so far, about" if best.partial else "after training"
-        rows.append((name, score, health_text(best.health)))
+        rows.append((name, score, health_text(best.health, best.lift)))
         if full := state.best_in_full:
             score = score_text(full.score, full.interval)
-            rows.append((f"all of {safe(full.prompts)}", score, health_text(full.health)))
+            rows.append(
+                (f"all of {safe(full.prompts)}", score, health_text(full.health, full.lift))
+            )
     elif state.trials:
         rows.append(("after training", "no valid score", scored(best) if best else ""))
     if not rows:

@@ -174,7 +174,7 @@ def scored(score: events.BaselineScored | events.Evaluated) -> str:
     """A score with n, interval and health: `6/24 25.0 % [12-45], stop 96 % ...`."""
     if score.score is None:
         return "no valid score"
-    return f"{score_text(score.score, score.interval)}, {health_text(score.health)}"
+    return f"{score_text(score.score, score.interval)}, {health_text(score.health, score.lift)}"
 
 
 def describe_evaluated(event: events.Evaluated) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from autotune.base.format import counted, percent
 from autotune.protocol import events
-from autotune.protocol.result_text import health_text, limits_text, score_text
+from autotune.protocol.result_text import health_text, limits_text, points_text, score_text
 from autotune.protocol.results import EvalReport, Partial, Think
 from autotune.protocol.scores import Lift, Metric
 from autotune.score.answers import Answer, Found
@@ -84,7 +84,7 @@ def lift_text(lift: Lift) -> str:
     """How much of a score is following: `genuine 71/541 13.1 %, on other prompts 7.5 %, ...`."""
     return (
         f"genuine {score_text(lift.genuine, None)}, on other prompts"
-        f" {percent(lift.shuffled.accuracy)}: lift {lift.share * 100:+.1f} points"
+        f" {percent(lift.shuffled.accuracy)}: lift {points_text(lift)} points"
         f" ({_p_value(lift.p_value)})"
     )
 
@@ -188,7 +188,7 @@ def in_full_sentence(full: events.BestInFull) -> str:
     text = (
         f"on all {counted(full.score.total, 'prompt')} of {full.prompts} the best"
         f" checkpoint scores {score_text(full.score, full.interval)},"
-        f" {health_text(full.health)}, with answers of up to {full.max_new_tokens} tokens"
+        f" {health_text(full.health, full.lift)}, with answers of up to {full.max_new_tokens} tokens"
     )
     return text + (f"; not healthy: {limits_text(full.unhealthy)}" if full.unhealthy else "")
 
