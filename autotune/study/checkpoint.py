@@ -61,6 +61,7 @@ def evaluate_checkpoint(
         met=meets(found.score, unhealthy, target),
         unhealthy=unhealthy,
         sound=found.sound,
+        lift=found.lift,
         chosen_by=chosen_by,
     )
 

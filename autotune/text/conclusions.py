@@ -13,6 +13,8 @@ from autotune.text.score import (
     chosen_line,
     ended_early_line,
     in_full_sentence,
+    lift_text,
+    no_lift_line,
     partial_text,
     unhealthy_lines,
 )
@@ -67,6 +69,10 @@ def conclusions(state: StudyState) -> list[str]:
         echo.score if echo else None,
         scorer_of(state).health_checks,
     )
+    if line := no_lift_line(best.lift):
+        lines.append(line)
+    elif best.lift is not None:
+        lines.append(f"Of the best score: {lift_text(best.lift)}.")
     if best.chosen_by is not None:
         lines.append(
             f"Chosen by the other half of the prompts ({score_text(best.chosen_by, None)}): the"
