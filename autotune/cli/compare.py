@@ -11,7 +11,7 @@ from autotune.cli.eval import chosen_prompts
 from autotune.cli.find_answers import find_answers, judged_by, scored_by
 from autotune.cli.options import Options
 from autotune.config.profile import Profile
-from autotune.protocol.results import Think
+from autotune.protocol.choices import Think
 from autotune.run.folder import RunDir
 from autotune.score.answers import answers_to
 from autotune.score.evaluation import pair, pair_tree

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from autotune.base.errors import BadInput
 from autotune.base.format import counted, quoted
+from autotune.protocol.choices import Think
 from autotune.protocol.events import Evaluated
-from autotune.protocol.results import Think
 from autotune.protocol.scores import DEFAULT_SCORER
 from autotune.run.folder import RunDir
 from autotune.run.readings import Readings

@@ -16,9 +16,8 @@ from autotune.fit.planned_card import PlannedCard
 from autotune.fit.search import length_grid
 from autotune.launch import SubprocessRunner
 from autotune.launch.endings import worker_error
+from autotune.protocol.choices import LENGTH_GRID, Attention
 from autotune.protocol.job import PrepareJob, on_the_computer
-from autotune.protocol.plan import LENGTH_GRID
-from autotune.protocol.prediction import Attention
 from autotune.run.setup import SILENCE_SECONDS
 from autotune.screen.encodable import Encodable
 from autotune.screen.forecast import plan_summary

@@ -10,7 +10,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from autotune.base.model import Boundary
-from autotune.protocol.plan import Supervision, TrainPlan
+from autotune.protocol.choices import Supervision
+from autotune.protocol.plan import TrainPlan
 
 
 def _rises(ends: tuple[float, float]) -> tuple[float, float]:

@@ -16,17 +16,10 @@ from autotune.base.model import ANY_CASE, Boundary
 from autotune.base.sizes import near_size, parse_size
 from autotune.config.expected import Ranges
 from autotune.device.kinds import KINDS
-from autotune.protocol.choices import AUTO
+from autotune.protocol.choices import AUTO, LENGTH_GRID, Precision, Supervision, Think, Truncation
 from autotune.protocol.device_kind import DEVICE_RULE, DeviceKind
-from autotune.protocol.plan import (
-    LENGTH_GRID,
-    SEARCHABLE,
-    Precision,
-    Strategy,
-    Supervision,
-    Truncation,
-)
-from autotune.protocol.results import HealthLimits, Requirements, Think
+from autotune.protocol.plan import SEARCHABLE, Strategy
+from autotune.protocol.results import HealthLimits, Requirements
 from autotune.protocol.scores import DEFAULT_SCORER
 from autotune.score.registry import SCORERS, unknown_scorer
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from autotune.data.survey import Kept, Survey
-from autotune.protocol.plan import LENGTH_GRID, Rounds, Truncation
+from autotune.protocol.choices import LENGTH_GRID, Truncation
+from autotune.protocol.plan import Rounds
 
 if TYPE_CHECKING:  # a tenth of a second that only the functions below need
     from numpy.typing import NDArray

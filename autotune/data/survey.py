@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from autotune.base.errors import EnvironmentFault
 from autotune.base.model import Boundary
 from autotune.data.truncation import RoundSpan, last_round, window
+from autotune.protocol.choices import Truncation
 from autotune.protocol.data_notes import DataNote
-from autotune.protocol.plan import Rounds, Truncation
+from autotune.protocol.plan import Rounds
 
 
 class SurveyFile(Boundary):

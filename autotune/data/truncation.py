@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from autotune.base.model import Boundary
-from autotune.protocol.plan import Rounds, Truncation
+from autotune.protocol.choices import Truncation
+from autotune.protocol.plan import Rounds
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from autotune.device.nvml_port import NvmlPort
+from autotune.protocol.choices import Precision
 from autotune.protocol.device_kind import DeviceKind
-from autotune.protocol.plan import Precision
 
 
 @dataclass(frozen=True, slots=True)

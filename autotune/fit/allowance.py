@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from autotune.base.sizes import MIB
-from autotune.protocol.prediction import Attention
+from autotune.protocol.choices import Attention
 
 SLACKS = {Attention.FUSED: 0.10, Attention.MATH: 0.18}
 """What the allocator holds beyond its tensors, as a share of them: it takes memory in blocks of 2

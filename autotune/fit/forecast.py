@@ -15,16 +15,11 @@ from autotune.fit.allowance import Allowance, card_allowance
 from autotune.fit.planned_card import PlannedCard
 from autotune.launch import TrialRunner
 from autotune.launch.endings import worker_error
+from autotune.protocol.choices import Attention, Precision
 from autotune.protocol.device_kind import DeviceKind
 from autotune.protocol.job import PredictJob, on_the_computer
-from autotune.protocol.plan import Precision, Strategy
-from autotune.protocol.prediction import (
-    Attention,
-    Capability,
-    PredictedPeak,
-    PredictionFile,
-    PredictPoint,
-)
+from autotune.protocol.plan import Strategy
+from autotune.protocol.prediction import Capability, PredictedPeak, PredictionFile, PredictPoint
 from autotune.run.setup import SILENCE_SECONDS
 
 ROWS = (1, 2, 4, 8, 16)

@@ -8,7 +8,7 @@ from autotune.config.load import GPU_PROFILE
 from autotune.config.profile import Profile
 from autotune.device.budget import Budget
 from autotune.device.kinds import KINDS, PLANNED
-from autotune.protocol.plan import Precision
+from autotune.protocol.choices import Precision
 from autotune.protocol.prediction import Capability
 
 

@@ -24,8 +24,9 @@ from autotune.fit.trials import Attempts, no_answer_left
 from autotune.fit.verdict import FOR_MEMORY, remedy
 from autotune.launch import WarmRunner
 from autotune.protocol import events
+from autotune.protocol.choices import LENGTH_GRID
 from autotune.protocol.kernels import math_warning
-from autotune.protocol.plan import LENGTH_GRID, TrialPoint
+from autotune.protocol.plan import TrialPoint
 from autotune.protocol.result_text import rounds_text
 from autotune.protocol.results import Fit, TrialOutcome, Verdict
 from autotune.run.session import Session

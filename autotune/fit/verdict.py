@@ -17,9 +17,10 @@ from autotune.device.spill import (
 )
 from autotune.launch import JobResult
 from autotune.launch.endings import plain_words
+from autotune.protocol.choices import Precision
 from autotune.protocol.events import Failed
 from autotune.protocol.failure import Failure
-from autotune.protocol.plan import Precision, TrialPoint
+from autotune.protocol.plan import TrialPoint
 from autotune.protocol.results import Measurement, TrialOutcome, Verdict
 
 LEAST_STEPS = 3

@@ -5,7 +5,8 @@ from typing import Annotated
 from pydantic import Field
 
 from autotune.base.model import Boundary
-from autotune.protocol.plan import Rounds, Supervision
+from autotune.protocol.choices import Supervision
+from autotune.protocol.plan import Rounds
 
 
 class TextRun(Boundary):

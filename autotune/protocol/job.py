@@ -8,10 +8,11 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from autotune.base.model import Boundary
+from autotune.protocol.choices import Attention, Precision, Supervision
 from autotune.protocol.device_kind import CAPPED, DeviceKind
 from autotune.protocol.inspection import InspectionSpec
-from autotune.protocol.plan import DataSpec, Precision, Supervision, TrainPlan, TrialPoint
-from autotune.protocol.prediction import Attention, Capability, PredictPoint
+from autotune.protocol.plan import DataSpec, TrainPlan, TrialPoint
+from autotune.protocol.prediction import Capability, PredictPoint
 from autotune.protocol.results import Checkpoint
 from autotune.protocol.scores import DEFAULT_SCORER
 

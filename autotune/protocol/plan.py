@@ -15,10 +15,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from autotune.base.model import ANY_CASE, Boundary
-from autotune.protocol.choices import LENGTH_GRID as LENGTH_GRID
-from autotune.protocol.choices import Precision as Precision
-from autotune.protocol.choices import Supervision as Supervision
-from autotune.protocol.choices import Truncation as Truncation
+from autotune.protocol.choices import Precision, Supervision, Truncation
 
 
 class Cut(Boundary):

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from autotune.base.model import Boundary
-from autotune.protocol.choices import Attention as Attention
+from autotune.protocol.choices import Attention
 from autotune.protocol.device_kind import DeviceKind
 
 Capability = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=0)]]

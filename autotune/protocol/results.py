@@ -7,7 +7,7 @@ from pydantic import AfterValidator
 
 from autotune.base.model import Boundary
 from autotune.base.sizes import show_size
-from autotune.protocol.choices import Think as Think
+from autotune.protocol.choices import Think
 from autotune.protocol.data_notes import DataNote
 from autotune.protocol.kernels import Kernel
 from autotune.protocol.plan import Rounds, TrialPoint

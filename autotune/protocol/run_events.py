@@ -13,10 +13,11 @@ from autotune.protocol.checkpoint_events import (
     Chosen,
     Evaluated,
 )
+from autotune.protocol.choices import Think
 from autotune.protocol.device_kind import DeviceKind
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.probe_events import Fitted, ProbeEnded, ProbeGoesOn, ProbeTried
-from autotune.protocol.results import Health, Think
+from autotune.protocol.results import Health
 from autotune.protocol.scores import DEFAULT_SCORER, Lift, Score, Scored
 from autotune.protocol.throttle import Throttle
 from autotune.protocol.worker_events import WorkerEvent

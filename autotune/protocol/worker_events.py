@@ -6,10 +6,11 @@ from pydantic import Field, TypeAdapter
 
 from autotune.base.format import rate_text
 from autotune.base.model import Boundary
+from autotune.protocol.choices import Precision
 from autotune.protocol.data_notes import DataNote
 from autotune.protocol.failure import Failure
 from autotune.protocol.kernels import FoundKernels
-from autotune.protocol.plan import Cut, Precision
+from autotune.protocol.plan import Cut
 from autotune.protocol.results import Checkpoint, Measurement
 
 

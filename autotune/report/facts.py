@@ -6,7 +6,7 @@ Made once, for both of its pages.
 from dataclasses import dataclass
 
 from autotune.base.format import counted, percent, rate_text
-from autotune.protocol.results import Think
+from autotune.protocol.choices import Think
 from autotune.report.schema import Report, TrialReport
 from autotune.score.scorer import Scorer
 from autotune.text.score import faulty_answers

@@ -5,9 +5,10 @@ from typing import Any, Literal
 
 from autotune.base.model import Boundary
 from autotune.base.sizes import show_size
+from autotune.protocol.choices import Think
 from autotune.protocol.data_notes import DataNote
 from autotune.protocol.plan import TrainPlan
-from autotune.protocol.results import Fit, Health, Think
+from autotune.protocol.results import Fit, Health
 from autotune.protocol.scores import DEFAULT_SCORER, Figures, Lift, Metric
 
 

@@ -27,9 +27,9 @@ from autotune.device.torch_wheels import (
 from autotune.launch import JobResult, TrialRunner
 from autotune.launch.endings import plain_words
 from autotune.protocol.card_answer import CardAnswer
+from autotune.protocol.choices import Precision
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import CheckJob, DeviceSpec
-from autotune.protocol.plan import Precision
 
 SILENCE_SECONDS = 180.0
 """Loading torch takes seconds, minutes where antivirus reads its libraries for the first time; a

@@ -11,10 +11,10 @@ from autotune.device.find import NOT_AVAILABLE, Device, find_device
 from autotune.launch import dropped_settings
 from autotune.launch.endings import worker_error
 from autotune.protocol.card_answer import CardAnswer
+from autotune.protocol.choices import Attention, Precision
 from autotune.protocol.events import Content, RunStarted
 from autotune.protocol.job import DeviceSpec, PrepareJob, on_the_computer
-from autotune.protocol.plan import DataSpec, Precision
-from autotune.protocol.prediction import Attention
+from autotune.protocol.plan import DataSpec
 from autotune.run.card_check import check_card
 from autotune.run.content import content_of
 from autotune.run.fingerprint import fingerprint

@@ -6,7 +6,8 @@ from pydantic import ValidationError
 
 from autotune.base.errors import AutotuneError
 from autotune.base.format import counted
-from autotune.protocol.results import EvalReport, Think
+from autotune.protocol.choices import Think
+from autotune.protocol.results import EvalReport
 from autotune.score.answers import Answer, match
 from autotune.score.lift import lift_of
 from autotune.score.prompts import Prompt

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from autotune.protocol.results import EvalReport, HealthLimits, Requirements, Think
+from autotune.protocol.choices import Think
+from autotune.protocol.results import EvalReport, HealthLimits, Requirements
 from autotune.score.answers import Answer, match
 from autotune.score.checked import checked_report
 from autotune.score.examples import Change, Example, by_key, changed, worst

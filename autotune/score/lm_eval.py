@@ -9,7 +9,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from autotune.protocol.results import EvalReport, Think
+from autotune.protocol.choices import Think
+from autotune.protocol.results import EvalReport
 from autotune.score.answers import Answer, match
 from autotune.score.examples import by_key
 from autotune.score.prompts import Prompt

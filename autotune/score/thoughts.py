@@ -9,7 +9,7 @@ so. lighteval cuts as well, and an answer that never stops thinking is an empty 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from autotune.protocol.results import Think
+from autotune.protocol.choices import Think
 from autotune.score.answers import Answer
 
 OPEN, CLOSE = "<think>", "</think>"

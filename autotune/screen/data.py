@@ -12,9 +12,10 @@ from autotune.base.format import counted, safe
 from autotune.data.survey import Kept
 from autotune.data.turns import ROLES, ROLES_WITH_TOOLS
 from autotune.fit.data_report import Inspected, Wish
+from autotune.protocol.choices import Supervision
 from autotune.protocol.data_notes import shown_notes
 from autotune.protocol.inspection import Sample, TextRun
-from autotune.protocol.plan import Rounds, Supervision
+from autotune.protocol.plan import Rounds
 from autotune.protocol.result_text import rounds_text
 from autotune.screen.encodable import Encodable
 from autotune.screen.panels import ByWidth, Section

@@ -9,7 +9,7 @@ from autotune.base.format import duration, percent, safe
 from autotune.base.sizes import MIB, show_size
 from autotune.fit.allowance import SLACK_RANGES
 from autotune.fit.forecast import Forecast, Planned, StrategyForecast
-from autotune.protocol.prediction import Attention
+from autotune.protocol.choices import Attention
 from autotune.screen.panels import ByWidth, Section
 
 _WIDE = 105

@@ -8,11 +8,12 @@ from autotune.launch import JobResult
 from autotune.launch.deaths import Deaths
 from autotune.launch.endings import plain_words, stop_on_environment
 from autotune.protocol import events
+from autotune.protocol.choices import Think
 from autotune.protocol.events import WorkerEvent
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import GenerateJob
 from autotune.protocol.oom_recovery import Action, Asker, after_worker, scoring_remedy
-from autotune.protocol.results import EvalReport, Think
+from autotune.protocol.results import EvalReport
 from autotune.run.session import Session
 from autotune.run.setup import SILENCE_SECONDS, Setup
 from autotune.score.answers import count_answers, read_answers

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from autotune.protocol import events
-from autotune.protocol.results import Checkpoint, Think
+from autotune.protocol.choices import Think
+from autotune.protocol.results import Checkpoint
 from autotune.run.session import Session
 from autotune.run.setup import Setup
 from autotune.score.checked import EvaluationFailed

@@ -76,4 +76,4 @@ def test_published_answers_score_as_published(capsys: pytest.CaptureFixture[str]
     assert passes == [417, 697, 431, 713]
     assert said["instruction_strict"]["total"] == 834
     assert said["unmatched"] == [2785]
-    assert "no answer for prompt 2785: counted as failed" in captured.err
+    assert "no answer to 1 prompt (key 2785): counted as failed" in captured.err
