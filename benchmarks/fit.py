@@ -76,7 +76,7 @@ def on_cpu(quick: bool) -> dict[str, Any]:
 
 def compared(config: Any, rows: int, tokens: int, gradient_checkpointing: bool) -> dict[str, Any]:
     """Predicted and traced peak of one shape on the CPU; `error` is predicted / measured - 1."""
-    from autotune.protocol.plan import Precision
+    from autotune.protocol.choices import Precision
     from autotune.protocol.prediction import PredictPoint
     from autotune.worker.predict.job import Predictor
 
@@ -102,7 +102,8 @@ def traced_peak(config: Any, rows: int, tokens: int, gradient_checkpointing: boo
     from torch.profiler import ProfilerActivity, profile
     from transformers import AutoModelForCausalLM
 
-    from autotune.protocol.plan import Cut, Precision
+    from autotune.protocol.choices import Precision
+    from autotune.protocol.plan import Cut
     from autotune.worker.compute import Compute
     from autotune.worker.memory.cpu import CpuMemory
     from autotune.worker.tokens.encode import Row
@@ -160,9 +161,9 @@ def on_card(work: Path, quick: bool) -> dict[str, Any]:
     import torch
 
     from autotune.fit.allowance import card_allowance
+    from autotune.protocol.choices import Attention, Precision
     from autotune.protocol.job import DeviceSpec
-    from autotune.protocol.plan import Precision
-    from autotune.protocol.prediction import Attention, PredictPoint
+    from autotune.protocol.prediction import PredictPoint
     from autotune.worker.predict.job import Predictor
     from autotune.worker.predict.trace import read_config
 

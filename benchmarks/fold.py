@@ -16,8 +16,9 @@ import time
 from pathlib import Path
 
 from autotune.protocol import events
+from autotune.protocol.choices import Precision
 from autotune.protocol.events import Record
-from autotune.protocol.plan import DataSpec, Precision, TrainPlan
+from autotune.protocol.plan import DataSpec, TrainPlan
 
 CHILD = """
 import json, sys, time

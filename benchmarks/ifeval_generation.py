@@ -28,8 +28,8 @@ import torch
 from transformers import logging
 
 from autotune.launch import SubprocessRunner
+from autotune.protocol.choices import Precision, Supervision
 from autotune.protocol.job import DeviceSpec, EngineName, PrepareJob
-from autotune.protocol.plan import Precision, Supervision
 from autotune.score.answers import Answer
 from autotune.score.ifeval.early import IFEvalEarlyJudge
 from autotune.score.ifeval.prompts import IFEvalPrompt, read_ifeval_prompts

@@ -17,8 +17,9 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, Trainer, TrainerCallback, TrainingArguments
 
+from autotune.protocol.choices import Precision, Supervision
 from autotune.protocol.job import DeviceSpec
-from autotune.protocol.plan import Cut, Precision, Supervision
+from autotune.protocol.plan import Cut
 from autotune.worker.compute import Compute, open_compute
 from autotune.worker.model import load
 from autotune.worker.tokens.encode import IGNORED, Row

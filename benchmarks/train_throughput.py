@@ -35,7 +35,8 @@ from autotune.data.conversation import Conversation
 from autotune.data.load import load_conversations
 from autotune.device.cpu import has_bf16, processor_name
 from autotune.launch import SubprocessRunner, worker_environment
-from autotune.protocol.plan import DataSpec, Supervision
+from autotune.protocol.choices import Supervision
+from autotune.protocol.plan import DataSpec
 from autotune.run.folder import RunDir
 from autotune.run.session import Session
 from autotune.run.setup import open_setup

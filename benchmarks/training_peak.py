@@ -22,9 +22,10 @@ from autotune.data.load import load_conversations
 from autotune.data.survey import Survey, SurveyFile
 from autotune.launch import SubprocessRunner
 from autotune.protocol import events
+from autotune.protocol.choices import Precision, Supervision
 from autotune.protocol.events import WorkerEvent
 from autotune.protocol.job import DeviceSpec, Job, TrainJob, TrialJob
-from autotune.protocol.plan import DataSpec, Precision, Supervision, TrainPlan, TrialPoint
+from autotune.protocol.plan import DataSpec, TrainPlan, TrialPoint
 from autotune.worker.tokens.encode import ChatCodec
 
 TARGET = 0.03

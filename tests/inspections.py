@@ -3,8 +3,9 @@
 from autotune.config.profile import Profile
 from autotune.data.survey import Survey
 from autotune.fit.data_report import Inspected, placed
+from autotune.protocol.choices import Supervision
 from autotune.protocol.inspection import Inspection, Sample, StopTokens, TextRun
-from autotune.protocol.plan import Rounds, Supervision
+from autotune.protocol.plan import Rounds
 from tests import setups
 
 

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 
 from autotune.base.sizes import GIB, MIB
 from autotune.protocol import events
+from autotune.protocol.choices import Precision
 from autotune.protocol.events import Record, RunEvent
-from autotune.protocol.plan import DataSpec, Precision, TrainPlan, TrialPoint
+from autotune.protocol.plan import DataSpec, TrainPlan, TrialPoint
 from autotune.protocol.results import (
     Checkpoint,
     Fit,

@@ -19,10 +19,11 @@ from autotune.device.budget import Budget
 from autotune.device.find import Device
 from autotune.launch import JobResult
 from autotune.protocol import events
+from autotune.protocol.choices import Precision, Truncation
 from autotune.protocol.events import WorkerEvent
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import DeviceSpec, Job
-from autotune.protocol.plan import DataSpec, Precision, Strategy, Truncation
+from autotune.protocol.plan import DataSpec, Strategy
 from autotune.protocol.results import EvalReport, Fit, Health, Measurement
 from autotune.protocol.scores import Metric
 from autotune.run.folder import RunDir

@@ -202,7 +202,10 @@ def _legend(shares: Sequence[str]) -> str:
     if not named:
         return ""
     names = ", ".join(map(share_name, named))
-    text = f"Lift: points of the score that are following. Shares of the answers ({names}): {', '.join(_SHARES[name] for name in named)}."
+    counted = ", ".join(_SHARES[name] for name in named)
+    text = (
+        f"Lift: points of the score that are following. Shares of the answers ({names}): {counted}."
+    )
     if "vacuous" in shares:
         text += f" Trivial: share of the passes with fewer than {SAYING_WORDS} different words."
     return text

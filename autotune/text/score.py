@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterable, Sequence
 
 from autotune.base.format import counted, percent
 from autotune.protocol import events
+from autotune.protocol.choices import Think
 from autotune.protocol.result_text import health_text, limits_text, points_text, score_text
-from autotune.protocol.results import EvalReport, Partial, Think
+from autotune.protocol.results import EvalReport, Partial
 from autotune.protocol.scores import Lift, Metric
 from autotune.score.answers import Answer, Found
 from autotune.score.stats import Comparison
@@ -66,7 +67,6 @@ def unhealthy_lines(
     return lines
 
 
-<<<<<<< HEAD
 def outcome_text(scored: events.Evaluated) -> str:
     """What a checkpoint's score, taken to its end, means for the target."""
     if scored.met:
@@ -101,8 +101,6 @@ def no_lift_line(lift: Lift | None) -> str | None:
     )
 
 
-=======
->>>>>>> wp-points
 _NAMED = 10
 """Keys of prompts that a line names; more would be a list nobody reads."""
 
@@ -144,29 +142,6 @@ def named_answer(answer: Answer | None) -> str:
         return "none"
     key = "no key" if answer.key is None else f"key {answer.key}"
     return f"first: {key}, {answer.prompt[:_QUOTED]!r}"
-<<<<<<< HEAD
-=======
-
-
-def lift_text(lift: Lift) -> str:
-    """How much of a score is following: `genuine 71/541 13.1 %, on other prompts 7.5 %, ...`."""
-    return (
-        f"genuine {score_text(lift.genuine, None)}, on other prompts"
-        f" {percent(lift.shuffled.accuracy)}: lift {lift.share * 100:+.1f} points"
-        f" ({_p_value(lift.p_value)})"
-    )
-
-
-def no_lift_line(lift: Lift | None) -> str | None:
-    """That nothing shows that the prompts are followed; None where something does."""
-    if lift is None or lift.p_value <= SURE:
-        return None
-    return (
-        "Nothing shows that the prompts are followed: the same answers pass other prompts"
-        f" {percent(lift.shuffled.accuracy)} of the time, and their own"
-        f" {percent(lift.genuine.accuracy)} by what they say themselves."
-    )
->>>>>>> wp-points
 
 
 def judged_line(report: EvalReport) -> str:
@@ -214,7 +189,8 @@ def in_full_sentence(full: events.BestInFull) -> str:
     text = (
         f"on all {counted(full.score.total, 'prompt')} of {full.prompts} the best"
         f" checkpoint scores {score_text(full.score, full.interval)},"
-        f" {health_text(full.health, full.lift)}, with answers of up to {full.max_new_tokens} tokens"
+        f" {health_text(full.health, full.lift)}, with answers of up to"
+        f" {full.max_new_tokens} tokens"
     )
     return text + (f"; not healthy: {limits_text(full.unhealthy)}" if full.unhealthy else "")
 

@@ -4,7 +4,7 @@ import psutil
 
 from autotune.config.profile import Profile
 from autotune.device.find import Device
-from autotune.protocol.plan import Precision
+from autotune.protocol.choices import Precision
 
 TOKENS_A_CORE_SECOND = 60.0
 """SmolLM2-135M in fp32: 110 to 130 tokens a second on two cores (docs/LOG.md, 2026-11-25)."""

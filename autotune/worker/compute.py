@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from autotune.protocol.choices import Precision
 from autotune.protocol.job import DeviceSpec
-from autotune.protocol.plan import Precision
 from autotune.worker.device_kinds import KINDS, traits_of
 from autotune.worker.memory.base import MemoryBackend
 

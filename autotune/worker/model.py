@@ -10,7 +10,7 @@ from transformers import GenerationConfig
 
 from autotune.base.errors import BadInput
 from autotune.data.conversation import Unfit
-from autotune.protocol.plan import Supervision
+from autotune.protocol.choices import Supervision
 from autotune.score.thoughts import CLOSE, OPEN
 from autotune.worker.tokens.chatml import chat_template, written_by
 from autotune.worker.tokens.encode import ChatCodec

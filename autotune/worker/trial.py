@@ -22,8 +22,9 @@ import torch
 from autotune.data.conversation import Conversation
 from autotune.data.load import load_conversations
 from autotune.protocol import events
+from autotune.protocol.choices import Supervision
 from autotune.protocol.job import TrialJob
-from autotune.protocol.plan import Cut, DataSpec, Supervision
+from autotune.protocol.plan import Cut, DataSpec
 from autotune.protocol.results import Measurement, TimedStep
 from autotune.worker.attention.kernels import training_kernel
 from autotune.worker.channel import Pipe

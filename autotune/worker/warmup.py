@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from autotune.protocol.plan import Precision
+from autotune.protocol.choices import Precision
 from autotune.worker.compute import AUTOCAST
 from autotune.worker.train.head import head_loss
 from autotune.worker.train.optimizer import optimizer_over, scaler_of

@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 from autotune.base.model import Boundary
 from autotune.launch import JobResult, SubprocessRunner
+from autotune.protocol.choices import Precision
 from autotune.protocol.events import WorkerEvent
 from autotune.protocol.job import DeviceSpec, Job
-from autotune.protocol.plan import Precision
 from benchmarks.card_checks.asked import Ask
 
 SILENCE_SECONDS = 120.0

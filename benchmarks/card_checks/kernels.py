@@ -144,7 +144,7 @@ def has_varlen() -> bool:
 def worker_says(ask: Ask) -> dict[str, Any]:
     """What a worker of the tool reports of its device when it is ready."""
     from autotune.protocol import events
-    from autotune.protocol.plan import Precision
+    from autotune.protocol.choices import Precision
     from benchmarks.card_checks.jobs import device_of, of_kind
     from benchmarks.card_checks.trials import trial
 

@@ -10,9 +10,9 @@ from autotune.fit.allowance import Allowance, card_allowance
 from autotune.fit.forecast import predict_job, predicted
 from autotune.launch import SubprocessRunner
 from autotune.protocol import events
+from autotune.protocol.choices import Attention, Precision
 from autotune.protocol.kernels import Kernel
-from autotune.protocol.plan import Precision
-from autotune.protocol.prediction import Attention, PredictPoint
+from autotune.protocol.prediction import PredictPoint
 from autotune.protocol.results import Measurement
 from benchmarks.card_checks.asked import Answer, Ask, Figures
 from benchmarks.card_checks.jobs import device_of, free_bytes, of_kind

@@ -8,9 +8,10 @@ from autotune.base.sizes import GIB
 from autotune.data.load import load_conversations
 from autotune.launch import JobResult, SubprocessRunner
 from autotune.protocol import events
+from autotune.protocol.choices import Precision
 from autotune.protocol.events import WorkerEvent
 from autotune.protocol.job import TrainJob
-from autotune.protocol.plan import DataSpec, Precision, TrainPlan
+from autotune.protocol.plan import DataSpec, TrainPlan
 from benchmarks.card_checks.asked import Ask, write_json
 from benchmarks.card_checks.inputs import turns
 from benchmarks.card_checks.jobs import device_of, heard, of_kind

@@ -14,8 +14,8 @@ from autotune.device.budget import Budget
 from autotune.fit.allowance import card_allowance
 from autotune.fit.forecast import Forecast, Planned, StrategyForecast
 from autotune.fit.planned_card import PlannedCard
-from autotune.protocol.plan import Precision
-from autotune.protocol.prediction import Attention, PredictedPeak, PredictionFile, PredictPoint
+from autotune.protocol.choices import Attention, Precision
+from autotune.protocol.prediction import PredictedPeak, PredictionFile, PredictPoint
 from autotune.screen.forecast import plan_summary
 from tests.screens import printed
 

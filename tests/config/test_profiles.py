@@ -16,7 +16,7 @@ from autotune.config.load import (
 )
 from autotune.config.profile import Profile
 from autotune.device.find import Device
-from autotune.protocol.plan import Precision
+from autotune.protocol.choices import Precision
 
 SMOKE = (profiles_folder() / "cpu-smoke.toml").read_text(encoding="utf-8")
 

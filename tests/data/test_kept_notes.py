@@ -9,9 +9,9 @@ from autotune.base.sizes import GIB
 from autotune.data.kept_notes import fit_notes, kept_notes, lost_note
 from autotune.data.survey import Survey
 from autotune.fit.estimate import strategy_fit
+from autotune.protocol.choices import Truncation
 from autotune.protocol.data_notes import note_sentence
 from autotune.protocol.job import Job, SurveyJob
-from autotune.protocol.plan import Truncation
 from autotune.protocol.results import Fit, StrategyFit
 from autotune.run.surveying import survey_data
 from autotune.screen.summary import probe_summary

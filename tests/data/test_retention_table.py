@@ -17,7 +17,8 @@ from autotune.data.retention_table import (
 )
 from autotune.data.survey import Survey, SurveyFile
 from autotune.data.truncation import RoundSpan
-from autotune.protocol.plan import Rounds, Truncation
+from autotune.protocol.choices import Truncation
+from autotune.protocol.plan import Rounds
 from tests import setups
 
 GAPS = st.tuples(st.integers(0, 9), st.integers(0, 12), st.integers(0, 9)).filter(any)

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autotune.data.survey import Kept, Survey
-from autotune.protocol.plan import Rounds, Truncation
+from autotune.protocol.choices import Truncation
+from autotune.protocol.plan import Rounds
 from tests import setups
 
 CONVERSATIONS = st.lists(

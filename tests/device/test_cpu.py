@@ -7,7 +7,7 @@ import pytest
 
 from autotune.device import cpu
 from autotune.device.find import Device
-from autotune.protocol.plan import Precision
+from autotune.protocol.choices import Precision
 from autotune.run.setup import resolve_precision
 from tests import setups
 

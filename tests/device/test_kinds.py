@@ -11,9 +11,9 @@ from autotune.device.budget import auto_budget
 from autotune.device.find import Device
 from autotune.device.kinds import KINDS, PLANNED
 from autotune.device.torch_build import TorchBuild
+from autotune.protocol.choices import Precision
 from autotune.protocol.device_kind import CAPPED, OWN_MEMORY, DeviceKind
 from autotune.protocol.job import on_the_computer
-from autotune.protocol.plan import Precision
 from autotune.run.card_check import demand_build
 from autotune.run.setup import resolve_precision
 from autotune.train.peak_check import NoCard, neighbour_watch

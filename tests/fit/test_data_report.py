@@ -10,10 +10,10 @@ from autotune.base.errors import BadInput, EnvironmentFault
 from autotune.data.survey import Survey, SurveyFile
 from autotune.device.find import find_device
 from autotune.fit.data_report import LOST, inspect_data
+from autotune.protocol.choices import Truncation
 from autotune.protocol.failure import Failure
 from autotune.protocol.inspection import InspectionSpec
 from autotune.protocol.job import Job, SurveyJob
-from autotune.protocol.plan import Truncation
 from tests import inspections, setups
 from tests.setups import Played
 

@@ -11,10 +11,11 @@ from autotune.device.budget import Budget
 from autotune.fit.allowance import PLANNED_CONTEXT_BYTES, SLACKS, Allowance, card_allowance
 from autotune.fit.forecast import Forecast, forecast
 from autotune.fit.planned_card import PlannedCard
+from autotune.protocol.choices import Attention, Precision
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import Job, PredictJob
-from autotune.protocol.plan import Precision, Strategy
-from autotune.protocol.prediction import Attention, PredictedPeak, PredictionFile, PredictPoint
+from autotune.protocol.plan import Strategy
+from autotune.protocol.prediction import PredictedPeak, PredictionFile, PredictPoint
 from tests.fakes.runner import FakeRunner
 from tests.setups import Played, done, failed, strategy
 

@@ -9,10 +9,10 @@ from autotune.base.sizes import GIB
 from autotune.fit.allowance import card_allowance
 from autotune.fit.guess import CPU_SLACK, InitialGuess, predicted_peaks
 from autotune.protocol.card_answer import CardAnswer
+from autotune.protocol.choices import Attention
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import PredictJob
 from autotune.protocol.plan import TrialPoint
-from autotune.protocol.prediction import Attention
 from autotune.run.setup import attention_on
 from tests.fit.test_forecast import A_TOKEN, FIXED, RECOMPUTED, answered
 from tests.setups import crashed, done, failed, profile, session, setup

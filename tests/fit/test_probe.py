@@ -12,8 +12,8 @@ from autotune.base.errors import BadInput, ExitCode, NothingFits
 from autotune.fit.probe import Probe
 from autotune.fit.search import most_trials
 from autotune.protocol import events
+from autotune.protocol.choices import Truncation
 from autotune.protocol.job import Job, TrialJob
-from autotune.protocol.plan import Truncation
 from autotune.protocol.results import Verdict
 from autotune.run.folder import RunDir
 from tests import setups

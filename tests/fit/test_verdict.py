@@ -9,8 +9,9 @@ from autotune.device.budget import Budget
 from autotune.device.spill import Conditions
 from autotune.fit.verdict import FOR_MEMORY, judge, perhaps_spilled, remedy, suspected
 from autotune.launch import JobResult
+from autotune.protocol.choices import Precision
 from autotune.protocol.failure import Failure
-from autotune.protocol.plan import Precision, TrialPoint
+from autotune.protocol.plan import TrialPoint
 from autotune.protocol.results import Measurement, TrialOutcome, Verdict
 from tests import setups
 

@@ -14,10 +14,10 @@ from autotune.base.sizes import GIB
 from autotune.launch import JobResult, SubprocessRunner, worker_environment, worker_exit
 from autotune.launch.endings import worker_error
 from autotune.protocol import events
+from autotune.protocol.choices import Precision
 from autotune.protocol.events import WorkerEvent
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import DeviceSpec, Job, PrepareJob, as_read
-from autotune.protocol.plan import Precision
 
 HEAD = """
 import json, os, sys, time

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from autotune.fit.resolve import resolve_plan, usable_strategies
+from autotune.protocol.choices import Precision
 from autotune.protocol.job import DeviceSpec, TrainJob
-from autotune.protocol.plan import Precision, Strategy, TrainPlan
+from autotune.protocol.plan import Strategy, TrainPlan
 from tests import records, setups
 
 PLANS = st.builds(

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from autotune.protocol import events
+from autotune.protocol.choices import Precision
 from autotune.protocol.job import DeviceSpec, GenerateJob, as_read, as_written
-from autotune.protocol.plan import Precision
 from autotune.protocol.results import Checkpoint
 from autotune.protocol.run_path import checkpoint_in_run, from_folder
 from autotune.run.folder import RunDir

@@ -11,9 +11,10 @@ import pytest
 from autotune.base.errors import BadInput, EnvironmentFault
 from autotune.data.survey import read_survey
 from autotune.fit.fit import known_fits
+from autotune.protocol.choices import Precision
 from autotune.protocol.events import Content, Fitted, Surveyed, TrialStarted
 from autotune.protocol.job import DeviceSpec, Job, SurveyJob, TrainJob
-from autotune.protocol.plan import DataSpec, Precision
+from autotune.protocol.plan import DataSpec
 from autotune.run.content import content_of, demand_fingerprint, demand_same, recorded_content
 from autotune.run.fingerprint import fingerprint
 from autotune.run.folder import RunDir

@@ -8,8 +8,9 @@ import pytest
 
 from autotune.base.manifest import fault_of
 from autotune.protocol import events
+from autotune.protocol.choices import Precision
 from autotune.protocol.job import AverageJob, DeviceSpec, GenerateJob, TrainJob
-from autotune.protocol.plan import DataSpec, Precision
+from autotune.protocol.plan import DataSpec
 from autotune.report.build import build_report
 from autotune.report.schema import run_json
 from autotune.run.folder import RunDir

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from autotune.protocol.results import Think
+from autotune.protocol.choices import Think
 from autotune.score.answers import Answer
 from autotune.score.thoughts import Thoughts, judged, thoughts_of, without_thoughts
 from tests.cli.test_eval import GOOD, answers, asked, refused, said, scored_run, write_lines

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from autotune.fit.data_report import Inspected
+from autotune.protocol.choices import Supervision
 from autotune.protocol.inspection import Sample, StopTokens, TextRun
-from autotune.protocol.plan import Supervision
 from autotune.screen.data import inspected_summary, marks_of
 from tests import inspections, setups
 from tests.screens import WIDTHS, console, printed, squeezed, text_of

@@ -11,10 +11,10 @@ import pytest
 from autotune.base.errors import BadInput, EnvironmentFault
 from autotune.config.profile import Profile
 from autotune.protocol import events
+from autotune.protocol.choices import Supervision, Think
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import GenerateJob, Job
-from autotune.protocol.plan import Supervision
-from autotune.protocol.results import Checkpoint, EvalReport, Requirements, Think
+from autotune.protocol.results import Checkpoint, EvalReport, Requirements
 from autotune.protocol.scores import Metric
 from autotune.run.folder import RunDir
 from autotune.run.state import TrialState

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from autotune.protocol import events
+from autotune.protocol.choices import Precision
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import GenerateJob, Job, TrainJob
-from autotune.protocol.plan import Cut, Precision
+from autotune.protocol.plan import Cut
 from autotune.protocol.results import EvalReport
 from autotune.run.session import Session
 from autotune.study.tuner import Tuner

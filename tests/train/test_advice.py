@@ -10,9 +10,10 @@ import pytest
 from autotune.base.sizes import GIB
 from autotune.config.load import find_profile
 from autotune.protocol import events
+from autotune.protocol.choices import Supervision
 from autotune.protocol.events import RunEvent
 from autotune.protocol.failure import Failure
-from autotune.protocol.plan import Cut, DataSpec, Supervision, TrainPlan
+from autotune.protocol.plan import Cut, DataSpec, TrainPlan
 from autotune.protocol.throttle import Throttle
 from autotune.run.state import TrialState, replay
 from autotune.train.advice import RULES, Facts, due

@@ -14,9 +14,9 @@ from autotune.device.find import Device
 from autotune.device.nvml import Nvml
 from autotune.device.nvml_port import Card, CardState, DeviceUser, NvmlUnavailable
 from autotune.protocol import events
+from autotune.protocol.choices import Supervision
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import Job, TrainJob
-from autotune.protocol.plan import Supervision
 from autotune.protocol.throttle import Throttle
 from autotune.report.build import build_report
 from autotune.report.write import render_html, render_markdown

@@ -12,9 +12,9 @@ import torch
 
 from autotune.data.survey import SurveyFile
 from autotune.protocol import events
+from autotune.protocol.choices import Supervision
 from autotune.protocol.events import WORKER_EVENT, WorkerEvent
 from autotune.protocol.job import GenerateJob, PrepareJob, SurveyJob
-from autotune.protocol.plan import Supervision
 from autotune.score.answers import read_answers
 from autotune.score.ifeval.prompts import IFEvalPrompt
 from autotune.worker.channel import Pipe

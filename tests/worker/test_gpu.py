@@ -14,11 +14,12 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from autotune.base.sizes import GIB, MIB
 from autotune.launch import SubprocessRunner
 from autotune.protocol import events
+from autotune.protocol.choices import Precision, Supervision
 from autotune.protocol.events import WorkerEvent
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import DeviceSpec, TrainJob, TrialJob
 from autotune.protocol.kernels import Kernel
-from autotune.protocol.plan import Cut, Precision, Supervision, TrialPoint
+from autotune.protocol.plan import Cut, TrialPoint
 from autotune.worker.attention.kernels import Watch, training_kernel
 from autotune.worker.compute import Compute, open_compute
 from autotune.worker.convert import toy_model

@@ -9,6 +9,7 @@ import torch
 from autotune.launch import SubprocessRunner
 from autotune.protocol import events
 from autotune.protocol.card_answer import CardAnswer
+from autotune.protocol.choices import Precision
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import (
     AverageJob,
@@ -21,7 +22,7 @@ from autotune.protocol.job import (
     SurveyJob,
     TrialJob,
 )
-from autotune.protocol.plan import Precision, TrialPoint
+from autotune.protocol.plan import TrialPoint
 from autotune.protocol.prediction import PredictPoint
 from autotune.protocol.results import Checkpoint
 from autotune.worker import jobs

@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from autotune.protocol import events
+from autotune.protocol.choices import Precision
 from autotune.protocol.failure import Failure
 from autotune.protocol.oom_recovery import SLACK_BYTES
-from autotune.protocol.plan import Precision
 from autotune.worker.channel import Pipe
 from autotune.worker.memory.base import MemoryReading
 from autotune.worker.memory.errors import classify

@@ -16,7 +16,7 @@ from autotune.fit.probe import Probe
 from autotune.fit.search import most_trials
 from autotune.fit.trials import Attempts
 from autotune.launch import SubprocessRunner
-from autotune.protocol.plan import Truncation
+from autotune.protocol.choices import Truncation
 from autotune.protocol.results import Verdict
 from autotune.run.folder import RunDir
 from autotune.run.session import Session

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from autotune.protocol.plan import Precision
+from autotune.protocol.choices import Precision
 from autotune.worker.compute import Compute
 from autotune.worker.memory.base import MemoryReading
 from benchmarks import throughput_ways, train_throughput

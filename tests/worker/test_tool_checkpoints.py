@@ -9,8 +9,8 @@ from transformers import AutoTokenizer
 
 from autotune.data.survey import Survey, read_survey
 from autotune.protocol import events
+from autotune.protocol.choices import Supervision, Truncation
 from autotune.protocol.job import SurveyJob
-from autotune.protocol.plan import Supervision, Truncation
 from autotune.worker.convert import toy_tokenizer
 from autotune.worker.model import asks_of
 from autotune.worker.survey.job import survey

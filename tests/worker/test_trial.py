@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from autotune.base.sizes import MIB
 from autotune.protocol import events
+from autotune.protocol.choices import Precision
 from autotune.protocol.events import WORKER_EVENT, WorkerEvent
 from autotune.protocol.job import TrialJob
 from autotune.protocol.kernels import Kernel
-from autotune.protocol.plan import Precision, TrialPoint
+from autotune.protocol.plan import TrialPoint
 from autotune.protocol.results import Measurement
 from autotune.worker import trial as trial_module
 from autotune.worker.channel import Pipe

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
+from autotune.protocol.choices import Precision
 from autotune.protocol.job import DeviceSpec
-from autotune.protocol.plan import Precision
 from autotune.worker.compute import open_compute
 from autotune.worker.warmup import warm_up
 

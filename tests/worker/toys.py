@@ -18,9 +18,10 @@ from autotune.data.reading import AUTO
 from autotune.data.survey import Survey, SurveyFile
 from autotune.launch import JobResult, SubprocessRunner
 from autotune.protocol import events
+from autotune.protocol.choices import Precision, Supervision, Truncation
 from autotune.protocol.events import WorkerEvent
 from autotune.protocol.job import DeviceSpec, Job, TrainJob
-from autotune.protocol.plan import Cut, DataSpec, Precision, Supervision, TrainPlan, Truncation
+from autotune.protocol.plan import Cut, DataSpec, TrainPlan
 from autotune.worker.channel import Pipe
 from autotune.worker.compute import Compute
 from autotune.worker.convert import toy_model, toy_tokenizer

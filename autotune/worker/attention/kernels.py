@@ -12,8 +12,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import AutoConfig
 
+from autotune.protocol.choices import Precision
 from autotune.protocol.kernels import FoundKernels, Kernel
-from autotune.protocol.plan import Precision
 from autotune.worker.attention.fusable import attention, traits_at
 from autotune.worker.compute import Compute
 from autotune.worker.train.packing import packed

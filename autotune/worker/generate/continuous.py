@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from transformers import ContinuousBatchingConfig, GenerationConfig
 
-from autotune.protocol.plan import Precision
+from autotune.protocol.choices import Precision
 from autotune.worker.attention.full_rows import FUSED
 from autotune.worker.compute import Compute
 from autotune.worker.finite import demand_finite

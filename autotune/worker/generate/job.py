@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from autotune.protocol import events
+from autotune.protocol.choices import Precision
 from autotune.protocol.job import GenerateJob
-from autotune.protocol.plan import Precision
 from autotune.score.answers import Answer, read_answers
 from autotune.score.decided import decided_file, read_decided
 from autotune.score.order import shuffled

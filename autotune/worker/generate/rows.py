@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autotune.protocol.plan import Precision
+from autotune.protocol.choices import Precision
 from autotune.worker.compute import Compute
 from autotune.worker.generate.exact_argmax import Chooser
 from autotune.worker.generate.kv_cache import RowCache, Step, by_rows

@@ -18,16 +18,10 @@ import psutil
 import torch
 
 from autotune.base.files import write_text_atomic
+from autotune.protocol.choices import Attention, Precision
 from autotune.protocol.device_kind import DeviceKind
 from autotune.protocol.job import PredictJob
-from autotune.protocol.plan import Precision
-from autotune.protocol.prediction import (
-    Attention,
-    Capability,
-    PredictedPeak,
-    PredictionFile,
-    PredictPoint,
-)
+from autotune.protocol.prediction import Capability, PredictedPeak, PredictionFile, PredictPoint
 from autotune.worker.channel import Pipe
 from autotune.worker.device_kinds import KINDS
 from autotune.worker.predict.memory_tracker import Counts, Kind, Part

@@ -25,9 +25,9 @@ from transformers.masking_utils import sdpa_mask
 
 from autotune.base.errors import BadInput
 from autotune.base.optimizer_state import KEPT, State
+from autotune.protocol.choices import Attention, Precision
 from autotune.protocol.device_kind import DeviceKind
-from autotune.protocol.plan import Cut, Precision
-from autotune.protocol.prediction import Attention
+from autotune.protocol.plan import Cut
 from autotune.worker.attention.fusable import as_on, attend
 from autotune.worker.compute import Compute
 from autotune.worker.device_kinds import KINDS

@@ -8,8 +8,8 @@ from typing import Any, TextIO
 from autotune.base.files import move, write_text_atomic
 from autotune.data.conversation import Conversation
 from autotune.data.reading import Adapted
+from autotune.protocol.choices import Truncation
 from autotune.protocol.inspection import Inspection, InspectionSpec, Sample, StopTokens
-from autotune.protocol.plan import Truncation
 from autotune.worker.survey.samples import text_runs
 from autotune.worker.tokens.encode import ChatCodec
 from autotune.worker.tokens.rows import Encoded, Row, row_of

@@ -12,9 +12,9 @@ from autotune.data.conversation import Conversation
 from autotune.data.survey import SurveyFile
 from autotune.data.truncation import RoundSpan
 from autotune.protocol import events
+from autotune.protocol.choices import Supervision
 from autotune.protocol.data_notes import DataNote, NoteBook
 from autotune.protocol.job import SurveyJob
-from autotune.protocol.plan import Supervision
 from autotune.worker.channel import Pipe
 from autotune.worker.parallel import usable_cores
 from autotune.worker.survey.apart import Stream, conversations_of

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from autotune.data.conversation import Message
-from autotune.protocol.plan import Supervision
+from autotune.protocol.choices import Supervision
 from autotune.worker.tokens.whole_text import Parts
 
 START, END = "<|im_start|>", "<|im_end|>"

@@ -13,7 +13,8 @@ from typing import Any
 from autotune.base.errors import BadInput
 from autotune.data.conversation import Conversation, Message, Unfit
 from autotune.data.truncation import RoundSpan
-from autotune.protocol.plan import Rounds, Supervision, Truncation
+from autotune.protocol.choices import Supervision, Truncation
+from autotune.protocol.plan import Rounds
 from autotune.worker.parallel import map_in_order
 from autotune.worker.tokens.chatml import END, START, Turns, parts_of, turns_in
 from autotune.worker.tokens.rows import IGNORED as IGNORED

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from autotune.data.truncation import RoundSpan, last_round, window
-from autotune.protocol.plan import Rounds, Truncation
+from autotune.protocol.choices import Truncation
+from autotune.protocol.plan import Rounds
 
 IGNORED = -100
 """The label of a token that is not trained on; PyTorch's cross-entropy skips it by default."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from autotune.data.conversation import Conversation, Unfit
 from autotune.data.truncation import RoundSpan
-from autotune.protocol.plan import Supervision
+from autotune.protocol.choices import Supervision
 from autotune.worker.tokens.chatml import END, START
 from autotune.worker.tokens.rows import JOINED, NO_TURNS, Encoded, pieces_of
 from autotune.worker.tokens.tool_template import ToolTemplate, Written, tool_template

@@ -17,7 +17,7 @@ from transformers.utils import chat_template_utils
 from autotune.base.errors import BadInput
 from autotune.data.conversation import Conversation, Message, Unfit
 from autotune.data.turns import CANNOT
-from autotune.protocol.plan import Supervision
+from autotune.protocol.choices import Supervision
 from autotune.worker.tokens.chatml import END, START, written_by
 from autotune.worker.tokens.template import (
     MOST_CHARACTERS,

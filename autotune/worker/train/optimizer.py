@@ -13,7 +13,7 @@ from transformers import get_scheduler
 
 from autotune.base.format import counted
 from autotune.base.optimizer_state import KEPT, State
-from autotune.protocol.plan import Precision
+from autotune.protocol.choices import Precision
 
 
 class Optimization(Protocol):

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from autotune.protocol import events
-from autotune.protocol.plan import Cut, Precision
+from autotune.protocol.choices import Precision
+from autotune.protocol.plan import Cut
 from autotune.worker.attention.full_rows import full_rows, needs_no_mask
 from autotune.worker.compute import Compute, sent
 from autotune.worker.finite import NumericFault

@@ -17,7 +17,7 @@ from transformers import (
     MistralForCausalLM,
 )
 
-from autotune.protocol.plan import Precision
+from autotune.protocol.choices import Precision
 from autotune.worker.attention.fusable import as_on, attention
 from autotune.worker.generate.batches import generate_batch
 from autotune.worker.generate.rows import Answering, Settings

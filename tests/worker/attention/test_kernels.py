@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch._subclasses import FakeTensorMode
 from torch.nn.attention import SDPBackend, sdpa_kernel, varlen
 
+from autotune.protocol.choices import Precision
 from autotune.protocol.kernels import Kernel
-from autotune.protocol.plan import Precision
 from autotune.worker.attention.fusable import as_on
 from autotune.worker.attention.kernels import (
     Watch,

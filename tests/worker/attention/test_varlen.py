@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import varlen as torchs
 
-from autotune.protocol.plan import Precision
+from autotune.protocol.choices import Precision
 from autotune.worker.attention import varlen
 from autotune.worker.attention.kernels import Watch
 from autotune.worker.convert import toy_model

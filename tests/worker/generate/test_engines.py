@@ -10,8 +10,8 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from autotune.protocol import events
+from autotune.protocol.choices import Precision
 from autotune.protocol.job import EngineName
-from autotune.protocol.plan import Precision
 from autotune.score.answers import read_answers
 from autotune.worker.device_kinds import KINDS
 from autotune.worker.generate import batches, graphed, registry

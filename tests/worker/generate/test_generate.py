@@ -13,9 +13,9 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from autotune.launch import SubprocessRunner
 from autotune.protocol import events
+from autotune.protocol.choices import Supervision
 from autotune.protocol.events import WORKER_EVENT, WorkerEvent
 from autotune.protocol.job import GenerateJob
-from autotune.protocol.plan import Supervision
 from autotune.score.answers import read_answers
 from autotune.score.decided import decided_file, read_decided
 from autotune.score.ifeval.prompts import IFEvalPrompt

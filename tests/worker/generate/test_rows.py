@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel, MistralConfig, MistralForCausalLM
 
+from autotune.protocol.choices import Precision
 from autotune.protocol.oom_recovery import SLACK_BYTES
-from autotune.protocol.plan import Precision
 from autotune.worker.compute import Compute
 from autotune.worker.generate import exact_argmax, kv_cache
 from autotune.worker.generate.batches import generate_batch

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from autotune.protocol.choices import Supervision
 from autotune.protocol.job import EngineName
-from autotune.protocol.plan import Supervision
 from autotune.sources.cache import cache_folder
 from autotune.sources.model import DEMO_WHEEL
 from autotune.sources.model_folder import is_model_folder

@@ -11,10 +11,10 @@ from transformers import GraniteConfig, LlamaConfig, LlamaForCausalLM
 
 from autotune.base.optimizer_state import KEPT, State
 from autotune.base.sizes import MIB
+from autotune.protocol.choices import Attention, Precision
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import PredictJob
-from autotune.protocol.plan import Precision
-from autotune.protocol.prediction import Attention, PredictedPeak, PredictionFile, PredictPoint
+from autotune.protocol.prediction import PredictedPeak, PredictionFile, PredictPoint
 from autotune.worker.generate.reply import Settings
 from autotune.worker.generate.rows import Answering
 from autotune.worker.model import Loaded

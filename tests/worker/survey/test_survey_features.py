@@ -11,9 +11,9 @@ import pytest
 
 from autotune.data.load import load_conversations
 from autotune.data.survey import Survey, SurveyFile
+from autotune.protocol.choices import Supervision, Truncation
 from autotune.protocol.inspection import Inspection, InspectionSpec
 from autotune.protocol.job import SurveyJob
-from autotune.protocol.plan import Supervision, Truncation
 from autotune.worker.channel import Pipe
 from autotune.worker.convert import toy_tokenizer
 from autotune.worker.model import load_tokenizer

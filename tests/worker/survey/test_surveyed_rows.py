@@ -9,8 +9,9 @@ import pytest
 from autotune.base.errors import BadInput
 from autotune.data.load import ConversationStream
 from autotune.data.survey import Survey, SurveyFile
+from autotune.protocol.choices import Supervision, Truncation
 from autotune.protocol.data_notes import DataNote, note_sentence
-from autotune.protocol.plan import DataSpec, Supervision, Truncation
+from autotune.protocol.plan import DataSpec
 from autotune.worker.survey.job import surveyed
 from autotune.worker.tokens.encode import JOINED, ChatCodec
 from tests.worker.tokenizer_kinds import tokenizer_of

@@ -15,7 +15,8 @@ from autotune.base.errors import BadInput
 from autotune.data.conversation import Conversation, Message
 from autotune.data.load import load_conversations
 from autotune.data.survey import Survey, SurveyFile
-from autotune.protocol.plan import DataSpec, Supervision, Truncation
+from autotune.protocol.choices import Supervision, Truncation
+from autotune.protocol.plan import DataSpec
 from autotune.worker.tokens.chatml import chat_template
 from autotune.worker.tokens.encode import IGNORED, ChatCodec, kept_rows
 

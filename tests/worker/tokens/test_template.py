@@ -12,7 +12,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from autotune.base.errors import BadInput
 from autotune.data.conversation import Message
-from autotune.protocol.plan import Supervision
+from autotune.protocol.choices import Supervision
 from autotune.worker.model import asks_of, load, load_tokenizer
 from autotune.worker.tokens import template
 from autotune.worker.tokens.chatml import chat_template

@@ -10,7 +10,7 @@ from tokenizers import AddedToken
 
 from autotune.base.errors import BadInput
 from autotune.data.conversation import Conversation, Message, Unfit
-from autotune.protocol.plan import Supervision, Truncation
+from autotune.protocol.choices import Supervision, Truncation
 from autotune.worker.tokens.chatml import parts_of
 from autotune.worker.tokens.encode import IGNORED, ChatCodec, Encoded
 from tests.worker.tokenizer_kinds import (

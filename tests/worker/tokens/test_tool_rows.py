@@ -15,8 +15,9 @@ from autotune.data.load import ConversationStream
 from autotune.data.reading import Reading
 from autotune.data.survey import Survey
 from autotune.data.turns import CANNOT
+from autotune.protocol.choices import Supervision, Truncation
 from autotune.protocol.data_notes import note_sentence
-from autotune.protocol.plan import DataSpec, Supervision, Truncation
+from autotune.protocol.plan import DataSpec
 from autotune.worker.survey.job import BY_TEMPLATE, surveyed
 from autotune.worker.tokens import template, tool_template
 from autotune.worker.tokens.encode import IGNORED, ChatCodec

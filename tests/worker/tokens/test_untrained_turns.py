@@ -6,7 +6,7 @@ from tokenizers import Tokenizer, processors
 
 from autotune.data.conversation import Conversation, Message
 from autotune.data.survey import Survey, SurveyFile
-from autotune.protocol.plan import Supervision, Truncation
+from autotune.protocol.choices import Supervision, Truncation
 from autotune.worker.tokens.encode import IGNORED, ChatCodec
 from tests.worker.tokenizer_kinds import LOSSLESS, tokenizer_of
 from tests.worker.tokens.test_encode import CONTENT, COURSE, codec_of, small_tokenizer

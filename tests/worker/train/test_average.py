@@ -15,9 +15,9 @@ from autotune.base.errors import BadInput
 from autotune.base.manifest import drop_optimizer, verified
 from autotune.launch import SubprocessRunner
 from autotune.protocol import events
+from autotune.protocol.choices import Supervision
 from autotune.protocol.events import WORKER_EVENT
 from autotune.protocol.job import AverageJob
-from autotune.protocol.plan import Supervision
 from autotune.protocol.results import Checkpoint
 from autotune.worker.channel import Pipe
 from autotune.worker.model import adopt_template, load

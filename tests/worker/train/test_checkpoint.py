@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from autotune.base.disk import folder_bytes
 from autotune.base.errors import BadInput
 from autotune.base.manifest import drop_optimizer
-from autotune.protocol.plan import Precision, Supervision
+from autotune.protocol.choices import Precision, Supervision
 from autotune.worker.model import adopt_template, load
 from autotune.worker.tokens.chatml import chat_template
 from autotune.worker.train import checkpoint

@@ -9,8 +9,8 @@ from safetensors.torch import load_file, save_file
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from autotune.protocol import events
+from autotune.protocol.choices import Precision
 from autotune.protocol.job import EngineName, GenerateJob
-from autotune.protocol.plan import Precision
 from autotune.score.ifeval.prompts import IFEvalPrompt
 from autotune.worker.finite import NumericFault
 from autotune.worker.generate.job import generate

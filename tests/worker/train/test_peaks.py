@@ -11,8 +11,9 @@ import torch
 
 from autotune.launch import worker_environment
 from autotune.protocol import events
+from autotune.protocol.choices import Precision
 from autotune.protocol.job import TrialJob
-from autotune.protocol.plan import Precision, TrialPoint
+from autotune.protocol.plan import TrialPoint
 from tests.worker.toys import (
     EXACT_PEAKS,
     data_spec,

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from autotune.protocol import events
-from autotune.protocol.plan import Precision
+from autotune.protocol.choices import Precision
 from autotune.worker.train import checkpoint
 from autotune.worker.train import step as step_module
 from autotune.worker.train.loop import train

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from autotune.protocol.plan import Precision
+from autotune.protocol.choices import Precision
 from autotune.worker.finite import NumericFault
 from autotune.worker.model import Loaded
 from autotune.worker.tokens.encode import IGNORED, Row

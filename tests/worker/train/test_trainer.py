@@ -16,7 +16,8 @@ from transformers import Trainer, TrainingArguments
 
 from autotune.data.load import load_conversations
 from autotune.protocol import events
-from autotune.protocol.plan import Precision, TrainPlan
+from autotune.protocol.choices import Precision
+from autotune.protocol.plan import TrainPlan
 from autotune.worker.tokens.encode import Row, kept_rows
 from autotune.worker.train.batches import pad, shuffled
 from autotune.worker.train.loop import train

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from autotune.protocol.plan import Precision
+from autotune.protocol.choices import Precision
 from autotune.worker.train import step as step_module
 from autotune.worker.train.step import Stepper
 from tests.worker.toys import loaded_toy, save_toy, some_rows, stepper_of
