@@ -63,7 +63,7 @@ class Wanted:
 
 
 def eval_command(options: Options, wanted: Wanted) -> int:
-    """`eval`; with a target, exit 0 if it is met by healthy answers, else 1."""
+    """`eval`; with a target, exit 0 if the score counts for as much, else 1."""
     if wanted.examples < 0:
         raise BadInput(f"--examples {wanted.examples}: must be 0 or more")
     if wanted.targets[:1] == ("compare",):

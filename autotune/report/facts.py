@@ -33,6 +33,8 @@ def facts_of(report: Report, scorer: Scorer) -> tuple[Fact, ...]:
             Fact(percent(best.strict), f"{name}, {best.passes} of {of}", tone),
             Fact(f"{low} to {high} %", "its 95 % interval"),
         ]
+        if best.counts is not None and best.counts < best.strict:
+            found.append(Fact(percent(best.counts), "what it counts for", "warn"))
     found.append(Fact(percent(report.target), "target"))
     untrained = report.baselines.get("untrained")
     if untrained is not None:
