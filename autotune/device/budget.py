@@ -1,7 +1,7 @@
 """What a trial may use of a device, where that comes from, and what Windows grants of it.
 
-Windows (WDDM) gives each process a budget of its own on a card, which CUDA tells as free. NVML
-tells what nobody uses, and a process that takes that much makes the driver lend.
+Windows (WDDM) gives each process a budget of its own on a card, which CUDA reports as free. NVML
+reports what nobody uses, and a process that takes that much makes the driver lend.
 """
 
 from collections.abc import Collection, Sequence
@@ -21,7 +21,7 @@ SMALLER_CARD = 0.75
 
 WHOLE_CARD = 1.01
 """A size up to this many times what a device has means all of it. Cards keep a little of the memory
-that they are sold with to themselves: an "8 GB" one says 8188 MiB, one of 80 GB 81559, 0.4 %."""
+that they are sold with to themselves: an "8 GB" one reports 8188 MiB, one of 80 GB 81559, 0.4 %."""
 
 MOST_NAMED = 3
 """Other users of a card that a sentence names; a desktop has a dozen with little each."""
@@ -183,7 +183,7 @@ def _users_text(device: Device, own: Collection[int]) -> str:
 
 
 def _held_bytes(device: Device, own: Collection[int]) -> int:
-    """What our own processes hold on the device: on a card as the driver tells, else resident."""
+    """What our own processes hold on the device: on a card as the driver reports, else resident."""
     if has_own_memory(device.kind):
         ours = [user for user in device.users if user.pid in own and not user.outside]
         return sum(user.bytes or 0 for user in ours)
@@ -206,9 +206,9 @@ def as_processes_see(device: Device, text: str, process_free_bytes: int | None) 
     Who names a size means that size, so for another `text` nothing is changed.
 
     Args:
-        device: what NVML tells, before there was a process of ours on the card.
+        device: what NVML reports, before there was a process of ours on the card.
         text: the budget as it was written.
-        process_free_bytes: what `torch.cuda.mem_get_info` told a worker of ours, None where none
+        process_free_bytes: what `torch.cuda.mem_get_info` gave a worker of ours, None where none
             was asked. The context of that worker is taken off already, and will be free again: up
             to `CONTEXT_BYTES`, so a difference of no more than that is none.
     """

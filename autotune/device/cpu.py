@@ -17,7 +17,7 @@ def processor_name() -> str:
 
 
 def has_bf16() -> bool:
-    """Whether the processor has bf16 instructions. Only Linux tells; elsewhere it counts as no."""
+    """Whether the processor has bf16 instructions. Only Linux reports it; else it counts as no."""
     return not set(_field("flags").split()).isdisjoint(BF16_INSTRUCTIONS)
 
 

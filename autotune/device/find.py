@@ -1,7 +1,7 @@
 """Which device to compute on, what is free on it and who else uses it.
 
 Asks the driver's management library (NVML) only, which creates no CUDA context: looking at a card
-takes none of its memory. What the driver does not tell is None, shown as n/a, never 0.
+takes none of its memory. What the driver does not report is None, shown as n/a, never 0.
 """
 
 import os

@@ -40,7 +40,7 @@ class Traits:
     """It computes 16 bits as fast as 32 or faster, whichever they are."""
 
     prefill_tokens: int
-    """Tokens of prompts that are read at once in an evaluation: what it does in about a second."""
+    """Tokens of prompts read in a pass of an evaluation: what it does in about a second."""
 
     profile: str
     """The profile for a machine that has one, where no other is named."""
@@ -61,7 +61,7 @@ class Traits:
     is too much of it."""
 
     open_driver: Callable[[], NvmlPort] | None
-    """What tells of it without opening it: who uses it, how warm it is. None where nothing does."""
+    """What reports on it unopened: who uses it, how warm it is. None where nothing does."""
 
 
 def open_nvml() -> NvmlPort:

@@ -13,7 +13,7 @@ LARGEST_CARD = 2**44
 
 @dataclass(frozen=True, slots=True)
 class CardMemory:
-    """Bytes of a card; None where not told or not believed. `doubt` is a sentence on the latter."""
+    """Bytes of a card; None where unknown or not plausible. `doubt` is a sentence on the latter."""
 
     total_bytes: int | None
     free_bytes: int | None
@@ -44,7 +44,7 @@ def card_memory(total: int, free: int, used: int) -> CardMemory:
 
 
 def within_card(size: int | None, total_bytes: int | None) -> int | None:
-    """What one process holds, None where that is not told or more than the whole card."""
+    """What one process holds, None where that is not reported or more than the whole card."""
     if size is None or size == NOT_TOLD:
         return None
     return size if 0 <= size <= (total_bytes or LARGEST_CARD) else None

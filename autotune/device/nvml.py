@@ -128,7 +128,7 @@ class Nvml:
         )
 
     def _memory(self, device: Any) -> tuple[CardMemory, str | None]:
-        """The memory figures, and what the driver says instead where the card is in trouble."""
+        """The memory figures, and what the driver reports instead where the card is in trouble."""
         nvml = self._library
         try:
             told = nvml.nvmlDeviceGetMemoryInfo(device)
@@ -193,7 +193,7 @@ class Nvml:
     def _ask(self, question: Callable[..., Any], *arguments: Any) -> Any:
         """The answer, or None where this card, this user or this driver gives none."""
         nvml = self._library
-        # Not an NVMLError, though it says that the driver lacks a function.
+        # Not an NVMLError, though it means that the driver lacks a function.
         older = getattr(nvml, "NVMLLibraryMismatchError", nvml.NVMLError)
         try:
             return question(*arguments)

@@ -1,7 +1,7 @@
 """The questions put to NVIDIA's management library (NVML), and the shape of its answers.
 
-Asking NVML creates no CUDA context. What the driver does not tell, or tells in figures that cannot
-be, is None, never 0.
+Asking NVML creates no CUDA context. What the driver does not report, or reports in figures that
+cannot be, is None, never 0.
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from autotune.protocol.throttle import Throttle
 class DeviceUser:
     """A process that holds memory of a card. `bytes` is None where the driver hides it.
 
-    `outside` says that `pid` is counted by the host of this container: no process here has it,
-    so it cannot be told whether it is a stranger or one of ours, and `name` is None.
+    `outside` is whether `pid` is counted by the host of this container: no process here has it,
+    so it is unknown whether it is another program or one of ours, and `name` is None.
     """
 
     pid: int
@@ -26,7 +26,7 @@ class DeviceUser:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What NVML says about a card or a MIG device; memory in bytes.
+    """What NVML reports of a card or a MIG device; memory in bytes.
 
     `capability` counts as CUDA does (8.9: Ada). `problem` is the driver's answer for a card that
     it cannot be asked about ("GPU is lost"), `doubt` a sentence on figures that cannot be. `mig` is
@@ -58,9 +58,9 @@ class CardState:
 
 
 class NvmlUnavailable(Exception):
-    """There is no NVIDIA driver to ask, or it does not answer; the text says which.
+    """There is no NVIDIA driver to ask, or it does not answer; the text is which.
 
-    `remedy` is what a person can do about it. `is_fault` says that a driver runs here, so most
+    `remedy` is what a person can do about it. `is_fault` is whether a driver runs here, so most
     likely a card is there too: it must not be passed over as if there was none.
     """
 
@@ -86,7 +86,7 @@ class NvmlPort(Protocol):
         """
 
     def users(self, index: int) -> tuple[DeviceUser, ...]:
-        """Processes with memory on a card, by pid; empty where the driver does not tell."""
+        """Processes with memory on a card, by pid; empty where the driver does not report them."""
 
     def state(self, index: int) -> CardState:
         """Memory, temperature, power and throttling of a card at this moment."""

@@ -2,7 +2,7 @@
 
 On Windows and under WSL the driver lends a full card memory of the computer instead of raising an
 error. The step then takes 10 to 300 times as long. More in use than the card has, or memory of the
-card that lies in the computer's, proves it. A slow step does not: the clock may be held down, or
+card that lies in the computer's, proves it. A slow step does not: the card may be throttled, or
 another program at work. It counts where the driver can lend, while the card is full as well, and
 when it comes again in a fresh process.
 """
@@ -22,7 +22,7 @@ CLIFF = 2.5
 spilled step is an order of magnitude slower, a throttled card or a busy machine seldom twice."""
 
 HELD_CLIFF = 12.0
-"""The same while the clock is held down, by heat or on battery. A laptop's card may then fall from
+"""The same while the card is throttled, by heat or on battery. A laptop's card may then fall from
 its boost clock to its lowest (RTX 4060 Laptop: 2370 to 210 MHz, a factor of 11.3)."""
 
 FULL = 0.97
@@ -54,7 +54,7 @@ class Sign(StrEnum):
 class Spill:
     """One sign with its figures: what was measured and the most that can be without spilling.
 
-    Seconds a step for SPEED, bytes for the others. `reason` says it to a person.
+    Seconds a step for SPEED, bytes for the others. `reason` is a sentence for a person.
     """
 
     sign: Sign
@@ -78,7 +78,7 @@ class Conditions:
     """What a step's time depends on besides its size.
 
     `lends` is whether the driver can lend memory without a word; `held_down` names what kept the
-    card from its speed during the trial, empty where nothing did or nothing tells.
+    card from its speed during the trial, empty where nothing did or that is unknown.
     """
 
     lends: bool = field(default_factory=driver_lends)
@@ -153,7 +153,7 @@ def speed_cliff(
     earlier: Sequence[TrialOutcome],
     cliff: float = CLIFF,
 ) -> Spill | None:
-    """A step more than `cliff` times as slow as a line through smaller trials says.
+    """A step more than `cliff` times as slow as a line through smaller trials predicts.
 
     The line is seconds = a + b tokens, least squares, through at least two trials that fit with
     fewer tokens a step, the same checkpointing, and rows laid end to end or not as here. Attention

@@ -23,7 +23,7 @@ class TorchBuild:
 
     @property
     def release(self) -> str:
-        """The version without what says for which device: `2.13.0`."""
+        """The version without its device suffix: `2.13.0`."""
         return self.version.partition("+")[0]
 
 

@@ -73,7 +73,7 @@ def choose_index(capability: tuple[int, int] | None, driver: str | None) -> Whee
     """The index for a card and its driver; None where no torch has code for the card.
 
     A driver too old for all of them gets the index for that driver's successor with the lowest
-    demand. A card that does not tell its capability is taken for one since Turing (2018), and a
+    demand. A card whose capability is unknown is taken for one since Turing (2018), and a
     driver without a version for the oldest that runs CUDA 12.
     """
     fitting = [index for index in INDEXES if index.suits(capability or (7, 5))]
@@ -136,7 +136,8 @@ def installer(
 ) -> Installer:
     """How packages get into the environment at `prefix`, by default the one that runs this.
 
-    An environment that uv made says so in its pyvenv.cfg; one without pip is most likely uv's too.
+    An environment that uv made names uv in its pyvenv.cfg; one without pip is most likely
+    uv's too.
     """
     here = Path(sys.prefix) if prefix is None else prefix
     environ = os.environ if environ is None else environ

@@ -17,7 +17,7 @@ def settle(nvml: NvmlPort, index: int, sleep: Callable[[float], None] = time.sle
     """Wait until two looks at the card's memory agree, a few seconds at most.
 
     A process that has just ended gives its memory back over some tenths of a second. Returns None
-    when the card is at rest or does not tell, else what a person should know.
+    when the card is at rest or does not report its use, else what a person should know.
     """
     last = _used(nvml, index)
     for _ in range(round(LONGEST_SECONDS / LOOK_SECONDS)):

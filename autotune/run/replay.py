@@ -15,7 +15,7 @@ from autotune.run.state import StudyState
 
 @dataclass
 class Chronicle:
-    """A fold of records. `told` are those that are no steps, `kinds` counts them all by kind."""
+    """A fold of records: `told` are those without the steps, `kinds` counts all."""
 
     state: StudyState = field(default_factory=StudyState)
     told: list[Record] = field(default_factory=list)

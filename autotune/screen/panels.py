@@ -1,4 +1,4 @@
-"""The parts of the screen, each drawn from the state: text built at once, laid out to the width."""
+"""The parts of the screen, each drawn from the state: built immediately, laid out to the width."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

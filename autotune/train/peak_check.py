@@ -1,4 +1,4 @@
-"""Late truth: what a training really takes beside what the probe measured, and who else came.
+"""The measured peak of a training beside the probe's, and other processes that took memory.
 
 A probe is right about the moment it was made in. While training runs, its peak is held against the
 probe's, and programs that took memory on the card since then are named.
@@ -18,11 +18,11 @@ from autotune.protocol import events
 from autotune.protocol.events import WorkerEvent
 
 MARGIN = 0.02
-"""A peak this share above the probe's is worth a word. The allocator reserves in blocks of 2 to 20
+"""A peak this share above the probe's is warned of. The allocator reserves in blocks of 2 to 20
 MiB and a system counts pages in batches, which together stay below it."""
 
 NOTICED_BYTES = 128 * MIB
-"""A neighbour that grew by less is passed over: a desktop breathes by tens of MiB, and the reserve
+"""Another process that grew less is passed over: a desktop breathes by tens of MiB, and the reserve
 that a budget keeps is several times that."""
 
 
@@ -110,7 +110,7 @@ class CardWatch:
         self.begun = self._use()
 
     def look(self, own: Collection[int] = ()) -> tuple[str, ...]:
-        """See `NeighbourWatch`. No worker of ours may run: what it holds would be a stranger's.
+        """See `NeighbourWatch`. No worker of ours may run, it would count as another program.
 
         In a container a worker that has just ended cannot be known by its id, so the card is first
         left to come to rest.
@@ -163,8 +163,8 @@ def grown(before: CardUse, now: CardUse, own: Collection[int]) -> tuple[str, ...
         return ()
     new = [user for user in others if user.pid not in held]
     return (
-        f"{show_size(more)} more of the card are in use since the probe; {_unsaid(now.users)} by"
-        f" whom{_newcomers(new)}",
+        f"{show_size(more)} more of the card are in use since the probe;"
+        f" {_unsaid(now.users)} by whom{_newcomers(new)}",
     )
 
 

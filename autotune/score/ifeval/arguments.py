@@ -24,7 +24,7 @@ _CODES = (
     " ne nl no pa pl pt ro ru sk sl so sq sv sw ta te th tl tr uk ur vi zh-cn zh-tw"
 )
 LANGUAGES = frozenset(_CODES.split())
-"""Codes (ISO 639-1, Chinese by script) of the languages that langdetect tells apart."""
+"""Codes (ISO 639-1, Chinese by script) of the languages that langdetect distinguishes."""
 
 RELATIONS = ("less than", "at least")
 

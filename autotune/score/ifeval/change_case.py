@@ -38,7 +38,7 @@ class CapitalWordFrequency(Counted):
 
 
 class EnglishCapital(Instruction):
-    """English in all capitals. A text of which nobody can tell the language passes, as published.
+    """English in all capitals. A text whose language is unknown passes, as published.
 
     The published checker draws at random within langdetect; `language` does not.
     """

@@ -65,5 +65,5 @@ def _decide(instruction: Instruction | None, text: str) -> bool | None:
         return instruction.decide_early(text) if instruction is not None else None
     except EnvironmentFault:
         raise
-    except Exception:  # arguments or a text that it dies of are the scorer's to judge
+    except Exception:  # arguments or a text that it raises on are the scorer's to judge
         return None

@@ -61,7 +61,7 @@ class Published(Instruction):
     """An instruction that the published checker judges as it is.
 
     It is deterministic, offline and linear, as the others of if-verifiable are not. The class that
-    does not use it says why.
+    does not use it explains why.
     """
 
     @cached_property

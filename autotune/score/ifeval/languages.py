@@ -6,7 +6,7 @@ from autotune.score.ifeval.words import detect_language
 
 
 class ResponseLanguage(Instruction):
-    """The answer is in a language. A text of which nobody can tell passes, as published.
+    """The answer is in a language. A text whose language is unknown passes, as published.
 
     The published checker draws at random within langdetect; `language` does not. Nothing is
     certain early: what is still to come may be in another language.

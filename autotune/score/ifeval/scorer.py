@@ -40,7 +40,7 @@ ECHO = Baseline(
     deed="Giving each prompt back unchanged",
     likened="an echo",
 )
-"""A prompt holds the words that it asks for, so the prompt itself passes a quarter of them."""
+"""A prompt contains the words that it asks for, so repeating it passes a quarter of them."""
 
 
 class IFEval(Scorer):
@@ -188,7 +188,7 @@ def _unfit(response: str | None) -> str | None:
 
 
 def _verdict(name: str, kwargs: Arguments, response: str, reason: str | None) -> InstructionVerdict:
-    """Both verdicts of one check; a text that it dies of is not followed, and `error` says so.
+    """Both verdicts of one check; a text that it fails on is not followed, and `error` explains it.
 
     One instruction serves both, so what a checker draws or remembers cannot part them.
     """
@@ -243,7 +243,7 @@ def failing(verdict: InstructionVerdict, kwargs: Arguments, response: str | None
         return verdict.error
     try:
         return CLASSES[verdict.instruction](kwargs).explain(response)
-    except Exception:  # a text that a count dies of has failed, whatever can be said of it
+    except Exception:  # a text that a count raises on has failed, whatever its other results
         return f"does not follow {verdict.instruction}"
 
 

@@ -27,7 +27,7 @@ def sentences(text: str) -> list[str]:
 
 
 def settled_part(beginning: str) -> str:
-    """The longest part of `beginning` whose sentences are settled, all but where the last one ends.
+    """The longest part of `beginning` whose sentences are final, all but where the last one ends.
 
     It ends with a word that white space follows. Then Punkt sees every candidate for an end of
     sentence in it, with all the context that it looks at, just as it will see them in any longer
@@ -82,7 +82,7 @@ _lock = Lock()
 
 
 def detect_language(text: str) -> str | None:
-    """The code that langdetect gives the language of `text`, None where no letter tells."""
+    """The code that langdetect gives the language of `text`, None where there is no letter."""
     from langdetect.lang_detect_exception import LangDetectException
 
     with _lock:  # or threads that are first together load the profiles once each

@@ -1,6 +1,6 @@
-"""Whether a checkpoint that is being evaluated is worth its remaining answers.
+"""Early stopping of an evaluation: whether a checkpoint need not give its remaining answers.
 
-It is not once the target is out of its reach (`score.stopping.target`). The test looks at the
+It need not once the target is out of its reach (`score.stopping.target`). The test looks at the
 prompts in the run's random order, after each one, so what is decided does not depend on which
 answers happen to be finished first.
 """
@@ -29,12 +29,12 @@ _VERDICTS = "verdicts.json"
 
 LEAST = 8
 """A checkpoint answers one in so many prompts at least before the target counts: where that is far
-away, its estimate would else rest on a handful, and the best of several be a matter of luck.
+away, its estimate would else rest on a handful, and the best of several on selection bias.
 Of four of 20 to 25 %, with a target of 50 %, the best one is chosen in 84 % with this and in 70 %
 without, and 43 instead of 52 % of the answers are saved (`benchmarks/early_decisions.py`)."""
 
 WORTH = 10
-"""With less than one in so many prompts left, a checkpoint goes on: most of those answers are being
+"""With less than one in so many prompts left, it is finished: most of those answers are being
 made already, and should it be the best after all, they would be made twice."""
 
 
@@ -43,7 +43,7 @@ Line = TypeVar("Line", bound=Boundary)
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """What a checkpoint is up against.
+    """When a checkpoint is stopped: the prompts in their random order, and the target.
 
     `order` is all prompts in random order, `target` the share of passes that is wanted.
     """
@@ -52,7 +52,7 @@ class Contest:
     target: float
 
     def verdict(self, verdicts: Sequence[bool]) -> Partial | None:
-        """Why to stop after these verdicts, the first ones of the order; None to go on."""
+        """Why to stop after these verdicts, the first ones of the order; None to continue."""
         total, asked = len(self.order), len(verdicts)
         if total - asked < max(1, total // WORTH):
             return None
@@ -109,7 +109,7 @@ class Following:
         return None
 
     def end(self) -> Stopped | None:
-        """All prompts have a verdict: still no full score where answers were cut."""
+        """All prompts have a verdict: still no full score where answers were left unfinished."""
         if not self.cut:
             return None
         total = len(self.contest.order)

@@ -130,8 +130,9 @@ def norm_spikes(facts: Facts) -> str | None:
     if spikes < SPIKES:
         return None
     return (
-        f"{spikes} of the last {len(norms)} gradient norms are more than {SPIKE:g} times the usual"
-        f" {usual:.2f}: look with {INSPECT} for odd conversations, or lower learning_rate"
+        f"{spikes} of the last {len(norms)} gradient norms are more than"
+        f" {SPIKE:g} times the usual {usual:.2f}: look with {INSPECT} for odd"
+        " conversations, or lower learning_rate"
     )
 
 

@@ -1,4 +1,4 @@
-"""The file of answers: each is flushed to the disk as it comes, and a torn end is mended."""
+"""The file of answers: each is flushed to the disk as it comes; a partial last line is removed."""
 
 import json
 import os
@@ -18,7 +18,7 @@ def append(path: Path, answers: Sequence[Boundary]) -> None:
 
 
 def mend_torn_line(path: Path) -> None:
-    """Cut off a last line that a killed process left unfinished."""
+    """Remove a last line that a killed process left unfinished."""
     if not path.exists():
         return
     data = path.read_bytes()

@@ -134,10 +134,10 @@ def generate_batch(
     min_new_tokens: int = 0,
     **options: Any,
 ) -> list[list[int]]:
-    """Greedy continuations of B prompts, each cut after its first stop token.
+    """Greedy continuations of B prompts, each truncated after its first stop token.
 
-    A prompt too long for the model's positions is cut on its left, as evaluation harnesses do,
-    and an answer ends with the last position. `options` go to `generate`.
+    A prompt too long for the model's positions is truncated on its left, as evaluation harnesses
+    do, and an answer ends with the last position. `options` go to `generate`.
 
     Raises:
         NumericFault: the logits are no numbers.

@@ -12,7 +12,7 @@ class Engine(Protocol):
     """Answers prompts greedily; each is given to `done` as soon as it is finished.
 
     Engines that answer by rows see an answer while it grows: one that is decided is left, and one
-    that was begun goes on where it was left. The others answer every prompt from begin to end.
+    that was begun is continued where it was left. The others answer every prompt from begin to end.
     `new_tokens` counts tokens of answers that were made so far.
     """
 

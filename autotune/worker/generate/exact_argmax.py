@@ -59,7 +59,7 @@ class Chooser:
         return choice, best - second, best
 
     def certain(self, ids: list[int], choice: int, margin: float) -> int:
-        """`choice`, or what the model says after these tokens without any company."""
+        """`choice`, or the likeliest token when these tokens are computed alone."""
         if margin < NARROW_MARGIN:
             self.narrow += 1
             return self.alone(ids)

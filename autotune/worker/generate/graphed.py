@@ -42,7 +42,7 @@ class SteadyCache(RowCache):
 
 
 class Words:
-    """A pass over one token of each of R rows: what `Step` says of a pass, in tensors that stay.
+    """A pass over one token of each of R rows: what `Step` holds of a pass, in tensors that stay.
 
     Rows beyond those that are answered read a token at their first place, where nobody looks.
     """

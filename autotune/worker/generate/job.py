@@ -39,7 +39,7 @@ DATED = (
 """The words for a template that looks at the clock."""
 
 BEAT_SECONDS = 2.0
-"""How often progress is told while no answer is finished."""
+"""How often progress is reported while no answer is finished."""
 
 
 def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
@@ -83,7 +83,7 @@ def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
 
 
 class AnswerWriter:
-    """Writes answers down as they come and tells how far the work is."""
+    """Writes answers as they come and reports how far the work is."""
 
     def __init__(
         self,
@@ -120,7 +120,7 @@ class AnswerWriter:
         self.tell(made)
 
     def beat(self, made: int) -> None:
-        """Tell it now and then, while no answer is finished."""
+        """Report it now and then, while no answer is finished."""
         if time.perf_counter() - self.last >= BEAT_SECONDS:
             self.tell(made)
 
@@ -193,7 +193,7 @@ def answer_batch(
     min_new_tokens: int = 0,
     prefill_tokens: int = 4096,
 ) -> list[list[int]]:
-    """Answer some prompts at once as the job does, but one token of each row at a time.
+    """Answer some prompts in one batch as the job does, but one token of each row at a time.
 
     `on_token` is called after every pass. It is what a trial times and measures: a pass with
     guesses takes less memory than one that reads `prefill_tokens` of prompts.

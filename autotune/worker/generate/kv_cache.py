@@ -24,7 +24,7 @@ makes no mask for it."""
 
 WIDE = 64
 """New tokens of a row up to which it is asked whether to attend in one call or row by row
-(`TorchTraits.most_padding`): prompts are much wider than words."""
+(`TorchTraits.most_padding`): prompts are much wider than single tokens."""
 
 BLOCK = 128
 """Positions that are added at a time where a row outgrows the room."""
@@ -111,7 +111,7 @@ class Step:
         self.offsets = torch.cat([torch.arange(part.count) for part in self.parts]).to(device)
 
     def _together(self, device: torch.device) -> bool:
-        """Whether one call for all rows, each as wide and as long as any of them, is worth it."""
+        """Whether one call for all rows, each padded to the widest and longest, costs less."""
         if len(self.parts) != len(self.cache.lengths) or self.widest > WIDE:
             return False
         padded = len(self.parts) * self.widest * max(self.cache.lengths)

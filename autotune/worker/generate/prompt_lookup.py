@@ -1,8 +1,8 @@
-"""What a row will probably say next: what followed when its last words stood there before.
+"""Guesses at the next tokens of a sequence: what followed its last tokens earlier in it.
 
 Small models repeat the prompt and themselves. A guess costs little: the model reads several tokens
-at once nearly as fast as one, and only those are kept that it would have said itself. The idea is
-prompt lookup (github.com/apoorvumang/prompt-lookup-decoding).
+in one pass nearly as fast as one, and only those are kept that it predicts itself. This is prompt
+lookup decoding (github.com/apoorvumang/prompt-lookup-decoding).
 """
 
 WORDS = 4
@@ -11,7 +11,7 @@ in docs/LOG.md."""
 
 
 class Drafts:
-    """The tokens of one row, prompt and answer, and guesses at the next ones."""
+    """The tokens of one sequence, prompt and answer, and guesses at the next ones."""
 
     def __init__(self, ids: list[int]) -> None:
         """Begin with the prompt's tokens."""
@@ -28,7 +28,7 @@ class Drafts:
         self.ids.append(token)
 
     def guess(self, most: int) -> list[int]:
-        """At most so many tokens that may come next; none where the last words are new."""
+        """At most so many tokens that may come next; none where the last tokens are new."""
         found = self._follows.get(tuple(self.ids[-WORDS:]))
         if found is None:
             return []

@@ -45,7 +45,7 @@ ANY: EngineName = "batches"
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The engine that answers, and what is to be told where it is not the one that was asked."""
+    """The engine that answers, and a warning where it is not the one that was asked for."""
 
     name: EngineName
     warning: str | None = None

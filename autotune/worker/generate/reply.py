@@ -36,9 +36,9 @@ class Reply:
         positions: int,
         begun: Sequence[int] = (),
     ) -> None:
-        """A prompt too long for the model's positions is cut on its left, as harnesses do.
+        """A prompt too long for the model's positions is truncated on its left, as harnesses do.
 
-        `begun` is what was answered before; the answer goes on behind it.
+        `begun` is what was answered before; the answer is continued behind it.
         """
         prompt = prompt[-max(1, positions - settings.max_new_tokens) :]
         self.number = number

@@ -1,9 +1,9 @@
-"""Greedy answers to many prompts at once: rows come, grow and leave by themselves.
+"""Continuous batching: the sequences of a batch join, grow and leave it one by one. Greedy.
 
-One pass of the model reads the new tokens of all rows: a word of each, or a guess at several (see
-`prompt_lookup`), of which those are kept that the model would have said itself. A row that is
-finished leaves at once and the next prompt takes its place. What a row says does not depend on the
-others: see `exact_argmax`.
+One pass of the model reads the new tokens of all rows: one token of each, or a guess at several
+(see `prompt_lookup`), of which those are kept that the model predicts itself. A row that is
+finished leaves immediately and the next prompt takes its place. The tokens of a row do not depend
+on the others: see `exact_argmax`.
 """
 
 from collections import deque
@@ -132,7 +132,7 @@ class Answering:
             self.add_words()
 
     def add_words(self) -> None:
-        """A pass over the last word of every row and a guess at what follows."""
+        """A pass over the last token of every row and a guess at what follows."""
         self.go_through([(row.ids[-1:], self.guess(row)) for row in self.rows])
 
     def go_through(self, reading: Sequence[tuple[list[int], list[int]]]) -> None:
@@ -142,7 +142,7 @@ class Answering:
         before = list(cache.lengths)
         tokens = [ids + guess for ids, guess in reading]
         step = Step(cache, [len(ids) for ids in tokens], self.compute.device)
-        # A row that is read to its end says what comes after its last token and after each guess.
+        # A row that is read to its end gives the token after its last one and after each guess.
         speaking = [
             (row, guess)
             for row, length, (ids, guess) in zip(self.rows, before, reading, strict=True)
@@ -166,7 +166,7 @@ class Answering:
             cache.lengths[number] = min(cache.lengths[number], len(row.ids) - 1)
 
     def read(self, unread: Sequence[int]) -> list[tuple[list[int], list[int]]]:
-        """As much of the prompts as is read at once; rows that are read already wait."""
+        """As much of the prompts as fits a pass; rows that are read already wait."""
         assert self.cache is not None
         room = self.prefill_tokens
         parts: list[tuple[list[int], list[int]]] = []
@@ -200,7 +200,7 @@ class Answering:
     def accept(
         self, row: Reply, guess: list[int], choices: list[int], margins: list[float]
     ) -> None:
-        """Add what the model says, as far as what it was given is what it said."""
+        """Add the tokens that the model predicts, as far as the guess before each was right."""
         right = 0
         for at, choice in enumerate(choices):
             token = self.chooser.certain(row.ids, choice, margins[at])

@@ -21,8 +21,8 @@ has together; attention that misses a token makes half of it."""
 def can_answer_by_rows(model: Any) -> bool:
     """Whether tokens of several rows in one pass give the logits that whole rows give alone.
 
-    A window of attention does not show on a few tokens, so such models are told by their
-    configuration; all else (recurrent layers, other ways to attend) is found by trying.
+    A window of attention does not show on a few tokens, so such models are recognized by
+    their configuration; all else (recurrent layers, other ways to attend) is found by trying.
     """
     if windowed(model):
         return False

@@ -1,6 +1,6 @@
 """What a CUDA process takes of a card outside torch's allocator: driver, kernels, cuBLAS.
 
-Nobody tells it, so it is worked out: what the driver counts for this process, or by how much the
+Nothing reports it, so it is derived: what the driver counts for this process, or by how much the
 card's use has grown since before there was a context, less what the allocator holds. The driver
 loads kernels when they are first needed (CUDA 12.2 and later), so it is worked out again whenever
 the allocator has reached a new peak, and only ever rises.
@@ -22,7 +22,7 @@ step's kernels add to it; what lies outside was measured wrong, or is another pr
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a card held in all at one moment, and what each process of it (None: not told)."""
+    """What a card held in all at one moment, and what each process of it (None: not reported)."""
 
     used_bytes: int | None
     users: Mapping[int, int | None] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class ContextMeter:
     """The context of this process on one card, in `context_bytes`.
 
     Before the first figure that can be believed it is `CONTEXT_BYTES`. `used_bytes` is what all
-    programs together held on the card when it was last measured, None where nothing tells.
+    programs together held on the card when it was last measured, None where that is unknown.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class ContextMeter:
         pid: int | None = None,
         dedicated: Callable[[], int | None] = dedicated_usage_bytes,
     ) -> None:
-        """Ask nothing yet; `dedicated` tells what Windows counts for this process on cards."""
+        """Ask nothing yet; `dedicated` reports what Windows counts for this process on cards."""
         self.nvml = nvml
         self.pid = os.getpid() if pid is None else pid
         self.dedicated = dedicated
@@ -114,7 +114,7 @@ class ContextMeter:
         """By how much the card's use has grown, where no other program came, went or changed.
 
         The driver may hide other programs. So a later figure counts only as far as the one before
-        it reached as well: what a neighbour takes for a moment is then gone again.
+        it reached as well: what another process takes for a moment is then gone again.
         """
         if self._index is None:
             return None
@@ -130,7 +130,7 @@ class ContextMeter:
         return guess if not self.is_measured else min(guess, last if last is not None else 0)
 
     def _others_stayed(self, before: Look, now: Look) -> bool:
-        """Whether the other processes, and what each holds where it is told, are those of before.
+        """Whether the other processes, and what each is reported to hold, are those of before.
 
         Without a process that is ours in the list, one that has come may be ours, and no more.
         """

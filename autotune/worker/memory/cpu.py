@@ -62,7 +62,7 @@ class CpuMemory:
 def peak_resident_bytes() -> int:
     """The most memory this process held resident, in bytes, since its start or its last restart.
 
-    Linux: `VmHWM`, which begins anew at exec; `ru_maxrss` there would inherit the parent's peak.
+    Linux: `VmHWM`, which starts again at exec; `ru_maxrss` there would inherit the parent's peak.
     Windows: the peak working set. macOS: `ru_maxrss`, in bytes.
     """
     if sys.platform == "linux":

@@ -81,7 +81,7 @@ class CudaMemory:
         self._count_from_here()
 
     def read(self) -> MemoryReading:
-        """Reserved peak plus context, allocated peak, retries, and what the driver tells beside.
+        """Reserved peak plus context, allocated peak, retries, and what the driver reports beside.
 
         The card's use, ours of the computer's memory and the context have no peak of their own.
         They are looked at whenever our peak has risen, while the allocator still holds all that it
@@ -123,7 +123,7 @@ class CudaMemory:
 
         Safe in the middle of a trial: torch holds the cap against what it is about to take from
         the card, and takes nothing back. With less than it holds it first gives up what is free in
-        its cache, and says that memory is out only if that is not enough. What it held above the
+        its cache, and reports out of memory only if that is not enough. What it held above the
         new cap until then stays in the peak, which the verdict sees.
         """
         usable = max(0, self.limit_bytes - self.context_bytes)

@@ -28,7 +28,8 @@ def classify(error: BaseException, *, on_card: bool = False) -> Failure:
     """The fault behind an exception raised while a worker computed.
 
     `on_card` is whether it computes on a card. Beside one a lack of the computer's memory is a
-    fault of its own: a smaller cut would spare the card's. On a CPU it is what the budget is about.
+    failure of its own: a smaller micro-batch would spare the card's. On a CPU it is what the budget
+    is about.
     """
     host = Failure.HOST_MEMORY if on_card else Failure.OUT_OF_MEMORY
     if isinstance(error, MemoryError):
@@ -44,7 +45,7 @@ def classify(error: BaseException, *, on_card: bool = False) -> Failure:
 
 
 def loading_fault(library: str, error: BaseException) -> tuple[Failure, str]:
-    """The fault behind an exception raised while a library was imported, and a line that tells it.
+    """The fault behind an exception raised while a library was imported, and a line about it.
 
     The line holds the error's own words and, for those that are known, what to do.
     """

@@ -3,7 +3,7 @@
 A Windows driver may lend memory of the computer to a card that is full. Nothing is raised; only the
 counter "GPU Process Memory, Shared Usage" of the process rises (Windows 10 1709 and later, the
 figure that the Task Manager shows). "Dedicated Usage" is what the process holds on cards, which
-NVML does not tell there. Both are asked through PDH, Windows' own library for counters.
+NVML does not report them there. Both are asked through PDH, Windows' own library for counters.
 """
 
 import ctypes
@@ -85,7 +85,7 @@ def _rows(pdh: Any, counter: ctypes.c_void_p) -> list[tuple[str, int]]:
     arguments = (counter, _FORMAT_LARGE, ctypes.byref(size), ctypes.byref(count))
     if read(*arguments, None) & 0xFFFFFFFF != _MORE_DATA:
         return []
-    # The names stand behind the items in the same buffer, so its size is told in bytes.
+    # The names stand behind the items in the same buffer, so its size is given in bytes.
     buffer = ctypes.create_string_buffer(size.value)
     if read(*arguments, buffer) != 0:
         return []

@@ -127,7 +127,7 @@ class Predictor:
     def lines(self) -> dict[bool, Lines]:
         """Every moment as a line, without and with gradient checkpointing, from a few traces.
 
-        Parts of two sizes are told moment by moment: from their begin in the first half, from
+        Parts of two sizes are described moment by moment: from their begin in the first half, from
         their end in the second. What lies between in a larger one repeats what is there.
         """
         # Two rows: the few tensors that rows share count half, which is near enough for any.
@@ -138,7 +138,7 @@ class Predictor:
         shapes = [Shape(depth, *size) for depth in self.depths for size in sizes]
         matrix = np.array([shape.features(self.attention) for shape in shapes])
         if len(self.depths) == 1:
-            # Nothing to tell layers from the rest by, and no need to.
+            # Nothing distinguishes layers from the rest here, and nothing needs to.
             matrix[:, matrix.shape[1] // 2 :] = 0.0
         traces = self.step.traces(shapes)
         return {
@@ -178,7 +178,7 @@ class Predictor:
     def generation(self, rows: int, context: int, prefill_tokens: int) -> int:
         """Peak bytes of generating `rows` answers that take `context` tokens with their prompts.
 
-        At most `prefill_tokens` tokens of prompts are read at once.
+        At most `prefill_tokens` tokens of prompts are read in a pass.
         """
         least, most = self.depths[0], self.depths[-1]
         begin = self.step.generation(least, rows, context, prefill_tokens)

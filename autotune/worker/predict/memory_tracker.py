@@ -85,7 +85,7 @@ class Rounding:
 
 
 class MemoryTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Bytes alive by kind, noted after every operation.
+    """Bytes alive by kind, recorded after every operation.
 
     `parts` begin where a phase does, and where the supervised positions are picked out or put
     back: between two such places a step is one stretch of equal pieces, layers or chunks.
@@ -99,7 +99,7 @@ class MemoryTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> None:
         """`scratch` adds what CUDA's kernels take inside, which are no tensors here.
 
-        `biased` says, once a step was seen, whether some linear layer has a bias.
+        `biased` is whether some linear layer has a bias, known once a step was seen.
         """
         super().__init__()  # type: ignore[no-untyped-call]
         self.allocator = allocator
@@ -186,7 +186,7 @@ class MemoryTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return Kind.ACTIVATIONS if torch.is_grad_enabled() else Kind.TEMPORARY
 
     def _places(self, mask: Tensor) -> Tensor:
-        """The positions that a mask has set, (positions, dimensions): as many as is said."""
+        """The positions that a mask has set, (positions, dimensions): as many as were named."""
         count = max(1, round(self.share * mask.numel()))
         return torch.empty((count, mask.ndim), dtype=torch.long)
 

@@ -263,7 +263,7 @@ def shallow(config: Any, layers: int, **changes: Any) -> Any:
 
 
 def own_head_of(config: Any) -> bool:
-    """What `needs_own_head` says of such a model, asked of a small one with real weights."""
+    """What `needs_own_head` finds for such a model, tried on a small one with real weights."""
     auto: Any = AutoModelForCausalLM
     marks = {"vocab_size": 64, "pad_token_id": None, "bos_token_id": None, "eos_token_id": None}
     with torch.random.fork_rng(devices=[]):

@@ -117,8 +117,8 @@ def demand_room(root: Path, tensors: int, work: Path) -> None:
     free = shutil.disk_usage(root).free
     if free < ROOM * takes:
         raise DiskFull(
-            f"{root}: a checkpoint takes {show_size(takes)}, {ROOM} times that must be free and"
-            f" {show_size(free)} is"
+            f"{root}: a checkpoint takes {show_size(takes)}, {ROOM} times that must be free"
+            f" and {show_size(free)} is"
         )
 
 
