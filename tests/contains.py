@@ -9,6 +9,7 @@ from autotune.score.answers import Answer, match
 from autotune.score.ifeval.arguments import ArgumentFault
 from autotune.score.ifeval.prompts import IFEvalPrompt, read_ifeval_prompts
 from autotune.score.ifeval.scorer import ECHO
+from autotune.score.prompts import Prompt
 from autotune.score.scorer import Figure, Scorer, report_of
 
 
@@ -31,6 +32,10 @@ class Contains(Scorer):
 
     def read_prompts(self, path: Path) -> tuple[IFEvalPrompt, ...]:
         return read_ifeval_prompts(path, self.instructions)
+
+    def passes(self, prompt: Prompt, response: str) -> bool:
+        assert isinstance(prompt, IFEvalPrompt)
+        return all(str(kwargs["expected"]) in response for kwargs in prompt.kwargs)
 
     def score(self, prompts: Sequence[IFEvalPrompt], answers: Sequence[Answer]) -> EvalReport:
         matched, _ = match(prompts, answers)

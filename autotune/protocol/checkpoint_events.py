@@ -4,14 +4,15 @@ from typing import Literal
 
 from autotune.base.model import Boundary
 from autotune.protocol.results import Checkpoint, Health, Partial
-from autotune.protocol.scores import Figures, MaybeScore, Metric, Score
+from autotune.protocol.scores import Figures, Lift, MaybeScore, Metric, Score
 
 
 class Evaluated(Figures):
     """One checkpoint's score. `met` needs the target and healthy answers both.
 
     `problem` says why a checkpoint has no valid score; `unhealthy` lists the limits it breaks.
-    `sound` counts the passes that neither loop nor echo nor say next to nothing. With a holdout all
+    `sound` counts the passes that neither loop nor echo nor say next to nothing, `lift` is how much
+    of the score is following. With a holdout all
     of these are of the half of the prompts that is reported, and `chosen_by` is the score on the
     other half, by which checkpoints are compared.
 
@@ -29,6 +30,7 @@ class Evaluated(Figures):
     unhealthy: tuple[str, ...] = ()
     problem: str | None = None
     sound: Metric | None = None
+    lift: Lift | None = None
     chosen_by: Metric | None = None
     partial: Partial | None = None
 

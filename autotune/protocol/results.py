@@ -11,7 +11,7 @@ from autotune.protocol.data_notes import DataNote
 from autotune.protocol.kernels import Kernel
 from autotune.protocol.plan import Rounds, TrialPoint
 from autotune.protocol.run_path import checkpoint_in_run
-from autotune.protocol.scores import Figures, Metric, Score
+from autotune.protocol.scores import Figures, Lift, Metric, Score
 
 
 class Verdict(StrEnum):
@@ -250,7 +250,8 @@ class EvalReport(Figures):
     """A scored set of answers. `interval` is Wilson's 95 % of the score.
 
     `sound` counts the strict passes of answers that neither loop nor echo nor say next to nothing,
-    out of all prompts; None where a scorer does not tell. `think` is which text was judged; of the
+    out of all prompts; None where a scorer does not tell. `lift` is how much of the score is
+    following, None of a single prompt. `think` is which text was judged; of the
     answers `thoughts` held a thought, and `unfinished_thoughts` of these did not come to its end.
     """
 
@@ -262,6 +263,7 @@ class EvalReport(Figures):
     unmatched: tuple[int, ...]
     verdicts: tuple[PromptVerdict, ...]
     sound: Metric | None = None
+    lift: Lift | None = None
     think: Think = Think.KEEP
     thoughts: int = 0
     unfinished_thoughts: int = 0

@@ -20,6 +20,24 @@ class Metric(Boundary):
         return cls(passes=passes, total=total, accuracy=passes / total if total else 0.0)
 
 
+class Lift(Boundary):
+    """How much of a score is following (`score.lift`).
+
+    `genuine` are the passes by what an answer says itself, out of all prompts; `shuffled` how many
+    of the other prompts that they were held against the same answers pass. `p_value` is how
+    probable so many genuine passes are where nothing is followed.
+    """
+
+    genuine: Metric
+    shuffled: Metric
+    p_value: float
+
+    @property
+    def share(self) -> float:
+        """Genuine less shuffled, -1..1."""
+        return self.genuine.accuracy - self.shuffled.accuracy
+
+
 DEFAULT_SCORER = "ifeval"
 """The scorer of files from before there were others, which name none."""
 

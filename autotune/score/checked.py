@@ -8,6 +8,7 @@ from autotune.base.errors import AutotuneError
 from autotune.base.format import counted
 from autotune.protocol.results import EvalReport, Think
 from autotune.score.answers import Answer, match
+from autotune.score.lift import lift_of
 from autotune.score.prompts import Prompt
 from autotune.score.scorer import Scorer
 from autotune.score.thoughts import judged, thoughts_of
@@ -25,13 +26,14 @@ def checked_report(
 ) -> EvalReport:
     """The scorer's report. A scorer is a port: what it gives is checked like any outside value.
 
-    It sees of each answer what is judged, and needs to know nothing of thoughts.
+    It sees of each answer what is judged, and needs to know nothing of thoughts nor of lift.
 
     Raises:
         EvaluationFailed: it raised, or gave no report, or one whose figures cannot be.
     """
     try:
-        given: object = scorer.score(prompts, judged(answers, think))
+        texts = judged(answers, think)
+        given: object = scorer.score(prompts, texts)
         if not isinstance(given, EvalReport):
             raise ValueError(f"gave {given!r}, which is no report")
         report = EvalReport.model_validate(given.model_dump(warnings=False))
@@ -40,6 +42,7 @@ def checked_report(
         for metric in (report.score, *report.named_figures.values()):
             if not 0.0 <= metric.accuracy <= 1.0:
                 raise ValueError(f"accuracy {metric.accuracy} is not within 0 and 1")
+        lift = lift_of(scorer, prompts, texts, report.verdicts)
     except AutotuneError:
         raise
     except ValidationError as error:
@@ -54,6 +57,7 @@ def checked_report(
     found = thoughts_of(match(prompts, answers)[0].values())
     return report.model_copy(
         update={
+            "lift": lift,
             "think": think,
             "thoughts": found.answers,
             "unfinished_thoughts": found.unfinished,

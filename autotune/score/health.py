@@ -47,25 +47,35 @@ def is_empty(response: str | None) -> bool:
 
 def loops(text: str) -> bool:
     """Whether the text ends in one unit repeated, the last time perhaps in part; linear time."""
-    return _periodic_end(text) or _periodic_end(text.rstrip())
+    return before_repeats(text) is not None
 
 
-def _periodic_end(text: str) -> bool:
+def before_repeats(text: str) -> int | None:
+    """Where the first time through the loop that the text ends in is over; None without a loop.
+
+    The loop is the longest such end, in characters from the beginning of the text.
+    """
+    whole = _before_repeats(text)
+    return whole if whole is not None else _before_repeats(text.rstrip())
+
+
+def _before_repeats(text: str) -> int | None:
     # The prefix function of the reversed text: an end of n characters whose longest border is b
     # has the period n - b (Knuth, Morris, Pratt 1977).
     reverse = text[::-1]
     border = [0] * len(reverse)
     length = 0
+    found = None
     for i in range(1, len(reverse)):
         while length and reverse[i] != reverse[length]:
             length = border[length - 1]
         if reverse[i] == reverse[length]:
             length += 1
         border[i] = length
-        end = i + 1
-        if end >= LOOP_CHARACTERS and end >= LOOP_REPEATS * (end - length):
-            return True
-    return False
+        end, unit = i + 1, i + 1 - length
+        if end >= LOOP_CHARACTERS and end >= LOOP_REPEATS * unit:
+            found = len(text) - end + unit
+    return found
 
 
 def echoes(prompt: str, response: str) -> bool:

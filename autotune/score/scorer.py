@@ -100,6 +100,7 @@ class Scorer(ABC):
             main = Figure(name="rhymes", column="answers that rhyme")
 
             def read_prompts(self, path): return read_prompts(path, prompt_of_record)
+            def passes(self, prompt, response): return rhymes(response)
             def score(self, prompts, answers): return report_of(prompts, answers, verdicts)
             def explain(self, prompt, verdict, response): return ("does not rhyme",)
     """
@@ -141,6 +142,14 @@ class Scorer(ABC):
         Raises:
             BadInput: the first fault, as `file:line: what`, or a file without prompts.
         """
+
+    @abstractmethod
+    def passes(self, prompt: Prompt, response: str) -> bool:
+        """Whether a text passes a prompt strictly, as `score` has it; raises nothing else."""
+
+    def asks_for_itself(self, prompt: Prompt) -> bool:
+        """Whether a prompt asks to be given back as part of the answer."""
+        return False
 
     @abstractmethod
     def score(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> EvalReport:

@@ -19,6 +19,8 @@ from autotune.text.score import (
     chosen_line,
     difference_line,
     judged_line,
+    lift_text,
+    no_lift_line,
     unhealthy_lines,
 )
 
@@ -72,6 +74,7 @@ def _score(found: Evaluation) -> RenderableType:
         _field(scorer.main.name, score_text(report.score, report.interval), "bold"),
         *_beside(scorer, report),
         Text(judged_line(report), style="yellow" if report.thoughts else "dim"),
+        *_following(report),
         _field("health", health_text(report.health), "yellow" if found.unhealthy else ""),
     ]
     for each in scorer.baselines:
@@ -107,6 +110,18 @@ def _beside(scorer: Scorer, report: EvalReport) -> list[RenderableType]:
     ]
     remark = scorer.remark(report)
     return lines if remark is None else [*lines, Text(remark, style="dim")]
+
+
+def _following(report: EvalReport, indent: str = "") -> list[RenderableType]:
+    """How much of the score is following, and a plain word where nothing is."""
+    if report.lift is None:
+        return []
+    nothing = no_lift_line(report.lift)
+    style = "" if nothing is None else "yellow"
+    lines: list[RenderableType] = [
+        _field(f"{indent}following", lift_text(report.lift), style),
+    ]
+    return lines if nothing is None else [*lines, Text(f"{indent}{nothing}", style=style)]
 
 
 def _types(report: EvalReport) -> RenderableType:
@@ -182,6 +197,7 @@ def _split(paired: Paired, first: str, second: str) -> list[RenderableType]:
 def _one(scorer: Scorer, report: EvalReport) -> list[RenderableType]:
     lines: list[RenderableType] = [
         _field(f"  {scorer.main.name}", score_text(report.score, report.interval)),
+        *_following(report, "  "),
         _field("  health", health_text(report.health)),
         Text(f"  {judged_line(report)}", style="yellow" if report.thoughts else "dim"),
     ]

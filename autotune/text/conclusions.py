@@ -13,6 +13,8 @@ from autotune.text.score import (
     chosen_line,
     ended_early_line,
     in_full_sentence,
+    lift_text,
+    no_lift_line,
     partial_text,
     unhealthy_lines,
 )
@@ -61,6 +63,10 @@ def conclusions(state: StudyState) -> list[str]:
         lines.append(f"{full[:1].upper()}{full[1:]}.")
     echo = state.baselines.get("echo")
     lines += unhealthy_lines(best.score, best.unhealthy, best.sound, echo.score if echo else None)
+    if line := no_lift_line(best.lift):
+        lines.append(line)
+    elif best.lift is not None:
+        lines.append(f"Of the best score: {lift_text(best.lift)}.")
     if best.chosen_by is not None:
         lines.append(
             f"Chosen by the other half of the prompts ({score_text(best.chosen_by, None)}): the"

@@ -6,7 +6,7 @@ from autotune.base.format import counted, percent
 from autotune.protocol import events
 from autotune.protocol.result_text import health_text, limits_text, score_text
 from autotune.protocol.results import EvalReport, Partial, Think
-from autotune.protocol.scores import Metric
+from autotune.protocol.scores import Lift, Metric
 from autotune.score.stats import Comparison
 
 SURE = 0.05
@@ -45,6 +45,26 @@ def unhealthy_lines(
         answers = counted(bad, "echoing, looping or trivial answer")
         lines.append(f"Excluding {answers}: {score_text(sound, None)}.")
     return lines
+
+
+def lift_text(lift: Lift) -> str:
+    """How much of a score is following: `genuine 71/541 13.1 %, on other prompts 7.5 %, ...`."""
+    return (
+        f"genuine {score_text(lift.genuine, None)}, on other prompts"
+        f" {percent(lift.shuffled.accuracy)}: lift {lift.share * 100:+.1f} points"
+        f" ({_p_value(lift.p_value)})"
+    )
+
+
+def no_lift_line(lift: Lift | None) -> str | None:
+    """That nothing shows that the prompts are followed; None where something does."""
+    if lift is None or lift.p_value <= SURE:
+        return None
+    return (
+        "Nothing shows that the prompts are followed: the same answers pass other prompts"
+        f" {percent(lift.shuffled.accuracy)} of the time, and their own"
+        f" {percent(lift.genuine.accuracy)} by what they say themselves."
+    )
 
 
 def judged_line(report: EvalReport) -> str:
@@ -115,8 +135,12 @@ def chosen_line(candidates: int, corrected: float | None) -> str | None:
 def difference_line(comparison: Comparison, first: str, second: str) -> str:
     """Whether two sets of answers differ, by the exact test."""
     c = comparison
-    p = f"p = {c.p_value:.2g}" if c.p_value >= 1e-4 else "p < 0.0001"
+    p = _p_value(c.p_value)
     if c.p_value > SURE:
         return f"no significant difference (exact McNemar, {p})"
     better = second if c.only_second > c.only_first else first
     return f"{better} is better, a significant difference (exact McNemar, {p})"
+
+
+def _p_value(value: float) -> str:
+    return f"p = {value:.2g}" if value >= 1e-4 else "p < 0.0001"

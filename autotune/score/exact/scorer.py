@@ -59,6 +59,12 @@ class Exact(Scorer):
         """The prompts of a file; see `read_exact_prompts`."""
         return read_exact_prompts(path)
 
+    def passes(self, prompt: Prompt, response: str) -> bool:
+        """Whether a text ends in the right answer."""
+        (own,) = as_own(ExactPrompt, [prompt])
+        found = final_of(response, own.expected)
+        return found is not None and found.identity == own.expected.identity
+
     def score(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> EvalReport:
         """The report over all `prompts`; one without an answer fails and is listed."""
         matched, _ = match(prompts, answers)

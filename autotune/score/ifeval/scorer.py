@@ -16,7 +16,9 @@ from autotune.protocol.results import EvalReport, InstructionVerdict, PromptVerd
 from autotune.score.answers import Answer, match
 from autotune.score.health import echo_answers, is_empty
 from autotune.score.ifeval.arguments import ArgumentFault, Arguments
+from autotune.score.ifeval.combination import RepeatPrompt
 from autotune.score.ifeval.early import MAX_CHARACTERS, IFEvalEarlyJudge
+from autotune.score.ifeval.instruction import Instruction
 from autotune.score.ifeval.instructions import CLASSES, instruction_of
 from autotune.score.ifeval.prompts import IFEvalPrompt, read_ifeval_prompts
 from autotune.score.prompts import Prompt, as_own
@@ -65,6 +67,19 @@ class IFEval(Scorer):
         """The judge that asks each instruction's `decide_early`."""
         (own,) = as_own(IFEvalPrompt, [prompt])
         return IFEvalEarlyJudge(own)
+
+    def passes(self, prompt: Prompt, response: str) -> bool:
+        """Whether a text follows every instruction of a prompt, strictly."""
+        (own,) = as_own(IFEvalPrompt, [prompt])
+        return _unfit(response) is None and all(
+            _follows(name, kwargs, response)
+            for name, kwargs in zip(own.instruction_id_list, own.kwargs, strict=True)
+        )
+
+    def asks_for_itself(self, prompt: Prompt) -> bool:
+        """Whether one of its instructions is to repeat the prompt."""
+        (own,) = as_own(IFEvalPrompt, [prompt])
+        return RepeatPrompt.id in own.instruction_id_list
 
     def score(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> EvalReport:
         """The report over all `prompts`; one without an answer fails and is listed.
@@ -186,21 +201,34 @@ def _verdict(name: str, kwargs: Arguments, response: str, reason: str | None) ->
         error = _named(fault)
         return InstructionVerdict(instruction=name, strict=False, loose=False, error=error)
     for variant in loose_variants(response):
-        try:
-            loose = instruction.check(variant)
-        except EnvironmentFault:
-            raise
-        except ImportError as fault:  # else every answer would fail, and nobody would know why
-            raise EnvironmentFault(
-                f"scoring needs the package {fault.name}, which cannot be imported ({fault});"
-                " install smolsft-autotune again"
-            ) from fault
-        except Exception as fault:  # a checker may die of anything; one answer must not end a run
-            error = error or _named(fault)
+        loose, died_of = _check(instruction, variant)
+        error = error or died_of
         if loose:
             strict = variant is response
             break
     return InstructionVerdict(instruction=name, strict=strict, loose=loose, error=error)
+
+
+def _follows(name: str, kwargs: Arguments, response: str) -> bool:
+    try:
+        return _check(instruction_of(name, kwargs), response)[0]
+    except ArgumentFault:
+        return False
+
+
+def _check(instruction: Instruction, text: str) -> tuple[bool, str | None]:
+    """Whether a text follows, and what the checker died of, if it did."""
+    try:
+        return instruction.check(text), None
+    except EnvironmentFault:
+        raise
+    except ImportError as fault:  # else every answer would fail, and nobody would know why
+        raise EnvironmentFault(
+            f"scoring needs the package {fault.name}, which cannot be imported ({fault});"
+            " install smolsft-autotune again"
+        ) from fault
+    except Exception as fault:  # a checker may die of anything; one answer must not end a run
+        return False, _named(fault)
 
 
 def failing(verdict: InstructionVerdict, kwargs: Arguments, response: str | None) -> str:
