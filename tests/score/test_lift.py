@@ -138,6 +138,18 @@ def test_no_policy_that_follows_nothing_comes_near_the_target(
 
 
 @needs_shared
+@pytest.mark.slow
+def test_two_fifths_of_the_prompt_are_too_little_to_find_and_too_little_to_meet_the_target(
+    published: tuple[IFEvalPrompt, ...],
+) -> None:
+    answers = by(
+        lambda p, draw: f"{' '.join(plain(p)[-len(plain(p)) * 2 // 5 :])} {words(draw)}", published
+    )
+    strict, lift = scored(IFEval(), published, answers)
+    assert counted(strict, lift.share, EARNED) < TARGET
+
+
+@needs_shared
 def test_some_of_these_reach_the_target_by_their_score_alone(
     published: tuple[IFEvalPrompt, ...],
 ) -> None:
