@@ -62,7 +62,16 @@ def over(tmp_path: Path) -> RunDir:
 
 def evaluation(n: int = 20) -> Evaluation:
     report = setups.report(min(5, n), n)
-    return Evaluation(IFEval(), report, {}, LIMITS, (), ())
+    return Evaluation(
+        scorer=IFEval(),
+        report=report,
+        baselines={},
+        limits=LIMITS,
+        unhealthy=(),
+        counts=report.score.accuracy,
+        unmet=(),
+        worst=(),
+    )
 
 
 def profile(limit: str = "all") -> Profile:

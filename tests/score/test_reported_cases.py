@@ -72,14 +72,21 @@ class Saying(Workers):
 
 
 def tuner(
-    folder: Path, workers: Workers, prompts: tuple[IFEvalPrompt, ...], target: float
+    folder: Path,
+    workers: Workers,
+    prompts: tuple[IFEvalPrompt, ...],
+    target: float,
+    score_per_lift: float = 0,
 ) -> Tuner:
     """A run of one strategy, scored by IFEval."""
+    chosen = setups.profile(setups.strategy("A"))
+    evaluate = chosen.evaluate.model_copy(update={"score_per_lift": score_per_lift})
+    chosen = chosen.model_copy(update={"evaluate": evaluate})
     session, _ = setups.session(folder, workers)
     session.note(started().model_copy(update={"target": target, "prompt_count": len(prompts)}))
     lines = "".join(prompt.model_dump_json() + "\n" for prompt in prompts)
     write_text_atomic(session.rundir.prompts, lines)
-    setup = replace(setups.setup(setups.profile(setups.strategy("A"))), prompts=prompts)
+    setup = replace(setups.setup(chosen), prompts=prompts)
     return Tuner(session, setup, DATA, setups.fit(), IFEval(), target)
 
 
@@ -118,13 +125,14 @@ def test_a_run_goes_on_over_answers_that_break_checkers(tmp_path: Path, text: st
 
 
 def test_a_run_whose_model_gives_every_prompt_back_meets_no_target(tmp_path: Path) -> None:
-    run = tuner(tmp_path, Saying(cut=frozenset(range(0, N, 2))), setups.prompts(N), 0.25)
+    saying = Saying(cut=frozenset(range(0, N, 2)))
+    run = tuner(tmp_path, saying, setups.prompts(N), 0.25, score_per_lift=4)
     assert not run.run()
     judged = told(run.session, events.Evaluated)
     assert [e.score.accuracy for e in judged] == [1.0] * len(judged)
     assert not any(e.met for e in judged)
     (end,) = told(run.session, events.RunEnded)
-    assert "best 100.0 % is not a success: echo 100 %" in end.reason
+    assert end.reason.endswith("best 100.0 % counts for 0.0 %: too little is following")
 
 
 def test_a_file_of_prompts_given_back_meets_no_target(
@@ -138,4 +146,4 @@ def test_a_file_of_prompts_given_back_meets_no_target(
     code = run_command(["eval", *asked_for, "--profile", "cpu-smoke"])
     assert code == ExitCode.BELOW_TARGET
     said = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    assert "target 25.0 % not met: echo 100 %" in said
+    assert "target 25.0 % not met: the score counts for 0.0 %" in said

@@ -14,7 +14,11 @@ from tests import records as book
 from tests.screens import FOLDER, WIDTHS, printed, squeezed
 
 
-def test_the_end_of_a_met_run_names_the_checkpoint_scores_k_report_and_what_is_next() -> None:
+def test_the_end_of_a_met_run_names_the_checkpoint_scores_k_report_and_what_is_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (FOLDER / "trials" / "0001" / "checkpoints" / "step-000020").mkdir(parents=True)
     text = squeezed(printed(summary(replay(book.story()), FOLDER), 200))
     best = FOLDER / "trials" / "0001" / "checkpoints" / "step-000020"
 
@@ -33,7 +37,7 @@ def test_a_parrot_is_called_one() -> None:
     text = squeezed(printed(summary(replay(book.parrot()), FOLDER), 200))
 
     assert "Target of 25.0 % not met" in text
-    assert "unhealthy: echo 100.0 % is above 20.0 %" in text
+    assert "health: echo 100.0 % is above 20.0 %" in text
     assert (
         "Giving each prompt back unchanged scores 9/24 37.5 % [21-57] on the same prompts: the best"
         " checkpoint is no better than an echo." in text
