@@ -20,11 +20,11 @@ from statistics import NormalDist, fmean
 from typing import Any
 
 from autotune.score.answers import match, read_answers
-from autotune.score.ifeval.early import IFEvalEarlyJudge
+from autotune.score.bootstrap import correct_selection_bias
+from autotune.score.ifeval.early_verdict import IFEvalEarlyJudge
 from autotune.score.ifeval.prompts import IFEvalPrompt, read_ifeval_prompts
 from autotune.score.ifeval.scorer import MAX_CHARACTERS, judge
-from autotune.score.selection import correct_for_choice
-from autotune.score.stopping.stop import Contest
+from autotune.score.stopping.stop_rule import StopRule
 from autotune.score.stopping.target import TargetTest, needed_passes
 
 TARGET = 0.25
@@ -128,9 +128,9 @@ def trial_row(prompts: int, target: float, rates: Sequence[float], draws: int) -
     losses = []
     for _ in range(draws):
         table = dict(enumerate(verdict_table(draw, prompts, rates, SHARED)))
-        contest = Contest(order, target)
+        rule = StopRule(order, target)
         seen = {
-            number: row[: next((n for n in range(1, prompts) if contest.verdict(row[:n])), prompts)]
+            number: row[: next((n for n in range(1, prompts) if rule.verdict(row[:n])), prompts)]
             for number, row in table.items()
         }
         while True:
@@ -160,7 +160,7 @@ def best_row(prompts: int, candidates: int, draws: int) -> dict[str, Any]:
     naive, corrected, covered = [], [], 0
     for number in range(draws):
         table = verdict_table(draw, prompts, [TARGET] * candidates, 0.5)
-        chosen = correct_for_choice(table, seed=number, draws=300)
+        chosen = correct_selection_bias(table, seed=number, draws=300)
         naive.append(100 * (chosen.score - TARGET))
         corrected.append(100 * (chosen.corrected - TARGET))
         covered += chosen.interval[0] <= TARGET <= chosen.interval[1]

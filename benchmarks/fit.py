@@ -103,7 +103,7 @@ def traced_peak(config: Any, rows: int, tokens: int, gradient_checkpointing: boo
     from transformers import AutoModelForCausalLM
 
     from autotune.protocol.choices import Precision
-    from autotune.protocol.plan import Cut
+    from autotune.protocol.plan import MicroBatching
     from autotune.worker.compute import Compute
     from autotune.worker.memory.cpu import CpuMemory
     from autotune.worker.tokens.encode import Row
@@ -122,7 +122,9 @@ def traced_peak(config: Any, rows: int, tokens: int, gradient_checkpointing: boo
         loaded,
         Compute(torch.device("cpu"), Precision.FP32, CpuMemory(), "CPU"),
         Recipe(total_steps=3),
-        Cut(micro_batch_tokens=rows * tokens, gradient_checkpointing=gradient_checkpointing),
+        MicroBatching(
+            micro_batch_tokens=rows * tokens, gradient_checkpointing=gradient_checkpointing
+        ),
     )
     batch = [Row([1 + at % 90 for at in range(tokens)], [1] * tokens)] * (2 * rows)
     stepper.step([Row([1] * 64, [1] * 64)], 1)
@@ -225,9 +227,9 @@ def trial(work: Path, model: Path, data: Path, point: Any, device: Any) -> dict[
         generate_context=64,
         seed=0,
     )
-    heard: list[Any] = []
-    ending = SubprocessRunner().run(job, work, heard.append, silence_seconds=120.0)
-    measured = [event.measurement for event in heard if isinstance(event, events.Measured)]
+    emitted: list[Any] = []
+    ending = SubprocessRunner().run(job, work, emitted.append, silence_seconds=120.0)
+    measured = [event.measurement for event in emitted if isinstance(event, events.Measured)]
     if ending.failure is not None or not measured:
         return {"measured": f"{ending.words}: {ending.reason}"}
     found = measured[-1]

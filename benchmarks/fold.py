@@ -24,10 +24,10 @@ CHILD = """
 import json, sys, time
 from pathlib import Path
 import psutil
-from autotune.run.replay import chronicle
+from autotune.run.history import history_of
 from autotune.run.record_file import RecordFile
 begin = time.process_time()
-found = chronicle(RecordFile(Path(sys.argv[1])))
+found = history_of(RecordFile(Path(sys.argv[1])))
 spent = time.process_time() - begin
 last = found.state.trials[-1].last_step
 memory = psutil.Process().memory_info()

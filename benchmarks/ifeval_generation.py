@@ -31,20 +31,20 @@ from autotune.launch import SubprocessRunner
 from autotune.protocol.choices import Precision, Supervision
 from autotune.protocol.job import DeviceSpec, EngineName, PrepareJob
 from autotune.score.answers import Answer
-from autotune.score.ifeval.early import IFEvalEarlyJudge
+from autotune.score.ifeval.early_verdict import IFEvalEarlyJudge
 from autotune.score.ifeval.prompts import IFEvalPrompt, read_ifeval_prompts
 from autotune.score.ifeval.scorer import IFEval
-from autotune.score.order import begun, shuffled
+from autotune.score.prompt_order import answered_in_order, shuffled
 from autotune.score.prompts import subset
-from autotune.score.stopping.stop import Contest
+from autotune.score.stopping.stop_rule import StopRule
 from autotune.score.stopping.target import TargetTest, needed_passes
 from autotune.sources.model import resolve_model
 from autotune.worker.compute import Compute, open_compute
 from autotune.worker.generate.batches import generate_batch
-from autotune.worker.generate.early import Deciding, text_of
+from autotune.worker.generate.early_verdict import EarlyVerdicts, text_of
 from autotune.worker.generate.registry import chosen
-from autotune.worker.generate.reply import Reply, Settings, never, nothing
-from autotune.worker.generate.rows import Answering
+from autotune.worker.generate.reply import GenerationSettings, Reply, never, nothing
+from autotune.worker.generate.rows import RowsEngine
 from autotune.worker.generate.rows_check import can_answer_by_rows
 from autotune.worker.model import Loaded, load
 
@@ -82,21 +82,21 @@ def main() -> None:
     prompts = subset(read_ifeval_prompts(asked.prompts), asked.count, 0)
     if not can_answer_by_rows(loaded.model):
         raise SystemExit(f"--model {asked.model}: cannot be answered by rows")
-    bench = Bench(loaded, compute, prompts, asked)
+    comparison = EngineComparison(loaded, compute, prompts, asked)
     seconds: dict[str, list[float]] = {way: [] for way in asked.ways}
     processor: dict[str, list[float]] = {way: [] for way in asked.ways}
     answers: dict[str, Ids] = {}
     for _ in range(asked.rounds):
         for way in asked.ways:
             begin, worked = time.perf_counter(), time.process_time()
-            answers[way] = bench.do(way)
+            answers[way] = comparison.do(way)
             seconds[way].append(time.perf_counter() - begin)
             processor[way].append(time.process_time() - worked)
             print_progress(way, seconds[way][-1])
-    print(json.dumps(report(asked, compute, bench, seconds, processor, answers), indent=1))
+    print(json.dumps(report(asked, compute, comparison, seconds, processor, answers), indent=1))
 
 
-class Bench:
+class EngineComparison:
     """The same prompts, answered in several ways."""
 
     def __init__(
@@ -190,7 +190,7 @@ class Bench:
         answers: Ids = [[] for _ in order]
         with TemporaryDirectory() as folder:
             asked = [self.prompts[at] for at in order]
-            deciding = Deciding(
+            deciding = EarlyVerdicts(
                 self.loaded,
                 [IFEvalEarlyJudge(each) for each in asked],
                 Path(folder) / "decided.jsonl",
@@ -226,10 +226,12 @@ class Bench:
         def count() -> None:
             self.passes[way] += 1
 
-        answering = Answering(
+        answering = RowsEngine(
             self.loaded,
             self.compute,
-            Settings(self.max_new_tokens, self.batch_size, PREFILL_TOKENS, guessing=guessing),
+            GenerationSettings(
+                self.max_new_tokens, self.batch_size, PREFILL_TOKENS, guessing=guessing
+            ),
             [self.ids[at] for at in order],
             done,
             on_step=count,
@@ -252,7 +254,7 @@ class Bench:
         choice.entry.make(
             self.loaded,
             self.compute,
-            Settings(self.max_new_tokens, self.batch_size, PREFILL_TOKENS),
+            GenerationSettings(self.max_new_tokens, self.batch_size, PREFILL_TOKENS),
             [self.ids[at] for at in order],
             done,
             on_step=nothing,
@@ -269,11 +271,11 @@ class Enough(Exception):
 class Seen:
     """Strict verdicts so far, by prompt key, and whether they put the target out of reach."""
 
-    def __init__(self, bench: Bench, order: Sequence[IFEvalPrompt]) -> None:
-        self.bench, self.order = bench, order
+    def __init__(self, comparison: EngineComparison, order: Sequence[IFEvalPrompt]) -> None:
+        self.comparison, self.order = comparison, order
         self.scorer = IFEval()
-        self.contest = Contest(order, bench.target)
-        self.test = TargetTest(len(order), needed_passes(len(order), bench.target))
+        self.rule = StopRule(order, comparison.target)
+        self.test = TargetTest(len(order), needed_passes(len(order), comparison.target))
         self.strict: dict[int, bool] = {}
 
     def judge(self, number: int, ids: list[int]) -> None:
@@ -283,28 +285,28 @@ class Seen:
 
     def verdict(self, prompt: IFEvalPrompt, ids: list[int]) -> bool:
         """The strict verdict on a whole answer."""
-        text = text_of(self.bench.loaded, ids)
+        text = text_of(self.comparison.loaded, ids)
         answer = Answer(key=prompt.key, prompt=prompt.prompt, response=text)
         return self.scorer.score([prompt], [answer]).verdicts[0].strict
 
     def is_out_of_reach(self) -> bool:
         """Whether the target is, by the prompts from the first on."""
-        sample = begun(self.order, self.strict)
+        sample = answered_in_order(self.order, self.strict)
         return self.test.is_out_of_reach(len(sample), sum(sample))
 
     def is_enough(self) -> bool:
         """Whether a run would stop here."""
-        return self.contest.verdict(begun(self.order, self.strict)) is not None
+        return self.rule.verdict(answered_in_order(self.order, self.strict)) is not None
 
     def against(self, whole: Ids) -> dict[str, Any]:
         """These verdicts and the decision beside those of whole answers, in the prompts' order."""
-        pairs = zip(self.bench.prompts, whole, strict=True)
+        pairs = zip(self.comparison.prompts, whole, strict=True)
         full = {prompt.key: self.verdict(prompt, ids) for prompt, ids in pairs}
         return {
             "verdicts": len(self.strict),
             "other_verdicts": sum(full[key] != strict for key, strict in self.strict.items()),
             "out_of_reach": self.is_out_of_reach(),
-            "after": len(begun(self.order, self.strict)),
+            "after": len(answered_in_order(self.order, self.strict)),
             "full_passes": sum(full.values()),
             "full_out_of_reach": self.test.is_out_of_reach(len(full), sum(full.values())),
         }
@@ -322,19 +324,19 @@ def model_folder(name: str, spec: DeviceSpec) -> Path:
 def report(
     asked: argparse.Namespace,
     compute: Compute,
-    bench: Bench,
+    comparison: EngineComparison,
     seconds: dict[str, list[float]],
     processor: dict[str, list[float]],
     answers: dict[str, Ids],
 ) -> dict[str, Any]:
     """What was measured."""
     first = answers[asked.ways[0]]
-    stop = set(bench.loaded.stop_ids)
+    stop = set(comparison.loaded.stop_ids)
     found: dict[str, Any] = {
         "device": compute.name,
         "torch": torch.__version__,
         "precision": asked.precision,
-        "prompts": len(bench.prompts),
+        "prompts": len(comparison.prompts),
         "max_new_tokens": asked.max_new_tokens,
         "batch_size": asked.batch_size,
         "rounds": asked.rounds,
@@ -348,17 +350,17 @@ def report(
         median = statistics.median(seconds[way])
         found["ways"][way] = {
             "seconds": [round(s, 2) for s in seconds[way]],
-            "answers_per_minute": round(60 * len(bench.prompts) / median, 2),
+            "answers_per_minute": round(60 * len(comparison.prompts) / median, 2),
             "tokens_per_second": round(sum(map(len, answers[way])) / median, 1),
             "times_the_first": round(base / median, 2),
             "processor_seconds": [round(s, 2) for s in processor[way]],
             "times_by_processor": round(worked / statistics.median(processor[way]), 2),
             "same_texts": sum(a == b for a, b in zip(first, answers[way], strict=True)),
-            "passes": bench.passes.get(way),
-            "narrow": bench.narrow.get(way),
+            "passes": comparison.passes.get(way),
+            "narrow": comparison.narrow.get(way),
         }
-    if bench.seen is not None and "ours" in answers:
-        found["early"] = bench.seen.against(answers["ours"])
+    if comparison.seen is not None and "ours" in answers:
+        found["early"] = comparison.seen.against(answers["ours"])
     return found
 
 

@@ -27,7 +27,7 @@ from autotune.protocol.results import TrialOutcome, Verdict
 from autotune.run.folder import RunDir
 from autotune.run.session import Session
 from autotune.run.setup import Setup, open_setup
-from autotune.run.surveying import survey_data
+from autotune.run.survey import survey_data
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM, Trainer, TrainerCallback, Trainin
 
 from autotune.protocol.choices import Precision, Supervision
 from autotune.protocol.job import DeviceSpec
-from autotune.protocol.plan import Cut
+from autotune.protocol.plan import MicroBatching
 from autotune.worker.compute import Compute, open_compute
 from autotune.worker.model import load
 from autotune.worker.tokens.encode import IGNORED, Row
@@ -198,7 +198,7 @@ def ours(spec: Spec, compute: Compute, *, packing: bool, torch_compile: bool = F
         load(spec.model, compute.device, Supervision.CONTENT),
         compute,
         Recipe(total_steps=ROUNDS, seed=42, learning_rate=4e-5, weight_decay=0.0),
-        Cut(micro_batch_tokens=spec.micro_tokens, gradient_checkpointing=False),
+        MicroBatching(micro_batch_tokens=spec.micro_tokens, gradient_checkpointing=False),
         packing=packing,
         torch_compile=torch_compile,
         warn=lambda words: print(words, file=sys.stderr),

@@ -103,11 +103,11 @@ def compared(file: Path, precision: Precision, asked: argparse.Namespace) -> dic
         tried = []
         trial_seconds = 0.0
         for number in range(asked.trials):
-            heard, trial_seconds = done(trial, Path(root) / f"trial{number}")
-            tried += [e.measurement.peak_bytes for e in heard if isinstance(e, events.Measured)]
+            emitted, trial_seconds = done(trial, Path(root) / f"trial{number}")
+            tried += [e.measurement.peak_bytes for e in emitted if isinstance(e, events.Measured)]
         out = Path(root) / "checkpoints"
-        heard, _ = done(TrainJob(device=device, plan=plan, out=str(out)), Path(root) / "training")
-    steps = [event for event in heard if isinstance(event, events.StepDone)]
+        emitted, _ = done(TrainJob(device=device, plan=plan, out=str(out)), Path(root) / "training")
+    steps = [event for event in emitted if isinstance(event, events.StepDone)]
     peaks = [step.memory_bytes for step in steps]
     return {
         "file": file.name,
@@ -141,11 +141,11 @@ def done(job: Job, folder: Path) -> tuple[Sequence[WorkerEvent], float]:
     Raises:
         SystemExit: it did not end well.
     """
-    heard: list[WorkerEvent] = []
-    ending = SubprocessRunner().run(job, folder, heard.append, silence_seconds=3600)
+    emitted: list[WorkerEvent] = []
+    ending = SubprocessRunner().run(job, folder, emitted.append, silence_seconds=3600)
     if ending.failure is not None:
         raise SystemExit(f"{job.job}: {ending.words} {ending.reason}")
-    return heard, ending.seconds
+    return emitted, ending.seconds
 
 
 if __name__ == "__main__":

@@ -13,10 +13,10 @@ from autotune.protocol.events import WorkerEvent
 from autotune.protocol.job import GenerateJob, Job
 from autotune.run.session import Session
 from autotune.score.answers import Answer, read_answers
-from autotune.score.decided import Decided, decided_file, read_decided
+from autotune.score.early_verdicts import DecidedLine, decided_file, read_decided
 from autotune.score.ifeval.prompts import IFEvalPrompt
 from autotune.score.ifeval.scorer import IFEval
-from autotune.score.order import shuffled
+from autotune.score.prompt_order import shuffled
 from autotune.score.prompts import written_prompts
 from autotune.study.tuner import Tuner
 from tests import setups
@@ -70,7 +70,7 @@ class Answerers(Workers):
             made.append(prompt.key)
             passed = prompt.key in good
             if job.early_seed is not None and prompt.key in self.cut:
-                line = Decided(key=prompt.key, strict=passed, instruction=None, ids=(1, 2))
+                line = DecidedLine(key=prompt.key, strict=passed, instruction=None, ids=(1, 2))
                 path, text = decided_file(out), line.model_dump_json()
             else:
                 words = "" if name in self.hollow else f"Number {prompt.key} is what you asked for"
@@ -103,7 +103,7 @@ def tuner(
     """A run that asks `N` prompts of every checkpoint."""
     folder.mkdir(parents=True, exist_ok=True)
     session, _ = setups.session(folder, workers)
-    session.note(started().model_copy(update={"target": target, "prompt_count": N}))
+    session.emit(started().model_copy(update={"target": target, "prompt_count": N}))
     prompts = setups.prompts(N)
     if scorer is not None:
         change = {"instruction_id_list": ("contains",), "kwargs": ({"expected": "Number"},)}

@@ -2,7 +2,7 @@
 
 from autotune.config.profile import Profile
 from autotune.data.survey import Survey
-from autotune.fit.data_report import Inspected, placed
+from autotune.fit.data_report import DataReport, placed
 from autotune.protocol.choices import Supervision
 from autotune.protocol.inspection import Inspection, Sample, StopTokens, TextRun
 from autotune.protocol.plan import Rounds
@@ -57,7 +57,7 @@ def inspected(
     length: int = 1024,
     rounds: Rounds = "all",
     **changes: object,
-) -> Inspected:
+) -> DataReport:
     """A survey looked at from one point, with the strategies of a profile."""
     return placed(
         profile or setups.profile(setups.strategy("A"), setups.strategy("B", max_rounds="all")),

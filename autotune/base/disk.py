@@ -16,7 +16,7 @@ from autotune.base.sizes import MIB
 RESUMABLE = 2
 """Checkpoints that keep their optimizer: should the newest one be damaged, there is one more."""
 
-ROOM = 2
+SPARE_SAVES = 2
 """Before a save so many times its size must be free: what else writes to the disk meanwhile, and
 file systems that slow down or fail before they are full."""
 
@@ -73,10 +73,10 @@ def needed_bytes(sizes: Sizes, writes: Writes) -> int:
     """
     bests = writes.trials - 1
     # One of the scored is written, and the study's best is there as well.
-    saving = (bests + writes.scored + RESUMABLE + ROOM) * sizes.weights
-    saving += (RESUMABLE + ROOM) * sizes.kept
+    saving = (bests + writes.scored + RESUMABLE + SPARE_SAVES) * sizes.weights
+    saving += (RESUMABLE + SPARE_SAVES) * sizes.kept
     ending = (bests + 2 + writes.scored + writes.averaged) * sizes.weights + RESUMABLE * sizes.kept
-    folders = bests + 2 + writes.scored + RESUMABLE + ROOM
+    folders = bests + 2 + writes.scored + RESUMABLE + SPARE_SAVES
     evaluations = 2 + writes.trials * (writes.scored + writes.averaged)
     return (
         max(saving, ending)

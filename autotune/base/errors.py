@@ -78,7 +78,7 @@ class EnvironmentFault(AutotuneError):
 class Interruption(AutotuneError):
     """A person stopped a command: what it leaves and where, as `text`.
 
-    `folder` is where the same command goes on, None where it starts anew.
+    `folder` is where the same command continues, None where it starts again.
     """
 
     exit_code = ExitCode.INTERRUPTED

@@ -54,7 +54,7 @@ def move(source: Path, target: Path) -> None:
 def remove_tree(folder: Path) -> None:
     """Make room for a folder of that name: remove what is there, waiting for who holds a file.
 
-    As much as can be removed goes; what stays shows when the folder is made anew.
+    As much as can be removed goes; what stays shows when the folder is made again.
     """
     with contextlib.suppress(OSError):
         patiently(lambda: shutil.rmtree(folder))

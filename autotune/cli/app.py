@@ -79,9 +79,9 @@ def probe(
 ) -> int:
     """Find the longest sequences and most rounds that fit the memory, by real training steps."""
     if plan or gpu is not None or attention is not None:
-        from autotune.cli.forecast import plan_command
+        from autotune.cli.forecast import forecast_command
 
-        return plan_command(options, gpu, attention, asked=plan)
+        return forecast_command(options, gpu, attention, asked=plan)
     from autotune.cli.run import probe_command
 
     return probe_command(options, again=again)
@@ -155,10 +155,10 @@ def evaluate(
     ] = None,
 ) -> int:
     """Score a model, or answers made elsewhere. compare A B: do two really differ?"""
-    from autotune.cli.eval import Wanted, eval_command
+    from autotune.cli.eval import EvalRequest, eval_command
 
     share = read_target(target)
-    wanted = Wanted(tuple(targets or ()), responses, baseline, samples, examples, share)
+    wanted = EvalRequest(tuple(targets or ()), responses, baseline, samples, examples, share)
     return eval_command(options, wanted)
 
 

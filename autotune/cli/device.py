@@ -5,7 +5,7 @@ from pathlib import Path
 from autotune.base.errors import EnvironmentFault
 from autotune.base.format import counted
 from autotune.cli.options import Options
-from autotune.cli.run_folder import run_to_go_on_with
+from autotune.cli.run_folder import resumable_run
 from autotune.config.load import CPU_PROFILE, GPU_PROFILE, find_profile, pick_profile
 from autotune.config.profile import Profile
 from autotune.device.find import Device, find_device
@@ -14,7 +14,7 @@ from autotune.device.torch_build import installed_build
 from autotune.protocol.events import RunStarted
 from autotune.run.card_check import demand_build
 from autotune.run.folder import RunDir
-from autotune.run.readings import Readings
+from autotune.run.record_cache import RecordCache
 from autotune.run.setup import Say, resolve_precision
 from autotune.train.without_card import CONVERSATIONS, SIXTEEN_BITS, slows, training_hours
 
@@ -38,7 +38,9 @@ def suitable(options: Options, *, computes: bool) -> str:
         return GPU_PROFILE
 
 
-def demand_device(options: Options, profile: Profile, readings: Readings | None = None) -> Device:
+def demand_device(
+    options: Options, profile: Profile, record_cache: RecordCache | None = None
+) -> Device:
     """The device, where a run with this profile may begin or go on with it.
 
     Raises:
@@ -49,7 +51,7 @@ def demand_device(options: Options, profile: Profile, readings: Readings | None 
     choice = asked_device(options, profile)
     if choice == "cpu":
         return find_device("cpu")
-    begun = begun_on_card(options, profile, readings)
+    begun = begun_on_card(options, profile, record_cache)
     try:
         device = find_device(choice)
     except EnvironmentFault as fault:
@@ -108,7 +110,7 @@ def say_note(device: Device, say: Say) -> None:
 
 
 def begun_on_card(
-    options: Options, profile: Profile, readings: Readings | None = None
+    options: Options, profile: Profile, record_cache: RecordCache | None = None
 ) -> tuple[Path, str] | None:
     """The run that this command would go on with, and the card that it began on.
 
@@ -117,10 +119,10 @@ def begun_on_card(
     """
     folder = options.run_dir
     if folder is None:
-        wished = [profile]
+        profiles = [profile]
         if options.profile is None and options.device is None:
-            wished.append(options.adjust(find_profile(GPU_PROFILE)))
-        folder = run_to_go_on_with(wished, readings=readings)
+            profiles.append(options.adjust(find_profile(GPU_PROFILE)))
+        folder = resumable_run(profiles, record_cache=record_cache)
     if folder is None:
         return None
     found = RunDir(folder).record.of_kind("run_started")

@@ -12,35 +12,35 @@ from rich.console import Console
 from autotune.base.errors import BadInput, EnvironmentFault, ExitCode, Interruption
 from autotune.base.files import write_text_atomic
 from autotune.base.format import counted
-from autotune.cli.chosen import with_choice
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import asked_device, chosen_profile, demand_speed, say_note
 from autotune.cli.find_answers import find_answers, untrained_answers
-from autotune.cli.join import join_report
+from autotune.cli.full_score import emit_full_score
 from autotune.cli.options import Options
 from autotune.cli.paths import demand_answers, demand_folder, demand_writable
 from autotune.cli.run_folder import (
     RUNS,
     choose_folder,
+    interruption_from,
     store_settings,
-    telling,
     undone_without_answers,
 )
+from autotune.cli.selection_bias import with_selection_bias
 from autotune.config.profile import Profile
 from autotune.device.find import find_device
 from autotune.launch import SubprocessRunner
 from autotune.run.folder import RunDir, new_run_folder
 from autotune.run.inputs import demand_model, demand_prompts, read_source
-from autotune.run.readings import Readings
+from autotune.run.record_cache import RecordCache
 from autotune.run.session import Session
 from autotune.run.setup import open_setup
 from autotune.score.answers import Answer, answers_to, count_answers, read_answers
-from autotune.score.checked import EvaluationFailed, checked_report
 from autotune.score.evaluation import Evaluation, as_tree, evaluate
 from autotune.score.health import echo_answers
 from autotune.score.lm_eval import sample_logs
 from autotune.score.prompts import Prompt, repeated_line, subset
 from autotune.score.registry import find_scorer
+from autotune.score.report_check import EvaluationFailed, checked_report
 from autotune.score.scorer import Scorer
 from autotune.screen.eval import evaluated_summary
 from autotune.screen.plain import PlainView
@@ -51,7 +51,7 @@ from autotune.text.score import named_answer, stray_lines
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class EvalRequest:
     """What `eval` was asked for beside the shared options."""
 
     targets: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ class Wanted:
     target: float | None = None
 
 
-def eval_command(options: Options, wanted: Wanted) -> int:
+def eval_command(options: Options, wanted: EvalRequest) -> int:
     """`eval`; with a target, exit 0 if the score counts for as much, else 1."""
     if wanted.examples < 0:
         raise BadInput(f"--examples {wanted.examples}: must be 0 or more")
@@ -104,12 +104,12 @@ def eval_command(options: Options, wanted: Wanted) -> int:
             "temperature": 0.0,
             "max_gen_toks": profile.evaluate.max_new_tokens,
         }
-    readings = Readings()
-    found = evaluated(wanted, profile, prompts, answers, readings)
+    record_cache = RecordCache()
+    found = evaluated(wanted, profile, prompts, answers, record_cache)
     console.print(evaluated_summary(found))
     if wanted.targets and (folder := Path(wanted.targets[0]).expanduser()).exists():
         asked = asked_profile(options, wanted.targets[0])
-        join_report(found, folder, prompts, label, asked, say_on(console), readings)
+        emit_full_score(found, folder, prompts, label, asked, say_on(console), record_cache)
     if wanted.samples is not None:
         logs = sample_logs(found.scorer, prompts, answers, found.report, generation)
         lines = (json.dumps(line, ensure_ascii=False) + "\n" for line in logs)
@@ -121,11 +121,11 @@ def eval_command(options: Options, wanted: Wanted) -> int:
 
 
 def evaluated(
-    wanted: Wanted,
+    wanted: EvalRequest,
     profile: Profile,
     prompts: Sequence[Prompt],
     answers: Sequence[Answer],
-    readings: Readings,
+    record_cache: RecordCache,
 ) -> Evaluation:
     """The score beside that of the baseline, of which the run may know where none was given."""
     baseline = wanted.baseline
@@ -155,7 +155,7 @@ def evaluated(
         )
     if model is None or not model.exists():
         return found
-    return with_choice(found, model, prompts, readings)
+    return with_selection_bias(found, model, prompts, record_cache)
 
 
 def chosen_prompts(
@@ -172,7 +172,7 @@ def chosen_prompts(
 
 
 def answers_of(console: Console, responses: Path, prompts: Sequence[Prompt]) -> tuple[Answer, ...]:
-    """The answers in a file that belong to a prompt; says how many do not, and of a torn end.
+    """The answers in a file that belong to a prompt; says how many do not, and of a truncated end.
 
     Raises:
         BadInput: there are no answers, or none of them belongs to a prompt.
@@ -188,7 +188,7 @@ def answers_of(console: Console, responses: Path, prompts: Sequence[Prompt]) -> 
         )
     for line in stray_lines(found, len(prompts)):
         say_on(console)(line)
-    if found.torn:
+    if found.truncated_end:
         say_on(console)(f"{responses}: the last line is truncated and left out")
     return found.answers
 
@@ -221,7 +221,7 @@ def answer_with_model(
         return interrupted_eval(count_answers(where / RESPONSES), len(asked), root)
 
     with (
-        telling(left),
+        interruption_from(left),
         RunDir(root) as rundir,
         undone_without_answers(rundir, where / RESPONSES),
     ):
@@ -230,7 +230,7 @@ def answer_with_model(
         session.view = PlainView(console, session.clock, lambda: session.state)
         setup = open_setup(session, profile, say_on(console), with_data=False)
         if session.state.content is None and setup.content is not None:
-            session.note(setup.content)
+            session.emit(setup.content)
         asked += setup.prompts
         scorer = find_scorer(profile.prompts.scorer)
         try:

@@ -10,7 +10,7 @@ from autotune.protocol.choices import Think
 from autotune.protocol.events import Evaluated
 from autotune.protocol.scores import DEFAULT_SCORER
 from autotune.run.folder import RunDir
-from autotune.run.readings import Readings
+from autotune.run.record_cache import RecordCache
 from autotune.run.state import StudyState, replay
 from autotune.score.answers import read_answers
 from autotune.score.prompts import Prompt, written_prompts
@@ -40,7 +40,7 @@ def find_answers(target: Path) -> Answered:
 
 
 def _refuse_part(target: Path, responses: Path, run: RunDir) -> None:
-    """Those that were finished first, or could not be cut, are no fair sample of a model's answers.
+    """Those that were finished first, nor decided early, are no fair sample of a model's answers.
 
     Raises:
         BadInput: an evaluation of the run that was not answered to its end.
@@ -92,12 +92,14 @@ def run_of(path: Path) -> RunDir | None:
     return None
 
 
-def run_whose_best(model: Path, readings: Readings) -> tuple[RunDir, StudyState, Evaluated] | None:
+def run_of_best(
+    model: Path, record_cache: RecordCache
+) -> tuple[RunDir, StudyState, Evaluated] | None:
     """The run whose best checkpoint lies at `model`, as `best/` or where it was saved."""
     run = run_of(model)
     if run is None:
         return None
-    state = readings.of(run).state
+    state = record_cache.of(run).state
     best = state.best
     if best is None:
         return None

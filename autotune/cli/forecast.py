@@ -8,26 +8,26 @@ from autotune.base.format import either
 from autotune.base.scratch import scratch_folder
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.options import Options
-from autotune.cli.run_folder import telling
+from autotune.cli.run_folder import interruption_from
 from autotune.config.load import GPU_PROFILE, find_profile
 from autotune.config.profile import Profile
 from autotune.fit.forecast import Forecast, Planned, forecast
 from autotune.fit.planned_card import PlannedCard
 from autotune.fit.search import length_grid
 from autotune.launch import SubprocessRunner
-from autotune.launch.endings import worker_error
+from autotune.launch.worker_errors import worker_error
 from autotune.protocol.choices import LENGTH_GRID, Attention
 from autotune.protocol.job import PrepareJob, on_the_computer
 from autotune.run.setup import SILENCE_SECONDS
 from autotune.screen.encodable import Encodable
-from autotune.screen.forecast import plan_summary
+from autotune.screen.forecast import forecast_summary
 from autotune.sources.architecture import resolve_architecture
 from autotune.sources.model import ModelSource
 from autotune.sources.positions import demand_positions, positions_of
 from autotune.text.interruption import interrupted_look
 
 
-def plan_command(
+def forecast_command(
     options: Options,
     gpu: str | None,
     attention: str | None,
@@ -48,7 +48,7 @@ def plan_command(
     profile = options.adjust(find_profile(options.profile or name))
     card = PlannedCard.of(options.adjust(find_profile(name)))
     model = resolve_architecture(profile.model.source, say)
-    with telling(interrupted_look), scratch_folder("plan") as work:
+    with interruption_from(interrupted_look), scratch_folder("plan") as work:
         runner = SubprocessRunner()
         say(f"predicting {model.label} on {card.name}: no card is used, this takes some seconds")
         prepare(runner, model, work)
@@ -63,9 +63,9 @@ def plan_command(
             strategies=profile.strategies,
             attention=kernel,
         )
-    console.print(Encodable(plan_summary(found, model.label)))
+    console.print(Encodable(forecast_summary(found, model.label)))
     if options.as_json:
-        print_json(plan_json(found, model.label))
+        print_json(forecast_json(found, model.label))
     return ExitCode.DONE if found.model_max_length is not None else ExitCode.NOTHING_FITS
 
 
@@ -108,7 +108,7 @@ def prepare(runner: SubprocessRunner, model: ModelSource, work: Path) -> None:
         raise worker_error(result, f"model {model.label}", folder)
 
 
-def plan_json(found: Forecast, model: str) -> dict[str, Any]:
+def forecast_json(found: Forecast, model: str) -> dict[str, Any]:
     """`probe --plan --json`: the keys of `probe --json` where they mean the same, and the table."""
     length = found.model_max_length
     return {

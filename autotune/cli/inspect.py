@@ -1,4 +1,4 @@
-"""`inspect`: what the data is, what each length keeps of it, and which tokens are trained on."""
+"""`inspect`: what the data is, what each length keeps of it, and which tokens are supervised."""
 
 import json
 import sys
@@ -10,9 +10,9 @@ from autotune.base.scratch import scratch_folder
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import chosen_profile
 from autotune.cli.options import Options
-from autotune.cli.run_folder import telling
-from autotune.data.survey import Kept
-from autotune.fit.data_report import Inspected, inspect_data
+from autotune.cli.run_folder import interruption_from
+from autotune.data.survey import Retention
+from autotune.fit.data_report import DataReport, inspect_data
 from autotune.launch import SubprocessRunner
 from autotune.run.folder import RunDir
 from autotune.run.inputs import demand_data, demand_model, demand_scored_prompts
@@ -35,7 +35,7 @@ def inspect_command(options: Options, tokens: bool) -> int:
     say = say_on(console)
     say(f"strategies of profile {profile.name} ({profile.title})")
     with (
-        telling(interrupted_look),
+        interruption_from(interrupted_look),
         scratch_folder("inspect") as folder,
         RunDir(folder / "work") as rundir,
     ):
@@ -58,7 +58,7 @@ def inspect_command(options: Options, tokens: bool) -> int:
     return ExitCode.DONE
 
 
-def as_tree(inspected: Inspected, profile: str) -> dict[str, Any]:
+def as_tree(inspected: DataReport, profile: str) -> dict[str, Any]:
     """The object of `--json`, without features."""
     found = inspected.found
     return {
@@ -93,13 +93,13 @@ def as_tree(inspected: Inspected, profile: str) -> dict[str, Any]:
             for (length, rounds), kept in inspected.table.items()
         ],
         "strategies": {
-            wish.name: {
-                "model_max_length": wish.length,
-                "max_rounds": wish.rounds,
-                "as_fits": wish.as_fits,
-                **kept_tree(wish.kept),
+            requested.name: {
+                "model_max_length": requested.length,
+                "max_rounds": requested.rounds,
+                "as_fits": requested.as_fits,
+                **kept_tree(requested.kept),
             }
-            for wish in inspected.wishes
+            for requested in inspected.requests
         },
         "warnings": list(inspected.warnings),
         "samples": [
@@ -109,11 +109,11 @@ def as_tree(inspected: Inspected, profile: str) -> dict[str, Any]:
     }
 
 
-def kept_tree(kept: Kept) -> dict[str, Any]:
-    """One point of the frontier: a share of 0..1, counts of conversations and of tokens."""
+def kept_tree(kept: Retention) -> dict[str, Any]:
+    """One point of the retention table: a share of 0..1, counts of conversations and of tokens."""
     return {
         "kept_supervised": kept.supervised_share,
-        "truncated": kept.cut,
+        "truncated": kept.truncated,
         "lost": kept.lost,
         "conversations": kept.conversations,
         "longest_row": kept.longest_row,

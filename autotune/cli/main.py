@@ -15,7 +15,7 @@ from typer.exceptions import TyperException
 from autotune.base.errors import AutotuneError, EnvironmentFault, ExitCode, Interruption
 from autotune.base.format import safe
 from autotune.cli.start import INTERRUPTED
-from autotune.cli.streams import Outlet, guarded_output
+from autotune.cli.streams import GuardedStream, guarded_output
 from autotune.cli.usage import PROGRAM, command_again, is_help, usage_line
 from autotune.sources.cache import cache_folder
 
@@ -27,7 +27,7 @@ finds a file system damaged."""
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; nothing escapes but `SystemExit`."""
     before = sys.stderr
-    sys.stderr = cast(TextIO, Outlet(before, "standard error"))
+    sys.stderr = cast(TextIO, GuardedStream(before, "standard error"))
     try:
         return _run(arguments)
     finally:
@@ -42,7 +42,7 @@ def _run(arguments: list[str]) -> int:
             code = int(app(arguments, prog_name=PROGRAM, standalone_mode=False) or 0)
         if code == ExitCode.INTERRUPTED:  # typer's own answer to Ctrl-C, which says nothing
             complain(INTERRUPTED)
-            return heeded()
+            return interrupt_exit_code()
         return code
     except typer.Exit as error:
         return error.exit_code
@@ -54,13 +54,13 @@ def _run(arguments: list[str]) -> int:
         return ExitCode.BAD_INPUT
     except Interruption as error:
         complain(f"interrupted; {error}: {command_again(arguments, error.folder)}")
-        return heeded()
+        return interrupt_exit_code()
     except AutotuneError as error:
         complain("\n".join([str(error), *getattr(error, "__notes__", ())[:1]]))
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         complain(INTERRUPTED)
-        return heeded()
+        return interrupt_exit_code()
     except Exception as error:
         from autotune.base.error_texts import COMPUTER_FULL, lacks_memory
 
@@ -81,11 +81,11 @@ def _run(arguments: list[str]) -> int:
         return ExitCode.INTERNAL
 
 
-def heeded() -> ExitCode:
+def interrupt_exit_code() -> ExitCode:
     """The exit code of an interrupt that was answered.
 
     Python notes an interrupt of code that it compiles from a text, as libraries do while they load,
-    and ends by the signal though somebody answered it. Compiling anew takes the note back.
+    and ends by the signal though somebody answered it. Compiling again takes the note back.
     """
     exec("")
     return ExitCode.INTERRUPTED

@@ -13,7 +13,7 @@ _HEAD_BYTES = 65536
 
 
 def meant_for(word: str, options: Collection[str]) -> str | None:
-    """The option of `options` and its value that a word stands for; None where nothing tells.
+    """The option of `options` and its value that a word stands for; None where that is unclear.
 
     What the word is decides: the kind of a file or folder that is there, else its spelling.
     """

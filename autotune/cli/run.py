@@ -11,7 +11,12 @@ from autotune.base.errors import BadInput, ExitCode, Interruption
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import chosen_profile, demand_device, say_note
 from autotune.cli.options import Options
-from autotune.cli.run_folder import choose_folder, store_settings, telling, undone_if_empty
+from autotune.cli.run_folder import (
+    choose_folder,
+    interruption_from,
+    store_settings,
+    undone_if_empty,
+)
 from autotune.data.survey import Survey
 from autotune.fit.fit import fitted
 from autotune.fit.guess import InitialGuess
@@ -23,12 +28,12 @@ from autotune.report.schema import run_json
 from autotune.report.write import write_report
 from autotune.run.folder import RunDir
 from autotune.run.inputs import demand_data, demand_model, demand_prompts
-from autotune.run.readings import Readings
+from autotune.run.record_cache import RecordCache
 from autotune.run.salvage import salvage
 from autotune.run.session import Session
 from autotune.run.setup import Setup, open_setup
 from autotune.run.state import StudyState
-from autotune.run.surveying import survey_data
+from autotune.run.survey import survey_data
 from autotune.screen.device_sample import device_gauge
 from autotune.screen.encodable import Encodable
 from autotune.screen.live import make_view
@@ -38,7 +43,7 @@ from autotune.text.interruption import interrupted_run
 
 
 @dataclass
-class Work:
+class OpenRun:
     """A run folder that is open, with its session and what it works on."""
 
     console: Console
@@ -50,18 +55,18 @@ class Work:
 
 
 @contextmanager
-def opened(
+def open_run(
     options: Options, console: Console, target: float, *, salvaging: bool = False
-) -> Iterator[Work]:
+) -> Iterator[OpenRun]:
     """Open or resume the run folder, resolve the sources, survey the data, show the screen.
 
     With `salvaging` a damaged record is cut to what stands before the damage.
     """
     say = say_on(console)
     profile = chosen_profile(options)
-    readings = Readings()
-    device = demand_device(options, profile, readings)
-    root, resumed = choose_folder(options.run_dir, profile, say, readings)
+    record_cache = RecordCache()
+    device = demand_device(options, profile, record_cache)
+    root, resumed = choose_folder(options.run_dir, profile, say, record_cache)
     say(f"profile {profile.name} ({profile.title}); run folder {root}")
     say_note(device, say)
     demand_prompts(profile)
@@ -72,14 +77,14 @@ def opened(
     def left() -> Interruption:
         return interrupted_run(begun[0].state if begun else StudyState(), root)
 
-    with telling(left), RunDir(root) as rundir, undone_if_empty(rundir):
+    with interruption_from(left), RunDir(root) as rundir, undone_if_empty(rundir):
         store_settings(rundir, profile)
         salvaged = salvage(rundir) if salvaging else None
-        session = Session(rundir, SubprocessRunner(), told=readings.of(rundir))
+        session = Session(rundir, SubprocessRunner(), history=record_cache.of(rundir))
         begun.append(session)
         if salvaged is not None:
             say(salvaged)
-            session.note(events.Warned(message=salvaged))
+            session.emit(events.Warned(message=salvaged))
         if resumed:
             say("resuming the existing run")
         setup = open_setup(session, profile, say, length=options.model_max_length)
@@ -87,29 +92,29 @@ def opened(
         view = make_view(console, session.clock, lambda: session.state, device_gauge(setup))
         session.view = view
         with view:
-            session.note(setup.started(target, resumed=resumed))
+            session.emit(setup.started(target, resumed=resumed))
             if session.state.content is None and setup.content is not None:
-                session.note(setup.content)
+                session.emit(setup.content)
             try:
                 survey = survey_data(session, setup)
-                yield Work(console, rundir, session, setup, survey, resumed)
+                yield OpenRun(console, rundir, session, setup, survey, resumed)
             except KeyboardInterrupt as interrupt:
                 with beside(interrupt):
-                    note_interrupt(session)
+                    emit_interrupt(session)
                 raise
 
 
-def note_interrupt(session: Session) -> None:
+def emit_interrupt(session: Session) -> None:
     """Record that the command was asked to end, once."""
-    said = events.Notice(
+    notice = events.Notice(
         about="interrupted", sentence="interrupted: the same command resumes from here"
     )
-    told = session.chronicle.told
-    if not told or told[-1].event != said:
-        session.note(said)
+    recorded = session.history.without_steps
+    if not recorded or recorded[-1].event != notice:
+        session.emit(notice)
 
 
-def fit_of(work: Work, *, again: bool = False) -> Fit:
+def fit_of(work: OpenRun, *, again: bool = False) -> Fit:
     """The fit that this run works with, known or probed now."""
     open_driver = work.setup.device.traits.open_driver
     nvml = None if open_driver is None else open_driver()
@@ -120,10 +125,10 @@ def fit_of(work: Work, *, again: bool = False) -> Fit:
 def probe_command(options: Options, *, again: bool = False) -> int:
     """`probe`."""
     console = human_console(options.as_json)
-    with opened(options, console, target=0.0) as work:
+    with open_run(options, console, target=0.0) as work:
         fit = fit_of(work, again=again)
-    said = (work.setup.memory_sentence(), work.session.state.fit_note)
-    console.print(Encodable(probe_summary(fit, *said)))
+    notice = (work.setup.memory_sentence(), work.session.state.fit_note)
+    console.print(Encodable(probe_summary(fit, *notice)))
     if options.as_json:
         print_json(fit_json(fit) | {"run_dir": str(work.rundir.root)})
     return ExitCode.DONE
@@ -137,7 +142,7 @@ def run_command(options: Options, target: float, *, salvaging: bool = False) -> 
     from autotune.study.tuner import Tuner
 
     console = human_console(options.as_json)
-    with opened(options, console, target, salvaging=salvaging) as work:
+    with open_run(options, console, target, salvaging=salvaging) as work:
         demand_disk(work.session, work.setup)
         fit = fit_of(work)
         with reported(work.session):
@@ -155,7 +160,7 @@ def reported(session: Session) -> Iterator[None]:
     except BaseException as cause:
         if isinstance(cause, KeyboardInterrupt):
             with beside(cause):
-                note_interrupt(session)  # before the report, which tells of it
+                emit_interrupt(session)  # before the report, which reports it
         with beside(cause):
             save_report(session)
         raise
@@ -174,14 +179,14 @@ def beside(cause: BaseException) -> Iterator[None]:
 def save_report(session: Session) -> None:
     """Write the report of what the record holds so far."""
     root = session.rundir.root
-    write_report(report_of(session.chronicle, root), root)
+    write_report(report_of(session.history, root), root)
 
 
 def finish(console: Console, rundir: RunDir, session: Session, as_json: bool) -> None:
     """The summary for a person, and the object for a script."""
     console.print(Encodable(summary(session.state, rundir.root)))
     if as_json:
-        print_json(run_json(report_of(session.chronicle, rundir.root)))
+        print_json(run_json(report_of(session.history, rundir.root)))
 
 
 def fit_json(fit: Fit) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from autotune.cli.settings import damaged, difference, settings_text, stored_set
 from autotune.config.profile import Profile
 from autotune.protocol.events import BestInFull, RunEnded
 from autotune.run.folder import RunDir, new_run_folder
-from autotune.run.readings import Readings
+from autotune.run.record_cache import RecordCache
 from autotune.score.answers import count_answers
 from autotune.sources.wheel import Say, say_nothing
 
@@ -23,19 +23,19 @@ def choose_folder(
     named: Path | None,
     profile: Profile,
     say: Say = say_nothing,
-    readings: Readings | None = None,
+    record_cache: RecordCache | None = None,
 ) -> tuple[Path, bool]:
     """The run folder and whether there is something in it to go on with.
 
     Without a name, the newest unfinished run of the same settings in `runs/` is taken up again; its
-    record is among the `readings` then.
+    record is among the `record_cache` then.
 
     Raises:
         BadInput: the named folder holds a run of other settings, or other files.
         EnvironmentFault: what the named folder's run was asked for cannot be read.
     """
     if named is None:
-        found = run_to_go_on_with((profile,), say, readings)
+        found = resumable_run((profile,), say, record_cache)
         if found is not None:
             return found, True
         return new_run_folder(RUNS, profile.model.source, time.time()), False
@@ -55,22 +55,22 @@ def choose_folder(
     return named, True
 
 
-def run_to_go_on_with(
-    profiles: Sequence[Profile], say: Say = say_nothing, readings: Readings | None = None
+def resumable_run(
+    profiles: Sequence[Profile], say: Say = say_nothing, record_cache: RecordCache | None = None
 ) -> Path | None:
     """The newest unfinished run in `runs/` with the settings of one of these.
 
     A folder there that cannot be read is passed over with a line: it stops no other run. The record
-    is read to its end for that, so that damage shows before the run is gone on with.
+    is read to its end for that, so that damage shows before the run is resumed.
     """
-    readings = readings or Readings()
+    record_cache = record_cache or RecordCache()
     for folder in sorted(RUNS.glob("*/"), reverse=True):
         try:
             stored = stored_settings(folder)
             if stored is None or all(difference(stored, p, folder) is not None for p in profiles):
                 continue
             if unfinished(folder):
-                readings.of(RunDir(folder))
+                record_cache.of(RunDir(folder))
                 return folder
         except (AutotuneError, OSError) as error:
             say(f"passed over {folder}: {' '.join(str(error).split())}")
@@ -130,7 +130,7 @@ def undone_without_answers(rundir: RunDir, responses: Path) -> Iterator[None]:
 
 
 @contextmanager
-def telling(make: Callable[[], Interruption]) -> Iterator[None]:
+def interruption_from(make: Callable[[], Interruption]) -> Iterator[None]:
     """Say after an interrupt what the command leaves: `make` looks once all is tidied up."""
     try:
         yield

@@ -31,22 +31,24 @@ began; who asks again after this time does not want to wait for it."""
 
 def main() -> None:
     """The console script."""
-    occupy_closed()
-    heeded = [number for number in known_endings() if signal.getsignal(number) != signal.SIG_IGN]
-    for number in heeded:
+    reserve_closed_descriptors()
+    answered_signals = [
+        number for number in termination_signals() if signal.getsignal(number) != signal.SIG_IGN
+    ]
+    for number in answered_signals:
         signal.signal(number, leave)
     from autotune.cli.main import run
 
-    interruptible(heeded)
+    interruptible(answered_signals)
     sys.exit(run(sys.argv[1:]))
 
 
-def known_endings() -> list[int]:
+def termination_signals() -> list[int]:
     """The signals of `ENDINGS` that this system has. One that is ignored stays so: `nohup`, `&`."""
     return [getattr(signal, name) for name in ENDINGS if hasattr(signal, name)]
 
 
-def occupy_closed() -> None:
+def reserve_closed_descriptors() -> None:
     """Open nothing in the place of standard streams that are closed, as `>&-` leaves them.
 
     Else the next file that is opened, such as the record of a run, would be the standard output.
@@ -79,11 +81,11 @@ class Interrupts:
         raise KeyboardInterrupt
 
 
-def interruptible(heeded: Iterable[int]) -> None:
+def interruptible(answered_signals: Iterable[int]) -> None:
     """From now on these signals are a `KeyboardInterrupt`, which ends workers and is recorded.
 
     Any of them would end the process on the spot otherwise, Ctrl-C apart.
     """
     interrupts = Interrupts()
-    for number in heeded:
+    for number in answered_signals:
         signal.signal(number, interrupts)

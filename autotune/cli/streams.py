@@ -1,7 +1,7 @@
 """Standard output and error, whatever becomes of who reads them.
 
 A reader that goes (`| head -1`, a terminal that is closed) ends what is shown and nothing else: the
-command goes on and its exit code is what it would have been. A disk that is full is another
+command continues and its exit code is what it would have been. A disk that is full is another
 matter: what was asked for cannot be given, and the command ends and says so.
 """
 
@@ -25,7 +25,7 @@ GONE = {
 """What a write gives where nobody reads any more."""
 
 
-class Outlet:
+class GuardedStream:
     """One standard stream. All that is not here is the stream's own."""
 
     def __init__(self, stream: TextIO | None, name: str) -> None:
@@ -94,7 +94,7 @@ def guarded_output() -> Iterator[None]:
         EnvironmentFault: standard output could not be written to its end.
     """
     before = sys.stdout
-    output = Outlet(before, "standard output")
+    output = GuardedStream(before, "standard output")
     sys.stdout = cast(TextIO, output)
     try:
         yield

@@ -36,27 +36,27 @@ def _command(arguments: Sequence[str]) -> str:
 
 
 def _what(error: Any, context: Any, name: str, arguments: Sequence[str]) -> str:
-    said = " ".join(str(error.format_message()).split()).rstrip(".")
+    message = " ".join(str(error.format_message()).split()).rstrip(".")
     asked = getattr(error, "option_name", None)
     params = context.command.params if context is not None else ()
     options = [o for p in params for o in (*p.opts, *p.secondary_opts)]
-    if asked is not None and "requires an argument" in said:
+    if asked is not None and "requires an argument" in message:
         return f"{asked}: needs a value after it"
     if asked is not None and hasattr(error, "possibilities"):
         near = difflib.get_close_matches(asked, [o for o in options if o.startswith("--")], n=1)
         meant = f"; did you mean {near[0]}?" if near else ""
         return f"{asked}: {name} has no such option{meant}"
-    if "unexpected extra argument" in said:
-        return _extra(said, name, options, arguments)
+    if "unexpected extra argument" in message:
+        return _extra(message, name, options, arguments)
     param = getattr(error, "param", None)
-    if param is not None and "valid integer" in said:
+    if param is not None and "valid integer" in message:
         return _no_number(param, arguments)
-    return said[:1].lower() + said[1:]
+    return message[:1].lower() + message[1:]
 
 
-def _extra(said: str, name: str, options: Sequence[str], arguments: Sequence[str]) -> str:
+def _extra(message: str, name: str, options: Sequence[str], arguments: Sequence[str]) -> str:
     """An argument that the command does not take; typer names it only inside its sentence."""
-    words = said.partition("(s) (")[2].removesuffix(")")
+    words = message.partition("(s) (")[2].removesuffix(")")
     spaced = [" ".join(a.split()) for a in arguments]
     word = next((a for a, s in zip(arguments, spaced, strict=True) if s and s in words), words)
     meant = meant_for(word, options)

@@ -1,7 +1,7 @@
 """The ranges in which a training stays where all is well, for one model on one kind of data.
 
 They are a profile's `[watch]` table: what a loss or a gradient norm should be depends on the model,
-the data and which tokens are trained on, so no number of theirs stands in the code.
+the data and which tokens are supervised, so no number of theirs stands in the code.
 """
 
 import re
@@ -47,7 +47,7 @@ class Ranges(Boundary):
     most_epochs: Annotated[int, Field(ge=1)] | None = None
     training_hours: Positive | None = None
 
-    def hold_for(self, model: str, data: str, plan: TrainPlan) -> bool:
+    def apply_to(self, model: str, data: str, plan: TrainPlan) -> bool:
         """Whether they say something about this plan, with its sources as the user named them."""
         low, high = self.learning_rate
         return (

@@ -1,4 +1,4 @@
-"""Profiles on disk: found by name or path, read from TOML, all faults of a file told at once."""
+"""Profiles on disk: found by name or path, read from TOML, all its faults reported together."""
 
 import difflib
 import json

@@ -126,8 +126,8 @@ class PromptChoice(Boundary):
 class Probe(Boundary):
     """The bounds of the search for what fits. Lengths in tokens, on the search grid.
 
-    `speed_trials` is how many further trials may look for the fastest way to cut a step, for all
-    strategies together; 0 takes the way in which the length was searched. `torch_compile` says
+    `speed_trials` is how many further trials may look for the fastest micro-batching of a step, for
+    all strategies together; 0 takes the way in which the length was searched. `torch_compile` says
     whether compiled layers are one of the ways: `auto` tries them on a card. On a CPU compiling
     takes minutes, which only a long training gets back.
     """

@@ -23,18 +23,18 @@ GRAM = 4
 decontamination miss a prompt of 14 words in which one was changed; one of 40 of IFEval's is as
 short."""
 
-RARE = 2
+MAX_PROMPTS_A_GRAM = 2
 """Grams that stand in more prompts than this are how such prompts are put ("in all lowercase
 letters, no capital"), not what one asks: they find none, unless a prompt has no others."""
 
-NEARLY = 0.8
+NEARLY_SAME_SHARE = 0.8
 """Share of a prompt's words that stand in the same order, two or more together. In none of the
 292 140 ways to look for one of IFEval's prompts in another, which are put alike, is it as high, and
 in 4 400 turns of chats without them it is 0.47 at most; with one word changed anywhere all 541 are
 found, with two 537. open-instruct counts words in shared 8-grams and takes a half: by that 14 of
 the prompts would be found in others."""
 
-SHORT = 8
+SHORT_PROMPT_WORDS = 8
 """Fewer words are too common to mean the prompt inside a longer text: there the turn must be it."""
 
 DROPPED = "a scored prompt stands there"
@@ -61,9 +61,9 @@ class ScoredPrompts:
         for key, words in self._words.items():
             if words:
                 self._whole[words].append(key)
-            if len(words) < SHORT:
+            if len(words) < SHORT_PROMPT_WORDS:
                 continue
-            most = max(RARE, min(spread[gram] for gram in grams[key]))
+            most = max(MAX_PROMPTS_A_GRAM, min(spread[gram] for gram in grams[key]))
             for at, gram in enumerate(grams[key]):
                 if spread[gram] <= most:
                     self._index[gram].append((key, at))
@@ -94,7 +94,7 @@ class ScoredPrompts:
                 looked.add((key, place - at))
                 prompt = self._words[key]
                 share = shared(prompt, text, max(0, place - at))
-                if share >= NEARLY:
+                if share >= NEARLY_SAME_SHARE:
                     yield key, share == 1.0
 
 
@@ -170,7 +170,7 @@ def words_of(text: str) -> Words:
 def shared(prompt: Words, text: Words, begin: int) -> float:
     """The share (0..1) of a prompt's words that stand in order in a text from about `begin` on.
 
-    1 only where they stand there word for word; below `NEARLY` it may be too high.
+    1 only where they stand there word for word; below `NEARLY_SAME_SHARE` it may be too high.
     """
     if text[begin : begin + len(prompt)] == prompt:
         return 1.0
@@ -180,7 +180,7 @@ def shared(prompt: Words, text: Words, begin: int) -> float:
     window = text[max(0, begin - slack) : begin + len(prompt) + slack]
     inside = set(window)
     most = sum(word in inside for word in prompt) / len(prompt)
-    if most < NEARLY:
+    if most < NEARLY_SAME_SHARE:
         return most  # the order can only make it less, and is dear to look at
     blocks = SequenceMatcher(None, prompt, window, autojunk=False).get_matching_blocks()
     return min(sum(b.size for b in blocks if b.size > 1) / len(prompt), 1 - 1e-9)

@@ -18,7 +18,7 @@ class Message:
     """One turn.
 
     An answer that is not `trained` is context for those after it. Where there are `spans`, only
-    these characters [begin, end) of it are trained on, and what ends the turn.
+    these characters [begin, end) of it are supervised, and what ends the turn.
 
     `calls` are the tool calls of an answer, a JSON list as `toolturns` writes it, and belong to
     what is said. A tool's result may have the tool's `name` and the `call_id` of what it answers.
@@ -121,7 +121,7 @@ def conversation_of(turns: Iterable[Message], tools: str = "") -> tuple[Conversa
         raise Unfit("text with half a surrogate pair")
     head = messages[:1] if messages[0].role == "system" else []
     rest = messages[len(head) :]
-    if head and shows_nothing(head[0].content):
+    if head and is_invisible(head[0].content):
         head = []
     if not rest:
         raise Unfit("only system")
@@ -149,7 +149,7 @@ def conversation_of(turns: Iterable[Message], tools: str = "") -> tuple[Conversa
         side = "answer" if message.role == "assistant" else "question"
         if is_blank(message.content):
             raise Unfit(f"empty {side}")
-        if shows_nothing(message.content):
+        if is_invisible(message.content):
             raise Unfit(f"invisible {side} (characters without a picture only)")
     if not any(message.trained for message in rest if message.role == "assistant"):
         raise Unfit("no supervised answer")
@@ -191,7 +191,7 @@ def is_blank(text: str) -> bool:
     return not text or text.isspace()
 
 
-def shows_nothing(text: str) -> bool:
+def is_invisible(text: str) -> bool:
     """Whether no character of a text can be seen; ends at the first that can."""
     if text[:1].isascii() and text[:1].isalnum():
         return False  # as most texts begin

@@ -1,4 +1,4 @@
-"""What kind of file this is, told by its first bytes and not by its name.
+"""What kind of file this is, recognized by its first bytes and not by its name.
 
 Each kind that is not read is named with the way to what is: JSON Lines, JSON, CSV, Parquet, Arrow.
 """

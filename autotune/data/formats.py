@@ -3,7 +3,7 @@
 `messages`: turns under `messages`. `conversations`: turns under `conversations`. A turn is
 role/content or from/value; its text is a string or a list of text parts. `alpaca`: instruction,
 input, output, with optional system and history. `prompt_completion`: prompt and completion, each a
-text or turns; only the completion is trained on.
+text or turns; only the completion is supervised.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from typing import Any
 
 from autotune.data.conversation import Message, Unfit
 from autotune.data.turns import read_turn, text_of, without_padding
-from autotune.data.values import Remarks, says_nothing
+from autotune.data.values import Remarks, is_blank_value
 
 Row = dict[str, Any]
 
@@ -103,7 +103,7 @@ class Format:
 
     def is_filled(self, row: Row) -> bool:
         """Whether they also hold something: a table of mixed records pads with nothing."""
-        return not any(says_nothing(row.get(key)) for key in self.needed)
+        return not any(is_blank_value(row.get(key)) for key in self.needed)
 
 
 FORMATS: dict[str, Format] = {

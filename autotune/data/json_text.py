@@ -32,7 +32,7 @@ class Parsed:
 
 
 class _Reader:
-    """A JSON decoder that goes on after a fault and remembers the first of each value."""
+    """A JSON decoder that continues after a fault and remembers the first of each value."""
 
     def __init__(self) -> None:
         self._fault: str | None = None

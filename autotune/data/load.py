@@ -35,7 +35,7 @@ FAULTY = "faulty record"
 class ConversationStream:
     """The conversations of a file that are used, one at a time, so that few are in memory at once.
 
-    Once all have been given out, `adapted` tells what was counted and noted, without them.
+    Once all have been given out, `adapted` has what was counted and noted, without them.
     """
 
     def __init__(
@@ -96,9 +96,9 @@ class ConversationStream:
             demand_known(self.spec.format)
             return Detected(self.spec.format, BY_NAME)
         except BadInput as error:
-            told = str(error)
+            message = str(error)
             raise BadInput(
-                told if told.startswith(self.spec.path) else f"{self.spec.path}: {told}"
+                message if message.startswith(self.spec.path) else f"{self.spec.path}: {message}"
             ) from None
 
     def _summary(

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from autotune.data.conversation import Conversation
-from autotune.protocol.data_notes import NAMED_ROWS, DataNote, NoteBook
+from autotune.protocol.data_notes import NAMED_ROWS, DataNote, NoteCollector
 
 DOUBLED = "the same conversation as an earlier row, white space apart"
 
@@ -45,7 +45,7 @@ class Oddities:
     """Looks at conversations one after the other; linear in the length of the texts."""
 
     def __init__(self) -> None:
-        self._book = NoteBook()
+        self._book = NoteCollector()
         self._first: set[bytes] = set()
         self._gaps: list[int] = []
         self._shown: dict[str, None] = {}
@@ -87,8 +87,8 @@ def oddities(conversations: Sequence[Conversation], rows: Sequence[int]) -> tupl
 def _digest(conversation: Conversation) -> bytes:
     """Who says what, white space apart, in 16 bytes: a million conversations take 100 MB."""
     parts = (f"{m.role}\0{' '.join(m.content.split())}\0{m.calls}" for m in conversation.messages)
-    said = "".join(parts) + conversation.tools
-    return hashlib.blake2b(said.encode("utf-8"), digest_size=16).digest()
+    text = "".join(parts) + conversation.tools
+    return hashlib.blake2b(text.encode("utf-8"), digest_size=16).digest()
 
 
 def _placeholders(texts: Iterable[str]) -> Iterator[str]:

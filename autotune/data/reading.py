@@ -13,7 +13,7 @@ from autotune.data.tool_turns import TOOL_KEYS, tools_of
 from autotune.data.turns import CANNOT, refuse_needed, role_of, without_padding
 from autotune.data.unused_keys import UnusedKeys
 from autotune.data.values import Remarks
-from autotune.protocol.data_notes import DataNote, NoteBook
+from autotune.protocol.data_notes import DataNote, NoteCollector
 
 BY_NAME = "named by --format"
 """The reason given where a format was not detected but chosen."""
@@ -22,7 +22,7 @@ TRIMMED = "the last question has no answer and is left out"
 """The note on rows that end in a question."""
 
 CONTEXT = "an answer, or a part of one, is context and not supervised, as the data says"
-"""The note on rows of which not every answer is trained on."""
+"""The note on rows of which not every answer is supervised."""
 
 AUTO = "auto"
 """The format name that asks for detection."""
@@ -109,7 +109,7 @@ class Reading:
         self.format = format
         self._mixed = mixed
         self._no_tools = no_tools
-        self._book, self._unused = NoteBook(), UnusedKeys(takes_tools=no_tools is None)
+        self._book, self._unused = NoteCollector(), UnusedKeys(takes_tools=no_tools is None)
         self._dropped: Counter[str] = Counter()
         self._roles: Counter[str] = Counter()
         self._trimmed = 0
@@ -135,7 +135,7 @@ class Reading:
             remarks.say(TRIMMED)
         if any(not m.trained or m.spans for m in conversation.messages if m.role == "assistant"):
             remarks.say(CONTEXT)
-        for what, warning in remarks.said.items():
+        for what, warning in remarks.sentences.items():
             self._book.add(what, number, warning=warning)
         return conversation
 
@@ -153,7 +153,7 @@ class Reading:
 
 
 def _turns_of(row: Row, known: Format, remarks: Remarks, no_tools: str | None) -> list[Message]:
-    """A record's turns, each with whether it is trained on."""
+    """A record's turns, each with whether it is supervised."""
     refuse_needed(row, no_tools, TOOL_KEYS)
     return by_row(list(known.read(row, remarks, no_tools)), row, remarks)
 

@@ -1,8 +1,8 @@
-"""The data frontier: what every length and number of rounds keeps, all computed together.
+"""The retention table: what every length and number of rounds keeps, all computed together.
 
 Agrees with `Survey.kept`, which answers for one point in plain words. Here a conversation is
-looked at again only by the lengths that cut it, so the work grows with the tokens of the data and
-with the size of the table, not with their product.
+looked at again only by the lengths that truncate it, so the work grows with the tokens of the data
+and with the size of the table, not with their product.
 """
 
 import math
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from autotune.data.survey import Kept, Survey
+from autotune.data.survey import Retention, Survey
 from autotune.protocol.choices import LENGTH_GRID, Truncation
 from autotune.protocol.plan import Rounds
 
@@ -22,15 +22,17 @@ if TYPE_CHECKING:  # a tenth of a second that only the functions below need
 Point = tuple[int, Rounds]
 """A length in tokens and a number of rounds."""
 
-SUMS = ("conversations", "tokens", "supervised", "cut", "lost")
+SUMS = ("conversations", "tokens", "supervised", "truncated", "lost")
 
 SHARES = (50, 90, 95, 99)
-"""Percentiles that are told of lengths and rounds."""
+"""Percentiles that are reported of lengths and rounds."""
 
 USUAL_ROUNDS = (1, 2, 3, 4, 6, 8)
 
 
-def frontier(survey: Survey, lengths: Iterable[int], rounds: Iterable[Rounds]) -> dict[Point, Kept]:
+def retention_table(
+    survey: Survey, lengths: Iterable[int], rounds: Iterable[Rounds]
+) -> dict[Point, Retention]:
     """What each of these lengths (tokens) keeps with each of these numbers of rounds.
 
     The keys are in order: lengths rising, and within each the rounds rising, `all` last. Spans of
@@ -44,20 +46,25 @@ def frontier(survey: Survey, lengths: Iterable[int], rounds: Iterable[Rounds]) -
     text = _Line.of(survey)
     rows = _Rows.of(text, steps)
     total = survey.total_supervised
-    table: dict[Point, Kept] = {}
+    table: dict[Point, Retention] = {}
     whole, done = _Tally(len(steps)), 0
     for length in sorted(set(lengths)):
         # Rows of this length or less stay whole, here and at every greater length.
         now = int(np.searchsorted(rows.stop, length, side="right"))
-        whole.add(rows.part(done, now), rows.stop[done:now], rows.supervised[done:now], cut=False)
+        whole.add(
+            rows.part(done, now), rows.stop[done:now], rows.supervised[done:now], truncated=False
+        )
         done = now
         tally = whole.copy()
-        cut = rows.part(now, len(rows.stop))
-        low, high = cut.origin, cut.origin + length
+        truncated = rows.part(now, len(rows.stop))
+        low, high = truncated.origin, truncated.origin + length
         if survey.truncation is Truncation.LEFT:
-            low, high = cut.origin + cut.stop - length, cut.origin + cut.stop
+            low, high = (
+                truncated.origin + truncated.stop - length,
+                truncated.origin + truncated.stop,
+            )
         kept = text.supervised_before(high) - text.supervised_before(low)
-        tally.add(cut, np.full(len(kept), length, dtype=np.int64), kept, cut=True)
+        tally.add(truncated, np.full(len(kept), length, dtype=np.int64), kept, truncated=True)
         found = tally.kept(total)
         for name, at in zip(shown, where, strict=True):
             table[length, name] = found[at]
@@ -80,7 +87,7 @@ def useful_lengths(percentile: Mapping[str, int], most: int) -> list[int]:
     """Lengths worth a row: doubling from the grid's first, and the percentiles on the grid.
 
     None is above `most`, what the model has positions for, and none but the last is long enough
-    to cut nothing.
+    to truncate nothing.
     """
     enough = min(most, on_grid(percentile["max"]))
     found = {enough, *(min(enough, on_grid(value)) for value in percentile.values())}
@@ -235,7 +242,7 @@ class _Tally:
         twin.sums, twin.longest = self.sums.copy(), self.longest.copy()
         return twin
 
-    def add(self, rows: _Rows, tokens: "Ints", supervised: "Ints", *, cut: bool) -> None:
+    def add(self, rows: _Rows, tokens: "Ints", supervised: "Ints", *, truncated: bool) -> None:
         """Count rows with the tokens and the supervised tokens that are left of them."""
         import numpy as np
 
@@ -251,11 +258,11 @@ class _Tally:
             return sums.astype(np.int64).reshape(2, self.steps)
 
         every, kept = by_place(None), by_place(alive)
-        parts = (kept, by_place(left), by_place(supervised), every * cut, every - kept)
+        parts = (kept, by_place(left), by_place(supervised), every * truncated, every - kept)
         self.sums += np.stack(parts, axis=1)
         np.maximum.at(self.longest.reshape(-1), place, left)
 
-    def kept(self, total_supervised: int) -> list[Kept]:
+    def kept(self, total_supervised: int) -> list[Retention]:
         """The answer for each number of rounds."""
         import numpy as np
 
@@ -263,7 +270,9 @@ class _Tally:
         longest = np.maximum(self.longest[0], np.maximum.accumulate(self.longest[1]))
         answers = []
         for at in range(self.steps):
-            n, tokens, supervised, cut, lost = (int(value) for value in sums[:, at])
+            n, tokens, supervised, truncated, lost = (int(value) for value in sums[:, at])
             share = supervised / total_supervised if total_supervised else 0.0
-            answers.append(Kept(n, int(longest[at]), tokens, supervised, share, cut, lost))
+            answers.append(
+                Retention(n, int(longest[at]), tokens, supervised, share, truncated, lost)
+            )
         return answers

@@ -1,14 +1,14 @@
-"""Which turns of a record are trained on: the keys by which records say so.
+"""Which turns of a record are supervised: the keys by which records say so.
 
 `train` and `train_detail` are axolotl's, whose settings also name `training`; `train` is
 open-instruct's and tinker's too. `weight` is 0 or 1 in OpenAI's and Together's formats. `loss` is
 ms-swift's and xtuner's, `loss_mask` and `trainable` verl's; LLaMA-Factory has a list `loss_mask` in
-the record, and `loss_weight` in a turn. torchtune's `masked` says that a turn is not trained on.
+the record, and `loss_weight` in a turn. torchtune's `masked` says that a turn is not supervised.
 
 `loss_scale` is ms-swift's too, the `is_...` forms are home-made. Other spellings of a key
 (`isTrain`, `lossMask`) are the same key. A part of a text may have a turn's keys too.
 
-Where several keys speak of one turn, a turn is trained on if none says that it is not.
+Where several keys speak of one turn, a turn is supervised if none says that it is not.
 """
 
 import json
@@ -18,7 +18,7 @@ from itertools import accumulate
 from typing import Any
 
 from autotune.data.conversation import Message, Unfit
-from autotune.data.values import Remarks, says_nothing, spelled, truth
+from autotune.data.values import Remarks, is_blank_value, spelled, truth
 
 TRAINED = (
     "train",
@@ -41,7 +41,7 @@ TRAINED = (
     "calculate_loss",
     "cal_loss",
 )
-"""Keys of a turn that are true, or 1, where it is trained on."""
+"""Keys of a turn that are true, or 1, where it is supervised."""
 
 UNTRAINED = (
     "masked",
@@ -58,13 +58,13 @@ UNTRAINED = (
     "exclude_from_loss",
     "exclude_from_training",
 )
-"""Keys of a turn that are true, or 1, where it is not trained on."""
+"""Keys of a turn that are true, or 1, where it is not supervised."""
 
 UNCLEAR = ("mask", "label_mask")
-"""Keys that some write for what is trained on and others for what is not."""
+"""Keys that some write for what is supervised and others for what is not."""
 
 DETAILS = ("train_detail", "training_detail")
-"""Keys of a turn that list which characters are trained on."""
+"""Keys of a turn that list which characters are supervised."""
 
 TURN_KEYS = frozenset({*TRAINED, *UNTRAINED, *UNCLEAR, *DETAILS})
 """All of these."""
@@ -77,7 +77,7 @@ ROW_KEYS = frozenset({*_LISTS, *_WHOLE, "mask", "masks"})
 ASKED_OF_OTHERS = "a turn that is not the assistant's asks to be supervised; it stays context"
 
 
-def settled(message: Message, turn: dict[str, Any], remarks: Remarks) -> Message:
+def with_supervision(message: Message, turn: dict[str, Any], remarks: Remarks) -> Message:
     """The message with what its turn's keys say of it.
 
     Raises:
@@ -119,7 +119,7 @@ def by_part(
 
 
 def _asked(holder: dict[str, Any], remarks: Remarks) -> list[bool]:
-    """What the keys of a turn, or of a part of it, say: whether it is trained on."""
+    """What the keys of a turn, or of a part of it, say: whether it is supervised."""
     asked: list[bool] = []
     for key in holder:
         name = spelled(key)
@@ -135,7 +135,7 @@ def by_row(messages: Sequence[Message], row: dict[str, Any], remarks: Remarks) -
     A list has a value for each message, with or without a system prompt, or for each answer.
 
     Raises:
-        Unfit: as above, a list of another length, or a record that is not to be trained on.
+        Unfit: as above, a list of another length, or a record that is not to be supervised.
     """
     found = list(messages)
     if row.keys().isdisjoint(ROW_KEYS):
@@ -145,7 +145,7 @@ def by_row(messages: Sequence[Message], row: dict[str, Any], remarks: Remarks) -
             raise Unfit(f"{key!r}: it may mean trained or not, spell it 'loss_mask'")
     for key in dict.fromkeys((*_LISTS, *_WHOLE)):
         value = _opened(row.get(key))
-        if says_nothing(value):
+        if is_blank_value(value):
             continue
         if isinstance(value, list):
             for at, one in zip(_places(found, len(value), key), value, strict=True):
@@ -184,7 +184,7 @@ def _places(messages: list[Message], values: int, key: str) -> list[int]:
 
 def _said(holder: dict[str, Any], key: str, remarks: Remarks) -> bool | None:
     value = holder.get(key)
-    if says_nothing(value):
+    if is_blank_value(value):
         return None
     if spelled(key) in UNCLEAR:
         raise Unfit(f"{key!r} of a turn: it may mean trained or not, spell it 'train'")
@@ -198,13 +198,13 @@ def _said(holder: dict[str, Any], key: str, remarks: Remarks) -> bool | None:
 
 
 def _spans(text: str, turn: dict[str, Any]) -> tuple[tuple[int, int], ...] | None:
-    """The characters [begin, end) that are trained on, None where no key speaks of them.
+    """The characters [begin, end) that are supervised, None where no key speaks of them.
 
     axolotl's offsets count characters from 0, `end_offset` is that of the last one, and what no
-    entry speaks of is not trained on.
+    entry speaks of is not supervised.
     """
     for key, details in turn.items():
-        if spelled(key) not in DETAILS or says_nothing(details):
+        if spelled(key) not in DETAILS or is_blank_value(details):
             continue
         content = turn["content"] if turn.get("content") is not None else turn.get("value")
         if not isinstance(details, list) or not isinstance(content, str):
@@ -214,7 +214,7 @@ def _spans(text: str, turn: dict[str, Any]) -> tuple[tuple[int, int], ...] | Non
 
 
 def _span(text: str, entry: Any, key: str) -> tuple[int, int] | None:
-    """The characters that one entry asks to be trained on."""
+    """The characters that one entry asks to be supervised."""
     wrong = Unfit(f"{key!r} whose offsets are not those of its text")
     if not isinstance(entry, dict):
         raise wrong

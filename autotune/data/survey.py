@@ -34,7 +34,7 @@ class SurveyFile(Boundary):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Retention:
     """What one (length, rounds) keeps. Tokens are counts over all conversations."""
 
     conversations: int
@@ -42,7 +42,7 @@ class Kept:
     tokens: int
     supervised: int
     supervised_share: float
-    cut: int
+    truncated: int
     lost: int
 
 
@@ -65,22 +65,22 @@ class Survey:
 
     @cached_property
     def total_supervised(self) -> int:
-        """Supervised tokens of the whole data, nothing cut."""
+        """Supervised tokens of the whole data, nothing truncated."""
         return sum(s.supervised(0, s.stop) for rounds in self.rows for s in rounds)
 
     def longest(self, max_rounds: Rounds) -> int:
         """Tokens of the longest conversation at these rounds, length not limited."""
         return max(rounds[last_round(rounds, max_rounds)].stop for rounds in self.rows)
 
-    def kept(self, model_max_length: int, max_rounds: Rounds) -> Kept:
+    def kept(self, model_max_length: int, max_rounds: Rounds) -> Retention:
         """What this length (tokens) and these rounds keep; linear in the number of rounds."""
-        conversations = longest_row = tokens = supervised = cut = lost = 0
+        conversations = longest_row = tokens = supervised = truncated = lost = 0
         for rounds in self.rows:
             last = last_round(rounds, max_rounds)
             stop = rounds[last].stop
             low, high = window(stop, model_max_length, self.truncation)
             kept = sum(span.supervised(low, high) for span in rounds[: last + 1])
-            cut += high - low < stop
+            truncated += high - low < stop
             if kept == 0:
                 lost += 1
                 continue
@@ -89,7 +89,7 @@ class Survey:
             tokens += high - low
             supervised += kept
         share = supervised / self.total_supervised if self.total_supervised else 0.0
-        return Kept(conversations, longest_row, tokens, supervised, share, cut, lost)
+        return Retention(conversations, longest_row, tokens, supervised, share, truncated, lost)
 
     def lost(self, model_max_length: int, max_rounds: Rounds) -> Iterator[int]:
         """Indexes of the conversations that keep no supervised token, in order."""

@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from autotune.data.conversation import Role, Unfit
-from autotune.data.values import says_nothing, spelled
+from autotune.data.values import is_blank_value, spelled
 
 RESULT_ROLES: dict[str, Role] = {
     "tool": "tool",
@@ -47,7 +47,7 @@ def tools_of(row: dict[str, Any]) -> str:
     listed = _opened(value, wrong)
     tools = []
     for each in listed if isinstance(listed, list) else [listed]:
-        if says_nothing(each):
+        if is_blank_value(each):
             continue
         tool = _opened(each, wrong)
         if not isinstance(tool, dict):
@@ -91,7 +91,7 @@ def _held(holder: dict[str, Any], names: tuple[str, ...]) -> tuple[str, Any] | N
     found = [
         (key, value)
         for key, value in holder.items()
-        if spelled(key) in names and not says_nothing(value)
+        if spelled(key) in names and not is_blank_value(value)
     ]
     if len(found) > 1:
         raise Unfit(f"both {found[0][0]!r} and {found[1][0]!r}")
@@ -104,7 +104,7 @@ def _calls(value: Any, where: str) -> str:
     calls = [
         _call(_opened(each, wrong), wrong)
         for each in (listed if isinstance(listed, list) else [listed])
-        if not says_nothing(each)
+        if not is_blank_value(each)
     ]
     if not calls:
         raise wrong
@@ -116,8 +116,8 @@ def _call(entry: Any, wrong: Unfit) -> dict[str, Any]:
         raise wrong
     is_wrapped = isinstance(entry.get("function"), dict)
     function = entry["function"] if is_wrapped else entry
-    beside = [key for key in entry if key not in _OF_CALL and not says_nothing(entry[key])]
-    inside = [key for key in function if key not in _OF_CALL and not says_nothing(function[key])]
+    beside = [key for key in entry if key not in _OF_CALL and not is_blank_value(entry[key])]
+    inside = [key for key in function if key not in _OF_CALL and not is_blank_value(function[key])]
     known = {"name", "arguments"}
     if set(beside) - ({"function"} if is_wrapped else known) or set(inside) - known:
         raise wrong  # what else it says would be lost

@@ -4,9 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 from autotune.data.conversation import Message, Role, Unfit
-from autotune.data.supervised import DETAILS, TURN_KEYS, by_part, settled
+from autotune.data.supervised import DETAILS, TURN_KEYS, by_part, with_supervision
 from autotune.data.tool_turns import CALL_KEYS, CALL_ROLE, RESULT_ROLES, calls_in, calls_of
-from autotune.data.values import Remarks, says_nothing, spelled
+from autotune.data.values import Remarks, is_blank_value, spelled
 
 ROLES: dict[str, Role] = {
     "system": "system",
@@ -119,9 +119,9 @@ def read_turn(turn: Any, remarks: Remarks, no_tools: str | None = CANNOT) -> Mes
     if turn.keys() in _PLAIN:
         return by_part(message, parts, remarks) if parts else message
     for key in turn:
-        if spelled(key) in _REASONING and not says_nothing(turn[key]):
+        if spelled(key) in _REASONING and not is_blank_value(turn[key]):
             remarks.say(f"{key!r} of a turn is left out: the chat template has no place for it")
-    return by_part(settled(message, turn, remarks), parts, remarks)
+    return by_part(with_supervision(message, turn, remarks), parts, remarks)
 
 
 def _with_tools(message: Message, turn: dict[str, Any], role: str, calls: str) -> Message:
@@ -170,7 +170,7 @@ def refuse_needed(
     """
     for key in holder:
         name = spelled(key)
-        if name not in _NEEDED or says_nothing(holder[key]):
+        if name not in _NEEDED or is_blank_value(holder[key]):
             continue
         if no_tools is None and name in taken:
             continue
@@ -213,7 +213,7 @@ def unused_of_turn(turn: Any, takes_tools: bool = False) -> list[str]:
         if key not in taken
         and not (is_result and key in _OF_RESULT)
         and (key in _TURN or spelled(key) not in _READ)
-        and not says_nothing(value)
+        and not is_blank_value(value)
     ]
     for key in taken - {None}:
         parts = turn[str(key)]

@@ -24,11 +24,11 @@ from autotune.data.file_kinds import HEAD_BYTES, Kind, kind_of, misnamed
 ROOM_BYTES = 256 * 2**20
 """What an archive may always unpack to."""
 
-MOST_RATIO = 100
+MAX_RATIO = 100
 """Beyond the room, how many times its own size: chats and their markup pack to a tenth or a
 twentieth, a file made to fill memory to a thousandth (the most that deflate can)."""
 
-MOST_LAYERS = 3
+MAX_LAYERS = 3
 """Archives inside archives that are opened: a downloaded zip of a .gz is two."""
 
 EXTRA = 'python -m pip install "smolsft-autotune[data]"'
@@ -125,7 +125,7 @@ def _through(path: Path, raw: BinaryIO) -> Unpacked:
             raise refused(path, layers)
         if not kind.packing:
             return Unpacked(path, stream, tuple(layers))
-        if len(layers) > MOST_LAYERS:
+        if len(layers) > MAX_LAYERS:
             raise BadInput(f"{path}: archives inside archives; unpack it and give the file in it")
 
 
@@ -152,7 +152,7 @@ class _Bounded(io.RawIOBase):
         self.path = path
         self.inner = inner
         self.kind = kind
-        self.most = max(ROOM_BYTES, MOST_RATIO * packed_bytes)
+        self.most = max(ROOM_BYTES, MAX_RATIO * packed_bytes)
         self.given = 0
 
     def readable(self) -> bool:
@@ -177,7 +177,7 @@ class _Bounded(io.RawIOBase):
         self.given += len(found)
         if self.given > self.most:
             raise BadInput(
-                f"{self.path}: unpacks to more than {self.most} bytes, {MOST_RATIO} times its size;"
+                f"{self.path}: unpacks to more than {self.most} bytes, {MAX_RATIO} times its size;"
                 " if it is what you want to read, unpack it yourself and give the file"
             )
         buffer[: len(found)] = found

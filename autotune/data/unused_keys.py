@@ -5,8 +5,8 @@ import re
 from autotune.data.formats import Format, Row
 from autotune.data.supervised import ROW_KEYS
 from autotune.data.turns import NEEDED, unused_of_turn
-from autotune.data.values import says_nothing, spelled
-from autotune.protocol.data_notes import MOST_KINDS, NAMED_ROWS, DataNote
+from autotune.data.values import is_blank_value, spelled
+from autotune.protocol.data_notes import MAX_KINDS, NAMED_ROWS, DataNote
 
 _NEEDED = frozenset(NEEDED)
 
@@ -14,10 +14,10 @@ _MAY_SAY = re.compile(
     r"(^|[_.\]])((un)?(train|loss|mask|supervis|label|reject|weight|skip|ignor|exclu)|learn$)",
     re.IGNORECASE,
 )
-"""Names that may say what is trained on, in a spelling that is not known here. Where an answer is
+"""Names that may say what is supervised, in a spelling that is not known here. Where an answer is
 one to unlearn, `label` is false or it stands under `rejected`."""
 
-_OTHER_NAMES = f"beyond the first {MOST_KINDS}"
+_OTHER_NAMES = f"beyond the first {MAX_KINDS}"
 """Records whose keys are names or ids would have one of their own each."""
 
 _SHOWN_NAMES = 8
@@ -37,7 +37,7 @@ class UnusedKeys:
         if not row.keys() <= known.used:
             for key, value in row.items():
                 is_read = key in known.used or key in ROW_KEYS or spelled(key) in _NEEDED
-                if not is_read and not says_nothing(value):
+                if not is_read and not is_blank_value(value):
                     names[key] = None
         for key in known.turns:
             turns = row.get(key)
@@ -51,11 +51,11 @@ class UnusedKeys:
             self._seen[name] = count + 1, rows
 
     def _told_apart(self, name: str) -> str:
-        return name if name in self._seen or len(self._seen) < MOST_KINDS else _OTHER_NAMES
+        return name if name in self._seen or len(self._seen) < MAX_KINDS else _OTHER_NAMES
 
     @property
     def notes(self) -> tuple[DataNote, ...]:
-        """A note for the keys of the same records; those that may say what is trained on apart."""
+        """A note for the keys of the same records; those that may say what is supervised apart."""
         together: dict[tuple[int, tuple[int, ...], bool], list[str]] = {}
         for name, (count, rows) in self._seen.items():
             may_say = _MAY_SAY.search(name) is not None

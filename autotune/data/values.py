@@ -24,11 +24,11 @@ _TRUTHS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.
 class Remarks:
     """Sentences about a record that is kept, each once; true for those that warn."""
 
-    said: dict[str, bool] = field(default_factory=dict)
+    sentences: dict[str, bool] = field(default_factory=dict)
 
     def say(self, what: str, *, warning: bool = False) -> None:
         """Something a person should know of this record."""
-        self.said.setdefault(what, warning)
+        self.sentences.setdefault(what, warning)
 
 
 @lru_cache(maxsize=4096)
@@ -41,7 +41,7 @@ def spelled(key: str) -> str:
     return _QUESTION.sub("", small)
 
 
-def says_nothing(value: Any, deep: int = _DEEP) -> bool:
+def is_blank_value(value: Any, deep: int = _DEEP) -> bool:
     """Null, an empty text or container, or a container of nothing but these."""
     if value is None:
         return True
@@ -49,7 +49,7 @@ def says_nothing(value: Any, deep: int = _DEEP) -> bool:
         return value.strip() in _EMPTY if len(value) < 9 else not value.strip()
     if isinstance(value, (list, dict)):
         inner = value.values() if isinstance(value, dict) else value
-        return not value or (deep > 0 and all(says_nothing(v, deep - 1) for v in inner))
+        return not value or (deep > 0 and all(is_blank_value(v, deep - 1) for v in inner))
     return False
 
 

@@ -130,7 +130,7 @@ def compatible(first: Ask, second: Ask) -> bool:
     return not any(first in group and second in group for group in _GROUPS)
 
 
-def deck(rng: random.Random) -> list[Ask]:
+def shuffled_asks(rng: random.Random) -> list[Ask]:
     """Every instruction as often as its weight says, shuffled: any stretch is a fair sample."""
     cards = [ask for ask, weight in WEIGHTS.items() for _ in range(weight)]
     rng.shuffle(cards)

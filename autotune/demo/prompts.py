@@ -8,7 +8,7 @@ from autotune.base.errors import BadInput
 from autotune.base.model import Boundary
 from autotune.demo import phrases, wording
 from autotune.demo.arguments import draw_arguments
-from autotune.demo.constraints import Ask, DemoConstraint, KwargValue, choose_asks, deck
+from autotune.demo.constraints import Ask, DemoConstraint, KwargValue, choose_asks, shuffled_asks
 from autotune.demo.forms import Kind, choose_form
 from autotune.demo.request import word_request
 from autotune.demo.topics import Topic
@@ -36,7 +36,7 @@ def compose_prompts(topics: Sequence[Topic], seed: int, count: int) -> tuple[Dem
     """
     if count < 0:
         raise BadInput(f"prompts {count}: must be at least 0; ask for 48, say")
-    leads = _endless(f"{seed}:prompt leads", deck)
+    leads = _endless(f"{seed}:prompt leads", shuffled_asks)
     subjects = _endless(f"{seed}:prompt topics", lambda rng: rng.sample(topics, len(topics)))
     seen: set[str] = set()
     kept: list[DemoPrompt] = []

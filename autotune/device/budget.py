@@ -23,7 +23,7 @@ WHOLE_CARD = 1.01
 """A size up to this many times what a device has means all of it. Cards keep a little of the memory
 that they are sold with to themselves: an "8 GB" one reports 8188 MiB, one of 80 GB 81559, 0.4 %."""
 
-MOST_NAMED = 3
+MAX_NAMED = 3
 """Other users of a card that a sentence names; a desktop has a dozen with little each."""
 
 
@@ -162,7 +162,7 @@ def _named(users: Sequence[DeviceUser]) -> list[str]:
     here = [user for user in users if not user.outside]
     named = [
         f"{user.name or 'process'} {user.pid} ({show_bytes(user.bytes)})"
-        for user in here[:MOST_NAMED]
+        for user in here[:MAX_NAMED]
     ]
     more = len(here) - len(named)
     if more:

@@ -131,12 +131,12 @@ class Nvml:
         """The memory figures, and what the driver reports instead where the card is in trouble."""
         nvml = self._library
         try:
-            told = nvml.nvmlDeviceGetMemoryInfo(device)
+            info = nvml.nvmlDeviceGetMemoryInfo(device)
         except nvml.NVMLError as error:
             codes = [getattr(nvml, f"NVML_ERROR_{name}", None) for name in _REFUSALS]
             value = getattr(error, "value", None)
             return UNKNOWN, None if value in codes else str(error)
-        return card_memory(int(told.total), int(told.free), int(told.used)), None
+        return card_memory(int(info.total), int(info.free), int(info.used)), None
 
     def _handle(self, index: int) -> tuple[Any, Any]:
         """The handle of a card or MIG device and that of its card; None for what is not there."""
@@ -203,21 +203,23 @@ class Nvml:
 
 def _no_driver(nvml: Any, error: Exception) -> NvmlUnavailable:
     """Why the library did not start, and what to do about it."""
-    code, said = getattr(error, "value", None), str(error).rstrip(".")
+    code, message = getattr(error, "value", None), str(error).rstrip(".")
     if code == nvml.NVML_ERROR_LIBRARY_NOT_FOUND:
         return NvmlUnavailable("no NVIDIA driver is installed")
     if code == nvml.NVML_ERROR_DRIVER_NOT_LOADED:
         return NvmlUnavailable(
-            f"the NVIDIA driver is installed and does not run ({said})",
+            f"the NVIDIA driver is installed and does not run ({message})",
             "switch the card on, or reinstall its driver",
         )
     if code == nvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH:
         return NvmlUnavailable(
-            f"the NVIDIA driver was updated and the computer not restarted since ({said})",
+            f"the NVIDIA driver was updated and the computer not restarted since ({message})",
             _RESTART,
             is_fault=True,
         )
-    return NvmlUnavailable(f"the NVIDIA driver does not answer ({said})", _RESTART, is_fault=True)
+    return NvmlUnavailable(
+        f"the NVIDIA driver does not answer ({message})", _RESTART, is_fault=True
+    )
 
 
 def _text(value: Any) -> str | None:

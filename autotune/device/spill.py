@@ -17,15 +17,15 @@ from autotune.base.sizes import MIB, show_apart, show_size
 from autotune.protocol.plan import TrialPoint
 from autotune.protocol.results import Measurement, TrialOutcome, Verdict
 
-CLIFF = 2.5
+SLOWDOWN_FACTOR = 2.5
 """A step this many times as slow as the line through smaller ones is no longer a matter of size. A
 spilled step is an order of magnitude slower, a throttled card or a busy machine seldom twice."""
 
-HELD_CLIFF = 12.0
+THROTTLED_SLOWDOWN_FACTOR = 12.0
 """The same while the card is throttled, by heat or on battery. A laptop's card may then fall from
 its boost clock to its lowest (RTX 4060 Laptop: 2370 to 210 MHz, a factor of 11.3)."""
 
-FULL = 0.97
+FULL_CARD_SHARE = 0.97
 """A card that everybody together uses to this part is full: what is left of 8 GB then is less than
 a screen alone takes, and the driver lends before it gives out the last of it."""
 
@@ -77,12 +77,12 @@ def driver_lends(system: str = sys.platform, release: str | None = None) -> bool
 class Conditions:
     """What a step's time depends on besides its size.
 
-    `lends` is whether the driver can lend memory without a word; `held_down` names what kept the
+    `lends` is whether the driver can lend memory without a word; `throttled_by` names what kept the
     card from its speed during the trial, empty where nothing did or that is unknown.
     """
 
     lends: bool = field(default_factory=driver_lends)
-    held_down: tuple[str, ...] = ()
+    throttled_by: tuple[str, ...] = ()
 
 
 def spill_signs(
@@ -98,7 +98,7 @@ def spill_signs(
     `earlier` are the trials before it in any order; `card_bytes` is the memory that the card
     physically has, None on a CPU or where the driver does not say.
     """
-    cliff = HELD_CLIFF if conditions.held_down else CLIFF
+    cliff = THROTTLED_SLOWDOWN_FACTOR if conditions.throttled_by else SLOWDOWN_FACTOR
     slow = speed_cliff(point, measurement, earlier, cliff) if conditions.lends else None
     signs = (
         slow,
@@ -141,7 +141,7 @@ def shared_growth(measurement: Measurement) -> Spill | None:
 def card_full(measurement: Measurement, card_bytes: int | None) -> Spill | None:
     """Everybody together used the card up to its last few percent."""
     used = measurement.device_bytes
-    if card_bytes is None or used is None or used < FULL * card_bytes:
+    if card_bytes is None or used is None or used < FULL_CARD_SHARE * card_bytes:
         return None
     reason = f"{show_size(used)} of {show_size(card_bytes)} in use"
     return Spill(Sign.FULL, used, card_bytes, reason)
@@ -151,7 +151,7 @@ def speed_cliff(
     point: TrialPoint,
     measurement: Measurement,
     earlier: Sequence[TrialOutcome],
-    cliff: float = CLIFF,
+    cliff: float = SLOWDOWN_FACTOR,
 ) -> Spill | None:
     """A step more than `cliff` times as slow as a line through smaller trials predicts.
 

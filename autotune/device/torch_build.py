@@ -45,11 +45,11 @@ def read_build(folder: Path) -> TorchBuild | None:
         tree = ast.parse((folder / "version.py").read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError):
         return None
-    said = _assigned(tree)
-    version = said.get("__version__")
-    if not isinstance(version, str) or "cuda" not in said:
+    assigned = _assigned(tree)
+    version = assigned.get("__version__")
+    if not isinstance(version, str) or "cuda" not in assigned:
         return None
-    return TorchBuild(version, _text(said["cuda"]), _text(said.get("hip")))
+    return TorchBuild(version, _text(assigned["cuda"]), _text(assigned.get("hip")))
 
 
 def installed_build() -> TorchBuild | None:

@@ -69,14 +69,14 @@ def why_none(cards: Sequence[Card], text: str | None) -> tuple[str, str, bool]:
     if not cards:
         return "no NVIDIA card", "install the NVIDIA driver", True
     if text is not None and not _named(cards, text):
-        said, first = f"{VARIABLE}={text}", text.split(",")[0]
+        setting, first = f"{VARIABLE}={text}", text.split(",")[0]
         if _named(cards, first):
-            reason = f"{said} names a card twice, which hides all"
+            reason = f"{setting} names a card twice, which hides all"
         elif not listed(first):
-            reason = f"{said} hides every NVIDIA card"
+            reason = f"{setting} hides every NVIDIA card"
         else:
             known = ", ".join(card.uuid or str(card.index) for card in cards)
-            reason = f"{said} names no single card of this machine ({known})"
+            reason = f"{setting} names no single card of this machine ({known})"
         return reason, f"change or unset {VARIABLE}", True
     mig = next((card for card in cards if card.mig), cards[0])
     return (

@@ -10,17 +10,19 @@ STEADY_BYTES = 16 * MIB
 """Two looks that differ by less are a card at rest; a screen that is drawn moves a few MiB."""
 
 LOOK_SECONDS = 0.2
-LONGEST_SECONDS = 5.0
+MAX_WAIT_SECONDS = 5.0
 
 
-def settle(nvml: NvmlPort, index: int, sleep: Callable[[float], None] = time.sleep) -> str | None:
+def wait_until_idle(
+    nvml: NvmlPort, index: int, sleep: Callable[[float], None] = time.sleep
+) -> str | None:
     """Wait until two looks at the card's memory agree, a few seconds at most.
 
     A process that has just ended gives its memory back over some tenths of a second. Returns None
     when the card is at rest or does not report its use, else what a person should know.
     """
     last = _used(nvml, index)
-    for _ in range(round(LONGEST_SECONDS / LOOK_SECONDS)):
+    for _ in range(round(MAX_WAIT_SECONDS / LOOK_SECONDS)):
         if last is None:
             return None
         sleep(LOOK_SECONDS)

@@ -1,4 +1,4 @@
-"""Looking at the data before anything is trained: one survey, its frontier, and what to warn of."""
+"""A look at the data before training: one survey, its retention table, and what to warn of."""
 
 from dataclasses import dataclass
 from itertools import islice
@@ -7,18 +7,18 @@ from pathlib import Path
 from autotune.base.errors import BadInput
 from autotune.base.format import counted
 from autotune.config.profile import Profile
-from autotune.data.kept_notes import kept_notes, lost_line, lost_note
+from autotune.data.retention_notes import lost_line, lost_note, retention_notes
 from autotune.data.retention_table import (
     Point,
-    frontier,
     lengths_of,
     percentiles,
+    retention_table,
     useful_lengths,
     useful_rounds,
 )
-from autotune.data.survey import Kept, Survey, SurveyFile
+from autotune.data.survey import Retention, Survey, SurveyFile
 from autotune.device.find import find_device
-from autotune.launch.endings import worker_error
+from autotune.launch.worker_errors import worker_error
 from autotune.protocol.data_notes import NAMED_ROWS, DataNote, with_dropped
 from autotune.protocol.inspection import Inspection, InspectionSpec
 from autotune.protocol.job import SurveyJob, on_the_computer
@@ -28,12 +28,12 @@ from autotune.run.setup import SILENCE_SECONDS, Say, prepare_model
 from autotune.sources.dataset import resolve_data
 from autotune.sources.model import resolve_model
 from autotune.sources.positions import demand_positions, positions_of
-from autotune.sources.prompts import dropped_prompts, held_apart, prompts_here
+from autotune.sources.prompts import dropped_prompts, local_prompts, topics_held_apart
 
-LOSS_TO_WARN_OF = 0.01
-"""Share of the conversations that may lose all supervision before a person is told."""
+MAX_LOST_SHARE = 0.01
+"""Share of the conversations that may lose all supervision before a person is warned."""
 
-LOST = "no supervised token left"
+NO_TOKEN_LEFT = "no supervised token left"
 """The reason under which conversations are counted whose first answer begins past the length."""
 
 SAMPLES = 2
@@ -41,8 +41,8 @@ SAMPLES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """Where a strategy of the profile stands on the frontier.
+class RequestedPoint:
+    """Where a strategy of the profile stands in the retention table.
 
     `length` is the most that it can come to where it takes what fits (`as_fits`).
     """
@@ -51,11 +51,11 @@ class Wish:
     length: int
     rounds: Rounds
     as_fits: bool
-    kept: Kept
+    kept: Retention
 
 
 @dataclass(frozen=True, slots=True)
-class Inspected:
+class DataReport:
     """What was found. `length` and `rounds` are those of the samples and the features."""
 
     model_label: str
@@ -65,12 +65,12 @@ class Inspected:
     rounds: Rounds
     survey: Survey
     found: Inspection
-    table: dict[Point, Kept]
-    wishes: tuple[Wish, ...]
+    table: dict[Point, Retention]
+    requests: tuple[RequestedPoint, ...]
     lengths: dict[str, int]
     round_counts: dict[str, int]
     features: Path | None = None
-    beside: tuple[DataNote, ...] = ()
+    profile_notes: tuple[DataNote, ...] = ()
 
     @property
     def used(self) -> int:
@@ -78,14 +78,14 @@ class Inspected:
         return len(self.survey.rows)
 
     @property
-    def chosen(self) -> Kept:
+    def chosen(self) -> Retention:
         """What the chosen length and rounds keep."""
         return self.table[self.length, self.rounds]
 
     @property
     def dropped(self) -> dict[str, int]:
         """Records that are not trained on at the chosen length and rounds, by reason."""
-        lost = {LOST: self.chosen.lost} if self.chosen.lost else {}
+        lost = {NO_TOKEN_LEFT: self.chosen.lost} if self.chosen.lost else {}
         return self.survey.file.dropped | lost
 
     @property
@@ -94,9 +94,9 @@ class Inspected:
         file = self.survey.file
         first = islice(self.survey.lost(self.length, self.rounds), NAMED_ROWS)
         rows = tuple(file.rows[at] for at in first) if file.rows and self.chosen.lost else ()
-        lost = DataNote(what=LOST, count=self.chosen.lost, rows=rows, dropped=True)
+        lost = DataNote(what=NO_TOKEN_LEFT, count=self.chosen.lost, rows=rows, dropped=True)
         notes = (*file.notes, lost) if rows else file.notes
-        return (*with_dropped(self.dropped, notes), *self.beside)
+        return (*with_dropped(self.dropped, notes), *self.profile_notes)
 
     @property
     def records(self) -> int:
@@ -107,13 +107,15 @@ class Inspected:
     def warnings(self) -> tuple[str, ...]:
         """A sentence for each point asked for that loses more conversations than it should."""
         asked: dict[tuple[int, int], dict[str, Rounds]] = {}
-        for wish in self.wishes:
-            asked.setdefault((wish.length, wish.kept.lost), {})[wish.name] = wish.rounds
+        for requested in self.requests:
+            asked.setdefault((requested.length, requested.kept.lost), {})[requested.name] = (
+                requested.rounds
+            )
         asked.setdefault((self.length, self.chosen.lost), {})
         return tuple(
             lost_line(names, length, names.values() or [self.rounds], lost, self.used)
             for (length, lost), names in asked.items()
-            if lost > LOSS_TO_WARN_OF * self.used
+            if lost > MAX_LOST_SHARE * self.used
         )
 
 
@@ -126,7 +128,7 @@ def inspect_data(
     rounds: Rounds = "all",
     max_conversations: int | None = None,
     features: bool = False,
-) -> Inspected:
+) -> DataReport:
     """Survey the profile's data with the tokenizer of its model; no weights are needed.
 
     Samples and features are rows of `length` tokens (None: all that the model has positions for)
@@ -139,7 +141,7 @@ def inspect_data(
     """
     model = resolve_model(profile.model.source, say, weights=False)
     data = resolve_data(profile.data.source)
-    prompts = None if held_apart(profile) else prompts_here(profile.prompts.source)
+    prompts = None if topics_held_apart(profile) else local_prompts(profile.prompts.source)
     computer = find_device("cpu")
     folder = prepare_model(session, model, profile.machine.threads)
     positions = positions_of(folder)
@@ -186,7 +188,7 @@ def inspect_data(
         positions=positions,
         point=(chosen, rounds),
         features=Path(asked.features) if asked.features else None,
-        searched=prompts is not None or held_apart(profile),
+        searched=prompts is not None or topics_held_apart(profile),
     )
 
 
@@ -201,8 +203,8 @@ def placed(
     point: Point,
     features: Path | None = None,
     searched: bool = True,
-) -> Inspected:
-    """What was found, with the chosen point and the profile's strategies on the frontier.
+) -> DataReport:
+    """What was found, with the chosen point and the profile's strategies in the retention table.
 
     `searched` says whether scored prompts were looked for.
 
@@ -210,9 +212,9 @@ def placed(
         BadInput: the chosen point leaves nothing to train on.
     """
     lengths = percentiles(lengths_of(survey))
-    points = {s.name: wished(s, profile, positions) for s in profile.strategies}
+    points = {s.name: requested_point(s, profile, positions) for s in profile.strategies}
     asked = [point, *points.values()]
-    table = frontier(
+    table = retention_table(
         survey,
         [*useful_lengths(lengths, positions), *(length for length, _ in asked)],
         [*useful_rounds(survey), *(rounds for _, rounds in asked)],
@@ -223,11 +225,11 @@ def placed(
             " keeps a token to train on, what comes before the answers fills the length; give more,"
             f" up to {positions}, or shorter prompts"
         )
-    wishes = tuple(
-        Wish(s.name, *points[s.name], s.model_max_length == "fits", table[points[s.name]])
+    requests = tuple(
+        RequestedPoint(s.name, *points[s.name], s.model_max_length == "fits", table[points[s.name]])
         for s in profile.strategies
     )
-    return Inspected(
+    return DataReport(
         model_label=model_label,
         data_label=data_label,
         positions=positions,
@@ -236,32 +238,32 @@ def placed(
         survey=survey,
         found=found,
         table=table,
-        wishes=wishes,
+        requests=requests,
         lengths=lengths,
         round_counts=percentiles([len(rounds) for rounds in survey.rows]),
         features=features,
-        beside=beside(profile, wishes, survey, searched=searched),
+        profile_notes=profile_notes(profile, requests, survey, searched=searched),
     )
 
 
-def beside(
-    profile: Profile, wishes: tuple[Wish, ...], survey: Survey, *, searched: bool
+def profile_notes(
+    profile: Profile, requests: tuple[RequestedPoint, ...], survey: Survey, *, searched: bool
 ) -> tuple[DataNote, ...]:
     """What to say of the data that follows from the profile, and not from the data alone."""
     notes = [
         note
-        for strategy, wish in zip(profile.strategies, wishes, strict=True)
+        for strategy, requested in zip(profile.strategies, requests, strict=True)
         if not strategy.fallback
         for note in (
-            *kept_notes(
-                wish.name,
-                wish.length,
-                wish.rounds,
-                wish.kept.supervised_share,
-                wish.kept.conversations,
+            *retention_notes(
+                requested.name,
+                requested.length,
+                requested.rounds,
+                requested.kept.supervised_share,
+                requested.kept.conversations,
                 strategy.batch_size,
             ),
-            lost_note(wish.name, wish.length, wish.rounds, survey),
+            lost_note(requested.name, requested.length, requested.rounds, survey),
         )
         if note is not None
     ]
@@ -282,7 +284,7 @@ def beside(
     return tuple(notes)
 
 
-def wished(strategy: Strategy, profile: Profile, positions: int) -> Point:
+def requested_point(strategy: Strategy, profile: Profile, positions: int) -> Point:
     """Where a strategy stands: at its own length, or at the most that the probe may find."""
     wanted = strategy.model_max_length
     length = profile.probe.max_length if wanted == "fits" else wanted

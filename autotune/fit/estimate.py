@@ -3,9 +3,9 @@
 Times are measured speeds multiplied by the work to do: estimates, and shown as such.
 """
 
-from autotune.data.kept_notes import lost_note
+from autotune.data.retention_notes import lost_note
 from autotune.data.survey import Survey
-from autotune.fit.resolve import clipped_length, fits_as_wished, resolve_plan
+from autotune.fit.resolve import clipped_length, fits_as_requested, resolve_plan
 from autotune.fit.speed import Setting, timing, tokens_per_second
 from autotune.protocol.plan import Strategy
 from autotune.protocol.results import Fit, Measurement, StrategyFit
@@ -41,7 +41,7 @@ def strategy_fit(
     kept = survey.kept(length, strategy.max_rounds)
     point = setting.best.point if setting else None
     plain = StrategyFit(
-        fits=fits_as_wished(strategy, fit, survey),
+        fits=fits_as_requested(strategy, fit, survey),
         planned=planned,
         model_max_length=length,
         max_rounds=strategy.max_rounds,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from autotune.data.survey import Survey
 from autotune.device.cpu import on_battery
 from autotune.device.nvml_port import NvmlPort, NvmlUnavailable
-from autotune.device.wait_until_idle import settle
+from autotune.device.wait_until_idle import wait_until_idle
 from autotune.fit.guess import InitialGuess
 from autotune.fit.probe import Probe
 from autotune.fit.reuse import Use, status
@@ -38,18 +38,18 @@ def fitted(
     """
     probe = Probe(session, setup, survey)
     if nvml is not None:
-        probe.settle = waiting(nvml, setup.device.index)
-        probe.strain = straining(nvml, setup.device.index)
+        probe.wait_until_idle = idle_wait(nvml, setup.device.index)
+        probe.throttle_reasons = throttle_watch(nvml, setup.device.index)
     if initial_guess is not None:
         probe.guess, probe.predict = initial_guess.guess, initial_guess.peak_of
     why = ""
     for known, where in () if again else known_fits(session):
         found = status(known, setup)
-        told = f"{found.why} ({where})" if where else found.why
+        reason = f"{found.why} ({where})" if where else found.why
         if found.use is Use.REUSE:
-            return probe.keep(known, events.Fitted(fit=known, reused=True, note=told))
+            return probe.keep(known, events.Fitted(fit=known, reused=True, note=reason))
         if found.use is Use.RECHECK:
-            checked = probe.recheck(known, told)
+            checked = probe.recheck(known, reason)
             if checked is not None:
                 return checked
             why = f"probed again: the last answer does not hold any more; {found.why}"
@@ -76,23 +76,23 @@ def known_fits(session: Session) -> Iterator[tuple[Fit, str]]:
             yield fit, f"from {path.parent.name}"
 
 
-def waiting(nvml: NvmlPort, index: int) -> Callable[[], str | None]:
+def idle_wait(nvml: NvmlPort, index: int) -> Callable[[], str | None]:
     """The wait before each trial on a card."""
-    return lambda: settle(nvml, index)
+    return lambda: wait_until_idle(nvml, index)
 
 
-def straining(nvml: NvmlPort, index: int) -> Callable[[], tuple[str, ...]]:
-    """The look during each trial on a card at what holds it down."""
-    return lambda: strain(nvml, index)
+def throttle_watch(nvml: NvmlPort, index: int) -> Callable[[], tuple[str, ...]]:
+    """The look during each trial on a card at what throttles it."""
+    return lambda: throttle_reasons(nvml, index)
 
 
 ON_BATTERY = "on battery"
 
 
-def strain(
+def throttle_reasons(
     nvml: NvmlPort, index: int, battery: Callable[[], bool | None] = on_battery
 ) -> tuple[str, ...]:
-    """Why the clock is held down now, in words; empty where it is not or nothing tells.
+    """Why the card is throttled now, in words; empty where it is not or that is unknown.
 
     The power limit is left out: a laptop's card is at it much of the time, and loses little.
     """

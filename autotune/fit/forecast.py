@@ -14,7 +14,7 @@ from autotune.device.kinds import PLANNED
 from autotune.fit.allowance import Allowance, card_allowance
 from autotune.fit.planned_card import PlannedCard
 from autotune.launch import TrialRunner
-from autotune.launch.endings import worker_error
+from autotune.launch.worker_errors import worker_error
 from autotune.protocol.choices import Attention, Precision
 from autotune.protocol.device_kind import DeviceKind
 from autotune.protocol.job import PredictJob, on_the_computer
@@ -22,7 +22,7 @@ from autotune.protocol.plan import Strategy
 from autotune.protocol.prediction import Capability, PredictedPeak, PredictionFile, PredictPoint
 from autotune.run.setup import SILENCE_SECONDS
 
-ROWS = (1, 2, 4, 8, 16)
+MICRO_BATCH_SIZES = (1, 2, 4, 8, 16)
 """Rows of a micro-batch in the table of a plan."""
 
 SHORTEST = 256
@@ -93,7 +93,7 @@ def forecast(
         model_folder: holds the model's config.json; needs no weights.
         card: what may be used of it, and how it computes.
         lengths: tokens, the grid on which the longest length is looked for, rising.
-        strategies: what is wished for.
+        strategies: what is requested.
         attention: what is assumed to compute attention on that card.
 
     Raises:
@@ -103,11 +103,15 @@ def forecast(
     longest = lengths[-1]
     ticks = [n for k in range(20) if (n := SHORTEST << k) <= longest] or [longest]
     most = max(s.batch_size for s in strategies)
-    wished = {
+    requested = {
         s.name: longest if s.model_max_length == "fits" else s.model_max_length for s in strategies
     }
-    table = points(ticks, ROWS)
-    asked = {*table, *points(lengths, ROWS), *points({*wished.values()}, range(1, most + 1))}
+    table = points(ticks, MICRO_BATCH_SIZES)
+    asked = {
+        *table,
+        *points(lengths, MICRO_BATCH_SIZES),
+        *points({*requested.values()}, range(1, most + 1)),
+    }
     found = predicted(
         runner,
         predict_job(
@@ -133,10 +137,10 @@ def forecast(
         strategies=tuple(
             StrategyForecast(
                 name=s.name,
-                model_max_length=wished[s.name],
+                model_max_length=requested[s.name],
                 batch_size=s.batch_size,
-                rows=needs.most_rows(wished[s.name], s.batch_size, False),
-                rows_checkpointing=needs.most_rows(wished[s.name], s.batch_size, True),
+                rows=needs.most_rows(requested[s.name], s.batch_size, False),
+                rows_checkpointing=needs.most_rows(requested[s.name], s.batch_size, True),
             )
             for s in strategies
         ),

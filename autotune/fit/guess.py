@@ -1,4 +1,4 @@
-"""What the probe is told beforehand: a first guess, and the peak of what it will accept."""
+"""What the probe is given beforehand: a first guess, and the peak of what it will accept."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ def predicted_peaks(
 
 @dataclass
 class InitialGuess:
-    """What the probe is told beforehand: a first guess, and the peak of what it accepts.
+    """What the probe is given beforehand: a first guess, and the peak of what it accepts.
 
     Everything is predicted at once, at the first question. A search over no more than
     `FEW_LENGTHS` is over sooner than a prediction, and gets none.

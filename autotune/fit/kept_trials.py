@@ -20,7 +20,7 @@ from autotune.run.setup import Setup
 
 PROGRAM = "smolsft-autotune"
 
-TELLING = FOR_MEMORY | {Verdict.FITS, Verdict.NUMERIC}
+REPEATABLE_VERDICTS = FOR_MEMORY | {Verdict.FITS, Verdict.NUMERIC}
 """Verdicts that a trial of the same work gets again. A crash or a hang says nothing of the next."""
 
 
@@ -83,7 +83,7 @@ def held_trials(session: Session, setup: Setup) -> HeldTrials:
     """Those of the probe that earlier starts of this run left unfinished, if they left one."""
     before: list[ProbeTried] = []
     since: list[ProbeTried] = []
-    for record in session.chronicle.told:
+    for record in session.history.without_steps:
         match record.event:
             case events.RunStarted():
                 before, since = before + since, []
@@ -104,7 +104,7 @@ def _holds(event: ProbeTried, now: str, budget: Budget) -> bool:
     what was too big for one is too big for a smaller one.
     """
     asked, outcome = event.asked, event.outcome
-    if asked is None or asked.identity != now or outcome.verdict not in TELLING:
+    if asked is None or asked.identity != now or outcome.verdict not in REPEATABLE_VERDICTS:
         return False
     if asked.doubted:  # nobody may have come to ask what it was
         return False

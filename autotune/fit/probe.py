@@ -48,8 +48,8 @@ class Probe:
     survey: Survey
     guess: Guess = lambda _: None
     predict: Predict = lambda _: None
-    settle: Callable[[], str | None] = lambda: None
-    strain: Callable[[], tuple[str, ...]] = lambda: ()
+    wait_until_idle: Callable[[], str | None] = lambda: None
+    throttle_reasons: Callable[[], tuple[str, ...]] = lambda: ()
 
     def __post_init__(self) -> None:
         self.trials: list[TrialOutcome] = []
@@ -66,12 +66,12 @@ class Probe:
             attempts = self.attempts(warm)
             attempts.held = held_trials(self.session, self.setup)
             if attempts.held.tried:
-                self.session.note(events.ProbeGoesOn(trials=len(attempts.held.tried)))
+                self.session.emit(events.ProbeResumed(trials=len(attempts.held.tried)))
             self.trials = attempts.outcomes
             try:
                 accepted = self.accepted(attempts)
             except NothingFits as error:
-                self.session.note(events.ProbeEnded(reason=str(error)))
+                self.session.emit(events.ProbeEnded(reason=str(error)))
                 raise
             searched = len(attempts.outcomes)
             fit = self.described(accepted, attempts, searched)
@@ -93,13 +93,18 @@ class Probe:
     def attempts(self, warm: WarmRunner) -> Attempts:
         """Trials of this probe in the processes of `warm`."""
         return Attempts(
-            self.session, self.setup, self.survey, warm, settle=self.settle, strain=self.strain
+            self.session,
+            self.setup,
+            self.survey,
+            warm,
+            wait_until_idle=self.wait_until_idle,
+            throttle_reasons=self.throttle_reasons,
         )
 
     def keep(self, fit: Fit, event: events.Fitted) -> Fit:
-        """Write `fit.json` and tell."""
+        """Write `fit.json` and record it."""
         write_text_atomic(self.session.rundir.fit, fit.model_dump_json(indent=1))
-        self.session.note(event)
+        self.session.emit(event)
         return fit
 
     def grid(self) -> list[int]:
@@ -220,7 +225,7 @@ class Probe:
         return point.model_copy(update={"max_rounds": rounds})
 
     def described(self, accepted: TrialOutcome, attempts: Attempts, searched: int) -> Fit:
-        """The answer with its evidence, the way to cut each strategy's steps, and its time."""
+        """The answer with its evidence, each strategy's micro-batching, and its time."""
         measurement, point = accepted.measurement, accepted.point
         assert measurement is not None and isinstance(point.max_rounds, int)
         fit = Fit.from_parts(
@@ -238,9 +243,9 @@ class Probe:
         )
         warning = math_warning(fit.attention) if self.setup.device.traits.attention_varies else None
         if warning is not None:
-            attempts.session.note(events.Warned(message=warning))
-        wished = self.setup.profile.strategies
-        usable = usable_strategies(wished, fit, self.survey)
+            attempts.session.emit(events.Warned(message=warning))
+        strategies_asked = self.setup.profile.strategies
+        usable = usable_strategies(strategies_asked, fit, self.survey)
         search = SpeedSearch(
             attempts,
             fit,
@@ -258,7 +263,7 @@ class Probe:
                 settings.get(s.name),
                 planned=s in usable,
             )
-            for s in wished
+            for s in strategies_asked
         }
         return fit.model_copy(
             update={

@@ -1,4 +1,4 @@
-"""From a strategy (a wish) and a fit (what memory allows) to a plan (what is trained)."""
+"""From a strategy (requested) and a fit (feasible) to a plan (what is trained)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,9 +20,9 @@ def resolve_plan(
 ) -> TrainPlan:
     """Clip a strategy to what fits; `parameters` replace values that the sampler chose.
 
-    Length is the smaller of wish and fit. Rounds stay as wished: a row is never longer than the
-    length, so rounds cannot make it outgrow what was tried. A step is cut as was fastest for this
-    strategy, where that was timed.
+    Length is the smaller of requested and feasible. Rounds stay as requested: a row is never longer
+    than the length, so rounds cannot make it outgrow what was tried. A step has the micro-batching
+    that was fastest for this strategy, where that was timed.
 
     Raises:
         BadInput: the data keeps nothing to train on at this length.
@@ -34,12 +34,12 @@ def resolve_plan(
             f"strategy {strategy.name}: {length} tokens and {rounds_text(strategy.max_rounds)} keep"
             " no supervised token; raise model_max_length or use shorter conversations"
         )
-    cut = fit.strategies.get(strategy.name) or fit
+    micro_batching = fit.strategies.get(strategy.name) or fit
     # The optimizer's numbers are the strategy's, seed and checkpoints the profile's.
     return TrainPlan.from_parts(
         strategy,
         setup.profile.train,
-        cut,
+        micro_batching,
         strategy=strategy.name,
         model_folder=str(setup.model_folder),
         data=setup.data,
@@ -67,9 +67,9 @@ def usable_strategies(
     are given, and resolving the first says so.
     """
     regular = [s for s in strategies if not s.fallback]
-    if any(fits_as_wished(s, fit, survey) for s in regular):
-        return tuple(s for s in regular if fits_as_wished(s, fit, survey))
-    fallbacks = [s for s in strategies if s.fallback and fits_as_wished(s, fit, survey)]
+    if any(fits_as_requested(s, fit, survey) for s in regular):
+        return tuple(s for s in regular if fits_as_requested(s, fit, survey))
+    fallbacks = [s for s in strategies if s.fallback and fits_as_requested(s, fit, survey)]
     clipped = [s for s in regular if keeps_something(s, fit, survey)]
     return tuple([*fallbacks, *clipped]) or tuple(strategies)
 
@@ -79,8 +79,8 @@ def keeps_something(strategy: Strategy, fit: Fit, survey: Survey) -> bool:
     return survey.kept(clipped_length(strategy, fit), strategy.max_rounds).conversations > 0
 
 
-def fits_as_wished(strategy: Strategy, fit: Fit, survey: Survey) -> bool:
-    """Whether a strategy's rows are not cut shorter than it wishes, and there are some."""
+def fits_as_requested(strategy: Strategy, fit: Fit, survey: Survey) -> bool:
+    """Whether a strategy's rows are not truncated below what it requests, and there are some."""
     if not keeps_something(strategy, fit, survey):
         return False
     if strategy.model_max_length == "fits":

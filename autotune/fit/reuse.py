@@ -70,16 +70,21 @@ def status(known: Fit, setup: Setup) -> CacheStatus:
 
 def most_demanding(fit: Fit) -> TrialOutcome | None:
     """Of the trials whose settings training may use, the one with the highest peak, if any."""
-    cuts = {way(s) for s in fit.strategies.values()}
-    cuts.add((fit.micro_batch_tokens, fit.gradient_checkpointing, False, False))
+    used_settings = {micro_batching_of(s) for s in fit.strategies.values()}
+    used_settings.add((fit.micro_batch_tokens, fit.gradient_checkpointing, False, False))
     used = [
         t
         for t in (*fit.trials, *fit.speed_trials)
-        if t.verdict is Verdict.FITS and way(t.point) in cuts
+        if t.verdict is Verdict.FITS and micro_batching_of(t.point) in used_settings
     ]
     return max(used, key=lambda t: t.measurement.peak_bytes if t.measurement else 0, default=None)
 
 
-def way(cut: StrategyFit | TrialPoint) -> tuple[int, bool, bool, bool]:
+def micro_batching_of(settings: StrategyFit | TrialPoint) -> tuple[int, bool, bool, bool]:
     """All that says how a step is worked through, whatever its rows."""
-    return cut.micro_batch_tokens, cut.gradient_checkpointing, cut.packing, cut.torch_compile
+    return (
+        settings.micro_batch_tokens,
+        settings.gradient_checkpointing,
+        settings.packing,
+        settings.torch_compile,
+    )

@@ -1,6 +1,6 @@
 """The search for the largest size that fits: guided by a guess, bounded like a bisection.
 
-Pure: `Search` says which index to try next and is told what came of it. A good guess brackets the
+Pure: `Search` says which index to try next and records what came of it. A good guess brackets the
 answer in two or three trials; a bad one costs nothing, because no question is put that could
 leave more unknown sizes than the trials that are left can tell apart.
 """
@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 from autotune.base.format import counted
 
-BAND = 0.05
+GUESS_BAND_SHARE = 0.05
 """How far above and below a guess is tried: predictions of memory are good to a few percent."""
 
-SMALL = 8
+SMALL_TRIAL_DIVISOR = 8
 """Of the two small trials that a line is drawn through, the larger is this part of the grid."""
 
 
@@ -26,7 +26,7 @@ class Search:
     At most `most` questions are asked, which must be enough for a bisection: 2**most > len(sizes).
     The answer is always a size that was itself tried and fitted, and the next one up, if there is
     one, was tried and did not. `guess` is a size that somebody predicts, None if nobody does;
-    `limit` and the costs told to `record` are in one unit and make a better guess as they come.
+    `limit` and the costs given to `record` are in one unit and make a better guess as they come.
     """
 
     sizes: Sequence[int]
@@ -58,7 +58,7 @@ class Search:
         reach = (1 << (self.most - self.asked - 1)) - 1
         lowest = max(self.fitted + 1, self.failed - 1 - reach)
         highest = min(self.failed - 1, self.fitted + 1 + reach)
-        return min(max(self._wish(), lowest), highest)
+        return min(max(self._preferred_index(), lowest), highest)
 
     def record(
         self, index: int, fits: bool, cost: float | None = None, *, counted: bool = True
@@ -75,8 +75,8 @@ class Search:
         if cost is not None:
             self.costs[index] = cost
 
-    def _wish(self) -> int:
-        """The index that would tell most; `next` sees to it that it can be afforded."""
+    def _preferred_index(self) -> int:
+        """The most informative index; `next` sees to it that it can be afforded."""
         top = len(self.sizes) - 1
         guess = self._line()
         if guess is None and self.guess is not None:
@@ -89,14 +89,14 @@ class Search:
             return self.fitted + 1 if self.fitted < 0 else self._small()
         if guess >= self.sizes[-1] and self.failed > top:
             return top
-        for factor in (1.0, 1 + BAND, 1 - BAND):
+        for factor in (1.0, 1 + GUESS_BAND_SHARE, 1 - GUESS_BAND_SHARE):
             index = self._index(guess * factor)
             if self.fitted < index < self.failed:
                 return index
         return (self.fitted + self.failed) // 2
 
     def _small(self) -> int:
-        small = len(self.sizes) // SMALL
+        small = len(self.sizes) // SMALL_TRIAL_DIVISOR
         return small if self.fitted < small < self.failed else (self.fitted + self.failed) // 2
 
     def _index(self, size: float) -> int:

@@ -1,4 +1,4 @@
-"""The fastest way to take a strategy's step: its cut, checkpointing, packing, compiling, timed.
+"""The fastest way to take a strategy's step: micro-batch, checkpointing, packing, compiling, timed.
 
 The conversations of a step are the strategy's own and stay so; only how many go through the model
 at a time changes. Every setting that is taken fitted a trial of its own, in a fresh process.
@@ -12,7 +12,7 @@ from autotune.fit.trials import Attempts
 from autotune.protocol.plan import Strategy, TrialPoint
 from autotune.protocol.results import Fit, TimedStep, TrialOutcome, Verdict
 
-LEAST_GAIN = 0.05
+MIN_GAIN_SHARE = 0.05
 """A setting is taken when it saves at least this part of a step; less is within the noise of two
 timed steps, and larger micro-batches leave less memory for what else may come."""
 
@@ -56,7 +56,7 @@ class SpeedSearch:
         """One row at a time, then without checkpointing, then twice as many tokens and again.
 
         That ends where a setting is not faster any more or does not fit. Packing comes then, and
-        compiled layers last: they take longest to try, and gain the same at any cut.
+        compiled layers last: they take longest to try, and gain the same with any micro-batch.
         """
         point = self.attempts.point(
             clipped_length(strategy, self.fit),
@@ -73,7 +73,7 @@ class SpeedSearch:
         best = single
         if point.gradient_checkpointing:
             best = self.faster(best, timed, gradient_checkpointing=False)
-        # More tokens at once than are timed would be timed as fewer.
+        # More tokens a micro-batch than are timed would be timed as fewer.
         most = timed * mean
         while best.point.micro_batch_tokens < most:
             step = self.faster(best, timed, micro_batch_tokens=2 * best.point.micro_batch_tokens)
@@ -88,7 +88,7 @@ class SpeedSearch:
     def faster(self, best: TrialOutcome, timed: int, **change: int | bool) -> TrialOutcome:
         """The changed setting if it fits and is faster, else the best so far."""
         tried = self.tried(best.point.model_copy(update=change), timed)
-        if tried is None or seconds_of(tried) > seconds_of(best) * (1 - LEAST_GAIN):
+        if tried is None or seconds_of(tried) > seconds_of(best) * (1 - MIN_GAIN_SHARE):
             return best
         return tried
 

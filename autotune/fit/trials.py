@@ -1,7 +1,7 @@
 """Trial points put to the memory one by one: a job, a verdict, a record of both.
 
 Trials share a warm process as long as they fit; after anything else the next gets a new one, and
-so does every trial that is asked to be fresh. On a CPU all are unless told otherwise: what a
+so does every trial that is asked to be fresh. On a CPU all are unless configured otherwise: what a
 process holds resident is not given back to the last MiB, and the peak of a warm one came out up to
 3 % above that of a fresh one (docs/LOG.md).
 """
@@ -17,8 +17,8 @@ from autotune.device.spill import Conditions, driver_lends
 from autotune.fit.kept_trials import HeldTrials, asked_now
 from autotune.fit.verdict import judge, perhaps_spilled, suspected
 from autotune.launch import JobResult, WarmRunner
-from autotune.launch.deaths import Deaths
-from autotune.launch.endings import plain_words, worker_error
+from autotune.launch.retries import RetryLimit
+from autotune.launch.worker_errors import with_remedy, worker_error
 from autotune.protocol import events
 from autotune.protocol.device_kind import has_own_memory
 from autotune.protocol.events import WorkerEvent
@@ -31,25 +31,25 @@ from autotune.run.session import Session
 from autotune.run.setup import Setup
 
 LOOK_SECONDS = 1.0
-"""How often the card is asked during a trial what holds it down: a step takes about as long."""
+"""How often the card is asked during a trial what throttles it: a step takes about as long."""
 
 
 @dataclass
 class Attempts:
     """Every trial so far, and what the next one needs to know.
 
-    `settle` waits until nobody else is taking or giving back memory; it returns what is odd, in
-    words, or None. `strain` names what holds the card's clock down at the moment. `lends` is
-    whether this system's driver lends a full card memory of the computer. `held` are the trials of
-    an interrupted probe, which are not repeated.
+    `wait_until_idle` waits until nobody else is taking or giving back memory; it returns what is
+    odd, in words, or None. `throttle_reasons` names what throttles the card at the moment. `lends`
+    is whether this system's driver lends a full card memory of the computer. `held` are the trials
+    of an interrupted probe, which are not repeated.
     """
 
     session: Session
     setup: Setup
     survey: Survey
     warm: WarmRunner
-    settle: Callable[[], str | None] = lambda: None
-    strain: Callable[[], tuple[str, ...]] = lambda: ()
+    wait_until_idle: Callable[[], str | None] = lambda: None
+    throttle_reasons: Callable[[], tuple[str, ...]] = lambda: ()
     lends: bool = field(default_factory=driver_lends)
     held: HeldTrials = field(default_factory=HeldTrials)
 
@@ -170,16 +170,16 @@ class Attempts:
         Raises:
             EnvironmentFault: something keeps killing the workers.
         """
-        deaths = Deaths()
+        retry_limit = RetryLimit()
         while True:
             outcome, result = self._one(point, fresh, timed)
             if not result.killed:
                 return outcome, result
-            deaths.again(result)
+            retry_limit.allows_retry(result)
             self.killed += 1
-            self.session.note(
+            self.session.emit(
                 events.Warned(
-                    message=f"trial at {point.row_tokens} tokens: {plain_words(result.reason)},"
+                    message=f"trial at {point.row_tokens} tokens: {with_remedy(result.reason)},"
                     " with memory free, so its size is not the cause; trying it again"
                 )
             )
@@ -187,20 +187,20 @@ class Attempts:
     def _one(self, point: TrialPoint, fresh: bool, timed: int) -> tuple[TrialOutcome, JobResult]:
         """One job, one verdict."""
         setup = self.setup
-        odd = self.settle()
+        odd = self.wait_until_idle()
         if odd is not None:
-            self.session.note(events.Warned(message=odd))
+            self.session.emit(events.Warned(message=odd))
         measured: list[Measurement] = []
-        held_down: dict[str, None] = {}
+        throttled_by: dict[str, None] = {}
         looked = -LOOK_SECONDS
 
-        def hear(event: WorkerEvent) -> None:
+        def on_event(event: WorkerEvent) -> None:
             nonlocal looked
             if isinstance(event, events.Measured):
                 measured.append(event.measurement)
             if time.monotonic() - looked >= LOOK_SECONDS:
                 looked = time.monotonic()
-                held_down.update(dict.fromkeys(self.strain()))
+                throttled_by.update(dict.fromkeys(self.throttle_reasons()))
 
         if fresh:
             self.warm.renew()
@@ -220,11 +220,11 @@ class Attempts:
             ),
             self.session.rundir.probe_folder(len(self.outcomes) + 1),
             silence_seconds=setup.profile.probe.trial_timeout_seconds,
-            hear=hear,
+            on_event=on_event,
             runner=self.warm,
         )
         measurement = measured[-1] if measured else None
-        self.conditions = Conditions(self.lends, tuple(held_down))
+        self.conditions = Conditions(self.lends, tuple(throttled_by))
         outcome = judge(point, result, measurement, setup.budget, self.outcomes, self.conditions)
         reason = outcome.reason
         if outcome.verdict is Verdict.FITS:
@@ -247,7 +247,7 @@ class Attempts:
         """Put a trial on record with what it depended on."""
         self.outcomes.append(outcome)
         asked = asked_now(self.setup, fresh=fresh, timed_conversations=timed, doubted=doubted)
-        self.session.note(events.ProbeTried(outcome=outcome, asked=asked, held=held))
+        self.session.emit(events.ProbeTried(outcome=outcome, asked=asked, held=held))
 
 
 def no_answer_left(length: int) -> BadInput:

@@ -16,14 +16,14 @@ from autotune.device.spill import (
     spill_signs,
 )
 from autotune.launch import JobResult
-from autotune.launch.endings import plain_words
+from autotune.launch.worker_errors import with_remedy
 from autotune.protocol.choices import Precision
 from autotune.protocol.events import Failed
 from autotune.protocol.failure import Failure
 from autotune.protocol.plan import TrialPoint
 from autotune.protocol.results import Measurement, TrialOutcome, Verdict
 
-LEAST_STEPS = 3
+MIN_STEPS = 3
 """Two steps hold optimizer state and accumulated gradients; one more follows the generation."""
 
 FOR_MEMORY = frozenset(
@@ -31,7 +31,7 @@ FOR_MEMORY = frozenset(
 )
 """Verdicts that say there is too little memory; the others do not."""
 
-FAR_BELOW = 0.75
+FAR_BELOW_LIMIT_SHARE = 0.75
 """A card that is full of us holds nearly the limit when it refuses. Below this share of it, what
 ran out is something else: locked memory of the computer, or the card by another program."""
 
@@ -47,7 +47,7 @@ def judge(
     """The verdict on one trial. Nothing whose peak is above the budget is ever FITS.
 
     `earlier` trials tell how long a step of this size should take, `conditions` what else its time
-    may come from (None: this system, and nothing that held the card down).
+    may come from (None: this system, and nothing that throttled the card).
     """
     if conditions is None:
         conditions = Conditions()
@@ -67,7 +67,7 @@ def judge(
 
 
 def suspected(result: JobResult, budget: Budget) -> bool:
-    """Whether a failure may have been for memory and may not: its size alone does not tell.
+    """Whether a failure may have been for memory and may not: its size alone does not show it.
 
     Either the error is one that a full card raises among others, or the driver refused memory
     while we held far less than we may.
@@ -128,11 +128,11 @@ def _ended(result: JobResult, budget: Budget) -> tuple[Verdict, str]:
         case Failure.SUSPECTED:
             return Verdict.OUT_OF_MEMORY, f"probably out of memory: {result.reason}"
         case Failure.HOST_MEMORY:
-            return Verdict.CRASHED, f"in {result.phase}: {plain_words(result.reason)}"
+            return Verdict.CRASHED, f"in {result.phase}: {with_remedy(result.reason)}"
         case Failure.NUMERIC:
             return Verdict.NUMERIC, result.reason
         case _:
-            return Verdict.CRASHED, plain_words(result.reason)
+            return Verdict.CRASHED, with_remedy(result.reason)
 
 
 def _measured(
@@ -145,10 +145,10 @@ def _measured(
     """The verdict on a trial that came to its end, by what it measured."""
     if not measurement.finite:
         return Verdict.NUMERIC, "the loss or the gradients are not finite"
-    if measurement.steps < LEAST_STEPS:
+    if measurement.steps < MIN_STEPS:
         return (
             Verdict.CRASHED,
-            f"ran {measurement.steps} of {LEAST_STEPS} optimizer steps",
+            f"ran {measurement.steps} of {MIN_STEPS} optimizer steps",
         )
     signs = _signs(point, measurement, budget, earlier, conditions)
     if not budget.holds(measurement.peak_bytes):
@@ -157,18 +157,18 @@ def _measured(
         if any(spill.sign is Sign.REACH for spill in signs):
             reason += f" and nothing was raised: the driver lent the computer's memory; {ADVICE}"
         return Verdict.OVER_BUDGET, reason
-    told = "; ".join(spill.reason for spill in signs)
+    signs_text = "; ".join(spill.reason for spill in signs)
     if has_spilled(signs):
         perhaps = "perhaps " if in_doubt(signs) and not _again(point, earlier) else ""
-        return Verdict.SPILLED, f"the card is {perhaps}over-full ({told}); {ADVICE}"
+        return Verdict.SPILLED, f"the card is {perhaps}over-full ({signs_text}); {ADVICE}"
     if _thrashed(measurement):
         where = "in two steps running, so every step would wait" if measurement.step_retries else ""
         return Verdict.THRASHED, (
             f"the allocator had to flush its cache {measurement.allocator_retries} times {where}"
         ).rstrip()
-    slow = f"; slow, and not for memory: {told}" if signs else ""
-    if conditions.held_down:
-        slow += f"; the card was throttled ({', '.join(conditions.held_down)})"
+    slow = f"; slow, and not for memory: {signs_text}" if signs else ""
+    if conditions.throttled_by:
+        slow += f"; the card was throttled ({', '.join(conditions.throttled_by)})"
     peak = show_size(measurement.peak_bytes)
     return Verdict.FITS, f"peak {peak} on a sequence of {point.row_tokens} tokens{slow}"
 
@@ -193,7 +193,7 @@ def _again(point: TrialPoint, earlier: Sequence[TrialOutcome]) -> bool:
 
 
 def _thrashed(measurement: Measurement) -> bool:
-    """Retries in two steps running; once is how an allocator settles in."""
+    """Retries in two steps running; once is how an allocator warms up."""
     steps = measurement.step_retries
     if not steps:
         return measurement.allocator_retries >= 2
@@ -210,7 +210,7 @@ def _refused_early(failed: Failed, budget: Budget) -> bool:
         failed.fault is Failure.OUT_OF_MEMORY
         and _meaning(failed) is Meaning.REFUSED
         and failed.memory_bytes is not None
-        and failed.memory_bytes < FAR_BELOW * budget.limit_bytes
+        and failed.memory_bytes < FAR_BELOW_LIMIT_SHARE * budget.limit_bytes
     )
 
 

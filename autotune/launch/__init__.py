@@ -1,4 +1,4 @@
-"""Running a job in a process of its own, and telling truthfully how it ended.
+"""Running a job in a process of its own, and reporting how it ended.
 
 `SubprocessRunner` starts real processes; whoever has jobs done asks for a `TrialRunner`.
 """

@@ -1,4 +1,4 @@
-"""A clock that goes on while the computer sleeps, and the pauses that it shows."""
+"""A clock that continues while the computer sleeps, and the pauses that it shows."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ WAKING_SECONDS = 1.0
 def running_seconds() -> float:
     """Seconds since some moment, those in sleep included; no change of the date moves it.
 
-    `time.monotonic` stops in sleep on Linux and macOS, and goes on on Windows.
+    `time.monotonic` stops in sleep on Linux and macOS, and continues on Windows.
     """
     if sys.platform == "linux":
         return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -18,7 +18,7 @@ KEPT_PRIMITIVES = 32
 
 That is 0.6 MiB a product as measured in fp32, and by default it keeps 1024. A
 micro-batch of a Llama asks for 18 to 24 of them, however many layers it has, one after another and
-in each layer again: with 8 they were made anew in every layer, with 24 once a micro-batch. 32
+in each layer again: with 8 they were made again in every layer, with 24 once a micro-batch. 32
 leaves room for layers with more kinds of products. See docs/LOG.md.
 """
 
@@ -34,7 +34,7 @@ def worker_environment() -> dict[str, str]:
         if not any(mark in name.upper() for mark in _SECRET_MARKS) and name not in _DROPPED
     }
     # PYTORCH_CUDA_ALLOC_CONF and PYTORCH_ALLOC_CONF stay as they are, unset where they are not set.
-    # Expandable segments would spare memory that lies in pieces, but nothing tells beforehand
+    # Expandable segments would spare memory that lies in pieces, but nothing shows beforehand
     # whether they work: Windows has none, under WSL, on virtual cards and on some Jetsons the
     # first allocation fails (pytorch#192330, unsloth#1446), and torch 2.9 reads the older variable
     # only (pytorch#183387). A worker that failed so would look like one without memory. What a

@@ -11,7 +11,7 @@ CGROUPS = (
 """Files below `/sys/fs/cgroup` with a container's limit, its use in bytes and what it is used for:
 version 2, then 1."""
 
-SHORT = 0.1
+SHORT_MEMORY_SHARE = 0.1
 """Share of the memory below which a kill may have been for it. Between two looks, a tenth of a
 second, a worker takes at most some hundred MiB; Linux kills when nothing is left."""
 

@@ -17,19 +17,19 @@ from autotune.base.sizes import show_size
 from autotune.launch import worker_exit as exitcodes
 from autotune.launch.clock import PAUSE_SECONDS, WAKING_SECONDS, running_seconds
 from autotune.launch.environment import worker_environment
-from autotune.launch.host_memory import SHORT, memory_left
+from autotune.launch.host_memory import SHORT_MEMORY_SHARE, memory_left
 from autotune.launch.runner import JobResult, OnEvent
 from autotune.protocol.events import WORKER_EVENT, Failed, Finished, Phase, Slept
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import Job, as_written
 
 _POLL_SECONDS = 0.1
-_GOODBYE_SECONDS = 5.0
+_EXIT_SECONDS = 5.0
 
 FAMILY_SECONDS = 1.0
 """How often a worker's children are looked for; a launcher's child is there within moments."""
 
-NEAR = 0.75
+NEAR_LIMIT_SHARE = 0.75
 """Share of its own limit from which on a worker that is killed may have been for memory."""
 
 
@@ -37,7 +37,7 @@ class WorkerProcess:
     """A worker that was started with its first job. `stays` keeps it for further ones.
 
     A worker that stays says `Finished` after a job and takes the path of the next job file as a
-    line on its standard input; it ends when that is closed. `clock` goes on in sleep.
+    line on its standard input; it ends when that is closed. `clock` continues in sleep.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class WorkerProcess:
                 stdin.close()
         if self.alive:
             try:
-                self.process.wait(_GOODBYE_SECONDS)
+                self.process.wait(_EXIT_SECONDS)
             except subprocess.TimeoutExpired:
                 self.process.kill()
         elif self.process.poll() is None:
@@ -166,7 +166,7 @@ class _Watch:
                 return False
             if line:
                 silent = 0.0
-                if self._hear(line, on_event):
+                if self._on_line(line, on_event):
                     return True
             else:
                 silent += min(now - before, WAKING_SECONDS)
@@ -180,12 +180,12 @@ class _Watch:
                 if self.limit is not None and resident > self.limit:
                     self._kill(Failure.OVER_BUDGET)
 
-    def _hear(self, line: bytes, on_event: OnEvent) -> bool:
+    def _on_line(self, line: bytes, on_event: OnEvent) -> bool:
         """Take in one line and hand its event on; True if it says that the job is finished."""
         try:
             event = WORKER_EVENT.validate_json(line)
         except ValidationError:
-            # A line torn by the worker's death; its ending tells the rest.
+            # A line truncated by the worker's death; its exit code explains the rest.
             return False
         if isinstance(event, Finished):
             # What was killed has not finished, though it may have said so a moment before.
@@ -201,7 +201,7 @@ class _Watch:
         """Note what is left of the computer's memory, and whether it was ever short."""
         left, total = memory_left()
         self.free_bytes = left if self.free_bytes is None else min(self.free_bytes, left)
-        self.was_short = self.was_short or left < SHORT * total
+        self.was_short = self.was_short or left < SHORT_MEMORY_SHARE * total
 
     def _resident(self, now: float) -> int:
         """Resident memory of the worker now, in bytes; 0 once it is gone.
@@ -247,10 +247,10 @@ class _Watch:
             return ended(None, "")
         if self.failed is not None:
             return ended(self.failed.fault, self.failed.message)
-        near = self.limit is not None and self.peak_bytes >= NEAR * self.limit
-        for_nothing = exitcodes.sent(code) and not near and not self.was_short
+        near = self.limit is not None and self.peak_bytes >= NEAR_LIMIT_SHARE * self.limit
+        for_nothing = exitcodes.was_ended_from_outside(code) and not near and not self.was_short
         return replace(
-            ended(exitcodes.failure_of(code), f"{exitcodes.in_words(code)} during {self.phase}"),
+            ended(exitcodes.failure_of(code), f"{exitcodes.exit_text(code)} during {self.phase}"),
             killed=for_nothing and self.free_bytes is not None,
             free_bytes=self.free_bytes,
         )

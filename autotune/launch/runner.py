@@ -1,4 +1,4 @@
-"""The runner port: a job goes in, events come out, and how it ended is told truthfully.
+"""The runner port: a job goes in, events come out, and how it ended is reported.
 
 A worker may die, hang, or outgrow its memory at any moment: each of these is a `JobResult`, not an
 exception.

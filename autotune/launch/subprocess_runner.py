@@ -16,7 +16,7 @@ from autotune.protocol.job import Job
 class SubprocessRunner:
     """A fresh process for every job. `command` is followed by the path of the job file.
 
-    `clock` gives seconds and goes on while the computer sleeps.
+    `clock` gives seconds and continues while the computer sleeps.
     """
 
     command: Sequence[str] = (sys.executable, "-m", "autotune.worker")

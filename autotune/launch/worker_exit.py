@@ -1,6 +1,6 @@
 """Exit codes of a process that died without a word, in words.
 
-Windows ends a process with the status of its last exception (ntstatus.h); Unix tells the signal,
+Windows ends a process with the status of its last exception (ntstatus.h); Unix reports the signal,
 as a negative number, or as 128 and more where a shell stood between.
 """
 
@@ -42,13 +42,13 @@ _SENT = {1, 9, 15}
 
 _OUT_OF_MEMORY = {0xC0000017, 0xC000009A, 0xC000012D}
 _SHELL = 128
-"""A shell tells signal n as 128 + n."""
+"""A shell reports signal n as 128 + n."""
 
 _STATUS = 2**32
 """Windows statuses are unsigned, 32 bits; some tools show them as negative."""
 
 
-def in_words(code: int) -> str:
+def exit_text(code: int) -> str:
     """How a worker with this exit code ended: `worker ended with 0xC0000005 (access violation)`."""
     if not -_SHELL <= code < 2 * _SHELL:
         status = code % _STATUS
@@ -64,16 +64,16 @@ def in_words(code: int) -> str:
 
 
 def failure_of(code: int) -> Failure:
-    """HOST_MEMORY where the code tells of that, as a rule; else CRASHED."""
+    """HOST_MEMORY where the code means that, as a rule; else CRASHED."""
     if code % _STATUS in _OUT_OF_MEMORY or _signal(code) == _KILLED:
         return Failure.HOST_MEMORY
     return Failure.CRASHED
 
 
-def sent(code: int) -> bool:
+def was_ended_from_outside(code: int) -> bool:
     """Whether another program, or the system, ended a worker with this exit code.
 
-    Windows does not tell: who ends a process there chooses its exit code.
+    Windows does not report it: who ends a process there chooses its exit code.
     """
     return _signal(code) in _SENT
 

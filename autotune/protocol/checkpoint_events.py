@@ -82,7 +82,7 @@ class Evaluated(Figures):
         interval: tuple[float, float],
         partial: Partial,
     ) -> "Evaluated":
-        """A checkpoint whose evaluation was not worth going on with."""
+        """A checkpoint whose evaluation was stopped early."""
         return cls(
             number=number,
             checkpoint=checkpoint,
@@ -107,8 +107,8 @@ class Evaluated(Figures):
         )
 
 
-class Chosen(Boundary):
-    """What the best of `candidates` scored checkpoints is worth without the luck of the choice.
+class BestCorrected(Boundary):
+    """What the best of `candidates` scored checkpoints is worth without its selection bias.
 
     `corrected` is a share, 0..1, `interval` its 95 %; how: `score.selection`.
     """
@@ -155,7 +155,7 @@ class CheckpointsRemoved(Boundary):
 class CheckpointDamaged(Boundary):
     """A checkpoint that was to be scored is not as it was saved; `fault` says what is wrong.
 
-    With `again` it is made once more: trained from the last whole checkpoint before it, or averaged
+    With `again` it is made again: trained from the last whole checkpoint before it, or averaged
     again. Otherwise an `Evaluated` without a score follows.
     """
 

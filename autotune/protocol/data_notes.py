@@ -19,17 +19,17 @@ NAMED_ROWS = 5
 """Row numbers that a note carries: enough to look a kind up, and one short line on a screen."""
 
 
-MOST_KINDS = 100
+MAX_KINDS = 100
 """Kinds that are told apart: where names or numbers of the data stand in their words (a role for
 each speaker), every row may be one of its own, and no report is that long."""
 
-OTHERS = f"something else, beyond the first {MOST_KINDS} kinds"
+OTHERS = f"something else, beyond the first {MAX_KINDS} kinds"
 
 
 class DataNote(Boundary):
     """One kind of finding: `what` in words, in how many rows, and the numbers of the first few.
 
-    `dropped` says that these rows are not trained on; the others are. `warning` marks what may
+    `dropped` says that these rows are not used; the others are. `warning` marks what may
     make a result worthless, for a louder colour. A note on the data as a whole has `count` 0, and
     its words are a sentence of their own.
     """
@@ -41,7 +41,7 @@ class DataNote(Boundary):
     warning: bool = False
 
 
-class NoteBook:
+class NoteCollector:
     """Gathers findings row by row; notes come in the order in which their kind was first seen."""
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class NoteBook:
         Returns:
             The words under which it was counted: `OTHERS` where there are too many kinds.
         """
-        if (what, dropped, warning) not in self._rows and len(self._rows) >= MOST_KINDS:
+        if (what, dropped, warning) not in self._rows and len(self._rows) >= MAX_KINDS:
             what = OTHERS
         key = what, dropped, warning
         count, rows = self._rows.get(key, (0, []))

@@ -1,4 +1,4 @@
-"""What a survey tells besides the shape of the data: origin, roles, end of a turn, samples."""
+"""What a survey reports besides the shape of the data: origin, roles, end of a turn, samples."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from autotune.protocol.plan import Rounds
 
 
 class TextRun(Boundary):
-    """Neighbouring tokens of a row with one fate, as text: trained on or not.
+    """Consecutive tokens of a row as text, all of them supervised or none.
 
     `marker` says that it is one token which the template put there; the same letters inside a
     text are not one. `hidden_tokens` stands for tokens that are left out here, without a text.

@@ -128,8 +128,8 @@ class TrainJob(Boundary):
 class AverageJob(Boundary):
     """Write the mean of some checkpoints' weights, in order of progress, as one more checkpoint.
 
-    All of them, by their names, are in the folder `out`; one that is there already is told and not
-    made again.
+    All of them, by their names, are in the folder `out`; one that is there already is reported and
+    not made again.
     """
 
     job: Literal["average"] = "average"
@@ -147,7 +147,7 @@ class GenerateJob(Boundary):
     """Answer every prompt of a prompts file with the model in `model_folder`, appending to `out`.
 
     `max_new_tokens` caps an answer. At most `batch_size` prompts are answered at a time, and no
-    more than `prefill_tokens` tokens of prompts are read at once.
+    more than `prefill_tokens` tokens of prompts are read in a pass.
 
     Prompts go in by length. With `early_seed` they go in by that seed's random order, and an answer
     is left, for `decided.jsonl` beside `out`, once no further text can change its strict verdict;

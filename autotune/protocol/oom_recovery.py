@@ -3,12 +3,12 @@
 All of it is decided here; who runs out of memory asks with the failure and what was tried already.
 
 - In a worker (`in_worker`) a training step and a batch of answers are made smaller and done again
-  in the same process, as long as the memory comes back; a checkpoint is saved once more.
+  in the same process, as long as the memory comes back; a checkpoint is saved again.
 - Training and scoring (`after_worker`) begin again in a new process where the worker could not go
   on: training from the last checkpoint with a smaller micro-batch, then with gradient
   checkpointing; scoring with half as many answers at a time. With nothing smaller left they fail.
 - A trial of the probe (`after_trial`) asks what fits, so lack of memory is its answer. Where it is
-  in doubt, one more trial in a new process settles it.
+  in doubt, one more trial in a new process decides it.
 
 Every lack of memory has less to try after it, so none of this needs a count. Deaths for other
 reasons are counted by `deaths`.
@@ -19,7 +19,7 @@ from enum import StrEnum
 
 from autotune.base.sizes import MIB
 from autotune.protocol.failure import Failure
-from autotune.protocol.plan import Cut
+from autotune.protocol.plan import MicroBatching
 from autotune.protocol.results import Verdict
 
 SLACK_BYTES = 128 * MIB
@@ -48,7 +48,7 @@ class Action(StrEnum):
     GIVE_UP = "nothing: no more can be tried"
 
 
-class Asker(StrEnum):
+class MemoryUser(StrEnum):
     """Who has a worker do something that can be done with less memory."""
 
     TRAINING = "training"
@@ -61,7 +61,7 @@ class TrialEnd:
 
     Its verdict is in doubt (`doubtful`) where memory is not all that it can be for: an error that a
     full card raises among others, a slow step. `reported`: the worker said itself what it failed
-    of. `before` is the verdict on the trial of the same point that this one was to settle.
+    of. `before` is the verdict on the trial of the same point that this one was to decide.
     """
 
     verdict: Verdict
@@ -102,7 +102,7 @@ def in_worker(
 
 
 def after_worker(
-    asker: Asker, failure: Failure, *, smaller: bool, shrunk: bool = False
+    asker: MemoryUser, failure: Failure, *, smaller: bool, shrunk: bool = False
 ) -> Action | None:
     """What training or scoring does about a worker's failure; None where it is not for memory.
 
@@ -119,7 +119,7 @@ def after_worker(
         return Action.RETRY_IN_NEW_PROCESS
     if smaller:
         return Action.SHRINK_IN_NEW_PROCESS
-    if asker is Asker.SCORING and failure is Failure.SUSPECTED:
+    if asker is MemoryUser.SCORING and failure is Failure.SUSPECTED:
         return None  # one answer at a time was hardly too much
     return Action.GIVE_UP
 
@@ -147,26 +147,28 @@ def after_trial(end: TrialEnd) -> Action:
     return Action.GIVE_UP if no_matter_of_size else Action.ACCEPT
 
 
-def smaller_cut(cut: Cut, longest_row: int, largest: int | None = None) -> Cut | None:
-    """The next smaller way to cut a step: half the micro-batch, then gradient checkpointing.
+def smaller_micro_batching(
+    micro_batching: MicroBatching, longest_row: int, largest: int | None = None
+) -> MicroBatching | None:
+    """The next smaller micro-batching of a step: half the micro-batch, then gradient checkpointing.
 
     Args:
-        cut: how steps are cut now.
+        micro_batching: how steps are split now.
         longest_row: tokens of the longest row that will come; half of less splits nothing.
         largest: tokens of the largest micro-batch that was at hand, where that is known. Half of a
             limit that it never reached would be the same pieces again.
     """
-    now = min(cut.micro_batch_tokens, largest or cut.micro_batch_tokens)
+    now = min(micro_batching.micro_batch_tokens, largest or micro_batching.micro_batch_tokens)
     tokens = max(longest_row, now // 2)
     if tokens < now:
-        return cut.model_copy(update={"micro_batch_tokens": tokens})
-    if not cut.gradient_checkpointing:
-        return cut.model_copy(update={"gradient_checkpointing": True})
+        return micro_batching.model_copy(update={"micro_batch_tokens": tokens})
+    if not micro_batching.gradient_checkpointing:
+        return micro_batching.model_copy(update={"gradient_checkpointing": True})
     return None
 
 
 def smaller_length(length: int, shortest: int) -> int:
-    """Tokens of the row whose trial settles a doubtful one: half, or the shortest there is."""
+    """Tokens of the row whose trial decides a doubtful one: half, or the shortest there is."""
     return max(min(shortest, length), length // 2)
 
 

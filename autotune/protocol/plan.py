@@ -1,11 +1,11 @@
-"""What is asked for: a strategy (a wish), a plan (a wish resolved), and how its steps are cut.
+"""What is asked for: a strategy (requested), a plan (what fits), and its micro-batching.
 
-A worker is told plans only: nothing in them is left to a default, so a plan's hash names exactly
+A worker is given plans only: nothing in them is left to a default, so a plan's hash names exactly
 one training run. Numbers that follow from others are properties and cannot disagree.
 
-A cut changes speed and memory, never the mathematics: which conversations make a step, the number
-of steps and the schedule do not depend on it. `oom_recovery` says which is tried where one does
-not fit.
+Micro-batching changes speed and memory, never the mathematics: which conversations make a step, the
+number of steps and the schedule do not depend on it. `oom_recovery` says which is tried where one
+does not fit.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from autotune.base.model import ANY_CASE, Boundary
 from autotune.protocol.choices import Precision, Supervision, Truncation
 
 
-class Cut(Boundary):
+class MicroBatching(Boundary):
     """At most `micro_batch_tokens` at a time; whether activations are computed again in backward.
 
     A row that is longer than that is a micro-batch of its own.
@@ -103,7 +103,7 @@ class Strategy(Boundary):
 
 
 class TrainPlan(Boundary):
-    """Everything one training run is told; equal plans give equal weights.
+    """Everything one training run is given; equal plans give equal weights.
 
     `batch_size` is conversations per optimizer step, whatever the micro-batches. `conversations`
     is how many rows the data keeps at this length and these rounds.
@@ -161,16 +161,16 @@ class TrainPlan(Boundary):
         }
 
     @property
-    def cut(self) -> Cut:
-        """How its steps are cut into pieces, to begin with."""
-        return Cut(
+    def micro_batching(self) -> MicroBatching:
+        """How its steps are split into micro-batches, to begin with."""
+        return MicroBatching(
             micro_batch_tokens=self.micro_batch_tokens,
             gradient_checkpointing=self.gradient_checkpointing,
         )
 
     @property
     def averaged(self) -> int:
-        """How many checkpoints are averaged: as wished, or all where there are fewer; else 0."""
+        """How many checkpoints are averaged: as requested, or all where there are fewer; else 0."""
         count = min(self.average_checkpoints, len(self.checkpoint_steps))
         return count if count >= 2 else 0
 
@@ -178,10 +178,10 @@ class TrainPlan(Boundary):
     def identity(self) -> str:
         """Hash of all that changes the weights; a checkpoint of another identity is not resumed.
 
-        How a step is cut into micro-batches, packing, checkpointing, compiling and how often state
-        is saved change speed and memory, never the mathematics, so they are left out; and so is
-        what is averaged when all is trained. A key that came later counts where it is used only, so
-        that a training that an earlier version began is still the same one.
+        How a step is split into micro-batches, packing, checkpointing, compiling and how often
+        state is saved change speed and memory, never the mathematics, so they are left out; and so
+        is what is averaged when all is trained. A key that came later counts where it is used only,
+        so that a training that an earlier version began is still the same one.
         """
         neutral = {
             "micro_batch_tokens",

@@ -29,7 +29,7 @@ class PredictedPeak(Boundary):
 
     `weights_bytes`: fp32 master weights and buffers. `gradients_bytes`: fp32 gradients, kept from
     one micro-batch to the next. `optimizer_bytes`: what the optimizer keeps beside them.
-    `activations_bytes`: what the forward pass keeps for the backward pass, or computes anew in it.
+    `activations_bytes`: what the forward pass keeps for the backward pass, or computes again in it.
     `logits_bytes`: tensors as wide as the vocabulary. `temporary_bytes`: the rest, such as 16-bit
     copies of weights, gradients on their way, and workspaces. `optimizer_step_bytes` is the peak of
     clip and update alone.

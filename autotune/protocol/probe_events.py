@@ -10,7 +10,7 @@ class TrialAsked(Boundary):
     """What a trial depended on beside its point: see `kept_trials`.
 
     `identity` is a digest, `fresh` whether it had a process of its own, `budget_bytes` the limit.
-    Where it was `doubted` whether a failure was for memory, further trials had to tell.
+    Where it was `doubted` whether a failure was for memory, further trials had to show it.
     """
 
     identity: str
@@ -32,7 +32,7 @@ class ProbeTried(Boundary):
     held: bool = False
 
 
-class ProbeGoesOn(Boundary):
+class ProbeResumed(Boundary):
     """A probe takes up an interrupted one, so many of whose trials still hold."""
 
     kind: Literal["probe_goes_on"] = "probe_goes_on"
@@ -40,7 +40,7 @@ class ProbeGoesOn(Boundary):
 
 
 class ProbeEnded(Boundary):
-    """A probe came to its end without an answer: it is over, and the next one begins anew."""
+    """A probe came to its end without an answer: it is over, and the next one begins again."""
 
     kind: Literal["probe_ended"] = "probe_ended"
     reason: str

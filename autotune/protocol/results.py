@@ -48,10 +48,10 @@ class Measurement(Boundary):
     `prefill_seconds` and `token_seconds` time one evaluation batch: reading it, and each token.
     `device_bytes` is the most that all programs together had in use on the device, `shared_bytes`
     how much of our memory on it lay in the computer's memory instead (Windows); None where
-    nothing tells. `fresh` marks the first trial of its process. `step_retries` are the allocator's
-    retries step by step, empty where they were not counted so. `attention` is the kernel that its
-    steps attended by. `torch_compile` says whether layers were compiled to the end: one that was
-    asked for it may have found no compiler that works.
+    that is unknown. `fresh` marks the first trial of its process. `step_retries` are the
+    allocator's retries step by step, empty where they were not counted so. `attention` is the
+    kernel that its steps attended by. `torch_compile` says whether layers were compiled to the end:
+    one that was asked for it may have found no compiler that works.
     """
 
     steps: int
@@ -88,14 +88,14 @@ class TrialOutcome(Boundary):
 
 
 class StrategyFit(Boundary):
-    """A strategy clipped to what fits, the way its steps are cut, and estimates of its time.
+    """A strategy clipped to what fits, the micro-batching of its steps, and estimates of its time.
 
-    It `fits` when its rows are not cut shorter than it wishes, and is `planned` when it will have
-    its turn: a fallback that fits is planned only where no other strategy fits.
-    `eta_seconds` is training and scoring; `eta_single_seconds` is the same with one row at a time,
-    None where only one way was timed; and then so are `supervised_tokens_per_second` and
-    `peak_bytes`, which were measured for this way. `batch_size` is conversations a step, None in
-    older records; `lost` tells of the rows that its length leaves nothing of to train on.
+    It `fits` when its rows are not truncated below what it requests, and is `planned` when it will
+    have its turn: a fallback that fits is planned only where no other strategy fits. `eta_seconds`
+    is training and scoring; `eta_single_seconds` is the same with one row at a time, None where
+    only one way was timed; and then so are `supervised_tokens_per_second` and `peak_bytes`, which
+    were measured for this way. `batch_size` is conversations a step, None in older records; `lost`
+    tells of the rows that its length leaves nothing of to train on.
     """
 
     fits: bool
@@ -120,7 +120,7 @@ class StrategyFit(Boundary):
 class Fit(Boundary):
     """The probe's answer with its evidence; written to `fit.json`.
 
-    `trials` searched and confirmed the answer, `speed_trials` timed ways to cut a step.
+    `trials` searched and confirmed the answer, `speed_trials` timed micro-batchings of a step.
     `predicted_peak_bytes` is what was computed for the accepted point beforehand, None where
     nothing was. `fingerprint` maps what the answer depends on (device, torch, model, data ...) to
     its value; `expiry` says of each what follows when it changes. `attention` is the kernel that
@@ -163,7 +163,7 @@ class Checkpoint(Boundary):
 
     @property
     def place(self) -> tuple[int, int]:
-        """What tells it from the others of its training, in order of progress."""
+        """What distinguishes it from the others of its training, in order of progress."""
         return self.step, self.averaged
 
     @property
@@ -176,7 +176,8 @@ class Partial(Boundary):
     """Why a score is not of all `of` prompts, or not of finished answers.
 
     `target`: this one is out of reach. `decided`: every prompt has its strict verdict, but answers
-    were cut once theirs was certain. `rival`: in old records, another checkpoint was better.
+    were left unfinished once theirs was certain. `rival`: in old records, another checkpoint was
+    better.
     """
 
     of: int
@@ -258,7 +259,7 @@ class EvalReport(Figures):
     """A scored set of answers. `interval` is Wilson's 95 % of the score.
 
     `sound` counts the strict passes of answers that neither loop nor echo nor say next to nothing,
-    out of all prompts; None where a scorer does not tell. `lift` is how much of the score is
+    out of all prompts; None where a scorer does not report it. `lift` is how much of the score is
     following, None of a single prompt. `think` is which text was judged; of the
     answers `thoughts` held a thought, and `unfinished_thoughts` of these did not come to its end.
     """

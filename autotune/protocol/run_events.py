@@ -6,17 +6,17 @@ from pydantic import Field
 
 from autotune.base.model import Boundary
 from autotune.protocol.checkpoint_events import (
+    BestCorrected,
     BestInFull,
     BestKept,
     CheckpointDamaged,
     CheckpointsRemoved,
-    Chosen,
     Evaluated,
 )
 from autotune.protocol.choices import Think
 from autotune.protocol.device_kind import DeviceKind
 from autotune.protocol.plan import TrainPlan
-from autotune.protocol.probe_events import Fitted, ProbeEnded, ProbeGoesOn, ProbeTried
+from autotune.protocol.probe_events import Fitted, ProbeEnded, ProbeResumed, ProbeTried
 from autotune.protocol.results import Health
 from autotune.protocol.scores import DEFAULT_SCORER, Lift, Score, Scored
 from autotune.protocol.throttle import Throttle
@@ -24,7 +24,7 @@ from autotune.protocol.worker_events import WorkerEvent
 
 
 class RunStarted(Boundary):
-    """A run begins, or goes on (`resumed`): its target and the names of what it works with.
+    """A run begins, or resumes (`resumed`): its target and the names of what it works with.
 
     `device_kind` is None in records of a time when it was not written.
     """
@@ -93,7 +93,7 @@ class PeakCompared(Boundary):
 
 
 class CardSampled(Boundary):
-    """How the card is doing while a trial trains. What the driver does not tell is None.
+    """How the card is doing while a trial trains. What the driver does not report is None.
 
     `began` and `ended` name what holds the clock down since, or no longer since, the sample before.
     """
@@ -160,7 +160,7 @@ class RunEnded(Boundary):
     reason: str
 
 
-class Former(Boundary, extra="ignore"):
+class LegacyEvent(Boundary, extra="ignore"):
     """An event of earlier versions on which nothing depends; old records are read with it."""
 
     kind: Literal["disk_planned", "generated", "interrupted", "predicted", "prepared"]
@@ -171,7 +171,7 @@ RunEvent = Annotated[
     RunStarted
     | Content
     | ProbeTried
-    | ProbeGoesOn
+    | ProbeResumed
     | ProbeEnded
     | Fitted
     | BaselineScored
@@ -183,13 +183,13 @@ RunEvent = Annotated[
     | TrainingFailed
     | TrialEnded
     | Evaluated
-    | Chosen
+    | BestCorrected
     | CheckpointDamaged
     | BestInFull
     | CheckpointsRemoved
     | Escalated
     | RunEnded
-    | Former
+    | LegacyEvent
     | WorkerEvent,
     Field(discriminator="kind"),
 ]

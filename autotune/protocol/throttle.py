@@ -1,4 +1,4 @@
-"""Why a card's clock is held down: the driver's reasons, as a person names them."""
+"""Why a card is throttled: the driver's reasons, as a person names them."""
 
 from enum import StrEnum
 

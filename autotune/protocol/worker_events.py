@@ -10,7 +10,7 @@ from autotune.protocol.choices import Precision
 from autotune.protocol.data_notes import DataNote
 from autotune.protocol.failure import Failure
 from autotune.protocol.kernels import FoundKernels
-from autotune.protocol.plan import Cut
+from autotune.protocol.plan import MicroBatching
 from autotune.protocol.results import Checkpoint, Measurement
 
 
@@ -77,7 +77,7 @@ class CheckpointSaved(Boundary):
 
 
 class Resumed(Boundary):
-    """Training goes on from a checkpoint; torn folders that were passed over are named."""
+    """Training resumes from a checkpoint; truncated folders that were passed over are named."""
 
     kind: Literal["resumed"] = "resumed"
     step: int
@@ -94,27 +94,27 @@ class Answered(Boundary):
     seconds: float
 
 
-class Recut(Boundary):
+class MicroBatchResized(Boundary):
     """Memory ran out in a training: step `step` is done again in smaller pieces.
 
     `phase` is where it ran out and `reason` the error in one line. The step's `batch_size`
     conversations, the schedule and the number of steps stay. Where `after` is `before`, it is tried
-    again as it was. With `same_process` the memory came back and the worker goes on; else a new one
-    goes on from the last checkpoint.
+    again as it was. With `same_process` the memory came back and the worker continues; else a new
+    one continues from the last checkpoint.
     """
 
     kind: Literal["recut"] = "recut"
     step: int
     phase: str
     batch_size: int
-    before: Cut
-    after: Cut
+    before: MicroBatching
+    after: MicroBatching
     same_process: bool
     reason: str
 
 
 class PrecisionChanged(Boundary):
-    """A training goes on in another precision from step `step` on; fp32 master weights stay."""
+    """A training continues in another precision from step `step` on; fp32 master weights stay."""
 
     kind: Literal["precision_changed"] = "precision_changed"
     step: int
@@ -204,7 +204,7 @@ WorkerEvent = Annotated[
     | StepDone
     | CheckpointSaved
     | Resumed
-    | Recut
+    | MicroBatchResized
     | PrecisionChanged
     | Answered
     | Surveyed

@@ -5,7 +5,7 @@ from importlib import metadata
 from pathlib import Path
 
 from autotune.base.errors import BadInput
-from autotune.data.kept_notes import fit_notes
+from autotune.data.retention_notes import fit_notes
 from autotune.protocol import events
 from autotune.protocol.data_notes import with_dropped
 from autotune.protocol.events import Record
@@ -21,27 +21,32 @@ from autotune.report.schema import (
     Report,
     TrialReport,
 )
-from autotune.run.replay import Chronicle, chronicle
+from autotune.run.history import RunHistory, history_of
 from autotune.run.state import StudyState, TrialState
 from autotune.text.conclusions import beaten_by, conclusions, next_steps
 from autotune.text.events import describe, trial_verdict
 from autotune.text.score import outcome_text, partial_text
-from autotune.text.train import advice_lines, damaged_sentence, precision_sentence, resized_sentence
+from autotune.text.training_events import (
+    advice_lines,
+    damaged_sentence,
+    precision_sentence,
+    resized_sentence,
+)
 
 
 def build_report(records: Iterable[Record], run_dir: Path) -> Report:
     """The report of these records; see `report_of`."""
-    return report_of(chronicle(records), run_dir)
+    return report_of(history_of(records), run_dir)
 
 
-def report_of(said_so_far: Chronicle, run_dir: Path) -> Report:
+def report_of(history: RunHistory, run_dir: Path) -> Report:
     """The report of what a run's record says, whether the run is over or not.
 
     Raises:
         BadInput: no run has begun in them.
     """
-    state, told = said_so_far.state, said_so_far.told
-    run, first, last = state.run, said_so_far.first, said_so_far.last
+    state, without_steps = history.state, history.without_steps
+    run, first, last = state.run, history.first, history.last
     if run is None or first is None or last is None:
         raise BadInput(
             f"{run_dir}: no run has begun here, so there is nothing to report; start one with"
@@ -49,12 +54,12 @@ def report_of(said_so_far: Chronicle, run_dir: Path) -> Report:
         )
     best = state.best
     met = state.ended.met if state.ended else best is not None and best.met
-    said = conclusions(state)
+    sentences = conclusions(state)
     return Report.from_parts(
         run,
         met=met,
         status="unfinished" if state.ended is None else "met" if met else "below target",
-        reason=state.ended.reason if state.ended else said[0],
+        reason=state.ended.reason if state.ended else sentences[0],
         strategy=_strategy(state),
         best=_score(best) if best is not None else None,
         best_in_full=_in_full(state.best_in_full),
@@ -71,9 +76,9 @@ def report_of(said_so_far: Chronicle, run_dir: Path) -> Report:
         started=first,
         last_record=last,
         seconds=max(0.0, last - first),
-        conclusions=tuple(said),
+        conclusions=tuple(sentences),
         next_steps=tuple(next_steps(state, run_dir)),
-        warnings=_warnings(told),
+        warnings=_warnings(without_steps),
         data_notes=(
             *(with_dropped(state.survey.dropped, state.survey.notes) if state.survey else ()),
             *fit_notes(state.fit),
@@ -81,12 +86,12 @@ def report_of(said_so_far: Chronicle, run_dir: Path) -> Report:
         advice=tuple(advice_lines(state)),
         timeline=tuple(
             Moment(time=record.time, text=text)
-            for record in told
+            for record in without_steps
             if (text := describe(record, state)) is not None
         ),
-        events=dict(sorted(said_so_far.kinds.items())),
-        versions=_versions(told),
-        attention=_attention(told, state),
+        events=dict(sorted(history.kinds.items())),
+        versions=_versions(without_steps),
+        attention=_attention(without_steps, state),
         run_dir=path_text(run_dir),
     )
 
@@ -154,20 +159,20 @@ def _trial(trial: TrialState) -> TrialReport:
 
 def _warnings(records: Sequence[Record]) -> tuple[str, ...]:
     """What was warned of and what a training had to change, each once, in order."""
-    said: dict[str, None] = {}
+    sentences: dict[str, None] = {}
     for record in records:
         match record.event:
             case events.Warned() as event:
-                said[event.message] = None
-            case events.Recut() as event:
-                said[resized_sentence(event)] = None
+                sentences[event.message] = None
+            case events.MicroBatchResized() as event:
+                sentences[resized_sentence(event)] = None
             case events.CheckpointDamaged() as event:
-                said[f"trial {event.number}: {damaged_sentence(event)}"] = None
+                sentences[f"trial {event.number}: {damaged_sentence(event)}"] = None
             case events.PrecisionChanged() as event:
-                said[precision_sentence(event)] = None
+                sentences[precision_sentence(event)] = None
             case _:
                 pass
-    return tuple(said)
+    return tuple(sentences)
 
 
 def _attention(records: Sequence[Record], state: StudyState) -> str | None:
@@ -179,7 +184,7 @@ def _attention(records: Sequence[Record], state: StudyState) -> str | None:
 
 
 def _versions(records: Sequence[Record]) -> dict[str, str]:
-    """Of the libraries that computed, as the workers told them; several where they changed."""
+    """Of the libraries that computed, as the workers reported them; several where they changed."""
     seen: dict[str, dict[str, None]] = {"torch": {}, "transformers": {}}
     for record in records:
         if isinstance(record.event, events.Ready):

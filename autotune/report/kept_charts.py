@@ -16,7 +16,7 @@ _EMBEDDED = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
+class Charts:
     """Two PNGs, for light and dark screens, and `picture.drawing_of` what they show."""
 
     drawing: str
@@ -29,7 +29,7 @@ class Pictures:
         return hashlib.sha256(self.light + self.dark).hexdigest()
 
 
-def kept_pictures(page: Path, drawing: str) -> Pictures | None:
+def kept_charts(page: Path, drawing: str) -> Charts | None:
     """The pictures in a `report.html`, if they show this and are whole; else None."""
     try:
         found = _EMBEDDED.search(page.read_text(encoding="utf-8"))
@@ -38,5 +38,5 @@ def kept_pictures(page: Path, drawing: str) -> Pictures | None:
         light, dark = (base64.b64decode(found[name], validate=True) for name in ("light", "dark"))
     except (OSError, ValueError):
         return None
-    pictures = Pictures(drawing, light, dark)
+    pictures = Charts(drawing, light, dark)
     return pictures if pictures.sha256 == found["sha256"] else None

@@ -134,10 +134,11 @@ class Report(Boundary):
 
     `seconds` spans first to last record, so it holds the pauses of a resumed run too. `best` was
     chosen among `chosen_among` scored checkpoints; `corrected` is about what it is worth without
-    the luck of that choice, None where that is not known. `beaten_by_echo` says whether a baseline
+    the selection bias, None where that is not known. `beaten_by_echo` says whether a baseline
     without a model, such as giving the prompts back unchanged, scores as much as it. `attention`
-    names the kernel that computed attention, None where no worker told. `data_notes` says what was
-    found in the rows of the data. `think` is which text of answers was judged, `scorer` by what.
+    names the kernel that computed attention, None where no worker reported it. `data_notes` says
+    what was found in the rows of the data. `think` is which text of answers was judged, `scorer` by
+    what.
     """
 
     target: float

@@ -14,7 +14,7 @@ from autotune.report.schema import (
     Report,
     TrialReport,
 )
-from autotune.score.health import SAYING_WORDS
+from autotune.score.health import MIN_DIFFERENT_WORDS
 from autotune.score.scorer import Scorer
 from autotune.text.fit import PROBE_COLUMNS, TIMED_COLUMNS, probe_cells, timed_cells
 
@@ -207,7 +207,9 @@ def _legend(shares: Sequence[str]) -> str:
         f"Lift: points of the score that are following. Shares of the answers ({names}): {counted}."
     )
     if "vacuous" in shares:
-        text += f" Trivial: share of the passes with fewer than {SAYING_WORDS} different words."
+        text += (
+            f" Trivial: share of the passes with fewer than {MIN_DIFFERENT_WORDS} different words."
+        )
     return text
 
 

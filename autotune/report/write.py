@@ -17,7 +17,7 @@ from autotune.protocol.result_text import limits_text
 from autotune.protocol.results import Fit
 from autotune.report.chart import draw_png, drawing_of
 from autotune.report.facts import facts_of, ran_with
-from autotune.report.kept_charts import Pictures, kept_pictures
+from autotune.report.kept_charts import Charts, kept_charts
 from autotune.report.schema import Report
 from autotune.report.tables import (
     before_and_after,
@@ -44,7 +44,7 @@ def write_report(report: Report, run_dir: Path) -> None:
         EnvironmentFault: the disk is full, or the folder cannot be written.
     """
     page = run_dir / "report.html"
-    kept = kept_pictures(page, drawing_of(report))
+    kept = kept_charts(page, drawing_of(report))
     light = kept.light if kept else draw_png(report)
     dark = kept.dark if kept else draw_png(report, dark=True)
     write_text_atomic(run_dir / "report.json", report.model_dump_json(indent=2) + "\n")
@@ -55,7 +55,7 @@ def write_report(report: Report, run_dir: Path) -> None:
 
 def render_html(report: Report, light_png: bytes, dark_png: bytes) -> str:
     """One page that needs no other file; the pictures are for light and dark screens."""
-    drawn = Pictures(drawing_of(report), light_png, dark_png)
+    drawn = Charts(drawing_of(report), light_png, dark_png)
     pictures = {
         "light": base64.b64encode(light_png).decode("ascii"),
         "dark": base64.b64encode(dark_png).decode("ascii"),

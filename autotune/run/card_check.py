@@ -25,7 +25,7 @@ from autotune.device.torch_wheels import (
     requirement,
 )
 from autotune.launch import JobResult, TrialRunner
-from autotune.launch.endings import plain_words
+from autotune.launch.worker_errors import with_remedy
 from autotune.protocol.card_answer import CardAnswer
 from autotune.protocol.choices import Precision
 from autotune.protocol.failure import Failure
@@ -35,7 +35,7 @@ SILENCE_SECONDS = 180.0
 """Loading torch takes seconds, minutes where antivirus reads its libraries for the first time; a
 driver that hangs says nothing for ever."""
 
-WITHOUT = "add --device cpu to continue without the card"
+USE_CPU = "add --device cpu to continue without the card"
 
 DRIVERS_PAGE = "https://www.nvidia.com/drivers"
 
@@ -123,7 +123,7 @@ def explain(
 
 def _refused(device: Device, build: TorchBuild, reason: str, remedy: str) -> EnvironmentFault:
     return EnvironmentFault(
-        f"torch {build.version} cannot use the {short_name(device.name)}: {reason}; {WITHOUT},"
+        f"torch {build.version} cannot use the {short_name(device.name)}: {reason}; {USE_CPU},"
         f" or {remedy}"
     )
 
@@ -175,10 +175,10 @@ def _no_answer(
 ) -> EnvironmentFault:
     """The process that looked died or hangs: by torch itself, for want of memory, in the driver."""
     if result.failure in (Failure.LIBRARY, Failure.HOST_MEMORY):
-        return EnvironmentFault(plain_words(result.reason), log=log)
+        return EnvironmentFault(with_remedy(result.reason), log=log)
     name = f"torch {build.version}" if build is not None else "torch"
     return EnvironmentFault(
         f"{name} cannot use the {short_name(device.name)}: the process that tried it ended"
-        f" without an answer ({result.reason or result.words}); {WITHOUT}, or restart the computer",
+        f" without an answer ({result.reason or result.words}); {USE_CPU}, or restart the computer",
         log=log,
     )

@@ -58,7 +58,7 @@ class RunDir:
             self.root.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=0)
             write_text_atomic(self._holder, f"process {os.getpid()}, since {time.ctime()}\n")
-            self.record.mend()
+            self.record.remove_partial_line()
             sweep_run(self.root)
         except Timeout:
             raise EnvironmentFault(

@@ -12,7 +12,7 @@ from autotune.data.contamination import read_scored_prompts
 from autotune.data.files import RecordStream
 from autotune.data.load import ConversationStream
 from autotune.protocol.plan import DataSpec
-from autotune.score.order import demand_two
+from autotune.score.prompt_order import demand_two
 from autotune.score.prompts import Prompt, RefusedPrompt
 from autotune.score.registry import find_scorer, read_prompts
 from autotune.score.scorer import Scorer
@@ -21,7 +21,7 @@ from autotune.sources.hub import as_hub_id
 from autotune.sources.model import resolve_model
 from autotune.sources.named import NAMES, PROMPTS
 from autotune.sources.positions import demand_positions, positions_of
-from autotune.sources.prompts import PromptSource, prompts_here, resolve_prompts
+from autotune.sources.prompts import PromptSource, local_prompts, resolve_prompts
 
 LOOK_BYTES = 2 * 2**20
 """A chat file up to this size is read whole beforehand, which takes a second at most. Of a larger
@@ -63,7 +63,7 @@ def demand_prompts(profile: Profile) -> None:
     """
     source, limit = profile.prompts.source, profile.prompts.limit
     counts = [] if limit == "all" else [limit]
-    found = prompts_here(source)
+    found = local_prompts(source)
     if found is not None:
         counts.append(len(read_source(find_scorer(profile.prompts.scorer), source, found)))
     if profile.evaluate.holdout and counts:

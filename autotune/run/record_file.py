@@ -66,7 +66,7 @@ class RecordFile:
             return None
         return found.st_size, found.st_mtime_ns
 
-    def mend(self) -> None:
+    def remove_partial_line(self) -> None:
         """Cut off a last record that a killed process left unfinished."""
         if not self.path.exists():
             return
@@ -96,7 +96,7 @@ class RecordFile:
         return record
 
     def __iter__(self) -> Iterator[Record]:
-        """All whole records, in order; a torn last line is passed over.
+        """All whole records, in order; a truncated last line is passed over.
 
         Raises:
             EnvironmentFault: a line is not a record, or cannot stand where it does.
@@ -222,10 +222,10 @@ class RecordFile:
             ) from error
 
 
-def free_name(wished: Path) -> Path:
-    """`wished` with `-1` behind it, or the first number whose name is free."""
+def free_name(preferred: Path) -> Path:
+    """`preferred` with `-1` behind it, or the first number whose name is free."""
     number = 1
-    while (path := wished.with_name(f"{wished.name}-{number}")).exists():
+    while (path := preferred.with_name(f"{preferred.name}-{number}")).exists():
         number += 1
     return path
 

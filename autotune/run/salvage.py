@@ -1,4 +1,4 @@
-"""A run whose record is damaged goes on with what stands before it. Nothing is thrown away.
+"""A run whose record is damaged resumes from what stands before it. Nothing is thrown away.
 
 The scores of checkpoints that were saved before the damage are kept as well.
 """

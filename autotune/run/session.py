@@ -14,7 +14,7 @@ from autotune.protocol import events
 from autotune.protocol.events import Record, RunEvent, WorkerEvent
 from autotune.protocol.job import Job
 from autotune.run.folder import RunDir
-from autotune.run.replay import Chronicle, chronicle
+from autotune.run.history import RunHistory, history_of
 from autotune.run.revisit import Revisit
 from autotune.run.state import StudyState
 
@@ -22,7 +22,7 @@ Clock = Callable[[], float]
 
 
 class View(Protocol):
-    """What a screen is told."""
+    """What a screen receives."""
 
     def on_record(self, record: Record) -> None:
         """Something happened."""
@@ -38,22 +38,22 @@ class Session:
         runner: TrialRunner,
         clock: Clock = time.time,
         view: View | None = None,
-        told: Chronicle | None = None,
+        history: RunHistory | None = None,
     ) -> None:
-        """`told` is what the record says, where it was read already."""
+        """`history` is what the record says, where it was read already."""
         self.rundir = rundir
         self.runner = runner
         self.clock = clock
         self.view = view
-        self.chronicle = chronicle(rundir.records()) if told is None else told
+        self.history = history_of(rundir.records()) if history is None else history
         self.revisit = Revisit()
 
     @property
     def state(self) -> StudyState:
         """What the record says, with what was only shown."""
-        return self.chronicle.state
+        return self.history.state
 
-    def note(self, event: RunEvent) -> None:
+    def emit(self, event: RunEvent) -> None:
         """Record an event, fold it in and show it.
 
         Phases and counts of answers come many a second and mean nothing later: they are shown but
@@ -63,9 +63,9 @@ class Session:
         shown_only = isinstance(event, events.Phase | events.Answered)
         if not shown_only and not self.revisit.holds(record, self.state):
             for held in self.revisit.release():
-                self.chronicle.enter(self.rundir.append(held.event, held.time))
+                self.history.enter(self.rundir.append(held.event, held.time))
             record = self.rundir.append(event, record.time)
-            self.chronicle.enter(record)
+            self.history.enter(record)
         self.state.apply(record)
         if self.view is not None:
             self.view.on_record(record)
@@ -76,19 +76,21 @@ class Session:
         folder: Path,
         *,
         silence_seconds: float,
-        hear: Callable[[WorkerEvent], None] = lambda _: None,
+        on_event: Callable[[WorkerEvent], None] = lambda _: None,
         runner: WarmRunner | None = None,
     ) -> JobResult:
-        """Have a worker do a job; its events are noted, then handed to `hear`.
+        """Have a worker do a job; its events are recorded, then handed to `on_event`.
 
         The session's own runner has it done unless another is given.
 
-        `Measured` is only heard: the caller makes a verdict of it and notes that.
+        `Measured` is only handed on: the caller makes a verdict of it and records that.
         """
 
-        def on_event(event: WorkerEvent) -> None:
+        def emit_and_report(event: WorkerEvent) -> None:
             if not isinstance(event, events.Measured):
-                self.note(event)
-            hear(event)
+                self.emit(event)
+            on_event(event)
 
-        return (runner or self.runner).run(job, folder, on_event, silence_seconds=silence_seconds)
+        return (runner or self.runner).run(
+            job, folder, emit_and_report, silence_seconds=silence_seconds
+        )

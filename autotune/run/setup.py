@@ -9,7 +9,7 @@ from autotune.config.profile import Profile
 from autotune.device.budget import Budget, as_processes_see, auto_budget, budget_sentence
 from autotune.device.find import NOT_AVAILABLE, Device, find_device
 from autotune.launch import dropped_settings
-from autotune.launch.endings import worker_error
+from autotune.launch.worker_errors import worker_error
 from autotune.protocol.card_answer import CardAnswer
 from autotune.protocol.choices import Attention, Precision
 from autotune.protocol.events import Content, RunStarted
@@ -19,14 +19,14 @@ from autotune.run.card_check import check_card
 from autotune.run.content import content_of
 from autotune.run.fingerprint import fingerprint
 from autotune.run.inputs import read_source
+from autotune.run.resume_check import demand_same_content, keep_prompts
 from autotune.run.session import Session
-from autotune.run.unchanged import demand_begun, keep_prompts
 from autotune.score.prompts import Prompt, repeated_line, subset
 from autotune.score.registry import find_scorer
 from autotune.sources.dataset import resolve_data
 from autotune.sources.model import ModelSource, resolve_model
 from autotune.sources.positions import demand_positions, positions_of
-from autotune.sources.prompts import dropped_prompts, held_apart, resolve_prompts
+from autotune.sources.prompts import dropped_prompts, resolve_prompts, topics_held_apart
 
 Say = Callable[[str], None]
 
@@ -37,7 +37,7 @@ WORK_MARGIN = 0.05
 """How far above the probe's limit other workers may go. A training took up to 2.5 % more than its
 trial (docs/LOG.md, peaks of trials and trainings), and must not be ended for that."""
 
-LEAST_WORK_BYTES = 2 * GIB
+MIN_WORK_BYTES = 2 * GIB
 """What any worker may take. One that has loaded its libraries holds half a GiB before it begins,
 and whether a smaller budget is enough for anything is the probe's to say."""
 
@@ -76,7 +76,7 @@ class Setup:
 
     @property
     def prefill_tokens(self) -> int:
-        """Prompt tokens that an evaluation reads at once: what a device does in about a second."""
+        """Prompt tokens read in a pass of an evaluation: what a device does in about a second."""
         return self.device.traits.prefill_tokens
 
     @property
@@ -100,7 +100,7 @@ class Setup:
         limit = self.device_spec.resident_limit_bytes
         if limit is None:
             return self.device_spec
-        allowed = max(round(limit * (1 + WORK_MARGIN)), LEAST_WORK_BYTES)
+        allowed = max(round(limit * (1 + WORK_MARGIN)), MIN_WORK_BYTES)
         return self.device_spec.model_copy(update={"limit_bytes": allowed})
 
     @property
@@ -184,7 +184,7 @@ def open_setup(
     demand_positions(length, model.label, positions)
     text = "".join(p.model_dump_json() + "\n" for p in chosen)
     content = content_of(data.path if data else None, prompts.path, text, folder)
-    demand_begun(session, content, model.label)
+    demand_same_content(session, content, model.label)
     chosen = keep_prompts(session, chosen, text, content, say)
     return Setup(
         profile=profile,
@@ -206,7 +206,7 @@ def open_setup(
         fingerprint=fingerprint(device, profile, spec, folder, content),
         content=content,
         attention=attention_on(card),
-        scored_prompts=None if held_apart(profile) else prompts.path,
+        scored_prompts=None if topics_held_apart(profile) else prompts.path,
     )
 
 

@@ -9,10 +9,10 @@ from autotune.protocol.events import Record
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.results import Checkpoint, Fit, TrialOutcome
 from autotune.run.steps import Steps
-from autotune.run.telemetry import Watched
+from autotune.run.telemetry import Telemetry
 
-WITHOUT_NEWS = events.Phase | events.Answered | events.Ready
-"""What comes too often to be told one by one, beside optimizer steps."""
+TOO_FREQUENT_EVENTS = events.Phase | events.Answered | events.Ready
+"""What comes too often to be kept one by one, beside optimizer steps."""
 
 PHASES_OVER = (
     events.ProbeTried
@@ -48,10 +48,10 @@ class TrialState:
     removed: set[str] = field(default_factory=set)
     damaged: set[Place] = field(default_factory=set)
     trained: events.Trained | None = None
-    recut: events.Recut | None = None
+    resized: events.MicroBatchResized | None = None
     precision_changed: events.PrecisionChanged | None = None
     peak: events.PeakCompared | None = None
-    watched: Watched = field(default_factory=Watched)
+    telemetry: Telemetry = field(default_factory=Telemetry)
     ended: events.TrialEnded | None = None
     failure: str | None = None
 
@@ -79,13 +79,13 @@ class TrialState:
         return [self.checkpoints[s] for s in sorted(self.checkpoints) if s not in self.evaluations]
 
     @property
-    def to_average(self) -> list[Checkpoint]:
-        """The checkpoints whose average is still to be made; empty where none is wished for."""
-        wished = self.plan.averaged
+    def checkpoints_to_average(self) -> list[Checkpoint]:
+        """The checkpoints whose average is still to be made; empty where none is requested."""
+        requested = self.plan.averaged
         known = {averaged for _, averaged in (*self.checkpoints, *self.evaluations)}
-        if not wished or wished in known or len(self.checkpoints) < wished:
+        if not requested or requested in known or len(self.checkpoints) < requested:
             return []
-        return [self.checkpoints[s] for s in sorted(self.checkpoints)][-wished:]
+        return [self.checkpoints[s] for s in sorted(self.checkpoints)][-requested:]
 
     def to_finish(self, target: float) -> events.Evaluated | None:
         """The checkpoint that is still to be answered to its end, if any.
@@ -127,7 +127,7 @@ class StudyState:
     trials: list[TrialState] = field(default_factory=list)
     strategy: str | None = None
     escalations: list[events.Escalated] = field(default_factory=list)
-    corrected: float | None = None  # the best score without the luck of its choice
+    corrected: float | None = None  # the best score without its selection bias
     in_full: events.BestInFull | None = None  # the newest, of whatever was the best then
     ended: events.RunEnded | None = None
     phase: str = ""
@@ -170,7 +170,7 @@ class StudyState:
                 trial.steps.add(event)
             return
         if trial is not None:
-            trial.watched.apply(event, trial.last_step.step if trial.last_step else 0)
+            trial.telemetry.apply(event, trial.last_step.step if trial.last_step else 0)
         if isinstance(event, PHASES_OVER):
             self.phase = ""
         match event:
@@ -179,7 +179,7 @@ class StudyState:
                 self.started = self.started if self.started is not None else record.time
                 self.ended = None
                 if self.fit is None:
-                    # A probe that was interrupted begins anew.
+                    # A probe that was interrupted begins again.
                     self.probe_trials = []
                 self._judge_again(event.target)
             case events.Content():
@@ -202,12 +202,12 @@ class StudyState:
                 trial.checkpoints[event.checkpoint.place] = event.checkpoint
             case events.Resumed() if trial:
                 # Steps after the checkpoint are done again; what they reported is void.
-                trial.steps.cut(event.step)
+                trial.steps.drop_after(event.step)
                 changed = trial.precision_changed
                 if changed is not None and changed.step > event.step:
                     trial.precision_changed = None
-            case events.Recut() if trial:
-                trial.recut = event
+            case events.MicroBatchResized() if trial:
+                trial.resized = event
             case events.PrecisionChanged() if trial:
                 trial.precision_changed = event
             case events.Trained() if trial:
@@ -219,7 +219,7 @@ class StudyState:
                 self.answered = self.corrected = None
             case events.BestInFull():
                 self.in_full = event
-            case events.Chosen():
+            case events.BestCorrected():
                 self.corrected = event.corrected
             case events.BestKept():
                 self.best_kept = event
@@ -243,7 +243,7 @@ class StudyState:
                 self.answered = event
             case _:
                 pass
-        if not isinstance(event, WITHOUT_NEWS) and getattr(event, "is_news", True):
+        if not isinstance(event, TOO_FREQUENT_EVENTS) and getattr(event, "is_news", True):
             self.recent = [*self.recent[-19:], record]
 
     def _judge_again(self, target: float) -> None:

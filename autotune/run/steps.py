@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 
 from autotune.protocol.events import StepDone
 
-NEWEST = 512
+NEWEST_STEPS = 512
 """Steps that are kept one by one. The rules of advice look at 100 of the newest at most
 (`advice.facts.LONGEST_WINDOW`), and a training that resumes goes back to a checkpoint: with as many
 steps between two, nothing is missed."""
 
-EARLIER = 2048
+EARLIER_STEPS = 2048
 """Most of the steps before those. A curve is drawn 700 pixels wide, and no strategy that is shipped
 takes half as many steps on its reference data (6 000 conversations, six epochs, 48 a step: 750), so
 of those every step is kept."""
@@ -27,7 +27,7 @@ class Steps:
     """Steps in ascending order; each costs the same to add, however many there were.
 
     Of the steps before the newest, the first and each whose number is a multiple of `stride` stay.
-    The stride is 1 until there are more than `EARLIER`, and doubles whenever there are again.
+    The stride is 1 until there are more than `EARLIER_STEPS`, and doubles whenever there are again.
     """
 
     stride: int = 1
@@ -39,9 +39,9 @@ class Steps:
         newest = self.newest
         last = newest[-1] if newest else self.last
         if last is not None and last.step >= step.step:
-            self.cut(step.step - 1)
+            self.drop_after(step.step - 1)
         newest.append(step)
-        if len(newest) > NEWEST:
+        if len(newest) > NEWEST_STEPS:
             old = newest.popleft()
             if not self.earlier or old.step % self.stride == 0:
                 self._thin_with(old)
@@ -49,12 +49,12 @@ class Steps:
     def _thin_with(self, old: StepDone) -> None:
         """Put a step to the earlier ones, of which every second goes once they are too many."""
         self.earlier.append(old)
-        if len(self.earlier) > EARLIER:
+        if len(self.earlier) > EARLIER_STEPS:
             self.stride *= 2
             first, *others = self.earlier
             self.earlier = [first, *(s for s in others if s.step % self.stride == 0)]
 
-    def cut(self, after: int) -> None:
+    def drop_after(self, after: int) -> None:
         """Forget the steps after number `after`: they will be done again."""
         while self.newest and self.newest[-1].step > after:
             self.newest.pop()

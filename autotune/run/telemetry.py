@@ -6,7 +6,7 @@ from autotune.protocol import events
 
 
 @dataclass
-class Watched:
+class Telemetry:
     """A fold of a trial's records. `pauses` are (last step before, seconds)."""
 
     cards: list[events.CardSampled] = field(default_factory=list)
@@ -36,9 +36,9 @@ class Watched:
     def awake_seconds(self, step: events.StepDone) -> float:
         """How long a step took, less what the computer slept in it.
 
-        A worker's clock stops in sleep on Linux and macOS and goes on on Windows; a step shorter
-        than the pause was not measured with it. The step that is told next after a pause may have
-        been done before it, so the one after that is looked at as well.
+        A worker's clock stops in sleep on Linux and macOS and continues on Windows; a step shorter
+        than the pause was not measured with it. The step that is reported next after a pause may
+        have been done before it, so the one after that is looked at as well.
         """
         slept = [s for last, s in self.pauses if last < step.step <= last + 2 and step.seconds >= s]
         return max(0.0, step.seconds - sum(slept))

@@ -45,7 +45,9 @@ def read_answers(path: Path) -> tuple[Answer, ...]:
     Raises:
         BadInput: `file:line: what` for a line that is no answer.
     """
-    return tuple(_answer(place, record) for place, record in read_objects(path, torn_end=True))
+    return tuple(
+        _answer(place, record) for place, record in read_objects(path, allow_truncated_end=True)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,8 @@ class Found:
 
     `answers` are those that belong to a prompt, in the order of the file. Of the others of `seen`,
     `unknown` belong to none, and `replaced` to one that another answer counts for; the first of
-    either is `first_unknown` and `first_replaced`. `torn` is whether the last line was cut off, and
-    left out.
+    either is `first_unknown` and `first_replaced`. `truncated_end` is whether the last line was cut
+    off, and left out.
     """
 
     answers: tuple[Answer, ...]
@@ -64,7 +66,7 @@ class Found:
     replaced: int
     first_unknown: Answer | None
     first_replaced: Answer | None
-    torn: bool
+    truncated_end: bool
 
 
 def answers_to(path: Path, prompts: Sequence[Prompt]) -> Found:
@@ -75,7 +77,7 @@ def answers_to(path: Path, prompts: Sequence[Prompt]) -> Found:
     Raises:
         BadInput: as `read_answers`.
     """
-    lines = ObjectLines(path, torn_end=True)
+    lines = ObjectLines(path, allow_truncated_end=True)
     matching = Matching(prompts)
     for place, record in lines:
         matching.take(_answer(place, record))
@@ -87,7 +89,7 @@ def answers_to(path: Path, prompts: Sequence[Prompt]) -> Found:
         replaced=matching.seen - matching.unknown - len(kept),
         first_unknown=matching.first_unknown,
         first_replaced=matching.first_replaced,
-        torn=lines.torn,
+        truncated_end=lines.truncated_end,
     )
 
 

@@ -8,11 +8,11 @@ from typing import Any
 from autotune.protocol.choices import Think
 from autotune.protocol.results import EvalReport, HealthLimits, Requirements
 from autotune.score.answers import Answer, match
-from autotune.score.checked import checked_report
 from autotune.score.examples import Change, Example, by_key, changed, worst
 from autotune.score.health import broken_limits, unmet
 from autotune.score.lift import counts_for
 from autotune.score.prompts import Prompt
+from autotune.score.report_check import checked_report
 from autotune.score.scorer import Scorer
 from autotune.score.stats import Comparison, mcnemar
 from autotune.score.thoughts import judged
@@ -39,7 +39,7 @@ class Evaluation:
 
     `before` compares with the answers before training (first) where those are known. `chosen_among`
     is how many checkpoints of its run a checkpoint was the best of, None where nobody knows;
-    `corrected` is the score to expect without that luck. `met` is None without a target.
+    `corrected` is the score to expect without that selection bias. `met` is None without a target.
     """
 
     scorer: Scorer

@@ -17,7 +17,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from autotune.score.health import before_repeats, says_little
+from autotune.score.health import before_repeats, is_trivial
 
 PART = 8
 """Words of a part of the prompt, about: a prompt is divided evenly."""
@@ -53,7 +53,7 @@ def is_answer(response: str, left: str) -> bool:
     Of an answer from which nothing was taken a word is enough: "26" may be all that was asked for,
     and an answer that would do anywhere shows in the score of the same answers elsewhere.
     """
-    return left == response or not says_little(left)
+    return left == response or not is_trivial(left)
 
 
 def without_repeats(text: str) -> str:

@@ -28,7 +28,7 @@ ECHO_COPIED = 0.8
 ECHO_COVERED = 0.7
 """... and that gives back at least this share of the prompt, as "My answer is no." does not."""
 
-SAYING_WORDS = 4
+MIN_DIFFERENT_WORDS = 4
 """A passing answer of fewer different words than this is vacuous: what it passes, any text would.
 "My answer is no.", which some prompts ask for, has four."""
 
@@ -88,14 +88,14 @@ def echoes(prompt: str, response: str) -> bool:
     A request to repeat the prompt and then answer it is met by the repeated part, which leaves
     out the request itself, and an answer of the model's own; neither share is then reached.
     """
-    asked, said = _WORD.findall(prompt.lower()), _WORD.findall(response.lower())
+    asked, words_given = _WORD.findall(prompt.lower()), _WORD.findall(response.lower())
     if not asked:
         return prompt.strip() != "" and prompt.strip() == response.strip()
-    if not said:
+    if not words_given:
         return False
-    run = min(ECHO_WORDS, len(asked), len(said))
-    copied = _shared(said, asked, run) / len(said)
-    covered = _shared(asked, said, run) / len(asked)
+    run = min(ECHO_WORDS, len(asked), len(words_given))
+    copied = _shared(words_given, asked, run) / len(words_given)
+    covered = _shared(asked, words_given, run) / len(asked)
     return copied >= ECHO_COPIED and covered >= ECHO_COVERED
 
 
@@ -110,9 +110,9 @@ def _shared(words: list[str], others: list[str], run: int) -> int:
     return count
 
 
-def says_little(text: str) -> bool:
+def is_trivial(text: str) -> bool:
     """Whether a text has too few different words to tell that an instruction was understood."""
-    return len({word.lower() for word in _SAID.findall(text)}) < SAYING_WORDS
+    return len({word.lower() for word in _SAID.findall(text)}) < MIN_DIFFERENT_WORDS
 
 
 def faults_of(
@@ -124,12 +124,12 @@ def faults_of(
         ("echo", echoes(prompt, text)),
         ("loop", loops(text)),
         ("empty", is_empty(response)),
-        ("vacuous", passed and says_little(text)),
+        ("vacuous", passed and is_trivial(text)),
     )
     return tuple(name for name, holds in found if holds and name in checks)
 
 
-def sound_passes(
+def faultless_passes(
     prompts: Sequence[Prompt],
     answers: Sequence[Answer],
     passed: Collection[int],
@@ -140,12 +140,12 @@ def sound_passes(
     What a score is worth without the answers that pass for no merit of theirs.
     """
     matched, _ = match(prompts, answers)
-    sound = sum(
+    faultless = sum(
         not faults_of(p.prompt, matched[p.key].response, True, checks)
         for p in prompts
         if p.key in passed and p.key in matched
     )
-    return Metric.of(sound, len(prompts))
+    return Metric.of(faultless, len(prompts))
 
 
 def health(
@@ -172,7 +172,7 @@ def health(
         loop=_share(loops(text) for _, text in pairs) if "loop" in checks else 0.0,
         echo=_share(echoes(*pair) for pair in pairs) if "echo" in checks else 0.0,
         empty=_share(is_empty(text) for _, text in pairs) if "empty" in checks else 0.0,
-        vacuous=_share(map(says_little, passing)) if passing and "vacuous" in checks else 0.0,
+        vacuous=_share(map(is_trivial, passing)) if passing and "vacuous" in checks else 0.0,
     )
 
 

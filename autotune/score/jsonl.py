@@ -21,14 +21,14 @@ class ObjectLines:
     """Each non-blank line's place (`file:line`) and its object, in order; one line at a time.
 
     A byte order mark is accepted, and so are a packed file and a table (`autotune.data.unpack`):
-    there a place is `file: row n`. With `torn_end` a last line that was cut off is passed over: it
-    is what a killed writer leaves. Then `torn` is true once all was read.
+    there a place is `file: row n`. With `allow_truncated_end` a last line that was cut off is
+    passed over: it is what a killed writer leaves. Then `truncated_end` is true once all was read.
     """
 
-    def __init__(self, path: Path, *, torn_end: bool = False) -> None:
+    def __init__(self, path: Path, *, allow_truncated_end: bool = False) -> None:
         self.path = path
-        self.torn_end = torn_end
-        self.torn = False
+        self.allow_truncated_end = allow_truncated_end
+        self.truncated_end = False
 
     def __iter__(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """The lines of the file as it is now.
@@ -38,7 +38,7 @@ class ObjectLines:
                 object.
             EnvironmentFault: the file is there but cannot be read.
         """
-        self.torn = False
+        self.truncated_end = False
         with unpacked(self.path, "a JSON Lines file") as opened:
             if opened.kind is not TEXT:
                 yield from _table_objects(opened)
@@ -53,15 +53,17 @@ class ObjectLines:
         try:
             return place, _object(line.removesuffix(b"\n"))
         except LineFault as fault:
-            if self.torn_end and not line.endswith(b"\n") and is_cut_off(line):
-                self.torn = True
+            if self.allow_truncated_end and not line.endswith(b"\n") and is_cut_off(line):
+                self.truncated_end = True
                 return None
             raise BadInput(f"{place}: {fault}") from None
 
 
-def read_objects(path: Path, *, torn_end: bool = False) -> Iterator[tuple[str, dict[str, Any]]]:
-    """`ObjectLines` of a file, for who need not know whether its end was torn."""
-    return iter(ObjectLines(path, torn_end=torn_end))
+def read_objects(
+    path: Path, *, allow_truncated_end: bool = False
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """`ObjectLines` of a file, for who need not know whether its end was truncated."""
+    return iter(ObjectLines(path, allow_truncated_end=allow_truncated_end))
 
 
 def _table_objects(opened: Unpacked) -> Iterator[tuple[str, dict[str, Any]]]:

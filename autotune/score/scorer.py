@@ -10,7 +10,7 @@ from autotune.base.model import Boundary
 from autotune.protocol.results import EvalReport, PromptVerdict
 from autotune.protocol.scores import Metric
 from autotune.score.answers import Answer, match
-from autotune.score.health import HEALTH_CHECKS, health, sound_passes
+from autotune.score.health import HEALTH_CHECKS, faultless_passes, health
 from autotune.score.prompts import Prompt
 from autotune.score.stats import wilson
 
@@ -181,7 +181,7 @@ class Scorer(ABC):
     def early_judge(self, prompt: Prompt) -> EarlyJudge | None:
         """The judge of one prompt's answer while it grows; None where nothing can be known early.
 
-        A cut answer is never scored, so whoever `decides_early` is certain.
+        An unfinished answer is never scored, so whoever `decides_early` is certain.
         """
         return None
 
@@ -221,7 +221,7 @@ def report_of(
         by_type={},
         unmatched=unmatched,
         verdicts=tuple(verdicts),
-        sound=sound_passes(prompts, answers, passed, checks),
+        sound=faultless_passes(prompts, answers, passed, checks),
     )
 
 

@@ -1,4 +1,4 @@
-"""What `inspect` found, drawn: origin, sizes, the frontier, and samples with their labels."""
+"""What `inspect` found, drawn: origin, sizes, retention table, and samples with their labels."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from string import ascii_letters, digits
@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from autotune.base.format import counted, safe
-from autotune.data.survey import Kept
+from autotune.data.survey import Retention
 from autotune.data.turns import ROLES, ROLES_WITH_TOOLS
-from autotune.fit.data_report import Inspected, Wish
+from autotune.fit.data_report import DataReport, RequestedPoint
 from autotune.protocol.choices import Supervision
 from autotune.protocol.data_notes import shown_notes
 from autotune.protocol.inspection import Sample, TextRun
@@ -30,7 +30,7 @@ _NOTE_STYLE = {
 
 TRAINED, MARKER = "green", "bold"
 BEGIN, END = "«", "»"
-"""Around what is trained on, so that it can be told without colours."""
+"""Around supervised text, so that it shows without colours."""
 
 _ON = {
     Supervision.CONTENT: "the answer and the token that ends it",
@@ -39,12 +39,12 @@ _ON = {
 }
 
 
-def inspected_summary(inspected: Inspected, tokens: bool = False) -> RenderableType:
+def inspected_summary(inspected: DataReport, tokens: bool = False) -> RenderableType:
     """All of it; with `tokens` also the ids of the samples."""
     samples = inspected.found.samples
     parts: list[RenderableType] = [
         Section("data", _origin(inspected)),
-        Section("what each length and number of rounds keeps", _frontier(inspected)),
+        Section("what each length and number of rounds keeps", _retention_table(inspected)),
     ]
     if samples:
         rows = inspected.survey.file.rows
@@ -53,7 +53,7 @@ def inspected_summary(inspected: Inspected, tokens: bool = False) -> RenderableT
     return Encodable(Group(*parts))
 
 
-def _origin(inspected: Inspected) -> RenderableType:
+def _origin(inspected: DataReport) -> RenderableType:
     found = inspected.found
     left_out = f", {found.left_out} left out" if found.left_out else ""
     gone = sum(inspected.dropped.values())
@@ -86,7 +86,7 @@ def _origin(inspected: Inspected) -> RenderableType:
     return Group(*lines)
 
 
-def _roles_text(inspected: Inspected) -> str:
+def _roles_text(inspected: DataReport) -> str:
     """Turns by side, and what the file calls those sides where it has other names for them."""
     found = inspected.found
     text = ", ".join(f"{count} {role}" for role, count in found.roles.items())
@@ -100,7 +100,7 @@ def _roles_text(inspected: Inspected) -> str:
     return f"{text} (in the file: {', '.join(names)})"
 
 
-def _stop_sentence(inspected: Inspected) -> str:
+def _stop_sentence(inspected: DataReport) -> str:
     stop = inspected.found.stop
     text = f"{stop.end_token} (id {stop.end_id}), supervised after each answer"
     if stop.eos_id is None or stop.eos_id == stop.end_id:
@@ -111,21 +111,24 @@ def _stop_sentence(inspected: Inspected) -> str:
     )
 
 
-def _frontier(inspected: Inspected) -> RenderableType:
-    marks = marks_of(inspected.wishes)
+def _retention_table(inspected: DataReport) -> RenderableType:
+    marks = marks_of(inspected.requests)
     parts = [_table(inspected, marks), Text()]
-    parts += [Text(_wish_sentence(inspected, wish, marks[wish.name])) for wish in inspected.wishes]
+    parts += [
+        Text(_requested_sentence(inspected, requested, marks[requested.name]))
+        for requested in inspected.requests
+    ]
     parts += [Text(f"warning: {safe(w)}", style="bold yellow") for w in inspected.warnings]
     return Group(*parts)
 
 
-def _table(inspected: Inspected, marks: Mapping[str, str]) -> RenderableType:
+def _table(inspected: DataReport, marks: Mapping[str, str]) -> RenderableType:
     most = inspected.survey.most_rounds
     shown = _columns(inspected)
     standing: dict[tuple[int, Rounds], str] = {}
-    for wish in inspected.wishes:
-        at = wish.length, _column(wish.rounds, most)
-        standing[at] = standing.get(at, "") + marks[wish.name]
+    for requested in inspected.requests:
+        at = requested.length, _column(requested.rounds, most)
+        standing[at] = standing.get(at, "") + marks[requested.name]
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("tokens", justify="right", no_wrap=True)
     for rounds in shown:
@@ -141,9 +144,9 @@ def _table(inspected: Inspected, marks: Mapping[str, str]) -> RenderableType:
                 cell.append(f" {mark}", style="bold magenta")
             cells.append(cell)
         whole = inspected.table[length, "all"]
-        table.add_row(Text(str(length)), *cells, Text(str(whole.cut)), Text(str(whole.lost)))
+        table.add_row(Text(str(length)), *cells, Text(str(whole.truncated)), Text(str(whole.lost)))
         narrow.append(
-            Text(f"{length:>6}  ").append_text(cells[-1]).append(f"  truncated {whole.cut}")
+            Text(f"{length:>6}  ").append_text(cells[-1]).append(f"  truncated {whole.truncated}")
         )
     caption = Text(
         "Percent of supervised tokens kept, by rounds; conversations truncated by the length, and"
@@ -154,7 +157,7 @@ def _table(inspected: Inspected, marks: Mapping[str, str]) -> RenderableType:
     return ByWidth(table, Group(table, caption), Group(lines, *narrow))
 
 
-def _columns(inspected: Inspected) -> list[Rounds]:
+def _columns(inspected: DataReport) -> list[Rounds]:
     """Numbers of rounds in the table that differ from all of them, and all."""
     most = inspected.survey.most_rounds
     found = dict.fromkeys(_column(rounds, most) for _, rounds in inspected.table)
@@ -165,14 +168,14 @@ def _column(rounds: Rounds, most: int) -> Rounds:
     return "all" if rounds == "all" or rounds >= most else rounds
 
 
-def _lengths(inspected: Inspected) -> list[int]:
-    """Lengths of the table, less those beyond the first that cuts nothing, which are all alike."""
-    asked = {inspected.length, *(wish.length for wish in inspected.wishes)}
+def _lengths(inspected: DataReport) -> list[int]:
+    """Lengths of the table up to the first that truncates nothing; longer ones are all alike."""
+    asked = {inspected.length, *(requested.length for requested in inspected.requests)}
     found, enough = [], False
     for length in dict.fromkeys(length for length, _ in inspected.table):
         if not enough or length in asked:
             found.append(length)
-        enough = enough or inspected.table[length, "all"].cut == 0
+        enough = enough or inspected.table[length, "all"].truncated == 0
     return found
 
 
@@ -182,24 +185,24 @@ def _rounds_title(rounds: Rounds, most: int) -> str:
     return "1 round" if rounds == 1 else f"{rounds:>5}"
 
 
-def _share(inspected: Inspected, kept: Kept) -> str:
+def _share(inspected: DataReport, kept: Retention) -> str:
     """Percent with one digit, rounded down: 100.0 means every token."""
     total = inspected.survey.total_supervised
     return f"{kept.supervised * 1000 // total / 10 if total else 0:.1f}"
 
 
-def _wish_sentence(inspected: Inspected, wish: Wish, mark: str) -> str:
-    name = wish.name if mark == wish.name else f"{wish.name} ({mark})"
+def _requested_sentence(inspected: DataReport, requested: RequestedPoint, mark: str) -> str:
+    name = requested.name if mark == requested.name else f"{requested.name} ({mark})"
     length = (
-        f"as long as fits, at most {wish.length} tokens"
-        if wish.as_fits
-        else (f"{wish.length} tokens")
+        f"as long as fits, at most {requested.length} tokens"
+        if requested.as_fits
+        else (f"{requested.length} tokens")
     )
-    rounds = rounds_text(wish.rounds)
-    kept = wish.kept
-    cut = counted(kept.cut, "conversation is truncated", "conversations are truncated")
-    ends = f"{cut}, {kept.lost or 'none'} {'lose' if kept.lost > 1 else 'loses'} every answer"
-    if not kept.cut:
+    rounds = rounds_text(requested.rounds)
+    kept = requested.kept
+    truncated = counted(kept.truncated, "conversation is truncated", "conversations are truncated")
+    ends = f"{truncated}, {kept.lost or 'none'} {'lose' if kept.lost > 1 else 'loses'} every answer"
+    if not kept.truncated:
         ends = "no conversation is truncated by the length"
     return safe(
         f"{name}: {length} and {rounds} keep {_share(inspected, kept)} % of the supervised tokens;"
@@ -207,17 +210,17 @@ def _wish_sentence(inspected: Inspected, wish: Wish, mark: str) -> str:
     )
 
 
-def marks_of(wishes: Iterable[Wish]) -> dict[str, str]:
+def marks_of(requests: Iterable[RequestedPoint]) -> dict[str, str]:
     """One character for each strategy: the first of its name that is free, else any."""
     marks: dict[str, str] = {}
-    for wish in wishes:
-        own = [ch for ch in wish.name if ch in ascii_letters + digits]
+    for requested in requests:
+        own = [ch for ch in requested.name if ch in ascii_letters + digits]
         free = (ch for ch in (*own, *digits, *ascii_letters) if ch not in marks.values())
-        marks[wish.name] = next(free, "*")
+        marks[requested.name] = next(free, "*")
     return marks
 
 
-def _legend(inspected: Inspected) -> Text:
+def _legend(inspected: DataReport) -> Text:
     found = inspected.found
     text = Text("Supervised tokens stand between ", style="dim")
     text.append(BEGIN, TRAINED).append(" and ").append(END, TRAINED)

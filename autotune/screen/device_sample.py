@@ -13,14 +13,14 @@ from autotune.run.setup import Setup
 
 @dataclass(frozen=True, slots=True)
 class DeviceSample:
-    """The device at one moment. None stands for what the driver does not tell: shown as n/a."""
+    """The device at one moment. None stands for what the driver does not report: shown as n/a."""
 
     used_bytes: int | None
     limit_bytes: int
     temperature_c: float | None = None
     power_watts: float | None = None
     limit_watts: float | None = None
-    held_down_by: tuple[str, ...] = ()
+    throttled_by: tuple[str, ...] = ()
     on_battery: bool | None = None
     note: str = ""
 
@@ -57,7 +57,7 @@ def device_gauge(setup: Setup) -> Callable[[], DeviceSample]:
             temperature_c=state.celsius,
             power_watts=state.watts,
             limit_watts=state.limit_watts,
-            held_down_by=state.throttled or (),
+            throttled_by=state.throttled or (),
             on_battery=on_battery(),
             note=device.name,
         )

@@ -16,17 +16,17 @@ from autotune.score.scorer import Scorer
 from autotune.screen.encodable import Encodable
 from autotune.screen.panels import ByWidth, Section
 from autotune.text.score import (
-    chosen_line,
     difference_line,
     faulty_answers,
     judged_line,
     lift_text,
     no_lift_line,
+    selection_bias_line,
     unanswered_line,
     unhealthy_lines,
 )
 
-SHOWN = 240
+SHOWN_CHARACTERS = 240
 """Characters of a prompt or an answer that are shown; the rest is a mark."""
 
 
@@ -89,7 +89,7 @@ def _score(found: Evaluation) -> RenderableType:
         before = found.before.first
         lines.append(_field("before training", score_text(before.score, before.interval)))
     if found.chosen_among is not None and (
-        line := chosen_line(found.chosen_among, found.corrected)
+        line := selection_bias_line(found.chosen_among, found.corrected)
     ):
         lines.append(Text(line, style="yellow"))
     if found.unhealthy:
@@ -218,7 +218,7 @@ def _one(scorer: Scorer, report: EvalReport) -> list[RenderableType]:
 def _short(text: str) -> str:
     """On one line and not too long; what is not printable is spelled out by `safe`."""
     line = " ".join(text.split())
-    return safe(line if len(line) <= SHOWN else line[:SHOWN] + " …")
+    return safe(line if len(line) <= SHOWN_CHARACTERS else line[:SHOWN_CHARACTERS] + " …")
 
 
 def _field(name: str, value: str, style: str = "") -> Text:

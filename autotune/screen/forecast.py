@@ -12,14 +12,14 @@ from autotune.fit.forecast import Forecast, Planned, StrategyForecast
 from autotune.protocol.choices import Attention
 from autotune.screen.panels import ByWidth, Section
 
-_WIDE = 105
+_FULL_TABLE_COLUMNS = 105
 """Columns that the table needs with all its figures."""
 
-_NARROW = 65
+_NARROW_TABLE_COLUMNS = 65
 """Columns that it needs without those that are the same in every line."""
 
 
-def plan_summary(found: Forecast, model: str) -> RenderableType:
+def forecast_summary(found: Forecast, model: str) -> RenderableType:
     """The plan, first of all what it is: an estimate, for which card and budget."""
     head = Text(
         f"An estimate, not a measurement: {safe(model)} on {safe(found.card.words)}",
@@ -29,9 +29,11 @@ def plan_summary(found: Forecast, model: str) -> RenderableType:
         head,
         Text(_assumptions(found), style="dim"),
         ByWidth(
-            _WIDE,
+            _FULL_TABLE_COLUMNS,
             _table(found, whole=True),
-            ByWidth(_NARROW, _table(found, whole=False), Group(*map(_line, found.table))),
+            ByWidth(
+                _NARROW_TABLE_COLUMNS, _table(found, whole=False), Group(*map(_line, found.table))
+            ),
         ),
         *(Text(safe(_strategy(s))) for s in found.strategies),
         Text(_answer(found), style="bold green" if found.model_max_length else "bold red"),

@@ -74,7 +74,7 @@ def draw(state: StudyState, sample: DeviceSample, pace: Pace, now: float) -> Scr
 
 def newest_advice(state: StudyState) -> str | None:
     """The last advice on the trial in progress, which stays in sight when events move on."""
-    given = state.current.watched.advice if state.current else []
+    given = state.current.telemetry.advice if state.current else []
     return given[-1].message if given else None
 
 

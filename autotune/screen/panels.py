@@ -19,11 +19,11 @@ from autotune.screen.progress import Job
 from autotune.text.events import data_lines, describe, trial_verdict
 from autotune.text.fit import PROBE_COLUMNS, probe_cells
 from autotune.text.score import partial_text
-from autotune.text.train import power_text
+from autotune.text.training_events import power_text
 
-WIDE = 118
+TABLE_COLUMNS = 118
 """Columns that the study table needs to keep each score on one line."""
-FRAMED = 50
+FRAME_COLUMNS = 50
 """Below this many columns a frame costs more than it orders."""
 
 
@@ -36,7 +36,7 @@ class Section:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw it at the width that there is."""
-        if options.max_width < FRAMED:
+        if options.max_width < FRAME_COLUMNS:
             yield Text(self.title, style="bold cyan")
             yield self.body
         else:
@@ -104,8 +104,8 @@ def device(state: StudyState, sample: DeviceSample) -> RenderableType:
     text = Text(overflow="fold").append(safe(name), style="bold")
     text.append(f"  memory {sample.memory}", style="red" if over else "")
     text.append(f"  temperature {heat}  power {power}", style="dim")
-    if sample.held_down_by:
-        text.append(f"  throttled by {', '.join(sample.held_down_by)}", style="yellow")
+    if sample.throttled_by:
+        text.append(f"  throttled by {', '.join(sample.throttled_by)}", style="yellow")
     if sample.on_battery:
         text.append("  on battery", style="bold yellow")
     if note:
@@ -173,8 +173,8 @@ def checkpoint_lines(trial: TrialState, best_only: bool) -> list[tuple[Text, Tex
         style = "green" if e.met else "yellow" if e.unhealthy else ""
         score = Text(at + score_text(e.score, e.interval), style=style)
         health = health_text(e.health, e.lift)
-        said = partial_text(e.score, e.partial) if e.partial is not None else health
-        lines.append((score, Text(said, style="yellow" if e.unhealthy else "")))
+        health_words = partial_text(e.score, e.partial) if e.partial is not None else health
+        lines.append((score, Text(health_words, style="yellow" if e.unhealthy else "")))
     return lines
 
 
@@ -220,7 +220,7 @@ def study_table(
     parts = [baselines] if baselines is not None else []
     if not trials:
         return Section("study", Group(*parts, Text("no trial yet", style="dim")))
-    return Section("study", Group(ByWidth(WIDE, table, Group(*blocks)), *parts))
+    return Section("study", Group(ByWidth(TABLE_COLUMNS, table, Group(*blocks)), *parts))
 
 
 def _indented(score: Text, health: Text) -> Text:
@@ -287,4 +287,4 @@ def recent_events(state: StudyState, count: int) -> RenderableType | None:
         return None
     shown = [safe(line) for line in lines[-count:]]
     cut = Group(*(Text(line, no_wrap=True, overflow="ellipsis") for line in shown))
-    return Section("last events", ByWidth(FRAMED - 4, cut, Group(*map(Text, shown))))
+    return Section("last events", ByWidth(FRAME_COLUMNS - 4, cut, Group(*map(Text, shown))))

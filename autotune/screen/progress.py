@@ -72,7 +72,7 @@ def current_job(state: StudyState, pace: Pace) -> Job | None:
     if trial.unscored:
         at = checkpoint_text(trial.unscored[0])
         return _answering(state, pace, f"scoring {name}, {at}")
-    if trial.to_average:
+    if trial.checkpoints_to_average:
         return Job(f"averaging checkpoints of {name}", "", 0, 0, (), None)
     best = state.best
     if best is not None and best.partial and best.number == trial.number:
@@ -100,7 +100,7 @@ def _training(trial: TrialState, title: str) -> Job:
     if last is None:
         return Job(title, "step", 0, trial.plan.total_steps, (), None)
     recent = trial.steps.recent(RECENT_STEPS)
-    seconds = sum(trial.watched.awake_seconds(s) for s in recent)
+    seconds = sum(trial.telemetry.awake_seconds(s) for s in recent)
     details = list(last.figures)
     if seconds > 0:
         details.append(f"{sum(s.tokens for s in recent) / seconds:.0f} tokens/s")
@@ -127,7 +127,7 @@ def whole_run(state: StudyState, job: Job | None, now: float) -> str | None:
         return None
     times = [state.fit.strategies[n].eta_seconds for n in names[names.index(current) :]]
     trial = state.current
-    spent = max(0.0, now - trial.started - trial.watched.slept_seconds) if trial else 0.0
+    spent = max(0.0, now - trial.started - trial.telemetry.slept_seconds) if trial else 0.0
     own = max(times[0] - spent, (job.eta_seconds if job else None) or 0.0)
     text = f"whole run: {about(own)} if {current} is enough"
     if len(times) > 1:

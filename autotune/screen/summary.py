@@ -24,13 +24,13 @@ from autotune.text.conclusions import conclusions, next_steps, scorer_of
 from autotune.text.events import data_warnings, scored
 from autotune.text.fit import (
     TIMED_COLUMNS,
-    cut_text,
     fit_sentence,
+    micro_batching_text,
     prediction_sentence,
     time_text,
     timed_cells,
 )
-from autotune.text.train import advice_lines
+from autotune.text.training_events import advice_lines
 
 
 def summary(state: StudyState, run_dir: Path) -> RenderableType:
@@ -106,7 +106,7 @@ def probe_summary(fit: Fit, *said: str) -> RenderableType:
     for name, s in fit.strategies.items():
         shape = shape_text(s.model_max_length, s.max_rounds)
         kept = percent(s.kept_supervised)
-        cells = (shape, kept, cut_text(s), str(s.steps), time_text(s))
+        cells = (shape, kept, micro_batching_text(s), str(s.steps), time_text(s))
         line = f"{shape}  {counted(s.steps, 'step')}  {time_text(s)}"
         if not s.planned:
             line = "only where no other fits" if s.fits else "does not fit"

@@ -7,7 +7,7 @@ from autotune.protocol.events import Record
 
 
 class View(Protocol):
-    """Watches a run as a context manager; told of each record once the state holds it."""
+    """Watches a run as a context manager; given each record once the state holds it."""
 
     def __enter__(self) -> Self:
         """Begin to watch."""

@@ -67,7 +67,7 @@ def resolve_prompts(text: str, say: Say = say_nothing) -> PromptSource:
     return PromptSource(path.resolve(), path.name)
 
 
-def prompts_here(text: str) -> PromptSource | None:
+def local_prompts(text: str) -> PromptSource | None:
     """As `resolve_prompts`, but nothing is fetched; None where that would be needed.
 
     Raises:
@@ -117,7 +117,7 @@ def _ifeval_from_hub(sha256: str) -> Path | None:
     return path if has_digest(path, sha256) else None
 
 
-def held_apart(profile: Profile) -> bool:
+def topics_held_apart(profile: Profile) -> bool:
     """Whether no prompt can stand in the data: the demo's topics are shared out between the two."""
     return profile.data.source == profile.prompts.source == DEMO
 

@@ -5,23 +5,28 @@ from pathlib import Path
 
 from autotune.base.files import write_text_atomic
 from autotune.launch import JobResult
-from autotune.launch.deaths import Deaths
-from autotune.launch.endings import plain_words, stop_on_environment
+from autotune.launch.retries import RetryLimit
+from autotune.launch.worker_errors import stop_on_environment, with_remedy
 from autotune.protocol import events
 from autotune.protocol.choices import Think
 from autotune.protocol.events import WorkerEvent
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import GenerateJob
-from autotune.protocol.oom_recovery import Action, Asker, after_worker, scoring_remedy
+from autotune.protocol.oom_recovery import Action, MemoryUser, after_worker, scoring_remedy
 from autotune.protocol.results import EvalReport
 from autotune.run.session import Session
 from autotune.run.setup import SILENCE_SECONDS, Setup
 from autotune.score.answers import count_answers, read_answers
-from autotune.score.checked import EvaluationFailed, checked_report
-from autotune.score.order import halves
+from autotune.score.prompt_order import halves
 from autotune.score.prompts import Prompt
+from autotune.score.report_check import EvaluationFailed, checked_report
 from autotune.score.scorer import Scorer
-from autotune.score.stopping.stop import Contest, Following, Stopped, keep_verdicts
+from autotune.score.stopping.stop_rule import (
+    EvaluationFollower,
+    StoppedEvaluation,
+    StopRule,
+    keep_verdicts,
+)
 from autotune.text.score import judged_line
 
 RESPONSES = "responses.jsonl"
@@ -32,10 +37,10 @@ class ModelRefused(EvaluationFailed):
     """The model cannot answer as it stands, which only who gave it can mend; says what and how."""
 
 
-class _Enough(Exception):
+class _StopEvaluation(Exception):
     """Ends a worker whose further answers are not worth waiting for."""
 
-    def __init__(self, stopped: Stopped) -> None:
+    def __init__(self, stopped: StoppedEvaluation) -> None:
         super().__init__(stopped)
         self.stopped = stopped
 
@@ -74,38 +79,38 @@ def with_warning(session: Session, where: Path, report: EvalReport) -> EvalRepor
     """The report, after a warning where it matters which text of the answers was judged."""
     keeps = report.think is Think.KEEP
     if report.thoughts if keeps else report.unfinished_thoughts:
-        session.note(events.Warned(message=f"{where.name}: {judged_line(report)}"))
+        session.emit(events.Warned(message=f"{where.name}: {judged_line(report)}"))
     return report
 
 
 def answer_early(
-    session: Session, setup: Setup, scorer: Scorer, folder: Path, where: Path, contest: Contest
-) -> EvalReport | Stopped:
-    """The same, but no further than `contest` finds worth it.
+    session: Session, setup: Setup, scorer: Scorer, folder: Path, where: Path, rule: StopRule
+) -> EvalReport | StoppedEvaluation:
+    """The same, but no further than `rule` allows.
 
-    A report where that was to the end and no answer was cut.
+    A report where that was to the end and every answer was finished.
 
     Raises:
         EvaluationFailed, EnvironmentFault: as `answer_and_score`.
     """
-    following = Following(contest, where / RESPONSES)
+    following = EvaluationFollower(rule, where / RESPONSES)
 
-    def look() -> Stopped | None:
-        for prompt, given in following.news():
+    def look() -> StoppedEvaluation | None:
+        for prompt, given in following.new_answers():
             report = checked_report(scorer, [prompt], [given])
             following.strict[prompt.key] = report.score.passes == 1
         return following.look()
 
-    def hear(event: WorkerEvent) -> None:
+    def on_event(event: WorkerEvent) -> None:
         if isinstance(event, events.Answered) and (stopped := look()) is not None:
-            raise _Enough(stopped)
+            raise _StopEvaluation(stopped)
 
     stopped = look()
     if stopped is None:
         try:
-            answer(session, setup, folder, where, hear, setup.profile.prompts.seed)
+            answer(session, setup, folder, where, on_event, setup.profile.prompts.seed)
             stopped = look() or following.end()
-        except _Enough as enough:
+        except _StopEvaluation as enough:
             stopped = enough.stopped
     if stopped is None:
         return with_warning(session, where, score_answers(setup, scorer, where))
@@ -118,14 +123,14 @@ def answer(
     setup: Setup,
     folder: Path,
     where: Path,
-    hear: Callable[[WorkerEvent], None] = lambda _: None,
+    on_event: Callable[[WorkerEvent], None] = lambda _: None,
     early_seed: int | None = None,
 ) -> None:
     """Have a worker answer what is not answered yet, into `where`.
 
-    Out of memory is what `oom_recovery` is for. After a crash or a hang a new process goes on,
-    unless the one before it added no answer: see `Deaths`. Answers that are on disk are not made
-    again. `early_seed` as in the job.
+    Out of memory is what `oom_recovery` is for. After a crash or a hang a new process continues,
+    unless the one before it added no answer: see `RetryLimit`. Answers that are on disk are not
+    made again. `early_seed` as in the job.
 
     Raises:
         ModelRefused: no worker could answer with this model, so no second one is asked.
@@ -133,8 +138,8 @@ def answer(
         EnvironmentFault: the disk is full, or something keeps killing the workers.
     """
     batch_size = setup.profile.evaluate.batch_size
-    deaths, prompts = Deaths(), max(1, len(setup.prompts))
-    deaths.come(count_answers(where / RESPONSES) / prompts)
+    retry_limit, prompts = RetryLimit(), max(1, len(setup.prompts))
+    retry_limit.advance(count_answers(where / RESPONSES) / prompts)
     while True:
         result = session.work(
             GenerateJob(
@@ -151,7 +156,7 @@ def answer(
             ),
             where,
             silence_seconds=SILENCE_SECONDS,
-            hear=hear,
+            on_event=on_event,
         )
         failure = result.failure
         if failure is None:
@@ -159,22 +164,22 @@ def answer(
         stop_on_environment(result)
         if failure in (Failure.BAD_JOB, Failure.NUMERIC):
             raise ModelRefused(result.reason)
-        action = after_worker(Asker.SCORING, failure, smaller=batch_size > 1)
+        action = after_worker(MemoryUser.SCORING, failure, smaller=batch_size > 1)
         if action is Action.SHRINK_IN_NEW_PROCESS:
             batch_size //= 2
             words = f"evaluation ran out of memory; continuing with {batch_size} at a time"
-        elif action is None and died(deaths, result, where, prompts):
-            words = f"evaluation: {plain_words(result.reason)}; retrying in a new process"
+        elif action is None and allows_retry(retry_limit, result, where, prompts):
+            words = f"evaluation: {with_remedy(result.reason)}; retrying in a new process"
         else:
-            reason = f"{result.words}: {plain_words(result.reason)}"
+            reason = f"{result.words}: {with_remedy(result.reason)}"
             raise EvaluationFailed(reason + scoring_remedy(failure))
-        session.note(events.Warned(message=words))
+        session.emit(events.Warned(message=words))
 
 
-def died(deaths: Deaths, result: JobResult, where: Path, prompts: int) -> bool:
+def allows_retry(retry_limit: RetryLimit, result: JobResult, where: Path, prompts: int) -> bool:
     """Count a worker's death; returns whether another one is worth it."""
-    deaths.come(count_answers(where / RESPONSES) / prompts, kept=True)
-    return deaths.again(result)
+    retry_limit.advance(count_answers(where / RESPONSES) / prompts, kept=True)
+    return retry_limit.allows_retry(result)
 
 
 def reported_prompts(setup: Setup) -> tuple[Prompt, ...]:

@@ -5,7 +5,7 @@ from autotune.protocol import events
 from autotune.protocol.results import EvalReport
 from autotune.run.session import Session
 from autotune.run.setup import Setup
-from autotune.score.checked import EvaluationFailed, checked_report
+from autotune.score.report_check import EvaluationFailed, checked_report
 from autotune.score.scorer import Scorer
 from autotune.study.answer import ModelRefused, answer_and_score, reported_prompts
 
@@ -23,9 +23,9 @@ def score_baselines(session: Session, setup: Setup, scorer: Scorer) -> None:
             asked = reported_prompts(setup)
             report = checked_report(scorer, asked, each.answers(asked))
         except EvaluationFailed as error:
-            session.note(events.Warned(message=f"{each.described} has no score: {error}"))
+            session.emit(events.Warned(message=f"{each.described} has no score: {error}"))
         else:
-            session.note(baseline(each.name, report))
+            session.emit(baseline(each.name, report))
     if "untrained" not in session.state.baselines:
         try:
             where = session.rundir.eval_folder("untrained")
@@ -33,9 +33,9 @@ def score_baselines(session: Session, setup: Setup, scorer: Scorer) -> None:
         except ModelRefused as error:
             raise BadInput(str(error)) from error
         except EvaluationFailed as error:
-            session.note(events.Warned(message=f"the untrained model has no score: {error}"))
+            session.emit(events.Warned(message=f"the untrained model has no score: {error}"))
         else:
-            session.note(baseline("untrained", report))
+            session.emit(baseline("untrained", report))
 
 
 def baseline(name: str, report: EvalReport) -> events.BaselineScored:

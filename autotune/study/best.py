@@ -26,7 +26,7 @@ from autotune.run.folder import RunDir
 from autotune.run.session import Session
 from autotune.run.state import StudyState
 
-LEFT_OUT = (OPTIMIZER, STATE, MANIFEST)
+NOT_COPIED = (OPTIMIZER, STATE, MANIFEST)
 """What only resuming needs, and the manifest that names it."""
 
 
@@ -50,19 +50,19 @@ def keep_best(session: Session, *, at_end: bool = False) -> None:
             f" elsewhere; it stays in {source}; remove the link and run the same command again",
         )
         return
-    if stands(session.rundir, session.state, best):
+    if is_current_copy(session.rundir, session.state, best):
         return
     fault = fault_of(source)
     if fault is None:
         copy(source, target)
-        kept(session, best)
-    elif adopted(source, target):
-        kept(session, best)
+        emit_kept(session, best)
+    elif adopt_existing_copy(source, target):
+        emit_kept(session, best)
     else:
-        lost(session, best, fault, at_end=at_end)
+        report_lost_best(session, best, fault, at_end=at_end)
 
 
-def stands(rundir: RunDir, state: StudyState, best: events.Evaluated) -> bool:
+def is_current_copy(rundir: RunDir, state: StudyState, best: events.Evaluated) -> bool:
     """Whether `best/` is, by the record, the copy of this checkpoint, and whole."""
     last, target = state.best_kept, rundir.best
     return (
@@ -73,11 +73,11 @@ def stands(rundir: RunDir, state: StudyState, best: events.Evaluated) -> bool:
     )
 
 
-def kept(session: Session, best: events.Evaluated) -> None:
+def emit_kept(session: Session, best: events.Evaluated) -> None:
     """Record which checkpoint `best/` is the copy of."""
     sha256 = _seal_of(session.rundir.best)
     assert sha256 is not None  # written a moment ago
-    session.note(events.BestKept(number=best.number, checkpoint=best.checkpoint, sha256=sha256))
+    session.emit(events.BestKept(number=best.number, checkpoint=best.checkpoint, sha256=sha256))
 
 
 def _seal_of(folder: Path) -> str | None:
@@ -99,7 +99,7 @@ def copy(source: Path, target: Path) -> None:
     try:
         if target.exists() and not target.is_dir():
             raise OSError(f"{target.name} is a file, must be a folder")
-        shutil.copytree(source, work, ignore=shutil.ignore_patterns(*LEFT_OUT))
+        shutil.copytree(source, work, ignore=shutil.ignore_patterns(*NOT_COPIED))
         fault = mismatch(work, _weights_and_words(source))
         if fault is not None:
             raise OSError(f"of the copy, {fault}")
@@ -113,8 +113,8 @@ def copy(source: Path, target: Path) -> None:
         ) from error
 
 
-def adopted(source: Path, target: Path) -> bool:
-    """Whether `target` is the copy of a checkpoint that is damaged now; if so, it is sealed anew.
+def adopt_existing_copy(source: Path, target: Path) -> bool:
+    """Whether `target` is the copy of a checkpoint that is damaged now; if so, it is sealed again.
 
     The checkpoint's own manifest tells. Older versions sealed no copy.
     """
@@ -131,10 +131,10 @@ def adopted(source: Path, target: Path) -> bool:
 def _weights_and_words(folder: Path) -> dict[str, object]:
     """What a checkpoint's manifest says of the files that are copied."""
     named = entries_of(folder) or {}
-    return {name: entry for name, entry in named.items() if name not in LEFT_OUT}
+    return {name: entry for name, entry in named.items() if name not in NOT_COPIED}
 
 
-def lost(session: Session, best: events.Evaluated, fault: str, *, at_end: bool) -> None:
+def report_lost_best(session: Session, best: events.Evaluated, fault: str, *, at_end: bool) -> None:
     """Say that the best checkpoint is damaged and `best/` cannot stand in for it.
 
     Raises:
@@ -157,4 +157,4 @@ def lost(session: Session, best: events.Evaluated, fault: str, *, at_end: bool) 
 
 def warn(session: Session, words: str) -> None:
     """Put a warning on record."""
-    session.note(events.Warned(message=words))
+    session.emit(events.Warned(message=words))

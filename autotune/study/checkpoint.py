@@ -7,13 +7,13 @@ from autotune.protocol.choices import Think
 from autotune.protocol.results import Checkpoint
 from autotune.run.session import Session
 from autotune.run.setup import Setup
-from autotune.score.checked import EvaluationFailed
 from autotune.score.health import broken_limits, unmet
 from autotune.score.lift import counts_for
-from autotune.score.order import shuffled
+from autotune.score.prompt_order import shuffled
+from autotune.score.report_check import EvaluationFailed
 from autotune.score.scorer import Scorer
 from autotune.score.stats import wilson
-from autotune.score.stopping.stop import Contest, Stopped
+from autotune.score.stopping.stop_rule import StoppedEvaluation, StopRule
 from autotune.study.answer import answer_and_score, answer_early, choosing_report
 from autotune.study.next_action import Evaluate
 
@@ -25,13 +25,13 @@ needed to decide anything: without a single pass, 25 % is out of reach after 12 
 
 
 def evaluate_checkpoint(
-    session: Session, setup: Setup, scorer: Scorer, move: Evaluate, target: float
+    session: Session, setup: Setup, scorer: Scorer, action: Evaluate, target: float
 ) -> events.Evaluated:
-    """Score the move's checkpoint; a failure is an event with its `problem`.
+    """Score the action's checkpoint; a failure is an event with its `problem`.
 
     It answers in the precision that it was trained in.
     """
-    trial, checkpoint = move.trial, move.checkpoint
+    trial, checkpoint = action.trial, action.checkpoint
     if trial.precision_changed is not None:
         # What overflowed in training would overflow in its answers as well.
         changed = {"precision": trial.precision_changed.after}
@@ -39,12 +39,12 @@ def evaluate_checkpoint(
     folder = session.rundir.checkpoint(trial.number, checkpoint)
     where = session.rundir.checkpoint_eval(trial.number, checkpoint)
     try:
-        if move.full or not decides_early(setup, scorer):
+        if action.full or not decides_early(setup, scorer):
             found = answer_and_score(session, setup, scorer, folder, where)
         else:
-            contest = Contest(shuffled(setup.prompts, setup.profile.prompts.seed), target)
-            early = answer_early(session, setup, scorer, folder, where, contest)
-            if isinstance(early, Stopped):
+            rule = StopRule(shuffled(setup.prompts, setup.profile.prompts.seed), target)
+            early = answer_early(session, setup, scorer, folder, where, rule)
+            if isinstance(early, StoppedEvaluation):
                 return ended_early(trial.number, checkpoint, early)
             found = early
         chosen_by = choosing_report(setup, scorer, where)
@@ -83,7 +83,9 @@ def decides_early(setup: Setup, scorer: Scorer) -> bool:
     )
 
 
-def ended_early(number: int, checkpoint: Checkpoint, stopped: Stopped) -> events.Evaluated:
+def ended_early(
+    number: int, checkpoint: Checkpoint, stopped: StoppedEvaluation
+) -> events.Evaluated:
     """The event of a checkpoint that was stopped."""
     score = stopped.score
     return events.Evaluated.ended_early(

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from autotune.base.disk import ROOM, Writes, folder_bytes, needed_bytes, sizes_of
+from autotune.base.disk import SPARE_SAVES, Writes, folder_bytes, needed_bytes, sizes_of
 from autotune.base.errors import EnvironmentFault
 from autotune.base.files import remove_tree
 from autotune.base.manifest import OPTIMIZER, discard, drop_optimizer, sweep
@@ -21,14 +21,14 @@ from autotune.run.setup import Setup
 from autotune.run.state import TrialState
 
 
-def settle_checkpoints(session: Session) -> None:
+def reconcile_checkpoints(session: Session) -> None:
     """Remove what the trials that are over do not keep; what was begun before is finished."""
     for trial in session.state.trials:
         if trial.ended is not None:
-            give_back(session, trial)
+            remove_unneeded(session, trial)
 
 
-def give_back(session: Session, trial: TrialState) -> None:
+def remove_unneeded(session: Session, trial: TrialState) -> None:
     """Remove the judged checkpoints of a trial that is over, and optimizers that nobody resumes."""
     root = session.rundir.checkpoints(trial.number)
     if not root.is_dir():
@@ -36,7 +36,7 @@ def give_back(session: Session, trial: TrialState) -> None:
     sweep(root)
     for half in root.glob(".*.tmp"):  # nobody goes on with a trial that is over
         remove_tree(half)
-    going = [root / name for name in to_go(trial) if (root / name).is_dir()]
+    going = [root / name for name in removable_checkpoints(trial) if (root / name).is_dir()]
     # What only served resuming: between scored checkpoints, and never judged.
     spare = [p for p in unscored_folders(root, trial) if trial.failure is None]
     moments = [p for p in root.glob(f"*/{OPTIMIZER}") if p.parent not in (*going, *spare)]
@@ -44,14 +44,14 @@ def give_back(session: Session, trial: TrialState) -> None:
     if new:
         freed = sum(folder_bytes(p) for p in (*going, *spare))
         freed += sum(p.stat().st_size for p in moments)
-        session.note(events.CheckpointsRemoved(number=trial.number, names=new, freed_bytes=freed))
+        session.emit(events.CheckpointsRemoved(number=trial.number, names=new, freed_bytes=freed))
     for folder in (*going, *spare):
         discard(folder)
     for path in moments:
         drop_optimizer(path.parent)
 
 
-def to_go(trial: TrialState) -> list[str]:
+def removable_checkpoints(trial: TrialState) -> list[str]:
     """The names of the checkpoints that have a score and are not the best of their trial."""
     best = trial.best
     return [
@@ -72,7 +72,7 @@ BYTES_A_TOKEN = 8
 
 
 BYTES_A_PROMPT = 2048
-"""Beside the answer's text: the prompt once more, and the verdict on each instruction."""
+"""Beside the answer's text: the prompt again, and the verdict on each instruction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def plan_disk(session: Session, setup: Setup, strategies: Sequence[Strategy]) ->
     """
     planned = disk_plan(session.rundir.root, setup, strategies)
     if planned is not None:
-        session.note(events.Notice(about="disk", sentence=planned.sentence))
+        session.emit(events.Notice(about="disk", sentence=planned.sentence))
 
 
 def demand_disk(session: Session, setup: Setup) -> None:
@@ -114,9 +114,9 @@ def demand_disk(session: Session, setup: Setup) -> None:
 
 
 def disk_plan(root: Path, setup: Setup, strategies: Sequence[Strategy]) -> DiskPlan | None:
-    """What is needed and free on the disk of a run folder; None where the model does not tell.
+    """What is needed and free on the disk of a run folder; None where the model does not show it.
 
-    What the run folder holds already is part of the need, so a run that goes on needs less. A
+    What the run folder holds already is part of the need, so a run that resumes needs less. A
     model folder that cannot be read is left to the worker, which says what is wrong with it.
 
     Raises:
@@ -127,7 +127,7 @@ def disk_plan(root: Path, setup: Setup, strategies: Sequence[Strategy]) -> DiskP
         return None
     whole = needed_bytes(sizes, writes_of(setup, strategies))
     # However much is there, one more save may come.
-    needed = max(whole - folder_bytes(root), ROOM * sizes.whole)
+    needed = max(whole - folder_bytes(root), SPARE_SAVES * sizes.whole)
     free = shutil.disk_usage(root).free
     if free < needed:
         there, most = show_apart(free, needed)

@@ -13,14 +13,14 @@ from autotune.run.session import Session
 from autotune.study.next_action import Evaluate
 
 
-def set_aside(session: Session, move: Evaluate) -> bool:
+def set_aside(session: Session, action: Evaluate) -> bool:
     """Deal with a checkpoint that is to be scored and is damaged; whether it was.
 
-    Once, it is made again: an average from its checkpoints, another by going on with the training
+    Once, it is made again: an average from its checkpoints, another by resuming the training
     from the newest whole checkpoint, where that is one before it. Later checkpoints are not thrown
     away for it, nor is a whole training repeated: then it has no valid score.
     """
-    trial, checkpoint = move.trial, move.checkpoint
+    trial, checkpoint = action.trial, action.checkpoint
     rundir = session.rundir
     fault = fault_of(rundir.checkpoint(trial.number, checkpoint))
     if fault is None:
@@ -32,14 +32,14 @@ def set_aside(session: Session, move: Evaluate) -> bool:
     if again:
         # Answers that are there already may be of the damaged weights; others would join them.
         remove_tree(rundir.checkpoint_eval(trial.number, checkpoint))
-    session.note(
+    session.emit(
         events.CheckpointDamaged(
             number=trial.number, checkpoint=checkpoint, fault=fault, again=again
         )
     )
     if not again:
         problem = f"damaged: {fault}"
-        session.note(events.Evaluated.without_score(trial.number, checkpoint, problem))
+        session.emit(events.Evaluated.without_score(trial.number, checkpoint, problem))
     return True
 
 

@@ -1,4 +1,4 @@
-"""The one question that a study answers: what next? `next_move` is pure; nothing here runs."""
+"""The one question that a study answers: what next? `next_action` is pure; nothing here runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,10 +62,10 @@ class Stop:
     reason: str
 
 
-Move = Train | Evaluate | Average | EndTrial | Escalate | Stop
+NextAction = Train | Evaluate | Average | EndTrial | Escalate | Stop
 
 
-def next_move(state: StudyState, strategies: Sequence[Strategy], target: float) -> Move:
+def next_action(state: StudyState, strategies: Sequence[Strategy], target: float) -> NextAction:
     """What to do next. `strategies` are those that will be tried, in order of escalation."""
     trial = state.current
     if trial is not None:
@@ -73,9 +73,9 @@ def next_move(state: StudyState, strategies: Sequence[Strategy], target: float) 
             return Train(trial.plan.strategy, first=False, resume=trial)
         if trial.unscored:
             return Evaluate(trial, trial.unscored[0])
-        if trial.to_average:
-            return Average(trial, tuple(trial.to_average))
-        if (again := to_judge_again(trial, target)) is not None:
+        if trial.checkpoints_to_average:
+            return Average(trial, tuple(trial.checkpoints_to_average))
+        if (again := checkpoint_to_rejudge(trial, target)) is not None:
             return Evaluate(trial, again)
         if (unfinished := trial.to_finish(target)) is not None:
             return Evaluate(trial, unfinished.checkpoint, full=True)
@@ -96,7 +96,7 @@ def next_move(state: StudyState, strategies: Sequence[Strategy], target: float) 
     return Stop(False, f"every strategy tried; {shortfall(state.best, target)}")
 
 
-def to_judge_again(trial: TrialState, target: float) -> Checkpoint | None:
+def checkpoint_to_rejudge(trial: TrialState, target: float) -> Checkpoint | None:
     """A checkpoint that was stopped because of a target that has been lowered since, if any."""
     for e in trial.evaluations.values():
         if e.partial is not None and e.partial.was_stopped_above(target):

@@ -1,7 +1,7 @@
 """`study.db`: the run's trials as an Optuna database, for Optuna's own tools to look at.
 
 It is a copy of what the record says. Nothing is read from it but whether it still is one, so it may
-be gone, damaged or locked without any loss: it is brought up to date or made anew.
+be gone, damaged or locked without any loss: it is brought up to date or made again.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from autotune.base.files import move
 from autotune.protocol.plan import Strategy
 from autotune.run.record_file import free_name
 from autotune.run.state import StudyState
-from autotune.study.optuna_study import frozen, told, trials_of
+from autotune.study.optuna_study import as_optuna_values, frozen, trials_of
 
 LOCK_SECONDS = 5.0
 """How long another program may hold the file, such as a viewer that reads it."""
@@ -43,7 +43,7 @@ class StudyFile:
         """Bring the database in line with the record.
 
         Returns:
-            What a person should know: that it was made anew and why, or that it is locked.
+            What a person should know: that it was made again and why, or that it is locked.
 
         Raises:
             EnvironmentFault: the disk is full or failing, or the folder cannot be written.
@@ -177,7 +177,7 @@ def is_copy(path: Path, state: StudyState, strategies: Sequence[Strategy]) -> bo
         return False
     searched = {s.name: s.search for s in strategies}
     expected = {
-        (trial.plan.strategy, trial.optuna_number): told(
+        (trial.plan.strategy, trial.optuna_number): as_optuna_values(
             trial, searched.get(trial.plan.strategy, {})
         )
         for trial in state.trials

@@ -45,7 +45,7 @@ def frozen(trial: TrialState, search: dict[str, tuple[float, float]]) -> Any:
     """A recorded trial as Optuna's: its values of the searched keys, its state and its value."""
     import optuna
 
-    state, values, value = told(trial, search)
+    state, values, value = as_optuna_values(trial, search)
     # A strategy's exact values may stand outside its ranges, which Optuna does not take as they are
     # in a trial that is added.
     ranges = {
@@ -56,7 +56,9 @@ def frozen(trial: TrialState, search: dict[str, tuple[float, float]]) -> Any:
     return optuna.trial.create_trial(state=known, value=value, params=values, distributions=ranges)
 
 
-def told(trial: TrialState, search: Iterable[str]) -> tuple[str, dict[str, float], float | None]:
+def as_optuna_values(
+    trial: TrialState, search: Iterable[str]
+) -> tuple[str, dict[str, float], float | None]:
     """What Optuna knows of a recorded trial: its state by name, its searched values, its value."""
     values = {name: float(getattr(trial.plan, name)) for name in search}
     if trial.ended is None:
@@ -73,5 +75,5 @@ def distribution(name: str, low: float, high: float) -> Any:
 
 
 def objective(trial: TrialState) -> float | None:
-    """What Optuna is told of a trial: the value of its best checkpoint, None where it has none."""
+    """What Optuna is given of a trial: the value of its best checkpoint, None where it has none."""
     return None if trial.failure is not None or trial.best is None else trial.best.value

@@ -1,18 +1,18 @@
-"""What the best checkpoint of a run is worth without the luck of having been chosen."""
+"""What the best checkpoint of a run is worth without its selection bias."""
 
 from collections.abc import Mapping, Sequence
 
 from autotune.protocol import events
 from autotune.run.session import Session
-from autotune.score.selection import correct_for_choice
-from autotune.score.stopping.stop import read_verdicts
+from autotune.score.bootstrap import correct_selection_bias
+from autotune.score.stopping.stop_rule import read_verdicts
 
 Verdicts = Mapping[int, bool]
 """Strict verdicts by prompt key: on all prompts, or on the first ones of the random order."""
 
 
-def correct_choice(session: Session, seed: int) -> events.Chosen | None:
-    """The corrected score of the best checkpoint so far, from the verdicts of its rivals.
+def corrected_best(session: Session, seed: int) -> events.BestCorrected | None:
+    """The corrected score of the best checkpoint so far, from the verdicts of all candidates.
 
     Checkpoints that lack something required go after all others, so a best that lacks nothing was
     not up against them. None where there was no choice, where it was made by other prompts (a
@@ -25,25 +25,27 @@ def correct_choice(session: Session, seed: int) -> events.Chosen | None:
         return None
     if any(e.chosen_by is not None for e in scored):
         return None
-    rivals = [e for e in scored if e.value >= 0] if best.value >= 0 else scored
-    rivals.sort(key=lambda e: e is not best)
+    candidates = [e for e in scored if e.value >= 0] if best.value >= 0 else scored
+    candidates.sort(key=lambda e: e is not best)
     table = [
         read_verdicts(session.rundir.checkpoint_eval(each.number, each.checkpoint))
-        for each in rivals
+        for each in candidates
     ]
     if not all(table) or any(not row.keys() <= table[0].keys() for row in table):
         return None
-    corrected, interval = without_luck(table, seed)
-    return events.Chosen(candidates=len(scored), corrected=corrected, interval=interval)
+    corrected, interval = without_selection_bias(table, seed)
+    return events.BestCorrected(candidates=len(scored), corrected=corrected, interval=interval)
 
 
-def without_luck(table: Sequence[Verdicts], seed: int) -> tuple[float, tuple[float, float]]:
+def without_selection_bias(
+    table: Sequence[Verdicts], seed: int
+) -> tuple[float, tuple[float, float]]:
     """The corrected score of the first candidate, which has all verdicts, and its interval.
 
     Candidates that were stopped early were compared by their first prompts only, and the rest of
     the winner's prompts had no part in that choice: in random order they are a fair sample of what
-    it can do. So what luck adds on the first m of N prompts, among the candidates that answered
-    them, counts for m/N of the score. Of these shares the largest is taken off.
+    it can do. So what selection adds on the first m of N prompts, among the candidates that
+    answered them, counts for m/N of the score. Of these shares the largest is taken off.
     """
     whole = len(table[0])
     score = sum(table[0].values()) / whole
@@ -52,8 +54,8 @@ def without_luck(table: Sequence[Verdicts], seed: int) -> tuple[float, tuple[flo
     for keys in sorted({frozenset(row) for row in table}, key=len, reverse=True):
         asked = sorted(keys)
         among = [[row[key] for key in asked] for row in table if keys <= row.keys()]
-        found = correct_for_choice(among, seed)
-        luck = (found.score - found.corrected) * len(asked) / whole
-        if luck > worst:
-            worst, interval = luck, found.interval
+        found = correct_selection_bias(among, seed)
+        bias = (found.score - found.corrected) * len(asked) / whole
+        if bias > worst:
+            worst, interval = bias, found.interval
     return score - worst, interval

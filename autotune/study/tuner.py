@@ -1,7 +1,7 @@
 """The run: train, score, escalate, until the target is met or nothing is left to try.
 
-`study.next_action.next_move` decides; this module does what it says and records what came of it.
-Killed at any point and started again, it goes on from the record.
+`study.next_action.next_action` decides; this module does it and records the result.
+Killed at any point and started again, it resumes from the record.
 """
 
 from autotune.base.format import percent, quoted
@@ -19,19 +19,27 @@ from autotune.study.average import average
 from autotune.study.baselines import score_baselines
 from autotune.study.best import keep_best
 from autotune.study.checkpoint import evaluate_checkpoint
-from autotune.study.cleanup import give_back, plan_disk, settle_checkpoints
+from autotune.study.cleanup import plan_disk, reconcile_checkpoints, remove_unneeded
 from autotune.study.damage import set_aside
-from autotune.study.next_action import Average, EndTrial, Escalate, Evaluate, Stop, Train, next_move
+from autotune.study.next_action import (
+    Average,
+    EndTrial,
+    Escalate,
+    Evaluate,
+    Stop,
+    Train,
+    next_action,
+)
 from autotune.study.optuna_file import StudyFile
 from autotune.study.optuna_study import draw
-from autotune.study.selection_bias import correct_choice
-from autotune.train.peak_check import neighbour_watch
-from autotune.train.train import Training
+from autotune.study.selection_bias import corrected_best
+from autotune.train.peak_check import watch_other_processes
 from autotune.train.watch import TrainingWatch, gauge_for
+from autotune.train.worker_loop import WorkerLoop
 
 
 class Tuner:
-    """One study: its inputs and the loop over its moves."""
+    """One study: its inputs and the loop over its actions."""
 
     def __init__(
         self,
@@ -51,50 +59,50 @@ class Tuner:
         self.scorer = scorer
         self.target = target
         # Made here, right after what fits was found, so that it knows the card as the probe did.
-        other_processes = neighbour_watch(setup.device, nvml)
+        other_processes = watch_other_processes(setup.device, nvml)
         watch = TrainingWatch(session, setup.profile, gauge_for(setup.device, nvml))
-        self.training = Training(session, setup, survey, fit, other_processes, watch)
+        self.training = WorkerLoop(session, setup, survey, fit, other_processes, watch)
         self.strategies: tuple[Strategy, ...] = usable_strategies(
             setup.profile.strategies, fit, survey
         )
         self.study_file = StudyFile(session.rundir.study_db, setup.profile.strategies)
 
     def run(self) -> bool:
-        """Make moves until the study stops; returns whether the target is met.
+        """Act until the study stops; returns whether the target is met.
 
         Raises:
             EnvironmentFault: the disk has no room for what the run will write, or fills up.
         """
         self.store_study()
-        settle_checkpoints(self.session)
-        if not isinstance(next_move(self.session.state, self.strategies, self.target), Stop):
+        reconcile_checkpoints(self.session)
+        if not isinstance(next_action(self.session.state, self.strategies, self.target), Stop):
             plan_disk(self.session, self.setup, self.strategies)
         score_baselines(self.session, self.setup, self.scorer)
         self.warn_of_old_stops()
         while True:
-            move = next_move(self.session.state, self.strategies, self.target)
-            match move:
+            action = next_action(self.session.state, self.strategies, self.target)
+            match action:
                 case Train():
-                    self.train(move)
-                case Evaluate() if set_aside(self.session, move):
+                    self.train(action)
+                case Evaluate() if set_aside(self.session, action):
                     pass
                 case Evaluate():
-                    self.session.note(
+                    self.session.emit(
                         evaluate_checkpoint(
-                            self.session, self.setup, self.scorer, move, self.target
+                            self.session, self.setup, self.scorer, action, self.target
                         )
                     )
                 case Average():
-                    average(self.session, self.setup, move)
+                    average(self.session, self.setup, action)
                 case EndTrial():
-                    self.end_trial(move.trial, move.trial.failure)
+                    self.end_trial(action.trial, action.trial.failure)
                 case Escalate():
-                    self.session.note(events.Escalated.from_parts(move))
+                    self.session.emit(events.Escalated.from_parts(action))
                 case Stop():
-                    self.correct()
+                    self.emit_corrected_best()
                     keep_best(self.session, at_end=True)
-                    self.session.note(events.RunEnded(met=move.met, reason=move.reason))
-                    return move.met
+                    self.session.emit(events.RunEnded(met=action.met, reason=action.reason))
+                    return action.met
 
     def warn_of_old_stops(self) -> None:
         """Say which checkpoints of trials that are over were stopped by a higher target."""
@@ -109,7 +117,7 @@ class Tuner:
                     if gone
                     else f"smolsft-autotune eval {self.named(trial, e)} scores it in full"
                 )
-                self.session.note(
+                self.session.emit(
                     events.Warned(
                         message=f"trial {trial.number} {e.checkpoint.name}: stopped when the target"
                         f" was higher, and might meet {percent(self.target)}; {remedy}"
@@ -120,23 +128,23 @@ class Tuner:
         """A checkpoint's folder, as it is typed into a shell."""
         return quoted(str(self.session.rundir.checkpoint(trial.number, scored.checkpoint)))
 
-    def train(self, move: Train) -> None:
+    def train(self, action: Train) -> None:
         """Start a trial, or go on with the unfinished one, to its last step or its failure."""
-        trial = move.resume or self.start_trial(move)
-        failure = self.training.to_end(trial.plan, trial.number)
+        trial = action.resume or self.start_trial(action)
+        failure = self.training.run_to_end(trial.plan, trial.number)
         if failure is not None:
-            self.session.note(events.TrainingFailed(number=trial.number, reason=failure))
+            self.session.emit(events.TrainingFailed(number=trial.number, reason=failure))
 
-    def start_trial(self, move: Train) -> TrialState:
+    def start_trial(self, action: Train) -> TrialState:
         """Ask for the trial's numbers and record its plan."""
-        strategy = next(s for s in self.strategies if s.name == move.strategy)
+        strategy = next(s for s in self.strategies if s.name == action.strategy)
         seed = self.setup.profile.train.seed
         number, parameters = draw(self.session.state, strategy, seed)
-        if not move.first and not strategy.search:
+        if not action.first and not strategy.search:
             # Without ranges to sample, a further trial differs by its order of the data.
             parameters = {"seed": seed + number}
         plan = resolve_plan(strategy, self.fit, self.survey, self.setup, parameters)
-        self.session.note(
+        self.session.emit(
             events.TrialStarted(
                 number=len(self.session.state.trials), optuna_number=number, plan=plan
             )
@@ -146,23 +154,23 @@ class Tuner:
 
     def store_study(self) -> None:
         """Bring `study.db` in line with the record, and say where it was not the record's."""
-        said = self.study_file.store(self.session.state)
-        if said is not None:
-            self.session.note(events.Warned(message=said))
+        warning = self.study_file.store(self.session.state)
+        if warning is not None:
+            self.session.emit(events.Warned(message=warning))
 
     def end_trial(self, trial: TrialState, failure: str | None) -> None:
         """Record the end, then copy it to the study's database; the record is the truth."""
         best = trial.best.score.accuracy if trial.best and trial.best.score else None
-        self.session.note(events.TrialEnded(number=trial.number, best=best, failure=failure))
+        self.session.emit(events.TrialEnded(number=trial.number, best=best, failure=failure))
         self.store_study()
-        self.correct()
-        give_back(self.session, trial)
+        self.emit_corrected_best()
+        remove_unneeded(self.session, trial)
         if trial.best is not None and trial.best is self.session.state.best:
             keep_best(self.session)
 
-    def correct(self) -> None:
-        """Record what the best is worth without the luck of the choice, unless it is known."""
+    def emit_corrected_best(self) -> None:
+        """Record what the best is worth without its selection bias, unless it is known."""
         if self.session.state.corrected is None:
-            chosen = correct_choice(self.session, self.setup.profile.prompts.seed)
+            chosen = corrected_best(self.session, self.setup.profile.prompts.seed)
             if chosen is not None:
-                self.session.note(chosen)
+                self.session.emit(chosen)

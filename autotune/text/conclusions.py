@@ -10,12 +10,12 @@ from autotune.run.state import StudyState
 from autotune.score.registry import find_scorer
 from autotune.score.scorer import Baseline, Scorer
 from autotune.text.score import (
-    chosen_line,
     ended_early_line,
     in_full_sentence,
     lift_text,
     no_lift_line,
     partial_text,
+    selection_bias_line,
     unhealthy_lines,
 )
 
@@ -78,7 +78,7 @@ def conclusions(state: StudyState) -> list[str]:
             f"Chosen by the other half of the prompts ({score_text(best.chosen_by, None)}): the"
             " score has no selection bias."
         )
-    elif line := chosen_line(state.scored_checkpoints, state.corrected):
+    elif line := selection_bias_line(state.scored_checkpoints, state.corrected):
         lines.append(line)
     evaluations = (e for t in state.trials for e in t.evaluations.values())
     if line := ended_early_line(e.partial for e in evaluations):

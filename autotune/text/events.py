@@ -6,7 +6,7 @@ makes it harmless for its medium.
 
 from autotune.base.format import counted, duration, percent, rate_text
 from autotune.base.sizes import show_size
-from autotune.data.kept_notes import fit_notes
+from autotune.data.retention_notes import fit_notes
 from autotune.protocol import events
 from autotune.protocol.data_notes import note_sentence, shown_notes, with_dropped
 from autotune.protocol.events import Record
@@ -21,12 +21,12 @@ from autotune.protocol.results import Fit
 from autotune.run.state import StudyState, TrialState
 from autotune.text.fit import describe_trial, fit_sentence, peak_sentence
 from autotune.text.score import (
-    chosen_line,
     in_full_sentence,
     outcome_text,
     partial_text,
+    selection_bias_line,
 )
-from autotune.text.train import (
+from autotune.text.training_events import (
     card_sentence,
     damaged_sentence,
     precision_sentence,
@@ -52,8 +52,8 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
                 + f" strategies {' > '.join(event.strategies)}"
             )
         case events.ProbeTried(held=True):
-            return None  # told when it was tried
-        case events.ProbeGoesOn():
+            return None  # reported when it was tried
+        case events.ProbeResumed():
             one = event.trials == 1
             trials, hold = ("trial", "holds and is") if one else ("trials", "hold and are")
             return f"the probe resumes: {event.trials} {trials} from before {hold} not repeated"
@@ -83,8 +83,8 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             return f"{label}: {describe_evaluated(event)}"
         case events.BestInFull():
             return in_full_sentence(event)
-        case events.Chosen():
-            return chosen_line(event.candidates, event.corrected)
+        case events.BestCorrected():
+            return selection_bias_line(event.candidates, event.corrected)
         case events.CheckpointsRemoved():
             return (
                 f"{label}: {counted(len(event.names), 'judged checkpoint')} removed"
@@ -98,7 +98,7 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             return f"run over, target {'met' if event.met else 'not met'}: {event.reason}"
         case events.Notice():
             return event.sentence
-        case events.Former(kind="interrupted"):
+        case events.LegacyEvent(kind="interrupted"):
             return f"interrupted: {event.message}"
         case _:
             return _describe_work(event, label)
@@ -138,7 +138,7 @@ def _describe_work(event: events.RunEvent, label: str) -> str | None:
                 f"{label}: trained {counted(event.steps, 'step')}{skipped} in"
                 f" {duration(event.seconds)}, weights moved {percent(event.weights_moved, 3)}"
             )
-        case events.Recut():
+        case events.MicroBatchResized():
             return f"{label}: {resized_sentence(event)}"
         case events.PrecisionChanged():
             return f"{label}: {precision_sentence(event)}"

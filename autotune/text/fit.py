@@ -29,7 +29,7 @@ def describe_trial(outcome: TrialOutcome) -> str:
     """A probe trial in one line: what was tried, the verdict, what was measured or why not."""
     text = (
         f"{shape_rounds(outcome.point.model_max_length, outcome.point.max_rounds)}, micro-batch"
-        f" {cut_text(outcome.point)}: {outcome.verdict}"
+        f" {micro_batching_text(outcome.point)}: {outcome.verdict}"
     )
     if outcome.verdict is not Verdict.FITS or outcome.measurement is None:
         return f"{text}, {outcome.reason}"
@@ -97,7 +97,7 @@ def timed_cells(outcome: TrialOutcome) -> tuple[str, ...]:
     point = outcome.point
     return (
         shape_text(point.model_max_length, point.max_rounds),
-        cut_text(point),
+        micro_batching_text(point),
         timed_on(outcome),
         peak_of_trial(outcome),
         outcome.verdict.value,
@@ -134,16 +134,16 @@ def prediction_sentence(fit: Fit) -> str | None:
 
 
 def time_text(strategy: StrategyFit) -> str:
-    """About how long a strategy takes, with what the way its steps are cut has bought."""
+    """About how long a strategy takes, with what its micro-batching saves."""
     now = about(strategy.eta_seconds)
     single = strategy.eta_single_seconds
     before = now if single is None else about(single)
     return now if before == now else f"{before} -> {now}"
 
 
-def cut_text(cut: StrategyFit | TrialPoint) -> str:
-    """How steps are cut: tokens at once, rows laid end to end, layers compiled, recomputed."""
-    compiled = ", compiled" if cut.torch_compile else ""
-    packed = ", packed" if cut.packing else ""
-    recomputed = ", recomputed" if cut.gradient_checkpointing else ""
-    return f"{cut.micro_batch_tokens} tokens{packed}{compiled}{recomputed}"
+def micro_batching_text(micro_batching: StrategyFit | TrialPoint) -> str:
+    """The micro-batching: tokens, rows laid end to end, layers compiled, recomputed."""
+    compiled = ", compiled" if micro_batching.torch_compile else ""
+    packed = ", packed" if micro_batching.packing else ""
+    recomputed = ", recomputed" if micro_batching.gradient_checkpointing else ""
+    return f"{micro_batching.micro_batch_tokens} tokens{packed}{compiled}{recomputed}"

@@ -11,7 +11,7 @@ from autotune.protocol.scores import Lift, Metric
 from autotune.score.answers import Answer, Found
 from autotune.score.stats import Comparison
 
-SURE = 0.05
+SIGNIFICANCE_LEVEL = 0.05
 """A p value from which on up two models are not said to differ."""
 
 _MEANING = {
@@ -43,13 +43,13 @@ def faulty_answers(checks: Collection[str]) -> str:
 def unhealthy_lines(
     strict: Metric,
     unhealthy: Sequence[str],
-    sound: Metric | None,
+    faultless: Metric | None,
     echo: Metric | None,
     checks: Collection[str],
 ) -> list[str]:
     """Why a score whose answers break health limits is not what it says; empty if they break none.
 
-    A line for each broken limit, then what is left of the score. `sound` are the passes without
+    A line for each broken limit, then what is left of the score. `faultless` are the passes without
     such answers, `echo` the score of giving every prompt back, `checks` those of the scorer.
     """
     if not unhealthy:
@@ -60,10 +60,12 @@ def unhealthy_lines(
         if name == "echo" and echo is not None:
             meaning += f" Echoing every prompt passes {percent(echo.accuracy)}."
         lines.append(meaning)
-    bad = strict.passes - sound.passes if sound is not None else 0
-    if sound is not None and bad:
+    bad = strict.passes - faultless.passes if faultless is not None else 0
+    if faultless is not None and bad:
         passes = counted(bad, "pass", "passes")
-        lines.append(f"Excluding {passes} by {faulty_answers(checks)}: {score_text(sound, None)}.")
+        lines.append(
+            f"Excluding {passes} by {faulty_answers(checks)}: {score_text(faultless, None)}."
+        )
     return lines
 
 
@@ -92,7 +94,7 @@ def lift_text(lift: Lift) -> str:
 
 def no_lift_line(lift: Lift | None) -> str | None:
     """That nothing shows that the prompts are followed; None where something does."""
-    if lift is None or lift.p_value <= SURE:
+    if lift is None or lift.p_value <= SIGNIFICANCE_LEVEL:
         return None
     return (
         "Nothing shows that the prompts are followed: the same answers pass other prompts"
@@ -195,7 +197,7 @@ def in_full_sentence(full: events.BestInFull) -> str:
     return text + (f"; not healthy: {limits_text(full.unhealthy)}" if full.unhealthy else "")
 
 
-def chosen_line(candidates: int, corrected: float | None) -> str | None:
+def selection_bias_line(candidates: int, corrected: float | None) -> str | None:
     """What the choice among several checkpoints adds to a score; None where there was none."""
     if candidates < 2:
         return None
@@ -214,7 +216,7 @@ def difference_line(comparison: Comparison, first: str, second: str) -> str:
     """Whether two sets of answers differ, by the exact test."""
     c = comparison
     p = _p_value(c.p_value)
-    if c.p_value > SURE:
+    if c.p_value > SIGNIFICANCE_LEVEL:
         return f"no significant difference (exact McNemar, {p})"
     better = second if c.only_second > c.only_first else first
     return f"{better} is better, a significant difference (exact McNemar, {p})"

@@ -13,11 +13,11 @@ from typing import Protocol
 from autotune.base.sizes import MIB, show_size
 from autotune.device.find import Device, show_bytes
 from autotune.device.nvml_port import DeviceUser, NvmlPort, NvmlUnavailable
-from autotune.device.wait_until_idle import settle
+from autotune.device.wait_until_idle import wait_until_idle
 from autotune.protocol import events
 from autotune.protocol.events import WorkerEvent
 
-MARGIN = 0.02
+PEAK_MARGIN_SHARE = 0.02
 """A peak this share above the probe's is warned of. The allocator reserves in blocks of 2 to 20
 MiB and a system counts pages in batches, which together stay below it."""
 
@@ -30,7 +30,8 @@ that a budget keeps is several times that."""
 class PeakWatch:
     """Compares the peak of a training with the probe's, and says so at most twice.
 
-    `warned` is whether a peak above it was told already, by a command before this one for example.
+    `warned` is whether a peak above it was reported already, by a command before this one for
+    example.
     """
 
     number: int
@@ -38,11 +39,11 @@ class PeakWatch:
     warned: bool = False
     peak_bytes: int = 0
 
-    def hear(self, event: WorkerEvent) -> events.PeakCompared | None:
-        """Take in a worker's event; the comparison, where there is one to be told.
+    def on_event(self, event: WorkerEvent) -> events.PeakCompared | None:
+        """Take in a worker's event; the comparison, where there is one to report.
 
-        It is told at the first step that exceeds the probe's peak by more than `MARGIN`, and again
-        at the end of the training, whatever it came to.
+        It is reported at the first step that exceeds the probe's peak by more than
+        `PEAK_MARGIN_SHARE`, and again at the end of the training, whatever it came to.
         """
         match event:
             case events.StepDone():
@@ -66,18 +67,18 @@ class PeakWatch:
 
 def exceeds(peak_bytes: int, predicted_bytes: int) -> bool:
     """Whether a peak is above the probe's by more than noise."""
-    return peak_bytes > predicted_bytes * (1 + MARGIN)
+    return peak_bytes > predicted_bytes * (1 + PEAK_MARGIN_SHARE)
 
 
 @dataclass(frozen=True, slots=True)
 class CardUse:
-    """Who uses a card at a moment. `used_bytes` is what all of them hold, None if not told."""
+    """Who uses a card at a moment. `used_bytes` is what all of them hold, None if not reported."""
 
     used_bytes: int | None
     users: tuple[DeviceUser, ...]
 
 
-class NeighbourWatch(Protocol):
+class OtherProcessesWatch(Protocol):
     """Says who took memory since it looked last."""
 
     def look(self, own: Collection[int] = ()) -> tuple[str, ...]:
@@ -89,7 +90,7 @@ class NoCard:
     """A CPU has no card to share; its memory is the system's to give."""
 
     def look(self, own: Collection[int] = ()) -> tuple[str, ...]:
-        """Nobody; see `NeighbourWatch`."""
+        """Nobody; see `OtherProcessesWatch`."""
         return ()
 
 
@@ -97,8 +98,8 @@ class NoCard:
 class CardWatch:
     """The other users of a card since this watch began. Asks NVML; a driver that is mute has none.
 
-    `begun` is the card when the watch was made, which is just after the probe. Each growth is told
-    once: what was told is the ground for the next look.
+    `begun` is the card when the watch was made, which is just after the probe. Each growth is
+    reported once: what was reported is the ground for the next look.
     """
 
     nvml: NvmlPort
@@ -110,22 +111,22 @@ class CardWatch:
         self.begun = self._use()
 
     def look(self, own: Collection[int] = ()) -> tuple[str, ...]:
-        """See `NeighbourWatch`. No worker of ours may run, it would count as another program.
+        """See `OtherProcessesWatch`. No worker of ours may run, it would count as another program.
 
         In a container a worker that has just ended cannot be known by its id, so the card is first
         left to come to rest.
         """
         now = self._use()
         if now is not None and any(user.outside for user in now.users):
-            settle(self.nvml, self.index, self.sleep)
+            wait_until_idle(self.nvml, self.index, self.sleep)
             now = self._use()
         if self.begun is None or now is None:
             self.begun = self.begun or now
             return ()
-        told = grown(self.begun, now, {os.getpid(), *own})
-        if told:
+        sentences = grown(self.begun, now, {os.getpid(), *own})
+        if sentences:
             self.begun = now
-        return told
+        return sentences
 
     def _use(self) -> CardUse | None:
         try:
@@ -134,7 +135,7 @@ class CardWatch:
             return None
 
 
-def neighbour_watch(device: Device, nvml: NvmlPort | None) -> NeighbourWatch:
+def watch_other_processes(device: Device, nvml: NvmlPort | None) -> OtherProcessesWatch:
     """The watch for a device; `nvml` None is this machine's driver, and is asked for cards only."""
     open_driver = device.traits.open_driver
     if open_driver is None:
@@ -146,29 +147,29 @@ def grown(before: CardUse, now: CardUse, own: Collection[int]) -> tuple[str, ...
     """A sentence for each process that holds noticeably more than before.
 
     Windows hides what a process holds. Where no process explains a growth of the whole card, that
-    growth is told with the processes that are new on it. In a container no process is named: its
-    id there is the host's, and may be that of a worker of ours.
+    growth is reported with the processes that are new on it. In a container no process is named:
+    its id there is the host's, and may be that of a worker of ours.
     """
     held = {user.pid: user.bytes or 0 for user in before.users}
     others = [user for user in now.users if not user.outside and user.pid not in own]
-    told = [
+    sentences = [
         f"{_name(user)} took {show_size(more)} on the card since the probe"
         for user in others
         if user.bytes is not None and (more := user.bytes - held.get(user.pid, 0)) >= NOTICED_BYTES
     ]
-    if told or before.used_bytes is None or now.used_bytes is None:
-        return tuple(told)
+    if sentences or before.used_bytes is None or now.used_bytes is None:
+        return tuple(sentences)
     more = now.used_bytes - before.used_bytes - _ours(now.users, own)
     if more < NOTICED_BYTES:
         return ()
     new = [user for user in others if user.pid not in held]
     return (
         f"{show_size(more)} more of the card are in use since the probe;"
-        f" {_unsaid(now.users)} by whom{_newcomers(new)}",
+        f" {_why_unnamed(now.users)} by whom{_newcomers(new)}",
     )
 
 
-def _unsaid(users: Sequence[DeviceUser]) -> str:
+def _why_unnamed(users: Sequence[DeviceUser]) -> str:
     """Why nobody is named."""
     if any(user.outside for user in users):
         return "from inside a container it cannot be seen"
@@ -176,7 +177,7 @@ def _unsaid(users: Sequence[DeviceUser]) -> str:
 
 
 def _ours(users: Sequence[DeviceUser], own: Collection[int]) -> int:
-    """What a worker of ours that is still ending holds, as far as the driver tells."""
+    """What a worker of ours that is still ending holds, as far as the driver reports it."""
     return sum(user.bytes or 0 for user in users if user.pid in own and not user.outside)
 
 

@@ -125,24 +125,24 @@ class TrainingWatch:
         self.profile = profile
         self.gauge = gauge
 
-    def hear(self, event: WorkerEvent) -> None:
+    def on_event(self, event: WorkerEvent) -> None:
         """Take in what the worker said, once the session's state holds it."""
         trial = self.session.state.current
         if trial is None:
             return
         sample = self.gauge.look(trial.number, self.session.clock())
         if sample is not None:
-            self.session.note(sample)
-        told = events.StepDone | events.Recut | events.Trained | events.Failed
-        if sample is not None or isinstance(event, told):
+            self.session.emit(sample)
+        relevant = events.StepDone | events.MicroBatchResized | events.Trained | events.Failed
+        if sample is not None or isinstance(event, relevant):
             for advised in due(self.facts(trial)):
-                self.session.note(advised)
+                self.session.emit(advised)
 
     def facts(self, trial: TrialState) -> Facts:
         """What the rules look at."""
         profile, state = self.profile, self.session.state
         ranges = profile.watch
-        if ranges is not None and not ranges.hold_for(
+        if ranges is not None and not ranges.apply_to(
             profile.model.source, profile.data.source, trial.plan
         ):
             ranges = None

@@ -23,13 +23,13 @@ from autotune.protocol.device_kind import has_own_memory
 from autotune.protocol.events import Failed, Finished
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import JOB, Job, SurveyJob, as_read
-from autotune.worker.channel import Inbox, Pipe
+from autotune.worker.channel import JobInbox, Pipe
 from autotune.worker.faults import JobFault
 from autotune.worker.memory.errors import classify, loading_fault
 
 if TYPE_CHECKING:
-    from autotune.worker.jobs import Bench
-    from autotune.worker.survey.bench import SurveyBench
+    from autotune.worker.jobs import JobRunner
+    from autotune.worker.survey.runner import SurveyRunner
 
 DONE, CRASHED, OUT_OF_MEMORY, BAD_JOB = 0, 1, 3, 4
 
@@ -43,45 +43,45 @@ def main() -> int:
     for name in ("SIGINT", "SIGBREAK", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    inbox = Inbox()
+    job_inbox = JobInbox()
     pipe = Pipe(stream)
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
-    bench = None
+    job_runner = None
     while True:
         try:
             job = as_read(JOB.validate_json(path.read_bytes()), path.parent)
         except (OSError, ValidationError) as error:
             return fail(pipe, Failure.BAD_JOB, f"job file: {str(error).splitlines()[0]}")
-        if bench is None:
+        if job_runner is None:
             try:
-                bench = bench_for(job, pipe)
+                job_runner = runner_for(job, pipe)
             except Exception as error:  # a missing file, a DLL, whatever a library itself raises
                 library = "transformers" if "torch" in sys.modules else "torch"
                 return unloadable(pipe, library, error)
-        code = attempt(bench, job, pipe)
-        if code != DONE or not stays() or not bench.clear():
+        code = attempt(job_runner, job, pipe)
+        if code != DONE or not stays() or not job_runner.clear():
             return code
         pipe.emit(Finished())
-        path = inbox.next_job()
+        path = job_inbox.next_job()
         pipe.phase = "start"
         log_to(path.parent / "worker.log")
 
 
-def bench_for(job: Job, pipe: Pipe) -> "Bench | SurveyBench":
+def runner_for(job: Job, pipe: Pipe) -> "JobRunner | SurveyRunner":
     """Where the first job is done, and those after it; the libraries are loaded here.
 
     Not before, because the streams must be in place.
     """
     if isinstance(job, SurveyJob) and not stays():
-        from autotune.worker.survey.bench import SurveyBench
+        from autotune.worker.survey.runner import SurveyRunner
 
-        return SurveyBench(pipe)
+        return SurveyRunner(pipe)
     importlib.import_module("torch")
-    from autotune.worker.jobs import Bench
+    from autotune.worker.jobs import JobRunner
 
-    bench = Bench(pipe)
-    bench.load_for(job)
-    return bench
+    job_runner = JobRunner(pipe)
+    job_runner.load_for(job)
+    return job_runner
 
 
 def stays() -> bool:
@@ -102,16 +102,16 @@ def log_to(path: Path) -> None:
         os.dup2(log.fileno(), 2)
 
 
-def attempt(bench: "Bench | SurveyBench", job: Job, pipe: Pipe) -> int:
+def attempt(job_runner: "JobRunner | SurveyRunner", job: Job, pipe: Pipe) -> int:
     """Do one job; whatever goes wrong is reported and becomes an exit code."""
     try:
-        bench.do(job)
+        job_runner.do(job)
         return DONE
     except Exception as error:
-        return failed(bench, pipe, error)
+        return failed(job_runner, pipe, error)
 
 
-def failed(bench: "Bench | SurveyBench", pipe: Pipe, error: Exception) -> int:
+def failed(job_runner: "JobRunner | SurveyRunner", pipe: Pipe, error: Exception) -> int:
     """Report what kind of failure it was."""
     if isinstance(error, ImportError):  # of what is loaded only when a job needs it
         return unloadable(pipe, error.name or "a library", error)
@@ -123,9 +123,9 @@ def failed(bench: "Bench | SurveyBench", pipe: Pipe, error: Exception) -> int:
         return fail(pipe, error.failure, str(error))
     traceback.print_exception(error)
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    on_card = bench.spec is not None and has_own_memory(bench.spec.kind)
+    on_card = job_runner.spec is not None and has_own_memory(job_runner.spec.kind)
     fault = Failure.DISK if full else classify(error, on_card=on_card)
-    return fail(pipe, fault, one_line(error), bench.peak_bytes)
+    return fail(pipe, fault, one_line(error), job_runner.peak_bytes)
 
 
 def one_line(error: Exception) -> str:

@@ -41,7 +41,7 @@ ORPHANED = 1
 """The exit code of a worker whose parent is gone; nobody is there to read it."""
 
 
-class Inbox:
+class JobInbox:
     """Reads standard input in a thread of its own from the moment it is made."""
 
     def __init__(self) -> None:

@@ -24,14 +24,14 @@ from torch.nn.attention import SDPBackend
 
 from autotune.protocol.job import DeviceSpec, EngineName
 from autotune.protocol.kernels import Kernel
-from autotune.worker.memory.base import Opened
+from autotune.worker.memory.base import OpenedDevice
 
 
 @dataclass(frozen=True, slots=True)
 class TorchTraits:
     """How a kind of device is opened, what its own ways are, and what it is known to do."""
 
-    open: Callable[[DeviceSpec], Opened]
+    open: Callable[[DeviceSpec], OpenedDevice]
     """Prepares the device of a job and begins to measure its memory."""
 
     engine: EngineName
@@ -68,13 +68,13 @@ class TorchTraits:
     """Its kernels and libraries take memory beside tensors, as `predict.workspaces` counts it."""
 
 
-def _open_card(spec: DeviceSpec) -> Opened:
+def _open_card(spec: DeviceSpec) -> OpenedDevice:
     from autotune.worker.memory.cuda import open_card
 
     return open_card(spec)
 
 
-def _open_cpu(spec: DeviceSpec) -> Opened:
+def _open_cpu(spec: DeviceSpec) -> OpenedDevice:
     from autotune.worker.memory.cpu import open_cpu
 
     return open_cpu(spec)

@@ -38,7 +38,7 @@ ON_CPU = SurveyJob | PrepareJob | AverageJob | PredictJob
 memory stays free, and a card that fails cannot make the data or a model look broken."""
 
 
-class Bench:
+class JobRunner:
     """Where jobs are done one after another: the device, and what trials may leave for the next."""
 
     def __init__(self, pipe: Pipe) -> None:
@@ -50,7 +50,7 @@ class Bench:
 
     @property
     def peak_bytes(self) -> int | None:
-        """The peak of the present job, None where the device does not even tell that."""
+        """The peak of the present job, None where the device does not even report that."""
         try:
             return self.compute.memory.read().peak_bytes if self.compute else None
         except RuntimeError:

@@ -77,7 +77,7 @@ def load(folder: Path, device: torch.device, supervision: Supervision) -> Loaded
     stop_ids = all_stop_ids(model, tokenizer, codec)
     asks = asks_of(folder, tokenizer, codec) if own_template else codec
     loaded = Loaded(model.to(device), tokenizer, codec, own_template, stop_ids, asks)
-    settle_stop_tokens(loaded)
+    resolve_stop_tokens(loaded)
     return loaded
 
 
@@ -120,7 +120,7 @@ def adopt_template(loaded: Loaded, supervision: Supervision, *, with_tools: bool
     loaded.tokenizer.chat_template = chat_template(supervision, source)
 
 
-def settle_stop_tokens(loaded: Loaded) -> None:
+def resolve_stop_tokens(loaded: Loaded) -> None:
     """Make model, generation config and tokenizer agree on what ends a turn.
 
     SmolLM2's base tokenizer says eos is <|endoftext|>, but a chat turn ends with <|im_end|>: with

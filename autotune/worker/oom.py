@@ -1,8 +1,8 @@
 """Work that ran out of memory is done again with less at a time, in this process.
 
-Half-way through nothing is lost: of a step gradients are dropped and its conversations taken once
-more in smaller pieces; answers keep the tokens that they have, and only their cache is made again.
-The smaller size stays. What is tried, and when it is left to a new process, `oom_recovery` says.
+Half-way through nothing is lost: of a step gradients are dropped and its conversations taken again
+in smaller pieces; answers keep the tokens that they have, and only their cache is made again. The
+smaller size stays. What is tried, and when it is left to a new process, `oom_recovery` says.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,8 +13,13 @@ from autotune.base.sizes import show_size
 from autotune.protocol import events
 from autotune.protocol.device_kind import has_own_memory
 from autotune.protocol.failure import Failure
-from autotune.protocol.oom_recovery import Action, in_worker, is_out_of_memory, smaller_cut
-from autotune.protocol.plan import Cut
+from autotune.protocol.oom_recovery import (
+    Action,
+    in_worker,
+    is_out_of_memory,
+    smaller_micro_batching,
+)
+from autotune.protocol.plan import MicroBatching
 from autotune.worker.channel import Pipe
 from autotune.worker.compute import Compute
 from autotune.worker.memory.errors import classify
@@ -32,7 +37,7 @@ class MemoryKept(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Lack:
+class MemoryShortage:
     """What is kept of an error: words. The error itself would hold every frame it went through."""
 
     phase: str
@@ -64,7 +69,7 @@ class Work(Protocol[Done]):
         """Let go of what the failed attempt holds."""
         ...
 
-    def report(self, lack: Lack, *, same_process: bool) -> None:
+    def report(self, shortage: MemoryShortage, *, same_process: bool) -> None:
         """Say what happened and what is changed."""
         ...
 
@@ -89,13 +94,13 @@ class Recovery:
             try:
                 return work.attempt()
             except Exception as error:
-                lack = self.lack(error, work.phase)
-                if lack is None:
+                shortage = self.shortage(error, work.phase)
+                if shortage is None:
                     raise
                 next_try = work.next_try()
                 action = in_worker(next_try, weights_moved=work.weights_moved)
                 if action is Action.SHRINK_IN_NEW_PROCESS:
-                    work.report(lack, same_process=False)
+                    work.report(shortage, same_process=False)
                 if action is not next_try or next_try is None:
                     raise
             # Here, outside `except`, no traceback holds the failed attempt's tensors any more.
@@ -103,21 +108,21 @@ class Recovery:
             self.compute.memory.release()
             kept = self.held_bytes - held
             stays = in_worker(next_try, kept_bytes=kept) is next_try
-            work.report(lack, same_process=stays)
+            work.report(shortage, same_process=stays)
             if not stays:
                 raise MemoryKept(
-                    f"out of memory in {lack.phase}, and {show_size(kept)} of it are still held"
-                    f" ({lack.reason})"
+                    f"out of memory in {shortage.phase}, and {show_size(kept)} of it are still held"
+                    f" ({shortage.reason})"
                 )
 
-    def lack(self, error: Exception, phase: str) -> Lack | None:
-        """What is to be said of a lack of memory; None for any other error."""
+    def shortage(self, error: Exception, phase: str) -> MemoryShortage | None:
+        """The report of a lack of memory; None for any other error."""
         failure = classify(error, on_card=has_own_memory(self.compute.device.type))
         if not is_out_of_memory(failure, suspected_before=self.suspected):
             return None
         self.suspected = self.suspected or failure is Failure.SUSPECTED
         lines = str(error).strip().splitlines() or [""]
-        return Lack(phase, f"{type(error).__name__}: {lines[0]}".removesuffix(": "))
+        return MemoryShortage(phase, f"{type(error).__name__}: {lines[0]}".removesuffix(": "))
 
     @property
     def held_bytes(self) -> int:
@@ -126,7 +131,7 @@ class Recovery:
 
 
 class StepRecovery:
-    """Takes a training's steps and saves its checkpoints, and goes on where memory runs out."""
+    """Takes a training's steps and saves its checkpoints, and continues where memory runs out."""
 
     def __init__(
         self, stepper: "Stepper", pipe: Pipe, *, longest_row: int, batch_size: int
@@ -149,34 +154,36 @@ class StepRecovery:
     def saving(self, save: Callable[[], Done], number: int) -> Done:
         """What `save` gives. It may run out of memory once: then it is called again after cleaning.
 
-        Nothing of a step is held while saving, so a smaller cut would not help.
+        Nothing of a step is held while saving, so a smaller micro-batch would not help.
         """
         return self.recovery.run(_Save(self, save, number))
 
-    def report(self, lack: Lack, number: int, after: Cut, *, same_process: bool) -> None:
+    def report(
+        self, shortage: MemoryShortage, number: int, after: MicroBatching, *, same_process: bool
+    ) -> None:
         """Say what happened in step `number` and what is changed."""
         self.pipe.emit(
-            events.Recut(
+            events.MicroBatchResized(
                 step=number,
-                phase=lack.phase,
+                phase=shortage.phase,
                 batch_size=self.batch_size,
-                before=self.stepper.cut,
+                before=self.stepper.micro_batching,
                 after=after,
                 same_process=same_process,
-                reason=lack.reason,
+                reason=shortage.reason,
             )
         )
 
 
 class _Step:
-    """A step; what comes after a failed attempt is the cut that splits its largest piece."""
+    """A step; what comes after a failed attempt splits its largest piece."""
 
     def __init__(self, training: StepRecovery, rows: Sequence[Row], number: int) -> None:
         self.training = training
         self.stepper = training.stepper
         self.rows = rows
         self.number = number
-        self.after: Cut | None = None
+        self.after: MicroBatching | None = None
 
     @property
     def phase(self) -> str:
@@ -188,26 +195,28 @@ class _Step:
 
     def attempt(self) -> events.StepResult:
         if self.after is not None:
-            self.stepper.recut(self.after)
+            self.stepper.resize(self.after)
         return self.stepper.step(self.rows, self.number)
 
     def next_try(self) -> Action | None:
         pieces = [[len(row.input_ids) for row in p] for p in self.stepper.pieces(self.rows)]
         packing = self.stepper.packing
         largest = max(sum(p) if packing else len(p) * max(p) for p in pieces)
-        self.after = smaller_cut(self.stepper.cut, self.training.longest_row, largest)
+        self.after = smaller_micro_batching(
+            self.stepper.micro_batching, self.training.longest_row, largest
+        )
         return None if self.after is None else Action.SHRINK
 
     def clean(self) -> None:
         self.stepper.abandon()
 
-    def report(self, lack: Lack, *, same_process: bool) -> None:
+    def report(self, shortage: MemoryShortage, *, same_process: bool) -> None:
         assert self.after is not None
-        self.training.report(lack, self.number, self.after, same_process=same_process)
+        self.training.report(shortage, self.number, self.after, same_process=same_process)
 
 
 class _Save(Generic[Done]):
-    """A checkpoint being saved: once more as it is."""
+    """A checkpoint being saved: again as it is."""
 
     weights_moved = False
 
@@ -228,9 +237,9 @@ class _Save(Generic[Done]):
     def clean(self) -> None:
         pass
 
-    def report(self, lack: Lack, *, same_process: bool) -> None:
-        cut = self.training.stepper.cut
-        self.training.report(lack, self.number, cut, same_process=same_process)
+    def report(self, shortage: MemoryShortage, *, same_process: bool) -> None:
+        micro_batching = self.training.stepper.micro_batching
+        self.training.report(shortage, self.number, micro_batching, same_process=same_process)
 
 
 class _Answers:
@@ -250,18 +259,18 @@ class _Answers:
         return Action.SHRINK if self.engine.smaller() else None
 
     def clean(self) -> None:
-        self.engine.give_up_rows()
+        self.engine.requeue_rows()
 
-    def report(self, lack: Lack, *, same_process: bool) -> None:
+    def report(self, shortage: MemoryShortage, *, same_process: bool) -> None:
         if same_process:
-            now = self.engine.at_once()
+            now = self.engine.batch_text()
             self.on_warning(f"evaluation ran out of memory; continuing with {now}")
 
 
 def answer_within_memory(
     engine: "Engine", compute: Compute, on_warning: Callable[[str], None]
 ) -> None:
-    """Answer all prompts; `on_warning` gets a line each time that less is done at once.
+    """Answer all prompts; `on_warning` gets a line each time that the batch is made smaller.
 
     Where the memory does not come back, or one row alone is too much, the parent tries in a new
     process.

@@ -24,7 +24,7 @@ from autotune.data.load import load_conversations
 from autotune.protocol import events
 from autotune.protocol.choices import Supervision
 from autotune.protocol.job import TrialJob
-from autotune.protocol.plan import Cut, DataSpec
+from autotune.protocol.plan import DataSpec, MicroBatching
 from autotune.protocol.results import Measurement, TimedStep
 from autotune.worker.attention.kernels import training_kernel
 from autotune.worker.channel import Pipe
@@ -71,7 +71,7 @@ class ModelCache:
 
 
 ACCUMULATION = 2
-GENERATED = 6
+GENERATED_TOKENS = 6
 """Tokens generated in a trial, enough to time one."""
 
 
@@ -90,11 +90,13 @@ def trial(job: TrialJob, compute: Compute, pipe: Pipe, model_cache: ModelCache) 
         loaded,
         compute,
         Recipe(total_steps=job.steps + 2, seed=job.seed),
-        Cut.from_parts(point, micro_batch_tokens=max(point.micro_batch_tokens, len(row.input_ids))),
+        MicroBatching.from_parts(
+            point, micro_batch_tokens=max(point.micro_batch_tokens, len(row.input_ids))
+        ),
         packing=point.packing,
         torch_compile=point.torch_compile,
         enter=pipe.enter,
-        tell=refuse,
+        on_precision_change=refuse,
         warn=lambda words: pipe.emit(events.Warned(message=words)),
     )
     attention = training_kernel(loaded.model, compute, stepper.packing)
@@ -171,7 +173,8 @@ def fullest_step(row: Row, micro_batch_tokens: int) -> list[Row]:
 def end_of(row: Row, tokens: int) -> Row:
     """The last so many tokens of a row up to its last label, so that there is something to learn.
 
-    Behind it may stand what is only context: turns that are not trained on, or one that was cut.
+    Behind it may stand what is only context: turns that are not supervised, or one that was
+    truncated.
     """
     ends = (at for at in range(len(row.labels), 0, -1) if row.labels[at - 1] != IGNORED)
     end = max(tokens, next(ends, len(row.labels)))
@@ -183,16 +186,16 @@ def evaluation_shape(
 ) -> tuple[float, float]:
     """Generate once at the evaluation's shape; seconds to read the batch, and seconds a token."""
     room = min(job.generate_context, int(loaded.model.config.max_position_embeddings))
-    prompt = (row.input_ids * (1 + room // len(row.input_ids)))[: max(1, room - GENERATED)]
+    prompt = (row.input_ids * (1 + room // len(row.input_ids)))[: max(1, room - GENERATED_TOKENS)]
     begin = time.perf_counter()
     ticks: list[float] = []
     answer_batch(
         loaded,
         compute,
         [prompt] * job.generate_rows,
-        GENERATED,
+        GENERATED_TOKENS,
         on_token=lambda: ticks.append(time.perf_counter()),
-        min_new_tokens=GENERATED,  # a model that stops at once would time nothing
+        min_new_tokens=GENERATED_TOKENS,  # a model that stops at once would time nothing
         prefill_tokens=job.prefill_tokens,
     )
     token = (ticks[-1] - ticks[0]) / (len(ticks) - 1) if len(ticks) > 1 else 0.0

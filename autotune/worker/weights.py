@@ -47,7 +47,7 @@ def load_weights(folder: Path) -> Any:
             use_safetensors=True,
             local_files_only=True,
             output_loading_info=True,
-            ignore_mismatched_sizes=True,  # told of, and refused below
+            ignore_mismatched_sizes=True,  # reported, and refused below
         )
     check_loaded(folder, model, info)
     return model

@@ -30,10 +30,10 @@ def device_of(ask: Ask, precision: Precision, limit_bytes: int = ROOMY_BYTES) ->
     )
 
 
-def heard(
+def emitted(
     job: Job,
     folder: Path,
-    hear: Callable[[WorkerEvent], None] = lambda _: None,
+    on_event: Callable[[WorkerEvent], None] = lambda _: None,
     runner: Any = None,
 ) -> tuple[list[WorkerEvent], JobResult]:
     """Have a job done; its events and its ending."""
@@ -41,7 +41,7 @@ def heard(
 
     def note(event: WorkerEvent) -> None:
         said.append(event)
-        hear(event)
+        on_event(event)
 
     ending = (runner or SubprocessRunner()).run(job, folder, note, silence_seconds=SILENCE_SECONDS)
     return said, ending

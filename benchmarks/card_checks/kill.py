@@ -26,12 +26,12 @@ def check(ask: Ask, figures: Figures) -> Answer:
     forget(ask.folder, "killed")
     said: list[WorkerEvent] = []
 
-    def hear(event: WorkerEvent) -> None:
+    def on_event(event: WorkerEvent) -> None:
         said.append(event)
         if isinstance(event, events.StepDone) and event.step == DISTURBED_STEP:
             psutil.Process(of_kind(said, events.Ready)[0].pid).kill()
 
-    _, ending = trained(ask, plan, "killed", hear=hear)
+    _, ending = trained(ask, plan, "killed", on_event=on_event)
     if not ending.died:
         return Answer(False, f"a killed worker ended: {ending.words} ({ending.reason})")
     again, ending = trained(ask, plan, "killed")

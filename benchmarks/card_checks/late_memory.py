@@ -28,8 +28,8 @@ def check(ask: Ask, figures: Figures) -> Answer:
     forget(ask.folder, "late")
     command = (sys.executable, str(WORKER), "tighten", str(DISTURBED_STEP - 1))
     said, ending = trained(ask, plan, "late", command=command)
-    recuts = of_kind(said, events.Recut)
-    figures["recuts"] = [recut.model_dump(mode="json") for recut in recuts]
+    recuts = of_kind(said, events.MicroBatchResized)
+    figures["recuts"] = [resized.model_dump(mode="json") for resized in recuts]
     figures["losses"] = losses(said)
     if ending.failure is not None:
         return Answer(False, f"ended: {ending.words} ({ending.reason})")
@@ -37,7 +37,7 @@ def check(ask: Ask, figures: Figures) -> Answer:
     figures["largest_difference"] = off
     if not recuts:
         return Answer(False, "memory never ran out: the limit was not low enough")
-    stayed = all(recut.same_process for recut in recuts)
+    stayed = all(resized.same_process for resized in recuts)
     cut = f"{recuts[0].before.micro_batch_tokens} -> {recuts[-1].after.micro_batch_tokens} tokens"
     where = "in the same process" if stayed else "in a new process"
     return Answer(

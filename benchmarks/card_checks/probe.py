@@ -22,7 +22,7 @@ from autotune.fit.search import most_trials
 from autotune.protocol.results import Verdict
 from autotune.run.session import Session
 from autotune.run.setup import Setup, open_setup
-from autotune.run.surveying import survey_data
+from autotune.run.survey import survey_data
 from benchmarks.card_checks.asked import Answer, Ask, Figures
 from benchmarks.card_checks.inputs import long_chat
 from benchmarks.card_checks.jobs import free_bytes

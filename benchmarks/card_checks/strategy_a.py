@@ -112,7 +112,7 @@ def judged(ask: Ask, figures: Figures, folder: Path) -> Answer:
     figures["whole"] = whole
     figures["training"] = training(steps, promised.steps)
     figures["peak_bytes"] = max(step.memory_bytes for step in steps.values())
-    figures["recuts"] = sum(isinstance(e, events.Recut) for e in said)
+    figures["recuts"] = sum(isinstance(e, events.MicroBatchResized) for e in said)
     figures["scores"] = sum(isinstance(e, events.Evaluated) for e in said)
     hours = figures["training"]["hours"]
     plan = planned_hours(figures["training"], promised.supervised_tokens_per_second, fit)

@@ -14,7 +14,7 @@ from autotune.protocol.job import TrainJob
 from autotune.protocol.plan import DataSpec, TrainPlan
 from benchmarks.card_checks.asked import Ask, write_json
 from benchmarks.card_checks.inputs import turns
-from benchmarks.card_checks.jobs import device_of, heard, of_kind
+from benchmarks.card_checks.jobs import device_of, emitted, of_kind
 
 STEPS = 6
 BATCH = 8
@@ -77,14 +77,14 @@ def trained(
     plan: TrainPlan,
     name: str,
     *,
-    hear: Callable[[WorkerEvent], None] = lambda _: None,
+    on_event: Callable[[WorkerEvent], None] = lambda _: None,
     command: Sequence[str] | None = None,
 ) -> tuple[list[WorkerEvent], JobResult]:
     """Have a worker train into the folder of this name; its events and how it ended."""
     out = ask.folder / "training" / name
     runner = SubprocessRunner(command) if command else None
     job = TrainJob(device=device_of(ask, plan.precision), plan=plan, out=str(out))
-    said, ending = heard(job, out.with_name(f"{name}-work"), hear, runner)
+    said, ending = emitted(job, out.with_name(f"{name}-work"), on_event, runner)
     return said, ending
 
 

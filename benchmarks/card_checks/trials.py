@@ -11,7 +11,7 @@ from autotune.protocol.plan import DataSpec, TrialPoint
 from autotune.protocol.results import Measurement
 from benchmarks.card_checks.asked import Ask
 from benchmarks.card_checks.inputs import long_chat
-from benchmarks.card_checks.jobs import heard, of_kind
+from benchmarks.card_checks.jobs import emitted, of_kind
 
 
 def trial(
@@ -41,6 +41,6 @@ def trial(
         generate_context=64,
         seed=0,
     )
-    said, ending = heard(job, folder, runner=runner)
+    said, ending = emitted(job, folder, runner=runner)
     measured = of_kind(said, events.Measured)
     return said, ending, measured[-1].measurement if measured else None

@@ -75,7 +75,7 @@ def test_a_run_without_room_is_refused_before_its_probe(
     with pytest.raises(EnvironmentFault, match=r"the run needs \d+ MiB at most; free disk space"):
         demand_disk(session, asked)
     assert runner.jobs == []
-    session.note(events.Fitted(fit=setups.fit()))  # what fits is known: the run itself looks
+    session.emit(events.Fitted(fit=setups.fit()))  # what fits is known: the run itself looks
     demand_disk(session, asked)
 
 

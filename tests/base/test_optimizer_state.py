@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from autotune.base.disk import RECORD_BYTES, RESUMABLE, ROOM, Sizes, Writes, needed_bytes
+from autotune.base.disk import RECORD_BYTES, RESUMABLE, SPARE_SAVES, Sizes, Writes, needed_bytes
 from autotune.base.optimizer_state import ADAMW, KEPT, State
 
 LION = State("Lion", moments=("exp_avg",), counts_steps=False)
@@ -33,6 +33,6 @@ def test_only_checkpoints_to_resume_from_hold_the_state(state: State) -> None:
     """In a study's last trial those are the newest two and the one that is written."""
     once = Writes(trials=1, scored=1, averaged=False, answer_bytes=0)
     needed = needed_bytes(Sizes(weights=400, rest=0, state=state), once)
-    assert needed == RECORD_BYTES + 400 * (1 + RESUMABLE + ROOM) + (
-        (RESUMABLE + ROOM) * 100 * state.bytes_per_weight
+    assert needed == RECORD_BYTES + 400 * (1 + RESUMABLE + SPARE_SAVES) + (
+        (RESUMABLE + SPARE_SAVES) * 100 * state.bytes_per_weight
     )

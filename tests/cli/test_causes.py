@@ -23,7 +23,7 @@ def session(tmp_path: Path) -> Session:
     """A run whose report cannot be written: a folder has its name."""
     (tmp_path / "report.json").mkdir()
     session = Session(RunDir(tmp_path), FakeRunner(Workers()))
-    session.note(records.run_started())
+    session.emit(records.run_started())
     return session
 
 
@@ -50,7 +50,7 @@ def test_ctrl_c_leaves_a_report_where_it_cannot_be_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = Session(RunDir(tmp_path), FakeRunner(Workers()))
-    session.note(records.run_started())
+    session.emit(records.run_started())
 
     def full(*_: object) -> None:
         raise EnvironmentFault(FULL)
@@ -75,12 +75,12 @@ def test_an_interrupt_that_cannot_be_recorded_still_leaves_a_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = Session(RunDir(tmp_path), FakeRunner(Workers()))
-    session.note(records.run_started())
+    session.emit(records.run_started())
 
     def full(_: Session) -> None:
         raise EnvironmentFault(FULL)
 
-    monkeypatch.setattr(work, "note_interrupt", full)
+    monkeypatch.setattr(work, "emit_interrupt", full)
     with pytest.raises(KeyboardInterrupt), reported(session):
         raise KeyboardInterrupt
     assert (tmp_path / "report.json").is_file()

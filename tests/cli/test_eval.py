@@ -9,9 +9,9 @@ import pytest
 
 from autotune.base.errors import ExitCode
 from autotune.base.format import quoted
-from autotune.cli.chosen import with_choice
 from autotune.cli.find_answers import untrained_answers
 from autotune.cli.main import run
+from autotune.cli.selection_bias import with_selection_bias
 from autotune.protocol import events
 from autotune.protocol.results import Checkpoint, HealthLimits, Requirements
 from autotune.run.folder import RunDir
@@ -270,17 +270,17 @@ def test_the_best_of_a_run_is_scored_with_how_many_it_was_chosen_among(tmp_path:
     there = scored_run(tmp_path / "run")
     second = Checkpoint(step=6, progress=1.0, folder=str(there.root / "trials/0000/checkpoints/x"))
     there.append(records.evaluated(0, second, 2), at=3.0)
-    there.append(events.Chosen(candidates=2, corrected=0.1, interval=(0.0, 0.3)), at=4.0)
+    there.append(events.BestCorrected(candidates=2, corrected=0.1, interval=(0.0, 0.3)), at=4.0)
     found = evaluate(IFEval(), asked(), answers(GOOD), LIMITS, **COUNTING, examples=0)
-    best = with_choice(found, there.best, asked())
+    best = with_selection_bias(found, there.best, asked())
     assert (best.chosen_among, best.corrected) == (2, 0.1)
     assert "Best of 2 checkpoints (selection bias)" in printed(evaluated_summary(best), 120)
-    others = with_choice(found, there.best, asked()[:2])
+    others = with_selection_bias(found, there.best, asked()[:2])
     assert (others.chosen_among, others.corrected) == (2, None)
     there.run_toml.write_text('[evaluate]\nthink = "strip"\n', encoding="utf-8")
-    assert with_choice(found, there.best, asked()).corrected is None  # of another text
-    assert with_choice(found, there.root / "eval", asked()) == found
-    assert with_choice(found, tmp_path, asked()) == found
+    assert with_selection_bias(found, there.best, asked()).corrected is None  # of another text
+    assert with_selection_bias(found, there.root / "eval", asked()) == found
+    assert with_selection_bias(found, tmp_path, asked()) == found
 
 
 def test_the_answers_before_training_are_found_in_the_run(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_an_empty_file_of_answers_is_refused(
     assert "holds no answers" in err
 
 
-def test_stray_answers_and_a_torn_end_are_told(
+def test_stray_answers_and_a_truncated_end_are_reported(
     prompts: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stray = answers(GOOD)[0].model_copy(update={"key": 77})

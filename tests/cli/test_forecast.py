@@ -16,7 +16,7 @@ from autotune.fit.forecast import Forecast, Planned, StrategyForecast
 from autotune.fit.planned_card import PlannedCard
 from autotune.protocol.choices import Attention, Precision
 from autotune.protocol.prediction import PredictedPeak, PredictionFile, PredictPoint
-from autotune.screen.forecast import plan_summary
+from autotune.screen.forecast import forecast_summary
 from tests.screens import printed
 
 CARD = (profiles_folder() / "rtx4060-laptop-8gb.toml").read_text(encoding="utf-8")
@@ -169,7 +169,7 @@ def plan(length: int | None = 8192, attention: Attention = Attention.FUSED) -> F
 
 @pytest.mark.parametrize("width", [60, 120])
 def test_the_screen_says_first_that_it_is_an_estimate_and_last_what_fits(width: int) -> None:
-    text = printed(plan_summary(plan(), "some model"), width)
+    text = printed(forecast_summary(plan(), "some model"), width)
     lines = [line.strip("│ ") for line in text.splitlines()]
     words = " ".join(lines)
     assert lines[1].startswith("An estimate, not a measurement: some model on rtx (8GB)")
@@ -188,7 +188,7 @@ def test_the_screen_says_first_that_it_is_an_estimate_and_last_what_fits(width: 
 
 
 def test_a_wide_screen_has_a_column_for_everything_that_takes_memory() -> None:
-    text = printed(plan_summary(plan(), "model"), 120)
+    text = printed(forecast_summary(plan(), "model"), 120)
     (line,) = [line for line in text.splitlines() if line.strip("│ ").startswith("256      1")]
     assert line.strip("│ ").split() == [
         *("256", "1", "no", "513", "514", "1026", "77", "144", "265", "2539", "3115", "fits")
@@ -198,14 +198,16 @@ def test_a_wide_screen_has_a_column_for_everything_that_takes_memory() -> None:
 def test_the_screen_says_so_where_no_fused_kernel_is_assumed() -> None:
     words = " ".join(
         line.strip("│ ")
-        for line in printed(plan_summary(plan(attention=Attention.MATH), "model"), 120).splitlines()
+        for line in printed(
+            forecast_summary(plan(attention=Attention.MATH), "model"), 120
+        ).splitlines()
     )
     assert "the unfused math kernel is assumed, with tables of length x length" in words
     assert "18 % slack of the allocator (6 % to 49 % were measured)" in words
 
 
 def test_nothing_fits_is_said_plainly() -> None:
-    text = printed(plan_summary(plan(None), "model"), 120)
+    text = printed(forecast_summary(plan(None), "model"), 120)
     assert "Predicted: nothing fits" in text
 
 

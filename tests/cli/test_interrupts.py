@@ -81,7 +81,7 @@ def test_closing_the_window_on_windows_is_an_interrupt(monkeypatch: pytest.Monke
     handled: dict[int, object] = {}
     monkeypatch.setattr(signal, "SIGBREAK", 21, raising=False)
     monkeypatch.setattr(signal, "signal", handled.__setitem__)
-    assert {signal.SIGINT, signal.SIGTERM, 21} <= set(start.known_endings())
+    assert {signal.SIGINT, signal.SIGTERM, 21} <= set(start.termination_signals())
     start.interruptible([signal.SIGINT, 21])
     assert set(handled) == {signal.SIGINT, 21}
     for answer in handled.values():

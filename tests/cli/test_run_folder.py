@@ -13,7 +13,7 @@ from autotune.config.profile import Profile
 from autotune.protocol import events
 from autotune.run.content import content_of
 from autotune.run.folder import RunDir
-from autotune.run.readings import Readings
+from autotune.run.record_cache import RecordCache
 from autotune.run.session import Session
 from tests import records, setups
 from tests.fakes.runner import FakeRunner
@@ -205,23 +205,25 @@ def test_a_run_that_is_gone_on_with_is_read_once(
 ) -> None:
     begun(project / "runs" / "1-good", project)
     read = counted_readings(monkeypatch)
-    readings = Readings()
-    root, resumed = choose_folder(None, asked(), readings=readings)
+    record_cache = RecordCache()
+    root, resumed = choose_folder(None, asked(), record_cache=record_cache)
     assert resumed
     with RunDir(root) as held:
-        session = Session(held, FakeRunner(Workers()), told=readings.of(held))
+        session = Session(held, FakeRunner(Workers()), history=record_cache.of(held))
         assert read == [Path("runs/1-good/events.jsonl")]
-        session.note(events.Warned(message="something came after it"))
-        assert readings.of(held).told[-1].event == events.Warned(message="something came after it")
+        session.emit(events.Warned(message="something came after it"))
+        assert record_cache.of(held).without_steps[-1].event == events.Warned(
+            message="something came after it"
+        )
     assert len(read) == 2
 
 
 def test_a_record_that_grew_or_went_since_it_was_read_is_read_again(project: Path) -> None:
     rundir = begun(project / "run", project)
-    readings = Readings()
-    before = readings.of(rundir)
-    assert readings.of(rundir) is before
+    record_cache = RecordCache()
+    before = record_cache.of(rundir)
+    assert record_cache.of(rundir) is before
     rundir.append(events.Warned(message="one more"), at=2.0)
-    assert len(readings.of(rundir).told) == len(before.told) + 1
+    assert len(record_cache.of(rundir).without_steps) == len(before.without_steps) + 1
     rundir.events.unlink()
-    assert readings.of(rundir).state.run is None
+    assert record_cache.of(rundir).state.run is None

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from autotune.base.errors import EnvironmentFault
-from autotune.cli.streams import Outlet, guarded_output
+from autotune.cli.streams import GuardedStream, guarded_output
 from autotune.protocol.events import Notice
 from autotune.run.folder import RunDir
 
@@ -106,7 +106,7 @@ def test_a_reader_that_has_gone_is_told_from_a_disk_that_is_full(
 ) -> None:
     monkeypatch.setattr(sys, "platform", platform)
     stream = Broken(number, terminal)
-    outlet = Outlet(stream, "standard output")
+    outlet = GuardedStream(stream, "standard output")
     if gone:
         outlet.write("a line\n")
     else:
@@ -118,7 +118,7 @@ def test_a_reader_that_has_gone_is_told_from_a_disk_that_is_full(
 
 
 def test_a_closed_stream_takes_everything() -> None:
-    outlet = Outlet(None, "standard error")
+    outlet = GuardedStream(None, "standard error")
     assert (outlet.encoding, outlet.isatty()) == ("utf-8", False)
     assert outlet.write("ä\n") == 2
     outlet.flush()

@@ -86,7 +86,7 @@ def test_the_profile_is_picked_from_the_machine() -> None:
     assert pick_profile(device("cpu")) == "cpu-smollm2"
 
 
-def test_all_faults_of_a_file_are_told_together_with_key_value_rule_and_nearest_key(
+def test_all_faults_of_a_file_are_reported_together_with_key_value_rule_and_nearest_key(
     tmp_path: Path,
 ) -> None:
     text = changed(

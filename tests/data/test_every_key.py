@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from autotune.data.formats import FORMATS, format_of
 from autotune.data.load import load_conversations
-from autotune.data.values import says_nothing
+from autotune.data.values import is_blank_value
 from autotune.protocol.data_notes import note_sentence
 from autotune.protocol.plan import DataSpec
 from tests.data.test_supervised_keys import ASK, GOOD, REPORTED, needs_reported, read
@@ -336,11 +336,11 @@ def test_no_row_and_no_key_is_lost_in_silence(
         said = " ".join(note.what for note in adapted.notes if number in note.rows)
         for key, value in row.items():
             heeded = known.used | {"weight", "weights", "loss_mask", "mask"}
-            assert key in heeded or says_nothing(value) or repr(key) in said, key
+            assert key in heeded or is_blank_value(value) or repr(key) in said, key
         for key in known.turns:
             for turn in row[key] if isinstance(row[key], list) else ():
                 for name, value in turn.items():
                     honoured = {"role", "content", "weight", "train", "loss_mask", "masked"}
                     honoured |= {"train_detail", "text", "type"}
                     named = repr(f"{key}[].{name}") in said or repr(name) in said
-                    assert name in honoured or says_nothing(value) or named, name
+                    assert name in honoured or is_blank_value(value) or named, name

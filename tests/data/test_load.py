@@ -52,7 +52,7 @@ def test_the_first_kept_rows_are_taken_and_all_drops_are_counted(tmp_path: Path)
     assert load_conversations(spec) == adapted
 
 
-def test_a_named_format_overrides_detection_and_its_misfits_are_told(tmp_path: Path) -> None:
+def test_a_named_format_overrides_detection_and_its_misfits_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "chat.json"
     both = {"instruction": "i", "output": "o", **json.loads(row("q"))}
     path.write_text(json.dumps([both]), encoding="utf-8")

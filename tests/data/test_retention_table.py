@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autotune.data.retention_table import (
-    frontier,
     lengths_of,
     percentiles,
+    retention_table,
     useful_lengths,
     useful_rounds,
 )
@@ -54,21 +54,21 @@ def test_every_point_is_what_the_survey_says_of_it_alone(
     truncation: Truncation,
 ) -> None:
     data = survey_of(talks, truncation)
-    table = frontier(data, lengths, rounds)
+    table = retention_table(data, lengths, rounds)
     assert set(table) == set(itertools.product(lengths, rounds))
     for (length, most), kept in table.items():
         assert kept == data.kept(length, most), (length, most)
 
 
 def test_the_points_come_by_rising_length_and_rounds_with_all_last() -> None:
-    table = frontier(setups.survey([20, 20], [50]), [128, 64], ["all", 9, 1])
+    table = retention_table(setups.survey([20, 20], [50]), [128, 64], ["all", 9, 1])
     assert list(table) == [(n, r) for n in (64, 128) for r in (1, 9, "all")]
     assert table[64, 9] == table[64, "all"]
 
 
 def test_more_tokens_and_more_rounds_never_keep_less() -> None:
     data = setups.survey([90, 300, 40], [700], [30] * 9, [64, 64])
-    table = frontier(data, range(64, 1025, 64), range(1, 10))
+    table = retention_table(data, range(64, 1025, 64), range(1, 10))
     for (length, rounds), kept in table.items():
         for other in ((length + 64, rounds), (length, rounds + 1)):
             if other in table:
@@ -94,7 +94,7 @@ def test_the_work_grows_with_the_data_and_not_with_its_square(
     def taken(count: int) -> float:
         rows = [[10]] * count if shape == "many short rows" else [[10] * count]
         data = setups.survey(*rows, truncation=truncation)
-        return seconds(lambda: frontier(data, range(64, 2049, 64), [1, 2, 4, 8, "all"]))
+        return seconds(lambda: retention_table(data, range(64, 2049, 64), [1, 2, 4, 8, "all"]))
 
     few, many = taken(4_000), taken(64_000)
     # Sixteen times the data: 16 times the work if linear, 256 times if quadratic.
@@ -103,7 +103,7 @@ def test_the_work_grows_with_the_data_and_not_with_its_square(
 
 def test_one_conversation_of_a_million_tokens_is_one_row() -> None:
     data = setups.survey([1_250_000])
-    table = frontier(data, range(64, 8193, 64), ["all"])
+    table = retention_table(data, range(64, 8193, 64), ["all"])
     assert table[8192, "all"] == data.kept(8192, "all")
     assert len(table) == 128
 

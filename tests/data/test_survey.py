@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autotune.data.survey import Kept, Survey
+from autotune.data.survey import Retention, Survey
 from autotune.protocol.choices import Truncation
 from autotune.protocol.plan import Rounds
 from tests import setups
@@ -14,16 +14,16 @@ CONVERSATIONS = st.lists(
 ROUNDS: st.SearchStrategy[Rounds] = st.integers(1, 6) | st.just("all")
 
 
-def counted(data: Survey, length: int, rounds: Rounds) -> Kept:
+def counted(data: Survey, length: int, rounds: Rounds) -> Retention:
     """The same answer from lists of tokens, each True where it is supervised."""
-    conversations = longest = tokens = supervised = cut = lost = total = 0
+    conversations = longest = tokens = supervised = truncated = lost = total = 0
     for spans in data.file.conversations:
         kept = spans if rounds == "all" else spans[:rounds]
         row = [any(s.start <= at < s.end for s in spans) for at in range(spans[-1].stop)]
         total += sum(row)
         row = row[: kept[-1].stop]
         short = row[-length:] if data.truncation is Truncation.LEFT else row[:length]
-        cut += len(short) < len(row)
+        truncated += len(short) < len(row)
         if not any(short):
             lost += 1
             continue
@@ -31,7 +31,9 @@ def counted(data: Survey, length: int, rounds: Rounds) -> Kept:
         longest = max(longest, len(short))
         tokens += len(short)
         supervised += sum(short)
-    return Kept(conversations, longest, tokens, supervised, supervised / total, cut, lost)
+    return Retention(
+        conversations, longest, tokens, supervised, supervised / total, truncated, lost
+    )
 
 
 @given(CONVERSATIONS, st.integers(1, 320), ROUNDS, st.sampled_from(Truncation))
@@ -45,7 +47,7 @@ def test_what_is_kept_is_what_counting_every_token_finds(
 def test_a_prompt_longer_than_the_length_leaves_no_answer_and_is_lost() -> None:
     data = setups.survey([50], [20], prompt=15)
     kept = data.kept(15, "all")
-    assert (kept.conversations, kept.lost, kept.cut) == (0, 2, 2)
+    assert (kept.conversations, kept.lost, kept.truncated) == (0, 2, 2)
 
 
 def test_the_longest_conversation_counts_only_the_rounds_that_are_kept() -> None:

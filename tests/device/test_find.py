@@ -147,11 +147,11 @@ from autotune.device.find import find_device
 from autotune.device.budget import auto_budget, budget_sentence
 from tests.fakes.nvml import FakeNvml
 from autotune.device.nvml_port import Card
-from autotune.train.peak_check import neighbour_watch
+from autotune.train.peak_check import watch_other_processes
 nvml = FakeNvml([Card(0, "card", None, 2**33, 2**32, None)])
 card = find_device("auto", nvml, {})
 budget_sentence(auto_budget(card, "auto", "512MiB"), card)
-neighbour_watch(card, nvml).look()
+watch_other_processes(card, nvml).look()
 find_device("auto")  # the real driver, or none
 print(sorted({"torch", "cuda"} & set(sys.modules)))
 """

@@ -16,7 +16,7 @@ from autotune.protocol.device_kind import CAPPED, OWN_MEMORY, DeviceKind
 from autotune.protocol.job import on_the_computer
 from autotune.run.card_check import demand_build
 from autotune.run.setup import resolve_precision
-from autotune.train.peak_check import NoCard, neighbour_watch
+from autotune.train.peak_check import NoCard, watch_other_processes
 from autotune.train.watch import NoGauge, gauge_for
 from tests.fakes.nvml import FakeNvml
 from tests.setups import profile, setup
@@ -59,7 +59,7 @@ def test_a_further_kind_is_handled_by_its_entry_alone(shared_gpu: Device) -> Non
         Precision.FP16
     )
     assert not probe.tries_compiling(shared_gpu.kind)
-    assert isinstance(neighbour_watch(shared_gpu, FakeNvml([])), NoCard)
+    assert isinstance(watch_other_processes(shared_gpu, FakeNvml([])), NoCard)
     assert isinstance(gauge_for(shared_gpu, FakeNvml([])), NoGauge)
     budget = auto_budget(shared_gpu, "auto", "1GiB")
     assert not budget.on_card and budget.card_bytes is None

@@ -5,7 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autotune.base.sizes import GIB, MIB
-from autotune.device.memory_figures import LARGEST_CARD, NOT_TOLD, card_memory, within_card
+from autotune.device.memory_figures import (
+    LARGEST_CARD,
+    NOT_REPORTED_BYTES,
+    card_memory,
+    within_card,
+)
 
 TOTAL = 8188 * MIB
 
@@ -23,8 +28,8 @@ def test_figures_that_can_be_true_are_taken() -> None:
         (TOTAL, TOTAL + 1),
         (TOTAL + 1, 0),
         (2**63, 0),
-        (NOT_TOLD - 1, GIB),
-        (GIB, NOT_TOLD - 1),
+        (NOT_REPORTED_BYTES - 1, GIB),
+        (GIB, NOT_REPORTED_BYTES - 1),
     ],
 )
 def test_used_or_free_above_the_total_leaves_both_unknown_and_the_total_known(
@@ -44,8 +49,8 @@ def test_a_total_that_no_card_has_leaves_all_unknown(total: int) -> None:
     assert found.doubt is not None
 
 
-def test_what_is_not_told_is_unknown_without_a_word() -> None:
-    found = card_memory(NOT_TOLD, NOT_TOLD, NOT_TOLD)
+def test_what_is_not_reported_is_unknown_without_a_word() -> None:
+    found = card_memory(NOT_REPORTED_BYTES, NOT_REPORTED_BYTES, NOT_REPORTED_BYTES)
     assert (found.total_bytes, found.free_bytes, found.used_bytes) == (None, None, None)
     assert found.doubt is None
 
@@ -59,5 +64,7 @@ def test_nothing_that_is_believed_is_above_the_card(total: int, free: int, used:
 
 def test_a_process_holds_at_most_the_card() -> None:
     assert within_card(GIB, TOTAL) == GIB
-    assert [within_card(size, TOTAL) for size in (None, NOT_TOLD, TOTAL + 1)] == [None] * 3
+    assert [within_card(size, TOTAL) for size in (None, NOT_REPORTED_BYTES, TOTAL + 1)] == [
+        None
+    ] * 3
     assert within_card(TOTAL + 1, None) == TOTAL + 1

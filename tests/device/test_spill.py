@@ -4,10 +4,10 @@ import pytest
 
 from autotune.base.sizes import GIB, MIB
 from autotune.device.spill import (
-    CLIFF,
-    FULL,
-    HELD_CLIFF,
+    FULL_CARD_SHARE,
     SHARED_BYTES,
+    SLOWDOWN_FACTOR,
+    THROTTLED_SLOWDOWN_FACTOR,
     Conditions,
     Sign,
     above_reach,
@@ -80,7 +80,7 @@ def test_a_step_far_above_the_line_is_a_cliff_with_both_speeds() -> None:
 
 
 def test_two_and_a_half_times_the_line_is_the_edge() -> None:
-    edge = CLIFF * 1.1
+    edge = SLOWDOWN_FACTOR * 1.1
     assert cliff(1024, 0.99 * edge, EARLIER) is None
     assert cliff(1024, 1.01 * edge, EARLIER) == pytest.approx(1.1)
 
@@ -142,7 +142,7 @@ def test_shared_memory_beyond_buffers_is_a_sign_and_unknown_is_none() -> None:
     assert shared_growth(setups.measurement(GIB)) is None
 
 
-def test_all_signs_are_told_and_a_sound_trial_gives_none() -> None:
+def test_all_signs_are_reported_and_a_sound_trial_gives_none() -> None:
     bad = measured(2048, 300.0, device_bytes=9 * GIB, shared_bytes=GIB)
     signs = spill_signs(point(1024), bad, EARLIER, 8 * GIB, LENDS)
     assert {s.sign for s in signs} == set(Sign)
@@ -181,7 +181,7 @@ def test_native_linux_has_no_sign_of_speed() -> None:
 
 def test_a_slow_step_alone_has_not_spilled_and_on_a_full_card_it_is_in_doubt() -> None:
     slow = measured(2048, 300.0)
-    full = measured(2048, 300.0, device_bytes=int(FULL * 8 * GIB) + 1)
+    full = measured(2048, 300.0, device_bytes=int(FULL_CARD_SHARE * 8 * GIB) + 1)
     lent = measured(2048, 300.0, shared_bytes=GIB)
 
     def judged(trial: Measurement) -> tuple[bool, bool]:
@@ -198,8 +198,11 @@ def test_a_full_card_that_is_not_slow_is_no_sign() -> None:
 
 
 def test_a_card_is_full_at_ninety_seven_percent() -> None:
-    assert card_full(measured(2, 1.0, device_bytes=int(FULL * 8 * GIB) - 1), 8 * GIB) is None
-    found = card_full(measured(2, 1.0, device_bytes=int(FULL * 8 * GIB) + 1), 8 * GIB)
+    assert (
+        card_full(measured(2, 1.0, device_bytes=int(FULL_CARD_SHARE * 8 * GIB) - 1), 8 * GIB)
+        is None
+    )
+    found = card_full(measured(2, 1.0, device_bytes=int(FULL_CARD_SHARE * 8 * GIB) + 1), 8 * GIB)
     assert found is not None
     assert found.reason == "7.76 GiB of 8.00 GiB in use"
     assert card_full(measured(2, 1.0), 8 * GIB) is None
@@ -208,8 +211,11 @@ def test_a_card_is_full_at_ninety_seven_percent() -> None:
 
 @pytest.mark.parametrize("why", ["temperature", "on battery"])
 def test_a_clock_that_is_held_down_explains_a_slow_step_as_far_as_a_clock_can(why: str) -> None:
-    held = Conditions(lends=True, held_down=(why,))
+    held = Conditions(lends=True, throttled_by=(why,))
     full = {"device_bytes": 8 * GIB}
-    assert signs_of(1.1 * 0.99 * HELD_CLIFF, held, **full) == set()
-    assert signs_of(1.1 * 1.01 * HELD_CLIFF, held, **full) == {Sign.SPEED, Sign.FULL}
-    assert signs_of(1.1 * 0.99 * HELD_CLIFF, LENDS, **full) == {Sign.SPEED, Sign.FULL}
+    assert signs_of(1.1 * 0.99 * THROTTLED_SLOWDOWN_FACTOR, held, **full) == set()
+    assert signs_of(1.1 * 1.01 * THROTTLED_SLOWDOWN_FACTOR, held, **full) == {Sign.SPEED, Sign.FULL}
+    assert signs_of(1.1 * 0.99 * THROTTLED_SLOWDOWN_FACTOR, LENDS, **full) == {
+        Sign.SPEED,
+        Sign.FULL,
+    }

@@ -6,14 +6,14 @@ from autotune.base.sizes import CONTEXT_BYTES, GIB, MIB
 from autotune.device.budget import as_processes_see
 from autotune.device.find import Device
 from autotune.device.nvml_port import CardState, NvmlUnavailable
-from autotune.fit.fit import strain
+from autotune.fit.fit import throttle_reasons
 from autotune.protocol.throttle import Throttle
 from tests.fakes.nvml import FakeNvml
 
 
 def held(*reasons: Throttle, battery: bool | None = None) -> tuple[str, ...]:
     state = CardState(None, None, None, None, reasons)
-    return strain(FakeNvml(given_state={0: state}), 0, lambda: battery)
+    return throttle_reasons(FakeNvml(given_state={0: state}), 0, lambda: battery)
 
 
 def test_heat_a_brake_and_the_battery_hold_a_card_down_and_its_power_limit_does_not() -> None:
@@ -28,8 +28,8 @@ def test_a_driver_that_tells_nothing_holds_nothing_down() -> None:
         def state(self, index: int) -> CardState:
             raise NvmlUnavailable("no NVIDIA driver is installed")
 
-    assert strain(Gone(), 0, lambda: None) == ()
-    assert strain(FakeNvml(), 0, lambda: None) == ()
+    assert throttle_reasons(Gone(), 0, lambda: None) == ()
+    assert throttle_reasons(FakeNvml(), 0, lambda: None) == ()
 
 
 CARD = Device("cuda", "RTX 4060", 0, None, 8 * GIB, 7 * GIB, "555")

@@ -88,7 +88,7 @@ def test_a_process_sees_one_mig_device_and_no_card_beside_it(
         ("GPU-a", "names no single card of this machine", True),
     ],
 )
-def test_why_there_is_no_card_to_see_is_told(text: str, words: str, cpu: bool) -> None:
+def test_why_there_is_no_card_to_see_is_reported(text: str, words: str, cpu: bool) -> None:
     reason, remedy, may_be_cpu = why_none(CARDS, text)
     assert words in reason
     assert "CUDA_VISIBLE_DEVICES" in remedy

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from autotune.base.sizes import MIB
 from autotune.device.nvml_port import CardState
-from autotune.device.wait_until_idle import settle
+from autotune.device.wait_until_idle import wait_until_idle
 from tests.fakes.nvml import FakeNvml
 
 
@@ -17,7 +17,7 @@ def waited(used: Sequence[int | None]) -> tuple[str | None, int]:
         def state(self, index: int) -> CardState:
             return CardState(next(looks), None, None, None, None)
 
-    return settle(Card(()), 0, sleeps.append), len(sleeps)
+    return wait_until_idle(Card(()), 0, sleeps.append), len(sleeps)
 
 
 def test_a_card_at_rest_is_looked_at_twice() -> None:
@@ -32,7 +32,7 @@ def test_a_card_that_does_not_tell_is_not_waited_for() -> None:
     assert waited([None]) == (None, 0)
 
 
-def test_another_program_at_work_is_told_after_a_few_seconds() -> None:
+def test_another_program_at_work_is_reported_after_a_few_seconds() -> None:
     told, sleeps = waited([n * 100 * MIB for n in range(60)])
     assert sleeps == 25
     assert told is not None

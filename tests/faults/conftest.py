@@ -9,11 +9,11 @@ from tests.faults import toyrun
 from tests.faults.control import built
 from tests.faults.entries import RUN_MODULES, WORKER_MODULES
 from tests.faults.forkserver import Server
-from tests.faults.tries import Bench
+from tests.faults.tries import FaultRunner
 
 
 @pytest.fixture(scope="session")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def fault_runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultRunner]:
     """Ready for faults: the undisturbed run is over."""
     if not hasattr(os, "fork"):
         pytest.skip("runs are forked from a process that has loaded torch; this system has no fork")
@@ -34,7 +34,9 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
             server.wait_until_ready()
         runs, workers = (str(server.path) for server in servers)
         starter = toyrun.Starter(runs, workers, library, environment)
-        made = Bench(folder, starter, (servers[0].process.pid, servers[1].process.pid), inputs)
+        made = FaultRunner(
+            folder, starter, (servers[0].process.pid, servers[1].process.pid), inputs
+        )
         made.calm()
         yield made
     finally:

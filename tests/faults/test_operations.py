@@ -86,7 +86,7 @@ def test_operations_below_the_folder_are_counted_sqlites_too(tmp_path: Path, lib
     assert {"/study.db", "/study.db-journal"} <= {op.path for op in found[6:]}
 
 
-def test_a_killed_process_leaves_what_it_had_written_and_a_torn_write_its_half(
+def test_a_killed_process_leaves_what_it_had_written_and_a_truncated_write_its_half(
     tmp_path: Path, library: Path
 ) -> None:
     for kind, left in ((Kind.KILL, ""), (Kind.TEAR, "01234")):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults.cases import some_faults
-from tests.faults.tries import Bench, check, side_by_side
+from tests.faults.tries import FaultRunner, check, side_by_side
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
@@ -18,15 +18,15 @@ SEED = 11
 
 
 def test_a_run_whose_nth_file_operation_goes_wrong_ends_with_the_same_result(
-    bench: Bench, say: Callable[[str], None]
+    fault_runner: FaultRunner, say: Callable[[str], None]
 ) -> None:
-    tried = bench.try_all(some_faults(bench.operations, SOME, SEED))
+    tried = fault_runner.try_all(some_faults(fault_runner.operations, SOME, SEED))
     assert sum(one.code is not None for one in tried) >= 0.9 * len(tried), "few were reached"
-    check("N-th operation, some", tried, bench, say)
+    check("N-th operation, some", tried, fault_runner, say)
 
 
 def test_a_run_killed_at_random_moments_ends_with_the_same_result(
-    bench: Bench, say: Callable[[str], None]
+    fault_runner: FaultRunner, say: Callable[[str], None]
 ) -> None:
-    tried = side_by_side(lambda number: bench.try_kills(number, KILLS), range(KILLED_RUNS))
-    check(f"random kills, {KILLS} a run", tried, bench, say)
+    tried = side_by_side(lambda number: fault_runner.try_kills(number, KILLS), range(KILLED_RUNS))
+    check(f"random kills, {KILLS} a run", tried, fault_runner, say)

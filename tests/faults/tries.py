@@ -46,7 +46,7 @@ class Tried:
 
 
 @dataclass
-class Bench:
+class FaultRunner:
     """Where cases are tried: the servers, the inputs, and the run that nothing disturbs."""
 
     folder: Path
@@ -193,9 +193,11 @@ def counted(what: str, tried: Sequence[Tried], operations: Sequence[Operation]) 
     return lines
 
 
-def check(what: str, tried: Sequence[Tried], bench: Bench, say: Callable[[str], None]) -> None:
+def check(
+    what: str, tried: Sequence[Tried], fault_runner: FaultRunner, say: Callable[[str], None]
+) -> None:
     """Say the counts, and fail where something does not hold."""
-    for line in counted(what, tried, bench.operations):
+    for line in counted(what, tried, fault_runner.operations):
         say(line)
     wrong = [str(one) for one in tried if one.breaches]
     assert not wrong, "\n".join(wrong)

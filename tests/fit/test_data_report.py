@@ -9,7 +9,7 @@ import pytest
 from autotune.base.errors import BadInput, EnvironmentFault
 from autotune.data.survey import Survey, SurveyFile
 from autotune.device.find import find_device
-from autotune.fit.data_report import LOST, inspect_data
+from autotune.fit.data_report import NO_TOKEN_LEFT, inspect_data
 from autotune.protocol.choices import Truncation
 from autotune.protocol.failure import Failure
 from autotune.protocol.inspection import InspectionSpec
@@ -62,7 +62,7 @@ def test_one_percent_of_the_conversations_may_be_lost_without_a_warning() -> Non
         late = replace(rows[-1][0], start=200)
         file = SurveyFile(conversations=(*rows[:-1], (late,)), dropped={}, literal_markers=0)
         seen = inspections.inspected(Survey(file, Truncation.RIGHT), length=128)
-        assert seen.dropped == {LOST: 1}
+        assert seen.dropped == {NO_TOKEN_LEFT: 1}
         return seen.warnings
 
     assert lost(100) == ()

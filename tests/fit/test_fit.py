@@ -71,7 +71,7 @@ def test_another_driver_is_checked_with_one_trial_of_the_highest_peak(tmp_path: 
     assert asked(tmp_path / "a", memory, newer)[2] == 0
 
 
-def test_what_does_not_hold_with_another_driver_is_probed_anew(tmp_path: Path) -> None:
+def test_what_does_not_hold_with_another_driver_is_probed_again(tmp_path: Path) -> None:
     memory = Memory(BASE, EACH)
     _, _, trials = asked(tmp_path / "a", memory, NOW)
     refused: setups.Played = ([], setups.failed(Failure.OUT_OF_MEMORY, "out of memory"))
@@ -85,7 +85,9 @@ def test_what_does_not_hold_with_another_driver_is_probed_anew(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", ["device", "data", "settings"])
-def test_another_question_is_probed_anew_and_the_change_is_named(tmp_path: Path, name: str) -> None:
+def test_another_question_is_probed_again_and_the_change_is_named(
+    tmp_path: Path, name: str
+) -> None:
     memory = Memory(BASE, EACH)
     asked(tmp_path / "a", memory, NOW)
     _, event, trials = asked(tmp_path / "a", memory, NOW | {name: "other"})
@@ -94,7 +96,7 @@ def test_another_question_is_probed_anew_and_the_change_is_named(tmp_path: Path,
     assert event.note == f"probed again: changed since the last probe: {name} {NOW[name]} -> other"
 
 
-def test_a_peak_above_what_is_free_now_is_probed_anew(tmp_path: Path) -> None:
+def test_a_peak_above_what_is_free_now_is_probed_again(tmp_path: Path) -> None:
     memory = Memory(BASE, EACH)
     asked(tmp_path / "a", memory, NOW)
     fit, event, trials = asked(tmp_path / "a", memory, NOW, fitting(200))

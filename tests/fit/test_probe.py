@@ -193,7 +193,7 @@ def test_a_length_at_which_no_answer_is_left_is_refused() -> None:
         probe.run()
 
 
-def test_every_strategy_is_told_with_its_length_and_time() -> None:
+def test_every_strategy_is_reported_with_its_length_and_time() -> None:
     long = setups.strategy("A", model_max_length=256)
     any_length = setups.strategy("C", model_max_length="fits", max_rounds="all")
     data = setups.survey(*[[100, 100, 100]] * 16)

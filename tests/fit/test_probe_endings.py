@@ -284,7 +284,7 @@ def test_a_torch_that_cannot_be_loaded_is_not_tried_again() -> None:
 
 
 def attempted(
-    memory: Memory, lends: bool = True, strain: tuple[str, ...] = ()
+    memory: Memory, lends: bool = True, throttle_reasons: tuple[str, ...] = ()
 ) -> tuple[TrialOutcome, Attempts]:
     """The outcome of 512 tokens after 128 and 256 of a tenth of a second a token fitted."""
     with probing(memory, setups.survey([600]), fitting(5000), card=True) as probe:
@@ -295,7 +295,7 @@ def attempted(
             probe.survey,
             memory.runner,
             lends=lends,
-            strain=lambda: strain,
+            throttle_reasons=lambda: throttle_reasons,
         )
         for length in (128, 256):
             attempts.fits(attempts.point(length, "all"))
@@ -337,7 +337,7 @@ def test_on_native_linux_a_slow_step_is_not_even_tried_again() -> None:
 def test_what_held_the_card_down_is_looked_at_before_a_spill_is_suspected() -> None:
     slow = timed(512, 300.0, 8 * GIB)
     memory = Memory(BASE, EACH, SMALL | {2: slow})
-    outcome, _ = attempted(memory, strain=("on battery",))
+    outcome, _ = attempted(memory, throttle_reasons=("on battery",))
     assert outcome.verdict is Verdict.FITS
     assert "throttled (on battery)" in outcome.reason
     assert len(memory.points) == 3

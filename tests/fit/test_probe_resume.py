@@ -50,14 +50,14 @@ def probe(
     setup = setups.setup(chosen, limit, card=card)
     setup = replace(setup, fingerprint=fingerprint or {"device": "CPU", "data": "abc"})
     with RunDir(folder):
-        session.note(records.run_started())
+        session.emit(records.run_started())
         try:
             return Probe(session, setup, DATA).run(), len(memory.points)
         except KeyboardInterrupt:
             return None, len(memory.points)
 
 
-def told(folder: Path) -> list[str]:
+def recorded(folder: Path) -> list[str]:
     """What the screen said of the record."""
     return [s for record in RunDir(folder).records() if (s := describe(record)) is not None]
 
@@ -84,7 +84,7 @@ def test_wherever_it_was_interrupted_a_probe_comes_to_the_same_answer(
 def test_it_says_how_many_trials_hold_and_tells_none_of_them_twice(tmp_path: Path) -> None:
     probe(tmp_path, after=3)
     probe(tmp_path)
-    said = told(tmp_path)
+    said = recorded(tmp_path)
     assert "the probe resumes: 3 trials from before hold and are not repeated" in said
     tried = [line for line in said if line.startswith("probe: ")]
     whole = [line for line in told_of_whole(tmp_path / "whole") if line.startswith("probe: ")]
@@ -93,7 +93,7 @@ def test_it_says_how_many_trials_hold_and_tells_none_of_them_twice(tmp_path: Pat
 
 def told_of_whole(folder: Path) -> list[str]:
     probe(folder)
-    return told(folder)
+    return recorded(folder)
 
 
 def test_one_that_is_interrupted_after_every_trial_repeats_nothing(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_a_failure_that_was_still_in_doubt_is_not_taken_for_a_lack_of_memory(
     assert (found, again) == (whole, trials)
 
 
-def test_a_probe_that_ended_without_an_answer_begins_anew(tmp_path: Path) -> None:
+def test_a_probe_that_ended_without_an_answer_begins_again(tmp_path: Path) -> None:
     for _ in range(2):  # something else used the memory, and is closed in between
         with pytest.raises(NothingFits):
             probe(tmp_path, limit=fitting(1))
@@ -153,8 +153,8 @@ def test_a_trial_that_crashed_is_no_answer(tmp_path: Path) -> None:
     memory = Memory(BASE, EACH, answers={0: crash, 1: crash})
     session, memory.runner = setups.session(tmp_path, memory)
     setup = setups.setup(setups.profile(*STRATEGIES, min_length=64, max_length=1024), LIMIT)
-    session.note(records.run_started())
+    session.emit(records.run_started())
     attempts = Probe(session, setup, DATA).attempts(memory.runner)
     assert not attempts.fits(attempts.point(512, "all"))
-    session.note(records.run_started())
+    session.emit(records.run_started())
     assert held_trials(session, setup).tried == []

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from autotune.fit.resolve import resolve_plan
-from autotune.fit.reuse import most_demanding, way
+from autotune.fit.reuse import micro_batching_of, most_demanding
 from autotune.protocol.failure import Failure
 from autotune.protocol.plan import TrialPoint
 from autotune.protocol.results import Fit, Verdict
-from autotune.text.fit import cut_text
+from autotune.text.fit import micro_batching_text
 from tests import setups
 from tests.played import BASE, EACH, Memory, fitting, probing
 
@@ -30,7 +30,7 @@ def by_tokens(point: TrialPoint) -> float:
     return 10 * 0.6**doublings * (4 / 3 if point.gradient_checkpointing else 1)
 
 
-def test_memory_that_is_left_is_spent_on_speed_and_the_gain_is_told() -> None:
+def test_memory_that_is_left_is_spent_on_speed_and_the_gain_is_reported() -> None:
     fit = found(Memory(BASE, EACH, seconds=by_tokens))
     strategy = fit.strategies["A"]
     assert not strategy.gradient_checkpointing
@@ -134,7 +134,7 @@ def test_compiled_layers_are_tried_last_where_they_are_asked_for() -> None:
     plan = resolve_plan(chosen, fit, DATA, setups.setup(setups.profile(chosen)))
     assert plan.torch_compile
     assert plan.identity == plan.model_copy(update={"torch_compile": False}).identity
-    assert cut_text(strategy).endswith("tokens, compiled")
+    assert micro_batching_text(strategy).endswith("tokens, compiled")
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,9 @@ def test_packed_rows_and_compiled_layers_can_be_the_fastest_together() -> None:
     assert (fit.strategies["A"].packing, fit.strategies["A"].torch_compile) == (True, True)
     most = most_demanding(fit)
     assert most is not None
-    assert way(most.point) in {way(s) for s in fit.strategies.values()} | {way(fit_way(fit))}
+    assert micro_batching_of(most.point) in {
+        micro_batching_of(s) for s in fit.strategies.values()
+    } | {micro_batching_of(fit_way(fit))}
 
 
 def fit_way(fit: Fit) -> TrialPoint:

@@ -206,7 +206,7 @@ def test_on_native_linux_a_slow_step_on_a_full_card_fits() -> None:
 
 
 def test_a_card_that_was_held_down_fits_and_the_reason_names_what_held_it() -> None:
-    held = Conditions(lends=True, held_down=("temperature", "on battery"))
+    held = Conditions(lends=True, throttled_by=("temperature", "on battery"))
     slow = SLOW_AND_FULL.model_copy(update={"step_seconds": (9.0, 9.0, 9.0)})
     outcome = judge(POINT, setups.done(), slow, CARD, SMALLER, held)
     assert outcome.verdict is Verdict.FITS

@@ -27,21 +27,21 @@ def jumping(at: int) -> Callable[[], float]:
 
 
 def run(folder: Path, code: str, clock: Callable[[], float]) -> tuple[JobResult, list[WorkerEvent]]:
-    heard: list[WorkerEvent] = []
+    emitted: list[WorkerEvent] = []
     runner = SubprocessRunner((sys.executable, "-c", HEAD + code), clock=clock)
-    return runner.run(job(folder), folder, heard.append, silence_seconds=5.0), heard
+    return runner.run(job(folder), folder, emitted.append, silence_seconds=5.0), emitted
 
 
 # With a poll each tenth of a second, look 8 is in the middle of the wait of a second and a half.
 WORKS = 'time.sleep(1.5)\nsay(kind="phase", name="forward")'
 
 
-def test_a_worker_that_wakes_with_the_computer_goes_on_and_the_pause_is_told(
+def test_a_worker_that_wakes_with_the_computer_goes_on_and_the_pause_is_reported(
     tmp_path: Path,
 ) -> None:
-    ending, heard = run(tmp_path, WORKS, jumping(8))
+    ending, emitted = run(tmp_path, WORKS, jumping(8))
     assert ending.failure is None
-    slept, phase = heard
+    slept, phase = emitted
     assert isinstance(slept, events.Slept)
     assert NIGHT <= slept.seconds < NIGHT + 30
     assert phase == events.Phase(name="forward")
@@ -49,16 +49,16 @@ def test_a_worker_that_wakes_with_the_computer_goes_on_and_the_pause_is_told(
 
 
 def test_a_worker_that_works_tells_no_pause(tmp_path: Path) -> None:
-    _, heard = run(tmp_path, WORKS, running_seconds)
-    assert heard == [events.Phase(name="forward")]
+    _, emitted = run(tmp_path, WORKS, running_seconds)
+    assert emitted == [events.Phase(name="forward")]
 
 
 def test_a_worker_that_hangs_after_a_pause_is_still_ended(tmp_path: Path) -> None:
-    heard: list[WorkerEvent] = []
+    emitted: list[WorkerEvent] = []
     runner = SubprocessRunner((sys.executable, "-c", "import time; time.sleep(60)"), jumping(3))
-    ending = runner.run(job(tmp_path), tmp_path, heard.append, silence_seconds=1.5)
+    ending = runner.run(job(tmp_path), tmp_path, emitted.append, silence_seconds=1.5)
     assert ending.failure is Failure.TIMED_OUT
-    assert [type(event) for event in heard] == [events.Slept]
+    assert [type(event) for event in emitted] == [events.Slept]
 
 
 def test_the_clock_goes_on_and_is_not_moved_by_the_date() -> None:
@@ -102,7 +102,7 @@ def job_of(told: Sequence[Record]) -> tuple[str, str | None]:
 def test_a_long_step_after_a_pause_is_not_shortened_for_good() -> None:
     trial = replay(slept_at(7, counted=False)).trials[0]
     later = records.step_done(12, 12, seconds=NIGHT + 5)
-    assert trial.watched.awake_seconds(later) == NIGHT + 5
+    assert trial.telemetry.awake_seconds(later) == NIGHT + 5
 
 
 def answered(done: int) -> RunEvent:

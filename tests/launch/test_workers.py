@@ -12,7 +12,7 @@ import pytest
 from autotune.base.errors import EnvironmentFault
 from autotune.base.sizes import GIB
 from autotune.launch import JobResult, SubprocessRunner, worker_environment, worker_exit
-from autotune.launch.endings import worker_error
+from autotune.launch.worker_errors import worker_error
 from autotune.protocol import events
 from autotune.protocol.choices import Precision
 from autotune.protocol.events import WorkerEvent
@@ -35,14 +35,14 @@ def run(
     folder: Path, code: str, silence: float = 30.0, limit: int = 0
 ) -> tuple[JobResult, list[WorkerEvent]]:
     """How a worker that is this piece of Python ends, and what it said."""
-    heard: list[WorkerEvent] = []
+    emitted: list[WorkerEvent] = []
     runner = SubprocessRunner((sys.executable, "-c", HEAD + code))
-    ending = runner.run(job(folder, limit), folder, heard.append, silence_seconds=silence)
-    return ending, heard
+    ending = runner.run(job(folder, limit), folder, emitted.append, silence_seconds=silence)
+    return ending, emitted
 
 
 def test_a_worker_that_does_its_job_is_done_and_every_event_is_handed_on(tmp_path: Path) -> None:
-    ending, heard = run(
+    ending, emitted = run(
         tmp_path,
         """
 say(kind="phase", name="loading")
@@ -51,7 +51,7 @@ print("ünïcode", file=sys.stderr)
 """,
     )
     assert ending.failure is None
-    assert heard == [
+    assert emitted == [
         events.Phase(name="loading"),
         events.Notice(about="model", sentence="toy"),
     ]
@@ -122,8 +122,8 @@ def test_a_worker_that_the_system_killed_says_perhaps_that_the_computers_memory_
         (-99, "worker ended with code -99"),
     ],
 )
-def test_the_code_of_a_dead_worker_is_told_in_words(code: int, words: str) -> None:
-    assert worker_exit.in_words(code).startswith(words)
+def test_the_code_of_a_dead_worker_is_reported_in_words(code: int, words: str) -> None:
+    assert worker_exit.exit_text(code).startswith(words)
 
 
 @pytest.mark.parametrize(
@@ -152,9 +152,9 @@ def test_a_worker_that_hangs_is_ended_and_timed_out(tmp_path: Path) -> None:
 
 def test_a_worker_that_goes_on_talking_is_not_hung(tmp_path: Path) -> None:
     code = 'for _ in range(8):\n    say(kind="phase", name="forward")\n    time.sleep(0.2)'
-    ending, heard = run(tmp_path, code, silence=1.2)
+    ending, emitted = run(tmp_path, code, silence=1.2)
     assert ending.failure is None
-    assert len(heard) == 8
+    assert len(emitted) == 8
 
 
 GROW = """
@@ -192,7 +192,7 @@ def test_a_worker_that_stays_is_held_to_the_limit_of_each_job(tmp_path: Path) ->
 
 
 def test_lines_that_are_no_events_are_passed_over(tmp_path: Path) -> None:
-    ending, heard = run(
+    ending, emitted = run(
         tmp_path,
         """
 say(kind="phase", name="loading")
@@ -204,7 +204,7 @@ os._exit(1)
 """,
     )
     assert ending.failure is Failure.CRASHED
-    assert heard == [events.Phase(name="loading")]
+    assert emitted == [events.Phase(name="loading")]
 
 
 @pytest.mark.parametrize(
@@ -219,11 +219,11 @@ def test_a_worker_that_says_what_it_failed_of_is_believed(
     tmp_path: Path, fault: Failure, code: int, words: str
 ) -> None:
     said = f'say(kind="failed", fault="{fault}", phase="backward", message="why")'
-    ending, heard = run(tmp_path, f"{said}\nsys.exit({code})")
+    ending, emitted = run(tmp_path, f"{said}\nsys.exit({code})")
     assert (ending.failure, ending.words, ending.reason) == (fault, words, "why")
     assert not ending.died
     assert ending.failed == events.Failed(fault=fault, phase="backward", message="why")
-    assert heard == [ending.failed]
+    assert emitted == [ending.failed]
 
 
 def test_a_listener_that_fails_leaves_no_worker_behind(tmp_path: Path) -> None:
@@ -300,7 +300,7 @@ BROKEN = {
         ("nothing", "torch cannot be loaded: ModuleNotFoundError: No module named 'torch'"),
     ],
 )
-def test_a_torch_that_cannot_be_loaded_is_told_with_its_reason_and_what_to_do(
+def test_a_torch_that_cannot_be_loaded_is_reported_with_its_reason_and_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str, reason: str
 ) -> None:
     (tmp_path / "broken").mkdir()
@@ -319,7 +319,7 @@ def test_a_torch_that_cannot_be_loaded_is_told_with_its_reason_and_what_to_do(
 
 
 @pytest.mark.torch
-def test_a_transformers_that_cannot_be_loaded_is_told_as_well(
+def test_a_transformers_that_cannot_be_loaded_is_reported_as_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "broken").mkdir()
@@ -347,8 +347,8 @@ SubprocessRunner(command).run(
 # The start of the real worker, which watches its input, and then nothing but waiting.
 WAITING = """
 import json, os, time
-from autotune.worker.channel import Inbox
-Inbox()
+from autotune.worker.channel import JobInbox
+JobInbox()
 print(json.dumps({"kind": "phase", "name": str(os.getpid())}), flush=True)
 time.sleep(60)
 """

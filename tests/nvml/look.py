@@ -50,8 +50,8 @@ def looked() -> dict[str, Any]:
 
 def metered() -> dict[str, Any]:
     meter = ContextMeter(Nvml(), dedicated=lambda: None)
-    meter.look_before()
-    meter.settle_on(None)
+    meter.snapshot_before()
+    meter.choose_card(None)
     meter.measure(0)
     return {"used": meter.used_bytes, "measured": meter.is_measured}
 

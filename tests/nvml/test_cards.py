@@ -127,7 +127,7 @@ def test_what_the_driver_does_not_tell_is_unknown_and_no_fault(
 
 
 @pytest.mark.parametrize("scene", ["lost", "lost-later"])
-def test_a_lost_card_is_told_as_lost_and_nobody_is_asked_for_a_size(
+def test_a_lost_card_is_reported_as_lost_and_nobody_is_asked_for_a_size(
     looked: dict[str, Any], scene: str
 ) -> None:
     seen = looked[scene]
@@ -253,10 +253,10 @@ import psutil
 from autotune.device.find import find_device
 from autotune.device.budget import auto_budget, budget_sentence
 from autotune.device.nvml import Nvml
-from autotune.train.peak_check import neighbour_watch
+from autotune.train.peak_check import watch_other_processes
 device = find_device("auto")
 budget_sentence(auto_budget(device, "auto", "64MiB"), device)
-neighbour_watch(device, None).look()
+watch_other_processes(device, None).look()
 state = Nvml().state(device.index)
 mapped = " ".join(Path(mapped.path).name for mapped in psutil.Process().memory_maps())
 print(json.dumps({

@@ -11,7 +11,7 @@ from autotune.data.survey import SurveyFile
 from autotune.protocol import events
 from autotune.protocol.data_notes import (
     DataNote,
-    NoteBook,
+    NoteCollector,
     note_sentence,
     shown_notes,
     with_dropped,
@@ -59,7 +59,7 @@ def story() -> list[Record]:
 def test_a_note_is_one_sentence_with_the_first_rows_and_how_many_more() -> None:
     notes = with_dropped({"empty answer": 7}, (KEPT, EMPTY, WHOLE))
     assert [note_sentence(note) for note in notes] == SAID
-    gathered = NoteBook()
+    gathered = NoteCollector()
     for row in range(1, 8):
         gathered.add("empty answer", row, dropped=True)
     (note,) = gathered.notes

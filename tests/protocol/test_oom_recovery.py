@@ -9,24 +9,26 @@ from autotune.protocol.failure import Failure
 from autotune.protocol.oom_recovery import (
     SLACK_BYTES,
     Action,
-    Asker,
+    MemoryUser,
     TrialEnd,
     after_trial,
     after_worker,
     in_worker,
     is_out_of_memory,
-    smaller_cut,
     smaller_length,
+    smaller_micro_batching,
 )
-from autotune.protocol.plan import Cut
+from autotune.protocol.plan import MicroBatching
 from autotune.protocol.results import Verdict
 
 FOR_MEMORY = {Failure.OUT_OF_MEMORY, Failure.OVER_BUDGET, Failure.SUSPECTED}
 
 
 @pytest.mark.parametrize("failure", Failure)
-@pytest.mark.parametrize("asker", Asker)
-def test_only_a_lack_of_memory_is_met_with_less_at_a_time(asker: Asker, failure: Failure) -> None:
+@pytest.mark.parametrize("asker", MemoryUser)
+def test_only_a_lack_of_memory_is_met_with_less_at_a_time(
+    asker: MemoryUser, failure: Failure
+) -> None:
     action = after_worker(asker, failure, smaller=True)
     assert action is (Action.SHRINK_IN_NEW_PROCESS if failure in FOR_MEMORY else None)
 
@@ -51,15 +53,15 @@ def test_a_worker_goes_on_by_itself_only_while_weights_are_whole_and_the_memory_
 @pytest.mark.parametrize(
     ("asker", "failure", "shrunk", "action"),
     [
-        (Asker.TRAINING, Failure.OUT_OF_MEMORY, True, Action.RETRY_IN_NEW_PROCESS),
-        (Asker.TRAINING, Failure.OUT_OF_MEMORY, False, Action.GIVE_UP),
-        (Asker.TRAINING, Failure.SUSPECTED, False, Action.GIVE_UP),
-        (Asker.SCORING, Failure.OVER_BUDGET, False, Action.GIVE_UP),
-        (Asker.SCORING, Failure.SUSPECTED, False, None),
+        (MemoryUser.TRAINING, Failure.OUT_OF_MEMORY, True, Action.RETRY_IN_NEW_PROCESS),
+        (MemoryUser.TRAINING, Failure.OUT_OF_MEMORY, False, Action.GIVE_UP),
+        (MemoryUser.TRAINING, Failure.SUSPECTED, False, Action.GIVE_UP),
+        (MemoryUser.SCORING, Failure.OVER_BUDGET, False, Action.GIVE_UP),
+        (MemoryUser.SCORING, Failure.SUSPECTED, False, None),
     ],
 )
 def test_with_nothing_smaller_left_a_fresh_process_is_tried_only_by_one_that_came_down_to_it(
-    asker: Asker, failure: Failure, shrunk: bool, action: Action | None
+    asker: MemoryUser, failure: Failure, shrunk: bool, action: Action | None
 ) -> None:
     assert after_worker(asker, failure, smaller=False, shrunk=shrunk) is action
 
@@ -109,16 +111,18 @@ def test_the_probe_believes_a_trial_that_says_something_about_size(
     assert after_trial(end) is action
 
 
-def cut(tokens: int, checkpointing: bool = False) -> Cut:
-    return Cut(micro_batch_tokens=tokens, gradient_checkpointing=checkpointing)
+def micro_batching(tokens: int, checkpointing: bool = False) -> MicroBatching:
+    return MicroBatching(micro_batch_tokens=tokens, gradient_checkpointing=checkpointing)
 
 
 def test_a_step_is_halved_down_to_the_longest_row_then_checkpointed_then_no_smaller() -> None:
-    assert smaller_cut(cut(512), 100) == cut(256)
-    assert smaller_cut(cut(1_000_000), 100, largest=400) == cut(200)
-    assert smaller_cut(cut(150), 100) == cut(100)
-    assert smaller_cut(cut(100), 100) == cut(100, True)
-    assert smaller_cut(cut(100, True), 100) is None
+    assert smaller_micro_batching(micro_batching(512), 100) == micro_batching(256)
+    assert smaller_micro_batching(micro_batching(1_000_000), 100, largest=400) == micro_batching(
+        200
+    )
+    assert smaller_micro_batching(micro_batching(150), 100) == micro_batching(100)
+    assert smaller_micro_batching(micro_batching(100), 100) == micro_batching(100, True)
+    assert smaller_micro_batching(micro_batching(100, True), 100) is None
 
 
 def test_a_doubtful_trial_is_settled_by_half_the_row_and_not_below_the_shortest() -> None:

@@ -240,7 +240,7 @@ def test_steps_that_a_resume_made_void_are_not_in_the_curve(tmp_path: Path) -> N
     assert curve[-1].loss == 9.0
 
 
-def test_what_was_warned_of_is_told_once(tmp_path: Path) -> None:
+def test_what_was_warned_of_is_reported_once(tmp_path: Path) -> None:
     warned = [
         Record(time=book.START + t, event=events.Warned(message="battery is low")) for t in (1, 2)
     ]
@@ -309,7 +309,7 @@ def test_a_report_that_is_written_again_keeps_its_pictures_while_they_show_the_s
 
 
 @pytest.mark.parametrize("what", ["another score", "a damaged picture", "another page", "no page"])
-def test_pictures_of_something_else_and_damaged_ones_are_drawn_anew(
+def test_pictures_of_something_else_and_damaged_ones_are_drawn_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     drawn, page = Drawn(monkeypatch), tmp_path / "report.html"

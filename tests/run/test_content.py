@@ -18,9 +18,9 @@ from autotune.protocol.plan import DataSpec
 from autotune.run.content import content_of, demand_fingerprint, demand_same, recorded_content
 from autotune.run.fingerprint import fingerprint
 from autotune.run.folder import RunDir
+from autotune.run.resume_check import demand_same_content, keep_prompts
 from autotune.run.session import Session
-from autotune.run.surveying import survey_data
-from autotune.run.unchanged import demand_begun, keep_prompts
+from autotune.run.survey import survey_data
 from autotune.score.ifeval.prompts import IFEvalPrompt
 from autotune.score.prompts import written_prompts
 from autotune.sources.dataset import resolve_data
@@ -141,8 +141,8 @@ def session_of(folder: Path) -> Session:
 def test_what_a_run_began_with_stands_in_its_record(sources: Path, tmp_path: Path) -> None:
     run = session_of(tmp_path / "run")
     run.rundir.root.mkdir()
-    demand_begun(run, content(sources), "toy")
-    run.note(content(sources))
+    demand_same_content(run, content(sources), "toy")
+    run.emit(content(sources))
     began = recorded_content(run.rundir)
     assert began == content(sources)
     assert set(json.loads(run.rundir.events.read_text(encoding="utf-8"))["event"]["data"]) == {
@@ -150,7 +150,7 @@ def test_what_a_run_began_with_stands_in_its_record(sources: Path, tmp_path: Pat
     }
     edit(sources / "chats.jsonl")
     with pytest.raises(BadInput, match=r"data chats\.jsonl has changed"):
-        demand_begun(session_of(run.rundir.root), content(sources), "toy")
+        demand_same_content(session_of(run.rundir.root), content(sources), "toy")
 
 
 def test_a_run_of_an_older_version_is_held_against_its_fit(sources: Path) -> None:
@@ -203,7 +203,7 @@ def test_the_prompts_of_a_run_that_were_damaged_are_written_again(
     run.rundir.root.mkdir()
     said: list[str] = []
     assert keep_prompts(run, asked, text, now, said.append) == asked
-    run.note(now)
+    run.emit(now)
     assert keep_prompts(run, asked, text, now, said.append) == asked
     assert said == []
     harm(run.rundir.prompts)
@@ -222,7 +222,7 @@ def test_prompts_that_would_be_chosen_otherwise_today_stay_those_of_the_run(
     run.rundir.root.mkdir()
     began = content_of(None, sources / "asked.jsonl", text_of(asked), sources / "model")
     keep_prompts(run, asked, text_of(asked), began, print)
-    run.note(began)
+    run.emit(began)
     now = content_of(None, sources / "asked.jsonl", text_of(other), sources / "model")
     assert keep_prompts(run, other, text_of(other), now, print) == asked
     run.rundir.prompts.unlink()
@@ -240,7 +240,7 @@ def test_prompts_of_a_run_of_an_older_version_are_held_against_its_file(
     now = content_of(None, sources / "asked.jsonl", text_of(other), sources / "model")
     path.write_text(text_of(asked), encoding="utf-8")
     assert keep_prompts(run, other, text_of(other), now, print) == other  # nothing was asked yet
-    run.note(records.baseline("untrained", 0, records.HEALTHY))
+    run.emit(records.baseline("untrained", 0, records.HEALTHY))
     path.write_text(text_of(asked), encoding="utf-8")
     with pytest.raises(BadInput, match=r"prompts\.jsonl: holds other prompts than would be asked"):
         keep_prompts(run, other, text_of(other), now, print)
@@ -288,10 +288,10 @@ def test_a_survey_of_an_older_version_is_made_again_until_something_was_trained_
     known = file.model_copy(update={"rows": rows})
     session.rundir.survey.write_text(known.model_dump_json(), encoding="utf-8")
     told = Surveyed(path="survey.json", conversations=1, dropped={}, literal_markers=0)
-    session.note(told)
+    session.emit(told)
     for number in range(trained):
         plan = records.plan()
-        session.note(TrialStarted(number=number, optuna_number=number, plan=plan))
+        session.emit(TrialStarted(number=number, optuna_number=number, plan=plan))
     for _ in range(2):
         survey_data(session, setups.setup(setups.profile()))
     assert len(runner.jobs) == again
@@ -313,6 +313,6 @@ def test_a_fit_whose_file_is_lost_is_known_from_the_record(tmp_path: Path) -> No
     run = session_of(tmp_path / "run")
     run.rundir.root.mkdir()
     assert list(known_fits(run)) == []
-    run.note(Fitted(fit=setups.fit()))
+    run.emit(Fitted(fit=setups.fit()))
     run.rundir.fit.write_bytes(b"{")
     assert list(known_fits(run)) == [(setups.fit(), "")]

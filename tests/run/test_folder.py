@@ -108,7 +108,7 @@ def test_events_of_earlier_versions_are_read_and_change_nothing(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("lost", [1, 2, 40])
-def test_a_torn_last_line_is_passed_over_and_cut_off(tmp_path: Path, lost: int) -> None:
+def test_a_truncated_last_line_is_passed_over_and_cut_off(tmp_path: Path, lost: int) -> None:
     story = written(tmp_path)
     path = RunDir(tmp_path).events
     path.write_bytes(path.read_bytes()[:-lost])

@@ -43,7 +43,7 @@ def look(rundir: RunDir, *told: RunEvent) -> tuple[Session, Shown]:
     shown = Shown()
     session = Session(rundir, FakeRunner(Memory(BASE, EACH)), clock=lambda: LATER, view=shown)
     for event in told:
-        session.note(event)
+        session.emit(event)
     return session, shown
 
 
@@ -58,9 +58,7 @@ def test_a_look_at_a_run_that_is_over_is_shown_and_not_recorded(
     assert shown.events == [begun(), *more]
     assert rundir.events.read_bytes() == before
     if OVER in more:
-        assert report_of(session.chronicle, tmp_path) == report.model_copy(
-            update={"budget_bytes": 5}
-        )
+        assert report_of(session.history, tmp_path) == report.model_copy(update={"budget_bytes": 5})
         assert session.state.ended == OVER
 
 

@@ -163,6 +163,6 @@ def test_salvaging_needs_the_name_of_the_run(capsys: pytest.CaptureFixture[str])
 
 def test_records_of_trials_that_have_not_begun_are_a_part_that_is_missing(tmp_path: Path) -> None:
     session, _ = setups.session(tmp_path, Workers())
-    session.note(records.evaluated(3, records.checkpoint(3, 12, 1.0), 5))
+    session.emit(records.evaluated(3, records.checkpoint(3, 12, 1.0), 5))
     with pytest.raises(EnvironmentFault, match="of trial 3, which has not begun"):
         replay(session.rundir.records())

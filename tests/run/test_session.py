@@ -33,7 +33,7 @@ def test_what_is_shown_is_on_record_first_but_for_what_only_the_moment_needs(
     answered = events.Answered(done=1, total=8, new_tokens=9, seconds=1.0)
     told = (records.run_started(), events.Phase(name="forward"), answered)
     for event in told:
-        session.note(event)
+        session.emit(event)
     assert [record.event for record, _ in screen.shown] == list(told)
     assert [on_record for _, on_record in screen.shown] == [True, False, False]
     assert session.state.phase == "forward"

@@ -6,12 +6,12 @@ from typing import Any
 
 from autotune.protocol import events
 from autotune.protocol.events import Record
-from autotune.run.replay import chronicle
+from autotune.run.history import history_of
 from autotune.run.state import StudyState
-from autotune.run.steps import EARLIER, NEWEST, Steps
+from autotune.run.steps import EARLIER_STEPS, NEWEST_STEPS, Steps
 from tests import records
 
-MOST = EARLIER + NEWEST
+MOST = EARLIER_STEPS + NEWEST_STEPS
 
 
 def steps(count: int) -> Steps:
@@ -33,17 +33,17 @@ def test_of_a_long_training_the_newest_steps_stay_and_the_others_are_thinned_eve
     count = 10 * MOST + 7
     kept = numbers(steps(count))
     assert len(kept) <= MOST
-    assert kept[-NEWEST:] == list(range(count - NEWEST + 1, count + 1))
-    first, *others = kept[:-NEWEST]
+    assert kept[-NEWEST_STEPS:] == list(range(count - NEWEST_STEPS + 1, count + 1))
+    first, *others = kept[:-NEWEST_STEPS]
     assert first == 1
     gaps = {b - a for a, b in itertools.pairwise(others)}
     assert len(gaps) == 1
-    assert len(others) > EARLIER // 2 - 1
+    assert len(others) > EARLIER_STEPS // 2 - 1
 
 
 def test_steps_that_are_done_again_are_void_also_where_no_checkpoint_was_found() -> None:
     found = steps(9)
-    found.cut(6)
+    found.drop_after(6)
     assert numbers(found) == [1, 2, 3, 4, 5, 6]
     found.add(records.step_done(1, 9, loss=0.5))
     assert numbers(found) == [1]
@@ -53,7 +53,7 @@ def test_steps_that_are_done_again_are_void_also_where_no_checkpoint_was_found()
 
 def test_a_training_that_goes_back_into_its_thinned_part_goes_on_from_there() -> None:
     found = steps(10 * MOST)
-    found.cut(1000)
+    found.drop_after(1000)
     assert found.last is not None
     assert 1000 - found.stride < found.last.step <= 1000
     found.add(records.step_done(1001, 10 * MOST))
@@ -63,7 +63,7 @@ def test_a_training_that_goes_back_into_its_thinned_part_goes_on_from_there() ->
 
 def test_the_last_steps_reach_back_into_the_thinned_ones_where_few_are_left() -> None:
     found = steps(2 * MOST)
-    found.cut(2 * MOST - NEWEST + 3)
+    found.drop_after(2 * MOST - NEWEST_STEPS + 3)
     last = [step.step for step in found.recent(5)]
     assert last == numbers(found)[-5:]
     assert [step.step for step in steps(3).recent(5)] == [1, 2, 3]
@@ -112,7 +112,7 @@ def test_a_report_counts_every_step_and_keeps_no_record_of_one() -> None:
     book.add(events.TrialStarted(number=0, optuna_number=0, plan=records.plan("A")))
     for number in range(1, 50):
         book.add(records.step_done(number, 50), after=1)
-    found = chronicle(book.records)
+    found = history_of(book.records)
     assert found.kinds == {"trial_started": 1, "step": 49}
-    assert [record.event.kind for record in found.told] == ["trial_started"]
+    assert [record.event.kind for record in found.without_steps] == ["trial_started"]
     assert (found.first, found.last) == (book.records[0].time, book.records[-1].time)

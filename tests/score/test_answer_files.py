@@ -60,7 +60,7 @@ def test_each_beginning_of_a_line_is_one_that_was_cut_off() -> None:
         b'{"prompt": "a"}',
     ],
 )
-def test_a_last_line_that_is_wrong_is_not_said_to_be_torn(tmp_path: Path, line: bytes) -> None:
+def test_a_last_line_that_is_wrong_is_not_said_to_be_truncated(tmp_path: Path, line: bytes) -> None:
     path = tmp_path / "responses.jsonl"
     path.write_bytes(b'{"prompt": "a", "response": "b"}\n' + line)
     with pytest.raises(BadInput, match=":2: "):
@@ -68,7 +68,9 @@ def test_a_last_line_that_is_wrong_is_not_said_to_be_torn(tmp_path: Path, line: 
 
 
 @pytest.mark.parametrize("cut", [1, 5, 20, 29])
-def test_a_torn_last_line_is_passed_over_even_inside_a_character(tmp_path: Path, cut: int) -> None:
+def test_a_truncated_last_line_is_passed_over_even_inside_a_character(
+    tmp_path: Path, cut: int
+) -> None:
     path = tmp_path / "responses.jsonl"
     whole = b'{"prompt": "a", "response": "b"}\n'
     torn = '{"prompt": "c", "response": "é"}'.encode()[:cut]
@@ -194,7 +196,7 @@ def test_only_the_answers_that_belong_to_a_prompt_are_kept_and_the_others_counte
         Answer(key=2, prompt="reworded", response="x"),
     )
     found = answers_to(path, [prompt(1, "one"), prompt(2, "two")])
-    assert (found.answers, found.seen, found.torn) == (used, 5, False)
+    assert (found.answers, found.seen, found.truncated_end) == (used, 5, False)
     assert (found.unknown, found.replaced) == (2, 1)
     assert found.first_replaced == Answer(prompt="one\n", response="an earlier one")
     assert found.first_unknown == Answer(key=9, prompt="nine", response="9")

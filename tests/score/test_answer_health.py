@@ -14,11 +14,11 @@ from autotune.score.health import (
     broken_limits,
     echo_answers,
     echoes,
+    faultless_passes,
     health,
     is_empty,
+    is_trivial,
     loops,
-    says_little,
-    sound_passes,
     unmet,
 )
 from autotune.score.ifeval.prompts import IFEvalPrompt, read_ifeval_prompts
@@ -173,22 +173,22 @@ def test_each_broken_limit_is_a_sentence_and_a_limit_just_met_is_not_broken() ->
 
 @pytest.mark.parametrize("text", ["OK", "Yes, yes! YES?", "a" * 500, "!!!", "26", "はい。"])
 def test_an_answer_of_fewer_than_four_different_words_says_little(text: str) -> None:
-    assert says_little(text)
+    assert is_trivial(text)
 
 
 @pytest.mark.parametrize("text", ["My answer is no.", "海が好きです。", POEM])
-def test_a_short_answer_is_not_a_vacuous_one(text: str) -> None:
-    assert not says_little(text)
+def test_a_short_answer_is_not_a_trivial_one(text: str) -> None:
+    assert not is_trivial(text)
 
 
-def test_vacuous_is_a_share_of_the_passes_and_what_is_left_of_them_is_sound() -> None:
+def test_trivial_is_a_share_of_the_passes_and_what_is_left_of_them_is_sound() -> None:
     asked = prompts(5)
     texts = ["OK", POEM, "No, no, no", asked[3].prompt, "so it goes on " * 30]
     answers = [Answer(prompt=p.prompt, response=t) for p, t in zip(asked, texts, strict=True)]
     found = health(asked, answers, passed={0, 1, 3, 4})
     assert found.vacuous == 0.25
     assert health(asked, answers).vacuous == 0
-    assert sound_passes(asked, answers, {0, 1, 3, 4}) == Metric.of(1, 5)
+    assert faultless_passes(asked, answers, {0, 1, 3, 4}) == Metric.of(1, 5)
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="needs the answer sets in ../shared")
@@ -229,7 +229,7 @@ def test_the_limits_pass_gpt4_and_fail_a_base_model_and_a_poor_fine_tuning(
         ({}, ()),
     ],
 )
-def test_a_requirement_that_is_not_met_is_told_in_answers(
+def test_a_requirement_that_is_not_met_is_reported_in_answers(
     required: dict[str, float], missed: tuple[str, ...]
 ) -> None:
     found = Health(stop=7 / 24, loop=3 / 24, echo=0.0, empty=0.0, vacuous=0.5)

@@ -7,9 +7,9 @@ from math import comb
 import pytest
 
 from autotune.base.errors import BadInput
+from autotune.score.bootstrap import correct_selection_bias
 from autotune.score.ifeval.prompts import IFEvalPrompt
-from autotune.score.order import begun, halves, shuffled
-from autotune.score.selection import correct_for_choice
+from autotune.score.prompt_order import answered_in_order, halves, shuffled
 from autotune.score.stats import Comparison, exact_p, mcnemar
 
 
@@ -72,7 +72,7 @@ def test_the_best_of_equal_checkpoints_is_corrected_to_about_what_each_is_worth(
     naive = corrected = 0.0
     for number in range(60):
         table = [[draw.random() < 0.25 for _ in range(200)] for _ in range(8)]
-        found = correct_for_choice(table, seed=number, draws=200)
+        found = correct_selection_bias(table, seed=number, draws=200)
         naive += found.score / 60
         corrected += found.corrected / 60
         assert found.corrected <= found.score
@@ -84,25 +84,25 @@ def test_a_winner_far_ahead_needs_next_to_no_correction_and_one_alone_none() -> 
     draw = random.Random(6)
     good = [draw.random() < 0.6 for _ in range(300)]
     poor = [draw.random() < 0.2 for _ in range(300)]
-    found = correct_for_choice([poor, good, poor], seed=1)
+    found = correct_selection_bias([poor, good, poor], seed=1)
     assert (found.winner, found.candidates) == (1, 3)
     assert found.score == sum(good) / 300
     assert found.corrected == pytest.approx(found.score, abs=0.005)
     assert found.interval[0] < found.corrected < found.interval[1]
-    alone = correct_for_choice([good], seed=1)
+    alone = correct_selection_bias([good], seed=1)
     assert alone.corrected == alone.score
 
 
 def test_the_same_seed_gives_the_same_estimate_and_nothing_is_refused() -> None:
     table = [[True, False] * 20, [False, True] * 20]
-    assert correct_for_choice(table, seed=3) == correct_for_choice(table, seed=3)
+    assert correct_selection_bias(table, seed=3) == correct_selection_bias(table, seed=3)
     for wrong in ([], [[]]):
         with pytest.raises(ValueError):
-            correct_for_choice(wrong, seed=3)
+            correct_selection_bias(wrong, seed=3)
 
 
 def test_one_prompt_alone_has_an_estimate_too() -> None:
-    found = correct_for_choice([[True], [False]], seed=0)
+    found = correct_selection_bias([[True], [False]], seed=0)
     assert (found.winner, found.corrected, found.interval) == (0, 1.0, (0.0, 1.0))
 
 
@@ -133,7 +133,7 @@ def test_the_order_is_fixed_by_the_seed_alone_and_is_not_that_of_the_halves() ->
 def test_verdicts_count_up_to_the_first_prompt_that_has_none() -> None:
     order = shuffled(prompts(6), seed=0)
     keys = [prompt.key for prompt in order]
-    assert begun(order, {}) == ()
-    assert begun(order, {keys[1]: True}) == ()
-    assert begun(order, {keys[0]: False, keys[1]: True, keys[3]: True}) == (False, True)
-    assert begun(order, dict.fromkeys(keys, True)) == (True,) * 6
+    assert answered_in_order(order, {}) == ()
+    assert answered_in_order(order, {keys[1]: True}) == ()
+    assert answered_in_order(order, {keys[0]: False, keys[1]: True, keys[3]: True}) == (False, True)
+    assert answered_in_order(order, dict.fromkeys(keys, True)) == (True,) * 6

@@ -10,13 +10,13 @@ import pytest
 
 from autotune.protocol.scores import Lift, Metric
 from autotune.score.answers import Answer, match, read_answers
-from autotune.score.checked import checked_report
 from autotune.score.exact.prompts import ExactPrompt
 from autotune.score.exact.scorer import Exact
 from autotune.score.ifeval.prompts import IFEvalPrompt, read_ifeval_prompts
 from autotune.score.ifeval.scorer import IFEval
 from autotune.score.lift import at_least, counts_for, lift_of
 from autotune.score.prompts import Prompt
+from autotune.score.report_check import checked_report
 from autotune.score.scorer import Scorer
 from autotune.text.score import lift_text, no_lift_line
 

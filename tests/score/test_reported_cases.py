@@ -17,7 +17,7 @@ from autotune.cli.main import run as run_command
 from autotune.protocol import events
 from autotune.protocol.job import GenerateJob, Job
 from autotune.score.answers import Answer, read_answers
-from autotune.score.decided import Decided, decided_file
+from autotune.score.early_verdicts import DecidedLine, decided_file
 from autotune.score.health import echo_answers
 from autotune.score.ifeval.instructions import INSTRUCTIONS
 from autotune.score.ifeval.prompts import IFEvalPrompt, read_ifeval_prompts
@@ -27,7 +27,7 @@ from autotune.study.tuner import Tuner
 from tests import setups
 from tests.asked import ARGUMENTS
 from tests.played import Workers
-from tests.study.test_tuner import DATA, started, told
+from tests.study.test_tuner import DATA, recorded, started
 
 N = 40
 
@@ -55,7 +55,7 @@ class Saying(Workers):
         ]
         early = self.cut if job.early_seed is not None else frozenset()
         decided = [
-            Decided(key=prompt.key, strict=True, instruction=None, ids=(1, 2))
+            DecidedLine(key=prompt.key, strict=True, instruction=None, ids=(1, 2))
             for prompt in asked
             if prompt.key in early
         ]
@@ -83,7 +83,7 @@ def tuner(
     evaluate = chosen.evaluate.model_copy(update={"score_per_lift": score_per_lift})
     chosen = chosen.model_copy(update={"evaluate": evaluate})
     session, _ = setups.session(folder, workers)
-    session.note(started().model_copy(update={"target": target, "prompt_count": len(prompts)}))
+    session.emit(started().model_copy(update={"target": target, "prompt_count": len(prompts)}))
     lines = "".join(prompt.model_dump_json() + "\n" for prompt in prompts)
     write_text_atomic(session.rundir.prompts, lines)
     setup = replace(setups.setup(chosen), prompts=prompts)
@@ -120,7 +120,7 @@ def test_a_run_goes_on_over_answers_that_break_checkers(tmp_path: Path, text: st
     good = '{"sea": "grey and wide"}'
     run = tuner(tmp_path, Saying(says=lambda p: text if p.key % 2 == 0 else good), asked, 0.4)
     run.run()
-    scores = [e.score for e in told(run.session, events.Evaluated) if e.partial is None]
+    scores = [e.score for e in recorded(run.session, events.Evaluated) if e.partial is None]
     assert [(score.passes, score.total) for score in scores] == [(N // 2, N)] * 2
 
 
@@ -128,10 +128,10 @@ def test_a_run_whose_model_gives_every_prompt_back_meets_no_target(tmp_path: Pat
     saying = Saying(cut=frozenset(range(0, N, 2)))
     run = tuner(tmp_path, saying, setups.prompts(N), 0.25, score_per_lift=4)
     assert not run.run()
-    judged = told(run.session, events.Evaluated)
+    judged = recorded(run.session, events.Evaluated)
     assert [e.score.accuracy for e in judged] == [1.0] * len(judged)
     assert not any(e.met for e in judged)
-    (end,) = told(run.session, events.RunEnded)
+    (end,) = recorded(run.session, events.RunEnded)
     assert end.reason.endswith("best 100.0 % counts for 0.0 %: too little is following")
 
 

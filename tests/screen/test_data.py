@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from autotune.fit.data_report import Inspected
+from autotune.fit.data_report import DataReport
 from autotune.protocol.choices import Supervision
 from autotune.protocol.inspection import Sample, StopTokens, TextRun
 from autotune.screen.data import inspected_summary, marks_of
@@ -14,7 +14,7 @@ from tests import inspections, setups
 from tests.screens import WIDTHS, console, printed, squeezed, text_of
 
 
-def chats(**changes: object) -> Inspected:
+def chats(**changes: object) -> DataReport:
     """Six conversations; strategies at 64 and 128 tokens, and one that takes what fits."""
     data = setups.survey([60, 100], [60], [60], [60], [300], [40, 40, 40], prompt=20)
     profile = setups.profile(
@@ -26,7 +26,7 @@ def chats(**changes: object) -> Inspected:
     return inspections.inspected(data, profile, **changes)
 
 
-def shown(seen: Inspected, width: int = 140, tokens: bool = False) -> str:
+def shown(seen: DataReport, width: int = 140, tokens: bool = False) -> str:
     return squeezed(printed(inspected_summary(seen, tokens), width).replace("│", ""))
 
 
@@ -61,7 +61,7 @@ def test_a_share_is_rounded_down_so_that_100_means_every_token() -> None:
     assert "1024 99.9" in text
 
 
-def test_origin_sizes_roles_drop_reasons_and_the_end_token_are_told() -> None:
+def test_origin_sizes_roles_drop_reasons_and_the_end_token_are_reported() -> None:
     seen = chats(
         roles={"user": 9, "assistant": 9},
         source_roles={"human": 8, "observation": 1, "gpt": 9},
@@ -192,8 +192,8 @@ def test_a_terminal_of_few_characters_shows_the_marks_all_the_same(
 
 
 def test_every_strategy_has_a_mark_of_its_own() -> None:
-    wishes = chats().wishes
-    assert marks_of(wishes) == {"A": "A", "As": "s", "C": "C"}
+    requests = chats().requests
+    assert marks_of(requests) == {"A": "A", "As": "s", "C": "C"}
 
 
 def test_a_terminal_of_80_columns_shows_the_whole_table_and_the_letters() -> None:

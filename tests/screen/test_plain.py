@@ -69,7 +69,7 @@ def test_each_kind_of_record_has_a_sentence_or_none_for_what_the_screen_shows_an
     unhealthy = say(book.evaluated(3, book.checkpoint(3, 8, 0.8), 9, book.PARROT))
     assert unhealthy is not None
     assert unhealthy.endswith("below target, counts for 0.0 %")
-    old = events.Former(kind="interrupted", message="stopped by you")
+    old = events.LegacyEvent(kind="interrupted", message="stopped by you")
     assert say(old) == "interrupted: stopped by you"
     mean = book.checkpoint(3, 12, 1.0).model_copy(update={"averaged": 3})
     assert say(events.CheckpointSaved(checkpoint=mean, scored=True)) == (

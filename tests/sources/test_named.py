@@ -7,7 +7,7 @@ import pytest
 from autotune.sources.dataset import resolve_data
 from autotune.sources.model import resolve_model
 from autotune.sources.named import DATA, MODELS, NAMES, PROMPTS
-from autotune.sources.prompts import prompts_here, resolve_prompts
+from autotune.sources.prompts import local_prompts, resolve_prompts
 from autotune.sources.wheel import WheelFile
 
 
@@ -50,7 +50,7 @@ def test_data_by_name_is_a_file_of_this_machine(name: str) -> None:
 def test_prompts_by_name_are_found_and_nothing_is_fetched_to_look_for_them(
     name: str, fetched: list[WheelFile]
 ) -> None:
-    before = prompts_here(name)
+    before = local_prompts(name)
     assert not fetched
     found = resolve_prompts(name, quiet)
     assert found.path.is_file() and found.noun.endswith(" prompts")

@@ -101,7 +101,7 @@ def test_the_demo_is_files_that_come_with_the_tool_and_needs_no_cache(cache: Pat
     rows = [json.loads(line) for line in first.path.read_text(encoding="utf-8").splitlines()]
     assert len(rows) == 48
     assert {"key", "prompt", "instruction_id_list", "kwargs"} <= set(rows[0])
-    assert prompts.prompts_here("demo") == first
+    assert prompts.local_prompts("demo") == first
     assert len(resolve_data("demo").path.read_text(encoding="utf-8").splitlines()) == 600
     assert not cache.exists()
 

@@ -113,7 +113,9 @@ def test_other_content_than_the_pinned_is_never_used(index: Path) -> None:
     assert leftovers(wanted().cached) == []
 
 
-def test_a_wheel_without_the_file_and_a_torn_wheel_are_told_apart_from_success(index: Path) -> None:
+def test_a_wheel_without_the_file_and_a_truncated_wheel_are_told_apart_from_success(
+    index: Path,
+) -> None:
     make_wheel(index, member="tiny_pkg/other.bin")
     with pytest.raises(EnvironmentFault, match=r"does not hold tiny_pkg/data.bin"):
         wheel_file(wanted())

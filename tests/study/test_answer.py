@@ -41,7 +41,7 @@ def evaluated(
     return evaluate_checkpoint(session, setups.setup(chosen), judge, Evaluate(trial, AT), 0.25)
 
 
-def told(folder: Path, kind: type) -> list:  # type: ignore[type-arg]
+def recorded(folder: Path, kind: type) -> list:  # type: ignore[type-arg]
     """The events of a kind on record, in order."""
     return [r.event for r in RunDir(folder).records() if isinstance(r.event, kind)]
 
@@ -113,8 +113,8 @@ def test_a_scorer_that_fails_even_on_the_echo_stops_nothing_and_damages_no_recor
 
     session, _ = setups.session(tmp_path, Workers())
     score_baselines(session, setups.setup(setups.profile()), Broken(fails))
-    assert told(tmp_path, events.BaselineScored) == []
-    echo, untrained = (e.message for e in told(tmp_path, events.Warned))
+    assert recorded(tmp_path, events.BaselineScored) == []
+    echo, untrained = (e.message for e in recorded(tmp_path, events.Warned))
     assert "echo" in echo
     assert "untrained" in untrained
 
@@ -148,7 +148,7 @@ def test_an_answer_that_does_not_fit_alone_is_a_failed_evaluation(tmp_path: Path
     gone = setups.failed(Failure.OUT_OF_MEMORY, "CUDA out of memory", "generate")
     found = evaluated(tmp_path, Judge(good), ending(dict.fromkeys(range(9), gone)))
     assert found.problem == "evaluation failed: out of memory: CUDA out of memory"
-    assert len(told(tmp_path, events.Warned)) == 3
+    assert len(recorded(tmp_path, events.Warned)) == 3
 
 
 def test_an_evaluation_that_crashes_is_tried_once_more(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_a_model_that_cannot_answer_is_not_asked_twice(tmp_path: Path, fault: Fa
     assert found.problem == "evaluation failed: model folder x: its chat template fails"
     assert found.score is None
     assert len(workers.seen) == 1
-    assert told(tmp_path, events.Warned) == []
+    assert recorded(tmp_path, events.Warned) == []
 
 
 @pytest.mark.parametrize("fault", [Failure.BAD_JOB, Failure.NUMERIC])
@@ -224,7 +224,7 @@ def test_a_run_judges_the_text_that_its_profile_names_and_says_of_how_many_it_ma
         where = RunDir(folder).eval_folder("trial-0000-step-000005")
         report = EvalReport.model_validate_json((where / "scores.json").read_bytes())
         assert (report.think, report.thoughts, report.unfinished_thoughts) == (way, 8, 0)
-        assert len(told(folder, events.Warned)) == warnings
+        assert len(recorded(folder, events.Warned)) == warnings
 
 
 def test_no_checkpoint_is_judged_early_where_thoughts_are_left_out() -> None:

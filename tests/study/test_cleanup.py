@@ -54,7 +54,7 @@ def tuner(
         RunDir(folder), FakeRunner(workers or Workers()), clock=lambda: 1.79e9, view=EndAt(end_at)
     )
     if session.state.run is None:
-        session.note(started())
+        session.emit(started())
     setup = setups.setup(setups.profile(*strategies), folder=model)
     return Tuner(session, setup, DATA, setups.fit(), scorer, 0.75)
 
@@ -63,7 +63,7 @@ def kept(folder: Path, trial: int = 0) -> list[str]:
     return sorted(p.name for p in (folder / f"trials/{trial:04d}/checkpoints").iterdir())
 
 
-def told(folder: Path, kind: type) -> list:  # type: ignore[type-arg]
+def recorded(folder: Path, kind: type) -> list:  # type: ignore[type-arg]
     return [r.event for r in RunDir(folder).records() if isinstance(r.event, kind)]
 
 
@@ -84,13 +84,13 @@ def test_the_best_checkpoint_stays_and_the_judged_others_give_their_room_back(
     tuner(tmp_path, judge(t0_step_5=3, t0_step_6=1, t1_step_5=0, t1_step_6=2), A, B).run()
     assert kept(tmp_path, 0) == ["step-000005"]
     assert kept(tmp_path, 1) == ["step-000006"]
-    assert [(e.number, e.names) for e in told(tmp_path, events.CheckpointsRemoved)] == [
+    assert [(e.number, e.names) for e in recorded(tmp_path, events.CheckpointsRemoved)] == [
         (0, ("step-000006",)),
         (1, ("step-000005",)),
     ]
     sealed = sealed_bytes(tmp_path / "like")
     freed = len(b"weights" + b"moments" + b"moments") + sealed
-    assert told(tmp_path, events.CheckpointsRemoved)[0].freed_bytes == freed
+    assert recorded(tmp_path, events.CheckpointsRemoved)[0].freed_bytes == freed
     assert not list(tmp_path.rglob("optimizer.safetensors"))
     assert (tmp_path / "best" / "model.safetensors").read_bytes() == b"weights"
     best = replay(RunDir(tmp_path).records()).best
@@ -114,7 +114,7 @@ def test_the_best_of_the_study_is_in_its_folder_as_soon_as_its_trial_is_over(
 def test_a_checkpoint_without_a_score_keeps_its_weights(tmp_path: Path) -> None:
     tuner(tmp_path, judge(t0_step_5=None, t0_step_6=1), A).run()
     assert kept(tmp_path) == ["step-000005", "step-000006"]
-    assert told(tmp_path, events.CheckpointsRemoved) == []
+    assert recorded(tmp_path, events.CheckpointsRemoved) == []
 
 
 def test_a_trial_that_failed_keeps_its_weights(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_an_average_that_cannot_be_made_leaves_the_other_scores(tmp_path: Path) 
     bad = setups.failed(Failure.BAD_JOB, "step-000005: is not a whole checkpoint")
     workers = Workers(lambda job, _: ([], bad) if isinstance(job, AverageJob) else None)
     tuner(tmp_path, judge(t0_step_5=3), MEAN, workers=workers).run()
-    problem = told(tmp_path, events.Evaluated)[-1].problem
+    problem = recorded(tmp_path, events.Evaluated)[-1].problem
     assert problem is not None and "is not a whole checkpoint" in problem
     assert sum(isinstance(j, AverageJob) for j in workers.seen) == 1
     assert kept(tmp_path) == ["step-000005"]
@@ -212,5 +212,5 @@ def test_a_run_that_ends_at_any_moment_after_training_ends_with_the_same_scores_
             tuner(folder, scorer(), MEAN, end_at=moment).run()
         tuner(folder, scorer(), MEAN).run()
         assert story(folder) == story(tmp_path / "whole"), moment
-        names = [e.names for e in told(folder, events.CheckpointsRemoved)]
+        names = [e.names for e in recorded(folder, events.CheckpointsRemoved)]
         assert names == [("step-000005", "step-000006")]

@@ -16,7 +16,7 @@ from autotune.run.folder import RunDir
 from autotune.study.answer import RESPONSES
 from tests import setups
 from tests.played import Workers
-from tests.study.test_cleanup import A, judge, told, tuner
+from tests.study.test_cleanup import A, judge, recorded, tuner
 
 MEAN = setups.strategy("A", average_checkpoints=2)
 
@@ -51,7 +51,7 @@ def damaging(name: str, trainings: int) -> Workers:
 
 def scores(folder: Path) -> dict[str, int | None]:
     """Passes by checkpoint; each is scored once."""
-    found = told(folder, events.Evaluated)
+    found = recorded(folder, events.Evaluated)
     assert len(found) == len({e.checkpoint.name for e in found})
     return {e.checkpoint.name: e.score.passes if e.score else None for e in found}
 
@@ -59,12 +59,12 @@ def scores(folder: Path) -> dict[str, int | None]:
 def test_a_damaged_last_checkpoint_is_trained_again_from_the_one_before(tmp_path: Path) -> None:
     workers = damaging("step-000006", trainings=1)
     run(tmp_path, workers)
-    assert [(e.checkpoint.step, e.again) for e in told(tmp_path, events.CheckpointDamaged)] == [
+    assert [(e.checkpoint.step, e.again) for e in recorded(tmp_path, events.CheckpointDamaged)] == [
         (6, True)
     ]
     assert scores(tmp_path) == {"step-000005": 3, "step-000006": 2}
     assert len(workers.trainings()) == 2
-    assert [e.step for e in told(tmp_path, events.Resumed)] == [5]
+    assert [e.step for e in recorded(tmp_path, events.Resumed)] == [5]
     asked = [Path(job.model_folder).name for job in workers.seen if isinstance(job, GenerateJob)]
     assert asked == ["model", "step-000005", "step-000006"]
 
@@ -92,7 +92,7 @@ def test_a_checkpoint_that_is_damaged_again_has_no_score(tmp_path: Path) -> None
     run(tmp_path, workers)
     assert scores(tmp_path) == {"step-000005": 3, "step-000006": None}
     assert len(workers.trainings()) == 2
-    (problem,) = [e.problem for e in told(tmp_path, events.Evaluated) if e.problem]
+    (problem,) = [e.problem for e in recorded(tmp_path, events.Evaluated) if e.problem]
     assert problem == "damaged: model.safetensors is not as it was saved"
 
 
@@ -121,7 +121,7 @@ def test_a_damaged_average_is_made_again(tmp_path: Path) -> None:
     workers.instead = damage
     run(tmp_path, workers, MEAN, t0_step_5=1, t0_step_6=2, t0_average_2=3)
     assert scores(tmp_path) == {"step-000005": 1, "step-000006": 2, "average-2": 3}
-    assert [e.again for e in told(tmp_path, events.CheckpointDamaged)] == [True]
+    assert [e.again for e in recorded(tmp_path, events.CheckpointDamaged)] == [True]
     assert fault_of(made[0]) is None
 
 
@@ -145,7 +145,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_the_best_is_a_copy_with_a_manifest_of_its_own(finished: Path) -> None:
     assert set(contents(finished / "best")) == {"manifest.json", "model.safetensors"}
     assert fault_of(finished / "best") is None
-    assert [e.checkpoint.step for e in told(finished, events.BestKept)] == [5]
+    assert [e.checkpoint.step for e in recorded(finished, events.BestKept)] == [5]
 
 
 def gone(folder: Path) -> None:
@@ -214,7 +214,7 @@ def test_a_best_that_is_a_link_is_said_and_not_followed(own: RunDir, tmp_path: P
     assert not run(own.root, Workers())
     assert own.best.is_symlink()
     assert contents(elsewhere) == before
-    (said,) = [e.message for e in told(own.root, events.Warned) if "link" in e.message]
+    (said,) = [e.message for e in recorded(own.root, events.Warned) if "link" in e.message]
     assert said.startswith(f"{own.best}: is a link, so the best checkpoint is not copied there")
 
 

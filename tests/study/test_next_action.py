@@ -15,10 +15,10 @@ from autotune.study.next_action import (
     EndTrial,
     Escalate,
     Evaluate,
-    Move,
+    NextAction,
     Stop,
     Train,
-    next_move,
+    next_action,
 )
 from tests import records, setups
 
@@ -27,16 +27,16 @@ A, B, C = (setups.strategy(name) for name in "ABC")
 EARLY, LATE = records.checkpoint(0, 10, 0.8), records.checkpoint(0, 12, 1.0)
 
 
-def state(*told: RunEvent) -> StudyState:
+def state(*recorded: RunEvent) -> StudyState:
     """The state after a run began and these events came."""
     book = records.Book()
-    for event in (records.run_started(target=TARGET), *told):
+    for event in (records.run_started(target=TARGET), *recorded):
         book.add(event, after=1)
     return replay(book.records)
 
 
-def move(*told: RunEvent, strategies: Sequence[Strategy] = (A, B, C)) -> Move:
-    return next_move(state(*told), strategies, TARGET)
+def action(*recorded: RunEvent, strategies: Sequence[Strategy] = (A, B, C)) -> NextAction:
+    return next_action(state(*recorded), strategies, TARGET)
 
 
 def started(number: int = 0, strategy: str = "A") -> events.TrialStarted:
@@ -66,12 +66,12 @@ def whole(
 
 
 def test_a_study_begins_with_the_exact_values_of_the_first_strategy() -> None:
-    assert move() == Train("A", first=True)
+    assert action() == Train("A", first=True)
 
 
 def test_an_unfinished_training_goes_on() -> None:
     step = records.step_done(3, 12)
-    now = move(started(), step)
+    now = action(started(), step)
     assert isinstance(now, Train)
     assert now.resume is not None
     assert now.resume.number == 0
@@ -79,43 +79,43 @@ def test_an_unfinished_training_goes_on() -> None:
 
 
 def test_an_unfinished_training_goes_on_before_its_checkpoints_are_scored() -> None:
-    now = move(started(), saved(EARLY))
+    now = action(started(), saved(EARLY))
     assert isinstance(now, Train)
 
 
 def test_checkpoints_are_scored_in_order_of_progress() -> None:
-    told = [started(), saved(EARLY), saved(LATE), TRAINED]
+    recorded = [started(), saved(EARLY), saved(LATE), TRAINED]
     for at in (EARLY, LATE):
-        now = move(*told)
+        now = action(*recorded)
         assert isinstance(now, Evaluate)
         assert now.checkpoint == at
-        told.append(records.evaluated(0, at, 3))
-    assert isinstance(move(*told), EndTrial)
+        recorded.append(records.evaluated(0, at, 3))
+    assert isinstance(action(*recorded), EndTrial)
 
 
 def test_a_checkpoint_that_is_only_for_resuming_is_not_scored() -> None:
-    now = move(started(), saved(EARLY, scored=False), saved(LATE), TRAINED)
+    now = action(started(), saved(EARLY, scored=False), saved(LATE), TRAINED)
     assert isinstance(now, Evaluate)
     assert now.checkpoint == LATE
 
 
 def test_a_checkpoint_whose_evaluation_failed_is_not_scored_again() -> None:
-    told = (started(), saved(LATE), TRAINED, records.evaluated(0, LATE, None))
-    assert isinstance(move(*told), EndTrial)
+    recorded = (started(), saved(LATE), TRAINED, records.evaluated(0, LATE, None))
+    assert isinstance(action(*recorded), EndTrial)
 
 
 def test_below_the_target_the_study_escalates_from_a_to_b_to_c_and_then_stops() -> None:
-    told = list(whole(0, "A", 4))
-    assert move(*told) == Escalate("A", "B", "best 16.7 % is below the target of 25.0 %")
-    told.append(events.Escalated(previous="A", next="B", reason="below"))
-    assert move(*told) == Train("B", first=True)
-    told += whole(1, "B", 5)
-    second = move(*told)
+    recorded = list(whole(0, "A", 4))
+    assert action(*recorded) == Escalate("A", "B", "best 16.7 % is below the target of 25.0 %")
+    recorded.append(events.Escalated(previous="A", next="B", reason="below"))
+    assert action(*recorded) == Train("B", first=True)
+    recorded += whole(1, "B", 5)
+    second = action(*recorded)
     assert isinstance(second, Escalate)
     assert second.next == "C"
-    told.append(events.Escalated(previous="B", next="C", reason="below"))
-    told += whole(2, "C", 3)
-    last = move(*told)
+    recorded.append(events.Escalated(previous="B", next="C", reason="below"))
+    recorded += whole(2, "C", 3)
+    last = action(*recorded)
     assert isinstance(last, Stop)
     assert not last.met
     # The best of all, not of the last.
@@ -123,12 +123,12 @@ def test_below_the_target_the_study_escalates_from_a_to_b_to_c_and_then_stops() 
 
 
 def test_a_study_that_met_its_target_stops() -> None:
-    now = move(*whole(0, "A", 6))
+    now = action(*whole(0, "A", 6))
     assert now == Stop(True, "strategy A reached 25.0 %")
 
 
 def test_twenty_eight_percent_of_echoes_is_never_a_success() -> None:
-    now = move(*whole(0, "A", 7, parrot=True), strategies=(A,))
+    now = action(*whole(0, "A", 7, parrot=True), strategies=(A,))
     assert isinstance(now, Stop)
     assert not now.met
     assert now.reason.endswith("best 29.2 % counts for 0.0 %: too little is following")
@@ -155,7 +155,7 @@ def test_what_lacks_something_required_is_no_success_and_goes_after_all_others()
     assert not lacking.meets(TARGET)
     assert lacking.value == -0.5
     assert lacking.rank < scored(1).rank
-    now = move(started(), saved(LATE), TRAINED, lacking, ENDED, strategies=(A,))
+    now = action(started(), saved(LATE), TRAINED, lacking, ENDED, strategies=(A,))
     assert now == Stop(
         False, "every strategy tried; best 50.0 % is not a success: 7 of 24 stop, 20 needed"
     )
@@ -177,7 +177,7 @@ def test_in_older_records_unhealthy_answers_are_no_success_and_go_after_healthy_
     assert not old.meets(TARGET)
     assert old.value == -0.5
     assert scored(12, counts=None).meets(TARGET)
-    now = move(started(), saved(LATE), TRAINED, old, ENDED, strategies=(A,))
+    now = action(started(), saved(LATE), TRAINED, old, ENDED, strategies=(A,))
     assert isinstance(now, Stop)
     assert now.reason.endswith("best 50.0 % is not a success: stop 29 % is below 80 %")
 
@@ -189,17 +189,17 @@ def partial(at: Checkpoint, passes: int, of: int, why: str = "target") -> events
 
 
 def test_the_best_of_a_trial_is_answered_to_its_end_once() -> None:
-    told = [started(), saved(EARLY), saved(LATE), TRAINED]
-    told += [partial(EARLY, 3, 541), partial(LATE, 2, 541)]
-    now = move(*told)
+    recorded = [started(), saved(EARLY), saved(LATE), TRAINED]
+    recorded += [partial(EARLY, 3, 541), partial(LATE, 2, 541)]
+    now = action(*recorded)
     assert now == Evaluate(now.trial, EARLY, full=True)  # type: ignore[union-attr]
-    told.append(records.evaluated(0, EARLY, 1).model_copy(update={"counts": 0.0}))
-    assert isinstance(move(*told), EndTrial)
+    recorded.append(records.evaluated(0, EARLY, 1).model_copy(update={"counts": 0.0}))
+    assert isinstance(action(*recorded), EndTrial)
 
 
 def test_a_score_decided_at_the_target_is_finished_whatever_else_is() -> None:
-    told = [started(), saved(EARLY), saved(LATE), TRAINED, records.evaluated(0, EARLY, 12)]
-    now = move(*told, partial(LATE, 8, 24, why="decided"))
+    recorded = [started(), saved(EARLY), saved(LATE), TRAINED, records.evaluated(0, EARLY, 12)]
+    now = action(*recorded, partial(LATE, 8, 24, why="decided"))
     assert isinstance(now, Evaluate)
     assert (now.checkpoint, now.full) == (LATE, True)
 
@@ -212,7 +212,7 @@ def test_a_checkpoint_without_a_score_is_never_the_best() -> None:
 
 def test_after_a_failed_trial_the_next_strategy_goes_on() -> None:
     ended = events.TrialEnded(number=0, best=None, failure="non-finite loss at step 3")
-    now = move(started(), ended)
+    now = action(started(), ended)
     assert isinstance(now, Escalate)
     assert now.next == "B"
     assert now.reason == "no checkpoint has a valid score"
@@ -220,21 +220,21 @@ def test_after_a_failed_trial_the_next_strategy_goes_on() -> None:
 
 def test_the_number_of_trials_counts_the_study_and_not_the_call() -> None:
     three = setups.strategy("A", n_trials=3)
-    told: list[RunEvent] = []
+    recorded: list[RunEvent] = []
     for number in range(3):
-        assert move(*told, strategies=(three,)) == Train("A", first=number == 0)
-        told += whole(number, "A", 2)
+        assert action(*recorded, strategies=(three,)) == Train("A", first=number == 0)
+        recorded += whole(number, "A", 2)
         # As if the run had been started anew after every trial.
-        told.append(records.run_started(target=TARGET, resumed=True))
-    assert isinstance(move(*told, strategies=(three,)), Stop)
+        recorded.append(records.run_started(target=TARGET, resumed=True))
+    assert isinstance(action(*recorded, strategies=(three,)), Stop)
 
 
 @pytest.mark.parametrize(("target", "met"), [(0.2, True), (0.4, False)])
 def test_scores_are_judged_again_when_the_target_changes(target: float, met: bool) -> None:
-    told = whole(0, "A", 6)
-    again = state(*told, records.run_started(target=target, resumed=True))
+    recorded = whole(0, "A", 6)
+    again = state(*recorded, records.run_started(target=target, resumed=True))
     assert [e.met for e in again.trials[0].evaluations.values()] == [met]
-    now = next_move(again, (A,), target)
+    now = next_action(again, (A,), target)
     assert isinstance(now, Stop)
     assert now.met is met
 
@@ -243,19 +243,19 @@ def test_a_higher_target_reopens_a_study_that_had_ended() -> None:
     ended = events.RunEnded(met=True, reason="reached")
     again = state(*whole(0, "A", 6), ended, records.run_started(target=0.5, resumed=True))
     assert again.ended is None
-    now = next_move(again, (A, B), 0.5)
+    now = next_action(again, (A, B), 0.5)
     assert isinstance(now, Escalate)
 
 
 def test_a_lower_target_does_not_make_echoes_a_success() -> None:
-    told = whole(0, "A", 7, parrot=True)
-    again = state(*told, records.run_started(target=0.1, resumed=True))
-    assert not next_move(again, (A,), 0.1).met  # type: ignore[union-attr]
+    recorded = whole(0, "A", 7, parrot=True)
+    again = state(*recorded, records.run_started(target=0.1, resumed=True))
+    assert not next_action(again, (A,), 0.1).met  # type: ignore[union-attr]
 
 
 def test_a_strategy_that_no_longer_fits_is_passed_over() -> None:
-    told = (*whole(0, "A", 2), records.run_started(target=TARGET, resumed=True))
-    assert move(*told, strategies=(B, C)) == Train("B", first=True)
+    recorded = (*whole(0, "A", 2), records.run_started(target=TARGET, resumed=True))
+    assert action(*recorded, strategies=(B, C)) == Train("B", first=True)
 
 
 def test_steps_after_the_checkpoint_that_training_resumed_from_are_void() -> None:
@@ -285,12 +285,12 @@ def test_a_record_read_back_from_its_line_gives_the_same_state() -> None:
     assert replay(Record.model_validate_json(line) for line in lines) == replay(story)
 
 
-def averaging(wished: int, *more: RunEvent) -> Move:
+def averaging(wished: int, *more: RunEvent) -> NextAction:
     """The move of a trial whose two checkpoints are scored and whose plan wishes an average."""
     plan = records.plan("A", average_checkpoints=wished)
     begun = events.TrialStarted(number=0, optuna_number=0, plan=plan)
     scores = [records.evaluated(0, at, 3) for at in (EARLY, LATE)]
-    return move(begun, saved(EARLY), saved(LATE), TRAINED, *scores, *more)
+    return action(begun, saved(EARLY), saved(LATE), TRAINED, *scores, *more)
 
 
 MEAN = Checkpoint(step=12, progress=1.0, folder="trials/0000/checkpoints/average-2", averaged=2)

@@ -124,14 +124,14 @@ def of_another_run(path: Path) -> None:
         (of_another_run, "held"),
     ],
 )
-def test_one_that_is_gone_or_damaged_is_made_anew_and_that_is_said(
+def test_one_that_is_gone_or_damaged_is_made_again_and_that_is_said(
     stored: Path, harm: Callable[[Path], None], said: str
 ) -> None:
     harm(stored)
-    told = file(stored).store(state(2, 1))
-    assert told is not None
-    assert told.startswith(f"study.db {said}")
-    assert "rebuilt from the record" in told
+    recorded = file(stored).store(state(2, 1))
+    assert recorded is not None
+    assert recorded.startswith(f"study.db {said}")
+    assert "rebuilt from the record" in recorded
     assert rows(stored) == WHOLE
     aside = stored.with_name("study.db.damaged-1")
     assert aside.exists() is (harm not in (remove, empty))
@@ -157,9 +157,9 @@ def test_one_that_another_program_holds_is_passed_over_and_caught_up_later(
     holder = sqlite3.connect(stored)
     try:
         holder.execute("begin exclusive")
-        told = file(stored).store(state(3))
-        assert told is not None
-        assert told.startswith("study.db: locked by another program")
+        recorded = file(stored).store(state(3))
+        assert recorded is not None
+        assert recorded.startswith("study.db: locked by another program")
     finally:
         holder.close()
     assert file(stored).store(state(4)) is None
@@ -201,9 +201,9 @@ def test_what_an_earlier_version_asked_for_and_did_not_record_is_not_kept(stored
 
     with opened(stored) as storage:
         optuna.load_study(study_name="A", storage=storage).ask()
-    told = file(stored).store(state(2, 1))
-    assert told is not None
-    assert told.startswith("study.db held more trials of strategy A than the record")
+    recorded = file(stored).store(state(2, 1))
+    assert recorded is not None
+    assert recorded.startswith("study.db held more trials of strategy A than the record")
     assert rows(stored) == WHOLE
 
 

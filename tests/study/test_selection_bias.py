@@ -14,15 +14,15 @@ from autotune.config.profile import Profile
 from autotune.protocol import events
 from autotune.report.build import build_report
 from autotune.run.state import replay
-from autotune.score.order import halves
-from autotune.score.selection import correct_for_choice
-from autotune.study.selection_bias import without_luck
+from autotune.score.bootstrap import correct_selection_bias
+from autotune.score.prompt_order import halves
+from autotune.study.selection_bias import without_selection_bias
 from autotune.study.tuner import Tuner
 from autotune.text.conclusions import conclusions
 from tests import setups
 from tests.contains import Contains
 from tests.played import Workers
-from tests.study.test_tuner import DATA, started, told
+from tests.study.test_tuner import DATA, recorded, started
 
 EARLY, LATE = "step-000005", "step-000006"
 CHOOSING, REPORTED = (tuple(p.key for p in half) for half in halves(setups.prompts(), seed=0))
@@ -39,7 +39,7 @@ def tuner(
 ) -> Tuner:
     """A run of two checkpoints, each of which passes these prompts (keys) and no other."""
     session, _ = setups.session(folder, Workers())
-    session.note(started().model_copy(update={"target": target}))
+    session.emit(started().model_copy(update={"target": target}))
     asked = []
     for prompt in setups.prompts():
         first, second = prompt.key in early, prompt.key in late
@@ -50,10 +50,12 @@ def tuner(
     return Tuner(session, setup, DATA, setups.fit(), Contains(), target)
 
 
-def test_the_best_of_two_is_reported_with_what_it_is_worth_without_luck(tmp_path: Path) -> None:
+def test_the_best_of_two_is_reported_with_what_it_is_worth_without_selection_bias(
+    tmp_path: Path,
+) -> None:
     run = tuner(tmp_path, early=(0, 1, 2), late=(3, 4, 5, 6), target=0.9)
     assert not run.run()
-    (chosen,) = told(run.session, events.Chosen)
+    (chosen,) = recorded(run.session, events.BestCorrected)
     assert chosen.candidates == 2
     assert chosen.corrected < 0.5  # the score of the winner, 4 of 8
     report = build_report(list(run.session.rundir.records()), tmp_path)
@@ -62,16 +64,18 @@ def test_the_best_of_two_is_reported_with_what_it_is_worth_without_luck(tmp_path
     assert any("selection bias" in line for line in report.conclusions)
 
 
-def test_luck_is_taken_off_for_the_prompts_that_were_chosen_by_only() -> None:
+def test_selection_bias_is_taken_off_for_the_prompts_that_were_chosen_by_only() -> None:
     draw = random.Random(3)
     best, other = ({key: draw.random() < 0.25 for key in range(400)} for _ in range(2))
     both = [best, other] if sum(best.values()) >= sum(other.values()) else [other, best]
     score = sum(both[0].values()) / 400
     first = {key: both[1][key] for key in range(40)}
-    off_all, off_first = (score - without_luck([both[0], row], 0)[0] for row in (both[1], first))
+    off_all, off_first = (
+        score - without_selection_bias([both[0], row], 0)[0] for row in (both[1], first)
+    )
     assert 0.0 < off_first < off_all
     assert off_all == pytest.approx(
-        score - correct_for_choice([list(row.values()) for row in both], 0).corrected
+        score - correct_selection_bias([list(row.values()) for row in both], 0).corrected
     )
 
 
@@ -104,8 +108,8 @@ def test_a_holdout_chooses_by_one_half_and_holds_the_other_against_the_target(
     assert best.checkpoint.folder.endswith(EARLY)
     assert (best.score.passes, best.score.total) == (0, 4)
     assert (best.chosen_by.passes, best.chosen_by.total) == (3, 4)
-    assert [e.score.total for e in told(run.session, events.BaselineScored)] == [4, 4]
-    assert told(run.session, events.Chosen) == []
+    assert [e.score.total for e in recorded(run.session, events.BaselineScored)] == [4, 4]
+    assert recorded(run.session, events.BestCorrected) == []
     assert any("Chosen by the other half" in line for line in conclusions(run.session.state))
 
 

@@ -19,7 +19,7 @@ from autotune.screen.progress import Pace, current_job
 from autotune.text.conclusions import conclusions
 from autotune.text.events import describe_evaluated
 from tests.answerers import FIRST, LAST, ORDER, Answerers, N, best_of, of_rate, tuner
-from tests.study.test_tuner import told
+from tests.study.test_tuner import recorded
 
 POOR, POORER = of_rate(0.10, 1), of_rate(0.05, 2)
 
@@ -49,7 +49,7 @@ def test_a_lower_target_judges_again_what_an_unfinished_trial_had_stopped(tmp_pa
         tuner(tmp_path, Dying(good=good), target=0.9).run()
     run = tuner(tmp_path, Answerers(good=good), target=0.25)
     assert run.run()
-    first = told(run.session, events.Evaluated)[0]
+    first = recorded(run.session, events.Evaluated)[0]
     assert (first.checkpoint.name, first.partial.target) == (FIRST, 0.9)
     assert first.score.total == N / 8  # far from the target, yet no handful
     best = best_of(run.session)
@@ -77,7 +77,7 @@ def test_a_run_of_an_older_version_that_had_dropped_a_worse_checkpoint_goes_on(
     stopped = events.Evaluated.ended_early(
         0, trial.unscored[0], Metric.of(8, 24), (0.1, 0.6), Partial.model_validate(line)
     )
-    run.session.note(stopped)
+    run.session.emit(stopped)
     workers = Answerers(good=good)
     run = tuner(tmp_path, workers)
     assert run.run()
@@ -93,7 +93,7 @@ def test_a_lower_target_warns_of_what_is_gone_with_an_old_trial(tmp_path: Path) 
     tuner(tmp_path, Answerers(good=good), target=0.9).run()
     run = tuner(tmp_path, Answerers(good=good), target=0.08)
     run.run()
-    (warned,) = told(run.session, events.Warned)
+    (warned,) = recorded(run.session, events.Warned)
     assert f"trial 0 {LAST}: stopped when the target was higher" in warned.message
     assert "its weights are gone" in warned.message
 
@@ -114,7 +114,7 @@ def test_while_the_best_is_answered_to_its_end_the_screen_says_so(tmp_path: Path
     assert ending == {"answering the best so far to its end, trial 0 (A), checkpoint 83 %"}
 
 
-def test_an_estimate_is_never_told_as_the_score_of_an_unfinished_run(tmp_path: Path) -> None:
+def test_an_estimate_is_never_reported_as_the_score_of_an_unfinished_run(tmp_path: Path) -> None:
     run = tuner(tmp_path, Answerers(good={FIRST: POOR, LAST: POORER}))
     run.run()
     records = list(run.session.rundir.records())

@@ -34,7 +34,7 @@ def passes(**by_trial: int) -> Judge:
 def tuner(folder: Path, workers: Workers, judge: Judge, **fits: int) -> Tuner:
     """A run of A and B with target 25 %, in this folder."""
     session, _ = setups.session(folder, workers)
-    session.note(started())
+    session.emit(started())
     setup = setups.setup(setups.profile(A, B))
     return Tuner(session, setup, DATA, setups.fit(**fits), judge, 0.25)
 
@@ -53,7 +53,7 @@ def started() -> events.RunStarted:
     )
 
 
-def told(session: Session, kind: type) -> list:  # type: ignore[type-arg]
+def recorded(session: Session, kind: type) -> list:  # type: ignore[type-arg]
     """The events of a kind on record, in order."""
     return [r.event for r in session.rundir.records() if isinstance(r.event, kind)]
 
@@ -62,12 +62,12 @@ def test_a_stays_below_the_target_and_b_meets_it(tmp_path: Path) -> None:
     run = tuner(tmp_path, Workers(), passes(t0=1, t1=3))
     assert run.run()
     session = run.session
-    assert [(e.previous, e.next) for e in told(session, events.Escalated)] == [("A", "B")]
-    assert "12.5 %" in told(session, events.Escalated)[0].reason
-    assert [e.met for e in told(session, events.Evaluated)] == [False, False, True, True]
-    assert [e.best for e in told(session, events.TrialEnded)] == [1 / 8, 3 / 8]
-    assert told(session, events.RunEnded)[-1].met
-    assert [e.name for e in told(session, events.BaselineScored)] == ["echo", "untrained"]
+    assert [(e.previous, e.next) for e in recorded(session, events.Escalated)] == [("A", "B")]
+    assert "12.5 %" in recorded(session, events.Escalated)[0].reason
+    assert [e.met for e in recorded(session, events.Evaluated)] == [False, False, True, True]
+    assert [e.best for e in recorded(session, events.TrialEnded)] == [1 / 8, 3 / 8]
+    assert recorded(session, events.RunEnded)[-1].met
+    assert [e.name for e in recorded(session, events.BaselineScored)] == ["echo", "untrained"]
     kept = sorted(p.name for p in session.rundir.best.iterdir())
     assert kept == ["manifest.json", "model.safetensors"]
     assert replay(session.rundir.records()).trials == session.state.trials
@@ -76,7 +76,7 @@ def test_a_stays_below_the_target_and_b_meets_it(tmp_path: Path) -> None:
 def test_below_the_target_everywhere_the_best_is_kept_and_said_to_be_below(tmp_path: Path) -> None:
     run = tuner(tmp_path, Workers(), passes(t0=1, t1=0))
     assert not run.run()
-    end = told(run.session, events.RunEnded)[-1]
+    end = recorded(run.session, events.RunEnded)[-1]
     assert not end.met
     assert "12.5 %" in end.reason
     assert run.session.state.best is not None
@@ -87,10 +87,12 @@ def test_below_the_target_everywhere_the_best_is_kept_and_said_to_be_below(tmp_p
 def test_what_has_no_valid_score_is_never_the_best(tmp_path: Path) -> None:
     run = tuner(tmp_path, Workers(), Judge(lambda _: None))
     assert not run.run()
-    assert all(e.problem for e in told(run.session, events.Evaluated))
+    assert all(e.problem for e in recorded(run.session, events.Evaluated))
     assert run.session.state.best is None
     assert not run.session.rundir.best.exists()
-    assert told(run.session, events.RunEnded)[-1].reason.endswith("no checkpoint has a valid score")
+    assert recorded(run.session, events.RunEnded)[-1].reason.endswith(
+        "no checkpoint has a valid score"
+    )
 
 
 def test_late_out_of_memory_goes_on_in_smaller_pieces_with_the_same_batch(tmp_path: Path) -> None:
@@ -110,9 +112,11 @@ def test_late_out_of_memory_goes_on_in_smaller_pieces_with_the_same_batch(tmp_pa
     assert {p.gradient_checkpointing for p in plans} == {False}
     assert len({p.identity for p in plans}) == 1
     assert {(p.batch_size, p.total_steps) for p in plans} == {(8, 6)}
-    assert [e.step for e in told(run.session, events.Resumed)] == [5]
-    recuts = [r for r in run.session.rundir.records() if isinstance(r.event, events.Recut)]
-    said = [describe(record, run.session.state) or "" for record in recuts]
+    assert [e.step for e in recorded(run.session, events.Resumed)] == [5]
+    resizes = [
+        r for r in run.session.rundir.records() if isinstance(r.event, events.MicroBatchResized)
+    ]
+    said = [describe(record, run.session.state) or "" for record in resizes]
     assert len(said) == 3
     assert all("the same 8 conversations a step" in sentence for sentence in said)
     assert said[0].endswith(
@@ -132,7 +136,7 @@ def test_at_the_smallest_micro_batch_comes_checkpointing_and_then_failure(tmp_pa
     first, second, third = workers.trainings()
     assert (first.plan.gradient_checkpointing, second.plan.gradient_checkpointing) == (False, True)
     assert second.plan.micro_batch_tokens == 120
-    ended = told(run.session, events.TrialEnded)
+    ended = recorded(run.session, events.TrialEnded)
     assert ended[0].failure == (
         "the training needs more than 2.00 GiB in backward at the smallest micro-batch (the budget"
         " is 1.00 GiB); raise --vram-budget, or lower --model-max-length"
@@ -148,7 +152,7 @@ def test_a_crash_is_tried_once_more_and_a_second_one_ends_the_trial(tmp_path: Pa
     run = tuner(tmp_path, workers, passes(t0=1, t1=3))
     assert not run.run()
     assert [job.plan.strategy for job in workers.trainings()] == ["A", "A", "B", "B"]
-    assert [e.failure for e in told(run.session, events.TrialEnded)] == [
+    assert [e.failure for e in recorded(run.session, events.TrialEnded)] == [
         None,
         "crashed twice: worker ended with code 1 during backward",
     ]
@@ -168,7 +172,7 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_what_it_saved_before_is
     judge = passes(t1=3)
     run = tuner(tmp_path, workers, judge)
     assert run.run()
-    assert told(run.session, events.TrialEnded)[0].failure == "non-finite loss at step 6"
+    assert recorded(run.session, events.TrialEnded)[0].failure == "non-finite loss at step 6"
     assert len(workers.trainings()) == 2
     scored = [Path(f).name for f in judge.scored if "0000" in Path(f).parts]
     assert scored == ["step-000005"]
@@ -187,7 +191,7 @@ def test_a_full_disk_ends_the_run_as_the_machines_fault_and_can_be_gone_on_from(
     assert fault.value.exit_code == ExitCode.ENVIRONMENT
     again = tuner(tmp_path, workers, passes(t0=3))
     assert again.run()
-    assert len(told(again.session, events.TrialStarted)) == 1
+    assert len(recorded(again.session, events.TrialStarted)) == 1
 
 
 UNLOADABLE = setups.failed(

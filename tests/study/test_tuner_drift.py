@@ -34,18 +34,18 @@ def tuner(
     return Tuner(session, setup, data, fit, judge, 0.25, nvml)
 
 
-def told(session: Session, kind: type) -> list:  # type: ignore[type-arg]
+def recorded(session: Session, kind: type) -> list:  # type: ignore[type-arg]
     return [r.event for r in session.rundir.records() if isinstance(r.event, kind)]
 
 
 def warnings(session: Session) -> list[str]:
-    return [event.message for event in told(session, events.Warned)]
+    return [event.message for event in recorded(session, events.Warned)]
 
 
 def test_a_training_within_the_probes_peak_says_so_once_at_its_end(tmp_path: Path) -> None:
     run = tuner(tmp_path, Workers(), GIB)
     assert run.run()
-    (only,) = told(run.session, events.PeakCompared)
+    (only,) = recorded(run.session, events.PeakCompared)
     assert (only.number, only.peak_bytes, only.predicted_bytes) == (0, GIB // 2, GIB)
     assert run.session.state.trials[0].peak == only
     assert replay(run.session.rundir.records()).trials[0].peak == only
@@ -68,7 +68,7 @@ def test_a_training_that_goes_on_in_a_new_process_says_it_no_second_time(tmp_pat
     workers = Workers(instead)
     run = tuner(tmp_path, workers, GIB // 4)
     assert run.run()
-    assert len(told(run.session, events.PeakCompared)) == 2
+    assert len(recorded(run.session, events.PeakCompared)) == 2
 
 
 def test_a_neighbour_that_came_since_the_probe_is_named_before_the_training(tmp_path: Path) -> None:
@@ -97,8 +97,8 @@ def test_a_neighbour_is_named_where_memory_ran_out_and_our_own_worker_is_not(
     assert run.run()
     (neighbour,) = warnings(run.session)
     assert neighbour == "game.exe 10 took 3.00 GiB on the card since the probe"
-    (recut,) = told(run.session, events.Recut)
-    assert "micro-batches of 256 tokens" in recut.after.words
+    (resized,) = recorded(run.session, events.MicroBatchResized)
+    assert "micro-batches of 256 tokens" in resized.after.words
 
 
 def test_on_a_cpu_nobody_is_named(tmp_path: Path) -> None:

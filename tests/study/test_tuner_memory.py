@@ -8,7 +8,7 @@ from autotune.protocol import events
 from autotune.protocol.choices import Precision
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import GenerateJob, Job, TrainJob
-from autotune.protocol.plan import Cut
+from autotune.protocol.plan import MicroBatching
 from autotune.protocol.results import EvalReport
 from autotune.run.session import Session
 from autotune.study.tuner import Tuner
@@ -29,18 +29,18 @@ def tuner(folder: Path, workers: Workers, success: str) -> Tuner:
     return Tuner(session, setup, data, setups.fit(micro_batch_tokens=512), Judge(given), 0.25)
 
 
-def told(session: Session, kind: type) -> list:  # type: ignore[type-arg]
+def recorded(session: Session, kind: type) -> list:  # type: ignore[type-arg]
     return [r.event for r in session.rundir.records() if isinstance(r.event, kind)]
 
 
-def recut(after: int, *, same_process: bool, step: int = 3) -> events.Recut:
+def resized(after: int, *, same_process: bool, step: int = 3) -> events.MicroBatchResized:
     """What a worker says that began with micro-batches of 512 tokens."""
-    return events.Recut(
+    return events.MicroBatchResized(
         step=step,
         phase="forward",
         batch_size=8,
-        before=Cut(micro_batch_tokens=512, gradient_checkpointing=False),
-        after=Cut(micro_batch_tokens=after, gradient_checkpointing=False),
+        before=MicroBatching(micro_batch_tokens=512, gradient_checkpointing=False),
+        after=MicroBatching(micro_batch_tokens=after, gradient_checkpointing=False),
         same_process=same_process,
         reason="OutOfMemoryError: CUDA out of memory",
     )
@@ -55,7 +55,7 @@ def test_what_a_worker_learnt_of_memory_is_told_the_one_after_its_crash(tmp_path
         if not isinstance(job, TrainJob) or before > 0:
             return None
         played = workers.train(job, until=4)[0]
-        return [*played[:2], recut(256, same_process=True), *played[2:]], setups.crashed()
+        return [*played[:2], resized(256, same_process=True), *played[2:]], setups.crashed()
 
     workers = Workers(instead)
     run = tuner(tmp_path, workers, "0000")
@@ -74,7 +74,7 @@ def test_a_run_that_is_killed_after_memory_ran_out_begins_with_the_smaller_cut(
         if isinstance(job, TrainJob) and before == 1:
             raise Killed
         if isinstance(job, TrainJob) and before == 0:
-            return [recut(256, same_process=True)], setups.crashed()
+            return [resized(256, same_process=True)], setups.crashed()
         return None
 
     workers = Workers(instead)
@@ -92,7 +92,7 @@ def test_a_worker_whose_memory_did_not_come_back_has_settled_the_next_ones_cut(
     gone = setups.failed(Failure.OUT_OF_MEMORY, "MemoryKept: out of memory")
     workers = Workers(
         lambda job, before: (
-            ([recut(200, same_process=False)], gone)
+            ([resized(200, same_process=False)], gone)
             if isinstance(job, TrainJob) and before == 0
             else None
         )
@@ -100,14 +100,14 @@ def test_a_worker_whose_memory_did_not_come_back_has_settled_the_next_ones_cut(
     run = tuner(tmp_path, workers, "0000")
     assert run.run()
     assert micro_batches(workers) == [512, 200]
-    assert len(told(run.session, events.Recut)) == 1
+    assert len(recorded(run.session, events.MicroBatchResized)) == 1
 
 
 def test_the_smallest_cut_has_one_try_in_a_fresh_process(tmp_path: Path) -> None:
     """The worker came down to it by itself and ran out of memory there as well."""
     gone = setups.failed(Failure.OUT_OF_MEMORY, "CUDA out of memory")
-    smallest = Cut(micro_batch_tokens=120, gradient_checkpointing=True)
-    down = recut(120, same_process=True).model_copy(update={"after": smallest})
+    smallest = MicroBatching(micro_batch_tokens=120, gradient_checkpointing=True)
+    down = resized(120, same_process=True).model_copy(update={"after": smallest})
 
     def instead(job: Job, before: int) -> setups.Played | None:
         if not isinstance(job, TrainJob) or before > 1:
@@ -117,9 +117,9 @@ def test_the_smallest_cut_has_one_try_in_a_fresh_process(tmp_path: Path) -> None
     workers = Workers(instead)
     run = tuner(tmp_path, workers, "0001")
     assert run.run()
-    assert workers.trainings()[1].plan.cut == smallest
+    assert workers.trainings()[1].plan.micro_batching == smallest
     assert [job.plan.strategy for job in workers.trainings()] == ["A", "A", "B"]
-    assert told(run.session, events.TrialEnded)[0].failure == (
+    assert recorded(run.session, events.TrialEnded)[0].failure == (
         "out of memory in backward at the smallest micro-batch"
     )
 

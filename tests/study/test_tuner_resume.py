@@ -89,9 +89,9 @@ def test_a_run_that_ends_at_any_moment_goes_on_from_there(
     with pytest.raises(Ended):
         tuner(tmp_path, workers, A, B, end_at=moment).run()
     assert not tuner(tmp_path, workers, A, B).run()
-    told = [r.event for r in RunDir(tmp_path).records()]
-    starts = [e.number for e in told if isinstance(e, events.TrialStarted)]
-    scores = [(e.number, e.checkpoint.step) for e in told if isinstance(e, events.Evaluated)]
+    recorded = [r.event for r in RunDir(tmp_path).records()]
+    starts = [e.number for e in recorded if isinstance(e, events.TrialStarted)]
+    scores = [(e.number, e.checkpoint.step) for e in recorded if isinstance(e, events.Evaluated)]
     assert starts == [0, 1, 2]
     assert len(scores) == len(set(scores)) == 6
     assert (story(tmp_path), optuna_trials(tmp_path)) == whole
@@ -112,9 +112,9 @@ def test_ctrl_c_in_a_training_goes_on_from_its_last_checkpoint(tmp_path: Path) -
     tuner(tmp_path, workers, B).run()
     first, second = workers.trainings()
     assert first == second
-    told = [r.event for r in RunDir(tmp_path).records()]
-    assert [e.step for e in told if isinstance(e, events.Resumed)] == [5]
-    assert sum(isinstance(e, events.TrialStarted) for e in told) == 1
+    recorded = [r.event for r in RunDir(tmp_path).records()]
+    assert [e.step for e in recorded if isinstance(e, events.Resumed)] == [5]
+    assert sum(isinstance(e, events.TrialStarted) for e in recorded) == 1
 
 
 def test_a_run_that_is_over_does_nothing_when_it_is_started_again(tmp_path: Path) -> None:
@@ -129,8 +129,8 @@ def test_a_trial_that_was_recorded_and_not_stored_in_the_study_is_stored(tmp_pat
     run.run()
     ended = run.session.state.trials[0]
     session = run.session
-    session.note(events.TrialStarted(number=1, optuna_number=1, plan=ended.plan))
-    session.note(events.TrialEnded(number=1, best=None, failure="out of memory"))
+    session.emit(events.TrialStarted(number=1, optuna_number=1, plan=ended.plan))
+    session.emit(events.TrialEnded(number=1, best=None, failure="out of memory"))
     tuner(tmp_path, Workers(), B).run()
     assert [state for state, _, _ in optuna_trials(tmp_path)["B"]] == ["COMPLETE", "FAIL"]
 

@@ -13,7 +13,7 @@ from autotune.protocol import events
 from autotune.protocol.choices import Supervision
 from autotune.protocol.events import RunEvent
 from autotune.protocol.failure import Failure
-from autotune.protocol.plan import Cut, DataSpec, TrainPlan
+from autotune.protocol.plan import DataSpec, MicroBatching, TrainPlan
 from autotune.protocol.throttle import Throttle
 from autotune.run.state import TrialState, replay
 from autotune.train.advice import RULES, Facts, due
@@ -89,7 +89,7 @@ def test_one_step_with_a_high_loss_is_no_reason_to_speak() -> None:
 
 
 @pytest.mark.parametrize("loss", [3.2, 0.3])
-def test_first_steps_with_another_loss_than_this_model_has_are_told_early(loss: float) -> None:
+def test_first_steps_with_another_loss_than_this_model_has_are_reported_early(loss: float) -> None:
     assert "first_loss" not in advice(steps([loss] * 9))
     assert f"loss of {loss:.2f}, 1.4 to 2.1 is usual" in advice(steps([loss] * 10))["first_loss"]
     assert "first_loss" not in advice(steps([loss] * 11))
@@ -105,7 +105,7 @@ def test_a_loss_that_ends_outside_its_range_says_what_to_change() -> None:
     assert "loss_at_end" not in advice(low[:-1])
 
 
-def test_weights_that_hardly_moved_are_told_at_the_end() -> None:
+def test_weights_that_hardly_moved_are_reported_at_the_end() -> None:
     still = TRAINED.model_copy(update={"weights_moved": 9e-5})
     told = advice([*steps(falling(STEPS)), still])["weights_still"]
     assert "0.0090 % of their size, hardly at all" in told
@@ -128,14 +128,14 @@ def test_a_gradient_norm_is_judged_by_its_usual_value_after_the_warm_up() -> Non
     assert advice(steps(losses, grad_norm=None)) == {}
 
 
-def test_norms_far_above_the_usual_one_are_told_when_they_come_again() -> None:
+def test_norms_far_above_the_usual_one_are_reported_when_they_come_again() -> None:
     losses = falling(40)
     assert advice(steps(losses, grad_norm=norm(0.8, (22, 30)))) == {}
     told = advice(steps(losses, grad_norm=norm(0.8, (22, 30, 35))))["norm_spikes"]
     assert told.startswith("3 of the last 40 gradient norms are more than 10 times the usual 0.80")
 
 
-def test_a_loss_that_rises_for_long_is_told_for_any_model() -> None:
+def test_a_loss_that_rises_for_long_is_reported_for_any_model() -> None:
     rising = [*falling(40, 5.0), *[6.0] * 10]
     told = due(Facts(trial(steps(rising)), None))
     assert [a.rule for a in told] == ["loss_rising"]
@@ -147,7 +147,7 @@ def test_ranges_are_used_for_their_own_model_data_labels_and_rates_only() -> Non
     assert RANGES is not None
 
     def hold(model: str, source: str, **changes: object) -> bool:
-        return RANGES.hold_for(model, source, plan(**changes))
+        return RANGES.apply_to(model, source, plan(**changes))
 
     assert hold("HuggingFaceTB/SmolLM2-135M", "PeterV09/smol-smoltalk-6k")
     assert hold(r"D:\models\SmolLM2-135M", r"data\smol-smoltalk-6k.json")
@@ -217,20 +217,20 @@ def test_a_sleep_is_no_slow_step() -> None:
     assert advice(told) == {}
 
 
-def test_a_speed_below_half_of_what_the_probe_timed_is_told() -> None:
+def test_a_speed_below_half_of_what_the_probe_timed_is_reported() -> None:
     state = trial(steps(falling(20)))
     assert due(Facts(state, RANGES, expected_rate=1000.0)) == ()
     (slow,) = due(Facts(state, RANGES, expected_rate=1200.0))
     assert slow.message.startswith("533 supervised tokens/s, less than half of the 1200")
 
 
-def test_a_training_that_takes_longer_than_is_usual_on_the_machine_is_told() -> None:
+def test_a_training_that_takes_longer_than_is_usual_on_the_machine_is_reported() -> None:
     assert "hours" not in advice(steps(falling(20), seconds=140.0))
     told = advice(steps(falling(20), seconds=200.0))["hours"]
     assert told.startswith("at this speed the training takes 5 h 33 min, up to 4 h are usual")
 
 
-def test_heat_is_told_when_it_lasts_and_battery_at_once() -> None:
+def test_heat_is_reported_when_it_lasts_and_battery_at_once() -> None:
     hot = card(throttled=(Throttle.HEAT,), celsius=88.0)
     assert advice([hot, card(), hot, hot]) == {}
     assert "at 88 C: give it air" in advice([hot, hot, hot])["heat"]
@@ -239,7 +239,7 @@ def test_heat_is_told_when_it_lasts_and_battery_at_once() -> None:
     assert "connect the charger" in advice([card(on_battery=True)])["battery"]
 
 
-def test_a_full_card_is_told_when_it_stays_so() -> None:
+def test_a_full_card_is_reported_when_it_stays_so() -> None:
     full = card(used_bytes=int(7.9 * GIB))
     assert advice([card(), full]) == {}
     assert "the card is full (7.90 GiB of 8.00 GiB)" in advice([full, full])["card_full"]
@@ -249,7 +249,7 @@ def test_what_the_driver_does_not_tell_gives_no_advice() -> None:
     assert advice([card(**UNKNOWN)] * 5) == {}
 
 
-def test_a_peak_that_the_probe_did_not_foresee_is_told_near_the_budget_only() -> None:
+def test_a_peak_that_the_probe_did_not_foresee_is_reported_near_the_budget_only() -> None:
     peak = events.PeakCompared(number=0, peak_bytes=4 * GIB, predicted_bytes=3 * GIB)
     told = [peak, *steps(falling(6), memory_bytes=4 * GIB)]
     state = trial(told)
@@ -271,8 +271,8 @@ def test_a_peak_that_the_probe_did_not_foresee_is_told_near_the_budget_only() ->
 def test_memory_that_runs_out_in_spite_of_the_probe_asks_to_close_programs_first(
     length: int, then: str
 ) -> None:
-    whole = Cut(micro_batch_tokens=1024, gradient_checkpointing=False)
-    recut = events.Recut(
+    whole = MicroBatching(micro_batch_tokens=1024, gradient_checkpointing=False)
+    resized = events.MicroBatchResized(
         step=3,
         phase="backward",
         batch_size=16,
@@ -281,7 +281,7 @@ def test_memory_that_runs_out_in_spite_of_the_probe_asks_to_close_programs_first
         same_process=True,
         reason="CUDA out of memory",
     )
-    told = advice([recut], model_max_length=length)["out_of_memory"]
+    told = advice([resized], model_max_length=length)["out_of_memory"]
     assert "close other programs, the browser first" in told and told.endswith(then)
 
 

@@ -16,7 +16,7 @@ from autotune.train.peak_check import (
     PeakWatch,
     exceeds,
     grown,
-    neighbour_watch,
+    watch_other_processes,
 )
 
 
@@ -37,13 +37,13 @@ def step(number: int, memory_bytes: int) -> events.StepDone:
 TRAINED = events.Trained(steps=9, skipped_steps=0, weights_moved=0.1, seconds=9.0)
 
 
-def compared(watch: PeakWatch, *heard: events.WorkerEvent) -> list[tuple[int, int]]:
+def compared(watch: PeakWatch, *emitted: events.WorkerEvent) -> list[tuple[int, int]]:
     """(place in what was heard, peak in MiB) of each comparison."""
-    told = [(at, watch.hear(event)) for at, event in enumerate(heard)]
+    told = [(at, watch.on_event(event)) for at, event in enumerate(emitted)]
     return [(at, found.peak_bytes // MIB) for at, found in told if found is not None]
 
 
-def test_the_first_step_above_the_probes_peak_is_told_once_and_the_end_always() -> None:
+def test_the_first_step_above_the_probes_peak_is_reported_once_and_the_end_always() -> None:
     steps = [step(n, peak * MIB) for n, peak in enumerate((900, 1010, 1030, 1100, 1200), 1)]
     assert compared(PeakWatch(3, 1000 * MIB), *steps, TRAINED) == [(2, 1030), (5, 1200)]
     assert compared(PeakWatch(3, 2000 * MIB), *steps, TRAINED) == [(5, 1200)]
@@ -51,14 +51,14 @@ def test_the_first_step_above_the_probes_peak_is_told_once_and_the_end_always() 
 
 
 def test_a_comparison_names_its_trial_and_both_figures() -> None:
-    assert PeakWatch(3, 1000).hear(step(1, 1500)) == events.PeakCompared(
+    assert PeakWatch(3, 1000).on_event(step(1, 1500)) == events.PeakCompared(
         number=3, peak_bytes=1500, predicted_bytes=1000
     )
 
 
 def test_the_most_of_all_processes_of_a_training_is_its_peak() -> None:
-    heard = [step(1, 1200 * MIB), step(1, 800 * MIB), TRAINED]
-    assert compared(PeakWatch(0, 2000 * MIB), *heard) == [(2, 1200)]
+    emitted = [step(1, 1200 * MIB), step(1, 800 * MIB), TRAINED]
+    assert compared(PeakWatch(0, 2000 * MIB), *emitted) == [(2, 1200)]
 
 
 def test_a_training_without_a_step_has_no_peak() -> None:
@@ -109,7 +109,7 @@ def test_little_and_our_own_and_what_was_given_back_are_passed_over() -> None:
     assert grown(before, use(more(CHROME, 100 * MIB), ours), {77}) == ()
 
 
-def test_where_the_driver_hides_processes_the_cards_growth_is_told_with_who_is_new() -> None:
+def test_where_the_driver_hides_processes_the_cards_growth_is_reported_with_who_is_new() -> None:
     quiet, new = DeviceUser(9, "chrome.exe", None), DeviceUser(12, "game.exe", None)
     told = grown(use(quiet, used=GIB), use(quiet, new, used=3 * GIB), {1})
     assert told == (
@@ -149,7 +149,7 @@ class Driver:
         return CardState(None, None, None, None, None)
 
 
-def test_each_growth_is_told_once() -> None:
+def test_each_growth_is_reported_once() -> None:
     driver = Driver([CHROME])
     watch = CardWatch(driver, 0)
     assert watch.look() == ()
@@ -160,7 +160,7 @@ def test_each_growth_is_told_once() -> None:
     assert watch.look() == ("game.exe 10 took 1.00 GiB on the card since the probe",)
 
 
-def test_a_growth_in_small_steps_is_told_when_it_adds_up() -> None:
+def test_a_growth_in_small_steps_is_reported_when_it_adds_up() -> None:
     driver = Driver([CHROME])
     watch = CardWatch(driver, 0)
     driver.users_now = [more(CHROME, 100 * MIB)]
@@ -209,6 +209,6 @@ def test_a_driver_that_stops_to_answer_names_nobody() -> None:
 
 def test_a_cpu_has_no_neighbours_and_its_driver_is_not_asked() -> None:
     cpu = Device("cpu", "CPU", 0, None, GIB, GIB, None)
-    watch = neighbour_watch(cpu, Driver([GAME], gone=True))
+    watch = watch_other_processes(cpu, Driver([GAME], gone=True))
     assert isinstance(watch, NoCard)
     assert watch.look() == ()

@@ -179,7 +179,7 @@ def missing() -> object:
 
 
 @pytest.mark.parametrize(
-    ("library", "told"),
+    ("library", "recorded"),
     [
         (SimpleNamespace(sensors_battery=lambda: SimpleNamespace(power_plugged=False)), True),
         (SimpleNamespace(sensors_battery=lambda: SimpleNamespace(power_plugged=True)), False),
@@ -189,8 +189,10 @@ def missing() -> object:
         (SimpleNamespace(), None),
     ],
 )
-def test_a_battery_is_known_or_unknown_and_never_an_error(library: object, told: object) -> None:
-    assert on_battery(library) is told
+def test_a_battery_is_known_or_unknown_and_never_an_error(
+    library: object, recorded: object
+) -> None:
+    assert on_battery(library) is recorded
 
 
 RANGES = Ranges(
@@ -220,34 +222,34 @@ def tuner(
     return Tuner(session, setup, data, fit, judge, 0.25, nvml)
 
 
-def told(session: Session, kind: type) -> list:  # type: ignore[type-arg]
+def recorded(session: Session, kind: type) -> list:  # type: ignore[type-arg]
     return [r.event for r in session.rundir.records() if isinstance(r.event, kind)]
 
 
 def test_a_training_on_a_card_leaves_samples_in_the_record(tmp_path: Path) -> None:
     run = tuner(tmp_path, Workers(), Driver(HOT))
     assert run.run()
-    first = told(run.session, events.CardSampled)[0]
+    first = recorded(run.session, events.CardSampled)[0]
     assert (first.number, first.celsius, first.watts, first.limit_watts) == (0, 88, 60.0, 115.0)
     assert (first.used_bytes, first.total_bytes) == (5 * GIB, 8 * GIB)
-    assert replay(run.session.rundir.records()).trials[0].watched.cards[0] == first
+    assert replay(run.session.rundir.records()).trials[0].telemetry.cards[0] == first
 
 
 def test_a_training_on_a_cpu_or_a_driver_that_is_gone_records_no_card(tmp_path: Path) -> None:
     for name, driver in (("cpu", None), ("gone", Driver(None))):
         run = tuner(tmp_path / name, Workers(), driver)
         assert run.run()
-        assert told(run.session, events.CardSampled) == []
+        assert recorded(run.session, events.CardSampled) == []
 
 
 def test_advice_comes_with_the_profiles_ranges_for_its_own_data_only(tmp_path: Path) -> None:
     run = tuner(tmp_path / "with", Workers(), watch=True)
     assert run.run()
-    (slow,) = told(run.session, events.Advised)
+    (slow,) = recorded(run.session, events.Advised)
     assert (slow.number, slow.rule, slow.step) == (0, "loss_slow", 10)
     without = tuner(tmp_path / "without", Workers())
     assert without.run()
-    assert told(without.session, events.Advised) == []
+    assert recorded(without.session, events.Advised) == []
 
 
 def test_a_peak_near_the_budget_of_the_run_is_advised_on_while_it_trains(tmp_path: Path) -> None:
@@ -259,9 +261,9 @@ def test_a_peak_near_the_budget_of_the_run_is_advised_on_while_it_trains(tmp_pat
         events.PeakCompared(number=0, peak_bytes=6 * GIB, predicted_bytes=5 * GIB),
         step,
     ):
-        run.session.note(event)
-    TrainingWatch(run.session, run.setup.profile, NoGauge()).hear(step)
-    assert [a.rule for a in told(run.session, events.Advised)] == ["near_budget"]
+        run.session.emit(event)
+    TrainingWatch(run.session, run.setup.profile, NoGauge()).on_event(step)
+    assert [a.rule for a in recorded(run.session, events.Advised)] == ["near_budget"]
 
 
 def test_a_run_that_goes_on_does_not_repeat_its_advice(tmp_path: Path) -> None:
@@ -273,7 +275,7 @@ def test_a_run_that_goes_on_does_not_repeat_its_advice(tmp_path: Path) -> None:
     workers = Workers(instead)
     assert tuner(tmp_path, workers, watch=True).run()
     again = Session(tuner(tmp_path, Workers()).session.rundir, setups.FakeRunner(Workers()))
-    assert [a.rule for a in again.state.trials[0].watched.advice] == ["loss_slow"]
+    assert [a.rule for a in again.state.trials[0].telemetry.advice] == ["loss_slow"]
 
 
 def test_a_training_that_stops_for_its_numbers_says_what_to_do_in_one_line(tmp_path: Path) -> None:
@@ -285,11 +287,11 @@ def test_a_training_that_stops_for_its_numbers_says_what_to_do_in_one_line(tmp_p
     workers = Workers(lambda job, _: ([said], ending) if isinstance(job, TrainJob) else None)
     run = tuner(tmp_path, workers)
     assert not run.run()
-    assert [a.message for a in told(run.session, events.Advised)] == [
+    assert [a.message for a in recorded(run.session, events.Advised)] == [
         "training cannot continue: non-finite loss at step 2; lower learning_rate, or use"
         " --precision fp32"
     ]
-    assert told(run.session, events.TrialEnded)[0].failure == "non-finite loss at step 2"
+    assert recorded(run.session, events.TrialEnded)[0].failure == "non-finite loss at step 2"
 
 
 def sampled(**changes: object) -> events.CardSampled:
@@ -329,7 +331,7 @@ def test_the_screen_shows_what_holds_the_card_down_and_the_battery() -> None:
         temperature_c=87.0,
         power_watts=61.4,
         limit_watts=115.0,
-        held_down_by=("temperature",),
+        throttled_by=("temperature",),
         on_battery=True,
     )
     line = screens.squeezed(screens.live_text(book(), sample=hot))
@@ -362,10 +364,10 @@ def test_many_samples_push_no_event_out_of_sight() -> None:
 
 
 def test_all_advice_is_listed_when_a_run_is_over_and_in_its_report() -> None:
-    told = book(ADVICE)
-    closing = screens.squeezed(screens.printed(summary(replay(told), screens.FOLDER)))
+    recorded = book(ADVICE)
+    closing = screens.squeezed(screens.printed(summary(replay(recorded), screens.FOLDER)))
     assert r"advice: trial 0 (A): give it air [/x]\x1b" in closing
-    report = build_report(told, screens.FOLDER)
+    report = build_report(recorded, screens.FOLDER)
     assert report.advice == (f"trial 0 (A): {ADVICE.message}",)
     assert "Advice given while it trained" in render_html(report, b"", b"")
     assert r"- trial 0 (A): give it air \[/x\]\\x1b" in render_markdown(report)

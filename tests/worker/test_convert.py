@@ -56,7 +56,7 @@ def test_a_folder_is_built_whole_and_said_to_be(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["toy"]
 
 
-def test_a_whole_folder_is_left_alone_and_a_torn_one_built_again(tmp_path: Path) -> None:
+def test_a_whole_folder_is_left_alone_and_a_truncated_one_built_again(tmp_path: Path) -> None:
     prepared(tmp_path / "toy")
     first = digest(tmp_path / "toy")
     weights = tmp_path / "toy" / "model.safetensors"
@@ -93,10 +93,10 @@ def test_a_survey_in_a_worker_counts_what_the_codec_counts(tmp_path: Path) -> No
         data=data_spec(chat),
         out=str(tmp_path / "survey.json"),
     )
-    heard, ending = work(job, tmp_path / "work")
+    emitted, ending = work(job, tmp_path / "work")
     assert ending.failure is None
     found = SurveyFile.model_validate_json((tmp_path / "survey.json").read_bytes())
-    (event,) = of_kind(heard, events.Surveyed)
+    (event,) = of_kind(emitted, events.Surveyed)
     assert (event.conversations, event.dropped, event.literal_markers) == (1, found.dropped, 1)
     assert sum(found.dropped.values()) == 1
     ((span,),) = found.conversations
@@ -114,9 +114,9 @@ def test_real_weights_are_converted_and_answer(tmp_path: Path) -> None:
     out = tmp_path / "model"
     gguf = wheel_file(DEMO_WHEEL)
     job = PrepareJob(device=device(), source="gguf", gguf=str(gguf), out=str(out))
-    heard, ending = work(job, tmp_path / "work")
+    emitted, ending = work(job, tmp_path / "work")
     assert ending.failure is None, ending
-    (event,) = of_kind(heard, events.Notice)
+    (event,) = of_kind(emitted, events.Notice)
     assert f"({SMOLLM2_PARAMETERS / 1e6:.1f} M parameters)" in event.sentence
     config = json.loads((out / "config.json").read_text(encoding="utf-8"))
     assert "quantization_config" not in config

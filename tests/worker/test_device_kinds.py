@@ -9,7 +9,7 @@ from autotune.protocol.device_kind import DeviceKind
 from autotune.protocol.job import on_the_computer
 from autotune.worker.compute import open_compute
 from autotune.worker.device_kinds import KINDS, UNKNOWN, traits_of
-from autotune.worker.memory.base import Opened
+from autotune.worker.memory.base import OpenedDevice
 from autotune.worker.memory.cpu import CpuMemory
 from tests.worker.played_kind import play
 
@@ -24,7 +24,7 @@ def test_every_kind_can_be_opened_and_what_is_elsewhere_has_nothing_of_its_own()
 
 
 def test_a_job_opens_the_device_that_its_kind_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = Opened(torch.device("cpu"), CpuMemory(), "a device of another kind")
+    opened = OpenedDevice(torch.device("cpu"), CpuMemory(), "a device of another kind")
     waited: list[torch.device] = []
     play(monkeypatch, open=lambda _: opened, synchronize=waited.append)
     compute = open_compute(on_the_computer())

@@ -19,12 +19,12 @@ from autotune.protocol.events import WorkerEvent
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import DeviceSpec, TrainJob, TrialJob
 from autotune.protocol.kernels import Kernel
-from autotune.protocol.plan import Cut, TrialPoint
+from autotune.protocol.plan import MicroBatching, TrialPoint
 from autotune.worker.attention.kernels import Watch, training_kernel
 from autotune.worker.compute import Compute, open_compute
 from autotune.worker.convert import toy_model
 from autotune.worker.generate.batches import generate_batch
-from autotune.worker.generate.rows import Answering, Settings
+from autotune.worker.generate.rows import GenerationSettings, RowsEngine
 from autotune.worker.model import load
 from autotune.worker.train.optimizer import Recipe
 from autotune.worker.train.packing import pack, packed
@@ -81,9 +81,9 @@ def test_a_trial_counts_the_context_and_what_the_allocator_reserved(
     tmp_path: Path, precision: Precision
 ) -> None:
     limit = 4 * GIB
-    heard, ending = work(trial_job(tmp_path, limit, 4096, precision=precision), tmp_path / "work")
+    emitted, ending = work(trial_job(tmp_path, limit, 4096, precision=precision), tmp_path / "work")
     assert ending.failure is None, ending
-    found = of_kind(heard, events.Measured)[0].measurement
+    found = of_kind(emitted, events.Measured)[0].measurement
     assert (found.steps, found.finite, found.allocator_retries) == (3, True, 0)
     assert 100 * MIB < found.allocated_bytes < found.peak_bytes <= limit
     # The context alone takes more than a hundred MiB on every card since 2016.
@@ -108,20 +108,20 @@ def test_a_killed_training_on_a_card_goes_on_from_its_checkpoint(tmp_path: Path)
     undisturbed, ending = work(whole, tmp_path / "work")
     assert ending.failure is None, ending
     job = TrainJob(device=card(2 * GIB), plan=plan, out=str(tmp_path / "killed"))
-    heard: list[WorkerEvent] = []
+    emitted: list[WorkerEvent] = []
 
-    def hear(event: WorkerEvent) -> None:
-        heard.append(event)
+    def on_event(event: WorkerEvent) -> None:
+        emitted.append(event)
         if isinstance(event, events.StepDone) and event.step == 4:
-            psutil.Process(of_kind(heard, events.Ready)[0].pid).kill()
+            psutil.Process(of_kind(emitted, events.Ready)[0].pid).kill()
 
-    ending = SubprocessRunner().run(job, tmp_path / "work", hear, silence_seconds=120)
+    ending = SubprocessRunner().run(job, tmp_path / "work", on_event, silence_seconds=120)
     assert ending.died
     again, ending = work(job, tmp_path / "work")
     assert ending.failure is None, ending
     assert of_kind(again, events.Resumed)[0].step >= 3
     # A card's sums are not ordered, so losses agree to rounding and not to the bit.
-    for step, loss in losses([*heard, *again]).items():
+    for step, loss in losses([*emitted, *again]).items():
         assert loss == pytest.approx(losses(undisturbed)[step], rel=1e-2)
 
 
@@ -188,7 +188,7 @@ def test_a_training_step_needs_no_kernel_but_the_memory_efficient_one(
             loaded,
             compute,
             Recipe(total_steps=2, learning_rate=1e-9, weight_decay=0.0),
-            Cut(micro_batch_tokens=200, gradient_checkpointing=True),
+            MicroBatching(micro_batch_tokens=200, gradient_checkpointing=True),
             packing=packing,
         )
         with sdpa_kernel(backends):
@@ -205,10 +205,12 @@ def test_answering_needs_no_kernel_but_the_memory_efficient_one(
     compute = compute_on_card(precision)
     loaded = load(save_toy(tmp_path), compute.device, Supervision.CONTENT)
     prompts = [[5, 6, 7] * 30, [3, 4], [8] * 50]
-    settings = Settings(max_new_tokens=12, batch_size=2, prefill_tokens=64, min_new_tokens=12)
+    settings = GenerationSettings(
+        max_new_tokens=12, batch_size=2, prefill_tokens=64, min_new_tokens=12
+    )
     answers: list[list[int]] = []
     with sdpa_kernel([SDPBackend.EFFICIENT_ATTENTION]):
-        by_rows = Answering(
+        by_rows = RowsEngine(
             loaded, compute, settings, prompts, lambda reply: answers.append(reply.answer)
         )
         by_rows.run()
@@ -217,10 +219,10 @@ def test_answering_needs_no_kernel_but_the_memory_efficient_one(
 
 
 def test_a_worker_tells_which_kernels_the_card_has(tmp_path: Path) -> None:
-    heard, ending = work(trial_job(tmp_path, 4 * GIB, 4096), tmp_path / "work")
+    emitted, ending = work(trial_job(tmp_path, 4 * GIB, 4096), tmp_path / "work")
     assert ending.failure is None, ending
-    found = of_kind(heard, events.Ready)[0].attention
+    found = of_kind(emitted, events.Ready)[0].attention
     assert found is not None
     assert found.kernels[0] in (Kernel.FLASH, Kernel.EFFICIENT)
     assert Kernel.EFFICIENT in found.kernels
-    assert of_kind(heard, events.Measured)[0].measurement.attention is found.kernels[0]
+    assert of_kind(emitted, events.Measured)[0].measurement.attention is found.kernels[0]

@@ -29,7 +29,7 @@ from autotune.worker import jobs
 from autotune.worker.__main__ import attempt
 from autotune.worker.channel import Pipe
 from autotune.worker.compute import Compute
-from autotune.worker.jobs import Bench, where
+from autotune.worker.jobs import JobRunner, where
 from tests.worker.toys import chat_file, data_spec, of_kind, work
 
 pytestmark = pytest.mark.torch
@@ -48,12 +48,12 @@ def test_preparing_a_model_and_surveying_data_for_a_card_touch_no_card(tmp_path:
             out=str(tmp_path / "survey.json"),
         ),
     ]
-    heard: list[events.WorkerEvent] = []
+    emitted: list[events.WorkerEvent] = []
     with SubprocessRunner().warm() as runner:
         for at, job in enumerate(jobs):
-            ending = runner.run(job, tmp_path / str(at), heard.append, silence_seconds=300)
+            ending = runner.run(job, tmp_path / str(at), emitted.append, silence_seconds=300)
             assert (ending.failure, ending.reason) == (None, "")
-    assert [ready.device for ready in of_kind(heard, events.Ready)] == ["CPU, 1 thread"] * 2
+    assert [ready.device for ready in of_kind(emitted, events.Ready)] == ["CPU, 1 thread"] * 2
     assert (tmp_path / "survey.json").exists()
 
 
@@ -75,7 +75,7 @@ def test_a_card_that_cannot_be_opened_for_want_of_the_computers_memory_is_no_ful
         batch_size=1,
         prefill_tokens=1,
     )
-    attempt(Bench(pipe), job, pipe)
+    attempt(JobRunner(pipe), job, pipe)
     failed = events.WORKER_EVENT.validate_json(said.getvalue())
     assert isinstance(failed, events.Failed)
     assert failed.fault is Failure.HOST_MEMORY
@@ -132,9 +132,9 @@ def test_only_what_computes_with_weights_is_done_on_the_card() -> None:
 @pytest.mark.skipif(torch.version.cuda is not None, reason="this torch was built with CUDA")
 def test_a_check_says_what_torch_says_of_the_card_and_loads_nothing_else(tmp_path: Path) -> None:
     out = tmp_path / "card.json"
-    heard, ending = work(CheckJob(device=CARD, out=str(out)), tmp_path / "work")
+    emitted, ending = work(CheckJob(device=CARD, out=str(out)), tmp_path / "work")
     assert (ending.failure, ending.reason) == (None, "")
-    assert of_kind(heard, events.Ready) == []
+    assert of_kind(emitted, events.Ready) == []
     answer = CardAnswer.model_validate_json(out.read_bytes())
     assert answer.torch == torch.__version__
     assert (answer.cuda, answer.free_bytes) == (None, None)

@@ -80,10 +80,10 @@ def test_a_step_that_is_broken_off_anywhere_is_taken_again_as_if_it_had_not_begu
     expected = [calm.step(r, number) for number, r in enumerate(rows, start=1)]
     stepper = stepper_of(loaded_toy(tmp_path), precision, micro_batch_tokens=122)
     pipe = Tight()
-    rescue = rescue_of(stepper, pipe)
+    step_recovery = rescue_of(stepper, pipe)
     where(stepper, monkeypatch)
-    results = [rescue.step(r, number) for number, r in enumerate(rows, start=1)]
-    assert len(of_kind(pipe.heard, events.Recut)) == 1
+    results = [step_recovery.step(r, number) for number, r in enumerate(rows, start=1)]
+    assert len(of_kind(pipe.emitted, events.MicroBatchResized)) == 1
     tolerance = 1e-5 if precision is Precision.FP32 else 1e-3
     for result, other in zip(results, expected, strict=True):
         assert result.loss == pytest.approx(other.loss, rel=tolerance)
@@ -99,12 +99,12 @@ def test_a_step_that_is_broken_off_anywhere_is_taken_again_as_if_it_had_not_begu
 def test_nothing_of_the_failed_batch_is_alive_when_the_step_is_done_again(tmp_path: Path) -> None:
     stepper = stepper_of(loaded_toy(tmp_path), micro_batch_tokens=122)
     pipe = Tight()
-    rescue = rescue_of(stepper, pipe)
+    step_recovery = rescue_of(stepper, pipe)
     outputs: list[weakref.ref[torch.Tensor]] = []
     alive: list[list[object]] = []
 
     def full(module: Any, arguments: Any, output: torch.Tensor) -> None:
-        if of_kind(pipe.heard, events.Recut):
+        if of_kind(pipe.emitted, events.MicroBatchResized):
             if not alive:
                 alive.append([ref() for ref in outputs if ref() is not None])
             return
@@ -113,7 +113,7 @@ def test_nothing_of_the_failed_batch_is_alive_when_the_step_is_done_again(tmp_pa
             raise torch.OutOfMemoryError(FULL)
 
     stepper.loaded.model.model.layers[1].register_forward_hook(full)
-    rescue.step(some_rows(LENGTHS), 1)
+    step_recovery.step(some_rows(LENGTHS), 1)
     assert len(outputs) == 2
     assert alive == [[]]
 
@@ -121,7 +121,7 @@ def test_nothing_of_the_failed_batch_is_alive_when_the_step_is_done_again(tmp_pa
 def test_smaller_and_smaller_then_checkpointing_and_then_the_error_itself(tmp_path: Path) -> None:
     pipe = Tight()
     stepper = stepper_of(loaded_toy(tmp_path), micro_batch_tokens=1_000_000)
-    rescue = rescue_of(stepper, pipe)
+    step_recovery = rescue_of(stepper, pipe)
 
     def full(phase: str) -> None:
         pipe.enter(phase)
@@ -129,10 +129,10 @@ def test_smaller_and_smaller_then_checkpointing_and_then_the_error_itself(tmp_pa
 
     stepper.enter = full
     with pytest.raises(torch.OutOfMemoryError, match="Tried to allocate"):
-        rescue.step(some_rows(LENGTHS), 4)
+        step_recovery.step(some_rows(LENGTHS), 4)
     cuts = [
         (e.after.micro_batch_tokens, e.after.gradient_checkpointing)
-        for e in of_kind(pipe.heard, events.Recut)
+        for e in of_kind(pipe.emitted, events.MicroBatchResized)
     ]
     # Six rows of up to 61, rounded up to 64, are 384 tokens: half a million would change nothing.
     assert cuts == [(192, False), (96, False), (61, False), (61, True)]
@@ -147,20 +147,20 @@ def test_memory_that_does_not_come_back_is_left_to_a_new_process(tmp_path: Path)
         rescue_of(stepper, pipe).step(some_rows(LENGTHS), 2)
     assert classify(kept.value) is Failure.OUT_OF_MEMORY
     assert stepper.compute.memory.released == 1
-    (recut,) = of_kind(pipe.heard, events.Recut)
-    assert (recut.step, recut.same_process, recut.after.micro_batch_tokens) == (2, False, 61)
+    (resized,) = of_kind(pipe.emitted, events.MicroBatchResized)
+    assert (resized.step, resized.same_process, resized.after.micro_batch_tokens) == (2, False, 61)
 
 
 def test_an_error_that_may_be_for_memory_is_taken_for_it_once(tmp_path: Path) -> None:
     text = "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"
     stepper = stepper_of(loaded_toy(tmp_path), micro_batch_tokens=10_000)
     pipe = Tight(0, lambda: RuntimeError(text))
-    rescue = rescue_of(stepper, pipe)
-    assert rescue.step(some_rows(LENGTHS), 1).loss > 0
-    assert of_kind(pipe.heard, events.Recut)[0].reason == f"RuntimeError: {text}"
+    step_recovery = rescue_of(stepper, pipe)
+    assert step_recovery.step(some_rows(LENGTHS), 1).loss > 0
+    assert of_kind(pipe.emitted, events.MicroBatchResized)[0].reason == f"RuntimeError: {text}"
     pipe.at = len(pipe.phases)
     with pytest.raises(RuntimeError, match="NOT_INITIALIZED"):
-        rescue.step(some_rows(LENGTHS), 2)
+        step_recovery.step(some_rows(LENGTHS), 2)
 
 
 @pytest.mark.parametrize(
@@ -177,22 +177,26 @@ def test_a_broken_device_and_other_errors_are_not_tried_again(
     with pytest.raises(type(error)):
         rescue_of(stepper_of(loaded_toy(tmp_path)), pipe).step(some_rows(LENGTHS), 1)
     assert pipe.phases == ["forward", "backward"]
-    assert not of_kind(pipe.heard, events.Recut)
+    assert not of_kind(pipe.emitted, events.MicroBatchResized)
 
 
 def test_a_save_without_memory_is_tried_once_more_and_no_further(tmp_path: Path) -> None:
     pipe = Tight()
-    rescue = rescue_of(stepper_of(loaded_toy(tmp_path)), pipe)
+    step_recovery = rescue_of(stepper_of(loaded_toy(tmp_path)), pipe)
 
     def save() -> None:
         pipe.enter("saving")
         raise MemoryError
 
     with pytest.raises(MemoryError):
-        rescue.saving(save, 3)
+        step_recovery.saving(save, 3)
     assert pipe.phases == ["saving", "saving"]
-    (recut,) = of_kind(pipe.heard, events.Recut)
-    assert (recut.phase, recut.reason, recut.after) == ("saving", "MemoryError", recut.before)
+    (resized,) = of_kind(pipe.emitted, events.MicroBatchResized)
+    assert (resized.phase, resized.reason, resized.after) == (
+        "saving",
+        "MemoryError",
+        resized.before,
+    )
 
 
 @pytest.mark.parametrize(("kind", "tried_smaller"), [("cuda", False), ("cpu", True)])
@@ -201,12 +205,12 @@ def test_a_lack_of_the_computers_memory_is_met_with_smaller_pieces_on_a_cpu_only
 ) -> None:
     compute = SimpleNamespace(device=torch.device(kind))
     pipe = SimpleNamespace(phase="backward")
-    rescue = StepRecovery(
+    step_recovery = StepRecovery(
         cast(Stepper, SimpleNamespace(compute=compute)),
         cast(Pipe, pipe),
         longest_row=61,
         batch_size=6,
     )
     for error in (MemoryError("std::bad_alloc"), OSError(12, "Cannot allocate memory")):
-        assert (rescue.recovery.lack(error, "backward") is not None) is tried_smaller
-    assert rescue.recovery.lack(torch.OutOfMemoryError(FULL), "backward") is not None
+        assert (step_recovery.recovery.shortage(error, "backward") is not None) is tried_smaller
+    assert step_recovery.recovery.shortage(torch.OutOfMemoryError(FULL), "backward") is not None

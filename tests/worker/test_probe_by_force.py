@@ -21,7 +21,7 @@ from autotune.protocol.results import Verdict
 from autotune.run.folder import RunDir
 from autotune.run.session import Session
 from autotune.run.setup import Setup
-from autotune.run.surveying import survey_data
+from autotune.run.survey import survey_data
 from tests import setups
 from tests.worker.toys import EXACT_PEAKS, PATIENT_SECONDS, data_spec, device, save_toy
 

@@ -107,9 +107,9 @@ def test_what_is_surveyed_is_trained_and_the_checkpoint_asks_in_its_form(tmp_pat
     )
     pipe = Tight()
     train(train_job(plan, tmp_path / "out"), cpu(), pipe)
-    (step,) = of_kind(pipe.heard, events.StepDone)
+    (step,) = of_kind(pipe.emitted, events.StepDone)
     assert step.supervised_tokens == kept.supervised
-    (saved,) = (event.checkpoint.folder for event in of_kind(pipe.heard, events.CheckpointSaved))
+    (saved,) = (event.checkpoint.folder for event in of_kind(pipe.emitted, events.CheckpointSaved))
     trained = AutoTokenizer.from_pretrained(saved)
     assert trained.chat_template == chat_template(Supervision.CONTENT, GOOD)
     assert isinstance(

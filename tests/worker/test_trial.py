@@ -88,17 +88,17 @@ def tried(job: TrialJob, compute: Compute | None = None) -> tuple[Measurement, l
     """Do the job in this process."""
     stream = io.BytesIO()
     trial(job, compute or cpu(job.device.precision), Pipe(stream), ModelCache())
-    heard = [WORKER_EVENT.validate_json(line) for line in stream.getvalue().splitlines()]
-    return of_kind(heard, events.Measured)[0].measurement, heard
+    emitted = [WORKER_EVENT.validate_json(line) for line in stream.getvalue().splitlines()]
+    return of_kind(emitted, events.Measured)[0].measurement, emitted
 
 
 def test_a_trial_in_a_worker_steps_generates_steps_again_and_measures_itself(
     toy: tuple[Path, Path], tmp_path: Path
 ) -> None:
     before = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in toy[0].iterdir()}
-    heard, ending = work(job_of(toy, 128), tmp_path)
+    emitted, ending = work(job_of(toy, 128), tmp_path)
     assert ending.failure is None
-    found = of_kind(heard, events.Measured)[0].measurement
+    found = of_kind(emitted, events.Measured)[0].measurement
     assert found.steps == 3
     assert len(found.step_seconds) == 3
     assert min(found.step_seconds) > 0
@@ -108,10 +108,10 @@ def test_a_trial_in_a_worker_steps_generates_steps_again_and_measures_itself(
     assert found.prefill_seconds > 0
     assert found.token_seconds > 0
     assert found.attention is Kernel.CPU
-    told = of_kind(heard, events.Ready)[0].attention
+    told = of_kind(emitted, events.Ready)[0].attention
     assert told is not None
     assert (told.kernels, told.dtype) == ((Kernel.CPU, Kernel.MATH), "float32")
-    phases = [e.name for e in of_kind(heard, events.Phase)]
+    phases = [e.name for e in of_kind(emitted, events.Phase)]
     at = phases.index("generation")
     assert phases[:at].count("optimizer") == 3  # two on the longest row, one on ordinary rows
     assert phases[at:].count("optimizer") == 1

@@ -49,10 +49,10 @@ def tried(
     runner: WarmRunner | SubprocessRunner, asked: TrialJob, folder: Path
 ) -> tuple[JobResult, Measurement | None, int]:
     """How the job ended, what it measured, and in which process."""
-    heard: list[WorkerEvent] = []
-    ending = runner.run(asked, folder, heard.append, silence_seconds=120)
-    measured = of_kind(heard, events.Measured)
-    pid = of_kind(heard, events.Ready)[0].pid
+    emitted: list[WorkerEvent] = []
+    ending = runner.run(asked, folder, emitted.append, silence_seconds=120)
+    measured = of_kind(emitted, events.Measured)
+    pid = of_kind(emitted, events.Ready)[0].pid
     return ending, measured[0].measurement if measured else None, pid
 
 

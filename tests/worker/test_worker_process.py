@@ -50,11 +50,11 @@ def test_a_job_file_that_is_none_is_a_bad_job(tmp_path: Path, text: str) -> None
 
 def test_a_worker_says_events_and_nothing_else(tmp_path: Path) -> None:
     job = PrepareJob(device=device(), source="toy", out=str(tmp_path / "toy"))
-    heard, ending = work(job, tmp_path / "work")
+    emitted, ending = work(job, tmp_path / "work")
     assert ending.failure is None
-    assert isinstance(heard[0], events.Ready)
-    assert (heard[0].device, heard[0].torch.count(".") >= 2) == ("CPU, 1 thread", True)
-    assert isinstance(heard[-1], events.Notice)
+    assert isinstance(emitted[0], events.Ready)
+    assert (emitted[0].device, emitted[0].torch.count(".") >= 2) == ("CPU, 1 thread", True)
+    assert isinstance(emitted[-1], events.Notice)
     assert (tmp_path / "work" / "worker.log").read_bytes() == b""
 
 
@@ -128,9 +128,9 @@ def test_a_worker_without_memory_says_so_and_exits_with_3(tmp_path: Path) -> Non
         generate_context=64,
         seed=0,
     )
-    heard: list[WorkerEvent] = []
+    emitted: list[WorkerEvent] = []
     ending = SubprocessRunner((sys.executable, "-c", limited)).run(
-        job, tmp_path / "work", heard.append, silence_seconds=120
+        job, tmp_path / "work", emitted.append, silence_seconds=120
     )
     assert ending.failure is Failure.OUT_OF_MEMORY, ending
     assert ending.failed is not None
@@ -148,12 +148,12 @@ def test_a_training_on_a_full_disk_says_so_and_keeps_what_it_has(tmp_path: Path)
         " sys.argv = ['worker', *sys.argv[1:]];"
         " runpy.run_module('autotune.worker', run_name='__main__')"
     )
-    heard: list[WorkerEvent] = []
+    emitted: list[WorkerEvent] = []
     ending = SubprocessRunner((sys.executable, "-c", limited)).run(
-        job, tmp_path / "work", heard.append, silence_seconds=120
+        job, tmp_path / "work", emitted.append, silence_seconds=120
     )
     assert ending.failed is not None
     assert ending.failed.fault is Failure.DISK
     assert "checkpoint not written" in ending.reason
     assert list((tmp_path / "out").iterdir()) == []
-    assert of_kind(heard, events.StepDone)
+    assert of_kind(emitted, events.StepDone)

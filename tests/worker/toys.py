@@ -21,7 +21,7 @@ from autotune.protocol import events
 from autotune.protocol.choices import Precision, Supervision, Truncation
 from autotune.protocol.events import WorkerEvent
 from autotune.protocol.job import DeviceSpec, Job, TrainJob
-from autotune.protocol.plan import Cut, DataSpec, TrainPlan
+from autotune.protocol.plan import DataSpec, MicroBatching, TrainPlan
 from autotune.worker.channel import Pipe
 from autotune.worker.compute import Compute
 from autotune.worker.convert import toy_model, toy_tokenizer
@@ -94,7 +94,9 @@ def stepper_of(
         loaded,
         cpu(precision),
         Recipe(**(numbers | recipe)),
-        Cut(micro_batch_tokens=micro_batch_tokens, gradient_checkpointing=gradient_checkpointing),
+        MicroBatching(
+            micro_batch_tokens=micro_batch_tokens, gradient_checkpointing=gradient_checkpointing
+        ),
         packing=packing,
         torch_compile=torch_compile,
         warn=warn,
@@ -140,12 +142,12 @@ class Tight(Pipe):
         super().__init__(io.BytesIO())
         self.at = at
         self.error = error or (lambda: torch.OutOfMemoryError(FULL))
-        self.heard: list[WorkerEvent] = []
+        self.emitted: list[WorkerEvent] = []
         self.phases: list[str] = []
 
     def emit(self, event: WorkerEvent) -> None:
         super().emit(event)
-        self.heard.append(event)
+        self.emitted.append(event)
 
     def enter(self, phase: str) -> None:
         super().enter(phase)
@@ -209,21 +211,21 @@ def encoded(codec: ChatCodec, text: str, answer: str) -> Row:
 
 def work(job: Job, folder: Path, **limits: Any) -> tuple[list[WorkerEvent], JobResult]:
     """Have a real worker do a job; all its events and how it ended."""
-    heard: list[WorkerEvent] = []
+    emitted: list[WorkerEvent] = []
     ending = SubprocessRunner().run(
-        job, folder, heard.append, silence_seconds=PATIENT_SECONDS, **limits
+        job, folder, emitted.append, silence_seconds=PATIENT_SECONDS, **limits
     )
-    return heard, ending
+    return emitted, ending
 
 
 def train_job(plan: TrainPlan, out: Path) -> TrainJob:
     return TrainJob(device=device(plan.precision), plan=plan, out=str(out))
 
 
-def of_kind(heard: Sequence[WorkerEvent], kind: Any) -> list[Any]:
-    return [event for event in heard if isinstance(event, kind)]
+def of_kind(emitted: Sequence[WorkerEvent], kind: Any) -> list[Any]:
+    return [event for event in emitted if isinstance(event, kind)]
 
 
-def losses(heard: Sequence[WorkerEvent]) -> dict[int, float]:
+def losses(emitted: Sequence[WorkerEvent]) -> dict[int, float]:
     """Step -> loss, as a run's events tell it."""
-    return {event.step: event.loss for event in of_kind(heard, events.StepDone)}
+    return {event.step: event.loss for event in of_kind(emitted, events.StepDone)}

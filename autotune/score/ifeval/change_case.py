@@ -4,10 +4,10 @@ from autotune.score.ifeval.arguments import Argument, a_count, a_relation
 from autotune.score.ifeval.instruction import Counted, Instruction, number, quote
 from autotune.score.ifeval.words import (
     capital_words,
+    complete_sentences,
     count_capital_words,
     detect_language,
     sentences,
-    settled_part,
 )
 
 
@@ -32,9 +32,9 @@ class CapitalWordFrequency(Counted):
         """The words in all capitals."""
         return count_capital_words(text)
 
-    def settled(self, beginning: str) -> int:
+    def certain_count(self, beginning: str) -> int:
         """Those in finished sentences: words at the end of the last one may still change."""
-        return sum(map(capital_words, sentences(settled_part(beginning))[:-1]))
+        return sum(map(capital_words, sentences(complete_sentences(beginning))[:-1]))
 
 
 class EnglishCapital(Instruction):

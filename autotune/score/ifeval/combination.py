@@ -2,7 +2,7 @@
 
 from autotune.score.ifeval.arguments import a_text
 from autotune.score.ifeval.instruction import Published, number
-from autotune.score.ifeval.length import says_something
+from autotune.score.ifeval.length import has_content
 
 
 class RepeatPrompt(Published):
@@ -15,11 +15,11 @@ class RepeatPrompt(Published):
         """Certain once it is repeated, or once it is not."""
         asked = str(self.given["prompt_to_repeat"]).strip().lower()
         folded = asked.replace("ς", "σ")
-        said = beginning.lstrip()[: len(asked)].lower()  # never shorter in small letters
-        if "σ" not in folded and said.startswith(asked):
+        begun = beginning.lstrip()[: len(asked)].lower()  # never shorter in small letters
+        if "σ" not in folded and begun.startswith(asked):
             return True
-        common = min(len(said), len(folded))
-        same = said.replace("ς", "σ")[:common] == folded[:common]
+        common = min(len(begun), len(folded))
+        same = begun.replace("ς", "σ")[:common] == folded[:common]
         return None if same else False
 
     def explain(self, answer: str) -> str:
@@ -38,7 +38,7 @@ class TwoResponses(Published):
         if any(not part.strip() for part in finished[1:]):
             return False
         answers = [part.strip() for part in finished if part.strip()]
-        if len(answers) + says_something(last) > 2:
+        if len(answers) + has_content(last) > 2:
             return False
         return False if len(answers) == 2 and answers[0] == answers[1] else None
 

@@ -3,8 +3,8 @@
 import re
 
 from autotune.score.ifeval.arguments import a_count, a_text, as_count
-from autotune.score.ifeval.early_json import MAX_NESTING, is_lost, nesting
-from autotune.score.ifeval.instruction import Growing, Instruction, Published, be, needs
+from autotune.score.ifeval.instruction import Growing, Instruction, Published, is_or_are, needs
+from autotune.score.ifeval.json_prefix import MAX_NESTING, cannot_become_json, nesting
 from autotune.score.ifeval.linear import count_bullets, has_title
 
 _HIGHLIGHT = re.compile(r"\*[^\n\*]*\*")
@@ -35,7 +35,7 @@ class JsonFormat(Published):
 
     def decide_early(self, beginning: str) -> bool | None:
         """Fails once nothing can make it JSON."""
-        return False if is_lost(beginning) else None
+        return False if cannot_become_json(beginning) else None
 
     def explain(self, answer: str) -> str:
         """That it is not, or too deep."""
@@ -54,7 +54,7 @@ class MultipleSections(Growing):
         """How many there are."""
         splitter, wanted = str(self.given["section_spliter"]).strip(), self.given["num_sections"]
         count = len(re.findall(re.escape(splitter) + r"\s?\d+", answer))
-        asked = f"at least {wanted} {be(wanted)} required"
+        asked = f"at least {wanted} {is_or_are(wanted)} required"
         return f'{count} headed "{splitter} 1", "{splitter} 2" and so on, {asked}'
 
 

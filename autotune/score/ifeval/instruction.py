@@ -110,13 +110,13 @@ class Counted(Instruction):
         count = self.count(answer)
         return count < limit if self.relation == "less than" else count >= limit
 
-    def settled(self, beginning: str) -> int:
+    def certain_count(self, beginning: str) -> int:
         """The part of the count that no further text makes smaller."""
         return self.count(beginning)
 
     def decide_early(self, beginning: str) -> bool | None:
         """Certain once the limit is reached."""
-        reached = self.settled(beginning) >= as_count(self.limit)
+        reached = self.certain_count(beginning) >= as_count(self.limit)
         return self.relation == "at least" if reached else None
 
     def explain(self, answer: str) -> str:
@@ -147,10 +147,10 @@ def number(count: int, noun: str) -> str:
 
 def needs(count: int, noun: str, relation: Argument, limit: Argument) -> str:
     """What there is and what is asked for: `3 words, at least 5 are required`."""
-    return f"{number(count, noun)}, {relation} {limit} {be(limit)} required"
+    return f"{number(count, noun)}, {relation} {limit} {is_or_are(limit)} required"
 
 
-def be(limit: Argument) -> str:
+def is_or_are(limit: Argument) -> str:
     """`is` or `are`."""
     return "is" if limit == 1 else "are"
 

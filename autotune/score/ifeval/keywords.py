@@ -13,7 +13,7 @@ from autotune.score.ifeval.arguments import (
     as_texts,
     some_texts,
 )
-from autotune.score.ifeval.instruction import Counted, Growing, Published, be, number, quote
+from autotune.score.ifeval.instruction import Counted, Growing, Published, is_or_are, number, quote
 
 
 class Existence(Growing):
@@ -51,7 +51,7 @@ class ForbiddenWords(Published):
     def explain(self, answer: str) -> str:
         """Those that are there."""
         used = [word for word, pattern in self.patterns.items() if pattern.search(answer)]
-        return f"uses {', '.join(map(quote, used))}, which {be(len(used))} not allowed"
+        return f"uses {', '.join(map(quote, used))}, which {is_or_are(len(used))} not allowed"
 
 
 class Frequency(Published):

@@ -10,8 +10,8 @@ from autotune.score.ifeval.arguments import (
     an_ordinal,
     as_count,
 )
-from autotune.score.ifeval.instruction import Counted, Published, be, number, quote
-from autotune.score.ifeval.words import count_sentences, count_words, sentences, settled_part
+from autotune.score.ifeval.instruction import Counted, Published, is_or_are, number, quote
+from autotune.score.ifeval.words import complete_sentences, count_sentences, count_words, sentences
 
 _DIVIDER = re.compile(r"\s?\*\*\*\s?")
 _END_OF_WORD = frozenset(".,?!'\"")
@@ -54,9 +54,9 @@ class NumberSentences(Counted):
         """The sentences."""
         return count_sentences(text)
 
-    def settled(self, beginning: str) -> int:
+    def certain_count(self, beginning: str) -> int:
         """The sentences that no further text takes away."""
-        return len(sentences(settled_part(beginning)))
+        return len(sentences(complete_sentences(beginning)))
 
 
 class NumberParagraphs(Published):
@@ -71,14 +71,14 @@ class NumberParagraphs(Published):
         *finished, last = _DIVIDER.split(beginning)
         if any(not part.strip() for part in finished[1:]):
             return False
-        count = sum(bool(part.strip()) for part in finished) + says_something(last)
+        count = sum(bool(part.strip()) for part in finished) + has_content(last)
         return False if count > wanted else None
 
     def explain(self, answer: str) -> str:
         """How many there are."""
         wanted = self.given["num_paragraphs"]
         parts = [part.strip() for part in _DIVIDER.split(answer)]
-        asked = f"exactly {wanted} divided by *** {be(wanted)}"
+        asked = f"exactly {wanted} divided by *** {is_or_are(wanted)}"
         if not all(parts[1:-1]):
             return f"an empty paragraph between two ***, {asked} required"
         return f"{number(sum(map(bool, parts)), 'paragraph')}, {asked} required"
@@ -109,7 +109,7 @@ class NthParagraphFirstWord(Published):
         count = sum(bool(part.strip()) for part in parts)
         nth, needed = self.given["nth_paragraph"], self.given["num_paragraphs"]
         if count != needed:
-            return f"{number(count, 'paragraph')}, exactly {needed} {be(needed)} required"
+            return f"{number(count, 'paragraph')}, exactly {needed} {is_or_are(needed)} required"
         words = parts[int(str(nth)) - 1].split()
         begins = f"begins with {quote(words[0])}" if words else "is empty"
         return f"paragraph {nth} {begins}, must begin with {quote(self.given['first_word'])}"
@@ -121,15 +121,15 @@ def _may_begin(paragraph: str, expected: str, finished: bool) -> bool:
     if not words:
         return not finished
     finished = finished or len(words) > 1 or paragraph[-1].isspace()
-    said = ""
+    begun = ""
     for letter in words[0].lstrip("'").lstrip('"'):
         if letter in _END_OF_WORD:
             finished = True
             break
-        said += letter.lower()
-    return said == expected if finished else expected.startswith(said)
+        begun += letter.lower()
+    return begun == expected if finished else expected.startswith(begun)
 
 
-def says_something(growing: str) -> bool:
+def has_content(growing: str) -> bool:
     """Whether a part holds more than white space and asterisks that may begin a divider."""
     return bool(growing.rstrip("*").strip())

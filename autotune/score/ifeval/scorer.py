@@ -17,7 +17,7 @@ from autotune.score.answers import Answer, match
 from autotune.score.health import echo_answers, is_empty
 from autotune.score.ifeval.arguments import ArgumentFault, Arguments
 from autotune.score.ifeval.combination import RepeatPrompt
-from autotune.score.ifeval.early import MAX_CHARACTERS, IFEvalEarlyJudge
+from autotune.score.ifeval.early_verdict import MAX_CHARACTERS, IFEvalEarlyJudge
 from autotune.score.ifeval.instruction import Instruction
 from autotune.score.ifeval.instructions import CLASSES, instruction_of
 from autotune.score.ifeval.prompts import IFEvalPrompt, read_ifeval_prompts

@@ -26,7 +26,7 @@ def sentences(text: str) -> list[str]:
     return found
 
 
-def settled_part(beginning: str) -> str:
+def complete_sentences(beginning: str) -> str:
     """The longest part of `beginning` whose sentences are final, all but where the last one ends.
 
     It ends with a word that white space follows. Then Punkt sees every candidate for an end of

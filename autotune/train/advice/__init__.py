@@ -34,7 +34,7 @@ RULES: dict[str, Callable[[Facts], str | None]] = {
 
 def due(facts: Facts) -> tuple[events.Advised, ...]:
     """The advice that is to be given now and was not given yet."""
-    said = {advice.rule for advice in facts.trial.watched.advice}
+    reported_rules = {advice.rule for advice in facts.trial.telemetry.advice}
     last = facts.trial.last_step
     return tuple(
         events.Advised(
@@ -44,7 +44,7 @@ def due(facts: Facts) -> tuple[events.Advised, ...]:
             message=message,
         )
         for name, rule in RULES.items()
-        if name not in said and (message := rule(facts)) is not None
+        if name not in reported_rules and (message := rule(facts)) is not None
     )
 
 

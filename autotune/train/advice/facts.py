@@ -67,7 +67,7 @@ class Facts:
 
     def rate(self, steps: Sequence[events.StepDone], *, supervised: bool = False) -> float | None:
         """Median speed of steps in tokens a second, what the computer slept left out."""
-        awake = self.trial.watched.awake_seconds
+        awake = self.trial.telemetry.awake_seconds
         found = [
             (step.supervised_tokens if supervised else step.tokens) / seconds
             for step in steps
@@ -78,5 +78,5 @@ class Facts:
     @property
     def card(self) -> events.CardSampled | None:
         """The newest sample of the card, if there is one."""
-        cards = self.trial.watched.cards
+        cards = self.trial.telemetry.cards
         return cards[-1] if cards else None

@@ -11,27 +11,27 @@ from autotune.train.advice.facts import Facts
 
 INSPECT = "`smolsft-autotune inspect`"
 
-EARLY = 0.2
+EARLY_SHARE = 0.2
 """Share of the steps after which a loss that learns at all has fallen (the guide's fifth)."""
 
-RISE = 1.1
+LOSS_RISE_FACTOR = 1.1
 """A tenth above the best window before: five to ten times the noise of a window."""
 
 NORM_MARGIN = 1.1
 """A median norm a tenth outside its range: the range's ends are given to one decimal."""
 
-SPIKE = 10.0
-SPIKES = 3
-RECENT = 50
-LEAST_NORMS = 20
+SPIKE_FACTOR = 10.0
+MIN_SPIKES = 3
+RECENT_STEPS = 50
+MIN_NORMS = 20
 """A norm ten times the usual one, three times in 50 steps. One alone is a single odd conversation,
 and it is cut to `max_grad_norm` anyway."""
 
-MOST_OVERFLOWS = 5
+MAX_OVERFLOWS = 5
 """Overflows in 50 steps. A scaler that grows every 2000 steps overflows once after each growth, and
 some times at the start while it looks for its scale."""
 
-LEAST_MOVED = 1e-4
+MIN_MOVED_SHARE = 1e-4
 """Of the weights' norm. Less than one part in ten thousand is what bf16 weights move, which round
 most updates away; a dozen steps at 4e-5 move fp32 weights five times as far."""
 
@@ -57,7 +57,7 @@ def loss_slow(facts: Facts) -> str | None:
     if facts.ranges is None or facts.ranges.loss_at_20_percent is None or facts.loss is None:
         return None
     most = facts.ranges.loss_at_20_percent
-    if facts.progress < EARLY or facts.trial.trained is not None or facts.loss <= most:
+    if facts.progress < EARLY_SHARE or facts.trial.trained is not None or facts.loss <= most:
         return None
     return (
         f"loss still {facts.loss:.2f} after {percent(facts.progress, 0)} of the steps, above"
@@ -112,7 +112,7 @@ def loss_rising(facts: Facts) -> str | None:
     if len(facts.windows) < 4:
         return None
     best, now = min(facts.windows[:-2]), min(facts.windows[-2:])
-    if now <= best * RISE:
+    if now <= best * LOSS_RISE_FACTOR:
         return None
     return (
         f"loss rose from {best:.2f} to {now:.2f} and stays there: the learning rate is too high for"
@@ -122,25 +122,25 @@ def loss_rising(facts: Facts) -> str | None:
 
 def norm_spikes(facts: Facts) -> str | None:
     """Norms far above the usual one, several times: holds for any model."""
-    norms = facts.norms(RECENT)
-    if len(norms) < LEAST_NORMS:
+    norms = facts.norms(RECENT_STEPS)
+    if len(norms) < MIN_NORMS:
         return None
     usual = median(norms)
-    spikes = sum(norm > SPIKE * usual for norm in norms)
-    if spikes < SPIKES:
+    spikes = sum(norm > SPIKE_FACTOR * usual for norm in norms)
+    if spikes < MIN_SPIKES:
         return None
     return (
         f"{spikes} of the last {len(norms)} gradient norms are more than"
-        f" {SPIKE:g} times the usual {usual:.2f}: look with {INSPECT} for odd"
+        f" {SPIKE_FACTOR:g} times the usual {usual:.2f}: look with {INSPECT} for odd"
         " conversations, or lower learning_rate"
     )
 
 
 def overflows(facts: Facts) -> str | None:
     """Steps whose fp16 gradients overflowed, more than a scaler's search explains."""
-    recent = facts.steps[-RECENT:]
+    recent = facts.steps[-RECENT_STEPS:]
     skipped = sum(step.skips > 0 for step in recent)
-    if skipped <= MOST_OVERFLOWS:
+    if skipped <= MAX_OVERFLOWS:
         return None
     return (
         f"{skipped} of the last {counted(len(recent), 'step')} overflowed in fp16 and cost a second"
@@ -151,7 +151,7 @@ def overflows(facts: Facts) -> str | None:
 def weights_still(facts: Facts) -> str | None:
     """Weights that are at the end where they were at the start: holds for any model."""
     trained = facts.trial.trained
-    if trained is None or trained.weights_moved >= LEAST_MOVED:
+    if trained is None or trained.weights_moved >= MIN_MOVED_SHARE:
         return None
     return (
         f"weights moved by {percent(trained.weights_moved, 4)} of their size, hardly at all: what"
@@ -163,12 +163,12 @@ def _more(facts: Facts, before: str) -> str:
     """`before` and how to learn more: the next higher rate of the range, one more epoch."""
     assert facts.ranges is not None
     plan, (low, high) = facts.trial.plan, facts.ranges.learning_rate
-    told = []
+    suggestions = []
     # To the middle of the range first, then to its end, as the guide does: 4e-5, 5e-5, 6e-5.
     higher = next((r for r in ((low + high) / 2, high) if r > plan.learning_rate * 1.001), None)
     if higher is not None:
-        told.append(f"raise learning_rate to {rate_text(higher)}")
+        suggestions.append(f"raise learning_rate to {rate_text(higher)}")
     most = facts.ranges.most_epochs
     if most is not None and plan.num_train_epochs < most:
-        told.append(f"train for {counted(plan.num_train_epochs + 1, 'epoch')}")
-    return before + " or ".join(told) if told else ""
+        suggestions.append(f"train for {counted(plan.num_train_epochs + 1, 'epoch')}")
+    return before + " or ".join(suggestions) if suggestions else ""

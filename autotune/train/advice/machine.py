@@ -1,18 +1,18 @@
 """Advice on the machine: speed, heat, power, memory, and what to do where a training stopped.
 
-Each rule returns one sentence, or None where all is well or the driver does not tell.
+Each rule returns one sentence, or None where all is well or the driver does not report it.
 """
 
 from statistics import fmean
 
 from autotune.base.format import duration
 from autotune.base.sizes import show_size
-from autotune.device.spill import FULL
+from autotune.device.spill import FULL_CARD_SHARE
 from autotune.protocol.failure import Failure
 from autotune.protocol.throttle import Throttle
 from autotune.train.advice.facts import Facts
 
-HALF = 0.5
+SLOW_SHARE = 0.5
 """A speed below half is no noise: rows of one data set give a step's speed to some 10 %."""
 
 LAST_STEPS = 5
@@ -22,7 +22,7 @@ HOT_SAMPLES = 3
 """Samples in a row, so more than half a minute: a card that touches its limit for a moment is no
 reason to get up."""
 
-NEAR = 0.98
+NEAR_BUDGET_SHARE = 0.98
 """Share of the budget above which a peak that the probe did not foresee is worth a word."""
 
 LENGTHS = (1024, 768, 512)
@@ -41,7 +41,7 @@ def slowed(facts: Facts) -> str | None:
         return None
     before = facts.rate(facts.steps[:-LAST_STEPS])
     now = facts.rate(facts.steps[-LAST_STEPS:])
-    if before is None or now is None or now >= HALF * before:
+    if before is None or now is None or now >= SLOW_SHARE * before:
         return None
     return f"speed fell from {before:.0f} to {now:.0f} tokens/s: {_cause(facts)}"
 
@@ -51,7 +51,7 @@ def slow(facts: Facts) -> str | None:
     if facts.expected_rate is None or len(facts.steps) < EARLIER_STEPS:
         return None
     now = facts.rate(facts.steps, supervised=True)
-    if now is None or now >= HALF * facts.expected_rate:
+    if now is None or now >= SLOW_SHARE * facts.expected_rate:
         return None
     return (
         f"{now:.0f} supervised tokens/s, less than half of the {facts.expected_rate:.0f} that the"
@@ -64,7 +64,7 @@ def hours(facts: Facts) -> str | None:
     most = facts.ranges.training_hours if facts.ranges else None
     if most is None or len(facts.steps) < EARLIER_STEPS or facts.trial.trained is not None:
         return None
-    each = fmean(facts.trial.watched.awake_seconds(step) for step in facts.steps)
+    each = fmean(facts.trial.telemetry.awake_seconds(step) for step in facts.steps)
     seconds = each * facts.trial.plan.total_steps
     if seconds <= most * 3600:
         return None
@@ -76,7 +76,7 @@ def hours(facts: Facts) -> str | None:
 
 def heat(facts: Facts) -> str | None:
     """A card that has been too hot for a while."""
-    cards = facts.trial.watched.cards[-HOT_SAMPLES:]
+    cards = facts.trial.telemetry.cards[-HOT_SAMPLES:]
     if len(cards) < HOT_SAMPLES or not all(HOT & set(c.throttled or ()) for c in cards):
         return None
     at = "" if cards[-1].celsius is None else f" at {cards[-1].celsius:.0f} C"
@@ -92,13 +92,13 @@ def battery(facts: Facts) -> str | None:
 
 def card_full(facts: Facts) -> str | None:
     """A card that is full, ours or others' memory, in two samples running."""
-    cards = facts.trial.watched.cards[-2:]
+    cards = facts.trial.telemetry.cards[-2:]
     if len(cards) < 2:
         return None
     for card in cards:
         if card.used_bytes is None or card.total_bytes is None:
             return None
-        if card.used_bytes < FULL * card.total_bytes:
+        if card.used_bytes < FULL_CARD_SHARE * card.total_bytes:
             return None
     used, total = cards[-1].used_bytes or 0, cards[-1].total_bytes or 0
     return (
@@ -113,7 +113,7 @@ def near_budget(facts: Facts) -> str | None:
     if compared is None or run is None or compared.peak_bytes <= compared.predicted_bytes:
         return None
     peak = max((step.memory_bytes for step in facts.steps), default=0)
-    if peak < NEAR * run.budget_bytes:
+    if peak < NEAR_BUDGET_SHARE * run.budget_bytes:
         return None
     return (
         f"memory peaks at {show_size(peak)} of {show_size(run.budget_bytes)}, more than the probe"
@@ -123,7 +123,7 @@ def near_budget(facts: Facts) -> str | None:
 
 def out_of_memory(facts: Facts) -> str | None:
     """Memory ran out in spite of the probe."""
-    if facts.trial.recut is None:
+    if facts.trial.resized is None:
         return None
     length = facts.trial.plan.model_max_length
     shorter = [str(tokens) for tokens in LENGTHS if tokens < length]
@@ -136,18 +136,18 @@ def out_of_memory(facts: Facts) -> str | None:
 
 def stopped(facts: Facts) -> str | None:
     """What to do about numbers that no step can mend. The worker says which; this says what now."""
-    faults = [f for f in facts.trial.watched.faults if f.fault is Failure.NUMERIC]
+    faults = [f for f in facts.trial.telemetry.faults if f.fault is Failure.NUMERIC]
     if not faults:
         return None
-    said = faults[-1].message
-    if "supervised" in said:
+    message = faults[-1].message
+    if "supervised" in message:
         then = (
             "check the supervised tokens with `smolsft-autotune inspect`, or raise"
             " --model-max-length"
         )
     else:
         then = "lower learning_rate, or use --precision fp32"
-    return f"training cannot continue: {said}; {then}"
+    return f"training cannot continue: {message}; {then}"
 
 
 def _cause(facts: Facts) -> str:
@@ -169,4 +169,4 @@ def _full(facts: Facts) -> bool:
     card = facts.card
     if card is None or card.used_bytes is None or card.total_bytes is None:
         return False
-    return card.used_bytes >= FULL * card.total_bytes
+    return card.used_bytes >= FULL_CARD_SHARE * card.total_bytes

@@ -38,7 +38,7 @@ DTYPES = {
 
 
 def find_kernels(compute: Compute, model_folder: Path) -> FoundKernels | None:
-    """What computes attention of the folder's model here; None where that cannot be told.
+    """What computes attention of the folder's model here; None where that is unknown.
 
     It never fails: a folder that cannot be read is reported by who loads the model.
     """

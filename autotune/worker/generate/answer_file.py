@@ -17,7 +17,7 @@ def append(path: Path, answers: Sequence[Boundary]) -> None:
         os.fsync(file.fileno())
 
 
-def mend_torn_line(path: Path) -> None:
+def remove_partial_line(path: Path) -> None:
     """Remove a last line that a killed process left unfinished."""
     if not path.exists():
         return

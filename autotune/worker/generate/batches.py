@@ -14,11 +14,11 @@ from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria
 
 from autotune.worker.compute import Compute
 from autotune.worker.finite import demand_finite
-from autotune.worker.generate.reply import Reply, Settings, never, nothing
+from autotune.worker.generate.reply import GenerationSettings, Reply, never, nothing
 from autotune.worker.model import Loaded
 
 
-class Batchwise:
+class BatchesEngine:
     """Answers a batch of prompts of like length to its end, then the next.
 
     No answer is seen before its batch is finished, so none is left when it is decided; `on_step`
@@ -29,7 +29,7 @@ class Batchwise:
         self,
         loaded: Loaded,
         compute: Compute,
-        settings: Settings,
+        settings: GenerationSettings,
         prompts: Sequence[list[int]],
         done: Callable[[Reply], None],
         *,
@@ -37,7 +37,7 @@ class Batchwise:
         decided: Callable[[Reply], bool] = never,
         begun: Mapping[int, Sequence[int]] = MappingProxyType({}),
     ) -> None:
-        """As `Answering`, but `decided` is not asked and what was `begun` is made again."""
+        """As `RowsEngine`, but `decided` is not asked and what was `begun` is made again."""
         self.loaded, self.compute, self.settings = loaded, compute, settings
         self.prompts, self.done, self.on_step = prompts, done, on_step
         self.batch_size = settings.batch_size
@@ -80,10 +80,10 @@ class Batchwise:
         self.batch_size = (part.stop - part.start) // 2
         return self.batch_size > 0
 
-    def give_up_rows(self) -> None:
+    def requeue_rows(self) -> None:
         """A batch that was broken off holds nothing, and is answered again."""
 
-    def at_once(self) -> str:
+    def batch_text(self) -> str:
         """How much is done at a time now, in words."""
         return f"{self.batch_size} at a time"
 
@@ -145,11 +145,11 @@ def generate_batch(
     model, stop = loaded.model, loaded.stop_ids
     positions = int(model.config.max_position_embeddings)
     room = max(1, positions - max_new_tokens)
-    cut = [ids[-room:] for ids in prompts]
-    width = max(len(ids) for ids in cut)
-    input_ids = torch.full((len(cut), width), loaded.pad_token_id, dtype=torch.long)  # (B, T)
-    mask = torch.zeros((len(cut), width), dtype=torch.long)
-    for at, ids in enumerate(cut):
+    truncated = [ids[-room:] for ids in prompts]
+    width = max(len(ids) for ids in truncated)
+    input_ids = torch.full((len(truncated), width), loaded.pad_token_id, dtype=torch.long)  # (B, T)
+    mask = torch.zeros((len(truncated), width), dtype=torch.long)
+    for at, ids in enumerate(truncated):
         input_ids[at, width - len(ids) :] = torch.tensor(ids)
         mask[at, width - len(ids) :] = 1
     model.eval()

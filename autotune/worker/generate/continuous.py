@@ -16,20 +16,20 @@ from autotune.protocol.choices import Precision
 from autotune.worker.attention.full_rows import FUSED
 from autotune.worker.compute import Compute
 from autotune.worker.finite import demand_finite
-from autotune.worker.generate.reply import Reply, Settings, never, nothing
+from autotune.worker.generate.reply import GenerationSettings, Reply, never, nothing
 from autotune.worker.model import Loaded
 
 PAGE = 64
 """Tokens of a page of the cache. A row's last page is half empty on average: 32 of some hundred."""
 
-BEAT_SECONDS = 0.5
+PROGRESS_SECONDS = 0.5
 """How often `on_step` is called while nothing is finished."""
 
 STOP_SECONDS = 30.0
 """How long the thread that computes may take to end; a pass is far shorter."""
 
 
-class Continuous:
+class ContinuousEngine:
     """Rows come and leave by themselves; transformers schedules them in a thread of its own.
 
     What it cannot do. An answer is seen only when it is finished, so none is left when it is
@@ -44,7 +44,7 @@ class Continuous:
         self,
         loaded: Loaded,
         compute: Compute,
-        settings: Settings,
+        settings: GenerationSettings,
         prompts: Sequence[list[int]],
         done: Callable[[Reply], None],
         *,
@@ -52,7 +52,7 @@ class Continuous:
         decided: Callable[[Reply], bool] = never,
         begun: Mapping[int, Sequence[int]] = MappingProxyType({}),
     ) -> None:
-        """As `Answering`, but `decided` is not asked and what was `begun` is made again."""
+        """As `RowsEngine`, but `decided` is not asked and what was `begun` is made again."""
         self.loaded, self.settings, self.done, self.on_step = loaded, settings, done, on_step
         self.batch_size = settings.batch_size
         positions = int(loaded.model.config.max_position_embeddings)
@@ -109,8 +109,8 @@ class Continuous:
         }
         last = time.perf_counter()
         while asked:
-            found = manager.get_result(timeout=BEAT_SECONDS)
-            if time.perf_counter() - last >= BEAT_SECONDS:
+            found = manager.get_result(timeout=PROGRESS_SECONDS)
+            if time.perf_counter() - last >= PROGRESS_SECONDS:
                 last = time.perf_counter()
                 self.on_step()
             if found is None:
@@ -136,7 +136,7 @@ class Continuous:
         process may take; and attention is looked for on the hub.
         """
         longest = max(reply.asked + reply.most for reply in self.waiting.values())
-        wished = {
+        requested = {
             "block_size": PAGE,  # its name before transformers 5.18
             "page_size": PAGE,
             "num_blocks": self.batch_size * -(-longest // PAGE),
@@ -148,18 +148,18 @@ class Continuous:
         make: Any = ContinuousBatchingConfig
         known = {field.name for field in fields(make)}
         if "page_size" in known:
-            del wished["block_size"]
-        return make(**{name: value for name, value in wished.items() if name in known})
+            del requested["block_size"]
+        return make(**{name: value for name, value in requested.items() if name in known})
 
     def smaller(self) -> bool:
         """Half the rows; False where it was one."""
         self.batch_size //= 2
         return self.batch_size > 0
 
-    def give_up_rows(self) -> None:
+    def requeue_rows(self) -> None:
         """The cache is gone with its manager; what is not finished is answered again."""
 
-    def at_once(self) -> str:
+    def batch_text(self) -> str:
         """How much is done at a time now, in words."""
         return f"{self.batch_size} at a time"
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from autotune.worker.compute import Compute
-from autotune.worker.generate.reply import Reply, Settings
+from autotune.worker.generate.reply import GenerationSettings, Reply
 from autotune.worker.model import Loaded
 
 
@@ -26,23 +26,23 @@ class Engine(Protocol):
         """Do less at a time from now on; False where there is no less."""
         ...
 
-    def give_up_rows(self) -> None:
+    def requeue_rows(self) -> None:
         """Let go of what is on the device; unfinished prompts wait again."""
         ...
 
-    def at_once(self) -> str:
+    def batch_text(self) -> str:
         """How much is done at a time now, in words: `4 at a time, 512 tokens of prompts`."""
         ...
 
 
-class Makes(Protocol):
-    """Makes an engine; `Answering` says what each of these is."""
+class EngineFactory(Protocol):
+    """Makes an engine; `RowsEngine` says what each of these is."""
 
     def __call__(
         self,
         loaded: Loaded,
         compute: Compute,
-        settings: Settings,
+        settings: GenerationSettings,
         prompts: Sequence[list[int]],
         done: Callable[[Reply], None],
         *,

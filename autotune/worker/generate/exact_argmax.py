@@ -14,7 +14,7 @@ from torch import Tensor
 
 from autotune.worker.finite import demand_finite
 
-NARROW_MARGIN = 1e-3
+MIN_LOGIT_MARGIN = 1e-3
 """Margin between the two likeliest tokens' logits. With SmolLM2-135M it differed by at most 4.2e-5
 between batches, in 8 000 choices, and 3 of 11 000 choices were narrower than this (docs/LOG.md)."""
 
@@ -23,7 +23,7 @@ Ranked = tuple[Tensor, Tensor | None, Tensor]
 """Choices, their margins, and their logits."""
 
 
-class Chooser:
+class ExactArgmax:
     """Chooses tokens for one model. `narrow` counts the choices that were made alone."""
 
     def __init__(self, model: Any, device: torch.device, exact: bool) -> None:
@@ -58,14 +58,14 @@ class Chooser:
         second = logits.scatter(-1, choice[:, None], float("-inf")).amax(dim=-1)
         return choice, best - second, best
 
-    def certain(self, ids: list[int], choice: int, margin: float) -> int:
+    def exact_choice(self, ids: list[int], choice: int, margin: float) -> int:
         """`choice`, or the likeliest token when these tokens are computed alone."""
-        if margin < NARROW_MARGIN:
+        if margin < MIN_LOGIT_MARGIN:
             self.narrow += 1
-            return self.alone(ids)
+            return self.compute_alone(ids)
         return choice
 
-    def alone(self, ids: list[int]) -> int:
+    def compute_alone(self, ids: list[int]) -> int:
         """The likeliest token after a row's tokens, from one pass over nothing else."""
         among = self.model.config._attn_implementation
         self.model.config._attn_implementation = self.own_attention

@@ -20,9 +20,9 @@ from autotune.worker.device_kinds import traits_of
 from autotune.worker.finite import demand_finite
 from autotune.worker.generate.exact_argmax import Ranked
 from autotune.worker.generate.kv_cache import RowCache
-from autotune.worker.generate.rows import Answering
+from autotune.worker.generate.rows import RowsEngine
 
-LEAST_REACH = 512
+MIN_POSITIONS = 512
 """Positions that there is room for at first: a prompt and the begin of its answer."""
 
 
@@ -32,7 +32,7 @@ class SteadyCache(RowCache):
     def __init__(self, rows: int) -> None:
         """Room for so many rows; it is taken at the first step."""
         super().__init__(rows)
-        self._reach = LEAST_REACH
+        self._reach = MIN_POSITIONS
 
     def reach(self) -> int:
         """Positions that a row needs room for, C; it never shrinks."""
@@ -41,7 +41,7 @@ class SteadyCache(RowCache):
         return self._reach
 
 
-class Words:
+class DecodePass:
     """A pass over one token of each of R rows: what `Step` holds of a pass, in tensors that stay.
 
     Rows beyond those that are answered read a token at their first place, where nobody looks.
@@ -112,8 +112,8 @@ class Recorded:
         return self.result
 
 
-class Graphed(Answering):
-    """`Answering` without guesses, where every word is a pass of the same shape.
+class GraphedEngine(RowsEngine):
+    """`RowsEngine` without guesses, where every word is a pass of the same shape.
 
     Prompts are read as there. On a CPU nothing is recorded, and the same passes are made one by
     one: texts are the same, and slower than with guesses. A row takes up to twice the room, since
@@ -122,7 +122,7 @@ class Graphed(Answering):
 
     def run(self) -> None:
         """Answer all that wait; after an exception of memory it can be called again."""
-        self.passes: dict[tuple[int, int], tuple[Words, Recorded]] = {}
+        self.passes: dict[tuple[int, int], tuple[DecodePass, Recorded]] = {}
         try:
             super().run()
         finally:
@@ -133,7 +133,7 @@ class Graphed(Answering):
         """An empty cache for so many rows."""
         return SteadyCache(rows)
 
-    def add_words(self) -> None:
+    def decode(self) -> None:
         """One token for every row."""
         cache = self.cache
         assert cache is not None
@@ -155,21 +155,24 @@ class Graphed(Answering):
         if key not in self.passes:
             # The room has moved or will: nothing that was recorded in it is right any more.
             self.passes = {k: kept for k, kept in self.passes.items() if k[1] == key[1]}
-            words = Words(cache, rows, self.compute.device)
-            words.set(tokens, places)
-            self.passes[key] = words, Recorded(lambda: self.through(words), self.compute.device)
-        words, made = self.passes[key]
-        words.set(tokens, places)
+            decode_pass = DecodePass(cache, rows, self.compute.device)
+            decode_pass.set(tokens, places)
+            self.passes[key] = (
+                decode_pass,
+                Recorded(lambda: self.run_pass(decode_pass), self.compute.device),
+            )
+        decode_pass, made = self.passes[key]
+        decode_pass.set(tokens, places)
         return made
 
-    def through(self, words: Words) -> Ranked:
+    def run_pass(self, decode_pass: DecodePass) -> Ranked:
         """The likeliest next token of each row, (R,), and more of it; waits for nothing."""
-        words.look()
+        decode_pass.look()
         model: Any = self.loaded.model
         out = model(
-            input_ids=words.tokens,
-            position_ids=words.places[None],
-            step=words,
+            input_ids=decode_pass.tokens,
+            position_ids=decode_pass.places[None],
+            step=decode_pass,
             use_cache=False,
         )
         return self.chooser.ranked(out.logits[0])

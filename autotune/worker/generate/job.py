@@ -12,21 +12,21 @@ from autotune.protocol import events
 from autotune.protocol.choices import Precision
 from autotune.protocol.job import GenerateJob
 from autotune.score.answers import Answer, read_answers
-from autotune.score.decided import decided_file, read_decided
-from autotune.score.order import shuffled
+from autotune.score.early_verdicts import decided_file, read_decided
+from autotune.score.prompt_order import shuffled
 from autotune.score.prompts import Prompt, written_prompts
 from autotune.score.registry import find_scorer
 from autotune.score.scorer import EarlyJudge
 from autotune.worker.channel import Pipe
 from autotune.worker.compute import Compute
 from autotune.worker.finite import NumericFault
-from autotune.worker.generate.answer_file import append, mend_torn_line
+from autotune.worker.generate.answer_file import append, remove_partial_line
 from autotune.worker.generate.batches import generate_batch
-from autotune.worker.generate.early import Deciding, text_of
-from autotune.worker.generate.engine import Makes
+from autotune.worker.generate.early_verdict import EarlyVerdicts, text_of
+from autotune.worker.generate.engine import EngineFactory
 from autotune.worker.generate.registry import chosen
-from autotune.worker.generate.reply import Reply, Settings, never
-from autotune.worker.generate.rows import Answering
+from autotune.worker.generate.reply import GenerationSettings, Reply, never
+from autotune.worker.generate.rows import RowsEngine
 from autotune.worker.generate.rows_check import can_answer_by_rows
 from autotune.worker.model import Loaded, load
 from autotune.worker.oom import answer_within_memory
@@ -38,7 +38,7 @@ DATED = (
 )
 """The words for a template that looks at the clock."""
 
-BEAT_SECONDS = 2.0
+PROGRESS_SECONDS = 2.0
 """How often progress is reported while no answer is finished."""
 
 
@@ -49,9 +49,9 @@ def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
     # Without early decisions nothing is judged here: an id and a text are all that is asked for.
     kind = Prompt if job.early_seed is None else find_scorer(job.scorer).prompt_type
     prompts = written_prompts(Path(job.prompts), kind)
-    mend_torn_line(out)
+    remove_partial_line(out)
     answered = {a.key for a in read_answers(out)} if out.exists() else set()
-    mend_torn_line(decided_file(out))
+    remove_partial_line(decided_file(out))
     decided = read_decided(decided_file(out))
     if job.early_seed is not None:
         answered |= set(decided)
@@ -102,7 +102,7 @@ class AnswerWriter:
     def take(
         self, number: int, ids: list[int], finish: Literal["stop", "length"], made: int
     ) -> None:
-        """The finished answer to a prompt goes to the disk; `made` as in `tell`."""
+        """The finished answer to a prompt goes to the disk; `made` as in `report_progress`."""
         prompt = self.prompts[number]
         answer = Answer(
             key=prompt.key,
@@ -112,19 +112,19 @@ class AnswerWriter:
             new_tokens=len(ids),
         )
         append(self.out, [answer])
-        self.settle(made)
+        self.mark_done(made)
 
-    def settle(self, made: int) -> None:
+    def mark_done(self, made: int) -> None:
         """One more prompt is on the disk, answered or decided."""
         self.answers += 1
-        self.tell(made)
+        self.report_progress(made)
 
-    def beat(self, made: int) -> None:
+    def report_if_due(self, made: int) -> None:
         """Report it now and then, while no answer is finished."""
-        if time.perf_counter() - self.last >= BEAT_SECONDS:
-            self.tell(made)
+        if time.perf_counter() - self.last >= PROGRESS_SECONDS:
+            self.report_progress(made)
 
-    def tell(self, made: int) -> None:
+    def report_progress(self, made: int) -> None:
         """So many answers are on disk; this job made `made` tokens of answers, finished or not."""
         self.last = time.perf_counter()
         self.pipe.emit(
@@ -152,30 +152,30 @@ def answer(
     job: GenerateJob,
     compute: Compute,
     writer: AnswerWriter,
-    make: Makes,
+    make: EngineFactory,
     prompts: Sequence[list[int]],
     begun: Mapping[int, Sequence[int]],
 ) -> None:
     """Have an engine answer the prompts; what it gives goes to the disk as it comes."""
     judges = [] if job.early_seed is None else judges_of(job.scorer, writer.prompts)
-    deciding = Deciding(writer.loaded, judges, decided_file(writer.out))
+    early_verdicts = EarlyVerdicts(writer.loaded, judges, decided_file(writer.out))
 
     def done(reply: Reply) -> None:
         assert reply.finish is not None
         if reply.finish == "decided":
-            deciding.write(reply)
-            writer.settle(engine.new_tokens)
+            early_verdicts.write(reply)
+            writer.mark_done(engine.new_tokens)
         else:
             writer.take(reply.number, reply.answer, reply.finish, engine.new_tokens)
 
     engine = make(
         writer.loaded,
         compute,
-        Settings(job.max_new_tokens, job.batch_size, job.prefill_tokens),
+        GenerationSettings(job.max_new_tokens, job.batch_size, job.prefill_tokens),
         prompts,
         done,
-        on_step=lambda: writer.beat(engine.new_tokens),
-        decided=never if job.early_seed is None else deciding.look,
+        on_step=lambda: writer.report_if_due(engine.new_tokens),
+        decided=never if job.early_seed is None else early_verdicts.look,
         begun=begun,
     )
     answer_within_memory(
@@ -207,8 +207,8 @@ def answer_batch(
     def done(reply: Reply) -> None:
         answers[reply.number] = reply.answer
 
-    settings = Settings(
+    settings = GenerationSettings(
         max_new_tokens, len(prompts), prefill_tokens, min_new_tokens, guessing=False
     )
-    Answering(loaded, compute, settings, prompts, done, on_step=on_token).run()
+    RowsEngine(loaded, compute, settings, prompts, done, on_step=on_token).run()
     return [answers[number] for number in range(len(prompts))]

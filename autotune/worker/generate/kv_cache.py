@@ -22,7 +22,7 @@ NAME = "rowcache"
 """The attention's name in transformers' registry. It has no mask function there, so transformers
 makes no mask for it."""
 
-WIDE = 64
+MAX_TOGETHER_TOKENS = 64
 """New tokens of a row up to which it is asked whether to attend in one call or row by row
 (`TorchTraits.most_padding`): prompts are much wider than single tokens."""
 
@@ -112,7 +112,7 @@ class Step:
 
     def _together(self, device: torch.device) -> bool:
         """Whether one call for all rows, each padded to the widest and longest, costs less."""
-        if len(self.parts) != len(self.cache.lengths) or self.widest > WIDE:
+        if len(self.parts) != len(self.cache.lengths) or self.widest > MAX_TOGETHER_TOKENS:
             return False
         padded = len(self.parts) * self.widest * max(self.cache.lengths)
         needed = sum(part.count * part.length for part in self.parts)
@@ -160,11 +160,11 @@ def attend(
     keys, values = step.cache.room(layer, value)
     keys[step.rows, :, step.places] = key[0].transpose(0, 1)
     values[step.rows, :, step.places] = value[0].transpose(0, 1)
-    way = one_by_one if step.mask is None else together
+    way = attend_row_by_row if step.mask is None else attend_together
     return way(query[0], keys, values, step, scaling).transpose(0, 1)[None].contiguous(), None
 
 
-def one_by_one(
+def attend_row_by_row(
     query: Tensor, keys: Tensor, values: Tensor, step: Step, scaling: float | None
 ) -> Tensor:
     """Each row by itself: query and result (h, N, d)."""
@@ -181,14 +181,14 @@ def one_by_one(
         else:
             # The heads that share keys and values stand as more queries of one: nothing is copied.
             q = q.reshape(1, groups, heads // groups * part.count, size)
-            mask = staircase(part, heads // groups, query.device)
+            mask = causal_mask(part, heads // groups, query.device)
             answer = attention(q, k, v, mask=mask, scale=scaling)
             answer = answer.reshape(heads, part.count, size)
         out[:, asked] = answer
     return out
 
 
-def staircase(part: Part, repeats: int, device: torch.device) -> Tensor | None:
+def causal_mask(part: Part, repeats: int, device: torch.device) -> Tensor | None:
     """What each of a row's new tokens sees, `repeats` times: (repeats * count, length)."""
     if part.count == 1:
         return None
@@ -197,7 +197,7 @@ def staircase(part: Part, repeats: int, device: torch.device) -> Tensor | None:
     return (place[None] <= own[:, None]).repeat(repeats, 1)
 
 
-def together(
+def attend_together(
     query: Tensor, keys: Tensor, values: Tensor, step: Step, scaling: float | None
 ) -> Tensor:
     """All rows in one call: query and result (h, N, d)."""

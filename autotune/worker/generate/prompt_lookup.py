@@ -5,12 +5,12 @@ in one pass nearly as fast as one, and only those are kept that it predicts itse
 lookup decoding (github.com/apoorvumang/prompt-lookup-decoding).
 """
 
-WORDS = 4
+MATCH_TOKENS = 4
 """Tokens that must stand there again. With 2 and 3, more is guessed and more of it wrong; figures
 in docs/LOG.md."""
 
 
-class Drafts:
+class PromptLookup:
     """The tokens of one sequence, prompt and answer, and guesses at the next ones."""
 
     def __init__(self, ids: list[int]) -> None:
@@ -23,13 +23,13 @@ class Drafts:
 
     def add(self, token: int) -> None:
         """One more token, now certain."""
-        if len(self.ids) >= WORDS:
-            self._follows[tuple(self.ids[-WORDS:])] = len(self.ids)
+        if len(self.ids) >= MATCH_TOKENS:
+            self._follows[tuple(self.ids[-MATCH_TOKENS:])] = len(self.ids)
         self.ids.append(token)
 
     def guess(self, most: int) -> list[int]:
         """At most so many tokens that may come next; none where the last tokens are new."""
-        found = self._follows.get(tuple(self.ids[-WORDS:]))
+        found = self._follows.get(tuple(self.ids[-MATCH_TOKENS:]))
         if found is None:
             return []
         length = min(most, self._length)

@@ -7,11 +7,11 @@ from autotune.protocol.job import EngineName
 from autotune.worker.compute import Compute
 from autotune.worker.device_kinds import traits_of
 from autotune.worker.generate import continuous
-from autotune.worker.generate.batches import Batchwise
-from autotune.worker.generate.continuous import Continuous
-from autotune.worker.generate.engine import Makes
-from autotune.worker.generate.graphed import Graphed
-from autotune.worker.generate.rows import Answering
+from autotune.worker.generate.batches import BatchesEngine
+from autotune.worker.generate.continuous import ContinuousEngine
+from autotune.worker.generate.engine import EngineFactory
+from autotune.worker.generate.graphed import GraphedEngine
+from autotune.worker.generate.rows import RowsEngine
 from autotune.worker.generate.rows_check import can_answer_by_rows
 from autotune.worker.model import Loaded
 
@@ -23,7 +23,7 @@ class Entry:
     `by_rows`: see `Engine`.
     """
 
-    make: Makes
+    make: EngineFactory
     by_rows: bool
     serves: Callable[[Loaded, Compute], bool]
 
@@ -33,10 +33,10 @@ def _by_rows(loaded: Loaded, _: Compute) -> bool:
 
 
 ENGINES: dict[EngineName, Entry] = {
-    "rows": Entry(Answering, True, _by_rows),
-    "graphed": Entry(Graphed, True, _by_rows),
-    "continuous": Entry(Continuous, False, continuous.serves),
-    "batches": Entry(Batchwise, False, lambda _, __: True),
+    "rows": Entry(RowsEngine, True, _by_rows),
+    "graphed": Entry(GraphedEngine, True, _by_rows),
+    "continuous": Entry(ContinuousEngine, False, continuous.serves),
+    "batches": Entry(BatchesEngine, False, lambda _, __: True),
 }
 
 ANY: EngineName = "batches"
@@ -44,7 +44,7 @@ ANY: EngineName = "batches"
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class EngineChoice:
     """The engine that answers, and a warning where it is not the one that was asked for."""
 
     name: EngineName
@@ -56,12 +56,14 @@ class Choice:
         return ENGINES[self.name]
 
 
-def chosen(wished: EngineName | None, loaded: Loaded, compute: Compute) -> Choice:
+def chosen(requested: EngineName | None, loaded: Loaded, compute: Compute) -> EngineChoice:
     """The engine that was asked for, or else the device's own, where it serves the model."""
     own = traits_of(compute.device).engine
-    if ENGINES[wished or own].serves(loaded, compute):
-        return Choice(wished or own)
-    if wished is None:
-        return Choice(ANY)
+    if ENGINES[requested or own].serves(loaded, compute):
+        return EngineChoice(requested or own)
+    if requested is None:
+        return EngineChoice(ANY)
     other = own if ENGINES[own].serves(loaded, compute) else ANY
-    return Choice(other, f"engine {wished} cannot answer for this model here; {other} does")
+    return EngineChoice(
+        other, f"engine {requested} cannot answer for this model here; {other} does"
+    )

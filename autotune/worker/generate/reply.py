@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from autotune.worker.generate.prompt_lookup import Drafts
+from autotune.worker.generate.prompt_lookup import PromptLookup
 
 Finish = Literal["stop", "length", "decided"]
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class GenerationSettings:
     """How to answer.
 
     At most `batch_size` rows at a time, at most `prefill_tokens` tokens of prompts in a pass. The
@@ -32,7 +32,7 @@ class Reply:
         self,
         number: int,
         prompt: list[int],
-        settings: Settings,
+        settings: GenerationSettings,
         positions: int,
         begun: Sequence[int] = (),
     ) -> None:
@@ -45,14 +45,14 @@ class Reply:
         self.asked = len(prompt)
         # An answer ends with the model's last position.
         self.most = max(1, min(settings.max_new_tokens, positions - len(prompt)))
-        self.drafts = Drafts([*prompt, *begun[: self.most - 1]])
+        self.prompt_lookup = PromptLookup([*prompt, *begun[: self.most - 1]])
         self.looked = 0
         self.finish: Finish | None = None
 
     @property
     def ids(self) -> list[int]:
         """Prompt and answer."""
-        return self.drafts.ids
+        return self.prompt_lookup.ids
 
     @property
     def answer(self) -> list[int]:
@@ -67,7 +67,7 @@ class Reply:
     def end(self, ids: Sequence[int], stop_ids: Sequence[int]) -> None:
         """Take a whole answer, with the token that ended it if one did."""
         for token in ids:
-            self.drafts.add(token)
+            self.prompt_lookup.add(token)
         self.finish = "stop" if ids and ids[-1] in stop_ids else "length"
 
 

@@ -16,26 +16,26 @@ from torch import Tensor
 
 from autotune.protocol.choices import Precision
 from autotune.worker.compute import Compute
-from autotune.worker.generate.exact_argmax import Chooser
+from autotune.worker.generate.exact_argmax import ExactArgmax
 from autotune.worker.generate.kv_cache import RowCache, Step, by_rows
-from autotune.worker.generate.reply import Reply, Settings, never, nothing
+from autotune.worker.generate.reply import GenerationSettings, Reply, never, nothing
 from autotune.worker.model import Loaded
 
-MOST_GUESSED = 32
+MAX_GUESSED_TOKENS = 32
 """Tokens of one guess at most."""
 
 STEP_TOKENS = 256
 """Tokens of all rows that a pass may have with guesses. More are read no faster a token, and their
 logits take memory."""
 
-LEAST_READ = 128
+MIN_PREFILL_TOKENS = 128
 """Tokens of a prompt in a pass below which less is not tried."""
 
 LOOK_EVERY = 32
 """New tokens of a row after which it may be asked whether its answer is decided."""
 
 
-class Answering:
+class RowsEngine:
     """Answers prompts in order; each is given to `done` as soon as it is finished.
 
     It is the engine `rows`: see `engine`.
@@ -45,7 +45,7 @@ class Answering:
         self,
         loaded: Loaded,
         compute: Compute,
-        settings: Settings,
+        settings: GenerationSettings,
         prompts: Sequence[list[int]],
         done: Callable[[Reply], None],
         *,
@@ -73,7 +73,9 @@ class Answering:
         self.rows: list[Reply] = []
         self.new_tokens = 0
         self.cache: RowCache | None = None
-        self.chooser = Chooser(loaded.model, compute.device, compute.precision is Precision.FP32)
+        self.chooser = ExactArgmax(
+            loaded.model, compute.device, compute.precision is Precision.FP32
+        )
 
     def run(self) -> None:
         """Answer all that wait; after an exception of memory it can be called again."""
@@ -89,17 +91,17 @@ class Answering:
         """Do less at a time from now on; False where there is no less."""
         if len(self.rows) > 1:
             self.batch_size = len(self.rows) // 2
-        elif self.prefill_tokens > LEAST_READ:
+        elif self.prefill_tokens > MIN_PREFILL_TOKENS:
             self.prefill_tokens //= 2
         else:
             return False
         return True
 
-    def at_once(self) -> str:
+    def batch_text(self) -> str:
         """How much is done at a time now, in words."""
         return f"{self.batch_size} at a time, {self.prefill_tokens} tokens of prompts"
 
-    def give_up_rows(self) -> None:
+    def requeue_rows(self) -> None:
         """Forget what is cached; rows keep their tokens and are read again, before the others."""
         for row in self.rows:
             if row.finish is not None:  # by the very pass that was broken off
@@ -129,9 +131,9 @@ class Answering:
         if max(unread) > 1:
             self.go_through(self.read(unread))
         else:
-            self.add_words()
+            self.decode()
 
-    def add_words(self) -> None:
+    def decode(self) -> None:
         """A pass over the last token of every row and a guess at what follows."""
         self.go_through([(row.ids[-1:], self.guess(row)) for row in self.rows])
 
@@ -181,7 +183,9 @@ class Answering:
         if not self.settings.guessing:
             return []
         share = STEP_TOKENS // len(self.rows) - 1
-        return row.drafts.guess(min(share, MOST_GUESSED, row.most - row.new_tokens - 1))
+        return row.prompt_lookup.guess(
+            min(share, MAX_GUESSED_TOKENS, row.most - row.new_tokens - 1)
+        )
 
     def forward(self, tokens: list[int], step: Step, kept: list[int]) -> Tensor:
         """Logits at these of the N tokens: (len(kept), vocabulary)."""
@@ -203,8 +207,8 @@ class Answering:
         """Add the tokens that the model predicts, as far as the guess before each was right."""
         right = 0
         for at, choice in enumerate(choices):
-            token = self.chooser.certain(row.ids, choice, margins[at])
-            row.drafts.add(token)
+            token = self.chooser.exact_choice(row.ids, choice, margins[at])
+            row.prompt_lookup.add(token)
             self.new_tokens += 1
             if token in self.loaded.stop_ids and row.new_tokens > self.settings.min_new_tokens:
                 row.finish = "stop"
@@ -213,7 +217,7 @@ class Answering:
             if row.finish is not None or at == len(guess) or guess[at] != token:
                 break
             right += 1
-        row.drafts.judge(len(guess), right)
+        row.prompt_lookup.judge(len(guess), right)
 
     def leave(self) -> None:
         """Hand over what is finished or decided."""
@@ -225,7 +229,7 @@ class Answering:
                 if self.decided(row):
                     row.finish = "decided"
             if row.finish is not None:
-                # Without memory to take the row out, `give_up_rows` hands it over.
+                # Without memory to take the row out, `requeue_rows` hands it over.
                 self.cache.remove(number)
                 self.rows[number] = self.rows[-1]
                 self.rows.pop()

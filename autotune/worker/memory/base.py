@@ -15,7 +15,7 @@ class MemoryReading:
     `retries` counts how often the allocator had to flush its cache to go on. `device_bytes` is the
     most that all programs together had in use on the device, `shared_bytes` by how much our
     memory of the device that lies in the computer's memory has grown since then (Windows).
-    Both are what the readings so far saw, and None where nothing tells.
+    Both are what the readings so far saw, and None where they are unknown.
 
     `held_bytes` is no peak: what tensors hold at the moment (on a CPU: what is resident).
     """
@@ -40,7 +40,7 @@ class MemoryBackend(Protocol):
         ...
 
     def restart(self) -> bool:
-        """Forget the peaks so far and measure anew, for the next trial of the same process.
+        """Forget the peaks so far and measure again, for the next trial of the same process.
 
         What nothing uses is given back first; the cap and the context stay as they are.
         Returns False where the device cannot forget: its peak stays the most since the process
@@ -51,7 +51,7 @@ class MemoryBackend(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedDevice:
     """A device that is ready for a job: its memory is being measured; `name` is for people."""
 
     device: "torch.device"

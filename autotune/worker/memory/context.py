@@ -14,8 +14,8 @@ from autotune.base.sizes import CONTEXT_BYTES, MIB
 from autotune.device.nvml_port import NvmlPort, NvmlUnavailable
 from autotune.worker.memory.windows import dedicated_usage_bytes
 
-LEAST_BYTES = 100 * MIB
-MOST_BYTES = 1000 * MIB
+MIN_CONTEXT_BYTES = 100 * MIB
+MAX_CONTEXT_BYTES = 1000 * MIB
 """Between these a context may be. CUDA 12's alone takes from 150 (laptop) to 500 MiB (H100), and a
 step's kernels add to it; what lies outside was measured wrong, or is another program's."""
 
@@ -53,7 +53,7 @@ class ContextMeter:
         self._index: int | None = None
         self._last_guess: int | None = None
 
-    def look_before(self) -> None:
+    def snapshot_before(self) -> None:
         """See what every card holds, before this process has a context on one.
 
         Which of them torch will compute on is not known yet: to ask torch would make the context.
@@ -64,7 +64,7 @@ class ContextMeter:
             return
         self._before = {index: self._look(index) for index in self._uuids}
 
-    def settle_on(self, uuid: str | None) -> None:
+    def choose_card(self, uuid: str | None) -> None:
         """Say which card it is, by the UUID that torch gives; without one, the only card."""
         wanted = _plain(uuid)
         same = [index for index, known in self._uuids.items() if wanted and _plain(known) == wanted]
@@ -148,7 +148,7 @@ class ContextMeter:
 
 
 def _can_be(size_bytes: int) -> bool:
-    return LEAST_BYTES <= size_bytes <= MOST_BYTES
+    return MIN_CONTEXT_BYTES <= size_bytes <= MAX_CONTEXT_BYTES
 
 
 def _plain(uuid: str | None) -> str | None:

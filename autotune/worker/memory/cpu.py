@@ -13,14 +13,14 @@ import psutil
 from autotune.base.format import counted
 from autotune.base.sizes import MIB
 from autotune.protocol.job import DeviceSpec
-from autotune.worker.memory.base import MemoryReading, Opened
+from autotune.worker.memory.base import MemoryReading, OpenedDevice
 
 _SLACK_BYTES = 16 * MIB
 """How far a peak that was just set back may stand above what is resident. Linux counts pages per
 core in batches, and this process may allocate between the two readings."""
 
 
-def open_cpu(_: DeviceSpec) -> Opened:
+def open_cpu(_: DeviceSpec) -> OpenedDevice:
     """This computer's processor, ready for a job.
 
     Deterministic algorithms are asked for: here they cost nothing and make a resumed run equal to
@@ -34,7 +34,7 @@ def open_cpu(_: DeviceSpec) -> Opened:
     deterministic: Any = torch.utils.deterministic
     deterministic.fill_uninitialized_memory = False
     threads = counted(torch.get_num_threads(), "thread")
-    return Opened(torch.device("cpu"), CpuMemory(), f"CPU, {threads}")
+    return OpenedDevice(torch.device("cpu"), CpuMemory(), f"CPU, {threads}")
 
 
 class CpuMemory:

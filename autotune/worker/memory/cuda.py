@@ -13,12 +13,12 @@ import torch
 from autotune.device.nvml import Nvml
 from autotune.device.nvml_port import NvmlPort
 from autotune.protocol.job import DeviceSpec
-from autotune.worker.memory.base import MemoryReading, Opened
+from autotune.worker.memory.base import MemoryReading, OpenedDevice
 from autotune.worker.memory.context import ContextMeter
 from autotune.worker.memory.windows import shared_usage_bytes
 
 
-def open_card(spec: DeviceSpec) -> Opened:
+def open_card(spec: DeviceSpec) -> OpenedDevice:
     """The card with torch's index `spec.index`, ready for a job and capped at its limit."""
     from autotune.worker.warmup import warm_up
 
@@ -28,7 +28,7 @@ def open_card(spec: DeviceSpec) -> Opened:
     name = torch.cuda.get_device_name(device)
     if expandable_segments():
         name += ", expandable segments"  # somebody's own setting, which changes what fits
-    return Opened(device, memory, name)
+    return OpenedDevice(device, memory, name)
 
 
 class CudaMemory:
@@ -66,7 +66,7 @@ class CudaMemory:
 
         The card is looked at before anything else: to ask torch creates the context.
         """
-        self.context.look_before()
+        self.context.snapshot_before()
         # Autocast asks whether the present card knows bf16, and makes a tensor there if it is old.
         torch.cuda.set_device(self.device)
         self.limit_bytes = limit_bytes
@@ -74,7 +74,7 @@ class CudaMemory:
         torch.cuda.synchronize(self.device)
         self.release()
         uuid = getattr(torch.cuda.get_device_properties(self.device), "uuid", None)
-        self.context.settle_on(None if uuid is None else str(uuid))
+        self.context.choose_card(None if uuid is None else str(uuid))
         self.context.measure(torch.cuda.memory_reserved(self.device))
         self._cap()
         self._shared_at_begin = shared_usage_bytes()

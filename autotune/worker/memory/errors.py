@@ -49,9 +49,9 @@ def loading_fault(library: str, error: BaseException) -> tuple[Failure, str]:
 
     The line holds the error's own words and, for those that are known, what to do.
     """
-    said = " ".join(str(error).split())
-    line = f"{library} cannot be loaded: {type(error).__name__}: {said}".removesuffix(": ")
-    row = known(said, _kinds(error), among=(Meaning.COMPUTER, Meaning.LIBRARY))
+    message = " ".join(str(error).split())
+    line = f"{library} cannot be loaded: {type(error).__name__}: {message}".removesuffix(": ")
+    row = known(message, _kinds(error), among=(Meaning.COMPUTER, Meaning.LIBRARY))
     if isinstance(error, MemoryError) or (row is not None and row.meaning is Meaning.COMPUTER):
         return Failure.HOST_MEMORY, f"{line} ({COMPUTER_FULL})"
     remedy = row.remedy if row is not None else f"install {library} again in a fresh environment"

@@ -27,12 +27,12 @@ from autotune.base.errors import BadInput
 from autotune.base.optimizer_state import KEPT, State
 from autotune.protocol.choices import Attention, Precision
 from autotune.protocol.device_kind import DeviceKind
-from autotune.protocol.plan import Cut
+from autotune.protocol.plan import MicroBatching
 from autotune.worker.attention.fusable import as_on, attend
 from autotune.worker.compute import Compute
 from autotune.worker.device_kinds import KINDS
 from autotune.worker.generate.kv_cache import RowCache, Step, by_rows
-from autotune.worker.generate.rows import MOST_GUESSED, STEP_TOKENS
+from autotune.worker.generate.rows import MAX_GUESSED_TOKENS, STEP_TOKENS
 from autotune.worker.memory.cpu import CpuMemory
 from autotune.worker.predict.memory_tracker import (
     Allocator,
@@ -109,7 +109,7 @@ class FakeStep:
                     both = {}
                     for checkpointing in ways:
                         tracker.forget()
-                        stepper.recut(cut(shape.rows * shape.tokens, checkpointing))
+                        stepper.resize(cut(shape.rows * shape.tokens, checkpointing))
                         leave_gradients(model, tracker)
                         stepper.step([row(shape.tokens)] * shape.rows, 2)
                         both[checkpointing] = tracker.parts
@@ -134,7 +134,7 @@ class FakeStep:
                 read = min(context, prefill_tokens)
                 cache.lengths[-last:] = [context - read] * last
                 self.answering_pass(model, cache, [0] * (rows - last) + [read] * last, last)
-                wide = min(1 + MOST_GUESSED, max(1, STEP_TOKENS // rows), context)
+                wide = min(1 + MAX_GUESSED_TOKENS, max(1, STEP_TOKENS // rows), context)
                 cache.lengths = [context - wide] * rows
                 self.answering_pass(model, cache, [wide] * rows, rows * wide)
             return float(max(c.sum() for part in tracker.parts for c in part.counts) + held)
@@ -223,9 +223,11 @@ def leave_gradients(model: Any, tracker: MemoryTracker) -> None:
     tracker.mark((p.grad for p in model.parameters()), Kind.GRADIENTS)
 
 
-def cut(micro_batch_tokens: int, gradient_checkpointing: bool) -> Cut:
+def cut(micro_batch_tokens: int, gradient_checkpointing: bool) -> MicroBatching:
     """Steps in pieces of so many tokens."""
-    return Cut(micro_batch_tokens=micro_batch_tokens, gradient_checkpointing=gradient_checkpointing)
+    return MicroBatching(
+        micro_batch_tokens=micro_batch_tokens, gradient_checkpointing=gradient_checkpointing
+    )
 
 
 def row(tokens: int) -> Row:

@@ -15,7 +15,7 @@ from autotune.worker.tokens.encode import ChatCodec
 from autotune.worker.tokens.rows import Encoded, Row, row_of
 
 
-class Lookover:
+class SampleCollector:
     """Looks at conversations as they are tokenized, one by one, and keeps the rows of a few."""
 
     def __init__(

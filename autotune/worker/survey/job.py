@@ -13,17 +13,17 @@ from autotune.data.survey import SurveyFile
 from autotune.data.truncation import RoundSpan
 from autotune.protocol import events
 from autotune.protocol.choices import Supervision
-from autotune.protocol.data_notes import DataNote, NoteBook
+from autotune.protocol.data_notes import DataNote, NoteCollector
 from autotune.protocol.job import SurveyJob
 from autotune.worker.channel import Pipe
 from autotune.worker.parallel import usable_cores
 from autotune.worker.survey.apart import Stream, conversations_of
-from autotune.worker.survey.features import Lookover
+from autotune.worker.survey.features import SampleCollector
 from autotune.worker.tokens.encode import ChatCodec
 from autotune.worker.tokens.rows import Encoded
 from autotune.worker.tokens.tokenizer import load_tokenizer
 
-TOUCHING = {
+TOUCHING_WARNINGS = {
     Supervision.CONTENT: "the tokenizer would join the beginning of an answer to the line before"
     " it; it is kept apart, as in the question that asks for it",
     Supervision.COURSE: "the tokenizer joins the beginning of an answer to the line before it,"
@@ -34,7 +34,7 @@ TOUCHING = {
 SIGN_OF_LIFE_ROWS = 2000
 """Conversations between two signs of life: seconds, and minutes where the machine is taken."""
 
-MOST_THREADS = 8
+MAX_THREADS = 8
 """Threads that tokenize: reading and laying out a row takes a third of what tokenizing it does, and
 one core, so that more than four find nothing to do (docs/LOG.md)."""
 
@@ -42,7 +42,7 @@ UNKNOWN = "text that the vocabulary of the tokenizer lacks; it is encoded as the
 
 BY_TEMPLATE = "tools, a call or a result, written as the model's own chat template writes them"
 
-AROUND = (
+WRAPPED_TEXT_WARNING = (
     "the tokenizer puts {} around a text by itself; sequences and prompts have only what the"
     " chat template writes, in training and in evaluation alike"
 )
@@ -62,16 +62,16 @@ def survey(job: SurveyJob, pipe: Pipe) -> None:
     with conversations_of(job.data, prompts) as begun:
         tokenizer = load_tokenizer(Path(job.model_folder))
         codec = ChatCodec(tokenizer, job.data.supervision)
-        lookover = None
+        samples = None
         if job.inspection is not None:
-            lookover = Lookover(job.inspection, job.data.truncation, codec, tokenizer)
+            samples = SampleCollector(job.inspection, job.data.truncation, codec, tokenizer)
         stream = begun(codec.tool_rows.no_tools)
-        found = surveyed(codec, stream, lookover, alive=lambda: pipe.enter("tokenizing"))
+        found = surveyed(codec, stream, samples, alive=lambda: pipe.enter("tokenizing"))
     # Most rounds have no pieces. As bytes at once: a text of them would stand beside them.
     dumped = TypeAdapter(SurveyFile).dump_json(found, exclude_defaults=True)
     write_bytes_atomic(Path(job.out), dumped)
-    if lookover is not None:
-        lookover.write(stream.adapted)
+    if samples is not None:
+        samples.write(stream.adapted)
     pipe.emit(
         events.Surveyed(
             path=job.out,
@@ -86,7 +86,7 @@ def survey(job: SurveyJob, pipe: Pipe) -> None:
 def surveyed(
     codec: ChatCodec,
     stream: Stream,
-    lookover: Lookover | None = None,
+    samples: SampleCollector | None = None,
     alive: Callable[[], None] = lambda: None,
 ) -> SurveyFile:
     """Where every conversation's rounds end, and what was met while they were tokenized.
@@ -97,15 +97,15 @@ def surveyed(
         BadInput: the data cannot be used, or the tokenizer makes a row of none of it.
     """
     refused: Counter[str] = Counter()
-    book = NoteBook()
+    book = NoteCollector()
     spans: list[tuple[RoundSpan, ...]] = []
     rows: list[int] = []
     written = 0
     for row, conversation, found in tokenized(stream, codec):
         if len(rows) % SIGN_OF_LIFE_ROWS == 0:
             alive()
-        if lookover is not None:
-            lookover.look(len(rows), conversation, found)
+        if samples is not None:
+            samples.look(len(rows), conversation, found)
         spans.append(found.spans)
         rows.append(row)
         written += found.written
@@ -115,7 +115,7 @@ def surveyed(
         if found.by_template:
             book.add(BY_TEMPLATE, row)
         if found.touching:
-            book.add(TOUCHING[codec.supervision], row)
+            book.add(TOUCHING_WARNINGS[codec.supervision], row)
         if found.unknown:
             book.add(UNKNOWN, row, warning=True)
     if not any(spans):
@@ -127,7 +127,7 @@ def surveyed(
     adapted = stream.adapted
     notes = [*adapted.notes, *book.notes]
     if around := codec.whole.puts_around:
-        notes.append(DataNote(what=AROUND.format(" and ".join(around)), count=0))
+        notes.append(DataNote(what=WRAPPED_TEXT_WARNING.format(" and ".join(around)), count=0))
     return SurveyFile.model_construct(  # all of it is ours, and validating copies it
         conversations=tuple(spans),
         dropped=dict(Counter(adapted.dropped) + refused),
@@ -146,5 +146,5 @@ def tokenized(stream: Stream, codec: ChatCodec) -> Iterator[tuple[int, Conversat
             waiting.append(pair)
             yield pair[1]
 
-    for found in codec.encoded(given(), min(usable_cores(), MOST_THREADS)):
+    for found in codec.encoded(given(), min(usable_cores(), MAX_THREADS)):
         yield (*waiting.popleft(), found)

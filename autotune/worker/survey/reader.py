@@ -23,7 +23,7 @@ from autotune.data.conversation import Conversation, Message
 from autotune.data.load import ConversationStream
 from autotune.data.oddities import Oddities
 from autotune.protocol.plan import DataSpec
-from autotune.worker.channel import Inbox
+from autotune.worker.channel import JobInbox
 
 BATCH = 256
 """Conversations that are sent together: some 200 KB."""
@@ -54,7 +54,7 @@ def main() -> None:
     """Read the file that is asked for."""
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not stand between the values
-    inbox = Inbox()
+    inbox = JobInbox()
     request = ReadRequest.model_validate_json(inbox.next_line())
     try:
         stream = request.stream(lambda: json.loads(inbox.next_line()))

@@ -1,4 +1,4 @@
-"""Rows as a person reads them: runs of text, each trained on or not, from the row's own tokens."""
+"""Rows as a person reads them: runs of text, each supervised or not, from the row's own tokens."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -10,10 +10,10 @@ from autotune.worker.tokens.encode import IGNORED, Row
 HEAD_TOKENS, TAIL_TOKENS = 60, 20
 """How much of a long run is shown: its beginning and its end, together a short paragraph."""
 
-MOST_RUNS = 24
+MAX_TEXT_RUNS = 24
 """Some six turns; of a longer row the rest is counted, not shown."""
 
-_TORN = "\N{REPLACEMENT CHARACTER}"
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 def text_runs(row: Row, tokenizer: Any, markers: frozenset[int]) -> tuple[TextRun, ...]:
@@ -25,7 +25,7 @@ def text_runs(row: Row, tokenizer: Any, markers: frozenset[int]) -> tuple[TextRu
     runs: list[TextRun] = []
     at = 0
     for trained, marker, ids in _stretches(row, markers):
-        if len(runs) >= MOST_RUNS:
+        if len(runs) >= MAX_TEXT_RUNS:
             left = len(row.input_ids) - at
             return (*runs, TextRun(text="", trained=False, hidden_tokens=left))
         at += len(ids)
@@ -55,9 +55,9 @@ def _shown(ids: list[int], trained: bool, marker: bool, tokenizer: Any) -> list[
     head, tail = ids[:HEAD_TOKENS], ids[-TAIL_TOKENS:]
     # A cut may go through a character of several tokens.
     return [
-        run(head, _text(head, tokenizer).rstrip(_TORN)),
+        run(head, _text(head, tokenizer).rstrip(_REPLACEMENT)),
         TextRun(text="", trained=trained, hidden_tokens=hidden),
-        run(tail, _text(tail, tokenizer).lstrip(_TORN)),
+        run(tail, _text(tail, tokenizer).lstrip(_REPLACEMENT)),
     ]
 
 

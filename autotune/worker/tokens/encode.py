@@ -152,7 +152,7 @@ class ChatCodec:
         model_max_length: int,
         truncation: Truncation,
     ) -> Row:
-        """The first `max_rounds` rounds, cut on one side to at most `model_max_length` tokens.
+        """The first `max_rounds` rounds, truncated on one side to `model_max_length` tokens.
 
         A conversation that is refused gives a row without tokens.
         """
@@ -166,7 +166,7 @@ class ChatCodec:
 
     def _laid_out(
         self, messages: Sequence[Message], parts: Parts, ids: list[int], *, asks: bool
-    ) -> "_Laid":
+    ) -> "_LaidOutRow":
         """The ids of these turns and where they stand.
 
         Raises:
@@ -188,7 +188,7 @@ class ChatCodec:
             ids = self._parted(messages, ids, turns, touching)
             turns = self._turns(ids, messages, asks=asks)
             assert turns is not None
-        return _Laid(ids, turns, touching)
+        return _LaidOutRow(ids, turns, touching)
 
     def _begins(self, ids: list[int], at: int) -> bool:
         """Whether the header of an answer stands there as it does at the end of a prompt."""
@@ -245,7 +245,7 @@ class ChatCodec:
         )
 
     def _said(
-        self, messages: Sequence[Message], parts: Parts, laid: "_Laid", at: int
+        self, messages: Sequence[Message], parts: Parts, laid: "_LaidOutRow", at: int
     ) -> list[tuple[int, int]]:
         """Which characters of an answer each token between its markers stands for.
 
@@ -266,7 +266,7 @@ class ChatCodec:
 
 
 @dataclass(frozen=True, slots=True)
-class _Laid:
+class _LaidOutRow:
     """A row's ids, where its turns stand, and the answers that touch their headers."""
 
     ids: list[int]

@@ -8,7 +8,7 @@ from autotune.protocol.choices import Truncation
 from autotune.protocol.plan import Rounds
 
 IGNORED = -100
-"""The label of a token that is not trained on; PyTorch's cross-entropy skips it by default."""
+"""The label of a token that is not supervised; PyTorch's cross-entropy skips it by default."""
 
 NO_TURNS = "turns that the tokenizer does not keep apart"
 JOINED = "an answer whose beginning the tokenizer joins to the line before it"
@@ -33,7 +33,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A whole conversation in tokens, nothing cut, and what was met on the way.
+    """A whole conversation in tokens, nothing truncated, and what was met on the way.
 
     `written` special tokens stand in its texts and were split; `touching` answers begin with what
     the tokenizer joins to the line before them; `unknown` tokens stand for text that the
@@ -53,7 +53,7 @@ class Encoded:
 def row_of(
     found: Encoded, *, max_rounds: Rounds, model_max_length: int, truncation: Truncation
 ) -> Row:
-    """The first `max_rounds` rounds, cut on one side to at most `model_max_length` tokens.
+    """The first `max_rounds` rounds, truncated on one side to at most `model_max_length` tokens.
 
     One that was refused gives a row without tokens.
     """
@@ -71,20 +71,20 @@ def row_of(
 
 def pieces_of(
     spans: Iterable[tuple[int, int]],
-    said: Sequence[tuple[int, int]],
+    token_spans: Sequence[tuple[int, int]],
     first: int,
     ending: tuple[int, int],
 ) -> tuple[tuple[int, int], ...]:
     """The supervised tokens [start, end) of an answer of which only some characters are trained.
 
-    `said` are the characters [begin, end) of its tokens, from the token `first` on. A token that
-    reaches into one of the spans is trained with it, as axolotl and transformers have it; so is
-    what ends the turn, the tokens `ending`.
+    `token_spans` are the characters [begin, end) of its tokens, from the token `first` on. A token
+    that reaches into one of the spans is trained with it, as axolotl and transformers have it; so
+    is what ends the turn, the tokens `ending`.
     """
     spans = list(spans)
     inside = [
         at
-        for at, (low, high) in enumerate(said, first)
+        for at, (low, high) in enumerate(token_spans, first)
         if any(low < end and begin < high for begin, end in spans)
     ]
     pieces: list[tuple[int, int]] = []

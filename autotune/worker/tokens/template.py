@@ -19,14 +19,14 @@ from autotune.base.errors import BadInput
 from autotune.base.format import safe
 from autotune.worker.tokens.whole_text import WholeText
 
-MOST_CHARACTERS = 2**22
+MAX_CHARACTERS = 2**22
 """What a template may write: some million tokens, more than any model of this size reads."""
 
-MOST_SECONDS = 10.0
+MAX_SECONDS = 10.0
 """How long it may take over one question. A template takes about a millisecond, and its first
 rendering some tens of them; a machine that is busy may take a hundred times as long."""
 
-MOST_WORDS = 200
+MAX_WORDS = 200
 """Characters of a template's own words that are repeated: what it says may be as long as a chat."""
 
 _WRITTEN = "writtenspecialtokenqzkx"
@@ -85,7 +85,7 @@ def render(
                 written.append(piece)
                 yield piece
 
-    return within(pieces, MOST_CHARACTERS, MOST_SECONDS)
+    return within(pieces, MAX_CHARACTERS, MAX_SECONDS)
 
 
 def within(pieces: Callable[[], Iterator[str]], characters: int, seconds: float) -> str:
@@ -111,7 +111,7 @@ def within(pieces: Callable[[], Iterator[str]], characters: int, seconds: float)
                 made.append(piece)
         except Exception as error:
             reason = str(error).strip() or type(error).__name__
-            fault.append(TemplateFault(f"fails: {safe(reason.splitlines()[0])[:MOST_WORDS]}"))
+            fault.append(TemplateFault(f"fails: {safe(reason.splitlines()[0])[:MAX_WORDS]}"))
 
     def run() -> None:
         with suppress(_Stop):  # it may come late, when everything is done

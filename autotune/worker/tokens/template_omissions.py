@@ -15,7 +15,7 @@ LEFT_OUT = "tools, a call or a result: the model's chat template leaves {} out"
 """Why a row is dropped."""
 
 
-def demand_heard(
+def demand_prompt_complete(
     text: str, conversation: Conversation, at: int, tools: Sequence[dict[str, Any]] | None
 ) -> None:
     """Refuse a text that lacks what stands before the answer `at`, from the answer before it on.
@@ -30,8 +30,8 @@ def demand_heard(
         parameters = function.get("parameters")
         properties = parameters.get("properties") if isinstance(parameters, dict) else None
         names = list(properties) if isinstance(properties, dict) else []
-        for said in (function["name"], function.get("description") or "", *names):
-            if not _is_in(text, said):
+        for name in (function["name"], function.get("description") or "", *names):
+            if not _is_in(text, name):
                 raise Unfit(LEFT_OUT.format("a tool, or a part of its description,"))
     messages = conversation.messages
     for message in reversed(messages[:at]):
@@ -42,7 +42,7 @@ def demand_heard(
             raise Unfit(LEFT_OUT.format(what))
 
 
-def demand_said(text: str, message: Message, as_text: bool) -> None:
+def demand_answer_complete(text: str, message: Message, as_text: bool) -> None:
     """Refuse the text of an answer that lacks its words or its calls.
 
     `as_text` says that the template was given the arguments of calls as text.

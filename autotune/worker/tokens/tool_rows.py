@@ -105,13 +105,17 @@ class ToolRows:
         ids: list[int],
         places: Sequence[tuple[int, int]],
     ) -> list[Piece]:
-        """Of each answer the tokens that are trained on."""
+        """Of each answer the supervised tokens."""
         characters: list[tuple[int, int]] = []
         if any(answer.parts for answer in written.answers):
             characters = self._whole.placed([written.text]).characters
-        said = [message for message in conversation.messages if message.role == "assistant"]
+        answers_given = [
+            message for message in conversation.messages if message.role == "assistant"
+        ]
         pieces: list[Piece] = []
-        for message, answer, (first, stop) in zip(said, written.answers, places, strict=True):
+        for message, answer, (first, stop) in zip(
+            answers_given, written.answers, places, strict=True
+        ):
             inside = ids[first:stop]
             if inside.count(self._end_id) != 1:
                 raise Unfit(NO_TURNS)

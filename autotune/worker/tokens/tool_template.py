@@ -20,13 +20,13 @@ from autotune.data.turns import CANNOT
 from autotune.protocol.choices import Supervision
 from autotune.worker.tokens.chatml import END, START, written_by
 from autotune.worker.tokens.template import (
-    MOST_CHARACTERS,
-    MOST_SECONDS,
+    MAX_CHARACTERS,
+    MAX_SECONDS,
     TemplateFault,
     render,
     within,
 )
-from autotune.worker.tokens.template_omissions import demand_heard, demand_said
+from autotune.worker.tokens.template_omissions import demand_answer_complete, demand_prompt_complete
 
 OWN = "which the model's chat template cannot render"
 NONE_OF_ITS_OWN = f"{CANNOT}, and the model has no chat template of its own"
@@ -63,7 +63,7 @@ _SHORT = 80
 class Answer:
     """Characters of one answer in a text: [begin, end) with what ends the turn.
 
-    `parts` are those that are trained on, where not all of them are.
+    `parts` are the supervised ones, where not all of them are.
     """
 
     begin: int
@@ -128,11 +128,11 @@ class ToolTemplate:
             follows = text.startswith(START, len(upto)) or upto == text
             if not prompt.endswith(_ASKED) or not upto.endswith(_OVER) or not follows:
                 raise Unfit(f"tools, a call or a result, {OTHER_FORM}")
-            heard = text[over : len(prompt)]
-            demand_heard(heard, conversation, at, tools if over == 0 else None)
-            if not _asks_in_chatml(heard, conversation.messages[:at]):
+            prompt_text = text[over : len(prompt)]
+            demand_prompt_complete(prompt_text, conversation, at, tools if over == 0 else None)
+            if not _asks_in_chatml(prompt_text, conversation.messages[:at]):
                 raise Unfit(f"tools, a call or a result, {OTHER_FORM}")
-            demand_said(upto[len(prompt) :], message, as_text)
+            demand_answer_complete(upto[len(prompt) :], message, as_text)
             answers.append(self._answer(text, len(prompt), len(upto), message, marks))
             over = len(upto)
         return Written(text, tuple(answers))
@@ -217,7 +217,7 @@ def takes_tools(source: str) -> bool:
 
     try:
         # Jinja computes what is constant as it reads, and that may take as long as it likes.
-        return within(answer, MOST_CHARACTERS, MOST_SECONDS) == "yes"
+        return within(answer, MAX_CHARACTERS, MAX_SECONDS) == "yes"
     except TemplateFault:
         return False  # a template that cannot be read writes nothing
 
@@ -236,8 +236,10 @@ def _asks_in_chatml(text: str, before: Sequence[Message]) -> bool:
     """Whether the last question before an answer stands in a text as ChatML has it."""
     if before[-1].role != "user":
         return True  # a result, which each template puts in its own way
-    said = before[-1].content
-    return any(f"{START}user\n{content}{_OVER}" in text for content in (said, said.strip()))
+    asked_text = before[-1].content
+    return any(
+        f"{START}user\n{content}{_OVER}" in text for content in (asked_text, asked_text.strip())
+    )
 
 
 def _plain(message: Message, as_text: bool) -> dict[str, Any]:

@@ -29,7 +29,7 @@ LONGEST = 32
 """Characters of a word that is kept. What is longer seldom comes again: addresses, and sentences of
 languages that write no spaces."""
 
-MOST_WORDS = 2**17
+MAX_WORDS = 2**17
 """Words that are kept, some 30 MB. Where there are more, all are forgotten, and the frequent ones
 are soon known again."""
 
@@ -54,7 +54,7 @@ class Words:
         known = self._known
         new = self._encoded(words.difference(known))
         known.update((word, ids) for word, ids in new.items() if len(word) <= LONGEST)
-        if len(known) > MOST_WORDS:
+        if len(known) > MAX_WORDS:
             self._known = {}  # another thread may be reading the other
         found = known
         if not new.keys() <= known.keys():

@@ -27,7 +27,7 @@ SOURCES = "average.json"
 
 
 def average(job: AverageJob, pipe: Pipe) -> None:
-    """Make the mean, unless it is there already, and tell of it.
+    """Make the mean, unless it is there already, and report it.
 
     All but the weights (configuration, tokenizer, template) is the last checkpoint's.
 

@@ -1,4 +1,4 @@
-"""Which conversations make a step, and how a step is cut into micro-batches.
+"""Which conversations make a step, and how a step is split into micro-batches.
 
 The first depends on seed, epoch and batch size only; the second changes speed and memory, never
 which rows are used: every row of a step is in exactly one micro-batch.

@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from autotune.base.disk import RESUMABLE, ROOM, folder_bytes
+from autotune.base.disk import RESUMABLE, SPARE_SAVES, folder_bytes
 from autotune.base.errors import BadInput
 from autotune.base.files import remove_tree
 from autotune.base.manifest import (
@@ -57,7 +57,7 @@ class Found:
 
     folder: Path | None
     step: int
-    torn: tuple[str, ...]
+    incomplete: tuple[str, ...]
     others: tuple[str, ...] = ()
 
 
@@ -111,13 +111,13 @@ def demand_room(root: Path, tensors: int, work: Path) -> None:
     """Refuse a checkpoint of `tensors` bytes, and what is in `work` already, on a disk so full.
 
     Raises:
-        DiskFull: less is free than `ROOM` times that.
+        DiskFull: less is free than `SPARE_SAVES` times that.
     """
     takes = tensors + folder_bytes(work)
     free = shutil.disk_usage(root).free
-    if free < ROOM * takes:
+    if free < SPARE_SAVES * takes:
         raise DiskFull(
-            f"{root}: a checkpoint takes {show_size(takes)}, {ROOM} times that must be free"
+            f"{root}: a checkpoint takes {show_size(takes)}, {SPARE_SAVES} times that must be free"
             f" and {show_size(free)} is"
         )
 
@@ -140,18 +140,18 @@ def optimizer_tensors(stepper: Stepper) -> dict[str, torch.Tensor]:
 def newest(root: Path, identity: str) -> Found:
     """The newest verified checkpoint of this identity that holds an optimizer."""
     best: tuple[Path | None, int] = (None, 0)
-    torn = [p.name for p in root.glob(".step-*.tmp")]
+    incomplete = [p.name for p in root.glob(".step-*.tmp")]
     others = []
     for folder in sorted(root.glob("step-*"), reverse=True):
         if not verified(folder):
-            torn.append(folder.name)
+            incomplete.append(folder.name)
             continue
         state = json.loads((folder / STATE).read_text(encoding="utf-8"))
         if state["identity"] != identity:
             others.append(folder.name)
         elif best[0] is None and OPTIMIZER in (entries_of(folder) or ()):
             best = (folder, int(state["step"]))
-    return Found(*best, tuple(torn), tuple(others))
+    return Found(*best, tuple(incomplete), tuple(others))
 
 
 def restore(folder: Path, stepper: Stepper) -> None:
@@ -191,7 +191,7 @@ def resume(root: Path, stepper: Stepper, plan: TrainPlan, pipe: Pipe) -> int:
     """Restore the newest verified checkpoint; returns the step that is done (0 for none).
 
     The parent may have died between a save and its record of it, so scored checkpoints that are
-    on disk are told again.
+    on disk are reported again.
 
     Raises:
         BadInput: the folder holds checkpoints of a training with other numbers.
@@ -204,12 +204,12 @@ def resume(root: Path, stepper: Stepper, plan: TrainPlan, pipe: Pipe) -> int:
             f" {plan.identity}), must be of the same learning rate, data and all else that changes"
             " the weights; train into another folder"
         )
-    for name in found.torn:
+    for name in found.incomplete:
         remove_tree(root / name)
     if found.folder is not None:
         restore(found.folder, stepper)
-    if found.folder is not None or found.torn:
-        pipe.emit(events.Resumed(step=found.step, torn=found.torn))
+    if found.folder is not None or found.incomplete:
+        pipe.emit(events.Resumed(step=found.step, torn=found.incomplete))
     for step in plan.checkpoint_steps:
         folder = root / folder_name(step)
         if step <= found.step and verified(folder):

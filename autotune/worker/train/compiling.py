@@ -47,9 +47,9 @@ class Compiled:
         """Whether anything is compiled."""
         return bool(self._calls)
 
-    def gives_up(self, error: Exception, step: int) -> bool:
+    def disable_if_failed(self, error: Exception, step: int) -> bool:
         """Leave the compiler out from now on if the error is its own; whether it is."""
-        if not self.on or not is_of_compiler(error):
+        if not self.on or not is_compiler_error(error):
             return False
         self._calls = []
         self.warn(
@@ -76,7 +76,7 @@ def compiled_layers(model: Any, device: torch.device, warn: Callable[[str], None
 
     The attention of each layer is left out. Its kernels are as good as a compiler's, the compiler
     breaks off at how one is chosen, and rows that are packed are told by a list of their lengths,
-    for each of which it would compile anew.
+    for each of which it would compile again.
     """
     layers = [m for m in model.modules() if isinstance(m, GradientCheckpointingLayer)]
     fault = compiler_fault(device.type) if layers else "this model has no layers that are known"
@@ -115,7 +115,7 @@ def _square_sum(numbers: Any) -> Any:
     return (numbers * numbers).sum()
 
 
-def is_of_compiler(error: Exception) -> bool:
+def is_compiler_error(error: Exception) -> bool:
     """Whether an error is the compiler's own, and not one of memory that it passes on."""
     from torch._dynamo.exc import TorchDynamoException
 

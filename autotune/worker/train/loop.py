@@ -59,11 +59,11 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
         loaded,
         compute,
         plan,
-        plan.cut,
+        plan.micro_batching,
         packing=plan.packing,
         torch_compile=plan.torch_compile,
         enter=pipe.enter,
-        tell=pipe.emit,
+        on_precision_change=pipe.emit,
         warn=lambda words: pipe.emit(events.Warned(message=words)),
     )
     longest = max(len(row.input_ids) for row in rows)

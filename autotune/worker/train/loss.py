@@ -28,7 +28,7 @@ def summed_loss(
     Args:
         model: a transformers causal LM.
         input_ids: (B, T) token ids, short rows filled up on the right; on the model's device.
-        labels: (B, T) token ids, or -100 where a token is not trained on. Position t is
+        labels: (B, T) token ids, or -100 where a token is not supervised. Position t is
             predicted from the hidden state at t - 1, so a label at position 0 never counts. Best
             on the CPU: to find the labels on a card, one would have to wait for the card.
         own_head: what `needs_own_head` says of the model; then all logits exist at once.
@@ -63,7 +63,7 @@ def needs_own_head(model: Any) -> bool:
     """Whether the model does more than one linear layer between hidden states and logits.
 
     Gemma caps its logits, Cohere, Granite and Falcon-H1 scale them; such models keep their own
-    path. The known ones are told by their configuration (a cap hardly shows in an untrained
+    path. The known ones are recognized by their configuration (a cap hardly shows in an untrained
     model), all others by comparing both paths on a few tokens.
     """
     marks = ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier")

@@ -60,7 +60,7 @@ class Optimization(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """An `Optimization` without a plan, at a small constant rate unless told otherwise.
+    """An `Optimization` without a plan, at a small constant rate unless given otherwise.
 
     Who steps without a plan asks about memory and speed, not about learning.
     """
@@ -132,12 +132,12 @@ def schedule(lr_scheduler_type: str, warmup_steps: int, total_steps: int) -> Cal
     return factor
 
 
-MOST_SKIPS = 20
+MAX_SKIPS = 20
 """Overflows in one step after which fp16 is given up. From torch's first scale, 65 536, to below 1
 takes 17; more are no accident at any scale that a training grows to."""
 
 
-LEAST_SCALE = 1.0
+MIN_SCALE = 1.0
 """Below it the loss would be made smaller instead of larger: the gradients themselves are beyond
 fp16, and the small ones among them would be lost."""
 
@@ -162,9 +162,9 @@ def renewed(scaler: Any, device: torch.device) -> Any:
 def stuck(scaler: Any, skips: int) -> str | None:
     """Why fp16 cannot go on after `skips` overflows in a row, None while it can."""
     scale = float(scaler.get_scale())
-    if scale < LEAST_SCALE:
+    if scale < MIN_SCALE:
         return f"gradients overflow at a loss scale of {scale / scaler.get_backoff_factor():g}"
-    if skips > MOST_SKIPS:
+    if skips > MAX_SKIPS:
         return (
             f"gradients overflowed {counted(skips, 'time')} in a row, down to a loss scale of"
             f" {scale:g}"

@@ -1,7 +1,7 @@
 """Packed micro-batches: conversations end to end in one row, none of them seeing another.
 
 Letters: N tokens of all conversations of a micro-batch together, h heads, d the size of one. Rows
-are laid behind each other in one row of N tokens, positions begin anew with each, and attention is
+are laid behind each other in one row of N tokens, positions begin again with each, and attention is
 computed within each segment only. So there is no padding and no mask of N x N.
 """
 
@@ -22,7 +22,7 @@ NAME = "packed"
 """The attention's name in transformers' registry. It has no mask function there, so transformers
 makes no mask for it."""
 
-WIDENED = 512
+WIDENED_SEGMENT_TOKENS = 512
 """On a CPU, bf16 segments up to this many tokens attend in fp32: torch 2.13's backward kernel takes
 three times as long in bf16 at 100 tokens, a fifth longer at 340, and less at 1024; see
 docs/LOG.md."""
@@ -86,7 +86,7 @@ def _alone(
     """Causal attention of one segment."""
     how: dict[str, Any] = {"causal": True, "dropout": dropout, "scale": scaling}
     dtype, device = query.dtype, query.device
-    short = dtype is torch.bfloat16 and query.shape[2] <= WIDENED
+    short = dtype is torch.bfloat16 and query.shape[2] <= WIDENED_SEGMENT_TOKENS
     if short and traits_of(device).widens_short_bf16:
         with torch.autocast(device.type, enabled=False):  # it would narrow them again
             return attention(query.float(), key.float(), value.float(), **how).to(dtype)
@@ -102,7 +102,7 @@ def packed(model: Any) -> AbstractContextManager[None]:
 def can_pack(model: Any) -> bool:
     """Whether rows that are packed give the hidden states that they give alone.
 
-    A window of attention does not show on a few tokens, so such models are told by their
+    A window of attention does not show on a few tokens, so such models are recognized by their
     configuration; all else (recurrent layers, other ways to attend) is found by trying.
     """
     if windowed(model):

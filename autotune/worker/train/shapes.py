@@ -13,12 +13,12 @@ import numpy as np
 
 from autotune.worker.tokens.encode import IGNORED, Row
 
-AN_OCTAVE = 16
+SIZES_AN_OCTAVE = 16
 """Sizes between a power of two and the next, so that a size grows by 2 % on average. Micro-batches
 of three files of conversations grew by 0.9 to 2.4 % over two epochs, and their shapes went from
 58..511 to 46..156; with 8 an octave they grew by up to 4.4 %. See docs/LOG.md."""
 
-LEAST_STEP = 8
+MIN_SIZE_STEP_TOKENS = 8
 """Tokens between neighbouring sizes at least; matrix units like multiples of it."""
 
 Sizes = np.ndarray[Any, np.dtype[np.float64]]
@@ -28,7 +28,7 @@ Sizes = np.ndarray[Any, np.dtype[np.float64]]
 def rounded_up(tokens: Sizes) -> Sizes:
     """The next sizes of the set: multiples of 8, from 256 on of a sixteenth of an octave."""
     octave = np.exp2(np.frexp(np.maximum(tokens - 1, 1))[1] - 1)  # a power of two below `tokens`
-    step = np.maximum(LEAST_STEP, octave / AN_OCTAVE)
+    step = np.maximum(MIN_SIZE_STEP_TOKENS, octave / SIZES_AN_OCTAVE)
     sizes: Sizes = np.ceil(tokens / step) * step
     return sizes
 

@@ -1,8 +1,8 @@
 """The one optimizer step that the probe's trials and the training share.
 
-Letters: a step holds `batch_size` conversations; they are cut into micro-batches of B rows by T
+Letters: a step holds `batch_size` conversations; they are split into micro-batches of B rows by T
 tokens. The loss is summed over supervised tokens and divided by the step's total of them, so the
-cut changes speed and memory and nothing else.
+micro-batching changes speed and memory and nothing else.
 """
 
 import math
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from autotune.protocol import events
 from autotune.protocol.choices import Precision
-from autotune.protocol.plan import Cut
+from autotune.protocol.plan import MicroBatching
 from autotune.worker.attention.full_rows import full_rows, needs_no_mask
 from autotune.worker.compute import Compute, sent
 from autotune.worker.finite import NumericFault
@@ -47,25 +47,25 @@ class Stepper:
         loaded: Loaded,
         compute: Compute,
         recipe: Optimization,
-        cut: Cut,
+        micro_batching: MicroBatching,
         *,
         packing: bool = False,
         torch_compile: bool = False,
         enter: Callable[[str], None] = lambda _: None,
-        tell: Callable[[events.PrecisionChanged], None] = lambda _: None,
+        on_precision_change: Callable[[events.PrecisionChanged], None] = lambda _: None,
         warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`packing` lays rows end to end instead of filling them up, where the model can do that.
 
-        `torch_compile` compiles the layers, where that works here; else `warn` hears why not.
-        None of these nor `cut` changes the mathematics.
-        `enter` hears of every phase, `tell` when fp16 is given up.
+        `torch_compile` compiles the layers, where that works here; else `warn` gets why not.
+        None of these nor `micro_batching` changes the mathematics.
+        `enter` gets every phase, `tell` when fp16 is given up.
         """
         self.loaded = loaded
         self.compute = compute
         self.recipe = recipe
         self.enter = enter
-        self.tell = tell
+        self.on_precision_change = on_precision_change
         self.skipped_steps = 0
         self._skips_told = 0
         self.weights_touched = False
@@ -77,19 +77,19 @@ class Stepper:
             self.compiled = compiled_layers(model, compute.device, warn)
         self.maskless = not self.packing and needs_no_mask(model)
         model.train()
-        self.recut(cut)
+        self.resize(micro_batching)
         self.optimizer = ready_optimizer(model, recipe.learning_rate, recipe.weight_decay)
         self.factor = schedule(recipe.lr_scheduler_type, recipe.warmup_steps, recipe.total_steps)
         self.scaler: Any = scaler_of(compute.precision, compute.device)
 
-    def recut(self, cut: Cut) -> None:
+    def resize(self, micro_batching: MicroBatching) -> None:
         """Cut steps like this from now on."""
-        self.cut = cut
-        recompute_activations(self.loaded.model, cut.gradient_checkpointing)
+        self.micro_batching = micro_batching
+        recompute_activations(self.loaded.model, micro_batching.gradient_checkpointing)
 
     def pieces(self, rows: Sequence[Row]) -> list[list[Row]]:
         """The rows as micro-batches of few shapes: one row of each may be filled up already."""
-        tokens = self.cut.micro_batch_tokens
+        tokens = self.micro_batching.micro_batch_tokens
         grouped = packs if self.packing else micro_batches
         lengths = [len(row.input_ids) for row in rows]
         return [
@@ -127,7 +127,7 @@ class Stepper:
             try:
                 loss, norm = self._attempt(rows, supervised)
             except Exception as error:
-                if not self.compiled.gives_up(error, number):
+                if not self.compiled.disable_if_failed(error, number):
                     raise
                 loss = None
             if loss is None:  # here no traceback holds the attempt's tensors any more
@@ -230,7 +230,7 @@ class Stepper:
         return loss.detach().float()
 
     def _update(self, norm: float) -> None:
-        """Move the weights if the gradient norm is finite, and settle the scale."""
+        """Move the weights if the gradient norm is finite, and update the scale."""
         if math.isfinite(norm):
             # An error from here on may come when some of the weights have moved: fused kernels
             # take parameters in groups, count the step first, and a card reports late.
@@ -258,7 +258,7 @@ class Stepper:
         reason = stuck(self.scaler, skips) if finite else "the loss overflows"
         if reason is not None:
             self.use(Precision.BF16)
-            self.tell(
+            self.on_precision_change(
                 events.PrecisionChanged(
                     step=number, before=Precision.FP16, after=Precision.BF16, reason=reason
                 )

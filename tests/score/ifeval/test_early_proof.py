@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autotune.score.answers import Answer, match, read_answers
-from autotune.score.ifeval.early import IFEvalEarlyJudge
+from autotune.score.ifeval.early_verdict import IFEvalEarlyJudge
 from autotune.score.ifeval.prompts import IFEvalPrompt, read_ifeval_prompts
 from autotune.score.ifeval.scorer import MAX_CHARACTERS, judge
-from autotune.score.ifeval.words import sentences, settled_part
+from autotune.score.ifeval.words import complete_sentences, sentences
 from tests.asked import ARGUMENTS, PIECES, every_single_prompt, prompt_of
 
 DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data"
@@ -80,7 +80,7 @@ SENTENCES = st.lists(st.sampled_from(ENDS + WORDS), max_size=14).map("".join)
 def test_settled_sentences_stay_as_they_are_but_for_the_end_of_the_last(
     begun: str, more: str
 ) -> None:
-    part = settled_part(begun)
+    part = complete_sentences(begun)
     assert begun.startswith(part)
     settled, whole = sentences(part), sentences(begun + more)
     assert len(whole) >= len(settled)

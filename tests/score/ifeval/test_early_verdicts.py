@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from autotune.score.answers import Answer
-from autotune.score.ifeval.early import IFEvalEarlyJudge
+from autotune.score.ifeval.early_verdict import IFEvalEarlyJudge
 from autotune.score.ifeval.scorer import MAX_CHARACTERS, judge
 from autotune.score.scorer import EarlyVerdict
 from tests.asked import prompt_of

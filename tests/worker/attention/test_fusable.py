@@ -20,7 +20,7 @@ from transformers import (
 from autotune.protocol.choices import Precision
 from autotune.worker.attention.fusable import as_on, attention
 from autotune.worker.generate.batches import generate_batch
-from autotune.worker.generate.rows import Answering, Settings
+from autotune.worker.generate.rows import GenerationSettings, RowsEngine
 from autotune.worker.tokens.encode import Row
 from autotune.worker.weights import load_weights
 from tests.worker.calls import assert_any_kernel_serves, recorded_calls
@@ -229,12 +229,14 @@ def test_answers_by_rows_ask_for_no_shared_heads_and_are_the_same(
     play(monkeypatch, most_padding=padding)
     loaded = loaded_toy(tmp_path / "toy")
     prompts = [[5, 6, 7] * 30, [3, 4], [8] * 50]
-    settings = Settings(max_new_tokens=12, batch_size=2, prefill_tokens=64, min_new_tokens=12)
+    settings = GenerationSettings(
+        max_new_tokens=12, batch_size=2, prefill_tokens=64, min_new_tokens=12
+    )
     texts = []
     for kind in ("cpu", "cuda"):
         answers: dict[int, list[int]] = {}
         with recorded_calls() as calls, as_on(kind):
-            Answering(
+            RowsEngine(
                 loaded,
                 cpu(precision),
                 settings,

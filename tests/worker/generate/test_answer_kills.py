@@ -15,7 +15,7 @@ from autotune.launch import SubprocessRunner
 from autotune.protocol import events
 from autotune.protocol.events import WORKER_EVENT, WorkerEvent
 from autotune.protocol.job import GenerateJob
-from autotune.score.decided import decided_file, read_decided
+from autotune.score.early_verdicts import decided_file, read_decided
 from autotune.score.ifeval.arguments import Argument
 from autotune.score.ifeval.prompts import IFEvalPrompt
 from autotune.worker.channel import Pipe
@@ -65,11 +65,11 @@ class Killer:
     moment: str
     at: int
     delay: float
-    heard: list[WorkerEvent] = field(default_factory=list)
+    emitted: list[WorkerEvent] = field(default_factory=list)
     pid: int | None = None
 
     def __call__(self, event: WorkerEvent) -> None:
-        self.heard.append(event)
+        self.emitted.append(event)
         kept_lines(self.job, self.kept)
         if isinstance(event, events.Ready):
             self.pid = event.pid
@@ -160,10 +160,10 @@ def calm_job(model: Path, folder: Path, early_seed: int | None = None) -> Calm:
     begin = time.perf_counter()
     generate(job, cpu(), Pipe(stream))
     whole = time.perf_counter() - begin
-    heard = [WORKER_EVENT.validate_json(line) for line in stream.getvalue().splitlines()]
+    emitted = [WORKER_EVENT.validate_json(line) for line in stream.getvalue().splitlines()]
     keys = [json.loads(line)["key"] for path in files(job) for line in whole_lines(path)]
     assert sorted(keys) == list(range(PROMPTS))
-    last = of_kind(heard, events.Answered)[-1]
+    last = of_kind(emitted, events.Answered)[-1]
     return Calm(job, loading=whole - last.seconds, between=last.seconds / PROMPTS)
 
 
@@ -195,7 +195,7 @@ def killed_often(calm: Calm, job: GenerateJob, kills: int, seed: int) -> None:
         ending = SubprocessRunner().run(job, folder, killer, silence_seconds=120)
         assert (ending.died, killer.pid) == (True, None)
         kept = kept_lines(job, kept)
-        told = of_kind(killer.heard, events.Answered)
+        told = of_kind(killer.emitted, events.Answered)
         assert on_disk(job) >= max((event.done for event in told), default=0)
         if number == kills // 2:
             for path, torn in zip(files(job), TORN, strict=True):
@@ -203,10 +203,10 @@ def killed_often(calm: Calm, job: GenerateJob, kills: int, seed: int) -> None:
                     file.write(torn)
     assert begin < on_disk(job) < PROMPTS, "no kill came in the middle of the answers"
 
-    def hear(_: WorkerEvent) -> None:
+    def on_event(_: WorkerEvent) -> None:
         kept_lines(job, kept)
 
-    ending = SubprocessRunner().run(job, folder, hear, silence_seconds=120)
+    ending = SubprocessRunner().run(job, folder, on_event, silence_seconds=120)
     assert ending.failure is None
 
 

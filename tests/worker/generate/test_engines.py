@@ -16,12 +16,12 @@ from autotune.score.answers import read_answers
 from autotune.worker.device_kinds import KINDS
 from autotune.worker.generate import batches, graphed, registry
 from autotune.worker.generate.batches import generate_batch
-from autotune.worker.generate.continuous import Continuous
+from autotune.worker.generate.continuous import ContinuousEngine
 from autotune.worker.generate.engine import Engine
-from autotune.worker.generate.graphed import Graphed, SteadyCache
+from autotune.worker.generate.graphed import GraphedEngine, SteadyCache
 from autotune.worker.generate.registry import ENGINES, chosen
-from autotune.worker.generate.reply import Reply, Settings
-from autotune.worker.generate.rows import Answering
+from autotune.worker.generate.reply import GenerationSettings, Reply
+from autotune.worker.generate.rows import RowsEngine
 from autotune.worker.model import Loaded
 from autotune.worker.oom import answer_within_memory
 from tests.worker.generate.test_generate import generated, job_of, texts, untrained
@@ -70,7 +70,7 @@ def made(
     return ENGINES[name].make(
         loaded,
         cpu(),
-        Settings(**(numbers | settings)),
+        GenerationSettings(**(numbers | settings)),
         some_prompts() if prompts is None else prompts,
         take,
         on_step=lambda: None,
@@ -123,7 +123,7 @@ def test_a_prompt_longer_than_the_models_positions_is_cut_on_its_left(
 def test_rows_that_outgrow_their_room_move_to_twice_of_it_and_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(graphed, "LEAST_REACH", 64)
+    monkeypatch.setattr(graphed, "MIN_POSITIONS", 64)
     loaded = loaded_toy(untrained(tmp_path, endless=True))
     prompts = some_prompts()[-4:]
     most = 128 - max(map(len, prompts))
@@ -135,7 +135,7 @@ def test_rows_that_outgrow_their_room_move_to_twice_of_it_and_go_on(
     engine.run()
     replies.sort(key=lambda reply: reply.number)
     assert [reply.answer for reply in replies] == expected
-    assert isinstance(engine, Graphed)
+    assert isinstance(engine, GraphedEngine)
     assert isinstance(engine.cache, SteadyCache)
     assert engine.cache.reach() == 128
 
@@ -146,15 +146,15 @@ def test_a_recorded_pass_reads_nothing_but_its_own_tensors(
     """As a graph: its tensors keep their places, and few shapes serve all rows."""
     seen: dict[int, tuple[int, ...]] = {}
     widths: list[int] = []
-    real = Graphed.through
+    real = GraphedEngine.run_pass
 
-    def watched(self: Graphed, words: Any) -> Any:
+    def watched(self: GraphedEngine, words: Any) -> Any:
         places = tuple(t.data_ptr() for t in (words.given, words.rows, words.offsets))
         assert seen.setdefault(id(words), places) == places
         widths.append(len(words.parts))
         return real(self, words)
 
-    monkeypatch.setattr(Graphed, "through", watched)
+    monkeypatch.setattr(GraphedEngine, "run_pass", watched)
     answers(toy, "graphed", batch_size=7)
     assert set(widths) <= {1, 2, 4, 7}
     assert len(seen) <= 4
@@ -220,14 +220,18 @@ def test_a_job_is_answered_by_the_engine_it_names(tmp_path: Path, name: EngineNa
     own = job_of(model, tmp_path, max_new_tokens=20)
     generated(own)
     job = own.model_copy(update={"engine": name, "out": str(tmp_path / f"{name}.jsonl")})
-    heard = generated(job)
-    assert not of_kind(heard, events.Warned)
+    emitted = generated(job)
+    assert not of_kind(emitted, events.Warned)
     assert texts(job) == texts(own)
-    assert of_kind(heard, events.Answered)[-1].new_tokens == sum(
+    assert of_kind(emitted, events.Answered)[-1].new_tokens == sum(
         answer.new_tokens or 0 for answer in read_answers(Path(job.out))
     )
 
 
 def test_engines_are_classes_behind_one_port(toy: Loaded) -> None:
-    for name, kind in {"rows": Answering, "graphed": Graphed, "continuous": Continuous}.items():
+    for name, kind in {
+        "rows": RowsEngine,
+        "graphed": GraphedEngine,
+        "continuous": ContinuousEngine,
+    }.items():
         assert type(made(toy, name, lambda _: None)) is kind  # type: ignore[arg-type]

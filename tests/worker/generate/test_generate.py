@@ -17,15 +17,15 @@ from autotune.protocol.choices import Supervision
 from autotune.protocol.events import WORKER_EVENT, WorkerEvent
 from autotune.protocol.job import GenerateJob
 from autotune.score.answers import read_answers
-from autotune.score.decided import decided_file, read_decided
+from autotune.score.early_verdicts import decided_file, read_decided
 from autotune.score.ifeval.prompts import IFEvalPrompt
 from autotune.worker.channel import Pipe
 from autotune.worker.generate import answer_file, registry
 from autotune.worker.generate import job as generate_module
-from autotune.worker.generate.answer_file import mend_torn_line
-from autotune.worker.generate.early import Deciding, only_grows
+from autotune.worker.generate.answer_file import remove_partial_line
+from autotune.worker.generate.early_verdict import EarlyVerdicts, is_append_only
 from autotune.worker.generate.job import answer_batch, generate
-from autotune.worker.generate.rows import Answering
+from autotune.worker.generate.rows import RowsEngine
 from autotune.worker.model import Loaded, adopt_template, load
 from autotune.worker.tokens.encode import ChatCodec
 from tests.worker.toys import (
@@ -158,14 +158,14 @@ def test_every_eos_of_the_folder_ends_an_answer(polite: Path) -> None:
 
 
 def test_progress_counts_answers_that_are_on_disk(polite: Path, tmp_path: Path) -> None:
-    heard = generated(job_of(polite, tmp_path, batch_size=4))
-    answered = of_kind(heard, events.Answered)
+    emitted = generated(job_of(polite, tmp_path, batch_size=4))
+    answered = of_kind(emitted, events.Answered)
     assert [event.done for event in answered] == list(range(1, 10))
     assert [event.total for event in answered] == [9] * 9
     assert [e.new_tokens for e in answered] == sorted(e.new_tokens for e in answered)
 
 
-def test_an_answer_is_on_disk_when_it_is_told(
+def test_an_answer_is_on_disk_when_it_is_reported(
     polite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = job_of(polite, tmp_path, batch_size=4)
@@ -183,10 +183,10 @@ def test_an_answer_is_on_disk_when_it_is_told(
     assert len(synced) == 9
 
 
-def test_tokens_are_told_while_no_answer_is_finished(
+def test_tokens_are_reported_while_no_answer_is_finished(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generate_module, "BEAT_SECONDS", 0.0)
+    monkeypatch.setattr(generate_module, "PROGRESS_SECONDS", 0.0)
     job = job_of(
         untrained(tmp_path / "random", endless=True), tmp_path, batch_size=9, max_new_tokens=20
     )
@@ -212,16 +212,16 @@ def test_an_answering_out_of_memory_goes_on_in_this_process_and_says_so(
 ) -> None:
     calm = job_of(polite, tmp_path, out=str(tmp_path / "calm.jsonl"))
     generated(calm)
-    real = Answering.forward
+    real = RowsEngine.forward
     widths: list[int] = []
 
-    def full(self: Answering, *rest: Any) -> Any:
+    def full(self: RowsEngine, *rest: Any) -> Any:
         widths.append(len(self.rows))
         if len(widths) == 5:
             raise torch.OutOfMemoryError(FULL)
         return real(self, *rest)
 
-    monkeypatch.setattr(Answering, "forward", full)
+    monkeypatch.setattr(RowsEngine, "forward", full)
     job = job_of(polite, tmp_path, batch_size=4)
     (warned,) = of_kind(generated(job), events.Warned)
     assert warned.message.startswith("evaluation ran out of memory; continuing with 2 at a time")
@@ -273,9 +273,9 @@ def test_an_answer_that_was_decided_is_finished_where_it_was_left(tmp_path: Path
 
 def test_a_tokenizer_that_tidies_spaces_lets_no_answer_be_decided(tmp_path: Path) -> None:
     loaded = loaded_toy(tmp_path)
-    assert only_grows(loaded.tokenizer)
+    assert is_append_only(loaded.tokenizer)
     loaded.tokenizer.clean_up_tokenization_spaces = True
-    assert not Deciding(loaded, [], tmp_path / "decided.jsonl").active
+    assert not EarlyVerdicts(loaded, [], tmp_path / "decided.jsonl").active
 
 
 def test_a_model_that_cannot_be_answered_by_rows_is_answered_in_batches(
@@ -284,7 +284,7 @@ def test_a_model_that_cannot_be_answered_by_rows_is_answered_in_batches(
     by_rows = job_of(polite, tmp_path)
     generated(by_rows)
     monkeypatch.setattr(registry, "can_answer_by_rows", lambda _: False)
-    monkeypatch.setattr(generate_module, "BEAT_SECONDS", 0.0)
+    monkeypatch.setattr(generate_module, "PROGRESS_SECONDS", 0.0)
     job = job_of(polite, tmp_path, out=str(tmp_path / "batches.jsonl"))
     told = of_kind(generated(job), events.Answered)
     assert texts(job) == texts(by_rows)
@@ -314,7 +314,7 @@ def test_an_answer_ends_with_the_models_last_position(tmp_path: Path) -> None:
     assert len(answer) == 23
 
 
-def test_answers_on_disk_are_not_made_again_and_a_torn_line_is(
+def test_answers_on_disk_are_not_made_again_and_a_truncated_line_is(
     polite: Path, tmp_path: Path
 ) -> None:
     job = job_of(polite, tmp_path)
@@ -324,21 +324,21 @@ def test_answers_on_disk_are_not_made_again_and_a_torn_line_is(
     lines = out.read_bytes().splitlines(keepends=True)
     marked = lines[0].replace(b'"ok', b'"kept ok')
     out.write_bytes(marked + b"".join(lines[1:4]) + lines[4][:20])
-    heard = generated(job)
+    emitted = generated(job)
     again = texts(job)
     assert again.pop(json.loads(lines[0])["key"]).startswith("kept ok")
     assert again.items() <= whole.items()
     assert len(out.read_bytes().splitlines()) == 9
-    assert of_kind(heard, events.Answered)[-1].done == 9
+    assert of_kind(emitted, events.Answered)[-1].done == 9
 
 
-def test_a_torn_line_is_cut_off_and_whole_ones_are_left(tmp_path: Path) -> None:
+def test_a_truncated_line_is_cut_off_and_whole_ones_are_left(tmp_path: Path) -> None:
     path = tmp_path / "responses.jsonl"
-    mend_torn_line(path)
+    remove_partial_line(path)
     assert not path.exists()
     for before, after in ((b"", b""), (b"{}\n", b"{}\n"), (b"{}\n{", b"{}\n"), (b"{", b"")):
         path.write_bytes(before)
-        mend_torn_line(path)
+        remove_partial_line(path)
         assert path.read_bytes() == after
 
 
@@ -352,21 +352,21 @@ def test_a_killed_evaluation_goes_on_and_repeats_nothing(
     job = job_of(polite, tmp_path, batch_size=batch_size)
     workers: list[int] = []
 
-    def hear(event: WorkerEvent) -> None:
+    def on_event(event: WorkerEvent) -> None:
         if isinstance(event, events.Ready):
             workers.append(event.pid)
         if isinstance(event, events.Answered) and event.done == 3:
             psutil.Process(workers[0]).kill()
 
-    ending = SubprocessRunner().run(job, tmp_path / "work", hear, silence_seconds=120)
+    ending = SubprocessRunner().run(job, tmp_path / "work", on_event, silence_seconds=120)
     assert ending.died
     with Path(job.out).open("ab") as file:
         file.write(b'{"key": 99, "prom')  # as if the kill had come in the middle of a line
     kept = len(Path(job.out).read_bytes().splitlines()) - 1
     assert 3 <= kept < 9
-    heard, ending = work(job, tmp_path / "work")
+    emitted, ending = work(job, tmp_path / "work")
     assert ending.failure is None
-    made = [event.done for event in of_kind(heard, events.Answered)]
+    made = [event.done for event in of_kind(emitted, events.Answered)]
     assert made == list(range(kept + 1, 10))
     answers = read_answers(Path(job.out))
     assert sorted(a.key for a in answers if a.key is not None) == list(range(9))

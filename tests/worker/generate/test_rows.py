@@ -16,8 +16,8 @@ from autotune.protocol.oom_recovery import SLACK_BYTES
 from autotune.worker.compute import Compute
 from autotune.worker.generate import exact_argmax, kv_cache
 from autotune.worker.generate.batches import generate_batch
-from autotune.worker.generate.reply import Reply, Settings
-from autotune.worker.generate.rows import LEAST_READ, LOOK_EVERY, Answering
+from autotune.worker.generate.reply import GenerationSettings, Reply
+from autotune.worker.generate.rows import LOOK_EVERY, MIN_PREFILL_TOKENS, RowsEngine
 from autotune.worker.generate.rows_check import can_answer_by_rows
 from autotune.worker.memory.base import MemoryReading
 from autotune.worker.model import Loaded
@@ -70,7 +70,7 @@ def some_prompts(loaded: Loaded) -> list[list[int]]:
     return [loaded.codec.render_prompt(word * 3) for word in "xyz"] + noise
 
 
-class Desk:
+class AnswerSink:
     """Takes answers, and counts passes of the model."""
 
     def __init__(self) -> None:
@@ -88,7 +88,7 @@ class Desk:
 
 def answering_of(
     loaded: Loaded,
-    desk: Desk,
+    sink: AnswerSink,
     *,
     batch_size: int = 4,
     prefill_tokens: int = 4096,
@@ -96,27 +96,27 @@ def answering_of(
     prompts: list[list[int]] | None = None,
     decided: Callable[[Reply], bool] | None = None,
     **settings: Any,
-) -> Answering:
-    asked = Settings(
+) -> RowsEngine:
+    asked = GenerationSettings(
         **({"max_new_tokens": MOST} | settings),
         batch_size=batch_size,
         prefill_tokens=prefill_tokens,
     )
-    return Answering(
+    return RowsEngine(
         loaded,
         compute or cpu(),
         asked,
         prompts if prompts is not None else some_prompts(loaded),
-        desk.replies.append,
-        on_step=desk.step,
+        sink.replies.append,
+        on_step=sink.step,
         **({"decided": decided} if decided else {}),
     )
 
 
-def answered(loaded: Loaded, **how: Any) -> Desk:
-    desk = Desk()
-    answering_of(loaded, desk, **how).run()
-    return desk
+def answered(loaded: Loaded, **how: Any) -> AnswerSink:
+    sink = AnswerSink()
+    answering_of(loaded, sink, **how).run()
+    return sink
 
 
 SAID: dict[tuple[int, int], tuple[Loaded, list[list[int]]]] = {}
@@ -131,10 +131,10 @@ def alone(loaded: Loaded, most: int = MOST) -> list[list[int]]:
     return SAID[id(loaded), most][1]
 
 
-@pytest.fixture(params=["one by one", "together"])
+@pytest.fixture(params=["one by one", "attend_together"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both ways to attend, whatever the rows are like."""
-    padding = math.inf if request.param == "together" else 0.0
+    padding = math.inf if request.param == "attend_together" else 0.0
     play(monkeypatch, most_padding=padding)
 
 
@@ -181,10 +181,10 @@ def test_the_first_tokens_of_an_answer_do_not_end_it_where_that_is_asked(
 def test_a_row_that_is_finished_leaves_and_the_next_prompt_takes_its_place(
     looping_toy: Loaded,
 ) -> None:
-    desk = Desk()
+    sink = AnswerSink()
     rows: list[int] = []
     waiting: list[int] = []
-    answering = answering_of(looping_toy, desk, batch_size=4)
+    answering = answering_of(looping_toy, sink, batch_size=4)
     real = answering.step
 
     def watched() -> None:
@@ -197,7 +197,7 @@ def test_a_row_that_is_finished_leaves_and_the_next_prompt_takes_its_place(
     assert all(now == 4 for now, left in zip(rows, waiting, strict=True) if left)
     assert rows == sorted(rows, reverse=True)
     assert rows[-1] == 1
-    done = [reply.number for reply in desk.replies]
+    done = [reply.number for reply in sink.replies]
     assert sorted(done) == list(range(13))
     assert done != sorted(done)  # in the order in which they are finished
 
@@ -207,8 +207,8 @@ def test_an_answering_that_runs_out_of_memory_goes_on_with_half_the_rows(
     toy: Loaded, at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = alone(toy)
-    desk = Desk()
-    answering = answering_of(toy, desk, batch_size=6)
+    sink = AnswerSink()
+    answering = answering_of(toy, sink, batch_size=6)
     rows: list[int] = []
     real = answering.forward
 
@@ -219,12 +219,12 @@ def test_an_answering_that_runs_out_of_memory_goes_on_with_half_the_rows(
         return real(tokens, *rest)
 
     monkeypatch.setattr(answering, "forward", full)
-    answer_within_memory(answering, answering.compute, desk.words.append)
-    assert desk.answers == expected
-    assert len(desk.replies) == 13  # none twice
+    answer_within_memory(answering, answering.compute, sink.words.append)
+    assert sink.answers == expected
+    assert len(sink.replies) == 13  # none twice
     before = rows[at]
     assert max(rows[at + 1 :]) == before // 2
-    (words,) = desk.words
+    (words,) = sink.words
     assert words.startswith(
         f"evaluation ran out of memory; continuing with {before // 2} at a time"
     )
@@ -233,8 +233,8 @@ def test_an_answering_that_runs_out_of_memory_goes_on_with_half_the_rows(
 def test_an_answer_that_was_finished_by_a_pass_that_ran_out_of_memory_is_kept_as_it_is(
     looping_toy: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk = Desk()
-    answering = answering_of(looping_toy, desk, batch_size=6)
+    sink = AnswerSink()
+    answering = answering_of(looping_toy, sink, batch_size=6)
     real, broken = answering.accept, []
 
     def full(row: Reply, *rest: Any) -> None:
@@ -244,28 +244,28 @@ def test_an_answer_that_was_finished_by_a_pass_that_ran_out_of_memory_is_kept_as
             raise torch.OutOfMemoryError(FULL)
 
     monkeypatch.setattr(answering, "accept", full)
-    answer_within_memory(answering, answering.compute, desk.words.append)
+    answer_within_memory(answering, answering.compute, sink.words.append)
     assert broken
-    assert desk.answers == alone(looping_toy)
-    assert len(desk.replies) == 13
+    assert sink.answers == alone(looping_toy)
+    assert len(sink.replies) == 13
 
 
 def test_one_row_that_does_not_fit_is_read_in_smaller_pieces_and_then_given_up(
     random_toy: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk = Desk()
-    answering = answering_of(random_toy, desk, batch_size=2, prefill_tokens=4 * LEAST_READ)
+    sink = AnswerSink()
+    answering = answering_of(random_toy, sink, batch_size=2, prefill_tokens=4 * MIN_PREFILL_TOKENS)
 
     def full(*_: Any) -> Tensor:
         raise torch.OutOfMemoryError(FULL)
 
     monkeypatch.setattr(answering, "forward", full)
     with pytest.raises(torch.OutOfMemoryError, match="Tried to allocate"):
-        answer_within_memory(answering, answering.compute, desk.words.append)
-    asked = [words.split("continuing with ")[1] for words in desk.words]
+        answer_within_memory(answering, answering.compute, sink.words.append)
+    asked = [words.split("continuing with ")[1] for words in sink.words]
     assert asked == [
         f"1 at a time, {tokens} tokens of prompts"
-        for tokens in (4 * LEAST_READ, 2 * LEAST_READ, LEAST_READ)
+        for tokens in (4 * MIN_PREFILL_TOKENS, 2 * MIN_PREFILL_TOKENS, MIN_PREFILL_TOKENS)
     ]
 
 
@@ -275,7 +275,7 @@ def test_memory_that_does_not_come_back_is_left_to_a_new_process(
     held = iter([100, 100 + SLACK_BYTES + 1])
     memory = FakeMemory(lambda _: MemoryReading(0, 0, 0, held_bytes=next(held)))
     compute = Compute(torch.device("cpu"), Precision.FP32, memory, "fake")
-    answering = answering_of(random_toy, Desk(), compute=compute)
+    answering = answering_of(random_toy, AnswerSink(), compute=compute)
 
     def full(*_: Any) -> Tensor:
         raise torch.OutOfMemoryError(FULL)
@@ -289,7 +289,7 @@ def test_memory_that_does_not_come_back_is_left_to_a_new_process(
 def test_an_error_that_is_not_for_memory_ends_the_answering(
     random_toy: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answering = answering_of(random_toy, Desk())
+    answering = answering_of(random_toy, AnswerSink())
 
     def broken(*_: Any) -> Tensor:
         raise RuntimeError("no such kernel")
@@ -305,21 +305,21 @@ def test_a_choice_between_tokens_that_are_as_likely_does_not_depend_on_the_batch
     """Every token has a twin, and rounding (louder than in life) decides between the two."""
     weights = random_toy.model.get_input_embeddings().weight
     before = weights.detach().clone()
-    real = Answering.forward
+    real = RowsEngine.forward
 
-    def rounded(self: Answering, tokens: list[int], *rest: Any) -> Tensor:
+    def rounded(self: RowsEngine, tokens: list[int], *rest: Any) -> Tensor:
         noise = torch.Generator().manual_seed(len(tokens))
         logits = real(self, tokens, *rest)
         return logits + 1e-5 * torch.randn(logits.shape, generator=noise)
 
-    monkeypatch.setattr(Answering, "forward", rounded)
+    monkeypatch.setattr(RowsEngine, "forward", rounded)
     try:
         with torch.no_grad():
             weights[4:258:2] = weights[3:257:2]
         # A twin reads the same, so texts cannot drift apart: what is compared are the tokens.
         one, five = (answered(random_toy, batch_size=size).answers for size in (1, 5))
         assert one == five
-        monkeypatch.setattr(exact_argmax, "NARROW_MARGIN", 0.0)
+        monkeypatch.setattr(exact_argmax, "MIN_LOGIT_MARGIN", 0.0)
         one, five = (answered(random_toy, batch_size=size).answers for size in (1, 5))
         assert one != five
     finally:
@@ -335,17 +335,17 @@ def test_an_answer_that_is_decided_is_left_unfinished(looping_toy: Loaded) -> No
         return reply.number in (2, 5) or reply.new_tokens >= 2 * LOOK_EVERY
 
     plain = answered(looping_toy)
-    desk = answered(looping_toy, decided=decided)
+    sink = answered(looping_toy, decided=decided)
     assert {len(ids) for ids in plain.answers if len(ids) >= LOOK_EVERY}
     for reply, whole in zip(
-        sorted(desk.replies, key=lambda r: r.number), plain.answers, strict=True
+        sorted(sink.replies, key=lambda r: r.number), plain.answers, strict=True
     ):
         assert reply.answer == whole[: len(reply.answer)]
         if reply.finish == "decided":
             assert len(reply.answer) >= LOOK_EVERY
         else:
             assert reply.answer == whole
-    assert "decided" in {reply.finish for reply in desk.replies}
+    assert "decided" in {reply.finish for reply in sink.replies}
     looks = [sum(at == number for at, _ in asked) for number in range(13)]
     assert max(looks) <= MOST // LOOK_EVERY
 
@@ -386,7 +386,7 @@ def test_a_model_that_gives_other_logits_by_rows_is_not_answered_by_rows(
     monkeypatch: pytest.MonkeyPatch, random_toy: Loaded
 ) -> None:
     assert can_answer_by_rows(random_toy.model)
-    for way, padding in (("one_by_one", 0.0), ("together", math.inf)):
+    for way, padding in (("attend_row_by_row", 0.0), ("attend_together", math.inf)):
         real = getattr(kv_cache, way)
         play(monkeypatch, most_padding=padding)
         monkeypatch.setattr(kv_cache, way, lambda *a, real=real: real(*a) * 1.05)
@@ -414,5 +414,5 @@ def test_rows_attend_together_unless_that_is_mostly_padding() -> None:
     assert together([50] * 8, [1, 2, 3, 1, 2, 3, 1, 2])
     assert not together([50] * 8, [30, 1, 1, 1, 1, 1, 1, 1])
     assert not together([900, *[50] * 7], [1] * 8)
-    assert not together([0] * 8, [kv_cache.WIDE + 1] * 8)
+    assert not together([0] * 8, [kv_cache.MAX_TOGETHER_TOKENS + 1] * 8)
     assert not together([50] * 8, [1] * 7 + [0])

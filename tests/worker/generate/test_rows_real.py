@@ -13,8 +13,8 @@ from autotune.sources.model import DEMO_WHEEL
 from autotune.sources.model_folder import is_model_folder
 from autotune.worker.generate.batches import generate_batch
 from autotune.worker.generate.registry import chosen
-from autotune.worker.generate.reply import Reply, Settings, never, nothing
-from autotune.worker.generate.rows import Answering
+from autotune.worker.generate.reply import GenerationSettings, Reply, never, nothing
+from autotune.worker.generate.rows import RowsEngine
 from autotune.worker.generate.rows_check import can_answer_by_rows
 from autotune.worker.model import Loaded, load
 from tests.worker.toys import cpu
@@ -53,7 +53,7 @@ def test_every_engine_says_the_same_with_real_weights(real: Loaded, name: Engine
     choice.entry.make(
         real,
         cpu(),
-        Settings(SHORT, 3, 4096),
+        GenerationSettings(SHORT, 3, 4096),
         prompts,
         replies.append,
         on_step=nothing,
@@ -74,6 +74,6 @@ def test_texts_of_real_weights_are_those_of_one_prompt_at_a_time(real: Loaded) -
         def done(reply: Reply, found: dict[int, list[int]] = found) -> None:
             found[reply.number] = reply.answer
 
-        settings = Settings(MOST, batch_size, 4096, guessing=guessing)
-        Answering(real, cpu(), settings, prompts, done).run()
+        settings = GenerationSettings(MOST, batch_size, 4096, guessing=guessing)
+        RowsEngine(real, cpu(), settings, prompts, done).run()
         assert [found[at] for at in range(len(prompts))] == expected, (batch_size, guessing)

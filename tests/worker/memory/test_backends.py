@@ -130,7 +130,7 @@ def test_a_script_is_read_in_order() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux sets a peak back")
-def test_a_process_on_linux_measures_its_peak_anew() -> None:
+def test_a_process_on_linux_measures_its_peak_again() -> None:
     code = TAKE + "assert m.restart(); "
     assert resident(code) < resident("") + 20 * MIB
 

@@ -14,8 +14,8 @@ def meter(nvml: PlayedNvml, dedicated: int | None = None) -> ContextMeter:
     """A meter that has looked at the card before there was a context."""
     told = None if dedicated is None else dedicated * MIB
     found = ContextMeter(Port(nvml), US, dedicated=lambda: told)
-    found.look_before()
-    found.settle_on(UUID.removeprefix("GPU-"))
+    found.snapshot_before()
+    found.choose_card(UUID.removeprefix("GPU-"))
     return found
 
 
@@ -122,11 +122,11 @@ def test_of_two_cards_the_one_that_torch_computes_on_is_looked_at() -> None:
     other = "GPU-ffffffff-0000-0000-0000-000000000002"
     nvml = PlayedNvml(uuids=(UUID, other))
     ours = ContextMeter(Port(nvml), US, dedicated=lambda: None)
-    ours.look_before()
-    ours.settle_on(other.removeprefix("GPU-"))
+    ours.snapshot_before()
+    ours.choose_card(other.removeprefix("GPU-"))
     nvml.used = 1320
     assert context(ours, 20) == CONTEXT_BYTES // MIB
     assert ours.used_bytes == 77 * MIB
-    ours.settle_on("12345678-0000-0000-0000-000000000003")  # a card that the driver does not list
+    ours.choose_card("12345678-0000-0000-0000-000000000003")  # a card that the driver does not list
     ours.measure(20 * MIB)
     assert ours.used_bytes is None

@@ -137,7 +137,7 @@ def test_shared_memory_that_nothing_tells_is_unknown_and_not_zero(card: Card) ->
     assert begun(card).read().shared_bytes is None
 
 
-def test_a_restart_counts_anew_and_measures_no_second_context(card: Card) -> None:
+def test_a_restart_counts_again_and_measures_no_second_context(card: Card) -> None:
     card.shared = 40 * MIB
     memory = begun(card)
     card.retries, card.nvml.used, card.shared = 7, 6000, 700 * MIB

@@ -205,7 +205,7 @@ def test_a_call_that_torch_put_off_is_known_by_the_error_it_quotes() -> None:
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_why_torch_cannot_be_loaded_is_told_in_one_line_with_what_to_do(
+def test_why_torch_cannot_be_loaded_is_reported_in_one_line_with_what_to_do(
     error: Exception, fault: Failure, told: str
 ) -> None:
     found, line = loading_fault("torch", error)
@@ -215,7 +215,7 @@ def test_why_torch_cannot_be_loaded_is_told_in_one_line_with_what_to_do(
     assert "\n" not in line
 
 
-def test_a_poisoned_device_is_told_even_if_memory_is_mentioned() -> None:
+def test_a_poisoned_device_is_reported_even_if_memory_is_mentioned() -> None:
     text = "CUDA error: an illegal memory access was encountered\nout of memory is not the cause"
     assert classify(AcceleratorError(text)) is Failure.POISONED
 

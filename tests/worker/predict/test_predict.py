@@ -15,8 +15,8 @@ from autotune.protocol.choices import Attention, Precision
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import PredictJob
 from autotune.protocol.prediction import PredictedPeak, PredictionFile, PredictPoint
-from autotune.worker.generate.reply import Settings
-from autotune.worker.generate.rows import Answering
+from autotune.worker.generate.reply import GenerationSettings
+from autotune.worker.generate.rows import RowsEngine
 from autotune.worker.model import Loaded
 from autotune.worker.predict.job import Predictor
 from autotune.worker.predict.trace import FakeStep, read_config
@@ -209,9 +209,9 @@ def test_what_is_predicted_for_answering_is_what_answering_allocates(
     model = LlamaForCausalLM(config).eval()
     loaded = Loaded(model, None, None, False, (5000,))  # type: ignore[arg-type]
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
-    settings = Settings(6, rows, prefill_tokens, guessing=False)
+    settings = GenerationSettings(6, rows, prefill_tokens, guessing=False)
     prompts = [[3 + at % 2000 for at in range(500)]] * rows
-    answering = Answering(loaded, cpu(), settings, prompts, lambda _: None)
+    answering = RowsEngine(loaded, cpu(), settings, prompts, lambda _: None)
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as trace:
         answering.run()
     taken, peak = 0, 0

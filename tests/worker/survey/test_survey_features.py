@@ -168,7 +168,7 @@ def test_roles_are_counted_as_they_stand_and_by_the_side_that_they_speak_for(
     }
 
 
-def test_the_token_that_ends_a_turn_is_told_beside_the_tokenizers_eos(
+def test_the_token_that_ends_a_turn_is_reported_beside_the_tokenizers_eos(
     tmp_path: Path, model: Path
 ) -> None:
     stop = surveyed(tmp_path, model, *RECORDS)[1].stop

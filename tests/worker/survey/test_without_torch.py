@@ -45,11 +45,11 @@ def test_a_survey_is_made_where_torch_cannot_be_loaded(
         data=DataSpec(path=str(chat), format="auto"),
         out=str(tmp_path / "survey.json"),
     )
-    heard: list[events.WorkerEvent] = []
-    ending = SubprocessRunner().run(job, tmp_path / "work", heard.append, silence_seconds=600)
+    emitted: list[events.WorkerEvent] = []
+    ending = SubprocessRunner().run(job, tmp_path / "work", emitted.append, silence_seconds=600)
     assert (ending.failure, ending.reason) == (None, "")
     assert len(read_survey(tmp_path / "survey.json").conversations) == 3
-    (ready,) = [event for event in heard if isinstance(event, events.Ready)]
+    (ready,) = [event for event in emitted if isinstance(event, events.Ready)]
     assert ready.torch == "" and ready.transformers
     assert (tmp_path / "work" / "worker.log").read_bytes() == b""
 

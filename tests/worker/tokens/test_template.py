@@ -112,7 +112,7 @@ def test_a_question_is_what_transformers_makes_of_it(which: tuple[str, str], que
 def test_a_template_that_cannot_ask_is_named_with_what_it_does(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(template, "MOST_SECONDS", 0.5)
+    monkeypatch.setattr(template, "MAX_SECONDS", 0.5)
     asks = asking("byte-level BPE", FAULTY[name])
     began = time.perf_counter()
     with pytest.raises(BadInput) as refused:
@@ -164,7 +164,7 @@ def test_a_saved_checkpoint_is_asked_token_for_token_as_it_was_trained(
     tokenizer = fast(kind, with_bos=True)
     trained = ChatCodec(tokenizer, supervision)
     tokenizer.chat_template = chat_template(supervision)
-    tokenizer.eos_token = "<|im_end|>"  # as `settle_stop_tokens` has it
+    tokenizer.eos_token = "<|im_end|>"  # as `resolve_stop_tokens` has it
     tokenizer.save_pretrained(tmp_path)
     again = load_tokenizer(tmp_path)
     asks = asks_of(tmp_path, again, ChatCodec(again, Supervision.CONTENT))

@@ -257,7 +257,7 @@ def test_a_special_token_that_is_written_in_a_call_or_a_tool_drops_the_row() -> 
 
 
 def test_a_template_that_does_not_end_is_the_models_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(template, "MOST_SECONDS", 0.3)
+    monkeypatch.setattr(template, "MAX_SECONDS", 0.3)
     codec = ChatCodec(having(having_tools.ENDLESS), Supervision.CONTENT)
     with pytest.raises(BadInput, match=r"the chat template takes more than 0\.3 seconds"):
         list(codec.encoded([conversation_of({"messages": EXCHANGE})] * 9))

@@ -138,7 +138,7 @@ def test_a_word_is_encoded_once_unless_it_is_long() -> None:
 
 
 def test_words_that_are_too_many_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(words, "MOST_WORDS", 2)
+    monkeypatch.setattr(words, "MAX_WORDS", 2)
     counting: Any = Counting()
     known = words_of(counting)
     for text in ("a b c", "a b", "a b"):

@@ -113,7 +113,7 @@ def test_a_mean_is_a_whole_checkpoint_that_transformers_loads(own: Path) -> None
     assert [p.name for p in own.iterdir() if p.name.startswith(".")] == []
 
 
-def test_a_mean_that_is_there_is_told_and_not_made_again(own: Path) -> None:
+def test_a_mean_that_is_there_is_reported_and_not_made_again(own: Path) -> None:
     averaged(job_of(own, 2, 3))
     path = own / "average-2" / "model.safetensors"
     before = path.stat().st_mtime_ns
@@ -121,7 +121,7 @@ def test_a_mean_that_is_there_is_told_and_not_made_again(own: Path) -> None:
     assert path.stat().st_mtime_ns == before
 
 
-def test_a_mean_of_others_or_a_torn_one_is_made_anew(own: Path) -> None:
+def test_a_mean_of_others_or_a_truncated_one_is_made_again(own: Path) -> None:
     averaged(job_of(own, 1, 2))
     averaged(job_of(own, 2, 3))
     right = (own / "average-2" / "model.safetensors").read_bytes()
@@ -155,18 +155,18 @@ def test_a_worker_that_is_killed_while_averaging_leaves_the_job_to_the_next_one(
 ) -> None:
     worker: list[int] = []
 
-    def hear(event: object) -> None:
+    def on_event(event: object) -> None:
         if isinstance(event, events.Ready):
             worker.append(event.pid)
         if isinstance(event, events.Phase) and event.name == "averaging":
             psutil.Process(worker[0]).kill()
 
     job = job_of(own, 1, 2, 3)
-    ending = SubprocessRunner().run(job, tmp_path / "work", hear, silence_seconds=120)
+    ending = SubprocessRunner().run(job, tmp_path / "work", on_event, silence_seconds=120)
     assert ending.died
     (own / ".average-3.tmp").mkdir(exist_ok=True)
-    heard, ending = work(job, tmp_path / "work")
+    emitted, ending = work(job, tmp_path / "work")
     assert ending.failure is None
-    assert [e.checkpoint for e in of_kind(heard, events.CheckpointSaved)] == [job.checkpoint]
+    assert [e.checkpoint for e in of_kind(emitted, events.CheckpointSaved)] == [job.checkpoint]
     assert verified(own / "average-3")
     assert not list(own.glob(".*"))

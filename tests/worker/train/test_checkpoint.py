@@ -150,20 +150,20 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(
     assert newest(tmp_path, NAME).folder == newer
     damage(newer)
     found = newest(tmp_path, NAME)
-    assert (found.folder, found.step, found.torn) == (older, 3, ("step-000005",))
+    assert (found.folder, found.step, found.incomplete) == (older, 3, ("step-000005",))
 
 
 def test_a_save_that_was_killed_is_named_and_not_used(folder: Path, tmp_path: Path) -> None:
     whole = saved(trained(folder, 1), tmp_path, 3)
     shutil.copytree(whole, tmp_path / ".step-000004.tmp")
     found = newest(tmp_path, NAME)
-    assert (found.folder, found.torn) == (whole, (".step-000004.tmp",))
+    assert (found.folder, found.incomplete) == (whole, (".step-000004.tmp",))
 
 
 def test_a_checkpoint_of_another_training_is_not_used(folder: Path, tmp_path: Path) -> None:
     saved(trained(folder, 1), tmp_path, 3, identity="another")
     found = newest(tmp_path, NAME)
-    assert (found.folder, found.step, found.torn) == (None, 0, ())
+    assert (found.folder, found.step, found.incomplete) == (None, 0, ())
     assert found.others == ("step-000003",)
 
 
@@ -306,7 +306,7 @@ def test_a_folder_that_lacks_weights_is_refused_instead_of_filled_with_noise(
         load(tmp_path / "short", torch.device("cpu"), Supervision.CONTENT)
 
 
-def test_a_torn_weights_file_is_refused_in_one_line(folder: Path, tmp_path: Path) -> None:
+def test_a_truncated_weights_file_is_refused_in_one_line(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "torn")
     path = tmp_path / "torn" / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1000])

@@ -21,10 +21,10 @@ STEPS = 60
 MOMENTS = ("forward", "backward", "optimizer", "step")
 
 
-def saving_seconds(heard: list[tuple[float, WorkerEvent]]) -> float:
+def saving_seconds(emitted: list[tuple[float, WorkerEvent]]) -> float:
     """How long a save takes, from its beginning to the word that it is done: the median."""
     begun, took = 0.0, []
-    for at, event in heard:
+    for at, event in emitted:
         if isinstance(event, events.Phase) and event.name == "saving":
             begun = at
         if isinstance(event, events.CheckpointSaved) and begun:
@@ -37,13 +37,13 @@ class Killer:
 
     def __init__(self, step: int, moment: str, delay: float) -> None:
         self.step, self.moment, self.delay = step, moment, delay
-        self.heard: list[WorkerEvent] = []
+        self.emitted: list[WorkerEvent] = []
         self.pid: int | None = None
         self.done = 0
 
     def __call__(self, event: WorkerEvent) -> None:
         """Hear an event; `Resumed` says where this worker begins, and a step when one is over."""
-        self.heard.append(event)
+        self.emitted.append(event)
         if isinstance(event, events.Ready):
             self.pid = event.pid
         if isinstance(event, events.Resumed | events.StepDone):
@@ -60,7 +60,7 @@ class Killer:
     @property
     def last(self) -> str:
         """The phase that it died in; `saved` where a save had just been told."""
-        event = self.heard[-1]
+        event = self.emitted[-1]
         return event.name if isinstance(event, events.Phase) else event.kind
 
 
@@ -87,7 +87,7 @@ def test_a_training_killed_50_times_at_any_moment_ends_with_the_same_bits(tmp_pa
     draw = random.Random(4)
     job = train_job(plan, tmp_path / "killed")
     out, folder = Path(job.out), tmp_path / "work"
-    heard: list[WorkerEvent] = []
+    emitted: list[WorkerEvent] = []
     inside = torn = 0
     left: set[str] = set()
     for number, step in enumerate(sorted(draw.randint(1, STEPS - 1) for _ in range(KILLS))):
@@ -95,24 +95,26 @@ def test_a_training_killed_50_times_at_any_moment_ends_with_the_same_bits(tmp_pa
         killer = Killer(step, moment, draw.random() * save if moment == "saving" else 0.0)
         ending = SubprocessRunner().run(job, folder, killer, silence_seconds=120)
         assert (ending.died, killer.pid) == (True, None)
-        for event in of_kind(killer.heard, events.Resumed):
+        for event in of_kind(killer.emitted, events.Resumed):
             assert set(event.torn) == left
         left = {path.name for path in out.glob(".step-*")}
         inside += killer.last == "saving"
         torn += bool(left)
-        heard += killer.heard
+        emitted += killer.emitted
     assert inside >= 15, "too few kills landed inside a save"
     assert torn >= 5, "too few saves were cut in two"
 
     said, ending = work(job, folder)
     assert ending.failure is None
-    heard += said
-    for event in of_kind(heard, events.StepDone):
+    emitted += said
+    for event in of_kind(emitted, events.StepDone):
         assert event.loss == undisturbed[event.step]
-    assert losses(heard) == undisturbed
+    assert losses(emitted) == undisturbed
 
     told = {
-        e.checkpoint.step: e.checkpoint for e in of_kind(heard, events.CheckpointSaved) if e.scored
+        e.checkpoint.step: e.checkpoint
+        for e in of_kind(emitted, events.CheckpointSaved)
+        if e.scored
     }
     assert sorted(told) == sorted(plan.checkpoint_steps)
     for step, at in told.items():

@@ -17,7 +17,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from autotune.launch import SubprocessRunner
 from autotune.protocol import events
 from autotune.protocol.events import WorkerEvent
-from autotune.protocol.plan import Cut, TrainPlan
+from autotune.protocol.plan import MicroBatching, TrainPlan
 from autotune.worker.train.loop import train
 from tests.worker.toys import (
     FULL,
@@ -79,10 +79,10 @@ def undisturbed(
 
 
 def assert_same_training(
-    heard: list[WorkerEvent], undisturbed: list[WorkerEvent], *, rel: float = 1e-5
+    emitted: list[WorkerEvent], undisturbed: list[WorkerEvent], *, rel: float = 1e-5
 ) -> None:
     """The same steps of the same rows at the same rates, and the same losses to rounding."""
-    done, expected = of_kind(heard, events.StepDone), of_kind(undisturbed, events.StepDone)
+    done, expected = of_kind(emitted, events.StepDone), of_kind(undisturbed, events.StepDone)
     for name in ("step", "total_steps", "learning_rate", "supervised_tokens", "tokens"):
         assert [getattr(e, name) for e in done] == [getattr(e, name) for e in expected], name
     assert [e.loss for e in done] == pytest.approx([e.loss for e in expected], rel=rel)
@@ -101,20 +101,20 @@ def test_out_of_memory_in_any_phase_of_any_step_ends_in_the_same_weights(
     assert undisturbed[0].phases == PHASES
     pipe = Tight(at)
     train(train_job(plan(toy), tmp_path), cpu(), pipe)
-    assert_same_training(pipe.heard, undisturbed[0].heard)
+    assert_same_training(pipe.emitted, undisturbed[0].emitted)
     assert_close(final(tmp_path), undisturbed[1])
-    (recut,) = of_kind(pipe.heard, events.Recut)
+    (resized,) = of_kind(pipe.emitted, events.MicroBatchResized)
     step = 1 + sum(phase == "optimizer" for phase in PHASES[:at])
-    whole = Cut(micro_batch_tokens=2 * toy[2], gradient_checkpointing=False)
+    whole = MicroBatching(micro_batch_tokens=2 * toy[2], gradient_checkpointing=False)
     if PHASES[at] == "saving":
         step, after = step - 1, whole
     else:
-        after = Cut(micro_batch_tokens=toy[2], gradient_checkpointing=False)
-    assert (recut.step, recut.phase, recut.batch_size) == (step, PHASES[at], 3)
-    assert (recut.before, recut.same_process) == (whole, True)
-    assert recut.after == after
-    assert recut.reason == f"OutOfMemoryError: {FULL}"
-    saved = [e.checkpoint.step for e in of_kind(pipe.heard, events.CheckpointSaved)]
+        after = MicroBatching(micro_batch_tokens=toy[2], gradient_checkpointing=False)
+    assert (resized.step, resized.phase, resized.batch_size) == (step, PHASES[at], 3)
+    assert (resized.before, resized.same_process) == (whole, True)
+    assert resized.after == after
+    assert resized.reason == f"OutOfMemoryError: {FULL}"
+    saved = [e.checkpoint.step for e in of_kind(pipe.emitted, events.CheckpointSaved)]
     assert saved == [2, 4]
 
 
@@ -124,17 +124,19 @@ def test_the_smaller_cut_stays_and_the_next_lack_of_memory_goes_on_from_it(
     class Twice(Tight):
         def enter(self, phase: str) -> None:
             super().enter(phase)
-            steps, recuts = (len(of_kind(self.heard, k)) for k in (events.StepDone, events.Recut))
-            if (steps, recuts, phase) == (2, 1, "backward"):
+            steps, resizes = (
+                len(of_kind(self.emitted, k)) for k in (events.StepDone, events.MicroBatchResized)
+            )
+            if (steps, resizes, phase) == (2, 1, "backward"):
                 raise torch.OutOfMemoryError(FULL)
 
     pipe = Twice(0)
     train(train_job(plan(toy), tmp_path), cpu(), pipe)
-    first, second = of_kind(pipe.heard, events.Recut)
+    first, second = of_kind(pipe.emitted, events.MicroBatchResized)
     assert second.before == first.after
     assert second.after == first.after.model_copy(update={"gradient_checkpointing": True})
     assert (first.step, second.step) == (1, 3)
-    assert_same_training(pipe.heard, undisturbed[0].heard)
+    assert_same_training(pipe.emitted, undisturbed[0].emitted)
     assert_close(final(tmp_path), undisturbed[1])
 
 
@@ -158,13 +160,13 @@ def test_memory_that_runs_out_in_the_update_itself_goes_on_from_the_last_checkpo
             train(train_job(plan(toy), tmp_path), cpu(), pipe)
     finally:
         hook.remove()
-    (recut,) = of_kind(pipe.heard, events.Recut)
-    assert (recut.step, recut.phase, recut.same_process) == (3, "optimizer", False)
+    (resized,) = of_kind(pipe.emitted, events.MicroBatchResized)
+    assert (resized.step, resized.phase, resized.same_process) == (3, "optimizer", False)
     again = Tight()
-    train(train_job(plan(toy, **recut.after.model_dump()), tmp_path), cpu(), again)
-    assert [e.step for e in of_kind(again.heard, events.Resumed)] == [2]
+    train(train_job(plan(toy, **resized.after.model_dump()), tmp_path), cpu(), again)
+    assert [e.step for e in of_kind(again.emitted, events.Resumed)] == [2]
     assert_same_training(
-        [*pipe.heard, *of_kind(again.heard, events.StepDone)], undisturbed[0].heard
+        [*pipe.emitted, *of_kind(again.emitted, events.StepDone)], undisturbed[0].emitted
     )
     assert_close(final(tmp_path), undisturbed[1])
 
@@ -189,7 +191,7 @@ def test_a_worker_that_is_really_refused_memory_goes_on_smaller_in_the_same_proc
     """
     chat = chat_file(tmp_path / "chat.jsonl", conversations=8, longest=120)
     longest = longest_row(chat, 1024)[1]
-    wish = plan_of(
+    planned = plan_of(
         save_toy(tmp_path / "model", intermediate_size=4096),
         chat,
         conversations=8,
@@ -199,17 +201,20 @@ def test_a_worker_that_is_really_refused_memory_goes_on_smaller_in_the_same_proc
         micro_batch_tokens=4 * longest,
         resume_every_seconds=1e9,
     )
-    whole, ending = work(train_job(wish, tmp_path / "whole"), tmp_path / "work")
+    whole, ending = work(train_job(planned, tmp_path / "whole"), tmp_path / "work")
     assert ending.failure is None, ending
-    heard: list[WorkerEvent] = []
+    emitted: list[WorkerEvent] = []
     ending = SubprocessRunner((sys.executable, "-c", LIMITED.replace("ROOM", "550"))).run(
-        train_job(wish, tmp_path / "tight"), tmp_path / "work", heard.append, silence_seconds=120
+        train_job(planned, tmp_path / "tight"),
+        tmp_path / "work",
+        emitted.append,
+        silence_seconds=120,
     )
     assert ending.failure is None, ending
-    assert len(of_kind(heard, events.Ready)) == 1
-    told = of_kind(heard, events.Recut)
+    assert len(of_kind(emitted, events.Ready)) == 1
+    told = of_kind(emitted, events.MicroBatchResized)
     assert told and all(e.same_process for e in told)
     assert "can't allocate memory" in told[0].reason
-    assert told[0].before == wish.cut
-    assert losses(heard).keys() == losses(whole).keys()
-    assert_same_training(heard, whole, rel=1e-4)
+    assert told[0].before == planned.micro_batching
+    assert losses(emitted).keys() == losses(whole).keys()
+    assert_same_training(emitted, whole, rel=1e-4)

@@ -48,7 +48,7 @@ def test_one_micro_step_that_is_no_number_ends_the_training_and_saves_nothing_mo
     # Three micro-batches a step: the fourteenth is the second one of step 5.
     with pytest.raises(NumericFault, match="non-finite loss at step 5"):
         train(train_job(plan, tmp_path / "out"), cpu(precision), pipe)
-    assert [e.step for e in of_kind(pipe.heard, events.StepDone)] == [1, 2, 3, 4]
+    assert [e.step for e in of_kind(pipe.emitted, events.StepDone)] == [1, 2, 3, 4]
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["step-000004"]
 
 
@@ -72,7 +72,7 @@ def test_weights_that_are_no_numbers_are_not_saved(toy: tuple[Path, Path], tmp_p
     finally:
         hook.remove()
     assert list((tmp_path / "out").iterdir()) == []
-    assert not of_kind(pipe.heard, events.CheckpointSaved)
+    assert not of_kind(pipe.emitted, events.CheckpointSaved)
 
 
 @pytest.mark.parametrize("engine", list(ENGINES))

@@ -19,7 +19,7 @@ from transformers import (
 from autotune.worker.attention.varlen import varlen_works
 from autotune.worker.convert import toy_model
 from autotune.worker.tokens.encode import IGNORED, Row
-from autotune.worker.train.packing import WIDENED, can_pack, pack, packed
+from autotune.worker.train.packing import WIDENED_SEGMENT_TOKENS, can_pack, pack, packed
 from tests.worker.toys import some_rows
 
 pytestmark = pytest.mark.torch
@@ -70,7 +70,7 @@ def test_no_token_sees_another_conversation(toy: Any) -> None:
     assert not torch.equal(before[1], after[1])
 
 
-@pytest.mark.parametrize("lengths", [[20, 30, 10], [WIDENED + 8, 12]])
+@pytest.mark.parametrize("lengths", [[20, 30, 10], [WIDENED_SEGMENT_TOKENS + 8, 12]])
 def test_in_bf16_packed_rows_are_as_near_to_fp32_as_lone_ones_are(
     toy: Any, lengths: list[int]
 ) -> None:

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autotune.protocol.plan import Cut
+from autotune.protocol.plan import MicroBatching
 from autotune.worker.tokens.encode import Row
 from autotune.worker.train.step import Stepper
 from tests.worker.toys import loaded_toy, some_rows, stepper_of
@@ -25,9 +25,9 @@ class Taken:
     tokens: list[int]
 
 
-def taken(stepper: Stepper, rows: list[Row], cut: Cut, packing: bool) -> Taken:
+def taken(stepper: Stepper, rows: list[Row], micro_batching: MicroBatching, packing: bool) -> Taken:
     """Step 1 of a warm-up has a rate of 0, so the same weights serve every cut."""
-    stepper.recut(cut)
+    stepper.resize(micro_batching)
     stepper.packing = packing
     gradients: list[torch.Tensor] = []
     tokens: list[int] = []
@@ -73,9 +73,13 @@ def test_every_partition_has_the_same_loss_and_gradients_and_uses_each_row_once(
 ) -> None:
     rows = some_rows(lengths, seed=seed)
     before = [p.clone() for p in still.loaded.model.parameters()]
-    cut = Cut(micro_batch_tokens=micro_batch_tokens, gradient_checkpointing=gradient_checkpointing)
-    whole = taken(still, rows, Cut(micro_batch_tokens=10**6, gradient_checkpointing=False), False)
-    pieces = taken(still, rows, cut, packing)
+    micro_batching = MicroBatching(
+        micro_batch_tokens=micro_batch_tokens, gradient_checkpointing=gradient_checkpointing
+    )
+    whole = taken(
+        still, rows, MicroBatching(micro_batch_tokens=10**6, gradient_checkpointing=False), False
+    )
+    pieces = taken(still, rows, micro_batching, packing)
     assert pieces.loss == pytest.approx(whole.loss, rel=1e-5)
     for one, other in zip(pieces.gradients, whole.gradients, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)

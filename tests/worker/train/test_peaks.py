@@ -83,9 +83,9 @@ def test_a_training_over_many_lengths_peaks_no_higher_than_its_trial(
         generate_context=32,
         seed=5,
     )
-    heard, ending = work(trial, tmp_path / "trial")
+    emitted, ending = work(trial, tmp_path / "trial")
     assert ending.failure is None
-    tried = of_kind(heard, events.Measured)[0].measurement.peak_bytes
+    tried = of_kind(emitted, events.Measured)[0].measurement.peak_bytes
     plan = plan_of(
         model,
         chat,
@@ -97,9 +97,9 @@ def test_a_training_over_many_lengths_peaks_no_higher_than_its_trial(
         checkpoint_fractions=(1.0,),
         resume_every_seconds=1e6,
     )
-    heard, ending = work(train_job(plan, tmp_path / "checkpoints"), tmp_path / "training")
+    emitted, ending = work(train_job(plan, tmp_path / "checkpoints"), tmp_path / "training")
     assert ending.failure is None
-    steps = of_kind(heard, events.StepDone)
+    steps = of_kind(emitted, events.StepDone)
     assert len(steps) == 15
     assert steps[-1].memory_bytes <= tried * (1 + LARGEST_EXCESS)
 

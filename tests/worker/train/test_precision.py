@@ -17,7 +17,7 @@ from autotune.protocol.choices import Precision
 from autotune.worker.train import checkpoint
 from autotune.worker.train import step as step_module
 from autotune.worker.train.loop import train
-from autotune.worker.train.optimizer import MOST_SKIPS
+from autotune.worker.train.optimizer import MAX_SKIPS
 from autotune.worker.train.step import Stepper
 from tests.worker.toys import (
     Tight,
@@ -45,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def told_by(stepper: Stepper) -> list[events.PrecisionChanged]:
     told: list[events.PrecisionChanged] = []
-    stepper.tell = told.append
+    stepper.on_precision_change = told.append
     return told
 
 
@@ -72,8 +72,8 @@ def test_an_overflow_at_every_scale_goes_on_in_bf16_and_says_so(folder: Path) ->
     told = told_by(stepper)
     result = stepper.step(some_rows(LENGTHS), 3)
     assert (told[0].step, told[0].before, told[0].after) == (3, Precision.FP16, Precision.BF16)
-    assert told[0].reason.startswith(f"gradients overflowed {MOST_SKIPS + 1} times in a row")
-    assert result.skips == stepper.skipped_steps == MOST_SKIPS + 1
+    assert told[0].reason.startswith(f"gradients overflowed {MAX_SKIPS + 1} times in a row")
+    assert result.skips == stepper.skipped_steps == MAX_SKIPS + 1
     bf16 = stepper_of(loaded_toy(folder), Precision.BF16)
     assert result.loss == bf16.step(some_rows(LENGTHS), 3).loss
     assert go_on(stepper, 4, 6) == go_on(bf16, 4, 6)
@@ -177,7 +177,7 @@ def test_a_training_that_left_fp16_is_resumed_outside_it_to_the_same_bits(
     again = stepper_of(loaded_toy(folder), Precision.FP16)
     told = told_by(again)
     checkpoint.restore(where, again)
-    assert again.skipped_steps == stepper.skipped_steps == MOST_SKIPS + 1
+    assert again.skipped_steps == stepper.skipped_steps == MAX_SKIPS + 1
     assert go_on(again, 3, 6) == go_on(stepper, 3, 6)
     assert_same_bits(again, stepper)
     assert told == []
@@ -218,7 +218,7 @@ def trained(
     pipe = Tight()
     plan = plan_of(folder, chat, precision=precision, resume_every_seconds=1e9)
     train(train_job(plan, out), cpu(precision), pipe)
-    return of_kind(pipe.heard, events.StepDone), pipe
+    return of_kind(pipe.emitted, events.StepDone), pipe
 
 
 def test_skipped_attempts_are_counted_and_move_neither_schedule_nor_progress(
@@ -226,7 +226,7 @@ def test_skipped_attempts_are_counted_and_move_neither_schedule_nor_progress(
 ) -> None:
     """A first scale of 2^24 overflows until it is halved often enough."""
     calm, said = trained(folder, chat, tmp_path / "calm")
-    assert of_kind(said.heard, events.Trained)[0].skipped_steps == 0
+    assert of_kind(said.emitted, events.Trained)[0].skipped_steps == 0
 
     def high(precision: Precision, device: torch.device) -> Any:
         assert precision is Precision.FP16
@@ -236,12 +236,12 @@ def test_skipped_attempts_are_counted_and_move_neither_schedule_nor_progress(
     steps, said = trained(folder, chat, tmp_path / "high")
     skips = [event.skips for event in steps]
     assert skips[0] > 0 and sum(skips[1:]) <= 2
-    assert of_kind(said.heard, events.Trained)[0].skipped_steps == sum(skips)
+    assert of_kind(said.emitted, events.Trained)[0].skipped_steps == sum(skips)
     assert [e.step for e in steps] == [1, 2, 3, 4, 5, 6, 7, 8]
     for name in ("learning_rate", "supervised_tokens", "tokens"):
         assert [getattr(e, name) for e in steps] == [getattr(e, name) for e in calm]
     assert [e.loss for e in steps] == pytest.approx([e.loss for e in calm], rel=1e-2)
-    saved = [e.checkpoint.progress for e in of_kind(said.heard, events.CheckpointSaved)]
+    saved = [e.checkpoint.progress for e in of_kind(said.emitted, events.CheckpointSaved)]
     assert saved == [0.5, 1.0]
 
 
@@ -256,7 +256,7 @@ def test_a_training_that_leaves_fp16_tells_it_once_and_comes_to_its_end(
 
     monkeypatch.setattr(step_module, "scaler_of", hopeless)
     steps, said = trained(folder, chat, tmp_path / "out")
-    (changed,) = of_kind(said.heard, events.PrecisionChanged)
+    (changed,) = of_kind(said.emitted, events.PrecisionChanged)
     assert (changed.step, changed.after) == (1, Precision.BF16)
-    assert [e.skips for e in steps] == [MOST_SKIPS + 1, 0, 0, 0, 0, 0, 0, 0]
-    assert len(of_kind(said.heard, events.CheckpointSaved)) == 2
+    assert [e.skips for e in steps] == [MAX_SKIPS + 1, 0, 0, 0, 0, 0, 0, 0]
+    assert len(of_kind(said.emitted, events.CheckpointSaved)) == 2

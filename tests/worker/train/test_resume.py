@@ -29,7 +29,7 @@ class Chain:
     def __init__(self, plan: TrainPlan, folder: Path) -> None:
         self.job = train_job(plan, folder / "checkpoints")
         self.folder = folder
-        self.heard: list[WorkerEvent] = []
+        self.emitted: list[WorkerEvent] = []
         self.left: set[str] = set()
         self.named: set[str] = set()
 
@@ -37,29 +37,29 @@ class Chain:
         """Run until `when` says so, then SIGKILL after `delay` seconds; must not end before."""
         worker: list[int] = []
 
-        def hear(event: WorkerEvent) -> None:
-            self.heard.append(event)
+        def on_event(event: WorkerEvent) -> None:
+            self.emitted.append(event)
             if isinstance(event, events.Ready):
                 worker.append(event.pid)
             if worker and when(event):
                 time.sleep(delay)
                 psutil.Process(worker.pop()).kill()
 
-        before = len(self.heard)
-        ending = SubprocessRunner().run(self.job, self.folder, hear, silence_seconds=120)
+        before = len(self.emitted)
+        ending = SubprocessRunner().run(self.job, self.folder, on_event, silence_seconds=120)
         assert (ending.died, worker) == (True, [])
         self.check_torn(before)
 
     def to_the_end(self) -> None:
-        before = len(self.heard)
-        heard, ending = work(self.job, self.folder)
+        before = len(self.emitted)
+        emitted, ending = work(self.job, self.folder)
         assert ending.failure is None, ending
-        self.heard += heard
+        self.emitted += emitted
         self.check_torn(before)
 
     def check_torn(self, before: int) -> None:
         """This worker named exactly what those before it left unfinished."""
-        for event in of_kind(self.heard[before:], events.Resumed):
+        for event in of_kind(self.emitted[before:], events.Resumed):
             assert set(event.torn) == self.left
             self.named |= self.left
         self.left = {path.name for path in Path(self.job.out).glob(".step-*")}
@@ -98,15 +98,15 @@ def undisturbed(toy: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
 def test_an_undisturbed_training_says_what_it_does(
     undisturbed: Chain,
 ) -> None:
-    heard = undisturbed.heard
-    assert isinstance(heard[0], events.Ready)
-    assert list(losses(heard)) == [1, 2, 3, 4, 5, 6, 7, 8]
-    scored = [e.checkpoint for e in of_kind(heard, events.CheckpointSaved) if e.scored]
+    emitted = undisturbed.emitted
+    assert isinstance(emitted[0], events.Ready)
+    assert list(losses(emitted)) == [1, 2, 3, 4, 5, 6, 7, 8]
+    scored = [e.checkpoint for e in of_kind(emitted, events.CheckpointSaved) if e.scored]
     assert [(c.step, c.progress) for c in scored] == [(4, 0.5), (8, 1.0)]
-    (trained,) = of_kind(heard, events.Trained)
+    (trained,) = of_kind(emitted, events.Trained)
     assert trained.steps == 8
     assert trained.weights_moved > 1e-4
-    assert not of_kind(heard, events.Resumed)
+    assert not of_kind(emitted, events.Resumed)
 
 
 def test_a_training_whose_rows_are_packed_has_the_same_losses(
@@ -114,9 +114,9 @@ def test_a_training_whose_rows_are_packed_has_the_same_losses(
 ) -> None:
     packed = Chain(plan_of(*toy, packing=True, micro_batch_tokens=64), tmp_path)
     packed.to_the_end()
-    assert losses(packed.heard).keys() == losses(undisturbed.heard).keys()
-    for step, loss in losses(packed.heard).items():
-        assert loss == pytest.approx(losses(undisturbed.heard)[step], rel=1e-4)
+    assert losses(packed.emitted).keys() == losses(undisturbed.emitted).keys()
+    for step, loss in losses(packed.emitted).items():
+        assert loss == pytest.approx(losses(undisturbed.emitted)[step], rel=1e-4)
 
 
 def test_a_training_killed_six_times_ends_with_the_same_bits(
@@ -131,23 +131,23 @@ def test_a_training_killed_six_times_ends_with_the_same_bits(
     chain.killed(nth(1, events.StepDone))
     chain.to_the_end()
     assert chain.final == undisturbed.final
-    assert set(losses(chain.heard).items()) == set(losses(undisturbed.heard).items())
-    for event in of_kind(chain.heard, events.StepDone):
-        assert event.loss == losses(undisturbed.heard)[event.step]
+    assert set(losses(chain.emitted).items()) == set(losses(undisturbed.emitted).items())
+    for event in of_kind(chain.emitted, events.StepDone):
+        assert event.loss == losses(undisturbed.emitted)[event.step]
     kept = sorted(path.name for path in Path(chain.job.out).iterdir())
     assert kept == ["step-000004", "step-000007", "step-000008"]  # the two newest, and the scored
     assert not (Path(chain.job.out) / "step-000004" / "optimizer.safetensors").exists()
 
 
-def test_a_finished_training_is_told_again_and_not_run_again(
+def test_a_finished_training_is_reported_again_and_not_run_again(
     undisturbed: Chain, tmp_path: Path
 ) -> None:
     before = undisturbed.final
-    heard, ending = work(undisturbed.job, tmp_path)
+    emitted, ending = work(undisturbed.job, tmp_path)
     assert ending.failure is None
-    assert losses(heard) == {}
-    assert [e.checkpoint.step for e in of_kind(heard, events.CheckpointSaved)] == [4, 8]
-    assert of_kind(heard, events.Trained)[0].steps == 8
+    assert losses(emitted) == {}
+    assert [e.checkpoint.step for e in of_kind(emitted, events.CheckpointSaved)] == [4, 8]
+    assert of_kind(emitted, events.Trained)[0].steps == 8
     assert undisturbed.final == before
 
 
@@ -177,7 +177,7 @@ def test_data_that_changed_while_a_run_went_on_are_not_trained_on(tmp_path: Path
 def test_a_training_goes_on_where_its_model_and_its_data_lie_now(tmp_path: Path) -> None:
     data, model = chat_file(tmp_path / "chat.jsonl"), save_toy(tmp_path / "model")
     plan = plan_of(model, data)
-    heard, _ = work(train_job(plan, tmp_path / "out"), tmp_path / "job")
+    emitted, _ = work(train_job(plan, tmp_path / "out"), tmp_path / "job")
     last = sorted((tmp_path / "out").glob("step-*"))[-1]
     last.rename(tmp_path / "lost")
     moved = {"model_folder": str(model.rename(tmp_path / "new-model")), "data_path": str(data)}
@@ -187,5 +187,5 @@ def test_a_training_goes_on_where_its_model_and_its_data_lie_now(tmp_path: Path)
     assert ending.failure is None
     (resumed,) = of_kind(again, events.Resumed)
     assert resumed.step > 0
-    done = {step: loss for step, loss in losses(heard).items() if step > resumed.step}
+    done = {step: loss for step, loss in losses(emitted).items() if step > resumed.step}
     assert losses(again) == done

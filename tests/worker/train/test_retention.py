@@ -34,17 +34,17 @@ def trained(
     """A training that saved after every step: its checkpoints, its events, its largest size."""
     folder = tmp_path_factory.mktemp("trained")
     out = folder / "checkpoints"
-    heard: list[WorkerEvent] = []
+    emitted: list[WorkerEvent] = []
     most = [0]
 
-    def hear(event: WorkerEvent) -> None:
-        heard.append(event)
+    def on_event(event: WorkerEvent) -> None:
+        emitted.append(event)
         most[0] = max(most[0], size_of(out))
 
     plan = plan_of(*toy, checkpoint_fractions=FRACTIONS)
-    ending = SubprocessRunner().run(train_job(plan, out), folder, hear, silence_seconds=120)
+    ending = SubprocessRunner().run(train_job(plan, out), folder, on_event, silence_seconds=120)
     assert ending.failure is None
-    return out, heard, most[0]
+    return out, emitted, most[0]
 
 
 def size_of(folder: Path) -> int:
@@ -70,13 +70,13 @@ def resumable(out: Path) -> list[str]:
 def test_scored_checkpoints_keep_their_weights_and_the_two_newest_their_optimizers(
     trained: tuple[Path, list[WorkerEvent], int],
 ) -> None:
-    out, heard, _ = trained
+    out, emitted, _ = trained
     assert sorted(path.name for path in out.iterdir()) == [
         *("step-000002", "step-000004", "step-000006", "step-000007", "step-000008")
     ]
     assert resumable(out) == ["step-000007", "step-000008"]
     assert all(verified(path) for path in out.iterdir())
-    told = [e.checkpoint for e in of_kind(heard, events.CheckpointSaved) if e.scored]
+    told = [e.checkpoint for e in of_kind(emitted, events.CheckpointSaved) if e.scored]
     assert all((Path(c.folder) / "model.safetensors").exists() for c in told)
 
 
@@ -119,11 +119,11 @@ def test_a_damaged_newest_checkpoint_is_reported_and_the_second_newest_gone_on_f
     shutil.copytree(trained[0], out)
     final = (out / "step-000008" / "model.safetensors").read_bytes()
     damage(out / "step-000008")
-    heard, ending = work(train_job(plan_of(*toy, checkpoint_fractions=FRACTIONS), out), tmp_path)
+    emitted, ending = work(train_job(plan_of(*toy, checkpoint_fractions=FRACTIONS), out), tmp_path)
     assert ending.failure is None
-    (resumed,) = of_kind(heard, events.Resumed)
+    (resumed,) = of_kind(emitted, events.Resumed)
     assert (resumed.step, resumed.torn) == (7, ("step-000008",))
-    assert list(losses(heard)) == [8]
+    assert list(losses(emitted)) == [8]
     assert (out / "step-000008" / "model.safetensors").read_bytes() == final
     assert resumable(out) == ["step-000007", "step-000008"]
 
@@ -134,11 +134,11 @@ def test_another_learning_rate_is_refused_and_what_is_there_is_left_alone(
     out = copied(trained[0], tmp_path)
     before = sorted((p.name, folder_bytes(p)) for p in out.iterdir())
     plan = plan_of(*toy, checkpoint_fractions=FRACTIONS, learning_rate=4e-3)
-    heard, ending = work(train_job(plan, out), tmp_path)
+    emitted, ending = work(train_job(plan, out), tmp_path)
     assert ending.failure is Failure.BAD_JOB
     assert "saved by a training with other settings" in ending.reason
     assert "\n" not in ending.reason
-    assert losses(heard) == {}
+    assert losses(emitted) == {}
     assert sorted((p.name, folder_bytes(p)) for p in out.iterdir()) == before
 
 
@@ -147,9 +147,9 @@ def test_another_number_of_averaged_checkpoints_is_the_same_training(
 ) -> None:
     out = copied(trained[0], tmp_path)
     plan = plan_of(*toy, checkpoint_fractions=FRACTIONS, average_checkpoints=3)
-    heard, ending = work(train_job(plan, out), tmp_path)
+    emitted, ending = work(train_job(plan, out), tmp_path)
     assert ending.failure is None
-    assert list(losses(heard)) == [8]
+    assert list(losses(emitted)) == [8]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="takes the place of the disk in a worker")
@@ -166,19 +166,19 @@ def test_a_disk_that_fills_up_between_two_saves_stops_the_training_which_then_go
         " sys.argv = ['worker', *sys.argv[1:]];"
         " runpy.run_module('autotune.worker', run_name='__main__')"
     )
-    heard: list[WorkerEvent] = []
+    emitted: list[WorkerEvent] = []
     ending = SubprocessRunner((sys.executable, "-c", filling)).run(
-        job, tmp_path, heard.append, silence_seconds=120
+        job, tmp_path, emitted.append, silence_seconds=120
     )
     assert ending.failed is not None
     assert ending.failed.fault is Failure.DISK
     assert "2 times that must be free and 1 MiB is" in ending.reason
-    assert list(losses(heard)) == [1, 2, 3, 4]
+    assert list(losses(emitted)) == [1, 2, 3, 4]
     assert sorted(path.name for path in out.iterdir()) == ["step-000002", "step-000003"]
     assert all(verified(path) for path in out.iterdir())
-    heard, ending = work(job, tmp_path)
+    emitted, ending = work(job, tmp_path)
     assert ending.failure is None
-    assert list(losses(heard)) == [4, 5, 6, 7, 8]
+    assert list(losses(emitted)) == [4, 5, 6, 7, 8]
     final = Path("step-000008") / "model.safetensors"
     assert (out / final).read_bytes() == (trained[0] / final).read_bytes()
 
@@ -191,9 +191,9 @@ def test_a_removal_that_was_cut_short_is_finished_and_is_no_damage(
     half.mkdir()
     (half / "config.json").write_text("{}", encoding="utf-8")
     plan = plan_of(*toy, checkpoint_fractions=FRACTIONS)
-    heard, ending = work(train_job(plan, out), tmp_path)
+    emitted, ending = work(train_job(plan, out), tmp_path)
     assert ending.failure is None
-    (resumed,) = of_kind(heard, events.Resumed)
+    (resumed,) = of_kind(emitted, events.Resumed)
     assert (resumed.step, resumed.torn) == (7, ())
     assert not list(out.glob(".*"))
 

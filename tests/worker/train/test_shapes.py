@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autotune.protocol.plan import Cut
+from autotune.protocol.plan import MicroBatching
 from autotune.worker.tokens.encode import IGNORED, Row
 from autotune.worker.train.batches import step_rows
 from autotune.worker.train.shapes import filled, rounded_up
@@ -45,7 +45,7 @@ def test_a_training_over_six_hundred_lengths_has_few_shapes_for_little_filling(
 ) -> None:
     rows = some_rows(lognormal(600))
     toy.packing = False
-    toy.recut(Cut(micro_batch_tokens=micro_batch_tokens, gradient_checkpointing=False))
+    toy.resize(MicroBatching(micro_batch_tokens=micro_batch_tokens, gradient_checkpointing=False))
     shapes: set[tuple[int, int]] = set()
     taken = needed = 0
     for number in range(1, 40):
@@ -62,7 +62,7 @@ def test_a_training_over_six_hundred_lengths_has_few_shapes_for_little_filling(
 def test_packed_micro_batches_have_few_sizes_for_little_filling(toy: Stepper) -> None:
     rows = some_rows(lognormal(600))
     toy.packing = True
-    toy.recut(Cut(micro_batch_tokens=2048, gradient_checkpointing=False))
+    toy.resize(MicroBatching(micro_batch_tokens=2048, gradient_checkpointing=False))
     pieces = [
         piece
         for number in range(1, 40)
@@ -120,7 +120,7 @@ def test_a_size_grows_by_less_than_a_sixteenth_or_eight_tokens(tokens: int) -> N
 def test_rows_are_filled_up_no_further_than_their_micro_batch_may_grow(toy: Stepper) -> None:
     # 100 tokens are filled up to 104, but eight times that would be above 800.
     toy.packing = False
-    toy.recut(Cut(micro_batch_tokens=800, gradient_checkpointing=False))
+    toy.resize(MicroBatching(micro_batch_tokens=800, gradient_checkpointing=False))
     assert [max(sizes_of(piece)) for piece in toy.pieces(some_rows([100] * 8))] == [100]
     assert [max(sizes_of(piece)) for piece in toy.pieces(some_rows([100] * 7))] == [104]
 

@@ -13,7 +13,7 @@ from autotune.worker.finite import NumericFault
 from autotune.worker.model import Loaded
 from autotune.worker.tokens.encode import IGNORED, Row
 from autotune.worker.train import step as step_module
-from autotune.worker.train.optimizer import MOST_SKIPS
+from autotune.worker.train.optimizer import MAX_SKIPS
 from autotune.worker.train.step import Stepper
 from tests.worker.toys import loaded_toy, save_toy, some_rows, stepper_of
 
@@ -159,7 +159,7 @@ def test_skipped_attempts_leave_weights_and_moments_alone(folder: Path) -> None:
     stepper.loaded.model.model.norm.weight.register_hook(lambda gradient: gradient * float("inf"))
     with pytest.raises(NumericFault, match="non-finite gradients at step 3"):
         stepper.step(some_rows(LENGTHS), 3)  # at every scale, and then in bf16 as well
-    assert stepper.skipped_steps == MOST_SKIPS + 1
+    assert stepper.skipped_steps == MAX_SKIPS + 1
     for name, after in weights(stepper.loaded).items():
         assert torch.equal(after, before[name]), name
     assert all(not s.get("exp_avg", torch.zeros(1)).any() for s in stepper.optimizer.state.values())

@@ -136,7 +136,7 @@ def by_worker(plan: TrainPlan, folder: Path) -> list[Step]:
     pipe = Tight()
     train(train_job(plan, folder), cpu(), pipe)
     return [
-        Step(e.loss, e.grad_norm, e.learning_rate) for e in of_kind(pipe.heard, events.StepDone)
+        Step(e.loss, e.grad_norm, e.learning_rate) for e in of_kind(pipe.emitted, events.StepDone)
     ]
 
 

@@ -88,7 +88,7 @@ def test_a_step_reads_its_numbers_once_however_many_micro_batches_it_has(
     assert one[0] == other[0]
 
 
-def test_the_loss_is_the_sum_of_the_micro_batches_in_order_and_nothing_is_rounded_anew(
+def test_the_loss_is_the_sum_of_the_micro_batches_in_order_and_nothing_is_rounded_again(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     summed, shares = step_module.summed_loss, []
@@ -123,7 +123,7 @@ def test_in_fp16_a_loss_that_overflows_is_told_from_gradients_that_do(
 
     monkeypatch.setattr(step_module, "summed_loss", sometimes)
     stepper = stepper_of(loaded_toy(folder), Precision.FP16, micro_batch_tokens=1)
-    stepper.tell = told.append
+    stepper.on_precision_change = told.append
     result = stepper.step(some_rows(LENGTHS), 1)
     assert [change.reason for change in told] == ["the loss overflows"]
     assert result.skips == 1

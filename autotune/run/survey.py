@@ -1,7 +1,7 @@
-"""The survey of the data: made once, kept in the run folder, read by a run that goes on."""
+"""The survey of the data: made once, kept in the run folder, read by a run that resumes."""
 
 from autotune.data.survey import Survey, read_survey
-from autotune.launch.endings import worker_error
+from autotune.launch.worker_errors import worker_error
 from autotune.protocol.job import SurveyJob
 from autotune.run.session import Session
 from autotune.run.setup import SILENCE_SECONDS, Setup

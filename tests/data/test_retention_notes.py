@@ -6,34 +6,34 @@ from pathlib import Path
 from rich.console import Console
 
 from autotune.base.sizes import GIB
-from autotune.data.kept_notes import fit_notes, kept_notes, lost_note
+from autotune.data.retention_notes import fit_notes, lost_note, retention_notes
 from autotune.data.survey import Survey
 from autotune.fit.estimate import strategy_fit
 from autotune.protocol.choices import Truncation
 from autotune.protocol.data_notes import note_sentence
 from autotune.protocol.job import Job, SurveyJob
 from autotune.protocol.results import Fit, StrategyFit
-from autotune.run.surveying import survey_data
+from autotune.run.survey import survey_data
 from autotune.screen.summary import probe_summary
-from autotune.sources.prompts import dropped_prompts, held_apart
+from autotune.sources.prompts import dropped_prompts, topics_held_apart
 from autotune.text.events import data_lines, data_warnings
 from tests import inspections, setups
 from tests.setups import Played
 
 
 def test_below_nine_tenths_of_what_is_trained_on_a_length_is_warned_of() -> None:
-    said = kept_notes("A", 512, 6, 0.4699, 100, 64)
+    said = retention_notes("A", 512, 6, 0.4699, 100, 64)
     assert [note.what for note in said] == [
         "A keeps 46 % of the supervised tokens: 512 x 6 rounds leave out the rest"
     ]
     assert all(note.warning and note.count == 0 for note in said)
-    assert kept_notes("A", 512, 6, 0.9, 64, 64) == ()
+    assert retention_notes("A", 512, 6, 0.9, 64, 64) == ()
 
 
 def test_one_conversation_or_fewer_than_a_step_takes_is_said() -> None:
-    (one,) = kept_notes("A", 512, 6, 1.0, 1, 64)
+    (one,) = retention_notes("A", 512, 6, 1.0, 1, 64)
     assert one.what == "A trains on 1 conversation: every step repeats it"
-    (few,) = kept_notes("A", 512, 6, 1.0, 63, 64)
+    (few,) = retention_notes("A", 512, 6, 1.0, 63, 64)
     assert "63 conversations, fewer than a step of 64" in few.what
 
 
@@ -127,7 +127,7 @@ def test_a_run_has_the_scored_prompts_looked_for_and_left_out_where_the_profile_
     )
     assert dropped_prompts(drop, prompts) == str(prompts)
     demo = {"source": "demo"}
-    assert held_apart(
+    assert topics_held_apart(
         profile.model_copy(
             update={
                 "data": profile.data.model_copy(update=demo),

@@ -6,28 +6,28 @@ from autotune.base.errors import BadInput
 from autotune.base.sizes import show_size
 from autotune.data.survey import Survey
 from autotune.launch import JobResult
-from autotune.launch.deaths import Deaths
-from autotune.launch.endings import plain_words, stop_on_environment
+from autotune.launch.retries import RetryLimit
+from autotune.launch.worker_errors import stop_on_environment, with_remedy
 from autotune.protocol import events
 from autotune.protocol.events import WorkerEvent
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import TrainJob
 from autotune.protocol.oom_recovery import (
     Action,
-    Asker,
+    MemoryUser,
     after_worker,
     is_out_of_memory,
-    smaller_cut,
+    smaller_micro_batching,
 )
-from autotune.protocol.plan import Cut, TrainPlan
+from autotune.protocol.plan import MicroBatching, TrainPlan
 from autotune.protocol.results import Fit
 from autotune.run.session import Session
 from autotune.run.setup import SILENCE_SECONDS, Setup
-from autotune.train.peak_check import NeighbourWatch, PeakWatch, exceeds
+from autotune.train.peak_check import OtherProcessesWatch, PeakWatch, exceeds
 from autotune.train.watch import TrainingWatch
 
 
-class Training:
+class WorkerLoop:
     """What every training run of a study works with."""
 
     def __init__(
@@ -36,7 +36,7 @@ class Training:
         setup: Setup,
         survey: Survey,
         fit: Fit,
-        other_processes: NeighbourWatch,
+        other_processes: OtherProcessesWatch,
         watch: TrainingWatch,
     ) -> None:
         self.session = session
@@ -46,13 +46,13 @@ class Training:
         self.other_processes = other_processes
         self.watch = watch
 
-    def to_end(self, plan: TrainPlan, number: int) -> str | None:
+    def run_to_end(self, plan: TrainPlan, number: int) -> str | None:
         """Run the worker until the plan is done; returns why it cannot be, if it cannot.
 
-        What is tried where memory runs out, `oom_recovery` says; the effective batch stays. How
-        steps are cut is on record, so whoever goes on begins with what was found to fit. After a
-        crash or a hang a new process goes on, unless the one before it came no further: see
-        `Deaths`.
+        What is tried where memory runs out, `oom_recovery` says; the effective batch stays. The
+        micro-batching is on record, so whoever resumes begins with what was found to fit. After a
+        crash or a hang a new process continues, unless the one before it came no further: see
+        `RetryLimit`.
 
         Raises:
             EnvironmentFault: the disk is full, or torch cannot be loaded, or something keeps
@@ -61,7 +61,7 @@ class Training:
         """
         last = self.session.state.trials[number].last_step
         begun_at = last.step / last.total_steps if last else 0.0
-        deaths = Deaths(furthest=begun_at, reached=begun_at)
+        retry_limit = RetryLimit(furthest=begun_at, reached=begun_at)
         known = self.session.state.trials[number].peak
         timed = self.fit.strategies.get(plan.strategy)
         peak = PeakWatch(
@@ -71,17 +71,17 @@ class Training:
         )
         workers: set[int] = set()
 
-        def hear(event: WorkerEvent) -> None:
+        def on_event(event: WorkerEvent) -> None:
             if isinstance(event, events.Ready):
                 workers.add(event.pid)
-            deaths.hear(event)
-            if (compared := peak.hear(event)) is not None:
-                self.session.note(compared)
-            self.watch.hear(event)
+            retry_limit.on_event(event)
+            if (compared := peak.on_event(event)) is not None:
+                self.session.emit(compared)
+            self.watch.on_event(event)
 
         self.name_other_processes(workers)
         while True:
-            begun = self.cut(plan, number)
+            begun = self.current_micro_batching(plan, number)
             result = self.session.work(
                 TrainJob(
                     device=self.setup.work_device,
@@ -94,7 +94,7 @@ class Training:
                 ),
                 self.session.rundir.trial_folder(number),
                 silence_seconds=SILENCE_SECONDS,
-                hear=hear,
+                on_event=on_event,
             )
             failure = result.failure
             if failure is None:
@@ -106,46 +106,53 @@ class Training:
                 return result.reason
             if is_out_of_memory(failure):
                 self.name_other_processes(workers)
-                if not self.set_next_cut(plan, number, begun, failure, result):
+                if not self.emit_next_micro_batching(plan, number, begun, failure, result):
                     return too_large(result, self.setup)
                 continue
-            if not deaths.again(result):
-                return f"{result.words} twice: {plain_words(result.reason)}"
-            self.session.note(
-                events.Warned(message=f"{plain_words(result.reason)}; retrying in a new process")
+            if not retry_limit.allows_retry(result):
+                return f"{result.words} twice: {with_remedy(result.reason)}"
+            self.session.emit(
+                events.Warned(message=f"{with_remedy(result.reason)}; retrying in a new process")
             )
 
     def name_other_processes(self, workers: Collection[int]) -> None:
         """Warn of programs that took memory on the card since the probe; `workers` are ours."""
         for sentence in self.other_processes.look(workers):
-            self.session.note(events.Warned(message=sentence))
+            self.session.emit(events.Warned(message=sentence))
 
-    def cut(self, plan: TrainPlan, number: int) -> Cut:
-        """How steps are cut now: as planned, or as memory has taught this trial since."""
-        recut = self.session.state.trials[number].recut
-        return recut.after if recut is not None else plan.cut
+    def current_micro_batching(self, plan: TrainPlan, number: int) -> MicroBatching:
+        """The micro-batching now: as planned, or reduced since for lack of memory."""
+        resized = self.session.state.trials[number].resized
+        return resized.after if resized is not None else plan.micro_batching
 
-    def set_next_cut(
-        self, plan: TrainPlan, number: int, begun: Cut, failure: Failure, result: JobResult
+    def emit_next_micro_batching(
+        self,
+        plan: TrainPlan,
+        number: int,
+        begun: MicroBatching,
+        failure: Failure,
+        result: JobResult,
     ) -> bool:
-        """Put the next worker's cut on record, after one that began with `begun` lacked memory.
+        """Record the next worker's micro-batching, after one that began with `begun` lacked memory.
 
         Returns:
             Whether there is anything left to try.
         """
         trial = self.session.state.trials[number]
-        now = self.cut(plan, number)
+        now = self.current_micro_batching(plan, number)
         shrunk = now != begun
-        if shrunk and trial.recut is not None and not trial.recut.same_process:
+        if shrunk and trial.resized is not None and not trial.resized.same_process:
             return True  # the worker named it itself
         longest = self.survey.kept(plan.model_max_length, plan.max_rounds).longest_row
-        smaller = smaller_cut(now, longest)
-        action = after_worker(Asker.TRAINING, failure, smaller=smaller is not None, shrunk=shrunk)
+        smaller = smaller_micro_batching(now, longest)
+        action = after_worker(
+            MemoryUser.TRAINING, failure, smaller=smaller is not None, shrunk=shrunk
+        )
         after = now if action is Action.RETRY_IN_NEW_PROCESS else smaller
         if after is None:
             return False
-        self.session.note(
-            events.Recut(
+        self.session.emit(
+            events.MicroBatchResized(
                 step=trial.last_step.step + 1 if trial.last_step else 1,
                 phase=result.phase,
                 batch_size=plan.batch_size,

@@ -10,8 +10,8 @@ import pytest
 from autotune.base.errors import EnvironmentFault, ExitCode
 from autotune.base.sizes import GIB
 from autotune.launch import JobResult
-from autotune.launch.deaths import KILLS, Deaths
 from autotune.launch.host_memory import memory_left
+from autotune.launch.retries import KILLS, RetryLimit
 from autotune.protocol import events
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import AverageJob, GenerateJob, Job, TrainJob
@@ -36,7 +36,7 @@ def tuner(folder: Path, workers: Workers, *strategies: object, passes: int = 0) 
     return Tuner(session, setup, DATA, setups.fit(), judge, 0.25)
 
 
-def told(session: Session, kind: type) -> list:  # type: ignore[type-arg]
+def recorded(session: Session, kind: type) -> list:  # type: ignore[type-arg]
     return [r.event for r in session.rundir.records() if isinstance(r.event, kind)]
 
 
@@ -95,7 +95,7 @@ def test_a_run_ended_between_a_failure_and_its_scores_does_not_train_again(tmp_p
     run.run()
     assert again.trainings() == []
     assert len(run.session.state.trials[0].evaluations) == 1
-    assert len(told(run.session, events.TrainingFailed)) == 1
+    assert len(recorded(run.session, events.TrainingFailed)) == 1
 
 
 def test_a_training_that_is_killed_again_and_again_ends_the_command_and_not_the_trial(
@@ -113,24 +113,24 @@ def test_a_training_that_is_killed_again_and_again_ends_the_command_and_not_the_
 
 
 def test_a_step_more_than_the_last_time_is_not_yet_getting_on() -> None:
-    deaths = Deaths()
+    retry_limit = RetryLimit()
     for step in (50, 51, 52):
-        deaths.hear(records.step_done(step, 1000))
-        died = deaths.again(CRASH)
+        retry_limit.on_event(records.step_done(step, 1000))
+        died = retry_limit.allows_retry(CRASH)
     assert not died
-    deaths = Deaths()
+    retry_limit = RetryLimit()
     for step in (50, 110, 170, 230):
-        deaths.hear(records.step_done(step, 1000))
-        assert deaths.again(CRASH)
+        retry_limit.on_event(records.step_done(step, 1000))
+        assert retry_limit.allows_retry(CRASH)
 
 
 def test_a_checkpoint_that_was_there_before_is_no_gain() -> None:
     at = records.checkpoint(0, 10, 0.1)
-    deaths = Deaths()
+    retry_limit = RetryLimit()
     for _ in range(2):
-        deaths.hear(events.Resumed(step=10))
-        deaths.hear(events.CheckpointSaved(checkpoint=at, scored=True))
-        died = deaths.again(CRASH)
+        retry_limit.on_event(events.Resumed(step=10))
+        retry_limit.on_event(events.CheckpointSaved(checkpoint=at, scored=True))
+        died = retry_limit.allows_retry(CRASH)
     assert not died
 
 
@@ -158,14 +158,14 @@ def test_an_evaluation_whose_workers_die_goes_on_while_answers_are_added(
 ) -> None:
     run = tuner(tmp_path, answering(2, end), passes=3)
     assert run.run()
-    assert [e.problem for e in told(run.session, events.Evaluated)] == [None, None]
+    assert [e.problem for e in recorded(run.session, events.Evaluated)] == [None, None]
 
 
 def test_an_evaluation_that_is_killed_again_and_again_has_not_failed(tmp_path: Path) -> None:
     run = tuner(tmp_path, answering(0, KILL))
     with pytest.raises(EnvironmentFault, match="3 in a row"):
         run.run()
-    assert told(run.session, events.Evaluated) == []
+    assert recorded(run.session, events.Evaluated) == []
 
 
 def test_a_mean_whose_worker_is_killed_twice_is_made(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_a_mean_whose_worker_is_killed_twice_is_made(tmp_path: Path) -> None:
     )
     run = tuner(tmp_path, workers, setups.strategy("A", average_checkpoints=2))
     run.run()
-    assert [e.checkpoint.averaged for e in told(run.session, events.Evaluated)] == [0, 0, 2]
+    assert [e.checkpoint.averaged for e in recorded(run.session, events.Evaluated)] == [0, 0, 2]
 
 
 @pytest.mark.parametrize("card", [False, True])

@@ -1,7 +1,8 @@
 """Answers that were left unfinished because their strict verdict was certain.
 
-They stand in a file of their own beside the finished ones: a cut answer has no loose verdict and no
-health, so it never counts as an answer. Its tokens are kept, so that it can be finished later.
+They stand in a file of their own beside the finished ones: an unfinished answer has no loose
+verdict and no health, so it never counts as an answer. Its tokens are kept, so that it can be
+finished later.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from autotune.base.model import Boundary
 from autotune.score.jsonl import read_objects
 
 
-class Decided(Boundary):
+class DecidedLine(Boundary):
     """One line of `decided.jsonl`: the verdict, the instruction that fails, the tokens so far."""
 
     key: int
@@ -28,18 +29,18 @@ def decided_file(responses: Path) -> Path:
     return responses.with_name("decided.jsonl")
 
 
-def read_decided(path: Path) -> Mapping[int, Decided]:
-    """By prompt key; none where there is no file. A torn last line is passed over.
+def read_decided(path: Path) -> Mapping[int, DecidedLine]:
+    """By prompt key; none where there is no file. A truncated last line is passed over.
 
     Raises:
         BadInput: `file:line: what` for a line that is none of these.
     """
     if not path.exists():
         return {}
-    found: dict[int, Decided] = {}
-    for place, record in read_objects(path, torn_end=True):
+    found: dict[int, DecidedLine] = {}
+    for place, record in read_objects(path, allow_truncated_end=True):
         try:
-            line = Decided.model_validate(record, strict=False)  # JSON knows no tuples
+            line = DecidedLine.model_validate(record, strict=False)  # JSON knows no tuples
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])

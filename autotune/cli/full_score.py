@@ -5,28 +5,28 @@ from pathlib import Path
 
 from autotune.base.errors import EnvironmentFault
 from autotune.base.manifest import entries_of, weights_in
-from autotune.cli.find_answers import judged_by, run_whose_best
+from autotune.cli.find_answers import judged_by, run_of_best
 from autotune.cli.run import save_report
 from autotune.config.profile import Profile
 from autotune.launch import SubprocessRunner
 from autotune.protocol import events
 from autotune.run.folder import RunDir
-from autotune.run.readings import Readings
+from autotune.run.record_cache import RecordCache
 from autotune.run.session import Session
 from autotune.run.state import StudyState
 from autotune.score.evaluation import Evaluation
 from autotune.score.prompts import Prompt, written_prompts
-from autotune.study.best import stands
+from autotune.study.best import is_current_copy
 
 
-def join_report(
+def emit_full_score(
     found: Evaluation,
     model: Path,
     prompts: Sequence[Prompt],
     label: str,
     profile: Profile,
     say: Callable[[str], None],
-    readings: Readings | None = None,
+    record_cache: RecordCache | None = None,
 ) -> None:
     """Record the score in the run whose best `model` is, and write the run's report again.
 
@@ -36,9 +36,9 @@ def join_report(
     """
     if profile.prompts.limit != "all":
         return
-    readings = readings or Readings()
+    record_cache = record_cache or RecordCache()
     try:
-        known = run_whose_best(model, readings)
+        known = run_of_best(model, record_cache)
         if known is None:
             return
         run, state, best = known
@@ -53,7 +53,7 @@ def join_report(
             )
             return
         weights = weights_in(model)
-        if not weights or not are_scored(weights, run, state, best):
+        if not weights or not are_scored_weights(weights, run, state, best):
             say(
                 f"this score does not join the report of {run.root}: the weights in {model} are not"
                 " known to be those that the run scored"
@@ -61,8 +61,8 @@ def join_report(
             return
         event = _event(found, best, weights, label, profile)
         with RunDir(run.root) as rundir:
-            session = Session(rundir, SubprocessRunner(), told=readings.of(rundir))
-            session.note(event)
+            session = Session(rundir, SubprocessRunner(), history=record_cache.of(rundir))
+            session.emit(event)
             save_report(session)
     except EnvironmentFault as fault:
         say(f"this score does not join the report of its run: {fault}")
@@ -70,7 +70,7 @@ def join_report(
     say(f"this score stands in the report of the run as well: {run.root / 'report.html'}")
 
 
-def are_scored(
+def are_scored_weights(
     weights: Mapping[str, str], run: RunDir, state: StudyState, best: events.Evaluated
 ) -> bool:
     """Whether weights, by name and sha256, are those of the best checkpoint that the run scored.
@@ -78,7 +78,7 @@ def are_scored(
     Where the checkpoint is gone, `best/` is it, if it is the copy that the record knows.
     """
     sealed = entries_of(run.checkpoint(best.number, best.checkpoint))
-    if sealed is None and stands(run, state, best):
+    if sealed is None and is_current_copy(run, state, best):
         sealed = entries_of(run.best)
     digests = {n: e.get("sha256") for n, e in (sealed or {}).items() if isinstance(e, dict)}
     return all(digests.get(name) == sha256 for name, sha256 in weights.items())

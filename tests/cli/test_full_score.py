@@ -8,8 +8,8 @@ import pytest
 
 from autotune.base.errors import ExitCode
 from autotune.base.manifest import seal
-from autotune.cli.eval import with_choice
-from autotune.cli.join import join_report
+from autotune.cli.eval import with_selection_bias
+from autotune.cli.full_score import emit_full_score
 from autotune.cli.main import run
 from autotune.cli.options import Options
 from autotune.cli.run_folder import unfinished
@@ -18,7 +18,7 @@ from autotune.config.profile import Profile
 from autotune.protocol import events
 from autotune.protocol.results import Checkpoint, HealthLimits
 from autotune.run.folder import RunDir
-from autotune.run.readings import Readings
+from autotune.run.record_cache import RecordCache
 from autotune.run.session import Session
 from autotune.run.state import replay
 from autotune.score.evaluation import Evaluation
@@ -83,7 +83,7 @@ def joined(
 ) -> tuple[str, dict[str, object] | None]:
     """What is said, and what the run's report holds then."""
     said: list[str] = []
-    join_report(evaluation(len(prompts)), model, prompts, "IFEval", profile(limit), said.append)
+    emit_full_score(evaluation(len(prompts)), model, prompts, "IFEval", profile(limit), said.append)
     path = model.parent / "report.json"
     report = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return " ".join(said), report.get("best_in_full")
@@ -182,7 +182,7 @@ def test_a_run_that_cannot_be_read_takes_nothing_from_the_score(over: RunDir, na
     assert name in said
     assert full is None
     found = evaluation()
-    assert with_choice(found, over.best, FULL) is found
+    assert with_selection_bias(found, over.best, FULL) is found
 
 
 def test_nor_does_a_score_of_another_text_of_the_answers(over: RunDir) -> None:
@@ -217,9 +217,9 @@ def test_the_record_is_read_once_for_all_that_is_asked_of_it(
     over: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = counted_readings(monkeypatch)
-    readings, said = Readings(), list[str]()
-    found = with_choice(evaluation(), over.best, FULL, readings)
-    join_report(found, over.best, FULL, "IFEval", profile(), said.append, readings)
+    record_cache, said = RecordCache(), list[str]()
+    found = with_selection_bias(evaluation(), over.best, FULL, record_cache)
+    emit_full_score(found, over.best, FULL, "IFEval", profile(), said.append, record_cache)
     assert found.chosen_among == 1
     assert "this score stands in the report of the run as well" in said[0]
     assert read == [over.events]

@@ -17,7 +17,7 @@ from autotune.text.events import describe_evaluated
 from tests import setups
 from tests.answerers import FIRST, LAST, ORDER, Answerers, N, best_of, of_rate, tuner
 from tests.contains import Contains
-from tests.study.test_tuner import started, told
+from tests.study.test_tuner import recorded, started
 
 POOR, POORER = of_rate(0.10, 1), of_rate(0.05, 2)
 
@@ -28,7 +28,7 @@ def test_checkpoints_that_cannot_meet_the_target_stop_and_the_best_is_answered_t
     workers = Answerers(good={FIRST: POOR, LAST: POORER})
     run = tuner(tmp_path, workers)
     assert not run.run()
-    first, last, whole = told(run.session, events.Evaluated)
+    first, last, whole = recorded(run.session, events.Evaluated)
     for early in (first, last):
         assert early.partial.why == "target"
         assert early.partial.of == N
@@ -66,13 +66,13 @@ def test_the_best_and_its_score_are_those_of_a_run_that_scores_all_in_full(
 
 
 @pytest.mark.parametrize("rates", [(0.10, 0.05), (0.05, 0.15)])
-def test_the_luck_of_the_choice_is_known_though_some_were_not_answered_to_the_end(
+def test_the_selection_bias_of_the_choice_is_known_though_some_were_not_answered_to_the_end(
     tmp_path: Path, rates: tuple[float, float]
 ) -> None:
     good = {name: of_rate(rate, 5) for name, rate in zip((FIRST, LAST), rates, strict=True)}
     run = tuner(tmp_path, Answerers(good=good))
     run.run()
-    chosen = told(run.session, events.Chosen)[-1]
+    chosen = recorded(run.session, events.BestCorrected)[-1]
     score = best_of(run.session).score
     assert score is not None
     assert chosen.candidates == 2
@@ -84,7 +84,7 @@ def test_a_checkpoint_that_can_meet_the_target_is_answered_to_its_end_though_ano
 ) -> None:
     run = tuner(tmp_path, Answerers(good={FIRST: of_rate(0.8, 1), LAST: of_rate(0.4, 2)}))
     assert run.run()
-    first, last = told(run.session, events.Evaluated)
+    first, last = recorded(run.session, events.Evaluated)
     assert (first.partial, last.partial) == (None, None)
     assert best_of(run.session) == first
 
@@ -93,7 +93,7 @@ def test_a_checkpoint_that_is_nearly_through_is_answered_to_its_end(tmp_path: Pa
     late = frozenset(ORDER[:36])  # needs 40, so it is out of reach a few prompts before the end
     run = tuner(tmp_path, Answerers(good={FIRST: late}))
     run.run()
-    first = told(run.session, events.Evaluated)[0]
+    first = recorded(run.session, events.Evaluated)[0]
     assert (first.partial, first.score.passes) == (None, 36)
 
 
@@ -105,7 +105,7 @@ def test_what_is_decided_does_not_depend_on_how_far_the_worker_got_meanwhile(
         workers = Answerers(good={FIRST: POOR, LAST: POORER}, burst=burst)
         run = tuner(tmp_path / str(burst), workers)
         run.run()
-        ends.append([e.score for e in told(run.session, events.Evaluated)])
+        ends.append([e.score for e in recorded(run.session, events.Evaluated)])
     assert ends[0] == ends[1] == ends[2]
 
 
@@ -133,9 +133,9 @@ def test_an_evaluation_that_was_killed_goes_on_and_decides_the_same(tmp_path: Pa
     workers = Answerers(good={FIRST: POOR, LAST: POORER})
     run = tuner(folder, workers)
     run.run()
-    kept = [e.model_dump(exclude={"checkpoint"}) for e in told(run.session, events.Evaluated)]
+    kept = [e.model_dump(exclude={"checkpoint"}) for e in recorded(run.session, events.Evaluated)]
     assert kept == [
-        e.model_dump(exclude={"checkpoint"}) for e in told(calm.session, events.Evaluated)
+        e.model_dump(exclude={"checkpoint"}) for e in recorded(calm.session, events.Evaluated)
     ]
     assert len(workers.made[FIRST]) == N - 20
 
@@ -146,7 +146,7 @@ def test_answers_that_were_cut_count_by_their_verdict_and_the_best_is_finished(
     workers = Answerers(good={FIRST: of_rate(0.5, 1)}, cut=frozenset(range(0, N, 3)))
     run = tuner(tmp_path, workers)
     assert run.run()
-    first, _, whole = told(run.session, events.Evaluated)
+    first, _, whole = recorded(run.session, events.Evaluated)
     assert first.partial.why == "decided"
     assert (first.score.passes, first.score.total) == (N // 2, N)
     assert not first.met
@@ -163,7 +163,7 @@ def test_the_best_of_a_trial_is_answered_to_its_end_and_no_other_whatever_it_is_
     )
     run = tuner(tmp_path, workers)
     run.run()
-    full = [e for e in told(run.session, events.Evaluated) if e.partial is None]
+    full = [e for e in recorded(run.session, events.Evaluated) if e.partial is None]
     assert [e.checkpoint.name for e in full] == [FIRST]
     assert full[0].unhealthy
     assert best_of(run.session) == full[0]
@@ -174,13 +174,13 @@ def test_the_best_of_a_trial_is_answered_to_its_end_and_no_other_whatever_it_is_
     [({"early": False}, None), ({"holdout": True}, None), ({}, Contains())],
     ids=["full", "holdout", "a scorer of its own"],
 )
-def test_nothing_is_decided_early_where_that_is_not_wished_or_not_known_to_be_right(
+def test_nothing_is_decided_early_where_that_is_not_requested_or_not_known_to_be_right(
     tmp_path: Path, evaluate: dict[str, object], scorer: object
 ) -> None:
     workers = Answerers(good={FIRST: POOR, LAST: POORER})
     run = tuner(tmp_path, workers, 0.99, scorer, **evaluate)
     run.run()
-    assert all(e.partial is None for e in told(run.session, events.Evaluated))
+    assert all(e.partial is None for e in recorded(run.session, events.Evaluated))
     assert all(len(keys) == N for keys in workers.made.values())
     asked = [job for job in workers.seen if isinstance(job, GenerateJob)]
     assert {job.early_seed for job in asked} == {None}
@@ -210,6 +210,6 @@ def test_a_score_that_was_ended_early_never_meets_a_target_that_was_lowered(
 ) -> None:
     run = tuner(tmp_path, Answerers(good={FIRST: POOR, LAST: POORER}))
     run.run()
-    run.session.note(started().model_copy(update={"target": 0.01}))
+    run.session.emit(started().model_copy(update={"target": 0.01}))
     (trial,) = run.session.state.trials
     assert [e.met for _, e in sorted(trial.evaluations.items())] == [True, False]

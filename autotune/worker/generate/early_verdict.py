@@ -5,7 +5,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from autotune.score.decided import Decided
+from autotune.score.early_verdicts import DecidedLine
 from autotune.score.scorer import EarlyJudge, EarlyVerdict
 from autotune.worker.generate.answer_file import append
 from autotune.worker.generate.reply import Reply
@@ -33,7 +33,7 @@ def decoded(loaded: Loaded, ids: list[int]) -> str:
     return str(loaded.tokenizer.decode(ids, skip_special_tokens=True))
 
 
-def only_grows(tokenizer: Any) -> bool:
+def is_append_only(tokenizer: Any) -> bool:
     """Whether further tokens leave the text before them as it is.
 
     Tidying of spaces before punctuation takes characters away again.
@@ -41,7 +41,7 @@ def only_grows(tokenizer: Any) -> bool:
     return not getattr(tokenizer, "clean_up_tokenization_spaces", False)
 
 
-class Deciding:
+class EarlyVerdicts:
     """Judges the answers to some prompts while they grow."""
 
     def __init__(self, loaded: Loaded, judges: Sequence[EarlyJudge | None], path: Path) -> None:
@@ -50,7 +50,7 @@ class Deciding:
         self.path = path
         self.judges = judges
         self.verdicts: dict[int, EarlyVerdict] = {}
-        self.active = only_grows(loaded.tokenizer)
+        self.active = is_append_only(loaded.tokenizer)
         # Characters of text that a token can add: a byte is one at most.
         self.widest_token = max(map(len, loaded.tokenizer.get_vocab()), default=0)
 
@@ -73,7 +73,7 @@ class Deciding:
         append(
             self.path,
             [
-                Decided(
+                DecidedLine(
                     key=verdict.key,
                     strict=verdict.strict,
                     instruction=verdict.instruction,

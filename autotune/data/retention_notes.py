@@ -12,12 +12,12 @@ from autotune.protocol.plan import Rounds
 from autotune.protocol.result_text import rounds_text, shape_rounds
 from autotune.protocol.results import Fit
 
-KEPT_TO_WARN_OF = 0.9
-"""Share of the supervised tokens below which a length is said to cut too much: a tenth is what the
+MIN_KEPT_SHARE = 0.9
+"""Share of the supervised tokens below which a length is warned of: a tenth is what the
 longest conversations of common chat sets lose at 1024 tokens, more changes what is learned."""
 
 
-def kept_notes(
+def retention_notes(
     name: str,
     length: int,
     rounds: Rounds,
@@ -26,20 +26,20 @@ def kept_notes(
     batch_size: int | None,
 ) -> tuple[DataNote, ...]:
     """What to warn of where a strategy trains on so many conversations and such a share (0..1)."""
-    said = []
-    if kept_supervised < KEPT_TO_WARN_OF:
-        said.append(
+    sentences = []
+    if kept_supervised < MIN_KEPT_SHARE:
+        sentences.append(
             f"{name} keeps {int(kept_supervised * 100)} % of the supervised tokens:"
             f" {shape_rounds(length, rounds)} leave out the rest"
         )
     if conversations == 1:
-        said.append(f"{name} trains on 1 conversation: every step repeats it")
+        sentences.append(f"{name} trains on 1 conversation: every step repeats it")
     elif batch_size is not None and 0 < conversations < batch_size:
-        said.append(
+        sentences.append(
             f"{name} trains on {counted(conversations, 'conversation')}, fewer than a step of"
             f" {batch_size}: every step sees all of them"
         )
-    return tuple(DataNote(what=what, count=0, warning=True) for what in said)
+    return tuple(DataNote(what=what, count=0, warning=True) for what in sentences)
 
 
 def lost_note(name: str, length: int, rounds: Rounds, survey: Survey) -> DataNote | None:
@@ -79,7 +79,7 @@ def fit_notes(fit: Fit | None) -> tuple[DataNote, ...]:
         for name, found in fit.strategies.items()
         if found.planned
         for note in (
-            *kept_notes(
+            *retention_notes(
                 name,
                 found.model_max_length,
                 found.max_rounds,

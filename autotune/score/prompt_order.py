@@ -17,7 +17,7 @@ def shuffled(prompts: Sequence[Prompt], seed: int) -> tuple[Prompt, ...]:
     return tuple(sorted(prompts, key=lambda prompt: _rank("order", seed, prompt)))
 
 
-def begun(order: Sequence[Prompt], strict: Mapping[int, bool]) -> tuple[bool, ...]:
+def answered_in_order(order: Sequence[Prompt], strict: Mapping[int, bool]) -> tuple[bool, ...]:
     """The verdicts of the first prompts of `order`, up to the first that has none yet.
 
     Later verdicts wait: which answers are decided first depends on what they say, so only those

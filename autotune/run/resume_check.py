@@ -1,4 +1,4 @@
-"""A run goes on with what it began with: the same data, prompts and model, or not at all."""
+"""A run resumes with what it began with: the same data, prompts and model, or not at all."""
 
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from autotune.sources.digest import has_digest
 from autotune.sources.wheel import Say
 
 
-def demand_begun(session: Session, content: Content, model: str) -> None:
-    """Refuse to go on with other content than the run of this folder began with.
+def demand_same_content(session: Session, content: Content, model: str) -> None:
+    """Refuse to resume with other content than the run of this folder began with.
 
     Raises:
         BadInput: data, prompts or model have changed.
@@ -50,12 +50,12 @@ def keep_prompts(
             )
         say(f"{path.name} was changed or lost: written again, as it was when this run began")
     elif session.state.baselines or session.state.trials:
-        demand_asked(path, chosen)
+        demand_same_prompts(path, chosen)
     write_text_atomic(path, text)
     return chosen
 
 
-def demand_asked(path: Path, chosen: tuple[Prompt, ...]) -> None:
+def demand_same_prompts(path: Path, chosen: tuple[Prompt, ...]) -> None:
     """Refuse to score by other prompts than those in a run's file; a damaged one says nothing.
 
     Raises:

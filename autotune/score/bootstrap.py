@@ -1,11 +1,11 @@
 """What the best of several checkpoints would score on prompts that it was not chosen by.
 
-The best of k scores is too good: among equals, luck wins. Here the choice is repeated on prompts
-drawn with replacement, and the winner scored on the prompts that were not drawn (about 37 %); the
-mean of these is the estimate. This is the bootstrap bias correction of Tsamardinos, Greasidou and
-Borboudakis, "Bootstrapping the out-of-sample predictions for efficient and accurate
-cross-validation" (Machine Learning 107, 2018). Its choices rest on fewer distinct prompts than the
-real one, so it is a little too low rather than too high.
+The best of k scores is too good: among equals, the luckiest wins (selection bias). Here the choice
+is repeated on prompts drawn with replacement, and the winner scored on the prompts that were not
+drawn (about 37 %); the mean of these is the estimate. This is the bootstrap bias correction of
+Tsamardinos, Greasidou and Borboudakis, "Bootstrapping the out-of-sample predictions for efficient
+and accurate cross-validation" (Machine Learning 107, 2018). Its choices rest on fewer distinct
+prompts than the real one, so it is a little too low rather than too high.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ DRAWS = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class SelectionEstimate:
     """The best of `candidates`: its place, its share of passes, and the corrected share.
 
     `interval` holds 95 % of the repeated choices' scores. They are of fewer prompts than the real
@@ -30,7 +30,9 @@ class Chosen:
     interval: tuple[float, float]
 
 
-def correct_for_choice(passes: Sequence[Sequence[bool]], seed: int, draws: int = DRAWS) -> Chosen:
+def correct_selection_bias(
+    passes: Sequence[Sequence[bool]], seed: int, draws: int = DRAWS
+) -> SelectionEstimate:
     """The estimate from the strict verdicts of k candidates on the same N prompts, k x N.
 
     The first of the best is the winner, as in a choice by score alone. A single candidate was not
@@ -62,7 +64,7 @@ def correct_for_choice(passes: Sequence[Sequence[bool]], seed: int, draws: int =
     else:
         corrected = min(float(found.mean()), float(scores[winner]))
     ends = np.quantile(found, [0.025, 0.975]) if found.size else (0.0, 1.0)
-    return Chosen(
+    return SelectionEstimate(
         winner=winner,
         candidates=candidates,
         score=float(scores[winner]),

@@ -9,8 +9,8 @@ from autotune.worker.libraries import hide_torch, quiet_transformers
 from autotune.worker.memory.cpu import peak_resident_bytes
 
 
-class SurveyBench:
-    """Does one survey; on `jobs.Bench` one is done where another job came before or may follow."""
+class SurveyRunner:
+    """Does one survey; where other jobs come before or after it, `jobs.JobRunner` does."""
 
     spec: DeviceSpec | None = None
 
@@ -30,7 +30,7 @@ class SurveyBench:
 
     def do(self, job: Job) -> None:
         """Do the survey."""
-        assert isinstance(job, SurveyJob)  # nothing else is given to this bench
+        assert isinstance(job, SurveyJob)  # nothing else is given to it
         self.pipe.emit(events.Ready(pid=os.getpid(), device="CPU", transformers=self.transformers))
         from autotune.worker.survey.job import survey
 

@@ -19,21 +19,21 @@ from autotune.base.model import Boundary
 from autotune.protocol.results import Partial
 from autotune.protocol.scores import Metric
 from autotune.score.answers import Answer
-from autotune.score.decided import Decided, decided_file
+from autotune.score.early_verdicts import DecidedLine, decided_file
 from autotune.score.jsonl import Tail
-from autotune.score.order import begun
+from autotune.score.prompt_order import answered_in_order
 from autotune.score.prompts import Prompt
 from autotune.score.stopping.target import TargetTest, needed_passes
 
 _VERDICTS = "verdicts.json"
 
-LEAST = 8
+MIN_ANSWERED_ONE_IN = 8
 """A checkpoint answers one in so many prompts at least before the target counts: where that is far
 away, its estimate would else rest on a handful, and the best of several on selection bias.
 Of four of 20 to 25 %, with a target of 50 %, the best one is chosen in 84 % with this and in 70 %
 without, and 43 instead of 52 % of the answers are saved (`benchmarks/early_decisions.py`)."""
 
-WORTH = 10
+MIN_REMAINING_ONE_IN = 10
 """With less than one in so many prompts left, it is finished: most of those answers are being
 made already, and should it be the best after all, they would be made twice."""
 
@@ -42,7 +42,7 @@ Line = TypeVar("Line", bound=Boundary)
 
 
 @dataclass(frozen=True, slots=True)
-class Contest:
+class StopRule:
     """When a checkpoint is stopped: the prompts in their random order, and the target.
 
     `order` is all prompts in random order, `target` the share of passes that is wanted.
@@ -54,16 +54,16 @@ class Contest:
     def verdict(self, verdicts: Sequence[bool]) -> Partial | None:
         """Why to stop after these verdicts, the first ones of the order; None to continue."""
         total, asked = len(self.order), len(verdicts)
-        if total - asked < max(1, total // WORTH):
+        if total - asked < max(1, total // MIN_REMAINING_ONE_IN):
             return None
         test = TargetTest(total, needed_passes(total, self.target))
-        if asked * LEAST >= total and test.is_out_of_reach(asked, sum(verdicts)):
+        if asked * MIN_ANSWERED_ONE_IN >= total and test.is_out_of_reach(asked, sum(verdicts)):
             return Partial(of=total, why="target", target=self.target)
         return None
 
 
 @dataclass(frozen=True, slots=True)
-class Stopped:
+class StoppedEvaluation:
     """A checkpoint that was stopped, and its strict verdicts by key up to there, in order."""
 
     partial: Partial
@@ -75,49 +75,49 @@ class Stopped:
         return Metric.of(sum(self.strict.values()), len(self.strict))
 
 
-class Following:
+class EvaluationFollower:
     """Follows the files of an evaluation while it writes them."""
 
-    def __init__(self, contest: Contest, responses: Path) -> None:
-        self.contest = contest
-        self.prompts = {prompt.key: prompt for prompt in contest.order}
+    def __init__(self, rule: StopRule, responses: Path) -> None:
+        self.rule = rule
+        self.prompts = {prompt.key: prompt for prompt in rule.order}
         self.finished = Tail(responses)
         self.decided = Tail(decided_file(responses))
         self.strict: dict[int, bool] = {}
-        self.cut = 0
+        self.decided_count = 0
         self.looked = 0
 
-    def news(self) -> list[tuple[Prompt, Answer]]:
+    def new_answers(self) -> list[tuple[Prompt, Answer]]:
         """What was finished since the last call; decided answers are taken in by themselves.
 
         Raises:
             BadInput: a line is none that a worker writes.
         """
-        for found in _read(Decided, self.decided):
+        for found in _read(DecidedLine, self.decided):
             self.strict[found.key] = found.strict
-            self.cut += 1
+            self.decided_count += 1
         answers = _read(Answer, self.finished)
         return [(self.prompts[a.key], a) for a in answers if a.key in self.prompts]
 
-    def look(self) -> Stopped | None:
+    def look(self) -> StoppedEvaluation | None:
         """Whether to stop, at the earliest prompt of the order that allows it."""
-        verdicts = begun(self.contest.order, self.strict)
+        verdicts = answered_in_order(self.rule.order, self.strict)
         for count in range(self.looked + 1, len(verdicts) + 1):
-            if (partial := self.contest.verdict(verdicts[:count])) is not None:
+            if (partial := self.rule.verdict(verdicts[:count])) is not None:
                 return self._stopped(partial, count)
         self.looked = len(verdicts)
         return None
 
-    def end(self) -> Stopped | None:
+    def end(self) -> StoppedEvaluation | None:
         """All prompts have a verdict: still no full score where answers were left unfinished."""
-        if not self.cut:
+        if not self.decided_count:
             return None
-        total = len(self.contest.order)
+        total = len(self.rule.order)
         return self._stopped(Partial(of=total, why="decided"), total)
 
-    def _stopped(self, partial: Partial, count: int) -> Stopped:
-        keys = [prompt.key for prompt in self.contest.order[:count]]
-        return Stopped(partial, {key: self.strict[key] for key in keys})
+    def _stopped(self, partial: Partial, count: int) -> StoppedEvaluation:
+        keys = [prompt.key for prompt in self.rule.order[:count]]
+        return StoppedEvaluation(partial, {key: self.strict[key] for key in keys})
 
 
 def _read(kind: type[Line], tail: Tail) -> list[Line]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from autotune.base.errors import EnvironmentFault
 from autotune.base.sizes import show_size
 from autotune.launch import JobResult
-from autotune.launch.endings import plain_words
+from autotune.launch.worker_errors import with_remedy
 from autotune.protocol import events
 from autotune.protocol.events import WorkerEvent
 
@@ -25,14 +25,14 @@ KILLS = 3
 """Kills from outside at one place that end the command. They say nothing about the work, so one
 more is forgiven; but whoever kills three times in a row will go on."""
 
-GAIN = 0.05
+GAIN_SHARE = 0.05
 """Share of the work that counts as having got on. Steps since the last checkpoint are done again,
 so a single one more is no gain; a twentieth is the distance of a training's scored checkpoints, and
 bounds how often the count can fall back."""
 
 
 @dataclass
-class Deaths:
+class RetryLimit:
     """Deaths of the workers of one piece of work since it last got on. Shares are 0..1.
 
     `furthest` is how far any worker came, `reached` how far the work was when the count began, and
@@ -46,11 +46,11 @@ class Deaths:
     saved: int = 0
     gained: bool = False
 
-    def hear(self, event: WorkerEvent) -> None:
+    def on_event(self, event: WorkerEvent) -> None:
         """Take in what a worker of a training has done."""
         match event:
             case events.StepDone():
-                self.come(event.step / event.total_steps)
+                self.advance(event.step / event.total_steps)
             case events.Resumed():
                 self.saved = max(self.saved, event.step)
             case events.CheckpointSaved() if event.checkpoint.step > self.saved:
@@ -58,18 +58,18 @@ class Deaths:
             case _:
                 pass
 
-    def come(self, share: float, *, kept: bool = False) -> None:
+    def advance(self, share: float, *, kept: bool = False) -> None:
         """The work is done up to this share; what is `kept` on disk is a gain, however small."""
         self.gained = self.gained or (kept and share > self.furthest)
         self.furthest = max(self.furthest, share)
 
-    def again(self, result: JobResult) -> bool:
+    def allows_retry(self, result: JobResult) -> bool:
         """Count a death; returns whether the work is worth another worker.
 
         Raises:
             EnvironmentFault: workers are killed from outside again and again.
         """
-        if self.gained or self.furthest >= self.reached + GAIN:
+        if self.gained or self.furthest >= self.reached + GAIN_SHARE:
             self.crashes = self.kills = 0
             self.reached, self.gained = self.furthest, False
         if result.killed:
@@ -86,6 +86,6 @@ def killed_too_often(result: JobResult, times: int) -> EnvironmentFault:
     spare = "" if result.free_bytes is None else f", {show_size(result.free_bytes)} of memory free"
     return EnvironmentFault(
         f"something on this computer ends the tool's workers: {times} in a row, the last one"
-        f" {plain_words(result.reason)}{spare}, so it was not for memory; find out what does (a job"
+        f" {with_remedy(result.reason)}{spare}, so it was not for memory; find out what does (a job"
         " scheduler's limit, a watchdog, another person), then run the same command again to resume"
     )

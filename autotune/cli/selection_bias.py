@@ -5,22 +5,25 @@ from dataclasses import replace
 from pathlib import Path
 
 from autotune.base.errors import EnvironmentFault
-from autotune.cli.find_answers import judged_by, run_whose_best
-from autotune.run.readings import Readings
+from autotune.cli.find_answers import judged_by, run_of_best
+from autotune.run.record_cache import RecordCache
 from autotune.score.evaluation import Evaluation
 from autotune.score.prompts import Prompt, written_prompts
 
 
-def with_choice(
-    found: Evaluation, model: Path, prompts: Sequence[Prompt], readings: Readings | None = None
+def with_selection_bias(
+    found: Evaluation,
+    model: Path,
+    prompts: Sequence[Prompt],
+    record_cache: RecordCache | None = None,
 ) -> Evaluation:
     """The evaluation with what is known of the choice, where the model is the best of a run."""
     try:
-        known = run_whose_best(model, readings or Readings())
+        known = run_of_best(model, record_cache or RecordCache())
         if known is None:
             return found
         run, state, _ = known
-        # The luck of the choice was worked out on the run's own prompts, and is other on others; so
+        # The selection bias was estimated on the run's own prompts, and is another on others; so
         # it is where another text of the answers was judged.
         same = found.report.think is judged_by(run) and {
             p.key: p.prompt for p in written_prompts(run.prompts, Prompt)

@@ -9,7 +9,7 @@ from autotune.protocol.failure import Failure
 from autotune.protocol.oom_recovery import MORE_MEMORY
 
 
-def plain_words(reason: str) -> str:
+def with_remedy(reason: str) -> str:
     """A reason with what it means and what to do, where its own words do not say it.
 
     `reason` is what a worker said of its failure, the error's type in front.
@@ -33,7 +33,7 @@ def worker_error(result: JobResult, what: str, folder: Path) -> AutotuneError:
         return EnvironmentFault(result.reason, log=log)  # whatever it was asked to do
     if result.failure is Failure.OVER_BUDGET:
         return EnvironmentFault(f"{what}: {result.reason}; {MORE_MEMORY}", log=log)
-    return EnvironmentFault(f"{what}: {result.words} ({plain_words(result.reason)})", log=log)
+    return EnvironmentFault(f"{what}: {result.words} ({with_remedy(result.reason)})", log=log)
 
 
 def stop_on_environment(result: JobResult) -> None:

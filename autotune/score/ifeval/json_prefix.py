@@ -11,12 +11,12 @@ OPENINGS = ("```json", "```Json", "```JSON", "```")
 STARTS = frozenset('{["-0123456789tfnNI')
 """First characters of what `json.loads` accepts, `NaN` and `Infinity` included."""
 
-SETTLED = 16
+SETTLED_AFTER_CHARACTERS = 16
 """Characters after a fault from which on nothing that follows can mend it. The longest thing whose
 first half looks like a fault is a pair of escapes as in `\\ud83d\\ude00`: 12 characters."""
 
 
-def is_lost(beginning: str) -> bool:
+def cannot_become_json(beginning: str) -> bool:
     """Whether no answer that begins so can pass `detectable_format:json_format`."""
     if nesting(beginning) > MAX_NESTING:
         return True
@@ -35,7 +35,7 @@ def is_lost(beginning: str) -> bool:
     except json.JSONDecodeError as fault:
         # The place of this fault is where the string begins, and its end may still come.
         open_string = fault.msg.startswith("Unterminated string")
-        return not open_string and fault.pos + SETTLED <= len(rest)
+        return not open_string and fault.pos + SETTLED_AFTER_CHARACTERS <= len(rest)
     except ValueError:  # too many digits
         return False
     return False

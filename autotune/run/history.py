@@ -1,4 +1,4 @@
-"""Everything that a run's record says, in one pass: the state, and what is told one by one.
+"""Everything that a run's record says, in one pass: the state, and the events that are no steps.
 
 Optimizer steps are most of a record, up to a million; of them the state keeps a bounded number and
 the chronicle a count.
@@ -14,11 +14,11 @@ from autotune.run.state import StudyState
 
 
 @dataclass
-class Chronicle:
-    """A fold of records: `told` are those without the steps, `kinds` counts all."""
+class RunHistory:
+    """A fold of records: `without_steps` are those without the steps, `kinds` counts all."""
 
     state: StudyState = field(default_factory=StudyState)
-    told: list[Record] = field(default_factory=list)
+    without_steps: list[Record] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
     first: float | None = None
     last: float | None = None
@@ -39,12 +39,12 @@ class Chronicle:
             return
         if not isinstance(event, events.BestInFull):  # comes after the run, not in its time
             self.last = record.time
-        self.told.append(record)
+        self.without_steps.append(record)
 
 
-def chronicle(records: Iterable[Record]) -> Chronicle:
+def history_of(records: Iterable[Record]) -> RunHistory:
     """What these records say, in order."""
-    found = Chronicle()
+    found = RunHistory()
     apply = found.apply
     for record in records:
         apply(record)

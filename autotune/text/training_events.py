@@ -8,8 +8,8 @@ from autotune.run.state import StudyState
 _NAMES = {"forward": "the forward pass", "backward": "the backward pass", "optimizer": "the update"}
 
 
-def resized_sentence(event: events.Recut) -> str:
-    """Where memory ran out, in what pieces, and how it goes on."""
+def resized_sentence(event: events.MicroBatchResized) -> str:
+    """Where memory ran out, in what pieces, and how it continues."""
     where = _NAMES.get(event.phase, event.phase or "a worker")
     head = f"out of memory in {where} of step {event.step} with {event.before.words}"
     again = "repeated" if event.same_process else "resuming from the last checkpoint"
@@ -36,17 +36,17 @@ def damaged_sentence(event: events.CheckpointDamaged) -> str:
 
 def card_sentence(event: events.CardSampled) -> str | None:
     """What began or ended to hold the card's clock down, None where nothing did."""
-    told = []
+    reasons = []
     if event.began:
-        told.append(f"throttled by {', '.join(event.began)}")
+        reasons.append(f"throttled by {', '.join(event.began)}")
     if event.ended:
-        told.append(f"no longer throttled by {', '.join(event.ended)}")
-    if not told:
+        reasons.append(f"no longer throttled by {', '.join(event.ended)}")
+    if not reasons:
         return None
     heat = "" if event.celsius is None else f"{event.celsius:.0f} C"
     power = "" if event.watts is None else power_text(event.watts, event.limit_watts)
     state = ", ".join(part for part in (heat, power) if part)
-    return f"card: {' and '.join(told)}" + (f" ({state})" if state else "")
+    return f"card: {' and '.join(reasons)}" + (f" ({state})" if state else "")
 
 
 def power_text(watts: float | None, limit_watts: float | None) -> str:
@@ -69,5 +69,5 @@ def advice_lines(state: StudyState) -> list[str]:
     return [
         f"trial {trial.number} ({trial.plan.strategy}): {advised.message}"
         for trial in state.trials
-        for advised in trial.watched.advice
+        for advised in trial.telemetry.advice
     ]
