@@ -1,0 +1,26 @@
+"""A training plan in words: briefly as it begins, and whole."""
+
+from autotune.base.format import counted, rate_text
+from autotune.protocol.plan import TrainPlan
+from autotune.protocol.result_text import shape_rounds
+
+
+def brief_plan(plan: TrainPlan) -> str:
+    """What the record's line says: `lr 4e-5, 1024 x 6 rounds, 12 steps of 8 conversations`."""
+    steps = counted(plan.total_steps, "step")
+    return (
+        f"lr {rate_text(plan.learning_rate)},"
+        f" {shape_rounds(plan.model_max_length, plan.max_rounds)},"
+        f" {steps} of {counted(plan.batch_size, 'conversation')}"
+    )
+
+
+def whole_plan(plan: TrainPlan) -> str:
+    """All that a report says of it."""
+    return (
+        f"{counted(plan.num_train_epochs, 'epoch')} of"
+        f" {counted(plan.conversations, 'conversation')}, batch {plan.batch_size}, lr"
+        f" {rate_text(plan.learning_rate)} {plan.lr_scheduler_type}, warm-up {plan.warmup_ratio},"
+        f" weight decay {plan.weight_decay}, {plan.precision}, seed {plan.seed}, supervision"
+        f" {plan.data.supervision}"
+    )
