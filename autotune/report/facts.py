@@ -5,11 +5,12 @@ Made once, for both of its pages.
 
 from dataclasses import dataclass
 
-from autotune.base.format import counted, percent, rate_text
+from autotune.base.format import counted, percent
 from autotune.protocol.choices import Think
-from autotune.report.schema import Report, TrialReport
+from autotune.report.schema import Report
 from autotune.score.scorer import Scorer
 from autotune.text.score import faulty_answers
+from autotune.text.training_plan import whole_plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +70,12 @@ def ran_with(report: Report, scorer: Scorer) -> tuple[tuple[str, str], ...]:
         ("device", report.machine),
         *((("attention", report.attention),) if report.attention else ()),
         *report.versions.items(),
-        *((f"trial {trial.number}", _plan(trial)) for trial in report.trials),
+        *(
+            (
+                f"trial {trial.number}",
+                f"{whole_plan(trial.plan)}, digest of the plan {trial.plan_identity}",
+            )
+            for trial in report.trials
+        ),
         ("run folder", report.run_dir),
-    )
-
-
-def _plan(trial: TrialReport) -> str:
-    plan = trial.plan
-    return (
-        f"{counted(plan.num_train_epochs, 'epoch')} of"
-        f" {counted(plan.conversations, 'conversation')}, batch {plan.batch_size}, lr"
-        f" {rate_text(plan.learning_rate)} {plan.lr_scheduler_type}, warm-up {plan.warmup_ratio},"
-        f" weight decay {plan.weight_decay}, {plan.precision}, seed {plan.seed}, supervision"
-        f" {plan.data.supervision}, digest of the plan {trial.plan_identity}"
     )

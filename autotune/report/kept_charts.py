@@ -17,7 +17,7 @@ _EMBEDDED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Charts:
-    """Two PNGs, for light and dark screens, and `picture.drawing_of` what they show."""
+    """Two PNGs, for light and dark screens, and `chart.drawing_of` what they show."""
 
     drawing: str
     light: bytes

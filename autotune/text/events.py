@@ -4,7 +4,7 @@ Sentences report what the records say. They hold text from outside as it came; w
 makes it harmless for its medium.
 """
 
-from autotune.base.format import counted, duration, percent, rate_text
+from autotune.base.format import counted, duration, percent
 from autotune.base.sizes import show_size
 from autotune.data.retention_notes import fit_notes
 from autotune.protocol import events
@@ -15,7 +15,6 @@ from autotune.protocol.result_text import (
     checkpoint_text,
     health_text,
     score_text,
-    shape_rounds,
 )
 from autotune.protocol.results import Fit
 from autotune.run.state import StudyState, TrialState
@@ -33,6 +32,7 @@ from autotune.text.training_events import (
     resized_sentence,
     slept_sentence,
 )
+from autotune.text.training_plan import brief_plan
 
 
 def describe(record: Record, state: StudyState | None = None) -> str | None:
@@ -64,14 +64,8 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
         case events.BaselineScored():
             return f"baseline {event.name}: {scored(event)}"
         case events.TrialStarted():
-            plan = event.plan
-            return (
-                f"trial {event.number} ({plan.strategy}): training, lr"
-                f" {rate_text(plan.learning_rate)},"
-                f" {shape_rounds(plan.model_max_length, plan.max_rounds)},"
-                f" {counted(plan.total_steps, 'step')} of"
-                f" {counted(plan.batch_size, 'conversation')}"
-            )
+            named = f"trial {event.number} ({event.plan.strategy})"
+            return f"{named}: training, {brief_plan(event.plan)}"
         case events.PeakCompared():
             return f"{label}: {peak_sentence(event)}"
         case events.TrainingFailed():
