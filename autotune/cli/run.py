@@ -92,10 +92,10 @@ def open_run(
         view = make_view(console, session.clock, lambda: session.state, device_gauge(setup))
         session.view = view
         with view:
-            session.emit(setup.started(target, resumed=resumed))
-            if session.state.content is None and setup.content is not None:
-                session.emit(setup.content)
             try:
+                session.emit(setup.started(target, resumed=resumed))
+                if session.state.content is None and setup.content is not None:
+                    session.emit(setup.content)
                 survey = survey_data(session, setup)
                 yield OpenRun(console, rundir, session, setup, survey, resumed)
             except KeyboardInterrupt as interrupt:

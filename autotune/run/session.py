@@ -1,6 +1,6 @@
 """One run in progress: the folder, the runner, the screen and the state they agree on.
 
-Every event goes through `Session.note`: first to the record on disk, then into the state, then to
+Every event goes through `Session.emit`: first to the record on disk, then into the state, then to
 the screen. So what a person saw is what a resumed run knows.
 """
 

@@ -53,7 +53,7 @@ def test_a_look_at_a_run_that_is_over_is_shown_and_not_recorded(
 ) -> None:
     rundir = folder_of(book.story(), tmp_path)
     before = rundir.events.read_bytes()
-    report = report_of(look(rundir)[0].chronicle, tmp_path)
+    report = report_of(look(rundir)[0].history, tmp_path)
     session, shown = look(rundir, begun(), *more)
     assert shown.events == [begun(), *more]
     assert rundir.events.read_bytes() == before
