@@ -93,8 +93,12 @@ def lift_text(lift: Lift) -> str:
 
 
 def no_lift_line(lift: Lift | None) -> str | None:
-    """That nothing shows that the prompts are followed; None where something does."""
-    if lift is None or lift.p_value <= SIGNIFICANCE_LEVEL:
+    """That nothing shows that the prompts are followed; None where something does.
+
+    Nor is it said of answers that pass no prompt at all: their score says so.
+    """
+    passes = lift is not None and (lift.genuine.passes or lift.shuffled.passes)
+    if lift is None or not passes or lift.p_value <= SIGNIFICANCE_LEVEL:
         return None
     return (
         "Nothing shows that the prompts are followed: the same answers pass other prompts"

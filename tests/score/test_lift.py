@@ -323,6 +323,11 @@ def test_a_score_that_any_prompt_would_have_is_said_to_show_nothing() -> None:
     assert line is not None and line.startswith("Nothing shows that the prompts are followed")
 
 
+def test_of_answers_that_pass_nothing_it_is_not_said_that_they_follow_nothing() -> None:
+    nothing = Lift(genuine=Metric.of(0, 8), shuffled=Metric.of(0, 56), p_value=1.0)
+    assert no_lift_line(nothing) is None
+
+
 def test_every_checked_report_of_two_prompts_or_more_has_its_lift() -> None:
     prompts = lower(4)
     answers = [case(p) for p in prompts]
