@@ -192,14 +192,6 @@ class Evaluate(Boundary):
     health: HealthLimits
     require: Requirements = Requirements()
 
-    @field_validator("health", "require")
-    @classmethod
-    def _holds_shares(cls, limits: HealthLimits | Requirements) -> HealthLimits | Requirements:
-        for name, value in limits:
-            if value is not None and not 0 <= value <= 1:
-                raise ValueError(f"{name} = {value}: must be a share from 0 to 1")
-        return limits
-
 
 class Profile(Boundary):
     """A whole profile. `watch` absent holds a training against its own course only.

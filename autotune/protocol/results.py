@@ -209,27 +209,36 @@ class Health(Boundary):
     vacuous: float = 0.0
 
 
+def _share(value: float) -> float:
+    if not 0 <= value <= 1:
+        raise ValueError("must be a share from 0 to 1")
+    return value
+
+
+Share = Annotated[float, AfterValidator(_share)]
+
+
 class HealthLimits(Boundary):
     """Beyond which a share of the answers is shown as bad; see `docs/health.md` for the evidence.
 
     It does not decide whether a target is met; see `Requirements`.
     """
 
-    min_stop: float
-    max_loop: float
-    max_echo: float
-    max_empty: float
-    max_vacuous: float = 0.1
+    min_stop: Share
+    max_loop: Share
+    max_echo: Share
+    max_empty: Share
+    max_vacuous: Share = 0.1
 
 
 class Requirements(Boundary):
     """Shares (0..1) that a score must keep to besides, to meet a target; None requires nothing."""
 
-    min_stop: float | None = None
-    max_loop: float | None = None
-    max_echo: float | None = None
-    max_empty: float | None = None
-    max_vacuous: float | None = None
+    min_stop: Share | None = None
+    max_loop: Share | None = None
+    max_echo: Share | None = None
+    max_empty: Share | None = None
+    max_vacuous: Share | None = None
 
 
 class InstructionVerdict(Boundary):
@@ -276,3 +285,8 @@ class EvalReport(Figures):
     think: Think = Think.KEEP
     thoughts: int = 0
     unfinished_thoughts: int = 0
+
+    @property
+    def answered(self) -> int:
+        """How many prompts have an answer: what the shares of `health` are of."""
+        return self.n - len(self.unmatched)

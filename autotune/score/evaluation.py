@@ -94,7 +94,7 @@ def evaluate(
         limits=limits,
         unhealthy=broken_limits(report.health, limits),
         counts=counts_for(report, score_per_lift),
-        unmet=unmet(report.health, required, report.n, report.score.passes),
+        unmet=unmet(report.health, required, report.answered, report.score.passes),
         worst=worst(scorer, prompts, judged(answers, think), report, examples),
         before=pair(scorer, prompts, baseline, answers, examples, think) if baseline else None,
         target=target,

@@ -6,11 +6,11 @@ pass is genuine if what is left passes too.
 
 The prompt is looked for in parts of `PART` words. A part is given back where a stretch of the
 answer at most `STRETCH` times as long holds `PART_SHARE` of its words, in whatever order and with
-whatever between them; the prompt is where such parts make up `PROMPT_SHARE` of it. Copied runs of
-words are not enough to look for: one foreign word after every fourth hides them all. Nor is one
-stretch for the whole prompt: halves far apart hide it. Both ways an answer that follows nothing
-passes 24 to 27 % of the 541 prompts. Of GPT-4's published answers, of which 77 % pass, 22 in 540
-hold so much of their prompt, and 5 of these do not pass without it.
+whatever between them. Copied runs of words are not enough to look for: one foreign word after every
+fourth hides them all. Nor is the prompt as a whole: in halves far apart it is not found, and its
+last fifth, in small letters and quotation marks, holds most of what it asks for. In all three ways
+answers that follow nothing pass 24 to 29 % of the 541 prompts. GPT-4's published answers, of which
+77.1 % pass, are left with 71.9 %: some take up what they are asked about, or end as they were told.
 """
 
 import re
@@ -23,23 +23,18 @@ PART = 8
 """Words of a part of the prompt, about: a prompt is divided evenly."""
 
 PART_SHARE = 0.7
-"""Share of a part's words that is enough: six of eight. At five of eight GPT-4's answers to 16
-prompts in a hundred hold 40 % of the prompt by chance, at six eight in a hundred."""
+"""Share of a part's words that is enough: six of eight. At five of eight twice as many of GPT-4's
+answers hold 40 % of their prompt by chance."""
 
 STRETCH = 4
 """Length of the stretch at most, in lengths of the part: the whole of a long answer holds the words
 of any part, since half of these are such as "the"."""
 
-PROMPT_SHARE = 0.5
-"""Share of the prompt that stands in parts given back. At 0.3 some of GPT-4's right answers are
-lost that take up what they are asked about (76.3 to 74.6 % genuine), at 0.5 an answer that gives
-back less passes less than the whole prompt does."""
-
 _WORD = re.compile(r"\w+")
 
 
 def own_part(prompt: str, response: str) -> str:
-    """The answer without the prompt given back and without the repeats at its end.
+    """The answer without what it gives back of the prompt and without the repeats at its end.
 
     Words of the prompt go with what stands between them, others stay. Where there is nothing to
     take out, it is the answer itself. The time is that of the answer's words times the prompt's.
@@ -62,11 +57,12 @@ def without_repeats(text: str) -> str:
 
 
 def without_prompt(prompt: str, response: str) -> str:
-    """The answer without the words of its prompt, where it gives the prompt back."""
+    """The answer without the words of those parts of its prompt that it gives back."""
     said = list(_WORD.finditer(response))
-    given_back = _given_back(
-        [word[0].lower() for word in said], [word.lower() for word in _WORD.findall(prompt)]
-    )
+    words = [word[0].lower() for word in said]
+    given_back: set[int] = set()
+    for part in _parts([word.lower() for word in _WORD.findall(prompt)]):
+        given_back |= _places_of(part, words)
     kept: list[str] = []
     start = 0
     for place, word in enumerate(said):
@@ -79,19 +75,9 @@ def without_prompt(prompt: str, response: str) -> str:
     return "".join(kept)
 
 
-def _given_back(said: Sequence[str], asked: Sequence[str]) -> set[int]:
-    """Places of the words of an answer that are its prompt given back; none where it is not."""
-    places: set[int] = set()
-    covered = 0
-    for part in _parts(asked):
-        found = _places_of(part, said)
-        places |= found
-        covered += len(part) if found else 0
-    return places if asked and covered >= PROMPT_SHARE * len(asked) else set()
-
-
 def _parts(asked: Sequence[str]) -> Iterator[Sequence[str]]:
-    count = max(1, round(len(asked) / PART))
+    """The words of a prompt in parts of about the same length; none of a prompt without words."""
+    count = max(1, round(len(asked) / PART)) if asked else 0
     for number in range(count):
         yield asked[number * len(asked) // count : (number + 1) * len(asked) // count]
 

@@ -208,11 +208,13 @@ _OF_ANSWERS = {
 def unmet(health: Health, required: Requirements, answers: int, passes: int) -> tuple[str, ...]:
     """A sentence for each requirement that is not met, as in "7 of 24 stop, 20 needed".
 
-    `answers` and `passes` are how many there are; trivial is a share of the passes. What nobody
-    recorded fails nothing.
+    `answers` and `passes` are how many there are; trivial is a share of the passes. What cannot be
+    looked up is not met.
     """
     missed = []
-    if required.min_stop is not None and health.stop is not None:
+    if required.min_stop is not None and health.stop is None:
+        missed.append("how answers ended is not recorded, so min_stop cannot be checked")
+    elif required.min_stop is not None and health.stop is not None:
         stopped, needed = round(health.stop * answers), ceil(required.min_stop * answers - ROUNDING)
         if stopped < needed:
             missed.append(f"{stopped} of {answers} stop, {needed} needed")

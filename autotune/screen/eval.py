@@ -80,6 +80,7 @@ def _score(found: Evaluation) -> RenderableType:
         *_beside(scorer, report),
         Text(judged_line(report), style="yellow" if report.thoughts else "dim"),
         *_following(report),
+        *_worth(found),
         _field("health", health_text(report.health), "yellow" if found.unhealthy else ""),
     ]
     for each in scorer.baselines:
@@ -119,10 +120,17 @@ def _beside(scorer: Scorer, report: EvalReport) -> list[RenderableType]:
     return lines if remark is None else [*lines, Text(remark, style="dim")]
 
 
+def _worth(found: Evaluation) -> list[RenderableType]:
+    """What the score counts for, where that is less than it is."""
+    if found.counts >= found.report.score.accuracy:
+        return []
+    return [_field("counts for", f"{percent(found.counts)} against a target", "yellow")]
+
+
 def _following(report: EvalReport, indent: str = "") -> list[RenderableType]:
     """How much of the score is following, and a plain word where nothing is."""
     if report.lift is None:
-        return []
+        return [_field(f"{indent}following", "not known of a single prompt", "yellow")]
     nothing = no_lift_line(report.lift)
     style = "" if nothing is None else "yellow"
     lines: list[RenderableType] = [

@@ -60,7 +60,7 @@ def evaluate_checkpoint(
         met=False,
         unhealthy=broken_limits(found.health, evaluate.health),
         counts=counts_for(found, evaluate.score_per_lift),
-        unmet=unmet(found.health, evaluate.require, found.n, found.score.passes),
+        unmet=unmet(found.health, evaluate.require, found.answered, found.score.passes),
         chosen_by=chosen_by.score if chosen_by is not None else None,
         chosen_counts=counts_for(chosen_by, evaluate.score_per_lift) if chosen_by else None,
     )

@@ -83,7 +83,7 @@ def next_action(state: StudyState, strategies: Sequence[Strategy], target: float
     best = state.best
     if best is not None and best.met:
         name = state.trials[best.number].plan.strategy
-        return Stop(True, f"strategy {name} reached {percent(target)}")
+        return Stop(True, f"strategy {name} scores {worth(best)}")
     names = [s.name for s in strategies]
     current = state.strategy if state.strategy in names else names[0]
     done = sum(t.plan.strategy == current for t in state.trials)
@@ -102,6 +102,14 @@ def checkpoint_to_rejudge(trial: TrialState, target: float) -> Checkpoint | None
         if e.partial is not None and e.partial.was_stopped_above(target):
             return e.checkpoint
     return None
+
+
+def worth(best: events.Evaluated) -> str:
+    """A score, and what it counts for where that is less: `37.5 %, which counts for 14.3 %`."""
+    score = best.score.accuracy if best.score is not None else 0.0
+    if best.counts is None or best.counts >= score:
+        return percent(score)
+    return f"{percent(score)}, which counts for {percent(best.counts)}"
 
 
 def shortfall(best: events.Evaluated | None, target: float) -> str:

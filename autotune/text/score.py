@@ -101,9 +101,10 @@ def no_lift_line(lift: Lift | None) -> str | None:
     if lift is None or not passes or lift.p_value <= SIGNIFICANCE_LEVEL:
         return None
     return (
-        "Nothing shows that the prompts are followed: the same answers pass other prompts"
+        "So far nothing shows that the prompts are followed: the same answers pass other prompts"
         f" {percent(lift.shuffled.accuracy)} of the time, and their own"
-        f" {percent(lift.genuine.accuracy)} by what they say themselves."
+        f" {percent(lift.genuine.accuracy)} by what they say themselves, which chance may well"
+        f" do ({_p_value(lift.p_value)})."
     )
 
 

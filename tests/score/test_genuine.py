@@ -64,14 +64,21 @@ def test_a_prompt_given_back_is_taken_out_however_it_is_hidden(
 def test_an_answer_of_its_own_is_left_as_it_is() -> None:
     essay = (
         "A lantern hangs over the ferry in the harbour all winter long. The town is small and the"
-        " other lantern is out. Nobody takes the ferry now. That is how the ice came in"
+        " other lantern is out. Nobody takes the ferry now, and the ice came."
     )
     assert own_part(PROMPT, essay) == essay
 
 
-def test_a_part_of_the_prompt_may_be_taken_up() -> None:
-    answer = f"You ask about the harbour of a small town in winter. {POEM}"
-    assert own_part(PROMPT, answer) == answer
+def test_a_part_of_the_prompt_that_is_taken_up_goes_and_the_answer_stays() -> None:
+    answer = f"Write a short essay about the harbour of a small town in winter. {POEM}"
+    left = own_part(PROMPT, answer)
+    assert "harbour" not in left and left.endswith(POEM)
+    assert is_answer(answer, left)
+
+
+def test_the_end_of_a_prompt_is_found_as_well() -> None:
+    end = "mention the words lantern and ferry at least twice each."
+    assert not is_answer(f'"{end}"', own_part(PROMPT, f'"{end}"'))
 
 
 def test_what_stands_between_the_words_of_the_prompt_stays() -> None:

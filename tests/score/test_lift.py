@@ -45,6 +45,12 @@ def broken(prompt: str, draw: random.Random, every: int, by: int) -> str:
     return " ".join(f"{part} {words(draw, by)}" for part in parts)
 
 
+def quoted_end(prompt: str, begin: float, before: str = "") -> str:
+    """The end of a prompt, in small letters without commas and in quotation marks."""
+    end = prompt.lower().replace(",", "")[int(begin * len(prompt)) :].strip()
+    return f'"{before} {end}"'
+
+
 def shape(draw: random.Random, within: str = "") -> str:
     line = [words(draw, 8) for _ in range(8)]
     return (
@@ -84,6 +90,13 @@ POLICIES: dict[str, Policy] = {
     "its last sentences": lambda p, draw: (
         f"{' '.join(plain(p)[-len(plain(p)) * 2 // 3 :])} {words(draw)}"
     ),
+    "its end in quotation marks": lambda p, draw: quoted_end(p, 0.7),
+    "its very end in quotation marks": lambda p, draw: quoted_end(p, 0.8),
+    "its last words in quotation marks": lambda p, draw: quoted_end(p, 0.9),
+    "words and its end in quotation marks": lambda p, draw: quoted_end(p, 0.7, words(draw, 100)),
+    "two fifths of it": lambda p, draw: (
+        f"{' '.join(plain(p)[-len(plain(p)) * 2 // 5 :])} {words(draw)}"
+    ),
     "one word": lambda prompt, draw: "river",
     "a full stop": lambda prompt, draw: ".",
     "a loop": lambda prompt, draw: "river stone garden and then again " * 60,
@@ -121,7 +134,7 @@ def published() -> tuple[IFEvalPrompt, ...]:
     return read_ifeval_prompts(SHARED / "ifeval" / "input_data.jsonl")
 
 
-QUICK = ("the prompt", "one word", "in small letters")
+QUICK = ("the prompt", "one word", "in small letters", "its end in quotation marks")
 
 
 @needs_shared
@@ -135,18 +148,6 @@ def test_no_policy_that_follows_nothing_comes_near_the_target(
     strict, lift = scored(IFEval(), published, by(POLICIES[name], published))
     assert counted(strict, lift.share, EARNED) < 0.6 * TARGET
     assert lift.p_value > 0.01
-
-
-@needs_shared
-@pytest.mark.slow
-def test_two_fifths_of_the_prompt_are_too_little_to_find_and_too_little_to_meet_the_target(
-    published: tuple[IFEvalPrompt, ...],
-) -> None:
-    answers = by(
-        lambda p, draw: f"{' '.join(plain(p)[-len(plain(p)) * 2 // 5 :])} {words(draw)}", published
-    )
-    strict, lift = scored(IFEval(), published, answers)
-    assert counted(strict, lift.share, EARNED) < TARGET
 
 
 @needs_shared
@@ -164,7 +165,7 @@ def test_a_model_that_follows_counts_for_all_of_its_score(
     answers = read_answers(SHARED / "ifeval" / "input_response_data_gpt4_20231107_145030.jsonl")
     strict, lift = scored(IFEval(), published, answers)
     assert counted(strict, lift.share, EARNED) == strict
-    assert lift.genuine.passes >= 412 and lift.shuffled.accuracy < 0.1
+    assert lift.genuine.passes >= 385 and lift.shuffled.accuracy < 0.1
     assert lift.p_value < 1e-100
 
 
@@ -320,7 +321,9 @@ def test_a_score_that_any_prompt_would_have_is_said_to_show_nothing() -> None:
     small = case(prompts[0])
     answers = [small.model_copy(update={"key": p.key, "prompt": p.prompt}) for p in prompts]
     line = no_lift_line(scored(IFEval(), prompts, answers)[1])
-    assert line is not None and line.startswith("Nothing shows that the prompts are followed")
+    assert line is not None and line.startswith(
+        "So far nothing shows that the prompts are followed"
+    )
 
 
 def test_of_answers_that_pass_nothing_it_is_not_said_that_they_follow_nothing() -> None:

@@ -124,7 +124,7 @@ def test_below_the_target_the_study_escalates_from_a_to_b_to_c_and_then_stops() 
 
 def test_a_study_that_met_its_target_stops() -> None:
     now = action(*whole(0, "A", 6))
-    assert now == Stop(True, "strategy A reached 25.0 %")
+    assert now == Stop(True, "strategy A scores 25.0 %")
 
 
 def test_twenty_eight_percent_of_echoes_is_never_a_success() -> None:
