@@ -72,7 +72,8 @@ def test_an_answer_of_its_own_is_left_as_it_is() -> None:
 def test_a_part_of_the_prompt_that_is_taken_up_goes_and_the_answer_stays() -> None:
     answer = f"Write a short essay about the harbour of a small town in winter. {POEM}"
     left = own_part(PROMPT, answer)
-    assert "harbour" not in left and left.endswith(POEM)
+    assert "harbour" not in left
+    assert "A lamp goes out on the pier" in left
     assert is_answer(answer, left)
 
 
