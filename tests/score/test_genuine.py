@@ -73,7 +73,7 @@ def test_a_part_of_the_prompt_that_is_taken_up_goes_and_the_answer_stays() -> No
     answer = f"Write a short essay about the harbour of a small town in winter. {POEM}"
     left = own_part(PROMPT, answer)
     assert "harbour" not in left
-    assert "A lamp goes out on the pier" in left
+    assert POEM in left
     assert is_answer(answer, left)
 
 
