@@ -164,7 +164,8 @@ def _array(path: Path, text: str, start: int, reader: _Reader) -> Iterator[Parse
 def _lines(path: Path, lines: Iterator[tuple[int, str]], reader: _Reader) -> Iterator[Parsed]:
     # Only "\n" ends a line: str.splitlines would also cut at U+2028 inside a text.
     for number, line in lines:
-        if not line.strip(_SPACE):
+        line = line.rstrip(_SPACE)  # the decoder takes a line end for a part of an open string
+        if not line:
             continue
         place = f"{path}:{number}"
         try:

@@ -52,7 +52,7 @@ class ObjectLines:
     def _read(self, number: int, line: bytes) -> tuple[str, dict[str, Any]] | None:
         place = f"{self.path}:{number}"
         try:
-            return place, _object(line.removesuffix(b"\n"))
+            return place, _object(line.rstrip(b"\r\n"))
         except LineFault as fault:
             if self.allow_truncated_end and not line.endswith(b"\n") and is_cut_off(line):
                 self.truncated_end = True

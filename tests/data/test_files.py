@@ -92,7 +92,7 @@ def test_one_fault_more_than_skip_bad_is_refused(tmp_path: Path) -> None:
 def test_a_fault_is_at_one_column_and_on_one_line_in_training_data_and_in_answers(
     tmp_path: Path, line: str, fault: str
 ) -> None:
-    path = written(tmp_path, f"{json.dumps(ROW)}\n{line}\n", "chat.jsonl")
+    path = written(tmp_path, f"{json.dumps(ROW)}\r\n{line}\r\n", "chat.jsonl")
     assert refusal(path).startswith(f":2: not JSON ({fault}); ")
     with pytest.raises(BadInput) as told:
         list(read_objects(path))
