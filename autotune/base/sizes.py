@@ -1,6 +1,7 @@
 """Memory sizes: how a person writes one, and how one is shown."""
 
 import re
+from functools import partial
 
 from autotune.base.errors import BadInput
 
@@ -61,15 +62,16 @@ def show_size(size_bytes: int) -> str:
 def show_apart(*sizes: int) -> tuple[str, ...]:
     """Sizes that stand in one sentence, so that different ones look different.
 
-    As `show_size`, else in MiB, else in bytes: "8.00 GiB is more than 8.00 GiB" tells nobody why.
+    As `show_size`, else in MiB with up to two decimals, else in bytes: "8.00 GiB is more than
+    8.00 GiB" tells nobody why.
     """
-    for show in (show_size, show_mib):
+    for show in (show_size, show_mib, partial(show_mib, digits=1), partial(show_mib, digits=2)):
         shown = tuple(show(size) for size in sizes)
         if len(set(shown)) == len(set(sizes)):
             return shown
     return tuple(f"{size} bytes" for size in sizes)
 
 
-def show_mib(size_bytes: int) -> str:
-    """A size in whole MiB, as cards' sizes are written by their driver."""
-    return f"{size_bytes / MIB:.0f} MiB"
+def show_mib(size_bytes: int, digits: int = 0) -> str:
+    """A size in MiB: in whole ones, as cards' sizes are written by their driver, or finer."""
+    return f"{size_bytes / MIB:.{digits}f} MiB"

@@ -6,6 +6,7 @@ from pathlib import Path
 from autotune.base.errors import BadInput
 from autotune.base.files import no_plain_file
 from autotune.cli.misplaced import meant_for
+from autotune.data.file_kinds import readable
 
 
 def demand_writable(samples: Path | None) -> None:
@@ -34,7 +35,9 @@ def demand_answers(responses: Path | None) -> None:
     if responses is None or responses.is_file():
         return
     what = "is a folder" if responses.is_dir() else no_plain_file(responses)
-    raise BadInput(f"--responses {responses}: {what}; give a .jsonl file of answers")
+    raise BadInput(
+        f"--responses {responses}: {what}; give a file of answers ({readable('.jsonl')})"
+    )
 
 
 def demand_folder(targets: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from autotune.cli.device import chosen_profile, demand_device, say_note
 from autotune.cli.options import Options
 from autotune.cli.run_folder import (
     choose_folder,
+    demand_record,
     interruption_from,
     store_settings,
     undone_if_empty,
@@ -138,6 +139,8 @@ def run_command(options: Options, target: float, *, salvaging: bool = False) -> 
     """`run` and `demo`."""
     if salvaging and options.run_dir is None:
         raise BadInput("--salvage: must come with --run-dir, which names the run to resume")
+    if salvaging and options.run_dir is not None:
+        demand_record(options.run_dir)
     from autotune.score.registry import find_scorer
     from autotune.study.tuner import Tuner
 

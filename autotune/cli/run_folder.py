@@ -55,6 +55,19 @@ def choose_folder(
     return named, True
 
 
+def demand_record(named: Path) -> None:
+    """Refuse to salvage where no run has begun, before one is begun there.
+
+    Raises:
+        BadInput: the folder holds no record.
+    """
+    if not RunDir(named).events.exists():
+        raise BadInput(
+            f"--run-dir {named}: holds no run, so there is nothing to salvage; give the folder of"
+            " the damaged run, or leave out --salvage to begin one"
+        )
+
+
 def resumable_run(
     profiles: Sequence[Profile], say: Say = say_nothing, record_cache: RecordCache | None = None
 ) -> Path | None:

@@ -6,6 +6,8 @@ Each kind that is not read is named with the way to what is: JSON Lines, JSON, C
 from dataclasses import dataclass
 from pathlib import Path
 
+from autotune.base.format import either
+
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 HEAD_BYTES = 4096
@@ -44,12 +46,21 @@ ZIP = Kind("a zip archive", (".zip",), packing=True)
 
 TABLES = (PARQUET, ARROW_FILE, ARROW_STREAM)
 
-READ_ENDINGS = tuple(
-    ending
-    for kind in (TEXT, CSV, TSV, *TABLES, GZIP, BZIP2, XZ, ZSTD, LZ4, ZIP)
-    for ending in kind.endings
-)
+_READ = (TEXT, CSV, TSV, *TABLES)
+_PACKED = (GZIP, BZIP2, XZ, ZSTD, LZ4, ZIP)
+
+READ_ENDINGS = tuple(ending for kind in (*_READ, *_PACKED) for ending in kind.endings)
 """Endings of files that can be read here."""
+
+
+def readable(*texts: str) -> str:
+    """What can be given where text of these endings is expected: `.jsonl, .csv, ... or .zip`.
+
+    Of each other kind the ending that it usually has stands for all.
+    """
+    usual = [kind.endings[0] for kind in (*_READ, *_PACKED) if kind is not TEXT]
+    return either(dict.fromkeys((*texts, *usual)))
+
 
 WORKBOOK = Kind("an Excel workbook", (".xlsx", ".xlsm"), "save the sheet as CSV in UTF-8")
 CHECKPOINT = Kind(

@@ -5,6 +5,7 @@ UTF-8 with or without a byte order mark.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, count
@@ -19,6 +20,9 @@ _TURN_LISTS = ("messages", "conversations", "prompt")
 _ROLE_KEYS = ("role", "from")
 _ASKS = ("instruction", "prompt")
 _SPACE = " \t\r\n"
+
+_PLACE_FOLLOWS = re.compile(r"( starting)? at$")
+"""How some of the decoder's messages end, as `Unterminated string starting at`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +164,8 @@ def _array(path: Path, text: str, start: int, reader: _Reader) -> Iterator[Parse
 def _lines(path: Path, lines: Iterator[tuple[int, str]], reader: _Reader) -> Iterator[Parsed]:
     # Only "\n" ends a line: str.splitlines would also cut at U+2028 inside a text.
     for number, line in lines:
-        if not line.strip(_SPACE):
+        line = line.rstrip(_SPACE)  # the decoder takes a line end for a part of an open string
+        if not line:
             continue
         place = f"{path}:{number}"
         try:
@@ -226,10 +231,16 @@ def _skip_space(text: str, at: int) -> int:
     return at
 
 
+def json_fault(error: ValueError) -> str:
+    """Why a text is not JSON, the line left to who names it: `Unterminated string at column 32`."""
+    if not isinstance(error, json.JSONDecodeError):
+        return str(error)
+    what = _PLACE_FOLLOWS.sub("", error.msg)
+    return f"{what} at column {error.colno}"
+
+
 def _why(error: ValueError) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return f"not JSON ({error.msg} at column {error.colno})"
-    return f"not JSON ({error})"
+    return f"not JSON ({json_fault(error)})"
 
 
 def _not_json(path: Path, error: ValueError, line: int) -> BadInput:

@@ -8,9 +8,8 @@ process holds resident is not given back to the last MiB, and the peak of a warm
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from autotune.base.error_texts import COMPUTER_FULL
 from autotune.base.errors import AutotuneError, BadInput, EnvironmentFault
 from autotune.data.survey import Survey
 from autotune.device.spill import Conditions, driver_lends
@@ -22,7 +21,6 @@ from autotune.launch.worker_errors import with_remedy, worker_error
 from autotune.protocol import events
 from autotune.protocol.device_kind import has_own_memory
 from autotune.protocol.events import WorkerEvent
-from autotune.protocol.failure import Failure
 from autotune.protocol.job import TrialJob
 from autotune.protocol.oom_recovery import Action, TrialEnd, after_trial, smaller_length
 from autotune.protocol.plan import Rounds, TrialPoint
@@ -141,8 +139,6 @@ class Attempts:
 
     def _failure(self, outcome: TrialOutcome, result: JobResult) -> AutotuneError:
         """A trial's failure as the error that the user reads."""
-        if result.died and result.failure is Failure.HOST_MEMORY:
-            result = replace(result, reason=f"{result.reason}; perhaps {COMPUTER_FULL}")
         folder = self.session.rundir.probe_folder(len(self.outcomes))
         what = f"trial at {outcome.point.row_tokens} tokens"
         if result.failure is None:  # it came to its end, and what it measured does not fit

@@ -14,11 +14,11 @@ from pydantic import ValidationError
 
 from autotune.base.files import write_text_atomic
 from autotune.base.sizes import show_size
-from autotune.launch import worker_exit as exitcodes
 from autotune.launch.clock import PAUSE_SECONDS, WAKING_SECONDS, running_seconds
 from autotune.launch.environment import worker_environment
 from autotune.launch.host_memory import SHORT_MEMORY_SHARE, memory_left
 from autotune.launch.runner import JobResult, OnEvent
+from autotune.protocol import exit_codes
 from autotune.protocol.events import WORKER_EVENT, Failed, Finished, Phase, Slept
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import Job, as_written
@@ -248,9 +248,9 @@ class _Watch:
         if self.failed is not None:
             return ended(self.failed.fault, self.failed.message)
         near = self.limit is not None and self.peak_bytes >= NEAR_LIMIT_SHARE * self.limit
-        for_nothing = exitcodes.was_ended_from_outside(code) and not near and not self.was_short
+        for_nothing = exit_codes.was_ended_from_outside(code) and not near and not self.was_short
         return replace(
-            ended(exitcodes.failure_of(code), f"{exitcodes.exit_text(code)} during {self.phase}"),
+            ended(exit_codes.failure_of(code), f"{exit_codes.exit_text(code)} during {self.phase}"),
             killed=for_nothing and self.free_bytes is not None,
             free_bytes=self.free_bytes,
         )

@@ -33,6 +33,10 @@ def worker_error(result: JobResult, what: str, folder: Path) -> AutotuneError:
         return EnvironmentFault(result.reason, log=log)  # whatever it was asked to do
     if result.failure is Failure.OVER_BUDGET:
         return EnvironmentFault(f"{what}: {result.reason}; {MORE_MEMORY}", log=log)
+    if result.failure is Failure.HOST_MEMORY:
+        reason = with_remedy(result.reason)
+        perhaps = "" if result.killed or COMPUTER_FULL in reason else f"; perhaps {COMPUTER_FULL}"
+        return EnvironmentFault(f"{what}: {reason}{perhaps}; run the same command again", log=log)
     return EnvironmentFault(f"{what}: {result.words} ({with_remedy(result.reason)})", log=log)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from autotune.base.errors import BadInput
 from autotune.data.file_kinds import TEXT
+from autotune.data.json_text import json_fault
 from autotune.data.tables import table_rows
 from autotune.data.unpack import Unpacked, unpacked
 
@@ -51,7 +52,7 @@ class ObjectLines:
     def _read(self, number: int, line: bytes) -> tuple[str, dict[str, Any]] | None:
         place = f"{self.path}:{number}"
         try:
-            return place, _object(line.removesuffix(b"\n"))
+            return place, _object(line.rstrip(b"\r\n"))
         except LineFault as fault:
             if self.allow_truncated_end and not line.endswith(b"\n") and is_cut_off(line):
                 self.truncated_end = True
@@ -119,7 +120,7 @@ def _object(line: bytes) -> dict[str, Any]:
     try:
         value = json.loads(text, object_pairs_hook=_unique)
     except ValueError as error:
-        raise LineFault(f"not JSON ({error}); write one JSON object a line") from None
+        raise LineFault(f"not JSON ({json_fault(error)}); write one JSON object a line") from None
     except RecursionError:
         raise LineFault("nested too deeply; write one flat JSON object a line") from None
     if not isinstance(value, dict):

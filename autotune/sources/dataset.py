@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from autotune.base.errors import BadInput
 from autotune.base.files import no_plain_file
 from autotune.base.format import either
-from autotune.data.file_kinds import READ_ENDINGS
+from autotune.data.file_kinds import READ_ENDINGS, readable
 from autotune.data.unpack import check_kind
 from autotune.demo import CONVERSATIONS
 from autotune.sources.digest import is_lfs_pointer
@@ -21,6 +21,9 @@ from autotune.sources.hub import (
 from autotune.sources.named import DATA
 
 _PATTERNS = ("*.json", "*.jsonl")
+"""What is taken of a dataset on the hub."""
+
+_GIVE = readable(".json", ".jsonl")
 _NOT_DATA = {"dataset_infos.json", "dataset_info.json", "config.json", "croissant.json"}
 
 
@@ -45,12 +48,12 @@ def resolve_data(text: str) -> DataSource:
     if path.is_dir():
         if (path / "config.json").is_file():
             raise BadInput(
-                f"data {text}: is a model's folder; give it with --model, and a .json or .jsonl"
-                " file of conversations here"
+                f"data {text}: is a model's folder; give it with --model, and a file of"
+                " conversations here"
             )
-        inside = sorted(p for pattern in _PATTERNS for p in path.glob(pattern))
-        such = f", such as {inside[0]}" if inside else ""
-        raise BadInput(f"data {text}: is a folder; give the .json or .jsonl file in it{such}")
+        inside = _data_files(path)
+        such = f", such as {inside[0]}" if inside else f" ({_GIVE})"
+        raise BadInput(f"data {text}: is a folder; give the file of conversations in it{such}")
     if path.is_file():
         if is_lfs_pointer(path):
             raise BadInput(f"data {text}: is a git-lfs pointer; run git lfs pull to get the file")
@@ -59,10 +62,17 @@ def resolve_data(text: str) -> DataSource:
     reference = as_hub_id(text)
     if reference is None or path.exists():
         raise BadInput(
-            f"data {text}: {no_plain_file(path)}; give a .json or .jsonl file, a hub id such as"
+            f"data {text}: {no_plain_file(path)}; give a file ({_GIVE}), a hub id such as"
             f" PeterV09/smol-smoltalk-6k, or {either(DATA)}"
         )
     return DataSource(_from_hub(reference.repo, reference.revision), text)
+
+
+def _data_files(folder: Path) -> list[Path]:
+    """What may be data in a folder, in the order of `READ_ENDINGS`: JSON first."""
+    found = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in READ_ENDINGS]
+    found = [path for path in found if path.name not in _NOT_DATA]
+    return sorted(found, key=lambda path: READ_ENDINGS.index(path.suffix.lower()))
 
 
 def demo_data() -> DataSource:

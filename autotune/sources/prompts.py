@@ -10,6 +10,7 @@ from autotune.base.errors import BadInput, EnvironmentFault
 from autotune.base.files import no_plain_file, write_bytes_atomic
 from autotune.base.format import either
 from autotune.config.profile import Profile
+from autotune.data.file_kinds import readable
 from autotune.data.unpack import check_kind
 from autotune.demo import PROMPTS
 from autotune.sources.cache import cache_folder
@@ -18,6 +19,8 @@ from autotune.sources.hub import HubUnreachable, hub_file, hub_files
 from autotune.sources.named import DEMO
 from autotune.sources.named import PROMPTS as NAMED
 from autotune.sources.wheel import Say, WheelFile, local_copy, say_nothing, wheel_file
+
+_GIVE = readable(".jsonl")
 
 IFEVAL_REPO = "google/IFEval"
 IFEVAL_REVISION = "966cd89545d6b6acfd7638bc708b98261ca58e84"
@@ -56,10 +59,11 @@ def resolve_prompts(text: str, say: Say = say_nothing) -> PromptSource:
         return NAMED[text].find(say)
     path = Path(text).expanduser()
     if path.is_dir():
-        raise BadInput(f"prompts {text}: is a folder; give a .jsonl file of prompts")
+        raise BadInput(f"prompts {text}: is a folder; give a file of prompts ({_GIVE})")
     if not path.is_file():
         raise BadInput(
-            f"prompts {text}: {no_plain_file(path)}; give a .jsonl file of prompts, {either(NAMED)}"
+            f"prompts {text}: {no_plain_file(path)}; give a file of prompts ({_GIVE}),"
+            f" {either(NAMED)}"
         )
     if is_lfs_pointer(path):
         raise BadInput(f"prompts {text}: is a git-lfs pointer; run git lfs pull to get the file")

@@ -72,6 +72,8 @@ def test_a_size_is_shown_in_gib_and_a_small_one_in_mib() -> None:
         ((8 * GIB, 7 * GIB), ("8.00 GiB", "7.00 GiB")),
         ((8 * GIB, 8188 * MIB), ("8192 MiB", "8188 MiB")),
         ((8 * GIB, 8 * GIB), ("8.00 GiB", "8.00 GiB")),
+        ((439197696, 439504896), ("418.9 MiB", "419.1 MiB")),
+        ((8 * GIB, 8 * GIB - MIB // 20), ("8192.00 MiB", "8191.95 MiB")),
         ((GIB + 1, GIB), ("1073741825 bytes", "1073741824 bytes")),
         ((300 * MIB, GIB), ("300 MiB", "1.00 GiB")),
     ],

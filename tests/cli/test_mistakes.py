@@ -128,7 +128,11 @@ PATHS = [
     ("eval", "give a model or --responses FILE", ""),
     ("eval toy --responses x.jsonl", "one of the two", ""),
     ("eval answers.jsonl", "is a file; give the folder", "did you mean --responses answers.jsonl?"),
-    ("eval --responses folder", "--responses folder: is a folder; give a .jsonl file", ""),
+    (
+        "eval --responses folder",
+        "--responses folder: is a folder; give a file of answers (.jsonl, .csv,",
+        "",
+    ),
     ("eval --responses answers.jsonl --samples folder", "--samples folder: is a folder", ""),
     ("eval --responses answers.jsonl --samples a/b", "--samples a/b: its folder a is not", ""),
     ("eval --responses answers.jsonl --baseline none", "none: no such file or folder", ""),

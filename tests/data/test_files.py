@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from autotune.base.errors import BadInput
+from autotune.score.jsonl import read_objects
 from tests.wholefiles import read_records
 
 ROW = {"messages": [{"role": "user", "content": "é\u2028?"}, {"role": "assistant", "content": "!"}]}
@@ -78,6 +79,24 @@ def test_one_fault_more_than_skip_bad_is_refused(tmp_path: Path) -> None:
     assert len(read_records(path, skip_bad=3).faulty) == 3
     path = written(tmp_path, "x\ny\n", "chat.jsonl")
     assert "no conversations: found 2 faulty records" in refusal(path, skip_bad=2)
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ('{"messages": "hello', "Unterminated string at column 14"),
+        ('{"messages": "a\tb"}', "Invalid control character at column 16"),
+        ('{"messages" 1}', "Expecting ':' delimiter at column 13"),
+    ],
+)
+def test_a_fault_is_at_one_column_and_on_one_line_in_training_data_and_in_answers(
+    tmp_path: Path, line: str, fault: str
+) -> None:
+    path = written(tmp_path, f"{json.dumps(ROW)}\r\n{line}\r\n", "chat.jsonl")
+    assert refusal(path).startswith(f":2: not JSON ({fault}); ")
+    with pytest.raises(BadInput) as told:
+        list(read_objects(path))
+    assert str(told.value).startswith(f"{path}:2: not JSON ({fault}); ")
 
 
 def test_a_broken_list_names_its_line(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -11,9 +12,9 @@ import pytest
 
 from autotune.base.errors import EnvironmentFault
 from autotune.base.sizes import GIB
-from autotune.launch import JobResult, SubprocessRunner, worker_environment, worker_exit
+from autotune.launch import JobResult, SubprocessRunner, worker_environment
 from autotune.launch.worker_errors import worker_error
-from autotune.protocol import events
+from autotune.protocol import events, exit_codes
 from autotune.protocol.choices import Precision
 from autotune.protocol.events import WorkerEvent
 from autotune.protocol.failure import Failure
@@ -123,7 +124,7 @@ def test_a_worker_that_the_system_killed_says_perhaps_that_the_computers_memory_
     ],
 )
 def test_the_code_of_a_dead_worker_is_reported_in_words(code: int, words: str) -> None:
-    assert worker_exit.exit_text(code).startswith(words)
+    assert exit_codes.exit_text(code).startswith(words)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,16 @@ def test_the_code_of_a_dead_worker_is_reported_in_words(code: int, words: str) -
     ],
 )
 def test_some_codes_tell_that_the_computers_memory_ran_out(code: int, failure: Failure) -> None:
-    assert worker_exit.failure_of(code) is failure
+    assert exit_codes.failure_of(code) is failure
+
+
+def test_who_reads_of_a_killed_process_reads_what_to_do(tmp_path: Path) -> None:
+    ending = JobResult(Failure.HOST_MEMORY, "killed from outside (signal 9)", 1.0)
+    error = worker_error(ending, "data rows.jsonl", tmp_path)
+    assert isinstance(error, EnvironmentFault)
+    assert str(error).startswith("data rows.jsonl: killed from outside (signal 9); perhaps the com")
+    assert "; run the same command again" in str(error)
+    assert "perhaps" not in str(worker_error(replace(ending, killed=True), "data", tmp_path))
 
 
 def test_a_worker_that_hangs_is_ended_and_timed_out(tmp_path: Path) -> None:

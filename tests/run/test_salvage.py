@@ -161,6 +161,17 @@ def test_salvaging_needs_the_name_of_the_run(capsys: pytest.CaptureFixture[str])
     assert "--run-dir" in capsys.readouterr().err
 
 
+def test_where_no_run_is_there_is_nothing_to_salvage_and_none_is_begun(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    for named in (tmp_path / "nosuch", tmp_path / "empty"):
+        assert run(["run", "--salvage", "--run-dir", str(named)]) == ExitCode.BAD_INPUT
+        said = capsys.readouterr()
+        assert f"{named}: holds no run, so there is nothing to salvage; " in said.err
+    assert [path.name for path in tmp_path.rglob("*")] == ["empty"]
+
+
 def test_records_of_trials_that_have_not_begun_are_a_part_that_is_missing(tmp_path: Path) -> None:
     session, _ = setups.session(tmp_path, Workers())
     session.emit(records.evaluated(3, records.checkpoint(3, 12, 1.0), 5))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -39,11 +40,27 @@ def test_a_file_is_taken_by_its_path_and_named_after_itself(tmp_path: Path) -> N
 
 
 def test_what_is_not_there_or_not_a_file_is_refused_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"no such file; give a .jsonl file of prompts, ifeval or"):
+    with pytest.raises(BadInput, match=r"no such file; give a file of prompts .*zip\), ifeval or"):
         prompts.resolve_prompts(str(tmp_path / "none.jsonl"))
-    with pytest.raises(BadInput, match=r"no such file; give a .json or .jsonl file, a hub id"):
+    with pytest.raises(BadInput, match=r"no such file; give a file .*zip\), a hub id"):
         resolve_data(str(tmp_path / "none.jsonl"))
-    with pytest.raises(BadInput, match=r"is a folder; give the .json or .jsonl file in it"):
+    with pytest.raises(BadInput, match=r"is a folder; give the file of conversations in it \("):
+        resolve_data(str(tmp_path))
+
+
+def test_every_kind_of_file_that_is_read_may_be_given_and_is_found_in_a_folder(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(BadInput) as told:
+        resolve_data(str(tmp_path / "none.jsonl"))
+    for ending in (".json", ".jsonl", ".csv", ".tsv", ".parquet", ".arrow", ".gz", ".zst", ".zip"):
+        assert re.search(rf"[ (]{re.escape(ending)}[ ,)]", str(told.value))
+    for name in ("a.md", "dataset_infos.json", "b.parquet"):
+        (tmp_path / name).touch()
+    with pytest.raises(BadInput, match=r"such as .*b\.parquet$"):
+        resolve_data(str(tmp_path))
+    (tmp_path / "c.jsonl").touch()
+    with pytest.raises(BadInput, match=r"such as .*c\.jsonl$"):
         resolve_data(str(tmp_path))
 
 

@@ -15,12 +15,28 @@ from typing import Protocol
 
 from autotune.data.conversation import Conversation
 from autotune.data.reading import Adapted
+from autotune.protocol.exit_codes import exit_text, failure_of
+from autotune.protocol.failure import Failure
 from autotune.protocol.plan import DataSpec
+from autotune.worker.faults import JobFault
 from autotune.worker.survey.reader import ReadRequest, unpacked
 
 APART_BYTES = 8 * 2**20
 """From this size on a file is read beside: that takes seconds, and starting a process half a
 second."""
+
+
+END_SECONDS = 60.0
+"""What a process that closed its output may take to be gone; a large one gives back its memory."""
+
+
+class ReaderDied(JobFault):
+    """The process that reads the file ended before it said that it was done."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(exit_text(code, "the process that reads the file"))
+        killed = failure_of(code) is Failure.HOST_MEMORY
+        self.failure = Failure.HOST_MEMORY if killed else Failure.OTHER
 
 
 class Stream(Protocol):
@@ -83,10 +99,17 @@ class _Apart:
         return self
 
     def __iter__(self) -> Iterator[tuple[int, Conversation]]:
-        """See `Stream`."""
+        """See `Stream`.
+
+        Raises:
+            ReaderDied: the process is gone.
+        """
         assert self._process.stdout is not None
         while True:
-            found = pickle.load(self._process.stdout)
+            try:
+                found = pickle.load(self._process.stdout)
+            except (EOFError, pickle.UnpicklingError) as error:  # nothing more, or half a value
+                raise ReaderDied(self._process.wait(END_SECONDS)) from error
             if isinstance(found, Exception):
                 raise found
             if isinstance(found, Adapted):

@@ -13,9 +13,10 @@ import pytest
 from autotune.base.errors import BadInput
 from autotune.data.conversation import Conversation
 from autotune.data.reading import Adapted
+from autotune.protocol.failure import Failure
 from autotune.protocol.plan import DataSpec
 from autotune.worker.survey import apart
-from autotune.worker.survey.apart import conversations_of
+from autotune.worker.survey.apart import ReaderDied, conversations_of
 from autotune.worker.survey.reader import ReadRequest
 
 Read = tuple[list[tuple[int, Conversation]], Adapted]
@@ -103,6 +104,25 @@ def test_what_is_wrong_with_the_file_is_said_in_the_same_words(
 def test_a_survey_that_ends_early_ends_the_reading(spec: DataSpec) -> None:
     with pytest.raises(BadInput, match="no tokenizer"), conversations_of(spec, None):
         raise BadInput("no tokenizer")
+
+
+@pytest.mark.usefixtures("beside")
+@pytest.mark.skipif(sys.platform == "win32", reason="who ends a process there chooses its code")
+def test_a_reader_that_is_killed_is_told_as_a_killed_worker_is(spec: DataSpec) -> None:
+    with (
+        pytest.raises(
+            ReaderDied, match=r"^the process that reads the file was killed.*9\)$"
+        ) as told,
+        conversations_of(spec, None) as begun,
+    ):
+        psutil.Process().children()[-1].kill()
+        list(begun(None))
+    assert told.value.failure is Failure.HOST_MEMORY
+
+
+def test_only_a_reader_that_is_killed_is_told_as_killed() -> None:
+    assert ReaderDied(1).failure is Failure.OTHER
+    assert str(ReaderDied(1)) == "the process that reads the file ended with code 1"
 
 
 def test_the_reading_ends_with_the_survey(spec: DataSpec) -> None:

@@ -48,19 +48,24 @@ _STATUS = 2**32
 """Windows statuses are unsigned, 32 bits; some tools show them as negative."""
 
 
-def exit_text(code: int) -> str:
-    """How a worker with this exit code ended: `worker ended with 0xC0000005 (access violation)`."""
+def exit_text(code: int, who: str = "") -> str:
+    """How a process with this exit code ended: `worker ended with 0xC0000005 (access violation)`.
+
+    It is the worker, or `who`.
+    """
+    ended = f"{who or 'worker'} ended with"
     if not -_SHELL <= code < 2 * _SHELL:
         status = code % _STATUS
         word = f" ({WINDOWS[status]})" if status in WINDOWS else ""
-        return f"worker ended with 0x{status:08X}{word}"
+        return f"{ended} 0x{status:08X}{word}"
     signal = _signal(code)
     if signal == _KILLED:
         # From outside is, on Linux, what the kernel does when memory runs out.
-        return "killed from outside (signal 9)"
+        killed = "killed from outside (signal 9)"
+        return f"{who} was {killed}" if who else killed
     if signal is not None:
-        return f"worker ended with signal {signal} ({SIGNALS[signal]})"
-    return f"worker ended with code {code}"
+        return f"{ended} signal {signal} ({SIGNALS[signal]})"
+    return f"{ended} code {code}"
 
 
 def failure_of(code: int) -> Failure:
