@@ -10,7 +10,7 @@ whatever between them. Copied runs of words are not enough to look for: one fore
 fourth hides them all. Nor is the prompt as a whole: in halves far apart it is not found, and its
 last fifth, in small letters and quotation marks, holds most of what it asks for. In all three ways
 answers that follow nothing pass 24 to 29 % of the 541 prompts. GPT-4's published answers, of which
-77.1 % pass, are left with 73.0 %: some take up what they are asked about, or end as they were told.
+77.1 % pass, are left with 71.9 %: some take up what they are asked about, or end as they were told.
 """
 
 import re
@@ -83,34 +83,23 @@ def _parts(asked: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _places_of(part: Sequence[str], said: Sequence[str]) -> set[int]:
-    """Places of a part's words in the stretches that give it back, each word as often as it has."""
+    """Places of a part's words in the stretches that give it back."""
     wanted = Counter(part)
     missing = wanted.copy()
     longest = STRETCH * len(part)
     found = first = 0
     places: set[int] = set()
     for last, word in enumerate(said):
+        if word in wanted:
+            found += missing[word] > 0
+            missing[word] -= 1
         if last - first >= longest:
             if said[first] in wanted:
                 missing[said[first]] += 1
                 found -= missing[said[first]] > 0
             first += 1
-        if word not in wanted:
-            continue
-        counts = missing[word] > 0
-        missing[word] -= 1
-        found += counts
-        if counts and found >= PART_SHARE * len(part):
-            places |= _counted(said, first, last, wanted)
-    return places
-
-
-def _counted(said: Sequence[str], first: int, last: int, wanted: Counter[str]) -> set[int]:
-    """The words of a stretch that a part holds, the latest first, none more often than there."""
-    left = wanted.copy()
-    places = set()
-    for place in range(last, first - 1, -1):
-        if left[said[place]] > 0:
-            left[said[place]] -= 1
-            places.add(place)
+        if found >= PART_SHARE * len(part):
+            # All of the part's words, also where they come once more: a prompt may be given twice,
+            # and a stretch that begins with a chance "the" still holds the rest.
+            places.update(at for at in range(first, last + 1) if said[at] in wanted)
     return places

@@ -182,8 +182,8 @@ def test_answers_that_loop_and_echo_count_for_nothing(name: str) -> None:
     prompts = read_ifeval_prompts(SHARED / "ifeval" / "sampled_input_data.jsonl")
     answers = read_answers(SHARED / "responses" / f"{name}-100.jsonl")
     strict, lift = scored(IFEval(), prompts, answers)
-    assert strict >= 0.15 and counted(strict, lift.share, EARNED) < 0.05
-    assert lift.p_value > 0.4
+    assert strict >= 0.15 and counted(strict, lift.share, EARNED) == 0.0
+    assert lift.p_value > 0.5
 
 
 def lower(count: int) -> list[IFEvalPrompt]:
