@@ -8,11 +8,14 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path, PureWindowsPath
-from typing import Any
+from typing import Any, TypeVar
 
 from autotune.base.files import move, patiently, sync_folder, write_text_atomic
+
+Read = TypeVar("Read")
 
 MANIFEST = "manifest.json"
 OPTIMIZER = "optimizer.safetensors"
@@ -48,10 +51,25 @@ def describe(path: Path) -> dict[str, Any]:
 def entries_of(folder: Path) -> dict[str, Any] | None:
     """What the manifest names: file -> size and sha256; None where there is no whole manifest."""
     try:
-        entries: object = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        text = _once_more(partial((folder / MANIFEST).read_text, encoding="utf-8"))
+        entries: object = json.loads(text)
     except (OSError, ValueError):
         return None
     return entries if isinstance(entries, dict) else None
+
+
+def _once_more(read: Callable[[], Read]) -> Read:
+    """What is read, where need be at the second try.
+
+    A disk behind a cable or a network fails for a moment; what it lost, it fails on again. So a
+    checkpoint that is whole is not given up for the former.
+    """
+    try:
+        return read()
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return read()
 
 
 def verified(folder: Path) -> bool:
@@ -78,7 +96,7 @@ def mismatch(folder: Path, entries: dict[str, Any]) -> str | None:
         if not _stays_inside(name):
             return f"its {MANIFEST} names {name}, which is outside of it"
         try:
-            found = describe(folder / name)
+            found = _once_more(partial(describe, folder / name))
         except OSError:
             return f"{name} is missing or cannot be read"
         if found != entry:
