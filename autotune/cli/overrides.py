@@ -15,7 +15,8 @@ from autotune.protocol.choices import LENGTH_GRID
 
 _TABLES = ("model", "data", "prompts", "train", "evaluate", "machine", "strategy")
 """The tables that options set, in the order in which they are looked at: of several options that
-are at fault one is named, and what is read comes before what is done with it."""
+are at fault one is named, and what is read comes before what is done with it. Those of other
+tables come last."""
 
 
 def adjusted(options: Options, profile: Profile) -> Profile:
@@ -44,7 +45,8 @@ def adjusted(options: Options, profile: Profile) -> Profile:
 
 
 def _rank(setting: Setting) -> int:
-    return _TABLES.index(setting.places[0][0]) if setting.sets else len(_TABLES)
+    table = setting.places[0][0] if setting.sets else ""
+    return _TABLES.index(table) if table in _TABLES else len(_TABLES)
 
 
 def well_formed(setting: Setting, value: Any) -> bool:

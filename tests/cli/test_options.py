@@ -11,12 +11,15 @@ import typer
 import typer.main
 
 from autotune.base.errors import BadInput
+from autotune.base.model import Boundary
 from autotune.cli import options as declared
 from autotune.cli.app import app
 from autotune.cli.options import SETTINGS, Options
+from autotune.cli.overrides import _rank
 from autotune.cli.parameters import with_options
-from autotune.cli.setting import Command
+from autotune.cli.setting import Command, Setting
 from autotune.config.load import find_profile
+from autotune.config.profile import Profile
 from autotune.data.formats import FORMATS
 from autotune.score.registry import SCORERS
 from autotune.sources.named import DATA, MODELS, PROMPTS
@@ -162,3 +165,19 @@ def test_what_an_option_sets_is_there_in_a_profile() -> None:
             assert path in ([], ["*"]), name
             for each in tree[table] if path else [tree[table]]:
                 assert key in each, name
+
+
+def test_an_option_may_set_any_table_of_a_profile() -> None:
+    tables = {name for name, field in Profile.model_fields.items() if is_table(field.annotation)}
+    assert {"probe", "watch", "machine"} <= tables
+    ranks = {
+        table: _rank(Setting(commands=("probe",), help="", sets=(f"{table}.key",)))
+        for table in tables
+    }
+    assert ranks["machine"] < ranks["probe"] == ranks["watch"]
+
+
+def is_table(kind: object) -> bool:
+    """Whether a key of a profile holds keys of its own."""
+    kinds = get_args(kind) or (kind,)
+    return any(isinstance(each, type) and issubclass(each, Boundary) for each in kinds)
