@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from autotune.base.format import counted, percent, quoted
+from autotune.protocol.events import BaselineScored, Evaluated
 from autotune.protocol.result_text import score_text
 from autotune.protocol.scores import DEFAULT_SCORER
 from autotune.run.folder import RunDir
@@ -26,15 +27,22 @@ def scorer_of(state: StudyState) -> Scorer:
 
 
 def beaten_by(state: StudyState) -> Baseline | None:
-    """The baseline without a model that scores at least what the best checkpoint does, if any."""
+    """The baseline without a model that is at least as good as the best checkpoint, if any."""
     best = state.best
     if best is None or best.score is None or best.partial:
         return None
     for each in scorer_of(state).baselines:
         scored = state.baselines.get(each.name)
-        if scored is not None and scored.score.accuracy >= best.score.accuracy:
+        if scored is not None and _is_as_good(scored, best):
             return each
     return None
+
+
+def _is_as_good(baseline: BaselineScored, best: Evaluated) -> bool:
+    """By what of both is following; by the scores where that is not known of both."""
+    if baseline.lift is not None and best.lift is not None:
+        return baseline.lift.share >= best.lift.share
+    return best.score is not None and baseline.score.accuracy >= best.score.accuracy
 
 
 def conclusions(state: StudyState) -> list[str]:

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from autotune.base.format import quoted
+from autotune.protocol import events
+from autotune.protocol.scores import Lift, Metric
 from autotune.run.state import replay
 from autotune.screen import (
     probe_summary,
@@ -83,3 +85,17 @@ def test_what_spare_memory_buys_is_shown_with_each_way_that_was_timed(width: int
     assert "Arrows: one sequence per micro-batch -> the fastest setting" in text
     assert "measured 3.10 GiB: 3.2 % too low" in text
     assert "nothing changed (from a)" in text
+
+
+def test_a_checkpoint_that_follows_is_better_than_an_echo_that_scores_more() -> None:
+    def lifted(event: events.RunEvent) -> events.RunEvent:
+        if not isinstance(event, events.BaselineScored | events.Evaluated):
+            return event
+        genuine = 1 if isinstance(event, events.BaselineScored) else 8
+        rate = Lift(genuine=Metric.of(genuine, 24), shuffled=Metric.of(24, 240), p_value=0.01)
+        return event.model_copy(update={"lift": rate})
+
+    told = [r.model_copy(update={"event": lifted(r.event)}) for r in book.parrot()]
+    text = squeezed(printed(summary(replay(told), FOLDER), 200))
+    assert "no better than an echo" not in text
+    assert "lift -5.8" in text and "lift +23.3" in text
