@@ -134,7 +134,7 @@ def published() -> tuple[IFEvalPrompt, ...]:
     return read_ifeval_prompts(SHARED / "ifeval" / "input_data.jsonl")
 
 
-QUICK = ("the prompt", "one word", "in small letters", "its end in quotation marks")
+QUICK = ("the prompt", "one word", "its end in quotation marks")
 
 
 @needs_shared
