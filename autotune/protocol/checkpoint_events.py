@@ -47,9 +47,13 @@ class Evaluated(Figures):
         """
         if self.score is None or self.partial is not None:
             return False
-        if self.counts is None:
-            return self.score.accuracy >= target and not self.unhealthy
-        return self.counts >= target and not self.unmet
+        counts = self.score.accuracy if self.counts is None else self.counts
+        return counts >= target and not self.lacks
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """Sentences on what keeps it from meeting any target, whatever its score counts for."""
+        return self.unhealthy if self.counts is None else self.unmet
 
     @property
     def rank(self) -> tuple[bool, float]:
@@ -67,11 +71,10 @@ class Evaluated(Figures):
         """
         if self.score is None:
             return -1.0
-        lacks = self.unmet if self.counts is not None else self.unhealthy
         counts = self.counts if self.chosen_by is None else self.chosen_counts
         if counts is None:
             counts = (self.chosen_by or self.score).accuracy
-        return counts - (1.0 if lacks else 0.0)
+        return counts - (1.0 if self.lacks else 0.0)
 
     @classmethod
     def ended_early(

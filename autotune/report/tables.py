@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from autotune.base.format import duration, interval_text, percent, rate_text
-from autotune.protocol.result_text import points_text, shape_text, share_name
+from autotune.base.format import duration, percent, rate_text
+from autotune.protocol.result_text import points_text, score_text, shape_text, share_name
 from autotune.protocol.results import Fit, Health, TrialOutcome
+from autotune.protocol.scores import Metric
 from autotune.report.schema import (
     BaselineReport,
     CheckpointScore,
@@ -72,7 +73,7 @@ def before_and_after(report: Report, scorer: Scorer) -> Table:
             *_titles(shares),
         ),
         tuple(
-            Row((name, score_text(score), _lift(score), *_health(score.health, shares)), best)
+            Row((name, _score(score), _lift(score), *_health(score.health, shares)), best)
             for name, score, best in scored
         ),
     )
@@ -117,7 +118,7 @@ def checkpoints_table(report: Report, scorer: Scorer) -> Table:
                 f"{trial.number} ({trial.strategy})",
                 _place(score),
                 str(score.step),
-                score_text(score),
+                _score(score),
                 _lift(score),
                 *(NOT_KNOWN if f is None else percent(f.accuracy) for f in figures),
                 *_health(score.health, shares),
@@ -213,12 +214,11 @@ def _legend(shares: Sequence[str]) -> str:
     return text
 
 
-def score_text(score: CheckpointScore | BaselineReport | FullScore) -> str:
+def _score(score: CheckpointScore | BaselineReport | FullScore) -> str:
     """`6/24 25.0 % [12-45]`, or that there is none."""
-    if score.strict is None or score.n is None or score.interval is None:
+    if score.passes is None or score.n is None:
         return "no valid score"
-    interval = interval_text(score.interval, score.n)
-    return f"{score.passes}/{score.n} {percent(score.strict)} {interval}"
+    return score_text(Metric.of(score.passes, score.n), score.interval)
 
 
 def _verdict(score: CheckpointScore) -> tuple[str, str]:

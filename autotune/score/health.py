@@ -197,7 +197,6 @@ def broken_limits(health: Health, limits: HealthLimits) -> tuple[str, ...]:
 
 
 _OF_ANSWERS = {
-    "stop": "stop",
     "loop": "loop",
     "echo": "give the prompt back",
     "empty": "are empty",
@@ -212,20 +211,21 @@ def unmet(health: Health, required: Requirements, answers: int, passes: int) -> 
     looked up is not met.
     """
     missed = []
-    if required.min_stop is not None and health.stop is None:
-        missed.append("how answers ended is not recorded, so min_stop cannot be checked")
-    elif required.min_stop is not None and health.stop is not None:
-        stopped, needed = round(health.stop * answers), ceil(required.min_stop * answers - ROUNDING)
-        if stopped < needed:
-            missed.append(f"{stopped} of {answers} stop, {needed} needed")
-    for name in ("loop", "echo", "empty", "vacuous"):
+    if (least := required.min_stop) is not None:
+        if health.stop is None:
+            missed.append("how answers ended is not recorded, so min_stop cannot be checked")
+        else:
+            stopped, needed = round(health.stop * answers), ceil(least * answers - ROUNDING)
+            if stopped < needed:
+                missed.append(f"{stopped} of {answers} stop, {needed} needed")
+    for name, they in _OF_ANSWERS.items():
         most = getattr(required, f"max_{name}")
         if most is None:
             continue
         of = passes if name == "vacuous" else answers
         found, allowed = round(getattr(health, name) * of), floor(most * of + ROUNDING)
         if found > allowed:
-            missed.append(f"{found} of {of} {_OF_ANSWERS[name]}, at most {allowed} may")
+            missed.append(f"{found} of {of} {they}, at most {allowed} may")
     return tuple(missed)
 
 

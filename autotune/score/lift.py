@@ -19,7 +19,7 @@ from math import ceil
 from autotune.protocol.results import EvalReport, PromptVerdict
 from autotune.protocol.scores import Lift, Metric
 from autotune.score.answers import Answer, match
-from autotune.score.genuine import is_answer, own_part
+from autotune.score.genuine import is_answer, own_part, without_repeats
 from autotune.score.prompts import Prompt
 from autotune.score.scorer import Scorer
 
@@ -74,7 +74,10 @@ def is_genuine(scorer: Scorer, prompt: Prompt, response: str) -> bool:
 
     Where the prompt asks to be repeated, its repeat is part of the answer.
     """
-    left = own_part("" if scorer.asks_for_itself(prompt) else prompt.prompt, response)
+    if scorer.asks_for_itself(prompt):
+        left = without_repeats(response)
+    else:
+        left = own_part(prompt.prompt, response)
     return is_answer(response, left) and (left == response or scorer.passes(prompt, left))
 
 

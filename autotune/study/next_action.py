@@ -119,8 +119,6 @@ def shortfall(best: events.Evaluated | None, target: float) -> str:
     score = best.score.accuracy
     if score < target:
         return f"best {percent(score)} is below the target of {percent(target)}"
-    if best.counts is None:
-        return f"best {percent(score)} is not a success: {limits_text(best.unhealthy)}"
-    if best.counts < target:
+    if best.counts is not None and best.counts < target:
         return f"best {percent(score)} counts for {percent(best.counts)}: too little is following"
-    return f"best {percent(score)} is not a success: {'; '.join(best.unmet)}"
+    return f"best {percent(score)} is not a success: {limits_text(best.lacks)}"

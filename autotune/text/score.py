@@ -73,10 +73,8 @@ def outcome_text(scored: events.Evaluated) -> str:
     """What a checkpoint's score, taken to its end, means for the target."""
     if scored.met:
         return "target met"
-    if scored.counts is None and scored.unhealthy:  # of a run from before following was measured
-        return f"not a success: {limits_text(scored.unhealthy)}"
-    if scored.unmet:
-        return f"not a success: {'; '.join(scored.unmet)}"
+    if scored.lacks:
+        return f"not a success: {limits_text(scored.lacks)}"
     full = scored.score.accuracy if scored.score is not None else 0.0
     if scored.counts is not None and scored.counts < full:
         return f"below target, counts for {percent(scored.counts)}"

@@ -63,8 +63,7 @@ class Exact(Scorer):
     def passes(self, prompt: Prompt, response: str) -> bool:
         """Whether a text ends in the right answer."""
         (own,) = as_own(ExactPrompt, [prompt])
-        found = final_of(response, own.expected)
-        return found is not None and found.identity == own.expected.identity
+        return _is_right(final_of(response, own.expected), own)
 
     def score(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> EvalReport:
         """The report over all `prompts`; one without an answer fails and is listed."""
@@ -74,7 +73,7 @@ class Exact(Scorer):
             answer = matched.get(prompt.key)
             response = answer.response if answer is not None else None
             found = final_of(response, prompt.expected) if response is not None else None
-            passed = found is not None and found.identity == prompt.expected.identity
+            passed = _is_right(found, prompt)
             verdicts.append(
                 PromptVerdict(
                     key=prompt.key, strict=passed, loose=passed, answered=response is not None
@@ -102,6 +101,10 @@ class Exact(Scorer):
             "metrics": ["exact_match"],
             "exact_match": float(verdict.strict),
         }
+
+
+def _is_right(found: Final | None, prompt: ExactPrompt) -> bool:
+    return found is not None and found.identity == prompt.expected.identity
 
 
 def _said(found: Final | None) -> str:
