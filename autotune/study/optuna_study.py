@@ -75,8 +75,8 @@ def best_quarter(count: int) -> int:
     """How many of so many trials TPE takes for good.
 
     Optuna takes a tenth, which of the 5 to 15 trials of a run is one, and that one is often good by
-    chance: 541 prompts measure a score to about 2 points. A quarter needs 0.94 of the trials
-    (benchmarks/samplers.py).
+    chance: 541 prompts measure a score to about 2 points. A quarter needs 0.93 to 0.98 of the
+    trials (benchmarks/samplers.py).
     """
     return max(1, math.ceil(count / 4))
 
