@@ -212,6 +212,25 @@ class Profile(Boundary):
     watch: Ranges | None = None
     strategies: Annotated[tuple[Strategy, ...], Field(alias="strategy")]
 
+    def data_of(self, strategy: Strategy) -> DataChoice:
+        """The conversations that a strategy trains on; the format of its own is looked for."""
+        if strategy.data is None:
+            return self.data
+        return self.data.model_copy(update={"source": strategy.data, "format": AUTO})
+
+    def by_data(self) -> tuple["Profile", ...]:
+        """This profile once for each data: the run's first, each with who trains on it.
+
+        The run's own may have no strategy left.
+        """
+        found: dict[DataChoice, list[Strategy]] = {self.data: []}
+        for strategy in self.strategies:
+            found.setdefault(self.data_of(strategy), []).append(strategy)
+        return tuple(
+            self.model_copy(update={"data": data, "strategies": tuple(strategies)})
+            for data, strategies in found.items()
+        )
+
     @field_validator("strategies")
     @classmethod
     def _fits_together(cls, strategies: tuple[Strategy, ...]) -> tuple[Strategy, ...]:

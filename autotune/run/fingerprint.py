@@ -3,13 +3,19 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from autotune.base.errors import EnvironmentFault
 from autotune.config.profile import Profile
 from autotune.device.find import Device
 from autotune.protocol.events import Content
 from autotune.protocol.job import DeviceSpec
+from autotune.protocol.plan import Strategy
 from autotune.run.content import FINGERPRINT_DIGITS
+
+LATER_KEYS = {"max_conversations"}
+"""Keys of a strategy that came later: they stand here only where they are used, so that fits of
+earlier versions hold otherwise."""
 
 
 def fingerprint(
@@ -33,7 +39,7 @@ def fingerprint(
         "read": [profile.data.format, profile.data.skip_bad, *dropped],
         "evaluation": [evaluate.max_new_tokens, evaluate.batch_size],
         "prompts": profile.prompts.model_dump(mode="json"),
-        "strategies": [s.model_dump(mode="json") for s in profile.strategies],
+        "strategies": [_of_strategy(s) for s in profile.strategies],
         "threads": spec.threads,
     }
     weights = "".join(f"{p.name}:{p.stat().st_size}" for p in sorted(folder.glob("*.safetensors")))
@@ -48,8 +54,19 @@ def fingerprint(
         "model": hashlib.sha256(config).hexdigest()[:16],
         "tokenizer": content.model["tokenizer.json"][:FINGERPRINT_DIGITS],
         "data": next(iter(content.data.values()), "")[:FINGERPRINT_DIGITS],
+        **{
+            f"data of {name}": next(iter(own.values()))[:FINGERPRINT_DIGITS]
+            for name, own in content.own_data.items()
+        },
         "settings": hashlib.sha256(json.dumps(settings).encode("utf-8")).hexdigest()[:16],
     }
+
+
+def _of_strategy(strategy: Strategy) -> dict[str, Any]:
+    """A strategy's settings. What its data holds stands beside them, wherever the file lies."""
+    settings = strategy.model_dump(mode="json", exclude={"data"})
+    defaults = {key: Strategy.model_fields[key].default for key in LATER_KEYS}
+    return {k: v for k, v in settings.items() if k not in defaults or v != defaults[k]}
 
 
 def _of_tools(folder: Path, content: Content) -> list[str]:

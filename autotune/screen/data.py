@@ -11,7 +11,8 @@ from rich.text import Text
 from autotune.base.format import counted, safe
 from autotune.data.survey import Retention
 from autotune.data.turns import ROLES, ROLES_WITH_TOOLS
-from autotune.fit.data_report import DataReport, RequestedPoint
+from autotune.fit.data_report import DataReport
+from autotune.fit.requested_points import RequestedPoint
 from autotune.protocol.choices import Supervision
 from autotune.protocol.data_notes import shown_notes
 from autotune.protocol.inspection import Sample, TextRun

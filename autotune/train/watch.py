@@ -142,9 +142,9 @@ class TrainingWatch:
         """What the rules look at."""
         profile, state = self.profile, self.session.state
         ranges = profile.watch
-        if ranges is not None and not ranges.apply_to(
-            profile.model.source, profile.data.source, trial.plan
-        ):
+        own = (s.data for s in profile.strategies if s.name == trial.plan.strategy)
+        data = next(own, None) or profile.data.source
+        if ranges is not None and not ranges.apply_to(profile.model.source, data, trial.plan):
             ranges = None
         timed = state.fit.strategies.get(trial.plan.strategy) if state.fit else None
         return Facts(
