@@ -62,7 +62,7 @@ def used_notes(profile: Profile, there: int) -> list[DataNote]:
     limits = {s.name: s.max_conversations for s in profile.strategies if s.max_conversations}
     used = {f"strategy {name}": (most, "its max_conversations") for name, most in limits.items()}
     most = profile.train.max_conversations
-    if most is not None and (not limits or len(limits) < len(profile.strategies)):
+    if most is not None and len(limits) < len(profile.strategies):
         used = {"a run": (most, "max_conversations of the profile"), **used}
     return [
         DataNote(what=f"{who} uses {most} of {counted(there, 'conversation')} ({by})", count=0)
