@@ -15,10 +15,11 @@ from autotune.base.errors import BadInput
 from autotune.base.model import ANY_CASE, Boundary
 from autotune.base.sizes import near_size, parse_size
 from autotune.config.expected import Ranges
+from autotune.config.study import StudyChoice, own_range_faults, space_faults, study_faults
 from autotune.device.kinds import KINDS
 from autotune.protocol.choices import AUTO, LENGTH_GRID, Precision, Supervision, Think, Truncation
 from autotune.protocol.device_kind import DEVICE_RULE, DeviceKind
-from autotune.protocol.plan import SEARCHABLE, Strategy
+from autotune.protocol.plan import SEARCH, Strategy
 from autotune.protocol.results import HealthLimits, Requirements
 from autotune.protocol.scores import DEFAULT_SCORER
 from autotune.score.registry import SCORERS, unknown_scorer
@@ -210,6 +211,7 @@ class Profile(Boundary):
     train: Train
     evaluate: Evaluate
     watch: Ranges | None = None
+    study: StudyChoice = StudyChoice()
     strategies: Annotated[tuple[Strategy, ...], Field(alias="strategy")]
 
     def data_of(self, strategy: Strategy) -> DataChoice:
@@ -217,6 +219,10 @@ class Profile(Boundary):
         if strategy.data is None:
             return self.data
         return self.data.model_copy(update={"source": strategy.data, "format": AUTO})
+
+    def strategy_of(self, stage: str) -> Strategy:
+        """Whose data a stage of the run trains on: the strategy's; of the search the first's."""
+        return next((s for s in self.strategies if s.name == stage), self.strategies[0])
 
     def by_data(self) -> tuple["Profile", ...]:
         """This profile once for each data: the run's first, each with who trains on it.
@@ -230,6 +236,13 @@ class Profile(Boundary):
             self.model_copy(update={"data": data, "strategies": tuple(strategies)})
             for data, strategies in found.items()
         )
+
+    @field_validator("study")
+    @classmethod
+    def _ends(cls, study: StudyChoice) -> StudyChoice:
+        if faults := study_faults(study):
+            raise ValueError("; ".join(faults))
+        return study
 
     @field_validator("strategies")
     @classmethod
@@ -259,23 +272,14 @@ def strategy_faults(tables: Sequence[Mapping[str, Any]]) -> list[str]:
     elif fallbacks != sorted(fallbacks):
         faults.append("fallbacks must stand last")
     for table in tables:
-        faults += _search_faults(table.get("name"), table.get("search"))
+        if table.get("name") == SEARCH:
+            faults.append(f'"{SEARCH}" is the name of what follows the strategies: choose another')
+        space = table.get("search")
+        if isinstance(space, Mapping):
+            faults += space_faults(f"{table.get('name')}.search.", space)
+        faults += own_range_faults(table)
     return faults
 
 
 def _times(count: int) -> str:
     return "twice" if count == 2 else f"{count} times"
-
-
-def _search_faults(name: object, search: object) -> list[str]:
-    faults = []
-    for key, ends in search.items() if isinstance(search, Mapping) else ():
-        where = f"{name}.search.{key}"
-        if key not in SEARCHABLE:
-            faults.append(f"{where}: must be one of {', '.join(SEARCHABLE)}")
-            continue
-        match ends:
-            case (float() | int() as low, float() | int() as high):
-                if not (0 <= low < high < 1 and (low > 0 or SEARCHABLE[key] == "linear")):
-                    faults.append(f"{where} = [{low}, {high}]: must rise, within {key}'s bounds")
-    return faults

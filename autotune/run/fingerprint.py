@@ -13,10 +13,6 @@ from autotune.protocol.job import DeviceSpec
 from autotune.protocol.plan import Strategy
 from autotune.run.content import FINGERPRINT_DIGITS
 
-LATER_KEYS = {"max_conversations"}
-"""Keys of a strategy that came later: they stand here only where they are used, so that fits of
-earlier versions hold otherwise."""
-
 
 def fingerprint(
     device: Device, profile: Profile, spec: DeviceSpec, folder: Path, content: Content
@@ -39,7 +35,7 @@ def fingerprint(
         "read": [profile.data.format, profile.data.skip_bad, *dropped],
         "evaluation": [evaluate.max_new_tokens, evaluate.batch_size],
         "prompts": profile.prompts.model_dump(mode="json"),
-        "strategies": [_of_strategy(s) for s in profile.strategies],
+        "strategies": [used_keys(s) for s in profile.strategies],
         "threads": spec.threads,
     }
     weights = "".join(f"{p.name}:{p.stat().st_size}" for p in sorted(folder.glob("*.safetensors")))
@@ -62,11 +58,14 @@ def fingerprint(
     }
 
 
-def _of_strategy(strategy: Strategy) -> dict[str, Any]:
-    """A strategy's settings. What its data holds stands beside them, wherever the file lies."""
-    settings = strategy.model_dump(mode="json", exclude={"data"})
-    defaults = {key: Strategy.model_fields[key].default for key in LATER_KEYS}
-    return {k: v for k, v in settings.items() if k not in defaults or v != defaults[k]}
+def used_keys(strategy: Strategy) -> dict[str, Any]:
+    """A strategy as earlier versions wrote it: without the keys that came later and are unused.
+
+    What its data holds stands beside it, wherever the file lies.
+    """
+    later = ("neftune_noise_alpha", "max_conversations")
+    tree = strategy.model_dump(mode="json", exclude={"data"})
+    return {key: value for key, value in tree.items() if key not in later or value}
 
 
 def _of_tools(folder: Path, content: Content) -> list[str]:

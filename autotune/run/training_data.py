@@ -12,7 +12,7 @@ from pathlib import Path
 from autotune.base.errors import BadInput, EnvironmentFault
 from autotune.config.profile import Profile
 from autotune.protocol.events import Content
-from autotune.protocol.plan import DataSpec, Strategy
+from autotune.protocol.plan import SEARCH, DataSpec, Strategy
 from autotune.sources.dataset import DataSource, resolve_data
 from autotune.sources.prompts import dropped_prompts, topics_held_apart
 
@@ -70,6 +70,8 @@ def training_data(
 ) -> dict[str, TrainingData]:
     """What the run trains on under "", and by its name each strategy that trains on something else.
 
+    The search after the strategies trains on what the first of them does.
+
     `data` is the run's own, None where nothing is trained; `sources` are those of strategies,
     `prompts` is the prompts file.
     """
@@ -99,4 +101,7 @@ def training_data(
         own = of(strategy)
         if own.spec != found[""].spec:
             found[strategy.name] = own
+    first = profile.strategy_of(SEARCH).name
+    if profile.study.search is not None and first in found:
+        found[SEARCH] = found[first]
     return found

@@ -142,9 +142,10 @@ class TrainingWatch:
         """What the rules look at."""
         profile, state = self.profile, self.session.state
         ranges = profile.watch
-        own = (s.data for s in profile.strategies if s.name == trial.plan.strategy)
-        data = next(own, None) or profile.data.source
-        if ranges is not None and not ranges.apply_to(profile.model.source, data, trial.plan):
+        data = profile.data_of(profile.strategy_of(trial.plan.strategy))
+        if ranges is not None and not ranges.apply_to(
+            profile.model.source, data.source, trial.plan
+        ):
             ranges = None
         timed = state.fit.strategies.get(trial.plan.strategy) if state.fit else None
         return Facts(

@@ -11,6 +11,7 @@ from autotune.base.errors import BadInput, EnvironmentFault
 from autotune.cli.settings import difference, settings_text
 from autotune.config.load import profiles_folder, read_profile
 from autotune.config.profile import Profile
+from autotune.config.study import Search, StudyChoice
 from autotune.fit.estimate import strategy_fit
 from autotune.fit.probe import Probe
 from autotune.fit.resolve import resolve_plan, usable_strategies
@@ -122,6 +123,21 @@ def test_a_strategys_own_data_is_read_supervised_and_cut_as_the_profile_says(fol
     assert few.spec == setup.data.model_copy(update={"max_conversations": 2})
     assert (more.label, few.label) == ("more.jsonl", "chat.jsonl (at most 2)")
     assert more.sha256 != few.sha256 == setup.run_data.sha256
+
+
+def test_the_search_after_the_strategies_trains_on_what_the_first_of_them_does(
+    folder: Path,
+) -> None:
+    search = Search(space={"weight_decay": (0.0, 0.1)})
+    study = StudyChoice(max_trials=3, search=search)
+    chosen = profile(own("A"), setups.strategy("B")).model_copy(update={"study": study})
+    setup = setup_of(folder, chosen)
+    point = search.strategy(chosen.strategies[0], {"weight_decay": 0.05})
+    plan = resolve_plan(point, setups.fit(), replace(FEW, own={"A": LONG, "search": LONG}), setup)
+    assert plan.data == setup.data_of("A").spec != setup.data
+    assert plan.conversations == 5
+    assert chosen.data_of(chosen.strategy_of("search")).source == "more.jsonl"
+    assert "search" not in setup_of(folder, profile(own("A"))).own_data
 
 
 def test_prompts_are_looked_for_in_each_data_unless_they_cannot_stand_there(folder: Path) -> None:
