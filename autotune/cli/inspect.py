@@ -11,12 +11,14 @@ from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import chosen_profile
 from autotune.cli.options import Options
 from autotune.cli.run_folder import interruption_from
+from autotune.config.profile import Profile
 from autotune.data.survey import Retention
 from autotune.fit.data_report import DataReport, inspect_data
 from autotune.launch import SubprocessRunner
 from autotune.run.folder import RunDir
 from autotune.run.inputs import demand_data, demand_model, demand_scored_prompts
 from autotune.run.session import Session
+from autotune.run.training_data import named_strategy
 from autotune.screen.data import inspected_summary
 from autotune.text.interruption import interrupted_look
 
@@ -25,7 +27,8 @@ def inspect_command(options: Options, tokens: bool) -> int:
     """`inspect`; nothing is trained and nothing is left behind.
 
     All conversations are looked at unless a number was typed: how many a profile trains on is a
-    matter of time, not of the data.
+    matter of time, not of the data. Data that strategies name themselves follows, unless one file
+    was typed.
     """
     console = human_console(options.as_json)
     profile = chosen_profile(options, computes=False)
@@ -39,22 +42,37 @@ def inspect_command(options: Options, tokens: bool) -> int:
         scratch_folder("inspect") as folder,
         RunDir(folder / "work") as rundir,
     ):
-        inspected = inspect_data(
-            Session(rundir, SubprocessRunner()),
-            profile,
-            say,
-            length=options.model_max_length,
-            rounds=profile.strategies[0].max_rounds if options.max_rounds is not None else "all",
-            max_conversations=(
-                profile.train.max_conversations if options.max_conversations is not None else None
-            ),
-            features=tokens and options.as_json,
-        )
-        console.print(inspected_summary(inspected, tokens))
+        session = Session(rundir, SubprocessRunner())
+        first, *others = profile.by_data()
+
+        def looked_at(each: Profile, features: bool = False) -> DataReport:
+            rounds = profile.strategies[0].max_rounds if options.max_rounds is not None else "all"
+            most = profile.train.max_conversations
+            inspected = inspect_data(
+                session,
+                each,
+                say,
+                length=options.model_max_length,
+                rounds=rounds,
+                max_conversations=most if options.max_conversations is not None else None,
+                features=features,
+            )
+            console.print(inspected_summary(inspected, tokens))
+            return inspected
+
+        inspected = looked_at(first, tokens and options.as_json)
+        for each in others if options.data is not None else ():
+            names = ", ".join(s.name for s in each.strategies)
+            say(f"strategy {names} trains on {each.data.source}, which --data left out here")
+        trees = []
+        for each in others if options.data is None else ():
+            with named_strategy(each.strategies[0]):
+                trees.append(as_tree(looked_at(each), profile.name))
+        tree = as_tree(inspected, profile.name) | {"own_data": trees}
         if options.as_json and inspected.features is not None:
-            print_with_features(as_tree(inspected, profile.name), inspected.features)
+            print_with_features(tree, inspected.features)
         elif options.as_json:
-            print_json(as_tree(inspected, profile.name))
+            print_json(tree)
     return ExitCode.DONE
 
 

@@ -38,7 +38,11 @@ def strategy_fit(
     `eta_single_seconds` one row at a time.
     """
     length = clipped_length(strategy, fit)
-    kept = survey.kept(length, strategy.max_rounds)
+    own, own_data = survey.of(strategy.name), setup.own_data.get(strategy.name)
+    kept = own.kept(length, strategy.max_rounds)
+    lost = lost_note(strategy.name, length, strategy.max_rounds, own)
+    if lost is not None and own_data is not None:
+        lost = lost.model_copy(update={"data": own_data.label})
     point = setting.best.point if setting else None
     plain = StrategyFit(
         fits=fits_as_requested(strategy, fit, survey),
@@ -56,7 +60,7 @@ def strategy_fit(
         steps=0,
         eta_seconds=0.0,
         batch_size=strategy.batch_size,
-        lost=lost_note(strategy.name, length, strategy.max_rounds, survey),
+        lost=lost,
     )
     if kept.conversations == 0:
         return plain

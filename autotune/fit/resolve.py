@@ -28,7 +28,7 @@ def resolve_plan(
         BadInput: the data keeps nothing to train on at this length.
     """
     length = clipped_length(strategy, fit)
-    kept = survey.kept(length, strategy.max_rounds)
+    kept = survey.of(strategy.name).kept(length, strategy.max_rounds)
     if kept.conversations == 0:
         raise BadInput(
             f"strategy {strategy.name}: {length} tokens and {rounds_text(strategy.max_rounds)} keep"
@@ -42,7 +42,7 @@ def resolve_plan(
         micro_batching,
         strategy=strategy.name,
         model_folder=str(setup.model_folder),
-        data=setup.data,
+        data=setup.data_of(strategy.name).spec,
         conversations=kept.conversations,
         model_max_length=length,
         precision=setup.device_spec.precision,
@@ -82,7 +82,8 @@ def usable_strategies(
 
 def keeps_something(strategy: Strategy, fit: Fit, survey: Survey) -> bool:
     """Whether there is a row left to train on at the strategy's length and rounds."""
-    return survey.kept(clipped_length(strategy, fit), strategy.max_rounds).conversations > 0
+    kept = survey.of(strategy.name).kept(clipped_length(strategy, fit), strategy.max_rounds)
+    return kept.conversations > 0
 
 
 def fits_as_requested(strategy: Strategy, fit: Fit, survey: Survey) -> bool:
@@ -91,5 +92,5 @@ def fits_as_requested(strategy: Strategy, fit: Fit, survey: Survey) -> bool:
         return False
     if strategy.model_max_length == "fits":
         return True
-    row = min(strategy.model_max_length, survey.longest(strategy.max_rounds))
+    row = min(strategy.model_max_length, survey.of(strategy.name).longest(strategy.max_rounds))
     return row <= fit.model_max_length

@@ -55,7 +55,8 @@ class SurveyJob(Boundary):
     """Tokenize the data once and write every conversation's round boundaries to `out`.
 
     `inspection`, where given, also has what a person wants to see of the data written. `prompts` is
-    a file of prompts that a score is measured on: rows in which one stands are noted.
+    a file of prompts that a score is measured on: rows in which one stands are noted. `strategies`
+    and `label` go into the event: whose data it is, where it is not the run's own.
     """
 
     job: Literal["survey"] = "survey"
@@ -65,6 +66,8 @@ class SurveyJob(Boundary):
     out: str
     inspection: InspectionSpec | None = None
     prompts: str | None = None
+    strategies: tuple[str, ...] = ()
+    label: str = ""
 
 
 class TrialJob(Boundary):

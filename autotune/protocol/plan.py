@@ -85,10 +85,16 @@ SEARCH = "search"
 
 
 class Strategy(Boundary):
-    """One row of a profile's escalation: what to train with if memory allows."""
+    """One row of a profile's escalation: what to train with if memory allows.
+
+    `data` and `max_conversations` stand in for the profile's, where they are given: conversations
+    of its own, and how many of them.
+    """
 
     name: Annotated[str, Field(min_length=1, max_length=40)]
     title: str = ""
+    data: Annotated[str, Field(min_length=1)] | None = None
+    max_conversations: Annotated[int, Field(ge=1)] | None = None
     learning_rate: Annotated[float, Field(gt=0, lt=1)]
     num_train_epochs: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=1)]

@@ -51,7 +51,8 @@ class Content(Boundary):
 
     `prompts` is the file that they were chosen from, `scored` the text of `prompts.jsonl` itself.
     `model` are the files of the model's folder, its tokenizer and template among them. An
-    evaluation has no data.
+    evaluation has no data. `own_data` is that of strategies which train on other data than `data`,
+    by their names.
     """
 
     kind: Literal["content"] = "content"
@@ -59,6 +60,7 @@ class Content(Boundary):
     prompts: dict[str, str]
     scored: str
     model: dict[str, str]
+    own_data: dict[str, dict[str, str]] = {}
 
 
 class BaselineScored(Scored):

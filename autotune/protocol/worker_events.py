@@ -7,7 +7,7 @@ from pydantic import Field, TypeAdapter
 from autotune.base.format import rate_text
 from autotune.base.model import Boundary
 from autotune.protocol.choices import Precision
-from autotune.protocol.data_notes import DataNote
+from autotune.protocol.data_notes import DataNote, with_dropped
 from autotune.protocol.failure import Failure
 from autotune.protocol.kernels import FoundKernels
 from autotune.protocol.plan import MicroBatching
@@ -126,7 +126,8 @@ class PrecisionChanged(Boundary):
 class Surveyed(Boundary):
     """The data is tokenized; `path` holds each conversation's round boundaries.
 
-    `notes` says what was found in the rows; records of earlier versions have none.
+    `notes` says what was found in the rows; records of earlier versions have none. `strategies`
+    are those that train on it, and `data` what it is called, where it is not the run's own data.
     """
 
     kind: Literal["surveyed"] = "surveyed"
@@ -135,6 +136,23 @@ class Surveyed(Boundary):
     dropped: dict[str, int]
     literal_markers: int
     notes: tuple[DataNote, ...] = ()
+    strategies: tuple[str, ...] = ()
+    data: str = ""
+
+    @property
+    def name(self) -> str:
+        """What to call it beside the run's own data: `more.jsonl of strategy B`; "" for that."""
+        if not self.strategies:
+            return ""
+        return f"{self.data} of strateg{'y' if len(self.strategies) == 1 else 'ies'}" + (
+            f" {', '.join(self.strategies)}"
+        )
+
+    @property
+    def found(self) -> tuple[DataNote, ...]:
+        """What was found in its rows, dropped ones first."""
+        found = with_dropped(self.dropped, self.notes)
+        return tuple(note.model_copy(update={"data": self.name}) for note in found)
 
 
 class Measured(Boundary):

@@ -7,7 +7,6 @@ from pathlib import Path
 from autotune.base.errors import BadInput
 from autotune.data.retention_notes import fit_notes
 from autotune.protocol import events
-from autotune.protocol.data_notes import with_dropped
 from autotune.protocol.events import Record
 from autotune.protocol.kernels import kernels_sentence
 from autotune.protocol.scores import Metric
@@ -70,7 +69,7 @@ def report_of(history: RunHistory, run_dir: Path) -> Report:
             name: BaselineReport.from_parts(event, **_counts(event.score))
             for name, event in sorted(state.baselines.items())
         },
-        trials=tuple(_trial(trial) for trial in state.trials),
+        trials=tuple(_trial(trial, state) for trial in state.trials),
         escalations=tuple(map(Escalation.from_parts, state.escalations)),
         fit=state.fit,
         started=first,
@@ -80,7 +79,7 @@ def report_of(history: RunHistory, run_dir: Path) -> Report:
         next_steps=tuple(next_steps(state, run_dir)),
         warnings=_warnings(without_steps),
         data_notes=(
-            *(with_dropped(state.survey.dropped, state.survey.notes) if state.survey else ()),
+            *(note for surveyed in state.surveys for note in surveyed.found),
             *fit_notes(state.fit),
         ),
         advice=tuple(advice_lines(state)),
@@ -135,8 +134,9 @@ def _counts(score: Metric | None) -> dict[str, float | int | None]:
     return {"strict": score.accuracy, "passes": score.passes, "n": score.total}
 
 
-def _trial(trial: TrialState) -> TrialReport:
+def _trial(trial: TrialState, state: StudyState) -> TrialReport:
     plan, last, trained = trial.plan, trial.last_step, trial.trained
+    own = state.own_surveys.get(plan.strategy)
     return TrialReport.from_parts(
         plan,
         number=trial.number,
@@ -147,6 +147,7 @@ def _trial(trial: TrialState) -> TrialReport:
         weights_moved=trained.weights_moved if trained else None,
         training_seconds=trained.seconds if trained else None,
         failure=trial.failure,
+        data=own.data if own else None,
         plan=plan,
         plan_identity=plan.identity,
         checkpoints=tuple(

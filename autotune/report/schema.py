@@ -93,7 +93,10 @@ class LossPoint(Boundary):
 
 
 class TrialReport(Boundary):
-    """One training run: its plan, how far it came, its loss curve and its scores."""
+    """One training run: its plan, how far it came, its loss curve and its scores.
+
+    `data` is what it was trained on, None for the run's own data.
+    """
 
     number: int
     strategy: str
@@ -108,6 +111,7 @@ class TrialReport(Boundary):
     weights_moved: float | None
     training_seconds: float | None
     failure: str | None
+    data: str | None = None
     plan: TrainPlan
     plan_identity: str
     checkpoints: tuple[CheckpointScore, ...]

@@ -126,6 +126,7 @@ class StudyState:
     fit_note: str = ""
     probe_trials: list[TrialOutcome] = field(default_factory=list)
     survey: events.Surveyed | None = None
+    own_surveys: dict[str, events.Surveyed] = field(default_factory=dict)  # by strategy
     baselines: dict[str, events.BaselineScored] = field(default_factory=dict)
     trials: list[TrialState] = field(default_factory=list)
     strategy: str | None = None
@@ -141,6 +142,12 @@ class StudyState:
     def current(self) -> TrialState | None:
         """The trial that is not over yet, if any."""
         return self.trials[-1] if self.trials and self.trials[-1].ended is None else None
+
+    @property
+    def surveys(self) -> list[events.Surveyed]:
+        """What was found in each data: the run's own first."""
+        own = {event.path: event for event in self.own_surveys.values()}
+        return [*([self.survey] if self.survey else []), *own.values()]
 
     @property
     def best(self) -> events.Evaluated | None:
@@ -191,8 +198,10 @@ class StudyState:
                 self.content = self.content or event
             case events.ProbeTried():
                 self.probe_trials.append(event.outcome)
-            case events.Surveyed():
+            case events.Surveyed(strategies=()):
                 self.survey = event
+            case events.Surveyed():
+                self.own_surveys |= dict.fromkeys(event.strategies, event)
             case events.Fitted():
                 self.fit, self.fit_note = event.fit, event.note
             case events.BaselineScored():

@@ -76,12 +76,13 @@ def header(state: StudyState, now: float) -> RenderableType:
         Text(safe(name), style="bold" if name == state.strategy else "dim")
         for name in run.strategies
     )
+    own = state.own_surveys.get(state.strategy or "")
     parts: list[tuple[str, Text]] = [
         *([("target", Text(percent(run.target), style="bold"))] if run.target else []),
         ("strategy", tried),
         ("profile", Text(safe(run.profile))),
         ("model", Text(safe(run.model))),
-        ("data", Text(safe(run.data))),
+        ("data", Text(safe(own.data if own else run.data))),
         ("prompts", Text(f"{safe(run.prompts)} ({run.prompt_count})")),
     ]
     if state.started is not None:
@@ -271,7 +272,7 @@ def fit_line(state: StudyState) -> RenderableType | None:
 
 def data_notes(state: StudyState, count: int) -> RenderableType | None:
     """The first `count` findings in the data, and how many more the report lists."""
-    lines = data_lines(state.survey, state.fit)
+    lines = data_lines(state.surveys, state.fit)
     if not lines:
         return None
     shown = [safe(line) for line in lines[:count]]

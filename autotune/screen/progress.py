@@ -82,12 +82,11 @@ def current_job(state: StudyState, pace: Pace) -> Job | None:
 
 
 def _before_training(state: StudyState, pace: Pace) -> Job:
-    answered = state.answered
-    if answered is not None and answered.done < answered.total:
-        return _answering(state, pace, "answering the prompts with the untrained model")
     if state.fit is None and state.probe_trials:
         tried = len(state.probe_trials)
         return Job(f"probing what fits: {tried} tried", "", 0, 0, _phase(state), None)
+    if state.fit is not None and "untrained" not in state.baselines:
+        return _answering(state, pace, "answering the prompts with the untrained model")
     return Job("getting ready", "", 0, 0, _phase(state), None)
 
 

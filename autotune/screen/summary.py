@@ -51,7 +51,7 @@ def summary(state: StudyState, run_dir: Path) -> RenderableType:
             lines.append(_field("health", limits_text(best.unhealthy), "yellow"))
     lines += [Text(f"- {safe(s)}", style="bold red" if "an echo" in s else "") for s in rest]
     lines += [
-        _field("data", line, "bold yellow") for line in data_warnings(state.survey, state.fit)
+        _field("data", line, "bold yellow") for line in data_warnings(state.surveys, state.fit)
     ]
     lines += [_field("advice", line, "yellow") for line in advice_lines(state)]
     lines.append(_field("report", str(run_dir / "report.html")))
@@ -121,7 +121,7 @@ def probe_summary(fit: Fit, *said: str) -> RenderableType:
         Text(safe(fit_sentence(fit)), style="bold green"),
         *(Text(safe(sentence), style="dim") for sentence in said if sentence),
         *([Text(predicted, style="dim")] if predicted else []),
-        *(_field("data", line, "bold yellow") for line in data_warnings(None, fit)),
+        *(_field("data", line, "bold yellow") for line in data_warnings((), fit)),
         probe_table(fit.trials),
         *([Text(SPEED_TITLE), speed_table(fit)] if fit.speed_trials else []),
         ByWidth(90, strategies, Group(*narrow)),

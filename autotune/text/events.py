@@ -4,11 +4,13 @@ Sentences report what the records say. They hold text from outside as it came; w
 makes it harmless for its medium.
 """
 
+from collections.abc import Iterable
+
 from autotune.base.format import counted, duration, percent
 from autotune.base.sizes import show_size
 from autotune.data.retention_notes import fit_notes
 from autotune.protocol import events
-from autotune.protocol.data_notes import note_sentence, shown_notes, with_dropped
+from autotune.protocol.data_notes import note_sentence, shown_notes
 from autotune.protocol.events import Record
 from autotune.protocol.failure import Failure
 from autotune.protocol.result_text import (
@@ -65,7 +67,9 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             return f"baseline {event.name}: {scored(event)}"
         case events.TrialStarted():
             named = f"trial {event.number} ({event.plan.strategy})"
-            return f"{named}: training, {brief_plan(event.plan)}"
+            own = state.own_surveys.get(event.plan.strategy) if state else None
+            data = f", data {own.data}" if own else ""
+            return f"{named}: training, {brief_plan(event.plan)}{data}"
         case events.PeakCompared():
             return f"{label}: {peak_sentence(event)}"
         case events.TrainingFailed():
@@ -98,15 +102,15 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             return _describe_work(event, label)
 
 
-def data_lines(surveyed: events.Surveyed | None, fit: Fit | None = None) -> tuple[str, ...]:
-    """A sentence for what was found in the data, dropped rows first, and for what a fit cuts."""
-    found = with_dropped(surveyed.dropped, surveyed.notes) if surveyed else ()
+def data_lines(surveys: Iterable[events.Surveyed], fit: Fit | None = None) -> tuple[str, ...]:
+    """A sentence for what was found in each data, dropped rows first, and for what a fit cuts."""
+    found = (note for surveyed in surveys for note in surveyed.found)
     return tuple(line for _, line in shown_notes((*found, *fit_notes(fit))))
 
 
-def data_warnings(surveyed: events.Surveyed | None, fit: Fit | None = None) -> tuple[str, ...]:
+def data_warnings(surveys: Iterable[events.Surveyed], fit: Fit | None = None) -> tuple[str, ...]:
     """Those of them that may make a result worthless."""
-    found = surveyed.notes if surveyed else ()
+    found = (note for surveyed in surveys for note in surveyed.found)
     return tuple(note_sentence(n) for n in (*found, *fit_notes(fit)) if n.warning)
 
 
@@ -122,7 +126,8 @@ def _describe_work(event: events.RunEvent, label: str) -> str | None:
             return f"{label}: {begin}{torn}"
         case events.Surveyed():
             gone = sum(event.dropped.values())
-            return f"data: {counted(event.conversations, 'conversation')}" + (
+            data = f"data {event.name}" if event.name else "data"
+            return f"{data}: {counted(event.conversations, 'conversation')}" + (
                 f", {gone} dropped" * (gone > 0)
             )
         case events.Trained():

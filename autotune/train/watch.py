@@ -142,8 +142,9 @@ class TrainingWatch:
         """What the rules look at."""
         profile, state = self.profile, self.session.state
         ranges = profile.watch
+        data = profile.data_of(profile.strategy_of(trial.plan.strategy))
         if ranges is not None and not ranges.apply_to(
-            profile.model.source, profile.data.source, trial.plan
+            profile.model.source, data.source, trial.plan
         ):
             ranges = None
         timed = state.fit.strategies.get(trial.plan.strategy) if state.fit else None

@@ -63,6 +63,7 @@ class WorkerLoop:
         begun_at = last.step / last.total_steps if last else 0.0
         retry_limit = RetryLimit(furthest=begun_at, reached=begun_at)
         known = self.session.state.trials[number].peak
+        data = self.setup.data_of(plan.strategy)
         timed = self.fit.strategies.get(plan.strategy)
         peak = PeakWatch(
             number,
@@ -88,9 +89,9 @@ class WorkerLoop:
                     plan=plan.model_copy(update=begun.model_dump()),
                     out=str(self.session.rundir.checkpoints(number)),
                     model_folder=str(self.setup.model_folder),
-                    data_path=self.setup.data.path,
-                    drop_prompts=self.setup.data.drop_prompts,
-                    data_sha256=self.setup.data_sha256,
+                    data_path=data.spec.path,
+                    drop_prompts=data.spec.drop_prompts,
+                    data_sha256=data.sha256,
                 ),
                 self.session.rundir.trial_folder(number),
                 silence_seconds=SILENCE_SECONDS,
@@ -143,7 +144,8 @@ class WorkerLoop:
         shrunk = now != begun
         if shrunk and trial.resized is not None and not trial.resized.same_process:
             return True  # the worker named it itself
-        longest = self.survey.kept(plan.model_max_length, plan.max_rounds).longest_row
+        survey = self.survey.of(plan.strategy)
+        longest = survey.kept(plan.model_max_length, plan.max_rounds).longest_row
         smaller = smaller_micro_batching(now, longest)
         action = after_worker(
             MemoryUser.TRAINING, failure, smaller=smaller is not None, shrunk=shrunk

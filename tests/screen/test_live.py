@@ -101,6 +101,16 @@ def test_a_scoring_that_begins_shows_nothing_of_the_work_before_it() -> None:
     assert "saving" not in text.split("study")[0]
 
 
+def test_while_the_untrained_model_loads_the_screen_says_that_it_answers() -> None:
+    fitted = book.until(book.story(), events.Fitted)
+    loading = Record(time=fitted[-1].time + 1, event=events.Phase(name="loading"))
+    text = live_text([*fitted, loading])
+
+    assert "answering the prompts with the untrained model  answer 0/24" in text
+    assert "loading" in text
+    assert "getting ready" in live_text(fitted[:2])
+
+
 def test_a_resumed_scoring_is_not_credited_with_the_answers_of_before() -> None:
     trained = book.until(book.story(), events.Trained)
     time = trained[-1].time
