@@ -3,12 +3,14 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from autotune.base.errors import EnvironmentFault
 from autotune.config.profile import Profile
 from autotune.device.find import Device
 from autotune.protocol.events import Content
 from autotune.protocol.job import DeviceSpec
+from autotune.protocol.plan import Strategy
 from autotune.run.content import FINGERPRINT_DIGITS
 
 
@@ -33,7 +35,7 @@ def fingerprint(
         "read": [profile.data.format, profile.data.skip_bad, *dropped],
         "evaluation": [evaluate.max_new_tokens, evaluate.batch_size],
         "prompts": profile.prompts.model_dump(mode="json"),
-        "strategies": [s.model_dump(mode="json") for s in profile.strategies],
+        "strategies": [_used_keys(s) for s in profile.strategies],
         "threads": spec.threads,
     }
     weights = "".join(f"{p.name}:{p.stat().st_size}" for p in sorted(folder.glob("*.safetensors")))
@@ -50,6 +52,13 @@ def fingerprint(
         "data": next(iter(content.data.values()), "")[:FINGERPRINT_DIGITS],
         "settings": hashlib.sha256(json.dumps(settings).encode("utf-8")).hexdigest()[:16],
     }
+
+
+def _used_keys(strategy: Strategy) -> dict[str, Any]:
+    """A strategy as earlier versions wrote it: without the keys that came later and are unused."""
+    later = ("neftune_noise_alpha",)
+    tree = strategy.model_dump(mode="json")
+    return {key: value for key, value in tree.items() if key not in later or value}
 
 
 def _of_tools(folder: Path, content: Content) -> list[str]:
