@@ -115,9 +115,9 @@ HELD_OUT_LEGEND = (
 
 
 def _held_out(trial: TrialReport) -> str:
-    """`1.732 > 1.612 > 1.580`, in order of the steps."""
+    """`1.732, 1.612, 1.580`, in order of the steps."""
     losses = ("not finite" if p.loss is None else f"{p.loss:.3f}" for p in trial.held_out)
-    return " > ".join(losses) or NOT_KNOWN
+    return ", ".join(losses) or NOT_KNOWN
 
 
 def checkpoints_table(report: Report, scorer: Scorer) -> Table:

@@ -35,7 +35,7 @@ def fingerprint(
         "read": [profile.data.format, profile.data.skip_bad, *dropped],
         "evaluation": [evaluate.max_new_tokens, evaluate.batch_size],
         "prompts": profile.prompts.model_dump(mode="json"),
-        "strategies": [_used_keys(s) for s in profile.strategies],
+        "strategies": [used_keys(s) for s in profile.strategies],
         "threads": spec.threads,
     }
     weights = "".join(f"{p.name}:{p.stat().st_size}" for p in sorted(folder.glob("*.safetensors")))
@@ -54,7 +54,7 @@ def fingerprint(
     }
 
 
-def _used_keys(strategy: Strategy) -> dict[str, Any]:
+def used_keys(strategy: Strategy) -> dict[str, Any]:
     """A strategy as earlier versions wrote it: without the keys that came later and are unused."""
     later = ("neftune_noise_alpha",)
     tree = strategy.model_dump(mode="json")

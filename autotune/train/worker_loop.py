@@ -139,8 +139,15 @@ class WorkerLoop:
         found = divergence(self.session.state.trials[number].held_out.values())
         if found is None:
             return False
-        reason = divergence_sentence(found, plan)
-        self.session.emit(events.TrainingPruned.from_parts(found.at, number=number, reason=reason))
+        self.session.emit(
+            events.TrainingPruned(
+                number=number,
+                reason=divergence_sentence(found, plan),
+                step=found.at.step,
+                progress=found.at.progress,
+                loss=found.at.loss,
+            )
+        )
         return True
 
     def name_other_processes(self, workers: Collection[int]) -> None:
