@@ -17,6 +17,7 @@ from pydantic import Field
 from autotune.base.model import ANY_CASE, Boundary
 from autotune.protocol.choices import Precision, Supervision, Truncation
 from autotune.protocol.held_out import HELD_OUT_FRACTIONS
+from autotune.protocol.space import SEARCHABLE, Space, Value
 
 
 class MicroBatching(Boundary):
@@ -74,18 +75,15 @@ class TrialPoint(Boundary):
 AverageCount = Literal[0] | Annotated[int, Field(ge=2)]
 """How many of the last scored checkpoints are averaged into one more candidate; 0 for none."""
 
-NeftuneAlpha = Annotated[float, Field(ge=0, le=100)]
-"""Noise on the embeddings while training (NEFTune, arXiv 2310.05914), 0 for none. The paper takes 5
-to 15; the name is the one of transformers and trl."""
 
+Scheduler = Literal["cosine", "linear", "constant"]
 
-SEARCHABLE: dict[str, Literal["linear", "log"]] = {
-    "learning_rate": "log",
-    "weight_decay": "linear",
-    "warmup_ratio": "linear",
-}
-"""Keys of a strategy that may be searched, and the scale: rates differ by factors, shares by
-amounts. A range on a logarithmic scale begins above 0."""
+NoiseAlpha = Annotated[float, Field(ge=0, le=100)]
+"""How much noise the embeddings get while training (NEFTune, arXiv 2310.05914), 0 for none. The
+paper takes 5 to 15; its key has the name that it has in transformers and trl."""
+
+SEARCH = "search"
+"""The name of the stage after the strategies, whose points are drawn."""
 
 
 class Strategy(Boundary):
@@ -100,12 +98,17 @@ class Strategy(Boundary):
     max_rounds: Rounds
     weight_decay: Annotated[float, Field(ge=0, lt=1)]
     warmup_ratio: Annotated[float, Field(ge=0, lt=1)]
-    lr_scheduler_type: Annotated[Literal["cosine", "linear", "constant"], ANY_CASE] = "cosine"
+    lr_scheduler_type: Annotated[Scheduler, ANY_CASE] = "cosine"
+    neftune_noise_alpha: NoiseAlpha = 0.0
     average_checkpoints: AverageCount = 0
-    neftune_noise_alpha: NeftuneAlpha = 0.0
     fallback: bool = False
     n_trials: Annotated[int, Field(ge=1)] = 1
-    search: dict[str, tuple[float, float]] = {}
+    search: Space = {}
+
+    @property
+    def point(self) -> dict[str, Value]:
+        """Its values of the searchable keys."""
+        return {key: getattr(self, key) for key in SEARCHABLE}
 
 
 class TrainPlan(Boundary):
@@ -132,12 +135,12 @@ class TrainPlan(Boundary):
     batch_size: Annotated[int, Field(ge=1)]
     weight_decay: Annotated[float, Field(ge=0)]
     warmup_ratio: Annotated[float, Field(ge=0, lt=1)]
-    lr_scheduler_type: Literal["cosine", "linear", "constant"]
+    lr_scheduler_type: Scheduler
+    neftune_noise_alpha: NoiseAlpha = 0.0
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     seed: int
     checkpoint_fractions: tuple[Annotated[float, Field(gt=0, le=1)], ...]
     average_checkpoints: AverageCount = 0
-    neftune_noise_alpha: NeftuneAlpha = 0.0
     held_out: Annotated[int, Field(ge=0)] = 0
     resume_every_seconds: Annotated[float, Field(gt=0)]
 
