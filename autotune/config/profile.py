@@ -156,7 +156,9 @@ class Probe(Boundary):
 class Train(Boundary):
     """What all strategies share. Fractions are of a run's final number of optimizer steps.
 
-    `max_conversations` absent trains on all of them.
+    `max_conversations` absent trains on all of them. Of those `held_out` are not trained on but
+    tell how the training does, never more than a twentieth; with `prune_diverging` a training is
+    ended where their loss says that it diverges (`docs/train.md`).
     """
 
     checkpoint_fractions: Annotated[
@@ -167,6 +169,8 @@ class Train(Boundary):
     resume_every_seconds: Annotated[float, Field(gt=0)]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     max_conversations: Annotated[int, Field(ge=1)] | None = None
+    held_out: Annotated[int, Field(ge=0)] = 0
+    prune_diverging: bool = True
     supervision: Annotated[Supervision, ANY_CASE]
     truncation: Annotated[Truncation, ANY_CASE]
 

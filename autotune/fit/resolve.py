@@ -5,6 +5,7 @@ from typing import Any
 
 from autotune.base.errors import BadInput
 from autotune.data.survey import Survey
+from autotune.protocol.held_out import held_out_count
 from autotune.protocol.plan import Strategy, TrainPlan
 from autotune.protocol.result_text import rounds_text
 from autotune.protocol.results import Fit, StrategyFit
@@ -22,7 +23,7 @@ def resolve_plan(
 
     Length is the smaller of requested and feasible. Rounds stay as requested: a row is never longer
     than the length, so rounds cannot make it outgrow what was tried. A step has the micro-batching
-    that was fastest for this strategy, where that was timed.
+    that was fastest for this strategy, where that was timed. What is held out is not trained on.
 
     Raises:
         BadInput: the data keeps nothing to train on at this length.
@@ -35,6 +36,7 @@ def resolve_plan(
             " no supervised token; raise model_max_length or use shorter conversations"
         )
     micro_batching = timed_strategy(strategy, length, fit) or fit
+    held_out = held_out_count(setup.profile.train.held_out, kept.conversations)
     # The optimizer's numbers are the strategy's, seed and checkpoints the profile's.
     return TrainPlan.from_parts(
         strategy,
@@ -43,7 +45,8 @@ def resolve_plan(
         strategy=strategy.name,
         model_folder=str(setup.model_folder),
         data=setup.data_of(strategy.name).spec,
-        conversations=kept.conversations,
+        conversations=kept.conversations - held_out,
+        held_out=held_out,
         model_max_length=length,
         precision=setup.device_spec.precision,
         **dict(parameters or {}),

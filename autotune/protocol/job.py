@@ -102,6 +102,8 @@ class TrainJob(Boundary):
     The plan says where model and data were when it was made. Where they have moved since, the very
     same content is at `model_folder` and `data_path`, and that of the prompts whose rows are left
     out at `drop_prompts`. Data of another sha256 is refused.
+
+    After the steps of `held_out_known` the held-out loss is on record and is not measured again.
     """
 
     job: Literal["train"] = "train"
@@ -112,6 +114,7 @@ class TrainJob(Boundary):
     data_path: str | None = None
     drop_prompts: str | None = None
     data_sha256: str | None = None
+    held_out_known: tuple[int, ...] = ()
 
     @property
     def model(self) -> str:

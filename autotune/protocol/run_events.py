@@ -139,6 +139,21 @@ class TrainingFailed(Boundary):
     reason: str
 
 
+class TrainingPruned(Boundary):
+    """A training was ended because it leads nowhere; what it has saved is scored all the same.
+
+    `reason` is the sentence for a person. `loss` is the held-out loss that said so after `step`
+    steps, None where it was not a finite number.
+    """
+
+    kind: Literal["training_pruned"] = "training_pruned"
+    number: int
+    reason: str
+    step: int
+    progress: float
+    loss: float | None
+
+
 class TrialEnded(Boundary):
     """A trial is over: every checkpoint scored, or `failure` says why not."""
 
@@ -186,6 +201,7 @@ RunEvent = Annotated[
     | Advised
     | BestKept
     | TrainingFailed
+    | TrainingPruned
     | TrialEnded
     | Evaluated
     | BestCorrected

@@ -68,6 +68,20 @@ class StepDone(StepResult):
     memory_bytes: int
 
 
+class HeldOutLoss(Boundary):
+    """The mean loss of the supervised tokens of `conversations` that are not trained on.
+
+    `step` is how many optimizer steps came before, `progress` (0..1) their share of all. `loss` is
+    None where it is not a finite number.
+    """
+
+    kind: Literal["held_out_loss"] = "held_out_loss"
+    step: Annotated[int, Field(ge=0)]
+    progress: float
+    loss: float | None
+    conversations: int
+
+
 class CheckpointSaved(Boundary):
     """A verified checkpoint is on disk; `scored` says whether it will be evaluated."""
 
@@ -220,6 +234,7 @@ WorkerEvent = Annotated[
     Ready
     | Phase
     | StepDone
+    | HeldOutLoss
     | CheckpointSaved
     | Resumed
     | MicroBatchResized

@@ -15,6 +15,7 @@ from autotune.report.schema import (
     CheckpointScore,
     Escalation,
     FullScore,
+    HeldOutPoint,
     LossPoint,
     Moment,
     Report,
@@ -155,6 +156,8 @@ def _trial(trial: TrialState, state: StudyState) -> TrialReport:
             for _, e in sorted(trial.evaluations.items())
         ),
         loss_curve=tuple(LossPoint.from_parts(step) for step in trial.steps),
+        held_out=tuple(HeldOutPoint.from_parts(e) for _, e in sorted(trial.held_out.items())),
+        pruned=trial.pruned.reason if trial.pruned else None,
     )
 
 
@@ -171,6 +174,8 @@ def _warnings(records: Sequence[Record]) -> tuple[str, ...]:
                 sentences[f"trial {event.number}: {damaged_sentence(event)}"] = None
             case events.PrecisionChanged() as event:
                 sentences[precision_sentence(event)] = None
+            case events.TrainingPruned() as event:
+                sentences[f"trial {event.number}: training ended: {event.reason}"] = None
             case _:
                 pass
     return tuple(sentences)

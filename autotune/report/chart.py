@@ -76,6 +76,17 @@ def draw_png(report: Shown, dark: bool = False) -> bytes:
                 linewidth=1.6,
                 marker="." if len(points) < 30 else None,
             )
+        held_out = [(p.step, p.loss) for p in trial.held_out if p.loss is not None]
+        if held_out:
+            loss.plot(
+                *zip(*held_out, strict=True),
+                color=colour,
+                label=f"{label}, held out",
+                linewidth=1.2,
+                linestyle="--",
+                marker="s",
+                markersize=4,
+            )
         # Trials that share a progress are set side by side, or their bars would hide each other.
         shift = 0.004 * (index - (len(report.trials) - 1) / 2)
         for averaged in (False, True):
@@ -127,7 +138,7 @@ def draw_png(report: Shown, dark: bool = False) -> bytes:
             )
             for text in legend.get_texts():
                 text.set_parse_math(False)
-    if not any(t.loss_curve for t in report.trials):
+    if not any(t.loss_curve or t.held_out for t in report.trials):
         _say(loss, "no step yet", paint)
     if not any(c.strict is not None for t in report.trials for c in t.checkpoints):
         score.set_xlim(0, 100)

@@ -92,10 +92,23 @@ class LossPoint(Boundary):
     skips: int
 
 
+class HeldOutPoint(Boundary):
+    """The mean loss on `conversations` that are not trained on, after `step` steps.
+
+    `progress` is 0..1; `loss` is None where it was no finite number.
+    """
+
+    step: int
+    progress: float
+    loss: float | None
+    conversations: int
+
+
 class TrialReport(Boundary):
     """One training run: its plan, how far it came, its loss curve and its scores.
 
-    `data` is what it was trained on, None for the run's own data.
+    `data` is what it was trained on, None for the run's own data. `pruned` says why it was ended
+    before its end, None where it was not.
     """
 
     number: int
@@ -116,6 +129,8 @@ class TrialReport(Boundary):
     plan_identity: str
     checkpoints: tuple[CheckpointScore, ...]
     loss_curve: tuple[LossPoint, ...]
+    held_out: tuple[HeldOutPoint, ...] = ()
+    pruned: str | None = None
 
 
 class Escalation(Boundary):

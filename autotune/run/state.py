@@ -22,6 +22,8 @@ PHASES_OVER = (
     | events.CheckpointSaved
     | events.Trained
     | events.TrainingFailed
+    | events.TrainingPruned
+    | events.HeldOutLoss
     | events.BaselineScored
     | events.Evaluated
 )
@@ -36,7 +38,9 @@ class TrialState:
     """One training run of the study, as far as it has come.
 
     `removed` names the folders of checkpoints whose weights are gone; `damaged` are those that were
-    found so when they were to be scored.
+    found so when they were to be scored. `held_out` has the losses on held-out conversations by the
+    step after which they were measured. `pruned` says why the training was ended before its end, if
+    it was; its checkpoints count like any other.
     """
 
     number: int
@@ -45,11 +49,13 @@ class TrialState:
     started: float
     point: Mapping[str, Value] = field(default_factory=dict)
     steps: Steps = field(default_factory=Steps)
+    held_out: dict[int, events.HeldOutLoss] = field(default_factory=dict)
     checkpoints: dict[Place, Checkpoint] = field(default_factory=dict)
     evaluations: dict[Place, events.Evaluated] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
     damaged: set[Place] = field(default_factory=set)
     trained: events.Trained | None = None
+    pruned: events.TrainingPruned | None = None
     resized: events.MicroBatchResized | None = None
     precision_changed: events.PrecisionChanged | None = None
     peak: events.PeakCompared | None = None
@@ -72,8 +78,8 @@ class TrialState:
 
     @property
     def is_training(self) -> bool:
-        """Whether there is more to train: it is neither done nor failed for good."""
-        return self.trained is None and self.failure is None
+        """Whether there is more to train: it is not done, nor failed for good, nor pruned."""
+        return self.trained is None and self.failure is None and self.pruned is None
 
     @property
     def unscored(self) -> list[Checkpoint]:
@@ -228,6 +234,8 @@ class StudyState:
                 trial.precision_changed = event
             case events.Trained() if trial:
                 trial.trained = event
+            case events.HeldOutLoss() if trial:
+                trial.held_out[event.step] = event
             case events.PeakCompared() if trial:
                 trial.peak = event
             case events.Evaluated() if trial:
@@ -245,6 +253,8 @@ class StudyState:
                 self.trials[event.number].removed.update(event.names)
             case events.TrainingFailed() if trial:
                 trial.failure = event.reason
+            case events.TrainingPruned() if trial:
+                trial.pruned = event
             case events.TrialEnded() if trial:
                 trial.ended = event
                 trial.failure = event.failure

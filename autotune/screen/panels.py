@@ -157,7 +157,7 @@ def verdict_style(verdict: str) -> str:
         return "green"
     if verdict.startswith(("not a success", "no valid")):
         return "yellow"
-    return "red" if verdict.startswith("failed") else ""
+    return "red" if verdict.startswith(("failed", "training ended")) else ""
 
 
 def checkpoint_lines(trial: TrialState, best_only: bool) -> list[tuple[Text, Text]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from autotune.base.format import about, duration
 from autotune.protocol import events
 from autotune.protocol.events import Record
+from autotune.protocol.held_out import HELD_OUT_PHASE
 from autotune.protocol.result_text import checkpoint_text
 from autotune.run.state import StudyState, TrialState
 
@@ -68,7 +69,7 @@ def current_job(state: StudyState, pace: Pace) -> Job | None:
         return _before_training(state, pace)
     name = f"trial {trial.number} ({trial.plan.strategy})"
     if trial.is_training:
-        return _training(trial, f"training {name}")
+        return _training(trial, f"training {name}", state.phase)
     if trial.unscored:
         at = checkpoint_text(trial.unscored[0])
         return _answering(state, pace, f"scoring {name}, {at}")
@@ -94,17 +95,28 @@ def _phase(state: StudyState) -> tuple[str, ...]:
     return (state.phase,) if state.phase else ()
 
 
-def _training(trial: TrialState, title: str) -> Job:
+def _training(trial: TrialState, title: str, phase: str) -> Job:
     last = trial.last_step
+    held_out = _held_out(trial, phase)
     if last is None:
-        return Job(title, "step", 0, trial.plan.total_steps, (), None)
+        return Job(title, "step", 0, trial.plan.total_steps, held_out, None)
     recent = trial.steps.recent(RECENT_STEPS)
     seconds = sum(trial.telemetry.awake_seconds(s) for s in recent)
-    details = list(last.figures)
+    details = [*last.figures, *held_out]
     if seconds > 0:
         details.append(f"{sum(s.tokens for s in recent) / seconds:.0f} tokens/s")
     eta = (last.total_steps - last.step) * seconds / len(recent)
     return Job(title, "step", last.step, last.total_steps, tuple(details), eta)
+
+
+def _held_out(trial: TrialState, phase: str) -> tuple[str, ...]:
+    """The newest loss on held-out conversations, or that it is being measured."""
+    if phase == HELD_OUT_PHASE:
+        return ("measuring the held-out loss",)
+    newest = trial.held_out[max(trial.held_out)] if trial.held_out else None
+    if newest is None or newest.loss is None:
+        return ()
+    return (f"held-out loss {newest.loss:.3f}",)
 
 
 def _answering(state: StudyState, pace: Pace, title: str) -> Job:

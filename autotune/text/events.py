@@ -30,6 +30,7 @@ from autotune.text.score import (
 from autotune.text.training_events import (
     card_sentence,
     damaged_sentence,
+    held_out_sentence,
     precision_sentence,
     resized_sentence,
     slept_sentence,
@@ -74,6 +75,10 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             return f"{label}: {peak_sentence(event)}"
         case events.TrainingFailed():
             return f"{label}: training failed: {event.reason}; what it saved is scored"
+        case events.TrainingPruned():
+            return f"{label}: training ended: {event.reason}{saved_is_scored(record, state)}"
+        case events.HeldOutLoss():
+            return f"{label}: {held_out_sentence(event, loss_before(record, state))}"
         case events.TrialEnded():
             end = "over" if event.failure is None else f"failed: {event.failure}"
             return f"{label}: {end}"
@@ -160,13 +165,32 @@ def _describe_work(event: events.RunEvent, label: str) -> str | None:
 
 def trial_label(record: Record, state: StudyState | None) -> str:
     """`trial 0 (A)`: by the number in the record, else by the time at which it was written."""
+    trial = trial_of(record, state)
+    number = getattr(record.event, "number", None)
+    if number is None:
+        return f"trial {trial.number} ({trial.plan.strategy})" if trial else "worker"
+    return f"trial {number}" + (f" ({trial.plan.strategy})" if trial else "")
+
+
+def trial_of(record: Record, state: StudyState | None) -> TrialState | None:
+    """The trial that a record is of: see `trial_label`."""
     trials: list[TrialState] = list(state.trials) if state else []
     number = getattr(record.event, "number", None)
     if number is None:
-        begun = [t for t in trials if t.started <= record.time]
-        return f"trial {begun[-1].number} ({begun[-1].plan.strategy})" if begun else "worker"
-    strategy = next((t.plan.strategy for t in trials if t.number == number), None)
-    return f"trial {number}" + (f" ({strategy})" if strategy else "")
+        return next((t for t in reversed(trials) if t.started <= record.time), None)
+    return next((t for t in trials if t.number == number), None)
+
+
+def loss_before(record: Record, state: StudyState | None) -> events.HeldOutLoss | None:
+    """The held-out loss of a record's trial before training, where it is known."""
+    trial = trial_of(record, state)
+    return trial.held_out.get(0) if trial else None
+
+
+def saved_is_scored(record: Record, state: StudyState | None) -> str:
+    """The end of a sentence on a training that was ended: what becomes of its checkpoints."""
+    trial = trial_of(record, state)
+    return "; what it saved is scored" if trial and trial.checkpoints else ""
 
 
 def scored(score: events.BaselineScored | events.Evaluated) -> str:
@@ -190,10 +214,12 @@ def describe_evaluated(event: events.Evaluated) -> str:
 def trial_verdict(trial: TrialState) -> str:
     """Where a trial stands, in words."""
     best = trial.best
+    # What it saved before counts like any other checkpoint.
+    met = best is not None and best.met
     if trial.failure is not None:
-        # What it saved before counts like any other checkpoint.
-        met = "target met; training " if best is not None and best.met else ""
-        return f"{met}failed: {trial.failure}"
+        return f"{'target met; training ' if met else ''}failed: {trial.failure}"
+    if trial.pruned is not None:
+        return f"{'target met; ' if met else ''}training ended: {trial.pruned.reason}"
     if best is not None and best.met:
         return "target met"
     if trial.ended is None:

@@ -1,6 +1,6 @@
 """What a training changed on its way and what was seen beside its steps, as sentences."""
 
-from autotune.base.format import counted, duration
+from autotune.base.format import counted, duration, percent
 from autotune.protocol import events
 from autotune.protocol.result_text import checkpoint_text
 from autotune.run.state import StudyState
@@ -26,6 +26,16 @@ def precision_sentence(event: events.PrecisionChanged) -> str:
         f"{event.before} given up at step {event.step} ({event.reason}): continuing in"
         f" {event.after}, with the same fp32 master weights"
     )
+
+
+def held_out_sentence(event: events.HeldOutLoss, before: events.HeldOutLoss | None = None) -> str:
+    """`held-out loss 1.612 at 20 % (1.732 before training)`; the first says of how many."""
+    loss = "no finite number" if event.loss is None else f"{event.loss:.3f}"
+    if not event.step:
+        count = counted(event.conversations, "conversation")
+        return f"held-out loss {loss} before training, on {count} that it never trains on"
+    was = f" ({before.loss:.3f} before training)" if before and before.loss is not None else ""
+    return f"held-out loss {loss} at {percent(event.progress, 0)}{was}"
 
 
 def damaged_sentence(event: events.CheckpointDamaged) -> str:

@@ -1,6 +1,9 @@
-"""Any way to cut a step, padded or packed, recomputed or kept: the same loss and gradients."""
+"""Any way to cut a step, padded or packed, recomputed or kept: the same loss and gradients.
 
-from dataclasses import dataclass
+With noise on the embeddings as well: it is that of the rows, wherever they lie.
+"""
+
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 
 from autotune.protocol.plan import MicroBatching
 from autotune.worker.tokens.encode import Row
+from autotune.worker.train.optimizer import Recipe
 from autotune.worker.train.step import Stepper
 from tests.worker.toys import loaded_toy, some_rows, stepper_of
 
@@ -62,6 +66,7 @@ def still(tmp_path_factory: pytest.TempPathFactory) -> Stepper:
     gradient_checkpointing=st.booleans(),
     packing=st.booleans(),
     seed=st.integers(0, 1000),
+    neftune_noise_alpha=st.sampled_from([0.0, 5.0]),
 )
 def test_every_partition_has_the_same_loss_and_gradients_and_uses_each_row_once(
     still: Stepper,
@@ -70,8 +75,11 @@ def test_every_partition_has_the_same_loss_and_gradients_and_uses_each_row_once(
     gradient_checkpointing: bool,
     packing: bool,
     seed: int,
+    neftune_noise_alpha: float,
 ) -> None:
     rows = some_rows(lengths, seed=seed)
+    assert isinstance(still.recipe, Recipe)
+    still.recipe = replace(still.recipe, neftune_noise_alpha=neftune_noise_alpha)
     before = [p.clone() for p in still.loaded.model.parameters()]
     micro_batching = MicroBatching(
         micro_batch_tokens=micro_batch_tokens, gradient_checkpointing=gradient_checkpointing
