@@ -169,6 +169,19 @@ class CheckpointDamaged(Boundary):
     again: bool
 
 
+class BestLost(Boundary):
+    """The best checkpoint's weights are gone or damaged, and `best/` is no whole copy of them.
+
+    `fault` says what is wrong with its folder. Its score stays on record, but from here on it is no
+    candidate for the best, until a `BestKept` names it: somebody put its weights back.
+    """
+
+    kind: Literal["best_lost"] = "best_lost"
+    number: int
+    checkpoint: Checkpoint
+    fault: str
+
+
 class BestKept(Boundary):
     """The best checkpoint so far was copied to `best/`; `sha256` is of that copy's manifest."""
 

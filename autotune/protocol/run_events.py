@@ -9,6 +9,7 @@ from autotune.protocol.checkpoint_events import (
     BestCorrected,
     BestInFull,
     BestKept,
+    BestLost,
     CheckpointDamaged,
     CheckpointsRemoved,
     Evaluated,
@@ -74,13 +75,15 @@ class BaselineScored(Scored):
 class TrialStarted(Boundary):
     """Training of one plan begins; `number` counts the run's trials from 0.
 
-    `optuna_number` is the trial's number in the Optuna study of its strategy.
+    `optuna_number` is the trial's number in the Optuna study of its strategy. `repeats` is the
+    number of the trial whose plan is trained again because its best weights are lost.
     """
 
     kind: Literal["trial_started"] = "trial_started"
     number: int
     optuna_number: int
     plan: TrainPlan
+    repeats: int | None = None
 
 
 class PeakCompared(Boundary):
@@ -180,6 +183,7 @@ RunEvent = Annotated[
     | CardSampled
     | Advised
     | BestKept
+    | BestLost
     | TrainingFailed
     | TrialEnded
     | Evaluated

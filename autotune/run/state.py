@@ -34,19 +34,22 @@ Place = tuple[int, int]
 class TrialState:
     """One training run of the study, as far as it has come.
 
-    `removed` names the folders of checkpoints whose weights are gone; `damaged` are those that were
-    found so when they were to be scored.
+    `removed` names the folders of checkpoints that gave back their room; `damaged` are those that
+    were found so when they were to be scored, `lost` those when they were to be kept as the best.
+    `repeats` is the number of the trial that this one trains again.
     """
 
     number: int
     optuna_number: int
     plan: TrainPlan
     started: float
+    repeats: int | None = None
     steps: Steps = field(default_factory=Steps)
     checkpoints: dict[Place, Checkpoint] = field(default_factory=dict)
     evaluations: dict[Place, events.Evaluated] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
     damaged: set[Place] = field(default_factory=set)
+    lost: set[Place] = field(default_factory=set)
     trained: events.Trained | None = None
     resized: events.MicroBatchResized | None = None
     precision_changed: events.PrecisionChanged | None = None
@@ -101,13 +104,26 @@ class TrialState:
         return None if whole else best
 
     @property
-    def best(self) -> events.Evaluated | None:
-        """The best scored checkpoint: see `Evaluated.rank`.
+    def scored(self) -> list[events.Evaluated]:
+        """The checkpoints that have a score, in order of training."""
+        return [e for _, e in sorted(self.evaluations.items()) if e.score is not None]
+
+    @property
+    def best_scored(self) -> events.Evaluated | None:
+        """The best scored checkpoint, whatever became of its weights: see `Evaluated.rank`.
 
         Of equal ones it is the earliest in training, in whatever order they were scored.
         """
-        scored = [e for _, e in sorted(self.evaluations.items()) if e.score is not None]
-        return max(scored, key=attrgetter("rank"), default=None)
+        return max(self.scored, key=attrgetter("rank"), default=None)
+
+    @property
+    def best(self) -> events.Evaluated | None:
+        """The best scored checkpoint; where its weights are lost, the best of those still there."""
+        if not self.lost:
+            return self.best_scored
+        there = (e for e in self.scored if e.checkpoint.name not in self.removed)
+        left = [e for e in there if e.checkpoint.place not in self.lost]
+        return max(left, key=attrgetter("rank"), default=None)
 
 
 @dataclass
@@ -194,10 +210,11 @@ class StudyState:
                 self.baselines[event.name] = event
                 self.answered = None
             case events.TrialStarted():
-                self.strategy = event.plan.strategy
-                self.trials.append(
-                    TrialState(event.number, event.optuna_number, event.plan, record.time)
-                )
+                if event.repeats is None:
+                    self.strategy = event.plan.strategy
+                numbers = (event.number, event.optuna_number)
+                begun = TrialState(*numbers, event.plan, record.time, event.repeats)
+                self.trials.append(begun)
             case events.CheckpointSaved() if trial and event.scored:
                 trial.checkpoints[event.checkpoint.place] = event.checkpoint
             case events.Resumed() if trial:
@@ -223,6 +240,10 @@ class StudyState:
                 self.corrected = event.corrected
             case events.BestKept():
                 self.best_kept = event
+                self.trials[event.number].lost.discard(event.checkpoint.place)
+            case events.BestLost():
+                self.trials[event.number].lost.add(event.checkpoint.place)
+                self.corrected = None
             case events.CheckpointDamaged():
                 self.trials[event.number].lose(event)
             case events.CheckpointsRemoved():

@@ -163,7 +163,7 @@ def checkpoint_lines(trial: TrialState, best_only: bool) -> list[tuple[Text, Tex
     """The scored checkpoints of a trial: `80 %: 6/24 25.0 % [12-45]`, and their health."""
     lines: list[tuple[Text, Text]] = []
     scores = [e for _, e in sorted(dict(trial.evaluations).items())]
-    best = trial.best
+    best = trial.best_scored
     for e in [best] if best_only and best else scores:
         mean = e.checkpoint.averaged
         at = f"average of {mean}: " if mean else f"{percent(e.checkpoint.progress, 0)}: "

@@ -86,11 +86,11 @@ def next_action(state: StudyState, strategies: Sequence[Strategy], target: float
         return Stop(True, f"strategy {name} scores {worth(best)}")
     names = [s.name for s in strategies]
     current = state.strategy if state.strategy in names else names[0]
-    done = sum(t.plan.strategy == current for t in state.trials)
+    done = sum(t.plan.strategy == current and t.repeats is None for t in state.trials)
     if done < strategies[names.index(current)].n_trials:
         return Train(current, first=done == 0)
     if current != names[-1]:
-        found = (e for t in state.trials if (e := t.best))
+        found = (e for t in state.trials if (e := t.best_scored))
         reached = max(found, key=attrgetter("rank"), default=None)
         return Escalate(current, names[names.index(current) + 1], shortfall(reached, target))
     return Stop(False, f"every strategy tried; {shortfall(state.best, target)}")

@@ -76,4 +76,5 @@ def distribution(name: str, low: float, high: float) -> Any:
 
 def objective(trial: TrialState) -> float | None:
     """What Optuna is given of a trial: the value of its best checkpoint, None where it has none."""
-    return None if trial.failure is not None or trial.best is None else trial.best.value
+    best = trial.best_scored  # its values were as good, whatever became of its weights
+    return None if trial.failure is not None or best is None else best.value

@@ -9,7 +9,7 @@ from autotune.data.survey import Survey
 from autotune.device.nvml_port import NvmlPort
 from autotune.fit.resolve import resolve_plan, usable_strategies
 from autotune.protocol import events
-from autotune.protocol.plan import Strategy
+from autotune.protocol.plan import Strategy, TrainPlan
 from autotune.protocol.results import Fit
 from autotune.run.session import Session
 from autotune.run.setup import Setup
@@ -21,17 +21,19 @@ from autotune.study.best import keep_best
 from autotune.study.checkpoint import evaluate_checkpoint
 from autotune.study.cleanup import plan_disk, reconcile_checkpoints, remove_unneeded
 from autotune.study.damage import set_aside
+from autotune.study.lost_best import TrainAgain, demand_best, instead_of
 from autotune.study.next_action import (
     Average,
     EndTrial,
     Escalate,
     Evaluate,
+    NextAction,
     Stop,
     Train,
     next_action,
 )
 from autotune.study.optuna_file import StudyFile
-from autotune.study.optuna_study import draw
+from autotune.study.optuna_study import draw, trials_of
 from autotune.study.selection_bias import corrected_best
 from autotune.train.peak_check import watch_other_processes
 from autotune.train.watch import TrainingWatch, gauge_for
@@ -75,15 +77,17 @@ class Tuner:
         """
         self.store_study()
         reconcile_checkpoints(self.session)
-        if not isinstance(next_action(self.session.state, self.strategies, self.target), Stop):
+        if not isinstance(self.what_next(), Stop):
             plan_disk(self.session, self.setup, self.strategies)
         score_baselines(self.session, self.setup, self.scorer)
         self.warn_of_old_stops()
         while True:
-            action = next_action(self.session.state, self.strategies, self.target)
+            action = self.what_next()
             match action:
                 case Train():
                     self.train(action)
+                case TrainAgain():
+                    self.train_again(action.trial)
                 case Evaluate() if set_aside(self.session, action):
                     pass
                 case Evaluate():
@@ -98,11 +102,18 @@ class Tuner:
                     self.end_trial(action.trial, action.trial.failure)
                 case Escalate():
                     self.session.emit(events.Escalated.from_parts(action))
+                case Stop() if keep_best(self.session):
+                    pass  # with another best there may be something to do
                 case Stop():
+                    demand_best(self.session.state, self.session.rundir)
                     self.emit_corrected_best()
-                    keep_best(self.session, at_end=True)
                     self.session.emit(events.RunEnded(met=action.met, reason=action.reason))
                     return action.met
+
+    def what_next(self) -> NextAction | TrainAgain:
+        """What the record asks for."""
+        state = self.session.state
+        return instead_of(next_action(state, self.strategies, self.target), state)
 
     def warn_of_old_stops(self) -> None:
         """Say which checkpoints of trials that are over were stopped by a higher target."""
@@ -144,9 +155,21 @@ class Tuner:
             # Without ranges to sample, a further trial differs by its order of the data.
             parameters = {"seed": seed + number}
         plan = resolve_plan(strategy, self.fit, self.survey, self.setup, parameters)
+        return self.begin(plan, number)
+
+    def train_again(self, lost: TrialState) -> None:
+        """Record a trial with the plan of one whose best weights are lost; its training follows."""
+        trials = trials_of(self.session.state, lost.plan.strategy)
+        self.begin(lost.plan, 1 + max(t.optuna_number for t in trials), lost.number)
+
+    def begin(self, plan: TrainPlan, optuna_number: int, repeats: int | None = None) -> TrialState:
+        """Record that a trial of this plan begins."""
         self.session.emit(
             events.TrialStarted(
-                number=len(self.session.state.trials), optuna_number=number, plan=plan
+                number=len(self.session.state.trials),
+                optuna_number=optuna_number,
+                plan=plan,
+                repeats=repeats,
             )
         )
         self.store_study()
@@ -164,9 +187,9 @@ class Tuner:
         self.session.emit(events.TrialEnded(number=trial.number, best=best, failure=failure))
         self.store_study()
         self.emit_corrected_best()
-        remove_unneeded(self.session, trial)
         if trial.best is not None and trial.best is self.session.state.best:
             keep_best(self.session)
+        remove_unneeded(self.session, trial)
 
     def emit_corrected_best(self) -> None:
         """Record what the best is worth without its selection bias, unless it is known."""

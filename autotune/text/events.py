@@ -28,7 +28,9 @@ from autotune.text.score import (
 from autotune.text.training_events import (
     card_sentence,
     damaged_sentence,
+    lost_sentence,
     precision_sentence,
+    repeats_sentence,
     resized_sentence,
     slept_sentence,
 )
@@ -65,6 +67,8 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             return f"baseline {event.name}: {scored(event)}"
         case events.TrialStarted():
             named = f"trial {event.number} ({event.plan.strategy})"
+            if event.repeats is not None:
+                return f"{named}: {repeats_sentence(event)}"
             return f"{named}: training, {brief_plan(event.plan)}"
         case events.PeakCompared():
             return f"{label}: {peak_sentence(event)}"
@@ -86,6 +90,8 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             )
         case events.CheckpointDamaged():
             return f"{label}: {damaged_sentence(event)}"
+        case events.BestLost():
+            return f"{label}: {lost_sentence(event)}"
         case events.Escalated():
             return f"moving on from {event.previous} to {event.next}: {event.reason}"
         case events.RunEnded():
@@ -184,11 +190,13 @@ def describe_evaluated(event: events.Evaluated) -> str:
 
 def trial_verdict(trial: TrialState) -> str:
     """Where a trial stands, in words."""
-    best = trial.best
+    best = trial.best_scored
     if trial.failure is not None:
         # What it saved before counts like any other checkpoint.
         met = "target met; training " if best is not None and best.met else ""
         return f"{met}failed: {trial.failure}"
+    if best is not None and best.checkpoint.place in trial.lost:
+        return f"{outcome_text(best)}, but its weights are lost"
     if best is not None and best.met:
         return "target met"
     if trial.ended is None:
