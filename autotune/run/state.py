@@ -93,15 +93,16 @@ class TrialState:
     def to_finish(self, target: float) -> events.Evaluated | None:
         """The checkpoint that is still to be answered to its end, if any.
 
-        One whose score reaches the target, if what is left of its answers says that it counts; and
-        the best one where none was answered to its end: only that tells what a trial counts for.
+        The best one, once: only that tells what a trial counts for. Another after it only where its
+        decided score reaches the target and is above what was found to count, which it may then
+        beat: no score counts for more than itself.
         """
-        partial = [e for _, e in sorted(self.evaluations.items()) if e.partial is not None]
-        best = max(partial, key=attrgetter("value"), default=None)
-        if best is None or (best.partial and best.partial.is_decided and best.value >= target):
+        best = max((e for e in self.scored if e.partial), key=attrgetter("value"), default=None)
+        known = max((e.value for e in self.scored if not e.partial), default=None)
+        if best is None or best.partial is None or known is None:
             return best
-        whole = any(e.score is not None and not e.partial for e in self.evaluations.values())
-        return None if whole else best
+        may_win = best.partial.is_decided and best.value >= target and best.value > known
+        return best if may_win else None
 
     @property
     def scored(self) -> list[events.Evaluated]:
