@@ -51,6 +51,12 @@ class Evaluated(Figures):
         return counts >= target and not self.lacks
 
     @property
+    def counts_for_less(self) -> bool:
+        """Whether so little of the score is following that it counts for less than itself."""
+        score, counts = self.score, self.counts
+        return score is not None and counts is not None and counts < score.accuracy
+
+    @property
     def lacks(self) -> tuple[str, ...]:
         """Sentences on what keeps it from meeting any target, whatever its score counts for."""
         return self.unhealthy if self.counts is None else self.unmet

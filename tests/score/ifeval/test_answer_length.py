@@ -50,5 +50,7 @@ def test_of_the_published_prompts_it_is_known_what_most_answers_take(
     if share is None:
         assert line is None
     else:
-        expected = f"most answers to IFEval need more (of GPT-4's published ones {share} are longer)"
+        expected = (
+            f"most answers to IFEval need more (of GPT-4's published ones {share} are longer)"
+        )
         assert expected in str(line)
