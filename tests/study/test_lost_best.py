@@ -116,13 +116,17 @@ def test_a_target_that_only_lost_weights_met_is_not_met(tmp_path: Path) -> None:
     ]
 
 
-def test_weights_that_are_lost_a_second_time_end_the_run_with_what_to_do(tmp_path: Path) -> None:
-    assert not tuner(tmp_path, judge(**AGAIN), A).run()
+@pytest.mark.parametrize("again", [3, 4], ids=["the same score", "a better one"])
+def test_weights_that_are_lost_a_second_time_end_the_run_with_what_to_do(
+    tmp_path: Path, again: int
+) -> None:
+    passes = {"t0_step_5": 3, "t1_step_5": again}
+    assert not tuner(tmp_path, judge(**passes), A).run()
     lose(tmp_path, 0)
-    assert not tuner(tmp_path, judge(**AGAIN), A).run()
+    assert not tuner(tmp_path, judge(**passes), A).run()
     lose(tmp_path, 1)
     with pytest.raises(EnvironmentFault, match="put either back from a backup") as fault:
-        tuner(tmp_path, judge(**AGAIN), A).run()
+        tuner(tmp_path, judge(**passes), A).run()
     assert "\n" not in str(fault.value)
 
 
