@@ -36,18 +36,24 @@ from benchmarks.early_trials import Given, Tally
 TARGET = 0.25
 RATES = (0.05, 0.10, 0.15, 0.20, 0.22, 0.24, 0.25, 0.26, 0.28, 0.30, 0.35)
 TRIALS = (
-    (541, 0.25, (0.14, 0.15, 0.155, 0.15, 0.145)),
-    (541, 0.25, (0.15, 0.17, 0.20, 0.19, 0.18)),
-    (541, 0.25, (0.20, 0.22, 0.24, 0.23, 0.235)),
-    (541, 0.25, (0.235, 0.24, 0.25, 0.245, 0.245)),
-    (541, 0.25, (0.24, 0.25, 0.26, 0.255, 0.25)),
-    (541, 0.25, (0.26, 0.28, 0.30, 0.29, 0.28)),
-    (541, 0.25, (0.31, 0.33, 0.35, 0.34, 0.33)),
-    (541, 0.50, (0.20, 0.22, 0.25, 0.24, 0.23)),
-    (48, 0.25, (0.15, 0.20)),
-    (48, 0.25, (0.24, 0.26)),
+    (541, 0.25, (0.14, 0.15, 0.155, 0.15, 0.145), None),
+    (541, 0.25, (0.15, 0.17, 0.20, 0.19, 0.18), None),
+    (541, 0.25, (0.20, 0.22, 0.24, 0.23, 0.235), None),
+    (541, 0.25, (0.235, 0.24, 0.25, 0.245, 0.245), None),
+    (541, 0.25, (0.24, 0.25, 0.26, 0.255, 0.25), None),
+    (541, 0.25, (0.26, 0.28, 0.30, 0.29, 0.28), None),
+    (541, 0.25, (0.31, 0.33, 0.35, 0.34, 0.33), None),
+    (541, 0.50, (0.20, 0.22, 0.25, 0.24, 0.23), None),
+    (48, 0.25, (0.15, 0.20), None),
+    (48, 0.25, (0.24, 0.26), None),
+    (541, 0.25, (0.15, 0.17, 0.20, 0.19, 0.18), 0.84),
+    (541, 0.25, (0.15, 0.17, 0.20, 0.19, 0.18), 0.6),
+    (541, 0.25, (0.24, 0.25, 0.26, 0.255, 0.25), 0.6),
 )
-"""Prompts, target, and the rates of a trial's checkpoints in the order in which they answer."""
+"""Prompts, target, the rates of a trial's checkpoints in the order in which they answer, and the
+share of their passes that are genuine, where a score may count for less than itself."""
+SHUFFLED = 0.075
+"""The share of other prompts that the answers of a small instructed model pass."""
 SHARED = 0.8
 """How much of what decides a prompt is common to all checkpoints: variance of a latent normal."""
 REPLAYED = (
@@ -66,9 +72,7 @@ def main() -> None:
     begin = time.perf_counter()
     report: dict[str, Any] = {"prompts": asked.prompts, "target": TARGET, "alpha": ALPHA}
     report["target_test"] = target_rows(asked.prompts)
-    report["trial"] = [
-        trial_row(prompts, target, rates, asked.draws) for prompts, target, rates in TRIALS
-    ]
+    report["trial"] = [trial_row(*trial, asked.draws) for trial in TRIALS]
     report["best_of_k"] = [
         best_row(asked.prompts, k, max(1, asked.draws // 20)) for k in (2, 5, 10)
     ]
@@ -127,18 +131,28 @@ def verdict_table(
     return table
 
 
-def trial_row(prompts: int, target: float, rates: Sequence[float], draws: int) -> dict[str, Any]:
+def trial_row(
+    prompts: int, target: float, rates: Sequence[float], genuine: float | None, draws: int
+) -> dict[str, Any]:
     """A trial of checkpoints one after the other, the best then answered to its end.
 
     An answer is one unit of work, and one is made at a time. `points_lost` is how much better the
-    best of all would have been than the one that was chosen.
+    best of all would have been than the one that was chosen. With `genuine`, the share of the
+    passes that are, a checkpoint is worth what it counts for.
     """
     draw = random.Random(f"trial {prompts} {target} {rates}")
-    tally = Tally(target, at_once=1)
+    tally = Tally(target, at_once=1, shuffled=None if genuine is None else SHUFFLED)
     for _ in range(draws):
         table = verdict_table(draw, prompts, rates, SHARED)
-        tally.add([[Given(1, 1, passed) for passed in row] for row in table])
-    return {"prompts": prompts, "target": target, "rates": rates} | tally.row()
+        own = verdict_table(draw, prompts, [genuine or 0.5] * len(rates), SHARED)
+        tally.add(
+            [
+                [Given(1, 1, *each) for each in zip(row, mine, strict=True)]
+                for row, mine in zip(table, own, strict=True)
+            ]
+        )
+    of = {"prompts": prompts, "target": target, "rates": rates, "genuine": genuine}
+    return of | tally.row()
 
 
 def best_row(prompts: int, candidates: int, draws: int) -> dict[str, Any]:

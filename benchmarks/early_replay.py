@@ -7,8 +7,8 @@ the letter at which its strict verdict was certain (looked at every 32). A check
 the answers of a small base model and of the same model after a poor fine-tuning (15 and 23 of 100
 pass, nearly all loop), so that its rate and what it has in common with the others of its trial are
 real; or of GPT-4's. So many answers are made at once as in the profile, and those under way when a
-checkpoint is stopped are paid for. The best is then answered to its end, all that was cut off from
-its beginning. Prompts, their order and the mix are drawn anew for each trial. Some minutes.
+checkpoint is stopped are paid for and made again should it be the best, which is answered to its
+end: what was decided is continued, the rest is made. Prompts, their order and the mix are drawn anew for each trial. Some minutes.
 """
 
 import argparse

@@ -71,8 +71,8 @@ def evaluate_checkpoint(
 def is_only_one(trial: TrialState) -> bool:
     """Whether a trial has no other checkpoint to choose from, now or later.
 
-    Such a one is its best whatever it scores, so it would be answered to its end all the same, and
-    what was cut off of its answers made twice.
+    Such a one is its best whatever it scores, so it would be answered to its end all the same, by
+    a second worker that has to load it.
     """
     left = trial.is_training or trial.checkpoints_to_average
     return len(trial.checkpoints) == 1 and not left

@@ -62,7 +62,7 @@ def needed_passes(total: int, target: float) -> int:
     return next((n for n in range(total + 1) if total and n / total >= target), total + 1)
 
 
-@lru_cache(maxsize=2**14)
+@lru_cache(maxsize=2**17)  # a run fills little of it; many simulated trials need it
 def _evidence(total: int, needed: int, answered: int, passes: int) -> float:
     """Logarithm of the ratio for less than `needed` against `needed` and more."""
     a = max(1e-3, PRIOR_WEIGHT * needed / total)
