@@ -8,7 +8,8 @@ the answers of a small base model and of the same model after a poor fine-tuning
 pass, nearly all loop), so that its rate and what it has in common with the others of its trial are
 real; or of GPT-4's. So many answers are made at once as in the profile, and those under way when a
 checkpoint is stopped are paid for and made again should it be the best, which is answered to its
-end: what was decided is continued, the rest is made. Prompts, their order and the mix are drawn anew for each trial. Some minutes.
+end: what was decided is continued, the rest is made. Prompts, their order and the mix are drawn
+anew for each trial. Some minutes.
 """
 
 import argparse

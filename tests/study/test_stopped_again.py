@@ -51,7 +51,7 @@ def test_a_lower_target_judges_again_what_an_unfinished_trial_had_stopped(tmp_pa
     assert run.run()
     first = recorded(run.session, events.Evaluated)[0]
     assert (first.checkpoint.name, first.partial.target) == (FIRST, 0.9)
-    assert first.score.total == N / 8  # far from the target, yet no handful
+    assert first.score.total == N / 4  # far from the target, yet no handful
     best = best_of(run.session)
     assert (best.checkpoint.name, best.score) == (FIRST, Metric.of(49, N))
 
