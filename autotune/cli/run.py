@@ -10,6 +10,7 @@ from rich.console import Console
 from autotune.base.errors import BadInput, ExitCode, Interruption
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import chosen_profile, demand_device, say_note
+from autotune.cli.low_cap import say_low_cap
 from autotune.cli.options import Options
 from autotune.cli.run_folder import (
     choose_folder,
@@ -90,6 +91,8 @@ def open_run(
             say("resuming the existing run")
         setup = open_setup(session, profile, say, length=options.model_max_length)
         say(setup.memory_sentence())
+        if target:
+            say_low_cap(setup, say)
         view = make_view(console, session.clock, lambda: session.state, device_gauge(setup))
         session.view = view
         with view:

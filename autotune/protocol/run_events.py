@@ -9,6 +9,7 @@ from autotune.protocol.checkpoint_events import (
     BestCorrected,
     BestInFull,
     BestKept,
+    BestLost,
     CheckpointDamaged,
     CheckpointsRemoved,
     Evaluated,
@@ -78,7 +79,8 @@ class TrialStarted(Boundary):
     """Training of one plan begins; `number` counts the run's trials from 0.
 
     `optuna_number` is the trial's number in its Optuna study. `point` are its values of the
-    searchable keys as they were asked for, of which the plan has what they came to.
+    searchable keys as they were asked for, of which the plan has what they came to. `repeats` is
+    the number of the trial whose plan is trained again because its best weights are lost.
     """
 
     kind: Literal["trial_started"] = "trial_started"
@@ -86,6 +88,7 @@ class TrialStarted(Boundary):
     optuna_number: int
     plan: TrainPlan
     point: dict[str, Value] = {}
+    repeats: int | None = None
 
 
 class PeakCompared(Boundary):
@@ -200,6 +203,7 @@ RunEvent = Annotated[
     | CardSampled
     | Advised
     | BestKept
+    | BestLost
     | TrainingFailed
     | TrainingPruned
     | TrialEnded

@@ -29,7 +29,9 @@ from autotune.text.score import outcome_text, partial_text
 from autotune.text.training_events import (
     advice_lines,
     damaged_sentence,
+    lost_sentence,
     precision_sentence,
+    repeats_sentence,
     resized_sentence,
 )
 
@@ -109,7 +111,7 @@ def _strategy(state: StudyState) -> str | None:
     return next((t.plan.strategy for t in state.trials if t.number == best.number), state.strategy)
 
 
-def _score(event: events.Evaluated, kept: bool = True) -> CheckpointScore:
+def _score(event: events.Evaluated, kept: bool = True, lost: bool = False) -> CheckpointScore:
     at, strict = event.checkpoint, event.score
     return CheckpointScore.from_parts(
         event,
@@ -117,6 +119,7 @@ def _score(event: events.Evaluated, kept: bool = True) -> CheckpointScore:
         checkpoint=at.folder,
         **_counts(strict),
         kept=kept,
+        lost=lost,
         outcome=outcome_text(event),
         ended_early=partial_text(strict, event.partial) if strict and event.partial else None,
     )
@@ -152,8 +155,12 @@ def _trial(trial: TrialState, state: StudyState) -> TrialReport:
         plan=plan,
         plan_identity=plan.identity,
         checkpoints=tuple(
-            _score(e, kept=e.checkpoint.name not in trial.removed)
-            for _, e in sorted(trial.evaluations.items())
+            _score(
+                e,
+                kept=e.checkpoint.name not in trial.removed and place not in trial.lost,
+                lost=place in trial.lost,
+            )
+            for place, e in sorted(trial.evaluations.items())
         ),
         loss_curve=tuple(LossPoint.from_parts(step) for step in trial.steps),
         held_out=tuple(HeldOutPoint.from_parts(e) for _, e in sorted(trial.held_out.items())),
@@ -172,6 +179,10 @@ def _warnings(records: Sequence[Record]) -> tuple[str, ...]:
                 sentences[resized_sentence(event)] = None
             case events.CheckpointDamaged() as event:
                 sentences[f"trial {event.number}: {damaged_sentence(event)}"] = None
+            case events.BestLost() as event:
+                sentences[f"trial {event.number}: {lost_sentence(event)}"] = None
+            case events.TrialStarted(repeats=int()) as event:
+                sentences[f"trial {event.number}: {repeats_sentence(event)}"] = None
             case events.PrecisionChanged() as event:
                 sentences[precision_sentence(event)] = None
             case events.TrainingPruned() as event:

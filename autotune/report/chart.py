@@ -1,14 +1,18 @@
-"""The picture of a run: loss over steps, and scores over progress with their 95 % intervals."""
+"""The picture of a run: loss over steps, and scores over progress with their 95 % intervals.
+
+A score that counts for less has a second, hollow mark there.
+"""
 
 import hashlib
 import io
 import warnings
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from autotune.base.format import safe
-from autotune.report.schema import BaselineReport, TrialReport
+from autotune.report.schema import BaselineReport, CheckpointScore, TrialReport
 from autotune.score.registry import find_scorer
 
 if TYPE_CHECKING:
@@ -91,10 +95,13 @@ def draw_png(report: Shown, dark: bool = False) -> bytes:
         shift = 0.004 * (index - (len(report.trials) - 1) / 2)
         for averaged in (False, True):
             # An average stands beside the line, a little to the right of the last checkpoint.
+            chosen = [c for c in trial.checkpoints if (c.averaged > 0) is averaged]
+            beside = shift + 0.01 * averaged
+            _mark_counted(score, chosen, beside, colour)
             valid = [
-                (c.progress + shift + 0.01 * averaged, c.strict, c.interval)
-                for c in trial.checkpoints
-                if (c.averaged > 0) is averaged and c.strict is not None and c.interval is not None
+                (c.progress + beside, c.strict, c.interval)
+                for c in chosen
+                if c.strict is not None and c.interval is not None
             ]
             if not valid:
                 continue
@@ -114,6 +121,16 @@ def draw_png(report: Shown, dark: bool = False) -> bytes:
     score.axhline(
         100 * report.target, color=paint["ink"], linestyle="--", linewidth=1.2, label="target"
     )
+    if any(map(_counts_for_less, (c for t in report.trials for c in t.checkpoints))):
+        score.plot(
+            [],
+            [],
+            linestyle=":",
+            marker="o",
+            markerfacecolor="none",
+            color=paint["ink"],
+            label="what a score counts for",
+        )
     for name, base in report.baselines.items():
         style = "-." if name == "untrained" else ":"
         score.axhline(
@@ -152,6 +169,36 @@ def draw_png(report: Shown, dark: bool = False) -> bytes:
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
+
+
+def _counts_for_less(point: CheckpointScore) -> bool:
+    """Whether so little of a score is following that it counts for less than itself."""
+    return (
+        point.strict is not None
+        and point.interval is not None
+        and point.counts is not None
+        and point.counts < point.strict
+    )
+
+
+def _mark_counted(
+    axes: "Axes", points: Sequence[CheckpointScore], shift: float, colour: str
+) -> None:
+    """Hollow marks at what the scores count for, each on a line to its score."""
+    for point in filter(_counts_for_less, points):
+        at = 100 * (point.progress + shift)
+        axes.plot(
+            [at, at],
+            [100 * (point.counts or 0.0), 100 * (point.strict or 0.0)],
+            linestyle=":",
+            linewidth=1.2,
+            marker="o",
+            markevery=[0],
+            markerfacecolor="none",
+            markersize=8,
+            color=colour,
+            clip_on=False,  # one that counts for nothing lies on the axis
+        )
 
 
 def _label(trial: TrialReport) -> str:

@@ -22,6 +22,7 @@ class CheckpointScore(Figures):
     meets the target; `outcome` says so in words. `unhealthy` names the limits that are broken.
     With `averaged` above 0 it is the mean of so many checkpoints, the last of them at `step`.
     `kept` says whether its folder is still there; judged ones that were not the best give it up.
+    `lost` says that it was the best and its weights went without the run's doing.
     `sound` are the passes that neither loop nor echo nor say next to nothing. With a holdout the
     score is on the half of the prompts that it was not `chosen_by`. `ended_early` says why a
     score is an estimate from the first `n` prompts of a random order, without health.
@@ -44,6 +45,7 @@ class CheckpointScore(Figures):
     problem: str | None = None
     averaged: int = 0
     kept: bool = True
+    lost: bool = False
     sound: Metric | None = None
     chosen_by: Metric | None = None
     ended_early: str | None = None

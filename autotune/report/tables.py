@@ -243,6 +243,8 @@ def _verdict(score: CheckpointScore) -> tuple[str, str]:
         return score.problem, ""
     if score.ended_early:
         return f"estimate, {score.ended_early}", ""
+    if score.lost:
+        return f"{score.outcome}; its weights are lost", "bad"
     return score.outcome, "good" if score.met else "bad" if score.unmet else ""
 
 

@@ -37,10 +37,11 @@ Place = tuple[int, int]
 class TrialState:
     """One training run of the study, as far as it has come.
 
-    `removed` names the folders of checkpoints whose weights are gone; `damaged` are those that were
-    found so when they were to be scored. `held_out` has the losses on held-out conversations by the
-    step after which they were measured. `pruned` says why the training was ended before its end, if
-    it was; its checkpoints count like any other.
+    `removed` names the folders of checkpoints that gave back their room; `damaged` are those that
+    were found so when they were to be scored, `lost` those when they were to be kept as the best.
+    `held_out` has the losses on held-out conversations by the step after which they were measured.
+    `pruned` says why the training was ended before its end, if it was; its checkpoints count like
+    any other. `point` and `repeats` as in `TrialStarted`.
     """
 
     number: int
@@ -48,12 +49,14 @@ class TrialState:
     plan: TrainPlan
     started: float
     point: Mapping[str, Value] = field(default_factory=dict)
+    repeats: int | None = None
     steps: Steps = field(default_factory=Steps)
     held_out: dict[int, events.HeldOutLoss] = field(default_factory=dict)
     checkpoints: dict[Place, Checkpoint] = field(default_factory=dict)
     evaluations: dict[Place, events.Evaluated] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
     damaged: set[Place] = field(default_factory=set)
+    lost: set[Place] = field(default_factory=set)
     trained: events.Trained | None = None
     pruned: events.TrainingPruned | None = None
     resized: events.MicroBatchResized | None = None
@@ -98,24 +101,38 @@ class TrialState:
     def to_finish(self, target: float) -> events.Evaluated | None:
         """The checkpoint that is still to be answered to its end, if any.
 
-        One whose score reaches the target, if what is left of its answers says that it counts; and
-        the best one where none was answered to its end: only that tells what a trial counts for.
+        The best one, once: only that tells what a trial counts for. Another after it only where its
+        decided score reaches the target and is above what was found to count, which it may then
+        beat: no score counts for more than itself.
         """
-        partial = [e for _, e in sorted(self.evaluations.items()) if e.partial is not None]
-        best = max(partial, key=attrgetter("value"), default=None)
-        if best is None or (best.partial and best.partial.is_decided and best.value >= target):
+        best = max((e for e in self.scored if e.partial), key=attrgetter("value"), default=None)
+        known = max((e.value for e in self.scored if not e.partial), default=None)
+        if best is None or best.partial is None or known is None:
             return best
-        whole = any(e.score is not None and not e.partial for e in self.evaluations.values())
-        return None if whole else best
+        may_win = best.partial.is_decided and best.value >= target and best.value > known
+        return best if may_win else None
 
     @property
-    def best(self) -> events.Evaluated | None:
-        """The best scored checkpoint: see `Evaluated.rank`.
+    def scored(self) -> list[events.Evaluated]:
+        """The checkpoints that have a score, in order of training."""
+        return [e for _, e in sorted(self.evaluations.items()) if e.score is not None]
+
+    @property
+    def best_scored(self) -> events.Evaluated | None:
+        """The best scored checkpoint, whatever became of its weights: see `Evaluated.rank`.
 
         Of equal ones it is the earliest in training, in whatever order they were scored.
         """
-        scored = [e for _, e in sorted(self.evaluations.items()) if e.score is not None]
-        return max(scored, key=attrgetter("rank"), default=None)
+        return max(self.scored, key=attrgetter("rank"), default=None)
+
+    @property
+    def best(self) -> events.Evaluated | None:
+        """The best scored checkpoint; where its weights are lost, the best of those still there."""
+        if not self.lost:
+            return self.best_scored
+        there = (e for e in self.scored if e.checkpoint.name not in self.removed)
+        left = [e for e in there if e.checkpoint.place not in self.lost]
+        return max(left, key=attrgetter("rank"), default=None)
 
 
 @dataclass
@@ -214,12 +231,11 @@ class StudyState:
                 self.baselines[event.name] = event
                 self.answered = None
             case events.TrialStarted():
-                self.strategy = event.plan.strategy
-                self.trials.append(
-                    TrialState(
-                        event.number, event.optuna_number, event.plan, record.time, event.point
-                    )
-                )
+                if event.repeats is None:
+                    self.strategy = event.plan.strategy
+                numbers = (event.number, event.optuna_number)
+                asked = (event.point, event.repeats)
+                self.trials.append(TrialState(*numbers, event.plan, record.time, *asked))
             case events.CheckpointSaved() if trial and event.scored:
                 trial.checkpoints[event.checkpoint.place] = event.checkpoint
             case events.Resumed() if trial:
@@ -247,6 +263,10 @@ class StudyState:
                 self.corrected = event.corrected
             case events.BestKept():
                 self.best_kept = event
+                self.trials[event.number].lost.discard(event.checkpoint.place)
+            case events.BestLost():
+                self.trials[event.number].lost.add(event.checkpoint.place)
+                self.corrected = None
             case events.CheckpointDamaged():
                 self.trials[event.number].lose(event)
             case events.CheckpointsRemoved():

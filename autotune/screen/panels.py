@@ -23,6 +23,8 @@ from autotune.text.training_events import power_text
 
 TABLE_COLUMNS = 118
 """Columns that the study table needs to keep each score on one line."""
+COUNTS_COLUMNS = 36
+"""Columns more where a score counts for less than itself: beside it, and in a longer verdict."""
 FRAME_COLUMNS = 50
 """Below this many columns a frame costs more than it orders."""
 
@@ -161,10 +163,13 @@ def verdict_style(verdict: str) -> str:
 
 
 def checkpoint_lines(trial: TrialState, best_only: bool) -> list[tuple[Text, Text]]:
-    """The scored checkpoints of a trial: `80 %: 6/24 25.0 % [12-45]`, and their health."""
+    """The scored checkpoints of a trial: `80 %: 6/24 25.0 % [12-45]`, and their health.
+
+    What a score counts for follows where that is less: `6/24 25.0 % [12-45] counts for 14.3 %`.
+    """
     lines: list[tuple[Text, Text]] = []
     scores = [e for _, e in sorted(dict(trial.evaluations).items())]
-    best = trial.best
+    best = trial.best_scored
     for e in [best] if best_only and best else scores:
         mean = e.checkpoint.averaged
         at = f"average of {mean}: " if mean else f"{percent(e.checkpoint.progress, 0)}: "
@@ -173,6 +178,8 @@ def checkpoint_lines(trial: TrialState, best_only: bool) -> list[tuple[Text, Tex
             continue
         style = "green" if e.met else "yellow" if e.unhealthy else ""
         score = Text(at + score_text(e.score, e.interval), style=style)
+        if e.counts_for_less:
+            score.append(f" counts for {percent(e.counts or 0.0)}", style="yellow")
         health = health_text(e.health, e.lift)
         health_words = partial_text(e.score, e.partial) if e.partial is not None else health
         lines.append((score, Text(health_words, style="yellow" if e.unhealthy else "")))
@@ -203,6 +210,7 @@ def study_table(
     table = _table(expand=True)
     for name in ("trial", "strategy", "lr", "length x rounds", "step", "loss"):
         table.add_column(name, no_wrap=name != "strategy")
+    less = any(e.counts_for_less for t in trials for e in dict(t.evaluations).values())
     table.add_column("score of checkpoint [95 %]", no_wrap=True)
     table.add_column("health of answers", no_wrap=True)
     table.add_column("verdict", overflow="fold")
@@ -221,7 +229,10 @@ def study_table(
     parts = [baselines] if baselines is not None else []
     if not trials:
         return Section("study", Group(*parts, Text("no trial yet", style="dim")))
-    return Section("study", Group(ByWidth(TABLE_COLUMNS, table, Group(*blocks)), *parts))
+    return Section(
+        "study",
+        Group(ByWidth(TABLE_COLUMNS + COUNTS_COLUMNS * less, table, Group(*blocks)), *parts),
+    )
 
 
 def _indented(score: Text, health: Text) -> Text:

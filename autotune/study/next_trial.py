@@ -77,10 +77,11 @@ def next_trial(
     best = best_of(trials)
     if limits.stop_at_target and best is not None and best.met:
         return Stop(True, f"strategy {best.stage} scores {worth(best)}")
-    stage = next((s for s in stages if has_trials_left(s, trials)), None)
+    chosen = [t for t in trials if t.repeats is None]
+    stage = next((s for s in stages if has_trials_left(s, chosen)), None)
     if stage is None:
         return _after_all(trials, limits, "every strategy tried")
-    if limits.max_trials is not None and len(trials) >= limits.max_trials:
+    if limits.max_trials is not None and len(chosen) >= limits.max_trials:
         return _after_all(trials, limits, f"{counted(limits.max_trials, 'trial')} made, as limited")
     earlier = {s.name for s in stages[: stages.index(stage)]}
     running = [t for t in trials if t.stage in earlier and not t.is_over]

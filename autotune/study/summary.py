@@ -24,7 +24,7 @@ class TrialSummary:
     asked for. `value` is what the best checkpoint counts for, as the sampler is told; `score` and
     `counts` are that checkpoint's for a person, `lacks` what it lacks. `reports` are what each
     checkpoint counts for, by percent of its training. `attributes` are for people who look at it
-    in Optuna's tools.
+    in Optuna's tools. `repeats` is the trial that it trains again, if it does.
     """
 
     number: int
@@ -38,6 +38,7 @@ class TrialSummary:
     lacks: tuple[str, ...] = ()
     reports: Mapping[int, float] = field(default_factory=dict)
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    repeats: int | None = None
 
     @property
     def is_over(self) -> bool:
@@ -52,19 +53,20 @@ def summaries(state: StudyState) -> Sequence[TrialSummary]:
 
 def summary_of(trial: TrialState) -> TrialSummary:
     """A recorded trial in short."""
-    best = trial.best
+    best = trial.best_scored  # what it came to, whatever became of its weights since
     return TrialSummary(
         number=trial.number,
         stage=trial.plan.strategy,
         point=point_of(trial),
         outcome=outcome_of(trial),
         value=value_of(trial),
-        met=best is not None and best.met,
+        met=trial.best is not None and trial.best.met,
         score=best.score.accuracy if best is not None and best.score is not None else None,
         counts=best.counts if best is not None else None,
         lacks=best.lacks if best is not None else (),
         reports=reports_of(trial),
         attributes=attributes_of(trial),
+        repeats=trial.repeats,
     )
 
 
@@ -77,20 +79,20 @@ def outcome_of(trial: TrialState) -> Outcome:
     """How a trial ended, in Optuna's words."""
     if trial.ended is None:
         return "RUNNING"
-    if trial.best is not None and trial.best.partial is None:
+    if trial.best_scored is not None and trial.best_scored.partial is None:
         return "COMPLETE"  # also of a training that broke off: what it saved before is worth that
-    return "PRUNED" if reports_of(trial) else "FAIL"
+    return "PRUNED" if trial.pruned is not None or reports_of(trial) else "FAIL"
 
 
 def value_of(trial: TrialState) -> float | None:
     """What Optuna is given of a trial: of a whole one the best checkpoint's, else the last."""
     match outcome_of(trial):
         case "COMPLETE":
-            assert trial.best is not None
-            return trial.best.value
+            assert trial.best_scored is not None
+            return trial.best_scored.value
         case "PRUNED":
             reports = reports_of(trial)
-            return reports[max(reports)]
+            return reports[max(reports)] if reports else None
         case _:
             return None
 
@@ -115,7 +117,9 @@ def attributes_of(trial: TrialState) -> dict[str, Any]:
         return found
     if trial.failure is not None:
         found["failure"] = trial.failure
-    best = trial.best
+    if trial.pruned is not None:
+        found["pruned"] = trial.pruned.reason
+    best = trial.best_scored
     if best is not None and best.score is not None:
         found |= {"checkpoint": best.checkpoint.name, **figures(best)}
     return found

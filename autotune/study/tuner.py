@@ -8,7 +8,9 @@ from autotune.base.format import percent, quoted
 from autotune.data.survey import Survey
 from autotune.device.nvml_port import NvmlPort
 from autotune.protocol import events
+from autotune.protocol.plan import TrainPlan
 from autotune.protocol.results import Fit
+from autotune.protocol.space import Value
 from autotune.run.session import Session
 from autotune.run.setup import Setup
 from autotune.run.state import TrialState
@@ -20,6 +22,7 @@ from autotune.study.checkpoint import evaluate_checkpoint
 from autotune.study.chooser import Chooser
 from autotune.study.cleanup import plan_disk, reconcile_checkpoints, remove_unneeded
 from autotune.study.damage import set_aside
+from autotune.study.lost_best import TrainAgain, demand_best, instead_of
 from autotune.study.next_action import (
     Average,
     EndTrial,
@@ -32,7 +35,7 @@ from autotune.study.next_action import (
 from autotune.study.next_trial import Begin, Stop, Wait
 from autotune.study.optuna_file import StudyFile
 from autotune.study.selection_bias import corrected_best
-from autotune.study.summary import summaries
+from autotune.study.summary import point_of, summaries
 from autotune.train.peak_check import watch_other_processes
 from autotune.train.watch import TrainingWatch, gauge_for
 from autotune.train.worker_loop import WorkerLoop
@@ -73,15 +76,17 @@ class Tuner:
         """
         self.store_study()
         reconcile_checkpoints(self.session)
-        if not isinstance(self.next_action(), Stop):
+        if not isinstance(self.what_next(), Stop):
             plan_disk(self.session, self.setup, self.chooser.strategies)
         score_baselines(self.session, self.setup, self.scorer)
         self.warn_of_old_stops()
         while True:
-            action = self.next_action()
+            action = self.what_next()
             match action:
                 case Train():
                     self.train(action)
+                case TrainAgain():
+                    self.train_again(action.trial)
                 case Evaluate() if set_aside(self.session, action):
                     pass
                 case Evaluate():
@@ -99,16 +104,19 @@ class Tuner:
                     self.session.emit(events.Escalated.from_parts(action))
                 case Wait():
                     raise AssertionError("a run by itself waits for nobody")
+                case Stop() if keep_best(self.session):
+                    pass  # with another best there may be something to do
                 case Stop():
+                    demand_best(self.session.state, self.session.rundir)
                     self.emit_corrected_best()
-                    keep_best(self.session, at_end=True)
                     self.session.emit(events.RunEnded(met=action.met, reason=action.reason))
                     return action.met
 
-    def next_action(self) -> NextAction:
-        """What to do now."""
+    def what_next(self) -> NextAction | TrainAgain:
+        """What the record asks for."""
         state, chooser = self.session.state, self.chooser
-        return next_action(state, chooser.stages, chooser.limits(state), chooser.expected(state))
+        limits, expected = chooser.limits(state), chooser.expected(state)
+        return instead_of(next_action(state, chooser.stages, limits, expected), state)
 
     def warn_of_old_stops(self) -> None:
         """Say which checkpoints of trials that are over were stopped by a higher target."""
@@ -146,14 +154,24 @@ class Tuner:
         state = self.session.state
         begin = Begin(action.strategy, action.first)
         chosen = self.chooser.choose(summaries(state), begin, state)
-        number = len(state.trials)
+        return self.begin(chosen.plan, chosen.point)
+
+    def train_again(self, lost: TrialState) -> None:
+        """Record a trial with the plan of one whose best weights are lost; its training follows."""
+        self.begin(lost.plan, dict(point_of(lost)), lost.number)
+
+    def begin(
+        self, plan: TrainPlan, point: dict[str, Value], repeats: int | None = None
+    ) -> TrialState:
+        """Record that a trial of this plan begins."""
+        number = len(self.session.state.trials)
         self.session.emit(
             events.TrialStarted(
-                number=number, optuna_number=number, plan=chosen.plan, point=chosen.point
+                number=number, optuna_number=number, plan=plan, point=point, repeats=repeats
             )
         )
         self.store_study()
-        return state.trials[-1]
+        return self.session.state.trials[-1]
 
     def store_study(self) -> None:
         """Bring `study.db` in line with the record, and say where it was not the record's."""
@@ -167,9 +185,9 @@ class Tuner:
         self.session.emit(events.TrialEnded(number=trial.number, best=best, failure=failure))
         self.store_study()
         self.emit_corrected_best()
-        remove_unneeded(self.session, trial)
         if trial.best is not None and trial.best is self.session.state.best:
             keep_best(self.session)
+        remove_unneeded(self.session, trial)
 
     def emit_corrected_best(self) -> None:
         """Record what the best is worth without its selection bias, unless it is known."""

@@ -31,7 +31,9 @@ from autotune.text.training_events import (
     card_sentence,
     damaged_sentence,
     held_out_sentence,
+    lost_sentence,
     precision_sentence,
+    repeats_sentence,
     resized_sentence,
     slept_sentence,
 )
@@ -68,6 +70,8 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             return f"baseline {event.name}: {scored(event)}"
         case events.TrialStarted():
             named = f"trial {event.number} ({event.plan.strategy})"
+            if event.repeats is not None:
+                return f"{named}: {repeats_sentence(event)}"
             own = state.own_surveys.get(event.plan.strategy) if state else None
             data = f", data {own.data}" if own else ""
             return f"{named}: training, {brief_plan(event.plan)}{data}"
@@ -95,6 +99,8 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             )
         case events.CheckpointDamaged():
             return f"{label}: {damaged_sentence(event)}"
+        case events.BestLost():
+            return f"{label}: {lost_sentence(event)}"
         case events.Escalated():
             return f"moving on from {event.previous} to {event.next}: {event.reason}"
         case events.RunEnded():
@@ -213,13 +219,15 @@ def describe_evaluated(event: events.Evaluated) -> str:
 
 def trial_verdict(trial: TrialState) -> str:
     """Where a trial stands, in words."""
-    best = trial.best
+    best = trial.best_scored
     # What it saved before counts like any other checkpoint.
     met = best is not None and best.met
     if trial.failure is not None:
         return f"{'target met; training ' if met else ''}failed: {trial.failure}"
     if trial.pruned is not None:
         return f"{'target met; ' if met else ''}training ended: {trial.pruned.reason}"
+    if best is not None and best.checkpoint.place in trial.lost:
+        return f"{outcome_text(best)}, but its weights are lost"
     if best is not None and best.met:
         return "target met"
     if trial.ended is None:

@@ -44,6 +44,23 @@ def damaged_sentence(event: events.CheckpointDamaged) -> str:
     return f"{checkpoint_text(event.checkpoint)} is damaged ({event.fault}), so it is {then}"
 
 
+def lost_sentence(event: events.BestLost) -> str:
+    """What is wrong with the best checkpoint, and what becomes of its score."""
+    return (
+        f"the weights of {checkpoint_text(event.checkpoint)}, the best so far, are lost"
+        f" ({event.fault}) and best/ is no whole copy of them; its score stays on record, and the"
+        " next best whose weights are there takes its place, or the trial is trained again"
+    )
+
+
+def repeats_sentence(event: events.TrialStarted) -> str:
+    """Why a plan is trained for a second time."""
+    return (
+        f"trains trial {event.repeats} again, with the same plan and seed, because the weights of"
+        " its best checkpoint are lost and none other is left"
+    )
+
+
 def card_sentence(event: events.CardSampled) -> str | None:
     """What began or ended to hold the card's clock down, None where nothing did."""
     reasons = []

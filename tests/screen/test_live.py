@@ -52,6 +52,20 @@ def test_the_live_screen_shows_names_device_scores_with_n_interval_health_and_ba
         assert shown in text, shown
 
 
+@pytest.mark.parametrize("width", [80, 140, 180])
+def test_what_a_score_counts_for_stands_beside_it_where_that_is_less(width: int) -> None:
+    found = [
+        r.model_copy(update={"event": r.event.model_copy(update={"counts": 0.21})})
+        if isinstance(r.event, events.Evaluated)
+        else r
+        for r in book.story()[:-1]
+    ]
+    text = live_text(found, width)
+    assert "80 %: 6/24 25.0 % [12-45] counts for 21.0 %" in text
+    assert "83 %: 4/24 16.7 % [7-36] " in text
+    assert "[7-36] counts" not in text
+
+
 def test_while_probing_every_trial_is_shown_with_peak_verdict_speed_and_reason() -> None:
     text = live_text(book.probing())
 

@@ -198,11 +198,24 @@ def test_the_best_of_a_trial_is_answered_to_its_end_once() -> None:
     assert isinstance(action(*recorded), EndTrial)
 
 
-def test_a_score_decided_at_the_target_is_finished_whatever_else_is() -> None:
-    recorded = [started(), saved(EARLY), saved(LATE), TRAINED, records.evaluated(0, EARLY, 12)]
-    now = action(*recorded, partial(LATE, 8, 24, why="decided"))
-    assert isinstance(now, Evaluate)
-    assert (now.checkpoint, now.full) == (LATE, True)
+@pytest.mark.parametrize(
+    ("passes", "why", "counts", "finished"),
+    [
+        (8, "decided", 0.0, True),
+        (8, "decided", 0.5, False),  # it cannot count for more than the one that is finished
+        (8, "target", 0.0, False),  # an estimate
+        (5, "decided", 0.0, False),  # below the target
+    ],
+)
+def test_another_one_is_finished_only_where_its_decided_score_may_meet_and_win(
+    passes: int, why: str, counts: float, finished: bool
+) -> None:
+    best = records.evaluated(0, EARLY, 12).model_copy(update={"counts": counts})
+    recorded = [started(), saved(EARLY), saved(LATE), TRAINED, best]
+    now = action(*recorded, partial(LATE, passes, 24, why=why))
+    assert isinstance(now, Evaluate if finished else EndTrial)
+    if isinstance(now, Evaluate):
+        assert (now.checkpoint, now.full) == (LATE, True)
 
 
 def test_a_checkpoint_without_a_score_is_never_the_best() -> None:
