@@ -44,7 +44,7 @@ def inspect_command(options: Options, tokens: bool) -> int:
             profile,
             say,
             length=options.model_max_length,
-            rounds=profile.strategies[0].max_rounds if options.max_rounds is not None else "all",
+            rounds=profile.probe.max_rounds,
             max_conversations=(
                 profile.train.max_conversations if options.max_conversations is not None else None
             ),

@@ -121,14 +121,17 @@ class Options:
     )
     model_max_length: int | None = _option(
         _READING,
-        "Longest sequence in tokens.",
+        "At most so many tokens a sequence, whatever a strategy asks for.",
         metavar="N",
+        grid=True,
         rule="must be a multiple of {grid}, from {grid} up",
-        sets=("strategy.*.model_max_length", "probe.max_length"),
-        lowers="probe.min_length",
+        limits=("strategy.*.model_max_length", "probe.max_length", "probe.min_length"),
     )
     max_rounds: str | None = _option(
-        _READING, "User+assistant pairs kept.", count=True, sets=("strategy.*.max_rounds",)
+        _READING,
+        "At most so many user+assistant pairs a conversation.",
+        count=True,
+        limits=("strategy.*.max_rounds", "probe.max_rounds"),
     )
     max_conversations: str | None = _option(
         _READING,
@@ -184,6 +187,13 @@ class Options:
         rule="must be a whole number from 0 up",
         sets=("train.seed",),
     )
+    changes: list[str] | None = _option(
+        (*_READING, "eval"),
+        "Change one setting by its name, such as A.model_max_length=1280 or train.seed=7; may be"
+        " given several times.",
+        metavar="NAME=VALUE",
+        spelled="--set",
+    )
     run_dir: Path | None = _option(
         (*_ANSWERING, "demo"),
         "Default: the unfinished one of these settings in runs/, or a new one.",
@@ -201,6 +211,10 @@ class Options:
     def of(cls, typed: Mapping[str, Any]) -> "Options":
         """The options of these names, in the case in which their values are known."""
         return cls(**{name: _as_meant(name, value) for name, value in typed.items()})
+
+    def assigns(self, name: str) -> bool:
+        """Whether `--set` changes the setting of this name."""
+        return any(each.partition("=")[0].strip() == name for each in self.changes or ())
 
     def adjust(self, profile: "Profile") -> "Profile":
         """The profile with everything that was typed put in its place.

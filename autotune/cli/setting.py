@@ -25,7 +25,8 @@ class Setting:
         last: in the help it stands below the options that only this command has.
         sets: the places of a profile that take its value, each `table.key`; `strategy.*.key` is a
             key of every strategy. None where it sets nothing there.
-        lowers: a place that may not be above its value and is lowered to it.
+        limits: the places of a profile that may not be above its value and are lowered to it. What
+            has no number there (`fits`) stays: what it comes to is limited by another place.
         inverted: a switch whose place says the opposite.
         absent: the value that a profile expresses by leaving the key out.
         rule: what a value must be, where that is not made of the rest. `{grid}` is filled in with
@@ -34,6 +35,7 @@ class Setting:
         any_case: its values are known in lower case, however they are typed.
         count: a whole number from 1, or `all`.
         size: a size of memory, of which a near one can be guessed.
+        grid: a length on the grid on which lengths are searched.
         names: what it may name beside a file or a folder, which keeps its case.
     """
 
@@ -43,7 +45,8 @@ class Setting:
     spelled: str | None = None
     last: bool = False
     sets: tuple[str, ...] = ()
-    lowers: str | None = None
+    limits: tuple[str, ...] = ()
+    grid: bool = False
     inverted: bool = False
     absent: str | None = None
     rule: str | None = None
@@ -82,5 +85,4 @@ class Setting:
     @property
     def places(self) -> tuple[tuple[str, ...], ...]:
         """Every place of a profile that it may change, as its keys."""
-        lowered = () if self.lowers is None else (self.lowers,)
-        return tuple(tuple(place.split(".")) for place in (*self.sets, *lowered))
+        return tuple(tuple(place.split(".")) for place in (*self.sets, *self.limits))

@@ -18,7 +18,7 @@ from autotune.config.expected import Ranges
 from autotune.device.kinds import KINDS
 from autotune.protocol.choices import AUTO, LENGTH_GRID, Precision, Supervision, Think, Truncation
 from autotune.protocol.device_kind import DEVICE_RULE, DeviceKind
-from autotune.protocol.plan import SEARCHABLE, Strategy
+from autotune.protocol.plan import SEARCHABLE, Rounds, Strategy
 from autotune.protocol.results import HealthLimits, Requirements
 from autotune.protocol.scores import DEFAULT_SCORER
 from autotune.score.registry import SCORERS, unknown_scorer
@@ -126,6 +126,7 @@ class PromptChoice(Boundary):
 class Probe(Boundary):
     """The bounds of the search for what fits. Lengths in tokens, on the search grid.
 
+    `max_rounds` is how many rounds of a conversation it looks at, `all` for every one.
     `speed_trials` is how many further trials may look for the fastest micro-batching of a step, for
     all strategies together; 0 takes the way in which the length was searched. `torch_compile` says
     whether compiled layers are one of the ways: `auto` tries them on a card. On a CPU compiling
@@ -138,6 +139,7 @@ class Probe(Boundary):
     trial_timeout_seconds: Annotated[float, Field(gt=0)]
     speed_trials: Annotated[int, Field(ge=0)] = 0
     torch_compile: Annotated[Literal["auto", "try", "never"], ANY_CASE] = "auto"
+    max_rounds: Rounds = "all"
 
     def tries_compiling(self, kind: DeviceKind) -> bool:
         """Whether compiled layers are tried on this kind of device."""

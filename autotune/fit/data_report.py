@@ -7,7 +7,7 @@ from pathlib import Path
 from autotune.base.errors import BadInput
 from autotune.base.format import counted
 from autotune.config.profile import Profile
-from autotune.data.retention_notes import lost_line, lost_note, retention_notes
+from autotune.data.retention_notes import cut_note, lost_line, lost_note, retention_notes
 from autotune.data.retention_table import (
     Point,
     lengths_of,
@@ -212,7 +212,7 @@ def placed(
         BadInput: the chosen point leaves nothing to train on.
     """
     lengths = percentiles(lengths_of(survey))
-    points = {s.name: requested_point(s, profile, positions) for s in profile.strategies}
+    points = {s.name: requested_point(s, profile, positions, survey) for s in profile.strategies}
     asked = [point, *points.values()]
     table = retention_table(
         survey,
@@ -264,6 +264,7 @@ def profile_notes(
                 strategy.batch_size,
             ),
             lost_note(requested.name, requested.length, requested.rounds, survey),
+            cut_note(requested.name, requested.length, requested.rounds, survey),
         )
         if note is not None
     ]
@@ -284,8 +285,12 @@ def profile_notes(
     return tuple(notes)
 
 
-def requested_point(strategy: Strategy, profile: Profile, positions: int) -> Point:
-    """Where a strategy stands: at its own length, or at the most that the probe may find."""
+def requested_point(strategy: Strategy, profile: Profile, positions: int, survey: Survey) -> Point:
+    """Where a strategy stands: at its own length and rounds, or at the most of the probe."""
+    longest = min(profile.probe.max_length, positions)
     wanted = strategy.model_max_length
-    length = profile.probe.max_length if wanted == "fits" else wanted
-    return min(length, positions), strategy.max_rounds
+    length = longest if wanted == "fits" else min(wanted, positions)
+    rounds = strategy.max_rounds
+    if rounds == "fits":
+        rounds = survey.whole_rounds(longest, profile.probe.max_rounds)
+    return length, rounds

@@ -110,6 +110,12 @@ def data_warnings(surveyed: events.Surveyed | None, fit: Fit | None = None) -> t
     return tuple(note_sentence(n) for n in (*found, *fit_notes(fit)) if n.warning)
 
 
+def cut_answers(fit: Fit | None) -> tuple[str, ...]:
+    """How many answers each strategy that will have its turn cuts, where it cuts any."""
+    planned = (found for found in fit.strategies.values() if found.planned) if fit else ()
+    return tuple(note_sentence(found.cut) for found in planned if found.cut is not None)
+
+
 def _describe_work(event: events.RunEvent, label: str) -> str | None:
     """The sentence of what a worker reports while it works."""
     match event:

@@ -43,8 +43,8 @@ WRONG: dict[str, Any] = {
 }
 
 
-USED_BY_COMMANDS = {"profile", "run_dir", "as_json"}
-"""Options that set nothing in a profile: a command does something by them."""
+USED_BY_COMMANDS = {"profile", "changes", "run_dir", "as_json"}
+"""Options without a place of their own in a profile: a command does something by them."""
 
 
 def registered() -> dict[str, Any]:
@@ -73,14 +73,19 @@ def test_the_commands_that_options_are_declared_for_are_those_that_there_are() -
 
 
 def test_an_option_does_something_in_a_profile_or_in_a_command() -> None:
-    assert {name for name, setting in SETTINGS.items() if not setting.sets} == USED_BY_COMMANDS
+    assert {name for name, setting in SETTINGS.items() if not setting.places} == USED_BY_COMMANDS
     folder = Path(declared.__file__).parent
     code = "".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py")))
     for name in USED_BY_COMMANDS:
         assert re.search(rf"\boptions\.{name}\b", code), name
 
 
-TYPED: dict[type, tuple[str, Any]] = {str: ("5", "5"), int: ("5", 5), Path: ("5", Path("5"))}
+TYPED: dict[Any, tuple[str, Any]] = {
+    str: ("5", "5"),
+    int: ("5", 5),
+    Path: ("5", Path("5")),
+    list[str]: ("5", ["5"]),
+}
 """What is typed for an option of a type, and what arrives; of a switch it is there or not."""
 
 
