@@ -15,6 +15,7 @@ from autotune.protocol.checkpoint_events import (
 )
 from autotune.protocol.choices import Think
 from autotune.protocol.device_kind import DeviceKind
+from autotune.protocol.estimate import TrialEstimate
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.probe_events import Fitted, ProbeEnded, ProbeResumed, ProbeTried
 from autotune.protocol.results import Health
@@ -61,7 +62,11 @@ class Content(Boundary):
 
 
 class BaselineScored(Scored):
-    """A score to compare with: `untrained` (before training), or a baseline of the scorer."""
+    """A score to compare with: `untrained` (before training), or a baseline of the scorer.
+
+    Where a model answered, `seconds` is how long it took for all prompts, `new_tokens` how many
+    tokens its answers have; None where that is not known.
+    """
 
     kind: Literal["baseline"] = "baseline"
     name: str
@@ -69,18 +74,22 @@ class BaselineScored(Scored):
     interval: tuple[float, float]
     health: Health
     lift: Lift | None = None
+    seconds: float | None = None
+    new_tokens: int | None = None
 
 
 class TrialStarted(Boundary):
     """Training of one plan begins; `number` counts the run's trials from 0.
 
-    `optuna_number` is the trial's number in the Optuna study of its strategy.
+    `optuna_number` is the trial's number in the Optuna study of its strategy; `expected` is how
+    long it was expected to take, None in older records.
     """
 
     kind: Literal["trial_started"] = "trial_started"
     number: int
     optuna_number: int
     plan: TrainPlan
+    expected: TrialEstimate | None = None
 
 
 class PeakCompared(Boundary):

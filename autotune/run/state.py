@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from autotune.protocol import events
+from autotune.protocol.estimate import TrialEstimate
 from autotune.protocol.events import Record
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.results import Checkpoint, Fit, TrialOutcome
 from autotune.run.steps import Steps
 from autotune.run.telemetry import Telemetry
+from autotune.run.trial_clock import TrialClock
 
 TOO_FREQUENT_EVENTS = events.Phase | events.Answered | events.Ready
 """What comes too often to be kept one by one, beside optimizer steps."""
@@ -54,6 +56,10 @@ class TrialState:
     telemetry: Telemetry = field(default_factory=Telemetry)
     ended: events.TrialEnded | None = None
     failure: str | None = None
+    expected: TrialEstimate | None = None
+
+    def __post_init__(self) -> None:
+        self.clock = TrialClock(self.started)
 
     @property
     def last_step(self) -> events.StepDone | None:
@@ -162,7 +168,7 @@ class StudyState:
     def apply(self, record: Record) -> None:
         """Fold one record in."""
         event = record.event
-        self.now = record.time
+        before, self.now = self.now, record.time
         trial = self.trials[-1] if self.trials else None
         if isinstance(event, events.StepDone):
             # Nearly all of a long record, so asked first: nothing else that is here looks at steps.
@@ -171,6 +177,8 @@ class StudyState:
             return
         if trial is not None:
             trial.telemetry.apply(event, trial.last_step.step if trial.last_step else 0)
+            if trial.ended is None:
+                trial.clock.apply(event, record.time, record.time if before is None else before)
         if isinstance(event, PHASES_OVER):
             self.phase = ""
         match event:
@@ -196,7 +204,13 @@ class StudyState:
             case events.TrialStarted():
                 self.strategy = event.plan.strategy
                 self.trials.append(
-                    TrialState(event.number, event.optuna_number, event.plan, record.time)
+                    TrialState(
+                        event.number,
+                        event.optuna_number,
+                        event.plan,
+                        record.time,
+                        expected=event.expected,
+                    )
                 )
             case events.CheckpointSaved() if trial and event.scored:
                 trial.checkpoints[event.checkpoint.place] = event.checkpoint

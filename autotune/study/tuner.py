@@ -7,6 +7,7 @@ Killed at any point and started again, it resumes from the record.
 from autotune.base.format import percent, quoted
 from autotune.data.survey import Survey
 from autotune.device.nvml_port import NvmlPort
+from autotune.fit.expected import estimated
 from autotune.fit.resolve import resolve_plan, usable_strategies
 from autotune.protocol import events
 from autotune.protocol.plan import Strategy
@@ -146,7 +147,10 @@ class Tuner:
         plan = resolve_plan(strategy, self.fit, self.survey, self.setup, parameters)
         self.session.emit(
             events.TrialStarted(
-                number=len(self.session.state.trials), optuna_number=number, plan=plan
+                number=len(self.session.state.trials),
+                optuna_number=number,
+                plan=plan,
+                expected=estimated(self.session.state, self.setup, self.fit, self.survey, plan),
             )
         )
         self.store_study()
