@@ -194,6 +194,9 @@ class Options:
         metavar="NAME=VALUE",
         spelled="--set",
     )
+    explain: bool = _option(
+        _READING, "Show every setting with its value and its origin; start nothing.", False
+    )
     run_dir: Path | None = _option(
         (*_ANSWERING, "demo"),
         "Default: the unfinished one of these settings in runs/, or a new one.",

@@ -43,7 +43,7 @@ WRONG: dict[str, Any] = {
 }
 
 
-USED_BY_COMMANDS = {"profile", "changes", "run_dir", "as_json"}
+USED_BY_COMMANDS = {"profile", "changes", "explain", "run_dir", "as_json"}
 """Options without a place of their own in a profile: a command does something by them."""
 
 
