@@ -125,13 +125,23 @@ class Options:
         metavar="N",
         grid=True,
         rule="must be a multiple of {grid}, from {grid} up",
-        limits=("strategy.*.model_max_length", "probe.max_length", "probe.min_length"),
+        limits=(
+            "strategy.*.model_max_length",
+            "study.search.model_max_length",
+            "probe.max_length",
+            "probe.min_length",
+        ),
     )
     max_rounds: str | None = _option(
         _READING,
         "At most so many user+assistant pairs a conversation.",
         count=True,
-        limits=("strategy.*.max_rounds", "probe.max_rounds"),
+        limits=(
+            "strategy.*.max_rounds",
+            "strategy.*.search.max_rounds",
+            "study.search.space.max_rounds",
+            "probe.max_rounds",
+        ),
     )
     max_conversations: str | None = _option(
         _READING,

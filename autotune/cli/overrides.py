@@ -65,12 +65,18 @@ def limited(options: Options, profile: Profile) -> Profile:
     for name, value in limits.items():
         for place in SETTINGS[name].limits:
             for table, key in _tables(tree, place):
-                table[key] = lower(table[key], int(value))
+                if key in table:
+                    table[key] = lower(table[key], int(value))
     return Profile.model_validate_json(json.dumps(tree))
 
 
 def lower(value: Any, limit: int) -> Any:
-    """A setting within a limit; `fits` stays, for what it comes to is limited elsewhere."""
+    """A setting within a limit; `fits` stays, for what it comes to is limited elsewhere.
+
+    Of choices each is, and those that come to the same are one.
+    """
+    if isinstance(value, list):
+        return list(dict.fromkeys(lower(each, limit) for each in value))
     if value == "all":
         return limit
     return min(value, limit) if isinstance(value, int) else value
@@ -127,11 +133,15 @@ def put(tree: dict[str, Any], setting: Setting, value: Any) -> None:
 
 
 def _tables(tree: dict[str, Any], place: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """The tables with the key of a place; of every strategy for a `*`."""
+    """The tables with the key of a place; of every strategy for a `*`.
+
+    None where a table on the way is not there.
+    """
     *path, key = place.split(".")
     found: list[Any] = [tree]
     for part in path:
-        found = [below for table in found for below in (table if part == "*" else [table[part]])]
+        below = (table if part == "*" else [table[part]] for table in found)
+        found = [table for tables in below for table in tables if table is not None]
     for table in found:
         yield table, key
 

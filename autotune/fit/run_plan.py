@@ -1,4 +1,4 @@
-"""The plan before the hours: every trial that a run would do, how long each takes, what stops it."""
+"""The plan before the hours: the trials that a run would do, their time, and what would stop it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """The study as a fold of its records, in order. Nothing here runs or writes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
 
@@ -9,6 +9,7 @@ from autotune.protocol.estimate import TrialEstimate
 from autotune.protocol.events import Record
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.results import Checkpoint, Fit, TrialOutcome
+from autotune.protocol.space import Value
 from autotune.run.steps import Steps
 from autotune.run.telemetry import Telemetry
 from autotune.run.trial_clock import TrialClock
@@ -44,6 +45,7 @@ class TrialState:
     optuna_number: int
     plan: TrainPlan
     started: float
+    point: Mapping[str, Value] = field(default_factory=dict)
     steps: Steps = field(default_factory=Steps)
     checkpoints: dict[Place, Checkpoint] = field(default_factory=dict)
     evaluations: dict[Place, events.Evaluated] = field(default_factory=dict)
@@ -125,6 +127,7 @@ class StudyState:
     best_kept: events.BestKept | None = None
     started: float | None = None
     now: float | None = None
+    worked_seconds: float = 0.0  # between records, without the time that nothing ran
     fit: Fit | None = None
     fit_note: str = ""
     probe_trials: list[TrialOutcome] = field(default_factory=list)
@@ -168,7 +171,10 @@ class StudyState:
     def apply(self, record: Record) -> None:
         """Fold one record in."""
         event = record.event
-        before, self.now = self.now, record.time
+        before = record.time if self.now is None else self.now
+        if not isinstance(event, events.RunStarted):
+            self.worked_seconds += max(0.0, record.time - before)
+        self.now = record.time
         trial = self.trials[-1] if self.trials else None
         if isinstance(event, events.StepDone):
             # Nearly all of a long record, so asked first: nothing else that is here looks at steps.
@@ -178,7 +184,7 @@ class StudyState:
         if trial is not None:
             trial.telemetry.apply(event, trial.last_step.step if trial.last_step else 0)
             if trial.ended is None:
-                trial.clock.apply(event, record.time, record.time if before is None else before)
+                trial.clock.apply(event, record.time, before)
         if isinstance(event, PHASES_OVER):
             self.phase = ""
         match event:
@@ -209,6 +215,7 @@ class StudyState:
                         event.optuna_number,
                         event.plan,
                         record.time,
+                        event.point,
                         expected=event.expected,
                     )
                 )

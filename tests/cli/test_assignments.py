@@ -23,7 +23,11 @@ def chosen(*changes: str, profile: str = CARD, **typed: Any) -> Profile:
         ("A.model_max_length=1280", ("strategies", 0, "model_max_length"), 1280),
         ("a.model_max_length=fits", ("strategies", 0, "model_max_length"), "fits"),
         ("strategy.B.max_rounds = all", ("strategies", 1, "max_rounds"), "all"),
-        ("B.search.warmup_ratio=[0.1, 0.3]", ("strategies", 1, "search"), None),
+        (
+            "B.search.warmup_ratio=[0.1, 0.3]",
+            ("strategies", 1, "search", "warmup_ratio"),
+            (0.1, 0.3),
+        ),
         ("train.seed=7", ("train", "seed"), 7),
         ("evaluate.require.min_stop=0.8", ("evaluate", "require", "min_stop"), 0.8),
         ("machine.reserve=1GiB", ("machine", "reserve"), "1GiB"),
@@ -36,9 +40,9 @@ def chosen(*changes: str, profile: str = CARD, **typed: Any) -> Profile:
 def test_a_setting_is_changed_by_its_name(typed: str, place: tuple[Any, ...], value: Any) -> None:
     found: Any = chosen(typed)
     for part in place:
-        found = found[part] if isinstance(part, int) else getattr(found, part)
-    wanted = value if place[-1] != "search" else {"warmup_ratio": (0.1, 0.3)}
-    assert found == wanted
+        known = isinstance(found, dict | tuple)
+        found = found[part] if known else getattr(found, part)
+    assert found == value
 
 
 def test_of_two_values_for_a_setting_the_later_one_holds_and_the_name_goes_before_an_option() -> (
@@ -56,7 +60,7 @@ def test_of_two_values_for_a_setting_the_later_one_holds_and_the_name_goes_befor
         (["trian.seed=7"], "--set trian.seed=7: no strategy or table trian; did you mean train?"),
         (
             ["E.seed=7"],
-            "--set E.seed=7: no strategy or table E; known are A, B, C, minimum, machin",
+            "--set E.seed=7: no strategy or table E; known are A, B, C, D, minimum, ma",
         ),
         (["seed=7"], "--set seed=7: must be STRATEGY.key=value or table.key=value, such as A.mod"),
         (["train.seed"], "--set train.seed: must be STRATEGY.key=value or table.key=value"),
@@ -81,17 +85,26 @@ def test_what_is_wrong_with_a_change_is_one_line(typed: list[str], line: str) ->
     assert "\n" not in str(fault.value)
 
 
+def test_a_limit_on_rounds_holds_for_what_is_searched() -> None:
+    found = chosen(max_rounds="5", model_max_length=512).study.search
+    assert found is not None
+    assert found.space["max_rounds"] == (2, 4, 5)
+    assert found.model_max_length == "fits"
+    typed = chosen("study.search.model_max_length=1024", model_max_length=512).study.search
+    assert typed is not None and typed.model_max_length == 512
+
+
 def lengths(profile: Profile) -> dict[str, Any]:
     """What each strategy asks for."""
     return {s.name: s.model_max_length for s in profile.strategies}
 
 
 def test_no_strategy_gets_longer_by_a_limit_and_none_passes_it() -> None:
-    assert lengths(chosen()) == {"A": 1024, "B": 768, "C": "fits", "minimum": 512}
+    assert lengths(chosen()) == {"A": 1024, "B": 768, "C": "fits", "D": "fits", "minimum": 512}
     limited = chosen(model_max_length=640, max_rounds="5")
-    assert lengths(limited) == {"A": 640, "B": 640, "C": "fits", "minimum": 512}
+    assert lengths(limited) == {"A": 640, "B": 640, "C": "fits", "D": "fits", "minimum": 512}
     assert limited.probe.max_length == 640  # what `fits` can come to
-    assert [s.max_rounds for s in limited.strategies] == [5, 5, 5, 4]
+    assert [s.max_rounds for s in limited.strategies] == [5, 5, 5, 5, 4]
     assert limited.probe.max_rounds == 5
     short = chosen(model_max_length=64).probe
     assert (short.min_length, short.max_length) == (64, 64)
