@@ -109,11 +109,21 @@ def run(
             "--salvage", help="Resume from the records before a damaged line in --run-dir."
         ),
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Show its trials, hours, disk and what would stop it; start nothing."
+        ),
+    ] = False,
 ) -> int:
     """Probe, train, score and escalate until the target is met. Run again to resume."""
     share = read_target(target)
     if options.explain:
         return show_settings(options, target)
+    if dry_run:
+        from autotune.cli.dry_run import dry_run_command
+
+        return dry_run_command(options, share)
     from autotune.cli.run import run_command
 
     return run_command(options, share, salvaging=salvage)
