@@ -11,12 +11,17 @@ from rich.text import Text
 
 from autotune.base.format import about, at_most, counted, duration, percent, rate_text, safe
 from autotune.fit.run_plan import PlannedTrial, RunPlan
+from autotune.protocol.plan import SEARCH
 from autotune.protocol.result_text import shape_text
 from autotune.protocol.results import Fit
 from autotune.screen.encodable import Encodable
 from autotune.screen.panels import ByWidth, Section
 
-_COLUMNS = ("trial", "tokens x rounds", "lr", "rows", "kept", "steps", "scored", "time", "ends")
+_WIDE = ("trial", "length x rounds", "learning rate", "rows used", "kept", "steps", "scored")
+_TIMES = ("time", "ends")
+"""The headings: `kept` of the supervised tokens, `scored` checkpoints and averages."""
+
+_NARROW = ("trial", "length", "rows", "kept", "steps", "scored")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +69,9 @@ def dry_run_summary(found: DryRun) -> RenderableType:
         lines.append(Text(f"resumes {safe(str(found.run_dir))}, of which {over} are over"))
     if plan.trials:
         lines.append(_table(found))
+    if any(not trial.exact for trial in plan.trials):
+        middle = "search, and *: drawn; what is in the middle of the ranges stands here"
+        lines.append(Text(middle, style="dim"))
     if found.timed and plan.trials:
         lines.append(Text(_times(found), style="bold"))
     if plan.ends is not None:
@@ -97,45 +105,55 @@ def _times(found: DryRun) -> str:
 
 
 def _table(found: DryRun) -> RenderableType:
-    """A line a trial; those that no limit lets begin are dim."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in _COLUMNS:
-        left = name == "trial"
-        table.add_column(name, justify="left" if left else "right", no_wrap=True)
-    narrow: list[Text] = []
+    """A line a trial; those that no limit lets begin are dim. Narrow ones leave the rate out."""
+    rows: list[tuple[PlannedTrial, tuple[str, ...]]] = []
     passed = found.plan.before_seconds
     for trial in found.plan.trials:
         passed += trial.seconds
-        cells = _cells(trial, found, passed)
-        style = "" if trial.count else "dim"
-        table.add_row(*(Text(cell, style=style) for cell in cells))
-        narrow.append(
-            Text("  ".join(f"{n} {c}" for n, c in zip(_COLUMNS, cells, strict=True)), style=style)
-        )
-    return ByWidth(table, table, Group(*narrow))
+        rows.append((trial, _cells(trial, found, passed)))
+    wide = _drawn((*_WIDE, *_TIMES), rows)
+    short = [(trial, (*cells[:2], *cells[3:])) for trial, cells in rows]
+    narrow = _drawn((*_NARROW, *_TIMES), short)
+    lines = (Text("  ".join(cells), style=_style(trial)) for trial, cells in short)
+    return ByWidth(wide, wide, ByWidth(narrow, narrow, Group(*lines)))
+
+
+def _drawn(names: tuple[str, ...], rows: list[tuple[PlannedTrial, tuple[str, ...]]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in names:
+        table.add_column(name, justify="left" if name == "trial" else "right", no_wrap=True)
+    for trial, cells in rows:
+        table.add_row(*(Text(cell, style=_style(trial)) for cell in cells))
+    return table
+
+
+def _style(trial: PlannedTrial) -> str:
+    return "" if trial.count else "dim"
 
 
 def _cells(trial: PlannedTrial, found: DryRun, passed: float) -> tuple[str, ...]:
+    """A trial under `_WIDE` and `_TIMES`; `passed` are the seconds until it ends."""
     plan = trial.plan
-    average = f"{trial.checkpoints}+1" if plan.averaged else str(trial.checkpoints)
-    name = safe(trial.stage) if trial.exact else f"{safe(trial.stage)}, drawn"
-    if trial.count > 1:
-        name = f"{trial.count} x {name}"
-    if not trial.count:
-        end = "not begun"
-    else:
+    name = safe(trial.stage) if trial.exact or trial.stage == SEARCH else f"{safe(trial.stage)}*"
+    end = "not begun"
+    if trial.count:
         end = _clock(found.now + passed, found.now) if found.timed else "n/a"
     return (
-        name,
+        f"{trial.count} x {name}" if trial.count > 1 else name,
         shape_text(plan.model_max_length, plan.max_rounds),
         rate_text(plan.learning_rate) if trial.exact else "drawn",
         f"{plan.conversations}/{trial.of}",
         percent(trial.kept_supervised, 0),
         str(plan.total_steps),
-        average,
-        duration(trial.expected.seconds) if found.timed else "n/a",
+        f"{trial.checkpoints}+1" if plan.averaged else str(trial.checkpoints),
+        _span(trial.expected.seconds) if found.timed else "n/a",
         end,
     )
+
+
+def _span(seconds: float) -> str:
+    """A time span to the minute, where it has some."""
+    return duration(seconds) if seconds < 60 else duration(60 * round(seconds / 60))
 
 
 def _clock(moment: float, now: float) -> str:
