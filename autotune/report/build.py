@@ -19,6 +19,7 @@ from autotune.report.schema import (
     LossPoint,
     Moment,
     Report,
+    TimeSpent,
     TrialReport,
 )
 from autotune.run.history import RunHistory, history_of
@@ -154,6 +155,8 @@ def _trial(trial: TrialState) -> TrialReport:
             for _, e in sorted(trial.evaluations.items())
         ),
         loss_curve=tuple(LossPoint.from_parts(step) for step in trial.steps),
+        expected=trial.expected,
+        took=TimeSpent.from_parts(trial.clock),
     )
 
 

@@ -7,6 +7,7 @@ from autotune.base.model import Boundary
 from autotune.base.sizes import show_size
 from autotune.protocol.choices import Think
 from autotune.protocol.data_notes import DataNote
+from autotune.protocol.estimate import TrialEstimate
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.results import Fit, Health
 from autotune.protocol.scores import DEFAULT_SCORER, Figures, Lift, Metric
@@ -92,8 +93,18 @@ class LossPoint(Boundary):
     skips: int
 
 
+class TimeSpent(Boundary):
+    """Seconds of a trial's training and of its scoring, pauses left out; None where not over."""
+
+    training_seconds: float | None = None
+    scoring_seconds: float | None = None
+
+
 class TrialReport(Boundary):
-    """One training run: its plan, how far it came, its loss curve and its scores."""
+    """One training run: its plan, how far it came, its loss curve and its scores.
+
+    `expected` is how long it was expected to take when it began, `took` how long it did.
+    """
 
     number: int
     strategy: str
@@ -112,6 +123,8 @@ class TrialReport(Boundary):
     plan_identity: str
     checkpoints: tuple[CheckpointScore, ...]
     loss_curve: tuple[LossPoint, ...]
+    expected: TrialEstimate | None = None
+    took: TimeSpent = TimeSpent()
 
 
 class Escalation(Boundary):
