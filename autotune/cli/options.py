@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from autotune.base.format import either
 from autotune.cli.setting import Command, Setting
+from autotune.config.study import Sampler
 from autotune.data.formats import FORMATS
 from autotune.protocol.choices import AUTO, Precision, Supervision, Think, Truncation
 from autotune.protocol.device_kind import DEVICE_RULE
@@ -196,6 +197,45 @@ class Options:
         "Same seed, same result.",
         rule="must be a whole number from 0 up",
         sets=("train.seed",),
+    )
+    max_hours: float | None = _option(
+        ("run",),
+        "Begin no trial that would not end within so many hours of work.",
+        metavar="HOURS",
+        rule="must be above 0",
+        sets=("study.max_hours",),
+    )
+    max_trials: int | None = _option(
+        ("run",),
+        "At most so many trials.",
+        metavar="N",
+        rule="must be a whole number from 1",
+        sets=("study.max_trials",),
+    )
+    strategies: str | None = _option(
+        ("run",),
+        "The strategies to try, in this order.",
+        several=True,
+        sets=("study.strategies",),
+    )
+    trials_per_strategy: int | None = _option(
+        ("run",),
+        "So many trials of each strategy: the first exact, the others drawn near it.",
+        metavar="N",
+        rule="must be a whole number from 1",
+        sets=("strategy.*.n_trials",),
+    )
+    stop_at_target: bool | None = _option(
+        ("run",),
+        "End as soon as the target is met, or use all trials and hours.",
+        spelled="--stop-at-target/--no-stop-at-target",
+        sets=("study.stop_at_target",),
+    )
+    sampler: str | None = _option(
+        ("run",),
+        "What draws the trials that are not exact.",
+        choices=get_args(Sampler),
+        sets=("study.sampler",),
     )
     changes: list[str] | None = _option(
         (*_READING, "eval"),

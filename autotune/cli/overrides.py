@@ -5,7 +5,7 @@ What is typed counts in this order: the profile, then options, then `--set`. Two
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -40,7 +40,8 @@ def placed(options: Options, profile: Profile) -> Profile:
     """
     tree: dict[str, Any] = json.loads(profile.model_dump_json(by_alias=True))
     typed = typed_settings(options)
-    wrong = {name for name, value in typed.items() if not well_formed(SETTINGS[name], value)}
+    names = [s.name for s in profile.strategies]
+    wrong = {n for n, value in typed.items() if not well_formed(SETTINGS[n], value, names)}
     for name, value in typed.items():
         if name not in wrong:
             put(tree, SETTINGS[name], value)
@@ -96,13 +97,21 @@ def _rank(setting: Setting) -> int:
     return _TABLES.index(table) if table in _TABLES else len(_TABLES)
 
 
-def well_formed(setting: Setting, value: Any) -> bool:
+def well_formed(setting: Setting, value: Any, strategies: Sequence[str]) -> bool:
     """Whether a value keeps the rules that are the option's own and not its place's."""
+    if setting.several:
+        named = split(value)
+        return len(set(named)) == len(named) and set(named) <= set(strategies)
     if setting.count:
         return is_count(value)
     if setting.grid:
         return int(value) >= LENGTH_GRID and int(value) % LENGTH_GRID == 0
     return not setting.choices or value.lower() in {each.lower() for each in setting.choices}
+
+
+def split(value: str) -> list[str]:
+    """The names of a list that was typed with commas."""
+    return [name.strip() for name in value.split(",")]
 
 
 def is_count(value: str) -> bool:
@@ -123,6 +132,8 @@ def put(tree: dict[str, Any], setting: Setting, value: Any) -> None:
     """Set an option's places in the profile's tree."""
     if setting.count and value != "all":
         value = int(value)
+    if setting.several:
+        value = split(value)
     if setting.inverted:
         value = not value
     if value == setting.absent:

@@ -35,6 +35,7 @@ class Setting:
         any_case: its values are known in lower case, however they are typed.
         count: a whole number from 1, or `all`.
         size: a size of memory, of which a near one can be guessed.
+        several: names of the profile's strategies, separated by commas.
         grid: a length on the grid on which lengths are searched.
         names: what it may name beside a file or a folder, which keeps its case.
     """
@@ -46,6 +47,7 @@ class Setting:
     last: bool = False
     sets: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
+    several: bool = False
     grid: bool = False
     inverted: bool = False
     absent: str | None = None
@@ -65,6 +67,8 @@ class Setting:
         """What stands for its value in the help; None leaves that to its type."""
         if self.count:
             return "N|all"
+        if self.several:
+            return "A,B,..."
         if self.metavar == "":
             return None
         words = [self.metavar] if self.metavar else []
@@ -75,6 +79,8 @@ class Setting:
         """The rule of its values, which begins with `must`; None where every value will do."""
         if self.count:
             return "must be a whole number from 1, or all"
+        if self.several:
+            return "must be names of strategies separated by commas, each once"
         return self.rule or (f"must be {either(self.choices)}" if self.choices else None)
 
     @property

@@ -213,15 +213,16 @@ class Profile(Boundary):
     train: Train
     evaluate: Evaluate
     watch: Ranges | None = None
-    study: StudyChoice = StudyChoice()
     strategies: Annotated[tuple[Strategy, ...], Field(alias="strategy")]
+    study: StudyChoice = StudyChoice()
 
-    @field_validator("study")
-    @classmethod
-    def _ends(cls, study: StudyChoice) -> StudyChoice:
-        if faults := study_faults(study):
-            raise ValueError("; ".join(faults))
-        return study
+    @property
+    def tried(self) -> tuple[Strategy, ...]:
+        """The strategies that a run tries, in order of escalation."""
+        if self.study.strategies is None:
+            return self.strategies
+        named = {s.name: s for s in self.strategies}
+        return tuple(named[name] for name in self.study.strategies)
 
     @field_validator("strategies")
     @classmethod
@@ -230,6 +231,15 @@ class Profile(Boundary):
         if faults:
             raise ValueError("; ".join(faults))
         return strategies
+
+    @field_validator("study")
+    @classmethod
+    def _ends(cls, study: StudyChoice, info: ValidationInfo) -> StudyChoice:
+        if "strategies" in info.data:  # else they have faults of their own
+            names = [s.name for s in info.data["strategies"]]
+            if faults := study_faults(study, names):
+                raise ValueError("; ".join(faults))
+        return study
 
 
 def strategy_faults(tables: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -27,16 +27,16 @@ def estimated(
 ) -> TrialEstimate:
     """The expected time of a trial of this plan, in its parts.
 
-    Training is the tokens that the data keeps at the plan's length and rounds, in each epoch, at
-    the speed that was measured for its micro-batching. Each checkpoint, and the average of some,
-    answers all prompts.
+    Training is a worker's start, and the tokens that the data keeps at the plan's length and
+    rounds, in each epoch, at the speed that was measured for its micro-batching. Each checkpoint,
+    and the average of some, answers all prompts.
     """
     tokens = survey.kept(plan.model_max_length, plan.max_rounds).tokens * plan.num_train_epochs
     evaluations = len(plan.checkpoint_steps) + (plan.averaged > 0)
     each, at_most = evaluation_seconds(state, setup, fit)
     training, scoring = ratios(state.trials)
     return TrialEstimate(
-        training_seconds=tokens / speed(plan, fit),
+        training_seconds=start_seconds(fit) + tokens / speed(plan, fit),
         scoring_seconds=evaluations * each,
         training_ratio=training,
         scoring_ratio=scoring,
@@ -92,6 +92,22 @@ def accepted_measurement(fit: Fit) -> Measurement | None:
     return next(iter([*reversed(same), *reversed(fitting)]), None)
 
 
+def start_seconds(fit: Fit) -> float:
+    """Seconds until a worker is ready: what trials of the probe took beside their steps.
+
+    Of those in a process of their own the median; 0 where none was.
+    """
+    found = [
+        trial.seconds
+        - sum(m.step_seconds)
+        - (m.timed.seconds if m.timed else 0)
+        - m.prefill_seconds
+        for trial in (*fit.trials, *fit.speed_trials)
+        if (m := trial.measurement) is not None and m.fresh
+    ]
+    return max(0.0, median(found)) if found else 0.0
+
+
 def ratios(trials: Iterable[TrialState]) -> tuple[float, float]:
     """What finished trials took of what was estimated, training and scoring: medians, else 1.
 
@@ -126,7 +142,7 @@ def strategy_seconds(state: StudyState, found: StrategyFit) -> TrialEstimate:
     else:
         answering = max(0.0, found.eta_seconds - found.training_seconds)
     return TrialEstimate(
-        training_seconds=found.training_seconds,
+        training_seconds=found.training_seconds + (start_seconds(state.fit) if state.fit else 0.0),
         scoring_seconds=answering,
         training_ratio=training,
         scoring_ratio=scoring,

@@ -66,7 +66,7 @@ def dry_run_summary(found: DryRun) -> RenderableType:
     ]
     if found.run_dir is not None:
         over = counted(plan.over, "trial")
-        lines.append(Text(f"resumes {safe(str(found.run_dir))}, of which {over} are over"))
+        lines.append(Text(f"resumes {safe(str(found.run_dir))}: {over} over, not repeated"))
     if plan.trials:
         lines.append(_table(found))
     if any(not trial.exact for trial in plan.trials):

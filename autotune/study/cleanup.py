@@ -110,7 +110,7 @@ def demand_disk(session: Session, setup: Setup) -> None:
         EnvironmentFault: less is free than the run needs.
     """
     if session.state.fit is None:
-        disk_plan(session.rundir.root, setup, setup.profile.strategies)
+        disk_plan(session.rundir.root, setup, setup.profile.tried)
 
 
 def disk_plan(

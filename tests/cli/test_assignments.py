@@ -118,3 +118,17 @@ def test_a_limit_holds_for_what_a_change_asks_for_too() -> None:
     found = chosen("A.model_max_length=1280", "A.max_rounds=fits", model_max_length=896)
     assert lengths(found)["A"] == 896
     assert found.strategies[0].max_rounds == "fits"
+
+
+def test_the_strategies_of_a_run_are_tried_in_the_order_that_is_typed() -> None:
+    found = chosen(strategies="C, A", trials_per_strategy=2, max_hours=3, stop_at_target=False)
+    assert [(s.name, s.n_trials) for s in found.tried] == [("C", 2), ("A", 2)]
+    assert [s.name for s in found.strategies] == ["A", "B", "C", "D", "minimum"]
+    assert (found.study.max_hours, found.study.stop_at_target) == (3, False)
+    assert [s.name for s in chosen().tried] == ["A", "B", "C", "D", "minimum"]
+
+
+@pytest.mark.parametrize("typed", ["A,X", "A,A", "", "A,,B"])
+def test_only_strategies_that_there_are_can_be_tried_each_once(typed: str) -> None:
+    with pytest.raises(BadInput, match=r"--strategies .*: must be names of strategies"):
+        chosen(strategies=typed, max_hours=3)

@@ -40,6 +40,11 @@ WRONG: dict[str, Any] = {
     "precision": "fp8",
     "model_max_length": 1,
     "max_rounds": "none",
+    "max_hours": 0.0,
+    "max_trials": 0,
+    "strategies": "A,X",
+    "trials_per_strategy": 0,
+    "sampler": "gp",
 }
 
 
@@ -83,6 +88,7 @@ def test_an_option_does_something_in_a_profile_or_in_a_command() -> None:
 TYPED: dict[Any, tuple[str, Any]] = {
     str: ("5", "5"),
     int: ("5", 5),
+    float: ("5", 5.0),
     Path: ("5", Path("5")),
     list[str]: ("5", ["5"]),
 }
@@ -159,7 +165,14 @@ def test_a_value_against_its_rule_is_one_line_that_says_the_rule(name: str) -> N
 
 
 def test_a_rule_stands_beside_every_option_that_can_be_wrong() -> None:
-    free = {"model", "data", "prompts", "holdout", "full"}  # any text, or a switch
+    free = {
+        "model",
+        "data",
+        "prompts",
+        "holdout",
+        "full",
+        "stop_at_target",
+    }  # any text, or a switch
     assert set(WRONG) == set(SETTINGS) - free - USED_BY_COMMANDS
 
 

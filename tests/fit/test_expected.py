@@ -128,3 +128,10 @@ def test_the_pace_of_answers_of_which_some_were_there_is_that_of_the_others(tmp_
     assert answered_pace(path, 0, 8.0) == (8.0, 28)
     assert answered_pace(path, 3, 8.0) == (32.0, 28)
     assert answered_pace(path, 4, 8.0) == (None, 28)
+
+
+def test_a_workers_start_counts_as_the_probes_trials_show_it() -> None:
+    # 16 seconds, of which half a second were steps and one reading prompts.
+    slow = setups.fit(trials=(TRIED.model_copy(update={"seconds": 16.0}),), peak_bytes=10)
+    with_start = expected_seconds(state(), SETUP, slow, SURVEY, PLAN)
+    assert with_start == pytest.approx(14.5 + TRAINING + SCORING)
