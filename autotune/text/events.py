@@ -4,11 +4,12 @@ Sentences report what the records say. They hold text from outside as it came; w
 makes it harmless for its medium.
 """
 
-from autotune.base.format import counted, duration, percent
+from autotune.base.format import about, at_most, counted, duration, percent
 from autotune.base.sizes import show_size
 from autotune.data.retention_notes import fit_notes
 from autotune.protocol import events
 from autotune.protocol.data_notes import note_sentence, shown_notes, with_dropped
+from autotune.protocol.estimate import TrialEstimate
 from autotune.protocol.events import Record
 from autotune.protocol.failure import Failure
 from autotune.protocol.result_text import (
@@ -65,7 +66,8 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             return f"baseline {event.name}: {scored(event)}"
         case events.TrialStarted():
             named = f"trial {event.number} ({event.plan.strategy})"
-            return f"{named}: training, {brief_plan(event.plan)}"
+            expected = "" if event.expected is None else f"; {_expected(event.expected)}"
+            return f"{named}: training, {brief_plan(event.plan)}{expected}"
         case events.PeakCompared():
             return f"{label}: {peak_sentence(event)}"
         case events.TrainingFailed():
@@ -114,6 +116,12 @@ def cut_answers(fit: Fit | None) -> tuple[str, ...]:
     """How many answers each strategy that will have its turn cuts, where it cuts any."""
     planned = (found for found in fit.strategies.values() if found.planned) if fit else ()
     return tuple(note_sentence(found.cut) for found in planned if found.cut is not None)
+
+
+def _expected(expected: TrialEstimate) -> str:
+    """How long a trial is expected to take, training and scoring."""
+    span = at_most if expected.at_most else about
+    return f"training and scoring take {span(expected.seconds)}"
 
 
 def _describe_work(event: events.RunEvent, label: str) -> str | None:

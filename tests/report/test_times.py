@@ -36,6 +36,11 @@ def test_planned_stands_beside_actual_for_each_trial_on_both_pages() -> None:
     )
 
 
+def test_the_time_that_a_trial_is_expected_to_take_is_said_when_it_begins() -> None:
+    said = [moment.text for moment in reported(*trial(0, 20, 5)).timeline]
+    assert any(text.endswith("; training and scoring take under a minute") for text in said)
+
+
 def test_a_run_of_an_older_version_has_no_such_table() -> None:
     report = build_report(records.story(), Path("run"))
     assert times_table(report).rows == ()
