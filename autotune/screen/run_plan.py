@@ -12,7 +12,7 @@ from rich.text import Text
 from autotune.base.format import about, at_most, counted, duration, percent, rate_text, safe
 from autotune.fit.run_plan import PlannedTrial, RunPlan
 from autotune.protocol.plan import SEARCH
-from autotune.protocol.result_text import shape_text
+from autotune.protocol.result_text import shape_rounds, shape_text
 from autotune.protocol.results import Fit
 from autotune.screen.encodable import Encodable
 from autotune.screen.panels import ByWidth, Section
@@ -90,7 +90,7 @@ def _basis(found: DryRun) -> str:
     if found.fit is None:
         return found.basis
     fit = found.fit
-    return f"fits {shape_text(fit.model_max_length, fit.max_rounds)} rounds; {found.basis}"
+    return f"fits {shape_rounds(fit.model_max_length, fit.max_rounds)}; {found.basis}"
 
 
 def _times(found: DryRun) -> str:
