@@ -67,6 +67,11 @@ def about(seconds: float) -> str:
     return "under a minute" if seconds < 60 else f"about {duration(round(seconds / 60) * 60)}"
 
 
+def at_most(seconds: float) -> str:
+    """An upper bound of a time span: `at most 3 min`."""
+    return "under a minute" if seconds < 60 else f"at most {duration(round(seconds / 60) * 60)}"
+
+
 def rate_text(rate: float) -> str:
     """A learning rate as people write it: `4e-5`, `0.001`."""
     return f"{rate:.3g}".replace("e-0", "e-")

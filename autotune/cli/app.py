@@ -11,7 +11,7 @@ from autotune.base.format import either
 from autotune.cli.options import Options
 from autotune.cli.parameters import with_options
 from autotune.cli.setting import Command
-from autotune.cli.target import Target, read_target
+from autotune.cli.target import DEFAULT_TARGET, Target, read_target
 from autotune.protocol.choices import Attention
 from autotune.sources.named import DEMO, MODELS
 
@@ -46,6 +46,13 @@ def command(name: Command) -> Callable[[Callable[..., int]], Callable[..., int]]
     return lambda function: owner.command(last)(with_options(name, function))
 
 
+def show_settings(options: Options, target: str | None = None) -> int:
+    """What a command does with `--explain`, and nothing else then."""
+    from autotune.cli.explain import explain_command
+
+    return explain_command(options, target)
+
+
 @command("inspect")
 def inspect(
     options: Options,
@@ -54,6 +61,8 @@ def inspect(
     ] = False,
 ) -> int:
     """Show what the data holds and what each length keeps of it. Needs the tokenizer only."""
+    if options.explain:
+        return show_settings(options)
     from autotune.cli.inspect import inspect_command
 
     return inspect_command(options, tokens)
@@ -82,6 +91,8 @@ def probe(
         from autotune.cli.forecast import forecast_command
 
         return forecast_command(options, gpu, attention, asked=plan)
+    if options.explain:
+        return show_settings(options)
     from autotune.cli.run import probe_command
 
     return probe_command(options, again=again)
@@ -90,7 +101,7 @@ def probe(
 @command("run")
 def run(
     *,
-    target: Target = "0.25",
+    target: Target = DEFAULT_TARGET,
     options: Options,
     salvage: Annotated[
         bool,
@@ -98,18 +109,31 @@ def run(
             "--salvage", help="Resume from the records before a damaged line in --run-dir."
         ),
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Show its trials, hours, disk and what would stop it; start nothing."
+        ),
+    ] = False,
 ) -> int:
     """Probe, train, score and escalate until the target is met. Run again to resume."""
+    share = read_target(target)
+    if options.explain:
+        return show_settings(options, target)
+    if dry_run:
+        from autotune.cli.dry_run import dry_run_command
+
+        return dry_run_command(options, share)
     from autotune.cli.run import run_command
 
-    return run_command(options, read_target(target), salvaging=salvage)
+    return run_command(options, share, salvaging=salvage)
 
 
 @command("demo")
 def demo(
     *,
     toy: Annotated[bool, typer.Option("--toy", help="A toy model: about a minute.")] = False,
-    target: Target = "0.25",
+    target: Target = DEFAULT_TARGET,
     options: Options,
 ) -> int:
     """The whole path on real SmolLM2 weights and real IFEval prompts, with no GPU and no hub."""

@@ -46,14 +46,13 @@ def inspect_command(options: Options, tokens: bool) -> int:
         first, *others = profile.by_data()
 
         def looked_at(each: Profile, features: bool = False) -> DataReport:
-            rounds = profile.strategies[0].max_rounds if options.max_rounds is not None else "all"
             most = profile.train.max_conversations
             inspected = inspect_data(
                 session,
                 each,
                 say,
                 length=options.model_max_length,
-                rounds=rounds,
+                rounds=profile.probe.max_rounds,
                 max_conversations=most if options.max_conversations is not None else None,
                 features=features,
             )

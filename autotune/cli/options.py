@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from autotune.base.format import either
 from autotune.cli.setting import Command, Setting
+from autotune.config.study import Sampler
 from autotune.data.formats import FORMATS
 from autotune.protocol.choices import AUTO, Precision, Supervision, Think, Truncation
 from autotune.protocol.device_kind import DEVICE_RULE
@@ -121,14 +122,27 @@ class Options:
     )
     model_max_length: int | None = _option(
         _READING,
-        "Longest sequence in tokens.",
+        "At most so many tokens a sequence, whatever a strategy asks for.",
         metavar="N",
+        grid=True,
         rule="must be a multiple of {grid}, from {grid} up",
-        sets=("strategy.*.model_max_length", "probe.max_length"),
-        lowers="probe.min_length",
+        limits=(
+            "strategy.*.model_max_length",
+            "study.search.model_max_length",
+            "probe.max_length",
+            "probe.min_length",
+        ),
     )
     max_rounds: str | None = _option(
-        _READING, "User+assistant pairs kept.", count=True, sets=("strategy.*.max_rounds",)
+        _READING,
+        "At most so many user+assistant pairs a conversation.",
+        count=True,
+        limits=(
+            "strategy.*.max_rounds",
+            "strategy.*.search.max_rounds",
+            "study.search.space.max_rounds",
+            "probe.max_rounds",
+        ),
     )
     max_conversations: str | None = _option(
         _READING,
@@ -184,6 +198,55 @@ class Options:
         rule="must be a whole number from 0 up",
         sets=("train.seed",),
     )
+    max_hours: float | None = _option(
+        ("run",),
+        "Begin no trial that would not end within so many hours of work.",
+        metavar="HOURS",
+        rule="must be above 0",
+        sets=("study.max_hours",),
+    )
+    max_trials: int | None = _option(
+        ("run",),
+        "At most so many trials.",
+        metavar="N",
+        rule="must be a whole number from 1",
+        sets=("study.max_trials",),
+    )
+    strategies: str | None = _option(
+        ("run",),
+        "The strategies to try, in this order.",
+        several=True,
+        sets=("study.strategies",),
+    )
+    trials_per_strategy: int | None = _option(
+        ("run",),
+        "So many trials of each strategy: the first exact, the others drawn near it.",
+        metavar="N",
+        rule="must be a whole number from 1",
+        sets=("strategy.*.n_trials",),
+    )
+    stop_at_target: bool | None = _option(
+        ("run",),
+        "End as soon as the target is met, or use all trials and hours.",
+        spelled="--stop-at-target/--no-stop-at-target",
+        sets=("study.stop_at_target",),
+    )
+    sampler: str | None = _option(
+        ("run",),
+        "What draws the trials that are not exact.",
+        choices=get_args(Sampler),
+        sets=("study.sampler",),
+    )
+    changes: list[str] | None = _option(
+        (*_READING, "eval"),
+        "Change one setting by its name, such as A.model_max_length=1280 or train.seed=7; may be"
+        " given several times.",
+        metavar="NAME=VALUE",
+        spelled="--set",
+    )
+    explain: bool = _option(
+        _READING, "Show every setting with its value and its origin; start nothing.", False
+    )
     run_dir: Path | None = _option(
         (*_ANSWERING, "demo"),
         "Default: the unfinished one of these settings in runs/, or a new one.",
@@ -201,6 +264,10 @@ class Options:
     def of(cls, typed: Mapping[str, Any]) -> "Options":
         """The options of these names, in the case in which their values are known."""
         return cls(**{name: _as_meant(name, value) for name, value in typed.items()})
+
+    def assigns(self, name: str) -> bool:
+        """Whether `--set` changes the setting of this name."""
+        return any(each.partition("=")[0].strip() == name for each in self.changes or ())
 
     def adjust(self, profile: "Profile") -> "Profile":
         """The profile with everything that was typed put in its place.

@@ -25,7 +25,8 @@ class Setting:
         last: in the help it stands below the options that only this command has.
         sets: the places of a profile that take its value, each `table.key`; `strategy.*.key` is a
             key of every strategy. None where it sets nothing there.
-        lowers: a place that may not be above its value and is lowered to it.
+        limits: the places of a profile that may not be above its value and are lowered to it. What
+            has no number there (`fits`) stays: what it comes to is limited by another place.
         inverted: a switch whose place says the opposite.
         absent: the value that a profile expresses by leaving the key out.
         rule: what a value must be, where that is not made of the rest. `{grid}` is filled in with
@@ -34,6 +35,8 @@ class Setting:
         any_case: its values are known in lower case, however they are typed.
         count: a whole number from 1, or `all`.
         size: a size of memory, of which a near one can be guessed.
+        several: names of the profile's strategies, separated by commas.
+        grid: a length on the grid on which lengths are searched.
         names: what it may name beside a file or a folder, which keeps its case.
     """
 
@@ -43,7 +46,9 @@ class Setting:
     spelled: str | None = None
     last: bool = False
     sets: tuple[str, ...] = ()
-    lowers: str | None = None
+    limits: tuple[str, ...] = ()
+    several: bool = False
+    grid: bool = False
     inverted: bool = False
     absent: str | None = None
     rule: str | None = None
@@ -62,6 +67,8 @@ class Setting:
         """What stands for its value in the help; None leaves that to its type."""
         if self.count:
             return "N|all"
+        if self.several:
+            return "A,B,..."
         if self.metavar == "":
             return None
         words = [self.metavar] if self.metavar else []
@@ -72,6 +79,8 @@ class Setting:
         """The rule of its values, which begins with `must`; None where every value will do."""
         if self.count:
             return "must be a whole number from 1, or all"
+        if self.several:
+            return "must be names of strategies separated by commas, each once"
         return self.rule or (f"must be {either(self.choices)}" if self.choices else None)
 
     @property
@@ -82,5 +91,4 @@ class Setting:
     @property
     def places(self) -> tuple[tuple[str, ...], ...]:
         """Every place of a profile that it may change, as its keys."""
-        lowered = () if self.lowers is None else (self.lowers,)
-        return tuple(tuple(place.split(".")) for place in (*self.sets, *lowered))
+        return tuple(tuple(place.split(".")) for place in (*self.sets, *self.limits))

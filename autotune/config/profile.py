@@ -19,7 +19,7 @@ from autotune.config.study import StudyChoice, own_range_faults, space_faults, s
 from autotune.device.kinds import KINDS
 from autotune.protocol.choices import AUTO, LENGTH_GRID, Precision, Supervision, Think, Truncation
 from autotune.protocol.device_kind import DEVICE_RULE, DeviceKind
-from autotune.protocol.plan import SEARCH, Strategy
+from autotune.protocol.plan import SEARCH, Rounds, Strategy
 from autotune.protocol.results import HealthLimits, Requirements
 from autotune.protocol.scores import DEFAULT_SCORER
 from autotune.score.registry import SCORERS, unknown_scorer
@@ -127,6 +127,7 @@ class PromptChoice(Boundary):
 class Probe(Boundary):
     """The bounds of the search for what fits. Lengths in tokens, on the search grid.
 
+    `max_rounds` is how many rounds of a conversation it looks at, `all` for every one.
     `speed_trials` is how many further trials may look for the fastest micro-batching of a step, for
     all strategies together; 0 takes the way in which the length was searched. `torch_compile` says
     whether compiled layers are one of the ways: `auto` tries them on a card. On a CPU compiling
@@ -139,6 +140,7 @@ class Probe(Boundary):
     trial_timeout_seconds: Annotated[float, Field(gt=0)]
     speed_trials: Annotated[int, Field(ge=0)] = 0
     torch_compile: Annotated[Literal["auto", "try", "never"], ANY_CASE] = "auto"
+    max_rounds: Rounds = "all"
 
     def tries_compiling(self, kind: DeviceKind) -> bool:
         """Whether compiled layers are tried on this kind of device."""
@@ -215,8 +217,8 @@ class Profile(Boundary):
     train: Train
     evaluate: Evaluate
     watch: Ranges | None = None
-    study: StudyChoice = StudyChoice()
     strategies: Annotated[tuple[Strategy, ...], Field(alias="strategy")]
+    study: StudyChoice = StudyChoice()
 
     def data_of(self, strategy: Strategy) -> DataChoice:
         """The conversations that a strategy trains on; the format of its own is looked for."""
@@ -241,12 +243,13 @@ class Profile(Boundary):
             for data, strategies in found.items()
         )
 
-    @field_validator("study")
-    @classmethod
-    def _ends(cls, study: StudyChoice) -> StudyChoice:
-        if faults := study_faults(study):
-            raise ValueError("; ".join(faults))
-        return study
+    @property
+    def tried(self) -> tuple[Strategy, ...]:
+        """The strategies that a run tries, in order of escalation."""
+        if self.study.strategies is None:
+            return self.strategies
+        named = {s.name: s for s in self.strategies}
+        return tuple(named[name] for name in self.study.strategies)
 
     @field_validator("strategies")
     @classmethod
@@ -255,6 +258,15 @@ class Profile(Boundary):
         if faults:
             raise ValueError("; ".join(faults))
         return strategies
+
+    @field_validator("study")
+    @classmethod
+    def _ends(cls, study: StudyChoice, info: ValidationInfo) -> StudyChoice:
+        if "strategies" in info.data:  # else they have faults of their own
+            names = [s.name for s in info.data["strategies"]]
+            if faults := study_faults(study, names):
+                raise ValueError("; ".join(faults))
+        return study
 
 
 def strategy_faults(tables: Sequence[Mapping[str, Any]]) -> list[str]:

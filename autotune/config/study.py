@@ -1,6 +1,6 @@
 """The profile's `[study]`: how long a run goes on, and what it searches after its strategies."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError, field_validator
@@ -55,7 +55,8 @@ class StudyChoice(Boundary):
     A run begins no trial that would not end within `max_hours` (of the run, its interruptions left
     out; the first trial always begins) or beyond `max_trials`; absent, neither is limited. With
     `stop_at_target` it ends as soon as a checkpoint meets the target. `startup_trials` are drawn
-    without a look at scores; the exact points of the strategies count among them.
+    without a look at scores; the exact points of the strategies count among them. `strategies` are
+    the names of those to try, in this order; absent, all of them in that of the profile.
     """
 
     max_hours: Annotated[float, Field(gt=0)] | None = None
@@ -63,11 +64,15 @@ class StudyChoice(Boundary):
     stop_at_target: bool = True
     sampler: Annotated[Sampler, ANY_CASE] = "tpe"
     startup_trials: Annotated[int, Field(ge=1)] = 4
+    strategies: tuple[str, ...] | None = None
     search: Search | None = None
 
 
-def study_faults(study: StudyChoice) -> list[str]:
-    """What is wrong between the keys of `[study]`."""
+def study_faults(study: StudyChoice, names: Sequence[str]) -> list[str]:
+    """What is wrong between the keys of `[study]`; `names` are those of the strategies."""
+    asked = study.strategies
+    if asked is not None and (not asked or len(set(asked)) < len(asked) or {*asked} - {*names}):
+        return [f"strategies must be some of {', '.join(names)}, each once"]
     if study.search is not None and study.max_hours is None and study.max_trials is None:
         return ["a search ends by max_hours or max_trials: set one of them"]
     return []

@@ -203,7 +203,7 @@ def placed(
         BadInput: the chosen point leaves nothing to train on.
     """
     lengths = percentiles(lengths_of(survey))
-    points = {s.name: requested_point(s, profile, positions) for s in profile.strategies}
+    points = {s.name: requested_point(s, profile, positions, survey) for s in profile.strategies}
     asked = [point, *points.values()]
     table = retention_table(
         survey,

@@ -53,6 +53,7 @@ class Probe:
 
     def __post_init__(self) -> None:
         self.trials: list[TrialOutcome] = []
+        self.rounds = self.setup.profile.probe.max_rounds  # those that are looked at
 
     def run(self, note: str = "") -> Fit:
         """Search, confirm, time and write `fit.json`; `note` says why, where there was one.
@@ -117,13 +118,13 @@ class Probe:
         # Rounded down: the last length of the grid may pass the data's longest row, where nothing
         # is cut, but not the model's last position.
         positions = self.setup.max_position_embeddings // LENGTH_GRID * LENGTH_GRID
-        longest = min(probe.max_length, max(LENGTH_GRID, positions), self.longest("all"))
+        longest = min(probe.max_length, max(LENGTH_GRID, positions), self.longest(self.rounds))
         grid = length_grid(min(probe.min_length, longest), longest, LENGTH_GRID)
         # A longer row never keeps less, so only the shortest lengths are looked at: one look goes
         # through all conversations.
         each = self.survey.each.values()
         kept = list(
-            dropwhile(lambda n: not any(s.kept(n, "all").conversations for s in each), grid)
+            dropwhile(lambda n: not any(s.kept(n, self.rounds).conversations for s in each), grid)
         )
         if not kept:
             raise no_answer_left(grid[-1])
@@ -134,15 +135,16 @@ class Probe:
         return max(survey.longest(rounds) for survey in self.survey.each.values())
 
     @property
-    def data_rounds(self) -> int:
-        """Rounds of the conversation of all data that has the most."""
-        return max(survey.most_rounds for survey in self.survey.each.values())
+    def most_asked(self) -> int:
+        """The most rounds that a conversation of any data has, as far as they are looked at."""
+        most = max(survey.most_rounds for survey in self.survey.each.values())
+        return most if self.rounds == "all" else min(most, self.rounds)
 
     def accepted(self, attempts: Attempts) -> TrialOutcome:
         """The answer's own trial, in a fresh process."""
         grid = self.grid()
         most = most_trials(len(grid))
-        kept_back = 1 + (self.data_rounds > 1)  # to confirm, and to ask about rounds
+        kept_back = 1 + (self.most_asked > 1)  # to confirm, and to ask about rounds
         search = Search(
             grid,
             most - kept_back,
@@ -171,7 +173,7 @@ class Probe:
         self, attempts: Attempts, search: Search, index: int, *, counted: bool = True
     ) -> Verdict:
         """The verdict on a length of the search, on the longest row that the data can give it."""
-        tried = attempts.outcome(attempts.point(int(search.sizes[index]), "all"))
+        tried = attempts.outcome(attempts.point(int(search.sizes[index]), self.rounds))
         peak = tried.measurement.peak_bytes if tried.measurement else None
         search.record(index, tried.verdict is Verdict.FITS, peak, counted=counted)
         return tried.verdict
@@ -183,7 +185,7 @@ class Probe:
         longest conversation lies between the two need a trial; one trial is kept back for the
         confirmation, and when no more are left the answer that needs none is taken.
         """
-        every = range(1, self.data_rounds + 1)
+        every = range(1, self.most_asked + 1)
         sure = max((r for r in every if self.longest(r) <= length), default=1)
         if too_long is None:
             return sure
@@ -216,7 +218,7 @@ class Probe:
             t.point.row_tokens: t.point for t in fitted if t.point.row_tokens < point.row_tokens
         }
         for candidate in (point, *(shorter[tokens] for tokens in sorted(shorter, reverse=True))):
-            if candidate.max_rounds == "all":
+            if candidate is not point and candidate.max_rounds == self.rounds:
                 candidate = self.with_rounds(attempts, candidate)
             outcome = attempts.outcome(candidate, fresh=True)
             if outcome.verdict is Verdict.FITS:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from autotune.base.format import counted
 from autotune.config.profile import Profile
-from autotune.data.retention_notes import lost_note, retention_notes
+from autotune.data.retention_notes import cut_note, lost_note, retention_notes
 from autotune.data.retention_table import Point
 from autotune.data.survey import Retention, Survey
 from autotune.protocol.data_notes import DataNote
@@ -43,6 +43,7 @@ def profile_notes(
                 strategy.batch_size,
             ),
             lost_note(requested.name, requested.length, requested.rounds, survey),
+            cut_note(requested.name, requested.length, requested.rounds, survey),
         )
         if note is not None
     ]
@@ -71,8 +72,12 @@ def used_notes(profile: Profile, there: int) -> list[DataNote]:
     ]
 
 
-def requested_point(strategy: Strategy, profile: Profile, positions: int) -> Point:
-    """Where a strategy stands: at its own length, or at the most that the probe may find."""
+def requested_point(strategy: Strategy, profile: Profile, positions: int, survey: Survey) -> Point:
+    """Where a strategy stands: at its own length and rounds, or at the most of the probe."""
+    longest = min(profile.probe.max_length, positions)
     wanted = strategy.model_max_length
-    length = profile.probe.max_length if wanted == "fits" else wanted
-    return min(length, positions), strategy.max_rounds
+    length = longest if wanted == "fits" else min(wanted, positions)
+    rounds = strategy.max_rounds
+    if rounds == "fits":
+        rounds = survey.whole_rounds(longest, profile.probe.max_rounds)
+    return length, rounds

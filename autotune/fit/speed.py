@@ -7,7 +7,7 @@ at a time changes. Every setting that is taken fitted a trial of its own, in a f
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autotune.fit.resolve import clipped_length
+from autotune.fit.resolve import clipped_length, clipped_rounds
 from autotune.fit.trials import Attempts, Timed
 from autotune.protocol.plan import Strategy, TrialPoint
 from autotune.protocol.results import Fit, TimedStep, TrialOutcome, Verdict
@@ -60,7 +60,7 @@ class SpeedSearch:
         """
         point = self.attempts.point(
             clipped_length(strategy, self.fit),
-            strategy.max_rounds,
+            clipped_rounds(strategy, self.fit),
             strategy=strategy.name,
             gradient_checkpointing=self.fit.gradient_checkpointing,
         )

@@ -39,6 +39,9 @@ class MicroBatching(Boundary):
 Rounds = Annotated[Annotated[int, Field(ge=1)] | Literal["all"], ANY_CASE]
 """How many user+assistant pairs of a conversation are kept; `all` keeps every one."""
 
+RequestedRounds = Annotated[Annotated[int, Field(ge=1)] | Literal["all", "fits"], ANY_CASE]
+"""The same as a strategy asks for it; `fits` is the most that the probe found to stay whole."""
+
 
 class DataSpec(Boundary):
     """A chat file on this machine and how to read it.
@@ -101,7 +104,7 @@ class Strategy(Boundary):
     num_train_epochs: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=1)]
     model_max_length: Annotated[Annotated[int, Field(ge=16)] | Literal["fits"], ANY_CASE]
-    max_rounds: Rounds
+    max_rounds: RequestedRounds
     weight_decay: Annotated[float, Field(ge=0, lt=1)]
     warmup_ratio: Annotated[float, Field(ge=0, lt=1)]
     lr_scheduler_type: Annotated[Scheduler, ANY_CASE] = "cosine"

@@ -16,6 +16,7 @@ from autotune.protocol.checkpoint_events import (
 )
 from autotune.protocol.choices import Think
 from autotune.protocol.device_kind import DeviceKind
+from autotune.protocol.estimate import TrialEstimate
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.probe_events import Fitted, ProbeEnded, ProbeResumed, ProbeTried
 from autotune.protocol.results import Health
@@ -65,7 +66,11 @@ class Content(Boundary):
 
 
 class BaselineScored(Scored):
-    """A score to compare with: `untrained` (before training), or a baseline of the scorer."""
+    """A score to compare with: `untrained` (before training), or a baseline of the scorer.
+
+    Where a model answered, `seconds` is how long it took for all prompts, `new_tokens` how many
+    tokens its answers have; None where that is not known.
+    """
 
     kind: Literal["baseline"] = "baseline"
     name: str
@@ -73,6 +78,8 @@ class BaselineScored(Scored):
     interval: tuple[float, float]
     health: Health
     lift: Lift | None = None
+    seconds: float | None = None
+    new_tokens: int | None = None
 
 
 class TrialStarted(Boundary):
@@ -81,6 +88,7 @@ class TrialStarted(Boundary):
     `optuna_number` is the trial's number in its Optuna study. `point` are its values of the
     searchable keys as they were asked for, of which the plan has what they came to. `repeats` is
     the number of the trial whose plan is trained again because its best weights are lost.
+    `expected` is how long it was expected to take, None in older records.
     """
 
     kind: Literal["trial_started"] = "trial_started"
@@ -89,6 +97,7 @@ class TrialStarted(Boundary):
     plan: TrainPlan
     point: dict[str, Value] = {}
     repeats: int | None = None
+    expected: TrialEstimate | None = None
 
 
 class PeakCompared(Boundary):

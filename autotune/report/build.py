@@ -19,6 +19,7 @@ from autotune.report.schema import (
     LossPoint,
     Moment,
     Report,
+    TimeSpent,
     TrialReport,
 )
 from autotune.run.history import RunHistory, history_of
@@ -165,6 +166,8 @@ def _trial(trial: TrialState, state: StudyState) -> TrialReport:
         loss_curve=tuple(LossPoint.from_parts(step) for step in trial.steps),
         held_out=tuple(HeldOutPoint.from_parts(e) for _, e in sorted(trial.held_out.items())),
         pruned=trial.pruned.reason if trial.pruned else None,
+        expected=trial.expected,
+        took=TimeSpent.from_parts(trial.clock),
     )
 
 

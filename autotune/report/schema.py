@@ -7,6 +7,7 @@ from autotune.base.model import Boundary
 from autotune.base.sizes import show_size
 from autotune.protocol.choices import Think
 from autotune.protocol.data_notes import DataNote
+from autotune.protocol.estimate import TrialEstimate
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.results import Fit, Health
 from autotune.protocol.scores import DEFAULT_SCORER, Figures, Lift, Metric
@@ -106,11 +107,19 @@ class HeldOutPoint(Boundary):
     conversations: int
 
 
+class TimeSpent(Boundary):
+    """Seconds of a trial's training and of its scoring, pauses left out; None where not over."""
+
+    training_seconds: float | None = None
+    scoring_seconds: float | None = None
+
+
 class TrialReport(Boundary):
     """One training run: its plan, how far it came, its loss curve and its scores.
 
     `data` is what it was trained on, None for the run's own data. `pruned` says why it was ended
-    before its end, None where it was not.
+    before its end, None where it was not. `expected` is how long it was expected to take when it
+    began, `took` how long it did.
     """
 
     number: int
@@ -133,6 +142,8 @@ class TrialReport(Boundary):
     loss_curve: tuple[LossPoint, ...]
     held_out: tuple[HeldOutPoint, ...] = ()
     pruned: str | None = None
+    expected: TrialEstimate | None = None
+    took: TimeSpent = TimeSpent()
 
 
 class Escalation(Boundary):

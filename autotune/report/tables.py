@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from autotune.base.format import duration, percent, rate_text
+from autotune.protocol.estimate import TrialEstimate
 from autotune.protocol.result_text import points_text, score_text, shape_text, share_name
 from autotune.protocol.results import Fit, Health, TrialOutcome
 from autotune.protocol.scores import Metric
@@ -13,6 +14,7 @@ from autotune.report.schema import (
     CheckpointScore,
     FullScore,
     Report,
+    TimeSpent,
     TrialReport,
 )
 from autotune.score.health import MIN_DIFFERENT_WORDS
@@ -118,6 +120,36 @@ def _held_out(trial: TrialReport) -> str:
     """`1.732, 1.612, 1.580`, in order of the steps."""
     losses = ("not finite" if p.loss is None else f"{p.loss:.3f}" for p in trial.held_out)
     return ", ".join(losses) or NOT_KNOWN
+
+
+def times_table(report: Report) -> Table:
+    """Planned against actual, a row a trial; no rows where nothing was planned."""
+    numbers = ("training planned", "took", "scoring planned", "took", "whole planned", "took")
+    return Table(
+        (Column("trial"), *(Column(name, True) for name in numbers), Column("off", True)),
+        tuple(
+            Row((f"{t.number} ({t.strategy})", *_times(t.expected, t.took)))
+            for t in report.trials
+            if t.expected is not None
+        ),
+        "Planned when the trial began: the probe's speed and the untrained model's time, corrected"
+        " by the trials before. Pauses of a resumed run do not count.",
+    )
+
+
+def _times(expected: TrialEstimate, took: TimeSpent) -> Iterator[str]:
+    """Planned and actual of a trial's parts and of the whole, and how far off that was."""
+    parts = (took.training_seconds, took.scoring_seconds)
+    whole = None if None in parts else sum(part for part in parts if part is not None)
+    planned = (expected.training, expected.scoring, expected.seconds)
+    for at, (before, after) in enumerate(zip(planned, (*parts, whole), strict=True)):
+        bound = "at most " if expected.at_most and at else ""
+        yield f"{bound}{duration(before)}"
+        yield NOT_KNOWN if after is None else duration(after)
+    if whole is None or not expected.seconds:
+        yield NOT_KNOWN
+        return
+    yield f"{round((whole / expected.seconds - 1) * 100):+d} %"
 
 
 def checkpoints_table(report: Report, scorer: Scorer) -> Table:

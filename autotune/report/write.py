@@ -26,6 +26,7 @@ from autotune.report.tables import (
     probe_trials_table,
     timed_table,
     timeline_table,
+    times_table,
     trials_table,
 )
 from autotune.score.registry import find_scorer
@@ -109,6 +110,7 @@ def _render(
         "facts": facts_of(report, scorer),
         "scores": before_and_after(report, scorer),
         "trials": trials_table(report),
+        "times": times_table(report),
         "checkpoints": checkpoints_table(report, scorer),
         "probed": probe_trials_table(fit) if fit else None,
         "timed": timed_table(fit) if fit else None,

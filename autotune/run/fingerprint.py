@@ -26,8 +26,9 @@ def fingerprint(
     train, evaluate = profile.train, profile.evaluate
     # What came later stands here only where it is used: fits of earlier versions hold otherwise.
     dropped = [True] if profile.data.drop_scored_prompts else []
+    unused = {"max_rounds"} if profile.probe.max_rounds == "all" else set[str]()
     settings = {
-        "probe": profile.probe.model_dump(mode="json"),
+        "probe": profile.probe.model_dump(mode="json", exclude=unused),
         "rows": [
             *(train.supervision, train.truncation, train.max_conversations, train.seed),
             *_of_tools(folder, content),

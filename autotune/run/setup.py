@@ -132,7 +132,7 @@ class Setup:
             device=self.device.name,
             device_kind=self.device.kind,
             budget_bytes=self.budget.limit_bytes,
-            strategies=tuple(s.name for s in profile.strategies),
+            strategies=tuple(s.name for s in profile.tried),
             prompt_count=len(self.prompts),
             think=profile.evaluate.think,
             scorer=profile.prompts.scorer,

@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from autotune.protocol import events
+from autotune.protocol.estimate import TrialEstimate
 from autotune.protocol.events import Record
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.results import Checkpoint, Fit, TrialOutcome
 from autotune.protocol.space import Value
 from autotune.run.steps import Steps
 from autotune.run.telemetry import Telemetry
+from autotune.run.trial_clock import TrialClock
 
 TOO_FREQUENT_EVENTS = events.Phase | events.Answered | events.Ready
 """What comes too often to be kept one by one, beside optimizer steps."""
@@ -65,6 +67,10 @@ class TrialState:
     telemetry: Telemetry = field(default_factory=Telemetry)
     ended: events.TrialEnded | None = None
     failure: str | None = None
+    expected: TrialEstimate | None = None
+
+    def __post_init__(self) -> None:
+        self.clock = TrialClock(self.started)
 
     @property
     def last_step(self) -> events.StepDone | None:
@@ -195,8 +201,9 @@ class StudyState:
     def apply(self, record: Record) -> None:
         """Fold one record in."""
         event = record.event
-        if self.now is not None and not isinstance(event, events.RunStarted):
-            self.worked_seconds += max(0.0, record.time - self.now)
+        before = record.time if self.now is None else self.now
+        if not isinstance(event, events.RunStarted):
+            self.worked_seconds += max(0.0, record.time - before)
         self.now = record.time
         trial = self.trials[-1] if self.trials else None
         if isinstance(event, events.StepDone):
@@ -206,6 +213,8 @@ class StudyState:
             return
         if trial is not None:
             trial.telemetry.apply(event, trial.last_step.step if trial.last_step else 0)
+            if trial.ended is None:
+                trial.clock.apply(event, record.time, before)
         if isinstance(event, PHASES_OVER):
             self.phase = ""
         match event:
@@ -235,7 +244,9 @@ class StudyState:
                     self.strategy = event.plan.strategy
                 numbers = (event.number, event.optuna_number)
                 asked = (event.point, event.repeats)
-                self.trials.append(TrialState(*numbers, event.plan, record.time, *asked))
+                self.trials.append(
+                    TrialState(*numbers, event.plan, record.time, *asked, expected=event.expected)
+                )
             case events.CheckpointSaved() if trial and event.scored:
                 trial.checkpoints[event.checkpoint.place] = event.checkpoint
             case events.Resumed() if trial:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from autotune.base.format import about, duration
+from autotune.base.format import about, at_most, duration
+from autotune.fit.expected import strategy_seconds
 from autotune.protocol import events
 from autotune.protocol.events import Record
 from autotune.protocol.held_out import HELD_OUT_PHASE
@@ -129,18 +130,24 @@ def _answering(state: StudyState, pace: Pace, title: str) -> Job:
 
 
 def whole_run(state: StudyState, job: Job | None, now: float) -> str | None:
-    """About how long the run takes from here, from the fit's times; None where they are unknown."""
+    """About how long the run takes from here; None where that is unknown.
+
+    Before the untrained model has answered it is what it takes at most.
+    """
     if state.run is None or state.fit is None or state.ended is not None:
         return None
     names = [n for n in state.run.strategies if (s := state.fit.strategies.get(n)) and s.planned]
     current = state.strategy if state.strategy is not None else next(iter(names), None)
     if current not in names:
         return None
-    times = [state.fit.strategies[n].eta_seconds for n in names[names.index(current) :]]
+    left = names[names.index(current) :]
+    times = [strategy_seconds(state, state.fit.strategies[n]) for n in left]
     trial = state.current
     spent = max(0.0, now - trial.started - trial.telemetry.slept_seconds) if trial else 0.0
-    own = max(times[0] - spent, (job.eta_seconds if job else None) or 0.0)
-    text = f"whole run: {about(own)} if {current} is enough"
+    own = max(times[0].seconds - spent, (job.eta_seconds if job else None) or 0.0)
+    span = at_most if times[0].at_most else about
+    text = f"whole run: {span(own)} if {current} is enough"
     if len(times) > 1:
-        text += f", {about(own + sum(times[1:]))} if all up to {names[-1]} are tried"
+        whole = own + sum(time.seconds for time in times[1:])
+        text += f", {span(whole)} if all up to {names[-1]} are tried"
     return text

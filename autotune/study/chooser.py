@@ -42,9 +42,7 @@ class Chooser:
         self.fit = fit
         self.target = target
         self.seconds_of_plan = expected
-        self.strategies: tuple[Strategy, ...] = usable_strategies(
-            setup.profile.strategies, fit, survey
-        )
+        self.strategies: tuple[Strategy, ...] = usable_strategies(setup.profile.tried, fit, survey)
 
     @property
     def study(self) -> StudyChoice:

@@ -6,7 +6,7 @@ they are gone, written before they go.
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autotune.base.disk import SPARE_SAVES, Writes, folder_bytes, needed_bytes, sizes_of
@@ -120,13 +120,16 @@ def demand_disk(session: Session, setup: Setup) -> None:
         EnvironmentFault: less is free than the run needs.
     """
     if session.state.fit is None:
-        disk_plan(session.rundir.root, setup, setup.profile.strategies)
+        disk_plan(session.rundir.root, setup, setup.profile.tried)
 
 
-def disk_plan(root: Path, setup: Setup, strategies: Sequence[Strategy]) -> DiskPlan | None:
+def disk_plan(
+    root: Path, setup: Setup, strategies: Sequence[Strategy], trials: int | None = None
+) -> DiskPlan | None:
     """What is needed and free on the disk of a run folder; None where the model does not show it.
 
-    What the run folder holds already is part of the need, so a run that resumes needs less. A
+    What the run folder holds already is part of the need, so a run that resumes needs less; it
+    need not be there yet. `trials` is how many there are in all, where that is known better. A
     model folder that cannot be read is left to the worker, which says what is wrong with it.
 
     Raises:
@@ -135,10 +138,14 @@ def disk_plan(root: Path, setup: Setup, strategies: Sequence[Strategy]) -> DiskP
     sizes = sizes_of(setup.model_folder)
     if sizes is None:
         return None
-    whole = needed_bytes(sizes, writes_of(setup, strategies))
+    writes = writes_of(setup, strategies)
+    if trials is not None:
+        writes = replace(writes, trials=max(1, trials))
+    whole = needed_bytes(sizes, writes)
     # However much is there, one more save may come.
     needed = max(whole - folder_bytes(root), SPARE_SAVES * sizes.whole)
-    free = shutil.disk_usage(root).free
+    there_is = next(folder for folder in (root, *root.absolute().parents) if folder.is_dir())
+    free = shutil.disk_usage(there_is).free
     if free < needed:
         there, most = show_apart(free, needed)
         raise EnvironmentFault(

@@ -7,6 +7,7 @@ Killed at any point and started again, it resumes from the record.
 from autotune.base.format import percent, quoted
 from autotune.data.survey import Survey
 from autotune.device.nvml_port import NvmlPort
+from autotune.fit.expected import estimated, expected_seconds
 from autotune.protocol import events
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.results import Fit
@@ -65,7 +66,10 @@ class Tuner:
         other_processes = watch_other_processes(setup.device, nvml)
         watch = TrainingWatch(session, setup.profile, gauge_for(setup.device, nvml))
         self.training = WorkerLoop(session, setup, survey, fit, other_processes, watch)
-        self.chooser = Chooser(setup, survey, fit, target, lambda state, plan: 0.0)
+        self.chooser = Chooser(
+            *(setup, survey, fit, target),
+            lambda state, plan: expected_seconds(state, setup, fit, survey, plan),
+        )
         self.study_file = StudyFile(session.rundir.study_db, setup.profile)
 
     def run(self) -> bool:
@@ -167,7 +171,12 @@ class Tuner:
         number = len(self.session.state.trials)
         self.session.emit(
             events.TrialStarted(
-                number=number, optuna_number=number, plan=plan, point=point, repeats=repeats
+                number=number,
+                optuna_number=number,
+                plan=plan,
+                point=point,
+                repeats=repeats,
+                expected=estimated(self.session.state, self.setup, self.fit, self.survey, plan),
             )
         )
         self.store_study()

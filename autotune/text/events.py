@@ -6,11 +6,12 @@ makes it harmless for its medium.
 
 from collections.abc import Iterable
 
-from autotune.base.format import counted, duration, percent
+from autotune.base.format import about, at_most, counted, duration, percent
 from autotune.base.sizes import show_size
 from autotune.data.retention_notes import fit_notes
 from autotune.protocol import events
 from autotune.protocol.data_notes import note_sentence, shown_notes
+from autotune.protocol.estimate import TrialEstimate
 from autotune.protocol.events import Record
 from autotune.protocol.failure import Failure
 from autotune.protocol.result_text import (
@@ -74,7 +75,8 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
                 return f"{named}: {repeats_sentence(event)}"
             own = state.own_surveys.get(event.plan.strategy) if state else None
             data = f", data {own.data}" if own else ""
-            return f"{named}: training, {brief_plan(event.plan)}{data}"
+            expected = "" if event.expected is None else f"; {_expected(event.expected)}"
+            return f"{named}: training, {brief_plan(event.plan)}{data}{expected}"
         case events.PeakCompared():
             return f"{label}: {peak_sentence(event)}"
         case events.TrainingFailed():
@@ -123,6 +125,18 @@ def data_warnings(surveys: Iterable[events.Surveyed], fit: Fit | None = None) ->
     """Those of them that may make a result worthless."""
     found = (note for surveyed in surveys for note in surveyed.found)
     return tuple(note_sentence(n) for n in (*found, *fit_notes(fit)) if n.warning)
+
+
+def cut_answers(fit: Fit | None) -> tuple[str, ...]:
+    """How many answers each strategy that will have its turn cuts, where it cuts any."""
+    planned = (found for found in fit.strategies.values() if found.planned) if fit else ()
+    return tuple(note_sentence(found.cut) for found in planned if found.cut is not None)
+
+
+def _expected(expected: TrialEstimate) -> str:
+    """How long a trial is expected to take, training and scoring."""
+    span = at_most if expected.at_most else about
+    return f"training and scoring take {span(expected.seconds)}"
 
 
 def _describe_work(event: events.RunEvent, label: str) -> str | None:

@@ -431,3 +431,11 @@ def test_a_model_answers_the_prompts_of_a_second_scorer(
     prompts = write_lines(tmp_path / "p.jsonl", [prompt])
     found, _ = said(capsys, "toy", "--scorer", "contains", "--prompts", prompts)
     assert (found["scorer"], found["n"], found["unmatched"]) == ("contains", 1, [])
+
+
+def test_options_without_effect_on_answers_that_are_there_are_all_named(
+    files: tuple[str, str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed = ("--device", "cpu", "--max-new-tokens", "9", "--precision", "fp32")
+    told = refused(capsys, "--responses", files[1], "--prompts", files[0], *typed)
+    assert "--max-new-tokens, --device, --precision: no effect with --responses" in told

@@ -312,7 +312,7 @@ def test_prompts_of_a_run_that_cannot_be_read_are_one_line_with_what_to_do(
 def test_a_fit_whose_file_is_lost_is_known_from_the_record(tmp_path: Path) -> None:
     run = session_of(tmp_path / "run")
     run.rundir.root.mkdir()
-    assert list(known_fits(run)) == []
+    assert list(known_fits(run.rundir, run.state.fit)) == []
     run.emit(Fitted(fit=setups.fit()))
     run.rundir.fit.write_bytes(b"{")
-    assert list(known_fits(run)) == [(setups.fit(), "")]
+    assert list(known_fits(run.rundir, run.state.fit)) == [(setups.fit(), "")]
