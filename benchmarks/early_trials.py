@@ -12,7 +12,7 @@ from typing import Any
 from autotune.protocol import events
 from autotune.protocol.results import Checkpoint, Partial
 from autotune.protocol.scores import Metric
-from autotune.run.state import TrialState
+from autotune.run.trial_state import TrialState
 from autotune.score.ifeval.prompts import IFEvalPrompt
 from autotune.score.stats import wilson
 from autotune.score.stopping.stop_rule import StopRule

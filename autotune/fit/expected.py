@@ -12,7 +12,8 @@ from autotune.protocol.estimate import TrialEstimate
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.results import Fit, Measurement, StrategyFit, Verdict
 from autotune.run.setup import Setup
-from autotune.run.state import StudyState, TrialState
+from autotune.run.state import StudyState
+from autotune.run.trial_state import TrialState
 
 
 def expected_seconds(

@@ -23,7 +23,8 @@ from autotune.report.schema import (
     TrialReport,
 )
 from autotune.run.history import RunHistory, history_of
-from autotune.run.state import StudyState, TrialState
+from autotune.run.state import StudyState
+from autotune.run.trial_state import TrialState
 from autotune.text.conclusions import beaten_by, conclusions, next_steps
 from autotune.text.events import describe, trial_verdict
 from autotune.text.score import outcome_text, partial_text

@@ -13,7 +13,8 @@ from rich.text import Text
 from autotune.base.format import duration, percent, rate_text, safe
 from autotune.protocol.result_text import health_text, score_text, shape_text
 from autotune.protocol.results import TrialOutcome, Verdict
-from autotune.run.state import StudyState, TrialState
+from autotune.run.state import StudyState
+from autotune.run.trial_state import TrialState
 from autotune.screen.device_sample import DeviceSample
 from autotune.screen.progress import Job
 from autotune.text.events import data_lines, describe, trial_verdict
@@ -271,8 +272,7 @@ def probe_table(outcomes: Sequence[TrialOutcome]) -> RenderableType:
 
 def fit_line(state: StudyState) -> RenderableType | None:
     """The probe's answer in one line, once it is known."""
-    fit = state.fit
-    if fit is None:
+    if (fit := state.fit) is None:
         return None
     return Text(
         f"fits model_max_length {fit.model_max_length}, max_rounds {fit.max_rounds}, micro-batch"
@@ -283,8 +283,7 @@ def fit_line(state: StudyState) -> RenderableType | None:
 
 def data_notes(state: StudyState, count: int) -> RenderableType | None:
     """The first `count` findings in the data, and how many more the report lists."""
-    lines = data_lines(state.surveys, state.fit)
-    if not lines:
+    if not (lines := data_lines(state.surveys, state.fit)):
         return None
     shown = [safe(line) for line in lines[:count]]
     if len(lines) > count:
@@ -295,8 +294,7 @@ def data_notes(state: StudyState, count: int) -> RenderableType | None:
 def recent_events(state: StudyState, count: int) -> RenderableType | None:
     """The last noteworthy records as sentences, newest last."""
     lines = [s for record in state.recent if (s := describe(record, state)) is not None]
-    if not lines:
+    if not (shown := [safe(line) for line in lines[-count:]]):
         return None
-    shown = [safe(line) for line in lines[-count:]]
     cut = Group(*(Text(line, no_wrap=True, overflow="ellipsis") for line in shown))
     return Section("last events", ByWidth(FRAME_COLUMNS - 4, cut, Group(*map(Text, shown))))

@@ -8,7 +8,8 @@ from autotune.protocol import events
 from autotune.protocol.events import Record
 from autotune.protocol.held_out import HELD_OUT_PHASE
 from autotune.protocol.result_text import checkpoint_text
-from autotune.run.state import StudyState, TrialState
+from autotune.run.state import StudyState
+from autotune.run.trial_state import TrialState
 
 RECENT_STEPS = 20
 """Speed is taken over this many last steps: smooth, yet it follows a card that heats up."""

@@ -7,7 +7,7 @@ from autotune.protocol.choices import Think
 from autotune.protocol.results import Checkpoint
 from autotune.run.session import Session
 from autotune.run.setup import Setup
-from autotune.run.state import TrialState
+from autotune.run.trial_state import TrialState
 from autotune.score.health import broken_limits, unmet
 from autotune.score.lift import counts_for
 from autotune.score.prompt_order import shuffled

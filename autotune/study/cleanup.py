@@ -18,7 +18,7 @@ from autotune.protocol import events
 from autotune.protocol.plan import Strategy
 from autotune.run.session import Session
 from autotune.run.setup import Setup
-from autotune.run.state import TrialState
+from autotune.run.trial_state import TrialState
 from autotune.study.best import keep_best
 
 

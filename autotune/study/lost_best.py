@@ -9,7 +9,8 @@ from operator import attrgetter
 from autotune.base.errors import EnvironmentFault
 from autotune.protocol import events
 from autotune.run.folder import RunDir
-from autotune.run.state import StudyState, TrialState
+from autotune.run.state import StudyState
+from autotune.run.trial_state import TrialState
 from autotune.study.next_action import NextAction
 from autotune.study.next_trial import Stop
 

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from autotune.protocol import events
 from autotune.protocol.space import SEARCHABLE, Value
-from autotune.run.state import StudyState, TrialState
+from autotune.run.state import StudyState
+from autotune.run.trial_state import TrialState
 
 Outcome = Literal["RUNNING", "COMPLETE", "PRUNED", "FAIL"]
 """Optuna's states of a trial. COMPLETE has a best checkpoint with its whole score, PRUNED was

@@ -14,7 +14,7 @@ from autotune.protocol.results import Fit
 from autotune.protocol.space import Value
 from autotune.run.session import Session
 from autotune.run.setup import Setup
-from autotune.run.state import TrialState
+from autotune.run.trial_state import TrialState
 from autotune.score.scorer import Scorer
 from autotune.study.average import average
 from autotune.study.baselines import score_baselines

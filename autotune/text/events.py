@@ -20,7 +20,8 @@ from autotune.protocol.result_text import (
     score_text,
 )
 from autotune.protocol.results import Fit
-from autotune.run.state import StudyState, TrialState
+from autotune.run.state import StudyState
+from autotune.run.trial_state import TrialState
 from autotune.text.fit import describe_trial, fit_sentence, peak_sentence
 from autotune.text.score import (
     in_full_sentence,

@@ -17,7 +17,7 @@ from autotune.protocol import events
 from autotune.protocol.events import WorkerEvent
 from autotune.protocol.throttle import Throttle
 from autotune.run.session import Session
-from autotune.run.state import TrialState
+from autotune.run.trial_state import TrialState
 from autotune.train.advice import Facts, due
 
 RECORD_SECONDS = 30.0

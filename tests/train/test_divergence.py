@@ -15,7 +15,8 @@ from autotune.report.build import build_report
 from autotune.report.write import render_markdown
 from autotune.run.fingerprint import used_keys
 from autotune.run.session import Session
-from autotune.run.state import TrialState, replay
+from autotune.run.state import replay
+from autotune.run.trial_state import TrialState
 from autotune.screen.progress import Pace, current_job
 from autotune.study.tuner import Tuner
 from autotune.text.events import describe
