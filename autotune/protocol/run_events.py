@@ -143,6 +143,14 @@ class Advised(Boundary):
     message: str
 
 
+class ImportancesFound(Boundary):
+    """Which searchable keys made the difference between `trials` trials, as shares of 1."""
+
+    kind: Literal["importances"] = "importances"
+    shares: dict[str, float]
+    trials: int
+
+
 class TrainingFailed(Boundary):
     """A training will not get any further; what it has saved is scored before its trial ends."""
 
@@ -218,6 +226,7 @@ RunEvent = Annotated[
     | TrialEnded
     | Evaluated
     | BestCorrected
+    | ImportancesFound
     | CheckpointDamaged
     | BestInFull
     | CheckpointsRemoved

@@ -25,6 +25,7 @@ from autotune.report.schema import (
 from autotune.run.history import RunHistory, history_of
 from autotune.run.state import StudyState
 from autotune.run.trial_state import TrialState
+from autotune.run.trial_summary import point_of, value_of
 from autotune.text.conclusions import beaten_by, conclusions, next_steps
 from autotune.text.events import describe, trial_verdict
 from autotune.text.score import outcome_text, partial_text
@@ -76,6 +77,7 @@ def report_of(history: RunHistory, run_dir: Path) -> Report:
         },
         trials=tuple(_trial(trial, state) for trial in state.trials),
         escalations=tuple(map(Escalation.from_parts, state.escalations)),
+        importances=state.importances.shares if state.importances else {},
         fit=state.fit,
         started=first,
         last_record=last,
@@ -169,6 +171,8 @@ def _trial(trial: TrialState, state: StudyState) -> TrialReport:
         pruned=trial.pruned.reason if trial.pruned else None,
         expected=trial.expected,
         took=TimeSpent.from_parts(trial.clock),
+        point=dict(point_of(trial)),
+        value=value_of(trial),
     )
 
 

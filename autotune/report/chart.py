@@ -1,6 +1,7 @@
 """The picture of a run: loss over steps, and scores over progress with their 95 % intervals.
 
-A score that counts for less has a second, hollow mark there.
+A score that counts for less has a second, hollow mark there. Below them, as soon as there are two
+trials, what each came to and where it lies by rate and batch.
 """
 
 import hashlib
@@ -12,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from autotune.base.format import safe
+from autotune.report import study_chart
 from autotune.report.schema import BaselineReport, CheckpointScore, TrialReport
+from autotune.report.study_chart import draw_history, draw_slice
 from autotune.score.registry import find_scorer
 
 if TYPE_CHECKING:
@@ -39,7 +42,7 @@ def drawing_of(report: Shown) -> str:
     Only matplotlib's release is in it, not the fonts and settings that it finds.
     """
     parts = [
-        Path(__file__).read_text(encoding="utf-8"),
+        *(Path(path).read_text(encoding="utf-8") for path in (__file__, study_chart.__file__)),
         metadata.version("matplotlib"),
         repr(report.target),
         report.scorer,
@@ -50,17 +53,23 @@ def drawing_of(report: Shown) -> str:
 
 
 def draw_png(report: Shown, dark: bool = False) -> bytes:
-    """A PNG of 1440 x 576 pixels; a run without steps or scores gives empty axes that say so."""
+    """A PNG of 1440 x 576 pixels, twice as high from the second trial on.
+
+    A run without steps or scores gives empty axes that say so.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     paint = _DARK if dark else _LIGHT
-    figure = Figure(figsize=(10, 4), dpi=144, facecolor=paint["page"], layout="constrained")
+    lines = 2 if len(report.trials) > 1 else 1
+    size = (10, 4 * lines)
+    figure = Figure(figsize=size, dpi=144, facecolor=paint["page"], layout="constrained")
     FigureCanvasAgg(figure)  # the figure draws itself on this canvas, with no screen
-    loss: Axes = figure.add_subplot(1, 2, 1)
-    score: Axes = figure.add_subplot(1, 2, 2)
-    for axes in (loss, score):
+    loss: Axes = figure.add_subplot(lines, 2, 1)
+    score: Axes = figure.add_subplot(lines, 2, 2)
+    study: list[Axes] = [figure.add_subplot(lines, 2, 3 + at) for at in range(2 * (lines - 1))]
+    for axes in (loss, score, *study):
         axes.set_facecolor(paint["page"])
         axes.tick_params(colors=paint["ink"])
         axes.grid(color=paint["faint"], linewidth=0.5, alpha=0.6)
@@ -138,10 +147,20 @@ def draw_png(report: Shown, dark: bool = False) -> bytes:
         )
     main = find_scorer(report.scorer).main.name
 
-    for axes, title, x, y in (
+    titled = [
         (loss, "Training loss per supervised token", "optimizer step", "loss (nats)"),
         (score, f"Score ({main}), bars: 95 % interval", "progress of training (%)", "%"),
-    ):
+    ]
+    if study:
+        history, at = study
+        draw_history(history, report.trials, _COLOURS, report.target, paint["ink"])
+        draw_slice(at, report.trials, _COLOURS, paint["ink"])
+        history.xaxis.set_major_locator(MaxNLocator(integer=True))
+        titled.append((history, "What each trial's best checkpoint counts for", "trial", "%"))
+        titled.append(
+            (at, "Trials by rate and batch: number, and that %", "learning rate", "batch size")
+        )
+    for axes, title, x, y in titled:
         axes.set_title(title, color=paint["ink"], fontsize=10, loc="left")
         axes.set_xlabel(x, color=paint["ink"], fontsize=9)
         axes.set_ylabel(y, color=paint["ink"], fontsize=9)

@@ -11,6 +11,7 @@ from autotune.protocol.estimate import TrialEstimate
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.results import Fit, Health
 from autotune.protocol.scores import DEFAULT_SCORER, Figures, Lift, Metric
+from autotune.protocol.space import Value
 
 
 class CheckpointScore(Figures):
@@ -119,7 +120,8 @@ class TrialReport(Boundary):
 
     `data` is what it was trained on, None for the run's own data. `pruned` says why it was ended
     before its end, None where it was not. `expected` is how long it was expected to take when it
-    began, `took` how long it did.
+    began, `took` how long it did. `point` are its values of the searchable keys as asked for, and
+    `value` is what it came to, by which the next points are drawn.
     """
 
     number: int
@@ -144,6 +146,8 @@ class TrialReport(Boundary):
     pruned: str | None = None
     expected: TrialEstimate | None = None
     took: TimeSpent = TimeSpent()
+    point: dict[str, Value] = {}
+    value: float | None = None
 
 
 class Escalation(Boundary):
@@ -169,7 +173,8 @@ class Report(Boundary):
     the selection bias, None where that is not known. `beaten_by_echo` says whether a baseline
     without a model, such as giving the prompts back unchanged, scores as much as it. `attention`
     names the kernel that computed attention, None where no worker reported it. `data_notes` says
-    what was found in the rows of the data. `think` is which text of answers was judged, `scorer` by
+    what was found in the rows of the data. `importances` are shares of 1 by searchable key, where
+    there are enough trials to tell. `think` is which text of answers was judged, `scorer` by
     what.
     """
 
@@ -186,6 +191,7 @@ class Report(Boundary):
     baselines: dict[str, BaselineReport]
     trials: tuple[TrialReport, ...]
     escalations: tuple[Escalation, ...]
+    importances: dict[str, float] = {}
     fit: Fit | None
     profile: str
     model: str

@@ -48,6 +48,7 @@ class StudyState:
     escalations: list[events.Escalated] = field(default_factory=list)
     corrected: float | None = None  # the best score without its selection bias
     in_full: events.BestInFull | None = None  # the newest, of whatever was the best then
+    importances: events.ImportancesFound | None = None  # the newest
     ended: events.RunEnded | None = None
     phase: str = ""
     answered: events.Answered | None = None
@@ -156,6 +157,8 @@ class StudyState:
                 self.answered = self.corrected = None
             case events.BestInFull():
                 self.in_full = event
+            case events.ImportancesFound():
+                self.importances = event
             case events.BestCorrected():
                 self.corrected = event.corrected
             case events.BestKept():

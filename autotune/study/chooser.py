@@ -11,9 +11,9 @@ from autotune.protocol.results import Fit
 from autotune.protocol.space import Value
 from autotune.run.setup import Setup
 from autotune.run.state import StudyState
+from autotune.run.trial_summary import TrialSummary
 from autotune.study.next_trial import Begin, Limits, Stage
 from autotune.study.optuna_study import draw
-from autotune.study.summary import TrialSummary
 
 DRAWS = 8
 """Points that are drawn for one trial, where the first would not end within the hours left."""

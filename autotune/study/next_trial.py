@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from autotune.base.format import counted, duration, percent
 from autotune.protocol.result_text import limits_text
-from autotune.study.summary import TrialSummary
+from autotune.run.trial_summary import TrialSummary
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from autotune.base.errors import BadInput
 from autotune.config.profile import Profile
 from autotune.config.study import Sampler, StudyChoice
 from autotune.protocol.space import SEARCHABLE, Space, Value, outside, widened
-from autotune.study.summary import TrialSummary
+from autotune.run.trial_summary import TrialSummary
 
 STUDY = "smolsft-autotune"
 """The name of a run's study in its `study.db`."""

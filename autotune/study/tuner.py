@@ -15,6 +15,7 @@ from autotune.protocol.space import Value
 from autotune.run.session import Session
 from autotune.run.setup import Setup
 from autotune.run.trial_state import TrialState
+from autotune.run.trial_summary import point_of, summaries
 from autotune.score.scorer import Scorer
 from autotune.study.average import average
 from autotune.study.baselines import score_baselines
@@ -23,6 +24,7 @@ from autotune.study.checkpoint import evaluate_checkpoint
 from autotune.study.chooser import Chooser
 from autotune.study.cleanup import plan_disk, reconcile_checkpoints, remove_unneeded
 from autotune.study.damage import set_aside
+from autotune.study.importances import importances
 from autotune.study.lost_best import TrainAgain, demand_best, instead_of
 from autotune.study.next_action import (
     Average,
@@ -35,8 +37,8 @@ from autotune.study.next_action import (
 )
 from autotune.study.next_trial import Begin, Stop, Wait
 from autotune.study.optuna_file import StudyFile
+from autotune.study.optuna_study import whole_space
 from autotune.study.selection_bias import corrected_best
-from autotune.study.summary import point_of, summaries
 from autotune.train.peak_check import watch_other_processes
 from autotune.train.watch import TrainingWatch, gauge_for
 from autotune.train.worker_loop import WorkerLoop
@@ -113,6 +115,7 @@ class Tuner:
                 case Stop():
                     demand_best(self.session.state, self.session.rundir)
                     self.emit_corrected_best()
+                    self.emit_importances()
                     self.session.emit(events.RunEnded(met=action.met, reason=action.reason))
                     return action.met
 
@@ -197,6 +200,15 @@ class Tuner:
         if trial.best is not None and trial.best is self.session.state.best:
             keep_best(self.session)
         remove_unneeded(self.session, trial)
+
+    def emit_importances(self) -> None:
+        """Record which values made the difference, as soon as the trials can tell."""
+        trials, known = summaries(self.session.state), self.session.state.importances
+        if known is not None and known.trials == len(trials):
+            return
+        shares = importances(trials, whole_space(self.setup.profile, trials))
+        if shares:
+            self.session.emit(events.ImportancesFound(shares=shares, trials=len(trials)))
 
     def emit_corrected_best(self) -> None:
         """Record what the best is worth without its selection bias, unless it is known."""
