@@ -74,9 +74,9 @@ def next_trial(
         overlap: begin the next stage while trials of the one before are still running, which may
             turn out not to be needed.
     """
-    best = best_of(trials)
-    if limits.stop_at_target and best is not None and best.met:
-        return Stop(True, f"strategy {best.stage} scores {worth(best)}")
+    met = best_of([t for t in trials if t.met])
+    if limits.stop_at_target and met is not None:
+        return Stop(True, f"strategy {met.stage} scores {worth(met)}")
     chosen = [t for t in trials if t.repeats is None]
     stage = next((s for s in stages if has_trials_left(s, chosen)), None)
     if stage is None:
@@ -114,10 +114,10 @@ def _after_all(trials: Sequence[TrialSummary], limits: Limits, why: str) -> Next
     """The end of a study that has no trial left to begin; others' running ones are waited for."""
     if any(not t.is_over for t in trials):
         return Wait("the last trials are running")
-    best = best_of(trials)
-    if best is not None and best.met:
-        return Stop(True, f"strategy {best.stage} scores {worth(best)}; {why}")
-    return Stop(False, f"{why}; {shortfall(best, limits.target)}")
+    met = best_of([t for t in trials if t.met])
+    if met is not None:
+        return Stop(True, f"strategy {met.stage} scores {worth(met)}; {why}")
+    return Stop(False, f"{why}; {shortfall(best_of(trials), limits.target)}")
 
 
 def best_of(trials: Sequence[TrialSummary]) -> TrialSummary | None:

@@ -147,8 +147,8 @@ def test_a_strategy_with_more_rounds_than_its_length_holds_says_how_many_answers
         planned=True,
     )
     fit = setups.fit(strategies={"A": found})
-    assert sentence in data_lines(None, fit)  # the report has it
-    assert sentence not in data_warnings(None, fit)
+    assert sentence in data_lines((), fit)  # the report has it
+    assert sentence not in data_warnings((), fit)
     console = Console(width=200, record=True)
     console.print(probe_summary(fit, "budget"))
     assert sentence in console.export_text()

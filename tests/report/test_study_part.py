@@ -44,11 +44,15 @@ def test_each_trials_values_and_what_they_came_to_stand_on_both_pages() -> None:
         for words in ("What was tried", "came to", "0.0005", "29.2 %", "What made the difference"):
             assert words in page
     markdown = render_markdown(report)
-    (last,) = (line for line in markdown.splitlines() if line.startswith("| 4 | search | 0.0002 | 8 |"))
+    (last,) = (
+        line for line in markdown.splitlines() if line.startswith("| 4 | search | 0.0002 | 8 |")
+    )
     cells = [cell.strip() for cell in last.strip("|").split("|")]
     assert cells[:4] == ["4", "search", "0.0002", "8"]
     assert (cells[7], cells[-1]) == ("all", "29.2 %")
-    (failed,) = (line for line in markdown.splitlines() if line.startswith("| 3 | D | 0.0005 | 16 |"))
+    (failed,) = (
+        line for line in markdown.splitlines() if line.startswith("| 3 | D | 0.0005 | 16 |")
+    )
     assert failed.endswith("| n/a |")
     assert "| lr | 75 % |" in markdown
 
