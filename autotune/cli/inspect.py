@@ -2,10 +2,12 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from autotune.base.errors import ExitCode
+from autotune.base.format import strategies_text
 from autotune.base.scratch import scratch_folder
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import chosen_profile
@@ -61,11 +63,12 @@ def inspect_command(options: Options, tokens: bool) -> int:
             return inspected
 
         inspected = looked_at(first, tokens and options.as_json)
-        for each in others if options.data is not None else ():
-            names = ", ".join(s.name for s in each.strategies)
-            say(f"strategy {names} trains on {each.data.source}, which --data left out here")
+        if options.data is not None:
+            for line in left_out_lines(others):
+                say(line)
+            others = []
         trees = []
-        for each in others if options.data is None else ():
+        for each in others:
             with named_strategy(each.strategies[0]):
                 trees.append(as_tree(looked_at(each), profile.name))
         tree = as_tree(inspected, profile.name) | {"own_data": trees}
@@ -74,6 +77,15 @@ def inspect_command(options: Options, tokens: bool) -> int:
         elif options.as_json:
             print_json(tree)
     return ExitCode.DONE
+
+
+def left_out_lines(others: Sequence[Profile]) -> list[str]:
+    """Whose data a look at one file leaves out."""
+    return [
+        f"{each.data.source} of {strategies_text([s.name for s in each.strategies])}: --data leaves"
+        " it out here"
+        for each in others
+    ]
 
 
 def as_tree(inspected: DataReport, profile: str) -> dict[str, Any]:
