@@ -13,6 +13,7 @@ from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import chosen_profile
 from autotune.cli.options import Options
 from autotune.cli.run_folder import interruption_from
+from autotune.config.own_data import by_data
 from autotune.config.profile import Profile
 from autotune.data.survey import Retention
 from autotune.fit.data_report import DataReport, inspect_data
@@ -45,7 +46,7 @@ def inspect_command(options: Options, tokens: bool) -> int:
         RunDir(folder / "work") as rundir,
     ):
         session = Session(rundir, SubprocessRunner())
-        first, *others = profile.by_data()
+        first, *others = by_data(profile)
 
         def looked_at(each: Profile, features: bool = False) -> DataReport:
             rounds = profile.strategies[0].max_rounds if options.max_rounds is not None else "all"
