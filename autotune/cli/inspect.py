@@ -2,15 +2,18 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from autotune.base.errors import ExitCode
+from autotune.base.format import strategies_text
 from autotune.base.scratch import scratch_folder
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import chosen_profile
 from autotune.cli.options import Options
 from autotune.cli.run_folder import interruption_from
+from autotune.config.own_data import by_data
 from autotune.config.profile import Profile
 from autotune.data.survey import Retention
 from autotune.fit.data_report import DataReport, inspect_data
@@ -43,7 +46,7 @@ def inspect_command(options: Options, tokens: bool) -> int:
         RunDir(folder / "work") as rundir,
     ):
         session = Session(rundir, SubprocessRunner())
-        first, *others = profile.by_data()
+        first, *others = by_data(profile)
 
         def looked_at(each: Profile, features: bool = False) -> DataReport:
             most = profile.train.max_conversations
@@ -60,11 +63,12 @@ def inspect_command(options: Options, tokens: bool) -> int:
             return inspected
 
         inspected = looked_at(first, tokens and options.as_json)
-        for each in others if options.data is not None else ():
-            names = ", ".join(s.name for s in each.strategies)
-            say(f"strategy {names} trains on {each.data.source}, which --data left out here")
+        if options.data is not None:
+            for line in left_out_lines(others):
+                say(line)
+            others = []
         trees = []
-        for each in others if options.data is None else ():
+        for each in others:
             with named_strategy(each.strategies[0]):
                 trees.append(as_tree(looked_at(each), profile.name))
         tree = as_tree(inspected, profile.name) | {"own_data": trees}
@@ -73,6 +77,15 @@ def inspect_command(options: Options, tokens: bool) -> int:
         elif options.as_json:
             print_json(tree)
     return ExitCode.DONE
+
+
+def left_out_lines(others: Sequence[Profile]) -> list[str]:
+    """Whose data a look at one file leaves out."""
+    return [
+        f"{each.data.source} of {strategies_text([s.name for s in each.strategies])}: --data leaves"
+        " it out here"
+        for each in others
+    ]
 
 
 def as_tree(inspected: DataReport, profile: str) -> dict[str, Any]:

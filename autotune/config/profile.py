@@ -220,29 +220,6 @@ class Profile(Boundary):
     strategies: Annotated[tuple[Strategy, ...], Field(alias="strategy")]
     study: StudyChoice = StudyChoice()
 
-    def data_of(self, strategy: Strategy) -> DataChoice:
-        """The conversations that a strategy trains on; the format of its own is looked for."""
-        if strategy.data is None:
-            return self.data
-        return self.data.model_copy(update={"source": strategy.data, "format": AUTO})
-
-    def strategy_of(self, stage: str) -> Strategy:
-        """Whose data a stage of the run trains on: the strategy's; of the search the first's."""
-        return next((s for s in self.strategies if s.name == stage), self.strategies[0])
-
-    def by_data(self) -> tuple["Profile", ...]:
-        """This profile once for each data: the run's first, each with who trains on it.
-
-        The run's own may have no strategy left.
-        """
-        found: dict[DataChoice, list[Strategy]] = {self.data: []}
-        for strategy in self.strategies:
-            found.setdefault(self.data_of(strategy), []).append(strategy)
-        return tuple(
-            self.model_copy(update={"data": data, "strategies": tuple(strategies)})
-            for data, strategies in found.items()
-        )
-
     @property
     def tried(self) -> tuple[Strategy, ...]:
         """The strategies that a run tries, in order of escalation."""

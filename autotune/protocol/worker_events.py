@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from autotune.base.format import rate_text
+from autotune.base.format import rate_text, strategies_text
 from autotune.base.model import Boundary
 from autotune.protocol.choices import Precision
 from autotune.protocol.data_notes import DataNote, with_dropped
@@ -156,11 +156,7 @@ class Surveyed(Boundary):
     @property
     def name(self) -> str:
         """What to call it beside the run's own data: `more.jsonl of strategy B`; "" for that."""
-        if not self.strategies:
-            return ""
-        return f"{self.data} of strateg{'y' if len(self.strategies) == 1 else 'ies'}" + (
-            f" {', '.join(self.strategies)}"
-        )
+        return f"{self.data} of {strategies_text(self.strategies)}" if self.strategies else ""
 
     @property
     def found(self) -> tuple[DataNote, ...]:

@@ -7,6 +7,7 @@ something else than it should be, is no reason for either.
 from pathlib import Path
 
 from autotune.base.errors import BadInput
+from autotune.config.own_data import by_data
 from autotune.config.profile import Profile
 from autotune.data.contamination import read_scored_prompts
 from autotune.data.files import RecordStream
@@ -43,7 +44,7 @@ def demand_data(profile: Profile) -> None:
         BadInput: what `ConversationStream` finds wrong with it, or that there is none; of one that
             strategies name, the first of them is named.
     """
-    run, *own = profile.by_data()
+    run, *own = by_data(profile)
     _demand_data(run)
     for each in own:
         with named_strategy(each.strategies[0]):

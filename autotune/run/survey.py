@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from autotune.base.format import strategies_text
 from autotune.data.survey import Survey, read_survey
 from autotune.launch.worker_errors import worker_error
 from autotune.protocol.job import SurveyJob
@@ -56,6 +57,6 @@ def one_survey(
             silence_seconds=SILENCE_SECONDS,
         )
         if result.failure is not None:
-            of = f"strategy {', '.join(strategies)}: " if strategies else ""
+            of = f"{strategies_text(strategies)}: " if strategies else ""
             raise worker_error(result, f"{of}data {data.label}", folder)
     return Survey(read_survey(path), data.spec.truncation)

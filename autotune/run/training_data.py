@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autotune.base.errors import BadInput, EnvironmentFault
+from autotune.config.own_data import data_of, strategy_of
 from autotune.config.profile import Profile
 from autotune.protocol.events import Content
 from autotune.protocol.plan import SEARCH, DataSpec, Strategy
@@ -78,7 +79,7 @@ def training_data(
 
     def of(strategy: Strategy | None) -> TrainingData:
         name = strategy.name if strategy else ""
-        choice = profile.data_of(strategy) if strategy else profile.data
+        choice = data_of(profile, strategy) if strategy else profile.data
         source = sources.get(name, data)
         label = source.label if source else ""
         most = strategy.max_conversations if strategy else None
@@ -101,7 +102,7 @@ def training_data(
         own = of(strategy)
         if own.spec != found[""].spec:
             found[strategy.name] = own
-    first = profile.strategy_of(SEARCH).name
+    first = strategy_of(profile, SEARCH).name
     if profile.study.search is not None and first in found:
         found[SEARCH] = found[first]
     return found

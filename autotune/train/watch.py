@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from autotune.config.own_data import data_of, strategy_of
 from autotune.config.profile import Profile
 from autotune.device.cpu import on_battery
 from autotune.device.find import Device
@@ -142,7 +143,7 @@ class TrainingWatch:
         """What the rules look at."""
         profile, state = self.profile, self.session.state
         ranges = profile.watch
-        data = profile.data_of(profile.strategy_of(trial.plan.strategy))
+        data = data_of(profile, strategy_of(profile, trial.plan.strategy))
         if ranges is not None and not ranges.apply_to(
             profile.model.source, data.source, trial.plan
         ):

@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from autotune.base.errors import BadInput, EnvironmentFault
+from autotune.cli.inspect import left_out_lines
 from autotune.cli.settings import difference, settings_text
 from autotune.config.load import profiles_folder, read_profile
+from autotune.config.own_data import by_data, data_of, strategy_of
 from autotune.config.profile import Profile
 from autotune.config.study import Search, StudyChoice
 from autotune.fit.estimate import strategy_fit
 from autotune.fit.probe import Probe
+from autotune.fit.requested_points import used_notes
 from autotune.fit.resolve import resolve_plan, usable_strategies
 from autotune.protocol import events
 from autotune.protocol.events import Content
@@ -102,6 +105,22 @@ def test_a_strategy_without_data_of_its_own_trains_on_the_runs(folder: Path) -> 
     assert setup_of(folder, chosen).data_of("C").spec.path == str(folder / "chat.jsonl")
 
 
+def test_strategies_are_shown_by_what_they_train_on(folder: Path) -> None:
+    few = {"data": None, "max_conversations": 2}
+    chosen = profile(A, own(), own("C", max_conversations=9), own("D", **few))
+    run, *others = by_data(chosen)
+    assert [s.name for s in run.strategies] == ["A", "D"]
+    assert [(o.data.source, [s.name for s in o.strategies]) for o in others] == [
+        ("more.jsonl", ["B", "C"])
+    ]
+    said = "more.jsonl of strategies B, C: --data leaves it out here"
+    assert left_out_lines(others) == [said]
+    assert [note.what for note in used_notes(run, 100)] == [
+        "a run uses 64 of 100 conversations (max_conversations of the profile)",
+        "strategy D uses 2 of 100 conversations (its max_conversations)",
+    ]
+
+
 def test_a_strategys_own_data_is_read_supervised_and_cut_as_the_profile_says(folder: Path) -> None:
     chosen = profile(
         own(),
@@ -136,7 +155,7 @@ def test_the_search_after_the_strategies_trains_on_what_the_first_of_them_does(
     plan = resolve_plan(point, setups.fit(), replace(FEW, own={"A": LONG, "search": LONG}), setup)
     assert plan.data == setup.data_of("A").spec != setup.data
     assert plan.conversations == 5
-    assert chosen.data_of(chosen.strategy_of("search")).source == "more.jsonl"
+    assert data_of(chosen, strategy_of(chosen, "search")).source == "more.jsonl"
     assert "search" not in setup_of(folder, profile(own("A"))).own_data
 
 
