@@ -84,6 +84,17 @@ def test_an_unfinished_training_goes_on_before_its_checkpoints_are_scored() -> N
     assert isinstance(now, Train)
 
 
+def test_a_pruned_training_is_not_resumed_and_what_it_saved_is_scored() -> None:
+    pruned = events.TrainingPruned(number=0, reason="it diverges", step=5, progress=0.4, loss=9.0)
+    assert isinstance(action(started(), pruned), EndTrial)
+    recorded = [started(), saved(EARLY), pruned]
+    now = action(*recorded)
+    assert isinstance(now, Evaluate)
+    assert now.checkpoint == EARLY
+    recorded.append(records.evaluated(0, EARLY, 2))
+    assert isinstance(action(*recorded), EndTrial)
+
+
 def test_checkpoints_are_scored_in_order_of_progress() -> None:
     recorded = [started(), saved(EARLY), saved(LATE), TRAINED]
     for at in (EARLY, LATE):

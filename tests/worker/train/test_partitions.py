@@ -1,9 +1,10 @@
 """Any way to cut a step, padded or packed, recomputed or kept: the same loss and gradients.
 
-With noise on the embeddings as well: it is that of the rows, wherever they lie.
+With noise on the embeddings, which shows where a row came to lie and how long it was taken to be;
+without it, `test_step.py` compares whole steps.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -13,7 +14,6 @@ from hypothesis import strategies as st
 
 from autotune.protocol.plan import MicroBatching
 from autotune.worker.tokens.encode import Row
-from autotune.worker.train.optimizer import Recipe
 from autotune.worker.train.step import Stepper
 from tests.worker.toys import loaded_toy, some_rows, stepper_of
 
@@ -56,7 +56,8 @@ def taken(stepper: Stepper, rows: list[Row], micro_batching: MicroBatching, pack
 @pytest.fixture(scope="module")
 def still(tmp_path_factory: pytest.TempPathFactory) -> Stepper:
     """A stepper of a large clip, so that gradients are seen as they are."""
-    return stepper_of(loaded_toy(tmp_path_factory.mktemp("toy")), max_grad_norm=1e9)
+    folder = tmp_path_factory.mktemp("toy")
+    return stepper_of(loaded_toy(folder), max_grad_norm=1e9, neftune_noise_alpha=5.0)
 
 
 @settings(max_examples=40, deadline=None)
@@ -66,7 +67,6 @@ def still(tmp_path_factory: pytest.TempPathFactory) -> Stepper:
     gradient_checkpointing=st.booleans(),
     packing=st.booleans(),
     seed=st.integers(0, 1000),
-    neftune_noise_alpha=st.sampled_from([0.0, 5.0]),
 )
 def test_every_partition_has_the_same_loss_and_gradients_and_uses_each_row_once(
     still: Stepper,
@@ -75,11 +75,8 @@ def test_every_partition_has_the_same_loss_and_gradients_and_uses_each_row_once(
     gradient_checkpointing: bool,
     packing: bool,
     seed: int,
-    neftune_noise_alpha: float,
 ) -> None:
     rows = some_rows(lengths, seed=seed)
-    assert isinstance(still.recipe, Recipe)
-    still.recipe = replace(still.recipe, neftune_noise_alpha=neftune_noise_alpha)
     before = [p.clone() for p in still.loaded.model.parameters()]
     micro_batching = MicroBatching(
         micro_batch_tokens=micro_batch_tokens, gradient_checkpointing=gradient_checkpointing
