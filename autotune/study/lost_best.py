@@ -10,7 +10,8 @@ from autotune.base.errors import EnvironmentFault
 from autotune.protocol import events
 from autotune.run.folder import RunDir
 from autotune.run.state import StudyState, TrialState
-from autotune.study.next_action import NextAction, Stop
+from autotune.study.next_action import NextAction
+from autotune.study.next_trial import Stop
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,15 @@
 Killed at any point and started again, it resumes from the record.
 """
 
+from collections.abc import Mapping
+
 from autotune.base.format import percent, quoted
 from autotune.data.survey import Survey
 from autotune.device.nvml_port import NvmlPort
-from autotune.fit.resolve import resolve_plan, usable_strategies
 from autotune.protocol import events
-from autotune.protocol.plan import Strategy, TrainPlan
+from autotune.protocol.plan import TrainPlan
 from autotune.protocol.results import Fit
+from autotune.protocol.space import Value
 from autotune.run.session import Session
 from autotune.run.setup import Setup
 from autotune.run.state import TrialState
@@ -19,6 +21,7 @@ from autotune.study.average import average
 from autotune.study.baselines import score_baselines
 from autotune.study.best import keep_best
 from autotune.study.checkpoint import evaluate_checkpoint
+from autotune.study.chooser import Chooser
 from autotune.study.cleanup import plan_disk, reconcile_checkpoints, remove_unneeded
 from autotune.study.damage import set_aside
 from autotune.study.lost_best import TrainAgain, demand_best, instead_of
@@ -28,13 +31,13 @@ from autotune.study.next_action import (
     Escalate,
     Evaluate,
     NextAction,
-    Stop,
     Train,
     next_action,
 )
+from autotune.study.next_trial import Begin, Stop, Wait
 from autotune.study.optuna_file import StudyFile
-from autotune.study.optuna_study import draw, trials_of
 from autotune.study.selection_bias import corrected_best
+from autotune.study.summary import summaries
 from autotune.train.peak_check import watch_other_processes
 from autotune.train.watch import TrainingWatch, gauge_for
 from autotune.train.worker_loop import WorkerLoop
@@ -64,10 +67,8 @@ class Tuner:
         other_processes = watch_other_processes(setup.device, nvml)
         watch = TrainingWatch(session, setup.profile, gauge_for(setup.device, nvml))
         self.training = WorkerLoop(session, setup, survey, fit, other_processes, watch)
-        self.strategies: tuple[Strategy, ...] = usable_strategies(
-            setup.profile.strategies, fit, survey
-        )
-        self.study_file = StudyFile(session.rundir.study_db, setup.profile.strategies)
+        self.chooser = Chooser(setup, survey, fit, target, lambda state, plan: 0.0)
+        self.study_file = StudyFile(session.rundir.study_db, setup.profile)
 
     def run(self) -> bool:
         """Act until the study stops; returns whether the target is met.
@@ -77,17 +78,17 @@ class Tuner:
         """
         self.store_study()
         reconcile_checkpoints(self.session)
-        if not isinstance(self.what_next(), Stop):
-            plan_disk(self.session, self.setup, self.strategies)
+        if not isinstance(self.next_action(), Stop):
+            plan_disk(self.session, self.setup, self.chooser.strategies)
         score_baselines(self.session, self.setup, self.scorer)
         self.warn_of_old_stops()
         while True:
-            action = self.what_next()
+            action = self.next_action()
             match action:
                 case Train():
                     self.train(action)
-                case TrainAgain():
-                    self.train_again(action.trial)
+                case TrainAgain(trial=lost):
+                    self.begin(lost.plan, lost.point, repeats=lost.number)
                 case Evaluate() if set_aside(self.session, action):
                     pass
                 case Evaluate():
@@ -96,12 +97,15 @@ class Tuner:
                             self.session, self.setup, self.scorer, action, self.target
                         )
                     )
+                    self.store_study()
                 case Average():
                     average(self.session, self.setup, action)
                 case EndTrial():
                     self.end_trial(action.trial, action.trial.failure)
                 case Escalate():
                     self.session.emit(events.Escalated.from_parts(action))
+                case Wait():
+                    raise AssertionError("a run by itself waits for nobody")
                 case Stop() if keep_best(self.session):
                     pass  # with another best there may be something to do
                 case Stop():
@@ -110,10 +114,11 @@ class Tuner:
                     self.session.emit(events.RunEnded(met=action.met, reason=action.reason))
                     return action.met
 
-    def what_next(self) -> NextAction | TrainAgain:
-        """What the record asks for."""
-        state = self.session.state
-        return instead_of(next_action(state, self.strategies, self.target), state)
+    def next_action(self) -> NextAction | TrainAgain:
+        """What to do now."""
+        state, chooser = self.session.state, self.chooser
+        limits, expected = chooser.limits(state), chooser.expected(state)
+        return instead_of(next_action(state, chooser.stages, limits, expected), state)
 
     def warn_of_old_stops(self) -> None:
         """Say which checkpoints of trials that are over were stopped by a higher target."""
@@ -147,29 +152,20 @@ class Tuner:
             self.session.emit(events.TrainingFailed(number=trial.number, reason=failure))
 
     def start_trial(self, action: Train) -> TrialState:
-        """Ask for the trial's numbers and record its plan."""
-        strategy = next(s for s in self.strategies if s.name == action.strategy)
-        seed = self.setup.profile.train.seed
-        number, parameters = draw(self.session.state, strategy, seed)
-        if not action.first and not strategy.search:
-            # Without ranges to sample, a further trial differs by its order of the data.
-            parameters = {"seed": seed + number}
-        plan = resolve_plan(strategy, self.fit, self.survey, self.setup, parameters)
-        return self.begin(plan, number)
+        """Choose the trial's numbers and record its plan."""
+        state = self.session.state
+        begin = Begin(action.strategy, action.first)
+        chosen = self.chooser.choose(summaries(state), begin, state)
+        return self.begin(chosen.plan, chosen.point)
 
-    def train_again(self, lost: TrialState) -> None:
-        """Record a trial with the plan of one whose best weights are lost; its training follows."""
-        trials = trials_of(self.session.state, lost.plan.strategy)
-        self.begin(lost.plan, 1 + max(t.optuna_number for t in trials), lost.number)
-
-    def begin(self, plan: TrainPlan, optuna_number: int, repeats: int | None = None) -> TrialState:
+    def begin(
+        self, plan: TrainPlan, point: Mapping[str, Value], repeats: int | None = None
+    ) -> TrialState:
         """Record that a trial of this plan begins."""
+        number = len(self.session.state.trials)
         self.session.emit(
             events.TrialStarted(
-                number=len(self.session.state.trials),
-                optuna_number=optuna_number,
-                plan=plan,
-                repeats=repeats,
+                number=number, optuna_number=number, plan=plan, point=dict(point), repeats=repeats
             )
         )
         self.store_study()
