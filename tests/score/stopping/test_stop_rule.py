@@ -94,6 +94,7 @@ def test_the_only_checkpoint_of_a_trial_is_answered_to_its_end_at_once(tmp_path:
     run = tuner(tmp_path, workers)
     train = run.setup.profile.train.model_copy(update={"checkpoint_fractions": (1.0,)})
     run.setup = replace(run.setup, profile=run.setup.profile.model_copy(update={"train": train}))
+    run.chooser.setup = run.setup
     assert not run.run()
     (only,) = recorded(run.session, events.Evaluated)
     assert (only.partial, only.score.total) == (None, N)
