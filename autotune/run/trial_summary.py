@@ -25,7 +25,12 @@ class TrialSummary:
     asked for. `value` is what the best checkpoint counts for, as the sampler is told; `score` and
     `counts` are that checkpoint's for a person, `lacks` what it lacks. `reports` are what each
     checkpoint counts for, by percent of its training. `attributes` are for people who look at it
-    in Optuna's tools. `repeats` is the trial that it trains again, if it does.
+    in Optuna's tools.
+
+    Where the best checkpoint's weights are lost, `value` stays, and `left` is what the best one
+    whose weights are there counts for, with its `score` and what belongs to it; where there is none
+    the trial is `lost` and meets no target. With `repeats` it trains such a one again and is none
+    of its stage's.
     """
 
     number: int
@@ -34,12 +39,14 @@ class TrialSummary:
     outcome: Outcome
     value: float | None = None
     met: bool = False
+    left: float | None = None
+    lost: bool = False
+    repeats: bool = False
     score: float | None = None
     counts: float | None = None
     lacks: tuple[str, ...] = ()
     reports: Mapping[int, float] = field(default_factory=dict)
     attributes: Mapping[str, Any] = field(default_factory=dict)
-    repeats: int | None = None
 
     @property
     def is_over(self) -> bool:
@@ -54,20 +61,23 @@ def summaries(state: StudyState) -> Sequence[TrialSummary]:
 
 def summary_of(trial: TrialState) -> TrialSummary:
     """A recorded trial in short."""
-    best = trial.best_scored  # what it came to, whatever became of its weights since
+    best = trial.best or trial.best_scored
+    lost = trial.best is None and best is not None
     return TrialSummary(
         number=trial.number,
         stage=trial.plan.strategy,
         point=point_of(trial),
         outcome=outcome_of(trial),
         value=value_of(trial),
-        met=trial.best is not None and trial.best.met,
+        met=best is not None and best.met and not lost,
+        left=trial.best.value if trial.best is not None and trial.lost else None,
+        lost=lost,
+        repeats=trial.repeats is not None,
         score=best.score.accuracy if best is not None and best.score is not None else None,
         counts=best.counts if best is not None else None,
         lacks=best.lacks if best is not None else (),
         reports=reports_of(trial),
         attributes=attributes_of(trial),
-        repeats=trial.repeats,
     )
 
 
@@ -80,7 +90,8 @@ def outcome_of(trial: TrialState) -> Outcome:
     """How a trial ended, in Optuna's words."""
     if trial.ended is None:
         return "RUNNING"
-    if trial.best_scored is not None and trial.best_scored.partial is None:
+    best = trial.best_scored
+    if best is not None and best.partial is None:
         return "COMPLETE"  # also of a training that broke off: what it saved before is worth that
     return "PRUNED" if trial.pruned is not None or reports_of(trial) else "FAIL"
 

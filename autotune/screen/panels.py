@@ -164,10 +164,7 @@ def verdict_style(verdict: str) -> str:
 
 
 def checkpoint_lines(trial: TrialState, best_only: bool) -> list[tuple[Text, Text]]:
-    """The scored checkpoints of a trial: `80 %: 6/24 25.0 % [12-45]`, and their health.
-
-    What a score counts for follows where that is less: `6/24 25.0 % [12-45] counts for 14.3 %`.
-    """
+    """A trial's scores: `80 %: 6/24 25.0 % [12-45] counts for 14.3 %` (if less), with health."""
     lines: list[tuple[Text, Text]] = []
     scores = [e for _, e in sorted(dict(trial.evaluations).items())]
     best = trial.best_scored

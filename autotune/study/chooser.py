@@ -110,7 +110,7 @@ class Chooser:
         return self._chosen(strategy, strategy, seed=seed + earlier)
 
     def _searched(self, trials: Sequence[TrialSummary], state: StudyState) -> Chosen:
-        made = sum(t.stage == SEARCH and t.repeats is None for t in trials)
+        made = sum(t.stage == SEARCH and not t.repeats for t in trials)
         if made < len(self.study.enqueue):
             given = searched(self.setup.profile.strategies[0], self.study.enqueue[made])
             return self._chosen(given, given)

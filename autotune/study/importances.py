@@ -17,7 +17,7 @@ def importances(trials: Sequence[TrialSummary], space: Space) -> dict[str, float
     arXiv 2304.10255). The other evaluators of Optuna need scikit-learn. A key that all trials have
     the same value of has none.
     """
-    whole = [t for t in trials if t.outcome == "COMPLETE" and t.repeats is None]
+    whole = [t for t in trials if t.outcome == "COMPLETE" and not t.repeats]
     if len(whole) < MIN_TRIALS or len({t.value for t in whole}) < 2:
         return {}
     varied = {k: ends for k, ends in space.items() if len({t.point[k] for t in whole}) > 1}

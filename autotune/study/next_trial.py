@@ -74,10 +74,9 @@ def next_trial(
         overlap: begin the next stage while trials of the one before are still running, which may
             turn out not to be needed.
     """
-    met = best_of([t for t in trials if t.met])
+    met, chosen = best_of([t for t in trials if t.met]), [t for t in trials if not t.repeats]
     if limits.stop_at_target and met is not None:
         return Stop(True, f"strategy {met.stage} scores {worth(met)}")
-    chosen = [t for t in trials if t.repeats is None]
     stage = next((s for s in stages if has_trials_left(s, chosen)), None)
     if stage is None:
         return _after_all(trials, limits, "every strategy tried")
@@ -93,12 +92,13 @@ def next_trial(
             left = duration(max(0.0, limits.seconds_left))
             reason = f"a trial of {stage.name} takes about {duration(needed)}, {left} are left"
             return _after_all(trials, limits, reason)
-    return Begin(stage.name, first=not any(t.stage == stage.name for t in trials))
+    return Begin(stage.name, first=not any(t.stage == stage.name for t in chosen))
 
 
 def has_trials_left(stage: Stage, trials: Sequence[TrialSummary]) -> bool:
     """Whether fewer of a stage's trials were begun than it has."""
-    return stage.n_trials is None or sum(t.stage == stage.name for t in trials) < stage.n_trials
+    done = sum(t.stage == stage.name for t in trials)
+    return stage.n_trials is None or done < stage.n_trials
 
 
 def may_meet(trial: TrialSummary, target: float) -> bool:
@@ -121,9 +121,17 @@ def _after_all(trials: Sequence[TrialSummary], limits: Limits, why: str) -> Next
 
 
 def best_of(trials: Sequence[TrialSummary]) -> TrialSummary | None:
-    """The best trial with a score: whole ones first, then by what it counts for, the earliest."""
+    """The best trial with a score: whole ones first, then by what it counts for, the earliest.
+
+    One whose best weights are lost goes after all others.
+    """
     scored = [t for t in trials if t.value is not None and t.score is not None]
-    return max(scored, key=lambda t: (t.outcome == "COMPLETE", t.value), default=None)
+    return max(scored, key=_rank, default=None)
+
+
+def _rank(trial: TrialSummary) -> tuple[bool, bool, float]:
+    value = trial.value if trial.left is None else trial.left
+    return not trial.lost, trial.outcome == "COMPLETE", -1.0 if value is None else value
 
 
 def worth(best: TrialSummary) -> str:

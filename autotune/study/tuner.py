@@ -4,6 +4,8 @@
 Killed at any point and started again, it resumes from the record.
 """
 
+from collections.abc import Mapping
+
 from autotune.base.format import percent, quoted
 from autotune.data.survey import Survey
 from autotune.device.nvml_port import NvmlPort
@@ -15,7 +17,7 @@ from autotune.protocol.space import Value
 from autotune.run.session import Session
 from autotune.run.setup import Setup
 from autotune.run.trial_state import TrialState
-from autotune.run.trial_summary import point_of, summaries
+from autotune.run.trial_summary import summaries
 from autotune.score.scorer import Scorer
 from autotune.study.average import average
 from autotune.study.baselines import score_baselines
@@ -91,8 +93,8 @@ class Tuner:
             match action:
                 case Train():
                     self.train(action)
-                case TrainAgain():
-                    self.train_again(action.trial)
+                case TrainAgain(trial=lost):
+                    self.begin(lost.plan, lost.point, repeats=lost.number)
                 case Evaluate() if set_aside(self.session, action):
                     pass
                 case Evaluate():
@@ -163,12 +165,8 @@ class Tuner:
         chosen = self.chooser.choose(summaries(state), begin, state)
         return self.begin(chosen.plan, chosen.point)
 
-    def train_again(self, lost: TrialState) -> None:
-        """Record a trial with the plan of one whose best weights are lost; its training follows."""
-        self.begin(lost.plan, dict(point_of(lost)), lost.number)
-
     def begin(
-        self, plan: TrainPlan, point: dict[str, Value], repeats: int | None = None
+        self, plan: TrainPlan, point: Mapping[str, Value], repeats: int | None = None
     ) -> TrialState:
         """Record that a trial of this plan begins."""
         number = len(self.session.state.trials)
@@ -177,7 +175,7 @@ class Tuner:
                 number=number,
                 optuna_number=number,
                 plan=plan,
-                point=point,
+                point=dict(point),
                 repeats=repeats,
                 expected=estimated(self.session.state, self.setup, self.fit, self.survey, plan),
             )

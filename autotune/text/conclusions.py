@@ -60,7 +60,9 @@ def conclusions(state: StudyState) -> list[str]:
     else:
         lines.append(f"The run has not finished; the target of {target} is not met so far.")
     if best is None or best.score is None:
-        lines.append("No checkpoint has a valid score yet.")
+        lost = any(trial.lost for trial in state.trials)
+        why = "The weights of the best checkpoint are lost, and no other one has any."
+        lines.append(why if lost else "No checkpoint has a valid score yet.")
         return lines
     if best.partial is not None:
         score = score_text(best.score, best.interval)

@@ -1,9 +1,11 @@
 """A run whose best weights are gone: the next best on the disk, or the same training again."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from autotune.study.summary import TrialSummary
 
 from autotune.base.errors import EnvironmentFault
 from autotune.base.manifest import fault_of, seal
@@ -13,6 +15,7 @@ from autotune.report.build import build_report
 from autotune.report.schema import Report
 from autotune.run.folder import RunDir
 from autotune.run.state import StudyState, replay
+from autotune.study.next_trial import Begin, Limits, Stage, Stop, next_trial
 from tests import setups
 from tests.played import Workers
 from tests.study.test_cleanup import A, B, judge, kept, recorded, tuner
@@ -184,3 +187,14 @@ def test_a_run_killed_anywhere_while_it_makes_up_for_lost_weights_ends_the_same(
         assert best is not None
         assert (best.number, best.checkpoint.step) == (1, 5)
         assert fault_of(killed / "best") is None
+
+
+def test_a_trial_that_lost_its_best_is_compared_by_what_is_left_of_it() -> None:
+    stages, limits = (Stage("A"), Stage("B"), Stage("C")), Limits(target=0.25)
+    lost = TrialSummary(0, "A", {}, "COMPLETE", value=0.3, score=0.2, left=0.2)
+    met = TrialSummary(1, "B", {}, "COMPLETE", value=0.26, score=0.26, met=True)
+    assert next_trial([lost, met], stages, limits) == Stop(True, "strategy B scores 26.0 %")
+    gone = replace(lost, left=None, lost=True)
+    assert next_trial([gone, met], stages, limits) == Stop(True, "strategy B scores 26.0 %")
+    again = replace(met, stage="A", met=False, repeats=True)
+    assert next_trial([gone, again], stages, limits) == Begin("B", first=True)

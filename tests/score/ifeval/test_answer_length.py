@@ -1,10 +1,14 @@
 """A cap on new tokens that leaves no room for what the prompts ask for is said, with how many."""
 
+from dataclasses import replace
+
 import pytest
 
+from autotune.cli.low_cap import say_low_cap
 from autotune.score.ifeval.prompts import IFEvalPrompt
 from autotune.score.ifeval.scorer import IFEval
 from autotune.text.answer_length import low_cap_sentence
+from tests import setups
 
 
 def prompt(key: int, name: str = "punctuation:no_comma", **kwargs: object) -> IFEvalPrompt:
@@ -54,3 +58,13 @@ def test_of_the_published_prompts_it_is_known_what_most_answers_take(
             f"most answers to IFEval need more (of GPT-4's published ones {share} are longer)"
         )
         assert expected in str(line)
+
+
+def test_a_run_says_it_of_its_own_prompts_and_cap() -> None:
+    lines: list[str] = []
+    setup = replace(setups.setup(setups.profile()), prompts=(words(0, 900), words(1, 10)))
+    say_low_cap(setup, lines.append)
+    cap = setup.profile.evaluate.max_new_tokens
+    assert [line.partition(": ")[0] for line in lines] == [f"--max-new-tokens {cap}"]
+    say_low_cap(replace(setup, prompts=(words(1, 10),)), lines.append)
+    assert len(lines) == 1
