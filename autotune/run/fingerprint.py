@@ -12,6 +12,14 @@ from autotune.protocol.job import DeviceSpec
 from autotune.run.content import FINGERPRINT_DIGITS
 
 
+_SHAPING = {
+    *("name", "model_max_length", "max_rounds", "batch_size"),
+    *("num_train_epochs", "average_checkpoints", "fallback"),
+}
+"""Keys of a strategy that a fit depends on: its rows, its steps, how long it takes. Rates, noise and
+what is drawn change no step's shape."""
+
+
 def fingerprint(
     device: Device, profile: Profile, spec: DeviceSpec, folder: Path, content: Content
 ) -> dict[str, str]:
@@ -34,7 +42,7 @@ def fingerprint(
         "read": [profile.data.format, profile.data.skip_bad, *dropped],
         "evaluation": [evaluate.max_new_tokens, evaluate.batch_size],
         "prompts": profile.prompts.model_dump(mode="json"),
-        "strategies": [s.model_dump(mode="json") for s in profile.strategies],
+        "strategies": [s.model_dump(mode="json", include=_SHAPING) for s in profile.strategies],
         "threads": spec.threads,
     }
     weights = "".join(f"{p.name}:{p.stat().st_size}" for p in sorted(folder.glob("*.safetensors")))
