@@ -11,13 +11,12 @@ from autotune.protocol.events import Content
 from autotune.protocol.job import DeviceSpec
 from autotune.run.content import FINGERPRINT_DIGITS
 
-
 _SHAPING = {
     *("name", "model_max_length", "max_rounds", "batch_size"),
     *("num_train_epochs", "average_checkpoints", "fallback"),
 }
-"""Keys of a strategy that a fit depends on: its rows, its steps, how long it takes. Rates, noise and
-what is drawn change no step's shape."""
+"""Keys of a strategy that a fit depends on: its rows, its steps, how long it takes. Rates, noise
+and what is drawn change no step's shape."""
 
 
 def fingerprint(
