@@ -8,6 +8,7 @@ is left out, at these lengths it is the smaller part). An answer takes two.
 import time
 from dataclasses import dataclass
 
+from autotune.base.format import percent
 from autotune.device.find import Device
 
 TRAINING_OPERATIONS = 6
@@ -69,8 +70,8 @@ def assumed_rate(
             return None
         reached = device.peak_flops * CARD_TRAINING_SHARE
         source = (
-            f"{reached / 1e12:.1f} TFLOP/s, an assumed {CARD_TRAINING_SHARE:.0%} of the card's"
-            " cores x clock"
+            f"{reached / 1e12:.1f} TFLOP/s, an assumed {percent(CARD_TRAINING_SHARE, 0)} of the"
+            " card's cores x clock"
         )
         return Rate(reached / work, CARD_TOKEN_SECONDS, source)
     peak = product_flops() / slowdown
