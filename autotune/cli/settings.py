@@ -25,6 +25,10 @@ SOURCES = ("model", "data", "prompts")
 """The tables of a profile whose `source` may be a path."""
 
 
+MAY_CHANGE = ("max_hours", "max_trials", "stop_at_target", "strategies")
+"""Keys of `[study]` that say when a run ends: one that is given more hours goes on where it was."""
+
+
 def settings_text(profile: Profile) -> str:
     """A profile as TOML, as it stands in `run.toml`."""
     tree = profile.model_dump(mode="json", exclude_none=True, by_alias=True)
@@ -103,13 +107,16 @@ def difference(stored: str, profile: Profile, folder: Path) -> str | None:
         return _another_profile(str(old.get("name")))
     if filled is None:
         return _other_settings(stored, wanted)
+    for key in MAY_CHANGE:
+        for tree in (old, filled, new):
+            tree.get("study", {}).pop(key, None)
     for table in SOURCES:
         before, now = filled[table]["source"], new[table]["source"]
         if before != now and _same_source(table, before, now, profile, folder):
             old[table]["source"] = filled[table]["source"] = now
     if filled == new:
         return None
-    return _other_settings(tomli_w.dumps(old), wanted)
+    return _other_settings(tomli_w.dumps(old), tomli_w.dumps(new))
 
 
 def _lacks_keys(tree: dict[str, Any]) -> bool:
