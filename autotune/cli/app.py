@@ -87,12 +87,12 @@ def probe(
     ] = None,
 ) -> int:
     """Find the longest sequences and most rounds that fit the memory, by real training steps."""
+    if options.explain:
+        return show_settings(options)
     if plan or gpu is not None or attention is not None:
         from autotune.cli.forecast import forecast_command
 
         return forecast_command(options, gpu, attention, asked=plan)
-    if options.explain:
-        return show_settings(options)
     from autotune.cli.run import probe_command
 
     return probe_command(options, again=again)

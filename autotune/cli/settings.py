@@ -26,6 +26,10 @@ SOURCES = ("model", "data", "prompts")
 """The tables of a profile whose `source` may be a path."""
 
 
+MAY_CHANGE = ("max_hours", "max_trials", "stop_at_target", "strategies")
+"""Keys of `[study]` that say when a run ends: one that is given more hours goes on where it was."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A key of settings whose value may be a path: `table[key]`, a `part` of what a run works with.
@@ -135,6 +139,9 @@ def difference(stored: str, profile: Profile, folder: Path) -> str | None:
         return _another_profile(str(old.get("name")))
     if filled is None:
         return _other_settings(stored, wanted)
+    for key in MAY_CHANGE:
+        for tree in (old, filled, new):
+            tree.get("study", {}).pop(key, None)
     now = {(source.part, source.strategy): source for source in sources_in(new)}
     for stood, before in zip(sources_in(old), sources_in(filled), strict=True):
         after = now.get((before.part, before.strategy))
@@ -143,7 +150,7 @@ def difference(stored: str, profile: Profile, folder: Path) -> str | None:
             before.change(after.text)
     if filled == new:
         return None
-    return _other_settings(tomli_w.dumps(old), wanted)
+    return _other_settings(tomli_w.dumps(old), tomli_w.dumps(new))
 
 
 def _lacks_keys(tree: dict[str, Any]) -> bool:

@@ -8,6 +8,7 @@ is left out, at these lengths it is the smaller part). An answer takes two.
 import time
 from dataclasses import dataclass
 
+from autotune.base.format import percent
 from autotune.device.find import Device
 
 TRAINING_OPERATIONS = 6
@@ -31,10 +32,11 @@ some 50 microseconds to start a kernel from Python."""
 RECOMPUTED = 4 / 3
 """What gradient checkpointing adds: the forward pass again, a third of a step."""
 
-PRODUCT = 768
-"""Rows and columns of the matrices that a CPU multiplies to be measured: 0.9 GF a product."""
+PRODUCT = 512
+"""Rows and columns of the matrices that a CPU multiplies to be measured: 0.27 GF a product, a few
+milliseconds, so that the best one was not disturbed even where other programs compute."""
 
-MEASURED_SECONDS = 0.5
+MEASURED_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,8 @@ def assumed_rate(
             return None
         reached = device.peak_flops * CARD_TRAINING_SHARE
         source = (
-            f"{reached / 1e12:.1f} TFLOP/s, an assumed {CARD_TRAINING_SHARE:.0%} of the card's"
-            " cores x clock"
+            f"{reached / 1e12:.1f} TFLOP/s, an assumed {percent(CARD_TRAINING_SHARE, 0)} of the"
+            " card's cores x clock"
         )
         return Rate(reached / work, CARD_TOKEN_SECONDS, source)
     peak = product_flops() / slowdown
@@ -78,13 +80,13 @@ def assumed_rate(
     token = rows * ANSWERING_OPERATIONS * parameters / (peak * CPU_ANSWERING_SHARE)
     source = (
         f"{reached / 1e9:.0f} GFLOP/s, half of what products of matrices reached in"
-        f" {MEASURED_SECONDS} s just now"
+        f" {MEASURED_SECONDS:g} s just now"
     )
     return Rate(reached / work, token, source)
 
 
 def product_flops() -> float:
-    """Operations a second of this CPU, multiplying matrices in fp32; the best of half a second."""
+    """Operations a second of this CPU, multiplying matrices in fp32; the best of a second."""
     import numpy as np
 
     left = np.ones((PRODUCT, PRODUCT), dtype=np.float32)

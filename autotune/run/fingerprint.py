@@ -13,6 +13,13 @@ from autotune.protocol.job import DeviceSpec
 from autotune.protocol.plan import Strategy
 from autotune.run.content import FINGERPRINT_DIGITS
 
+_SHAPING = {
+    *("name", "model_max_length", "max_rounds", "batch_size"),
+    *("num_train_epochs", "average_checkpoints", "fallback"),
+}
+"""Keys of a strategy that a fit depends on: its rows, its steps, how long it takes. Rates, noise
+and what is drawn change no step's shape."""
+
 
 def fingerprint(
     device: Device, profile: Profile, spec: DeviceSpec, folder: Path, content: Content
@@ -60,13 +67,11 @@ def fingerprint(
 
 
 def used_keys(strategy: Strategy) -> dict[str, Any]:
-    """A strategy as earlier versions wrote it: without the keys that came later and are unused.
-
-    What its data holds stands beside it, wherever the file lies.
-    """
-    later = ("neftune_noise_alpha", "max_conversations")
-    tree = strategy.model_dump(mode="json", exclude={"data"})
-    return {key: value for key, value in tree.items() if key not in later or value}
+    """What of a strategy a fit depends on; its own data stands beside it, wherever the file lies."""
+    tree = strategy.model_dump(mode="json", include=_SHAPING)
+    if strategy.max_conversations is not None:
+        tree["max_conversations"] = strategy.max_conversations
+    return tree
 
 
 def _of_tools(folder: Path, content: Content) -> list[str]:

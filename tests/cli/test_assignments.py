@@ -33,7 +33,7 @@ def chosen(*changes: str, profile: str = CARD, **typed: Any) -> Profile:
         ("machine.reserve=1GiB", ("machine", "reserve"), "1GiB"),
         ('machine.reserve="1GiB"', ("machine", "reserve"), "1GiB"),
         ("data.source=C:\\chats\\a b.jsonl", ("data", "source"), "C:\\chats\\a b.jsonl"),
-        ("data.source=chats.jsonl\nformat=1", ("data", "source"), "chats.jsonl\nformat=1"),
+        ("data.source=1\nformat=2", ("data", "source"), "1\nformat=2"),
         ("machine.capability=", ("machine", "capability"), None),
     ],
 )
