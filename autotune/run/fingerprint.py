@@ -67,7 +67,7 @@ def fingerprint(
 
 
 def used_keys(strategy: Strategy) -> dict[str, Any]:
-    """What of a strategy a fit depends on; its own data stands beside it, wherever the file lies."""
+    """What of a strategy a fit depends on. Its own data stands beside it, wherever that lies."""
     tree = strategy.model_dump(mode="json", include=_SHAPING)
     if strategy.max_conversations is not None:
         tree["max_conversations"] = strategy.max_conversations
