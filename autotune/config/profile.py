@@ -15,10 +15,11 @@ from autotune.base.errors import BadInput
 from autotune.base.model import ANY_CASE, Boundary
 from autotune.base.sizes import near_size, parse_size
 from autotune.config.expected import Ranges
+from autotune.config.study import StudyChoice, own_range_faults, space_faults, study_faults
 from autotune.device.kinds import KINDS
 from autotune.protocol.choices import AUTO, LENGTH_GRID, Precision, Supervision, Think, Truncation
 from autotune.protocol.device_kind import DEVICE_RULE, DeviceKind
-from autotune.protocol.plan import SEARCHABLE, Strategy
+from autotune.protocol.plan import SEARCH, Strategy
 from autotune.protocol.results import HealthLimits, Requirements
 from autotune.protocol.scores import DEFAULT_SCORER
 from autotune.score.registry import SCORERS, unknown_scorer
@@ -210,7 +211,15 @@ class Profile(Boundary):
     train: Train
     evaluate: Evaluate
     watch: Ranges | None = None
+    study: StudyChoice = StudyChoice()
     strategies: Annotated[tuple[Strategy, ...], Field(alias="strategy")]
+
+    @field_validator("study")
+    @classmethod
+    def _ends(cls, study: StudyChoice) -> StudyChoice:
+        if faults := study_faults(study):
+            raise ValueError("; ".join(faults))
+        return study
 
     @field_validator("strategies")
     @classmethod
@@ -240,23 +249,14 @@ def strategy_faults(tables: Sequence[Mapping[str, Any]]) -> list[str]:
     elif fallbacks != sorted(fallbacks):
         faults.append("fallbacks must stand last")
     for table in tables:
-        faults += _search_faults(table.get("name"), table.get("search"))
+        if table.get("name") == SEARCH:
+            faults.append(f'"{SEARCH}" is the name of what follows the strategies: choose another')
+        space = table.get("search")
+        if isinstance(space, Mapping):
+            faults += space_faults(f"{table.get('name')}.search.", space)
+        faults += own_range_faults(table)
     return faults
 
 
 def _times(count: int) -> str:
     return "twice" if count == 2 else f"{count} times"
-
-
-def _search_faults(name: object, search: object) -> list[str]:
-    faults = []
-    for key, ends in search.items() if isinstance(search, Mapping) else ():
-        where = f"{name}.search.{key}"
-        if key not in SEARCHABLE:
-            faults.append(f"{where}: must be one of {', '.join(SEARCHABLE)}")
-            continue
-        match ends:
-            case (float() | int() as low, float() | int() as high):
-                if not (0 <= low < high < 1 and (low > 0 or SEARCHABLE[key] == "linear")):
-                    faults.append(f"{where} = [{low}, {high}]: must rise, within {key}'s bounds")
-    return faults

@@ -7,7 +7,7 @@ from autotune.base.errors import BadInput
 from autotune.data.survey import Survey
 from autotune.protocol.plan import Strategy, TrainPlan
 from autotune.protocol.result_text import rounds_text
-from autotune.protocol.results import Fit
+from autotune.protocol.results import Fit, StrategyFit
 from autotune.run.setup import Setup
 
 
@@ -34,7 +34,7 @@ def resolve_plan(
             f"strategy {strategy.name}: {length} tokens and {rounds_text(strategy.max_rounds)} keep"
             " no supervised token; raise model_max_length or use shorter conversations"
         )
-    micro_batching = fit.strategies.get(strategy.name) or fit
+    micro_batching = timed_strategy(strategy, length, fit) or fit
     # The optimizer's numbers are the strategy's, seed and checkpoints the profile's.
     return TrainPlan.from_parts(
         strategy,
@@ -48,6 +48,12 @@ def resolve_plan(
         precision=setup.device_spec.precision,
         **dict(parameters or {}),
     )
+
+
+def timed_strategy(strategy: Strategy, length: int, fit: Fit) -> StrategyFit | None:
+    """How steps were fastest for a strategy; for one that was not timed, at the same length."""
+    alike = (s for s in fit.strategies.values() if s.model_max_length == length)
+    return fit.strategies.get(strategy.name) or next(alike, None)
 
 
 def clipped_length(strategy: Strategy, fit: Fit) -> int:

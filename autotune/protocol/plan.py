@@ -16,6 +16,7 @@ from pydantic import Field
 
 from autotune.base.model import ANY_CASE, Boundary
 from autotune.protocol.choices import Precision, Supervision, Truncation
+from autotune.protocol.space import SEARCHABLE, Space, Value
 
 
 class MicroBatching(Boundary):
@@ -74,13 +75,13 @@ AverageCount = Literal[0] | Annotated[int, Field(ge=2)]
 """How many of the last scored checkpoints are averaged into one more candidate; 0 for none."""
 
 
-SEARCHABLE: dict[str, Literal["linear", "log"]] = {
-    "learning_rate": "log",
-    "weight_decay": "linear",
-    "warmup_ratio": "linear",
-}
-"""Keys of a strategy that may be searched, and the scale: rates differ by factors, shares by
-amounts. A range on a logarithmic scale begins above 0."""
+Scheduler = Literal["cosine", "linear", "constant"]
+
+NoiseAlpha = Annotated[float, Field(ge=0, le=100)]
+"""How much noise the embeddings get while training, as NEFTune counts it; 0 for none."""
+
+SEARCH = "search"
+"""The name of the stage after the strategies, whose points are drawn."""
 
 
 class Strategy(Boundary):
@@ -95,11 +96,17 @@ class Strategy(Boundary):
     max_rounds: Rounds
     weight_decay: Annotated[float, Field(ge=0, lt=1)]
     warmup_ratio: Annotated[float, Field(ge=0, lt=1)]
-    lr_scheduler_type: Annotated[Literal["cosine", "linear", "constant"], ANY_CASE] = "cosine"
+    lr_scheduler_type: Annotated[Scheduler, ANY_CASE] = "cosine"
+    neftune_noise_alpha: NoiseAlpha = 0.0
     average_checkpoints: AverageCount = 0
     fallback: bool = False
     n_trials: Annotated[int, Field(ge=1)] = 1
-    search: dict[str, tuple[float, float]] = {}
+    search: Space = {}
+
+    @property
+    def point(self) -> dict[str, Value]:
+        """Its values of the searchable keys."""
+        return {key: getattr(self, key) for key in SEARCHABLE}
 
 
 class TrainPlan(Boundary):
@@ -125,7 +132,8 @@ class TrainPlan(Boundary):
     batch_size: Annotated[int, Field(ge=1)]
     weight_decay: Annotated[float, Field(ge=0)]
     warmup_ratio: Annotated[float, Field(ge=0, lt=1)]
-    lr_scheduler_type: Literal["cosine", "linear", "constant"]
+    lr_scheduler_type: Scheduler
+    neftune_noise_alpha: NoiseAlpha = 0.0
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     seed: int
     checkpoint_fractions: tuple[Annotated[float, Field(gt=0, le=1)], ...]
@@ -193,5 +201,7 @@ class TrainPlan(Boundary):
         }
         # What a version did not know it did not do: its checkpoints are of the same training.
         unknown = {"drop_prompts"} if self.data.drop_prompts is None else set[str]()
+        if self.neftune_noise_alpha == 0:
+            neutral.add("neftune_noise_alpha")
         text = self.model_dump_json(exclude={**dict.fromkeys(neutral, True), "data": unknown})
         return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]

@@ -19,6 +19,7 @@ from autotune.protocol.plan import TrainPlan
 from autotune.protocol.probe_events import Fitted, ProbeEnded, ProbeResumed, ProbeTried
 from autotune.protocol.results import Health
 from autotune.protocol.scores import DEFAULT_SCORER, Lift, Score, Scored
+from autotune.protocol.space import Value
 from autotune.protocol.throttle import Throttle
 from autotune.protocol.worker_events import WorkerEvent
 
@@ -74,13 +75,15 @@ class BaselineScored(Scored):
 class TrialStarted(Boundary):
     """Training of one plan begins; `number` counts the run's trials from 0.
 
-    `optuna_number` is the trial's number in the Optuna study of its strategy.
+    `optuna_number` is the trial's number in its Optuna study. `point` are its values of the
+    searchable keys as they were asked for, of which the plan has what they came to.
     """
 
     kind: Literal["trial_started"] = "trial_started"
     number: int
     optuna_number: int
     plan: TrainPlan
+    point: dict[str, Value] = {}
 
 
 class PeakCompared(Boundary):

@@ -1,6 +1,6 @@
 """The study as a fold of its records, in order. Nothing here runs or writes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
 
@@ -8,6 +8,7 @@ from autotune.protocol import events
 from autotune.protocol.events import Record
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.results import Checkpoint, Fit, TrialOutcome
+from autotune.protocol.space import Value
 from autotune.run.steps import Steps
 from autotune.run.telemetry import Telemetry
 
@@ -42,6 +43,7 @@ class TrialState:
     optuna_number: int
     plan: TrainPlan
     started: float
+    point: Mapping[str, Value] = field(default_factory=dict)
     steps: Steps = field(default_factory=Steps)
     checkpoints: dict[Place, Checkpoint] = field(default_factory=dict)
     evaluations: dict[Place, events.Evaluated] = field(default_factory=dict)
@@ -119,6 +121,7 @@ class StudyState:
     best_kept: events.BestKept | None = None
     started: float | None = None
     now: float | None = None
+    worked_seconds: float = 0.0  # between records, without the time that nothing ran
     fit: Fit | None = None
     fit_note: str = ""
     probe_trials: list[TrialOutcome] = field(default_factory=list)
@@ -162,6 +165,8 @@ class StudyState:
     def apply(self, record: Record) -> None:
         """Fold one record in."""
         event = record.event
+        if self.now is not None and not isinstance(event, events.RunStarted):
+            self.worked_seconds += max(0.0, record.time - self.now)
         self.now = record.time
         trial = self.trials[-1] if self.trials else None
         if isinstance(event, events.StepDone):
@@ -196,7 +201,9 @@ class StudyState:
             case events.TrialStarted():
                 self.strategy = event.plan.strategy
                 self.trials.append(
-                    TrialState(event.number, event.optuna_number, event.plan, record.time)
+                    TrialState(
+                        event.number, event.optuna_number, event.plan, record.time, event.point
+                    )
                 )
             case events.CheckpointSaved() if trial and event.scored:
                 trial.checkpoints[event.checkpoint.place] = event.checkpoint

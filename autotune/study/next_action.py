@@ -1,15 +1,22 @@
 """The one question that a study answers: what next? `next_action` is pure; nothing here runs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 
-from autotune.base.format import percent
-from autotune.protocol import events
-from autotune.protocol.plan import Strategy
-from autotune.protocol.result_text import limits_text
 from autotune.protocol.results import Checkpoint
 from autotune.run.state import StudyState, TrialState
+from autotune.study.next_trial import (
+    Begin,
+    Limits,
+    NextTrial,
+    Stage,
+    Stop,
+    Wait,
+    best_of,
+    next_trial,
+    shortfall,
+)
+from autotune.study.summary import TrialSummary, summaries
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,46 +61,55 @@ class Escalate:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """The study is over."""
-
-    met: bool
-    reason: str
+NextAction = Train | Evaluate | Average | EndTrial | Escalate | Wait | Stop
 
 
-NextAction = Train | Evaluate | Average | EndTrial | Escalate | Stop
+def next_action(
+    state: StudyState,
+    stages: Sequence[Stage],
+    limits: Limits,
+    expected: Callable[[str], float] = lambda _: 0.0,
+) -> NextAction:
+    """What to do next. `stages` are those that will be tried, in order of escalation.
+
+    `expected` as in `next_trial`, which decides between trials.
+    """
+    if state.current is not None:
+        return within_trial(state.current, limits.target)
+    trials = summaries(state)
+    found = next_trial(trials, stages, limits, expected)
+    return between_trials(state, trials, found, stages, limits)
 
 
-def next_action(state: StudyState, strategies: Sequence[Strategy], target: float) -> NextAction:
-    """What to do next. `strategies` are those that will be tried, in order of escalation."""
-    trial = state.current
-    if trial is not None:
-        if trial.is_training:
-            return Train(trial.plan.strategy, first=False, resume=trial)
-        if trial.unscored:
-            return Evaluate(trial, trial.unscored[0])
-        if trial.checkpoints_to_average:
-            return Average(trial, tuple(trial.checkpoints_to_average))
-        if (again := checkpoint_to_rejudge(trial, target)) is not None:
-            return Evaluate(trial, again)
-        if (unfinished := trial.to_finish(target)) is not None:
-            return Evaluate(trial, unfinished.checkpoint, full=True)
-        return EndTrial(trial)
-    best = state.best
-    if best is not None and best.met:
-        name = state.trials[best.number].plan.strategy
-        return Stop(True, f"strategy {name} scores {worth(best)}")
-    names = [s.name for s in strategies]
-    current = state.strategy if state.strategy in names else names[0]
-    done = sum(t.plan.strategy == current for t in state.trials)
-    if done < strategies[names.index(current)].n_trials:
-        return Train(current, first=done == 0)
-    if current != names[-1]:
-        found = (e for t in state.trials if (e := t.best))
-        reached = max(found, key=attrgetter("rank"), default=None)
-        return Escalate(current, names[names.index(current) + 1], shortfall(reached, target))
-    return Stop(False, f"every strategy tried; {shortfall(state.best, target)}")
+def between_trials(
+    state: StudyState,
+    trials: Sequence[TrialSummary],
+    found: NextTrial,
+    stages: Sequence[Stage],
+    limits: Limits,
+) -> Train | Escalate | Wait | Stop:
+    """What a choice of the next trial means for this run: it says first where it escalates."""
+    if not isinstance(found, Begin):
+        return found
+    before = state.strategy
+    if before is not None and before != found.stage and before in {s.name for s in stages}:
+        return Escalate(before, found.stage, shortfall(best_of(trials), limits.target))
+    return Train(found.stage, first=found.first)
+
+
+def within_trial(trial: TrialState, target: float) -> NextAction:
+    """What is still to do for an unfinished trial."""
+    if trial.is_training:
+        return Train(trial.plan.strategy, first=False, resume=trial)
+    if trial.unscored:
+        return Evaluate(trial, trial.unscored[0])
+    if trial.checkpoints_to_average:
+        return Average(trial, tuple(trial.checkpoints_to_average))
+    if (again := checkpoint_to_rejudge(trial, target)) is not None:
+        return Evaluate(trial, again)
+    if (unfinished := trial.to_finish(target)) is not None:
+        return Evaluate(trial, unfinished.checkpoint, full=True)
+    return EndTrial(trial)
 
 
 def checkpoint_to_rejudge(trial: TrialState, target: float) -> Checkpoint | None:
@@ -102,23 +118,3 @@ def checkpoint_to_rejudge(trial: TrialState, target: float) -> Checkpoint | None
         if e.partial is not None and e.partial.was_stopped_above(target):
             return e.checkpoint
     return None
-
-
-def worth(best: events.Evaluated) -> str:
-    """A score, and what it counts for where that is less: `37.5 %, which counts for 14.3 %`."""
-    score = best.score.accuracy if best.score is not None else 0.0
-    if best.counts is None or best.counts >= score:
-        return percent(score)
-    return f"{percent(score)}, which counts for {percent(best.counts)}"
-
-
-def shortfall(best: events.Evaluated | None, target: float) -> str:
-    """Why the target is not met, in words."""
-    if best is None or best.score is None:
-        return "no checkpoint has a valid score"
-    score = best.score.accuracy
-    if score < target:
-        return f"best {percent(score)} is below the target of {percent(target)}"
-    if best.counts is not None and best.counts < target:
-        return f"best {percent(score)} counts for {percent(best.counts)}: too little is following"
-    return f"best {percent(score)} is not a success: {limits_text(best.lacks)}"

@@ -5,19 +5,22 @@ be gone, damaged or locked without any loss: it is brought up to date or made ag
 """
 
 import contextlib
+import json
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from autotune.base.errors import EnvironmentFault
 from autotune.base.files import move
-from autotune.protocol.plan import Strategy
+from autotune.config.profile import Profile
+from autotune.protocol.space import SEARCHABLE, Space
 from autotune.run.record_file import free_name
 from autotune.run.state import StudyState
-from autotune.study.optuna_study import as_optuna_values, frozen, trials_of
+from autotune.study.optuna_study import STUDY, frozen, quiet_optuna, whole_space
+from autotune.study.summary import TrialSummary, summaries
 
 LOCK_SECONDS = 5.0
 """How long another program may hold the file, such as a viewer that reads it."""
@@ -28,16 +31,13 @@ OF_THE_DISK = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONL
 LEFTOVERS = ("-journal", "-wal", "-shm")
 """What SQLite keeps beside a database while it writes, and plays back into one of that name."""
 
-Rows = dict[str, list[Any]]
-"""Optuna's frozen trials by strategy, in order of their numbers."""
-
 
 class StudyFile:
     """The database of one run."""
 
-    def __init__(self, path: Path, strategies: Sequence[Strategy]) -> None:
+    def __init__(self, path: Path, profile: Profile) -> None:
         self.path = path
-        self.strategies = strategies
+        self.profile = profile
 
     def store(self, state: StudyState) -> str | None:
         """Bring the database in line with the record.
@@ -48,25 +48,26 @@ class StudyFile:
         Raises:
             EnvironmentFault: the disk is full or failing, or the folder cannot be written.
         """
-        if not state.trials or is_copy(self.path, state, self.strategies):
+        trials = summaries(state)
+        space = whole_space(self.profile, trials)
+        if not trials or is_copy(self.path, trials, space):
             return None
-        wanted = recorded(state, self.strategies)
         with self._translated():
-            wrong = self._update(wanted, state)
+            wrong = self._update(trials, space)
             if wrong is None or wrong is LOCKED:
                 return wrong and f"{self.path.name}: {wrong}"
             aside = self._set_aside()
-            self._make(wanted)
+            self._make(trials, space)
         if wrong is UNBORN:
             return None
         kept = f"; what was there is kept as {aside.name}" if aside is not None else ""
         return f"{self.path.name} {wrong}: rebuilt from the record{kept}"
 
-    def _update(self, wanted: Rows, state: StudyState) -> str | None:
+    def _update(self, trials: Sequence[TrialSummary], space: Space) -> str | None:
         """Add what is missing to the database that is there; says why it cannot be."""
         if not self.path.exists():
             # A run that ended between its first record of a trial and this had none yet.
-            begun = len(state.trials) > 1 or state.trials[0].ended is not None
+            begun = len(trials) > 1 or trials[0].is_over
             return "was gone" if begun else UNBORN
         if not self.path.is_file():
             return "was no file"
@@ -74,7 +75,7 @@ class StudyFile:
             return "was empty"
         try:
             with opened(self.path) as storage:
-                return extend(storage, wanted)
+                return extend(storage, trials, space)
         except Exception as error:  # whatever Optuna makes of a file that is no study
             cause = sqlite_error(error)
             name = getattr(cause, "sqlite_errorname", "")
@@ -94,12 +95,12 @@ class StudyFile:
             self.path.with_name(self.path.name + ending).unlink(missing_ok=True)
         return aside
 
-    def _make(self, wanted: Rows) -> None:
+    def _make(self, trials: Sequence[TrialSummary], space: Space) -> None:
         """Make the database beside its place and put it there in one step."""
         work = self.path.with_name(f".{self.path.name}.tmp")
         work.unlink(missing_ok=True)
         with opened(work) as storage:
-            extend(storage, wanted)
+            extend(storage, trials, space)
         move(work, self.path)
 
     @contextmanager
@@ -129,17 +130,16 @@ def opened(path: Path) -> Iterator[Any]:
     The connection is made here and not by a URL: in one, `?`, `#`, `%20` and, to Optuna, braces
     mean something else than the characters of a folder's name.
     """
-    import optuna
     from sqlalchemy.pool import NullPool
 
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    storage = optuna.storages.RDBStorage(
-        "sqlite://",
-        engine_kwargs={
-            "poolclass": NullPool,
-            "creator": lambda: sqlite3.connect(os.fspath(path), timeout=LOCK_SECONDS),
-        },
-    )
+    with quiet_optuna() as optuna:
+        storage = optuna.storages.RDBStorage(
+            "sqlite://",
+            engine_kwargs={
+                "poolclass": NullPool,
+                "creator": lambda: sqlite3.connect(os.fspath(path), timeout=LOCK_SECONDS),
+            },
+        )
     try:
         yield storage
     finally:
@@ -148,94 +148,114 @@ def opened(path: Path) -> Iterator[Any]:
         storage.engine.dispose()
 
 
-def recorded(state: StudyState, strategies: Sequence[Strategy]) -> Rows:
-    """The record's trials as Optuna's, by strategy; a number that is missing is a failed trial.
-
-    (Runs of an earlier version asked Optuna first and recorded then.)
-    """
-    import optuna
-
-    found: Rows = {}
-    searched: Mapping[str, dict[str, tuple[float, float]]] = {s.name: s.search for s in strategies}
-    for name in dict.fromkeys(trial.plan.strategy for trial in state.trials):
-        trials = {t.optuna_number: t for t in trials_of(state, name)}
-        found[name] = [
-            frozen(trials[number], searched.get(name, {}))
-            if number in trials
-            else optuna.trial.create_trial(state=optuna.trial.TrialState.FAIL)
-            for number in range(max(trials) + 1)
-        ]
-    return found
-
-
-def is_copy(path: Path, state: StudyState, strategies: Sequence[Strategy]) -> bool:
-    """Whether a database holds exactly the record's trials, asked without loading Optuna.
+def is_copy(path: Path, trials: Sequence[TrialSummary], space: Space) -> bool:
+    """Whether a database holds exactly these trials, asked without loading Optuna.
 
     No is no judgement: the file may be locked, or of another version of Optuna.
     """
     if not path.is_file():
         return False
-    searched = {s.name: s.search for s in strategies}
-    expected = {
-        (trial.plan.strategy, trial.optuna_number): as_optuna_values(
-            trial, searched.get(trial.plan.strategy, {})
-        )
-        for trial in state.trials
-    }
     try:
         with contextlib.closing(sqlite3.connect(os.fspath(path), timeout=0.1)) as connection:
-            rows = connection.execute(
-                "select trial_id, study_name, number, state"
-                " from trials join studies using (study_id)"
-            ).fetchall()
-            drawn = connection.execute(
-                "select trial_id, param_name, param_value from trial_params"
-            ).fetchall()
-            values = dict(connection.execute("select trial_id, value from trial_values").fetchall())
-    except sqlite3.Error:
+            return rows_of(connection) == [as_rows(trial, space) for trial in trials]
+    except (sqlite3.Error, ValueError):
         return False
-    params: dict[int, dict[str, float]] = {}
-    for trial_id, name, value in drawn:
-        params.setdefault(trial_id, {})[name] = value
-    found = {
-        (study, number): (known, params.get(trial_id, {}), values.get(trial_id))
-        for trial_id, study, number, known in rows
+
+
+Rows = tuple[str, dict[str, float], float | None, dict[int, float], dict[str, Any]]
+"""A trial as Optuna's tables have it: state, parameters, value, reports, attributes."""
+
+
+def as_rows(trial: TrialSummary, space: Space) -> Rows:
+    """A trial as it should stand in the tables, where a choice is the number of its place."""
+    params = {
+        key: float(ends.index(at) if SEARCHABLE[key] == "choices" else at)  # else a number
+        for key, ends in space.items()
+        for at in (trial.point[key],)
     }
-    return found == expected
+    return trial.outcome, params, trial.value, dict(trial.reports), dict(trial.attributes)
 
 
-def extend(storage: Any, wanted: Rows) -> str | None:
-    """Add the trials that are missing and close those that are over.
+def rows_of(connection: sqlite3.Connection) -> list[Rows]:
+    """The trials of the one study in a database, by number."""
+    trials = connection.execute(
+        "select trial_id, number, state from trials join studies using (study_id)"
+        " where study_name = ? order by number",
+        (STUDY,),
+    ).fetchall()
+    others = connection.execute("select count(*) from trials").fetchone()[0] - len(trials)
+    if others or [number for _, number, _ in trials] != list(range(len(trials))):
+        raise ValueError("trials of other studies")
+
+    def table(query: str) -> dict[int, dict[Any, Any]]:
+        found: dict[int, dict[Any, Any]] = {}
+        for trial_id, key, value in connection.execute(query):
+            found.setdefault(trial_id, {})[key] = value
+        return found
+
+    params = table("select trial_id, param_name, param_value from trial_params")
+    reports = table("select trial_id, step, intermediate_value from trial_intermediate_values")
+    attributes = table("select trial_id, key, value_json from trial_user_attributes")
+    values = dict(connection.execute("select trial_id, value from trial_values").fetchall())
+    return [
+        (
+            state,
+            params.get(at, {}),
+            values.get(at),
+            reports.get(at, {}),
+            {key: json.loads(text) for key, text in attributes.get(at, {}).items()},
+        )
+        for at, _, state in trials
+    ]
+
+
+def extend(storage: Any, trials: Sequence[TrialSummary], space: Space) -> str | None:
+    """Add the trials that are missing, report what came since and close those that are over.
 
     Returns:
         Why the database is not the record's, None where it is now.
     """
     import optuna
 
-    for name in set(optuna.get_all_study_names(storage)) - wanted.keys():
-        if optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False):
-            return f"held trials of a strategy {name} that the record does not know"
-    for name, rows in wanted.items():
-        study = optuna.create_study(
-            study_name=name, storage=storage, direction="maximize", load_if_exists=True
-        )
-        there = study.get_trials(deepcopy=False)
-        if len(there) > len(rows):
-            return f"held more trials of strategy {name} than the record"
-        for number, row in enumerate(rows):
-            if number >= len(there):
-                study.add_trial(row)
-            elif row.params and there[number].params != row.params:
-                return f"held other values of trial {number} of strategy {name} than the record"
-            elif (there[number].state, there[number].value) == (row.state, row.value):
-                continue
-            elif there[number].state is not optuna.trial.TrialState.RUNNING:
-                return f"held another end of trial {number} of strategy {name} than the record"
-            elif row.value is None:
-                study.tell(number, state=optuna.trial.TrialState.FAIL)
-            else:
-                study.tell(number, row.value)
+    if others := set(optuna.get_all_study_names(storage)) - {STUDY}:
+        return f"held a study {sorted(others)[0]} that is not this run's"
+    study = optuna.create_study(
+        study_name=STUDY, storage=storage, direction="maximize", load_if_exists=True
+    )
+    there = study.get_trials(deepcopy=False)
+    if len(there) > len(trials):
+        return "held more trials than the record"
+    for number, trial in enumerate(trials):
+        row = frozen(trial, space)
+        if number >= len(there):
+            study.add_trial(row)
+            continue
+        held = there[number]
+        if held.params != row.params:
+            return f"held other values of trial {number} than the record"
+        if held.state is not optuna.trial.TrialState.RUNNING:
+            if (held.state, held.value, held.intermediate_values, held.user_attrs) != (
+                *(row.state, row.value, row.intermediate_values, row.user_attrs),
+            ):
+                return f"held another end of trial {number} than the record"
+            continue
+        if set(held.intermediate_values) - set(row.intermediate_values):
+            return f"held other checkpoints of trial {number} than the record"
+        report(storage, held, row)
+        if row.state is not optuna.trial.TrialState.RUNNING:
+            values = None if row.value is None else [row.value]
+            storage.set_trial_state_values(held._trial_id, state=row.state, values=values)
     return None
+
+
+def report(storage: Any, held: Any, row: Any) -> None:
+    """Bring a running trial's reports and attributes in line."""
+    for step, value in row.intermediate_values.items():
+        if held.intermediate_values.get(step) != value:
+            storage.set_trial_intermediate_value(held._trial_id, step, value)
+    for key, value in row.user_attrs.items():
+        if held.user_attrs.get(key) != value:
+            storage.set_trial_user_attr(held._trial_id, key, value)
 
 
 def sqlite_error(error: BaseException | None) -> sqlite3.Error | None:

@@ -1,79 +1,132 @@
-"""The numbers of a strategy's next trial: its exact values first, then draws from its ranges.
+"""Optuna's part of a study: trials as it knows them, and the next point of a space.
 
-A draw is Optuna's, made from the trials that the run's record holds and from nothing else. So it
-is the same whether or not a process died before it could record one, and whatever became of
-`study.db`.
+A point is drawn from the summaries of the trials that there are and from nothing else. So it is the
+same whether or not a process died before it could record one, and whatever became of `study.db`.
 """
 
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from autotune.protocol.plan import SEARCHABLE, Strategy
-from autotune.run.state import StudyState, TrialState
+from autotune.base.errors import BadInput
+from autotune.config.profile import Profile
+from autotune.config.study import Sampler, StudyChoice
+from autotune.protocol.space import SEARCHABLE, Space, Value, outside, widened
+from autotune.study.summary import TrialSummary
+
+STUDY = "smolsft-autotune"
+"""The name of a run's study in its `study.db`."""
 
 
-def draw(state: StudyState, strategy: Strategy, seed: int) -> tuple[int, dict[str, Any]]:
-    """The number of a strategy's new trial, and the values that replace the strategy's.
+def draw(
+    trials: Sequence[TrialSummary], space: Space, study: StudyChoice, seed: int
+) -> dict[str, Value]:
+    """The next point of a space, given what the trials so far came to.
 
-    Numbers count from 0 in each strategy. Every trial has a seed of its own, so that none draws
-    again what the one before it drew.
+    Trials whose values lie outside the space tell the sampler nothing. Every trial has a seed of
+    its own, so that none draws again what the one before it drew.
+
+    Raises:
+        BadInput: the sampler needs a package that is not installed.
     """
-    earlier = trials_of(state, strategy.name)
-    number = max((t.optuna_number for t in earlier), default=-1) + 1
-    if not strategy.search:
-        return number, {}
-    if not earlier:
-        return number, {name: getattr(strategy, name) for name in strategy.search}
+    with quiet_optuna() as optuna:
+        sampler = make_sampler(study.sampler, study.startup_trials, seed, len(trials))
+        known = optuna.create_study(direction="maximize", sampler=sampler)
+        for trial in trials:
+            if not outside(space, trial.point):
+                known.add_trial(frozen(trial, space))
+        wanted = {key: distribution(key, ends) for key, ends in space.items()}
+        if study.sampler != "qmc":
+            return dict(known.ask(wanted).params)
+        # The sequence's place is counted in the study's storage, which is new each time.
+        drawn = sum(t.stage == "search" for t in trials)
+        for _ in range(drawn):
+            known.tell(known.ask(wanted), state=optuna.trial.TrialState.FAIL)
+        return dict(known.ask(wanted).params)
+
+
+def make_sampler(name: Sampler, startup_trials: int, seed: int, number: int) -> Any:
+    """Optuna's sampler for trial `number` of a study.
+
+    TPE looks at values together (`multivariate`), since rate and batch only mean something by each
+    other, and takes what others are still trying for bad (`constant_liar`), so that machines side
+    by side do not try the same. Optuna's default of ten start-up trials would be random search for
+    as long as most runs last (docs/LOG.md).
+    """
+    import optuna
+
+    if name == "random":
+        return optuna.samplers.RandomSampler(seed=seed + number)
+    if name == "qmc":
+        demand_scipy()
+        return optuna.samplers.QMCSampler(scramble=True, seed=seed)
+    return optuna.samplers.TPESampler(
+        seed=seed + number,
+        multivariate=True,
+        constant_liar=True,
+        n_startup_trials=startup_trials,
+    )
+
+
+def demand_scipy() -> None:
+    """Refuse the quasi-random sampler where its package is missing.
+
+    Raises:
+        BadInput: that.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("scipy") is None:
+        raise BadInput("sampler qmc: needs scipy; pip install scipy, or choose tpe or random")
+
+
+def frozen(trial: TrialSummary, space: Space) -> Any:
+    """A trial as Optuna's, with its values of the keys of a space that holds them."""
+    import optuna
+
+    return optuna.trial.create_trial(
+        state=optuna.trial.TrialState[trial.outcome],
+        value=trial.value,
+        params={key: trial.point[key] for key in space},
+        distributions={key: distribution(key, ends) for key, ends in space.items()},
+        intermediate_values=dict(trial.reports),
+        user_attrs=dict(trial.attributes),
+    )
+
+
+def distribution(key: str, ends: Sequence[Value]) -> Any:
+    """A key's range or choices as Optuna's."""
+    import optuna
+
+    match SEARCHABLE[key]:
+        case "choices":
+            return optuna.distributions.CategoricalDistribution(tuple(ends))
+        case "whole":
+            return optuna.distributions.IntDistribution(int(ends[0]), int(ends[1]))
+        case scale:
+            low, high = map(float, ends)
+            return optuna.distributions.FloatDistribution(low, high, log=scale == "log")
+
+
+def whole_space(profile: Profile, trials: Sequence[TrialSummary]) -> Space:
+    """The one space that all trials of a run lie in: what is searched, and every exact point.
+
+    Of a profile alone it is always the same; only trials of older versions can add to it.
+    """
+    search = profile.study.search
+    spaces = [s.search for s in profile.strategies]
+    ends = [{key: each} for space in spaces for key, known in space.items() for each in known]
+    points = [*ends, *(s.point for s in profile.strategies), *(t.point for t in trials)]
+    return widened(search.space if search is not None else {}, points)
+
+
+@contextmanager
+def quiet_optuna() -> Iterator[Any]:
+    """Optuna, loaded here and not before, without its log and its words on new features."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(
-        direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed + number)
-    )
-    for trial in earlier:
-        study.add_trial(frozen(trial, strategy.search))
-    drawn = study.ask({name: distribution(name, *ends) for name, ends in strategy.search.items()})
-    return number, dict(drawn.params)
-
-
-def trials_of(state: StudyState, strategy: str) -> Sequence[TrialState]:
-    """The recorded trials of a strategy, in order."""
-    return [trial for trial in state.trials if trial.plan.strategy == strategy]
-
-
-def frozen(trial: TrialState, search: dict[str, tuple[float, float]]) -> Any:
-    """A recorded trial as Optuna's: its values of the searched keys, its state and its value."""
-    import optuna
-
-    state, values, value = as_optuna_values(trial, search)
-    # A strategy's exact values may stand outside its ranges, which Optuna does not take as they are
-    # in a trial that is added.
-    ranges = {
-        name: distribution(name, min(low, values[name]), max(high, values[name]))
-        for name, (low, high) in search.items()
-    }
-    known = optuna.trial.TrialState[state]
-    return optuna.trial.create_trial(state=known, value=value, params=values, distributions=ranges)
-
-
-def as_optuna_values(
-    trial: TrialState, search: Iterable[str]
-) -> tuple[str, dict[str, float], float | None]:
-    """What Optuna knows of a recorded trial: its state by name, its searched values, its value."""
-    values = {name: float(getattr(trial.plan, name)) for name in search}
-    if trial.ended is None:
-        return "RUNNING", values, None
-    value = objective(trial)
-    return ("FAIL" if value is None else "COMPLETE"), values, value
-
-
-def distribution(name: str, low: float, high: float) -> Any:
-    """The range of a key."""
-    import optuna
-
-    return optuna.distributions.FloatDistribution(low, high, log=SEARCHABLE[name] == "log")
-
-
-def objective(trial: TrialState) -> float | None:
-    """What Optuna is given of a trial: the value of its best checkpoint, None where it has none."""
-    return None if trial.failure is not None or trial.best is None else trial.best.value
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        yield optuna

@@ -7,9 +7,7 @@ Killed at any point and started again, it resumes from the record.
 from autotune.base.format import percent, quoted
 from autotune.data.survey import Survey
 from autotune.device.nvml_port import NvmlPort
-from autotune.fit.resolve import resolve_plan, usable_strategies
 from autotune.protocol import events
-from autotune.protocol.plan import Strategy
 from autotune.protocol.results import Fit
 from autotune.run.session import Session
 from autotune.run.setup import Setup
@@ -19,6 +17,7 @@ from autotune.study.average import average
 from autotune.study.baselines import score_baselines
 from autotune.study.best import keep_best
 from autotune.study.checkpoint import evaluate_checkpoint
+from autotune.study.chooser import Chooser
 from autotune.study.cleanup import plan_disk, reconcile_checkpoints, remove_unneeded
 from autotune.study.damage import set_aside
 from autotune.study.next_action import (
@@ -26,13 +25,14 @@ from autotune.study.next_action import (
     EndTrial,
     Escalate,
     Evaluate,
-    Stop,
+    NextAction,
     Train,
     next_action,
 )
+from autotune.study.next_trial import Begin, Stop, Wait
 from autotune.study.optuna_file import StudyFile
-from autotune.study.optuna_study import draw
 from autotune.study.selection_bias import corrected_best
+from autotune.study.summary import summaries
 from autotune.train.peak_check import watch_other_processes
 from autotune.train.watch import TrainingWatch, gauge_for
 from autotune.train.worker_loop import WorkerLoop
@@ -62,10 +62,8 @@ class Tuner:
         other_processes = watch_other_processes(setup.device, nvml)
         watch = TrainingWatch(session, setup.profile, gauge_for(setup.device, nvml))
         self.training = WorkerLoop(session, setup, survey, fit, other_processes, watch)
-        self.strategies: tuple[Strategy, ...] = usable_strategies(
-            setup.profile.strategies, fit, survey
-        )
-        self.study_file = StudyFile(session.rundir.study_db, setup.profile.strategies)
+        self.chooser = Chooser(setup, survey, fit, target, lambda state, plan: 0.0)
+        self.study_file = StudyFile(session.rundir.study_db, setup.profile)
 
     def run(self) -> bool:
         """Act until the study stops; returns whether the target is met.
@@ -75,12 +73,12 @@ class Tuner:
         """
         self.store_study()
         reconcile_checkpoints(self.session)
-        if not isinstance(next_action(self.session.state, self.strategies, self.target), Stop):
-            plan_disk(self.session, self.setup, self.strategies)
+        if not isinstance(self.next_action(), Stop):
+            plan_disk(self.session, self.setup, self.chooser.strategies)
         score_baselines(self.session, self.setup, self.scorer)
         self.warn_of_old_stops()
         while True:
-            action = next_action(self.session.state, self.strategies, self.target)
+            action = self.next_action()
             match action:
                 case Train():
                     self.train(action)
@@ -92,17 +90,25 @@ class Tuner:
                             self.session, self.setup, self.scorer, action, self.target
                         )
                     )
+                    self.store_study()
                 case Average():
                     average(self.session, self.setup, action)
                 case EndTrial():
                     self.end_trial(action.trial, action.trial.failure)
                 case Escalate():
                     self.session.emit(events.Escalated.from_parts(action))
+                case Wait():
+                    raise AssertionError("a run by itself waits for nobody")
                 case Stop():
                     self.emit_corrected_best()
                     keep_best(self.session, at_end=True)
                     self.session.emit(events.RunEnded(met=action.met, reason=action.reason))
                     return action.met
+
+    def next_action(self) -> NextAction:
+        """What to do now."""
+        state, chooser = self.session.state, self.chooser
+        return next_action(state, chooser.stages, chooser.limits(state), chooser.expected(state))
 
     def warn_of_old_stops(self) -> None:
         """Say which checkpoints of trials that are over were stopped by a higher target."""
@@ -136,21 +142,18 @@ class Tuner:
             self.session.emit(events.TrainingFailed(number=trial.number, reason=failure))
 
     def start_trial(self, action: Train) -> TrialState:
-        """Ask for the trial's numbers and record its plan."""
-        strategy = next(s for s in self.strategies if s.name == action.strategy)
-        seed = self.setup.profile.train.seed
-        number, parameters = draw(self.session.state, strategy, seed)
-        if not action.first and not strategy.search:
-            # Without ranges to sample, a further trial differs by its order of the data.
-            parameters = {"seed": seed + number}
-        plan = resolve_plan(strategy, self.fit, self.survey, self.setup, parameters)
+        """Choose the trial's numbers and record its plan."""
+        state = self.session.state
+        begin = Begin(action.strategy, action.first)
+        chosen = self.chooser.choose(summaries(state), begin, state)
+        number = len(state.trials)
         self.session.emit(
             events.TrialStarted(
-                number=len(self.session.state.trials), optuna_number=number, plan=plan
+                number=number, optuna_number=number, plan=chosen.plan, point=chosen.point
             )
         )
         self.store_study()
-        return self.session.state.trials[-1]
+        return state.trials[-1]
 
     def store_study(self) -> None:
         """Bring `study.db` in line with the record, and say where it was not the record's."""

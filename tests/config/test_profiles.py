@@ -71,11 +71,12 @@ def test_the_8_gb_card_gets_the_strategies_of_the_guide_in_order() -> None:
         ("A", 4e-5, 5, 64, 1024, 6, 0.0, 0.2, "cosine", False),
         ("B", 6e-5, 6, 48, 768, 8, 0.02, 0.2, "cosine", False),
         ("C", 3e-4, 3, 32, "fits", "all", 0.01, 0.1, "cosine", False),
+        ("D", 5e-4, 3, 128, "fits", "all", 0.01, 0.1, "cosine", False),
         ("minimum", 4e-5, 5, 32, 512, 4, 0.0, 0.2, "cosine", True),
     ]
     assert profile.machine.precision is Precision.FP16
     assert profile.train.checkpoint_fractions == (0.8, 0.85, 0.9, 0.95, 1.0)
-    assert [s.average_checkpoints for s in profile.strategies] == [0, 0, 3, 0]
+    assert [s.average_checkpoints for s in profile.strategies] == [0, 0, 3, 3, 0]
     assert profile.model.source == "HuggingFaceTB/SmolLM2-135M"
     assert profile.data.source == "PeterV09/smol-smoltalk-6k"
     assert (profile.prompts.source, profile.prompts.limit) == ("ifeval", "all")
@@ -142,6 +143,24 @@ def test_all_faults_of_a_file_are_reported_together_with_key_value_rule_and_near
         ('name = "A"', 'name = ""', "strategy.1.name"),
         ('title = "steady"', "search = { lr = [1e-5, 1e-4] }", "A.search.lr: must be one of learn"),
         ('title = "steady"', "search = { warmup_ratio = [0.3, 0.2] }", "warmup_ratio = [0.3, 0.2]"),
+        (
+            'title = "steady"',
+            "search = { learning_rate = [0.9, 0.95] }",
+            "must lie within its own search.learning_rate, [0.9, 0.95]",
+        ),
+        (
+            'title = "steady"',
+            'search = { batch_size = [8, "many"] }',
+            'A.search.batch_size = [8, "many"]: must hold values that batch_size can have',
+        ),
+        ('title = "steady"', "search = { num_train_epochs = [3] }", "a lowest and a highest whole"),
+        ('name = "A"', 'name = "search"', '"search" is the name of what follows the strategies'),
+        (
+            "[evaluate]",
+            "[study.search.space]\nweight_decay = [0.0, 0.1]\n[evaluate]",
+            "a search ends by max_hours or max_trials: set one of them",
+        ),
+        ("[evaluate]", "[study]\nmax_hour = 3\n[evaluate]", "did you mean max_hours?"),
         ('[model]\nsource = "toy"\n', "", "model: is missing"),
         ("[machine]", "[machin]\n[machine]", "machin: no such key; did you mean machine?"),
     ],

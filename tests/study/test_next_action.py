@@ -16,10 +16,10 @@ from autotune.study.next_action import (
     Escalate,
     Evaluate,
     NextAction,
-    Stop,
     Train,
     next_action,
 )
+from autotune.study.next_trial import Limits, Stage, Stop
 from tests import records, setups
 
 TARGET = 0.25
@@ -36,7 +36,8 @@ def state(*recorded: RunEvent) -> StudyState:
 
 
 def action(*recorded: RunEvent, strategies: Sequence[Strategy] = (A, B, C)) -> NextAction:
-    return next_action(state(*recorded), strategies, TARGET)
+    stages = [Stage(s.name, s.n_trials) for s in strategies]
+    return next_action(state(*recorded), stages, Limits(TARGET))
 
 
 def started(number: int = 0, strategy: str = "A") -> events.TrialStarted:
@@ -234,7 +235,7 @@ def test_scores_are_judged_again_when_the_target_changes(target: float, met: boo
     recorded = whole(0, "A", 6)
     again = state(*recorded, records.run_started(target=target, resumed=True))
     assert [e.met for e in again.trials[0].evaluations.values()] == [met]
-    now = next_action(again, (A,), target)
+    now = next_action(again, [Stage("A")], Limits(target))
     assert isinstance(now, Stop)
     assert now.met is met
 
@@ -243,14 +244,14 @@ def test_a_higher_target_reopens_a_study_that_had_ended() -> None:
     ended = events.RunEnded(met=True, reason="reached")
     again = state(*whole(0, "A", 6), ended, records.run_started(target=0.5, resumed=True))
     assert again.ended is None
-    now = next_action(again, (A, B), 0.5)
+    now = next_action(again, [Stage("A"), Stage("B")], Limits(0.5))
     assert isinstance(now, Escalate)
 
 
 def test_a_lower_target_does_not_make_echoes_a_success() -> None:
     recorded = whole(0, "A", 7, parrot=True)
     again = state(*recorded, records.run_started(target=0.1, resumed=True))
-    assert not next_action(again, (A,), 0.1).met  # type: ignore[union-attr]
+    assert not next_action(again, [Stage("A")], Limits(0.1)).met  # type: ignore[union-attr]
 
 
 def test_a_strategy_that_no_longer_fits_is_passed_over() -> None:

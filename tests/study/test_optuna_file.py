@@ -9,11 +9,15 @@ import pytest
 
 from autotune.base.errors import EnvironmentFault, ExitCode
 from autotune.protocol import events
+from autotune.protocol.space import SEARCHABLE
 from autotune.run.state import StudyState, replay
 from autotune.study.optuna_file import StudyFile, is_copy, opened
+from autotune.study.optuna_study import STUDY, whole_space
+from autotune.study.summary import summaries
 from tests import records, setups
 
 SEARCHED = setups.strategy("A", n_trials=9, search={"learning_rate": (1e-5, 1e-2)})
+PROFILE = setups.profile(SEARCHED)
 
 
 def state(ended: int, running: int = 0) -> StudyState:
@@ -30,22 +34,22 @@ def state(ended: int, running: int = 0) -> StudyState:
 
 
 def file(path: Path) -> StudyFile:
-    return StudyFile(path, (SEARCHED,))
+    return StudyFile(path, PROFILE)
 
 
-def rows(path: Path) -> list[tuple[str, dict[str, float], float | None]]:
-    """State, parameters and value of the database's trials."""
+def rows(path: Path) -> list[tuple[str, float, float | None]]:
+    """State, learning rate and value of the database's trials."""
     import optuna
 
     with opened(path) as storage:
-        study = optuna.load_study(study_name="A", storage=storage)
-        return [(t.state.name, t.params, t.value) for t in study.get_trials()]
+        study = optuna.load_study(study_name=STUDY, storage=storage)
+        return [(t.state.name, t.params["learning_rate"], t.value) for t in study.get_trials()]
 
 
 WHOLE = [
-    ("COMPLETE", {"learning_rate": 1e-3}, 1 / 24),
-    ("FAIL", {"learning_rate": 1e-3 / 2}, None),
-    ("RUNNING", {"learning_rate": 1e-3 / 3}, None),
+    ("COMPLETE", 1e-3, 1 / 24),
+    ("FAIL", 1e-3 / 2, None),
+    ("RUNNING", 1e-3 / 3, None),
 ]
 
 
@@ -200,10 +204,10 @@ def test_what_an_earlier_version_asked_for_and_did_not_record_is_not_kept(stored
     import optuna
 
     with opened(stored) as storage:
-        optuna.load_study(study_name="A", storage=storage).ask()
+        optuna.load_study(study_name=STUDY, storage=storage).ask()
     recorded = file(stored).store(state(2, 1))
     assert recorded is not None
-    assert recorded.startswith("study.db held more trials of strategy A than the record")
+    assert recorded.startswith("study.db held more trials than the record")
     assert rows(stored) == WHOLE
 
 
@@ -214,7 +218,45 @@ def test_one_that_is_a_copy_is_known_without_loading_optuna(
     other = state(2, 1)
     other.trials[1].plan = other.trials[0].plan
     monkeypatch.setitem(sys.modules, "optuna", None)
-    assert is_copy(stored, whole, (SEARCHED,))
+
+    def known(recorded: StudyState) -> bool:
+        trials = summaries(recorded)
+        return is_copy(stored, trials, whole_space(PROFILE, trials))
+
+    assert known(whole)
     assert file(stored).store(whole) is None
-    assert not is_copy(stored, longer, (SEARCHED,))
-    assert not is_copy(stored, other, (SEARCHED,))
+    assert not known(longer)
+    assert not known(other)
+
+
+def test_optunas_own_tools_see_one_study_whose_best_trial_is_the_records(tmp_path: Path) -> None:
+    import optuna
+
+    path, recorded = tmp_path / "study.db", state(3)
+    for known in (state(0, 1), recorded):
+        assert file(path).store(known) is None
+    with opened(path) as storage:
+        study = optuna.load_study(study_name=STUDY, storage=storage)
+        best = study.best_trial
+        assert optuna.get_all_study_names(storage) == [STUDY]
+    assert recorded.best is not None
+    assert (best.number, best.value) == (recorded.best.number, recorded.best.value)
+    assert set(best.params) == set(SEARCHABLE)
+    assert best.intermediate_values == {100: best.value}
+    said = best.user_attrs
+    assert (said["strategy"], said["passes"], said["n"]) == ("A", 7, 24)
+    assert said["checkpoint"] == "step-000012"
+
+
+def test_a_running_trial_shows_what_its_checkpoints_count_for(tmp_path: Path) -> None:
+    import optuna
+
+    path = tmp_path / "study.db"
+    recorded = state(0, 1)
+    assert file(path).store(recorded) is None
+    scored = records.evaluated(0, records.checkpoint(0, 10, 0.8), 6)
+    recorded.trials[0].evaluations[scored.checkpoint.place] = scored
+    assert file(path).store(recorded) is None
+    with opened(path) as storage:
+        (trial,) = optuna.load_study(study_name=STUDY, storage=storage).get_trials()
+    assert (trial.state.name, trial.intermediate_values) == ("RUNNING", {80: 0.25})

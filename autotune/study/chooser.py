@@ -1,0 +1,125 @@
+"""The next trial of a run, with all its numbers: its stage, its point, its plan."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from autotune.config.study import StudyChoice
+from autotune.data.survey import Survey
+from autotune.fit.resolve import resolve_plan, usable_strategies
+from autotune.protocol.plan import SEARCH, Strategy, TrainPlan
+from autotune.protocol.results import Fit
+from autotune.protocol.space import Value
+from autotune.run.setup import Setup
+from autotune.run.state import StudyState
+from autotune.study.next_trial import Begin, Limits, Stage
+from autotune.study.optuna_study import draw
+from autotune.study.summary import TrialSummary
+
+DRAWS = 8
+"""Points that are drawn for one trial, where the first would not end within the hours left."""
+
+ExpectedSeconds = Callable[[StudyState, TrainPlan], float]
+"""How long a trial of a plan is expected to take, given how long those before it took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A trial to begin: what was asked for, and what it comes to on this machine."""
+
+    stage: str
+    point: dict[str, Value]
+    plan: TrainPlan
+
+
+class Chooser:
+    """Makes trials out of a profile, what fits, and the trials that there are."""
+
+    def __init__(
+        self, setup: Setup, survey: Survey, fit: Fit, target: float, expected: ExpectedSeconds
+    ) -> None:
+        self.setup = setup
+        self.survey = survey
+        self.fit = fit
+        self.target = target
+        self.seconds_of_plan = expected
+        self.strategies: tuple[Strategy, ...] = usable_strategies(
+            setup.profile.strategies, fit, survey
+        )
+
+    @property
+    def study(self) -> StudyChoice:
+        """The profile's `[study]`."""
+        return self.setup.profile.study
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The strategies that will be tried, in order of escalation, and the search after them."""
+        found = [Stage(s.name, s.n_trials) for s in self.strategies]
+        if self.study.search is not None:
+            found.append(Stage(SEARCH, None))
+        return tuple(found)
+
+    def limits(self, state: StudyState) -> Limits:
+        """When the study ends, as of now."""
+        hours = self.study.max_hours
+        return Limits(
+            target=self.target,
+            stop_at_target=self.study.stop_at_target,
+            max_trials=self.study.max_trials,
+            seconds_left=None if hours is None else hours * 3600 - state.worked_seconds,
+        )
+
+    def expected(self, state: StudyState) -> Callable[[str], float]:
+        """Seconds that a trial of a stage takes; of the search the shortest that was planned."""
+
+        def seconds(stage: str) -> float:
+            named = [s for s in self.strategies if s.name == stage] or self.strategies
+            plans = (resolve_plan(s, self.fit, self.survey, self.setup) for s in named)
+            return min(self.seconds_of_plan(state, plan) for plan in plans)
+
+        return seconds
+
+    def choose(self, trials: Sequence[TrialSummary], begin: Begin, state: StudyState) -> Chosen:
+        """The trial to begin: the exact point of a strategy, or one that is drawn.
+
+        Of a search it is the first of `DRAWS` points that is expected to end in time, or the
+        shortest of them. `trials` are all of the study, of other workers too.
+
+        Raises:
+            BadInput: the data keeps nothing at this point, or the sampler cannot be used.
+        """
+        if begin.stage == SEARCH:
+            return self._searched(trials, state)
+        strategy = next(s for s in self.strategies if s.name == begin.stage)
+        seed = self.setup.profile.train.seed
+        earlier = sum(t.stage == begin.stage for t in trials)
+        if begin.first:
+            return self._chosen(strategy, strategy)
+        if strategy.search:
+            values = draw(trials, strategy.search, self.study, seed)
+            tree = strategy.model_dump() | values
+            return self._chosen(strategy, Strategy.model_validate(tree))
+        # Without ranges to draw from, a further trial differs by its order of the data.
+        return self._chosen(strategy, strategy, seed=seed + earlier)
+
+    def _searched(self, trials: Sequence[TrialSummary], state: StudyState) -> Chosen:
+        search = self.study.search
+        assert search is not None
+        left = self.limits(state).seconds_left
+        found: list[tuple[float, Chosen]] = []
+        for attempt in range(DRAWS):
+            seed = self.setup.profile.train.seed + 1_000_003 * attempt
+            values = draw(trials, search.space, self.study, seed)
+            strategy = search.strategy(self.setup.profile.strategies[0], values)
+            chosen = self._chosen(strategy, strategy)
+            if left is None:
+                return chosen
+            seconds = self.seconds_of_plan(state, chosen.plan)
+            if seconds <= left:
+                return chosen
+            found.append((seconds, chosen))
+        return min(found, key=lambda each: each[0])[1]
+
+    def _chosen(self, named: Strategy, strategy: Strategy, **changes: int) -> Chosen:
+        plan = resolve_plan(strategy, self.fit, self.survey, self.setup, changes)
+        return Chosen(named.name, strategy.point, plan)
