@@ -28,6 +28,7 @@ from autotune.protocol.run_events import (
     TrialEnded,
     TrialStarted,
 )
+from autotune.protocol.study_events import HostTrial, StudyTotal
 from autotune.protocol.worker_events import (
     WORKER_EVENT,
     Answered,
@@ -68,6 +69,7 @@ __all__ = [
     "Failed",
     "Finished",
     "Fitted",
+    "HostTrial",
     "LegacyEvent",
     "Measured",
     "MicroBatchResized",
@@ -87,6 +89,7 @@ __all__ = [
     "Slept",
     "StepDone",
     "StepResult",
+    "StudyTotal",
     "Surveyed",
     "Trained",
     "TrainingFailed",

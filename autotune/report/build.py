@@ -71,6 +71,7 @@ def report_of(history: RunHistory, run_dir: Path) -> Report:
             for name, event in sorted(state.baselines.items())
         },
         trials=tuple(_trial(trial) for trial in state.trials),
+        study=state.total,
         escalations=tuple(map(Escalation.from_parts, state.escalations)),
         fit=state.fit,
         started=first,

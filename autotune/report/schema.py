@@ -10,6 +10,7 @@ from autotune.protocol.data_notes import DataNote
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.results import Fit, Health
 from autotune.protocol.scores import DEFAULT_SCORER, Figures, Lift, Metric
+from autotune.protocol.study_events import StudyTotal
 
 
 class CheckpointScore(Figures):
@@ -138,7 +139,8 @@ class Report(Boundary):
     without a model, such as giving the prompts back unchanged, scores as much as it. `attention`
     names the kernel that computed attention, None where no worker reported it. `data_notes` says
     what was found in the rows of the data. `think` is which text of answers was judged, `scorer` by
-    what.
+    what. `study` is the shared study that the run worked at, with the trials of all hosts; `trials`
+    are this folder's.
     """
 
     target: float
@@ -153,6 +155,7 @@ class Report(Boundary):
     beaten_by_echo: bool
     baselines: dict[str, BaselineReport]
     trials: tuple[TrialReport, ...]
+    study: StudyTotal | None = None
     escalations: tuple[Escalation, ...]
     fit: Fit | None
     profile: str

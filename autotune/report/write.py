@@ -24,6 +24,7 @@ from autotune.report.tables import (
     checkpoints_table,
     moment_text,
     probe_trials_table,
+    study_table,
     timed_table,
     timeline_table,
     trials_table,
@@ -110,6 +111,7 @@ def _render(
         "scores": before_and_after(report, scorer),
         "trials": trials_table(report),
         "checkpoints": checkpoints_table(report, scorer),
+        "study": study_table(report),
         "probed": probe_trials_table(fit) if fit else None,
         "timed": timed_table(fit) if fit else None,
         "lists": (

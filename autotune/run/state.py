@@ -132,6 +132,7 @@ class StudyState:
     escalations: list[events.Escalated] = field(default_factory=list)
     corrected: float | None = None  # the best score without its selection bias
     in_full: events.BestInFull | None = None  # the newest, of whatever was the best then
+    total: events.StudyTotal | None = None  # of the shared study that it worked at
     ended: events.RunEnded | None = None
     phase: str = ""
     answered: events.Answered | None = None
@@ -242,6 +243,8 @@ class StudyState:
             case events.Escalated():
                 self.strategy = event.next
                 self.escalations.append(event)
+            case events.StudyTotal():
+                self.total = event
             case events.RunEnded():
                 self.ended = event
             case events.Phase():

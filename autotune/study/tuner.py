@@ -71,12 +71,7 @@ class Tuner:
         Raises:
             EnvironmentFault: the disk has no room for what the run will write, or fills up.
         """
-        self.store_study()
-        reconcile_checkpoints(self.session)
-        if not isinstance(self.next_action(), Stop):
-            plan_disk(self.session, self.setup, self.chooser.strategies)
-        score_baselines(self.session, self.setup, self.scorer)
-        self.warn_of_old_stops()
+        self.prepare()
         while True:
             action = self.next_action()
             match action:
@@ -98,12 +93,29 @@ class Tuner:
                 case Escalate():
                     self.session.emit(events.Escalated.from_parts(action))
                 case Wait():
-                    raise AssertionError("a run by itself waits for nobody")
+                    self.wait(action)
                 case Stop():
                     self.emit_corrected_best()
                     keep_best(self.session, at_end=True)
+                    self.conclude()
                     self.session.emit(events.RunEnded(met=action.met, reason=action.reason))
                     return action.met
+
+    def prepare(self) -> None:
+        """What comes before the first trial, and what an earlier process left to do."""
+        self.store_study()
+        reconcile_checkpoints(self.session)
+        if not isinstance(self.next_action(), Stop):
+            plan_disk(self.session, self.setup, self.chooser.strategies)
+        score_baselines(self.session, self.setup, self.scorer)
+        self.warn_of_old_stops()
+
+    def wait(self, action: Wait) -> None:
+        """What to do until others have ended their trials: a run by itself has no others."""
+        raise AssertionError(f"a run by itself waits for nobody: {action.reason}")
+
+    def conclude(self) -> None:
+        """What is recorded right before the end."""
 
     def next_action(self) -> NextAction:
         """What to do now."""

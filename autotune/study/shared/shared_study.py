@@ -13,7 +13,14 @@ from autotune.base.errors import BadInput
 from autotune.study.shared.address import Address
 from autotune.study.shared.heartbeat import give_up_stale, superseded
 from autotune.study.shared.lock import deciding
-from autotune.study.shared.storage import close_storage, open_storage, quiet, translated
+from autotune.study.shared.storage import (
+    HEARTBEAT_SECONDS,
+    close_storage,
+    open_storage,
+    quiet,
+    set_heartbeat,
+    translated,
+)
 
 ENDED_BY = "ended_by"
 """The attribute by which a failed trial's own worker says that it is over and not to be retried."""
@@ -27,6 +34,9 @@ class Point:
     ranges: Mapping[str, Any]
     attributes: Mapping[str, Any]
 
+
+HEARTBEAT = "heartbeat_seconds"
+"""The attribute of a study whose workers say at another interval than usual that they live."""
 
 Decide = Callable[[Sequence[Any]], Point | None]
 """Given Optuna's frozen trials, those left out that another stands for: what to begin now."""
@@ -42,6 +52,7 @@ class SharedStudy:
         with translated(address):
             self.study = optuna.load_study(study_name=name, storage=storage)
             self._id: int = storage.get_study_id_from_name(name)
+            set_heartbeat(storage, int(self.attributes.get(HEARTBEAT, HEARTBEAT_SECONDS)))
 
     def close(self) -> None:
         """Give the connections back."""
@@ -92,7 +103,9 @@ class SharedStudy:
             free = [t for t in trials if t.state is TrialState.WAITING and accepts(t)]
             attributes = dict(carried)
             if free:
-                trial_id = self._trial_id(free[0].number)
+                trial_id = self.trial_id(free[0].number)
+                if ENDED_BY in free[0].user_attrs:  # its worker died as it ended it
+                    attributes[ENDED_BY] = None
             else:
                 point = decide(trials)
                 if point is None:
@@ -106,15 +119,13 @@ class SharedStudy:
             self.storage.set_trial_state_values(trial_id, TrialState.RUNNING)
             return self.storage.get_trial(trial_id)
 
-    def report(self, number: int, progress: float, value: float) -> None:
-        """What a checkpoint of a running trial counts for, at its `progress` (0..1)."""
+    def report(self, number: int, percent: int, value: float) -> None:
+        """What a checkpoint of a running trial counts for, at so many percent of its training."""
         from optuna.exceptions import UpdateFinishedTrialError
 
         # Of one that is over, its end will say so.
         with translated(self.address), suppress(UpdateFinishedTrialError):
-            self.storage.set_trial_intermediate_value(
-                self._trial_id(number), round(100 * progress), value
-            )
+            self.storage.set_trial_intermediate_value(self.trial_id(number), percent, value)
 
     def tell(
         self, number: int, state: str, value: float | None, attributes: Mapping[str, Any]
@@ -130,7 +141,7 @@ class SharedStudy:
 
         wanted, ended = TrialState[state], {**attributes, ENDED_BY: "its worker"}
         with translated(self.address):
-            trial_id = self._trial_id(number)
+            trial_id = self.trial_id(number)
             try:
                 for name, each in ended.items():
                     self.storage.set_trial_user_attr(trial_id, name, each)
@@ -139,7 +150,7 @@ class SharedStudy:
                 found = self.storage.get_trial(trial_id)
                 if not found.state.is_finished():
                     raise
-                if ENDED_BY not in found.user_attrs or found.state is not wanted:
+                if not found.user_attrs.get(ENDED_BY) or found.state is not wanted:
                     return f"Cannot tell a {found.state.name} trial."
         return None
 
@@ -155,35 +166,40 @@ class SharedStudy:
         created: int = self.storage.create_new_trial(self._id, template_trial=waiting)
         return created
 
-    def _trial_id(self, number: int) -> int:
+    def trial_id(self, number: int) -> int:
+        """What the storage calls a trial; its heartbeat is recorded by that."""
         found: int = self.storage.get_trial_id_from_study_id_trial_number(self._id, number)
         return found
 
     def _ended(self) -> set[int]:
         """The failed trials that their own worker ended."""
         trials = self.storage.get_all_trials(self._id, deepcopy=False)
-        return {trial.number for trial in trials if ENDED_BY in trial.user_attrs}
+        return {trial.number for trial in trials if trial.user_attrs.get(ENDED_BY)}
 
 
-def make_study(address: Address, name: str, **opening: Any) -> SharedStudy:
+def make_study(
+    address: Address, name: str, *, heartbeat_seconds: int = HEARTBEAT_SECONDS
+) -> SharedStudy:
     """A study that is there, or is made; its database's tables too. The coordinator's part."""
     import optuna
 
     with quiet(), translated(address):
-        storage = open_storage(address, make_tables=True, **opening)
-        optuna.create_study(
+        storage = open_storage(address, make_tables=True)
+        made = optuna.create_study(
             storage=storage, study_name=name, direction="maximize", load_if_exists=True
         )
+        if heartbeat_seconds != HEARTBEAT_SECONDS:
+            made.set_user_attr(HEARTBEAT, heartbeat_seconds)
     return SharedStudy(address, storage, name)
 
 
-def join_study(address: Address, name: str, **opening: Any) -> SharedStudy:
+def join_study(address: Address, name: str) -> SharedStudy:
     """A study that is there.
 
     Raises:
         BadInput: it is not; those that are there are named.
     """
-    storage = open_storage(address, make_tables=False, **opening)
+    storage = open_storage(address, make_tables=False)
     with translated(address):
         names = sorted(each.study_name for each in storage.get_all_studies())
     if name not in names:

@@ -36,9 +36,7 @@ MAX_RETRIES = 3
 _TABLES_MISSING = ("UndefinedTable", "no such table")
 
 
-def open_storage(
-    address: Address, *, make_tables: bool, heartbeat_seconds: int = HEARTBEAT_SECONDS
-) -> Any:
+def open_storage(address: Address, *, make_tables: bool) -> Any:
     """Optuna's `RDBStorage` at an address; trials whose worker is gone are enqueued again.
 
     Only one process may `make_tables`, before all others: those that begin together on an empty
@@ -62,11 +60,16 @@ def open_storage(
         return RDBStorage(
             "sqlite://" if address.kind == "sqlite" else "postgresql+psycopg://",
             engine_kwargs={"creator": connect} | _pooling(address),
-            heartbeat_interval=heartbeat_seconds,
-            grace_period=heartbeat_seconds * BEATS_MISSED,
+            heartbeat_interval=HEARTBEAT_SECONDS,
+            grace_period=HEARTBEAT_SECONDS * BEATS_MISSED,
             heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(MAX_RETRIES),
             skip_table_creation=not make_tables,
         )
+
+
+def set_heartbeat(storage: Any, seconds: int) -> None:
+    """Have trials of this storage's studies watched at another interval."""
+    storage.heartbeat_interval, storage.grace_period = seconds, seconds * BEATS_MISSED
 
 
 def close_storage(storage: Any) -> None:

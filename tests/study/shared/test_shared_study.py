@@ -14,9 +14,6 @@ from autotune.study.shared.heartbeat import heartbeat
 from autotune.study.shared.lock import deciding
 from autotune.study.shared.shared_study import Point, SharedStudy, join_study, make_study
 
-ONE_SECOND = {"heartbeat_seconds": 1}
-
-
 on_both = pytest.mark.parametrize("address", ["postgresql", "sqlite"], indirect=True)
 
 
@@ -36,7 +33,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def study(address: Address, name: str) -> Iterator[SharedStudy]:
-    yield (made := make_study(address, name, **ONE_SECOND))
+    yield (made := make_study(address, name, heartbeat_seconds=1))
     made.close()
 
 
@@ -56,7 +53,7 @@ def died(study: SharedStudy, number: int) -> None:
     """Have a trial's last sign of life be older than a worker that lives lets it become."""
     from sqlalchemy import text
 
-    trial_id = study._trial_id(number)
+    trial_id = study.trial_id(number)
     update = text("UPDATE trial_heartbeats SET heartbeat = :then WHERE trial_id = :trial")
     with study.storage.engine.begin() as connection:
         connection.execute(update, {"then": "2026-01-01 00:00:00", "trial": trial_id})
@@ -69,7 +66,7 @@ def test_of_two_that_ask_at_once_the_second_sees_what_the_first_has_begun(
     begun: list[Any] = []
 
     def ask() -> None:
-        mine = join_study(address, name, **ONE_SECOND)
+        mine = join_study(address, name)
         begun.append(mine.ask(unless_there, {}))
         mine.close()
 
@@ -135,7 +132,7 @@ def test_a_worker_that_comes_back_late_is_told_that_its_trial_is_over(study: Sha
     other = study.ask(lambda _: None, {})
     said = study.tell(late.number, "COMPLETE", 0.5, {})
     assert said == "Cannot tell a FAIL trial."
-    study.report(late.number, 0.8, 0.3)
+    study.report(late.number, 80, 0.3)
     assert study.tell(other.number, "COMPLETE", 0.25, {}) is None
     assert study.study.best_value == 0.25
     # What is told twice, by a worker that died before it could know, is no fault.
@@ -145,7 +142,7 @@ def test_a_worker_that_comes_back_late_is_told_that_its_trial_is_over(study: Sha
 def test_a_trial_whose_worker_lives_stays_its_own(study: SharedStudy) -> None:
     mine = study.ask(lambda _: point(), {})
     died(study, mine.number)
-    with heartbeat(study.storage, study._trial_id(mine.number)):
+    with heartbeat(study.storage, study.trial_id(mine.number)):
         time.sleep(0.3)
         assert study.ask(lambda trials: None if trials else point(), {}) is None
     assert study.tell(mine.number, "COMPLETE", 0.25, {}) is None
