@@ -89,7 +89,7 @@ def demand_study(run: RunStarted | None, study: str | None, folder: Path) -> Non
     if run.study is None:
         raise BadInput(
             f"--run-dir {folder}: holds a run by itself; give another folder to work at a study, or"
-            " leave --storage out to go on with it"
+            " leave --storage out to resume it"
         )
     raise BadInput(
         f"--run-dir {folder}: works at study {run.study}; add --storage with its database and"

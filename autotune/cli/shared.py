@@ -15,6 +15,7 @@ from autotune.cli.run import OpenRun, Part, finish, fit_of, open_run, reported
 from autotune.cli.settings import settings_text
 from autotune.cli.shared_options import (
     asked_address,
+    asks_for_all_cards,
     card_name,
     demand_name,
     overlaps,
@@ -54,7 +55,7 @@ def shared_run_command(
     overlap = overlaps(stages)
     address = asked_address(options, say)
     name = None if options.study is None else demand_name(options.study)
-    cards = () if options.gpus is None else every_card()
+    cards = every_card() if asks_for_all_cards(options) else ()
     if cards:
         os.environ[VARIABLE] = cards[0].uuid or ""
     close_storage(open_storage(address, make_tables=True))  # what is wrong with it, before all else
@@ -85,7 +86,7 @@ def worker_command(options: Options) -> int:
     if options.study is None:
         raise BadInput("worker: needs --study, the name that the run printed when it began")
     name = demand_name(options.study)
-    if options.gpus is not None:
+    if asks_for_all_cards(options):
         cards = every_card()
         with opened(join_study(address, name)) as study:
             read_settings(study)

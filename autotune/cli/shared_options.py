@@ -32,6 +32,19 @@ def demand_storage(options: Options, stages: str | None = None) -> None:
             )
 
 
+def asks_for_all_cards(options: Options) -> bool:
+    """Whether `--gpus all` was given.
+
+    Raises:
+        BadInput: another word.
+    """
+    if options.gpus not in (None, "all"):
+        raise BadInput(
+            f"--gpus {options.gpus}: must be all; to choose some, set CUDA_VISIBLE_DEVICES"
+        )
+    return options.gpus == "all"
+
+
 def overlaps(stages: str | None) -> bool:
     """Whether `--stages` asks for the next stage at once.
 

@@ -64,7 +64,8 @@ def conclusions(state: StudyState) -> list[str]:
         total = total_sentence(state.total)
         lines.append(f"{total[:1].upper()}{total[1:]}.")
     if best is None or best.score is None:
-        lines.append("No checkpoint has a valid score yet.")
+        if state.total is None:
+            lines.append("No checkpoint has a valid score yet.")
         return lines
     if best.partial is not None:
         score = score_text(best.score, best.interval)

@@ -43,7 +43,7 @@ WRONG: dict[str, Any] = {
 }
 
 
-USED_BY_COMMANDS = {"profile", "run_dir", "as_json"}
+USED_BY_COMMANDS = {"profile", "run_dir", "as_json", "storage", "study", "gpus"}
 """Options that set nothing in a profile: a command does something by them."""
 
 
