@@ -211,9 +211,10 @@ def test_the_next_strategy_waits_while_the_one_before_may_meet_the_target(
     with part(address, tmp_path / "two", Workers(), sleep=end) as run, pytest.raises(Killed):
         run.run()
     assert waited == [1.0] and len(trials(address)) == 1
-    with part(address, tmp_path / "two", Workers(), overlap=True, sleep=end) as run:
-        with pytest.raises(Killed):  # B is done, and A is still another's
-            run.run()
+    # B is done then, and A is still another's.
+    overlapping = part(address, tmp_path / "two", Workers(), overlap=True, sleep=end)
+    with overlapping as run, pytest.raises(Killed):
+        run.run()
     assert [t.user_attrs["strategy"] for t in trials(address)] == ["A", "B"]
 
 
