@@ -40,10 +40,10 @@ def profile(tmp_path: Path) -> Path:
     text = (profiles_folder() / "cpu-smoke.toml").read_text(encoding="utf-8")
     tree = tomllib.loads(text)
     tree["machine"] |= {"threads": 1}
-    tree["probe"] |= {"min_length": 64, "max_length": 64, "speed_trials": 0}
+    tree["probe"] |= {"min_length": 128, "max_length": 128, "speed_trials": 0}
     tree["train"] |= {"checkpoint_fractions": [1.0], "max_conversations": 16}
     tree["evaluate"] |= {"max_new_tokens": 4}
-    first = tree["strategy"][0] | {"model_max_length": 64, "n_trials": TRIALS}
+    first = tree["strategy"][0] | {"model_max_length": 128, "n_trials": TRIALS}
     tree["strategy"] = [first | {"search": {"learning_rate": [1e-4, 1e-2]}}]
     path = tmp_path / "toy.toml"
     path.write_text(tomli_w.dumps(tree), encoding="utf-8")
