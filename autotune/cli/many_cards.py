@@ -18,15 +18,15 @@ END_SECONDS = 30.0
 """How long a worker may take to end its own worker and its record once it is asked to."""
 
 
-def command_of(address: Address, study: str) -> list[str]:
-    """A worker's command line, in which there is no password."""
-    words = ["worker", "--storage", address.shown, "--study", study, "--device", "cuda"]
-    return [sys.executable, "-m", "autotune", *words]
+def command_of(address: Address, study: str, words: Sequence[str] = ()) -> list[str]:
+    """A worker's command line with further `words`; there is no password in it."""
+    told = ["worker", "--storage", address.shown, "--study", study, "--device", "cuda", *words]
+    return [sys.executable, "-m", "autotune", *told]
 
 
 @contextmanager
 def card_workers(
-    cards: Sequence[Card], address: Address, study: str, say: Say
+    cards: Sequence[Card], address: Address, study: str, say: Say, words: Sequence[str] = ()
 ) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Workers on these cards, ended with the block; each writes its lines into a file in `runs/`.
 
@@ -40,7 +40,7 @@ def card_workers(
                 log.parent.mkdir(parents=True, exist_ok=True)
                 started.append(
                     subprocess.Popen(
-                        command_of(address, study),
+                        command_of(address, study, words),
                         env={**os.environ, VARIABLE: card.uuid or ""},
                         stdin=subprocess.DEVNULL,
                         stdout=files.enter_context(log.open("ab")),

@@ -1,6 +1,6 @@
 """`probe`, `run` and `demo`: open a run folder, show a screen, do the work."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -53,9 +53,11 @@ class Part:
     """A run as a part of a shared study.
 
     `study` is its name, None where that is the run folder's. `profile` and `folder` are a worker's,
-    whose settings are the study's; None where the options say.
+    whose settings are the study's; None where the options say. `check` is given what the run works
+    with and the study's name, before anything is recorded.
     """
 
+    check: Callable[[Setup, str], None]
     study: str | None = None
     profile: Profile | None = None
     folder: Path | None = None
@@ -117,6 +119,8 @@ def open_run(
         if resumed:
             say("resuming the existing run")
         setup = open_setup(session, profile, say, length=options.model_max_length)
+        if part is not None and study is not None:
+            part.check(setup, study)
         say(setup.memory_sentence())
         view = make_view(console, session.clock, lambda: session.state, device_gauge(setup))
         session.view = view

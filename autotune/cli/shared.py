@@ -19,6 +19,7 @@ from autotune.cli.shared_options import (
     card_name,
     demand_name,
     overlaps,
+    passed_on,
     worker_folder,
 )
 from autotune.device.every_card import every_card
@@ -26,6 +27,7 @@ from autotune.device.find import find_device
 from autotune.device.visible import VARIABLE
 from autotune.protocol import events
 from autotune.protocol.results import Fit
+from autotune.run.setup import Setup
 from autotune.study.cleanup import demand_disk
 from autotune.study.shared.address import Address
 from autotune.study.shared.carried import Worker
@@ -59,18 +61,22 @@ def shared_run_command(
     if cards:
         os.environ[VARIABLE] = cards[0].uuid or ""
     close_storage(open_storage(address, make_tables=True))  # what is wrong with it, before all else
-    with open_run(options, console, target, salvaging=salvaging, part=Part(name)) as work:
-        demand_disk(work.session, work.setup)
-        with opened(make_study(address, name or work.rundir.root.name)) as study:
-            assert work.setup.content is not None
-            settings = SharedSettings(
-                profile=settings_text(work.setup.profile),
-                target=target,
-                content=work.setup.content,
-                overlap=overlap,
-            )
+
+    def begin(setup: Setup, name: str) -> None:
+        assert setup.content is not None
+        text = settings_text(setup.profile)
+        settings = SharedSettings(
+            profile=text, target=target, content=setup.content, overlap=overlap
+        )
+        with opened(make_study(address, name)) as study:
             write_settings(study, settings)
-            say(f"study {study.name}: smolsft-autotune {worker_words(address, study.name)}")
+        say(f"study {name}: smolsft-autotune {worker_words(address, name)}")
+
+    part = Part(begin, name)
+    with open_run(options, console, target, salvaging=salvaging, part=part) as work:
+        demand_disk(work.session, work.setup)
+        with opened(join_study(address, name or work.rundir.root.name)) as study:
+            settings = read_settings(study)
             with card_workers(cards[1:], address, study.name, say):
                 fit = fit_of(work)
                 met = at_study(work, study, settings, fit, None)
@@ -87,10 +93,11 @@ def worker_command(options: Options) -> int:
         raise BadInput("worker: needs --study, the name that the run printed when it began")
     name = demand_name(options.study)
     if asks_for_all_cards(options):
+        words = passed_on(options)
         cards = every_card()
         with opened(join_study(address, name)) as study:
             read_settings(study)
-        with card_workers(cards, address, name, say) as started:
+        with card_workers(cards, address, name, say, words) as started:
             return wait_for(started)
     with opened(join_study(address, name)) as study:
         settings = read_settings(study)
@@ -98,9 +105,13 @@ def worker_command(options: Options) -> int:
         card = card_name(find_device(profile.machine.device))
         folder = options.run_dir or worker_folder(name, platform.node(), card)
         options = replace(options, profile=profile.name, run_dir=folder)
-        part = Part(name, profile, folder)
+        part = Part(
+            lambda setup, _: demand_study_content(name, settings.content, setup.content),
+            name,
+            profile,
+            folder,
+        )
         with open_run(options, console, settings.target, part=part) as work:
-            demand_study_content(name, settings.content, work.setup.content)
             demand_disk(work.session, work.setup)
             fit = fit_of(work)
             at_study(work, study, settings, fit, wait_for_stages(work, study))
@@ -142,10 +153,11 @@ def at_study(
 
 def wait_for_stages(work: OpenRun, study: SharedStudy) -> SharedStages:
     """What is tried, as soon as the coordinator knows it."""
+    sentence = "waiting: the run that began the study probes its card"
+    if read_stages(study) is None:
+        work.session.emit(events.Notice(about="waiting", sentence=sentence))
     while (stages := read_stages(study)) is None:
-        work.session.emit(
-            events.Phase(name="waiting: the run that began the study probes its card")
-        )
+        work.session.emit(events.Phase(name=sentence))
         time.sleep(min(STAGES_POLL_SECONDS, study.storage.heartbeat_interval))
     return stages
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from autotune.base.errors import BadInput
-from autotune.cli.options import Options
+from autotune.cli.options import SETTINGS, Options
 from autotune.cli.run_folder import RUNS
 from autotune.device.find import Device
 from autotune.run.folder import RunDir
@@ -43,6 +43,23 @@ def asks_for_all_cards(options: Options) -> bool:
             f"--gpus {options.gpus}: must be all; to choose some, set CUDA_VISIBLE_DEVICES"
         )
     return options.gpus == "all"
+
+
+def passed_on(options: Options) -> list[str]:
+    """What is typed for a worker on every card, as words.
+
+    Raises:
+        BadInput: what each of them must have for itself.
+    """
+    if options.run_dir is not None or options.device is not None:
+        one = "--run-dir" if options.run_dir is not None else "--device"
+        raise BadInput(f"{one}: each of --gpus all has its own; leave {one} or --gpus out")
+    found: list[str] = []
+    for name in ("model", "data", "prompts", "vram_budget", "precision"):
+        value = getattr(options, name)
+        if value is not None:
+            found += [SETTINGS[name].spelling(name), value]
+    return found
 
 
 def overlaps(stages: str | None) -> bool:

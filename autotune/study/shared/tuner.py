@@ -15,9 +15,9 @@ from autotune.run.setup import Setup
 from autotune.run.state import TrialState
 from autotune.score.scorer import Scorer
 from autotune.study.baselines import score_baselines
-from autotune.study.cleanup import reconcile_checkpoints
+from autotune.study.cleanup import plan_disk, reconcile_checkpoints
 from autotune.study.next_action import NextAction, Train, between_trials, within_trial
-from autotune.study.next_trial import Begin, NextTrial, Wait, next_trial
+from autotune.study.next_trial import Begin, NextTrial, Stop, Wait, next_trial
 from autotune.study.optuna_study import distribution, whole_space
 from autotune.study.shared.carried import Worker, shared_summary
 from autotune.study.shared.settings import SharedStages
@@ -87,10 +87,13 @@ class SharedTuner(Tuner):
         self.trials = SharedTrials(session, study, worker, setup.prompts, seed)
         self.known: Sequence[TrialSummary] = ()
         self.found: NextTrial = Wait("nothing was asked yet")
+        self.waited_for = ""
 
     def prepare(self) -> None:
         """Baselines are the coordinator's; what this worker was at is taken up."""
         reconcile_checkpoints(self.session)
+        if not isinstance(self._next_of(self.study.trials()), Stop):
+            plan_disk(self.session, self.setup, self.chooser.strategies)
         if self.coordinates:
             score_baselines(self.session, self.setup, self.scorer)
         lost = self.trials.take_up()
@@ -147,8 +150,12 @@ class SharedTuner(Tuner):
             self.trials.publish(self.session.state.trials[-1])
 
     def wait(self, action: Wait) -> None:
-        """Look again a little later."""
-        self.session.emit(events.Phase(name=f"waiting: {action.reason}"))
+        """Look again a little later; why it waits is said once."""
+        sentence = f"waiting: {action.reason}"
+        if sentence != self.waited_for:
+            self.session.emit(events.Notice(about="waiting", sentence=sentence))
+            self.waited_for = sentence
+        self.session.emit(events.Phase(name=sentence))
         self.sleep(min(POLL_SECONDS, self.study.storage.heartbeat_interval))
 
     def conclude(self) -> None:
@@ -157,18 +164,11 @@ class SharedTuner(Tuner):
         self.session.emit(study_total(self.study.name, trials, self.trials.order, self.setup))
 
     def _decide(self, trials: Sequence[Any]) -> Point | None:
-        state, chooser = self.session.state, self.chooser
         self.known = [shared_summary(trial) for trial in trials]
-        self.found = next_trial(
-            self.known,
-            chooser.stages,
-            chooser.limits(state),
-            chooser.expected(state),
-            overlap=self.overlap,
-        )
+        self.found = self._next_of(trials)
         if not isinstance(self.found, Begin):
             return None
-        chosen = chooser.choose(self.known, self.found, state)
+        chosen = self.chooser.choose(self.known, self.found, self.session.state)
         if not self._fits(chosen.stage, chosen.point):
             self.found = Wait(
                 f"a trial of {chosen.stage} needs more than the {self.fit.model_max_length} tokens"
@@ -184,6 +184,17 @@ class SharedTuner(Tuner):
                 "plan": chosen.plan.identity,
                 "seed": chosen.plan.seed,
             },
+        )
+
+    def _next_of(self, trials: Sequence[Any]) -> NextTrial:
+        """What comes after these trials of all workers."""
+        state, chooser = self.session.state, self.chooser
+        return next_trial(
+            [shared_summary(trial) for trial in trials],
+            chooser.stages,
+            chooser.limits(state),
+            chooser.expected(state),
+            overlap=self.overlap,
         )
 
     def _accepts(self, trial: Any) -> bool:
