@@ -210,7 +210,7 @@ def test_the_next_strategy_waits_while_the_one_before_may_meet_the_target(
         run.run()
     with part(address, tmp_path / "two", Workers(), sleep=end) as run, pytest.raises(Killed):
         run.run()
-        said = [event.sentence for event in recorded(run, events.Notice)]
+    said = [event.sentence for event in recorded(run, events.Notice)]
     assert said == ["waiting: strategy A may still meet the target"]
     assert waited == [1.0] and len(trials(address)) == 1
     # B is done then, and A is still another's.
