@@ -33,7 +33,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def study(address: Address, name: str) -> Iterator[SharedStudy]:
-    yield (made := make_study(address, name, heartbeat_seconds=1))
+    yield (made := make_study(address, name))
     made.close()
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from autotune.study.shared.address import Address, read_address
 from autotune.study.shared.carried import Worker
 from autotune.study.shared.settings import SharedStages
 from autotune.study.shared.shared_study import SharedStudy, join_study, make_study
-from autotune.study.shared.tuner import SharedTuner, stages_of
+from autotune.study.shared.tuner import POLL_SECONDS, SharedTuner, stages_of
 from tests import setups
 from tests.fakes.runner import FakeRunner
 from tests.played import Judge, Workers
@@ -37,7 +38,7 @@ class Killed(BaseException):
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with a study; to make the tables takes longer than most tests."""
     path = tmp_path_factory.mktemp("fresh") / "shared.db"
-    make_study(read_address(f"sqlite:///{path}"), "s", heartbeat_seconds=1).close()
+    make_study(read_address(f"sqlite:///{path}"), "s").close()
     return path
 
 
@@ -82,6 +83,10 @@ def part(
             study.close()
 
 
+def shortly(_: float) -> None:
+    time.sleep(0.02)
+
+
 def trials(address: Address) -> list[Any]:
     study = join_study(address, "s")
     try:
@@ -108,7 +113,7 @@ def test_two_workers_share_the_trials_and_each_tells_of_all(
     ends: dict[str, tuple[int, events.StudyTotal, list[Any]]] = {}
 
     def work(name: str) -> None:
-        with part(address, tmp_path / name, Workers(), A, B, C, overlap=True) as run:
+        with part(address, tmp_path / name, Workers(), A, B, C, overlap=True, sleep=shortly) as run:
             run.run()
             total = recorded(run, events.StudyTotal)[-1]
             ends[name] = len(run.session.state.trials), total, recorded(run, events.RunEnded)
@@ -212,7 +217,7 @@ def test_the_next_strategy_waits_while_the_one_before_may_meet_the_target(
         run.run()
     said = [event.sentence for event in recorded(run, events.Notice)]
     assert said == ["waiting: strategy A may still meet the target"]
-    assert waited == [1.0] and len(trials(address)) == 1
+    assert waited == [POLL_SECONDS] and len(trials(address)) == 1
     # B is done then, and A is still another's.
     overlapping = part(address, tmp_path / "two", Workers(), overlap=True, sleep=end)
     with overlapping as run, pytest.raises(Killed):
