@@ -26,9 +26,11 @@ def test_a_password_in_a_url_goes_where_libpq_looks_and_nowhere_else(typed: str)
 
 
 def test_a_password_among_a_urls_parameters_is_one_as_well() -> None:
-    environ: dict[str, str] = {}
-    shown = read_address("postgresql://h/d?password=hidden", environ).shown
-    assert environ == {"PGPASSWORD": "hidden"} and shown == "postgresql://h/d"
+    for typed in ("postgresql://h/d?password=hidden", "postgresql://:hidden@h/d?password=other"):
+        environ: dict[str, str] = {}
+        address = read_address(typed, environ)
+        assert environ == {"PGPASSWORD": "hidden"} and address.shown.endswith("h/d")
+        assert "password" not in address.arguments
 
 
 def test_the_command_to_give_again_has_no_password() -> None:
