@@ -32,6 +32,9 @@ _ANSWERING: _Commands = ("probe", "run", "eval")
 
 _JUDGING: _Commands = ("run", "eval")
 
+_SHARING: _Commands = ("run", "worker")
+"""Commands that work at a study in a database."""
+
 
 def _option(commands: _Commands, help: str, default: Any = None, **setting: Any) -> Any:
     """A field of `Options`; further keywords are those of `Setting`."""
@@ -60,15 +63,34 @@ class Options:
     profile: str | None = _option(
         (*_READING, "eval"), "Default: by the machine.", metavar="NAME|FILE"
     )
+    storage: str | None = _option(
+        _SHARING,
+        "Database of a study that several cards or machines work at; its password stands in"
+        " PGPASSWORD or ~/.pgpass.",
+        metavar="postgresql://USER@HOST/DATABASE",
+    )
+    study: str | None = _option(
+        _SHARING, "Name of the study in --storage; default of run: its folder's.", metavar="NAME"
+    )
+    gpus: str | None = _option(
+        _SHARING,
+        "all: a worker for each card of this machine.",
+        metavar="",
+        choices=("all",),
+    )
     model: str | None = _option(
-        _READING,
+        (*_READING, "worker"),
         "Model to fine-tune.",
         metavar="FOLDER|HUB-ID",
         names=MODELS,
         sets=("model.source",),
     )
     data: str | None = _option(
-        _READING, "Conversations.", metavar="FILE|HUB-ID", names=DATA, sets=("data.source",)
+        (*_READING, "worker"),
+        "Conversations.",
+        metavar="FILE|HUB-ID",
+        names=DATA,
+        sets=("data.source",),
     )
     format: str | None = _option(
         _READING,
@@ -78,7 +100,7 @@ class Options:
         sets=("data.format",),
     )
     prompts: str | None = _option(
-        (*_READING, "eval"),
+        (*_READING, "worker", "eval"),
         "Prompts to score on.",
         metavar="FILE",
         names=PROMPTS,
@@ -171,7 +193,7 @@ class Options:
         sets=("data.skip_bad",),
     )
     vram_budget: str | None = _option(
-        _ANSWERING,
+        (*_ANSWERING, "worker"),
         "Memory to use.",
         metavar=f"{AUTO}|7.2GiB",
         rule=f"must be {AUTO}, or a size above 0 with its unit, such as 7.2GiB",
@@ -179,7 +201,7 @@ class Options:
         sets=("machine.budget",),
     )
     device: str | None = _option(
-        _ANSWERING,
+        (*_ANSWERING, "worker"),
         "Where to compute.",
         metavar=f"{AUTO}|cuda[:N]|cpu",
         rule=DEVICE_RULE,
@@ -187,7 +209,7 @@ class Options:
         sets=("machine.device",),
     )
     precision: str | None = _option(
-        _ANSWERING,
+        (*_ANSWERING, "worker"),
         "Compute precision.",
         choices=(AUTO, *Precision),
         sets=("machine.precision",),
@@ -248,7 +270,7 @@ class Options:
         _READING, "Show every setting with its value and its origin; start nothing.", False
     )
     run_dir: Path | None = _option(
-        (*_ANSWERING, "demo"),
+        (*_ANSWERING, "worker", "demo"),
         "Default: the unfinished one of these settings in runs/, or a new one.",
         metavar="FOLDER",
     )

@@ -7,7 +7,7 @@ from typing import Literal
 from autotune.base.format import either
 
 Command = Literal[
-    "inspect", "probe", "run", "demo", "eval", "report", "profiles list", "profiles show"
+    "inspect", "probe", "run", "worker", "demo", "eval", "report", "profiles list", "profiles show"
 ]
 """The commands, as they are called."""
 

@@ -31,6 +31,7 @@ from autotune.protocol.run_events import (
     TrialEnded,
     TrialStarted,
 )
+from autotune.protocol.study_events import HostTrial, StudyTotal
 from autotune.protocol.worker_events import (
     WORKER_EVENT,
     Answered,
@@ -74,6 +75,7 @@ __all__ = [
     "Finished",
     "Fitted",
     "HeldOutLoss",
+    "HostTrial",
     "ImportancesFound",
     "LegacyEvent",
     "Measured",
@@ -94,6 +96,7 @@ __all__ = [
     "Slept",
     "StepDone",
     "StepResult",
+    "StudyTotal",
     "Surveyed",
     "Trained",
     "TrainingFailed",

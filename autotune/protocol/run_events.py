@@ -22,6 +22,7 @@ from autotune.protocol.probe_events import Fitted, ProbeEnded, ProbeResumed, Pro
 from autotune.protocol.results import Health
 from autotune.protocol.scores import DEFAULT_SCORER, Lift, Score, Scored
 from autotune.protocol.space import Value
+from autotune.protocol.study_events import StudyTotal
 from autotune.protocol.throttle import Throttle
 from autotune.protocol.worker_events import WorkerEvent
 
@@ -29,7 +30,8 @@ from autotune.protocol.worker_events import WorkerEvent
 class RunStarted(Boundary):
     """A run begins, or resumes (`resumed`): its target and the names of what it works with.
 
-    `device_kind` is None in records of a time when it was not written.
+    `device_kind` is None in records of a time when it was not written. `study` is the shared study
+    that the run works at, None for one by itself.
     """
 
     kind: Literal["run_started"] = "run_started"
@@ -46,6 +48,7 @@ class RunStarted(Boundary):
     resumed: bool = False
     think: Think = Think.KEEP
     scorer: str = DEFAULT_SCORER
+    study: str | None = None
 
 
 class Content(Boundary):
@@ -231,6 +234,7 @@ RunEvent = Annotated[
     | BestInFull
     | CheckpointsRemoved
     | Escalated
+    | StudyTotal
     | RunEnded
     | LegacyEvent
     | WorkerEvent,

@@ -76,6 +76,7 @@ def report_of(history: RunHistory, run_dir: Path) -> Report:
             for name, event in sorted(state.baselines.items())
         },
         trials=tuple(_trial(trial, state) for trial in state.trials),
+        study=state.total,
         escalations=tuple(map(Escalation.from_parts, state.escalations)),
         importances=state.importances.shares if state.importances else {},
         fit=state.fit,

@@ -12,6 +12,7 @@ from autotune.protocol.plan import TrainPlan
 from autotune.protocol.results import Fit, Health
 from autotune.protocol.scores import DEFAULT_SCORER, Figures, Lift, Metric
 from autotune.protocol.space import Value
+from autotune.protocol.study_events import StudyTotal
 
 
 class CheckpointScore(Figures):
@@ -175,7 +176,8 @@ class Report(Boundary):
     names the kernel that computed attention, None where no worker reported it. `data_notes` says
     what was found in the rows of the data. `importances` are shares of 1 by searchable key, where
     there are enough trials to tell. `think` is which text of answers was judged, `scorer` by
-    what.
+    what. `study` is the shared study that the run worked at, with the trials of all hosts; `trials`
+    are this folder's.
     """
 
     target: float
@@ -190,6 +192,7 @@ class Report(Boundary):
     beaten_by_echo: bool
     baselines: dict[str, BaselineReport]
     trials: tuple[TrialReport, ...]
+    study: StudyTotal | None = None
     escalations: tuple[Escalation, ...]
     importances: dict[str, float] = {}
     fit: Fit | None

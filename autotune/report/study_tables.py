@@ -63,6 +63,41 @@ def importances_table(report: Report) -> Table:
     )
 
 
+def hosts_table(report: Report) -> Table:
+    """Every trial of the shared study that the run worked at; no rows where it was by itself."""
+    texts = ("trial", "strategy", "host", "card", "state")
+    numbers = ("score", "counts for", "genuine", "any prompt", "hours")
+    total = report.study
+    return Table(
+        (
+            *map(Column, texts),
+            *(Column(name, True) for name in numbers),
+            Column("checkpoint, on its host"),
+        ),
+        tuple(
+            Row(
+                (
+                    str(t.number),
+                    t.strategy,
+                    t.host,
+                    t.card,
+                    t.outcome.lower(),
+                    NOT_KNOWN if t.passes is None else f"{t.passes}/{t.n}",
+                    NOT_KNOWN if t.counts is None else percent(t.counts),
+                    NOT_KNOWN if t.genuine is None else str(t.genuine),
+                    NOT_KNOWN if t.shuffled is None else percent(t.shuffled),
+                    NOT_KNOWN if t.hours is None else f"{t.hours:.2f}",
+                    t.failure or t.checkpoint or NOT_KNOWN,
+                ),
+                best=t.number == total.best,
+            )
+            for t in total.trials
+        )
+        if total is not None
+        else (),
+    )
+
+
 def _values(trial: TrialReport) -> tuple[str, ...]:
     return tuple(_written(key, trial.point.get(key)) for key in _HEADINGS)
 

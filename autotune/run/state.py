@@ -49,6 +49,7 @@ class StudyState:
     corrected: float | None = None  # the best score without its selection bias
     in_full: events.BestInFull | None = None  # the newest, of whatever was the best then
     importances: events.ImportancesFound | None = None  # the newest
+    total: events.StudyTotal | None = None  # of the shared study that it worked at
     ended: events.RunEnded | None = None
     phase: str = ""
     answered: events.Answered | None = None
@@ -181,6 +182,8 @@ class StudyState:
             case events.Escalated():
                 self.strategy = event.next
                 self.escalations.append(event)
+            case events.StudyTotal():
+                self.total = event
             case events.RunEnded():
                 self.ended = event
             case events.Phase():

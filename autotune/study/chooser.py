@@ -1,6 +1,6 @@
 """The next trial of a run, with all its numbers: its stage, its point, its plan."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from autotune.config.study import StudyChoice, searched
@@ -108,6 +108,19 @@ class Chooser:
             return self._chosen(strategy, Strategy.model_validate(tree))
         # Without ranges to draw from, a further trial differs by its order of the data.
         return self._chosen(strategy, strategy, seed=seed + earlier)
+
+    def at(self, stage: str, point: Mapping[str, Value], seed: int) -> Chosen:
+        """A trial whose point is known already, as of one that is begun again elsewhere."""
+        strategy = self.strategy_at(stage, point)
+        return self._chosen(strategy, strategy, seed=seed)
+
+    def strategy_at(self, stage: str, point: Mapping[str, Value]) -> Strategy:
+        """A point of a stage as a strategy."""
+        first, search = self.setup.profile.strategies[0], self.study.search
+        if stage == SEARCH:
+            return searched(first, point) if search is None else search.strategy(first, point)
+        named = next(s for s in self.strategies if s.name == stage)
+        return Strategy.model_validate(named.model_dump() | dict(point))
 
     def _searched(self, trials: Sequence[TrialSummary], state: StudyState) -> Chosen:
         made = sum(t.stage == SEARCH and not t.repeats for t in trials)

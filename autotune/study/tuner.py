@@ -82,12 +82,7 @@ class Tuner:
         Raises:
             EnvironmentFault: the disk has no room for what the run will write, or fills up.
         """
-        self.store_study()
-        reconcile_checkpoints(self.session)
-        if not isinstance(self.what_next(), Stop):
-            plan_disk(self.session, self.setup, self.chooser.strategies)
-        score_baselines(self.session, self.setup, self.scorer)
-        self.warn_of_old_stops()
+        self.prepare()
         while True:
             action = self.what_next()
             match action:
@@ -111,15 +106,32 @@ class Tuner:
                 case Escalate():
                     self.session.emit(events.Escalated.from_parts(action))
                 case Wait():
-                    raise AssertionError("a run by itself waits for nobody")
+                    self.wait(action)
                 case Stop() if keep_best(self.session):
                     pass  # with another best there may be something to do
                 case Stop():
                     demand_best(self.session.state, self.session.rundir)
                     self.emit_corrected_best()
                     self.emit_importances()
+                    self.conclude()
                     self.session.emit(events.RunEnded(met=action.met, reason=action.reason))
                     return action.met
+
+    def prepare(self) -> None:
+        """What comes before the first trial, and what an earlier process left to do."""
+        self.store_study()
+        reconcile_checkpoints(self.session)
+        if not isinstance(self.what_next(), Stop):
+            plan_disk(self.session, self.setup, self.chooser.strategies)
+        score_baselines(self.session, self.setup, self.scorer)
+        self.warn_of_old_stops()
+
+    def wait(self, action: Wait) -> None:
+        """What to do until others have ended their trials: a run by itself has no others."""
+        raise AssertionError(f"a run by itself waits for nobody: {action.reason}")
+
+    def conclude(self) -> None:
+        """What is recorded right before the end."""
 
     def what_next(self) -> NextAction | TrainAgain:
         """What the record asks for."""
@@ -166,14 +178,18 @@ class Tuner:
         return self.begin(chosen.plan, chosen.point)
 
     def begin(
-        self, plan: TrainPlan, point: Mapping[str, Value], repeats: int | None = None
+        self,
+        plan: TrainPlan,
+        point: Mapping[str, Value],
+        repeats: int | None = None,
+        optuna_number: int | None = None,
     ) -> TrialState:
-        """Record that a trial of this plan begins."""
+        """Record that a trial of this plan begins; by itself its number is Optuna's too."""
         number = len(self.session.state.trials)
         self.session.emit(
             events.TrialStarted(
                 number=number,
-                optuna_number=number,
+                optuna_number=number if optuna_number is None else optuna_number,
                 plan=plan,
                 point=dict(point),
                 repeats=repeats,

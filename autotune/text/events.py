@@ -29,6 +29,7 @@ from autotune.text.score import (
     partial_text,
     selection_bias_line,
 )
+from autotune.text.study import total_sentence
 from autotune.text.training_events import (
     card_sentence,
     damaged_sentence,
@@ -106,6 +107,8 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             return f"{label}: {lost_sentence(event)}"
         case events.Escalated():
             return f"moving on from {event.previous} to {event.next}: {event.reason}"
+        case events.StudyTotal():
+            return total_sentence(event)
         case events.RunEnded():
             return f"run over, target {'met' if event.met else 'not met'}: {event.reason}"
         case events.Notice():

@@ -48,7 +48,10 @@ WRONG: dict[str, Any] = {
 }
 
 
-USED_BY_COMMANDS = {"profile", "changes", "explain", "run_dir", "as_json"}
+USED_BY_COMMANDS = {
+    *("profile", "changes", "explain", "run_dir", "as_json"),
+    *("storage", "study", "gpus"),
+}
 """Options without a place of their own in a profile: a command does something by them."""
 
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from autotune.study.summary import TrialSummary
 
 from autotune.base.errors import EnvironmentFault
 from autotune.base.manifest import fault_of, seal
@@ -15,6 +14,7 @@ from autotune.report.build import build_report
 from autotune.report.schema import Report
 from autotune.run.folder import RunDir
 from autotune.run.state import StudyState, replay
+from autotune.run.trial_summary import TrialSummary
 from autotune.study.next_trial import Begin, Limits, Stage, Stop, next_trial
 from tests import setups
 from tests.played import Workers
