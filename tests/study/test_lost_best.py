@@ -197,4 +197,5 @@ def test_a_trial_that_lost_its_best_is_compared_by_what_is_left_of_it() -> None:
     gone = replace(lost, left=None, lost=True)
     assert next_trial([gone, met], stages, limits) == Stop(True, "strategy B scores 26.0 %")
     again = replace(met, stage="A", met=False, repeats=True)
-    assert next_trial([gone, again], stages, limits) == Begin("B", first=True)
+    twice = (Stage("A", 2), *stages[1:])
+    assert next_trial([gone, again], twice, limits) == Begin("A", first=False)
