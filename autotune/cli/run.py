@@ -33,6 +33,7 @@ from autotune.protocol.results import Fit
 from autotune.report.build import report_of
 from autotune.report.schema import run_json
 from autotune.report.write import write_report
+from autotune.run.content import is_recorded
 from autotune.run.folder import RunDir
 from autotune.run.inputs import demand_data, demand_model, demand_prompts
 from autotune.run.record_cache import RecordCache
@@ -131,7 +132,7 @@ def open_run(
             try:
                 started = setup.started(target, resumed=resumed)
                 session.emit(started.model_copy(update={"study": study}))
-                if session.state.content is None and setup.content is not None:
+                if setup.content and not is_recorded(session.state.content, setup.content):
                     session.emit(setup.content)
                 survey = survey_data(session, setup)
                 yield OpenRun(console, rundir, session, setup, survey, resumed)

@@ -56,8 +56,8 @@ class Content(Boundary):
 
     `prompts` is the file that they were chosen from, `scored` the text of `prompts.jsonl` itself.
     `model` are the files of the model's folder, its tokenizer and template among them. An
-    evaluation has no data. `own_data` is that of strategies which train on other data than `data`,
-    by their names.
+    evaluation has no data. `own_data` is that of strategies which name data of their own, by
+    their names; those that a run comes to later are in an event of their own.
     """
 
     kind: Literal["content"] = "content"
@@ -66,6 +66,10 @@ class Content(Boundary):
     scored: str
     model: dict[str, str]
     own_data: dict[str, dict[str, str]] = {}
+
+    def with_data_of(self, later: "Content") -> "Content":
+        """This, and the data of strategies that the run came to later."""
+        return self.model_copy(update={"own_data": later.own_data | self.own_data})
 
 
 class BaselineScored(Scored):

@@ -60,9 +60,7 @@ def content_of(
         scored=sha256_of_text(scored),
         model=_model_digests(model),
         own_data={
-            strategy: {path.name: files[path]}
-            for strategy, path in (own_data or {}).items()
-            if path != data
+            strategy: {path.name: files[path]} for strategy, path in (own_data or {}).items()
         },
     )
 
@@ -86,11 +84,18 @@ def _digest(what: str, path: Path) -> str:
 
 
 def recorded_content(rundir: RunDir) -> Content | None:
-    """What a run began with, as far as its record says."""
-    for record in rundir.record.of_kind("content"):
-        if isinstance(record.event, Content):
-            return record.event
-    return None
+    """What a run works with, as far as its record says."""
+    found = (record.event for record in rundir.record.of_kind("content"))
+    began: Content | None = None
+    for event in found:
+        if isinstance(event, Content):
+            began = began.with_data_of(event) if began is not None else event
+    return began
+
+
+def is_recorded(began: Content | None, now: Content | None) -> bool:
+    """Whether all that a run works with now is on record."""
+    return now is None or (began is not None and now.own_data.keys() <= began.own_data.keys())
 
 
 def same_content(part: str, began: Content, path: Path, strategy: str | None = None) -> bool:
@@ -116,12 +121,8 @@ def demand_same(began: Content, now: Content, model: str) -> None:
         ("data", began.data, now.data),
         ("prompts", began.prompts, now.prompts),
         *(
-            (
-                f"data of strategy {name}:",
-                began.own_data.get(name, began.data),
-                now.own_data.get(name, now.data),
-            )
-            for name in sorted({*began.own_data, *now.own_data})
+            (f"data of strategy {name}:", began.own_data[name], now.own_data[name])
+            for name in sorted(began.own_data.keys() & now.own_data.keys())
         ),
     ):
         if sorted(before.values()) != sorted(after.values()):

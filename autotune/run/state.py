@@ -115,7 +115,7 @@ class StudyState:
                     self.probe_trials = []
                 self._judge_again(event.target)
             case events.Content():
-                self.content = self.content or event
+                self.content = self.content.with_data_of(event) if self.content else event
             case events.ProbeTried():
                 self.probe_trials.append(event.outcome)
             case events.Surveyed(strategies=()):

@@ -24,7 +24,7 @@ from autotune.protocol.job import DeviceSpec, Job, SurveyJob, TrialJob
 from autotune.protocol.plan import Strategy
 from autotune.report.build import report_of
 from autotune.report.facts import ran_with
-from autotune.run.content import content_of, demand_same
+from autotune.run.content import content_of, demand_same, is_recorded, recorded_content
 from autotune.run.fingerprint import fingerprint
 from autotune.run.folder import RunDir
 from autotune.run.inputs import demand_data
@@ -212,6 +212,27 @@ def test_a_run_goes_on_only_with_the_data_that_its_strategies_began_with(folder:
     said = "data of strategy B: more.jsonl has changed since this run began (sha256 "
     assert str(fault.value).startswith(said)
     assert str(fault.value).endswith("put it back or start a new run with another --run-dir")
+
+
+def test_data_of_a_strategy_that_a_run_comes_to_later_is_held_against_what_it_was_then(
+    folder: Path,
+) -> None:
+    before, both = profile(A, setups.strategy("B")), profile(A, own())
+    session, _ = setups.session(folder / "run", Workers())
+    with session.rundir:
+        for chosen in (before, both, both, before):
+            now = content(folder, chosen)
+            if session.state.content is not None:
+                demand_same(session.state.content, now, "toy")
+            if not is_recorded(session.state.content, now):
+                session.emit(now)
+        recorded = [r.event for r in session.rundir.records() if isinstance(r.event, Content)]
+        assert [set(each.own_data) for each in recorded] == [set(), {"B"}]
+        assert recorded_content(session.rundir) == session.state.content == content(folder, both)
+        assert session.state.content is not None
+        (folder / "more.jsonl").write_text(talk("how?", "so"), encoding="utf-8")
+        with pytest.raises(BadInput, match=r"data of strategy B: more\.jsonl has changed"):
+            demand_same(session.state.content, content(folder, both), "toy")
 
 
 def test_a_path_of_a_strategys_data_stands_in_run_toml_from_the_root_and_may_move(
