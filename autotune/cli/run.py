@@ -174,10 +174,7 @@ def probe_command(options: Options, *, again: bool = False) -> int:
 
 def run_command(options: Options, target: float, *, salvaging: bool = False) -> int:
     """`run` and `demo`."""
-    if salvaging and options.run_dir is None:
-        raise BadInput("--salvage: must come with --run-dir, which names the run to resume")
-    if salvaging and options.run_dir is not None:
-        demand_record(options.run_dir)
+    demand_salvageable(options, salvaging)
     from autotune.score.registry import find_scorer
     from autotune.study.tuner import Tuner
 
@@ -190,6 +187,19 @@ def run_command(options: Options, target: float, *, salvaging: bool = False) -> 
             met = Tuner(work.session, work.setup, work.survey, fit, scorer, target).run()
     finish(console, work.rundir, work.session, options.as_json)
     return ExitCode.DONE if met else ExitCode.BELOW_TARGET
+
+
+def demand_salvageable(options: Options, salvaging: bool) -> None:
+    """Refuse to salvage a run that is not named, or is not there.
+
+    Raises:
+        BadInput: that.
+    """
+    if not salvaging:
+        return
+    if options.run_dir is None:
+        raise BadInput("--salvage: must come with --run-dir, which names the run to resume")
+    demand_record(options.run_dir)
 
 
 @contextmanager

@@ -72,10 +72,9 @@ def demand_record(named: Path) -> None:
 def is_part(shared: bool, study: str | None, folder: Path) -> bool:
     """Whether a folder's run works at a study of this name (None: of the folder's), or at none."""
     wanted = (study or folder.name) if shared else None
-    for record in RunDir(folder).record.of_kind("run_started"):
-        if isinstance(record.event, RunStarted):
-            return record.event.study == wanted
-    return True
+    begun = [record.event for record in RunDir(folder).record.of_kind("run_started")]
+    last = begun[-1] if begun else None
+    return not isinstance(last, RunStarted) or last.study == wanted
 
 
 def demand_study(run: RunStarted | None, study: str | None, folder: Path) -> None:

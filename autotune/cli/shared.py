@@ -11,7 +11,7 @@ from autotune.base.errors import BadInput, ExitCode
 from autotune.cli.console import human_console, say_on
 from autotune.cli.many_cards import card_workers, wait_for
 from autotune.cli.options import Options
-from autotune.cli.run import OpenRun, Part, finish, fit_of, open_run, reported
+from autotune.cli.run import OpenRun, Part, demand_salvageable, finish, fit_of, open_run, reported
 from autotune.cli.settings import settings_text
 from autotune.cli.shared_options import (
     asked_address,
@@ -54,6 +54,7 @@ def shared_run_command(
     """`run --storage`: makes the study, works at it, ends when it is over."""
     console = human_console(options.as_json)
     say = say_on(console)
+    demand_salvageable(options, salvaging)
     overlap = overlaps(stages)
     address = asked_address(options, say)
     name = None if options.study is None else demand_name(options.study)

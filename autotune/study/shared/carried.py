@@ -51,7 +51,11 @@ def carried_by(
     best = trial.best
     if best is not None:
         path = rundir.checkpoint(trial.number, best.checkpoint)
-        found |= {"checkpoint": str(path.absolute()), "lacks": list(best.lacks)}
+        found |= {
+            "checkpoint": str(path.absolute()),
+            "lacks": list(best.lacks),
+            "met": best.met,
+        }
     verdicts = {
         e.checkpoint.name: pack(order, strict)
         for e in trial.evaluations.values()

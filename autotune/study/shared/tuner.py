@@ -192,8 +192,9 @@ class SharedTuner(Tuner):
         )
 
     def _accepts(self, trial: Any) -> bool:
-        """Whether a trial that waits fits this card."""
-        return self._fits(trial.user_attrs["strategy"], trial.params)
+        """Whether a trial that waits fits this card, and is still worth its time."""
+        over = isinstance(self._next_of(self.study.trials()), Stop)
+        return not over and self._fits(trial.user_attrs["strategy"], trial.params)
 
     def _fits(self, stage: str, point: Any) -> bool:
         strategy = self.chooser.strategy_at(stage, point)

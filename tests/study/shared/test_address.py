@@ -90,6 +90,18 @@ def test_what_is_wrong_with_a_server_is_one_line_with_a_remedy(
     assert said in line and "\n" not in line and postgres.PASSWORD not in line
 
 
+def test_a_password_in_a_file_of_ones_own_opens_the_database(
+    server_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PGPASSWORD", raising=False)
+    secret = tmp_path / "pgpass"
+    hidden = postgres.PASSWORD.replace(":", "\\:")
+    secret.write_text(f"127.0.0.1:*:*:{postgres.USER}:{hidden}\n", encoding="utf-8")
+    secret.chmod(0o600)
+    monkeypatch.setenv("PGPASSFILE", str(secret))
+    make_study(read_address(server_url), "from a file").close()
+
+
 def test_a_typed_password_opens_the_database_and_is_kept_nowhere(
     server_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

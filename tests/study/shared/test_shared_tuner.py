@@ -77,14 +77,22 @@ def part(
                 study=study,
                 worker=Worker(host or folder.name, "cpu", str(folder)),
                 stages=stages or stages_of(setup, DATA, fit),
-                **choices,
+                **{"sleep": Shortly(), **choices},
             )
         finally:
             study.close()
 
 
-def shortly(_: float) -> None:
-    time.sleep(0.02)
+class Shortly:
+    """Waits for a moment only, and not for ever."""
+
+    def __init__(self) -> None:
+        self.left = 1000
+
+    def __call__(self, _: float) -> None:
+        self.left -= 1
+        assert self.left, "it waits for nothing"
+        time.sleep(0.02)
 
 
 def trials(address: Address) -> list[Any]:
@@ -113,7 +121,7 @@ def test_two_workers_share_the_trials_and_each_tells_of_all(
     ends: dict[str, tuple[int, events.StudyTotal, list[Any]]] = {}
 
     def work(name: str) -> None:
-        with part(address, tmp_path / name, Workers(), A, B, C, overlap=True, sleep=shortly) as run:
+        with part(address, tmp_path / name, Workers(), A, B, C, overlap=True) as run:
             run.run()
             total = recorded(run, events.StudyTotal)[-1]
             ends[name] = len(run.session.state.trials), total, recorded(run, events.RunEnded)
@@ -223,6 +231,23 @@ def test_the_next_strategy_waits_while_the_one_before_may_meet_the_target(
     with overlapping as run, pytest.raises(Killed):
         run.run()
     assert [t.user_attrs["strategy"] for t in trials(address)] == ["A", "B"]
+
+
+def test_once_the_target_is_met_a_dead_workers_trial_is_not_begun_again(
+    address: Address, tmp_path: Path
+) -> None:
+    dying = part(address, tmp_path / "one", Workers(killed_in(TrainJob)))
+    with dying as run, pytest.raises(Killed):
+        run.run()
+    met = Judge(lambda _: setups.report(3))
+    with part(address, tmp_path / "two", Workers(), judge=met, overlap=True) as run:
+        assert run.run()
+    study = join_study(address, "s")
+    died(study, 0)
+    study.close()
+    workers = Workers()
+    with part(address, tmp_path / "three", workers) as run:
+        assert run.run() and not workers.seen
 
 
 def test_a_card_that_fits_less_than_a_trial_needs_leaves_it_to_a_larger_one(
