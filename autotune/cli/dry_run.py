@@ -122,9 +122,7 @@ def _planned(
     disk: DiskPlan | None = None
     obstacle = None
     try:
-        disk = disk_plan(
-            root, setup, chooser.strategies, trials=plan.over + sum(t.count for t in plan.trials)
-        )
+        disk = disk_plan(root, setup, chooser.strategies, trials=plan.trial_count)
     except EnvironmentFault as error:
         obstacle = Obstacle.of(error)  # a run looks at the disk before anything else
     return {

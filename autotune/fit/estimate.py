@@ -7,7 +7,7 @@ from autotune.data.retention_notes import cut_note, lost_note
 from autotune.data.survey import Survey
 from autotune.fit.resolve import clipped_length, clipped_rounds, fits_as_requested, resolve_plan
 from autotune.fit.speed import Setting, timing, tokens_per_second
-from autotune.protocol.plan import Strategy
+from autotune.protocol.plan import Strategy, TrainPlan
 from autotune.protocol.results import Fit, Measurement, StrategyFit
 from autotune.run.setup import Setup
 
@@ -19,6 +19,16 @@ def scoring_seconds(setup: Setup, measurement: Measurement) -> float:
     return batches * (
         measurement.prefill_seconds + evaluate.max_new_tokens * measurement.token_seconds
     )
+
+
+def computed_tokens(plan: TrainPlan, kept_tokens: int) -> float:
+    """Tokens that a training computes, of data that keeps so many, held-out ones among them.
+
+    A pass over what is held out has no backward and counts as a third of a step's.
+    """
+    each = kept_tokens / plan.kept_conversations
+    passes = len(plan.held_out_steps) / 3
+    return each * (plan.conversations * plan.num_train_epochs + plan.held_out * passes)
 
 
 def strategy_fit(
@@ -66,7 +76,7 @@ def strategy_fit(
     if kept.conversations == 0:
         return plain
     plan = resolve_plan(strategy, fit, survey, setup)
-    tokens = kept.tokens * plan.num_train_epochs
+    tokens = computed_tokens(plan, kept.tokens)
     candidates = len(plan.checkpoint_steps) + (plan.averaged > 0)
     scoring = scoring_seconds(setup, measurement) * candidates
     speed = tokens_per_second(setting.best) if setting else fit.tokens_per_second

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from statistics import median
 
 from autotune.data.survey import Survey
-from autotune.fit.estimate import scoring_seconds
+from autotune.fit.estimate import computed_tokens, scoring_seconds
 from autotune.protocol.estimate import TrialEstimate
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.results import Fit, Measurement, StrategyFit, Verdict
@@ -33,7 +33,7 @@ def estimated(
     and the average of some, answers all prompts.
     """
     kept = survey.of(plan.strategy).kept(plan.model_max_length, plan.max_rounds)
-    tokens = kept.tokens * plan.num_train_epochs
+    tokens = computed_tokens(plan, kept.tokens)
     evaluations = len(plan.checkpoint_steps) + (plan.averaged > 0)
     each, at_most = evaluation_seconds(state, setup, fit)
     training, scoring = ratios(state.trials)

@@ -78,6 +78,11 @@ class RunPlan:
     obstacle: Obstacle | None
 
     @property
+    def trial_count(self) -> int:
+        """All trials, those that are over among them."""
+        return self.over + sum(trial.count for trial in self.trials)
+
+    @property
     def seconds(self) -> float:
         """All trials and what comes before them."""
         return self.before_seconds + sum(trial.seconds for trial in self.trials)

@@ -99,13 +99,15 @@ class DiskPlan:
         return f"disk: needs {needed} at most, {free} free"
 
 
-def plan_disk(session: Session, setup: Setup, strategies: Sequence[Strategy]) -> None:
-    """Say what the run needs and what is free.
+def plan_disk(
+    session: Session, setup: Setup, strategies: Sequence[Strategy], trials: int | None = None
+) -> None:
+    """Say what the run needs and what is free; `trials` as in `disk_plan`.
 
     Raises:
         EnvironmentFault: less is free than the run needs.
     """
-    planned = disk_plan(session.rundir.root, setup, strategies)
+    planned = disk_plan(session.rundir.root, setup, strategies, trials)
     if planned is not None:
         session.emit(events.Notice(about="disk", sentence=planned.sentence))
 

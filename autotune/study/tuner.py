@@ -40,6 +40,7 @@ from autotune.study.next_action import (
 from autotune.study.next_trial import Begin, Stop, Wait
 from autotune.study.optuna_file import StudyFile
 from autotune.study.optuna_study import whole_space
+from autotune.study.run_plan import plan_run
 from autotune.study.selection_bias import corrected_best
 from autotune.train.peak_check import watch_other_processes
 from autotune.train.watch import TrainingWatch, gauge_for
@@ -122,7 +123,8 @@ class Tuner:
         self.store_study()
         reconcile_checkpoints(self.session)
         if not isinstance(self.what_next(), Stop):
-            plan_disk(self.session, self.setup, self.chooser.strategies)
+            trials = plan_run(self.chooser, self.session.state).trial_count
+            plan_disk(self.session, self.setup, self.chooser.strategies, trials)
         score_baselines(self.session, self.setup, self.scorer)
         self.warn_of_old_stops()
 
