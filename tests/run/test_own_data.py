@@ -14,6 +14,7 @@ from autotune.config.load import profiles_folder, read_profile
 from autotune.config.own_data import by_data, data_of, strategy_of
 from autotune.config.profile import Profile
 from autotune.config.study import Search, StudyChoice
+from autotune.fit.all_data import most_rounds, whole_rounds
 from autotune.fit.estimate import strategy_fit
 from autotune.fit.probe import Probe
 from autotune.fit.requested_points import used_notes
@@ -159,6 +160,14 @@ def test_the_search_after_the_strategies_trains_on_what_the_first_of_them_does(
     assert "search" not in setup_of(folder, profile(own("A"))).own_data
 
 
+def test_data_of_a_strategy_that_is_not_tried_is_not_asked_for(folder: Path) -> None:
+    study = StudyChoice(strategies=("A",))
+    chosen = profile(A, own(data="none.jsonl")).model_copy(update={"study": study})
+    demand_data(chosen)
+    assert own_sources(chosen) == {}
+    assert setup_of(folder, chosen).own_data == {}
+
+
 def test_prompts_are_looked_for_in_each_data_unless_they_cannot_stand_there(folder: Path) -> None:
     chosen = profile(own(), source="demo")
     prompts = chosen.prompts.model_copy(update={"source": "demo"})
@@ -292,6 +301,12 @@ def test_whether_a_strategy_fits_its_own_data_decides() -> None:
     short = setups.strategy("A", model_max_length=256, max_rounds="all")
     usable = usable_strategies((short, long), setups.fit(length=128), BOTH)
     assert [s.name for s in usable] == ["A"], "of B's rows the longest has 380 tokens"
+
+
+def test_rounds_are_whole_where_they_are_in_all_data() -> None:
+    assert [whole_rounds(BOTH, length, "all") for length in (119, 300, 340, 380)] == [1, 1, 2, 3]
+    assert whole_rounds(BOTH, 380, 2) == 2
+    assert most_rounds(BOTH, "all") == 3
 
 
 def test_the_probe_asks_about_the_longest_row_of_all_data_and_times_each_strategys_own(
