@@ -30,11 +30,15 @@ from autotune.run.fingerprint import fingerprint
 from autotune.run.folder import RunDir
 from autotune.run.inputs import demand_data
 from autotune.run.setup import Setup
+from autotune.run.state import StudyState
 from autotune.run.survey import survey_data
 from autotune.run.training_data import own_sources, training_data
 from autotune.score.ifeval.scorer import IFEval
 from autotune.screen.panels import header
 from autotune.sources.dataset import DataSource
+from autotune.study.chooser import Chooser
+from autotune.study.run_plan import plan_run
+from autotune.study.shared.settings import demand_study_content
 from autotune.study.tuner import Tuner
 from autotune.text.events import data_lines, describe
 from tests import setups
@@ -420,3 +424,22 @@ def test_a_shipped_example_of_data_of_a_strategys_own_is_off_and_works_when_it_i
     *_, more, last = read_profile(put).strategies
     assert (more.data, more.max_conversations) == ("data/train.parquet", 50_000)
     assert last.fallback
+
+
+def test_the_plan_of_a_run_counts_each_strategys_own_rows(folder: Path) -> None:
+    chosen = profile(A, own())
+    setup = setup_of(folder, chosen)
+    chooser = Chooser(setup, BOTH, setups.fit(), 0.25, lambda now, plan: 0.0)
+    planned = {trial.stage: trial for trial in plan_run(chooser, StudyState()).trials}
+    assert (planned["A"].of, planned["A"].kept_supervised) == (20, 1.0)
+    assert planned["B"].of == 5
+    assert planned["B"].kept_supervised < 1
+
+
+def test_a_worker_of_a_shared_study_has_the_same_data_for_each_strategy(folder: Path) -> None:
+    chosen = profile(A, own())
+    began = content(folder, chosen)
+    demand_study_content("one", began, content(folder, chosen))
+    (folder / "more.jsonl").write_text(talk("how?", "so"), encoding="utf-8")
+    with pytest.raises(BadInput, match=r"data of strategy B: more\.jsonl: is not what study one"):
+        demand_study_content("one", began, content(folder, chosen))
