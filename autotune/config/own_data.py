@@ -2,7 +2,7 @@
 
 from autotune.config.profile import DataChoice, Profile
 from autotune.protocol.choices import AUTO
-from autotune.protocol.plan import Strategy
+from autotune.protocol.plan import SEARCH, Strategy
 
 
 def data_of(profile: Profile, strategy: Strategy) -> DataChoice:
@@ -17,13 +17,19 @@ def strategy_of(profile: Profile, stage: str) -> Strategy:
     return next((s for s in profile.strategies if s.name == stage), profile.strategies[0])
 
 
+def trained_on(profile: Profile) -> tuple[Strategy, ...]:
+    """The strategies whose data a run may train on: those that it tries, and the search's."""
+    search = () if profile.study.search is None else (strategy_of(profile, SEARCH),)
+    return tuple({s.name: s for s in (*profile.tried, *search)}.values())
+
+
 def by_data(profile: Profile) -> tuple[Profile, ...]:
     """A profile once for each data: the run's first, each with the strategies that train on it.
 
     The run's own may have no strategy left.
     """
     found: dict[DataChoice, list[Strategy]] = {profile.data: []}
-    for strategy in profile.strategies:
+    for strategy in trained_on(profile):
         found.setdefault(data_of(profile, strategy), []).append(strategy)
     return tuple(
         profile.model_copy(update={"data": data, "strategies": tuple(strategies)})

@@ -14,6 +14,7 @@ from autotune.base.errors import NothingFits
 from autotune.base.files import write_text_atomic
 from autotune.base.sizes import show_size
 from autotune.data.survey import Survey
+from autotune.fit.all_data import keeps_something, longest, most_rounds, whole_rounds
 from autotune.fit.estimate import strategy_fit
 from autotune.fit.kept_trials import held_trials
 from autotune.fit.resolve import usable_strategies
@@ -26,7 +27,7 @@ from autotune.launch import WarmRunner
 from autotune.protocol import events
 from autotune.protocol.choices import LENGTH_GRID
 from autotune.protocol.kernels import math_warning
-from autotune.protocol.plan import Rounds, TrialPoint
+from autotune.protocol.plan import TrialPoint
 from autotune.protocol.result_text import rounds_text
 from autotune.protocol.results import Fit, TrialOutcome, Verdict
 from autotune.run.session import Session
@@ -118,27 +119,19 @@ class Probe:
         # Rounded down: the last length of the grid may pass the data's longest row, where nothing
         # is cut, but not the model's last position.
         positions = self.setup.max_position_embeddings // LENGTH_GRID * LENGTH_GRID
-        longest = min(probe.max_length, max(LENGTH_GRID, positions), self.longest(self.rounds))
-        grid = length_grid(min(probe.min_length, longest), longest, LENGTH_GRID)
+        most = min(probe.max_length, max(LENGTH_GRID, positions), longest(self.survey, self.rounds))
+        grid = length_grid(min(probe.min_length, most), most, LENGTH_GRID)
         # A longer row never keeps less, so only the shortest lengths are looked at: one look goes
         # through all conversations.
-        each = self.survey.each.values()
-        kept = list(
-            dropwhile(lambda n: not any(s.kept(n, self.rounds).conversations for s in each), grid)
-        )
+        kept = list(dropwhile(lambda n: not keeps_something(self.survey, n, self.rounds), grid))
         if not kept:
             raise no_answer_left(grid[-1])
         return kept
 
-    def longest(self, rounds: Rounds) -> int:
-        """Tokens of the longest conversation of all data at these rounds."""
-        return max(survey.longest(rounds) for survey in self.survey.each.values())
-
     @property
     def most_asked(self) -> int:
         """The most rounds that a conversation of any data has, as far as they are looked at."""
-        most = max(survey.most_rounds for survey in self.survey.each.values())
-        return most if self.rounds == "all" else min(most, self.rounds)
+        return most_rounds(self.survey, self.rounds)
 
     def accepted(self, attempts: Attempts) -> TrialOutcome:
         """The answer's own trial, in a fresh process."""
@@ -186,16 +179,16 @@ class Probe:
         confirmation, and when no more are left the answer that needs none is taken.
         """
         every = range(1, self.most_asked + 1)
-        sure = max((r for r in every if self.longest(r) <= length), default=1)
+        sure = whole_rounds(self.survey, length, self.rounds)
         if too_long is None:
             return sure
         # Of rounds with the same longest row the most are meant: it is one question for all.
         between = {
-            longest: rounds
+            tokens: rounds
             for rounds in every[sure:]
-            if (longest := self.longest(rounds)) < too_long
+            if (tokens := longest(self.survey, rounds)) < too_long
         }
-        points = [attempts.point(longest, rounds) for longest, rounds in between.items()]
+        points = [attempts.point(tokens, rounds) for tokens, rounds in between.items()]
         search = Bisection(len(points))
         while (index := search.next) is not None and attempts.spent < most - 1:
             search.record(index, attempts.fits(points[index]))

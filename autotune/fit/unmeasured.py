@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from autotune.base.errors import NothingFits
 from autotune.base.sizes import show_size
 from autotune.data.survey import Survey
+from autotune.fit.all_data import whole_rounds
 from autotune.fit.guess import prediction
 from autotune.fit.probe import Probe
 from autotune.fit.rate import Rate, assumed_rate
@@ -41,7 +42,7 @@ def unmeasured_fit(
     def point(length: int) -> TrialPoint:
         return TrialPoint(
             model_max_length=length,
-            max_rounds=survey.whole_rounds(length, setup.profile.probe.max_rounds),
+            max_rounds=whole_rounds(survey, length, setup.profile.probe.max_rounds),
             micro_batch_tokens=length,
             gradient_checkpointing=recomputes,
             row_tokens=length,

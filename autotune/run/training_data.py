@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autotune.base.errors import BadInput, EnvironmentFault
-from autotune.config.own_data import data_of, strategy_of
+from autotune.config.own_data import data_of, strategy_of, trained_on
 from autotune.config.profile import Profile
 from autotune.protocol.events import Content
 from autotune.protocol.plan import SEARCH, DataSpec, Strategy
@@ -55,7 +55,7 @@ def own_sources(profile: Profile) -> dict[str, DataSource]:
         EnvironmentFault: one of the hub cannot be reached.
     """
     found: dict[str, DataSource] = {}
-    for strategy in profile.strategies:
+    for strategy in trained_on(profile):
         if strategy.data is not None:
             with named_strategy(strategy):
                 found[strategy.name] = resolve_data(strategy.data)
@@ -98,7 +98,7 @@ def training_data(
         )
 
     found = {"": of(None)}
-    for strategy in profile.strategies if data is not None else ():
+    for strategy in trained_on(profile) if data is not None else ():
         own = of(strategy)
         if own.spec != found[""].spec:
             found[strategy.name] = own

@@ -106,7 +106,7 @@ def _asked(chooser: Chooser, state: StudyState) -> Iterator[PlannedTrial]:
 def _planned(
     chooser: Chooser, state: StudyState, strategy: Strategy, *, exact: bool, count: int = 1
 ) -> PlannedTrial:
-    setup, fit, survey = chooser.setup, chooser.fit, chooser.survey
+    setup, fit, survey = chooser.setup, chooser.fit, chooser.survey.of(strategy.name)
     plan = resolve_plan(strategy, fit, survey, setup)
     return PlannedTrial(
         stage=strategy.name,
@@ -121,7 +121,7 @@ def _planned(
 
 def _rest_of(chooser: Chooser, state: StudyState, trial: TrialState) -> PlannedTrial:
     """What is left of the trial that an interrupted run was at."""
-    plan, survey = trial.plan, chooser.survey
+    plan, survey = trial.plan, chooser.survey.of(trial.plan.strategy)
     whole = estimated(state, chooser.setup, chooser.fit, survey, plan)
     last = trial.last_step
     trained = 1.0 if not trial.is_training else (last.step / last.total_steps if last else 0.0)

@@ -14,6 +14,7 @@ from autotune.config.load import profiles_folder, read_profile
 from autotune.config.own_data import by_data, data_of, strategy_of
 from autotune.config.profile import Profile
 from autotune.config.study import Search, StudyChoice
+from autotune.fit.all_data import most_rounds, whole_rounds
 from autotune.fit.estimate import strategy_fit
 from autotune.fit.probe import Probe
 from autotune.fit.requested_points import used_notes
@@ -29,11 +30,15 @@ from autotune.run.fingerprint import fingerprint
 from autotune.run.folder import RunDir
 from autotune.run.inputs import demand_data
 from autotune.run.setup import Setup
+from autotune.run.state import StudyState
 from autotune.run.survey import survey_data
 from autotune.run.training_data import own_sources, training_data
 from autotune.score.ifeval.scorer import IFEval
 from autotune.screen.panels import header
 from autotune.sources.dataset import DataSource
+from autotune.study.chooser import Chooser
+from autotune.study.run_plan import plan_run
+from autotune.study.shared.settings import demand_study_content
 from autotune.study.tuner import Tuner
 from autotune.text.events import data_lines, describe
 from tests import setups
@@ -157,6 +162,14 @@ def test_the_search_after_the_strategies_trains_on_what_the_first_of_them_does(
     assert plan.conversations == 5
     assert data_of(chosen, strategy_of(chosen, "search")).source == "more.jsonl"
     assert "search" not in setup_of(folder, profile(own("A"))).own_data
+
+
+def test_data_of_a_strategy_that_is_not_tried_is_not_asked_for(folder: Path) -> None:
+    study = StudyChoice(strategies=("A",))
+    chosen = profile(A, own(data="none.jsonl")).model_copy(update={"study": study})
+    demand_data(chosen)
+    assert own_sources(chosen) == {}
+    assert setup_of(folder, chosen).own_data == {}
 
 
 def test_prompts_are_looked_for_in_each_data_unless_they_cannot_stand_there(folder: Path) -> None:
@@ -294,6 +307,12 @@ def test_whether_a_strategy_fits_its_own_data_decides() -> None:
     assert [s.name for s in usable] == ["A"], "of B's rows the longest has 380 tokens"
 
 
+def test_rounds_are_whole_where_they_are_in_all_data() -> None:
+    assert [whole_rounds(BOTH, length, "all") for length in (119, 300, 340, 380)] == [1, 1, 2, 3]
+    assert whole_rounds(BOTH, 380, 2) == 2
+    assert most_rounds(BOTH, "all") == 3
+
+
 def test_the_probe_asks_about_the_longest_row_of_all_data_and_times_each_strategys_own(
     folder: Path,
 ) -> None:
@@ -405,3 +424,22 @@ def test_a_shipped_example_of_data_of_a_strategys_own_is_off_and_works_when_it_i
     *_, more, last = read_profile(put).strategies
     assert (more.data, more.max_conversations) == ("data/train.parquet", 50_000)
     assert last.fallback
+
+
+def test_the_plan_of_a_run_counts_each_strategys_own_rows(folder: Path) -> None:
+    chosen = profile(A, own())
+    setup = setup_of(folder, chosen)
+    chooser = Chooser(setup, BOTH, setups.fit(), 0.25, lambda now, plan: 0.0)
+    planned = {trial.stage: trial for trial in plan_run(chooser, StudyState()).trials}
+    assert (planned["A"].of, planned["A"].kept_supervised) == (20, 1.0)
+    assert planned["B"].of == 5
+    assert planned["B"].kept_supervised < 1
+
+
+def test_a_worker_of_a_shared_study_has_the_same_data_for_each_strategy(folder: Path) -> None:
+    chosen = profile(A, own())
+    began = content(folder, chosen)
+    demand_study_content("one", began, content(folder, chosen))
+    (folder / "more.jsonl").write_text(talk("how?", "so"), encoding="utf-8")
+    with pytest.raises(BadInput, match=r"data of strategy B: more\.jsonl: is not what study one"):
+        demand_study_content("one", began, content(folder, chosen))

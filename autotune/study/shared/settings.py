@@ -106,6 +106,10 @@ def demand_study_content(study: str, began: Content, now: Content | None) -> Non
         other = _other_file(part, getattr(began, part), getattr(now, part))
         if other is not None:
             raise BadInput(_another(study, part, *other))
+    for name in sorted(began.own_data.keys() & now.own_data.keys()):
+        other = _other_file("data", began.own_data[name], now.own_data[name])
+        if other is not None:
+            raise BadInput(_another(study, f"data of strategy {name}:", *other))
     if began.scored != now.scored:
         raise BadInput(_another(study, "prompts", "chosen", began.scored, now.scored))
 
@@ -128,9 +132,10 @@ def _other_file(
 
 def _another(study: str, part: str, name: str, old: str | None, new: str | None) -> str:
     digests = f"sha256 {(old or 'none')[:8]}, here {(new or 'none')[:8]}"
+    place = "in that place" if part.endswith(":") else f"with --{part}"
     return (
         f"{part} {name}: is not what study {study} began with ({digests}); name the same content"
-        f" with --{part}"
+        f" {place}"
     )
 
 
