@@ -25,6 +25,7 @@ from typing import Any
 
 from autotune.config.load import GPU_PROFILE, find_profile
 from autotune.config.study import StudyChoice
+from autotune.protocol.choices import Sampler
 from autotune.protocol.plan import SEARCH, Strategy
 from autotune.protocol.space import Space, Value
 from autotune.run.trial_summary import TrialSummary
@@ -111,7 +112,7 @@ def ways() -> list[Way]:
     regular = tuple(s for s in profile.strategies if not s.fallback)
     shipped = profile.study
     tpe10 = shipped.model_copy(update={"startup_trials": 10})
-    chance = shipped.model_copy(update={"sampler": "random"})
+    chance = shipped.model_copy(update={"sampler": Sampler.RANDOM})
     return [
         Way("A, B, then random", regular[:2], chance),
         Way("random only", (), chance),

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from autotune.base.format import either
 from autotune.cli.setting import ANSWERING, JUDGING, READING, SHARING, Command, Setting, option
-from autotune.config.study import Sampler
 from autotune.data.formats import FORMATS
-from autotune.protocol.choices import AUTO, Precision, Supervision, Think, Truncation
+from autotune.protocol.choices import AUTO, Precision, Sampler, Supervision, Think, Truncation
 from autotune.protocol.device_kind import DEVICE_RULE
 from autotune.score.registry import SCORERS, unknown_scorer
 from autotune.sources.named import DATA, MODELS, PROMPTS
@@ -42,21 +41,6 @@ class Options:
 
     profile: str | None = option(
         (*READING, "eval"), "Default: by the machine.", metavar="NAME|FILE"
-    )
-    storage: str | None = option(
-        SHARING,
-        "Database of a study that several cards or machines work at; its password stands in"
-        " PGPASSWORD or ~/.pgpass.",
-        metavar="postgresql://USER@HOST/DATABASE",
-    )
-    study: str | None = option(
-        SHARING, "Name of the study in --storage; default of run: its folder's.", metavar="NAME"
-    )
-    gpus: str | None = option(
-        SHARING,
-        "all: a worker for each card of this machine.",
-        metavar="",
-        choices=("all",),
     )
     model: str | None = option(
         (*READING, "worker"),
@@ -231,7 +215,7 @@ class Options:
         sets=("study.stop_at_target",),
     )
     sampler: str | None = option(
-        ("run",), "What draws trials.", choices=get_args(Sampler), sets=("study.sampler",)
+        ("run",), "What draws trials.", choices=tuple(Sampler), sets=("study.sampler",)
     )
     enqueue: Path | None = option(
         ("run",),
@@ -240,6 +224,16 @@ class Options:
         points=True,
         sets=("study.enqueue",),
     )
+    storage: str | None = option(
+        SHARING,
+        "Database of a study that several cards or machines work at; its password stands in"
+        " PGPASSWORD or ~/.pgpass.",
+        metavar="postgresql://USER@HOST/DATABASE",
+    )
+    study: str | None = option(
+        SHARING, "Name of the study in --storage; default of run: its folder's.", metavar="NAME"
+    )
+    gpus: str | None = option(SHARING, "A worker for each card of this machine.", choices=("all",))
     changes: list[str] | None = option(
         (*READING, "eval"),
         "Change one setting by its name, such as A.model_max_length=1280 or train.seed=7; may be"

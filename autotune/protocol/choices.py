@@ -22,6 +22,17 @@ class Precision(StrEnum):
     FP32 = "fp32"
 
 
+class Sampler(StrEnum):
+    """Who draws the points of a search.
+
+    Optuna's tree-structured Parzen estimator, chance, or a quasi-random sequence (needs scipy).
+    """
+
+    TPE = "tpe"
+    RANDOM = "random"
+    QMC = "qmc"
+
+
 class Supervision(StrEnum):
     """Which tokens carry a label.
 

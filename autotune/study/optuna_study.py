@@ -12,7 +12,8 @@ from typing import Any
 
 from autotune.base.errors import BadInput
 from autotune.config.profile import Profile
-from autotune.config.study import Sampler, StudyChoice
+from autotune.config.study import StudyChoice
+from autotune.protocol.choices import Sampler
 from autotune.protocol.space import SEARCHABLE, Space, Value, outside, widened
 from autotune.run.trial_summary import TrialSummary
 
@@ -38,7 +39,7 @@ def draw(
             if not outside(space, trial.point):
                 known.add_trial(frozen(trial, space))
         wanted = {key: distribution(key, ends) for key, ends in space.items()}
-        if study.sampler != "qmc":
+        if study.sampler is not Sampler.QMC:
             return dict(known.ask(wanted).params)
         # The sequence's place is counted in the study's storage, which is new each time.
         drawn = sum(t.stage == "search" for t in trials)
@@ -57,9 +58,9 @@ def make_sampler(name: Sampler, startup_trials: int, seed: int, number: int) -> 
     """
     import optuna
 
-    if name == "random":
+    if name is Sampler.RANDOM:
         return optuna.samplers.RandomSampler(seed=seed + number)
-    if name == "qmc":
+    if name is Sampler.QMC:
         demand_scipy()
         return optuna.samplers.QMCSampler(scramble=True, seed=seed)
     return optuna.samplers.TPESampler(

@@ -4,6 +4,7 @@ import pytest
 
 from autotune.base.errors import BadInput
 from autotune.config.study import StudyChoice
+from autotune.protocol.choices import Sampler
 from autotune.protocol.space import SEARCHABLE, Space, Value
 from autotune.run.trial_summary import TrialSummary
 from autotune.study.optuna_study import STUDY, draw, whole_space
@@ -29,7 +30,7 @@ EXACT: dict[str, Value] = {
     "neftune_noise_alpha": 0.0,
     "average_checkpoints": 0,
 }
-TPE, RANDOM, QMC = (StudyChoice(sampler=name) for name in ("tpe", "random", "qmc"))
+TPE, RANDOM, QMC = (StudyChoice(sampler=each) for each in Sampler)
 
 
 def trial(number: int, value: float | None, **point: Value) -> TrialSummary:
