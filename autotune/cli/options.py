@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from autotune.base.format import either
 from autotune.cli.setting import Command, Setting
-from autotune.config.study import Sampler
 from autotune.data.formats import FORMATS
-from autotune.protocol.choices import AUTO, Precision, Supervision, Think, Truncation
+from autotune.protocol.choices import AUTO, Precision, Sampler, Supervision, Think, Truncation
 from autotune.protocol.device_kind import DEVICE_RULE
 from autotune.score.registry import SCORERS, unknown_scorer
 from autotune.sources.named import DATA, MODELS, PROMPTS

@@ -6,12 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
 from autotune.base.model import ANY_CASE, Boundary
+from autotune.protocol.choices import Sampler
 from autotune.protocol.plan import SEARCH, Scheduler, Strategy
 from autotune.protocol.space import SEARCHABLE, Space, outside
-
-Sampler = Literal["tpe", "random", "qmc"]
-"""Who draws: Optuna's tree-structured Parzen estimator, chance, or a quasi-random sequence (which
-needs scipy)."""
 
 MAX_EPOCHS = 100
 """Of a range of epochs; more is a slip of the pen."""

@@ -11,7 +11,8 @@ from typing import Any
 
 from autotune.base.errors import BadInput
 from autotune.config.profile import Profile
-from autotune.config.study import Sampler, StudyChoice
+from autotune.config.study import StudyChoice
+from autotune.protocol.choices import Sampler
 from autotune.protocol.space import SEARCHABLE, Space, Value, outside, widened
 from autotune.study.summary import TrialSummary
 
