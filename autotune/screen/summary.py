@@ -128,8 +128,8 @@ def probe_summary(fit: Fit, *said: str) -> RenderableType:
         *([Text(SPEED_TITLE), speed_table(fit)] if fit.speed_trials else []),
         ByWidth(90, strategies, Group(*narrow)),
         Text(
-            "Times are estimates, at most: measured speed x work, every answer as long as it may be;"
-            " a run corrects them by the untrained model's answers and by its trials."
+            "Times are estimates, at most: measured speed x work, every answer as long as it may"
+            " be; a run corrects them by the untrained model's answers and by its trials."
             + (" Arrows: one sequence per micro-batch -> the fastest setting." if timed else ""),
             style="dim",
         ),
