@@ -109,6 +109,15 @@ def run(
             "--salvage", help="Resume from the records before a damaged line in --run-dir."
         ),
     ] = False,
+    stages: Annotated[
+        str | None,
+        typer.Option(
+            "--stages",
+            metavar="wait|overlap",
+            help="With --storage: a card without a trial waits while the strategy before may still"
+            " meet the target, or begins the next one.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -124,9 +133,23 @@ def run(
         from autotune.cli.dry_run import dry_run_command
 
         return dry_run_command(options, share)
-    from autotune.cli.run import run_command
+    if options.storage is not None:
+        from autotune.cli.shared import shared_run_command
 
+        return shared_run_command(options, share, stages, salvaging=salvage)
+    from autotune.cli.run import run_command
+    from autotune.cli.shared_options import demand_storage
+
+    demand_storage(options, stages)
     return run_command(options, share, salvaging=salvage)
+
+
+@command("worker")
+def worker(options: Options) -> int:
+    """Work at the study of a run --storage, on this card; one on each card of each machine."""
+    from autotune.cli.shared import worker_command
+
+    return worker_command(options)
 
 
 @command("demo")

@@ -16,6 +16,7 @@ from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import asked_device, chosen_profile, demand_speed, say_note
 from autotune.cli.find_answers import find_answers, untrained_answers
 from autotune.cli.full_score import emit_full_score
+from autotune.cli.low_cap import say_low_cap
 from autotune.cli.options import SETTINGS, Options
 from autotune.cli.paths import demand_answers, demand_folder, demand_writable
 from autotune.cli.run_folder import (
@@ -251,6 +252,7 @@ def answer_with_model(
         setup = open_setup(session, profile, say_on(console), with_data=False)
         if session.state.content is None and setup.content is not None:
             session.emit(setup.content)
+        say_low_cap(setup, say_on(console))
         asked += setup.prompts
         scorer = find_scorer(profile.prompts.scorer)
         try:

@@ -14,6 +14,7 @@ from autotune.base.errors import BadInput
 from autotune.base.sizes import near_size
 from autotune.cli.assignments import assigned
 from autotune.cli.options import SETTINGS, Options
+from autotune.cli.points import read_points
 from autotune.cli.setting import Setting
 from autotune.config.profile import Profile
 from autotune.protocol.choices import LENGTH_GRID
@@ -134,6 +135,8 @@ def put(tree: dict[str, Any], setting: Setting, value: Any) -> None:
         value = int(value)
     if setting.several:
         value = split(value)
+    if setting.points:
+        value = read_points(value)
     if setting.inverted:
         value = not value
     if value == setting.absent:

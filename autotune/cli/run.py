@@ -1,8 +1,10 @@
 """`probe`, `run` and `demo`: open a run folder, show a screen, do the work."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -10,14 +12,18 @@ from rich.console import Console
 from autotune.base.errors import BadInput, ExitCode, Interruption
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import chosen_profile, demand_device, say_note
+from autotune.cli.low_cap import say_low_cap
 from autotune.cli.options import Options
 from autotune.cli.run_folder import (
     choose_folder,
     demand_record,
+    demand_study,
     interruption_from,
+    is_part,
     store_settings,
     undone_if_empty,
 )
+from autotune.config.profile import Profile
 from autotune.data.survey import Survey
 from autotune.fit.fit import fitted
 from autotune.fit.guess import InitialGuess
@@ -27,6 +33,7 @@ from autotune.protocol.results import Fit
 from autotune.report.build import report_of
 from autotune.report.schema import run_json
 from autotune.report.write import write_report
+from autotune.run.content import is_recorded
 from autotune.run.folder import RunDir
 from autotune.run.inputs import demand_data, demand_model, demand_prompts
 from autotune.run.record_cache import RecordCache
@@ -43,6 +50,21 @@ from autotune.study.cleanup import demand_disk
 from autotune.text.interruption import interrupted_run
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A run as a part of a shared study.
+
+    `study` is its name, None where that is the run folder's. `profile` and `folder` are a worker's,
+    whose settings are the study's; None where the options say. `check` is given what the run works
+    with and the study's name, before anything is recorded.
+    """
+
+    check: Callable[[Setup, str], None]
+    study: str | None = None
+    profile: Profile | None = None
+    folder: Path | None = None
+
+
 @dataclass
 class OpenRun:
     """A run folder that is open, with its session and what it works on."""
@@ -57,17 +79,26 @@ class OpenRun:
 
 @contextmanager
 def open_run(
-    options: Options, console: Console, target: float, *, salvaging: bool = False
+    options: Options,
+    console: Console,
+    target: float,
+    *,
+    salvaging: bool = False,
+    part: Part | None = None,
 ) -> Iterator[OpenRun]:
     """Open or resume the run folder, resolve the sources, survey the data, show the screen.
 
-    With `salvaging` a damaged record is cut to what stands before the damage.
+    With `salvaging` a damaged record is cut to what stands before the damage. `part` is given where
+    it works at a shared study.
     """
     say = say_on(console)
-    profile = chosen_profile(options)
+    profile = part.profile if part is not None and part.profile else chosen_profile(options)
     record_cache = RecordCache()
     device = demand_device(options, profile, record_cache)
-    root, resumed = choose_folder(options.run_dir, profile, say, record_cache)
+    named = part.folder if part is not None and part.folder else options.run_dir
+    belongs = partial(is_part, part is not None, part.study if part is not None else None)
+    root, resumed = choose_folder(named, profile, say, record_cache, belongs)
+    study = None if part is None else part.study or root.name
     say(f"profile {profile.name} ({profile.title}); run folder {root}")
     say_note(device, say)
     demand_prompts(profile)
@@ -83,19 +114,25 @@ def open_run(
         salvaged = salvage(rundir) if salvaging else None
         session = Session(rundir, SubprocessRunner(), history=record_cache.of(rundir))
         begun.append(session)
+        demand_study(session.state.run, study, root)
         if salvaged is not None:
             say(salvaged)
             session.emit(events.Warned(message=salvaged))
         if resumed:
             say("resuming the existing run")
         setup = open_setup(session, profile, say, length=options.model_max_length)
+        if part is not None and study is not None:
+            part.check(setup, study)
         say(setup.memory_sentence())
+        if target:
+            say_low_cap(setup, say)
         view = make_view(console, session.clock, lambda: session.state, device_gauge(setup))
         session.view = view
         with view:
             try:
-                session.emit(setup.started(target, resumed=resumed))
-                if session.state.content is None and setup.content is not None:
+                started = setup.started(target, resumed=resumed)
+                session.emit(started.model_copy(update={"study": study}))
+                if setup.content and not is_recorded(session.state.content, setup.content):
                     session.emit(setup.content)
                 survey = survey_data(session, setup)
                 yield OpenRun(console, rundir, session, setup, survey, resumed)
@@ -137,10 +174,7 @@ def probe_command(options: Options, *, again: bool = False) -> int:
 
 def run_command(options: Options, target: float, *, salvaging: bool = False) -> int:
     """`run` and `demo`."""
-    if salvaging and options.run_dir is None:
-        raise BadInput("--salvage: must come with --run-dir, which names the run to resume")
-    if salvaging and options.run_dir is not None:
-        demand_record(options.run_dir)
+    demand_salvageable(options, salvaging)
     from autotune.score.registry import find_scorer
     from autotune.study.tuner import Tuner
 
@@ -153,6 +187,19 @@ def run_command(options: Options, target: float, *, salvaging: bool = False) -> 
             met = Tuner(work.session, work.setup, work.survey, fit, scorer, target).run()
     finish(console, work.rundir, work.session, options.as_json)
     return ExitCode.DONE if met else ExitCode.BELOW_TARGET
+
+
+def demand_salvageable(options: Options, salvaging: bool) -> None:
+    """Refuse to salvage a run that is not named, or is not there.
+
+    Raises:
+        BadInput: that.
+    """
+    if not salvaging:
+        return
+    if options.run_dir is None:
+        raise BadInput("--salvage: must come with --run-dir, which names the run to resume")
+    demand_record(options.run_dir)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from autotune.base.files import remove_tree, write_text_atomic
 from autotune.base.format import counted, quoted
 from autotune.cli.settings import damaged, difference, settings_text, stored_settings
 from autotune.config.profile import Profile
-from autotune.protocol.events import BestInFull, RunEnded
+from autotune.protocol.events import BestInFull, RunEnded, RunStarted
 from autotune.run.folder import RunDir, new_run_folder
 from autotune.run.record_cache import RecordCache
 from autotune.score.answers import count_answers
@@ -24,18 +24,19 @@ def choose_folder(
     profile: Profile,
     say: Say = say_nothing,
     record_cache: RecordCache | None = None,
+    belongs: Callable[[Path], bool] = lambda _: True,
 ) -> tuple[Path, bool]:
     """The run folder and whether there is something in it to go on with.
 
     Without a name, the newest unfinished run of the same settings in `runs/` is taken up again; its
-    record is among the `record_cache` then.
+    record is among the `record_cache` then. It must be one that `belongs` to what is worked at.
 
     Raises:
         BadInput: the named folder holds a run of other settings, or other files.
         EnvironmentFault: what the named folder's run was asked for cannot be read.
     """
     if named is None:
-        found = resumable_run((profile,), say, record_cache)
+        found = resumable_run((profile,), say, record_cache, belongs)
         if found is not None:
             return found, True
         return new_run_folder(RUNS, profile.model.source, time.time()), False
@@ -68,8 +69,38 @@ def demand_record(named: Path) -> None:
         )
 
 
+def is_part(shared: bool, study: str | None, folder: Path) -> bool:
+    """Whether a folder's run works at a study of this name (None: of the folder's), or at none."""
+    wanted = (study or folder.name) if shared else None
+    begun = [record.event for record in RunDir(folder).record.of_kind("run_started")]
+    last = begun[-1] if begun else None
+    return not isinstance(last, RunStarted) or last.study == wanted
+
+
+def demand_study(run: RunStarted | None, study: str | None, folder: Path) -> None:
+    """Refuse to go on with a run as a part of another study than it began with, or of none.
+
+    Raises:
+        BadInput: that.
+    """
+    if run is None or not run.target or run.study == study:
+        return
+    if run.study is None:
+        raise BadInput(
+            f"--run-dir {folder}: holds a run by itself; give another folder to work at a study, or"
+            " leave --storage out to resume it"
+        )
+    raise BadInput(
+        f"--run-dir {folder}: works at study {run.study}; add --storage with its database and"
+        f" --study {quoted(run.study)}, or give another folder"
+    )
+
+
 def resumable_run(
-    profiles: Sequence[Profile], say: Say = say_nothing, record_cache: RecordCache | None = None
+    profiles: Sequence[Profile],
+    say: Say = say_nothing,
+    record_cache: RecordCache | None = None,
+    belongs: Callable[[Path], bool] = lambda _: True,
 ) -> Path | None:
     """The newest unfinished run in `runs/` with the settings of one of these.
 
@@ -82,7 +113,7 @@ def resumable_run(
             stored = stored_settings(folder)
             if stored is None or all(difference(stored, p, folder) is not None for p in profiles):
                 continue
-            if unfinished(folder):
+            if unfinished(folder) and belongs(folder):
                 record_cache.of(RunDir(folder))
                 return folder
         except (AutotuneError, OSError) as error:

@@ -1,15 +1,27 @@
 """What an option is: which commands have it, how it is typed, what it sets and by which rule."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from autotune.base.format import either
 
 Command = Literal[
-    "inspect", "probe", "run", "demo", "eval", "report", "profiles list", "profiles show"
+    "inspect", "probe", "run", "worker", "demo", "eval", "report", "profiles list", "profiles show"
 ]
 """The commands, as they are called."""
+
+READING: tuple[Command, ...] = ("inspect", "probe", "run")
+"""Commands that read conversations."""
+
+ANSWERING: tuple[Command, ...] = ("probe", "run", "eval")
+"""Commands that have a model answer prompts, or make room for it."""
+
+JUDGING: tuple[Command, ...] = ("run", "eval")
+"""Commands that judge answers."""
+
+SHARING: tuple[Command, ...] = ("run", "worker")
+"""Commands that work at a study in a database."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +50,7 @@ class Setting:
         several: names of the profile's strategies, separated by commas.
         grid: a length on the grid on which lengths are searched.
         names: what it may name beside a file or a folder, which keeps its case.
+        points: a file of points to try.
     """
 
     commands: Collection[Command]
@@ -57,6 +70,7 @@ class Setting:
     count: bool = False
     size: bool = False
     names: Collection[str] = ()
+    points: bool = False
 
     def spelling(self, name: str) -> str:
         """How the option of a field is typed, such as `--vram-budget` or `--full/--early`."""
@@ -92,3 +106,10 @@ class Setting:
     def places(self) -> tuple[tuple[str, ...], ...]:
         """Every place of a profile that it may change, as its keys."""
         return tuple(tuple(place.split(".")) for place in (*self.sets, *self.limits))
+
+
+def option(commands: tuple[Command, ...], help: str, default: Any = None, **setting: Any) -> Any:
+    """A field of `Options`; further keywords are those of `Setting`."""
+    return field(
+        default=default, metadata={"setting": Setting(commands=commands, help=help, **setting)}
+    )

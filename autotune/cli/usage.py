@@ -8,6 +8,7 @@ from typing import Any
 
 from autotune.base.format import quoted
 from autotune.cli.misplaced import meant_for
+from autotune.study.shared.address import without_password
 
 PROGRAM = "smolsft-autotune"
 
@@ -94,7 +95,7 @@ def _whole(value: str) -> str | None:
 
 def command_again(arguments: Sequence[str], folder: Path | None = None) -> str:
     """The same command; `folder` names the run to go on with, where the command did not."""
-    words = [PROGRAM, *map(quoted, arguments)]
+    words = [PROGRAM, *map(quoted, without_password(arguments))]
     named = any(word == "--run-dir" or word.startswith("--run-dir=") for word in arguments)
     if folder is not None and not named:
         words += ["--run-dir", quoted(str(folder))]

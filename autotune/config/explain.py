@@ -10,7 +10,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from autotune.config.profile import Profile, strategy_faults
+from autotune.config.profile import Profile
+from autotune.config.strategy_faults import strategy_faults
 
 Location = tuple[int | str, ...]
 

@@ -8,7 +8,7 @@ from pydantic import Field, TypeAdapter, ValidationError, field_validator
 from autotune.base.model import ANY_CASE, Boundary
 from autotune.protocol.choices import Sampler
 from autotune.protocol.plan import SEARCH, Scheduler, Strategy
-from autotune.protocol.space import SEARCHABLE, Space, outside
+from autotune.protocol.space import SEARCHABLE, Space, Value, outside
 
 MAX_EPOCHS = 100
 """Of a range of epochs; more is a slip of the pen."""
@@ -32,18 +32,12 @@ class Search(Boundary):
         return space
 
     def strategy(self, first: Strategy, values: Mapping[str, Any]) -> Strategy:
-        """A point of the search as a strategy; what it leaves open is the first strategy's."""
-        tree = first.model_dump() | dict(values)
-        tree |= {
-            "name": SEARCH,
-            "title": "searched",
+        """A point of the search as a strategy."""
+        own = {
             "model_max_length": self.model_max_length,
             "lr_scheduler_type": self.lr_scheduler_type,
-            "n_trials": 1,
-            "fallback": False,
-            "search": {},
         }
-        return Strategy.model_validate(tree)
+        return searched(first, {**values, **own})
 
 
 class StudyChoice(Boundary):
@@ -53,7 +47,8 @@ class StudyChoice(Boundary):
     out; the first trial always begins) or beyond `max_trials`; absent, neither is limited. With
     `stop_at_target` it ends as soon as a checkpoint meets the target. `startup_trials` are drawn
     without a look at scores; the exact points of the strategies count among them. `strategies` are
-    the names of those to try, in this order; absent, all of them in that of the profile.
+    the names of those to try, in this order; absent, all of them in that of the profile. `enqueue`
+    are points to try after them, before any is drawn; what one leaves open is the first strategy's.
     """
 
     max_hours: Annotated[float, Field(gt=0)] | None = None
@@ -62,7 +57,27 @@ class StudyChoice(Boundary):
     sampler: Annotated[Sampler, ANY_CASE] = "tpe"
     startup_trials: Annotated[int, Field(ge=1)] = 4
     strategies: tuple[str, ...] | None = None
+    enqueue: tuple[dict[str, Value], ...] = ()
     search: Search | None = None
+
+    @field_validator("enqueue")
+    @classmethod
+    def _can_be_trained(cls, points: tuple[dict[str, Value], ...]) -> tuple[dict[str, Value], ...]:
+        faults = [fault for at, point in enumerate(points, 1) for fault in _point_faults(at, point)]
+        if faults:
+            raise ValueError("; ".join(faults))
+        return points
+
+    @property
+    def n_trials(self) -> int | None:
+        """How many trials follow the strategies; None: as many as time and number allow."""
+        return None if self.search is not None else len(self.enqueue)
+
+
+def searched(first: Strategy, values: Mapping[str, Any]) -> Strategy:
+    """A point that follows the strategies; what it leaves open is the first strategy's."""
+    neutral = {"name": SEARCH, "title": "searched", "n_trials": 1, "fallback": False, "search": {}}
+    return Strategy.model_validate(first.model_dump() | dict(values) | neutral)
 
 
 def study_faults(study: StudyChoice, names: Sequence[str]) -> list[str]:
@@ -104,6 +119,17 @@ def own_range_faults(table: Mapping[str, Any]) -> list[str]:
         f"{table.get('name')}.{key} = {_shown(numbers[key])}: must lie within its own"
         f" search.{key}, {_shown(list(within[key]))}"
         for key in outside(within, numbers)
+    ]
+
+
+def _point_faults(number: int, point: Mapping[str, Value]) -> list[str]:
+    """What is wrong in a point to try."""
+    return [
+        f"point {number}: {key} must be one of {', '.join(SEARCHABLE)}"
+        if key not in SEARCHABLE
+        else f"point {number}: {key} = {_shown(value)} is no value that {key} can have"
+        for key, value in point.items()
+        if key not in SEARCHABLE or not _allowed(key, value)
     ]
 
 

@@ -1,7 +1,7 @@
 """The shape of the data in tokens, and what any length and number of rounds keeps of it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -62,10 +62,26 @@ class AnswerCut:
 
 @dataclass(frozen=True)
 class Survey:
-    """Answers questions about the survey file without tokenizing again."""
+    """Answers questions about the survey file without tokenizing again.
+
+    That of a run knows those of the strategies that train on other conversations: `own`, by name.
+    """
 
     file: SurveyFile
     truncation: Truncation
+    own: Mapping[str, "Survey"] = field(default_factory=dict)
+
+    def of(self, strategy: str) -> "Survey":
+        """The survey of what a strategy trains on."""
+        return self.own.get(strategy, self)
+
+    @cached_property
+    def each(self) -> Mapping[str, "Survey"]:
+        """The survey of each data, by a strategy that trains on it; "" for the run's own data."""
+        found: dict[int, tuple[str, Survey]] = {id(self): ("", self)}
+        for strategy, survey in self.own.items():
+            found.setdefault(id(survey), (strategy, survey))
+        return dict(found.values())
 
     @cached_property
     def rows(self) -> tuple[tuple[RoundSpan, ...], ...]:

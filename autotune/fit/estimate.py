@@ -38,7 +38,11 @@ def strategy_fit(
     `eta_single_seconds` one row at a time.
     """
     length, rounds = clipped_length(strategy, fit), clipped_rounds(strategy, fit)
-    kept = survey.kept(length, rounds)
+    own, own_data = survey.of(strategy.name), setup.own_data.get(strategy.name)
+    kept = own.kept(length, rounds)
+    lost = lost_note(strategy.name, length, rounds, own)
+    if lost is not None and own_data is not None:
+        lost = lost.model_copy(update={"data": own_data.label})
     point = setting.best.point if setting else None
     plain = StrategyFit(
         fits=fits_as_requested(strategy, fit, survey),
@@ -56,8 +60,8 @@ def strategy_fit(
         steps=0,
         eta_seconds=0.0,
         batch_size=strategy.batch_size,
-        lost=lost_note(strategy.name, length, rounds, survey),
-        cut=cut_note(strategy.name, length, rounds, survey),
+        lost=lost,
+        cut=cut_note(strategy.name, length, rounds, own),
     )
     if kept.conversations == 0:
         return plain

@@ -12,7 +12,8 @@ from autotune.protocol.estimate import TrialEstimate
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.results import Fit, Measurement, StrategyFit, Verdict
 from autotune.run.setup import Setup
-from autotune.run.state import StudyState, TrialState
+from autotune.run.state import StudyState
+from autotune.run.trial_state import TrialState
 
 
 def expected_seconds(
@@ -31,7 +32,8 @@ def estimated(
     rounds, in each epoch, at the speed that was measured for its micro-batching. Each checkpoint,
     and the average of some, answers all prompts.
     """
-    tokens = survey.kept(plan.model_max_length, plan.max_rounds).tokens * plan.num_train_epochs
+    kept = survey.of(plan.strategy).kept(plan.model_max_length, plan.max_rounds)
+    tokens = kept.tokens * plan.num_train_epochs
     evaluations = len(plan.checkpoint_steps) + (plan.averaged > 0)
     each, at_most = evaluation_seconds(state, setup, fit)
     training, scoring = ratios(state.trials)
@@ -113,7 +115,8 @@ def ratios(trials: Iterable[TrialState]) -> tuple[float, float]:
 
     A median, since one trial that a busy computer held up says nothing about the next.
     """
-    over = [t for t in trials if t.ended is not None and t.failure is None and t.expected]
+    whole = (t for t in trials if t.ended is not None and t.failure is None and t.pruned is None)
+    over = [t for t in whole if t.expected]
     return (
         _median(
             (t.clock.training_seconds, t.expected.training_seconds) for t in over if t.expected

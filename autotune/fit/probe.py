@@ -26,7 +26,7 @@ from autotune.launch import WarmRunner
 from autotune.protocol import events
 from autotune.protocol.choices import LENGTH_GRID
 from autotune.protocol.kernels import math_warning
-from autotune.protocol.plan import TrialPoint
+from autotune.protocol.plan import Rounds, TrialPoint
 from autotune.protocol.result_text import rounds_text
 from autotune.protocol.results import Fit, TrialOutcome, Verdict
 from autotune.run.session import Session
@@ -118,21 +118,26 @@ class Probe:
         # Rounded down: the last length of the grid may pass the data's longest row, where nothing
         # is cut, but not the model's last position.
         positions = self.setup.max_position_embeddings // LENGTH_GRID * LENGTH_GRID
-        longest = min(
-            probe.max_length, max(LENGTH_GRID, positions), self.survey.longest(self.rounds)
-        )
+        longest = min(probe.max_length, max(LENGTH_GRID, positions), self.longest(self.rounds))
         grid = length_grid(min(probe.min_length, longest), longest, LENGTH_GRID)
         # A longer row never keeps less, so only the shortest lengths are looked at: one look goes
         # through all conversations.
-        kept = list(dropwhile(lambda n: not self.survey.kept(n, self.rounds).conversations, grid))
+        each = self.survey.each.values()
+        kept = list(
+            dropwhile(lambda n: not any(s.kept(n, self.rounds).conversations for s in each), grid)
+        )
         if not kept:
             raise no_answer_left(grid[-1])
         return kept
 
+    def longest(self, rounds: Rounds) -> int:
+        """Tokens of the longest conversation of all data at these rounds."""
+        return max(survey.longest(rounds) for survey in self.survey.each.values())
+
     @property
     def most_asked(self) -> int:
-        """The most rounds that a conversation has, as far as they are looked at."""
-        most = self.survey.most_rounds
+        """The most rounds that a conversation of any data has, as far as they are looked at."""
+        most = max(survey.most_rounds for survey in self.survey.each.values())
         return most if self.rounds == "all" else min(most, self.rounds)
 
     def accepted(self, attempts: Attempts) -> TrialOutcome:
@@ -181,14 +186,14 @@ class Probe:
         confirmation, and when no more are left the answer that needs none is taken.
         """
         every = range(1, self.most_asked + 1)
-        sure = self.survey.whole_rounds(length, self.rounds)
+        sure = max((r for r in every if self.longest(r) <= length), default=1)
         if too_long is None:
             return sure
         # Of rounds with the same longest row the most are meant: it is one question for all.
         between = {
             longest: rounds
             for rounds in every[sure:]
-            if (longest := self.survey.longest(rounds)) < too_long
+            if (longest := self.longest(rounds)) < too_long
         }
         points = [attempts.point(longest, rounds) for longest, rounds in between.items()]
         search = Bisection(len(points))

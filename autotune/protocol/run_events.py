@@ -9,6 +9,7 @@ from autotune.protocol.checkpoint_events import (
     BestCorrected,
     BestInFull,
     BestKept,
+    BestLost,
     CheckpointDamaged,
     CheckpointsRemoved,
     Evaluated,
@@ -21,6 +22,7 @@ from autotune.protocol.probe_events import Fitted, ProbeEnded, ProbeResumed, Pro
 from autotune.protocol.results import Health
 from autotune.protocol.scores import DEFAULT_SCORER, Lift, Score, Scored
 from autotune.protocol.space import Value
+from autotune.protocol.study_events import StudyTotal
 from autotune.protocol.throttle import Throttle
 from autotune.protocol.worker_events import WorkerEvent
 
@@ -28,7 +30,8 @@ from autotune.protocol.worker_events import WorkerEvent
 class RunStarted(Boundary):
     """A run begins, or resumes (`resumed`): its target and the names of what it works with.
 
-    `device_kind` is None in records of a time when it was not written.
+    `device_kind` is None in records of a time when it was not written. `study` is the shared study
+    that the run works at, None for one by itself.
     """
 
     kind: Literal["run_started"] = "run_started"
@@ -45,6 +48,7 @@ class RunStarted(Boundary):
     resumed: bool = False
     think: Think = Think.KEEP
     scorer: str = DEFAULT_SCORER
+    study: str | None = None
 
 
 class Content(Boundary):
@@ -52,7 +56,8 @@ class Content(Boundary):
 
     `prompts` is the file that they were chosen from, `scored` the text of `prompts.jsonl` itself.
     `model` are the files of the model's folder, its tokenizer and template among them. An
-    evaluation has no data.
+    evaluation has no data. `own_data` is that of strategies which name data of their own, by
+    their names; those that a run comes to later are in an event of their own.
     """
 
     kind: Literal["content"] = "content"
@@ -60,6 +65,11 @@ class Content(Boundary):
     prompts: dict[str, str]
     scored: str
     model: dict[str, str]
+    own_data: dict[str, dict[str, str]] = {}
+
+    def with_data_of(self, later: "Content") -> "Content":
+        """This, and the data of strategies that the run came to later."""
+        return self.model_copy(update={"own_data": later.own_data | self.own_data})
 
 
 class BaselineScored(Scored):
@@ -83,8 +93,9 @@ class TrialStarted(Boundary):
     """Training of one plan begins; `number` counts the run's trials from 0.
 
     `optuna_number` is the trial's number in its Optuna study. `point` are its values of the
-    searchable keys as they were asked for, of which the plan has what they came to. `expected` is
-    how long it was expected to take, None in older records.
+    searchable keys as they were asked for, of which the plan has what they came to. `repeats` is
+    the number of the trial whose plan is trained again because its best weights are lost.
+    `expected` is how long it was expected to take, None in older records.
     """
 
     kind: Literal["trial_started"] = "trial_started"
@@ -92,6 +103,7 @@ class TrialStarted(Boundary):
     optuna_number: int
     plan: TrainPlan
     point: dict[str, Value] = {}
+    repeats: int | None = None
     expected: TrialEstimate | None = None
 
 
@@ -138,12 +150,35 @@ class Advised(Boundary):
     message: str
 
 
+class ImportancesFound(Boundary):
+    """Which searchable keys made the difference between `trials` trials, as shares of 1."""
+
+    kind: Literal["importances"] = "importances"
+    shares: dict[str, float]
+    trials: int
+
+
 class TrainingFailed(Boundary):
     """A training will not get any further; what it has saved is scored before its trial ends."""
 
     kind: Literal["training_failed"] = "training_failed"
     number: int
     reason: str
+
+
+class TrainingPruned(Boundary):
+    """A training was ended because it leads nowhere; what it has saved is scored all the same.
+
+    `reason` is the sentence for a person. `loss` is the held-out loss that said so after `step`
+    steps, None where it was not a finite number.
+    """
+
+    kind: Literal["training_pruned"] = "training_pruned"
+    number: int
+    reason: str
+    step: int
+    progress: float
+    loss: float | None
 
 
 class TrialEnded(Boundary):
@@ -192,14 +227,18 @@ RunEvent = Annotated[
     | CardSampled
     | Advised
     | BestKept
+    | BestLost
     | TrainingFailed
+    | TrainingPruned
     | TrialEnded
     | Evaluated
     | BestCorrected
+    | ImportancesFound
     | CheckpointDamaged
     | BestInFull
     | CheckpointsRemoved
     | Escalated
+    | StudyTotal
     | RunEnded
     | LegacyEvent
     | WorkerEvent,

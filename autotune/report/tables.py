@@ -84,7 +84,9 @@ def before_and_after(report: Report, scorer: Scorer) -> Table:
 def trials_table(report: Report) -> Table:
     """Every training of the run."""
     texts = ("trial", "strategy")
-    numbers = ("lr", "length x rounds", "step", "loss", "weights moved", "time")
+    measured = any(t.held_out for t in report.trials)
+    losses = ("loss", "held-out loss") if measured else ("loss",)
+    numbers = ("lr", "length x rounds", "step", *losses, "weights moved", "time")
     return Table(
         (*map(Column, texts), *(Column(name, True) for name in numbers), Column("verdict")),
         tuple(
@@ -96,6 +98,7 @@ def trials_table(report: Report) -> Table:
                     shape_text(t.model_max_length, t.max_rounds),
                     f"{t.step}/{t.total_steps}",
                     NOT_KNOWN if t.final_loss is None else f"{t.final_loss:.3f}",
+                    *([_held_out(t)] if measured else []),
                     NOT_KNOWN if t.weights_moved is None else percent(t.weights_moved, 3),
                     NOT_KNOWN if t.training_seconds is None else duration(t.training_seconds),
                     t.verdict,
@@ -103,7 +106,20 @@ def trials_table(report: Report) -> Table:
             )
             for t in report.trials
         ),
+        HELD_OUT_LEGEND if measured else "",
     )
+
+
+HELD_OUT_LEGEND = (
+    "Held-out loss: of conversations that are not trained on, before training and at each fifth of"
+    " the steps."
+)
+
+
+def _held_out(trial: TrialReport) -> str:
+    """`1.732, 1.612, 1.580`, in order of the steps."""
+    losses = ("not finite" if p.loss is None else f"{p.loss:.3f}" for p in trial.held_out)
+    return ", ".join(losses) or NOT_KNOWN
 
 
 def times_table(report: Report) -> Table:
@@ -259,6 +275,8 @@ def _verdict(score: CheckpointScore) -> tuple[str, str]:
         return score.problem, ""
     if score.ended_early:
         return f"estimate, {score.ended_early}", ""
+    if score.lost:
+        return f"{score.outcome}; its weights are lost", "bad"
     return score.outcome, "good" if score.met else "bad" if score.unmet else ""
 
 

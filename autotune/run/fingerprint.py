@@ -3,12 +3,14 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from autotune.base.errors import EnvironmentFault
 from autotune.config.profile import Profile
 from autotune.device.find import Device
 from autotune.protocol.events import Content
 from autotune.protocol.job import DeviceSpec
+from autotune.protocol.plan import Strategy
 from autotune.run.content import FINGERPRINT_DIGITS
 
 _SHAPING = {
@@ -41,7 +43,7 @@ def fingerprint(
         "read": [profile.data.format, profile.data.skip_bad, *dropped],
         "evaluation": [evaluate.max_new_tokens, evaluate.batch_size],
         "prompts": profile.prompts.model_dump(mode="json"),
-        "strategies": [s.model_dump(mode="json", include=_SHAPING) for s in profile.strategies],
+        "strategies": [used_keys(s) for s in profile.strategies],
         "threads": spec.threads,
     }
     weights = "".join(f"{p.name}:{p.stat().st_size}" for p in sorted(folder.glob("*.safetensors")))
@@ -56,8 +58,20 @@ def fingerprint(
         "model": hashlib.sha256(config).hexdigest()[:16],
         "tokenizer": content.model["tokenizer.json"][:FINGERPRINT_DIGITS],
         "data": next(iter(content.data.values()), "")[:FINGERPRINT_DIGITS],
+        **{
+            f"data of {name}": next(iter(own.values()))[:FINGERPRINT_DIGITS]
+            for name, own in content.own_data.items()
+        },
         "settings": hashlib.sha256(json.dumps(settings).encode("utf-8")).hexdigest()[:16],
     }
+
+
+def used_keys(strategy: Strategy) -> dict[str, Any]:
+    """What of a strategy a fit depends on. Its own data stands beside it, wherever that lies."""
+    tree = strategy.model_dump(mode="json", include=_SHAPING)
+    if strategy.max_conversations is not None:
+        tree["max_conversations"] = strategy.max_conversations
+    return tree
 
 
 def _of_tools(folder: Path, content: Content) -> list[str]:

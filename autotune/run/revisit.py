@@ -41,6 +41,8 @@ class Revisit:
         match event:
             case events.Fitted():
                 return event.fit == state.fit
+            case events.StudyTotal():
+                return event == state.total
             case events.RunEnded():
                 return event == self.before
             case events.Notice(about="interrupted"):

@@ -6,8 +6,10 @@ from autotune.base.format import about, at_most, duration
 from autotune.fit.expected import strategy_seconds
 from autotune.protocol import events
 from autotune.protocol.events import Record
+from autotune.protocol.held_out import HELD_OUT_PHASE
 from autotune.protocol.result_text import checkpoint_text
-from autotune.run.state import StudyState, TrialState
+from autotune.run.state import StudyState
+from autotune.run.trial_state import TrialState
 
 RECENT_STEPS = 20
 """Speed is taken over this many last steps: smooth, yet it follows a card that heats up."""
@@ -69,7 +71,7 @@ def current_job(state: StudyState, pace: Pace) -> Job | None:
         return _before_training(state, pace)
     name = f"trial {trial.number} ({trial.plan.strategy})"
     if trial.is_training:
-        return _training(trial, f"training {name}")
+        return _training(trial, f"training {name}", state.phase)
     if trial.unscored:
         at = checkpoint_text(trial.unscored[0])
         return _answering(state, pace, f"scoring {name}, {at}")
@@ -83,12 +85,11 @@ def current_job(state: StudyState, pace: Pace) -> Job | None:
 
 
 def _before_training(state: StudyState, pace: Pace) -> Job:
-    answered = state.answered
-    if answered is not None and answered.done < answered.total:
-        return _answering(state, pace, "answering the prompts with the untrained model")
     if state.fit is None and state.probe_trials:
         tried = len(state.probe_trials)
         return Job(f"probing what fits: {tried} tried", "", 0, 0, _phase(state), None)
+    if state.fit is not None and "untrained" not in state.baselines:
+        return _answering(state, pace, "answering the prompts with the untrained model")
     return Job("getting ready", "", 0, 0, _phase(state), None)
 
 
@@ -96,17 +97,28 @@ def _phase(state: StudyState) -> tuple[str, ...]:
     return (state.phase,) if state.phase else ()
 
 
-def _training(trial: TrialState, title: str) -> Job:
+def _training(trial: TrialState, title: str, phase: str) -> Job:
     last = trial.last_step
+    held_out = _held_out(trial, phase)
     if last is None:
-        return Job(title, "step", 0, trial.plan.total_steps, (), None)
+        return Job(title, "step", 0, trial.plan.total_steps, held_out, None)
     recent = trial.steps.recent(RECENT_STEPS)
     seconds = sum(trial.telemetry.awake_seconds(s) for s in recent)
-    details = list(last.figures)
+    details = [*last.figures, *held_out]
     if seconds > 0:
         details.append(f"{sum(s.tokens for s in recent) / seconds:.0f} tokens/s")
     eta = (last.total_steps - last.step) * seconds / len(recent)
     return Job(title, "step", last.step, last.total_steps, tuple(details), eta)
+
+
+def _held_out(trial: TrialState, phase: str) -> tuple[str, ...]:
+    """The newest loss on held-out conversations, or that it is being measured."""
+    if phase == HELD_OUT_PHASE:
+        return ("measuring the held-out loss",)
+    newest = trial.held_out[max(trial.held_out)] if trial.held_out else None
+    if newest is None or newest.loss is None:
+        return ()
+    return (f"held-out loss {newest.loss:.3f}",)
 
 
 def _answering(state: StudyState, pace: Pace, title: str) -> Job:

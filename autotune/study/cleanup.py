@@ -18,14 +18,18 @@ from autotune.protocol import events
 from autotune.protocol.plan import Strategy
 from autotune.run.session import Session
 from autotune.run.setup import Setup
-from autotune.run.state import TrialState
+from autotune.run.trial_state import TrialState
+from autotune.study.best import keep_best
 
 
 def reconcile_checkpoints(session: Session) -> None:
     """Remove what the trials that are over do not keep; what was begun before is finished."""
-    for trial in session.state.trials:
-        if trial.ended is not None:
-            remove_unneeded(session, trial)
+    over = [trial for trial in session.state.trials if trial.ended is not None]
+    if any(removable_folders(session, trial) for trial in over):
+        # Before the next best goes, which it takes should the best be lost.
+        keep_best(session)
+    for trial in over:
+        remove_unneeded(session, trial)
 
 
 def remove_unneeded(session: Session, trial: TrialState) -> None:
@@ -36,7 +40,7 @@ def remove_unneeded(session: Session, trial: TrialState) -> None:
     sweep(root)
     for half in root.glob(".*.tmp"):  # nobody goes on with a trial that is over
         remove_tree(half)
-    going = [root / name for name in removable_checkpoints(trial) if (root / name).is_dir()]
+    going = removable_folders(session, trial)
     # What only served resuming: between scored checkpoints, and never judged.
     spare = [p for p in unscored_folders(root, trial) if trial.failure is None]
     moments = [p for p in root.glob(f"*/{OPTIMIZER}") if p.parent not in (*going, *spare)]
@@ -51,14 +55,20 @@ def remove_unneeded(session: Session, trial: TrialState) -> None:
         drop_optimizer(path.parent)
 
 
-def removable_checkpoints(trial: TrialState) -> list[str]:
-    """The names of the checkpoints that have a score and are not the best of their trial."""
-    best = trial.best
-    return [
-        e.checkpoint.name
-        for e in trial.evaluations.values()
-        if e.score is not None and best is not None and e.checkpoint != best.checkpoint
-    ]
+def removable_folders(session: Session, trial: TrialState) -> list[Path]:
+    """The checkpoints on disk that have a score and are not the best of their trial.
+
+    What is left of one that was lost stays as it is: somebody may mend it.
+    """
+    best, root = trial.best, session.rundir.checkpoints(trial.number)
+    folders = (
+        root / e.checkpoint.name
+        for e in trial.scored
+        if best is not None
+        and e.checkpoint != best.checkpoint
+        and e.checkpoint.place not in trial.lost
+    )
+    return [folder for folder in folders if folder.is_dir()]
 
 
 def unscored_folders(root: Path, trial: TrialState) -> Iterator[Path]:

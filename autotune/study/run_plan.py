@@ -11,7 +11,8 @@ from autotune.fit.resolve import resolve_plan
 from autotune.fit.run_plan import Obstacle, PlannedTrial, RunPlan
 from autotune.protocol.plan import SEARCH, Strategy
 from autotune.protocol.space import SEARCHABLE, Value
-from autotune.run.state import StudyState, TrialState
+from autotune.run.state import StudyState
+from autotune.run.trial_state import TrialState
 from autotune.study.chooser import Chooser
 
 

@@ -19,6 +19,7 @@ from autotune.text.score import (
     selection_bias_line,
     unhealthy_lines,
 )
+from autotune.text.study import total_sentence
 
 
 def scorer_of(state: StudyState) -> Scorer:
@@ -59,8 +60,14 @@ def conclusions(state: StudyState) -> list[str]:
         lines.append(f"Target of {target} met; the run has not finished.")
     else:
         lines.append(f"The run has not finished; the target of {target} is not met so far.")
+    if state.total is not None:
+        total = total_sentence(state.total)
+        lines.append(f"{total[:1].upper()}{total[1:]}.")
     if best is None or best.score is None:
-        lines.append("No checkpoint has a valid score yet.")
+        lost = any(trial.lost for trial in state.trials)
+        why = "The weights of the best checkpoint are lost, and no other one has any."
+        if lost or state.total is None:
+            lines.append(why if lost else "No checkpoint has a valid score yet.")
         return lines
     if best.partial is not None:
         score = score_text(best.score, best.interval)

@@ -13,7 +13,7 @@ from autotune.cli.find_answers import untrained_answers
 from autotune.cli.main import run
 from autotune.cli.selection_bias import with_selection_bias
 from autotune.protocol import events
-from autotune.protocol.results import Checkpoint, HealthLimits, Requirements
+from autotune.protocol.results import Checkpoint, EvalReport, HealthLimits, Requirements
 from autotune.run.folder import RunDir
 from autotune.score.answers import Answer
 from autotune.score.evaluation import evaluate, pair
@@ -229,6 +229,22 @@ def test_a_clear_difference_is_named_with_its_p_value() -> None:
     assert found.comparison.p_value == pytest.approx(2 / 2**12)
     text = printed(compared_summary(IFEval(), found, ("a.jsonl", "b.jsonl")), 120)
     assert "B is better, a significant difference (exact McNemar, p = 0.00049)" in text
+
+
+def test_answers_that_stand_beside_a_baseline_are_judged_once() -> None:
+    judged: list[int] = []
+
+    class Counted(IFEval):
+        def score(self, prompts: Any, answers: Any) -> EvalReport:
+            judged.append(sum(a.response == GOOD for a in answers))
+            return super().score(prompts, answers)
+
+    good, few = answers(*[GOOD] * 4), answers(BAD, GOOD)
+    for before, times in ((answers(*[BAD] * 4), 1), (few, 2)):
+        judged.clear()
+        found = evaluate(Counted(), asked(), good, LIMITS, **COUNTING, examples=1, baseline=before)
+        assert judged.count(4) == times
+        assert found.before == pair(IFEval(), asked(), before, good, 1)
 
 
 def test_prompts_that_only_one_was_asked_say_nothing(
