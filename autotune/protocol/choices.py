@@ -5,7 +5,6 @@ imported here.
 """
 
 from enum import StrEnum
-from typing import Literal
 
 AUTO = "auto"
 """What leaves a choice to the tool."""
@@ -73,8 +72,3 @@ class Attention(StrEnum):
 
     FUSED = "fused"
     MATH = "math"
-
-
-Sampler = Literal["tpe", "random", "qmc"]
-"""Who draws: Optuna's tree-structured Parzen estimator, chance, or a quasi-random sequence (which
-needs scipy)."""

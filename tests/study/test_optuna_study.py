@@ -1,5 +1,7 @@
 """Points that are drawn: from the trials that there are, and from nothing else."""
 
+import json
+
 import pytest
 
 from autotune.base.errors import BadInput
@@ -30,7 +32,9 @@ EXACT: dict[str, Value] = {
     "neftune_noise_alpha": 0.0,
     "average_checkpoints": 0,
 }
-TPE, RANDOM, QMC = (StudyChoice(sampler=each) for each in Sampler)
+TPE, RANDOM, QMC = (
+    StudyChoice.model_validate_json(json.dumps({"sampler": each})) for each in Sampler
+)
 
 
 def trial(number: int, value: float | None, **point: Value) -> TrialSummary:
