@@ -87,7 +87,7 @@ class Shortly:
     """Waits for a moment only, and not for ever."""
 
     def __init__(self) -> None:
-        self.left = 1000
+        self.left = 100
 
     def __call__(self, _: float) -> None:
         self.left -= 1
