@@ -1,17 +1,19 @@
 """What early decisions save and how often they are wrong, as JSON on standard output.
 
-    python benchmarks/early_decisions.py [--draws 400] [--prompts 541] [--replay FOLDER]
+    python benchmarks/early_decisions.py [--draws 2000] [--prompts 541] [--replay FOLDER]
 
 The test of one checkpoint against a target of 0.25 over true rates, exactly; simulated, whole
 trials as a run judges them, of checkpoints whose answers to one prompt are correlated, and the
 correction of the best of k. With `--replay`, a folder laid out as `shared/data` beside the
 checkout, also the early verdicts on every answer there, looked at every 32 characters. What is
-saved are shares of answers or characters that need not be made. A minute.
+saved are shares of answers or characters that need not be made; whole trials of real answers are
+`benchmarks/early_replay.py`. Some minutes.
 """
 
 import argparse
 import json
 import random
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -22,21 +24,36 @@ from typing import Any
 from autotune.score.answers import match, read_answers
 from autotune.score.bootstrap import correct_selection_bias
 from autotune.score.ifeval.early_verdict import IFEvalEarlyJudge
-from autotune.score.ifeval.prompts import IFEvalPrompt, read_ifeval_prompts
+from autotune.score.ifeval.prompts import read_ifeval_prompts
 from autotune.score.ifeval.scorer import MAX_CHARACTERS, judge
-from autotune.score.stopping.stop_rule import StopRule
-from autotune.score.stopping.target import TargetTest, needed_passes
+from autotune.score.stopping.target import ALPHA, TargetTest, needed_passes
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the repository's root
+
+from benchmarks import early_replay
+from benchmarks.early_trials import Given, Tally
 
 TARGET = 0.25
-ALPHA = 0.05
 RATES = (0.05, 0.10, 0.15, 0.20, 0.22, 0.24, 0.25, 0.26, 0.28, 0.30, 0.35)
 TRIALS = (
-    (0.25, (0.15, 0.17, 0.20, 0.19)),
-    (0.25, (0.20, 0.22, 0.24, 0.23)),
-    (0.25, (0.26, 0.28, 0.30, 0.29)),
-    (0.50, (0.20, 0.22, 0.25, 0.24)),
+    (541, 0.25, (0.14, 0.15, 0.155, 0.15, 0.145), None),
+    (541, 0.25, (0.15, 0.17, 0.20, 0.19, 0.18), None),
+    (541, 0.25, (0.20, 0.22, 0.24, 0.23, 0.235), None),
+    (541, 0.25, (0.235, 0.24, 0.25, 0.245, 0.245), None),
+    (541, 0.25, (0.24, 0.25, 0.26, 0.255, 0.25), None),
+    (541, 0.25, (0.26, 0.28, 0.30, 0.29, 0.28), None),
+    (541, 0.25, (0.31, 0.33, 0.35, 0.34, 0.33), None),
+    (541, 0.50, (0.20, 0.22, 0.25, 0.24, 0.23), None),
+    (48, 0.25, (0.15, 0.20), None),
+    (48, 0.25, (0.24, 0.26), None),
+    (541, 0.25, (0.15, 0.17, 0.20, 0.19, 0.18), 0.84),
+    (541, 0.25, (0.15, 0.17, 0.20, 0.19, 0.18), 0.6),
+    (541, 0.25, (0.24, 0.25, 0.26, 0.255, 0.25), 0.6),
 )
-"""Targets, and the rates of the checkpoints of a trial in the order in which they answer."""
+"""Prompts, target, the rates of a trial's checkpoints in the order in which they answer, and the
+share of their passes that are genuine, where a score may count for less than itself."""
+SHUFFLED = 0.075
+"""The share of other prompts that the answers of a small instructed model pass."""
 SHARED = 0.8
 """How much of what decides a prompt is common to all checkpoints: variance of a latent normal."""
 REPLAYED = (
@@ -48,20 +65,20 @@ REPLAYED = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--draws", type=int, default=400, help="simulated sets for each figure")
+    parser.add_argument("--draws", type=int, default=2000, help="simulated sets for each figure")
     parser.add_argument("--prompts", type=int, default=541)
     parser.add_argument("--replay", type=Path)
     asked = parser.parse_args()
     begin = time.perf_counter()
     report: dict[str, Any] = {"prompts": asked.prompts, "target": TARGET, "alpha": ALPHA}
     report["target_test"] = target_rows(asked.prompts)
-    report["trial"] = [
-        trial_row(asked.prompts, target, rates, max(1, asked.draws // 8))
-        for target, rates in TRIALS
+    report["trial"] = [trial_row(*trial, asked.draws) for trial in TRIALS]
+    report["best_of_k"] = [
+        best_row(asked.prompts, k, max(1, asked.draws // 20)) for k in (2, 5, 10)
     ]
-    report["best_of_k"] = [best_row(asked.prompts, k, max(1, asked.draws // 4)) for k in (2, 5, 10)]
     if asked.replay is not None:
         report["replay"] = [replay_row(asked.replay, *names) for names in REPLAYED]
+        report["real_trials"] = early_replay.rows(asked.replay, max(1, asked.draws // 4))
     print(json.dumps(report | {"seconds": round(time.perf_counter() - begin, 1)}, indent=1))
 
 
@@ -114,44 +131,28 @@ def verdict_table(
     return table
 
 
-def trial_row(prompts: int, target: float, rates: Sequence[float], draws: int) -> dict[str, Any]:
-    """A trial of healthy checkpoints one after the other, the best then answered to its end.
+def trial_row(
+    prompts: int, target: float, rates: Sequence[float], genuine: float | None, draws: int
+) -> dict[str, Any]:
+    """A trial of checkpoints one after the other, the best then answered to its end.
 
-    `loss_points` is how much better the best of all would have been than the one that was chosen.
+    An answer is one unit of work, and one is made at a time. `points_lost` is how much better the
+    best of all would have been than the one that was chosen. With `genuine`, the share of the
+    passes that are, a checkpoint is worth what it counts for.
     """
-    draw = random.Random(f"trial {target} {rates}")
-    order = [
-        IFEvalPrompt(key=key, prompt="", instruction_id_list=(), kwargs=())
-        for key in range(prompts)
-    ]
-    right = missed = cost = 0
-    losses = []
+    draw = random.Random(f"trial {prompts} {target} {rates}")
+    tally = Tally(target, at_once=1, shuffled=None if genuine is None else SHUFFLED)
     for _ in range(draws):
-        table = dict(enumerate(verdict_table(draw, prompts, rates, SHARED)))
-        rule = StopRule(order, target)
-        seen = {
-            number: row[: next((n for n in range(1, prompts) if rule.verdict(row[:n])), prompts)]
-            for number, row in table.items()
-        }
-        while True:
-            best = max(seen, key=lambda number: fmean(seen[number]))
-            if len(seen[best]) == prompts:
-                break
-            seen[best] = table[best]
-        cost += sum(map(len, seen.values()))
-        totals = [sum(row) for row in table.values()]
-        right += totals[best] == max(totals)
-        losses.append(100 * (max(totals) - totals[best]) / prompts)
-        needed = needed_passes(prompts, target)
-        missed += totals[best] < needed <= max(totals)
-    return {
-        "target": target,
-        "rates": rates,
-        "best_chosen": right / draws,
-        "loss_points": round(fmean(losses), 2),
-        "target_missed": missed / draws,
-        "answers_saved": round(1 - cost / (draws * prompts * len(rates)), 3),
-    }
+        table = verdict_table(draw, prompts, rates, SHARED)
+        own = verdict_table(draw, prompts, [genuine or 0.5] * len(rates), SHARED)
+        tally.add(
+            [
+                [Given(1, 1, *each) for each in zip(row, mine, strict=True)]
+                for row, mine in zip(table, own, strict=True)
+            ]
+        )
+    of = {"prompts": prompts, "target": target, "rates": rates, "genuine": genuine}
+    return of | tally.row()
 
 
 def best_row(prompts: int, candidates: int, draws: int) -> dict[str, Any]:

@@ -27,10 +27,10 @@ from autotune.config.load import GPU_PROFILE, find_profile
 from autotune.config.study import StudyChoice
 from autotune.protocol.plan import SEARCH, Strategy
 from autotune.protocol.space import Space, Value
+from autotune.run.trial_summary import TrialSummary
 from autotune.score.stats import wilson
 from autotune.study.next_trial import Begin, Limits, Stage, Stop, next_trial
 from autotune.study.optuna_study import draw
-from autotune.study.summary import TrialSummary
 
 TARGET = 0.25
 PROMPTS = 541

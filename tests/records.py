@@ -124,6 +124,8 @@ def fit() -> Fit:
             kept_supervised=0.964,
             steps=steps,
             eta_seconds=eta,
+            training_seconds=eta - 34,  # 20 to answer, 14 until a worker is ready
+            evaluations=2,
             eta_single_seconds=4 * eta,
             supervised_tokens_per_second=450.0,
         )
@@ -273,7 +275,8 @@ def _begin(book: Book, echo: int) -> None:
     book.add(events.Fitted(fit=fit()))
     book.add(baseline("echo", echo, PARROT.model_copy(update={"stop": None})), after=1)
     _answer(book)
-    book.add(baseline("untrained", 3, Health(stop=0.708, loop=0.167, echo=0.0, empty=0.0)), after=1)
+    untrained = baseline("untrained", 3, Health(stop=0.708, loop=0.167, echo=0.0, empty=0.0))
+    book.add(untrained.model_copy(update={"seconds": 10.0}), after=1)
 
 
 def _answer(book: Book) -> None:

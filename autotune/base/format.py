@@ -3,7 +3,7 @@
 import re
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _SPECIAL = re.compile(r"[^\w@+=:,./\\~-]")
 """What a shell of Windows may read as something else than itself."""
@@ -29,6 +29,11 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     `one` is the noun for one, `many` for any other number where adding an s does not make it.
     """
     return f"{number} {one if number == 1 else many or f'{one}s'}"
+
+
+def strategies_text(names: Sequence[str]) -> str:
+    """Strategies by their names: `strategy A`, `strategies A, B`."""
+    return f"{'strategy' if len(names) == 1 else 'strategies'} {', '.join(names)}"
 
 
 def either(names: Iterable[str]) -> str:
@@ -65,6 +70,11 @@ def duration(seconds: float) -> str:
 def about(seconds: float) -> str:
     """An estimate of a time span, no finer than it deserves: `about 3 min`."""
     return "under a minute" if seconds < 60 else f"about {duration(round(seconds / 60) * 60)}"
+
+
+def at_most(seconds: float) -> str:
+    """An upper bound of a time span: `at most 3 min`."""
+    return "under a minute" if seconds < 60 else f"at most {duration(round(seconds / 60) * 60)}"
 
 
 def rate_text(rate: float) -> str:

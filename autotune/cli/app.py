@@ -11,7 +11,7 @@ from autotune.base.format import either
 from autotune.cli.options import Options
 from autotune.cli.parameters import with_options
 from autotune.cli.setting import Command
-from autotune.cli.target import Target, read_target
+from autotune.cli.target import DEFAULT_TARGET, Target, read_target
 from autotune.protocol.choices import Attention
 from autotune.sources.named import DEMO, MODELS
 
@@ -46,6 +46,13 @@ def command(name: Command) -> Callable[[Callable[..., int]], Callable[..., int]]
     return lambda function: owner.command(last)(with_options(name, function))
 
 
+def show_settings(options: Options, target: str | None = None) -> int:
+    """What a command does with `--explain`, and nothing else then."""
+    from autotune.cli.explain import explain_command
+
+    return explain_command(options, target)
+
+
 @command("inspect")
 def inspect(
     options: Options,
@@ -54,6 +61,8 @@ def inspect(
     ] = False,
 ) -> int:
     """Show what the data holds and what each length keeps of it. Needs the tokenizer only."""
+    if options.explain:
+        return show_settings(options)
     from autotune.cli.inspect import inspect_command
 
     return inspect_command(options, tokens)
@@ -78,6 +87,8 @@ def probe(
     ] = None,
 ) -> int:
     """Find the longest sequences and most rounds that fit the memory, by real training steps."""
+    if options.explain:
+        return show_settings(options)
     if plan or gpu is not None or attention is not None:
         from autotune.cli.forecast import forecast_command
 
@@ -90,7 +101,7 @@ def probe(
 @command("run")
 def run(
     *,
-    target: Target = "0.25",
+    target: Target = DEFAULT_TARGET,
     options: Options,
     salvage: Annotated[
         bool,
@@ -107,17 +118,30 @@ def run(
             " meet the target, or begins the next one.",
         ),
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Show its trials, hours, disk and what would stop it; start nothing."
+        ),
+    ] = False,
 ) -> int:
     """Probe, train, score and escalate until the target is met. Run again to resume."""
+    share = read_target(target)
+    if options.explain:
+        return show_settings(options, target)
+    if dry_run:
+        from autotune.cli.dry_run import dry_run_command
+
+        return dry_run_command(options, share)
     if options.storage is not None:
         from autotune.cli.shared import shared_run_command
 
-        return shared_run_command(options, read_target(target), stages, salvaging=salvage)
+        return shared_run_command(options, share, stages, salvaging=salvage)
     from autotune.cli.run import run_command
     from autotune.cli.shared_options import demand_storage
 
     demand_storage(options, stages)
-    return run_command(options, read_target(target), salvaging=salvage)
+    return run_command(options, share, salvaging=salvage)
 
 
 @command("worker")
@@ -132,7 +156,7 @@ def worker(options: Options) -> int:
 def demo(
     *,
     toy: Annotated[bool, typer.Option("--toy", help="A toy model: about a minute.")] = False,
-    target: Target = "0.25",
+    target: Target = DEFAULT_TARGET,
     options: Options,
 ) -> int:
     """The whole path on real SmolLM2 weights and real IFEval prompts, with no GPU and no hub."""

@@ -100,7 +100,8 @@ def asked_device(options: Options, profile: Profile) -> str:
     A profile that nobody named was picked by what is here: that is what is looked at again, for the
     profile for a CPU does not know why there is no card.
     """
-    return profile.machine.device if options.profile else options.device or "auto"
+    named = options.profile or options.assigns("machine.device")
+    return profile.machine.device if named else options.device or "auto"
 
 
 def say_note(device: Device, say: Say) -> None:

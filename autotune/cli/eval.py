@@ -16,7 +16,8 @@ from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import asked_device, chosen_profile, demand_speed, say_note
 from autotune.cli.find_answers import find_answers, untrained_answers
 from autotune.cli.full_score import emit_full_score
-from autotune.cli.options import Options
+from autotune.cli.low_cap import say_low_cap
+from autotune.cli.options import SETTINGS, Options
 from autotune.cli.paths import demand_answers, demand_folder, demand_writable
 from autotune.cli.run_folder import (
     RUNS,
@@ -82,6 +83,8 @@ def eval_command(options: Options, wanted: EvalRequest) -> int:
         )
     if bool(wanted.targets) == (wanted.responses is not None):
         raise BadInput("eval: give a model or --responses FILE, one of the two")
+    if wanted.responses is not None:
+        demand_effect(options)
     console = human_console(options.as_json)
     profile = chosen_profile(options, computes=bool(wanted.targets))
     demand_writable(wanted.samples)
@@ -118,6 +121,24 @@ def eval_command(options: Options, wanted: EvalRequest) -> int:
     if options.as_json:
         print_json(as_tree(found))
     return ExitCode.BELOW_TARGET if found.met is False else ExitCode.DONE
+
+
+OF_ANSWERING = ("max_new_tokens", "vram_budget", "device", "precision", "run_dir")
+"""Options that say how a model answers, and so nothing where the answers are there."""
+
+
+def demand_effect(options: Options) -> None:
+    """Refuse options that have none on answers that were made elsewhere.
+
+    Raises:
+        BadInput: some were typed; all of them are named.
+    """
+    typed = [SETTINGS[n].spelling(n) for n in OF_ANSWERING if getattr(options, n) is not None]
+    if typed:
+        raise BadInput(
+            f"{', '.join(typed)}: no effect with --responses, whose answers are there already;"
+            " leave out"
+        )
 
 
 def evaluated(
@@ -231,6 +252,7 @@ def answer_with_model(
         setup = open_setup(session, profile, say_on(console), with_data=False)
         if session.state.content is None and setup.content is not None:
             session.emit(setup.content)
+        say_low_cap(setup, say_on(console))
         asked += setup.prompts
         scorer = find_scorer(profile.prompts.scorer)
         try:

@@ -2,21 +2,26 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from autotune.base.errors import ExitCode
+from autotune.base.format import strategies_text
 from autotune.base.scratch import scratch_folder
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import chosen_profile
 from autotune.cli.options import Options
 from autotune.cli.run_folder import interruption_from
+from autotune.config.own_data import by_data
+from autotune.config.profile import Profile
 from autotune.data.survey import Retention
 from autotune.fit.data_report import DataReport, inspect_data
 from autotune.launch import SubprocessRunner
 from autotune.run.folder import RunDir
 from autotune.run.inputs import demand_data, demand_model, demand_scored_prompts
 from autotune.run.session import Session
+from autotune.run.training_data import named_strategy
 from autotune.screen.data import inspected_summary
 from autotune.text.interruption import interrupted_look
 
@@ -25,7 +30,8 @@ def inspect_command(options: Options, tokens: bool) -> int:
     """`inspect`; nothing is trained and nothing is left behind.
 
     All conversations are looked at unless a number was typed: how many a profile trains on is a
-    matter of time, not of the data.
+    matter of time, not of the data. Data that strategies name themselves follows, unless one file
+    was typed.
     """
     console = human_console(options.as_json)
     profile = chosen_profile(options, computes=False)
@@ -39,23 +45,47 @@ def inspect_command(options: Options, tokens: bool) -> int:
         scratch_folder("inspect") as folder,
         RunDir(folder / "work") as rundir,
     ):
-        inspected = inspect_data(
-            Session(rundir, SubprocessRunner()),
-            profile,
-            say,
-            length=options.model_max_length,
-            rounds=profile.strategies[0].max_rounds if options.max_rounds is not None else "all",
-            max_conversations=(
-                profile.train.max_conversations if options.max_conversations is not None else None
-            ),
-            features=tokens and options.as_json,
-        )
-        console.print(inspected_summary(inspected, tokens))
+        session = Session(rundir, SubprocessRunner())
+        first, *others = by_data(profile)
+
+        def looked_at(each: Profile, features: bool = False) -> DataReport:
+            most = profile.train.max_conversations
+            inspected = inspect_data(
+                session,
+                each,
+                say,
+                length=options.model_max_length,
+                rounds=profile.probe.max_rounds,
+                max_conversations=most if options.max_conversations is not None else None,
+                features=features,
+            )
+            console.print(inspected_summary(inspected, tokens))
+            return inspected
+
+        inspected = looked_at(first, tokens and options.as_json)
+        if options.data is not None:
+            for line in left_out_lines(others):
+                say(line)
+            others = []
+        trees = []
+        for each in others:
+            with named_strategy(each.strategies[0]):
+                trees.append(as_tree(looked_at(each), profile.name))
+        tree = as_tree(inspected, profile.name) | {"own_data": trees}
         if options.as_json and inspected.features is not None:
-            print_with_features(as_tree(inspected, profile.name), inspected.features)
+            print_with_features(tree, inspected.features)
         elif options.as_json:
-            print_json(as_tree(inspected, profile.name))
+            print_json(tree)
     return ExitCode.DONE
+
+
+def left_out_lines(others: Sequence[Profile]) -> list[str]:
+    """Whose data a look at one file leaves out."""
+    return [
+        f"{each.data.source} of {strategies_text([s.name for s in each.strategies])}: --data leaves"
+        " it out here"
+        for each in others
+    ]
 
 
 def as_tree(inspected: DataReport, profile: str) -> dict[str, Any]:

@@ -6,12 +6,13 @@ it, its help, what it sets and its rule. `autotune.cli.parameters` gives them to
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from autotune.base.format import either
-from autotune.cli.setting import Command, Setting
+from autotune.cli.setting import ANSWERING, JUDGING, READING, SHARING, Command, Setting, option
+from autotune.config.study import Sampler
 from autotune.data.formats import FORMATS
 from autotune.protocol.choices import AUTO, Precision, Supervision, Think, Truncation
 from autotune.protocol.device_kind import DEVICE_RULE
@@ -21,26 +22,6 @@ from autotune.sources.named import DATA, MODELS, PROMPTS
 if TYPE_CHECKING:
     from autotune.config.profile import Profile
 
-_Commands = tuple[Command, ...]
-
-_READING: _Commands = ("inspect", "probe", "run")
-"""Commands that read conversations."""
-
-_ANSWERING: _Commands = ("probe", "run", "eval")
-"""Commands that have a model answer prompts, or make room for it."""
-
-_JUDGING: _Commands = ("run", "eval")
-
-_SHARING: _Commands = ("run", "worker")
-"""Commands that work at a study in a database."""
-
-
-def _option(commands: _Commands, help: str, default: Any = None, **setting: Any) -> Any:
-    """A field of `Options`; further keywords are those of `Setting`."""
-    return field(
-        default=default, metadata={"setting": Setting(commands=commands, help=help, **setting)}
-    )
-
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -48,7 +29,7 @@ class Options:
 
     In the order of a command's help. A further one, say of a profile's `train.batch_size`, is
 
-        batch_size: int | None = _option(
+        batch_size: int | None = option(
             ("run",),
             "Conversations in a step.",
             metavar="N",
@@ -59,159 +40,222 @@ class Options:
     here and nothing elsewhere.
     """
 
-    profile: str | None = _option(
-        (*_READING, "eval"), "Default: by the machine.", metavar="NAME|FILE"
+    profile: str | None = option(
+        (*READING, "eval"), "Default: by the machine.", metavar="NAME|FILE"
     )
-    storage: str | None = _option(
-        _SHARING,
+    storage: str | None = option(
+        SHARING,
         "Database of a study that several cards or machines work at; its password stands in"
         " PGPASSWORD or ~/.pgpass.",
         metavar="postgresql://USER@HOST/DATABASE",
     )
-    study: str | None = _option(
-        _SHARING, "Name of the study in --storage; default of run: its folder's.", metavar="NAME"
+    study: str | None = option(
+        SHARING, "Name of the study in --storage; default of run: its folder's.", metavar="NAME"
     )
-    gpus: str | None = _option(
-        _SHARING,
+    gpus: str | None = option(
+        SHARING,
         "all: a worker for each card of this machine.",
         metavar="",
         choices=("all",),
     )
-    model: str | None = _option(
-        (*_READING, "worker"),
+    model: str | None = option(
+        (*READING, "worker"),
         "Model to fine-tune.",
         metavar="FOLDER|HUB-ID",
         names=MODELS,
         sets=("model.source",),
     )
-    data: str | None = _option(
-        (*_READING, "worker"),
+    data: str | None = option(
+        (*READING, "worker"),
         "Conversations.",
         metavar="FILE|HUB-ID",
         names=DATA,
         sets=("data.source",),
     )
-    format: str | None = _option(
-        _READING,
+    format: str | None = option(
+        READING,
         f"{either(FORMATS)}.",
         metavar="",
         choices=(AUTO, *FORMATS),
         sets=("data.format",),
     )
-    prompts: str | None = _option(
-        (*_READING, "worker", "eval"),
+    prompts: str | None = option(
+        (*READING, "worker", "eval"),
         "Prompts to score on.",
         metavar="FILE",
         names=PROMPTS,
         sets=("prompts.source",),
     )
-    prompt_limit: str | None = _option(
-        _ANSWERING, "Number of prompts (fixed subset).", count=True, sets=("prompts.limit",)
+    prompt_limit: str | None = option(
+        ANSWERING, "Number of prompts (fixed subset).", count=True, sets=("prompts.limit",)
     )
-    scorer: str | None = _option(
-        _ANSWERING,
+    scorer: str | None = option(
+        ANSWERING,
         "Scorer of the answers: instructions that a program checks, or exact final answers.",
         choices=SCORERS,
         rule=unknown_scorer(),
         sets=("prompts.scorer",),
     )
-    max_new_tokens: int | None = _option(
-        _ANSWERING,
+    max_new_tokens: int | None = option(
+        ANSWERING,
         "Longest answer of an evaluation.",
         metavar="N",
         rule="must be a whole number from 1",
         sets=("evaluate.max_new_tokens",),
     )
-    holdout: bool | None = _option(
+    holdout: bool | None = option(
         ("run",),
         "Choose the best by one half of the prompts, report its score on the other.",
         spelled="--holdout/--no-holdout",
         sets=("evaluate.holdout",),
     )
-    full: bool | None = _option(
+    full: bool | None = option(
         ("run",),
         "Score every checkpoint in full, also where the target is out of its reach.",
         spelled="--full/--early",
         sets=("evaluate.early",),
         inverted=True,
     )
-    think: str | None = _option(
-        _JUDGING,
+    think: str | None = option(
+        JUDGING,
         "Judge answers with their <think>...</think>, or what follows it.",
         choices=tuple(Think),
         sets=("evaluate.think",),
     )
-    model_max_length: int | None = _option(
-        _READING,
-        "Longest sequence in tokens.",
+    model_max_length: int | None = option(
+        READING,
+        "At most so many tokens a sequence, whatever a strategy asks for.",
         metavar="N",
+        grid=True,
         rule="must be a multiple of {grid}, from {grid} up",
-        sets=("strategy.*.model_max_length", "probe.max_length"),
-        lowers="probe.min_length",
+        limits=(
+            "strategy.*.model_max_length",
+            "study.search.model_max_length",
+            "probe.max_length",
+            "probe.min_length",
+        ),
     )
-    max_rounds: str | None = _option(
-        _READING, "User+assistant pairs kept.", count=True, sets=("strategy.*.max_rounds",)
+    max_rounds: str | None = option(
+        READING,
+        "At most so many user+assistant pairs a conversation.",
+        count=True,
+        limits=(
+            "strategy.*.max_rounds",
+            "strategy.*.search.max_rounds",
+            "study.search.space.max_rounds",
+            "probe.max_rounds",
+        ),
     )
-    max_conversations: str | None = _option(
-        _READING,
+    max_conversations: str | None = option(
+        READING,
         "Number of conversations to use.",
         count=True,
         absent="all",
         sets=("train.max_conversations",),
     )
-    supervision: str | None = _option(
-        _READING,
+    supervision: str | None = option(
+        READING,
         "Which tokens are supervised.",
         choices=tuple(Supervision),
         sets=("train.supervision",),
     )
-    truncation: str | None = _option(
-        _READING,
+    truncation: str | None = option(
+        READING,
         "Side that is truncated.",
         choices=tuple(Truncation),
         sets=("train.truncation",),
     )
-    skip_bad: int | None = _option(
-        _READING,
+    skip_bad: int | None = option(
+        READING,
         "Faulty records to tolerate.",
         metavar="N",
         rule="must be 0 or more",
         sets=("data.skip_bad",),
     )
-    vram_budget: str | None = _option(
-        (*_ANSWERING, "worker"),
+    vram_budget: str | None = option(
+        (*ANSWERING, "worker"),
         "Memory to use.",
         metavar=f"{AUTO}|7.2GiB",
         rule=f"must be {AUTO}, or a size above 0 with its unit, such as 7.2GiB",
         size=True,
         sets=("machine.budget",),
     )
-    device: str | None = _option(
-        (*_ANSWERING, "worker"),
+    device: str | None = option(
+        (*ANSWERING, "worker"),
         "Where to compute.",
         metavar=f"{AUTO}|cuda[:N]|cpu",
         rule=DEVICE_RULE,
         any_case=True,
         sets=("machine.device",),
     )
-    precision: str | None = _option(
-        (*_ANSWERING, "worker"),
+    precision: str | None = option(
+        (*ANSWERING, "worker"),
         "Compute precision.",
         choices=(AUTO, *Precision),
         sets=("machine.precision",),
     )
-    seed: int | None = _option(
+    seed: int | None = option(
         ("probe", "run"),
         "Same seed, same result.",
         rule="must be a whole number from 0 up",
         sets=("train.seed",),
     )
-    run_dir: Path | None = _option(
-        (*_ANSWERING, "worker", "demo"),
+    max_hours: float | None = option(
+        ("run",),
+        "Begin no trial that would not end within so many hours of work.",
+        metavar="HOURS",
+        rule="must be above 0",
+        sets=("study.max_hours",),
+    )
+    max_trials: int | None = option(
+        ("run",),
+        "At most so many trials.",
+        metavar="N",
+        rule="must be a whole number from 1",
+        sets=("study.max_trials",),
+    )
+    strategies: str | None = option(
+        ("run",), "The strategies to try, in this order.", several=True, sets=("study.strategies",)
+    )
+    trials_per_strategy: int | None = option(
+        ("run",),
+        "So many trials of each strategy: the first exact, the others drawn near it.",
+        metavar="N",
+        rule="must be a whole number from 1",
+        sets=("strategy.*.n_trials",),
+    )
+    stop_at_target: bool | None = option(
+        ("run",),
+        "End as soon as the target is met, or use all trials and hours.",
+        spelled="--stop-at-target/--no-stop-at-target",
+        sets=("study.stop_at_target",),
+    )
+    sampler: str | None = option(
+        ("run",), "What draws trials.", choices=get_args(Sampler), sets=("study.sampler",)
+    )
+    enqueue: Path | None = option(
+        ("run",),
+        "Points to try after the strategies, before any is drawn: JSON, one object a point.",
+        metavar="FILE",
+        points=True,
+        sets=("study.enqueue",),
+    )
+    changes: list[str] | None = option(
+        (*READING, "eval"),
+        "Change one setting by its name, such as A.model_max_length=1280 or train.seed=7; may be"
+        " given several times.",
+        metavar="NAME=VALUE",
+        spelled="--set",
+    )
+    explain: bool = option(
+        READING, "Show every setting with its value and its origin; start nothing.", False
+    )
+    run_dir: Path | None = option(
+        (*ANSWERING, "worker", "demo"),
         "Default: the unfinished one of these settings in runs/, or a new one.",
         metavar="FOLDER",
     )
-    as_json: bool = _option(
+    as_json: bool = option(
         get_args(Command),
         "Print one JSON object on standard output.",
         False,
@@ -223,6 +267,10 @@ class Options:
     def of(cls, typed: Mapping[str, Any]) -> "Options":
         """The options of these names, in the case in which their values are known."""
         return cls(**{name: _as_meant(name, value) for name, value in typed.items()})
+
+    def assigns(self, name: str) -> bool:
+        """Whether `--set` changes the setting of this name."""
+        return any(each.partition("=")[0].strip() == name for each in self.changes or ())
 
     def adjust(self, profile: "Profile") -> "Profile":
         """The profile with everything that was typed put in its place.

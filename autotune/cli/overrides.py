@@ -1,33 +1,48 @@
-"""Options put in their places in a profile, and the line about one that breaks its rule."""
+"""Options put in their places in a profile, and the line about those that break their rules.
+
+What is typed counts in this order: the profile, then options, then `--set`. Two options are limits
+(`Setting.limits`): they hold for all of these.
+"""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
 from autotune.base.errors import BadInput
 from autotune.base.sizes import near_size
+from autotune.cli.assignments import assigned
 from autotune.cli.options import SETTINGS, Options
+from autotune.cli.points import read_points
 from autotune.cli.setting import Setting
 from autotune.config.profile import Profile
 from autotune.protocol.choices import LENGTH_GRID
 
 _TABLES = ("model", "data", "prompts", "train", "evaluate", "machine", "strategy")
-"""The tables that options set, in the order in which they are looked at: of several options that
-are at fault one is named, and what is read comes before what is done with it. Those of other
-tables come last."""
+"""The tables that options set, in the order in which they are looked at: what is read comes before
+what is done with it. Those of other tables come last."""
 
 
 def adjusted(options: Options, profile: Profile) -> Profile:
-    """The profile with all options in place, validated once; a fault names its option."""
+    """The profile with everything that was typed in place.
+
+    Raises:
+        BadInput: values break their rules; each is named with its rule.
+    """
+    return limited(options, assigned(placed(options, profile), options.changes))
+
+
+def placed(options: Options, profile: Profile) -> Profile:
+    """The profile with the options that set something in place, validated once.
+
+    Raises:
+        BadInput: values break their rules, those of limits as well.
+    """
     tree: dict[str, Any] = json.loads(profile.model_dump_json(by_alias=True))
-    typed = {
-        name: value
-        for name, setting in sorted(SETTINGS.items(), key=lambda each: _rank(each[1]))
-        if setting.sets and (value := getattr(options, name)) is not None
-    }
-    wrong = {name for name, value in typed.items() if not well_formed(SETTINGS[name], value)}
+    typed = typed_settings(options)
+    names = [s.name for s in profile.strategies]
+    wrong = {n for n, value in typed.items() if not well_formed(SETTINGS[n], value, names)}
     for name, value in typed.items():
         if name not in wrong:
             put(tree, SETTINGS[name], value)
@@ -38,22 +53,66 @@ def adjusted(options: Options, profile: Profile) -> Profile:
         # The profile was valid before, so some option is at fault.
         at_fault = {n for n in typed if any(stands_at(SETTINGS[n], place) for place in places)}
         wrong |= at_fault or set(typed)
-    for name, value in typed.items():
-        if name in wrong:
-            raise refused(name, value)
+    if wrong:
+        raise refused({name: value for name, value in typed.items() if name in wrong})
     return found
 
 
+def limited(options: Options, profile: Profile) -> Profile:
+    """The profile in which nothing is above the limits that were typed."""
+    limits = {n: v for n, v in typed_settings(options).items() if SETTINGS[n].limits and v != "all"}
+    if not limits:
+        return profile
+    tree: dict[str, Any] = json.loads(profile.model_dump_json(by_alias=True))
+    for name, value in limits.items():
+        for place in SETTINGS[name].limits:
+            for table, key in _tables(tree, place):
+                if key in table:
+                    table[key] = lower(table[key], int(value))
+    return Profile.model_validate_json(json.dumps(tree))
+
+
+def lower(value: Any, limit: int) -> Any:
+    """A setting within a limit; `fits` stays, for what it comes to is limited elsewhere.
+
+    Of choices each is, and those that come to the same are one.
+    """
+    if isinstance(value, list):
+        return list(dict.fromkeys(lower(each, limit) for each in value))
+    if value == "all":
+        return limit
+    return min(value, limit) if isinstance(value, int) else value
+
+
+def typed_settings(options: Options) -> dict[str, Any]:
+    """The options that were typed and have a place in a profile, in the order of its tables."""
+    return {
+        name: value
+        for name, setting in sorted(SETTINGS.items(), key=lambda each: _rank(each[1]))
+        if setting.places and (value := getattr(options, name)) is not None
+    }
+
+
 def _rank(setting: Setting) -> int:
-    table = setting.places[0][0] if setting.sets else ""
+    table = setting.places[0][0] if setting.places else ""
     return _TABLES.index(table) if table in _TABLES else len(_TABLES)
 
 
-def well_formed(setting: Setting, value: Any) -> bool:
+def well_formed(setting: Setting, value: Any, strategies: Sequence[str]) -> bool:
     """Whether a value keeps the rules that are the option's own and not its place's."""
+    if setting.several:
+        named = split(value)
+        return len(set(named)) == len(named) and set(named) <= set(strategies)
     if setting.count:
         return is_count(value)
+    if setting.grid:
+        return int(value) >= LENGTH_GRID and int(value) % LENGTH_GRID == 0
     return not setting.choices or value.lower() in {each.lower() for each in setting.choices}
+
+
+def split(value: str) -> list[str]:
+    """The names of a list that was typed with commas."""
+    return [name.strip() for name in value.split(",")]
 
 
 def is_count(value: str) -> bool:
@@ -74,6 +133,10 @@ def put(tree: dict[str, Any], setting: Setting, value: Any) -> None:
     """Set an option's places in the profile's tree."""
     if setting.count and value != "all":
         value = int(value)
+    if setting.several:
+        value = split(value)
+    if setting.points:
+        value = read_points(value)
     if setting.inverted:
         value = not value
     if value == setting.absent:
@@ -81,25 +144,33 @@ def put(tree: dict[str, Any], setting: Setting, value: Any) -> None:
     for place in setting.sets:
         for table, key in _tables(tree, place):
             table[key] = value
-    if setting.lowers is not None:
-        for table, key in _tables(tree, setting.lowers):
-            table[key] = min(table[key], value)
 
 
 def _tables(tree: dict[str, Any], place: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """The tables with the key of a place; of every strategy for a `*`."""
+    """The tables with the key of a place; of every strategy for a `*`.
+
+    None where a table on the way is not there.
+    """
     *path, key = place.split(".")
     found: list[Any] = [tree]
     for part in path:
-        found = [below for table in found for below in (table if part == "*" else [table[part]])]
+        below = (table if part == "*" else [table[part]] for table in found)
+        found = [table for tables in below for table in tables if table is not None]
     for table in found:
         yield table, key
 
 
-def refused(name: str, value: Any) -> BadInput:
-    """The one line about an option that breaks its rule."""
+def refused(wrong: Mapping[str, Any]) -> BadInput:
+    """The line about the options that break their rules, in the order in which they are looked at.
+
+    It has a fault after another, each with the option, its value and its rule.
+    """
+    return BadInput("; and ".join(_refusal(name, value) for name, value in wrong.items()))
+
+
+def _refusal(name: str, value: Any) -> str:
     setting = SETTINGS[name]
     rule = setting.must or ("cannot be used" if value else "must not be empty; leave it out")
     near = near_size(str(value)) if setting.size else None
     meant = f"; did you mean {near}?" if near else ""
-    return BadInput(f"{setting.spelling(name)} {value}: {rule.format(grid=LENGTH_GRID)}{meant}")
+    return f"{setting.spelling(name)} {value}: {rule.format(grid=LENGTH_GRID)}{meant}"

@@ -12,6 +12,7 @@ from rich.console import Console
 from autotune.base.errors import BadInput, ExitCode, Interruption
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import chosen_profile, demand_device, say_note
+from autotune.cli.low_cap import say_low_cap
 from autotune.cli.options import Options
 from autotune.cli.run_folder import (
     choose_folder,
@@ -32,6 +33,7 @@ from autotune.protocol.results import Fit
 from autotune.report.build import report_of
 from autotune.report.schema import run_json
 from autotune.report.write import write_report
+from autotune.run.content import is_recorded
 from autotune.run.folder import RunDir
 from autotune.run.inputs import demand_data, demand_model, demand_prompts
 from autotune.run.record_cache import RecordCache
@@ -122,13 +124,15 @@ def open_run(
         if part is not None and study is not None:
             part.check(setup, study)
         say(setup.memory_sentence())
+        if target:
+            say_low_cap(setup, say)
         view = make_view(console, session.clock, lambda: session.state, device_gauge(setup))
         session.view = view
         with view:
             try:
                 started = setup.started(target, resumed=resumed)
                 session.emit(started.model_copy(update={"study": study}))
-                if session.state.content is None and setup.content is not None:
+                if setup.content and not is_recorded(session.state.content, setup.content):
                     session.emit(setup.content)
                 survey = survey_data(session, setup)
                 yield OpenRun(console, rundir, session, setup, survey, resumed)

@@ -1,8 +1,8 @@
 """What an option is: which commands have it, how it is typed, what it sets and by which rule."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from autotune.base.format import either
 
@@ -10,6 +10,18 @@ Command = Literal[
     "inspect", "probe", "run", "worker", "demo", "eval", "report", "profiles list", "profiles show"
 ]
 """The commands, as they are called."""
+
+READING: tuple[Command, ...] = ("inspect", "probe", "run")
+"""Commands that read conversations."""
+
+ANSWERING: tuple[Command, ...] = ("probe", "run", "eval")
+"""Commands that have a model answer prompts, or make room for it."""
+
+JUDGING: tuple[Command, ...] = ("run", "eval")
+"""Commands that judge answers."""
+
+SHARING: tuple[Command, ...] = ("run", "worker")
+"""Commands that work at a study in a database."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +37,8 @@ class Setting:
         last: in the help it stands below the options that only this command has.
         sets: the places of a profile that take its value, each `table.key`; `strategy.*.key` is a
             key of every strategy. None where it sets nothing there.
-        lowers: a place that may not be above its value and is lowered to it.
+        limits: the places of a profile that may not be above its value and are lowered to it. What
+            has no number there (`fits`) stays: what it comes to is limited by another place.
         inverted: a switch whose place says the opposite.
         absent: the value that a profile expresses by leaving the key out.
         rule: what a value must be, where that is not made of the rest. `{grid}` is filled in with
@@ -34,7 +47,10 @@ class Setting:
         any_case: its values are known in lower case, however they are typed.
         count: a whole number from 1, or `all`.
         size: a size of memory, of which a near one can be guessed.
+        several: names of the profile's strategies, separated by commas.
+        grid: a length on the grid on which lengths are searched.
         names: what it may name beside a file or a folder, which keeps its case.
+        points: a file of points to try.
     """
 
     commands: Collection[Command]
@@ -43,7 +59,9 @@ class Setting:
     spelled: str | None = None
     last: bool = False
     sets: tuple[str, ...] = ()
-    lowers: str | None = None
+    limits: tuple[str, ...] = ()
+    several: bool = False
+    grid: bool = False
     inverted: bool = False
     absent: str | None = None
     rule: str | None = None
@@ -52,6 +70,7 @@ class Setting:
     count: bool = False
     size: bool = False
     names: Collection[str] = ()
+    points: bool = False
 
     def spelling(self, name: str) -> str:
         """How the option of a field is typed, such as `--vram-budget` or `--full/--early`."""
@@ -62,6 +81,8 @@ class Setting:
         """What stands for its value in the help; None leaves that to its type."""
         if self.count:
             return "N|all"
+        if self.several:
+            return "A,B,..."
         if self.metavar == "":
             return None
         words = [self.metavar] if self.metavar else []
@@ -72,6 +93,8 @@ class Setting:
         """The rule of its values, which begins with `must`; None where every value will do."""
         if self.count:
             return "must be a whole number from 1, or all"
+        if self.several:
+            return "must be names of strategies separated by commas, each once"
         return self.rule or (f"must be {either(self.choices)}" if self.choices else None)
 
     @property
@@ -82,5 +105,11 @@ class Setting:
     @property
     def places(self) -> tuple[tuple[str, ...], ...]:
         """Every place of a profile that it may change, as its keys."""
-        lowered = () if self.lowers is None else (self.lowers,)
-        return tuple(tuple(place.split(".")) for place in (*self.sets, *lowered))
+        return tuple(tuple(place.split(".")) for place in (*self.sets, *self.limits))
+
+
+def option(commands: tuple[Command, ...], help: str, default: Any = None, **setting: Any) -> Any:
+    """A field of `Options`; further keywords are those of `Setting`."""
+    return field(
+        default=default, metadata={"setting": Setting(commands=commands, help=help, **setting)}
+    )

@@ -7,6 +7,7 @@ working directory. Where such a path differs, content decides, which the record 
 import json
 import os
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,46 @@ SOURCES = ("model", "data", "prompts")
 """The tables of a profile whose `source` may be a path."""
 
 
+MAY_CHANGE = ("max_hours", "max_trials", "stop_at_target", "strategies")
+"""Keys of `[study]` that say when a run ends: one that is given more hours goes on where it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A key of settings whose value may be a path: `table[key]`, a `part` of what a run works with.
+
+    `strategy` is whose own data it is, None where it is the run's.
+    """
+
+    part: str
+    strategy: str | None
+    table: dict[str, Any]
+    key: str
+
+    @property
+    def text(self) -> str:
+        """What stands there."""
+        return str(self.table[self.key])
+
+    def change(self, text: str) -> None:
+        """Put something else there."""
+        self.table[self.key] = text
+
+
+def sources_in(tree: dict[str, Any]) -> list[Source]:
+    """Every source that settings name."""
+    found = [Source(part, None, tree[part], "source") for part in SOURCES]
+    for table in tree.get("strategy", ()):
+        if "data" in table:
+            found.append(Source("data", str(table.get("name")), table, "data"))
+    return found
+
+
 def settings_text(profile: Profile) -> str:
     """A profile as TOML, as it stands in `run.toml`."""
     tree = profile.model_dump(mode="json", exclude_none=True, by_alias=True)
-    for table in SOURCES:
-        tree[table]["source"] = from_root(tree[table]["source"])
+    for source in sources_in(tree):
+        source.change(from_root(source.text))
     return tomli_w.dumps(tree)
 
 
@@ -103,13 +139,18 @@ def difference(stored: str, profile: Profile, folder: Path) -> str | None:
         return _another_profile(str(old.get("name")))
     if filled is None:
         return _other_settings(stored, wanted)
-    for table in SOURCES:
-        before, now = filled[table]["source"], new[table]["source"]
-        if before != now and _same_source(table, before, now, profile, folder):
-            old[table]["source"] = filled[table]["source"] = now
+    for key in MAY_CHANGE:
+        for tree in (old, filled, new):
+            tree.get("study", {}).pop(key, None)
+    now = {(source.part, source.strategy): source for source in sources_in(new)}
+    for stood, before in zip(sources_in(old), sources_in(filled), strict=True):
+        after = now.get((before.part, before.strategy))
+        if after is not None and _same_source(before, after.text, profile, folder):
+            stood.change(after.text)
+            before.change(after.text)
     if filled == new:
         return None
-    return _other_settings(tomli_w.dumps(old), wanted)
+    return _other_settings(tomli_w.dumps(old), tomli_w.dumps(new))
 
 
 def _lacks_keys(tree: dict[str, Any]) -> bool:
@@ -130,20 +171,21 @@ def _filled(tree: dict[str, Any]) -> dict[str, Any] | None:
     return known.model_dump(mode="json", exclude_none=True, by_alias=True)
 
 
-def _same_source(table: str, before: str, now: str, profile: Profile, folder: Path) -> bool:
+def _same_source(source: Source, now: str, profile: Profile, folder: Path) -> bool:
     """Whether another path stands for the same content, as far as that is known here.
 
     A relative path, of an older version, is where it would be found from here, or by the same name:
     from where it was typed then is not on record. What is there is held against the record later.
     """
-    if not os.path.isabs(now):
+    before = source.text
+    if before == now or not os.path.isabs(now):
         return False
     if not os.path.isabs(before):
         typed = Path(before.replace("\\", "/"))
         return os.path.abspath(typed) == now or Path(now).name == typed.name
     began = recorded_content(RunDir(folder))
     try:
-        return began is not None and same_content(table, began, Path(now))
+        return began is not None and same_content(source.part, began, Path(now), source.strategy)
     except (BadInput, OSError):
         return False
 

@@ -11,6 +11,8 @@ Target = Annotated[
     str, typer.Option("--target", metavar="0..1|25%", help="Share of prompts to pass.")
 ]
 
+DEFAULT_TARGET = "0.25"
+
 RULE = "must be above 0 and at most 1, or a percentage such as 25%"
 
 

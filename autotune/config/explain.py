@@ -4,12 +4,14 @@ import difflib
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from autotune.config.profile import Profile, strategy_faults
+from autotune.config.profile import Profile
+from autotune.config.strategy_faults import strategy_faults
 
 Location = tuple[int | str, ...]
 
@@ -17,8 +19,22 @@ _LONGEST_VALUE = 60
 """Characters of a value that are shown."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault: its place, the key with its value, and the rule that it breaks."""
+
+    where: Location
+    subject: str
+    rule: str
+
+
 def faults_of(document: Mapping[str, Any], text: str) -> list[str]:
-    """A line for every fault of a profile, in the order of the model's keys.
+    """A line for every fault of a profile; see `faults_at`."""
+    return [f"{fault.subject}: {fault.rule}" for fault in faults_at(document, text)]
+
+
+def faults_at(document: Mapping[str, Any], text: str) -> list[Fault]:
+    """Every fault of a profile, in the order of the model's keys.
 
     `document` is the parsed TOML and `text` the same as JSON, which is what is validated.
     """
@@ -34,10 +50,10 @@ def faults_of(document: Mapping[str, Any], text: str) -> list[str]:
         found = rules.setdefault(_location(detail, document), [])
         if rule not in found:
             found.append(rule)
-    lines = [_line(document, where, found) for where, found in rules.items()]
+    faults = [_fault(document, where, found) for where, found in rules.items()]
     if ("strategy",) not in rules:  # pydantic skips this check while one strategy is at fault
-        lines += [f"strategy: {fault}" for fault in _between_strategies(document)]
-    return lines
+        faults += [Fault(("strategy",), "strategy", f) for f in _between_strategies(document)]
+    return faults
 
 
 def _location(detail: ErrorDetails, document: Mapping[str, Any]) -> Location:
@@ -69,17 +85,17 @@ def _rule(detail: ErrorDetails) -> str:
     return detail["msg"].replace("Input should be", "must be").replace("Input should", "must")
 
 
-def _line(document: Mapping[str, Any], where: Location, rules: list[str]) -> str:
+def _fault(document: Mapping[str, Any], where: Location, rules: list[str]) -> Fault:
     name = _name(document, where)
     if rules == ["is missing"]:
-        return f"{name}: is missing; add it"
+        return Fault(where, name, "is missing; add it")
     if rules == ["is not known"]:
-        return f"{name}: no such key; {_nearest(where)}"
+        return Fault(where, name, f"no such key; {_nearest(where)}")
     value = _value(document, where)
     rule = " or ".join([rules[0], *(r.removeprefix("must be ") for r in rules[1:])])
     if where == ("strategy",) and isinstance(value, list) and value:
-        return f"{name}: {rule}"
-    return f"{name} = {_shown(value)}: {rule}{_unquote(value, rule)}"
+        return Fault(where, name, rule)
+    return Fault(where, f"{name} = {_shown(value)}", f"{rule}{_unquote(value, rule)}")
 
 
 def _name(document: Mapping[str, Any], where: Location) -> str:
@@ -126,17 +142,17 @@ def _unquote(value: Any, rule: str) -> str:
 
 
 def _nearest(where: Location) -> str:
-    known = _known_keys(where[:-1])
+    known = known_keys(where[:-1])
     near = difflib.get_close_matches(str(where[-1]), known, n=1)
     return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
 
 
-def _known_keys(where: Location) -> list[str]:
-    """The keys of the table at `where`, as TOML spells them."""
+def known_keys(where: Location) -> list[str]:
+    """The keys of the table at `where`, as TOML spells them; empty where that is no table."""
     keys = _keys(Profile)
     for part in where:
         if isinstance(part, str):
-            model = _model_in(keys[part])
+            model = _model_in(keys.get(part))
             keys = _keys(model) if model else {}
     return list(keys)
 

@@ -5,9 +5,8 @@ a profile that can be used.
 """
 
 import re
-from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
@@ -15,11 +14,12 @@ from autotune.base.errors import BadInput
 from autotune.base.model import ANY_CASE, Boundary
 from autotune.base.sizes import near_size, parse_size
 from autotune.config.expected import Ranges
-from autotune.config.study import StudyChoice, own_range_faults, space_faults, study_faults
+from autotune.config.strategy_faults import strategy_faults
+from autotune.config.study import StudyChoice, study_faults
 from autotune.device.kinds import KINDS
 from autotune.protocol.choices import AUTO, LENGTH_GRID, Precision, Supervision, Think, Truncation
 from autotune.protocol.device_kind import DEVICE_RULE, DeviceKind
-from autotune.protocol.plan import SEARCH, Strategy
+from autotune.protocol.plan import Rounds, Strategy
 from autotune.protocol.results import HealthLimits, Requirements
 from autotune.protocol.scores import DEFAULT_SCORER
 from autotune.score.registry import SCORERS, unknown_scorer
@@ -127,6 +127,7 @@ class PromptChoice(Boundary):
 class Probe(Boundary):
     """The bounds of the search for what fits. Lengths in tokens, on the search grid.
 
+    `max_rounds` is how many rounds of a conversation it looks at, `all` for every one.
     `speed_trials` is how many further trials may look for the fastest micro-batching of a step, for
     all strategies together; 0 takes the way in which the length was searched. `torch_compile` says
     whether compiled layers are one of the ways: `auto` tries them on a card. On a CPU compiling
@@ -139,6 +140,7 @@ class Probe(Boundary):
     trial_timeout_seconds: Annotated[float, Field(gt=0)]
     speed_trials: Annotated[int, Field(ge=0)] = 0
     torch_compile: Annotated[Literal["auto", "try", "never"], ANY_CASE] = "auto"
+    max_rounds: Rounds = "all"
 
     def tries_compiling(self, kind: DeviceKind) -> bool:
         """Whether compiled layers are tried on this kind of device."""
@@ -156,7 +158,9 @@ class Probe(Boundary):
 class Train(Boundary):
     """What all strategies share. Fractions are of a run's final number of optimizer steps.
 
-    `max_conversations` absent trains on all of them.
+    `max_conversations` absent trains on all of them. Of those `held_out` are not trained on but
+    tell how the training does, never more than a twentieth; with `prune_diverging` a training is
+    ended where their loss says that it diverges (`docs/train.md`).
     """
 
     checkpoint_fractions: Annotated[
@@ -167,6 +171,8 @@ class Train(Boundary):
     resume_every_seconds: Annotated[float, Field(gt=0)]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     max_conversations: Annotated[int, Field(ge=1)] | None = None
+    held_out: Annotated[int, Field(ge=0)] = 0
+    prune_diverging: bool = True
     supervision: Annotated[Supervision, ANY_CASE]
     truncation: Annotated[Truncation, ANY_CASE]
 
@@ -211,15 +217,16 @@ class Profile(Boundary):
     train: Train
     evaluate: Evaluate
     watch: Ranges | None = None
-    study: StudyChoice = StudyChoice()
     strategies: Annotated[tuple[Strategy, ...], Field(alias="strategy")]
+    study: StudyChoice = StudyChoice()
 
-    @field_validator("study")
-    @classmethod
-    def _ends(cls, study: StudyChoice) -> StudyChoice:
-        if faults := study_faults(study):
-            raise ValueError("; ".join(faults))
-        return study
+    @property
+    def tried(self) -> tuple[Strategy, ...]:
+        """The strategies that a run tries, in order of escalation."""
+        if self.study.strategies is None:
+            return self.strategies
+        named = {s.name: s for s in self.strategies}
+        return tuple(named[name] for name in self.study.strategies)
 
     @field_validator("strategies")
     @classmethod
@@ -229,34 +236,11 @@ class Profile(Boundary):
             raise ValueError("; ".join(faults))
         return strategies
 
-
-def strategy_faults(tables: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What is wrong between the strategies and in their search ranges, tables in file order.
-
-    Takes tables that may have other faults, and is silent about those.
-    """
-    if not tables:
-        return ["must hold at least one [[strategy]]"]
-    names = [table.get("name") for table in tables]
-    faults = [
-        f'"{name}" is there {_times(names.count(name))}: names must differ'
-        for name in dict.fromkeys(names)
-        if name is not None and names.count(name) > 1
-    ]
-    fallbacks = [table.get("fallback") is True for table in tables]
-    if fallbacks[0]:
-        faults.append("the first must not be a fallback: there is nothing to fall back from")
-    elif fallbacks != sorted(fallbacks):
-        faults.append("fallbacks must stand last")
-    for table in tables:
-        if table.get("name") == SEARCH:
-            faults.append(f'"{SEARCH}" is the name of what follows the strategies: choose another')
-        space = table.get("search")
-        if isinstance(space, Mapping):
-            faults += space_faults(f"{table.get('name')}.search.", space)
-        faults += own_range_faults(table)
-    return faults
-
-
-def _times(count: int) -> str:
-    return "twice" if count == 2 else f"{count} times"
+    @field_validator("study")
+    @classmethod
+    def _ends(cls, study: StudyChoice, info: ValidationInfo) -> StudyChoice:
+        if "strategies" in info.data:  # else they have faults of their own
+            names = [s.name for s in info.data["strategies"]]
+            if faults := study_faults(study, names):
+                raise ValueError("; ".join(faults))
+        return study

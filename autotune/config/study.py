@@ -1,13 +1,13 @@
 """The profile's `[study]`: how long a run goes on, and what it searches after its strategies."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
 from autotune.base.model import ANY_CASE, Boundary
 from autotune.protocol.plan import SEARCH, Scheduler, Strategy
-from autotune.protocol.space import SEARCHABLE, Space, outside
+from autotune.protocol.space import SEARCHABLE, Space, Value, outside
 
 Sampler = Literal["tpe", "random", "qmc"]
 """Who draws: Optuna's tree-structured Parzen estimator, chance, or a quasi-random sequence (which
@@ -35,18 +35,12 @@ class Search(Boundary):
         return space
 
     def strategy(self, first: Strategy, values: Mapping[str, Any]) -> Strategy:
-        """A point of the search as a strategy; what it leaves open is the first strategy's."""
-        tree = first.model_dump() | dict(values)
-        tree |= {
-            "name": SEARCH,
-            "title": "searched",
+        """A point of the search as a strategy."""
+        own = {
             "model_max_length": self.model_max_length,
             "lr_scheduler_type": self.lr_scheduler_type,
-            "n_trials": 1,
-            "fallback": False,
-            "search": {},
         }
-        return Strategy.model_validate(tree)
+        return searched(first, {**values, **own})
 
 
 class StudyChoice(Boundary):
@@ -55,7 +49,9 @@ class StudyChoice(Boundary):
     A run begins no trial that would not end within `max_hours` (of the run, its interruptions left
     out; the first trial always begins) or beyond `max_trials`; absent, neither is limited. With
     `stop_at_target` it ends as soon as a checkpoint meets the target. `startup_trials` are drawn
-    without a look at scores; the exact points of the strategies count among them.
+    without a look at scores; the exact points of the strategies count among them. `strategies` are
+    the names of those to try, in this order; absent, all of them in that of the profile. `enqueue`
+    are points to try after them, before any is drawn; what one leaves open is the first strategy's.
     """
 
     max_hours: Annotated[float, Field(gt=0)] | None = None
@@ -63,11 +59,35 @@ class StudyChoice(Boundary):
     stop_at_target: bool = True
     sampler: Annotated[Sampler, ANY_CASE] = "tpe"
     startup_trials: Annotated[int, Field(ge=1)] = 4
+    strategies: tuple[str, ...] | None = None
+    enqueue: tuple[dict[str, Value], ...] = ()
     search: Search | None = None
 
+    @field_validator("enqueue")
+    @classmethod
+    def _can_be_trained(cls, points: tuple[dict[str, Value], ...]) -> tuple[dict[str, Value], ...]:
+        faults = [fault for at, point in enumerate(points, 1) for fault in _point_faults(at, point)]
+        if faults:
+            raise ValueError("; ".join(faults))
+        return points
 
-def study_faults(study: StudyChoice) -> list[str]:
-    """What is wrong between the keys of `[study]`."""
+    @property
+    def n_trials(self) -> int | None:
+        """How many trials follow the strategies; None: as many as time and number allow."""
+        return None if self.search is not None else len(self.enqueue)
+
+
+def searched(first: Strategy, values: Mapping[str, Any]) -> Strategy:
+    """A point that follows the strategies; what it leaves open is the first strategy's."""
+    neutral = {"name": SEARCH, "title": "searched", "n_trials": 1, "fallback": False, "search": {}}
+    return Strategy.model_validate(first.model_dump() | dict(values) | neutral)
+
+
+def study_faults(study: StudyChoice, names: Sequence[str]) -> list[str]:
+    """What is wrong between the keys of `[study]`; `names` are those of the strategies."""
+    asked = study.strategies
+    if asked is not None and (not asked or len(set(asked)) < len(asked) or {*asked} - {*names}):
+        return [f"strategies must be some of {', '.join(names)}, each once"]
     if study.search is not None and study.max_hours is None and study.max_trials is None:
         return ["a search ends by max_hours or max_trials: set one of them"]
     return []
@@ -102,6 +122,17 @@ def own_range_faults(table: Mapping[str, Any]) -> list[str]:
         f"{table.get('name')}.{key} = {_shown(numbers[key])}: must lie within its own"
         f" search.{key}, {_shown(list(within[key]))}"
         for key in outside(within, numbers)
+    ]
+
+
+def _point_faults(number: int, point: Mapping[str, Value]) -> list[str]:
+    """What is wrong in a point to try."""
+    return [
+        f"point {number}: {key} must be one of {', '.join(SEARCHABLE)}"
+        if key not in SEARCHABLE
+        else f"point {number}: {key} = {_shown(value)} is no value that {key} can have"
+        for key, value in point.items()
+        if key not in SEARCHABLE or not _allowed(key, value)
     ]
 
 

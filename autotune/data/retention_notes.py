@@ -56,6 +56,29 @@ def lost_note(name: str, length: int, rounds: Rounds, survey: Survey) -> DataNot
     )
 
 
+def cut_note(name: str, length: int, rounds: Rounds, survey: Survey) -> DataNote | None:
+    """How many answers a strategy cuts because it keeps more rounds than its length holds.
+
+    None where every answer of its rounds is whole.
+    """
+    found = survey.cut_answers(length, rounds)
+    if not found.cut:
+        return None
+    whole = survey.whole_rounds(length, rounds)
+    if survey.longest(whole) > length:
+        limit = "not even 1 round stays whole in every conversation"
+    else:
+        limit = f"up to {rounds_text(whole)} every answer would be whole"
+    return DataNote(
+        what=(
+            f"{name}: {shape_rounds(length, rounds)} cut {found.cut} of"
+            f" {counted(found.answers, 'answer')} ({percent(found.cut / found.answers)}):"
+            f" {found.short} short, {found.gone} left out; {limit}"
+        ),
+        count=0,
+    )
+
+
 def lost_line(
     names: Iterable[str], length: int, rounds: Iterable[Rounds], lost: int, used: int
 ) -> str:
@@ -88,6 +111,7 @@ def fit_notes(fit: Fit | None) -> tuple[DataNote, ...]:
                 found.batch_size,
             ),
             found.lost,
+            found.cut,
         )
         if note is not None
     )

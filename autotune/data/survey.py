@@ -1,7 +1,7 @@
 """The shape of the data in tokens, and what any length and number of rounds keeps of it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -46,12 +46,42 @@ class Retention:
     lost: int
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerCut:
+    """Of `answers` (assistant turns) with a label, how many lose the end or all of it."""
+
+    answers: int
+    short: int
+    gone: int
+
+    @property
+    def cut(self) -> int:
+        """How many are not whole."""
+        return self.short + self.gone
+
+
 @dataclass(frozen=True)
 class Survey:
-    """Answers questions about the survey file without tokenizing again."""
+    """Answers questions about the survey file without tokenizing again.
+
+    That of a run knows those of the strategies that train on other conversations: `own`, by name.
+    """
 
     file: SurveyFile
     truncation: Truncation
+    own: Mapping[str, "Survey"] = field(default_factory=dict)
+
+    def of(self, strategy: str) -> "Survey":
+        """The survey of what a strategy trains on."""
+        return self.own.get(strategy, self)
+
+    @cached_property
+    def each(self) -> Mapping[str, "Survey"]:
+        """The survey of each data, by a strategy that trains on it; "" for the run's own data."""
+        found: dict[int, tuple[str, Survey]] = {id(self): ("", self)}
+        for strategy, survey in self.own.items():
+            found.setdefault(id(survey), (strategy, survey))
+        return dict(found.values())
 
     @cached_property
     def rows(self) -> tuple[tuple[RoundSpan, ...], ...]:
@@ -72,6 +102,15 @@ class Survey:
         """Tokens of the longest conversation at these rounds, length not limited."""
         return max(rounds[last_round(rounds, max_rounds)].stop for rounds in self.rows)
 
+    def whole_rounds(self, model_max_length: int, max_rounds: Rounds = "all") -> int:
+        """The most rounds, up to `max_rounds`, of which every conversation stays whole.
+
+        1 where the first round of some conversation is longer already.
+        """
+        most = self.most_rounds if max_rounds == "all" else min(self.most_rounds, max_rounds)
+        whole = (r for r in range(most, 0, -1) if self.longest(r) <= model_max_length)
+        return next(whole, 1)
+
     def kept(self, model_max_length: int, max_rounds: Rounds) -> Retention:
         """What this length (tokens) and these rounds keep; linear in the number of rounds."""
         conversations = longest_row = tokens = supervised = truncated = lost = 0
@@ -90,6 +129,23 @@ class Survey:
             supervised += kept
         share = supervised / self.total_supervised if self.total_supervised else 0.0
         return Retention(conversations, longest_row, tokens, supervised, share, truncated, lost)
+
+    def cut_answers(self, model_max_length: int, max_rounds: Rounds) -> AnswerCut:
+        """How many answers of the kept rounds this length cuts short or leaves out."""
+        answers = short = gone = 0
+        for rounds in self.rows:
+            last = last_round(rounds, max_rounds)
+            stop = rounds[last].stop
+            low, high = window(stop, model_max_length, self.truncation)
+            whole = [span.supervised(0, stop) for span in rounds[: last + 1]]
+            answers += sum(tokens > 0 for tokens in whole)
+            if high - low == stop:
+                continue
+            for span, tokens in zip(rounds, whole, strict=False):
+                kept = span.supervised(low, high)
+                short += 0 < kept < tokens
+                gone += kept == 0 < tokens
+        return AnswerCut(answers, short, gone)
 
     def lost(self, model_max_length: int, max_rounds: Rounds) -> Iterator[int]:
         """Indexes of the conversations that keep no supervised token, in order."""

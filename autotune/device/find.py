@@ -31,6 +31,7 @@ class Device:
     `bf16` is whether it multiplies bf16 matrices at full speed, False where that is not known.
     `note` is what a person should know beside: why a CPU was taken where a card might have been
     expected, or which of a card's figures were not believed (`doubt`); None otherwise.
+    `peak_flops` is what a card's cores could do a second in fp32, None where that is not known.
     """
 
     kind: DeviceKind
@@ -45,6 +46,7 @@ class Device:
     bf16: bool = False
     note: str | None = None
     doubt: str | None = None
+    peak_flops: float | None = None
 
     @property
     def traits(self) -> Traits:
@@ -118,7 +120,15 @@ def _on_card(card: Card, users: tuple[DeviceUser, ...]) -> Device:
         bf16=card.capability is not None and card.capability >= BF16_CAPABILITY,
         note=None if card.doubt is None else f"{card.doubt}; they count as unknown",
         doubt=card.doubt,
+        peak_flops=_peak_flops(card),
     )
+
+
+def _peak_flops(card: Card) -> float | None:
+    """Each core a product and a sum a tick of its highest clock (CUDA C++ Programming Guide)."""
+    if not card.cores or not card.clock_hertz:
+        return None
+    return 2 * card.cores * card.clock_hertz
 
 
 def show_bytes(size_bytes: int | None) -> str:

@@ -113,6 +113,8 @@ class Nvml:
         """A card, or a MIG device of the card `parent`, by its handle."""
         nvml = self._library
         memory, problem = self._memory(device)
+        clock = getattr(nvml, "NVML_CLOCK_SM", 1)
+        megahertz = self._first(("nvmlDeviceGetMaxClockInfo",), device, clock)
         return Card(
             index=index,
             name=_text(self._ask(nvml.nvmlDeviceGetName, device)) or f"NVIDIA card {index}",
@@ -125,6 +127,8 @@ class Nvml:
             doubt=memory.doubt,
             mig=parent is None and self._in_mig_mode(device),
             parent=parent,
+            cores=self._first(("nvmlDeviceGetNumGpuCores",), device),
+            clock_hertz=None if megahertz is None else megahertz * 1e6,
         )
 
     def _memory(self, device: Any) -> tuple[CardMemory, str | None]:

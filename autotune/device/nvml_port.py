@@ -31,6 +31,7 @@ class Card:
     `capability` counts as CUDA does (8.9: Ada). `problem` is the driver's answer for a card that
     it cannot be asked about ("GPU is lost"), `doubt` a sentence on figures that cannot be. `mig` is
     a card in MIG mode: CUDA computes on its MIG devices only, and `parent` is a MIG device's card.
+    `cores` are CUDA cores, `clock_hertz` the highest clock that they may have.
     """
 
     index: int
@@ -44,6 +45,8 @@ class Card:
     doubt: str | None = None
     mig: bool = False
     parent: int | None = None
+    cores: int | None = None
+    clock_hertz: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

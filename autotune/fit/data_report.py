@@ -7,7 +7,7 @@ from pathlib import Path
 from autotune.base.errors import BadInput
 from autotune.base.format import counted
 from autotune.config.profile import Profile
-from autotune.data.retention_notes import lost_line, lost_note, retention_notes
+from autotune.data.retention_notes import lost_line
 from autotune.data.retention_table import (
     Point,
     lengths_of,
@@ -18,11 +18,12 @@ from autotune.data.retention_table import (
 )
 from autotune.data.survey import Retention, Survey, SurveyFile
 from autotune.device.find import find_device
+from autotune.fit.requested_points import RequestedPoint, profile_notes, requested_point
 from autotune.launch.worker_errors import worker_error
 from autotune.protocol.data_notes import NAMED_ROWS, DataNote, with_dropped
 from autotune.protocol.inspection import Inspection, InspectionSpec
 from autotune.protocol.job import SurveyJob, on_the_computer
-from autotune.protocol.plan import DataSpec, Rounds, Strategy
+from autotune.protocol.plan import DataSpec, Rounds
 from autotune.run.session import Session
 from autotune.run.setup import SILENCE_SECONDS, Say, prepare_model
 from autotune.sources.dataset import resolve_data
@@ -38,20 +39,6 @@ NO_TOKEN_LEFT = "no supervised token left"
 
 SAMPLES = 2
 """Rows shown as text: enough to see the template and where the labels lie."""
-
-
-@dataclass(frozen=True, slots=True)
-class RequestedPoint:
-    """Where a strategy of the profile stands in the retention table.
-
-    `length` is the most that it can come to where it takes what fits (`as_fits`).
-    """
-
-    name: str
-    length: int
-    rounds: Rounds
-    as_fits: bool
-    kept: Retention
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +128,11 @@ def inspect_data(
     """
     model = resolve_model(profile.model.source, say, weights=False)
     data = resolve_data(profile.data.source)
-    prompts = None if topics_held_apart(profile) else local_prompts(profile.prompts.source)
+    prompts = (
+        None
+        if topics_held_apart(profile.data, profile.prompts)
+        else local_prompts(profile.prompts.source)
+    )
     computer = find_device("cpu")
     folder = prepare_model(session, model, profile.machine.threads)
     positions = positions_of(folder)
@@ -188,7 +179,7 @@ def inspect_data(
         positions=positions,
         point=(chosen, rounds),
         features=Path(asked.features) if asked.features else None,
-        searched=prompts is not None or topics_held_apart(profile),
+        searched=prompts is not None or topics_held_apart(profile.data, profile.prompts),
     )
 
 
@@ -212,7 +203,7 @@ def placed(
         BadInput: the chosen point leaves nothing to train on.
     """
     lengths = percentiles(lengths_of(survey))
-    points = {s.name: requested_point(s, profile, positions) for s in profile.strategies}
+    points = {s.name: requested_point(s, profile, positions, survey) for s in profile.strategies}
     asked = [point, *points.values()]
     table = retention_table(
         survey,
@@ -244,48 +235,3 @@ def placed(
         features=features,
         profile_notes=profile_notes(profile, requests, survey, searched=searched),
     )
-
-
-def profile_notes(
-    profile: Profile, requests: tuple[RequestedPoint, ...], survey: Survey, *, searched: bool
-) -> tuple[DataNote, ...]:
-    """What to say of the data that follows from the profile, and not from the data alone."""
-    notes = [
-        note
-        for strategy, requested in zip(profile.strategies, requests, strict=True)
-        if not strategy.fallback
-        for note in (
-            *retention_notes(
-                requested.name,
-                requested.length,
-                requested.rounds,
-                requested.kept.supervised_share,
-                requested.kept.conversations,
-                strategy.batch_size,
-            ),
-            lost_note(requested.name, requested.length, requested.rounds, survey),
-        )
-        if note is not None
-    ]
-    most, used = profile.train.max_conversations, len(survey.file.conversations)
-    if most is not None and most < used:
-        what = (
-            f"a run uses {most} of {counted(used, 'conversation')} (max_conversations of the"
-            " profile)"
-        )
-        notes.append(DataNote(what=what, count=0))
-    if not searched:
-        what = (
-            f"scored prompts were not looked for: {profile.prompts.source} is not on this machine"
-            " yet; probe and run fetch it"
-            + (", and leave out those that hold one" if profile.data.drop_scored_prompts else "")
-        )
-        notes.append(DataNote(what=what, count=0))
-    return tuple(notes)
-
-
-def requested_point(strategy: Strategy, profile: Profile, positions: int) -> Point:
-    """Where a strategy stands: at its own length, or at the most that the probe may find."""
-    wanted = strategy.model_max_length
-    length = profile.probe.max_length if wanted == "fits" else wanted
-    return min(length, positions), strategy.max_rounds

@@ -3,9 +3,9 @@
 Times are measured speeds multiplied by the work to do: estimates, and shown as such.
 """
 
-from autotune.data.retention_notes import lost_note
+from autotune.data.retention_notes import cut_note, lost_note
 from autotune.data.survey import Survey
-from autotune.fit.resolve import clipped_length, fits_as_requested, resolve_plan
+from autotune.fit.resolve import clipped_length, clipped_rounds, fits_as_requested, resolve_plan
 from autotune.fit.speed import Setting, timing, tokens_per_second
 from autotune.protocol.plan import Strategy
 from autotune.protocol.results import Fit, Measurement, StrategyFit
@@ -37,14 +37,18 @@ def strategy_fit(
     `setting` of its own. Evaluation is in both times: `eta_seconds` with the best setting,
     `eta_single_seconds` one row at a time.
     """
-    length = clipped_length(strategy, fit)
-    kept = survey.kept(length, strategy.max_rounds)
+    length, rounds = clipped_length(strategy, fit), clipped_rounds(strategy, fit)
+    own, own_data = survey.of(strategy.name), setup.own_data.get(strategy.name)
+    kept = own.kept(length, rounds)
+    lost = lost_note(strategy.name, length, rounds, own)
+    if lost is not None and own_data is not None:
+        lost = lost.model_copy(update={"data": own_data.label})
     point = setting.best.point if setting else None
     plain = StrategyFit(
         fits=fits_as_requested(strategy, fit, survey),
         planned=planned,
         model_max_length=length,
-        max_rounds=strategy.max_rounds,
+        max_rounds=rounds,
         micro_batch_tokens=point.micro_batch_tokens if point else fit.micro_batch_tokens,
         gradient_checkpointing=(
             point.gradient_checkpointing if point else fit.gradient_checkpointing
@@ -56,7 +60,8 @@ def strategy_fit(
         steps=0,
         eta_seconds=0.0,
         batch_size=strategy.batch_size,
-        lost=lost_note(strategy.name, length, strategy.max_rounds, survey),
+        lost=lost,
+        cut=cut_note(strategy.name, length, rounds, own),
     )
     if kept.conversations == 0:
         return plain
@@ -69,6 +74,9 @@ def strategy_fit(
         update={
             "steps": plan.total_steps,
             "eta_seconds": tokens / speed + scoring,
+            "training_seconds": tokens / speed,
+            "tokens_per_second": speed,
+            "evaluations": candidates,
         }
     )
     if setting is None:

@@ -43,7 +43,8 @@ def fitted(
     if initial_guess is not None:
         probe.guess, probe.predict = initial_guess.guess, initial_guess.peak_of
     why = ""
-    for known, where in () if again else known_fits(session):
+    known_now = known_fits(session.rundir, session.state.fit)
+    for known, where in () if again else known_now:
         found = status(known, setup)
         reason = f"{found.why} ({where})" if where else found.why
         if found.use is Use.REUSE:
@@ -59,13 +60,24 @@ def fitted(
     return probe.run(why)
 
 
-def known_fits(session: Session) -> Iterator[tuple[Fit, str]]:
+def holding_fit(rundir: RunDir, recorded: Fit | None, setup: Setup) -> tuple[Fit, str] | None:
+    """The fit that a run in this folder would take without a new search, and why it holds.
+
+    None where it would probe, as far as a fit can tell that is not tried again.
+    """
+    for known, where in known_fits(rundir, recorded):
+        found = status(known, setup)
+        if found.use is not Use.NONE:
+            return known, f"{found.why} ({where})" if where else found.why
+    return None
+
+
+def known_fits(rundir: RunDir, recorded: Fit | None) -> Iterator[tuple[Fit, str]]:
     """Fits with the folder that they are from, "" for the run's own; the newest first.
 
-    The record knows the run's own as well, should its file be lost or damaged.
+    The record knows the run's own as well (`recorded`), should its file be lost or damaged.
     """
-    rundir = session.rundir
-    own = rundir.read_fit() or session.state.fit
+    own = rundir.read_fit() or recorded
     if own is not None:
         yield own, ""
     here = rundir.root.resolve()

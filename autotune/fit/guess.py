@@ -20,10 +20,16 @@ FEW_LENGTHS = 4
 """Lengths that a probe tries faster than a worker is started to predict them."""
 
 
-def predicted_peaks(
-    session: Session, setup: Setup, asked: Sequence[TrialPoint]
-) -> dict[TrialPoint, int] | None:
-    """What a trial at each point would measure as its peak, in bytes; None where it is unknown.
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Bytes that a trial at each point would measure as its peak, and the model's parameters."""
+
+    needed: dict[TrialPoint, int]
+    parameters: int
+
+
+def prediction(session: Session, setup: Setup, asked: Sequence[TrialPoint]) -> Prediction | None:
+    """What a trial at each point would measure as its peak; None where it is unknown.
 
     The prediction is for the setup's own device: on a card the context and slack that are assumed
     come on top of the tensors, on a CPU what the predicting worker itself held.
@@ -60,11 +66,12 @@ def predicted_peaks(
     cpu = Allowance(found.process_bytes, CPU_SLACK)
     allowance = card_allowance(found.attention) if has_own_memory(kind) else cpu
     needs = Needs(found, allowance, setup.budget)
-    return {
+    peaks = {
         point: needs.planned(shape).needed_bytes
         for point, shape in shapes.items()
         if shape in needs.peaks
     }
+    return Prediction(peaks, found.parameters)
 
 
 @dataclass
@@ -99,11 +106,12 @@ class InitialGuess:
             )
             for length in grid
         ]
-        found = predicted_peaks(self.session, self.setup, asked) or {}
-        self.peaks = {point.row_tokens: needed for point, needed in found.items()}
+        found = prediction(self.session, self.setup, asked)
+        needed = {} if found is None else found.needed
+        self.peaks = {point.row_tokens: size for point, size in needed.items()}
         if not self.peaks or not self.setup.device.traits.guesses:
             return None
-        fitting = (n for n, needed in self.peaks.items() if self.setup.budget.holds(needed))
+        fitting = (n for n, size in self.peaks.items() if self.setup.budget.holds(size))
         return max(fitting, default=grid[0])
 
     def peak_of(self, point: TrialPoint) -> int | None:

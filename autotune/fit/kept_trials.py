@@ -30,7 +30,7 @@ class HeldTrials:
 
     tried: list[ProbeTried] = field(default_factory=list)
 
-    def take(self, point: TrialPoint, fresh: bool, timed: int) -> TrialOutcome | None:
+    def take(self, point: TrialPoint, asked: TrialAsked) -> TrialOutcome | None:
         """The outcome of a trial of exactly this question; None where there is none.
 
         A trial that was the first of its process answers for one in a process that was used, where
@@ -42,10 +42,11 @@ class HeldTrials:
             for event in self.tried
             if event.outcome.point == point
             and event.asked is not None
-            and event.asked.timed_conversations == timed
-            and event.asked.fresh >= (fresh or event.outcome.verdict is Verdict.SPILLED)
+            and event.asked.timed_conversations == asked.timed_conversations
+            and event.asked.data == asked.data
+            and event.asked.fresh >= (asked.fresh or event.outcome.verdict is Verdict.SPILLED)
         ]
-        exact = [event for event in same if event.asked is not None and event.asked.fresh == fresh]
+        exact = [e for e in same if e.asked is not None and e.asked.fresh == asked.fresh]
         found = (exact or same)[-1:]
         for event in found:
             self.tried.remove(event)
@@ -68,14 +69,18 @@ def identity(setup: Setup) -> str:
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode("utf-8")).hexdigest()[:16]
 
 
-def asked_now(setup: Setup, *, fresh: bool, timed_conversations: int, doubted: bool) -> TrialAsked:
-    """What a trial of this setup depends on, for its record."""
+def asked_now(
+    setup: Setup, strategy: str, *, fresh: bool, timed_conversations: int, doubted: bool = False
+) -> TrialAsked:
+    """What a trial of this setup depends on, on the data of a strategy, for its record."""
+    own = setup.own_data.get(strategy)
     return TrialAsked(
         identity=identity(setup),
         fresh=fresh,
         timed_conversations=timed_conversations,
         budget_bytes=setup.budget.limit_bytes,
         doubted=doubted,
+        data=own.digest if own else "",
     )
 
 

@@ -26,7 +26,7 @@ from autotune.launch import WarmRunner
 from autotune.protocol import events
 from autotune.protocol.choices import LENGTH_GRID
 from autotune.protocol.kernels import math_warning
-from autotune.protocol.plan import TrialPoint
+from autotune.protocol.plan import Rounds, TrialPoint
 from autotune.protocol.result_text import rounds_text
 from autotune.protocol.results import Fit, TrialOutcome, Verdict
 from autotune.run.session import Session
@@ -53,6 +53,7 @@ class Probe:
 
     def __post_init__(self) -> None:
         self.trials: list[TrialOutcome] = []
+        self.rounds = self.setup.profile.probe.max_rounds  # those that are looked at
 
     def run(self, note: str = "") -> Fit:
         """Search, confirm, time and write `fit.json`; `note` says why, where there was one.
@@ -117,20 +118,33 @@ class Probe:
         # Rounded down: the last length of the grid may pass the data's longest row, where nothing
         # is cut, but not the model's last position.
         positions = self.setup.max_position_embeddings // LENGTH_GRID * LENGTH_GRID
-        longest = min(probe.max_length, max(LENGTH_GRID, positions), self.survey.longest("all"))
+        longest = min(probe.max_length, max(LENGTH_GRID, positions), self.longest(self.rounds))
         grid = length_grid(min(probe.min_length, longest), longest, LENGTH_GRID)
         # A longer row never keeps less, so only the shortest lengths are looked at: one look goes
         # through all conversations.
-        kept = list(dropwhile(lambda n: not self.survey.kept(n, "all").conversations, grid))
+        each = self.survey.each.values()
+        kept = list(
+            dropwhile(lambda n: not any(s.kept(n, self.rounds).conversations for s in each), grid)
+        )
         if not kept:
             raise no_answer_left(grid[-1])
         return kept
+
+    def longest(self, rounds: Rounds) -> int:
+        """Tokens of the longest conversation of all data at these rounds."""
+        return max(survey.longest(rounds) for survey in self.survey.each.values())
+
+    @property
+    def most_asked(self) -> int:
+        """The most rounds that a conversation of any data has, as far as they are looked at."""
+        most = max(survey.most_rounds for survey in self.survey.each.values())
+        return most if self.rounds == "all" else min(most, self.rounds)
 
     def accepted(self, attempts: Attempts) -> TrialOutcome:
         """The answer's own trial, in a fresh process."""
         grid = self.grid()
         most = most_trials(len(grid))
-        kept_back = 1 + (self.survey.most_rounds > 1)  # to confirm, and to ask about rounds
+        kept_back = 1 + (self.most_asked > 1)  # to confirm, and to ask about rounds
         search = Search(
             grid,
             most - kept_back,
@@ -159,7 +173,7 @@ class Probe:
         self, attempts: Attempts, search: Search, index: int, *, counted: bool = True
     ) -> Verdict:
         """The verdict on a length of the search, on the longest row that the data can give it."""
-        tried = attempts.outcome(attempts.point(int(search.sizes[index]), "all"))
+        tried = attempts.outcome(attempts.point(int(search.sizes[index]), self.rounds))
         peak = tried.measurement.peak_bytes if tried.measurement else None
         search.record(index, tried.verdict is Verdict.FITS, peak, counted=counted)
         return tried.verdict
@@ -171,15 +185,15 @@ class Probe:
         longest conversation lies between the two need a trial; one trial is kept back for the
         confirmation, and when no more are left the answer that needs none is taken.
         """
-        every = range(1, self.survey.most_rounds + 1)
-        sure = max((r for r in every if self.survey.longest(r) <= length), default=1)
+        every = range(1, self.most_asked + 1)
+        sure = max((r for r in every if self.longest(r) <= length), default=1)
         if too_long is None:
             return sure
         # Of rounds with the same longest row the most are meant: it is one question for all.
         between = {
             longest: rounds
             for rounds in every[sure:]
-            if (longest := self.survey.longest(rounds)) < too_long
+            if (longest := self.longest(rounds)) < too_long
         }
         points = [attempts.point(longest, rounds) for longest, rounds in between.items()]
         search = Bisection(len(points))
@@ -204,7 +218,7 @@ class Probe:
             t.point.row_tokens: t.point for t in fitted if t.point.row_tokens < point.row_tokens
         }
         for candidate in (point, *(shorter[tokens] for tokens in sorted(shorter, reverse=True))):
-            if candidate.max_rounds == "all":
+            if candidate is not point and candidate.max_rounds == self.rounds:
                 candidate = self.with_rounds(attempts, candidate)
             outcome = attempts.outcome(candidate, fresh=True)
             if outcome.verdict is Verdict.FITS:

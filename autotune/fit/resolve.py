@@ -5,7 +5,8 @@ from typing import Any
 
 from autotune.base.errors import BadInput
 from autotune.data.survey import Survey
-from autotune.protocol.plan import Strategy, TrainPlan
+from autotune.protocol.held_out import held_out_count
+from autotune.protocol.plan import Rounds, Strategy, TrainPlan
 from autotune.protocol.result_text import rounds_text
 from autotune.protocol.results import Fit, StrategyFit
 from autotune.run.setup import Setup
@@ -20,21 +21,23 @@ def resolve_plan(
 ) -> TrainPlan:
     """Clip a strategy to what fits; `parameters` replace values that the sampler chose.
 
-    Length is the smaller of requested and feasible. Rounds stay as requested: a row is never longer
-    than the length, so rounds cannot make it outgrow what was tried. A step has the micro-batching
-    that was fastest for this strategy, where that was timed.
+    Length is the smaller of requested and feasible. Rounds stay as requested, or are those that the
+    probe found: a row is never longer than the length, so rounds cannot make it outgrow what was
+    tried. A step has the micro-batching that was fastest for this strategy, where that was timed.
+    What is held out is not trained on.
 
     Raises:
         BadInput: the data keeps nothing to train on at this length.
     """
-    length = clipped_length(strategy, fit)
-    kept = survey.kept(length, strategy.max_rounds)
+    length, rounds = clipped_length(strategy, fit), clipped_rounds(strategy, fit)
+    kept = survey.of(strategy.name).kept(length, rounds)
     if kept.conversations == 0:
         raise BadInput(
-            f"strategy {strategy.name}: {length} tokens and {rounds_text(strategy.max_rounds)} keep"
+            f"strategy {strategy.name}: {length} tokens and {rounds_text(rounds)} keep"
             " no supervised token; raise model_max_length or use shorter conversations"
         )
     micro_batching = timed_strategy(strategy, length, fit) or fit
+    held_out = held_out_count(setup.profile.train.held_out, kept.conversations)
     # The optimizer's numbers are the strategy's, seed and checkpoints the profile's.
     return TrainPlan.from_parts(
         strategy,
@@ -42,9 +45,11 @@ def resolve_plan(
         micro_batching,
         strategy=strategy.name,
         model_folder=str(setup.model_folder),
-        data=setup.data,
-        conversations=kept.conversations,
+        data=setup.data_of(strategy.name).spec,
+        conversations=kept.conversations - held_out,
+        held_out=held_out,
         model_max_length=length,
+        max_rounds=rounds,
         precision=setup.device_spec.precision,
         **dict(parameters or {}),
     )
@@ -61,6 +66,11 @@ def clipped_length(strategy: Strategy, fit: Fit) -> int:
     if strategy.model_max_length == "fits":
         return fit.model_max_length
     return min(strategy.model_max_length, fit.model_max_length)
+
+
+def clipped_rounds(strategy: Strategy, fit: Fit) -> Rounds:
+    """The strategy's rounds, or the most that the probe found to stay whole."""
+    return fit.max_rounds if strategy.max_rounds == "fits" else strategy.max_rounds
 
 
 def usable_strategies(
@@ -82,7 +92,8 @@ def usable_strategies(
 
 def keeps_something(strategy: Strategy, fit: Fit, survey: Survey) -> bool:
     """Whether there is a row left to train on at the strategy's length and rounds."""
-    return survey.kept(clipped_length(strategy, fit), strategy.max_rounds).conversations > 0
+    length, rounds = clipped_length(strategy, fit), clipped_rounds(strategy, fit)
+    return survey.of(strategy.name).kept(length, rounds).conversations > 0
 
 
 def fits_as_requested(strategy: Strategy, fit: Fit, survey: Survey) -> bool:
@@ -91,5 +102,8 @@ def fits_as_requested(strategy: Strategy, fit: Fit, survey: Survey) -> bool:
         return False
     if strategy.model_max_length == "fits":
         return True
-    row = min(strategy.model_max_length, survey.longest(strategy.max_rounds))
+    row = min(
+        strategy.model_max_length,
+        survey.of(strategy.name).longest(clipped_rounds(strategy, fit)),
+    )
     return row <= fit.model_max_length

@@ -7,8 +7,8 @@ at a time changes. Every setting that is taken fitted a trial of its own, in a f
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autotune.fit.resolve import clipped_length
-from autotune.fit.trials import Attempts
+from autotune.fit.resolve import clipped_length, clipped_rounds
+from autotune.fit.trials import Attempts, Timed
 from autotune.protocol.plan import Strategy, TrialPoint
 from autotune.protocol.results import Fit, TimedStep, TrialOutcome, Verdict
 
@@ -60,13 +60,16 @@ class SpeedSearch:
         """
         point = self.attempts.point(
             clipped_length(strategy, self.fit),
-            strategy.max_rounds,
+            clipped_rounds(strategy, self.fit),
+            strategy=strategy.name,
             gradient_checkpointing=self.fit.gradient_checkpointing,
         )
-        kept = self.attempts.survey.kept(point.model_max_length, point.max_rounds)
+        survey = self.attempts.survey.of(strategy.name)
+        kept = survey.kept(point.model_max_length, point.max_rounds)
         mean = kept.tokens / kept.conversations
         afforded = int(self.fit.tokens_per_second * AFFORDED_SECONDS / mean)
-        timed = max(1, min(strategy.batch_size, kept.conversations, afforded))
+        conversations = max(1, min(strategy.batch_size, kept.conversations, afforded))
+        timed = Timed(strategy.name, conversations)
         single = self.tried(point, timed)
         if single is None:
             return None
@@ -74,7 +77,7 @@ class SpeedSearch:
         if point.gradient_checkpointing:
             best = self.faster(best, timed, gradient_checkpointing=False)
         # More tokens a micro-batch than are timed would be timed as fewer.
-        most = timed * mean
+        most = conversations * mean
         while best.point.micro_batch_tokens < most:
             step = self.faster(best, timed, micro_batch_tokens=2 * best.point.micro_batch_tokens)
             if step is best:
@@ -85,26 +88,26 @@ class SpeedSearch:
             best = self.faster(best, timed, torch_compile=True)
         return Setting(single, self.confirmed(single, best, timed))
 
-    def faster(self, best: TrialOutcome, timed: int, **change: int | bool) -> TrialOutcome:
+    def faster(self, best: TrialOutcome, timed: Timed, **change: int | bool) -> TrialOutcome:
         """The changed setting if it fits and is faster, else the best so far."""
         tried = self.tried(best.point.model_copy(update=change), timed)
         if tried is None or seconds_of(tried) > seconds_of(best) * (1 - MIN_GAIN_SHARE):
             return best
         return tried
 
-    def tried(self, point: TrialPoint, timed: int, *, fresh: bool = False) -> TrialOutcome | None:
+    def tried(self, point: TrialPoint, timed: Timed, *, fresh: bool = False) -> TrialOutcome | None:
         """A timed trial of the point if it fits and there was one left."""
         if self.trials_left == 0:
             return None
         self.trials_left -= 1
-        outcome = self.attempts.outcome(point, fresh=fresh, timed_conversations=timed)
+        outcome = self.attempts.outcome(point, fresh=fresh, timed=timed)
         measured = outcome.measurement
         if outcome.verdict is not Verdict.FITS or measured is None or measured.timed is None:
             return None
         # Where no compiler works a trial goes without: then that way is not there.
         return outcome if measured.torch_compile == point.torch_compile else None
 
-    def confirmed(self, single: TrialOutcome, best: TrialOutcome, timed: int) -> TrialOutcome:
+    def confirmed(self, single: TrialOutcome, best: TrialOutcome, timed: Timed) -> TrialOutcome:
         """The best if it fits in a fresh process as well, else one row at a time."""
         if best is single or (best.measurement and best.measurement.fresh):
             return best

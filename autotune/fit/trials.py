@@ -8,7 +8,7 @@ process holds resident is not given back to the last MiB, and the peak of a warm
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from autotune.base.errors import AutotuneError, BadInput, EnvironmentFault
 from autotune.data.survey import Survey
@@ -20,7 +20,7 @@ from autotune.launch.retries import RetryLimit
 from autotune.launch.worker_errors import with_remedy, worker_error
 from autotune.protocol import events
 from autotune.protocol.device_kind import has_own_memory
-from autotune.protocol.events import WorkerEvent
+from autotune.protocol.events import TrialAsked, WorkerEvent
 from autotune.protocol.job import TrialJob
 from autotune.protocol.oom_recovery import Action, TrialEnd, after_trial, smaller_length
 from autotune.protocol.plan import Rounds, TrialPoint
@@ -30,6 +30,14 @@ from autotune.run.setup import Setup
 
 LOOK_SECONDS = 1.0
 """How often the card is asked during a trial what throttles it: a step takes about as long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """A step of a strategy that a trial also times, over so many of its conversations."""
+
+    strategy: str
+    conversations: int
 
 
 @dataclass
@@ -62,15 +70,23 @@ class Attempts:
         return len(self.outcomes) - self.killed
 
     def point(
-        self, length: int, rounds: Rounds, *, gradient_checkpointing: bool | None = None
+        self,
+        length: int,
+        rounds: Rounds,
+        *,
+        strategy: str | None = None,
+        gradient_checkpointing: bool | None = None,
     ) -> TrialPoint:
         """The trial point of a length and a number of rounds, one row a micro-batch.
+
+        Its row is the longest of a strategy's data, or of all that the run may train on.
 
         Raises:
             BadInput: no conversation keeps a supervised token there.
         """
-        kept = self.survey.kept(length, rounds)
-        if kept.conversations == 0:
+        each = self.survey.each.values() if strategy is None else [self.survey.of(strategy)]
+        longest = max(survey.kept(length, rounds).longest_row for survey in each)
+        if longest == 0:
             raise no_answer_left(length)
         probe = self.setup.profile.probe
         return TrialPoint(
@@ -82,15 +98,24 @@ class Attempts:
                 if gradient_checkpointing is None
                 else gradient_checkpointing
             ),
-            row_tokens=kept.longest_row,
+            row_tokens=longest,
         )
+
+    def data_with(self, point: TrialPoint) -> str:
+        """A strategy whose data gives the row of a point, "" where the run's own does."""
+        each = self.survey.each
+        if len(each) == 1:
+            return ""
+        length, rounds = point.model_max_length, point.max_rounds
+        rows = {name: survey.kept(length, rounds).longest_row for name, survey in each.items()}
+        return max(rows, key=lambda name: (rows[name] == point.row_tokens, rows[name]))
 
     def fits(self, point: TrialPoint) -> bool:
         """Whether a trial of the point fits; `outcomes` holds how it ended."""
         return self.outcome(point).verdict is Verdict.FITS
 
     def outcome(
-        self, point: TrialPoint, *, fresh: bool | None = None, timed_conversations: int = 0
+        self, point: TrialPoint, *, fresh: bool | None = None, timed: Timed | None = None
     ) -> TrialOutcome:
         """Try a point until its verdict says something about its size.
 
@@ -105,17 +130,18 @@ class Attempts:
         """
         if fresh is None:
             fresh = self.setup.device.traits.fresh_trials
-        known = self.held.take(point, fresh, timed_conversations)
+        timed = timed or Timed(self.data_with(point), 0)
+        known = self.held.take(point, self._asked(fresh, timed))
         if known is not None:
-            self._keep(known, fresh, timed_conversations, held=True)
+            self._keep(known, self._asked(fresh, timed), held=True)
             return known
-        outcome, result = self._alive(point, fresh, timed_conversations)
+        outcome, result = self._alive(point, fresh, timed)
         action = after_trial(self._end(outcome, result))
         if action is Action.SHRINK_IN_NEW_PROCESS:
-            return self._doubted(point, outcome, timed_conversations)
+            return self._doubted(point, outcome, timed)
         if action is Action.RETRY_IN_NEW_PROCESS:
             before = outcome.verdict
-            outcome, result = self._alive(point, True, timed_conversations)
+            outcome, result = self._alive(point, True, timed)
             action = after_trial(self._end(outcome, result, before))
         if action is Action.GIVE_UP:
             raise self._failure(outcome, result)
@@ -145,22 +171,34 @@ class Attempts:
             return EnvironmentFault(f"{what}: {outcome.reason}", log=folder / "worker.log")
         return worker_error(result, what, folder)
 
-    def _doubted(self, point: TrialPoint, first: TrialOutcome, timed: int) -> TrialOutcome:
+    def _asked(self, fresh: bool, timed: Timed, *, doubted: bool = False) -> TrialAsked:
+        """What a trial depends on beside its point."""
+        return asked_now(
+            self.setup,
+            timed.strategy,
+            fresh=fresh,
+            timed_conversations=timed.conversations,
+            doubted=doubted,
+        )
+
+    def _doubted(self, point: TrialPoint, first: TrialOutcome, timed: Timed) -> TrialOutcome:
         """Shrink once in a fresh process: if that passes and the size fails again, it was memory.
 
         Raises:
             EnvironmentFault: the small trial fails as well, so size is not what is wrong.
         """
         length = smaller_length(point.model_max_length, self.setup.profile.probe.min_length)
-        small = self.point(length, point.max_rounds).model_copy(
+        small = self.point(length, point.max_rounds, strategy=timed.strategy).model_copy(
             update={"gradient_checkpointing": point.gradient_checkpointing}
         )
-        outcome, result = self._alive(small, True, 0)
+        outcome, result = self._alive(small, True, replace(timed, conversations=0))
         if outcome.verdict is not Verdict.FITS:
             raise self._failure(outcome, result)
         return self._alive(point, True, timed)[0] if small.row_tokens < point.row_tokens else first
 
-    def _alive(self, point: TrialPoint, fresh: bool, timed: int) -> tuple[TrialOutcome, JobResult]:
+    def _alive(
+        self, point: TrialPoint, fresh: bool, timed: Timed
+    ) -> tuple[TrialOutcome, JobResult]:
         """One job that no other program ended: where one did, the next process has the same.
 
         Raises:
@@ -180,7 +218,7 @@ class Attempts:
                 )
             )
 
-    def _one(self, point: TrialPoint, fresh: bool, timed: int) -> tuple[TrialOutcome, JobResult]:
+    def _one(self, point: TrialPoint, fresh: bool, timed: Timed) -> tuple[TrialOutcome, JobResult]:
         """One job, one verdict."""
         setup = self.setup
         odd = self.wait_until_idle()
@@ -200,19 +238,20 @@ class Attempts:
 
         if fresh:
             self.warm.renew()
-        longest = self.survey.longest_conversation(point.model_max_length, point.max_rounds)
+        survey, data = self.survey.of(timed.strategy), setup.data_of(timed.strategy)
+        longest = survey.longest_conversation(point.model_max_length, point.max_rounds)
         result = self.session.work(
             TrialJob(
                 device=setup.device_spec,
                 model_folder=str(setup.model_folder),
-                data=setup.data,
+                data=data.spec,
                 point=point,
                 longest_conversation=longest,
                 generate_rows=setup.evaluation_rows,
                 generate_context=setup.evaluation_context,
                 prefill_tokens=setup.prefill_tokens,
                 seed=setup.profile.train.seed,
-                timed_conversations=timed,
+                timed_conversations=timed.conversations,
             ),
             self.session.rundir.probe_folder(len(self.outcomes) + 1),
             silence_seconds=setup.profile.probe.trial_timeout_seconds,
@@ -224,25 +263,18 @@ class Attempts:
         outcome = judge(point, result, measurement, setup.budget, self.outcomes, self.conditions)
         reason = outcome.reason
         if outcome.verdict is Verdict.FITS:
-            reason += f", conversation {longest + 1}"
+            of = f" of {data.label}" if timed.strategy in setup.own_data else ""
+            reason += f", conversation {longest + 1}{of}"
         else:
             self.warm.renew()
         outcome = outcome.model_copy(update={"conversation": longest + 1, "reason": reason})
-        self._keep(outcome, fresh, timed, doubted=suspected(result, setup.budget))
+        doubted = suspected(result, setup.budget)
+        self._keep(outcome, self._asked(fresh, timed, doubted=doubted))
         return outcome, result
 
-    def _keep(
-        self,
-        outcome: TrialOutcome,
-        fresh: bool,
-        timed: int,
-        *,
-        held: bool = False,
-        doubted: bool = False,
-    ) -> None:
+    def _keep(self, outcome: TrialOutcome, asked: TrialAsked, *, held: bool = False) -> None:
         """Put a trial on record with what it depended on."""
         self.outcomes.append(outcome)
-        asked = asked_now(self.setup, fresh=fresh, timed_conversations=timed, doubted=doubted)
         self.session.emit(events.ProbeTried(outcome=outcome, asked=asked, held=held))
 
 

@@ -51,6 +51,12 @@ class Evaluated(Figures):
         return counts >= target and not self.lacks
 
     @property
+    def counts_for_less(self) -> bool:
+        """Whether so little of the score is following that it counts for less than itself."""
+        score, counts = self.score, self.counts
+        return score is not None and counts is not None and counts < score.accuracy
+
+    @property
     def lacks(self) -> tuple[str, ...]:
         """Sentences on what keeps it from meeting any target, whatever its score counts for."""
         return self.unhealthy if self.counts is None else self.unmet
@@ -167,6 +173,19 @@ class CheckpointDamaged(Boundary):
     checkpoint: Checkpoint
     fault: str
     again: bool
+
+
+class BestLost(Boundary):
+    """The best checkpoint's weights are gone or damaged, and `best/` is no whole copy of them.
+
+    `fault` says what is wrong with its folder. Its score stays on record, but from here on it is no
+    candidate for the best, until a `BestKept` names it: somebody put its weights back.
+    """
+
+    kind: Literal["best_lost"] = "best_lost"
+    number: int
+    checkpoint: Checkpoint
+    fault: str
 
 
 class BestKept(Boundary):

@@ -31,7 +31,7 @@ class DataNote(Boundary):
 
     `dropped` says that these rows are not used; the others are. `warning` marks what may
     make a result worthless, for a louder colour. A note on the data as a whole has `count` 0, and
-    its words are a sentence of their own.
+    its words are a sentence of their own. `data` names the data, where it is not the run's own.
     """
 
     what: str
@@ -39,6 +39,7 @@ class DataNote(Boundary):
     rows: tuple[int, ...] = ()
     dropped: bool = False
     warning: bool = False
+    data: str = ""
 
 
 class NoteCollector:
@@ -73,9 +74,10 @@ class NoteCollector:
 
 def note_sentence(note: DataNote) -> str:
     """`3 rows dropped: empty answer (rows 2, 5, 9)`, the same wherever a note is shown."""
+    of = f"{note.data}: " if note.data else ""
     if note.count == 0:
-        return note.what
-    head = counted(note.count, "row")
+        return of + note.what
+    head = of + counted(note.count, "row")
     rows = rows_text(note)
     return f"{head}{' dropped' * note.dropped}: {note.what}{f' ({rows})' if rows else ''}"
 

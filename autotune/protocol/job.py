@@ -55,7 +55,8 @@ class SurveyJob(Boundary):
     """Tokenize the data once and write every conversation's round boundaries to `out`.
 
     `inspection`, where given, also has what a person wants to see of the data written. `prompts` is
-    a file of prompts that a score is measured on: rows in which one stands are noted.
+    a file of prompts that a score is measured on: rows in which one stands are noted. `strategies`
+    and `label` go into the event: whose data it is, where it is not the run's own.
     """
 
     job: Literal["survey"] = "survey"
@@ -65,6 +66,8 @@ class SurveyJob(Boundary):
     out: str
     inspection: InspectionSpec | None = None
     prompts: str | None = None
+    strategies: tuple[str, ...] = ()
+    label: str = ""
 
 
 class TrialJob(Boundary):
@@ -99,6 +102,8 @@ class TrainJob(Boundary):
     The plan says where model and data were when it was made. Where they have moved since, the very
     same content is at `model_folder` and `data_path`, and that of the prompts whose rows are left
     out at `drop_prompts`. Data of another sha256 is refused.
+
+    After the steps of `held_out_known` the held-out loss is on record and is not measured again.
     """
 
     job: Literal["train"] = "train"
@@ -109,6 +114,7 @@ class TrainJob(Boundary):
     data_path: str | None = None
     drop_prompts: str | None = None
     data_sha256: str | None = None
+    held_out_known: tuple[int, ...] = ()
 
     @property
     def model(self) -> str:

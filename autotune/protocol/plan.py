@@ -16,6 +16,7 @@ from pydantic import Field
 
 from autotune.base.model import ANY_CASE, Boundary
 from autotune.protocol.choices import Precision, Supervision, Truncation
+from autotune.protocol.held_out import HELD_OUT_FRACTIONS
 from autotune.protocol.space import SEARCHABLE, Space, Value
 
 
@@ -37,6 +38,9 @@ class MicroBatching(Boundary):
 
 Rounds = Annotated[Annotated[int, Field(ge=1)] | Literal["all"], ANY_CASE]
 """How many user+assistant pairs of a conversation are kept; `all` keeps every one."""
+
+RequestedRounds = Annotated[Annotated[int, Field(ge=1)] | Literal["all", "fits"], ANY_CASE]
+"""The same as a strategy asks for it; `fits` is the most that the probe found to stay whole."""
 
 
 class DataSpec(Boundary):
@@ -78,22 +82,29 @@ AverageCount = Literal[0] | Annotated[int, Field(ge=2)]
 Scheduler = Literal["cosine", "linear", "constant"]
 
 NoiseAlpha = Annotated[float, Field(ge=0, le=100)]
-"""How much noise the embeddings get while training, as NEFTune counts it; 0 for none."""
+"""How much noise the embeddings get while training (NEFTune, arXiv 2310.05914), 0 for none. The
+paper takes 5 to 15; its key has the name that it has in transformers and trl."""
 
 SEARCH = "search"
 """The name of the stage after the strategies, whose points are drawn."""
 
 
 class Strategy(Boundary):
-    """One row of a profile's escalation: what to train with if memory allows."""
+    """One row of a profile's escalation: what to train with if memory allows.
+
+    `data` and `max_conversations` stand in for the profile's, where they are given: conversations
+    of its own, and how many of them.
+    """
 
     name: Annotated[str, Field(min_length=1, max_length=40)]
     title: str = ""
+    data: Annotated[str, Field(min_length=1)] | None = None
+    max_conversations: Annotated[int, Field(ge=1)] | None = None
     learning_rate: Annotated[float, Field(gt=0, lt=1)]
     num_train_epochs: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=1)]
     model_max_length: Annotated[Annotated[int, Field(ge=16)] | Literal["fits"], ANY_CASE]
-    max_rounds: Rounds
+    max_rounds: RequestedRounds
     weight_decay: Annotated[float, Field(ge=0, lt=1)]
     warmup_ratio: Annotated[float, Field(ge=0, lt=1)]
     lr_scheduler_type: Annotated[Scheduler, ANY_CASE] = "cosine"
@@ -113,7 +124,8 @@ class TrainPlan(Boundary):
     """Everything one training run is given; equal plans give equal weights.
 
     `batch_size` is conversations per optimizer step, whatever the micro-batches. `conversations`
-    is how many rows the data keeps at this length and these rounds.
+    is how many rows are trained on: those that the data keeps at this length and these rounds,
+    without the `held_out` ones, whose loss is measured on the way.
     """
 
     strategy: str
@@ -138,6 +150,7 @@ class TrainPlan(Boundary):
     seed: int
     checkpoint_fractions: tuple[Annotated[float, Field(gt=0, le=1)], ...]
     average_checkpoints: AverageCount = 0
+    held_out: Annotated[int, Field(ge=0)] = 0
     resume_every_seconds: Annotated[float, Field(gt=0)]
 
     @property
@@ -162,11 +175,27 @@ class TrainPlan(Boundary):
         A checkpoint stands at the first step that has reached its fraction. Fractions that meet
         in one step are one checkpoint, kept under the later fraction.
         """
+        return {self._step_at(f): f for f in sorted(self.checkpoint_fractions)}
+
+    @property
+    def kept_conversations(self) -> int:
+        """How many rows the data keeps: those that are trained on and those that are held out."""
+        return self.conversations + self.held_out
+
+    @property
+    def held_out_steps(self) -> tuple[int, ...]:
+        """The steps after which the held-out loss is measured, rising; 0 is before the first.
+
+        None where nothing is held out.
+        """
+        if not self.held_out:
+            return ()
+        return (0, *sorted({self._step_at(f) for f in HELD_OUT_FRACTIONS}))
+
+    def _step_at(self, fraction: float) -> int:
+        """The first step that has reached a fraction of all."""
         # A billionth of a step less, so that 0.95 of 20 steps is the 19th in floating point too.
-        return {
-            max(1, math.ceil(self.total_steps * f - 1e-9)): f
-            for f in sorted(self.checkpoint_fractions)
-        }
+        return max(1, math.ceil(self.total_steps * fraction - 1e-9))
 
     @property
     def micro_batching(self) -> MicroBatching:
@@ -200,8 +229,9 @@ class TrainPlan(Boundary):
             "resume_every_seconds",
         }
         # What a version did not know it did not do: its checkpoints are of the same training.
+        unused = {key for key in ("neftune_noise_alpha", "held_out") if not getattr(self, key)}
         unknown = {"drop_prompts"} if self.data.drop_prompts is None else set[str]()
-        if self.neftune_noise_alpha == 0:
-            neutral.add("neftune_noise_alpha")
-        text = self.model_dump_json(exclude={**dict.fromkeys(neutral, True), "data": unknown})
+        text = self.model_dump_json(
+            exclude={**dict.fromkeys(neutral | unused, True), "data": unknown}
+        )
         return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]

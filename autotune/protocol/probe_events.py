@@ -10,7 +10,8 @@ class TrialAsked(Boundary):
     """What a trial depended on beside its point: see `kept_trials`.
 
     `identity` is a digest, `fresh` whether it had a process of its own, `budget_bytes` the limit.
-    Where it was `doubted` whether a failure was for memory, further trials had to show it.
+    Where it was `doubted` whether a failure was for memory, further trials had to show it. `data`
+    is a digest of what the row is of, "" for the run's own data.
     """
 
     identity: str
@@ -18,6 +19,7 @@ class TrialAsked(Boundary):
     timed_conversations: int
     budget_bytes: int
     doubted: bool = False
+    data: str = ""
 
 
 class ProbeTried(Boundary):

@@ -95,7 +95,9 @@ class StrategyFit(Boundary):
     is training and scoring; `eta_single_seconds` is the same with one row at a time, None where
     only one way was timed; and then so are `supervised_tokens_per_second` and `peak_bytes`, which
     were measured for this way. `batch_size` is conversations a step, None in older records; `lost`
-    tells of the rows that its length leaves nothing of to train on.
+    tells of the rows that its length leaves nothing of to train on, `cut` of the answers that it
+    does not leave whole. Of `eta_seconds` `training_seconds` is training, at `tokens_per_second`;
+    the rest is `evaluations` times all prompts, every answer as long as it may be.
     """
 
     fits: bool
@@ -115,6 +117,10 @@ class StrategyFit(Boundary):
     peak_bytes: int | None = None
     batch_size: int | None = None
     lost: DataNote | None = None
+    cut: DataNote | None = None
+    training_seconds: float | None = None
+    tokens_per_second: float | None = None
+    evaluations: int = 0
 
 
 class Fit(Boundary):

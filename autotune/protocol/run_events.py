@@ -9,12 +9,14 @@ from autotune.protocol.checkpoint_events import (
     BestCorrected,
     BestInFull,
     BestKept,
+    BestLost,
     CheckpointDamaged,
     CheckpointsRemoved,
     Evaluated,
 )
 from autotune.protocol.choices import Think
 from autotune.protocol.device_kind import DeviceKind
+from autotune.protocol.estimate import TrialEstimate
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.probe_events import Fitted, ProbeEnded, ProbeResumed, ProbeTried
 from autotune.protocol.results import Health
@@ -54,7 +56,8 @@ class Content(Boundary):
 
     `prompts` is the file that they were chosen from, `scored` the text of `prompts.jsonl` itself.
     `model` are the files of the model's folder, its tokenizer and template among them. An
-    evaluation has no data.
+    evaluation has no data. `own_data` is that of strategies which name data of their own, by
+    their names; those that a run comes to later are in an event of their own.
     """
 
     kind: Literal["content"] = "content"
@@ -62,10 +65,19 @@ class Content(Boundary):
     prompts: dict[str, str]
     scored: str
     model: dict[str, str]
+    own_data: dict[str, dict[str, str]] = {}
+
+    def with_data_of(self, later: "Content") -> "Content":
+        """This, and the data of strategies that the run came to later."""
+        return self.model_copy(update={"own_data": later.own_data | self.own_data})
 
 
 class BaselineScored(Scored):
-    """A score to compare with: `untrained` (before training), or a baseline of the scorer."""
+    """A score to compare with: `untrained` (before training), or a baseline of the scorer.
+
+    Where a model answered, `seconds` is how long it took for all prompts, `new_tokens` how many
+    tokens its answers have; None where that is not known.
+    """
 
     kind: Literal["baseline"] = "baseline"
     name: str
@@ -73,13 +85,17 @@ class BaselineScored(Scored):
     interval: tuple[float, float]
     health: Health
     lift: Lift | None = None
+    seconds: float | None = None
+    new_tokens: int | None = None
 
 
 class TrialStarted(Boundary):
     """Training of one plan begins; `number` counts the run's trials from 0.
 
     `optuna_number` is the trial's number in its Optuna study. `point` are its values of the
-    searchable keys as they were asked for, of which the plan has what they came to.
+    searchable keys as they were asked for, of which the plan has what they came to. `repeats` is
+    the number of the trial whose plan is trained again because its best weights are lost.
+    `expected` is how long it was expected to take, None in older records.
     """
 
     kind: Literal["trial_started"] = "trial_started"
@@ -87,6 +103,8 @@ class TrialStarted(Boundary):
     optuna_number: int
     plan: TrainPlan
     point: dict[str, Value] = {}
+    repeats: int | None = None
+    expected: TrialEstimate | None = None
 
 
 class PeakCompared(Boundary):
@@ -132,12 +150,35 @@ class Advised(Boundary):
     message: str
 
 
+class ImportancesFound(Boundary):
+    """Which searchable keys made the difference between `trials` trials, as shares of 1."""
+
+    kind: Literal["importances"] = "importances"
+    shares: dict[str, float]
+    trials: int
+
+
 class TrainingFailed(Boundary):
     """A training will not get any further; what it has saved is scored before its trial ends."""
 
     kind: Literal["training_failed"] = "training_failed"
     number: int
     reason: str
+
+
+class TrainingPruned(Boundary):
+    """A training was ended because it leads nowhere; what it has saved is scored all the same.
+
+    `reason` is the sentence for a person. `loss` is the held-out loss that said so after `step`
+    steps, None where it was not a finite number.
+    """
+
+    kind: Literal["training_pruned"] = "training_pruned"
+    number: int
+    reason: str
+    step: int
+    progress: float
+    loss: float | None
 
 
 class TrialEnded(Boundary):
@@ -186,10 +227,13 @@ RunEvent = Annotated[
     | CardSampled
     | Advised
     | BestKept
+    | BestLost
     | TrainingFailed
+    | TrainingPruned
     | TrialEnded
     | Evaluated
     | BestCorrected
+    | ImportancesFound
     | CheckpointDamaged
     | BestInFull
     | CheckpointsRemoved

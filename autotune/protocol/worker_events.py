@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from autotune.base.format import rate_text
+from autotune.base.format import rate_text, strategies_text
 from autotune.base.model import Boundary
 from autotune.protocol.choices import Precision
-from autotune.protocol.data_notes import DataNote
+from autotune.protocol.data_notes import DataNote, with_dropped
 from autotune.protocol.failure import Failure
 from autotune.protocol.kernels import FoundKernels
 from autotune.protocol.plan import MicroBatching
@@ -68,6 +68,20 @@ class StepDone(StepResult):
     memory_bytes: int
 
 
+class HeldOutLoss(Boundary):
+    """The mean loss of the supervised tokens of `conversations` that are not trained on.
+
+    `step` is how many optimizer steps came before, `progress` (0..1) their share of all. `loss` is
+    None where it is not a finite number.
+    """
+
+    kind: Literal["held_out_loss"] = "held_out_loss"
+    step: Annotated[int, Field(ge=0)]
+    progress: float
+    loss: float | None
+    conversations: int
+
+
 class CheckpointSaved(Boundary):
     """A verified checkpoint is on disk; `scored` says whether it will be evaluated."""
 
@@ -126,7 +140,8 @@ class PrecisionChanged(Boundary):
 class Surveyed(Boundary):
     """The data is tokenized; `path` holds each conversation's round boundaries.
 
-    `notes` says what was found in the rows; records of earlier versions have none.
+    `notes` says what was found in the rows; records of earlier versions have none. `strategies`
+    are those that train on it, and `data` what it is called, where it is not the run's own data.
     """
 
     kind: Literal["surveyed"] = "surveyed"
@@ -135,6 +150,19 @@ class Surveyed(Boundary):
     dropped: dict[str, int]
     literal_markers: int
     notes: tuple[DataNote, ...] = ()
+    strategies: tuple[str, ...] = ()
+    data: str = ""
+
+    @property
+    def name(self) -> str:
+        """What to call it beside the run's own data: `more.jsonl of strategy B`; "" for that."""
+        return f"{self.data} of {strategies_text(self.strategies)}" if self.strategies else ""
+
+    @property
+    def found(self) -> tuple[DataNote, ...]:
+        """What was found in its rows, dropped ones first."""
+        found = with_dropped(self.dropped, self.notes)
+        return tuple(note.model_copy(update={"data": self.name}) for note in found)
 
 
 class Measured(Boundary):
@@ -202,6 +230,7 @@ WorkerEvent = Annotated[
     Ready
     | Phase
     | StepDone
+    | HeldOutLoss
     | CheckpointSaved
     | Resumed
     | MicroBatchResized

@@ -7,7 +7,6 @@ from pathlib import Path
 from autotune.base.errors import BadInput
 from autotune.data.retention_notes import fit_notes
 from autotune.protocol import events
-from autotune.protocol.data_notes import with_dropped
 from autotune.protocol.events import Record
 from autotune.protocol.kernels import kernels_sentence
 from autotune.protocol.scores import Metric
@@ -16,20 +15,26 @@ from autotune.report.schema import (
     CheckpointScore,
     Escalation,
     FullScore,
+    HeldOutPoint,
     LossPoint,
     Moment,
     Report,
+    TimeSpent,
     TrialReport,
 )
 from autotune.run.history import RunHistory, history_of
-from autotune.run.state import StudyState, TrialState
+from autotune.run.state import StudyState
+from autotune.run.trial_state import TrialState
+from autotune.run.trial_summary import point_of, value_of
 from autotune.text.conclusions import beaten_by, conclusions, next_steps
 from autotune.text.events import describe, trial_verdict
 from autotune.text.score import outcome_text, partial_text
 from autotune.text.training_events import (
     advice_lines,
     damaged_sentence,
+    lost_sentence,
     precision_sentence,
+    repeats_sentence,
     resized_sentence,
 )
 
@@ -70,9 +75,10 @@ def report_of(history: RunHistory, run_dir: Path) -> Report:
             name: BaselineReport.from_parts(event, **_counts(event.score))
             for name, event in sorted(state.baselines.items())
         },
-        trials=tuple(_trial(trial) for trial in state.trials),
+        trials=tuple(_trial(trial, state) for trial in state.trials),
         study=state.total,
         escalations=tuple(map(Escalation.from_parts, state.escalations)),
+        importances=state.importances.shares if state.importances else {},
         fit=state.fit,
         started=first,
         last_record=last,
@@ -81,7 +87,7 @@ def report_of(history: RunHistory, run_dir: Path) -> Report:
         next_steps=tuple(next_steps(state, run_dir)),
         warnings=_warnings(without_steps),
         data_notes=(
-            *(with_dropped(state.survey.dropped, state.survey.notes) if state.survey else ()),
+            *(note for surveyed in state.surveys for note in surveyed.found),
             *fit_notes(state.fit),
         ),
         advice=tuple(advice_lines(state)),
@@ -110,7 +116,7 @@ def _strategy(state: StudyState) -> str | None:
     return next((t.plan.strategy for t in state.trials if t.number == best.number), state.strategy)
 
 
-def _score(event: events.Evaluated, kept: bool = True) -> CheckpointScore:
+def _score(event: events.Evaluated, kept: bool = True, lost: bool = False) -> CheckpointScore:
     at, strict = event.checkpoint, event.score
     return CheckpointScore.from_parts(
         event,
@@ -118,6 +124,7 @@ def _score(event: events.Evaluated, kept: bool = True) -> CheckpointScore:
         checkpoint=at.folder,
         **_counts(strict),
         kept=kept,
+        lost=lost,
         outcome=outcome_text(event),
         ended_early=partial_text(strict, event.partial) if strict and event.partial else None,
     )
@@ -136,8 +143,9 @@ def _counts(score: Metric | None) -> dict[str, float | int | None]:
     return {"strict": score.accuracy, "passes": score.passes, "n": score.total}
 
 
-def _trial(trial: TrialState) -> TrialReport:
+def _trial(trial: TrialState, state: StudyState) -> TrialReport:
     plan, last, trained = trial.plan, trial.last_step, trial.trained
+    own = state.own_surveys.get(plan.strategy)
     return TrialReport.from_parts(
         plan,
         number=trial.number,
@@ -148,13 +156,24 @@ def _trial(trial: TrialState) -> TrialReport:
         weights_moved=trained.weights_moved if trained else None,
         training_seconds=trained.seconds if trained else None,
         failure=trial.failure,
+        data=own.data if own else None,
         plan=plan,
         plan_identity=plan.identity,
         checkpoints=tuple(
-            _score(e, kept=e.checkpoint.name not in trial.removed)
-            for _, e in sorted(trial.evaluations.items())
+            _score(
+                e,
+                kept=e.checkpoint.name not in trial.removed and place not in trial.lost,
+                lost=place in trial.lost,
+            )
+            for place, e in sorted(trial.evaluations.items())
         ),
         loss_curve=tuple(LossPoint.from_parts(step) for step in trial.steps),
+        held_out=tuple(HeldOutPoint.from_parts(e) for _, e in sorted(trial.held_out.items())),
+        pruned=trial.pruned.reason if trial.pruned else None,
+        expected=trial.expected,
+        took=TimeSpent.from_parts(trial.clock),
+        point=dict(point_of(trial)),
+        value=value_of(trial),
     )
 
 
@@ -169,8 +188,14 @@ def _warnings(records: Sequence[Record]) -> tuple[str, ...]:
                 sentences[resized_sentence(event)] = None
             case events.CheckpointDamaged() as event:
                 sentences[f"trial {event.number}: {damaged_sentence(event)}"] = None
+            case events.BestLost() as event:
+                sentences[f"trial {event.number}: {lost_sentence(event)}"] = None
+            case events.TrialStarted(repeats=int()) as event:
+                sentences[f"trial {event.number}: {repeats_sentence(event)}"] = None
             case events.PrecisionChanged() as event:
                 sentences[precision_sentence(event)] = None
+            case events.TrainingPruned() as event:
+                sentences[f"trial {event.number}: training ended: {event.reason}"] = None
             case _:
                 pass
     return tuple(sentences)

@@ -73,7 +73,8 @@ def ran_with(report: Report, scorer: Scorer) -> tuple[tuple[str, str], ...]:
         *(
             (
                 f"trial {trial.number}",
-                f"{whole_plan(trial.plan)}, digest of the plan {trial.plan_identity}",
+                f"{whole_plan(trial.plan)}{f', data {trial.data}' if trial.data else ''}, digest of"
+                f" the plan {trial.plan_identity}",
             )
             for trial in report.trials
         ),

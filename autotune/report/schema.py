@@ -7,9 +7,11 @@ from autotune.base.model import Boundary
 from autotune.base.sizes import show_size
 from autotune.protocol.choices import Think
 from autotune.protocol.data_notes import DataNote
+from autotune.protocol.estimate import TrialEstimate
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.results import Fit, Health
 from autotune.protocol.scores import DEFAULT_SCORER, Figures, Lift, Metric
+from autotune.protocol.space import Value
 from autotune.protocol.study_events import StudyTotal
 
 
@@ -23,6 +25,7 @@ class CheckpointScore(Figures):
     meets the target; `outcome` says so in words. `unhealthy` names the limits that are broken.
     With `averaged` above 0 it is the mean of so many checkpoints, the last of them at `step`.
     `kept` says whether its folder is still there; judged ones that were not the best give it up.
+    `lost` says that it was the best and its weights went without the run's doing.
     `sound` are the passes that neither loop nor echo nor say next to nothing. With a holdout the
     score is on the half of the prompts that it was not `chosen_by`. `ended_early` says why a
     score is an estimate from the first `n` prompts of a random order, without health.
@@ -45,6 +48,7 @@ class CheckpointScore(Figures):
     problem: str | None = None
     averaged: int = 0
     kept: bool = True
+    lost: bool = False
     sound: Metric | None = None
     chosen_by: Metric | None = None
     ended_early: str | None = None
@@ -93,8 +97,33 @@ class LossPoint(Boundary):
     skips: int
 
 
+class HeldOutPoint(Boundary):
+    """The mean loss on `conversations` that are not trained on, after `step` steps.
+
+    `progress` is 0..1; `loss` is None where it was no finite number.
+    """
+
+    step: int
+    progress: float
+    loss: float | None
+    conversations: int
+
+
+class TimeSpent(Boundary):
+    """Seconds of a trial's training and of its scoring, pauses left out; None where not over."""
+
+    training_seconds: float | None = None
+    scoring_seconds: float | None = None
+
+
 class TrialReport(Boundary):
-    """One training run: its plan, how far it came, its loss curve and its scores."""
+    """One training run: its plan, how far it came, its loss curve and its scores.
+
+    `data` is what it was trained on, None for the run's own data. `pruned` says why it was ended
+    before its end, None where it was not. `expected` is how long it was expected to take when it
+    began, `took` how long it did. `point` are its values of the searchable keys as asked for, and
+    `value` is what it came to, by which the next points are drawn.
+    """
 
     number: int
     strategy: str
@@ -109,10 +138,17 @@ class TrialReport(Boundary):
     weights_moved: float | None
     training_seconds: float | None
     failure: str | None
+    data: str | None = None
     plan: TrainPlan
     plan_identity: str
     checkpoints: tuple[CheckpointScore, ...]
     loss_curve: tuple[LossPoint, ...]
+    held_out: tuple[HeldOutPoint, ...] = ()
+    pruned: str | None = None
+    expected: TrialEstimate | None = None
+    took: TimeSpent = TimeSpent()
+    point: dict[str, Value] = {}
+    value: float | None = None
 
 
 class Escalation(Boundary):
@@ -138,7 +174,8 @@ class Report(Boundary):
     the selection bias, None where that is not known. `beaten_by_echo` says whether a baseline
     without a model, such as giving the prompts back unchanged, scores as much as it. `attention`
     names the kernel that computed attention, None where no worker reported it. `data_notes` says
-    what was found in the rows of the data. `think` is which text of answers was judged, `scorer` by
+    what was found in the rows of the data. `importances` are shares of 1 by searchable key, where
+    there are enough trials to tell. `think` is which text of answers was judged, `scorer` by
     what. `study` is the shared study that the run worked at, with the trials of all hosts; `trials`
     are this folder's.
     """
@@ -157,6 +194,7 @@ class Report(Boundary):
     trials: tuple[TrialReport, ...]
     study: StudyTotal | None = None
     escalations: tuple[Escalation, ...]
+    importances: dict[str, float] = {}
     fit: Fit | None
     profile: str
     model: str

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from autotune.base.format import duration, percent, rate_text
+from autotune.protocol.estimate import TrialEstimate
 from autotune.protocol.result_text import points_text, score_text, shape_text, share_name
 from autotune.protocol.results import Fit, Health, TrialOutcome
 from autotune.protocol.scores import Metric
@@ -13,6 +14,7 @@ from autotune.report.schema import (
     CheckpointScore,
     FullScore,
     Report,
+    TimeSpent,
     TrialReport,
 )
 from autotune.score.health import MIN_DIFFERENT_WORDS
@@ -82,7 +84,9 @@ def before_and_after(report: Report, scorer: Scorer) -> Table:
 def trials_table(report: Report) -> Table:
     """Every training of the run."""
     texts = ("trial", "strategy")
-    numbers = ("lr", "length x rounds", "step", "loss", "weights moved", "time")
+    measured = any(t.held_out for t in report.trials)
+    losses = ("loss", "held-out loss") if measured else ("loss",)
+    numbers = ("lr", "length x rounds", "step", *losses, "weights moved", "time")
     return Table(
         (*map(Column, texts), *(Column(name, True) for name in numbers), Column("verdict")),
         tuple(
@@ -94,6 +98,7 @@ def trials_table(report: Report) -> Table:
                     shape_text(t.model_max_length, t.max_rounds),
                     f"{t.step}/{t.total_steps}",
                     NOT_KNOWN if t.final_loss is None else f"{t.final_loss:.3f}",
+                    *([_held_out(t)] if measured else []),
                     NOT_KNOWN if t.weights_moved is None else percent(t.weights_moved, 3),
                     NOT_KNOWN if t.training_seconds is None else duration(t.training_seconds),
                     t.verdict,
@@ -101,42 +106,50 @@ def trials_table(report: Report) -> Table:
             )
             for t in report.trials
         ),
+        HELD_OUT_LEGEND if measured else "",
     )
 
 
-def study_table(report: Report) -> Table:
-    """Every trial of the shared study that the run worked at; no rows where it was by itself."""
-    texts = ("trial", "strategy", "host", "card", "state")
-    numbers = ("score", "counts for", "genuine", "any prompt", "hours")
-    total = report.study
+HELD_OUT_LEGEND = (
+    "Held-out loss: of conversations that are not trained on, before training and at each fifth of"
+    " the steps."
+)
+
+
+def _held_out(trial: TrialReport) -> str:
+    """`1.732, 1.612, 1.580`, in order of the steps."""
+    losses = ("not finite" if p.loss is None else f"{p.loss:.3f}" for p in trial.held_out)
+    return ", ".join(losses) or NOT_KNOWN
+
+
+def times_table(report: Report) -> Table:
+    """Planned against actual, a row a trial; no rows where nothing was planned."""
+    numbers = ("training planned", "took", "scoring planned", "took", "whole planned", "took")
     return Table(
-        (
-            *map(Column, texts),
-            *(Column(name, True) for name in numbers),
-            Column("checkpoint, on its host"),
-        ),
+        (Column("trial"), *(Column(name, True) for name in numbers), Column("off", True)),
         tuple(
-            Row(
-                (
-                    str(t.number),
-                    t.strategy,
-                    t.host,
-                    t.card,
-                    t.outcome.lower(),
-                    NOT_KNOWN if t.passes is None else f"{t.passes}/{t.n}",
-                    NOT_KNOWN if t.counts is None else percent(t.counts),
-                    NOT_KNOWN if t.genuine is None else str(t.genuine),
-                    NOT_KNOWN if t.shuffled is None else percent(t.shuffled),
-                    NOT_KNOWN if t.hours is None else f"{t.hours:.2f}",
-                    t.failure or t.checkpoint or NOT_KNOWN,
-                ),
-                best=t.number == total.best,
-            )
-            for t in total.trials
-        )
-        if total is not None
-        else (),
+            Row((f"{t.number} ({t.strategy})", *_times(t.expected, t.took)))
+            for t in report.trials
+            if t.expected is not None
+        ),
+        "Planned when the trial began: the probe's speed and the untrained model's time, corrected"
+        " by the trials before. Pauses of a resumed run do not count.",
     )
+
+
+def _times(expected: TrialEstimate, took: TimeSpent) -> Iterator[str]:
+    """Planned and actual of a trial's parts and of the whole, and how far off that was."""
+    parts = (took.training_seconds, took.scoring_seconds)
+    whole = None if None in parts else sum(part for part in parts if part is not None)
+    planned = (expected.training, expected.scoring, expected.seconds)
+    for at, (before, after) in enumerate(zip(planned, (*parts, whole), strict=True)):
+        bound = "at most " if expected.at_most and at else ""
+        yield f"{bound}{duration(before)}"
+        yield NOT_KNOWN if after is None else duration(after)
+    if whole is None or not expected.seconds:
+        yield NOT_KNOWN
+        return
+    yield f"{round((whole / expected.seconds - 1) * 100):+d} %"
 
 
 def checkpoints_table(report: Report, scorer: Scorer) -> Table:
@@ -262,6 +275,8 @@ def _verdict(score: CheckpointScore) -> tuple[str, str]:
         return score.problem, ""
     if score.ended_early:
         return f"estimate, {score.ended_early}", ""
+    if score.lost:
+        return f"{score.outcome}; its weights are lost", "bad"
     return score.outcome, "good" if score.met else "bad" if score.unmet else ""
 
 

@@ -19,14 +19,15 @@ from autotune.report.chart import draw_png, drawing_of
 from autotune.report.facts import facts_of, ran_with
 from autotune.report.kept_charts import Charts, kept_charts
 from autotune.report.schema import Report
+from autotune.report.study_tables import hosts_table, importances_table, points_table
 from autotune.report.tables import (
     before_and_after,
     checkpoints_table,
     moment_text,
     probe_trials_table,
-    study_table,
     timed_table,
     timeline_table,
+    times_table,
     trials_table,
 )
 from autotune.score.registry import find_scorer
@@ -110,8 +111,11 @@ def _render(
         "facts": facts_of(report, scorer),
         "scores": before_and_after(report, scorer),
         "trials": trials_table(report),
+        "points": points_table(report) if len(report.trials) > 1 else None,
+        "importances": importances_table(report) if report.importances else None,
+        "times": times_table(report),
         "checkpoints": checkpoints_table(report, scorer),
-        "study": study_table(report),
+        "study": hosts_table(report),
         "probed": probe_trials_table(fit) if fit else None,
         "timed": timed_table(fit) if fit else None,
         "lists": (

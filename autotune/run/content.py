@@ -36,17 +36,32 @@ FINGERPRINT_DIGITS = 16
 REMEDY = "put it back or start a new run with another --run-dir"
 
 
-def content_of(data: Path | None, prompts: Path, scored: str, model: Path) -> Content:
+def content_of(
+    data: Path | None,
+    prompts: Path,
+    scored: str,
+    model: Path,
+    own_data: Mapping[str, Path] | None = None,
+) -> Content:
     """The digests of these files. `scored` is the text of the prompts that score.
+
+    `own_data` are the files of strategies with data of their own, by strategy; each file is read
+    once.
 
     Raises:
         BadInput: one of them cannot be read.
     """
+    files = {path: _digest("data", path) for path in {*(own_data or {}).values()} - {data}}
+    if data is not None:
+        files[data] = _digest("data", data)
     return Content(
-        data={data.name: _digest("data", data)} if data is not None else {},
+        data={data.name: files[data]} if data is not None else {},
         prompts={prompts.name: _digest("prompts", prompts)},
         scored=sha256_of_text(scored),
         model=_model_digests(model),
+        own_data={
+            strategy: {path.name: files[path]} for strategy, path in (own_data or {}).items()
+        },
     )
 
 
@@ -69,18 +84,30 @@ def _digest(what: str, path: Path) -> str:
 
 
 def recorded_content(rundir: RunDir) -> Content | None:
-    """What a run began with, as far as its record says."""
-    for record in rundir.record.of_kind("content"):
-        if isinstance(record.event, Content):
-            return record.event
-    return None
+    """What a run works with, as far as its record says."""
+    found = (record.event for record in rundir.record.of_kind("content"))
+    began: Content | None = None
+    for event in found:
+        if isinstance(event, Content):
+            began = began.with_data_of(event) if began is not None else event
+    return began
 
 
-def same_content(part: str, began: Content, path: Path) -> bool:
-    """Whether what is at a path now is the `data`, `prompts` or `model` that a run began with."""
+def is_recorded(began: Content | None, now: Content | None) -> bool:
+    """Whether all that a run works with now is on record."""
+    return now is None or (began is not None and now.own_data.keys() <= began.own_data.keys())
+
+
+def same_content(part: str, began: Content, path: Path, strategy: str | None = None) -> bool:
+    """Whether what is at a path now is the `data`, `prompts` or `model` that a run began with.
+
+    With `strategy` it is that strategy's own data.
+    """
     if part == "model":
         return path.is_dir() and _model_digests(path) == began.model
     before: dict[str, str] = getattr(began, part)
+    if strategy is not None:
+        before = began.own_data.get(strategy, before)
     return path.is_file() and list(before.values()) == [_digest(part, path)]
 
 
@@ -93,6 +120,10 @@ def demand_same(began: Content, now: Content, model: str) -> None:
     for part, before, after in (
         ("data", began.data, now.data),
         ("prompts", began.prompts, now.prompts),
+        *(
+            (f"data of strategy {name}:", began.own_data[name], now.own_data[name])
+            for name in sorted(began.own_data.keys() & now.own_data.keys())
+        ),
     ):
         if sorted(before.values()) != sorted(after.values()):
             raise BadInput(_changed_file(part, before, after))

@@ -93,6 +93,10 @@ class RunDir:
                 self.root.rmdir()
                 self.root.parent.rmdir()
 
+    def own_survey(self, digest: str) -> Path:
+        """Round boundaries of data that only some strategies train on."""
+        return self.root / f"survey-{digest}.json"
+
     @property
     def is_unused(self) -> bool:
         """Whether the folder holds nothing, or only what a run leaves that was killed at once.

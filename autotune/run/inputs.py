@@ -7,11 +7,13 @@ something else than it should be, is no reason for either.
 from pathlib import Path
 
 from autotune.base.errors import BadInput
+from autotune.config.own_data import by_data
 from autotune.config.profile import Profile
 from autotune.data.contamination import read_scored_prompts
 from autotune.data.files import RecordStream
 from autotune.data.load import ConversationStream
 from autotune.protocol.plan import DataSpec
+from autotune.run.training_data import named_strategy
 from autotune.score.prompt_order import demand_two
 from autotune.score.prompts import Prompt, RefusedPrompt
 from autotune.score.registry import find_scorer, read_prompts
@@ -39,8 +41,17 @@ def demand_data(profile: Profile) -> None:
     """Refuse a data file of this machine that nothing can be learned from.
 
     Raises:
-        BadInput: what `ConversationStream` finds wrong with it, or that there is none.
+        BadInput: what `ConversationStream` finds wrong with it, or that there is none; of one that
+            strategies name, the first of them is named.
     """
+    run, *own = by_data(profile)
+    _demand_data(run)
+    for each in own:
+        with named_strategy(each.strategies[0]):
+            _demand_data(each)
+
+
+def _demand_data(profile: Profile) -> None:
     source = profile.data.source
     if not _is_here(source):
         return

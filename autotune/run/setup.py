@@ -1,7 +1,7 @@
 """What a run works with, resolved once: device, budget, model, data, prompts."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from autotune.base.sizes import GIB
@@ -21,12 +21,13 @@ from autotune.run.fingerprint import fingerprint
 from autotune.run.inputs import read_source
 from autotune.run.resume_check import demand_same_content, keep_prompts
 from autotune.run.session import Session
+from autotune.run.training_data import TrainingData, own_sources, training_data
 from autotune.score.prompts import Prompt, repeated_line, subset
 from autotune.score.registry import find_scorer
 from autotune.sources.dataset import resolve_data
 from autotune.sources.model import ModelSource, resolve_model
 from autotune.sources.positions import demand_positions, positions_of
-from autotune.sources.prompts import dropped_prompts, resolve_prompts, topics_held_apart
+from autotune.sources.prompts import resolve_prompts
 
 Say = Callable[[str], None]
 
@@ -51,6 +52,7 @@ class Setup:
 
     `attention` is what computes it on the device, as far as that is known before the first trial.
     `scored_prompts` is the file of all prompts to look for in the data, None where none can be.
+    `own_data` is that of the strategies which train on other conversations, by name.
     """
 
     profile: Profile
@@ -68,11 +70,17 @@ class Setup:
     content: Content | None = None
     attention: Attention = Attention.FUSED
     scored_prompts: Path | None = None
+    own_data: Mapping[str, TrainingData] = field(default_factory=dict)
 
     @property
-    def data_sha256(self) -> str | None:
-        """The digest of the data, where there is any."""
-        return next(iter(self.content.data.values()), None) if self.content else None
+    def run_data(self) -> TrainingData:
+        """What the run trains on, but for strategies with data of their own."""
+        sha256 = next(iter(self.content.data.values()), None) if self.content else None
+        return TrainingData(self.data, self.data_label, sha256, self.scored_prompts)
+
+    def data_of(self, strategy: str) -> TrainingData:
+        """What a strategy trains on."""
+        return self.own_data.get(strategy) or self.run_data
 
     @property
     def prefill_tokens(self) -> int:
@@ -124,7 +132,7 @@ class Setup:
             device=self.device.name,
             device_kind=self.device.kind,
             budget_bytes=self.budget.limit_bytes,
-            strategies=tuple(s.name for s in profile.strategies),
+            strategies=tuple(s.name for s in profile.tried),
             prompt_count=len(self.prompts),
             think=profile.evaluate.think,
             scorer=profile.prompts.scorer,
@@ -175,6 +183,7 @@ def open_setup(
     chosen = read_source(scorer, profile.prompts.source, prompts)
     model = resolve_model(profile.model.source, say)
     data = resolve_data(profile.data.source) if with_data else None
+    own = own_sources(profile) if with_data else {}
     if profile.prompts.limit != "all":
         chosen = subset(chosen, profile.prompts.limit, profile.prompts.seed)
     if (line := repeated_line(chosen)) is not None:
@@ -183,9 +192,17 @@ def open_setup(
     positions = positions_of(folder)
     demand_positions(length, model.label, positions)
     text = "".join(p.model_dump_json() + "\n" for p in chosen)
-    content = content_of(data.path if data else None, prompts.path, text, folder)
+    content = content_of(
+        data.path if data else None,
+        prompts.path,
+        text,
+        folder,
+        {name: source.path for name, source in own.items()},
+    )
     demand_same_content(session, content, model.label)
     chosen = keep_prompts(session, chosen, text, content, say)
+    own_data = training_data(profile, data, own, prompts.path, content)
+    of_run = own_data.pop("")
     return Setup(
         profile=profile,
         device=device,
@@ -194,19 +211,15 @@ def open_setup(
         model_label=model.label,
         model_folder=folder,
         max_position_embeddings=positions,
-        data=DataSpec.from_parts(
-            profile.data,
-            profile.train,
-            path=str(data.path) if data else "",
-            drop_prompts=dropped_prompts(profile, prompts.path),
-        ),
-        data_label=data.label if data else "",
+        data=of_run.spec,
+        data_label=of_run.label,
         prompts=chosen,
         prompts_label=prompts.label,
         fingerprint=fingerprint(device, profile, spec, folder, content),
         content=content,
         attention=attention_on(card),
-        scored_prompts=None if topics_held_apart(profile) else prompts.path,
+        scored_prompts=of_run.scored_prompts,
+        own_data=own_data,
     )
 
 

@@ -1,16 +1,13 @@
 """The study as a fold of its records, in order. Nothing here runs or writes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from operator import attrgetter
 
 from autotune.protocol import events
 from autotune.protocol.events import Record
-from autotune.protocol.plan import TrainPlan
-from autotune.protocol.results import Checkpoint, Fit, TrialOutcome
-from autotune.protocol.space import Value
-from autotune.run.steps import Steps
-from autotune.run.telemetry import Telemetry
+from autotune.protocol.results import Fit, TrialOutcome
+from autotune.run.trial_state import TrialState
 
 TOO_FREQUENT_EVENTS = events.Phase | events.Answered | events.Ready
 """What comes too often to be kept one by one, beside optimizer steps."""
@@ -22,94 +19,12 @@ PHASES_OVER = (
     | events.CheckpointSaved
     | events.Trained
     | events.TrainingFailed
+    | events.TrainingPruned
+    | events.HeldOutLoss
     | events.BaselineScored
     | events.Evaluated
 )
 """What a worker's work leads to: the phase that it was in is not that of what comes next."""
-
-Place = tuple[int, int]
-"""`Checkpoint.place`: the step, and how many checkpoints it is the average of (0 for none)."""
-
-
-@dataclass
-class TrialState:
-    """One training run of the study, as far as it has come.
-
-    `removed` names the folders of checkpoints whose weights are gone; `damaged` are those that were
-    found so when they were to be scored.
-    """
-
-    number: int
-    optuna_number: int
-    plan: TrainPlan
-    started: float
-    point: Mapping[str, Value] = field(default_factory=dict)
-    steps: Steps = field(default_factory=Steps)
-    checkpoints: dict[Place, Checkpoint] = field(default_factory=dict)
-    evaluations: dict[Place, events.Evaluated] = field(default_factory=dict)
-    removed: set[str] = field(default_factory=set)
-    damaged: set[Place] = field(default_factory=set)
-    trained: events.Trained | None = None
-    resized: events.MicroBatchResized | None = None
-    precision_changed: events.PrecisionChanged | None = None
-    peak: events.PeakCompared | None = None
-    telemetry: Telemetry = field(default_factory=Telemetry)
-    ended: events.TrialEnded | None = None
-    failure: str | None = None
-
-    @property
-    def last_step(self) -> events.StepDone | None:
-        """The newest optimizer step, if any."""
-        return self.steps.last
-
-    def lose(self, event: events.CheckpointDamaged) -> None:
-        """A checkpoint was found damaged; one that is made again is to be trained or averaged."""
-        self.damaged.add(event.checkpoint.place)
-        if event.again:
-            self.checkpoints.pop(event.checkpoint.place, None)
-            if not event.checkpoint.averaged:
-                self.trained = None
-
-    @property
-    def is_training(self) -> bool:
-        """Whether there is more to train: it is neither done nor failed for good."""
-        return self.trained is None and self.failure is None
-
-    @property
-    def unscored(self) -> list[Checkpoint]:
-        """Checkpoints still to be evaluated, in order of progress."""
-        return [self.checkpoints[s] for s in sorted(self.checkpoints) if s not in self.evaluations]
-
-    @property
-    def checkpoints_to_average(self) -> list[Checkpoint]:
-        """The checkpoints whose average is still to be made; empty where none is requested."""
-        requested = self.plan.averaged
-        known = {averaged for _, averaged in (*self.checkpoints, *self.evaluations)}
-        if not requested or requested in known or len(self.checkpoints) < requested:
-            return []
-        return [self.checkpoints[s] for s in sorted(self.checkpoints)][-requested:]
-
-    def to_finish(self, target: float) -> events.Evaluated | None:
-        """The checkpoint that is still to be answered to its end, if any.
-
-        One whose score reaches the target, if what is left of its answers says that it counts; and
-        the best one where none was answered to its end: only that tells what a trial counts for.
-        """
-        partial = [e for _, e in sorted(self.evaluations.items()) if e.partial is not None]
-        best = max(partial, key=attrgetter("value"), default=None)
-        if best is None or (best.partial and best.partial.is_decided and best.value >= target):
-            return best
-        whole = any(e.score is not None and not e.partial for e in self.evaluations.values())
-        return None if whole else best
-
-    @property
-    def best(self) -> events.Evaluated | None:
-        """The best scored checkpoint: see `Evaluated.rank`.
-
-        Of equal ones it is the earliest in training, in whatever order they were scored.
-        """
-        scored = [e for _, e in sorted(self.evaluations.items()) if e.score is not None]
-        return max(scored, key=attrgetter("rank"), default=None)
 
 
 @dataclass
@@ -126,12 +41,14 @@ class StudyState:
     fit_note: str = ""
     probe_trials: list[TrialOutcome] = field(default_factory=list)
     survey: events.Surveyed | None = None
+    own_surveys: dict[str, events.Surveyed] = field(default_factory=dict)  # by strategy
     baselines: dict[str, events.BaselineScored] = field(default_factory=dict)
     trials: list[TrialState] = field(default_factory=list)
     strategy: str | None = None
     escalations: list[events.Escalated] = field(default_factory=list)
     corrected: float | None = None  # the best score without its selection bias
     in_full: events.BestInFull | None = None  # the newest, of whatever was the best then
+    importances: events.ImportancesFound | None = None  # the newest
     total: events.StudyTotal | None = None  # of the shared study that it worked at
     ended: events.RunEnded | None = None
     phase: str = ""
@@ -142,6 +59,12 @@ class StudyState:
     def current(self) -> TrialState | None:
         """The trial that is not over yet, if any."""
         return self.trials[-1] if self.trials and self.trials[-1].ended is None else None
+
+    @property
+    def surveys(self) -> list[events.Surveyed]:
+        """What was found in each data: the run's own first."""
+        own = {event.path: event for event in self.own_surveys.values()}
+        return [*([self.survey] if self.survey else []), *own.values()]
 
     @property
     def best(self) -> events.Evaluated | None:
@@ -166,8 +89,9 @@ class StudyState:
     def apply(self, record: Record) -> None:
         """Fold one record in."""
         event = record.event
-        if self.now is not None and not isinstance(event, events.RunStarted):
-            self.worked_seconds += max(0.0, record.time - self.now)
+        before = record.time if self.now is None else self.now
+        if not isinstance(event, events.RunStarted):
+            self.worked_seconds += max(0.0, record.time - before)
         self.now = record.time
         trial = self.trials[-1] if self.trials else None
         if isinstance(event, events.StepDone):
@@ -177,6 +101,8 @@ class StudyState:
             return
         if trial is not None:
             trial.telemetry.apply(event, trial.last_step.step if trial.last_step else 0)
+            if trial.ended is None:
+                trial.clock.apply(event, record.time, before)
         if isinstance(event, PHASES_OVER):
             self.phase = ""
         match event:
@@ -189,22 +115,25 @@ class StudyState:
                     self.probe_trials = []
                 self._judge_again(event.target)
             case events.Content():
-                self.content = self.content or event
+                self.content = self.content.with_data_of(event) if self.content else event
             case events.ProbeTried():
                 self.probe_trials.append(event.outcome)
-            case events.Surveyed():
+            case events.Surveyed(strategies=()):
                 self.survey = event
+            case events.Surveyed():
+                self.own_surveys |= dict.fromkeys(event.strategies, event)
             case events.Fitted():
                 self.fit, self.fit_note = event.fit, event.note
             case events.BaselineScored():
                 self.baselines[event.name] = event
                 self.answered = None
             case events.TrialStarted():
-                self.strategy = event.plan.strategy
+                if event.repeats is None:
+                    self.strategy = event.plan.strategy
+                numbers = (event.number, event.optuna_number)
+                asked = (event.point, event.repeats)
                 self.trials.append(
-                    TrialState(
-                        event.number, event.optuna_number, event.plan, record.time, event.point
-                    )
+                    TrialState(*numbers, event.plan, record.time, *asked, expected=event.expected)
                 )
             case events.CheckpointSaved() if trial and event.scored:
                 trial.checkpoints[event.checkpoint.place] = event.checkpoint
@@ -220,6 +149,8 @@ class StudyState:
                 trial.precision_changed = event
             case events.Trained() if trial:
                 trial.trained = event
+            case events.HeldOutLoss() if trial:
+                trial.held_out[event.step] = event
             case events.PeakCompared() if trial:
                 trial.peak = event
             case events.Evaluated() if trial:
@@ -227,16 +158,24 @@ class StudyState:
                 self.answered = self.corrected = None
             case events.BestInFull():
                 self.in_full = event
+            case events.ImportancesFound():
+                self.importances = event
             case events.BestCorrected():
                 self.corrected = event.corrected
             case events.BestKept():
                 self.best_kept = event
+                self.trials[event.number].lost.discard(event.checkpoint.place)
+            case events.BestLost():
+                self.trials[event.number].lost.add(event.checkpoint.place)
+                self.corrected = None
             case events.CheckpointDamaged():
                 self.trials[event.number].lose(event)
             case events.CheckpointsRemoved():
                 self.trials[event.number].removed.update(event.names)
             case events.TrainingFailed() if trial:
                 trial.failure = event.reason
+            case events.TrainingPruned() if trial:
+                trial.pruned = event
             case events.TrialEnded() if trial:
                 trial.ended = event
                 trial.failure = event.failure

@@ -96,7 +96,11 @@ def evaluate(
         counts=counts_for(report, score_per_lift),
         unmet=unmet(report.health, required, report.answered, report.score.passes),
         worst=worst(scorer, prompts, judged(answers, think), report, examples),
-        before=pair(scorer, prompts, baseline, answers, examples, think) if baseline else None,
+        before=(
+            pair(scorer, prompts, baseline, answers, examples, think, known=report)
+            if baseline
+            else None
+        ),
         target=target,
     )
 
@@ -108,16 +112,21 @@ def pair(
     second: Sequence[Answer],
     examples: int,
     think: Think = Think.KEEP,
+    *,
+    known: EvalReport | None = None,
 ) -> Paired | None:
     """Both sets on the prompts that both answer; None where there are none.
 
-    A prompt that one was never asked says nothing about which is better.
+    A prompt that one was never asked says nothing about which is better. `known` is the report of
+    `second` on all prompts, which is not judged again where both answer all of them.
     """
     one, other = match(prompts, first)[0], match(prompts, second)[0]
     shared = [p for p in prompts if p.key in one and p.key in other]
     if not shared:
         return None
-    reports = [checked_report(scorer, shared, answers, think) for answers in (first, second)]
+    if known is None or len(shared) < len(prompts):
+        known = checked_report(scorer, shared, second, think)
+    reports = [checked_report(scorer, shared, first, think), known]
     verdicts = [[by_key(report)[p.key].strict for p in shared] for report in reports]
     gained, lost = changed(
         scorer,

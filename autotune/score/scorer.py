@@ -164,6 +164,14 @@ class Scorer(ABC):
         """Whether a prompt asks to be given back as part of the answer."""
         return False
 
+    def least_tokens(self, prompt: Prompt) -> int:
+        """Tokens that any answer takes which does what a prompt asks for; 0 where not known."""
+        return 0
+
+    def usually_longer(self, tokens: int) -> float:
+        """The share (0..1) of a good model's answers to the full set that take more tokens."""
+        return 0.0
+
     @abstractmethod
     def score(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> EvalReport:
         """The report over all `prompts`.

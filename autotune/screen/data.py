@@ -3,22 +3,20 @@
 from collections.abc import Iterable, Mapping, Sequence
 from string import ascii_letters, digits
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from autotune.base.format import counted, safe
-from autotune.data.survey import Retention
 from autotune.data.turns import ROLES, ROLES_WITH_TOOLS
-from autotune.fit.data_report import DataReport, RequestedPoint
+from autotune.fit.data_report import DataReport
+from autotune.fit.requested_points import RequestedPoint
 from autotune.protocol.choices import Supervision
 from autotune.protocol.data_notes import shown_notes
 from autotune.protocol.inspection import Sample, TextRun
-from autotune.protocol.plan import Rounds
 from autotune.protocol.result_text import rounds_text
 from autotune.screen.encodable import Encodable
-from autotune.screen.panels import ByWidth, Section
+from autotune.screen.panels import Section
+from autotune.screen.retention import retention_table, share_text
 
 _NOTE_STYLE = {
     (False, False): "",
@@ -113,82 +111,13 @@ def _stop_sentence(inspected: DataReport) -> str:
 
 def _retention_table(inspected: DataReport) -> RenderableType:
     marks = marks_of(inspected.requests)
-    parts = [_table(inspected, marks), Text()]
+    parts = [retention_table(inspected, marks), Text()]
     parts += [
         Text(_requested_sentence(inspected, requested, marks[requested.name]))
         for requested in inspected.requests
     ]
     parts += [Text(f"warning: {safe(w)}", style="bold yellow") for w in inspected.warnings]
     return Group(*parts)
-
-
-def _table(inspected: DataReport, marks: Mapping[str, str]) -> RenderableType:
-    most = inspected.survey.most_rounds
-    shown = _columns(inspected)
-    standing: dict[tuple[int, Rounds], str] = {}
-    for requested in inspected.requests:
-        at = requested.length, _column(requested.rounds, most)
-        standing[at] = standing.get(at, "") + marks[requested.name]
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column("tokens", justify="right", no_wrap=True)
-    for rounds in shown:
-        table.add_column(_rounds_title(rounds, most), no_wrap=True)
-    for name in ("trunc.", "lost"):
-        table.add_column(name, justify="right", no_wrap=True)
-    narrow = []
-    for length in _lengths(inspected):
-        cells = []
-        for rounds in shown:
-            cell = Text(_share(inspected, inspected.table[length, rounds]).rjust(5))
-            if mark := standing.get((length, rounds)):
-                cell.append(f" {mark}", style="bold magenta")
-            cells.append(cell)
-        whole = inspected.table[length, "all"]
-        table.add_row(Text(str(length)), *cells, Text(str(whole.truncated)), Text(str(whole.lost)))
-        narrow.append(
-            Text(f"{length:>6}  ").append_text(cells[-1]).append(f"  truncated {whole.truncated}")
-        )
-    caption = Text(
-        "Percent of supervised tokens kept, by rounds; conversations truncated by the length, and"
-        " those that lose every answer, with all rounds. Letters: strategies of the profile.",
-        style="dim",
-    )
-    lines = Text("tokens, percent of supervised tokens kept with all rounds", style="dim")
-    return ByWidth(table, Group(table, caption), Group(lines, *narrow))
-
-
-def _columns(inspected: DataReport) -> list[Rounds]:
-    """Numbers of rounds in the table that differ from all of them, and all."""
-    most = inspected.survey.most_rounds
-    found = dict.fromkeys(_column(rounds, most) for _, rounds in inspected.table)
-    return sorted(found, key=lambda r: most if r == "all" else r)
-
-
-def _column(rounds: Rounds, most: int) -> Rounds:
-    return "all" if rounds == "all" or rounds >= most else rounds
-
-
-def _lengths(inspected: DataReport) -> list[int]:
-    """Lengths of the table up to the first that truncates nothing; longer ones are all alike."""
-    asked = {inspected.length, *(requested.length for requested in inspected.requests)}
-    found, enough = [], False
-    for length in dict.fromkeys(length for length, _ in inspected.table):
-        if not enough or length in asked:
-            found.append(length)
-        enough = enough or inspected.table[length, "all"].truncated == 0
-    return found
-
-
-def _rounds_title(rounds: Rounds, most: int) -> str:
-    if rounds == "all":
-        return f"all ({most})"
-    return "1 round" if rounds == 1 else f"{rounds:>5}"
-
-
-def _share(inspected: DataReport, kept: Retention) -> str:
-    """Percent with one digit, rounded down: 100.0 means every token."""
-    total = inspected.survey.total_supervised
-    return f"{kept.supervised * 1000 // total / 10 if total else 0:.1f}"
 
 
 def _requested_sentence(inspected: DataReport, requested: RequestedPoint, mark: str) -> str:
@@ -205,8 +134,8 @@ def _requested_sentence(inspected: DataReport, requested: RequestedPoint, mark: 
     if not kept.truncated:
         ends = "no conversation is truncated by the length"
     return safe(
-        f"{name}: {length} and {rounds} keep {_share(inspected, kept)} % of the supervised tokens;"
-        f" {ends}"
+        f"{name}: {length} and {rounds} keep {share_text(inspected, kept)} % of the supervised"
+        f" tokens; {ends}"
     )
 
 

@@ -13,7 +13,8 @@ from rich.text import Text
 from autotune.base.format import duration, percent, rate_text, safe
 from autotune.protocol.result_text import health_text, score_text, shape_text
 from autotune.protocol.results import TrialOutcome, Verdict
-from autotune.run.state import StudyState, TrialState
+from autotune.run.state import StudyState
+from autotune.run.trial_state import TrialState
 from autotune.screen.device_sample import DeviceSample
 from autotune.screen.progress import Job
 from autotune.text.events import data_lines, describe, trial_verdict
@@ -23,6 +24,8 @@ from autotune.text.training_events import power_text
 
 TABLE_COLUMNS = 118
 """Columns that the study table needs to keep each score on one line."""
+COUNTS_COLUMNS = 36
+"""Columns more where a score counts for less than itself: beside it, and in a longer verdict."""
 FRAME_COLUMNS = 50
 """Below this many columns a frame costs more than it orders."""
 
@@ -76,12 +79,13 @@ def header(state: StudyState, now: float) -> RenderableType:
         Text(safe(name), style="bold" if name == state.strategy else "dim")
         for name in run.strategies
     )
+    own = state.own_surveys.get(state.strategy or "")
     parts: list[tuple[str, Text]] = [
         *([("target", Text(percent(run.target), style="bold"))] if run.target else []),
         ("strategy", tried),
         ("profile", Text(safe(run.profile))),
         ("model", Text(safe(run.model))),
-        ("data", Text(safe(run.data))),
+        ("data", Text(safe(own.data if own else run.data))),
         ("prompts", Text(f"{safe(run.prompts)} ({run.prompt_count})")),
     ]
     if state.started is not None:
@@ -156,14 +160,14 @@ def verdict_style(verdict: str) -> str:
         return "green"
     if verdict.startswith(("not a success", "no valid")):
         return "yellow"
-    return "red" if verdict.startswith("failed") else ""
+    return "red" if verdict.startswith(("failed", "training ended")) else ""
 
 
 def checkpoint_lines(trial: TrialState, best_only: bool) -> list[tuple[Text, Text]]:
-    """The scored checkpoints of a trial: `80 %: 6/24 25.0 % [12-45]`, and their health."""
+    """A trial's scores: `80 %: 6/24 25.0 % [12-45] counts for 14.3 %` (if less), with health."""
     lines: list[tuple[Text, Text]] = []
     scores = [e for _, e in sorted(dict(trial.evaluations).items())]
-    best = trial.best
+    best = trial.best_scored
     for e in [best] if best_only and best else scores:
         mean = e.checkpoint.averaged
         at = f"average of {mean}: " if mean else f"{percent(e.checkpoint.progress, 0)}: "
@@ -172,6 +176,8 @@ def checkpoint_lines(trial: TrialState, best_only: bool) -> list[tuple[Text, Tex
             continue
         style = "green" if e.met else "yellow" if e.unhealthy else ""
         score = Text(at + score_text(e.score, e.interval), style=style)
+        if e.counts_for_less:
+            score.append(f" counts for {percent(e.counts or 0.0)}", style="yellow")
         health = health_text(e.health, e.lift)
         health_words = partial_text(e.score, e.partial) if e.partial is not None else health
         lines.append((score, Text(health_words, style="yellow" if e.unhealthy else "")))
@@ -202,6 +208,7 @@ def study_table(
     table = _table(expand=True)
     for name in ("trial", "strategy", "lr", "length x rounds", "step", "loss"):
         table.add_column(name, no_wrap=name != "strategy")
+    less = any(e.counts_for_less for t in trials for e in dict(t.evaluations).values())
     table.add_column("score of checkpoint [95 %]", no_wrap=True)
     table.add_column("health of answers", no_wrap=True)
     table.add_column("verdict", overflow="fold")
@@ -220,7 +227,10 @@ def study_table(
     parts = [baselines] if baselines is not None else []
     if not trials:
         return Section("study", Group(*parts, Text("no trial yet", style="dim")))
-    return Section("study", Group(ByWidth(TABLE_COLUMNS, table, Group(*blocks)), *parts))
+    return Section(
+        "study",
+        Group(ByWidth(TABLE_COLUMNS + COUNTS_COLUMNS * less, table, Group(*blocks)), *parts),
+    )
 
 
 def _indented(score: Text, health: Text) -> Text:
@@ -259,8 +269,7 @@ def probe_table(outcomes: Sequence[TrialOutcome]) -> RenderableType:
 
 def fit_line(state: StudyState) -> RenderableType | None:
     """The probe's answer in one line, once it is known."""
-    fit = state.fit
-    if fit is None:
+    if (fit := state.fit) is None:
         return None
     return Text(
         f"fits model_max_length {fit.model_max_length}, max_rounds {fit.max_rounds}, micro-batch"
@@ -271,8 +280,7 @@ def fit_line(state: StudyState) -> RenderableType | None:
 
 def data_notes(state: StudyState, count: int) -> RenderableType | None:
     """The first `count` findings in the data, and how many more the report lists."""
-    lines = data_lines(state.survey, state.fit)
-    if not lines:
+    if not (lines := data_lines(state.surveys, state.fit)):
         return None
     shown = [safe(line) for line in lines[:count]]
     if len(lines) > count:
@@ -283,8 +291,7 @@ def data_notes(state: StudyState, count: int) -> RenderableType | None:
 def recent_events(state: StudyState, count: int) -> RenderableType | None:
     """The last noteworthy records as sentences, newest last."""
     lines = [s for record in state.recent if (s := describe(record, state)) is not None]
-    if not lines:
+    if not (shown := [safe(line) for line in lines[-count:]]):
         return None
-    shown = [safe(line) for line in lines[-count:]]
     cut = Group(*(Text(line, no_wrap=True, overflow="ellipsis") for line in shown))
     return Section("last events", ByWidth(FRAME_COLUMNS - 4, cut, Group(*map(Text, shown))))

@@ -53,10 +53,10 @@ class PlainView:
         if sentence is not None:
             self._print(record.time, sentence)
             if isinstance(record.event, events.Surveyed):
-                for line in data_lines(record.event):
+                for line in data_lines([record.event]):
                     self._print(record.time, f"data: {line}")
             if isinstance(record.event, events.Fitted):
-                for line in data_lines(None, record.event.fit):
+                for line in data_lines((), record.event.fit):
                     self._print(record.time, f"data: {line}")
         elif isinstance(record.event, events.StepDone | events.Answered):
             self._progress(record.time, state)

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
-from autotune.base.format import about, duration
+from autotune.base.format import about, at_most, duration
+from autotune.fit.expected import strategy_seconds
 from autotune.protocol import events
 from autotune.protocol.events import Record
+from autotune.protocol.held_out import HELD_OUT_PHASE
 from autotune.protocol.result_text import checkpoint_text
-from autotune.run.state import StudyState, TrialState
+from autotune.run.state import StudyState
+from autotune.run.trial_state import TrialState
 
 RECENT_STEPS = 20
 """Speed is taken over this many last steps: smooth, yet it follows a card that heats up."""
@@ -68,7 +71,7 @@ def current_job(state: StudyState, pace: Pace) -> Job | None:
         return _before_training(state, pace)
     name = f"trial {trial.number} ({trial.plan.strategy})"
     if trial.is_training:
-        return _training(trial, f"training {name}")
+        return _training(trial, f"training {name}", state.phase)
     if trial.unscored:
         at = checkpoint_text(trial.unscored[0])
         return _answering(state, pace, f"scoring {name}, {at}")
@@ -82,12 +85,11 @@ def current_job(state: StudyState, pace: Pace) -> Job | None:
 
 
 def _before_training(state: StudyState, pace: Pace) -> Job:
-    answered = state.answered
-    if answered is not None and answered.done < answered.total:
-        return _answering(state, pace, "answering the prompts with the untrained model")
     if state.fit is None and state.probe_trials:
         tried = len(state.probe_trials)
         return Job(f"probing what fits: {tried} tried", "", 0, 0, _phase(state), None)
+    if state.fit is not None and "untrained" not in state.baselines:
+        return _answering(state, pace, "answering the prompts with the untrained model")
     return Job("getting ready", "", 0, 0, _phase(state), None)
 
 
@@ -95,17 +97,28 @@ def _phase(state: StudyState) -> tuple[str, ...]:
     return (state.phase,) if state.phase else ()
 
 
-def _training(trial: TrialState, title: str) -> Job:
+def _training(trial: TrialState, title: str, phase: str) -> Job:
     last = trial.last_step
+    held_out = _held_out(trial, phase)
     if last is None:
-        return Job(title, "step", 0, trial.plan.total_steps, (), None)
+        return Job(title, "step", 0, trial.plan.total_steps, held_out, None)
     recent = trial.steps.recent(RECENT_STEPS)
     seconds = sum(trial.telemetry.awake_seconds(s) for s in recent)
-    details = list(last.figures)
+    details = [*last.figures, *held_out]
     if seconds > 0:
         details.append(f"{sum(s.tokens for s in recent) / seconds:.0f} tokens/s")
     eta = (last.total_steps - last.step) * seconds / len(recent)
     return Job(title, "step", last.step, last.total_steps, tuple(details), eta)
+
+
+def _held_out(trial: TrialState, phase: str) -> tuple[str, ...]:
+    """The newest loss on held-out conversations, or that it is being measured."""
+    if phase == HELD_OUT_PHASE:
+        return ("measuring the held-out loss",)
+    newest = trial.held_out[max(trial.held_out)] if trial.held_out else None
+    if newest is None or newest.loss is None:
+        return ()
+    return (f"held-out loss {newest.loss:.3f}",)
 
 
 def _answering(state: StudyState, pace: Pace, title: str) -> Job:
@@ -118,18 +131,24 @@ def _answering(state: StudyState, pace: Pace, title: str) -> Job:
 
 
 def whole_run(state: StudyState, job: Job | None, now: float) -> str | None:
-    """About how long the run takes from here, from the fit's times; None where they are unknown."""
+    """About how long the run takes from here; None where that is unknown.
+
+    Before the untrained model has answered it is what it takes at most.
+    """
     if state.run is None or state.fit is None or state.ended is not None:
         return None
     names = [n for n in state.run.strategies if (s := state.fit.strategies.get(n)) and s.planned]
     current = state.strategy if state.strategy is not None else next(iter(names), None)
     if current not in names:
         return None
-    times = [state.fit.strategies[n].eta_seconds for n in names[names.index(current) :]]
+    left = names[names.index(current) :]
+    times = [strategy_seconds(state, state.fit.strategies[n]) for n in left]
     trial = state.current
     spent = max(0.0, now - trial.started - trial.telemetry.slept_seconds) if trial else 0.0
-    own = max(times[0] - spent, (job.eta_seconds if job else None) or 0.0)
-    text = f"whole run: {about(own)} if {current} is enough"
+    own = max(times[0].seconds - spent, (job.eta_seconds if job else None) or 0.0)
+    span = at_most if times[0].at_most else about
+    text = f"whole run: {span(own)} if {current} is enough"
     if len(times) > 1:
-        text += f", {about(own + sum(times[1:]))} if all up to {names[-1]} are tried"
+        whole = own + sum(time.seconds for time in times[1:])
+        text += f", {span(whole)} if all up to {names[-1]} are tried"
     return text

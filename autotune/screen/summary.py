@@ -21,7 +21,7 @@ from autotune.run.state import StudyState
 from autotune.screen.encodable import Encodable
 from autotune.screen.panels import ByWidth, Section, probe_table
 from autotune.text.conclusions import conclusions, next_steps, scorer_of
-from autotune.text.events import data_warnings, scored
+from autotune.text.events import cut_answers, data_warnings, scored
 from autotune.text.fit import (
     TIMED_COLUMNS,
     fit_sentence,
@@ -51,8 +51,9 @@ def summary(state: StudyState, run_dir: Path) -> RenderableType:
             lines.append(_field("health", limits_text(best.unhealthy), "yellow"))
     lines += [Text(f"- {safe(s)}", style="bold red" if "an echo" in s else "") for s in rest]
     lines += [
-        _field("data", line, "bold yellow") for line in data_warnings(state.survey, state.fit)
+        _field("data", line, "bold yellow") for line in data_warnings(state.surveys, state.fit)
     ]
+    lines += [_field("data", line) for line in cut_answers(state.fit)]
     lines += [_field("advice", line, "yellow") for line in advice_lines(state)]
     lines.append(_field("report", str(run_dir / "report.html")))
     lines += [_field("next", step) for step in next_steps(state, run_dir)]
@@ -121,12 +122,14 @@ def probe_summary(fit: Fit, *said: str) -> RenderableType:
         Text(safe(fit_sentence(fit)), style="bold green"),
         *(Text(safe(sentence), style="dim") for sentence in said if sentence),
         *([Text(predicted, style="dim")] if predicted else []),
-        *(_field("data", line, "bold yellow") for line in data_warnings(None, fit)),
+        *(_field("data", line, "bold yellow") for line in data_warnings((), fit)),
+        *(_field("data", line) for line in cut_answers(fit)),
         probe_table(fit.trials),
         *([Text(SPEED_TITLE), speed_table(fit)] if fit.speed_trials else []),
         ByWidth(90, strategies, Group(*narrow)),
         Text(
-            "Times are estimates: measured speed x work, every answer as long as it may be."
+            "Times are at most: measured speed x work, every answer as long as it may be; a run"
+            " corrects them by the untrained model's answers and by its trials."
             + (" Arrows: one sequence per micro-batch -> the fastest setting." if timed else ""),
             style="dim",
         ),

@@ -9,7 +9,7 @@ from pathlib import Path
 from autotune.base.errors import BadInput, EnvironmentFault
 from autotune.base.files import no_plain_file, write_bytes_atomic
 from autotune.base.format import either
-from autotune.config.profile import Profile
+from autotune.config.profile import DataChoice, Profile, PromptChoice
 from autotune.data.file_kinds import readable
 from autotune.data.unpack import check_kind
 from autotune.demo import PROMPTS
@@ -121,9 +121,9 @@ def _ifeval_from_hub(sha256: str) -> Path | None:
     return path if has_digest(path, sha256) else None
 
 
-def topics_held_apart(profile: Profile) -> bool:
+def topics_held_apart(data: DataChoice, prompts: PromptChoice) -> bool:
     """Whether no prompt can stand in the data: the demo's topics are shared out between the two."""
-    return profile.data.source == profile.prompts.source == DEMO
+    return data.source == prompts.source == DEMO
 
 
 def dropped_prompts(profile: Profile, prompts: Path) -> str | None:

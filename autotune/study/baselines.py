@@ -1,13 +1,16 @@
 """What a score is compared with: the scorer's baselines, and the model before training."""
 
+from pathlib import Path
+
 from autotune.base.errors import BadInput
 from autotune.protocol import events
 from autotune.protocol.results import EvalReport
 from autotune.run.session import Session
 from autotune.run.setup import Setup
+from autotune.score.answers import count_answers, read_answers
 from autotune.score.report_check import EvaluationFailed, checked_report
 from autotune.score.scorer import Scorer
-from autotune.study.answer import ModelRefused, answer_and_score, reported_prompts
+from autotune.study.answer import RESPONSES, ModelRefused, answer_and_score, reported_prompts
 
 
 def score_baselines(session: Session, setup: Setup, scorer: Scorer) -> None:
@@ -29,15 +32,35 @@ def score_baselines(session: Session, setup: Setup, scorer: Scorer) -> None:
     if "untrained" not in session.state.baselines:
         try:
             where = session.rundir.eval_folder("untrained")
+            begun, had = session.clock(), count_answers(where / RESPONSES)
             report = answer_and_score(session, setup, scorer, setup.model_folder, where)
+            took = session.clock() - begun
         except ModelRefused as error:
             raise BadInput(str(error)) from error
         except EvaluationFailed as error:
             session.emit(events.Warned(message=f"the untrained model has no score: {error}"))
         else:
-            session.emit(baseline("untrained", report))
+            pace = answered_pace(where / RESPONSES, had, took)
+            session.emit(baseline("untrained", report, *pace))
 
 
-def baseline(name: str, report: EvalReport) -> events.BaselineScored:
+def answered_pace(responses: Path, had: int, took: float) -> tuple[float | None, int | None]:
+    """Seconds that all answers of a file take, and the tokens that they have.
+
+    `took` seconds made those beyond the first `had`, which an interrupted run left: None where that
+    says nothing about the rest.
+    """
+    answers = read_answers(responses)
+    made = len(answers) - had
+    known = [answer.new_tokens for answer in answers if answer.new_tokens is not None]
+    seconds = took * len(answers) / made if made > 0 else None
+    return seconds, sum(known) if len(known) == len(answers) else None
+
+
+def baseline(
+    name: str, report: EvalReport, seconds: float | None = None, new_tokens: int | None = None
+) -> events.BaselineScored:
     """A baseline's event."""
-    return events.BaselineScored.from_parts(report, name=name)
+    return events.BaselineScored.from_parts(
+        report, name=name, seconds=seconds, new_tokens=new_tokens
+    )

@@ -1,10 +1,12 @@
 """`best/`: a copy of the best checkpoint, with a manifest of its own, and never a damaged one.
 
 It is replaced only by what verifies. Where the checkpoint itself is gone or damaged, a `best/` that
-is the copy of it and verifies is the best checkpoint.
+is the copy of it and verifies is the best checkpoint. Where that is none either, the next best one
+whose weights are there is.
 """
 
 import shutil
+from operator import attrgetter
 from pathlib import Path
 
 from autotune.base.errors import EnvironmentFault
@@ -30,17 +32,38 @@ NOT_COPIED = (OPTIMIZER, STATE, MANIFEST)
 """What only resuming needs, and the manifest that names it."""
 
 
-def keep_best(session: Session, *, at_end: bool = False) -> None:
-    """Have the best checkpoint so far in `best/`.
+def keep_best(session: Session) -> bool:
+    """Have the best checkpoint whose weights are there in `best/`, and record which are lost.
 
-    A damaged one is warned of in the middle of a run, which may find a better one.
+    One that was lost and is back counts again.
+
+    Returns:
+        Whether another checkpoint is the best now than the record said before.
 
     Raises:
-        EnvironmentFault: it cannot be copied; or, `at_end`, its weights are lost.
+        EnvironmentFault: it cannot be copied.
     """
-    best = session.state.best
-    if best is None:
-        return
+    before = session.state.best
+    for scored in by_rank(session.state):
+        fault = put_in_best(session, scored)
+        if fault is None:
+            break
+        trial = session.state.trials[scored.number]
+        if scored.checkpoint.place not in trial.lost:
+            session.emit(
+                events.BestLost(number=scored.number, checkpoint=scored.checkpoint, fault=fault)
+            )
+    return session.state.best is not before
+
+
+def by_rank(state: StudyState) -> list[events.Evaluated]:
+    """The scored checkpoints that gave back no room, the best first, of equal ones the earliest."""
+    found = (e for t in state.trials for e in t.scored if e.checkpoint.name not in t.removed)
+    return sorted(found, key=attrgetter("rank"), reverse=True)
+
+
+def put_in_best(session: Session, best: events.Evaluated) -> str | None:
+    """Have a checkpoint in `best/`, and on record; or what is wrong with its weights, in words."""
     target = session.rundir.best
     source = session.rundir.checkpoint(best.number, best.checkpoint)
     if is_link(target):
@@ -49,17 +72,16 @@ def keep_best(session: Session, *, at_end: bool = False) -> None:
             f"{target}: is a link, so the best checkpoint is not copied there, over what lies"
             f" elsewhere; it stays in {source}; remove the link and run the same command again",
         )
-        return
+        return None
     if is_current_copy(session.rundir, session.state, best):
-        return
+        return None
     fault = fault_of(source)
     if fault is None:
         copy(source, target)
-        emit_kept(session, best)
-    elif adopt_existing_copy(source, target):
-        emit_kept(session, best)
-    else:
-        report_lost_best(session, best, fault, at_end=at_end)
+    elif not adopt_existing_copy(source, target):
+        return fault
+    emit_kept(session, best)
+    return None
 
 
 def is_current_copy(rundir: RunDir, state: StudyState, best: events.Evaluated) -> bool:
@@ -132,27 +154,6 @@ def _weights_and_words(folder: Path) -> dict[str, object]:
     """What a checkpoint's manifest says of the files that are copied."""
     named = entries_of(folder) or {}
     return {name: entry for name, entry in named.items() if name not in NOT_COPIED}
-
-
-def report_lost_best(session: Session, best: events.Evaluated, fault: str, *, at_end: bool) -> None:
-    """Say that the best checkpoint is damaged and `best/` cannot stand in for it.
-
-    Raises:
-        EnvironmentFault: the run is at its end, so that nothing better is to come.
-    """
-    target = session.rundir.best
-    source = session.rundir.checkpoint(best.number, best.checkpoint)
-    other = fault_of(target) or "it is a copy of another one"
-    text = (
-        f"{source}: the best checkpoint cannot be used ({fault}), and {target.name}/ is no whole"
-        f" copy of it ({other})"
-    )
-    if at_end:
-        raise EnvironmentFault(
-            f"{text}; put either back from a backup and run the same command again, or train it"
-            " again in a new run with another --run-dir"
-        )
-    warn(session, text)
 
 
 def warn(session: Session, words: str) -> None:

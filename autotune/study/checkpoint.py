@@ -7,6 +7,7 @@ from autotune.protocol.choices import Think
 from autotune.protocol.results import Checkpoint
 from autotune.run.session import Session
 from autotune.run.setup import Setup
+from autotune.run.trial_state import TrialState
 from autotune.score.health import broken_limits, unmet
 from autotune.score.lift import counts_for
 from autotune.score.prompt_order import shuffled
@@ -39,7 +40,7 @@ def evaluate_checkpoint(
     folder = session.rundir.checkpoint(trial.number, checkpoint)
     where = session.rundir.checkpoint_eval(trial.number, checkpoint)
     try:
-        if action.full or not decides_early(setup, scorer):
+        if action.full or is_only_one(trial) or not decides_early(setup, scorer):
             found = answer_and_score(session, setup, scorer, folder, where)
         else:
             rule = StopRule(shuffled(setup.prompts, setup.profile.prompts.seed), target)
@@ -65,6 +66,16 @@ def evaluate_checkpoint(
         chosen_counts=counts_for(chosen_by, evaluate.score_per_lift) if chosen_by else None,
     )
     return scored.model_copy(update={"met": scored.meets(target)})
+
+
+def is_only_one(trial: TrialState) -> bool:
+    """Whether a trial has no other checkpoint to choose from, now or later.
+
+    Such a one is its best whatever it scores, so it would be answered to its end all the same, by
+    a second worker that has to load it.
+    """
+    left = trial.is_training or trial.checkpoints_to_average
+    return len(trial.checkpoints) == 1 and not left
 
 
 def decides_early(setup: Setup, scorer: Scorer) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from autotune.config.study import StudyChoice
+from autotune.config.study import StudyChoice, searched
 from autotune.data.survey import Survey
 from autotune.fit.resolve import resolve_plan, usable_strategies
 from autotune.protocol.plan import SEARCH, Strategy, TrainPlan
@@ -11,12 +11,12 @@ from autotune.protocol.results import Fit
 from autotune.protocol.space import Value
 from autotune.run.setup import Setup
 from autotune.run.state import StudyState
+from autotune.run.trial_summary import TrialSummary
 from autotune.study.next_trial import Begin, Limits, Stage
 from autotune.study.optuna_study import draw
-from autotune.study.summary import TrialSummary
 
-DRAWS = 8
-"""Points that are drawn for one trial, where the first would not end within the hours left."""
+EPOCHS = "num_train_epochs"
+"""The key that a trial's time hangs on."""
 
 ExpectedSeconds = Callable[[StudyState, TrainPlan], float]
 """How long a trial of a plan is expected to take, given how long those before it took."""
@@ -42,9 +42,7 @@ class Chooser:
         self.fit = fit
         self.target = target
         self.seconds_of_plan = expected
-        self.strategies: tuple[Strategy, ...] = usable_strategies(
-            setup.profile.strategies, fit, survey
-        )
+        self.strategies: tuple[Strategy, ...] = usable_strategies(setup.profile.tried, fit, survey)
 
     @property
     def study(self) -> StudyChoice:
@@ -55,8 +53,8 @@ class Chooser:
     def stages(self) -> tuple[Stage, ...]:
         """The strategies that will be tried, in order of escalation, and the search after them."""
         found = [Stage(s.name, s.n_trials) for s in self.strategies]
-        if self.study.search is not None:
-            found.append(Stage(SEARCH, None))
+        if self.study.n_trials != 0:
+            found.append(Stage(SEARCH, self.study.n_trials))
         return tuple(found)
 
     def limits(self, state: StudyState) -> Limits:
@@ -70,20 +68,29 @@ class Chooser:
         )
 
     def expected(self, state: StudyState) -> Callable[[str], float]:
-        """Seconds that a trial of a stage takes; of the search the shortest that was planned."""
+        """Seconds that a trial of a stage takes; of the search at the fewest epochs it may have."""
 
         def seconds(stage: str) -> float:
-            named = [s for s in self.strategies if s.name == stage] or self.strategies
-            plans = (resolve_plan(s, self.fit, self.survey, self.setup) for s in named)
-            return min(self.seconds_of_plan(state, plan) for plan in plans)
+            named = next((s for s in self.strategies if s.name == stage), None)
+            strategy = named or self._shortest()
+            plan = resolve_plan(strategy, self.fit, self.survey, self.setup)
+            return self.seconds_of_plan(state, plan)
 
         return seconds
+
+    def _shortest(self) -> Strategy:
+        """The first strategy as a point of the search, at the fewest epochs of the space."""
+        first, search = self.setup.profile.strategies[0], self.study.search
+        if search is None:
+            return searched(first, {})
+        fewest = search.space.get(EPOCHS, (first.num_train_epochs,))[0]
+        return search.strategy(first, {EPOCHS: fewest})
 
     def choose(self, trials: Sequence[TrialSummary], begin: Begin, state: StudyState) -> Chosen:
         """The trial to begin: the exact point of a strategy, or one that is drawn.
 
-        Of a search it is the first of `DRAWS` points that is expected to end in time, or the
-        shortest of them. `trials` are all of the study, of other workers too.
+        One of a search that would not end within the hours left is trained for fewer epochs, as
+        far down as its range goes. `trials` are all of the study, of other workers too.
 
         Raises:
             BadInput: the data keeps nothing at this point, or the sampler cannot be used.
@@ -109,29 +116,31 @@ class Chooser:
 
     def strategy_at(self, stage: str, point: Mapping[str, Value]) -> Strategy:
         """A point of a stage as a strategy."""
+        first, search = self.setup.profile.strategies[0], self.study.search
         if stage == SEARCH:
-            assert self.study.search is not None
-            return self.study.search.strategy(self.setup.profile.strategies[0], point)
+            return searched(first, point) if search is None else search.strategy(first, point)
         named = next(s for s in self.strategies if s.name == stage)
         return Strategy.model_validate(named.model_dump() | dict(point))
 
     def _searched(self, trials: Sequence[TrialSummary], state: StudyState) -> Chosen:
+        made = sum(t.stage == SEARCH and not t.repeats for t in trials)
+        if made < len(self.study.enqueue):
+            given = searched(self.setup.profile.strategies[0], self.study.enqueue[made])
+            return self._chosen(given, given)
         search = self.study.search
         assert search is not None
         left = self.limits(state).seconds_left
-        found: list[tuple[float, Chosen]] = []
-        for attempt in range(DRAWS):
-            seed = self.setup.profile.train.seed + 1_000_003 * attempt
-            values = draw(trials, search.space, self.study, seed)
+        values = draw(trials, search.space, self.study, self.setup.profile.train.seed)
+        fewest = int(search.space.get(EPOCHS, (1,))[0])
+        while True:
             strategy = search.strategy(self.setup.profile.strategies[0], values)
             chosen = self._chosen(strategy, strategy)
-            if left is None:
+            epochs = chosen.plan.num_train_epochs
+            if left is None or EPOCHS not in values or epochs <= fewest:
                 return chosen
-            seconds = self.seconds_of_plan(state, chosen.plan)
-            if seconds <= left:
+            if self.seconds_of_plan(state, chosen.plan) <= left:
                 return chosen
-            found.append((seconds, chosen))
-        return min(found, key=lambda each: each[0])[1]
+            values = {**values, EPOCHS: epochs - 1}
 
     def _chosen(self, named: Strategy, strategy: Strategy, **changes: int) -> Chosen:
         plan = resolve_plan(strategy, self.fit, self.survey, self.setup, changes)

@@ -6,7 +6,7 @@ they are gone, written before they go.
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autotune.base.disk import SPARE_SAVES, Writes, folder_bytes, needed_bytes, sizes_of
@@ -18,14 +18,18 @@ from autotune.protocol import events
 from autotune.protocol.plan import Strategy
 from autotune.run.session import Session
 from autotune.run.setup import Setup
-from autotune.run.state import TrialState
+from autotune.run.trial_state import TrialState
+from autotune.study.best import keep_best
 
 
 def reconcile_checkpoints(session: Session) -> None:
     """Remove what the trials that are over do not keep; what was begun before is finished."""
-    for trial in session.state.trials:
-        if trial.ended is not None:
-            remove_unneeded(session, trial)
+    over = [trial for trial in session.state.trials if trial.ended is not None]
+    if any(removable_folders(session, trial) for trial in over):
+        # Before the next best goes, which it takes should the best be lost.
+        keep_best(session)
+    for trial in over:
+        remove_unneeded(session, trial)
 
 
 def remove_unneeded(session: Session, trial: TrialState) -> None:
@@ -36,7 +40,7 @@ def remove_unneeded(session: Session, trial: TrialState) -> None:
     sweep(root)
     for half in root.glob(".*.tmp"):  # nobody goes on with a trial that is over
         remove_tree(half)
-    going = [root / name for name in removable_checkpoints(trial) if (root / name).is_dir()]
+    going = removable_folders(session, trial)
     # What only served resuming: between scored checkpoints, and never judged.
     spare = [p for p in unscored_folders(root, trial) if trial.failure is None]
     moments = [p for p in root.glob(f"*/{OPTIMIZER}") if p.parent not in (*going, *spare)]
@@ -51,14 +55,20 @@ def remove_unneeded(session: Session, trial: TrialState) -> None:
         drop_optimizer(path.parent)
 
 
-def removable_checkpoints(trial: TrialState) -> list[str]:
-    """The names of the checkpoints that have a score and are not the best of their trial."""
-    best = trial.best
-    return [
-        e.checkpoint.name
-        for e in trial.evaluations.values()
-        if e.score is not None and best is not None and e.checkpoint != best.checkpoint
-    ]
+def removable_folders(session: Session, trial: TrialState) -> list[Path]:
+    """The checkpoints on disk that have a score and are not the best of their trial.
+
+    What is left of one that was lost stays as it is: somebody may mend it.
+    """
+    best, root = trial.best, session.rundir.checkpoints(trial.number)
+    folders = (
+        root / e.checkpoint.name
+        for e in trial.scored
+        if best is not None
+        and e.checkpoint != best.checkpoint
+        and e.checkpoint.place not in trial.lost
+    )
+    return [folder for folder in folders if folder.is_dir()]
 
 
 def unscored_folders(root: Path, trial: TrialState) -> Iterator[Path]:
@@ -110,13 +120,16 @@ def demand_disk(session: Session, setup: Setup) -> None:
         EnvironmentFault: less is free than the run needs.
     """
     if session.state.fit is None:
-        disk_plan(session.rundir.root, setup, setup.profile.strategies)
+        disk_plan(session.rundir.root, setup, setup.profile.tried)
 
 
-def disk_plan(root: Path, setup: Setup, strategies: Sequence[Strategy]) -> DiskPlan | None:
+def disk_plan(
+    root: Path, setup: Setup, strategies: Sequence[Strategy], trials: int | None = None
+) -> DiskPlan | None:
     """What is needed and free on the disk of a run folder; None where the model does not show it.
 
-    What the run folder holds already is part of the need, so a run that resumes needs less. A
+    What the run folder holds already is part of the need, so a run that resumes needs less; it
+    need not be there yet. `trials` is how many there are in all, where that is known better. A
     model folder that cannot be read is left to the worker, which says what is wrong with it.
 
     Raises:
@@ -125,10 +138,14 @@ def disk_plan(root: Path, setup: Setup, strategies: Sequence[Strategy]) -> DiskP
     sizes = sizes_of(setup.model_folder)
     if sizes is None:
         return None
-    whole = needed_bytes(sizes, writes_of(setup, strategies))
+    writes = writes_of(setup, strategies)
+    if trials is not None:
+        writes = replace(writes, trials=max(1, trials))
+    whole = needed_bytes(sizes, writes)
     # However much is there, one more save may come.
     needed = max(whole - folder_bytes(root), SPARE_SAVES * sizes.whole)
-    free = shutil.disk_usage(root).free
+    there_is = next(folder for folder in (root, *root.absolute().parents) if folder.is_dir())
+    free = shutil.disk_usage(there_is).free
     if free < needed:
         there, most = show_apart(free, needed)
         raise EnvironmentFault(

@@ -26,7 +26,8 @@ def set_aside(session: Session, action: Evaluate) -> bool:
     if fault is None:
         return False
     resumable = newest_resumable(rundir.checkpoints(trial.number))
-    trains_again = trial.failure is None and 0 < resumable < checkpoint.step
+    goes_on = trial.failure is None and trial.pruned is None
+    trains_again = goes_on and 0 < resumable < checkpoint.step
     makes_again = checkpoint.averaged > 0 or trains_again
     again = makes_again and checkpoint.place not in trial.damaged
     if again:

@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from autotune.protocol.results import Checkpoint
-from autotune.run.state import StudyState, TrialState
+from autotune.run.state import StudyState
+from autotune.run.trial_state import TrialState
+from autotune.run.trial_summary import TrialSummary, summaries
 from autotune.study.next_trial import (
     Begin,
     Limits,
@@ -16,7 +18,6 @@ from autotune.study.next_trial import (
     next_trial,
     shortfall,
 )
-from autotune.study.summary import TrialSummary, summaries
 
 
 @dataclass(frozen=True, slots=True)

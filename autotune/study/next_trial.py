@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from autotune.base.format import counted, duration, percent
 from autotune.protocol.result_text import limits_text
-from autotune.study.summary import TrialSummary
+from autotune.run.trial_summary import TrialSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,13 @@ def next_trial(
         overlap: begin the next stage while trials of the one before are still running, which may
             turn out not to be needed.
     """
-    best = best_of(trials)
-    if limits.stop_at_target and best is not None and best.met:
-        return Stop(True, f"strategy {best.stage} scores {worth(best)}")
-    stage = next((s for s in stages if has_trials_left(s, trials)), None)
+    met, chosen = best_of([t for t in trials if t.met]), [t for t in trials if not t.repeats]
+    if limits.stop_at_target and met is not None:
+        return Stop(True, f"strategy {met.stage} scores {worth(met)}")
+    stage = next((s for s in stages if has_trials_left(s, chosen)), None)
     if stage is None:
         return _after_all(trials, limits, "every strategy tried")
-    if limits.max_trials is not None and len(trials) >= limits.max_trials:
+    if limits.max_trials is not None and len(chosen) >= limits.max_trials:
         return _after_all(trials, limits, f"{counted(limits.max_trials, 'trial')} made, as limited")
     earlier = {s.name for s in stages[: stages.index(stage)]}
     running = [t for t in trials if t.stage in earlier and not t.is_over]
@@ -92,12 +92,13 @@ def next_trial(
             left = duration(max(0.0, limits.seconds_left))
             reason = f"a trial of {stage.name} takes about {duration(needed)}, {left} are left"
             return _after_all(trials, limits, reason)
-    return Begin(stage.name, first=not any(t.stage == stage.name for t in trials))
+    return Begin(stage.name, first=not any(t.stage == stage.name for t in chosen))
 
 
 def has_trials_left(stage: Stage, trials: Sequence[TrialSummary]) -> bool:
     """Whether fewer of a stage's trials were begun than it has."""
-    return stage.n_trials is None or sum(t.stage == stage.name for t in trials) < stage.n_trials
+    done = sum(t.stage == stage.name for t in trials)
+    return stage.n_trials is None or done < stage.n_trials
 
 
 def may_meet(trial: TrialSummary, target: float) -> bool:
@@ -113,16 +114,24 @@ def _after_all(trials: Sequence[TrialSummary], limits: Limits, why: str) -> Next
     """The end of a study that has no trial left to begin; others' running ones are waited for."""
     if any(not t.is_over for t in trials):
         return Wait("the last trials are running")
-    best = best_of(trials)
-    if best is not None and best.met:
-        return Stop(True, f"strategy {best.stage} scores {worth(best)}; {why}")
-    return Stop(False, f"{why}; {shortfall(best, limits.target)}")
+    met = best_of([t for t in trials if t.met])
+    if met is not None:
+        return Stop(True, f"strategy {met.stage} scores {worth(met)}; {why}")
+    return Stop(False, f"{why}; {shortfall(best_of(trials), limits.target)}")
 
 
 def best_of(trials: Sequence[TrialSummary]) -> TrialSummary | None:
-    """The best trial with a score: whole ones first, then by what it counts for, the earliest."""
+    """The best trial with a score: whole ones first, then by what it counts for, the earliest.
+
+    One whose best weights are lost goes after all others.
+    """
     scored = [t for t in trials if t.value is not None and t.score is not None]
-    return max(scored, key=lambda t: (t.outcome == "COMPLETE", t.value), default=None)
+    return max(scored, key=_rank, default=None)
+
+
+def _rank(trial: TrialSummary) -> tuple[bool, bool, float]:
+    value = trial.value if trial.left is None else trial.left
+    return not trial.lost, trial.outcome == "COMPLETE", -1.0 if value is None else value
 
 
 def worth(best: TrialSummary) -> str:

@@ -19,8 +19,8 @@ from autotune.config.profile import Profile
 from autotune.protocol.space import SEARCHABLE, Space
 from autotune.run.record_file import free_name
 from autotune.run.state import StudyState
+from autotune.run.trial_summary import TrialSummary, summaries
 from autotune.study.optuna_study import STUDY, frozen, quiet_optuna, whole_space
-from autotune.study.summary import TrialSummary, summaries
 
 LOCK_SECONDS = 5.0
 """How long another program may hold the file, such as a viewer that reads it."""

@@ -14,7 +14,7 @@ from autotune.base.errors import BadInput
 from autotune.config.profile import Profile
 from autotune.config.study import Sampler, StudyChoice
 from autotune.protocol.space import SEARCHABLE, Space, Value, outside, widened
-from autotune.study.summary import TrialSummary
+from autotune.run.trial_summary import TrialSummary
 
 STUDY = "smolsft-autotune"
 """The name of a run's study in its `study.db`."""
@@ -129,7 +129,8 @@ def whole_space(profile: Profile, trials: Sequence[TrialSummary]) -> Space:
     search = profile.study.search
     spaces = [s.search for s in profile.strategies]
     ends = [{key: each} for space in spaces for key, known in space.items() for each in known]
-    points = [*ends, *(s.point for s in profile.strategies), *(t.point for t in trials)]
+    given = profile.study.enqueue
+    points = [*ends, *given, *(s.point for s in profile.strategies), *(t.point for t in trials)]
     return widened(search.space if search is not None else {}, points)
 
 
@@ -141,4 +142,5 @@ def quiet_optuna() -> Iterator[Any]:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        warnings.filterwarnings("ignore", "`gamma` has been deprecated", FutureWarning)  # until 6
         yield optuna

@@ -20,7 +20,7 @@ def corrected_best(session: Session, seed: int) -> events.BestCorrected | None:
     """
     state = session.state
     best = state.best
-    scored = [e for t in state.trials for e in t.evaluations.values() if e.score is not None]
+    scored = [e for t in state.trials for e in t.scored if e.checkpoint.place not in t.lost]
     if best is None or best.partial or len(scored) < 2:
         return None
     if any(e.chosen_by is not None for e in scored):

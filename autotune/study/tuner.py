@@ -4,14 +4,20 @@
 Killed at any point and started again, it resumes from the record.
 """
 
+from collections.abc import Mapping
+
 from autotune.base.format import percent, quoted
 from autotune.data.survey import Survey
 from autotune.device.nvml_port import NvmlPort
+from autotune.fit.expected import estimated, expected_seconds
 from autotune.protocol import events
+from autotune.protocol.plan import TrainPlan
 from autotune.protocol.results import Fit
+from autotune.protocol.space import Value
 from autotune.run.session import Session
 from autotune.run.setup import Setup
-from autotune.run.state import TrialState
+from autotune.run.trial_state import TrialState
+from autotune.run.trial_summary import summaries
 from autotune.score.scorer import Scorer
 from autotune.study.average import average
 from autotune.study.baselines import score_baselines
@@ -20,6 +26,8 @@ from autotune.study.checkpoint import evaluate_checkpoint
 from autotune.study.chooser import Chooser
 from autotune.study.cleanup import plan_disk, reconcile_checkpoints, remove_unneeded
 from autotune.study.damage import set_aside
+from autotune.study.importances import importances
+from autotune.study.lost_best import TrainAgain, demand_best, instead_of
 from autotune.study.next_action import (
     Average,
     EndTrial,
@@ -31,8 +39,8 @@ from autotune.study.next_action import (
 )
 from autotune.study.next_trial import Begin, Stop, Wait
 from autotune.study.optuna_file import StudyFile
+from autotune.study.optuna_study import whole_space
 from autotune.study.selection_bias import corrected_best
-from autotune.study.summary import summaries
 from autotune.train.peak_check import watch_other_processes
 from autotune.train.watch import TrainingWatch, gauge_for
 from autotune.train.worker_loop import WorkerLoop
@@ -62,7 +70,10 @@ class Tuner:
         other_processes = watch_other_processes(setup.device, nvml)
         watch = TrainingWatch(session, setup.profile, gauge_for(setup.device, nvml))
         self.training = WorkerLoop(session, setup, survey, fit, other_processes, watch)
-        self.chooser = Chooser(setup, survey, fit, target, lambda state, plan: 0.0)
+        self.chooser = Chooser(
+            *(setup, survey, fit, target),
+            lambda state, plan: expected_seconds(state, setup, fit, survey, plan),
+        )
         self.study_file = StudyFile(session.rundir.study_db, setup.profile)
 
     def run(self) -> bool:
@@ -73,10 +84,12 @@ class Tuner:
         """
         self.prepare()
         while True:
-            action = self.next_action()
+            action = self.what_next()
             match action:
                 case Train():
                     self.train(action)
+                case TrainAgain(trial=lost):
+                    self.begin(lost.plan, lost.point, repeats=lost.number)
                 case Evaluate() if set_aside(self.session, action):
                     pass
                 case Evaluate():
@@ -94,9 +107,12 @@ class Tuner:
                     self.session.emit(events.Escalated.from_parts(action))
                 case Wait():
                     self.wait(action)
+                case Stop() if keep_best(self.session):
+                    pass  # with another best there may be something to do
                 case Stop():
+                    demand_best(self.session.state, self.session.rundir)
                     self.emit_corrected_best()
-                    keep_best(self.session, at_end=True)
+                    self.emit_importances()
                     self.conclude()
                     self.session.emit(events.RunEnded(met=action.met, reason=action.reason))
                     return action.met
@@ -105,7 +121,7 @@ class Tuner:
         """What comes before the first trial, and what an earlier process left to do."""
         self.store_study()
         reconcile_checkpoints(self.session)
-        if not isinstance(self.next_action(), Stop):
+        if not isinstance(self.what_next(), Stop):
             plan_disk(self.session, self.setup, self.chooser.strategies)
         score_baselines(self.session, self.setup, self.scorer)
         self.warn_of_old_stops()
@@ -117,10 +133,11 @@ class Tuner:
     def conclude(self) -> None:
         """What is recorded right before the end."""
 
-    def next_action(self) -> NextAction:
-        """What to do now."""
+    def what_next(self) -> NextAction | TrainAgain:
+        """What the record asks for."""
         state, chooser = self.session.state, self.chooser
-        return next_action(state, chooser.stages, chooser.limits(state), chooser.expected(state))
+        limits, expected = chooser.limits(state), chooser.expected(state)
+        return instead_of(next_action(state, chooser.stages, limits, expected), state)
 
     def warn_of_old_stops(self) -> None:
         """Say which checkpoints of trials that are over were stopped by a higher target."""
@@ -158,14 +175,29 @@ class Tuner:
         state = self.session.state
         begin = Begin(action.strategy, action.first)
         chosen = self.chooser.choose(summaries(state), begin, state)
-        number = len(state.trials)
+        return self.begin(chosen.plan, chosen.point)
+
+    def begin(
+        self,
+        plan: TrainPlan,
+        point: Mapping[str, Value],
+        repeats: int | None = None,
+        optuna_number: int | None = None,
+    ) -> TrialState:
+        """Record that a trial of this plan begins; by itself its number is Optuna's too."""
+        number = len(self.session.state.trials)
         self.session.emit(
             events.TrialStarted(
-                number=number, optuna_number=number, plan=chosen.plan, point=chosen.point
+                number=number,
+                optuna_number=number if optuna_number is None else optuna_number,
+                plan=plan,
+                point=dict(point),
+                repeats=repeats,
+                expected=estimated(self.session.state, self.setup, self.fit, self.survey, plan),
             )
         )
         self.store_study()
-        return state.trials[-1]
+        return self.session.state.trials[-1]
 
     def store_study(self) -> None:
         """Bring `study.db` in line with the record, and say where it was not the record's."""
@@ -179,9 +211,18 @@ class Tuner:
         self.session.emit(events.TrialEnded(number=trial.number, best=best, failure=failure))
         self.store_study()
         self.emit_corrected_best()
-        remove_unneeded(self.session, trial)
         if trial.best is not None and trial.best is self.session.state.best:
             keep_best(self.session)
+        remove_unneeded(self.session, trial)
+
+    def emit_importances(self) -> None:
+        """Record which values made the difference, as soon as the trials can tell."""
+        trials, known = summaries(self.session.state), self.session.state.importances
+        if known is not None and known.trials == len(trials):
+            return
+        shares = importances(trials, whole_space(self.setup.profile, trials))
+        if shares:
+            self.session.emit(events.ImportancesFound(shares=shares, trials=len(trials)))
 
     def emit_corrected_best(self) -> None:
         """Record what the best is worth without its selection bias, unless it is known."""

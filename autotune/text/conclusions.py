@@ -64,8 +64,10 @@ def conclusions(state: StudyState) -> list[str]:
         total = total_sentence(state.total)
         lines.append(f"{total[:1].upper()}{total[1:]}.")
     if best is None or best.score is None:
-        if state.total is None:
-            lines.append("No checkpoint has a valid score yet.")
+        lost = any(trial.lost for trial in state.trials)
+        why = "The weights of the best checkpoint are lost, and no other one has any."
+        if lost or state.total is None:
+            lines.append(why if lost else "No checkpoint has a valid score yet.")
         return lines
     if best.partial is not None:
         score = score_text(best.score, best.interval)

@@ -4,11 +4,14 @@ Sentences report what the records say. They hold text from outside as it came; w
 makes it harmless for its medium.
 """
 
-from autotune.base.format import counted, duration, percent
+from collections.abc import Iterable
+
+from autotune.base.format import about, at_most, counted, duration, percent
 from autotune.base.sizes import show_size
 from autotune.data.retention_notes import fit_notes
 from autotune.protocol import events
-from autotune.protocol.data_notes import note_sentence, shown_notes, with_dropped
+from autotune.protocol.data_notes import note_sentence, shown_notes
+from autotune.protocol.estimate import TrialEstimate
 from autotune.protocol.events import Record
 from autotune.protocol.failure import Failure
 from autotune.protocol.result_text import (
@@ -17,7 +20,8 @@ from autotune.protocol.result_text import (
     score_text,
 )
 from autotune.protocol.results import Fit
-from autotune.run.state import StudyState, TrialState
+from autotune.run.state import StudyState
+from autotune.run.trial_state import TrialState
 from autotune.text.fit import describe_trial, fit_sentence, peak_sentence
 from autotune.text.score import (
     in_full_sentence,
@@ -29,7 +33,10 @@ from autotune.text.study import total_sentence
 from autotune.text.training_events import (
     card_sentence,
     damaged_sentence,
+    held_out_sentence,
+    lost_sentence,
     precision_sentence,
+    repeats_sentence,
     resized_sentence,
     slept_sentence,
 )
@@ -66,11 +73,20 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             return f"baseline {event.name}: {scored(event)}"
         case events.TrialStarted():
             named = f"trial {event.number} ({event.plan.strategy})"
-            return f"{named}: training, {brief_plan(event.plan)}"
+            if event.repeats is not None:
+                return f"{named}: {repeats_sentence(event)}"
+            own = state.own_surveys.get(event.plan.strategy) if state else None
+            data = f", data {own.data}" if own else ""
+            expected = "" if event.expected is None else f"; {_expected(event.expected)}"
+            return f"{named}: training, {brief_plan(event.plan)}{data}{expected}"
         case events.PeakCompared():
             return f"{label}: {peak_sentence(event)}"
         case events.TrainingFailed():
             return f"{label}: training failed: {event.reason}; what it saved is scored"
+        case events.TrainingPruned():
+            return f"{label}: training ended: {event.reason}{saved_is_scored(record, state)}"
+        case events.HeldOutLoss():
+            return f"{label}: {held_out_sentence(event, loss_before(record, state))}"
         case events.TrialEnded():
             end = "over" if event.failure is None else f"failed: {event.failure}"
             return f"{label}: {end}"
@@ -87,6 +103,8 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             )
         case events.CheckpointDamaged():
             return f"{label}: {damaged_sentence(event)}"
+        case events.BestLost():
+            return f"{label}: {lost_sentence(event)}"
         case events.Escalated():
             return f"moving on from {event.previous} to {event.next}: {event.reason}"
         case events.StudyTotal():
@@ -101,16 +119,28 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             return _describe_work(event, label)
 
 
-def data_lines(surveyed: events.Surveyed | None, fit: Fit | None = None) -> tuple[str, ...]:
-    """A sentence for what was found in the data, dropped rows first, and for what a fit cuts."""
-    found = with_dropped(surveyed.dropped, surveyed.notes) if surveyed else ()
+def data_lines(surveys: Iterable[events.Surveyed], fit: Fit | None = None) -> tuple[str, ...]:
+    """A sentence for what was found in each data, dropped rows first, and for what a fit cuts."""
+    found = (note for surveyed in surveys for note in surveyed.found)
     return tuple(line for _, line in shown_notes((*found, *fit_notes(fit))))
 
 
-def data_warnings(surveyed: events.Surveyed | None, fit: Fit | None = None) -> tuple[str, ...]:
+def data_warnings(surveys: Iterable[events.Surveyed], fit: Fit | None = None) -> tuple[str, ...]:
     """Those of them that may make a result worthless."""
-    found = surveyed.notes if surveyed else ()
+    found = (note for surveyed in surveys for note in surveyed.found)
     return tuple(note_sentence(n) for n in (*found, *fit_notes(fit)) if n.warning)
+
+
+def cut_answers(fit: Fit | None) -> tuple[str, ...]:
+    """How many answers each strategy that will have its turn cuts, where it cuts any."""
+    planned = (found for found in fit.strategies.values() if found.planned) if fit else ()
+    return tuple(note_sentence(found.cut) for found in planned if found.cut is not None)
+
+
+def _expected(expected: TrialEstimate) -> str:
+    """How long a trial is expected to take, training and scoring."""
+    span = at_most if expected.at_most else about
+    return f"training and scoring take {span(expected.seconds)}"
 
 
 def _describe_work(event: events.RunEvent, label: str) -> str | None:
@@ -125,7 +155,8 @@ def _describe_work(event: events.RunEvent, label: str) -> str | None:
             return f"{label}: {begin}{torn}"
         case events.Surveyed():
             gone = sum(event.dropped.values())
-            return f"data: {counted(event.conversations, 'conversation')}" + (
+            data = f"data {event.name}" if event.name else "data"
+            return f"{data}: {counted(event.conversations, 'conversation')}" + (
                 f", {gone} dropped" * (gone > 0)
             )
         case events.Trained():
@@ -158,13 +189,32 @@ def _describe_work(event: events.RunEvent, label: str) -> str | None:
 
 def trial_label(record: Record, state: StudyState | None) -> str:
     """`trial 0 (A)`: by the number in the record, else by the time at which it was written."""
+    trial = trial_of(record, state)
+    number = getattr(record.event, "number", None)
+    if number is None:
+        return f"trial {trial.number} ({trial.plan.strategy})" if trial else "worker"
+    return f"trial {number}" + (f" ({trial.plan.strategy})" if trial else "")
+
+
+def trial_of(record: Record, state: StudyState | None) -> TrialState | None:
+    """The trial that a record is of: see `trial_label`."""
     trials: list[TrialState] = list(state.trials) if state else []
     number = getattr(record.event, "number", None)
     if number is None:
-        begun = [t for t in trials if t.started <= record.time]
-        return f"trial {begun[-1].number} ({begun[-1].plan.strategy})" if begun else "worker"
-    strategy = next((t.plan.strategy for t in trials if t.number == number), None)
-    return f"trial {number}" + (f" ({strategy})" if strategy else "")
+        return next((t for t in reversed(trials) if t.started <= record.time), None)
+    return next((t for t in trials if t.number == number), None)
+
+
+def loss_before(record: Record, state: StudyState | None) -> events.HeldOutLoss | None:
+    """The held-out loss of a record's trial before training, where it is known."""
+    trial = trial_of(record, state)
+    return trial.held_out.get(0) if trial else None
+
+
+def saved_is_scored(record: Record, state: StudyState | None) -> str:
+    """The end of a sentence on a training that was ended: what becomes of its checkpoints."""
+    trial = trial_of(record, state)
+    return "; what it saved is scored" if trial and trial.checkpoints else ""
 
 
 def scored(score: events.BaselineScored | events.Evaluated) -> str:
@@ -187,11 +237,15 @@ def describe_evaluated(event: events.Evaluated) -> str:
 
 def trial_verdict(trial: TrialState) -> str:
     """Where a trial stands, in words."""
-    best = trial.best
+    best = trial.best_scored
+    # What it saved before counts like any other checkpoint.
+    met = best is not None and best.met
     if trial.failure is not None:
-        # What it saved before counts like any other checkpoint.
-        met = "target met; training " if best is not None and best.met else ""
-        return f"{met}failed: {trial.failure}"
+        return f"{'target met; training ' if met else ''}failed: {trial.failure}"
+    if trial.pruned is not None:
+        return f"{'target met; ' if met else ''}training ended: {trial.pruned.reason}"
+    if best is not None and best.checkpoint.place in trial.lost:
+        return f"{outcome_text(best)}, but its weights are lost"
     if best is not None and best.met:
         return "target met"
     if trial.ended is None:

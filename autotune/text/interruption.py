@@ -37,7 +37,7 @@ def _kept(state: StudyState) -> list[str]:
         found.append(_count(len(state.baselines), "baseline"))
     for trial in state.trials:
         last = trial.last_step
-        if trial.ended is None and trial.trained is None and last is not None:
+        if trial.ended is None and trial.is_training and last is not None:
             found.append(f"trial {trial.number} at step {last.step} or a little before")
     saved = sum(len(trial.checkpoints) for trial in state.trials)
     if saved:

@@ -75,8 +75,7 @@ def outcome_text(scored: events.Evaluated) -> str:
         return "target met"
     if scored.lacks:
         return f"not a success: {limits_text(scored.lacks)}"
-    full = scored.score.accuracy if scored.score is not None else 0.0
-    if scored.counts is not None and scored.counts < full:
+    if scored.counts_for_less and scored.counts is not None:
         return f"below target, counts for {percent(scored.counts)}"
     return "below target"
 

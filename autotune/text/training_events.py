@@ -1,6 +1,6 @@
 """What a training changed on its way and what was seen beside its steps, as sentences."""
 
-from autotune.base.format import counted, duration
+from autotune.base.format import counted, duration, percent
 from autotune.protocol import events
 from autotune.protocol.result_text import checkpoint_text
 from autotune.run.state import StudyState
@@ -28,10 +28,37 @@ def precision_sentence(event: events.PrecisionChanged) -> str:
     )
 
 
+def held_out_sentence(event: events.HeldOutLoss, before: events.HeldOutLoss | None = None) -> str:
+    """`held-out loss 1.612 at 20 % (1.732 before training)`; the first says of how many."""
+    loss = "no finite number" if event.loss is None else f"{event.loss:.3f}"
+    if not event.step:
+        count = counted(event.conversations, "conversation")
+        return f"held-out loss {loss} before training, on {count} that it never trains on"
+    was = f" ({before.loss:.3f} before training)" if before and before.loss is not None else ""
+    return f"held-out loss {loss} at {percent(event.progress, 0)}{was}"
+
+
 def damaged_sentence(event: events.CheckpointDamaged) -> str:
     """What is wrong with a checkpoint that was to be scored, and what becomes of it."""
     then = "made again" if event.again else "not scored"
     return f"{checkpoint_text(event.checkpoint)} is damaged ({event.fault}), so it is {then}"
+
+
+def lost_sentence(event: events.BestLost) -> str:
+    """What is wrong with the best checkpoint, and what becomes of its score."""
+    return (
+        f"the weights of {checkpoint_text(event.checkpoint)}, the best so far, are lost"
+        f" ({event.fault}) and best/ is no whole copy of them; its score stays on record, and the"
+        " next best whose weights are there takes its place, or the trial is trained again"
+    )
+
+
+def repeats_sentence(event: events.TrialStarted) -> str:
+    """Why a plan is trained for a second time."""
+    return (
+        f"trains trial {event.repeats} again, with the same plan and seed, because the weights of"
+        " its best checkpoint are lost and none other is left"
+    )
 
 
 def card_sentence(event: events.CardSampled) -> str | None:

@@ -17,10 +17,13 @@ def brief_plan(plan: TrainPlan) -> str:
 
 def whole_plan(plan: TrainPlan) -> str:
     """All that a report says of it."""
+    held_out = f" ({plan.held_out} more are held out)" if plan.held_out else ""
+    alpha = plan.neftune_noise_alpha
+    noise = f" NEFTune alpha {alpha:g}," if alpha else ""
     return (
         f"{counted(plan.num_train_epochs, 'epoch')} of"
-        f" {counted(plan.conversations, 'conversation')}, batch {plan.batch_size}, lr"
+        f" {counted(plan.conversations, 'conversation')}{held_out}, batch {plan.batch_size}, lr"
         f" {rate_text(plan.learning_rate)} {plan.lr_scheduler_type}, warm-up {plan.warmup_ratio},"
-        f" weight decay {plan.weight_decay}, {plan.precision}, seed {plan.seed}, supervision"
+        f" weight decay {plan.weight_decay},{noise} {plan.precision}, seed {plan.seed}, supervision"
         f" {plan.data.supervision}"
     )

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from autotune.config.own_data import data_of, strategy_of
 from autotune.config.profile import Profile
 from autotune.device.cpu import on_battery
 from autotune.device.find import Device
@@ -17,7 +18,7 @@ from autotune.protocol import events
 from autotune.protocol.events import WorkerEvent
 from autotune.protocol.throttle import Throttle
 from autotune.run.session import Session
-from autotune.run.state import TrialState
+from autotune.run.trial_state import TrialState
 from autotune.train.advice import Facts, due
 
 RECORD_SECONDS = 30.0
@@ -142,8 +143,9 @@ class TrainingWatch:
         """What the rules look at."""
         profile, state = self.profile, self.session.state
         ranges = profile.watch
+        data = data_of(profile, strategy_of(profile, trial.plan.strategy))
         if ranges is not None and not ranges.apply_to(
-            profile.model.source, profile.data.source, trial.plan
+            profile.model.source, data.source, trial.plan
         ):
             ranges = None
         timed = state.fit.strategies.get(trial.plan.strategy) if state.fit else None

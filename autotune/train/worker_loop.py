@@ -23,8 +23,13 @@ from autotune.protocol.plan import MicroBatching, TrainPlan
 from autotune.protocol.results import Fit
 from autotune.run.session import Session
 from autotune.run.setup import SILENCE_SECONDS, Setup
+from autotune.train.divergence import divergence, divergence_sentence
 from autotune.train.peak_check import OtherProcessesWatch, PeakWatch, exceeds
 from autotune.train.watch import TrainingWatch
+
+
+class _PrunedError(Exception):
+    """Ends the worker that is listened to; what ended it is on record."""
 
 
 class WorkerLoop:
@@ -47,7 +52,7 @@ class WorkerLoop:
         self.watch = watch
 
     def run_to_end(self, plan: TrainPlan, number: int) -> str | None:
-        """Run the worker until the plan is done; returns why it cannot be, if it cannot.
+        """Run the worker until the plan is done or pruned; returns why it cannot be done, if so.
 
         What is tried where memory runs out, `oom_recovery` says; the effective batch stays. The
         micro-batching is on record, so whoever resumes begins with what was found to fit. After a
@@ -78,24 +83,23 @@ class WorkerLoop:
             if (compared := peak.on_event(event)) is not None:
                 self.session.emit(compared)
             self.watch.on_event(event)
+            if isinstance(event, events.HeldOutLoss) and self.prune(plan, number):
+                raise _PrunedError
 
+        if self.prune(plan, number):  # what said so is on record, and this program died then
+            return None
         self.name_other_processes(workers)
         while True:
             begun = self.current_micro_batching(plan, number)
-            result = self.session.work(
-                TrainJob(
-                    device=self.setup.work_device,
-                    plan=plan.model_copy(update=begun.model_dump()),
-                    out=str(self.session.rundir.checkpoints(number)),
-                    model_folder=str(self.setup.model_folder),
-                    data_path=self.setup.data.path,
-                    drop_prompts=self.setup.data.drop_prompts,
-                    data_sha256=self.setup.data_sha256,
-                ),
-                self.session.rundir.trial_folder(number),
-                silence_seconds=SILENCE_SECONDS,
-                on_event=on_event,
-            )
+            try:
+                result = self.session.work(
+                    self.job(plan, number, begun),
+                    self.session.rundir.trial_folder(number),
+                    silence_seconds=SILENCE_SECONDS,
+                    on_event=on_event,
+                )
+            except _PrunedError:
+                return None
             failure = result.failure
             if failure is None:
                 return None
@@ -114,6 +118,38 @@ class WorkerLoop:
             self.session.emit(
                 events.Warned(message=f"{with_remedy(result.reason)}; retrying in a new process")
             )
+
+    def job(self, plan: TrainPlan, number: int, begun: MicroBatching) -> TrainJob:
+        """What the next worker is asked to do."""
+        data = self.setup.data_of(plan.strategy)
+        return TrainJob(
+            device=self.setup.work_device,
+            plan=plan.model_copy(update=begun.model_dump()),
+            out=str(self.session.rundir.checkpoints(number)),
+            model_folder=str(self.setup.model_folder),
+            data_path=data.spec.path,
+            drop_prompts=data.spec.drop_prompts,
+            data_sha256=data.sha256,
+            held_out_known=tuple(sorted(self.session.state.trials[number].held_out)),
+        )
+
+    def prune(self, plan: TrainPlan, number: int) -> bool:
+        """Record that a training is ended where its held-out losses say that it diverges."""
+        if not self.setup.profile.train.prune_diverging:
+            return False
+        found = divergence(self.session.state.trials[number].held_out.values())
+        if found is None:
+            return False
+        self.session.emit(
+            events.TrainingPruned(
+                number=number,
+                reason=divergence_sentence(found, plan),
+                step=found.at.step,
+                progress=found.at.progress,
+                loss=found.at.loss,
+            )
+        )
+        return True
 
     def name_other_processes(self, workers: Collection[int]) -> None:
         """Warn of programs that took memory on the card since the probe; `workers` are ours."""
@@ -143,7 +179,8 @@ class WorkerLoop:
         shrunk = now != begun
         if shrunk and trial.resized is not None and not trial.resized.same_process:
             return True  # the worker named it itself
-        longest = self.survey.kept(plan.model_max_length, plan.max_rounds).longest_row
+        survey = self.survey.of(plan.strategy)
+        longest = survey.kept(plan.model_max_length, plan.max_rounds).longest_row
         smaller = smaller_micro_batching(now, longest)
         action = after_worker(
             MemoryUser.TRAINING, failure, smaller=smaller is not None, shrunk=shrunk

@@ -131,7 +131,7 @@ class Recovery:
 
 
 class StepRecovery:
-    """Takes a training's steps and saves its checkpoints, and continues where memory runs out."""
+    """Does a training's steps and what comes between them, and continues where memory runs out."""
 
     def __init__(
         self, stepper: "Stepper", pipe: Pipe, *, longest_row: int, batch_size: int
@@ -151,12 +151,13 @@ class StepRecovery:
         """
         return self.recovery.run(_Step(self, rows, number))
 
-    def saving(self, save: Callable[[], Done], number: int) -> Done:
-        """What `save` gives. It may run out of memory once: then it is called again after cleaning.
+    def between_steps(self, attempt: Callable[[], Done], number: int) -> Done:
+        """What `attempt` gives after step `number`, such as a save.
 
-        Nothing of a step is held while saving, so a smaller micro-batch would not help.
+        It may run out of memory once: then it is called again after cleaning. It holds less than a
+        step does, so a smaller micro-batch would not help.
         """
-        return self.recovery.run(_Save(self, save, number))
+        return self.recovery.run(_BetweenSteps(self, attempt, number))
 
     def report(
         self, shortage: MemoryShortage, number: int, after: MicroBatching, *, same_process: bool
@@ -215,8 +216,8 @@ class _Step:
         self.training.report(shortage, self.number, self.after, same_process=same_process)
 
 
-class _Save(Generic[Done]):
-    """A checkpoint being saved: again as it is."""
+class _BetweenSteps(Generic[Done]):
+    """A checkpoint being saved, or a loss measured: again as it is."""
 
     weights_moved = False
 

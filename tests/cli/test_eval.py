@@ -13,7 +13,7 @@ from autotune.cli.find_answers import untrained_answers
 from autotune.cli.main import run
 from autotune.cli.selection_bias import with_selection_bias
 from autotune.protocol import events
-from autotune.protocol.results import Checkpoint, HealthLimits, Requirements
+from autotune.protocol.results import Checkpoint, EvalReport, HealthLimits, Requirements
 from autotune.run.folder import RunDir
 from autotune.score.answers import Answer
 from autotune.score.evaluation import evaluate, pair
@@ -231,6 +231,22 @@ def test_a_clear_difference_is_named_with_its_p_value() -> None:
     assert "B is better, a significant difference (exact McNemar, p = 0.00049)" in text
 
 
+def test_answers_that_stand_beside_a_baseline_are_judged_once() -> None:
+    judged: list[int] = []
+
+    class Counted(IFEval):
+        def score(self, prompts: Any, answers: Any) -> EvalReport:
+            judged.append(sum(a.response == GOOD for a in answers))
+            return super().score(prompts, answers)
+
+    good, few = answers(*[GOOD] * 4), answers(BAD, GOOD)
+    for before, times in ((answers(*[BAD] * 4), 1), (few, 2)):
+        judged.clear()
+        found = evaluate(Counted(), asked(), good, LIMITS, **COUNTING, examples=1, baseline=before)
+        assert judged.count(4) == times
+        assert found.before == pair(IFEval(), asked(), before, good, 1)
+
+
 def test_prompts_that_only_one_was_asked_say_nothing(
     files: tuple[str, str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -415,3 +431,11 @@ def test_a_model_answers_the_prompts_of_a_second_scorer(
     prompts = write_lines(tmp_path / "p.jsonl", [prompt])
     found, _ = said(capsys, "toy", "--scorer", "contains", "--prompts", prompts)
     assert (found["scorer"], found["n"], found["unmatched"]) == ("contains", 1, [])
+
+
+def test_options_without_effect_on_answers_that_are_there_are_all_named(
+    files: tuple[str, str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed = ("--device", "cpu", "--max-new-tokens", "9", "--precision", "fp32")
+    told = refused(capsys, "--responses", files[1], "--prompts", files[0], *typed)
+    assert "--max-new-tokens, --device, --precision: no effect with --responses" in told

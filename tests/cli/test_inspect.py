@@ -123,6 +123,29 @@ def test_the_json_holds_what_scripts_rely_on_and_stands_alone_on_standard_output
     assert "«hello<|im_end|>»" in err
 
 
+def test_data_that_a_strategy_names_is_looked_at_too(tmp_path: Path, model: Path) -> None:
+    chat(tmp_path, talk("q", "a"))
+    more = [talk("why is that so?", "because")] * 3
+    (tmp_path / "more.jsonl").write_text("".join(json.dumps(r) + "\n" for r in more), "utf-8")
+    (tmp_path / "asked.jsonl").write_text('{"key": 5, "prompt": "why is that so"}\n', "utf-8")
+    profile = (ROOT / "profiles" / "cpu-smoke.toml").read_text(encoding="utf-8")
+    own = 'name = "B"\ndata = "more.jsonl"\nmax_conversations = 2\n'
+    changed = profile.replace('name = "B"\n', own).replace(
+        'source = "demo"', 'source = "chat.jsonl"', 1
+    )
+    (tmp_path / "mine.toml").write_text(changed, encoding="utf-8")
+    usual = ("--profile", "mine.toml", "--model", str(model), "--prompts", "asked.jsonl", "--json")
+    code, out, err = call(tmp_path, *usual)
+    assert code == ExitCode.DONE, err
+    said = json.loads(out)
+    (other,) = said["own_data"]
+    assert (said["data"], list(said["strategies"])) == ("chat.jsonl", ["A", "minimum"])
+    assert (other["data"], list(other["strategies"])) == ("more.jsonl", ["B"])
+    notes = [note["what"] for note in other["notes"]]
+    assert any("a scored prompt stands there word for word" in what for what in notes)
+    assert "strategy B uses 2 of 3 conversations (its max_conversations)" in notes
+
+
 @pytest.mark.skipif(not SMOLLM2.is_dir(), reason=f"no real tokenizer at {SMOLLM2}")
 def test_the_features_of_the_ten_golden_conversations_are_the_golden_ones(tmp_path: Path) -> None:
     homework = SHARED / "homework"

@@ -40,11 +40,19 @@ WRONG: dict[str, Any] = {
     "precision": "fp8",
     "model_max_length": 1,
     "max_rounds": "none",
+    "max_hours": 0.0,
+    "max_trials": 0,
+    "strategies": "A,X",
+    "trials_per_strategy": 0,
+    "sampler": "gp",
 }
 
 
-USED_BY_COMMANDS = {"profile", "run_dir", "as_json", "storage", "study", "gpus"}
-"""Options that set nothing in a profile: a command does something by them."""
+USED_BY_COMMANDS = {
+    *("profile", "changes", "explain", "run_dir", "as_json"),
+    *("storage", "study", "gpus"),
+}
+"""Options without a place of their own in a profile: a command does something by them."""
 
 
 def registered() -> dict[str, Any]:
@@ -73,14 +81,20 @@ def test_the_commands_that_options_are_declared_for_are_those_that_there_are() -
 
 
 def test_an_option_does_something_in_a_profile_or_in_a_command() -> None:
-    assert {name for name, setting in SETTINGS.items() if not setting.sets} == USED_BY_COMMANDS
+    assert {name for name, setting in SETTINGS.items() if not setting.places} == USED_BY_COMMANDS
     folder = Path(declared.__file__).parent
     code = "".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py")))
     for name in USED_BY_COMMANDS:
         assert re.search(rf"\boptions\.{name}\b", code), name
 
 
-TYPED: dict[type, tuple[str, Any]] = {str: ("5", "5"), int: ("5", 5), Path: ("5", Path("5"))}
+TYPED: dict[Any, tuple[str, Any]] = {
+    str: ("5", "5"),
+    int: ("5", 5),
+    float: ("5", 5.0),
+    Path: ("5", Path("5")),
+    list[str]: ("5", ["5"]),
+}
 """What is typed for an option of a type, and what arrives; of a switch it is there or not."""
 
 
@@ -154,17 +168,30 @@ def test_a_value_against_its_rule_is_one_line_that_says_the_rule(name: str) -> N
 
 
 def test_a_rule_stands_beside_every_option_that_can_be_wrong() -> None:
-    free = {"model", "data", "prompts", "holdout", "full"}  # any text, or a switch
-    assert set(WRONG) == set(SETTINGS) - free - USED_BY_COMMANDS
+    named = {"model", "data", "prompts", "enqueue"}  # any text: what it names is looked for
+    switches = {"holdout", "full", "stop_at_target"}
+    assert set(WRONG) == set(SETTINGS) - named - switches - USED_BY_COMMANDS
 
 
 def test_what_an_option_sets_is_there_in_a_profile() -> None:
-    tree = find_profile("cpu-smoke").model_dump(by_alias=True)
+    tree = find_profile("rtx4060-laptop-8gb").model_dump(by_alias=True)
     for name, setting in SETTINGS.items():
-        for table, *path, key in setting.places:
-            assert path in ([], ["*"]), name
-            for each in tree[table] if path else [tree[table]]:
-                assert key in each, name
+        for place in setting.places:
+            if place[:3] != (
+                "strategy",
+                "*",
+                "search",
+            ):  # ranges of a strategy's own, if it has any
+                assert _is_there(tree, place), name
+
+
+def _is_there(tree: Any, place: tuple[str, ...]) -> bool:
+    """Whether a place is in a profile, of every strategy for a `*`."""
+    if not place:
+        return True
+    first, *rest = place
+    below = list(tree) if first == "*" else [tree[first]] if first in tree else []
+    return bool(below) and all(_is_there(each, tuple(rest)) for each in below)
 
 
 def test_an_option_may_set_any_table_of_a_profile() -> None:

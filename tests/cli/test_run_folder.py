@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from autotune.base.errors import BadInput, EnvironmentFault, ExitCode
+from autotune.cli.options import Options
 from autotune.cli.run_folder import choose_folder, store_settings
 from autotune.cli.settings import settings_text
 from autotune.config.profile import Profile
@@ -129,6 +130,14 @@ def test_a_setting_that_an_older_version_did_not_know_has_its_default(project: P
     rundir.run_toml.write_text(text.replace("early = true", "early = false"), encoding="utf-8")
     with pytest.raises(BadInput, match="early = false, now early = true"):
         choose_folder(Path("run"), asked())
+
+
+def test_a_run_may_be_given_more_hours_and_trials_but_no_other_sampler(project: Path) -> None:
+    begun(project / "run", project)
+    longer = Options(max_hours=12.0, max_trials=9, stop_at_target=False).adjust(asked())
+    assert choose_folder(Path("run"), longer) == (Path("run"), True)
+    with pytest.raises(BadInput, match='sampler = "tpe", now sampler = "random"'):
+        choose_folder(Path("run"), Options(sampler="random", max_hours=12.0).adjust(asked()))
 
 
 def empty(path: Path) -> None:

@@ -142,3 +142,29 @@ def test_the_probe_alone_prints_what_scripts_rely_on(tmp_path: Path) -> None:
         ("tokens_per_second", float),
     ):
         assert isinstance(said[name], kind)
+
+
+def test_a_dry_run_beside_it_takes_its_times_and_leaves_nothing_behind(
+    finished: tuple[Path, int, dict[str, Any], str],
+) -> None:
+    folder = finished[0]
+    before = sorted(folder.iterdir())
+    typed = ("run", "--dry-run", "--profile", "cpu-smoke")
+    code, said, human = call(folder, *typed, "--run-dir", "other", "--strategies", "B,A")
+    assert (code, said["stopped_by"], said["measured"]) == (0, None, True)
+    assert [trial["stage"] for trial in said["trials"]] == ["B", "A"]
+    assert 0 < said["seconds"] < 600
+    assert said["disk_needed_bytes"] < said["disk_free_bytes"]
+    assert sorted(folder.iterdir()) == before
+    assert "nothing was started" in human
+    # Of the run itself nothing is left to do, and it says how many trials are over.
+    code, said, _ = call(folder, *typed, "--run-dir", "run")
+    assert (code, said["trials"], said["trials_over"]) == (0, [], 2)
+
+
+def test_planned_stands_beside_actual_for_each_trial(
+    finished: tuple[Path, int, dict[str, Any], str],
+) -> None:
+    for trial in finished[2]["trials"]:
+        assert trial["expected"]["at_most"] is False
+        assert trial["took"]["training_seconds"] > 0 and trial["took"]["scoring_seconds"] > 0

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from autotune.base.sizes import GIB
-from autotune.data.retention_notes import fit_notes, lost_note, retention_notes
+from autotune.data.retention_notes import cut_note, fit_notes, lost_note, retention_notes
 from autotune.data.survey import Survey
 from autotune.fit.estimate import strategy_fit
 from autotune.protocol.choices import Truncation
@@ -74,7 +74,7 @@ def test_rows_of_which_a_strategy_keeps_nothing_are_named_by_inspect_and_with_th
         planned=True,
     )
     fit = Fit.model_validate_json(setups.fit(strategies={"A": found}).model_dump_json())
-    assert sentence in data_lines(None, fit)
+    assert sentence in data_lines((), fit)
     assert lost_note("A", 128, 2, survey) is None
 
 
@@ -96,7 +96,7 @@ def test_probe_run_and_report_say_it_of_the_strategies_that_will_have_their_turn
     fit = setups.fit(strategies={"A": cut, "minimum": unplanned})
     (sentence,) = (note.what for note in fit_notes(fit))
     assert sentence.startswith("A keeps 46 % of the supervised tokens")
-    assert data_lines(None, fit) == data_warnings(None, fit) == (sentence,)
+    assert data_lines((), fit) == data_warnings((), fit) == (sentence,)
     console = Console(width=120, record=True)
     console.print(probe_summary(fit, "budget"))
     assert "A keeps 46 % of the supervised tokens" in console.export_text()
@@ -128,10 +128,28 @@ def test_a_run_has_the_scored_prompts_looked_for_and_left_out_where_the_profile_
     assert dropped_prompts(drop, prompts) == str(prompts)
     demo = {"source": "demo"}
     assert topics_held_apart(
-        profile.model_copy(
-            update={
-                "data": profile.data.model_copy(update=demo),
-                "prompts": profile.prompts.model_copy(update=demo),
-            }
-        )
+        profile.data.model_copy(update=demo), profile.prompts.model_copy(update=demo)
     )
+
+
+def test_a_strategy_with_more_rounds_than_its_length_holds_says_how_many_answers_it_cuts() -> None:
+    a = setups.strategy("A", model_max_length=64, max_rounds=2)
+    survey = setups.survey([40, 40], [30])
+    sentence = (
+        "A: 64 x 2 rounds cut 1 of 3 answers (33.3 %): 1 short, 0 left out; up to 1 round every"
+        " answer would be whole"
+    )
+    seen = inspections.inspected(survey, setups.profile(a))
+    assert sentence in [note_sentence(note) for note in seen.notes]
+    found = strategy_fit(
+        *(a, setups.fit(), survey, setups.setup(setups.profile(a)), setups.measurement(GIB)),
+        None,
+        planned=True,
+    )
+    fit = setups.fit(strategies={"A": found})
+    assert sentence in data_lines((), fit)  # the report has it
+    assert sentence not in data_warnings((), fit)
+    console = Console(width=200, record=True)
+    console.print(probe_summary(fit, "budget"))
+    assert sentence in console.export_text()
+    assert cut_note("A", 128, 2, survey) is None

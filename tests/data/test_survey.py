@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autotune.data.survey import Retention, Survey
+from autotune.data.survey import AnswerCut, Retention, Survey
 from autotune.protocol.choices import Truncation
 from autotune.protocol.plan import Rounds
 from tests import setups
@@ -54,3 +54,17 @@ def test_the_longest_conversation_counts_only_the_rounds_that_are_kept() -> None
     data = setups.survey([10, 200], [50, 50])
     assert [data.longest(r) for r in (1, 2, 3, "all")] == [50, 210, 210, 210]
     assert data.most_rounds == 2
+
+
+def test_answers_that_a_length_does_not_leave_whole_are_counted() -> None:
+    # Three rounds end at 40, 80 and 120 tokens: at 64 one answer is whole, one short, one gone.
+    survey = setups.survey([40, 40, 40], [30])
+    assert survey.cut_answers(64, "all") == AnswerCut(answers=4, short=1, gone=1)
+    assert survey.cut_answers(64, "all").cut == 2
+    assert survey.cut_answers(64, 1) == AnswerCut(answers=2, short=0, gone=0)
+    assert (survey.whole_rounds(64), survey.whole_rounds(120), survey.whole_rounds(120, 2)) == (
+        *(1, 3),
+        2,
+    )
+    left = setups.survey([40, 40, 40], truncation=Truncation.LEFT)
+    assert left.cut_answers(64, "all") == AnswerCut(answers=3, short=1, gone=1)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from autotune.base.manifest import entries_of, verified
 from tests.faults.outcome import Event, digest, key_of, outcome_of, record_of, study_trials
@@ -142,8 +143,22 @@ def _study(place: Place) -> Iterator[str]:
 
 
 def _best(place: Place, record: list[Event]) -> Iterator[str]:
-    """`best/` is the first of the best scored checkpoints, and its weights are those."""
-    scored = [e for e in record if e["kind"] == "evaluated" and e["prompt_strict"] is not None]
+    """`best/` is the first of the best that has weights, and holds those."""
+    lost = {key_of(e["number"], e["checkpoint"]) for e in record if e["kind"] == "best_lost"}
+    removed = {
+        (e["number"], name)
+        for e in record
+        if e["kind"] == "checkpoints_removed"
+        for name in e["names"]
+    }
+    scored = [
+        e
+        for e in record
+        if e["kind"] == "evaluated"
+        and e["prompt_strict"] is not None
+        and key_of(e["number"], e["checkpoint"]) not in lost
+        and (e["number"], Path(e["checkpoint"]["folder"]).name) not in removed
+    ]
     top = max(scored, key=lambda e: e["counts"] - bool(e["unmet"]))
     _, step, averaged = key_of(top["number"], top["checkpoint"])
     name = f"average-{averaged}" if averaged else f"step-{step:06d}"

@@ -25,6 +25,13 @@ def test_a_run_whose_nth_file_operation_goes_wrong_ends_with_the_same_result(
     check("N-th operation, some", tried, fault_runner, say)
 
 
+def test_a_run_whose_best_weights_are_gone_has_the_next_best_or_trains_the_same_again(
+    fault_runner: FaultRunner, say: Callable[[str], None]
+) -> None:
+    tried = [fault_runner.try_lost(SEED, others_too=others) for others in (False, True)]
+    check("best weights gone, then killed", tried, fault_runner, say)
+
+
 def test_a_run_killed_at_random_moments_ends_with_the_same_result(
     fault_runner: FaultRunner, say: Callable[[str], None]
 ) -> None:

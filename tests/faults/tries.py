@@ -15,7 +15,7 @@ import psutil
 from tests.faults import invariants
 from tests.faults.control import Control, Fault, Operation, Role, control, operations
 from tests.faults.forked import Forked
-from tests.faults.outcome import Outcome, outcome_of
+from tests.faults.outcome import Outcome, digest, outcome_of
 from tests.faults.toyrun import Ended, Place, Starter, ended
 
 AT_A_TIME = 2
@@ -96,12 +96,12 @@ class FaultRunner:
             yield from invariants.wrong_end_after_kill(first)
         last = first
         if first.code != invariants.BELOW_TARGET:
-            yield from self.gone_on(place)
+            yield from self.gone_on(place, self.undisturbed)
             return
         yield from invariants.breaches(place, last, self.undisturbed)
 
-    def gone_on(self, place: Place) -> Iterable[str]:
-        """The same command again, until it has ended as the undisturbed one."""
+    def gone_on(self, place: Place, like: Outcome | None) -> Iterable[str]:
+        """The same command again, until it has ended; as the one that it must be like, if any."""
         last = None
         for _ in range(STARTS):
             kept = invariants.Kept.of(place)
@@ -111,12 +111,39 @@ class FaultRunner:
                 break
             yield f"exit {last.code} when it is run again: {last.last_line!r}"
         assert last is not None
-        yield from invariants.breaches(place, last, self.undisturbed)
+        yield from invariants.breaches(place, last, like)
 
     def tidy(self, place: Place, found: Sequence[str]) -> None:
         """Keep the folder of a case that shows something."""
         if not found:
             shutil.rmtree(place.root)
+
+    def try_lost(self, number: int, *, others_too: bool) -> Tried:
+        """The undisturbed run without its best weights, gone on with, killed at a random moment.
+
+        With `others_too` no trial has weights left, so one is trained again, to the same ones.
+        """
+        draw = random.Random(number)
+        name = f"lost-{'all' if others_too else 'best'}-{number}"
+        root = shutil.copytree(self.folder / "calm", self.folder / name)
+        place = Place(root)
+        assert self.undisturbed is not None
+        best = digest(place.run / "best" / "model.safetensors")
+        shutil.rmtree(place.run / "best")
+        for weights in place.run.glob("trials/*/checkpoints/*/model.safetensors"):
+            if others_too or digest(weights) == best:
+                shutil.rmtree(weights.parent)
+        process = self.starter.start(place)
+        span = self.seconds if others_too else 0.2 * self.seconds
+        gone = self.kill(place, process, "run", draw.uniform(0.0, 0.5) * span)
+        process.wait()
+        found = list(self.gone_on(place, None))
+        now = digest(place.run / "best" / "model.safetensors")
+        if (now == best) != others_too:
+            found.append("trained again to other weights" if others_too else "the best is back")
+        tried = Tried(f"kills {name}", "run" if gone else "run too late", -9, tuple(found))
+        self.tidy(place, found)
+        return tried
 
     def try_kills(self, number: int, kills: int) -> Tried:
         """A run whose processes are killed at random moments, then left to end."""
@@ -139,7 +166,7 @@ class FaultRunner:
             whom.append(victim if gone else f"{victim} too late")
             if end is not None:
                 found += invariants.wrong_end_after_kill(end)
-        found += self.gone_on(place)
+        found += self.gone_on(place, self.undisturbed)
         tried = Tried(f"kills {number}", ", ".join(whom), -signal.SIGKILL, tuple(found))
         self.tidy(place, found)
         return tried

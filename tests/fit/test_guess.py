@@ -7,7 +7,7 @@ import pytest
 
 from autotune.base.sizes import GIB
 from autotune.fit.allowance import card_allowance
-from autotune.fit.guess import CPU_SLACK, InitialGuess, predicted_peaks
+from autotune.fit.guess import CPU_SLACK, InitialGuess, prediction
 from autotune.protocol.card_answer import CardAnswer
 from autotune.protocol.choices import Attention
 from autotune.protocol.failure import Failure
@@ -78,8 +78,9 @@ def test_a_search_over_few_lengths_is_not_worth_a_prediction(tmp_path: Path) -> 
 def test_what_generation_takes_counts_where_it_is_more_than_a_step(tmp_path: Path) -> None:
     work, _ = session(tmp_path, lambda job: answered(job, generation_bytes=9 * GIB))
     asked = trial_point(row_tokens=100)
-    found = predicted_peaks(work, setup(profile()), [asked])
-    assert found == {asked: GIB + round(9 * GIB * (1 + CPU_SLACK))}
+    found = prediction(work, setup(profile()), [asked])
+    assert found is not None
+    assert found.needed == {asked: GIB + round(9 * GIB * (1 + CPU_SLACK))}
 
 
 @pytest.mark.parametrize("ending", [crashed(), failed(Failure.BAD_JOB, "no such model"), done()])
@@ -87,7 +88,7 @@ def test_no_prediction_is_no_guess_and_no_error(tmp_path: Path, ending: object) 
     work, _ = session(tmp_path, lambda _: ([], ending))  # type: ignore[arg-type,return-value]
     limited = setup(profile())
     assert InitialGuess(work, setup(profile(), card=True)).guess(GRID) is None
-    assert predicted_peaks(work, limited, [trial_point()]) is None
+    assert prediction(work, limited, [trial_point()]) is None
 
 
 def trial_point(row_tokens: int = 100, micro_batch_tokens: int = 0) -> TrialPoint:
@@ -105,7 +106,8 @@ def test_a_trial_point_is_predicted_at_the_rows_that_its_micro_batch_holds(
 ) -> None:
     work, runner = session(tmp_path, answered)
     asked = trial_point(micro_batch_tokens=403)
-    found = predicted_peaks(work, setup(profile()), [asked])
-    assert found == {asked: GIB + round((FIXED + 400 * A_TOKEN) * (1 + CPU_SLACK))}
+    found = prediction(work, setup(profile()), [asked])
+    assert found is not None
+    assert found.needed == {asked: GIB + round((FIXED + 400 * A_TOKEN) * (1 + CPU_SLACK))}
     assert isinstance(runner.jobs[0], PredictJob)
     assert [p.rows for p in runner.jobs[0].points] == [4]

@@ -220,3 +220,18 @@ def test_a_trial_asks_for_a_generation_of_the_shape_of_an_evaluation(tmp_path: P
     assert job.generate_rows == setup.evaluation_rows
     assert job.generate_context > setup.profile.evaluate.max_new_tokens
     assert job.steps >= 2
+
+
+def test_rounds_beyond_the_limit_are_not_looked_at_and_a_strategy_takes_the_rounds_that_fit() -> (
+    None
+):
+    fitted = setups.strategy("A", model_max_length="fits", max_rounds="fits")
+    chosen = setups.profile(fitted, max_rounds=2)
+    with tempfile.TemporaryDirectory() as folder:
+        session, runner = setups.session(Path(folder), Memory(BASE, EACH))
+        data = setups.survey(*[[40, 40, 200]] * 4)
+        found = Probe(session, setups.setup(chosen, fitting(1000)), data).run()
+    # Two rounds are 80 tokens: no longer row is asked about, though there is memory for it.
+    assert max(job.point.row_tokens for job in runner.jobs if isinstance(job, TrialJob)) == 80
+    assert (found.model_max_length, found.max_rounds) == (128, 2)
+    assert found.strategies["A"].max_rounds == 2

@@ -107,6 +107,7 @@ def test_notes_stand_in_the_three_reports(tmp_path: Path) -> None:
         "rows": [2, 5, 9, 11, 12],
         "dropped": True,
         "warning": False,
+        "data": "",
     }
     page = render_html(report, b"", b"")
     text = render_markdown(report)

@@ -103,6 +103,8 @@ def test_how_a_step_is_cut_changes_neither_the_training_nor_its_schedule(
         {"conversations": 65},
         {"model_folder": "models/other"},
         {"checkpoint_fractions": (0.5, 1.0)},
+        {"neftune_noise_alpha": 5.0},
+        {"held_out": 3},
     ],
 )
 def test_what_changes_the_weights_makes_it_another_training(change: dict[str, object]) -> None:
@@ -151,6 +153,9 @@ def test_a_plan_is_the_same_after_a_file() -> None:
         {"learning_rate": math.nan},
         {"batch_size": 0},
         {"average_checkpoints": 1},
+        {"neftune_noise_alpha": 101.0},
+        {"neftune_noise_alpha": -1.0},
+        {"held_out": -1},
         {"unknown": 1},
     ],
 )
@@ -169,6 +174,36 @@ def test_a_plan_is_a_strategy_clipped_to_what_fits() -> None:
     assert (plan.model_max_length, plan.max_rounds, plan.batch_size) == (128, 6, 16)
     assert plan.micro_batch_tokens == 128
     assert plan.conversations == 20
+
+
+@pytest.mark.parametrize(("asked", "held_out"), [(0, 0), (1, 1), (2, 2), (200, 2)])
+def test_what_is_held_out_is_not_trained_on_and_is_a_twentieth_at_most(
+    asked: int, held_out: int
+) -> None:
+    chosen = setups.profile()
+    train = chosen.train.model_copy(update={"held_out": asked})
+    setup = setups.setup(chosen.model_copy(update={"train": train}))
+    data = setups.survey(*[[100, 100]] * 59)
+    wish = setups.strategy(neftune_noise_alpha=5.0)
+    plan = resolve_plan(wish, setups.fit(length=128), data, setup)
+    assert (plan.held_out, plan.conversations) == (held_out, 59 - held_out)
+    assert plan.kept_conversations == 59
+    assert plan.neftune_noise_alpha == 5.0
+    searched = resolve_plan(wish, setups.fit(), data, setup, {"neftune_noise_alpha": 0.0})
+    assert searched.neftune_noise_alpha == 0.0
+
+
+@given(PLANS)
+def test_the_held_out_loss_is_due_before_training_and_at_fifths_of_the_steps(
+    plan: TrainPlan,
+) -> None:
+    assert plan.held_out_steps == ()
+    due = plan.model_copy(update={"held_out": 3}).held_out_steps
+    assert due[0] == 0
+    assert list(due) == sorted(set(due))
+    assert due[-1] <= plan.total_steps
+    fifths = [math.ceil(plan.total_steps * at / 5) for at in range(1, 5)]
+    assert set(due[1:]) == set(fifths)
 
 
 def test_less_memory_never_changes_steps_schedule_or_batch() -> None:

@@ -292,6 +292,21 @@ def later(records: list[Record]) -> list[Record]:
     return [*records, *(Record(time=last.time + 9, event=event) for event in again)]
 
 
+def test_the_picture_marks_what_a_score_counts_for_where_that_is_less(tmp_path: Path) -> None:
+    def drawn(counts: float | None) -> bytes:
+        found = [
+            r.model_copy(update={"event": r.event.model_copy(update={"counts": counts})})
+            if isinstance(r.event, events.Evaluated)
+            else r
+            for r in book.story()
+        ]
+        return draw_png(build_report(found, tmp_path))
+
+    whole = drawn(None)
+    assert drawn(1.0) == whole
+    assert drawn(0.1) != whole
+
+
 def test_a_report_that_is_written_again_keeps_its_pictures_while_they_show_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -180,6 +180,22 @@ def test_a_fit_depends_on_a_chat_template_that_may_write_tools(sources: Path) ->
     assert len({before, with_tools, settings()}) == 3
 
 
+def test_a_fit_depends_on_what_shapes_a_step_and_not_on_rates_or_what_is_drawn(
+    sources: Path,
+) -> None:
+    model = sources / "model"
+
+    def settings(**changes: object) -> str:
+        setup = setups.setup(setups.profile(setups.strategy(**changes)))  # type: ignore[arg-type]
+        found = fingerprint(setup.device, setup.profile, setup.device_spec, model, content(sources))
+        return found["settings"]
+
+    same = {"learning_rate": 2e-3, "weight_decay": 0.1, "n_trials": 3, "title": "x"}
+    assert settings(**same) == settings()
+    for key, value in {"batch_size": 4, "model_max_length": 64, "max_rounds": 1}.items():
+        assert settings(**{key: value}) != settings(), key
+
+
 def text_of(prompts: tuple[IFEvalPrompt, ...]) -> str:
     return "".join(p.model_dump_json() + "\n" for p in prompts)
 
@@ -312,7 +328,7 @@ def test_prompts_of_a_run_that_cannot_be_read_are_one_line_with_what_to_do(
 def test_a_fit_whose_file_is_lost_is_known_from_the_record(tmp_path: Path) -> None:
     run = session_of(tmp_path / "run")
     run.rundir.root.mkdir()
-    assert list(known_fits(run)) == []
+    assert list(known_fits(run.rundir, run.state.fit)) == []
     run.emit(Fitted(fit=setups.fit()))
     run.rundir.fit.write_bytes(b"{")
-    assert list(known_fits(run)) == [(setups.fit(), "")]
+    assert list(known_fits(run.rundir, run.state.fit)) == [(setups.fit(), "")]

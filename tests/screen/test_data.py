@@ -202,3 +202,26 @@ def test_a_terminal_of_80_columns_shows_the_whole_table_and_the_letters() -> Non
     (title,) = [line for line in text.splitlines() if "tokens" in line and "lost" in line]
     assert "1 round" in title and "trunc." in title
     assert "Letters: strategies of the profile" in squeezed(text.replace("│", ""))
+
+
+def deep(width: int) -> tuple[list[str], str]:
+    """The titles of the table of data with up to 30 rounds, and all of it as one line."""
+    data = setups.survey(*([[20] * 30, [40] * 3] * 5))
+    rounds = (2, 6, "all")
+    strategies = [setups.strategy(n, max_rounds=r) for n, r in zip("ABC", rounds, strict=True)]
+    seen = inspections.inspected(data, setups.profile(*strategies))
+    text = printed(inspected_summary(seen), width)
+    (title,) = [line for line in text.splitlines() if "tokens" in line and "lost" in line]
+    return title.strip("│ ").split(), squeezed(text.replace("│", ""))
+
+
+def test_a_narrow_terminal_keeps_the_rounds_of_the_strategies_and_names_those_left_out() -> None:
+    whole, text = deep(140)
+    assert "Left out" not in text
+    some, text = deep(70)
+    assert {"2", "6", "all"} <= set(some) < set(whole)
+    gone = ", ".join(title for title in whole if title not in some)
+    assert f"Letters: strategies of the profile. Left out for lack of room: {gone} rounds." in text
+    fewest, text = deep(60)
+    assert "Left out for lack of room: 1," in text
+    assert {"2", "6", "all"} <= set(fewest) < set(some)

@@ -52,6 +52,20 @@ def test_the_live_screen_shows_names_device_scores_with_n_interval_health_and_ba
         assert shown in text, shown
 
 
+@pytest.mark.parametrize("width", [80, 140, 180])
+def test_what_a_score_counts_for_stands_beside_it_where_that_is_less(width: int) -> None:
+    found = [
+        r.model_copy(update={"event": r.event.model_copy(update={"counts": 0.21})})
+        if isinstance(r.event, events.Evaluated)
+        else r
+        for r in book.story()[:-1]
+    ]
+    text = live_text(found, width)
+    assert "80 %: 6/24 25.0 % [12-45] counts for 21.0 %" in text
+    assert "83 %: 4/24 16.7 % [7-36] " in text
+    assert "[7-36] counts" not in text
+
+
 def test_while_probing_every_trial_is_shown_with_peak_verdict_speed_and_reason() -> None:
     text = live_text(book.probing())
 
@@ -99,6 +113,16 @@ def test_a_scoring_that_begins_shows_nothing_of_the_work_before_it() -> None:
     assert "scoring trial 0 (A), checkpoint 83 %  answer 0/24" in text
     assert "ETA n/a" in text
     assert "saving" not in text.split("study")[0]
+
+
+def test_while_the_untrained_model_loads_the_screen_says_that_it_answers() -> None:
+    fitted = book.until(book.story(), events.Fitted)
+    loading = Record(time=fitted[-1].time + 1, event=events.Phase(name="loading"))
+    text = live_text([*fitted, loading])
+
+    assert "answering the prompts with the untrained model  answer 0/24" in text
+    assert "loading" in text
+    assert "getting ready" in live_text(fitted[:2])
 
 
 def test_a_resumed_scoring_is_not_credited_with_the_answers_of_before() -> None:

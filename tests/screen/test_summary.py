@@ -69,7 +69,7 @@ def test_the_end_of_a_probe_gives_answer_evidence_and_estimates(width: int) -> N
     assert "7.00 GiB free now less 1.00 GiB in reserve" in text
     assert "OVER_BUDGET" in text
     assert "about 2 min" in text
-    assert "Times are estimates" in text
+    assert "Times are at most" in text
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -17,7 +17,7 @@ from autotune.protocol.job import GenerateJob, Job
 from autotune.protocol.results import Checkpoint, EvalReport, Requirements
 from autotune.protocol.scores import Metric
 from autotune.run.folder import RunDir
-from autotune.run.state import TrialState
+from autotune.run.trial_state import TrialState
 from autotune.score.answers import Answer
 from autotune.score.ifeval.scorer import IFEval
 from autotune.study.baselines import score_baselines

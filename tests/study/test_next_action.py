@@ -84,6 +84,17 @@ def test_an_unfinished_training_goes_on_before_its_checkpoints_are_scored() -> N
     assert isinstance(now, Train)
 
 
+def test_a_pruned_training_is_not_resumed_and_what_it_saved_is_scored() -> None:
+    pruned = events.TrainingPruned(number=0, reason="it diverges", step=5, progress=0.4, loss=9.0)
+    assert isinstance(action(started(), pruned), EndTrial)
+    recorded = [started(), saved(EARLY), pruned]
+    now = action(*recorded)
+    assert isinstance(now, Evaluate)
+    assert now.checkpoint == EARLY
+    recorded.append(records.evaluated(0, EARLY, 2))
+    assert isinstance(action(*recorded), EndTrial)
+
+
 def test_checkpoints_are_scored_in_order_of_progress() -> None:
     recorded = [started(), saved(EARLY), saved(LATE), TRAINED]
     for at in (EARLY, LATE):
@@ -198,11 +209,24 @@ def test_the_best_of_a_trial_is_answered_to_its_end_once() -> None:
     assert isinstance(action(*recorded), EndTrial)
 
 
-def test_a_score_decided_at_the_target_is_finished_whatever_else_is() -> None:
-    recorded = [started(), saved(EARLY), saved(LATE), TRAINED, records.evaluated(0, EARLY, 12)]
-    now = action(*recorded, partial(LATE, 8, 24, why="decided"))
-    assert isinstance(now, Evaluate)
-    assert (now.checkpoint, now.full) == (LATE, True)
+@pytest.mark.parametrize(
+    ("passes", "why", "counts", "finished"),
+    [
+        (8, "decided", 0.0, True),
+        (8, "decided", 0.5, False),  # it cannot count for more than the one that is finished
+        (8, "target", 0.0, False),  # an estimate
+        (5, "decided", 0.0, False),  # below the target
+    ],
+)
+def test_another_one_is_finished_only_where_its_decided_score_may_meet_and_win(
+    passes: int, why: str, counts: float, finished: bool
+) -> None:
+    best = records.evaluated(0, EARLY, 12).model_copy(update={"counts": counts})
+    recorded = [started(), saved(EARLY), saved(LATE), TRAINED, best]
+    now = action(*recorded, partial(LATE, passes, 24, why=why))
+    assert isinstance(now, Evaluate if finished else EndTrial)
+    if isinstance(now, Evaluate):
+        assert (now.checkpoint, now.full) == (LATE, True)
 
 
 def test_a_checkpoint_without_a_score_is_never_the_best() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from autotune.run.trial_summary import Outcome, TrialSummary
 from autotune.study.next_trial import (
     Begin,
     Limits,
@@ -12,7 +13,6 @@ from autotune.study.next_trial import (
     best_of,
     next_trial,
 )
-from autotune.study.summary import Outcome, TrialSummary
 
 STAGES = (Stage("A"), Stage("B", 2), Stage("search", None))
 HOUR = 3600.0

@@ -11,9 +11,9 @@ from autotune.base.errors import EnvironmentFault, ExitCode
 from autotune.protocol import events
 from autotune.protocol.space import SEARCHABLE
 from autotune.run.state import StudyState, replay
+from autotune.run.trial_summary import summaries
 from autotune.study.optuna_file import StudyFile, is_copy, opened
 from autotune.study.optuna_study import STUDY, whole_space
-from autotune.study.summary import summaries
 from tests import records, setups
 
 SEARCHED = setups.strategy("A", n_trials=9, search={"learning_rate": (1e-5, 1e-2)})

@@ -5,8 +5,8 @@ import pytest
 from autotune.base.errors import BadInput
 from autotune.config.study import StudyChoice
 from autotune.protocol.space import SEARCHABLE, Space, Value
+from autotune.run.trial_summary import TrialSummary
 from autotune.study.optuna_study import STUDY, draw, whole_space
-from autotune.study.summary import TrialSummary
 from tests import setups
 
 SPACE: Space = {

@@ -51,7 +51,7 @@ def test_a_lower_target_judges_again_what_an_unfinished_trial_had_stopped(tmp_pa
     assert run.run()
     first = recorded(run.session, events.Evaluated)[0]
     assert (first.checkpoint.name, first.partial.target) == (FIRST, 0.9)
-    assert first.score.total == N / 8  # far from the target, yet no handful
+    assert first.score.total == N / 4  # far from the target, yet no handful
     best = best_of(run.session)
     assert (best.checkpoint.name, best.score) == (FIRST, Metric.of(49, N))
 
@@ -120,7 +120,7 @@ def test_an_estimate_is_never_reported_as_the_score_of_an_unfinished_run(tmp_pat
     records = list(run.session.rundir.records())
     first = next(i for i, r in enumerate(records) if isinstance(r.event, events.Evaluated))
     said = conclusions(replay(records[: first + 1]))
-    assert said[-1].startswith("Best so far about 8/61 13.1 %")
+    assert said[-1].startswith("Best so far about 8/68 11.8 %")
     assert not any("Training changed" in line or "echo" in line for line in said)
     report = build_report(records[: first + 1], tmp_path)
     assert report.best is not None

@@ -15,7 +15,8 @@ from autotune.protocol.events import RunEvent
 from autotune.protocol.failure import Failure
 from autotune.protocol.plan import DataSpec, MicroBatching, TrainPlan
 from autotune.protocol.throttle import Throttle
-from autotune.run.state import TrialState, replay
+from autotune.run.state import replay
+from autotune.run.trial_state import TrialState
 from autotune.train.advice import RULES, Facts, due
 from tests import records
 

@@ -189,7 +189,7 @@ def test_a_save_without_memory_is_tried_once_more_and_no_further(tmp_path: Path)
         raise MemoryError
 
     with pytest.raises(MemoryError):
-        step_recovery.saving(save, 3)
+        step_recovery.between_steps(save, 3)
     assert pipe.phases == ["saving", "saving"]
     (resized,) = of_kind(pipe.emitted, events.MicroBatchResized)
     assert (resized.phase, resized.reason, resized.after) == (

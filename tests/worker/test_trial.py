@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -142,14 +143,13 @@ def test_a_trial_meets_ordinary_shapes_beside_the_longest_row(
     toy: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shapes: list[tuple[int, int]] = []
-    real = Stepper.pieces
+    real = Stepper.summed
 
-    def watched(self: Stepper, rows: Any) -> list[list[Row]]:
-        pieces = real(self, rows)
-        shapes.extend((len(piece), max(len(row.input_ids) for row in piece)) for piece in pieces)
-        return pieces
+    def watched(self: Stepper, piece: Sequence[Row]) -> Any:
+        shapes.append((len(piece), max(len(row.input_ids) for row in piece)))
+        return real(self, piece)
 
-    monkeypatch.setattr(Stepper, "pieces", watched)
+    monkeypatch.setattr(Stepper, "summed", watched)
     tried(job_of(toy, 64))
     longest, ordinary = shapes[0], set(shapes[4:-2])
     assert shapes == [longest] * 4 + shapes[4:-2] + [longest] * 2

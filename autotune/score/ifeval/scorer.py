@@ -15,6 +15,7 @@ from autotune.base.format import percent
 from autotune.protocol.results import EvalReport, InstructionVerdict, PromptVerdict
 from autotune.score.answers import Answer, match
 from autotune.score.health import echo_answers, is_empty
+from autotune.score.ifeval.answer_length import least_tokens, usually_longer
 from autotune.score.ifeval.arguments import ArgumentFault, Arguments
 from autotune.score.ifeval.combination import RepeatPrompt
 from autotune.score.ifeval.early_verdict import MAX_CHARACTERS, IFEvalEarlyJudge
@@ -81,6 +82,15 @@ class IFEval(Scorer):
         """Whether one of its instructions is to repeat the prompt."""
         (own,) = as_own(IFEvalPrompt, [prompt])
         return RepeatPrompt.id in own.instruction_id_list
+
+    def least_tokens(self, prompt: Prompt) -> int:
+        """Of the words that a prompt asks for, or asks to repeat."""
+        (own,) = as_own(IFEvalPrompt, [prompt])
+        return least_tokens(own)
+
+    def usually_longer(self, tokens: int) -> float:
+        """Of GPT-4's published answers."""
+        return usually_longer(tokens)
 
     def score(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> EvalReport:
         """The report over all `prompts`; one without an answer fails and is listed.

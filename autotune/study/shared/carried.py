@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from autotune.run.folder import RunDir
-from autotune.run.state import TrialState
+from autotune.run.trial_state import TrialState
+from autotune.run.trial_summary import Outcome, TrialSummary, summary_of
 from autotune.score.prompts import Prompt
 from autotune.score.stopping.stop_rule import read_verdicts
 from autotune.study.shared.verdicts import pack
-from autotune.study.summary import Outcome, TrialSummary, summary_of
 
 HOST, CARD, RUN, LOCAL = "host", "card", "run_folder", "local_number"
 """Attributes: who works at a trial, and which of its run's trials it is there."""

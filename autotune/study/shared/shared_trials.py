@@ -10,14 +10,14 @@ from typing import Any
 
 from autotune.protocol import events
 from autotune.run.session import Session
-from autotune.run.state import TrialState
+from autotune.run.trial_state import TrialState
+from autotune.run.trial_summary import outcome_of, reports_of, value_of
 from autotune.score.prompt_order import shuffled
 from autotune.score.prompts import Prompt
 from autotune.study.shared.carried import HOST, Worker, carried_by
 from autotune.study.shared.heartbeat import RETRIES, heartbeat
 from autotune.study.shared.patience import patiently
 from autotune.study.shared.shared_study import Decide, SharedStudy
-from autotune.study.summary import outcome_of, reports_of, value_of
 
 
 class SharedTrials:

@@ -12,10 +12,12 @@ from autotune.protocol import events
 from autotune.protocol.results import Fit
 from autotune.run.session import Session
 from autotune.run.setup import Setup
-from autotune.run.state import TrialState
+from autotune.run.trial_state import TrialState
+from autotune.run.trial_summary import TrialSummary
 from autotune.score.scorer import Scorer
 from autotune.study.baselines import score_baselines
 from autotune.study.cleanup import plan_disk, reconcile_checkpoints
+from autotune.study.lost_best import TrainAgain
 from autotune.study.next_action import NextAction, Train, between_trials, within_trial
 from autotune.study.next_trial import Begin, NextTrial, Stop, Wait, next_trial
 from autotune.study.optuna_study import distribution, whole_space
@@ -24,7 +26,6 @@ from autotune.study.shared.settings import SharedStages
 from autotune.study.shared.shared_study import Point, SharedStudy
 from autotune.study.shared.shared_trials import SharedTrials
 from autotune.study.shared.total import study_total
-from autotune.study.summary import TrialSummary
 from autotune.study.tuner import Tuner
 
 POLL_SECONDS = 10.0
@@ -109,7 +110,7 @@ class SharedTuner(Tuner):
         finally:
             self.trials.rest()
 
-    def next_action(self) -> NextAction:
+    def what_next(self) -> NextAction | TrainAgain:
         """Within a trial the record decides, between trials the study does."""
         state = self.session.state
         if state.current is not None:
@@ -130,19 +131,12 @@ class SharedTuner(Tuner):
 
     def start_trial(self, action: Train) -> TrialState:
         """Record the trial that the study gave, with what its point comes to on this card."""
-        trial, state = self.trials.asked, self.session.state
+        trial = self.trials.asked
         assert trial is not None
         chosen = self.chooser.at(action.strategy, trial.params, trial.user_attrs["seed"])
-        self.session.emit(
-            events.TrialStarted(
-                number=len(state.trials),
-                optuna_number=trial.number,
-                plan=chosen.plan,
-                point=chosen.point,
-            )
-        )
-        self.trials.begun(state.trials[-1])
-        return state.trials[-1]
+        begun = self.begin(chosen.plan, chosen.point, optuna_number=trial.number)
+        self.trials.begun(begun)
+        return begun
 
     def store_study(self) -> None:
         """Say in the study what came of the newest trial."""

@@ -13,7 +13,7 @@ from statistics import median
 
 from autotune.config.expected import Ranges
 from autotune.protocol import events
-from autotune.run.state import TrialState
+from autotune.run.trial_state import TrialState
 
 WINDOW_SHARE = 0.05
 SHORTEST_WINDOW = 10

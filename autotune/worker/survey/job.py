@@ -79,6 +79,8 @@ def survey(job: SurveyJob, pipe: Pipe) -> None:
             dropped=found.dropped,
             literal_markers=found.literal_markers,
             notes=found.notes,
+            strategies=job.strategies,
+            data=job.label,
         )
     )
 

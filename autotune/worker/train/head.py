@@ -20,12 +20,15 @@ not run faster; see docs/LOG.md."""
 def head_loss(head: nn.Linear, states: Tensor, targets: Tensor) -> Tensor:
     """Cross-entropy summed over positions, a scalar in fp32.
 
+    Where no gradient is asked for, none is computed.
+
     Args:
         head: hidden states to logits, (V, H). Its product is made in autocast's dtype.
         states: (S, H).
         targets: (S,) token ids.
     """
-    return _HeadLoss.apply(states, head.weight, head.bias, targets)  # type: ignore[no-any-return, no-untyped-call]
+    learns = torch.is_grad_enabled()
+    return _HeadLoss.apply(states, head.weight, head.bias, targets, learns)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _HeadLoss(torch.autograd.Function):
@@ -33,11 +36,17 @@ class _HeadLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, states: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor
+        ctx: Any,
+        states: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        targets: Tensor,
+        learns: bool,
     ) -> Tensor:
         kind = states.device.type
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
-        wanted = [bool(needed) for needed in ctx.needs_input_grad[:3]]
+        # A weight needs a gradient by itself, also where none is kept.
+        wanted = [learns and bool(needed) for needed in ctx.needs_input_grad[:3]]
         cast = weight.to(dtype)  # (V, H)
         total = states.new_zeros((), dtype=torch.float32)
         of_states = torch.empty_like(states) if wanted[0] else None
@@ -65,7 +74,7 @@ class _HeadLoss(torch.autograd.Function):
         given = iter(ctx.saved_tensors)
         # In place: the weight's gradient is as large as the head, and nobody reads it twice.
         grads = [next(given).mul_(above[0]) if wanted else None for wanted in ctx.wanted]
-        return (*grads, None)
+        return (*grads, None, None)
 
 
 def _loss_and_slope(

@@ -23,6 +23,7 @@ from autotune.worker.tokens.encode import kept_rows
 from autotune.worker.train import checkpoint
 from autotune.worker.train.batches import step_rows
 from autotune.worker.train.checkpoint import resume, retain
+from autotune.worker.train.held_out import HeldOutRows, split
 from autotune.worker.train.step import Stepper
 
 
@@ -50,10 +51,10 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
         model_max_length=plan.model_max_length,
         truncation=plan.data.truncation,
     )
-    if len(rows) != plan.conversations:
+    if len(rows) != plan.kept_conversations:
         raise BadJob(
             f"{job.data.path}: keeps {counted(len(rows), 'conversation')}, the plan says"
-            f" {plan.conversations}; the file changed since it was surveyed"
+            f" {plan.kept_conversations}; the file changed since it was surveyed"
         )
     stepper = Stepper(
         loaded,
@@ -68,7 +69,11 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
     )
     longest = max(len(row.input_ids) for row in rows)
     recovery = StepRecovery(stepper, pipe, longest_row=longest, batch_size=plan.batch_size)
+    rows, held_rows = split(rows, plan.held_out, plan.seed)
+    held_out = HeldOutRows(held_rows, plan, job.held_out_known)
+    held_out.measure(recovery, pipe, 0)
     done = resume(root, stepper, plan, pipe)
+    held_out.measure(recovery, pipe, done)
     scored = plan.checkpoint_steps
     last_save = time.monotonic()
     for number in range(done + 1, plan.total_steps + 1):
@@ -82,10 +87,12 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
                 memory_bytes=compute.memory.read().peak_bytes,
             )
         )
+        # Before a checkpoint, so that whoever resumes from it has no loss left to measure there.
+        held_out.measure(recovery, pipe, number)
         due = time.monotonic() - last_save >= plan.resume_every_seconds
         if number in scored or due:
             saves = partial(save, pipe, root, stepper, number, plan.identity)
-            folder = recovery.saving(saves, number)
+            folder = recovery.between_steps(saves, number)
             retain(root, scored)
             last_save = time.monotonic()
             saved = Checkpoint(step=number, progress=number / plan.total_steps, folder=str(folder))

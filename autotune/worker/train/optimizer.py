@@ -54,7 +54,12 @@ class Optimization(Protocol):
 
     @property
     def seed(self) -> int:
-        """With the number of a step, what dropout is seeded by."""
+        """With the number of a step, what dropout and noise are seeded by."""
+        ...
+
+    @property
+    def neftune_noise_alpha(self) -> float:
+        """Of the noise on embeddings, see `neftune`; 0 for none."""
         ...
 
 
@@ -72,6 +77,7 @@ class Recipe:
     max_grad_norm: float = 1.0
     lr_scheduler_type: str = "constant"
     warmup_steps: int = 0
+    neftune_noise_alpha: float = 0.0
 
 
 def optimizer_over(parameters: Any, learning_rate: float) -> torch.optim.Optimizer:

@@ -26,6 +26,7 @@ from autotune.worker.tokens.encode import IGNORED, Row
 from autotune.worker.train.batches import micro_batches, packs, pad
 from autotune.worker.train.compiling import Compiled, compiled_layers
 from autotune.worker.train.loss import needs_own_head, summed_loss
+from autotune.worker.train.neftune import noisy_embeddings, segments_of
 from autotune.worker.train.optimizer import (
     Optimization,
     ready_optimizer,
@@ -89,24 +90,28 @@ class Stepper:
 
     def pieces(self, rows: Sequence[Row]) -> list[list[Row]]:
         """The rows as micro-batches of few shapes: one row of each may be filled up already."""
-        tokens = self.micro_batching.micro_batch_tokens
+        return [self._filled(rows, group) for group in self._groups(rows)]
+
+    def _groups(self, rows: Sequence[Row]) -> list[list[int]]:
+        """The places in `rows` of each micro-batch's rows."""
         grouped = packs if self.packing else micro_batches
         lengths = [len(row.input_ids) for row in rows]
-        return [
-            filled(
-                [rows[at] for at in group],
-                packing=self.packing,
-                micro_batch_tokens=tokens,
-                positions=int(self.loaded.model.config.max_position_embeddings),
-                filler=self.loaded.pad_token_id,
-            )
-            for group in grouped(lengths, tokens)
-        ]
+        return grouped(lengths, self.micro_batching.micro_batch_tokens)
+
+    def _filled(self, rows: Sequence[Row], group: Sequence[int]) -> list[Row]:
+        """One micro-batch."""
+        return filled(
+            [rows[at] for at in group],
+            packing=self.packing,
+            micro_batch_tokens=self.micro_batching.micro_batch_tokens,
+            positions=int(self.loaded.model.config.max_position_embeddings),
+            filler=self.loaded.pad_token_id,
+        )
 
     def step(self, rows: Sequence[Row], number: int) -> events.StepResult:
         """Take optimizer step `number` (from 1) over these rows.
 
-        The generator is seeded by step, so that dropout in a resumed run is the undisturbed one's.
+        Generators are seeded by step, so that dropout in a resumed run is the undisturbed one's.
         An fp16 overflow is skipped and the step done again at a lower scale; where no scale helps,
         in bf16, which has the range of fp32. Whatever else is raised leaves the weights as they
         were, unless `weights_touched` says otherwise; then `abandon` before another step.
@@ -125,7 +130,7 @@ class Stepper:
         while True:
             torch.manual_seed(self.recipe.seed * 1_000_003 + number)
             try:
-                loss, norm = self._attempt(rows, supervised)
+                loss, norm = self._attempt(rows, supervised, number)
             except Exception as error:
                 if not self.compiled.disable_if_failed(error, number):
                     raise
@@ -172,13 +177,13 @@ class Stepper:
         if self.scaler.is_enabled():
             self.scaler.load_state_dict(numbers["scaler"])
 
-    def _attempt(self, rows: Sequence[Row], supervised: int) -> tuple[float, float]:
+    def _attempt(self, rows: Sequence[Row], supervised: int, number: int) -> tuple[float, float]:
         """The mean loss a supervised token and the gradient norm before clipping.
 
         Weights move if both are finite. The device is waited for once, when all of the step is
         asked of it, and not in every micro-batch: it works while the next one is prepared.
         """
-        shares = self._accumulate(rows, supervised)
+        shares = self._accumulate(rows, supervised, number)
         self.enter("optimizer")
         self.scaler.unscale_(self.optimizer)
         clipped = torch.nn.utils.clip_grad_norm_(
@@ -192,38 +197,58 @@ class Stepper:
             self._update(norm)
         return loss, norm
 
-    def _accumulate(self, rows: Sequence[Row], supervised: int) -> list[Tensor]:
+    def _accumulate(self, rows: Sequence[Row], supervised: int, number: int) -> list[Tensor]:
         """Forward and backward of every micro-batch; each one's share of the mean loss, fp32.
 
         They stay on the device.
         """
-        with self._attention(), self.compiled.within():
-            return [self._micro_batch(piece, supervised) for piece in self.pieces(rows)]
+        with self.attention(), self.compiled.within():
+            return [
+                self._micro_batch(rows, group, supervised, number) for group in self._groups(rows)
+            ]
 
-    def _attention(self) -> AbstractContextManager[None]:
+    def attention(self) -> AbstractContextManager[None]:
         """How the model attends within a step."""
         if self.packing:
             return packed(self.loaded.model)
         return full_rows(self.loaded.model) if self.maskless else nullcontext()
 
-    def _micro_batch(self, rows: Sequence[Row], supervised: int) -> Tensor:
-        """Forward and backward of one micro-batch; its share of the mean loss, without a graph."""
+    def summed(self, piece: Sequence[Row]) -> Tensor:
+        """The loss summed over the supervised tokens of one micro-batch, a scalar in fp32."""
         inputs: dict[str, Any] = {}
         if self.packing:
-            input_ids, labels, positions, inputs["segments"] = pack(rows)
+            input_ids, labels, positions, inputs["segments"] = pack(piece)
             inputs["position_ids"] = sent(positions, self.compute.device)
         else:
-            input_ids, labels = pad(rows, self.loaded.pad_token_id)
+            input_ids, labels = pad(piece, self.loaded.pad_token_id)
+        return summed_loss(
+            self.loaded.model,
+            sent(input_ids, self.compute.device),
+            labels,
+            own_head=self.own_head,
+            **inputs,
+        )
+
+    def _noise(
+        self, rows: Sequence[Row], group: Sequence[int], piece: Sequence[Row], number: int
+    ) -> AbstractContextManager[None]:
+        """The noise on the embeddings of a micro-batch, where the training has any."""
+        alpha = self.recipe.neftune_noise_alpha
+        if not alpha:
+            return nullcontext()
+        own = [len(rows[at].input_ids) for at in group]
+        widths = [len(row.input_ids) for row in piece]
+        segments = segments_of(group, own, widths, packing=self.packing)
+        return noisy_embeddings(self.loaded.model, alpha, self.recipe.seed, number, segments)
+
+    def _micro_batch(
+        self, rows: Sequence[Row], group: Sequence[int], supervised: int, number: int
+    ) -> Tensor:
+        """Forward and backward of one micro-batch; its share of the mean loss, without a graph."""
+        piece = self._filled(rows, group)
         self.enter("forward")
-        with self.compute.autocast():
-            summed = summed_loss(
-                self.loaded.model,
-                sent(input_ids, self.compute.device),
-                labels,
-                own_head=self.own_head,
-                **inputs,
-            )
-            loss = summed / supervised
+        with self._noise(rows, group, piece, number), self.compute.autocast():
+            loss = self.summed(piece) / supervised
         self.enter("backward")
         scaled: Any = self.scaler.scale(loss)
         scaled.backward()

@@ -89,6 +89,19 @@ def test_a_checkpoint_that_can_meet_the_target_is_answered_to_its_end_though_ano
     assert best_of(run.session) == first
 
 
+def test_the_only_checkpoint_of_a_trial_is_answered_to_its_end_at_once(tmp_path: Path) -> None:
+    workers = Answerers(good={LAST: POOR}, cut=frozenset(ORDER[::3]))
+    run = tuner(tmp_path, workers)
+    train = run.setup.profile.train.model_copy(update={"checkpoint_fractions": (1.0,)})
+    run.setup = replace(run.setup, profile=run.setup.profile.model_copy(update={"train": train}))
+    run.chooser.setup = run.setup
+    assert not run.run()
+    (only,) = recorded(run.session, events.Evaluated)
+    assert (only.partial, only.score.total) == (None, N)
+    loads = [Path(job.model_folder).name for job in workers.seen if isinstance(job, GenerateJob)]
+    assert loads == ["model", LAST]
+
+
 def test_a_checkpoint_that_is_nearly_through_is_answered_to_its_end(tmp_path: Path) -> None:
     late = frozenset(ORDER[:36])  # needs 40, so it is out of reach a few prompts before the end
     run = tuner(tmp_path, Answerers(good={FIRST: late}))

@@ -36,6 +36,14 @@ def test_a_target_that_would_be_met_is_given_up_with_probability_alpha_at_most(
         assert max(wrong) > alpha / 3  # the bound is not bought with never deciding
 
 
+@pytest.mark.parametrize(("total", "needed"), [(48, 12), (120, 30)])
+def test_of_a_hundred_checkpoints_that_reach_the_target_less_than_one_is_given_up(
+    total: int, needed: int
+) -> None:
+    test = TargetTest(total, needed)
+    assert 0 < max(chance_of_wrong(test, truth) for truth in range(needed, needed + 3)) < 0.01
+
+
 def test_a_hopeless_checkpoint_is_stopped_after_a_few_answers_and_a_good_one_never() -> None:
     test = TargetTest(541, needed_passes(541, 0.25))
     assert next(n for n in range(541) if test.is_out_of_reach(n, 0)) < 40

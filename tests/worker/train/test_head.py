@@ -79,3 +79,22 @@ def test_only_a_chunk_of_logits_exists_at_a_time() -> None:
     with Seen():
         head_loss(head, states, targets).backward()  # type: ignore[no-untyped-call]
     assert max(sizes) == CHUNK_TOKENS
+
+
+def test_where_no_gradient_is_asked_for_none_is_computed() -> None:
+    head, states, targets = some(2 * CHUNK_TOKENS)
+    products = Products()
+    with torch.no_grad(), products:
+        loss = head_loss(head, states, targets)
+    assert products.count == 2  # the logits of two chunks
+    torch.testing.assert_close(loss, plain(head, states, targets))
+
+
+class Products(torch.utils._python_dispatch.TorchDispatchMode):
+    """Counts products of matrices."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += func in (torch.ops.aten.mm.default, torch.ops.aten.addmm.default)
+        return func(*args, **(kwargs or {}))

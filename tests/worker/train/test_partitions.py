@@ -1,4 +1,8 @@
-"""Any way to cut a step, padded or packed, recomputed or kept: the same loss and gradients."""
+"""Any way to cut a step, padded or packed, recomputed or kept: the same loss and gradients.
+
+With noise on the embeddings, which shows where a row came to lie and how long it was taken to be;
+without it, `test_step.py` compares whole steps.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +56,8 @@ def taken(stepper: Stepper, rows: list[Row], micro_batching: MicroBatching, pack
 @pytest.fixture(scope="module")
 def still(tmp_path_factory: pytest.TempPathFactory) -> Stepper:
     """A stepper of a large clip, so that gradients are seen as they are."""
-    return stepper_of(loaded_toy(tmp_path_factory.mktemp("toy")), max_grad_norm=1e9)
+    folder = tmp_path_factory.mktemp("toy")
+    return stepper_of(loaded_toy(folder), max_grad_norm=1e9, neftune_noise_alpha=5.0)
 
 
 @settings(max_examples=40, deadline=None)

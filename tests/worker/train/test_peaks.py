@@ -40,7 +40,7 @@ folder = save_toy(Path(sys.argv[1]), num_hidden_layers=6)
 stepper = stepper_of(loaded_toy(folder), Precision.BF16)
 for length in (96, 80, 64, 48, 96):
     print("micro-batch", flush=True)
-    stepper._micro_batch(some_rows([length]), 10)
+    stepper._micro_batch(some_rows([length]), [0], 10, 1)
 """
 
 

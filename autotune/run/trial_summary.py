@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from autotune.protocol import events
 from autotune.protocol.space import SEARCHABLE, Value
-from autotune.run.state import StudyState, TrialState
+from autotune.run.state import StudyState
+from autotune.run.trial_state import TrialState
 
 Outcome = Literal["RUNNING", "COMPLETE", "PRUNED", "FAIL"]
 """Optuna's states of a trial. COMPLETE has a best checkpoint with its whole score, PRUNED was
@@ -25,6 +26,11 @@ class TrialSummary:
     `counts` are that checkpoint's for a person, `lacks` what it lacks. `reports` are what each
     checkpoint counts for, by percent of its training. `attributes` are for people who look at it
     in Optuna's tools.
+
+    Where the best checkpoint's weights are lost, `value` stays, and `left` is what the best one
+    whose weights are there counts for, with its `score` and what belongs to it; where there is none
+    the trial is `lost` and meets no target. With `repeats` it trains such a one again and is none
+    of its stage's.
     """
 
     number: int
@@ -33,6 +39,9 @@ class TrialSummary:
     outcome: Outcome
     value: float | None = None
     met: bool = False
+    left: float | None = None
+    lost: bool = False
+    repeats: bool = False
     score: float | None = None
     counts: float | None = None
     lacks: tuple[str, ...] = ()
@@ -52,14 +61,18 @@ def summaries(state: StudyState) -> Sequence[TrialSummary]:
 
 def summary_of(trial: TrialState) -> TrialSummary:
     """A recorded trial in short."""
-    best = trial.best
+    best = trial.best or trial.best_scored
+    lost = trial.best is None and best is not None
     return TrialSummary(
         number=trial.number,
         stage=trial.plan.strategy,
         point=point_of(trial),
         outcome=outcome_of(trial),
         value=value_of(trial),
-        met=best is not None and best.met,
+        met=best is not None and best.met and not lost,
+        left=trial.best.value if trial.best is not None and trial.lost else None,
+        lost=lost,
+        repeats=trial.repeats is not None,
         score=best.score.accuracy if best is not None and best.score is not None else None,
         counts=best.counts if best is not None else None,
         lacks=best.lacks if best is not None else (),
@@ -77,20 +90,21 @@ def outcome_of(trial: TrialState) -> Outcome:
     """How a trial ended, in Optuna's words."""
     if trial.ended is None:
         return "RUNNING"
-    if trial.best is not None and trial.best.partial is None:
+    best = trial.best_scored
+    if best is not None and best.partial is None:
         return "COMPLETE"  # also of a training that broke off: what it saved before is worth that
-    return "PRUNED" if reports_of(trial) else "FAIL"
+    return "PRUNED" if trial.pruned is not None or reports_of(trial) else "FAIL"
 
 
 def value_of(trial: TrialState) -> float | None:
     """What Optuna is given of a trial: of a whole one the best checkpoint's, else the last."""
     match outcome_of(trial):
         case "COMPLETE":
-            assert trial.best is not None
-            return trial.best.value
+            assert trial.best_scored is not None
+            return trial.best_scored.value
         case "PRUNED":
             reports = reports_of(trial)
-            return reports[max(reports)]
+            return reports[max(reports)] if reports else None
         case _:
             return None
 
@@ -115,7 +129,9 @@ def attributes_of(trial: TrialState) -> dict[str, Any]:
         return found
     if trial.failure is not None:
         found["failure"] = trial.failure
-    best = trial.best
+    if trial.pruned is not None:
+        found["pruned"] = trial.pruned.reason
+    best = trial.best_scored
     if best is not None and best.score is not None:
         found |= {"checkpoint": best.checkpoint.name, **figures(best)}
     return found

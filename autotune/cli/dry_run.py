@@ -1,0 +1,201 @@
+"""`run --dry-run`: what a run would do, how long it would take and what would stop it."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from autotune.base.errors import EnvironmentFault, ExitCode, NothingFits
+from autotune.base.scratch import scratch_folder
+from autotune.cli.console import human_console, print_json, say_on
+from autotune.cli.device import chosen_profile, demand_device, say_note
+from autotune.cli.options import Options
+from autotune.cli.run_folder import choose_folder, interruption_from
+from autotune.data.survey import Survey
+from autotune.fit.expected import expected_seconds
+from autotune.fit.fit import holding_fit
+from autotune.fit.run_plan import Obstacle, PlannedTrial, RunPlan
+from autotune.fit.unmeasured import unmeasured_fit
+from autotune.launch import SubprocessRunner
+from autotune.protocol.results import Fit
+from autotune.run.folder import RunDir
+from autotune.run.inputs import demand_data, demand_model, demand_prompts
+from autotune.run.record_cache import RecordCache
+from autotune.run.session import Session
+from autotune.run.setup import Setup, open_setup
+from autotune.run.state import StudyState
+from autotune.run.survey import survey_data
+from autotune.screen.run_plan import DryRun, dry_run_summary
+from autotune.study.chooser import Chooser
+from autotune.study.cleanup import DiskPlan, disk_plan
+from autotune.study.run_plan import plan_run
+from autotune.text.interruption import interrupted_look
+from autotune.train.without_card import SIXTEEN_BITS, slows
+
+
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    """What the plan rests on: a fit, from where it is, and whether its times are measured."""
+
+    fit: Fit | None
+    source: str
+    measured: bool = False
+    timed: bool = False
+    obstacle: Obstacle | None = None
+
+
+def dry_run_command(options: Options, target: float) -> int:
+    """`run --dry-run`; nothing is trained and nothing is left behind.
+
+    Exit 0, or the code that the run would end with.
+
+    Raises:
+        BadInput, EnvironmentFault: what the run would refuse before anything else.
+    """
+    console = human_console(options.as_json)
+    say = say_on(console)
+    profile = chosen_profile(options)
+    record_cache = RecordCache()
+    device = demand_device(options, profile, record_cache)
+    root, resumed = choose_folder(options.run_dir, profile, say, record_cache)
+    say_note(device, say)
+    demand_prompts(profile)
+    demand_data(profile)
+    demand_model(profile, options.model_max_length)
+    state = record_cache.of(RunDir(root)).state if resumed else StudyState()
+    with (
+        interruption_from(interrupted_look),
+        scratch_folder("plan") as folder,
+        RunDir(folder / "work") as rundir,
+    ):
+        session = Session(rundir, SubprocessRunner())
+        setup = open_setup(session, profile, say, length=options.model_max_length)
+        say(f"looking at {setup.data_label}")
+        survey = survey_data(session, setup)
+        basis = _basis(session, setup, survey, RunDir(root), state)
+    found = DryRun(
+        **_planned(setup, survey, basis, root, state, target),
+        profile=profile.name,
+        run_dir=root if resumed else None,
+        memory=setup.memory_sentence(),
+        now=time.time(),
+    )
+    return _show(console, options, found)
+
+
+def _basis(
+    session: Session, setup: Setup, survey: Survey, rundir: RunDir, state: StudyState
+) -> _Basis:
+    """The fit that the run would take, or a prediction where it would probe."""
+    known = holding_fit(rundir, state.fit, setup)
+    if known is not None:
+        return _Basis(known[0], f"measured by a probe: {known[1]}", measured=True, timed=True)
+    precision = setup.device_spec.precision
+    slowdown = 1.0
+    if not setup.device.traits.is_card and slows(setup.device, precision):
+        slowdown = SIXTEEN_BITS
+    try:
+        found = unmeasured_fit(session, setup, survey, slowdown)
+    except NothingFits as error:
+        return _Basis(None, "predicted, nothing was measured", obstacle=Obstacle.of(error))
+    memory = "memory predicted" if found.predicted else "memory not predicted: the longest length"
+    if found.rate is None:
+        return _Basis(found.fit, f"{memory}; no rate is known before the probe")
+    return _Basis(found.fit, f"{memory}, times from {found.rate.source}", timed=True)
+
+
+def _planned(
+    setup: Setup, survey: Survey, basis: _Basis, root: Path, state: StudyState, target: float
+) -> dict[str, Any]:
+    """The plan of a run by what fits, with its disk and the first thing that would stop it."""
+    fit = basis.fit
+    if fit is None:
+        plan = RunPlan((), 0, 0.0, None, basis.obstacle)
+        return {"plan": plan, "fit": None, "basis": basis.source, "measured": False, "timed": False}
+    chooser = Chooser(
+        *(setup, survey, fit, target),
+        lambda now, wanted: expected_seconds(now, setup, fit, survey, wanted),
+    )
+    plan = plan_run(chooser, state)
+    disk: DiskPlan | None = None
+    obstacle = None
+    try:
+        disk = disk_plan(
+            root, setup, chooser.strategies, trials=plan.over + sum(t.count for t in plan.trials)
+        )
+    except EnvironmentFault as error:
+        obstacle = Obstacle.of(error)  # a run looks at the disk before anything else
+    return {
+        "plan": RunPlan(
+            plan.trials, plan.over, plan.before_seconds, plan.ends, obstacle or plan.obstacle
+        ),
+        "fit": fit,
+        "basis": basis.source,
+        "measured": basis.measured,
+        "timed": basis.timed,
+        "disk": disk.sentence if disk else None,
+        "disk_bytes": (disk.needed_bytes, disk.free_bytes) if disk else None,
+    }
+
+
+def _show(console: Console, options: Options, found: DryRun) -> int:
+    console.print(dry_run_summary(found))
+    if options.as_json:
+        print_json(as_tree(found))
+    return found.plan.obstacle.code if found.plan.obstacle else ExitCode.DONE
+
+
+def as_tree(found: DryRun) -> dict[str, Any]:
+    """The object of `--json`; times in seconds, None where nothing says how long."""
+    plan = found.plan
+    needed, free = found.disk_bytes or (None, None)
+    return {
+        "dry_run": True,
+        "profile": found.profile,
+        "resumes": str(found.run_dir) if found.run_dir else None,
+        "trials_over": plan.over,
+        "measured": found.measured,
+        "basis": found.basis,
+        "fits": (
+            {"model_max_length": found.fit.model_max_length, "max_rounds": found.fit.max_rounds}
+            if found.fit
+            else None
+        ),
+        "trials": [_trial_tree(trial, timed=found.timed) for trial in plan.trials],
+        "untrained_seconds": plan.before_seconds if found.timed else None,
+        "seconds": plan.seconds if found.timed else None,
+        "at_most": plan.at_most,
+        "ends_at": found.now + plan.seconds if found.timed else None,
+        "ends_by": plan.ends,
+        "disk_needed_bytes": needed,
+        "disk_free_bytes": free,
+        "stopped_by": (
+            {"exit_code": int(plan.obstacle.code), "reason": plan.obstacle.reason}
+            if plan.obstacle
+            else None
+        ),
+    }
+
+
+def _trial_tree(trial: PlannedTrial, *, timed: bool) -> dict[str, Any]:
+    plan = trial.plan
+    return {
+        "stage": trial.stage,
+        "exact": trial.exact,
+        "count": trial.count,
+        "model_max_length": plan.model_max_length,
+        "max_rounds": plan.max_rounds,
+        "conversations": plan.conversations,
+        "of_conversations": trial.of,
+        "kept_supervised": trial.kept_supervised,
+        "learning_rate": plan.learning_rate,
+        "batch_size": plan.batch_size,
+        "num_train_epochs": plan.num_train_epochs,
+        "steps": plan.total_steps,
+        "checkpoints": trial.checkpoints,
+        "evaluations": trial.evaluations,
+        "training_seconds": trial.expected.training if timed else None,
+        "scoring_seconds": trial.expected.scoring if timed else None,
+    }

@@ -1,0 +1,50 @@
+"""`--enqueue FILE`: points to try, read from a file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from autotune.base.errors import BadInput
+
+
+def read_points(path: Path) -> list[dict[str, Any]]:
+    """The points in a file: a JSON list of objects, or an object a line.
+
+    Which keys and values a point may have, the profile's `[study]` says.
+
+    Raises:
+        BadInput: it cannot be read, or is neither.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise BadInput(
+            f"--enqueue {path}: cannot be read ({error.strerror or error}); give a file of points"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"--enqueue {path}: not UTF-8 at byte {error.start}") from error
+    try:
+        found: Any = json.loads(text)
+    except ValueError:
+        found = _lines(path, text)
+    points = found if isinstance(found, list) else [found]
+    if not points or not all(isinstance(point, dict) for point in points):
+        raise _refused(path, "holds no points")
+    return points
+
+
+def _lines(path: Path, text: str) -> list[Any]:
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            found += [json.loads(line)] if line.strip() else []
+        except ValueError as error:
+            raise _refused(path, f"line {number} is no JSON ({error})") from error
+    return found
+
+
+def _refused(path: Path, what: str) -> BadInput:
+    return BadInput(
+        f'--enqueue {path}: {what}; must be objects such as {{"learning_rate": 3e-4}}, in a list or'
+        " one a line"
+    )

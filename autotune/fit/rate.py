@@ -1,0 +1,97 @@
+"""How fast a model would train and answer where nothing was measured: arithmetic a second, shared.
+
+A training step takes about six operations a token and parameter: two forward, four backward
+(Kaplan et al. 2020, "Scaling Laws for Neural Language Models", section 2.1; attention's own share
+is left out, at these lengths it is the smaller part). An answer takes two.
+"""
+
+import time
+from dataclasses import dataclass
+
+from autotune.base.format import percent
+from autotune.device.find import Device
+
+TRAINING_OPERATIONS = 6
+ANSWERING_OPERATIONS = 2
+
+CPU_TRAINING_SHARE = 0.5
+"""Of what products of matrices reach: SmolLM2-135M trains at 110 to 130 tokens a second where they
+reach 190 to 200 GF/s (docs/LOG.md)."""
+
+CPU_ANSWERING_SHARE = 0.15
+"""The same of answering: 90 to 130 tokens a second there, all answers of a batch together."""
+
+CARD_TRAINING_SHARE = 0.25
+"""Of a card's fp32 peak. Assumed: a model this small leaves most of a card waiting for memory, and
+matrix units in 16 bits make up for some of it."""
+
+CARD_TOKEN_SECONDS = 0.03
+"""A token of all answers of a batch on a card. Assumed: 30 layers of some 20 kernels each, and
+some 50 microseconds to start a kernel from Python."""
+
+RECOMPUTED = 4 / 3
+"""What gradient checkpointing adds: the forward pass again, a third of a step."""
+
+PRODUCT = 512
+"""Rows and columns of the matrices that a CPU multiplies to be measured: 0.27 GF a product, a few
+milliseconds, so that the best one was not disturbed even where other programs compute."""
+
+MEASURED_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Tokens a second of training; seconds of one more token for a batch of answers; from where."""
+
+    tokens_per_second: float
+    token_seconds: float
+    source: str
+
+
+def assumed_rate(
+    device: Device,
+    parameters: int,
+    *,
+    rows: int,
+    gradient_checkpointing: bool,
+    slowdown: float = 1.0,
+) -> Rate | None:
+    """The rate of a model on a device; None for a card whose driver does not report its cores.
+
+    Args:
+        device: what computes.
+        parameters: of the model.
+        rows: answers that are generated at a time.
+        gradient_checkpointing: whether a step computes its activations twice.
+        slowdown: how many times longer its precision takes there than fp32.
+    """
+    work = TRAINING_OPERATIONS * parameters * (RECOMPUTED if gradient_checkpointing else 1)
+    if device.traits.is_card:
+        if device.peak_flops is None:
+            return None
+        reached = device.peak_flops * CARD_TRAINING_SHARE
+        source = (
+            f"{reached / 1e12:.1f} TFLOP/s, an assumed {percent(CARD_TRAINING_SHARE, 0)} of the"
+            " card's cores x clock"
+        )
+        return Rate(reached / work, CARD_TOKEN_SECONDS, source)
+    peak = product_flops() / slowdown
+    reached = peak * CPU_TRAINING_SHARE
+    token = rows * ANSWERING_OPERATIONS * parameters / (peak * CPU_ANSWERING_SHARE)
+    source = (
+        f"{reached / 1e9:.0f} GFLOP/s, half of what products of matrices reached in"
+        f" {MEASURED_SECONDS:g} s just now"
+    )
+    return Rate(reached / work, token, source)
+
+
+def product_flops() -> float:
+    """Operations a second of this CPU, multiplying matrices in fp32; the best of a second."""
+    import numpy as np
+
+    left = np.ones((PRODUCT, PRODUCT), dtype=np.float32)
+    best, end = float("inf"), time.perf_counter() + MEASURED_SECONDS
+    while (begin := time.perf_counter()) < end:
+        left @ left
+        best = min(best, time.perf_counter() - begin)
+    return 2 * PRODUCT**3 / best

@@ -1,0 +1,88 @@
+"""The plan before the hours, as data: the trials that a run would do, and what would stop it."""
+
+from dataclasses import dataclass
+
+from autotune.base.errors import AutotuneError, ExitCode
+from autotune.protocol.estimate import TrialEstimate
+from autotune.protocol.plan import TrainPlan
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTrial:
+    """A trial, or several alike, that a run would do.
+
+    Attributes:
+        stage: the strategy's name, or `search`.
+        exact: whether its numbers are the strategy's own; else they are drawn, and those in the
+            middle of what they are drawn from stand in.
+        plan: what would be trained.
+        of: conversations that there are, of which the plan trains on some.
+        kept_supervised: share (0..1) of the supervised tokens that it trains on.
+        expected: how long one takes.
+        count: how many such trials; 0 where a limit keeps it from being begun.
+    """
+
+    stage: str
+    exact: bool
+    plan: TrainPlan
+    of: int
+    kept_supervised: float
+    expected: TrialEstimate
+    count: int = 1
+
+    @property
+    def checkpoints(self) -> int:
+        """Checkpoints that training saves to be scored."""
+        return len(self.plan.checkpoint_steps)
+
+    @property
+    def evaluations(self) -> int:
+        """How often all prompts are answered: by each checkpoint, and by the average of some."""
+        return self.checkpoints + (self.plan.averaged > 0)
+
+    @property
+    def seconds(self) -> float:
+        """All of them."""
+        return self.expected.seconds * self.count
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """The first thing that would stop a run, in words, and the exit code that it would end with."""
+
+    code: ExitCode
+    reason: str
+
+    @classmethod
+    def of(cls, error: AutotuneError) -> "Obstacle":
+        """The one that an error is."""
+        return cls(error.exit_code, str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """All of it.
+
+    Attributes:
+        trials: in the order in which they would be trained, if none before meets the target.
+        over: trials of the run that is resumed which are over, and not repeated.
+        before_seconds: to answer with the untrained model; 0 where that is done.
+        ends: the limit by which the run ends before its stages do; None where they end it.
+        obstacle: what would stop the run first; None where nothing would.
+    """
+
+    trials: tuple[PlannedTrial, ...]
+    over: int
+    before_seconds: float
+    ends: str | None
+    obstacle: Obstacle | None
+
+    @property
+    def seconds(self) -> float:
+        """All trials and what comes before them."""
+        return self.before_seconds + sum(trial.seconds for trial in self.trials)
+
+    @property
+    def at_most(self) -> bool:
+        """Whether every answer counts as long as it may be."""
+        return any(trial.expected.at_most for trial in self.trials)

@@ -1,0 +1,161 @@
+"""What a run would do from here, trial after trial, if none of them met the target."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+from autotune.base.errors import BadInput
+from autotune.base.format import counted, duration
+from autotune.fit.expected import estimated, evaluation_seconds
+from autotune.fit.resolve import resolve_plan
+from autotune.fit.run_plan import Obstacle, PlannedTrial, RunPlan
+from autotune.protocol.plan import SEARCH, Strategy
+from autotune.protocol.space import SEARCHABLE, Value
+from autotune.run.state import StudyState
+from autotune.run.trial_state import TrialState
+from autotune.study.chooser import Chooser
+
+
+def plan_run(chooser: Chooser, state: StudyState) -> RunPlan:
+    """The trials of every stage, as far as hours and number of trials allow.
+
+    Args:
+        chooser: which stages there are, what fits, and the limits.
+        state: what the run's record says; an empty one of a run that begins.
+    """
+    setup, fit = chooser.setup, chooser.fit
+    before = 0.0
+    if "untrained" not in state.baselines:
+        before = evaluation_seconds(state, setup, fit)[0]
+    left = chooser.limits(state).seconds_left
+    budget = _Budget(
+        None if left is None else left - before,
+        chooser.study.max_trials,
+        sum(t.ended is not None for t in state.trials),
+    )
+    planned: list[PlannedTrial] = []
+    try:
+        for trial in _asked(chooser, state):
+            planned.append(budget.grant(trial))
+    except BadInput as error:
+        return RunPlan(tuple(planned), budget.over, before, budget.ends, Obstacle.of(error))
+    return RunPlan(tuple(planned), budget.over, before, budget.ends, None)
+
+
+class _Budget:
+    """Hours and trials that are left, and what they are granted to."""
+
+    def __init__(self, seconds: float | None, max_trials: int | None, over: int) -> None:
+        self.seconds = seconds
+        self.max_trials = max_trials
+        self.over = over
+        self.begun = over
+        self.ends: str | None = None
+
+    def grant(self, trial: PlannedTrial) -> PlannedTrial:
+        """The trial as often as it may be begun; a search as often as there is room for."""
+        if self.ends is not None:
+            return replace(trial, count=0)
+        count = self._within(trial)
+        if count < trial.count:
+            trial = replace(trial, count=count)
+        self.begun += trial.count
+        if self.seconds is not None:
+            self.seconds -= trial.seconds
+        return trial
+
+    def _within(self, trial: PlannedTrial) -> int:
+        count, each = trial.count, trial.expected.seconds
+        if self.max_trials is not None and self.begun + count > self.max_trials:
+            count = self.max_trials - self.begun
+            self.ends = f"{counted(self.max_trials, 'trial')}, as limited (max_trials)"
+        # The first trial of a run always begins.
+        first = self.begun == 0
+        if self.seconds is not None and each * count > self.seconds and not (first and count == 1):
+            count = max(int(self.seconds // each) if each else 0, int(first))
+            self.ends = (
+                f"a trial of {trial.stage} takes about {duration(each)}, and"
+                f" {duration(max(0.0, self.seconds - count * each))} would be left (max_hours)"
+            )
+        return max(0, count)
+
+
+UNLIMITED = 10_000
+"""Trials of a search that nothing limits; a profile with such a search is refused."""
+
+
+def _asked(chooser: Chooser, state: StudyState) -> Iterator[PlannedTrial]:
+    """All trials of all stages, limits left aside."""
+    current = state.current
+    if current is not None:
+        yield _rest_of(chooser, state, current)
+    for stage in chooser.stages:
+        done = sum(t.plan.strategy == stage.name for t in state.trials)
+        if stage.name == SEARCH:
+            yield _planned(chooser, state, _middle(chooser), exact=False, count=UNLIMITED)
+            continue
+        strategy = next(s for s in chooser.strategies if s.name == stage.name)
+        if done == 0:
+            yield _planned(chooser, state, strategy, exact=True)
+        left = (stage.n_trials or 0) - max(1, done)
+        if left > 0:
+            middle = strategy.model_copy(update=_midpoint(strategy.search))
+            yield _planned(chooser, state, middle, exact=False, count=left)
+
+
+def _planned(
+    chooser: Chooser, state: StudyState, strategy: Strategy, *, exact: bool, count: int = 1
+) -> PlannedTrial:
+    setup, fit, survey = chooser.setup, chooser.fit, chooser.survey
+    plan = resolve_plan(strategy, fit, survey, setup)
+    return PlannedTrial(
+        stage=strategy.name,
+        exact=exact,
+        plan=plan,
+        of=len(survey.rows),
+        kept_supervised=survey.kept(plan.model_max_length, plan.max_rounds).supervised_share,
+        expected=estimated(state, setup, fit, survey, plan),
+        count=count,
+    )
+
+
+def _rest_of(chooser: Chooser, state: StudyState, trial: TrialState) -> PlannedTrial:
+    """What is left of the trial that an interrupted run was at."""
+    plan, survey = trial.plan, chooser.survey
+    whole = estimated(state, chooser.setup, chooser.fit, survey, plan)
+    last = trial.last_step
+    trained = 1.0 if not trial.is_training else (last.step / last.total_steps if last else 0.0)
+    found = PlannedTrial(
+        stage=plan.strategy,
+        exact=True,
+        plan=plan,
+        of=len(survey.rows),
+        kept_supervised=survey.kept(plan.model_max_length, plan.max_rounds).supervised_share,
+        expected=whole,
+    )
+    scored = min(1.0, len(trial.evaluations) / found.evaluations)
+    rest = {
+        "training_seconds": whole.training_seconds * (1 - trained),
+        "scoring_seconds": whole.scoring_seconds * (1 - scored),
+    }
+    return replace(found, expected=whole.model_copy(update=rest))
+
+
+def _middle(chooser: Chooser) -> Strategy:
+    """The point in the middle of what is searched."""
+    search = chooser.study.search
+    assert search is not None
+    return search.strategy(chooser.setup.profile.strategies[0], _midpoint(search.space))
+
+
+def _midpoint(space: dict[str, tuple[Value, ...]]) -> dict[str, Value]:
+    """The middle of each range on its scale, and the middle one of choices."""
+    found: dict[str, Value] = {}
+    for key, ends in space.items():
+        if SEARCHABLE[key] == "choices":
+            found[key] = ends[len(ends) // 2]
+            continue
+        low, high = (float(end) for end in ends)
+        middle = math.sqrt(low * high) if SEARCHABLE[key] == "log" else (low + high) / 2
+        found[key] = round(middle) if SEARCHABLE[key] == "whole" else middle
+    return found

@@ -1,0 +1,68 @@
+"""What was tried, what it came to and what made the difference, in the report."""
+
+from pathlib import Path
+
+from autotune.protocol import events
+from autotune.report import Report, build_report
+from autotune.report.chart import draw_png
+from autotune.report.write import render_html, render_markdown
+from tests import records
+
+RATES = (4e-5, 6e-5, 3e-4, 5e-4, 2e-4)
+PASSES = (3, 4, 5, None, 7)
+
+
+def reported(count: int) -> Report:
+    """A run with so many trials; of the first three two differ in their batch, one failed."""
+    book = records.Book()
+    book.add(records.run_started())
+    for number, (rate, passes) in enumerate(zip(RATES[:count], PASSES, strict=False)):
+        name = "ABCD"[number] if number < 4 else "search"
+        plan = records.plan(name, learning_rate=rate, batch_size=8 * (1 + number % 2))
+        point = {"learning_rate": rate, "batch_size": plan.batch_size, "max_rounds": "all"}
+        book.add(
+            events.TrialStarted(number=number, optuna_number=number, plan=plan, point=point),
+            after=60,
+        )
+        at = records.checkpoint(number, 12, 1.0)
+        book.add(records.evaluated(number, at, passes), after=60)
+        book.add(events.TrialEnded(number=number, best=None))
+    if count > 3:
+        shares = {"learning_rate": 0.75, "batch_size": 0.25}
+        book.add(events.ImportancesFound(shares=shares, trials=count))
+    return build_report(book.records, Path("runs/x"))
+
+
+def height(png: bytes) -> int:
+    """Of a PNG, in pixels."""
+    return int.from_bytes(png[20:24], "big")
+
+
+def test_each_trials_values_and_what_they_came_to_stand_on_both_pages() -> None:
+    report = reported(5)
+    for page in (render_markdown(report), render_html(report, b"", b"")):
+        for words in ("What was tried", "came to", "0.0005", "29.2 %", "What made the difference"):
+            assert words in page
+    markdown = render_markdown(report)
+    (last,) = (
+        line for line in markdown.splitlines() if line.startswith("| 4 | search | 0.0002 | 8 |")
+    )
+    cells = [cell.strip() for cell in last.strip("|").split("|")]
+    assert cells[:4] == ["4", "search", "0.0002", "8"]
+    assert (cells[7], cells[-1]) == ("all", "29.2 %")
+    (failed,) = (
+        line for line in markdown.splitlines() if line.startswith("| 3 | D | 0.0005 | 16 |")
+    )
+    assert failed.endswith("| n/a |")
+    assert "| lr | 75 % |" in markdown
+
+
+def test_a_run_of_one_trial_has_nothing_to_compare() -> None:
+    page = render_markdown(reported(1))
+    assert "What was tried" not in page
+    assert "What made the difference" not in page
+
+
+def test_from_the_second_trial_on_the_picture_has_the_studys_history_and_its_slice() -> None:
+    assert height(draw_png(reported(1))) == 576
+    assert height(draw_png(reported(3))) == 1152

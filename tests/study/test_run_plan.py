@@ -1,0 +1,168 @@
+"""A dry run: the trials that a run would do, within hours and number, and what would stop it."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autotune.base.errors import ExitCode
+from autotune.cli.dry_run import as_tree
+from autotune.config.profile import Profile
+from autotune.data.survey import Survey
+from autotune.fit.expected import expected_seconds
+from autotune.fit.run_plan import RunPlan
+from autotune.protocol import events
+from autotune.protocol.plan import Strategy
+from autotune.run.state import StudyState, replay
+from autotune.screen.run_plan import DryRun, dry_run_summary
+from autotune.study.chooser import Chooser
+from autotune.study.run_plan import plan_run
+from tests import records, setups
+from tests.screens import printed
+
+A = setups.strategy("A")
+B = setups.strategy("B", n_trials=3, num_train_epochs=4, average_checkpoints=2)
+SURVEY = setups.survey(*[[100]] * 20)
+SPACE = {"num_train_epochs": [1, 3], "learning_rate": [1e-4, 1e-2]}
+NOW = time.mktime((2026, 11, 28, 23, 0, 0, 0, 0, -1))
+
+
+def profile(*strategies: Strategy, **study: Any) -> Profile:
+    """These strategies and this `[study]`."""
+    tree = json.loads(setups.profile(*strategies).model_dump_json(by_alias=True))
+    return Profile.model_validate_json(json.dumps(tree | {"study": study}))
+
+
+def planned(
+    *strategies: Strategy, state: StudyState | None = None, survey: Survey = SURVEY, **study: Any
+) -> RunPlan:
+    """20 conversations of 100 tokens at 1000 tokens a second: A takes 4 s, B 8 s; answers none."""
+    setup, fit = setups.setup(profile(*strategies, **study)), setups.fit()
+    chooser = Chooser(
+        *(setup, survey, fit, 0.25),
+        lambda now, plan: expected_seconds(now, setup, fit, survey, plan),
+    )
+    return plan_run(chooser, state or StudyState())
+
+
+def rows(plan: RunPlan) -> list[tuple[str, bool, int]]:
+    return [(trial.stage, trial.exact, trial.count) for trial in plan.trials]
+
+
+def test_every_trial_of_every_strategy_is_planned_with_its_work() -> None:
+    plan = planned(A, B)
+    assert rows(plan) == [("A", True, 1), ("B", True, 1), ("B", False, 2)]
+    a, b, _ = plan.trials
+    assert (a.plan.total_steps, a.checkpoints, a.evaluations) == (6, 2, 2)
+    assert (b.plan.total_steps, b.checkpoints, b.evaluations) == (12, 2, 3)
+    assert (a.plan.conversations, a.of, a.kept_supervised) == (20, 20, 1.0)
+    assert plan.seconds == pytest.approx(4 + 3 * 8)
+    assert (plan.ends, plan.obstacle) == (None, None)
+
+
+def test_hours_are_spent_in_order_and_what_they_do_not_reach_is_not_begun() -> None:
+    plan = planned(A, B, max_hours=13 / 3600)
+    assert rows(plan) == [("A", True, 1), ("B", True, 1), ("B", False, 0)]
+    assert plan.ends is not None and "a trial of B takes about 8 s, and 1 s would" in plan.ends
+
+
+def test_the_first_trial_begins_whatever_the_hours() -> None:
+    assert rows(planned(A, B, max_hours=1e-6))[0] == ("A", True, 1)
+
+
+def test_a_search_takes_what_hours_or_trials_are_left() -> None:
+    search = {"model_max_length": 128, "space": SPACE}
+    # Its middle has two epochs, as A: 4 seconds a trial.
+    by_hours = planned(A, max_hours=22 / 3600, search=search)
+    assert rows(by_hours) == [("A", True, 1), ("search", False, 4)]
+    assert by_hours.trials[1].plan.learning_rate == pytest.approx(1e-3)
+    by_number = planned(A, max_trials=3, search=search)
+    assert rows(by_number) == [("A", True, 1), ("search", False, 2)]
+    assert by_number.ends == "3 trials, as limited (max_trials)"
+
+
+def begun(*, over: bool) -> StudyState:
+    """A run that is half through the training of A, or done with it."""
+    book = records.Book()
+    book.add(records.run_started())
+    book.add(records.baseline("untrained", 3, records.HEALTHY))
+    plan = planned(A).trials[0].plan
+    book.add(events.TrialStarted(number=0, optuna_number=0, plan=plan))
+    book.add(records.step_done(3, 6))
+    if over:
+        book.add(events.Trained(steps=6, skipped_steps=0, weights_moved=0.1, seconds=1))
+        book.add(events.TrialEnded(number=0, best=0.1))
+    return replay(book.records)
+
+
+def test_a_run_that_is_resumed_plans_what_is_left() -> None:
+    half = planned(A, B, state=begun(over=False))
+    assert rows(half)[0] == ("A", True, 1)
+    assert half.trials[0].expected.training == pytest.approx(2.0)
+    after = planned(A, B, state=begun(over=True))
+    assert (rows(after)[0], after.over) == (("B", True, 1), 1)
+
+
+def test_data_that_a_length_leaves_nothing_of_stops_it() -> None:
+    plan = planned(A, survey=setups.survey([300], prompt=200))
+    assert plan.obstacle is not None
+    assert plan.obstacle.code == ExitCode.BAD_INPUT
+    assert "keep no supervised token" in plan.obstacle.reason
+
+
+def dry_run(plan: RunPlan, **changes: Any) -> DryRun:
+    """A dry run at eleven in the evening."""
+    values: dict[str, Any] = {
+        "plan": plan,
+        "fit": setups.fit(),
+        "basis": "measured by a probe",
+        "measured": True,
+        "timed": True,
+        "profile": "cpu-smoke",
+        "run_dir": None,
+        "memory": "budget 1 GiB",
+        "now": NOW,
+        "disk": "disk: needs 1 GiB at most, 2 GiB free",
+        "disk_bytes": (1, 2),
+    }
+    return DryRun(**values | changes)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_it_is_one_screen_with_a_line_a_trial(width: int) -> None:
+    search = {"model_max_length": 128, "space": SPACE}
+    text = printed(dry_run_summary(dry_run(planned(A, B, max_hours=2, search=search))), width)
+    lines = [line.strip("│ ") for line in text.splitlines()]
+    assert len(lines) <= 24
+    assert max(map(len, text.splitlines())) <= width
+    (a,) = (line.split() for line in lines if line.startswith("A "))
+    shown = ["A", "128", "x", "2", "20/20", "100", "%", "6", "2", "4", "s", "23:00"]
+    assert [cell for cell in a if cell != "0.001"] == shown
+    assert any(line.startswith("1793 x search") for line in lines)
+    assert "nothing that is known now would stop it" in lines
+
+
+def test_the_end_is_a_time_of_day_with_the_days_until_then() -> None:
+    long = setups.fit(tokens_per_second=0.1)
+    setup = setups.setup(profile(A))
+    chooser = Chooser(setup, SURVEY, long, 0.25, lambda now, plan: 0.0)
+    plan = plan_run(chooser, StudyState())  # 4000 tokens in 40 000 seconds
+    assert "until 10:06 +1 d" in " ".join(printed(dry_run_summary(dry_run(plan)), 200).split())
+
+
+def test_without_a_measurement_it_says_so_and_without_a_rate_it_gives_no_times() -> None:
+    text = printed(dry_run_summary(dry_run(planned(A), measured=False, timed=False)), 120)
+    assert "an estimate from no measurement" in text
+    assert "until" not in text
+    tree = as_tree(dry_run(planned(A), measured=False, timed=False))
+    assert tree["seconds"] is None and tree["trials"][0]["training_seconds"] is None
+
+
+def test_json_has_what_would_stop_it_and_when_it_would_end() -> None:
+    plan = planned(A, survey=setups.survey([300], prompt=200))
+    assert as_tree(dry_run(plan))["stopped_by"]["exit_code"] == 2
+    tree = as_tree(dry_run(planned(A), run_dir=Path("run")))
+    assert tree["ends_at"] == pytest.approx(NOW + 4)
+    assert (tree["stopped_by"], tree["disk_needed_bytes"], tree["resumes"]) == (None, 1, "run")
