@@ -27,6 +27,7 @@ class Chosen:
     """A trial to begin: what was asked for, and what it comes to on this machine."""
 
     stage: str
+    strategy: Strategy
     point: dict[str, Value]
     plan: TrainPlan
 
@@ -109,9 +110,8 @@ class Chooser:
         # Without ranges to draw from, a further trial differs by its order of the data.
         return self._chosen(strategy, strategy, seed=seed + earlier)
 
-    def at(self, stage: str, point: Mapping[str, Value], seed: int) -> Chosen:
+    def at(self, strategy: Strategy, seed: int) -> Chosen:
         """A trial whose point is known already, as of one that is begun again elsewhere."""
-        strategy = self.strategy_at(stage, point)
         return self._chosen(strategy, strategy, seed=seed)
 
     def strategy_at(self, stage: str, point: Mapping[str, Value]) -> Strategy:
@@ -144,4 +144,4 @@ class Chooser:
 
     def _chosen(self, named: Strategy, strategy: Strategy, **changes: int) -> Chosen:
         plan = resolve_plan(strategy, self.fit, self.survey, self.setup, changes)
-        return Chosen(named.name, strategy.point, plan)
+        return Chosen(named.name, strategy, strategy.point, plan)

@@ -39,13 +39,10 @@ class SharedSettings(Boundary):
 
 
 class SharedStages(Boundary):
-    """What is tried, at the lengths that fit the coordinator's card: the same on every card.
-
-    `search_length` is that of the trials that are searched, None where none is.
-    """
+    """What is tried on every card: what fits the coordinator's; `longest` is in tokens."""
 
     strategies: tuple[Strategy, ...]
-    search_length: int | None = None
+    longest: int
 
 
 def write_settings(study: SharedStudy, wanted: SharedSettings) -> None:
@@ -105,13 +102,15 @@ def demand_study_content(study: str, began: Content, now: Content | None) -> Non
     for part in ("data", "prompts", "model"):
         other = _other_file(part, getattr(began, part), getattr(now, part))
         if other is not None:
-            raise BadInput(_another(study, part, *other))
+            raise BadInput(_with_option(part, _another(study, part, *other)))
     for name in sorted(began.own_data.keys() & now.own_data.keys()):
         other = _other_file("data", began.own_data[name], now.own_data[name])
         if other is not None:
-            raise BadInput(_another(study, f"data of strategy {name}:", *other))
+            line = _another(study, f"data of strategy {name},", *other)
+            raise BadInput(f"{line}; put the same file where the profile names it")
     if began.scored != now.scored:
-        raise BadInput(_another(study, "prompts", "chosen", began.scored, now.scored))
+        line = _another(study, "prompts", "chosen", began.scored, now.scored)
+        raise BadInput(_with_option("prompts", line))
 
 
 def _other_file(
@@ -132,11 +131,11 @@ def _other_file(
 
 def _another(study: str, part: str, name: str, old: str | None, new: str | None) -> str:
     digests = f"sha256 {(old or 'none')[:8]}, here {(new or 'none')[:8]}"
-    place = "in that place" if part.endswith(":") else f"with --{part}"
-    return (
-        f"{part} {name}: is not what study {study} began with ({digests}); name the same content"
-        f" {place}"
-    )
+    return f"{part} {name}: is not what study {study} began with ({digests})"
+
+
+def _with_option(part: str, line: str) -> str:
+    return f"{line}; name the same content with --{part}"
 
 
 def _difference(held: SharedSettings, wanted: SharedSettings) -> str | None:
@@ -149,7 +148,8 @@ def _difference(held: SharedSettings, wanted: SharedSettings) -> str | None:
             ((old, new) for old, new in lines if old != new), ("other settings", "more or fewer")
         )
         return f"other settings ({old.strip()}, now {new.strip()})"
-    if held.content != wanted.content:
+    # Which strategies' own data was read by then is no difference.
+    if held.content.with_data_of(wanted.content) != wanted.content.with_data_of(held.content):
         return "other data, prompts or model"
     return None
 

@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from autotune.data.survey import Survey
 from autotune.device.nvml_port import NvmlPort
-from autotune.fit.resolve import clipped_length, fits_as_requested, usable_strategies
+from autotune.fit.resolve import fits_as_requested, usable_strategies
 from autotune.protocol import events
+from autotune.protocol.plan import Strategy
 from autotune.protocol.results import Fit
 from autotune.run.session import Session
 from autotune.run.setup import Setup
@@ -32,31 +32,14 @@ POLL_SECONDS = 10.0
 """How often a worker without a trial asks again: little beside a trial, and little for a server."""
 
 
+CARRIED = ("model_max_length", "lr_scheduler_type")
+"""What a trial's point does not say of it and its stage alone neither, so the trial carries it."""
+
+
 def stages_of(setup: Setup, survey: Survey, fit: Fit) -> SharedStages:
-    """What is tried on every card: what fits the coordinator's, at the lengths that fit there."""
-    strategies = usable_strategies(setup.profile.strategies, fit, survey)
-    search = setup.profile.study.search
-    length = None
-    if search is not None:
-        wanted = search.model_max_length
-        length = fit.model_max_length if wanted == "fits" else min(wanted, fit.model_max_length)
-    return SharedStages(
-        strategies=tuple(
-            s.model_copy(update={"model_max_length": clipped_length(s, fit)}) for s in strategies
-        ),
-        search_length=length,
-    )
-
-
-def with_search_length(setup: Setup, length: int | None) -> Setup:
-    """The setup in which trials that are searched have the same length as on every other card."""
-    search = setup.profile.study.search
-    if search is None or length is None:
-        return setup
-    study = setup.profile.study.model_copy(
-        update={"search": search.model_copy(update={"model_max_length": length})}
-    )
-    return replace(setup, profile=setup.profile.model_copy(update={"study": study}))
+    """What is tried on every card: what fits the coordinator's."""
+    strategies = usable_strategies(setup.profile.tried, fit, survey)
+    return SharedStages(strategies=strategies, longest=fit.model_max_length)
 
 
 class SharedTuner(Tuner):
@@ -80,9 +63,8 @@ class SharedTuner(Tuner):
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """`stages` are the coordinator's; `sleep` takes seconds."""
-        setup = with_search_length(setup, stages.search_length)
         super().__init__(session, setup, survey, fit, scorer, target, nvml)
-        self.chooser.strategies = stages.strategies
+        self.chooser.strategies, self.longest = stages.strategies, stages.longest
         self.study, self.overlap, self.coordinates, self.sleep = study, overlap, coordinates, sleep
         seed = setup.profile.prompts.seed
         self.trials = SharedTrials(session, study, worker, setup.prompts, seed)
@@ -133,7 +115,7 @@ class SharedTuner(Tuner):
         """Record the trial that the study gave, with what its point comes to on this card."""
         trial = self.trials.asked
         assert trial is not None
-        chosen = self.chooser.at(action.strategy, trial.params, trial.user_attrs["seed"])
+        chosen = self.chooser.at(self._strategy_of(trial), trial.user_attrs["seed"])
         begun = self.begin(chosen.plan, chosen.point, optuna_number=trial.number)
         self.trials.begun(begun)
         return begun
@@ -163,7 +145,8 @@ class SharedTuner(Tuner):
         if not isinstance(self.found, Begin):
             return None
         chosen = self.chooser.choose(self.known, self.found, self.session.state)
-        if not self._fits(chosen.stage, chosen.point):
+        wanted = self._same_everywhere(chosen.strategy)
+        if not fits_as_requested(wanted, self.fit, self.survey):
             self.found = Wait(
                 f"a trial of {chosen.stage} needs more than the {self.fit.model_max_length} tokens"
                 " that fit here; a larger card takes it"
@@ -177,6 +160,7 @@ class SharedTuner(Tuner):
                 "strategy": chosen.stage,
                 "plan": chosen.plan.identity,
                 "seed": chosen.plan.seed,
+                **{name: getattr(wanted, name) for name in CARRIED},
             },
         )
 
@@ -194,11 +178,19 @@ class SharedTuner(Tuner):
     def _accepts(self, trial: Any) -> bool:
         """Whether a trial that waits fits this card, and is still worth its time."""
         over = isinstance(self._next_of(self.study.trials()), Stop)
-        return not over and self._fits(trial.user_attrs["strategy"], trial.params)
+        return not over and fits_as_requested(self._strategy_of(trial), self.fit, self.survey)
 
-    def _fits(self, stage: str, point: Any) -> bool:
-        strategy = self.chooser.strategy_at(stage, point)
-        return fits_as_requested(strategy, self.fit, self.survey)
+    def _strategy_of(self, trial: Any) -> Strategy:
+        """One of the study's trials as a strategy, whoever chose it."""
+        carried = trial.user_attrs
+        strategy = self.chooser.strategy_at(carried["strategy"], trial.params)
+        return strategy.model_copy(update={name: carried[name] for name in CARRIED})
+
+    def _same_everywhere(self, strategy: Strategy) -> Strategy:
+        """A strategy at the length that it has on every card."""
+        wanted = strategy.model_max_length
+        length = self.longest if wanted == "fits" else min(wanted, self.longest)
+        return strategy.model_copy(update={"model_max_length": length})
 
     def _is_later(self, stage: str) -> bool:
         """Whether a stage comes after the one that this run was at: only then it escalates."""

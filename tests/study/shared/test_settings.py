@@ -24,6 +24,7 @@ BEGAN = Content(
     data={"chats.jsonl": "aaaaaaaa0"},
     prompts={"ifeval.jsonl": "bbbbbbbb0"},
     scored="cccccccc0",
+    own_data={"C": {"more.jsonl": "99999999"}},
     model={"config.json": "dddddddd0", "model.safetensors": "eeeeeeee0"},
 )
 WANTED = SharedSettings(profile=settings_text(setups.profile()), target=0.25, content=BEGAN)
@@ -73,6 +74,10 @@ def test_the_settings_of_another_version_are_refused_in_a_line(study: SharedStud
             "data mine.jsonl: .*aaaaaaaa, here ffffffff",
         ),
         ({"prompts": {"p.jsonl": "ffffffff0"}}, "prompts p.jsonl: .*with --prompts"),
+        (
+            {"own_data": {"C": {"more.jsonl": "ffffffff0"}}},
+            "data of strategy C, more.jsonl: .*99999999, here ffffffff.*where the profile names it",
+        ),
         ({"scored": "ffffffff0"}, "prompts chosen: .*cccccccc"),
         (
             {"model": {"config.json": "dddddddd0", "model.safetensors": "ffffffff0"}},

@@ -1,5 +1,6 @@
 """Runs that share a study, each with its own folder, by played workers and a file of SQLite."""
 
+import json
 import shutil
 import threading
 import time
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from autotune.config.profile import Profile
 from autotune.protocol import events
 from autotune.protocol.job import GenerateJob, Job, TrainJob
 from autotune.protocol.plan import Strategy
@@ -58,10 +60,11 @@ def part(
     length: int = 128,
     stages: SharedStages | None = None,
     host: str = "",
+    profile: Profile | None = None,
     **choices: Any,
 ) -> Iterator[SharedTuner]:
     """One worker of the study, on a host of the name of its folder."""
-    setup = setups.setup(setups.profile(*(strategies or (A, B))))
+    setup = setups.setup(profile or setups.profile(*(strategies or (A, B))))
     fit = setups.fit(length)
     study = join_study(address, "s")
     with RunDir(folder) as rundir:
@@ -76,7 +79,7 @@ def part(
                 0.25,
                 study=study,
                 worker=Worker(host or folder.name, "cpu", str(folder)),
-                stages=stages or stages_of(setup, DATA, fit),
+                stages=stages or stages_of(setup, DATA, setups.fit(min(length, 128))),
                 **{"sleep": Shortly(), **choices},
             )
         finally:
@@ -87,7 +90,7 @@ class Shortly:
     """Waits for a moment only, and not for ever."""
 
     def __init__(self) -> None:
-        self.left = 1000
+        self.left = 100
 
     def __call__(self, _: float) -> None:
         self.left -= 1
@@ -309,3 +312,36 @@ def test_a_run_at_a_study_waits_out_a_database_that_restarts(
         run.run()
         said = [event.message for event in recorded(run, events.Warned)]
     assert said == ["away; trying again for 30 min"]
+
+
+def test_a_point_of_ones_own_is_the_same_trial_on_whatever_card_takes_it(
+    address: Address, tmp_path: Path
+) -> None:
+    tree = json.loads(setups.profile(A).model_dump_json(by_alias=True))
+    tree["study"] |= {
+        "enqueue": [{"learning_rate": 2e-3}],
+        "max_trials": 2,
+        "search": {
+            "model_max_length": 64,
+            "lr_scheduler_type": "linear",
+            "space": {"learning_rate": [1e-4, 1e-2]},
+        },
+    }
+    chosen = Profile.model_validate_json(json.dumps(tree))
+    dying = part(address, tmp_path / "one", Workers(second_killed), profile=chosen)
+    with dying as run, pytest.raises(Killed):
+        run.run()
+    asked = run.session.state.trials[-1].plan
+    study = join_study(address, "s")
+    died(study, 1)
+    study.close()
+    with part(address, tmp_path / "two", Workers(), profile=chosen, length=512) as run:
+        run.run()
+        again = run.session.state.trials[-1].plan
+    assert asked.identity == again.identity and again.learning_rate == 2e-3
+    assert (again.model_max_length, again.lr_scheduler_type) == (128, "cosine")
+
+
+def second_killed(job: Job, before: int) -> None:
+    if isinstance(job, TrainJob) and before:
+        raise Killed
