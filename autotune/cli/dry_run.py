@@ -30,6 +30,7 @@ from autotune.run.survey import survey_data
 from autotune.screen.run_plan import DryRun, dry_run_summary
 from autotune.study.chooser import Chooser
 from autotune.study.cleanup import DiskPlan, disk_plan
+from autotune.study.optuna_study import demand_sampler
 from autotune.study.run_plan import plan_run
 from autotune.text.interruption import interrupted_look
 from autotune.train.without_card import SIXTEEN_BITS, slows
@@ -64,6 +65,7 @@ def dry_run_command(options: Options, target: float) -> int:
     demand_prompts(profile)
     demand_data(profile)
     demand_model(profile, options.model_max_length)
+    demand_sampler(profile.study)
     state = record_cache.of(RunDir(root)).state if resumed else StudyState()
     with (
         interruption_from(interrupted_look),
@@ -81,6 +83,7 @@ def dry_run_command(options: Options, target: float) -> int:
         run_dir=root if resumed else None,
         memory=setup.memory_sentence(),
         now=time.time(),
+        stop_at_target=profile.study.stop_at_target,
     )
     return _show(console, options, found)
 

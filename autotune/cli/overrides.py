@@ -54,7 +54,7 @@ def placed(options: Options, profile: Profile) -> Profile:
         at_fault = {n for n in typed if any(stands_at(SETTINGS[n], place) for place in places)}
         wrong |= at_fault or set(typed)
     if wrong:
-        raise refused({name: value for name, value in typed.items() if name in wrong})
+        raise refused({n: value for n, value in typed.items() if n in wrong}, names)
     return found
 
 
@@ -160,17 +160,21 @@ def _tables(tree: dict[str, Any], place: str) -> Iterator[tuple[dict[str, Any], 
         yield table, key
 
 
-def refused(wrong: Mapping[str, Any]) -> BadInput:
+def refused(wrong: Mapping[str, Any], strategies: Sequence[str] = ()) -> BadInput:
     """The line about the options that break their rules, in the order in which they are looked at.
 
-    It has a fault after another, each with the option, its value and its rule.
+    It has a fault after another, each with the option, its value and its rule. `strategies` are
+    those of the profile.
     """
-    return BadInput("; and ".join(_refusal(name, value) for name, value in wrong.items()))
+    found = (_refusal(name, value, strategies) for name, value in wrong.items())
+    return BadInput("; and ".join(found))
 
 
-def _refusal(name: str, value: Any) -> str:
+def _refusal(name: str, value: Any, strategies: Sequence[str]) -> str:
     setting = SETTINGS[name]
     rule = setting.must or ("cannot be used" if value else "must not be empty; leave it out")
+    if setting.several:
+        rule += f"; the profile has {', '.join(strategies)}"
     near = near_size(str(value)) if setting.size else None
     meant = f"; did you mean {near}?" if near else ""
     return f"{setting.spelling(name)} {value}: {rule.format(grid=LENGTH_GRID)}{meant}"

@@ -47,6 +47,7 @@ from autotune.screen.encodable import Encodable
 from autotune.screen.live import make_view
 from autotune.screen.summary import probe_summary, summary
 from autotune.study.cleanup import demand_disk
+from autotune.study.optuna_study import demand_sampler
 from autotune.text.interruption import interrupted_run
 
 
@@ -104,6 +105,7 @@ def open_run(
     demand_prompts(profile)
     demand_data(profile)
     demand_model(profile, options.model_max_length)
+    demand_sampler(profile.study)
     begun: list[Session] = []  # one, once the folder is held
 
     def left() -> Interruption:

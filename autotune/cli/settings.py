@@ -26,8 +26,12 @@ SOURCES = ("model", "data", "prompts")
 """The tables of a profile whose `source` may be a path."""
 
 
-MAY_CHANGE = ("max_hours", "max_trials", "stop_at_target", "strategies")
-"""Keys of `[study]` that say when a run ends: one that is given more hours goes on where it was."""
+MAY_CHANGE = (
+    *("max_hours", "max_trials", "stop_at_target", "strategies"),
+    *("sampler", "startup_trials"),
+)
+"""Keys of `[study]` that say when a run ends or who draws: one that is given more hours goes on
+where it was, and a draw sees the trials that there are, whoever drew them."""
 
 
 @dataclass(frozen=True, slots=True)

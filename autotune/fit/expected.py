@@ -30,7 +30,7 @@ def estimated(
 
     Training is a worker's start, and the tokens that the data keeps at the plan's length and
     rounds, in each epoch, at the speed that was measured for its micro-batching. Each checkpoint,
-    and the average of some, answers all prompts.
+    and the average of some, answers all prompts, in a worker that starts as well.
     """
     kept = survey.of(plan.strategy).kept(plan.model_max_length, plan.max_rounds)
     tokens = computed_tokens(plan, kept.tokens)
@@ -81,6 +81,7 @@ def evaluation_seconds(state: StudyState, setup: Setup, fit: Fit) -> tuple[float
         return untrained.seconds, False
     measurement = accepted_measurement(fit)
     most = 0.0 if measurement is None else scoring_seconds(setup, measurement)
+    most += start_seconds(fit)
     if untrained is None or untrained.new_tokens is None:
         return most, True
     longest = untrained.score.total * setup.profile.evaluate.max_new_tokens
@@ -140,12 +141,14 @@ def strategy_seconds(state: StudyState, found: StrategyFit) -> TrialEstimate:
     training, scoring = ratios(state.trials)
     untrained = state.baselines.get("untrained")
     at_most = untrained is None or untrained.seconds is None
+    start = start_seconds(state.fit) if state.fit else 0.0
     if untrained is not None and untrained.seconds is not None:
         answering = untrained.seconds * found.evaluations
     else:
         answering = max(0.0, found.eta_seconds - found.training_seconds)
+        answering += start * found.evaluations
     return TrialEstimate(
-        training_seconds=found.training_seconds + (start_seconds(state.fit) if state.fit else 0.0),
+        training_seconds=found.training_seconds + start,
         scoring_seconds=answering,
         training_ratio=training,
         scoring_ratio=scoring,

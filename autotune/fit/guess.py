@@ -22,10 +22,14 @@ FEW_LENGTHS = 4
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Bytes that a trial at each point would measure as its peak, and the model's parameters."""
+    """Bytes that a trial at each point would measure as its peak, and the model's parameters.
+
+    `seconds` is what predicting took the worker, without its start.
+    """
 
     needed: dict[TrialPoint, int]
     parameters: int
+    seconds: float
 
 
 def prediction(session: Session, setup: Setup, asked: Sequence[TrialPoint]) -> Prediction | None:
@@ -71,7 +75,7 @@ def prediction(session: Session, setup: Setup, asked: Sequence[TrialPoint]) -> P
         for point, shape in shapes.items()
         if shape in needs.peaks
     }
-    return Prediction(peaks, found.parameters)
+    return Prediction(peaks, found.parameters, found.seconds)
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """What a run would work with where no probe was made: a predicted fit, at an assumed rate."""
 
+import time
 from dataclasses import dataclass
 
 from autotune.base.errors import NothingFits
@@ -48,7 +49,10 @@ def unmeasured_fit(
             row_tokens=length,
         )
 
+    begun = time.perf_counter()
     found = prediction(session, setup, [point(length) for length in grid])
+    # What the predicting worker took beside its work is what any worker takes to start.
+    start = time.perf_counter() - begun - found.seconds if found is not None else 0.0
     length, peak, rate = grid[-1], None, None
     if found is not None:
         fitting = {p.row_tokens: n for p, n in found.needed.items() if setup.budget.holds(n)}
@@ -77,7 +81,11 @@ def unmeasured_fit(
         tokens_per_second=rate.tokens_per_second if rate else 1.0,
         trials=(
             TrialOutcome(
-                point=at, verdict=Verdict.FITS, reason="", seconds=0.0, measurement=measured
+                point=at,
+                verdict=Verdict.FITS,
+                reason="",
+                seconds=max(0.0, start) + measured.prefill_seconds,
+                measurement=measured,
             ),
         ),
         strategies={},

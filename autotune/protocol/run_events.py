@@ -31,7 +31,8 @@ class RunStarted(Boundary):
     """A run begins, or resumes (`resumed`): its target and the names of what it works with.
 
     `device_kind` is None in records of a time when it was not written. `study` is the shared study
-    that the run works at, None for one by itself.
+    that the run works at, None for one by itself. `stop_at_target` says whether it ends when the
+    target is met, `searches` whether trials follow the strategies.
     """
 
     kind: Literal["run_started"] = "run_started"
@@ -49,6 +50,8 @@ class RunStarted(Boundary):
     think: Think = Think.KEEP
     scorer: str = DEFAULT_SCORER
     study: str | None = None
+    stop_at_target: bool = True
+    searches: bool = False
 
 
 class Content(Boundary):

@@ -137,6 +137,8 @@ class Setup:
             think=profile.evaluate.think,
             scorer=profile.prompts.scorer,
             resumed=resumed,
+            stop_at_target=profile.study.stop_at_target,
+            searches=profile.study.n_trials != 0,
         )
 
 

@@ -147,8 +147,11 @@ def whole_run(state: StudyState, job: Job | None, now: float) -> str | None:
     spent = max(0.0, now - trial.started - trial.telemetry.slept_seconds) if trial else 0.0
     own = max(times[0].seconds - spent, (job.eta_seconds if job else None) or 0.0)
     span = at_most if times[0].at_most else about
+    whole = own + sum(time.seconds for time in times[1:])
+    then = ", then a search" if state.run.searches else ""
+    if not state.run.stop_at_target:
+        return f"whole run: {span(whole)} for all up to {names[-1]}{then}"
     text = f"whole run: {span(own)} if {current} is enough"
     if len(times) > 1:
-        whole = own + sum(time.seconds for time in times[1:])
         text += f", {span(whole)} if all up to {names[-1]} are tried"
-    return text
+    return text + then

@@ -40,6 +40,7 @@ class DryRun:
         now: when it was planned, seconds since the epoch.
         disk: what the run needs and what is free, in words; None where that is unknown.
         disk_bytes: both.
+        stop_at_target: whether the run ends as soon as the target is met.
     """
 
     plan: RunPlan
@@ -53,6 +54,7 @@ class DryRun:
     now: float
     disk: str | None = None
     disk_bytes: tuple[int, int] | None = None
+    stop_at_target: bool = True
 
 
 def dry_run_summary(found: DryRun) -> RenderableType:
@@ -98,8 +100,11 @@ def _times(found: DryRun) -> str:
     span = at_most if plan.at_most else about
     first = next(trial.seconds for trial in plan.trials)
     end = _clock(found.now + plan.seconds, found.now)
-    text = f"{span(plan.seconds)}, until {end}, if no trial meets the target before"
-    if len(plan.trials) > 1:
+    text = f"{span(plan.seconds)}, until {end}"
+    text += (
+        ", if no trial meets the target before" if found.stop_at_target else ", target met or not"
+    )
+    if len(plan.trials) > 1 and found.stop_at_target:
         text += f"; {span(plan.before_seconds + first)} if the first does"
     return text + ("" if found.measured else "; a probe comes before it")
 

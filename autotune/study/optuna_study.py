@@ -32,6 +32,7 @@ def draw(
     Raises:
         BadInput: the sampler needs a package that is not installed.
     """
+    demand_sampler(study)
     with quiet_optuna() as optuna:
         sampler = make_sampler(study.sampler, study.startup_trials, seed, len(trials))
         known = optuna.create_study(direction="maximize", sampler=sampler)
@@ -61,7 +62,6 @@ def make_sampler(name: Sampler, startup_trials: int, seed: int, number: int) -> 
     if name is Sampler.RANDOM:
         return optuna.samplers.RandomSampler(seed=seed + number)
     if name is Sampler.QMC:
-        demand_scipy()
         return optuna.samplers.QMCSampler(scramble=True, seed=seed)
     return optuna.samplers.TPESampler(
         seed=seed + number,
@@ -82,15 +82,15 @@ def best_quarter(count: int) -> int:
     return max(1, math.ceil(count / 4))
 
 
-def demand_scipy() -> None:
-    """Refuse the quasi-random sampler where its package is missing.
+def demand_sampler(study: StudyChoice) -> None:
+    """Refuse a sampler whose package is missing: before the hours, not when it is to draw.
 
     Raises:
         BadInput: that.
     """
     from importlib.util import find_spec
 
-    if find_spec("scipy") is None:
+    if study.sampler is Sampler.QMC and find_spec("scipy") is None:
         raise BadInput("sampler qmc: needs scipy; pip install scipy, or choose tpe or random")
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from autotune.base.errors import BadInput
 from autotune.base.format import counted, duration
+from autotune.config.study import searched
 from autotune.fit.expected import estimated, evaluation_seconds
 from autotune.fit.resolve import resolve_plan
 from autotune.fit.run_plan import Obstacle, PlannedTrial, RunPlan
@@ -92,7 +93,11 @@ def _asked(chooser: Chooser, state: StudyState) -> Iterator[PlannedTrial]:
     for stage in chooser.stages:
         done = sum(t.plan.strategy == stage.name for t in state.trials)
         if stage.name == SEARCH:
-            yield _planned(chooser, state, _middle(chooser), exact=False, count=UNLIMITED)
+            first = chooser.setup.profile.strategies[0]
+            for point in chooser.study.enqueue[done:]:
+                yield _planned(chooser, state, searched(first, point), exact=True)
+            if chooser.study.search is not None:
+                yield _planned(chooser, state, _middle(chooser), exact=False, count=UNLIMITED)
             continue
         strategy = next(s for s in chooser.strategies if s.name == stage.name)
         if done == 0:
@@ -100,7 +105,8 @@ def _asked(chooser: Chooser, state: StudyState) -> Iterator[PlannedTrial]:
         left = (stage.n_trials or 0) - max(1, done)
         if left > 0:
             middle = strategy.model_copy(update=_midpoint(strategy.search))
-            yield _planned(chooser, state, middle, exact=False, count=left)
+            # Without ranges it is the same point, with another order of the data.
+            yield _planned(chooser, state, middle, exact=not strategy.search, count=left)
 
 
 def _planned(

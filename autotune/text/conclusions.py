@@ -147,8 +147,11 @@ def next_steps(state: StudyState, run_dir: Path) -> list[str]:
                 f" eval {quoted(str(folder))} --prompts {full.source} --prompt-limit all"
             )
     if state.ended is not None and not state.ended.met:
-        lines.append(
-            "to get further: more conversations, more epochs, or more trials of a strategy"
-            " (n_trials and a search range in the profile)"
+        searched = state.run is not None and state.run.searches
+        more = (
+            "more trials of the search: the same command with a higher --max-trials or --max-hours"
+            if searched
+            else "more trials of a strategy (n_trials and a search range in the profile)"
         )
+        lines.append(f"to get further: more conversations, more epochs, or {more}")
     return lines

@@ -134,4 +134,5 @@ def test_a_workers_start_counts_as_the_probes_trials_show_it() -> None:
     # 16 seconds, of which half a second were steps and one reading prompts.
     slow = setups.fit(trials=(TRIED.model_copy(update={"seconds": 16.0}),), peak_bytes=10)
     with_start = expected_seconds(state(), SETUP, slow, SURVEY, PLAN)
-    assert with_start == pytest.approx(14.5 + TRAINING + SCORING)
+    # The training's worker starts, and one for each of two evaluations.
+    assert with_start == pytest.approx(3 * 14.5 + TRAINING + SCORING)

@@ -89,6 +89,16 @@ def test_training_shows_loss_speed_and_two_kinds_of_time_left() -> None:
     assert "whole run: about 2 min if A is enough, about 6 min if all up to B are tried" in text
 
 
+def test_a_run_that_goes_on_at_its_target_or_searches_says_so_in_its_time_left() -> None:
+    def left(**run: bool) -> str:
+        began, *rest = book.training(7)
+        event = began.event.model_copy(update=run)
+        return live_text([began.model_copy(update={"event": event}), *rest])
+
+    assert "whole run: about 6 min for all up to B" in left(stop_at_target=False)
+    assert "if all up to B are tried, then a search" in left(searches=True)
+
+
 def test_scoring_shows_which_checkpoint_and_when_its_answers_will_be_there() -> None:
     trained = book.until(book.story(), events.Trained)
     answers = [

@@ -23,7 +23,13 @@ from tests import records, setups
 from tests.screens import printed
 
 A = setups.strategy("A")
-B = setups.strategy("B", n_trials=3, num_train_epochs=4, average_checkpoints=2)
+B = setups.strategy(
+    "B",
+    n_trials=3,
+    num_train_epochs=4,
+    average_checkpoints=2,
+    search={"learning_rate": (1e-4, 1e-2)},
+)
 SURVEY = setups.survey(*[[100]] * 20)
 SPACE = {"num_train_epochs": [1, 3], "learning_rate": [1e-4, 1e-2]}
 NOW = time.mktime((2026, 11, 28, 23, 0, 0, 0, 0, -1))
@@ -81,6 +87,17 @@ def test_a_search_takes_what_hours_or_trials_are_left() -> None:
     by_number = planned(A, max_trials=3, search=search)
     assert rows(by_number) == [("A", True, 1), ("search", False, 2)]
     assert by_number.ends == "3 trials, as limited (max_trials)"
+
+
+def test_a_further_trial_without_ranges_is_the_same_point_and_given_points_come_before_drawn() -> (
+    None
+):
+    assert rows(planned(setups.strategy("A", n_trials=2))) == [("A", True, 1), ("A", True, 1)]
+    given = planned(A, enqueue=[{"num_train_epochs": 4}, {"learning_rate": 5e-3}])
+    assert rows(given) == [("A", True, 1), ("search", True, 1), ("search", True, 1)]
+    assert [t.plan.num_train_epochs for t in given.trials] == [2, 4, 2]
+    both = planned(A, enqueue=[{"batch_size": 4}], max_trials=3, search={"space": SPACE})
+    assert rows(both) == [("A", True, 1), ("search", True, 1), ("search", False, 1)]
 
 
 def begun(*, over: bool) -> StudyState:
