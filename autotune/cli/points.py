@@ -5,15 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from autotune.base.errors import BadInput
+from autotune.config.study import point_faults
 
 
 def read_points(path: Path) -> list[dict[str, Any]]:
     """The points in a file: a JSON list of objects, or an object a line.
 
-    Which keys and values a point may have, the profile's `[study]` says.
-
     Raises:
-        BadInput: it cannot be read, or is neither.
+        BadInput: it cannot be read, is neither, or a point has what no strategy can have.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -30,6 +29,11 @@ def read_points(path: Path) -> list[dict[str, Any]]:
     points = found if isinstance(found, list) else [found]
     if not points or not all(isinstance(point, dict) for point in points):
         raise _refused(path, "holds no points")
+    faults = [
+        fault for number, point in enumerate(points, 1) for fault in point_faults(number, point)
+    ]
+    if faults:
+        raise BadInput(f"--enqueue {path}: {'; '.join(faults)}")
     return points
 
 

@@ -63,7 +63,7 @@ class StudyChoice(Boundary):
     @field_validator("enqueue")
     @classmethod
     def _can_be_trained(cls, points: tuple[dict[str, Value], ...]) -> tuple[dict[str, Value], ...]:
-        faults = [fault for at, point in enumerate(points, 1) for fault in _point_faults(at, point)]
+        faults = [fault for at, point in enumerate(points, 1) for fault in point_faults(at, point)]
         if faults:
             raise ValueError("; ".join(faults))
         return points
@@ -122,8 +122,8 @@ def own_range_faults(table: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _point_faults(number: int, point: Mapping[str, Value]) -> list[str]:
-    """What is wrong in a point to try."""
+def point_faults(number: int, point: Mapping[str, Value]) -> list[str]:
+    """What is wrong in a point to try, the first of which has the number 1."""
     return [
         f"point {number}: {key} must be one of {', '.join(SEARCHABLE)}"
         if key not in SEARCHABLE

@@ -83,8 +83,8 @@ class StudyState:
 
     @property
     def scored_checkpoints(self) -> int:
-        """How many checkpoints the best was chosen among."""
-        return sum(e.score is not None for t in self.trials for e in t.evaluations.values())
+        """How many checkpoints the best was chosen among: all whose weights are not lost."""
+        return sum(e.checkpoint.place not in t.lost for t in self.trials for e in t.scored)
 
     def apply(self, record: Record) -> None:
         """Fold one record in."""

@@ -32,7 +32,9 @@ def test_points_are_a_list_or_one_a_line(tmp_path: Path, text: str) -> None:
         ("[]", "holds no points"),
         ("[3e-4]", "holds no points"),
         ('{"learning_rate": 3e-4}\nlr 3', "line 2 is no JSON"),
-        ('[{"lr": 3e-4}]', "cannot be used"),
+        ('[{"batch_size": 4}, {"lr": 3e-4}]', "point 2: lr must be one of learning_rate, batch_"),
+        ('{"batch_size": "many"}', 'point 1: batch_size = "many" is no value that batch_size can'),
+        ('{"learning_rate": NaN}', "point 1: learning_rate = NaN is no value"),
     ],
 )
 def test_a_file_without_points_is_refused_in_one_line(
