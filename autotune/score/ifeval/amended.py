@@ -21,8 +21,11 @@ from autotune.score.ifeval.prompts import IFEvalPrompt
 from autotune.score.ifeval.scorer import IFEval
 
 MIN_DIFFERENT_WORDS = 20
-"""An answer to practice on says at least so many different words that are not its prompt's. A long
-sentence has as many; a published prompt that asks for less is no prompt to learn length from."""
+"""An answer to practice on has at least so many different words: two sentences do. From a shorter
+one a model learns to be brief."""
+
+MIN_OWN_WORDS = 10
+"""So many of them at least are in what is left without the prompt given back: a sentence."""
 
 MAX_REPEATED = 0.15
 """Share of an answer's sentences at most that say what was said before, as a refrain does."""
@@ -106,7 +109,7 @@ def amended(prompt: IFEvalPrompt, answer: str, seed: int, finished: bool) -> Ame
                 cut=own != answer or share < 1,
             )
         first = first or fault
-    return first or Unusable("does not follow")
+    return first or Unusable("says too little")
 
 
 def _edited(
@@ -126,13 +129,13 @@ def _edited(
 
 def _fault(prompt: IFEvalPrompt, text: str, instructions: Sequence[Instruction]) -> Unusable | None:
     """What makes a text unfit, the first that is found; None of one that is fit."""
-    own = without_prompt(prompt.prompt, text)
-    if len({word.lower() for word in _WORD.findall(own)}) < MIN_DIFFERENT_WORDS:
-        return Unusable("echo" if echoes(prompt.prompt, text) else "says too little")
     if loops(text):
         return Unusable("loop")
     if echoes(prompt.prompt, text):
         return Unusable("echo")
+    own = without_prompt(prompt.prompt, text)
+    if _different(text) < MIN_DIFFERENT_WORDS or _different(own) < MIN_OWN_WORDS:
+        return Unusable("says too little")
     said = pieces(text)
     if len(said) - len(list(_new(text, set()))) > MAX_REPEATED * len(said):
         return Unusable("repeats itself")
@@ -142,16 +145,20 @@ def _fault(prompt: IFEvalPrompt, text: str, instructions: Sequence[Instruction])
     return None
 
 
+def _different(text: str) -> int:
+    return len(set(_WORD.findall(text.lower())))
+
+
 def _own(prompt: IFEvalPrompt, answer: str, finished: bool) -> str:
     """The answer's own whole sentences, each once."""
-    text = without_repeats(answer.strip())
-    if not finished or text != answer.strip():
-        text = whole_sentences(text)
+    text = answer.strip() if finished else whole_sentences(answer.strip())
     repeats = RepeatPrompt.id in prompt.instruction_id_list
     asked = [] if repeats else [prompt.prompt[a:b] for a, b in pieces(prompt.prompt)]
     long = (piece for piece in asked if len(_WORD.findall(piece)) >= MIN_COPIED_WORDS)
     before = {run for piece in long for run in _runs(piece)}
-    return keep(text, set(_new(text, before)))
+    once = keep(text, set(_new(text, before)))
+    # What loops within a sentence, never to end it, is no sentence.
+    return whole_sentences(without_repeats(once)) if loops(once) else once
 
 
 def _new(text: str, before: set[tuple[str, ...]]) -> Iterator[Span]:

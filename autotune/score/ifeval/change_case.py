@@ -52,7 +52,8 @@ class CapitalWordFrequency(Counted):
         if self.relation == "at least":
             small = [s for s in telling_words(answer) if not answer[slice(*s)].isupper()]
             chosen = spread(small, limit - count, draw)
-            return chosen and replaced(answer, [(s, answer[slice(*s)].upper()) for s in chosen])
+            changes = [(span, answer[slice(*span)].upper()) for span in chosen or ()]
+            return replaced(answer, changes) if chosen else None
         shouted = [w.span() for w in _SHOUTED.finditer(answer) if w[0].isupper()]
         longest = sorted(shouted, key=lambda span: (span[0] - span[1], span))
         calm = [(span, answer[slice(*span)].capitalize()) for span in longest[: count - limit + 1]]

@@ -77,7 +77,10 @@ class TwoResponses(Published):
         text = _ASTERISKS.sub("", answer).strip()
         second = _SECOND.search(text)
         if second and text[: second.start()].strip():
-            parts: list[str] | None = [text[: second.start()].strip(), text[second.start() :]]
+            parts: list[str] | None = [
+                text[: second.start()].strip(),
+                text[second.start() :].strip(),
+            ]
         else:
             parts = divided(text, 2)
         return "\n******\n".join(parts) if parts else None

@@ -10,7 +10,7 @@ from autotune.score.ifeval.pieces import Span
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _LIST_SIGN = re.compile(r"\s*(?:[-*•#>]+|\d+[.)])?\s*")
 
-COMMON = frozenset(
+_COMMON = (
     "about above after again also although always another because been before being between both"
     " cannot could does doing down during each either else even ever every from further have having"
     " here hers herself himself however into itself just made make makes many might more most much"
@@ -18,8 +18,9 @@ COMMON = frozenset(
     " should since some something still such than that their theirs them themselves then there"
     " therefore these they thing things this those through thus together under until upon very want"
     " wants well were what when where whether which while will with within without would your"
-    " yours yourself answer sure".split()
+    " yours yourself answer sure"
 )
+COMMON = frozenset(_COMMON.split())
 """Words of four letters and more that say nothing about what a text is about."""
 
 MIN_LETTERS = 4

@@ -33,14 +33,17 @@ def pieces(text: str) -> list[Span]:
         for line in _LINE.finditer(sentence):
             start = first + line.start() + len(line[0]) - len(line[0].lstrip())
             end = first + line.end()
-            if (
-                found
-                and _is_sign(text[slice(*found[-1])])
-                and "\n" not in text[found[-1][1] : start]
-            ):
+            if found and _belong_together(text, found[-1], (start, end)):
                 start = found.pop()[0]
             found.append((start, end))
     return found
+
+
+def _belong_together(text: str, before: Span, after: Span) -> bool:
+    """Whether one is the sign before an item, or the asterisk or bracket that ends a sentence."""
+    between = text[before[1] : after[0]]
+    begins = _is_sign(text[slice(*before)]) and "\n" not in between
+    return begins or (not between and _is_sign(text[slice(*after)]))
 
 
 def _is_sign(piece: str) -> bool:
