@@ -24,7 +24,7 @@ from autotune.score.ifeval.own_words import (
     telling_words,
     topics,
 )
-from autotune.score.ifeval.pieces import divided, paragraphs
+from autotune.score.ifeval.pieces import HEADING_WORDS, divided, paragraphs
 
 _HIGHLIGHT = re.compile(r"\*[^\n\*]*\*")
 _DOUBLE = re.compile(r"\*\*[^\n\*]*\*\*")
@@ -32,9 +32,6 @@ _YES_OR_NO = re.compile(r"\W*(?P<says>yes|no|maybe|perhaps)\b[\s,.:;!-]*", re.IG
 _STAR_SIGN = re.compile(r"^([^\S\n]*)\*(?=[^\S\n])", re.MULTILINE)
 _TITLE_SIGNS = ' \t#*_<>"“”:'
 _TITLE_NAMED = re.compile(r"^(?:title|subject|headline)\s*:\s*", re.IGNORECASE)
-
-LONGEST_TITLE_WORDS = 10
-"""A first line of at most so many words that does not end as a sentence is a title."""
 
 
 class ConstrainedResponse(Growing):
@@ -192,7 +189,7 @@ class Title(Instruction):
         """Its first line, where that is a title; else what it says most often becomes one."""
         first, _, rest = answer.strip().partition("\n")
         title = _TITLE_NAMED.sub("", first.strip(_TITLE_SIGNS)).strip(_TITLE_SIGNS)
-        is_title = 0 < len(title.split()) <= LONGEST_TITLE_WORDS and title[-1] not in ".!?,;"
+        is_title = 0 < len(title.split()) <= HEADING_WORDS and title[-1] not in ".!?,;"
         if rest.strip() and is_title and title[0].isalnum():
             return f"<<{title}>>\n{rest}"
         words = topics(answer, 2)

@@ -33,11 +33,11 @@ MOST_LETTERS_ADDED = 12
 """The same for a letter: those of a line of the answer's own words."""
 
 NAMED = (
-    "The words to keep in mind here are {}.",
+    "Also to keep in mind: {}.",
     "What belongs here as well: {}.",
     "It also comes down to {}.",
 )
-"""Sentences that bring in words, whatever kind of word these are."""
+"""Sentences that bring in words, one or several, whatever kind of word these are."""
 
 NAMED_AGAIN = (
     "It all comes back to one word: {}.",

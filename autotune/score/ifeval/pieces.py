@@ -16,10 +16,14 @@ MIN_LEFT = 0.5
 """Share of an answer's words that must be left where sentences are taken out of it: of less, what
 it says is no longer what the model said."""
 
+HEADING_WORDS = 10
+"""A paragraph, or first line, of at most so many words that does not end as a sentence does is a
+heading."""
+
 _LINE = re.compile(r"[^\n]*\S")
 _LETTER = re.compile(r"[^\W\d_]")
 _ENDED = re.compile(r"""[.!?…。！？।][)\]"'”’»*]*$""")
-_CLOSED = re.compile(r"[}\]>`]$")
+_CLOSED = re.compile(r"[}\]`]$")
 _WORD = re.compile(r"\w+")
 
 
@@ -114,12 +118,28 @@ def without(text: str, unwanted: Callable[[str], int], most: int = 0) -> str | N
 def divided(text: str, count: int) -> list[str] | None:
     """The text in `count` parts about as long: whole paragraphs, else whole pieces.
 
-    None where there are too few of them.
+    A heading stays with what it heads. None where there are too few of them.
     """
-    for spans in (paragraphs(text), [s for s in pieces(text) if _LETTER.search(text[slice(*s)])]):
+    for spans in (
+        _with_headings(text),
+        [s for s in pieces(text) if _LETTER.search(text[slice(*s)])],
+    ):
         if len(spans) >= count > 0:
             return [text[group[0][0] : group[-1][1]] for group in _groups(spans, count)]
     return None
+
+
+def _with_headings(text: str) -> list[Span]:
+    """The paragraphs, a heading together with the next one."""
+    joined: list[Span] = []
+    heading: int | None = None
+    for start, end in paragraphs(text):
+        first = start if heading is None else heading
+        short = len(text[start:end].split()) <= HEADING_WORDS
+        heading = first if short and not is_whole(text[start:end]) else None
+        if heading is None or end == len(text.rstrip()):
+            joined.append((first, end))
+    return joined
 
 
 def _groups(spans: Sequence[Span], count: int) -> list[Sequence[Span]]:

@@ -114,7 +114,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         "keywords:existence",
         {"keywords": ["sea", "C++"]},
         "At sea.",
-        "At sea.\n\nThe words to keep in mind here are C++.",
+        "At sea.\n\nAlso to keep in mind: C++.",
     ),
     (
         "keywords:forbidden_words",
@@ -231,6 +231,13 @@ def test_an_edit_keeps_the_case_that_the_whole_text_is_in() -> None:
     wrapped = amend(TEXT.upper(), "detectable_format:json_format")
     assert wrapped is not None
     assert wrapped.isupper()
+
+
+def test_a_heading_stays_with_what_it_heads_when_a_text_is_divided() -> None:
+    headed = "<<Sea>>\n\nOne went. Two went.\n\nLand\n\nThree went."
+    parts = amend(headed, "combination:two_responses")
+    assert parts == "<<Sea>>\n\nOne went. Two went.\n******\nLand\n\nThree went."
+    assert amend("Sea\n\nOne. Two.", "combination:two_responses") == "Sea\n\nOne.\n******\nTwo."
 
 
 def test_a_text_without_commas_stays_so_as_json() -> None:

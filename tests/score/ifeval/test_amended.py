@@ -66,9 +66,12 @@ def test_a_loop_is_cut_after_its_first_time_and_what_is_said_again_is_left_out()
     assert made(prompt_of(few_words(99)), looping).text == WHOLE + " It is so, they say."
     endless = WHOLE + " It is so and" + " so on and" * 30
     assert made(prompt_of(few_words(99)), endless).text == WHOLE
-    counting = WHOLE + "".join(f"\nA short nap at noon does no harm to friend {n}." for n in (1, 2))
+    counting = WHOLE + "".join(
+        f"\nA short nap at noon does no harm to friend {n}." for n in range(4)
+    )
     again = made(prompt_of(few_words(99)), counting + "\nSo much for that.")
-    assert again.text == WHOLE + "\nSo much for that."
+    first = "A short nap at noon does no harm to friend 0."
+    assert again.text == f"{WHOLE}\n{first}\nSo much for that."
 
 
 def test_sentences_of_the_prompt_are_left_out_of_an_answer_that_is_edited() -> None:
