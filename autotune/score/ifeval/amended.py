@@ -48,6 +48,7 @@ SHARES = (1.0, 0.8, 0.6, 0.4)
 """Of an answer's sentences, tried in this order where one of its instructions takes text away: what
 the others add takes room."""
 
+_STOPS = ".!?…\"'”’)*"
 _WORD = re.compile(r"\w+")
 
 
@@ -129,14 +130,14 @@ def _edited(
 
 def _fault(prompt: IFEvalPrompt, text: str, instructions: Sequence[Instruction]) -> Unusable | None:
     """What makes a text unfit, the first that is found; None of one that is fit."""
-    if loops(text):
+    said = pieces(text)
+    if loops(text) or any(_loops(text[slice(*span)]) for span in said):
         return Unusable("loop")
     if echoes(prompt.prompt, text):
         return Unusable("echo")
     own = without_prompt(prompt.prompt, text)
     if _different(text) < MIN_DIFFERENT_WORDS or _different(own) < MIN_OWN_WORDS:
         return Unusable("says too little")
-    said = pieces(text)
     if len(said) - len(list(_new(text, set()))) > MAX_REPEATED * len(said):
         return Unusable("repeats itself")
     if not IFEval().passes(prompt, text):
@@ -156,9 +157,13 @@ def _own(prompt: IFEvalPrompt, answer: str, finished: bool) -> str:
     asked = [] if repeats else [prompt.prompt[a:b] for a, b in pieces(prompt.prompt)]
     long = (piece for piece in asked if len(_WORD.findall(piece)) >= MIN_COPIED_WORDS)
     before = {run for piece in long for run in _runs(piece)}
-    once = keep(text, set(_new(text, before)))
-    # What loops within a sentence, never to end it, is no sentence.
+    once = keep(text, {span for span in _new(text, before) if not _loops(text[slice(*span)])})
     return whole_sentences(without_repeats(once)) if loops(once) else once
+
+
+def _loops(piece: str) -> bool:
+    """Whether a sentence loops, be it ended at last."""
+    return loops(piece.rstrip(_STOPS))
 
 
 def _new(text: str, before: set[tuple[str, ...]]) -> Iterator[Span]:

@@ -64,8 +64,9 @@ def test_one_that_was_cut_off_ends_with_its_last_whole_sentence() -> None:
 def test_a_loop_is_cut_after_its_first_time_and_what_is_said_again_is_left_out() -> None:
     looping = WHOLE + " It is so, they say." * 9
     assert made(prompt_of(few_words(99)), looping).text == WHOLE + " It is so, they say."
-    endless = WHOLE + " It is so and" + " so on and" * 30
-    assert made(prompt_of(few_words(99)), endless).text == WHOLE
+    for end in ("", "."):
+        endless = WHOLE + " It is so and" + " so on and" * 30 + end
+        assert made(prompt_of(few_words(500)), endless).text == WHOLE
     counting = WHOLE + "".join(
         f"\nA short nap at noon does no harm to friend {n}." for n in range(4)
     )
@@ -132,6 +133,21 @@ def test_two_instructions_whose_edits_undo_each_other_are_no_answer() -> None:
 )
 def test_an_answer_that_says_next_to_nothing_is_not_amended(answer: str) -> None:
     assert refused(prompt_of(COMMAS), answer).reason == "says too little"
+
+
+def test_two_sentences_are_enough_and_one_is_not() -> None:
+    first, second = WHOLE.split(". ")[0] + ".", "Most people need eight or nine hours of it a day."
+    assert refused(prompt_of(COMMAS), first).reason == "says too little"
+    assert made(prompt_of(COMMAS), f"{first} {second}").edited == (COMMAS[0],)
+
+
+def test_the_words_of_the_prompt_do_not_count() -> None:
+    asked = prompt_of(("combination:repeat_prompt", {"prompt_to_repeat": WHOLE}))
+    prompt = asked.model_copy(update={"prompt": f"{WHOLE} First repeat this, then answer it."})
+    believed = "Yes, yes, it is so, it is so, it is so, I do believe so."
+    assert refused(prompt, f"{WHOLE}\n\n{believed}").reason == "says too little"
+    own = "My father slept four hours every night for fifty years without falling ill once."
+    assert made(prompt, f"{WHOLE}\n\n{own}").as_sampled
 
 
 def test_the_prompt_given_back_is_no_answer() -> None:
