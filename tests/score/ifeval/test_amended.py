@@ -144,7 +144,7 @@ def test_two_sentences_are_enough_and_one_is_not() -> None:
 def test_the_words_of_the_prompt_do_not_count() -> None:
     asked = prompt_of(("combination:repeat_prompt", {"prompt_to_repeat": WHOLE}))
     prompt = asked.model_copy(update={"prompt": f"{WHOLE} First repeat this, then answer it."})
-    believed = "Yes, yes, it is so, it is so, it is so, I do believe so."
+    believed = "Yes, yes, it is, it is so, yes, it is so, it is."
     assert refused(prompt, f"{WHOLE}\n\n{believed}").reason == "says too little"
     own = "My father slept four hours every night for fifty years without falling ill once."
     assert made(prompt, f"{WHOLE}\n\n{own}").as_sampled
