@@ -176,7 +176,7 @@ def test_most_real_answers_that_say_something_can_be_made_to_follow_a_real_promp
     matched, _ = match(prompts, answers)
     draw = Random(2)
     usable = as_sampled = 0
-    for prompt in draw.sample(prompts, 40):
+    for prompt in draw.sample(prompts, 25):
         answer = matched[draw.choice(sorted(matched))].response or ""
         found = amended(prompt, answer, prompt.key, finished=True)
         if isinstance(found, Amended):
@@ -186,5 +186,5 @@ def test_most_real_answers_that_say_something_can_be_made_to_follow_a_real_promp
             assert not loops(found.text)
             assert not echoes(prompt.prompt, found.text)
             assert without_repeats(found.text) == found.text
-    assert usable >= 20
-    assert as_sampled <= 4
+    assert usable >= 13
+    assert as_sampled <= 3
