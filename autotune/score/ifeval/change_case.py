@@ -1,7 +1,12 @@
 """Instructions on capital and small letters."""
 
-from autotune.score.ifeval.arguments import Argument, a_count, a_relation
-from autotune.score.ifeval.instruction import Counted, Instruction, number, quote
+import re
+from random import Random
+
+from autotune.score.ifeval.arguments import Argument, a_count, a_relation, as_count
+from autotune.score.ifeval.instruction import Counted, Instruction, Stage, number, quote
+from autotune.score.ifeval.own_words import replaced, spread, telling_words
+from autotune.score.ifeval.pieces import longest_beginning
 from autotune.score.ifeval.words import (
     capital_words,
     complete_sentences,
@@ -9,6 +14,8 @@ from autotune.score.ifeval.words import (
     detect_language,
     sentences,
 )
+
+_SHOUTED = re.compile(r"\b[^\W\d_]{2,}\b")
 
 
 class CapitalWordFrequency(Counted):
@@ -36,6 +43,22 @@ class CapitalWordFrequency(Counted):
         """Those in finished sentences: words at the end of the last one may still change."""
         return sum(map(capital_words, sentences(complete_sentences(beginning))[:-1]))
 
+    def edit(self, answer: str, draw: Random) -> str | None:
+        """Telling words are put in capitals, or the longest capital words in small letters.
+
+        Where "I" and "A" are too many still, the answer is cut.
+        """
+        limit, count = as_count(self.limit), self.count(answer)
+        if self.relation == "at least":
+            small = [s for s in telling_words(answer) if not answer[slice(*s)].isupper()]
+            chosen = spread(small, limit - count, draw)
+            changes = [(span, answer[slice(*span)].upper()) for span in chosen or ()]
+            return replaced(answer, changes) if chosen else None
+        shouted = [w.span() for w in _SHOUTED.finditer(answer) if w[0].isupper()]
+        longest = sorted(shouted, key=lambda span: (span[0] - span[1], span))
+        calm = [(span, answer[slice(*span)].capitalize()) for span in longest[: count - limit + 1]]
+        return longest_beginning(replaced(answer, calm), self.check)
+
 
 class EnglishCapital(Instruction):
     """English in all capitals. A text whose language is unknown passes, as published.
@@ -44,6 +67,7 @@ class EnglishCapital(Instruction):
     """
 
     id = "change_case:english_capital"
+    amended_at = Stage.CASE
 
     def check(self, answer: str) -> bool:
         """Whether it is."""
@@ -57,11 +81,16 @@ class EnglishCapital(Instruction):
         """The letters that are not, else the language."""
         return _explain(answer, "capital", sum(map(str.islower, answer)))
 
+    def edit(self, answer: str, draw: Random) -> str | None:
+        """All letters become capitals; another language stays another."""
+        return answer.upper()
+
 
 class EnglishLowercase(Instruction):
     """English in all small letters, as `EnglishCapital`."""
 
     id = "change_case:english_lowercase"
+    amended_at = Stage.CASE
 
     def check(self, answer: str) -> bool:
         """Whether it is."""
@@ -74,6 +103,10 @@ class EnglishLowercase(Instruction):
     def explain(self, answer: str) -> str:
         """The letters that are not, else the language."""
         return _explain(answer, "lower case", sum(map(str.isupper, answer)))
+
+    def edit(self, answer: str, draw: Random) -> str | None:
+        """All letters become small; another language stays another."""
+        return answer.lower()
 
 
 def _explain(text: str, name: str, wrong: int) -> str:

@@ -1,8 +1,20 @@
 """Instructions that combine: the request repeated first, and two responses."""
 
+import re
+from random import Random
+
 from autotune.score.ifeval.arguments import a_text
-from autotune.score.ifeval.instruction import Published, number
+from autotune.score.ifeval.instruction import Published, Stage, number
 from autotune.score.ifeval.length import has_content
+from autotune.score.ifeval.pieces import divided, paragraphs
+
+_WORD = re.compile(r"\w+")
+_ASTERISKS = re.compile(r"\*{3,}")
+_SECOND = re.compile(
+    r"^\W*(?:(?:response|version|option|answer|alternative)\W{0,2}(?:2|two|ii|b)\b|second\b)",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""The beginning of what a model itself calls its second response."""
 
 
 class RepeatPrompt(Published):
@@ -10,6 +22,7 @@ class RepeatPrompt(Published):
 
     id = "combination:repeat_prompt"
     arguments = {"prompt_to_repeat": a_text}
+    amended_at = Stage.BEGIN
 
     def decide_early(self, beginning: str) -> bool | None:
         """Certain once it is repeated, or once it is not."""
@@ -26,11 +39,21 @@ class RepeatPrompt(Published):
         """That it does not."""
         return "does not begin with the request, word for word"
 
+    def edit(self, answer: str, draw: Random) -> str | None:
+        """The request is put before it, in the place of a first paragraph of the same words."""
+        asked = str(self.given["prompt_to_repeat"]).strip()
+        rest = answer.strip()
+        spans = paragraphs(rest)
+        if spans and _words(rest[slice(*spans[0])]) == _words(asked):
+            rest = rest[spans[0][1] :].strip()
+        return f"{asked}\n\n{rest}" if rest else asked
+
 
 class TwoResponses(Published):
     """Two different responses, divided by `******`."""
 
     id = "combination:two_responses"
+    amended_at = Stage.SHAPE
 
     def decide_early(self, beginning: str) -> bool | None:
         """Fails at an empty part, a third response, or two that are the same."""
@@ -48,3 +71,20 @@ class TwoResponses(Published):
         if len(parts) == 2:
             return "two responses that are the same, or a part of nothing between two ******"
         return f"{number(len(parts), 'response')}, exactly 2 divided by ****** are required"
+
+    def edit(self, answer: str, draw: Random) -> str | None:
+        """Divided where its second response begins, else in the middle: each part says half."""
+        text = _ASTERISKS.sub("", answer).strip()
+        second = _SECOND.search(text)
+        if second and text[: second.start()].strip():
+            parts: list[str] | None = [
+                text[: second.start()].strip(),
+                text[second.start() :].strip(),
+            ]
+        else:
+            parts = divided(text, 2)
+        return "\n******\n".join(parts) if parts else None
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.lower())

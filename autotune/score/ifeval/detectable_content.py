@@ -1,8 +1,52 @@
 """Instructions on placeholders and postscripts."""
 
-from autotune.score.ifeval.arguments import Argument, a_count, a_text
-from autotune.score.ifeval.instruction import Counted, Instruction, quote
+import re
+from random import Random
+
+from autotune.score.ifeval.arguments import Argument, a_count, a_text, as_count
+from autotune.score.ifeval.instruction import Counted, Instruction, Stage, quote
 from autotune.score.ifeval.linear import count_placeholders, has_postscript
+from autotune.score.ifeval.own_words import in_case_of
+from autotune.score.ifeval.pieces import is_whole, pieces
+
+_MEANT = re.compile(
+    r"[<({](?P<brackets>(?:your|insert)\b[^\n\]\[<>(){}]{0,30})[>)}]", re.IGNORECASE
+)
+"""What a model puts in other brackets for the reader to fill in."""
+
+FIELDS = (
+    "name",
+    "date",
+    "time",
+    "place",
+    "address",
+    "city",
+    "email",
+    "phone number",
+    "website",
+    "company",
+    "contact person",
+    "price",
+)
+"""What a reader may be asked to fill in, so that as many placeholders can be added at most."""
+
+_MISSPELT = re.compile(r"(?<!\w)(?:p\.? ?){1,2}s\b\.?:?", re.IGNORECASE)
+
+LONGEST_POSTSCRIPT_CHARACTERS = 160
+SHORTEST_POSTSCRIPT_CHARACTERS = 20
+LEFT_BEFORE = 3
+"""A last sentence becomes the postscript if it is not longer and at least so many stay before it:
+a postscript is an afterthought."""
+
+AFTERTHOUGHTS = (
+    "Thank you for reading.",
+    "I hope this helps.",
+    "Take your time with it.",
+    "There is more to say about this another day.",
+    "Please let me know what you think.",
+    "Do share this with a friend.",
+)
+"""Postscripts of no particular text."""
 
 
 class NumberPlaceholders(Counted):
@@ -26,12 +70,24 @@ class NumberPlaceholders(Counted):
         """The placeholders."""
         return count_placeholders(text)
 
+    def edit(self, answer: str, draw: Random) -> str | None:
+        """Brackets of another kind are mended, and lines to fill in stand at the end."""
+        text = _MEANT.sub(lambda meant: f"[{meant['brackets']}]", answer).rstrip()
+        missing = as_count(self.limit) - self.count(text)
+        fields = [field for field in FIELDS if f"[{field}]" not in text.lower()]
+        if missing > len(fields):
+            return None
+        chosen = sorted(draw.sample(range(len(fields)), max(0, missing)))
+        lines = [f"{fields[at].capitalize()}: [{fields[at]}]" for at in chosen]
+        return "\n\n".join(filter(None, (text, in_case_of(text, "\n".join(lines)))))
+
 
 class Postscript(Instruction):
     """A postscript that begins with a marker. The published pattern takes quadratic time."""
 
     id = "detectable_content:postscript"
     arguments = {"postscript_marker": a_text}
+    amended_at = Stage.POSTSCRIPT
 
     def check(self, answer: str) -> bool:
         """Whether it is there."""
@@ -46,3 +102,20 @@ class Postscript(Instruction):
     def explain(self, answer: str) -> str:
         """That it is not there."""
         return f"no postscript that begins with {quote(self.given['postscript_marker'])}"
+
+    def edit(self, answer: str, draw: Random) -> str | None:
+        """A marker that is spelt otherwise is mended; else its last sentence becomes one.
+
+        One of no particular text is put at the end of a text that is short, or ends otherwise.
+        """
+        marker, text = str(self.given["postscript_marker"]).strip(), answer.strip()
+        spelt = list(_MISSPELT.finditer(text))
+        if spelt:
+            start, end = spelt[-1].span()
+            return f"{text[:start].rstrip()}\n\n{marker} {text[end:].strip()}"
+        *before, (start, end) = pieces(text)
+        last = text[start:end]
+        short = SHORTEST_POSTSCRIPT_CHARACTERS <= len(last) <= LONGEST_POSTSCRIPT_CHARACTERS
+        if len(before) >= LEFT_BEFORE and short and last[0].isalpha() and is_whole(last):
+            return f"{text[: before[-1][1]]}\n\n{marker} {last}"
+        return f"{text}\n\n{marker} {in_case_of(text, draw.choice(AFTERTHOUGHTS))}"

@@ -1,14 +1,37 @@
 """Instructions on the form of an answer: sections, bullets, highlights, titles, JSON."""
 
+import json
 import re
+from random import Random
 
 from autotune.score.ifeval.arguments import a_count, a_text, as_count
-from autotune.score.ifeval.instruction import Growing, Instruction, Published, is_or_are, needs
+from autotune.score.ifeval.bullets import with_bullets
+from autotune.score.ifeval.instruction import (
+    Growing,
+    Instruction,
+    Published,
+    Stage,
+    is_or_are,
+    needs,
+)
 from autotune.score.ifeval.json_prefix import MAX_NESTING, cannot_become_json, nesting
 from autotune.score.ifeval.linear import count_bullets, has_title
+from autotune.score.ifeval.own_words import (
+    in_case_of,
+    listed,
+    replaced,
+    spread,
+    telling_words,
+    topics,
+)
+from autotune.score.ifeval.pieces import HEADING_WORDS, divided, paragraphs
 
 _HIGHLIGHT = re.compile(r"\*[^\n\*]*\*")
 _DOUBLE = re.compile(r"\*\*[^\n\*]*\*\*")
+_YES_OR_NO = re.compile(r"\W*(?P<says>yes|no|maybe|perhaps)\b[\s,.:;!-]*", re.IGNORECASE)
+_STAR_SIGN = re.compile(r"^([^\S\n]*)\*(?=[^\S\n])", re.MULTILINE)
+_TITLE_SIGNS = ' \t#*_<>"“”:'
+_TITLE_NAMED = re.compile(r"^(?:title|subject|headline)\s*:\s*", re.IGNORECASE)
 
 
 class ConstrainedResponse(Growing):
@@ -20,11 +43,20 @@ class ConstrainedResponse(Growing):
         """The three."""
         return 'holds none of "My answer is yes.", "My answer is no." and "My answer is maybe."'
 
+    def edit(self, answer: str, draw: Random) -> str | None:
+        """The one that its first word means stands first; "maybe" where that is neither."""
+        begun = _YES_OR_NO.match(answer)
+        says = begun["says"].lower() if begun else "maybe"
+        rest = answer[begun.end() :].strip() if begun else answer.strip()
+        answered = f"My answer is {'maybe' if says == 'perhaps' else says}."
+        return f"{answered} {rest[:1].upper()}{rest[1:]}".rstrip()
+
 
 class JsonFormat(Published):
     """The whole answer is JSON, perhaps in a fence. Too deep a nesting is refused unread."""
 
     id = "detectable_format:json_format"
+    amended_at = Stage.WRAP
 
     def check(self, answer: str) -> bool:
         """Whether it is."""
@@ -43,12 +75,28 @@ class JsonFormat(Published):
             return f"JSON nested deeper than {MAX_NESTING}, the deepest that is read"
         return "not valid JSON as a whole"
 
+    def edit(self, answer: str, draw: Random) -> str | None:
+        """The JSON that is in it, without what is said around it; else its text becomes a value.
+
+        Paragraphs become a list, but for a text without commas, which a list would bring in.
+        """
+        first, last = answer.find("{"), answer.rfind("}")
+        inner = answer[first : last + 1] if 0 <= first < last else ""
+        if inner and self.follows(inner):
+            return inner
+        text = answer.strip()
+        parts = [text[start:end] for start, end in paragraphs(text)]
+        key = in_case_of(text, draw.choice(("answer", "response", "text")))
+        value = parts if len(parts) > 1 and "," in text else text
+        return json.dumps({key: value}, ensure_ascii=False, indent=2)
+
 
 class MultipleSections(Growing):
     """Enough sections, each headed by a word and a number."""
 
     id = "detectable_format:multiple_sections"
     arguments = {"section_spliter": a_text, "num_sections": a_count}
+    amended_at = Stage.SHAPE
 
     def explain(self, answer: str) -> str:
         """How many there are."""
@@ -57,12 +105,25 @@ class MultipleSections(Growing):
         asked = f"at least {wanted} {is_or_are(wanted)} required"
         return f'{count} headed "{splitter} 1", "{splitter} 2" and so on, {asked}'
 
+    def edit(self, answer: str, draw: Random) -> str | None:
+        """Headings spelt otherwise are mended, else it is divided and each part gets one."""
+        splitter = str(self.given["section_spliter"]).strip()
+        spelt = re.compile(rf"\b{re.escape(splitter)}(?=\s?\d)", re.IGNORECASE)
+        mended = spelt.sub(lambda _: splitter, answer)
+        if self.follows(mended):
+            return mended
+        without = re.compile(rf"^\W*{re.escape(splitter)}\s?\d+\W*", re.IGNORECASE | re.MULTILINE)
+        parts = divided(without.sub("", answer).strip(), as_count(self.given["num_sections"]))
+        headed = [f"{splitter} {n}\n{part}" for n, part in enumerate(parts or (), 1)]
+        return "\n\n".join(headed) or None
+
 
 class NumberBulletLists(Instruction):
     """So many bullets. The published pattern takes quadratic time."""
 
     id = "detectable_format:number_bullet_lists"
     arguments = {"num_bullets": a_count}
+    amended_at = Stage.LIST
 
     def check(self, answer: str) -> bool:
         """Whether there are just so many."""
@@ -75,6 +136,10 @@ class NumberBulletLists(Instruction):
     def explain(self, answer: str) -> str:
         """How many there are."""
         return needs(count_bullets(answer), "bullet", "exactly", self.given["num_bullets"])
+
+    def edit(self, answer: str, draw: Random) -> str | None:
+        """Its own list is cut; where it has none that is long enough, sentences become one."""
+        return with_bullets(answer, as_count(self.given["num_bullets"]))
 
 
 class NumberHighlightedSections(Growing):
@@ -89,6 +154,18 @@ class NumberHighlightedSections(Growing):
         double = sum(bool(found[2:-2].strip()) for found in _DOUBLE.findall(answer))
         limit = self.given["num_highlights"]
         return needs(single + double, "*highlighted* part", "at least", limit)
+
+    def edit(self, answer: str, draw: Random) -> str | None:
+        """Telling words are put between asterisks, on lines that have none; bullets become `-`."""
+        text = _STAR_SIGN.sub(r"\1-", answer)
+        found = [s for line in _HIGHLIGHT.findall(text) for s in [line.strip("*").strip()] if s]
+        found += [s for line in _DOUBLE.findall(text) for s in [line[2:-2].strip()] if s]
+        missing = as_count(self.given["num_highlights"]) - len(found)
+        free = [span for span in telling_words(text) if "*" not in _line_around(text, span[0])]
+        chosen = spread(free, max(0, missing), draw)
+        if chosen is None:
+            return None
+        return replaced(text, [(span, f"*{text[slice(*span)]}*") for span in chosen])
 
 
 class Title(Instruction):
@@ -107,3 +184,21 @@ class Title(Instruction):
     def explain(self, answer: str) -> str:
         """That there is none."""
         return "no title in double angle brackets, as in <<title>>"
+
+    def edit(self, answer: str, draw: Random) -> str | None:
+        """Its first line, where that is a title; else what it says most often becomes one."""
+        first, _, rest = answer.strip().partition("\n")
+        title = _TITLE_NAMED.sub("", first.strip(_TITLE_SIGNS)).strip(_TITLE_SIGNS)
+        is_title = 0 < len(title.split()) <= HEADING_WORDS and title[-1] not in ".!?,;"
+        if rest.strip() and is_title and title[0].isalnum():
+            return f"<<{title}>>\n{rest}"
+        words = topics(answer, 2)
+        if not words:
+            return None
+        named = listed([word[0].upper() + word[1:] for word in words])
+        return f"<<{in_case_of(answer, named)}>>\n\n{answer.strip()}"
+
+
+def _line_around(text: str, place: int) -> str:
+    end = text.find("\n", place)
+    return text[text.rfind("\n", 0, place) + 1 : end if end >= 0 else len(text)]

@@ -1,19 +1,43 @@
-"""One of IFEval's instructions: what follows it, what is certain of it early, why a text fails."""
+"""One of IFEval's instructions: what follows it, what is certain of it early, why a text fails.
+
+And the edit that makes a text follow it.
+"""
 
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from enum import IntEnum, auto
 from functools import cached_property
+from random import Random
 from typing import Any, ClassVar
 
+from autotune.base.errors import EnvironmentFault
 from autotune.score.ifeval.arguments import Argument, Arguments, Reader, as_count
 from autotune.score.ifeval.reference import reference_checker
+
+
+class Stage(IntEnum):
+    """When an answer is amended for an instruction, so that no edit undoes one before it.
+
+    What takes text away comes first, what puts the whole of it into a form comes last.
+    """
+
+    CUT = auto()
+    LIST = auto()
+    SHAPE = auto()
+    ADD = auto()
+    POSTSCRIPT = auto()
+    BEGIN = auto()
+    END = auto()
+    CASE = auto()
+    PUNCTUATION = auto()
+    WRAP = auto()
 
 
 class Instruction(ABC):
     """An instruction with the arguments that one prompt gives it.
 
-    All of its methods take time linear in the text.
+    Judging takes time linear in the text.
 
     Example:
         class NoComma(Instruction):
@@ -22,6 +46,7 @@ class Instruction(ABC):
             def check(self, answer): return "," not in answer
             def decide_early(self, beginning): return False if "," in beginning else None
             def explain(self, answer): return "a comma, none is allowed"
+            def edit(self, answer, draw): return answer.replace(",", "")
     """
 
     id: ClassVar[str]
@@ -29,6 +54,13 @@ class Instruction(ABC):
 
     arguments: ClassVar[Mapping[str, Reader]] = {}
     """The arguments that it takes, each with the reader that checks one value."""
+
+    amended_at: ClassVar[Stage] = Stage.ADD
+    """When its edit comes among those of a prompt's instructions."""
+
+    strains: ClassVar[bool] = False
+    """Whether the edit leaves words that the answer does not lead to: one that follows the
+    instruction by itself is better."""
 
     def __init__(self, given: Arguments) -> None:
         """`given` are arguments as `read_arguments` gives them."""
@@ -55,6 +87,47 @@ class Instruction(ABC):
     @abstractmethod
     def explain(self, answer: str) -> str:
         """Why an answer fails, with the checker's own numbers: what it has and what it needs."""
+
+    @property
+    def stage(self) -> Stage:
+        """When it amends, its arguments considered."""
+        return self.amended_at
+
+    def amend(self, answer: str, draw: Random) -> str | None:
+        """The answer with as little changed as makes it follow; itself where it does already.
+
+        None where no edit can, or where it would spoil the text. What is returned passes `check`;
+        the same generator state gives the same text.
+
+        Raises:
+            EnvironmentFault: the published checkers are needed and not installed.
+        """
+        if not answer.strip():
+            return None
+        if self.follows(answer):
+            return answer
+        edited = self.edit(answer, draw)
+        return edited if edited is not None and self.follows(edited) else None
+
+    def edit(self, answer: str, draw: Random) -> str | None:
+        """A text made from an answer that fails, to be checked; None where nothing is tried.
+
+        Its own words stay as far as possible.
+        """
+        return None
+
+    def follows(self, text: str) -> bool:
+        """What `check` says; a text that it raises on does not follow.
+
+        Raises:
+            EnvironmentFault: the published checkers are needed and not installed.
+        """
+        try:
+            return self.check(text)
+        except EnvironmentFault:
+            raise
+        except Exception:  # what a checker cannot deal with does not follow
+            return False
 
 
 class Published(Instruction):
@@ -103,6 +176,11 @@ class Counted(Instruction):
     @abstractmethod
     def limit(self) -> Argument:
         """What the count is compared with."""
+
+    @property
+    def stage(self) -> Stage:
+        """Few enough is reached by taking away."""
+        return Stage.CUT if self.relation == "less than" else self.amended_at
 
     def check(self, answer: str) -> bool:
         """Whether the count is as asked."""

@@ -2,6 +2,7 @@
 
 import re
 from functools import cached_property
+from random import Random
 
 from autotune.score.ifeval.arguments import (
     Argument,
@@ -13,13 +14,47 @@ from autotune.score.ifeval.arguments import (
     as_texts,
     some_texts,
 )
-from autotune.score.ifeval.instruction import Counted, Growing, Published, is_or_are, number, quote
+from autotune.score.ifeval.instruction import (
+    Counted,
+    Growing,
+    Published,
+    Stage,
+    is_or_are,
+    number,
+    quote,
+)
+from autotune.score.ifeval.own_words import in_case_of, listed, topics
+from autotune.score.ifeval.pieces import without
+
+MOST_ADDED = 4
+"""Words, or times, that an edit adds at most: more of them would be a list and no answer."""
+
+MOST_LETTERS_ADDED = 12
+"""The same for a letter: those of a line of the answer's own words."""
+
+NAMED = (
+    "Also to keep in mind: {}.",
+    "What belongs here as well: {}.",
+    "It also comes down to {}.",
+)
+"""Sentences that bring in words, one or several, whatever kind of word these are."""
+
+NAMED_AGAIN = (
+    "It all comes back to one word: {}.",
+    "In a word: {}.",
+    "That is what is meant by {} here.",
+    "Keep {} in mind.",
+)
+"""As many different sentences as times that a word is added at most."""
+
+_FULL_STOP = re.compile(r"(?<=\w)\.(?=\s|$)")
 
 
 class Existence(Growing):
     """Every keyword is there."""
 
     id = "keywords:existence"
+    strains = True
     arguments = {"keywords": some_texts}
 
     def explain(self, answer: str) -> str:
@@ -28,11 +63,20 @@ class Existence(Growing):
         missing = [word for word in words if not times(answer, word)]
         return f"lacks {', '.join(map(quote, missing))}"
 
+    def edit(self, answer: str, draw: Random) -> str | None:
+        """A sentence at the end names those that are missing, if they are few."""
+        words = [str(word).strip() for word in as_texts(self.given["keywords"])]
+        missing = [word for word in words if not times(answer, word)]
+        if len(missing) > MOST_ADDED:
+            return None
+        return _with_sentences(answer, [draw.choice(NAMED).format(listed(missing))])
+
 
 class ForbiddenWords(Published):
     """No forbidden word is there."""
 
     id = "keywords:forbidden_words"
+    amended_at = Stage.CUT
     arguments = {"forbidden_words": some_texts}
 
     @cached_property
@@ -53,12 +97,25 @@ class ForbiddenWords(Published):
         used = [word for word, pattern in self.patterns.items() if pattern.search(answer)]
         return f"uses {', '.join(map(quote, used))}, which {is_or_are(len(used))} not allowed"
 
+    def edit(self, answer: str, draw: Random) -> str | None:
+        """The sentences with one are left out, if the most of the answer stays."""
+        return without(
+            answer,
+            lambda piece: sum(bool(each.search(piece)) for each in self.patterns.values()),
+        )
+
 
 class Frequency(Published):
     """A keyword is there often, or seldom, enough."""
 
     id = "keywords:frequency"
+    strains = True
     arguments = {"keyword": a_text, "frequency": a_count, "relation": a_relation}
+
+    @property
+    def stage(self) -> Stage:
+        """Seldom enough is reached by taking away."""
+        return Stage.CUT if self.given["relation"] == "less than" else self.amended_at
 
     def decide_early(self, beginning: str) -> bool | None:
         """Certain once it is there as often as the limit.
@@ -75,6 +132,17 @@ class Frequency(Published):
         limit = f"{self.given['relation']} {self.given['frequency']}"
         return f"{quote(word)} {found}, {limit} required"
 
+    def edit(self, answer: str, draw: Random) -> str | None:
+        """Sentences with it are left out, or a few that name it put at the end."""
+        word, limit = str(self.given["keyword"]).strip(), as_count(self.given["frequency"])
+        if self.given["relation"] == "less than":
+            return without(answer, lambda piece: times(piece, word), limit - 1)
+        missing = limit - times(answer, word)
+        if missing > MOST_ADDED:
+            return None
+        named = draw.sample(NAMED_AGAIN, missing)
+        return _with_sentences(answer, [each.format(word) for each in named])
+
 
 class LetterFrequency(Counted):
     """A letter is there often, or seldom, enough.
@@ -83,6 +151,7 @@ class LetterFrequency(Counted):
     """
 
     id = "keywords:letter_frequency"
+    strains = True
     arguments = {"letter": a_letter, "let_frequency": a_count, "let_relation": a_relation}
 
     @property
@@ -112,6 +181,40 @@ class LetterFrequency(Counted):
         """How often it is there."""
         found = number(self.count(answer), "time")
         return f"the letter {quote(self.letter)} {found}, {self.relation} {self.limit} required"
+
+    def edit(self, answer: str, draw: Random) -> str | None:
+        """Small edits only: no text without an "e" is made of one with many.
+
+        Too often: the sentences with the most of it are left out, if the most of the answer stays.
+        Too seldom: full stops become exclamation marks, the answer's topics are named at its end,
+        as hashtags or in a row.
+        """
+        limit, text = as_count(self.limit), answer.rstrip()
+        missing = limit - self.count(text)
+        if self.relation == "less than":
+            return without(text, self.count, limit - 1)
+        if self.letter == "!":
+            return _FULL_STOP.sub("!", text, count=missing)
+        if self.letter == "#":
+            tags = topics(text, missing) if missing <= MOST_LETTERS_ADDED else []
+            return f"{text}\n\n{' '.join(f'#{tag}' for tag in tags)}"
+        if missing > MOST_LETTERS_ADDED:
+            return None
+        return self._with_its_topics(text, missing)
+
+    def _with_its_topics(self, text: str, missing: int) -> str:
+        """The answer's own words that have the letter most often, as few as are enough."""
+        named: list[str] = []
+        for word in sorted(topics(text, 99), key=self.count, reverse=True):
+            if sum(map(self.count, named)) >= missing:
+                break
+            named.append(word)
+        return f"{text}\n\n{in_case_of(text, 'In short')}: {listed(named) if named else ''}."
+
+
+def _with_sentences(answer: str, added: list[str]) -> str:
+    text = answer.rstrip()
+    return f"{text}\n\n{in_case_of(text, ' '.join(added))}"
 
 
 def times(text: str, keyword: Argument) -> int:

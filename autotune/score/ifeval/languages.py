@@ -9,7 +9,7 @@ class ResponseLanguage(Instruction):
     """The answer is in a language. A text whose language is unknown passes, as published.
 
     The published checker draws at random within langdetect; `language` does not. Nothing is
-    certain early: what is still to come may be in another language.
+    certain early: what is still to come may be in another language. No edit translates.
     """
 
     id = "language:response_language"

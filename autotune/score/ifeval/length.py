@@ -1,6 +1,7 @@
 """Instructions on how long an answer is: words, sentences, paragraphs."""
 
 import re
+from random import Random
 
 from autotune.score.ifeval.arguments import (
     Argument,
@@ -10,11 +11,26 @@ from autotune.score.ifeval.arguments import (
     an_ordinal,
     as_count,
 )
-from autotune.score.ifeval.instruction import Counted, Published, is_or_are, number, quote
+from autotune.score.ifeval.instruction import (
+    Counted,
+    Published,
+    Stage,
+    is_or_are,
+    number,
+    quote,
+)
+from autotune.score.ifeval.pieces import divided, longest_beginning, pieces
 from autotune.score.ifeval.words import complete_sentences, count_sentences, count_words, sentences
 
 _DIVIDER = re.compile(r"\s?\*\*\*\s?")
 _END_OF_WORD = frozenset(".,?!'\"")
+_ASTERISKS = re.compile(r"\*{3,}")
+_BLANK_LINES = re.compile(r"\n\s*\n")
+_UNENDED_LINE = re.compile(r"(?<=\w)[^\S\n]*(?=\n|$)")
+_JOINT = re.compile(
+    r"(?:; |, (?=(?:and|but|so) (?:I|you|he|she|it|we|they|this|that|these|those|there)\b))(\w)"
+)
+"""Where a sentence may as well end: a semicolon, a comma before a clause with its own subject."""
 
 
 class NumberWords(Counted):
@@ -37,6 +53,11 @@ class NumberWords(Counted):
         """The words."""
         return count_words(text)
 
+    def edit(self, answer: str, draw: Random) -> str | None:
+        """Cut to the whole sentences that fit; nothing is made longer."""
+        fewer = self.relation == "less than"
+        return longest_beginning(answer, self.check) if fewer else None
+
 
 class NumberSentences(Counted):
     """Enough sentences, or few enough. The published checker loads NLTK's data at score time."""
@@ -44,6 +65,7 @@ class NumberSentences(Counted):
     id = "length_constraints:number_sentences"
     arguments = {"num_sentences": a_count, "relation": a_relation}
     noun = "sentence"
+    amended_at = Stage.CUT
 
     @property
     def limit(self) -> Argument:
@@ -58,12 +80,24 @@ class NumberSentences(Counted):
         """The sentences that no further text takes away."""
         return len(sentences(complete_sentences(beginning)))
 
+    def edit(self, answer: str, draw: Random) -> str | None:
+        """Cut to the first, or divided where two stand in one; lines get the stop they lack."""
+        if self.relation == "less than":
+            return longest_beginning(answer, self.check)
+        text = answer.rstrip()
+        for place in reversed([joint.start() for joint in _JOINT.finditer(text)]):
+            text = text[:place] + _JOINT.sub(lambda m: f". {m[1].upper()}", text[place:], count=1)
+            if self.check(text):
+                return text
+        return _UNENDED_LINE.sub(".", text)
+
 
 class NumberParagraphs(Published):
     """So many paragraphs, divided by `***`, none of them empty but at the ends."""
 
     id = "length_constraints:number_paragraphs"
     arguments = {"num_paragraphs": a_count}
+    amended_at = Stage.SHAPE
 
     def decide_early(self, beginning: str) -> bool | None:
         """Fails at an empty paragraph, or one too many."""
@@ -83,12 +117,19 @@ class NumberParagraphs(Published):
             return f"an empty paragraph between two ***, {asked} required"
         return f"{number(sum(map(bool, parts)), 'paragraph')}, {asked} required"
 
+    def edit(self, answer: str, draw: Random) -> str | None:
+        """Divided anew into parts about as long, at its own paragraphs where it has enough."""
+        text = _ASTERISKS.sub("", answer).strip()
+        parts = divided(text, as_count(self.given["num_paragraphs"]))
+        return "\n***\n".join(parts) if parts else None
+
 
 class NthParagraphFirstWord(Published):
     """So many paragraphs, divided by two line breaks, the n-th of which begins with a word."""
 
     id = "length_constraints:nth_paragraph_first_word"
     arguments = {"num_paragraphs": an_ordinal, "nth_paragraph": an_ordinal, "first_word": a_text}
+    amended_at = Stage.SHAPE
 
     def decide_early(self, beginning: str) -> bool | None:
         """Fails at one paragraph too many, or at another word there."""
@@ -113,6 +154,25 @@ class NthParagraphFirstWord(Published):
         words = parts[int(str(nth)) - 1].split()
         begins = f"begins with {quote(words[0])}" if words else "is empty"
         return f"paragraph {nth} {begins}, must begin with {quote(self.given['first_word'])}"
+
+    def edit(self, answer: str, draw: Random) -> str | None:
+        """Divided anew; the n-th begins with its first sentence that has the word, or it alone."""
+        parts = divided(answer.strip(), as_count(self.given["num_paragraphs"]))
+        if not parts:
+            return None
+        whole = [_BLANK_LINES.sub("\n", part) for part in parts]
+        nth, word = as_count(self.given["nth_paragraph"]) - 1, str(self.given["first_word"])
+        if not _may_begin(whole[nth], word.lower(), True):
+            whole[nth] = _beginning_with(word, whole[nth], draw)
+        return "\n\n".join(whole)
+
+
+def _beginning_with(word: str, paragraph: str, draw: Random) -> str:
+    """From the sentence on that begins with the word, else behind the word and a stop."""
+    for start, _ in pieces(paragraph):
+        if _may_begin(paragraph[start:], word.lower(), True):
+            return paragraph[start:]
+    return f"{word[0].upper()}{word[1:]}{draw.choice('.!')} {paragraph}"
 
 
 def _may_begin(paragraph: str, expected: str, finished: bool) -> bool:

@@ -1,12 +1,19 @@
 """The instruction on punctuation."""
 
-from autotune.score.ifeval.instruction import Published, number
+import re
+from random import Random
+
+from autotune.score.ifeval.instruction import Published, Stage, number
+
+_BETWEEN_DIGITS = re.compile(r"(?<=\d),(?=\d)")
+_AT_WHITE_SPACE = re.compile(r",+(?=\s|$|[\"'”’)\]*])|(?<=\s),+")
 
 
 class NoComma(Published):
     """No comma."""
 
     id = "punctuation:no_comma"
+    amended_at = Stage.PUNCTUATION
 
     def decide_early(self, beginning: str) -> bool | None:
         """Fails at one."""
@@ -15,3 +22,8 @@ class NoComma(Published):
     def explain(self, answer: str) -> str:
         """How many there are."""
         return f"{number(answer.count(','), 'comma')}, none is allowed"
+
+    def edit(self, answer: str, draw: Random) -> str | None:
+        """They are left out: a space takes the place of one that has none beside it."""
+        without = _AT_WHITE_SPACE.sub("", _BETWEEN_DIGITS.sub("", answer))
+        return without.replace(",", " ")

@@ -1,0 +1,172 @@
+"""An answer in pieces that can go or stay: its sentences, within lines and paragraphs.
+
+A piece is a sentence, or the part of one that is on a line: an item of a list, a heading. A number
+or a bullet before it belongs to it. Pieces are spans of characters, so what is between them stays.
+"""
+
+import re
+from collections.abc import Callable, Collection, Sequence
+
+from autotune.score.ifeval.words import sentences
+
+Span = tuple[int, int]
+"""First character, and the one after the last."""
+
+MIN_LEFT = 0.5
+"""Share of an answer's words that must be left where sentences are taken out of it: of less, what
+it says is no longer what the model said."""
+
+HEADING_WORDS = 10
+"""A paragraph, or first line, of at most so many words that does not end as a sentence does is a
+heading."""
+
+_LINE = re.compile(r"[^\n]*\S")
+_LETTER = re.compile(r"[^\W\d_]")
+_ENDED = re.compile(r"""[.!?…。！？।][)\]"'”’»*]*$""")
+_CLOSED = re.compile(r"[}\]`]$")
+_WORD = re.compile(r"\w+")
+
+
+def pieces(text: str) -> list[Span]:
+    """The pieces, in order; every character that is no white space is in one."""
+    found: list[Span] = []
+    place = 0
+    for sentence in sentences(text):
+        first = text.index(sentence, place)
+        place = first + len(sentence)
+        for line in _LINE.finditer(sentence):
+            start = first + line.start() + len(line[0]) - len(line[0].lstrip())
+            end = first + line.end()
+            if found and _belong_together(text, found[-1], (start, end)):
+                start = found.pop()[0]
+            found.append((start, end))
+    return found
+
+
+def _belong_together(text: str, before: Span, after: Span) -> bool:
+    """Whether one is the sign before an item, or the asterisk or bracket that ends a sentence."""
+    between = text[before[1] : after[0]]
+    begins = _is_sign(text[slice(*before)]) and "\n" not in between
+    return begins or (not between and _is_sign(text[slice(*after)]))
+
+
+def _is_sign(piece: str) -> bool:
+    return not _LETTER.search(piece) and len(piece) <= 4  # such as "1." or "-"
+
+
+def paragraphs(text: str) -> list[Span]:
+    """The paragraphs, divided by blank lines."""
+    found: list[Span] = []
+    place = 0
+    for part in re.split(r"\n[^\S\n]*(?=\n)", text):
+        body = part.strip()
+        if body:
+            start = text.index(body, place)
+            place = start + len(body)
+            found.append((start, place))
+    return found
+
+
+def keep(text: str, kept: Collection[Span]) -> str:
+    """The text with only these of its pieces; where some are gone the widest gap divides."""
+    made: list[str] = []
+    gap, last = "", 0
+    for start, end in pieces(text):
+        gap = max(gap, text[last:start], key=_width)
+        last = end
+        if (start, end) in kept:
+            made.append((gap if made else "") + text[start:end])
+            gap = ""
+    return "".join(made)
+
+
+def _width(gap: str) -> tuple[int, int]:
+    return gap.count("\n"), len(gap)
+
+
+def longest_beginning(text: str, fits: Callable[[str], bool]) -> str | None:
+    """The longest beginning of whole pieces that fits; None where not even the first does.
+
+    What fits must fit when it is shorter, so that the longest is found by halves.
+    """
+    ends = [end for _, end in pieces(text)]
+    low, high = 0, len(ends)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(text[: ends[middle - 1]]) else (low, middle - 1)
+    return text[: ends[low - 1]] if low else None
+
+
+def without(text: str, unwanted: Callable[[str], int], most: int = 0) -> str | None:
+    """The text without the pieces in which something is, the worst first, until `most` are left.
+
+    `unwanted` counts it in a piece. None where less than MIN_LEFT of the words would be left.
+    """
+    counts = {span: unwanted(text[slice(*span)]) for span in pieces(text)}
+    kept = set(counts)
+    total = sum(counts.values())
+    for span in sorted(counts, key=lambda each: (-counts[each], -each[0])):
+        if total <= most:
+            break
+        total -= counts[span]
+        kept.remove(span)
+    left = keep(text, kept)
+    enough = len(_WORD.findall(left)) >= MIN_LEFT * len(_WORD.findall(text))
+    return left if left and enough else None
+
+
+def divided(text: str, count: int) -> list[str] | None:
+    """The text in `count` parts about as long: whole paragraphs, else whole pieces.
+
+    A heading stays with what it heads. None where there are too few of them.
+    """
+    for spans in (
+        _with_headings(text),
+        [s for s in pieces(text) if _LETTER.search(text[slice(*s)])],
+    ):
+        if len(spans) >= count > 0:
+            return [text[group[0][0] : group[-1][1]] for group in _groups(spans, count)]
+    return None
+
+
+def _with_headings(text: str) -> list[Span]:
+    """The paragraphs, a heading together with the next one."""
+    joined: list[Span] = []
+    heading: int | None = None
+    for start, end in paragraphs(text):
+        first = start if heading is None else heading
+        short = len(text[start:end].split()) <= HEADING_WORDS
+        heading = first if short and not is_whole(text[start:end]) else None
+        if heading is None or end == len(text.rstrip()):
+            joined.append((first, end))
+    return joined
+
+
+def _groups(spans: Sequence[Span], count: int) -> list[Sequence[Span]]:
+    """Neighbours together, each group about as many characters; none is empty."""
+    total = sum(end - start for start, end in spans)
+    groups: list[Sequence[Span]] = []
+    first = length = 0
+    for place, (start, end) in enumerate(spans):
+        length += end - start
+        left_after, groups_after = len(spans) - place - 1, count - len(groups) - 1
+        full = length * count >= total * (len(groups) + 1)
+        if groups_after and (full or left_after == groups_after):
+            groups.append(spans[first : place + 1])
+            first = place + 1
+    groups.append(spans[first:])
+    return groups
+
+
+def is_whole(text: str) -> bool:
+    """Whether a text ends as a sentence or a bracket does."""
+    end = text.rstrip()
+    return bool(_ENDED.search(end[-8:]) or _CLOSED.search(end))
+
+
+def whole_sentences(text: str) -> str:
+    """The text up to the end of its last whole sentence; empty where it has none."""
+    for start, end in reversed(pieces(text)):
+        if is_whole(text[start:end]) and not _is_sign(text[start:end]):
+            return text[:end]
+    return ""
