@@ -119,7 +119,7 @@ def test_every_row_of_a_table_has_a_cell_for_each_column(tmp_path: Path) -> None
         if line.startswith("|")
     ]
     rulers = re.findall(r"^\|[-:|]+\|$", render_markdown(report), re.MULTILINE)
-    assert len(rulers) == 7
+    assert len(rulers) == 8
     assert set(widths) == {ruler.count("|") for ruler in rulers}
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from autotune.base.errors import BadInput
 from autotune.protocol import events
-from autotune.protocol.events import Record
+from autotune.protocol.events import Record, RunEvent
 from autotune.report import Report, build_report, run_json, write_report
 from autotune.report.chart import draw_png
 from autotune.report.write import render_html, render_markdown
@@ -293,13 +293,13 @@ def later(records: list[Record]) -> list[Record]:
 
 
 def test_the_picture_marks_what_a_score_counts_for_where_that_is_less(tmp_path: Path) -> None:
-    def drawn(counts: float | None) -> bytes:
-        found = [
-            r.model_copy(update={"event": r.event.model_copy(update={"counts": counts})})
-            if isinstance(r.event, events.Evaluated)
-            else r
-            for r in book.story()
-        ]
+    def counting(event: RunEvent, share: float | None) -> RunEvent:
+        if not isinstance(event, events.Evaluated) or event.score is None:
+            return event
+        return event.model_copy(update={"counts": share and share * event.score.accuracy})
+
+    def drawn(share: float | None) -> bytes:
+        found = [r.model_copy(update={"event": counting(r.event, share)}) for r in book.story()]
         return draw_png(build_report(found, tmp_path))
 
     whole = drawn(None)
