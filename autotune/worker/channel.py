@@ -5,6 +5,7 @@ An orphan must not write into a resumed run, so a worker whose standard input en
 
 import os
 import queue
+import stat
 import sys
 import threading
 import time
@@ -37,6 +38,22 @@ class Pipe:
         self.emit(events.Phase(name=phase))
 
 
+class FailuresOnly(Pipe):
+    """The pipe of a rank that is not the first: all ranks do the same, and one of them says it."""
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        """`name` stands before what the failure says, such as `rank 1 of 2`."""
+        super().__init__(stream)
+        self.name = name
+
+    def emit(self, event: WorkerEvent) -> None:
+        """Send a failure; of all else only the phase is remembered."""
+        if isinstance(event, events.Phase):
+            self.phase = event.name
+        elif isinstance(event, events.Failed):
+            super().emit(event.model_copy(update={"message": f"{self.name}: {event.message}"}))
+
+
 ORPHANED = 1
 """The exit code of a worker whose parent is gone; nobody is there to read it."""
 
@@ -44,7 +61,9 @@ ORPHANED = 1
 class JobInbox:
     """Reads standard input in a thread of its own from the moment it is made."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, followed: bool = True) -> None:
+        """`followed`: who started us holds standard input open, and its end is our end."""
+        self._followed = followed
         self._lines: queue.Queue[str] = queue.Queue()
         self._rest = b""
         threading.Thread(target=self._listen, daemon=True).start()
@@ -82,7 +101,9 @@ class JobInbox:
                 return  # a console, not a pipe: started by hand, nobody to follow
         while chunk := os.read(0, 4096):
             self._take(chunk)
-        os._exit(ORPHANED)
+        # `/dev/null` is no parent that is gone: a batch system gives it to what it starts.
+        if self._followed or not stat.S_ISCHR(os.fstat(0).st_mode):
+            os._exit(ORPHANED)
 
     def _take(self, chunk: bytes) -> None:
         *whole, self._rest = (self._rest + chunk).split(b"\n")
