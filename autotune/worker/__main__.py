@@ -26,7 +26,7 @@ from autotune.protocol.device_kind import has_own_memory
 from autotune.protocol.events import Failed, Finished
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import JOB, Job, SurveyJob, as_read
-from autotune.worker.channel import FailuresOnly, JobInbox, Pipe
+from autotune.worker.channel import FailuresOnly, JobInbox, Pipe, follow_starter
 from autotune.worker.faults import JobFault
 from autotune.worker.memory.errors import classify, loading_fault
 from autotune.worker.torchrun import Launch, demand_shareable, launch_of
@@ -51,7 +51,9 @@ def main() -> int:
         launch = launch_of(os.environ)
     except BadInput as error:
         return fail(Pipe(stream), Failure.BAD_JOB, str(error))
-    job_inbox = JobInbox(followed=not launch.shared)
+    job_inbox = None if launch.shared else JobInbox()
+    if launch.shared:
+        follow_starter()
     pipe = pipe_of(launch, stream)
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
     job_runner = None
@@ -71,7 +73,7 @@ def main() -> int:
                 library = "transformers" if "torch" in sys.modules else "torch"
                 return unloadable(pipe, library, error)
         code = attempt(job_runner, job, pipe)
-        if code != DONE or not stays() or not job_runner.clear():
+        if code != DONE or job_inbox is None or not stays() or not job_runner.clear():
             return code
         pipe.emit(Finished())
         path = job_inbox.next_job()

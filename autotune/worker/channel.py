@@ -5,12 +5,13 @@ An orphan must not write into a resumed run, so a worker whose standard input en
 
 import os
 import queue
-import stat
 import sys
 import threading
 import time
 from pathlib import Path
 from typing import BinaryIO
+
+import psutil
 
 from autotune.protocol import events
 from autotune.protocol.events import WorkerEvent
@@ -61,9 +62,7 @@ ORPHANED = 1
 class JobInbox:
     """Reads standard input in a thread of its own from the moment it is made."""
 
-    def __init__(self, *, followed: bool = True) -> None:
-        """`followed`: who started us holds standard input open, and its end is our end."""
-        self._followed = followed
+    def __init__(self) -> None:
         self._lines: queue.Queue[str] = queue.Queue()
         self._rest = b""
         threading.Thread(target=self._listen, daemon=True).start()
@@ -101,11 +100,30 @@ class JobInbox:
                 return  # a console, not a pipe: started by hand, nobody to follow
         while chunk := os.read(0, 4096):
             self._take(chunk)
-        # `/dev/null` is no parent that is gone: a batch system gives it to what it starts.
-        if self._followed or not stat.S_ISCHR(os.fstat(0).st_mode):
-            os._exit(ORPHANED)
+        os._exit(ORPHANED)
 
     def _take(self, chunk: bytes) -> None:
         *whole, self._rest = (self._rest + chunk).split(b"\n")
         for line in whole:
             self._lines.put(line.decode("utf-8").rstrip("\r"))
+
+
+STARTER_SECONDS = 1.0
+"""How often it is looked whether torchrun is there; a new one takes longer to load torch."""
+
+
+def follow_starter() -> None:
+    """End this process when the one that started it is gone.
+
+    For a rank: torchrun hands its own standard input on, which a batch system has ended from the
+    beginning, and killed by SIGKILL it leaves its processes behind.
+    """
+    starter = psutil.Process(os.getppid())
+
+    def watch() -> None:
+        # The second on a Unix, where a process that nobody waited for still counts as there.
+        while starter.is_running() and os.getppid() == starter.pid:
+            time.sleep(STARTER_SECONDS)
+        os._exit(ORPHANED)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -74,6 +74,27 @@ def test_a_job_that_several_processes_cannot_share_is_refused_in_one_line(tmp_pa
     assert not (tmp_path / "out").exists()
 
 
+STARTER = """
+import subprocess, sys
+child = "from autotune.worker.channel import follow_starter as f; f(); print(1); input()"
+subprocess.run([sys.executable, "-c", child])
+"""
+
+
+def test_a_rank_ends_when_torchrun_is_gone_whatever_standard_input_it_was_handed() -> None:
+    """The reader of the pipe sees its end when the last of both is over."""
+    with subprocess.Popen(
+        [sys.executable, "-c", STARTER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=worker_environment() | {"PYTHONPATH": os.environ.get("PYTHONPATH", "")},
+    ) as starter:
+        assert starter.stdout is not None and starter.stdin is not None
+        assert starter.stdout.readline().strip() == b"1"
+        starter.kill()
+        assert starter.stdout.read() == b""
+
+
 def test_a_rank_that_is_not_the_first_says_only_why_it_failed_and_where() -> None:
     stream = io.BytesIO()
     pipe = FailuresOnly(stream, "rank 1 of 2")

@@ -146,7 +146,7 @@ class SeveralRanks(Ranks):
     def sum(self, number: float) -> float:
         """See `Ranks`. In float64, in the same order on all ranks."""
         summed = torch.tensor([number], dtype=torch.float64)
-        self._dist.all_reduce(summed, group=self._control)
+        self._agree(summed, self._dist.ReduceOp.SUM)
         return float(summed[0])
 
     def each(self, number: int) -> list[int]:
@@ -180,9 +180,21 @@ class SeveralRanks(Ranks):
     def _most(self, numbers: list[int]) -> list[int]:
         """The largest of each number on all ranks."""
         most = torch.tensor(numbers, dtype=torch.int64)
-        self._dist.all_reduce(most, op=self._dist.ReduceOp.MAX, group=self._control)
+        self._agree(most, self._dist.ReduceOp.MAX)
         found: list[int] = most.tolist()
         return found
+
+    def _agree(self, numbers: Tensor, operation: Any) -> None:
+        """Make of numbers in the computer's memory, in place, what they come to on all ranks.
+
+        Raises:
+            OtherRankFailed: one of them is gone, and has said itself why if it could.
+        """
+        try:
+            self._dist.all_reduce(numbers, op=operation, group=self._control)
+        except RuntimeError as error:
+            text = f"another of the {self.size} ranks is gone; it says why, or torchrun does"
+            raise OtherRankFailed(Failure.OTHER, text) from error
 
     def _failures(self, mine: tuple[Failure, str] | None) -> dict[int, tuple[Failure, str]]:
         """Which ranks failed and of what; the words are sent only when there are some."""

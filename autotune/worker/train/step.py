@@ -106,8 +106,7 @@ class Stepper:
         """The places in `rows` of each micro-batch's rows."""
         grouped = packs if self.packing else micro_batches
         lengths = [len(row.input_ids) for row in rows]
-        limit = self.ranks.limit(lengths, self.micro_batching.micro_batch_tokens)
-        return grouped(lengths, limit)
+        return grouped(lengths, self.ranks.limit(lengths, self.micro_batching.micro_batch_tokens))
 
     def _own(self, rows: Sequence[Row], groups: Sequence[Sequence[int]]) -> list[int]:
         """Which of a step's micro-batches are this rank's."""
@@ -257,8 +256,8 @@ class Stepper:
         """Forward and backward of one micro-batch; its share of the mean loss, without a graph."""
         piece = self._filled(rows, group)
         self.enter("forward")
-        model, packing = self.loaded.model, self.packing
-        noise = noise_within(model, self.recipe, number, rows, group, piece, packing=packing)
+        model = self.loaded.model
+        noise = noise_within(model, self.recipe, number, rows, group, piece, packing=self.packing)
         with noise, self.compute.autocast():
             loss = self.summed(piece) / supervised
         self.enter("backward")
