@@ -1,7 +1,6 @@
 """What torchrun says of a process, and what is refused where there are several; without torch."""
 
 import io
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -60,7 +59,7 @@ def test_a_job_that_several_processes_cannot_share_is_refused_in_one_line(tmp_pa
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,
-        env=worker_environment() | SECOND | {"PYTHONPATH": os.environ.get("PYTHONPATH", "")},
+        env=worker_environment() | SECOND,
     )
     assert done.returncode == 4
     (line,) = done.stdout.splitlines()
@@ -87,7 +86,7 @@ def test_a_rank_ends_when_torchrun_is_gone_whatever_standard_input_it_was_handed
         [sys.executable, "-c", STARTER],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env=worker_environment() | {"PYTHONPATH": os.environ.get("PYTHONPATH", "")},
+        env=worker_environment(),
     ) as starter:
         assert starter.stdout is not None and starter.stdin is not None
         assert starter.stdout.readline().strip() == b"1"
