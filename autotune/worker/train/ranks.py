@@ -62,7 +62,7 @@ class Ranks:
 
     def share(self, sizes: Sequence[int]) -> list[int]:
         """Which micro-batches are this rank's, of all of a step with so many tokens each."""
-        return shares(sizes, self.size)[self.rank]
+        return list(range(len(sizes)))
 
     def together(self, work: Callable[[], Done]) -> Done:
         """What `work` gives here, once it went well on all ranks.
@@ -125,6 +125,10 @@ class SeveralRanks(Ranks):
     def limit(self, lengths: Sequence[int], micro_batch_tokens: int) -> int:
         """See `Ranks`."""
         return min(micro_batch_tokens, max(1, -(-sum(lengths) // self.size)))
+
+    def share(self, sizes: Sequence[int]) -> list[int]:
+        """See `Ranks`."""
+        return shares(sizes, self.size)[self.rank]
 
     def together(self, work: Callable[[], Done]) -> Done:
         """See `Ranks`. Only within `except` is the error at hand, which holds what it used."""
@@ -211,7 +215,7 @@ def ranks_of(launch: Launch, device: torch.device) -> Ranks:
 
 
 def shares(sizes: Sequence[int], ranks: int) -> list[list[int]]:
-    """Places of `sizes` for each rank, so that their sums are of like size; some may get none.
+    """Places of `sizes` for each rank, in order, with sums of like size; some may get none.
 
     The largest first, each to the rank that has least: no sum is then more than a third above the
     best that there is (Graham 1969, "Bounds on Multiprocessing Timing Anomalies"). Equal ones go by
@@ -223,7 +227,7 @@ def shares(sizes: Sequence[int], ranks: int) -> list[list[int]]:
         least = min(range(ranks), key=lambda r: (loads[r], r))
         given[least].append(at)
         loads[least] += sizes[at]
-    return given
+    return [sorted(own) for own in given]
 
 
 def _laid_together(parameters: Sequence[Parameter]) -> tuple[list[Tensor], Tensor]:

@@ -127,7 +127,7 @@ class Stepper:
         """Take optimizer step `number` (from 1) over these rows.
 
         Generators are seeded by step and micro-batch, so that dropout in a resumed run is the
-        undisturbed one's, and does not depend on which rank takes a micro-batch.
+        undisturbed one's, whichever rank takes which.
         An fp16 overflow is skipped and the step done again at a lower scale; where no scale helps,
         in bf16, which has the range of fp32. Whatever else is raised leaves the weights as they
         were, unless `weights_touched` says otherwise; then `abandon` before another step.
@@ -201,10 +201,7 @@ class Stepper:
         return loss, norm
 
     def _accumulate(self, rows: Sequence[Row], supervised: int, number: int) -> list[Tensor]:
-        """Forward and backward of this rank's micro-batches.
-
-        What each adds to the mean loss, fp32 and on the device.
-        """
+        """Of this rank's micro-batches what each adds to the mean loss, fp32 and on the device."""
         groups = self._groups(rows)
         losses = []
         with self.attention():
