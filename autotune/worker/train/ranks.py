@@ -124,7 +124,7 @@ class SeveralRanks(Ranks):
 
     def limit(self, lengths: Sequence[int], micro_batch_tokens: int) -> int:
         """See `Ranks`."""
-        return min(micro_batch_tokens, max(1, -(-sum(lengths) // self.size)))
+        return min(micro_batch_tokens, equal_share(sum(lengths), self.size))
 
     def share(self, sizes: Sequence[int]) -> list[int]:
         """See `Ranks`."""
@@ -212,6 +212,11 @@ class SeveralRanks(Ranks):
 def ranks_of(launch: Launch, device: torch.device) -> Ranks:
     """The ranks of a launch, with this process as one of them."""
     return SeveralRanks(launch, device) if launch.shared else ALONE
+
+
+def equal_share(tokens: int, ranks: int) -> int:
+    """A rank's part of so many tokens, rounded up, and at least one."""
+    return max(1, -(-tokens // ranks))
 
 
 def shares(sizes: Sequence[int], ranks: int) -> list[list[int]]:

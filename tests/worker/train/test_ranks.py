@@ -25,7 +25,7 @@ from autotune.protocol.failure import Failure
 from autotune.protocol.job import JOB
 from autotune.worker.memory.errors import classify
 from autotune.worker.train.loop import BadJob, resumed, train
-from autotune.worker.train.ranks import OtherRankFailed, Ranks, shares
+from autotune.worker.train.ranks import OtherRankFailed, Ranks, SeveralRanks, shares
 from tests.worker.toys import (
     FULL,
     Tight,
@@ -187,6 +187,15 @@ def test_each_micro_batch_is_one_ranks_and_no_rank_has_much_more_than_another(
 def test_the_largest_go_first_and_a_rank_may_have_none() -> None:
     assert shares([4, 9, 5, 7, 5], 2) == [[1, 4], [0, 2, 3]]
     assert shares([3], 3) == [[0], [], []]
+
+
+def test_a_step_that_one_micro_batch_could_hold_is_cut_for_all_ranks() -> None:
+    """Two ranks, of which only what needs no other one is asked."""
+    two = object.__new__(SeveralRanks)
+    two.size = 2
+    assert two.limit([30, 20, 31], 1024) == 41
+    assert two.limit([30, 20, 31], 32) == 32
+    assert two.limit([], 32) == 1
 
 
 class OfTwoMachines(Ranks):
