@@ -11,6 +11,10 @@ _DROPPED = {
 }
 """Settings of torch that a worker must not have, and why. Any value switches them on, even 0."""
 
+_OF_A_LAUNCHER = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+"""By these a worker takes itself for one of several that share a training. Here it is alone, though
+the command itself may have been started by torchrun or by a cluster that sets them."""
+
 _SECRET_MARKS = ("TOKEN", "SECRET", "PASSW", "_KEY", "CREDENTIAL")
 
 KEPT_PRIMITIVES = 32
@@ -31,7 +35,9 @@ def worker_environment() -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not any(mark in name.upper() for mark in _SECRET_MARKS) and name not in _DROPPED
+        if not any(mark in name.upper() for mark in _SECRET_MARKS)
+        and name not in _DROPPED
+        and name not in _OF_A_LAUNCHER
     }
     # PYTORCH_CUDA_ALLOC_CONF and PYTORCH_ALLOC_CONF stay as they are, unset where they are not set.
     # Expandable segments would spare memory that lies in pieces, but nothing shows beforehand

@@ -5,6 +5,9 @@ library prints can tear an event apart. Exit codes: 0 done, 3 out of memory, 4 b
 The parent holds standard input open; when it ends, the parent is gone and so are we. With `--stay`
 a finished job is not the end: the path of the next one is read from there. Any failure is the end,
 and so is a device whose peaks cannot be set back for the next job.
+
+`torchrun --nproc-per-node N -m autotune.worker JOB.json` has N of them share one train job; the
+first of them reports.
 """
 
 import errno
@@ -14,18 +17,19 @@ import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from pydantic import ValidationError
 
-from autotune.base.errors import AutotuneError, EnvironmentFault
+from autotune.base.errors import AutotuneError, BadInput, EnvironmentFault
 from autotune.protocol.device_kind import has_own_memory
 from autotune.protocol.events import Failed, Finished
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import JOB, Job, SurveyJob, as_read
-from autotune.worker.channel import JobInbox, Pipe
+from autotune.worker.channel import FailuresOnly, JobInbox, Pipe, follow_starter
 from autotune.worker.faults import JobFault
 from autotune.worker.memory.errors import classify, loading_fault
+from autotune.worker.torchrun import Launch, demand_shareable, launch_of
 
 if TYPE_CHECKING:
     from autotune.worker.jobs import JobRunner
@@ -43,8 +47,14 @@ def main() -> int:
     for name in ("SIGINT", "SIGBREAK", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    job_inbox = JobInbox()
-    pipe = Pipe(stream)
+    try:
+        launch = launch_of(os.environ)
+    except BadInput as error:
+        return fail(Pipe(stream), Failure.BAD_JOB, str(error))
+    job_inbox = None if launch.shared else JobInbox()
+    if launch.shared:
+        follow_starter()
+    pipe = pipe_of(launch, stream)
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
     job_runner = None
     while True:
@@ -52,14 +62,18 @@ def main() -> int:
             job = as_read(JOB.validate_json(path.read_bytes()), path.parent)
         except (OSError, ValidationError) as error:
             return fail(pipe, Failure.BAD_JOB, f"job file: {str(error).splitlines()[0]}")
+        try:
+            demand_shareable(launch, job, stays=stays())
+        except BadInput as error:
+            return fail(pipe, Failure.BAD_JOB, str(error))
         if job_runner is None:
             try:
-                job_runner = runner_for(job, pipe)
+                job_runner = runner_for(job, pipe, launch)
             except Exception as error:  # a missing file, a DLL, whatever a library itself raises
                 library = "transformers" if "torch" in sys.modules else "torch"
                 return unloadable(pipe, library, error)
         code = attempt(job_runner, job, pipe)
-        if code != DONE or not stays() or not job_runner.clear():
+        if code != DONE or job_inbox is None or not stays() or not job_runner.clear():
             return code
         pipe.emit(Finished())
         path = job_inbox.next_job()
@@ -67,7 +81,14 @@ def main() -> int:
         log_to(path.parent / "worker.log")
 
 
-def runner_for(job: Job, pipe: Pipe) -> "JobRunner | SurveyRunner":
+def pipe_of(launch: Launch, stream: BinaryIO) -> Pipe:
+    """The pipe of this rank: the first one reports."""
+    if launch.rank == 0:
+        return Pipe(stream)
+    return FailuresOnly(stream, f"rank {launch.rank} of {launch.size}")
+
+
+def runner_for(job: Job, pipe: Pipe, launch: Launch) -> "JobRunner | SurveyRunner":
     """Where the first job is done, and those after it; the libraries are loaded here.
 
     Not before, because the streams must be in place.
@@ -79,7 +100,7 @@ def runner_for(job: Job, pipe: Pipe) -> "JobRunner | SurveyRunner":
     importlib.import_module("torch")
     from autotune.worker.jobs import JobRunner
 
-    job_runner = JobRunner(pipe)
+    job_runner = JobRunner(pipe, launch)
     job_runner.load_for(job)
     return job_runner
 

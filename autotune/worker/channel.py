@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
+import psutil
+
 from autotune.protocol import events
 from autotune.protocol.events import WorkerEvent
 
@@ -35,6 +37,22 @@ class Pipe:
     def enter(self, phase: str) -> None:
         """Begin a phase."""
         self.emit(events.Phase(name=phase))
+
+
+class FailuresOnly(Pipe):
+    """The pipe of a rank that is not the first: all ranks do the same, and one of them says it."""
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        """`name` stands before what the failure says, such as `rank 1 of 2`."""
+        super().__init__(stream)
+        self.name = name
+
+    def emit(self, event: WorkerEvent) -> None:
+        """Send a failure; of all else only the phase is remembered."""
+        if isinstance(event, events.Phase):
+            self.phase = event.name
+        elif isinstance(event, events.Failed):
+            super().emit(event.model_copy(update={"message": f"{self.name}: {event.message}"}))
 
 
 ORPHANED = 1
@@ -88,3 +106,24 @@ class JobInbox:
         *whole, self._rest = (self._rest + chunk).split(b"\n")
         for line in whole:
             self._lines.put(line.decode("utf-8").rstrip("\r"))
+
+
+STARTER_SECONDS = 1.0
+"""How often it is looked whether torchrun is there; a new one takes longer to load torch."""
+
+
+def follow_starter() -> None:
+    """End this process when the one that started it is gone.
+
+    For a rank: torchrun hands its own standard input on, which a batch system has ended from the
+    beginning, and killed by SIGKILL it leaves its processes behind.
+    """
+    starter = psutil.Process(os.getppid())
+
+    def watch() -> None:
+        # The second on a Unix, where a process that nobody waited for still counts as there.
+        while starter.is_running() and os.getppid() == starter.pid:
+            time.sleep(STARTER_SECONDS)
+        os._exit(ORPHANED)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -29,6 +29,7 @@ from autotune.protocol.kernels import FoundKernels
 from autotune.worker.channel import Pipe
 from autotune.worker.compute import Compute, open_compute
 from autotune.worker.libraries import quiet_transformers
+from autotune.worker.torchrun import ALONE, Launch, device_of
 
 if TYPE_CHECKING:
     from autotune.worker.trial import ModelCache
@@ -41,8 +42,9 @@ memory stays free, and a card that fails cannot make the data or a model look br
 class JobRunner:
     """Where jobs are done one after another: the device, and what trials may leave for the next."""
 
-    def __init__(self, pipe: Pipe) -> None:
+    def __init__(self, pipe: Pipe, launch: Launch = ALONE) -> None:
         self.pipe = pipe
+        self.launch = launch
         self.transformers = ""
         self.compute: Compute | None = None
         self.spec: DeviceSpec | None = None
@@ -76,7 +78,7 @@ class JobRunner:
             from autotune.worker.trial import ModelCache
 
             self.model_cache = ModelCache()
-        spec = where(job)
+        spec = device_of(where(job), self.launch)
         if self.compute is None:
             self.spec = spec  # also of a device that cannot be opened: its failure is judged by it
             self.compute = open_compute(spec)
@@ -92,7 +94,7 @@ class JobRunner:
                 attention=attention,
             )
         )
-        run(job, self.compute, self.pipe, self.model_cache)
+        run(job, self.compute, self.pipe, self.model_cache, self.launch)
 
 
 def where(job: Job) -> DeviceSpec:
@@ -116,7 +118,7 @@ def attention_of(job: Job, compute: Compute) -> FoundKernels | None:
     return find_kernels(compute, Path(folder))
 
 
-def run(job: Job, compute: Compute, pipe: Pipe, model_cache: "ModelCache") -> None:
+def run(job: Job, compute: Compute, pipe: Pipe, model_cache: "ModelCache", launch: Launch) -> None:
     """Hand the job to its function."""
     match job:
         case SurveyJob():
@@ -133,8 +135,9 @@ def run(job: Job, compute: Compute, pipe: Pipe, model_cache: "ModelCache") -> No
             trial(job, compute, pipe, model_cache)
         case TrainJob():
             from autotune.worker.train.loop import train
+            from autotune.worker.train.ranks import ranks_of
 
-            train(job, compute, pipe)
+            train(job, compute, pipe, ranks_of(launch, compute.device))
         case AverageJob():
             from autotune.worker.train.average import average
 

@@ -24,6 +24,7 @@ from autotune.worker.channel import Pipe
 from autotune.worker.compute import Compute
 from autotune.worker.memory.errors import classify
 from autotune.worker.tokens.encode import Row
+from autotune.worker.train.ranks import ALONE, Ranks
 
 if TYPE_CHECKING:
     from autotune.worker.generate.engine import Engine
@@ -77,8 +78,10 @@ class Work(Protocol[Done]):
 class Recovery:
     """Does work again where memory runs out. One for all of a job: it counts doubtful errors."""
 
-    def __init__(self, compute: Compute) -> None:
+    def __init__(self, compute: Compute, ranks: Ranks = ALONE) -> None:
+        """Several `ranks` come to the same work with the same errors, and so to the same end."""
         self.compute = compute
+        self.ranks = ranks
         self.suspected = False
 
     def run(self, work: Work[Done]) -> Done:
@@ -107,7 +110,7 @@ class Recovery:
             work.clean()
             self.compute.memory.release()
             kept = self.held_bytes - held
-            stays = in_worker(next_try, kept_bytes=kept) is next_try
+            stays = not self.ranks.any(in_worker(next_try, kept_bytes=kept) is not next_try)
             work.report(shortage, same_process=stays)
             if not stays:
                 raise MemoryKept(
@@ -137,7 +140,7 @@ class StepRecovery:
         self, stepper: "Stepper", pipe: Pipe, *, longest_row: int, batch_size: int
     ) -> None:
         """`longest_row` is the most tokens a row of the data has."""
-        self.recovery = Recovery(stepper.compute)
+        self.recovery = Recovery(stepper.compute, stepper.ranks)
         self.stepper = stepper
         self.pipe = pipe
         self.longest_row = longest_row

@@ -45,6 +45,15 @@ def test_an_allocator_that_caches_nothing_reaches_no_worker_and_that_is_said(
     assert dropped_settings() == ()
 
 
+def test_a_worker_is_alone_though_the_command_was_started_by_a_launcher_of_several(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+    for name in names:
+        monkeypatch.setenv(name, "1")
+    assert not set(names) & set(worker_environment())
+
+
 CACHES = (
     "ONEDNN_PRIMITIVE_CACHE_CAPACITY",
     "DNNL_PRIMITIVE_CACHE_CAPACITY",

@@ -21,6 +21,7 @@ from autotune.worker.channel import Pipe
 from autotune.worker.memory.base import MemoryReading
 from autotune.worker.memory.errors import classify
 from autotune.worker.oom import MemoryKept, StepRecovery
+from autotune.worker.train.ranks import ALONE
 from autotune.worker.train.step import Stepper
 from tests.fakes.memory import FakeMemory
 from tests.worker.toys import FULL, Tight, loaded_toy, of_kind, some_rows, stepper_of
@@ -206,7 +207,7 @@ def test_a_lack_of_the_computers_memory_is_met_with_smaller_pieces_on_a_cpu_only
     compute = SimpleNamespace(device=torch.device(kind))
     pipe = SimpleNamespace(phase="backward")
     step_recovery = StepRecovery(
-        cast(Stepper, SimpleNamespace(compute=compute)),
+        cast(Stepper, SimpleNamespace(compute=compute, ranks=ALONE)),
         cast(Pipe, pipe),
         longest_row=61,
         batch_size=6,

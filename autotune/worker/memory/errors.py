@@ -7,6 +7,7 @@ that merely quotes "out of memory" is not taken for one.
 
 from autotune.base.error_texts import COMPUTER_FULL, Meaning, known
 from autotune.protocol.failure import Failure
+from autotune.worker.faults import JobFault
 
 _WHILE_COMPUTING = (
     Meaning.POISONED,
@@ -31,6 +32,8 @@ def classify(error: BaseException, *, on_card: bool = False) -> Failure:
     failure of its own: a smaller micro-batch would spare the card's. On a CPU it is what the budget
     is about.
     """
+    if isinstance(error, JobFault):
+        return error.failure
     host = Failure.HOST_MEMORY if on_card else Failure.OUT_OF_MEMORY
     if isinstance(error, MemoryError):
         return host

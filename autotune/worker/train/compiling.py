@@ -10,7 +10,7 @@ never the mathematics.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -18,6 +18,8 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from autotune.protocol.failure import Failure
 from autotune.worker.memory.errors import classify
+
+Done = TypeVar("Done")
 
 BACKEND = "inductor"
 """torch's own, which fuses what works element by element into the kernels beside it."""
@@ -57,6 +59,17 @@ class Compiled:
             " it"
         )
         return True
+
+    def run(self, work: Callable[[], Done], step: int, clean: Callable[[], None]) -> Done:
+        """What `work` gives compiled, or where the compiler fails, after `clean`, without it."""
+        while True:
+            try:
+                with self.within():
+                    return work()
+            except Exception as error:
+                if not self.disable_if_failed(error, step):
+                    raise
+            clean()  # here no traceback holds the attempt's tensors any more
 
     @contextmanager
     def within(self) -> Iterator[None]:

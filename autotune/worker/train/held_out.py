@@ -72,14 +72,19 @@ def held_out_loss(stepper: Stepper, rows: Sequence[Row]) -> float | None:
 def _mean_loss(stepper: Stepper, rows: Sequence[Row], compute: Compute) -> float:
     supervised = sum(label != IGNORED for row in rows for label in row.labels[1:])
     model = stepper.loaded.model
+
+    def own_sum() -> float:
+        """Over this rank's micro-batches."""
+        sums = [torch.zeros((), device=compute.device)]
+        for piece in stepper.own_pieces(rows):
+            stepper.enter(HELD_OUT_PHASE)  # each is a sign of life
+            with compute.autocast():
+                sums.append(stepper.summed(piece))
+        return float(torch.stack(sums).double().sum())
+
     model.eval()
     try:
         with torch.no_grad(), stepper.attention():
-            sums = []
-            for piece in stepper.pieces(rows):
-                stepper.enter(HELD_OUT_PHASE)  # each is a sign of life
-                with compute.autocast():
-                    sums.append(stepper.summed(piece))
-        return float(torch.stack(sums).double().sum()) / supervised
+            return stepper.ranks.sum(stepper.ranks.together(own_sum)) / supervised
     finally:
         model.train()

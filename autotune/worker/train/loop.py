@@ -12,6 +12,7 @@ from autotune.data.load import load_conversations
 from autotune.protocol import events
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import TrainJob
+from autotune.protocol.plan import TrainPlan
 from autotune.protocol.results import Checkpoint
 from autotune.worker.channel import Pipe
 from autotune.worker.compute import Compute
@@ -24,6 +25,7 @@ from autotune.worker.train import checkpoint
 from autotune.worker.train.batches import step_rows
 from autotune.worker.train.checkpoint import resume, retain
 from autotune.worker.train.held_out import HeldOutRows, split
+from autotune.worker.train.ranks import ALONE, Ranks
 from autotune.worker.train.step import Stepper
 
 
@@ -33,8 +35,8 @@ class BadJob(JobFault):
     failure = Failure.BAD_JOB
 
 
-def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
-    """Train until the plan's last step, saving as it says."""
+def train(job: TrainJob, compute: Compute, pipe: Pipe, ranks: Ranks = ALONE) -> None:
+    """Train until the plan's last step, saving as it says; `ranks` are those that do it."""
     plan, root = job.plan, Path(job.out)
     root.mkdir(parents=True, exist_ok=True)
     begin = time.perf_counter()
@@ -63,6 +65,7 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
         plan.micro_batching,
         packing=plan.packing,
         torch_compile=plan.torch_compile,
+        ranks=ranks,
         enter=pipe.enter,
         on_precision_change=pipe.emit,
         warn=lambda words: pipe.emit(events.Warned(message=words)),
@@ -72,7 +75,7 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
     rows, held_rows = split(rows, plan.held_out, plan.seed)
     held_out = HeldOutRows(held_rows, plan, job.held_out_known)
     held_out.measure(recovery, pipe, 0)
-    done = resume(root, stepper, plan, pipe)
+    done = resumed(root, stepper, plan, pipe)
     held_out.measure(recovery, pipe, done)
     scored = plan.checkpoint_steps
     last_save = time.monotonic()
@@ -90,21 +93,41 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe) -> None:
         # Before a checkpoint, so that whoever resumes from it has no loss left to measure there.
         held_out.measure(recovery, pipe, number)
         due = time.monotonic() - last_save >= plan.resume_every_seconds
-        if number in scored or due:
+        if number in scored or ranks.any(due):
             saves = partial(save, pipe, root, stepper, number, plan.identity)
-            folder = recovery.between_steps(saves, number)
-            retain(root, scored)
+            folder = recovery.between_steps(partial(ranks.by_first, saves), number)
             last_save = time.monotonic()
+            if folder is None:  # saved by the first rank
+                continue
+            retain(root, scored)
             saved = Checkpoint(step=number, progress=number / plan.total_steps, folder=str(folder))
             pipe.emit(events.CheckpointSaved(checkpoint=saved, scored=number in scored))
-    pipe.emit(
-        events.Trained(
-            steps=plan.total_steps,
-            skipped_steps=stepper.skipped_steps,
-            weights_moved=checkpoint.weights_moved(Path(job.model), loaded.model),
-            seconds=time.perf_counter() - begin,
+    if ranks.first:
+        pipe.emit(
+            events.Trained(
+                steps=plan.total_steps,
+                skipped_steps=stepper.skipped_steps,
+                weights_moved=checkpoint.weights_moved(Path(job.model), loaded.model),
+                seconds=time.perf_counter() - begin,
+            )
         )
-    )
+
+
+def resumed(root: Path, stepper: Stepper, plan: TrainPlan, pipe: Pipe) -> int:
+    """`checkpoint.resume` on all ranks: the first one tidies the folder, then the others read it.
+
+    Raises:
+        BadJob: they do not see the same checkpoint.
+    """
+    ranks = stepper.ranks
+    done = ranks.in_turn(partial(resume, root, stepper, plan, pipe))
+    steps = ranks.each(done)
+    if len(set(steps)) > 1:
+        raise BadJob(
+            f"{root}: its newest checkpoint is of step {' and '.join(map(str, steps))} as the"
+            " ranks see it; the folder must be the same on all machines"
+        )
+    return done
 
 
 def demand_data(job: TrainJob) -> None:

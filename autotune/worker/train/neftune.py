@@ -8,15 +8,18 @@ own, seeded by the training's seed, the step and the row's place in the step. So
 packing, filling and gradient checkpointing change nothing of it, nor does a resumed training.
 """
 
-import hashlib
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from autotune.worker.tokens.encode import Row
+from autotune.worker.train.optimizer import Optimization
+from autotune.worker.train.seeds import seed_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,29 @@ def segments_of(
     ]
 
 
+def noise_within(
+    model: Any,
+    recipe: Optimization,
+    step: int,
+    rows: Sequence[Row],
+    group: Sequence[int],
+    piece: Sequence[Row],
+    *,
+    packing: bool,
+) -> AbstractContextManager[None]:
+    """The noise on the embeddings of a micro-batch, where the recipe has any.
+
+    `piece` holds those of the step's `rows` at the places of `group`, one of them filled up.
+    """
+    alpha = recipe.neftune_noise_alpha
+    if not alpha:
+        return nullcontext()
+    own = [len(rows[at].input_ids) for at in group]
+    widths = [len(row.input_ids) for row in piece]
+    segments = segments_of(group, own, widths, packing=packing)
+    return noisy_embeddings(model, alpha, recipe.seed, step, segments)
+
+
 @contextmanager
 def noisy_embeddings(
     model: Any, alpha: float, seed: int, step: int, segments: Sequence[Segment]
@@ -65,7 +91,7 @@ def noisy_embeddings(
             for segment in segments:
                 end = segment.begin + segment.tokens
                 row = embedded[segment.at, segment.begin : end]  # (L, d)
-                row += noise_like(row, alpha, seed_of(seed, step, segment.place))
+                row += noise_like(row, alpha, seed_of("neftune", seed, step, segment.place))
 
     handle = model.get_input_embeddings().register_forward_hook(add)
     try:
@@ -79,9 +105,3 @@ def noise_like(row: Tensor, alpha: float, seed: int) -> Tensor:
     most = alpha / math.sqrt(row.numel())
     drawn = torch.Generator(device=row.device).manual_seed(seed)
     return torch.empty_like(row).uniform_(-most, most, generator=drawn)
-
-
-def seed_of(seed: int, step: int, place: int) -> int:
-    """A row's own seed. Hashed, since a CPU's generator takes the lowest 32 bits of it only."""
-    text = f"neftune {seed} {step} {place}"
-    return int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest()[:7], "big")

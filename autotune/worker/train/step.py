@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -26,7 +27,7 @@ from autotune.worker.tokens.encode import IGNORED, Row
 from autotune.worker.train.batches import micro_batches, packs, pad
 from autotune.worker.train.compiling import Compiled, compiled_layers
 from autotune.worker.train.loss import needs_own_head, summed_loss
-from autotune.worker.train.neftune import noisy_embeddings, segments_of
+from autotune.worker.train.neftune import noise_within
 from autotune.worker.train.optimizer import (
     Optimization,
     ready_optimizer,
@@ -36,7 +37,9 @@ from autotune.worker.train.optimizer import (
     stuck,
 )
 from autotune.worker.train.packing import can_pack, pack, packed
+from autotune.worker.train.ranks import ALONE, Ranks
 from autotune.worker.train.recompute import recompute_activations
+from autotune.worker.train.seeds import seed_of
 from autotune.worker.train.shapes import filled
 
 
@@ -52,6 +55,7 @@ class Stepper:
         *,
         packing: bool = False,
         torch_compile: bool = False,
+        ranks: Ranks = ALONE,
         enter: Callable[[str], None] = lambda _: None,
         on_precision_change: Callable[[events.PrecisionChanged], None] = lambda _: None,
         warn: Callable[[str], None] = lambda _: None,
@@ -59,12 +63,13 @@ class Stepper:
         """`packing` lays rows end to end instead of filling them up, where the model can do that.
 
         `torch_compile` compiles the layers, where that works here; else `warn` gets why not.
-        None of these nor `micro_batching` changes the mathematics.
+        `ranks` share each step. None of these nor `micro_batching` changes the mathematics.
         `enter` gets every phase, `tell` when fp16 is given up.
         """
         self.loaded = loaded
         self.compute = compute
         self.recipe = recipe
+        self.ranks = ranks
         self.enter = enter
         self.on_precision_change = on_precision_change
         self.skipped_steps = 0
@@ -92,11 +97,21 @@ class Stepper:
         """The rows as micro-batches of few shapes: one row of each may be filled up already."""
         return [self._filled(rows, group) for group in self._groups(rows)]
 
+    def own_pieces(self, rows: Sequence[Row]) -> list[list[Row]]:
+        """Those of them that are this rank's."""
+        pieces = self.pieces(rows)
+        return [pieces[at] for at in self._own(rows, self._groups(rows))]
+
     def _groups(self, rows: Sequence[Row]) -> list[list[int]]:
         """The places in `rows` of each micro-batch's rows."""
         grouped = packs if self.packing else micro_batches
         lengths = [len(row.input_ids) for row in rows]
-        return grouped(lengths, self.micro_batching.micro_batch_tokens)
+        return grouped(lengths, self.ranks.limit(lengths, self.micro_batching.micro_batch_tokens))
+
+    def _own(self, rows: Sequence[Row], groups: Sequence[Sequence[int]]) -> list[int]:
+        """Which of a step's micro-batches are this rank's."""
+        lengths = [[len(rows[at].input_ids) for at in group] for group in groups]
+        return self.ranks.share([sum(n) if self.packing else len(n) * max(n) for n in lengths])
 
     def _filled(self, rows: Sequence[Row], group: Sequence[int]) -> list[Row]:
         """One micro-batch."""
@@ -111,7 +126,8 @@ class Stepper:
     def step(self, rows: Sequence[Row], number: int) -> events.StepResult:
         """Take optimizer step `number` (from 1) over these rows.
 
-        Generators are seeded by step, so that dropout in a resumed run is the undisturbed one's.
+        Generators are seeded by step and micro-batch, so that dropout in a resumed run is the
+        undisturbed one's, whichever rank takes which.
         An fp16 overflow is skipped and the step done again at a lower scale; where no scale helps,
         in bf16, which has the range of fp32. Whatever else is raised leaves the weights as they
         were, unless `weights_touched` says otherwise; then `abandon` before another step.
@@ -128,16 +144,7 @@ class Stepper:
         if supervised == 0:
             raise NumericFault(f"no supervised token in step {number}")
         while True:
-            torch.manual_seed(self.recipe.seed * 1_000_003 + number)
-            try:
-                loss, norm = self._attempt(rows, supervised, number)
-            except Exception as error:
-                if not self.compiled.disable_if_failed(error, number):
-                    raise
-                loss = None
-            if loss is None:  # here no traceback holds the attempt's tensors any more
-                self.abandon()
-                continue
+            loss, norm = self._attempt(rows, supervised, number)
             if math.isfinite(loss) and math.isfinite(norm):
                 break
             self._overflowed(number, loss)
@@ -183,29 +190,40 @@ class Stepper:
         Weights move if both are finite. The device is waited for once, when all of the step is
         asked of it, and not in every micro-batch: it works while the next one is prepared.
         """
-        shares = self._accumulate(rows, supervised, number)
-        self.enter("optimizer")
-        self.scaler.unscale_(self.optimizer)
-        clipped = torch.nn.utils.clip_grad_norm_(
-            self.loaded.model.parameters(), self.recipe.max_grad_norm
-        )
-        *losses, norm = torch.stack([*shares, clipped.float()]).tolist()
-        loss = 0.0
-        for share in losses:  # one after the other: `sum` rounds otherwise since Python 3.12
-            loss += share
+        ranks = self.ranks
+        accumulate = partial(self._accumulate, rows, supervised, number)
+        losses = ranks.together(lambda: self.compiled.run(accumulate, number, self.abandon))
+        ranks.sum_gradients([p for p in self.loaded.model.parameters() if p.requires_grad])
+        own, norm = ranks.together(lambda: self._clip(losses))
+        loss = ranks.sum(own)
         if math.isfinite(loss):
             self._update(norm)
         return loss, norm
 
     def _accumulate(self, rows: Sequence[Row], supervised: int, number: int) -> list[Tensor]:
-        """Forward and backward of every micro-batch; each one's share of the mean loss, fp32.
+        """Of this rank's micro-batches what each adds to the mean loss, fp32 and on the device."""
+        groups = self._groups(rows)
+        losses = []
+        with self.attention():
+            for at in self._own(rows, groups):
+                torch.manual_seed(seed_of("micro-batch", self.recipe.seed, number, at))
+                losses.append(self._micro_batch(rows, groups[at], supervised, number))
+        if not losses:  # a scaler makes its scale when it first scales
+            self.scaler.scale(torch.zeros((), device=self.compute.device))
+        return losses
 
-        They stay on the device.
-        """
-        with self.attention(), self.compiled.within():
-            return [
-                self._micro_batch(rows, group, supervised, number) for group in self._groups(rows)
-            ]
+    def _clip(self, losses: Sequence[Tensor]) -> tuple[float, float]:
+        """The losses added, and the norm that the summed gradients had before they are clipped."""
+        self.enter("optimizer")
+        self.scaler.unscale_(self.optimizer)
+        clipped = torch.nn.utils.clip_grad_norm_(
+            self.loaded.model.parameters(), self.recipe.max_grad_norm
+        )
+        *numbers, norm = torch.stack([*losses, clipped.float()]).tolist()
+        loss = 0.0
+        for number in numbers:  # one after the other: `sum` rounds otherwise since Python 3.12
+            loss += number
+        return loss, norm
 
     def attention(self) -> AbstractContextManager[None]:
         """How the model attends within a step."""
@@ -229,25 +247,15 @@ class Stepper:
             **inputs,
         )
 
-    def _noise(
-        self, rows: Sequence[Row], group: Sequence[int], piece: Sequence[Row], number: int
-    ) -> AbstractContextManager[None]:
-        """The noise on the embeddings of a micro-batch, where the training has any."""
-        alpha = self.recipe.neftune_noise_alpha
-        if not alpha:
-            return nullcontext()
-        own = [len(rows[at].input_ids) for at in group]
-        widths = [len(row.input_ids) for row in piece]
-        segments = segments_of(group, own, widths, packing=self.packing)
-        return noisy_embeddings(self.loaded.model, alpha, self.recipe.seed, number, segments)
-
     def _micro_batch(
         self, rows: Sequence[Row], group: Sequence[int], supervised: int, number: int
     ) -> Tensor:
         """Forward and backward of one micro-batch; its share of the mean loss, without a graph."""
         piece = self._filled(rows, group)
         self.enter("forward")
-        with self._noise(rows, group, piece, number), self.compute.autocast():
+        model = self.loaded.model
+        noise = noise_within(model, self.recipe, number, rows, group, piece, packing=self.packing)
+        with noise, self.compute.autocast():
             loss = self.summed(piece) / supervised
         self.enter("backward")
         scaled: Any = self.scaler.scale(loss)
