@@ -127,6 +127,9 @@ def run(
 ) -> int:
     """Probe, train, score and escalate until the target is met. Run again to resume."""
     share = read_target(target)
+    from autotune.cli.shared_options import demand_shared_options
+
+    demand_shared_options(options, stages)
     if options.explain:
         return show_settings(options, target)
     if dry_run:
@@ -138,9 +141,7 @@ def run(
 
         return shared_run_command(options, share, stages, salvaging=salvage)
     from autotune.cli.run import run_command
-    from autotune.cli.shared_options import demand_storage
 
-    demand_storage(options, stages)
     return run_command(options, share, salvaging=salvage)
 
 

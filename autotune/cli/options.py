@@ -186,7 +186,7 @@ class Options:
     )
     max_hours: float | None = option(
         ("run",),
-        "Begin no trial that would not end within so many hours of work.",
+        "Begin no trial but the first that would not end within so many hours of work.",
         metavar="HOURS",
         rule="must be above 0",
         sets=("study.max_hours",),

@@ -17,11 +17,12 @@ MAX_NAME = 100
 """Characters of a study's name, which is part of a folder's; file systems allow 255 bytes."""
 
 
-def demand_storage(options: Options, stages: str | None = None) -> None:
-    """Refuse what means nothing without a database.
+def demand_shared_options(options: Options, stages: str | None = None) -> None:
+    """Refuse options of a shared study that are wrong or mean nothing, before anything is done.
 
     Raises:
-        BadInput: `--study`, `--gpus` or `--stages` without `--storage`.
+        BadInput: `--study`, `--gpus` or `--stages` without `--storage`, or one of them is no such
+            value.
     """
     given = {"--study": options.study, "--gpus": options.gpus, "--stages": stages}
     for option, value in given.items():
@@ -30,6 +31,12 @@ def demand_storage(options: Options, stages: str | None = None) -> None:
                 f"{option} {value}: needs {OPTION}, the database that the workers share; see"
                 " docs/many.md"
             )
+    overlaps(stages)
+    asks_for_all_cards(options)
+    if options.storage is not None:
+        read_address(options.storage)
+    if options.study is not None:
+        demand_name(options.study)
 
 
 def asks_for_all_cards(options: Options) -> bool:

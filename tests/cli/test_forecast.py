@@ -229,7 +229,7 @@ def test_a_plan_is_one_object_on_standard_output(
     assert found["gpu"] == "rtx4060-laptop-8gb"
     assert found["budget_bytes"] == 8 * GIB - 512 * MIB
     assert found["model_max_length"] == 512  # the model's last position
-    assert found["micro_batch_tokens"] == 512 * 64  # all rows of the largest step
+    assert found["micro_batch_tokens"] == 512 * 128  # all rows of the largest step
     assert found["attention"] == "fused"
     assert set(found["strategies"]) == {"A", "B", "C", "minimum"}
     line = found["points"][0]

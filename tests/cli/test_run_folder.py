@@ -132,12 +132,16 @@ def test_a_setting_that_an_older_version_did_not_know_has_its_default(project: P
         choose_folder(Path("run"), asked())
 
 
-def test_a_run_may_be_given_more_hours_and_trials_but_no_other_sampler(project: Path) -> None:
+def test_a_run_may_be_given_more_hours_and_another_sampler_but_no_other_strategies(
+    project: Path,
+) -> None:
     begun(project / "run", project)
     longer = Options(max_hours=12.0, max_trials=9, stop_at_target=False).adjust(asked())
     assert choose_folder(Path("run"), longer) == (Path("run"), True)
-    with pytest.raises(BadInput, match='sampler = "tpe", now sampler = "random"'):
-        choose_folder(Path("run"), Options(sampler="random", max_hours=12.0).adjust(asked()))
+    other = Options(sampler="random", max_hours=12.0).adjust(asked())
+    assert choose_folder(Path("run"), other) == (Path("run"), True)
+    with pytest.raises(BadInput, match="n_trials = 1, now n_trials = 3"):
+        choose_folder(Path("run"), Options(trials_per_strategy=3).adjust(asked()))
 
 
 def empty(path: Path) -> None:

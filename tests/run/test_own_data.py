@@ -441,5 +441,5 @@ def test_a_worker_of_a_shared_study_has_the_same_data_for_each_strategy(folder: 
     began = content(folder, chosen)
     demand_study_content("one", began, content(folder, chosen))
     (folder / "more.jsonl").write_text(talk("how?", "so"), encoding="utf-8")
-    with pytest.raises(BadInput, match=r"data of strategy B: more\.jsonl: is not what study one"):
+    with pytest.raises(BadInput, match=r"data of strategy B, more\.jsonl: is not what study one"):
         demand_study_content("one", began, content(folder, chosen))
