@@ -231,7 +231,7 @@ def test_a_plan_is_one_object_on_standard_output(
     assert found["model_max_length"] == 512  # the model's last position
     assert found["micro_batch_tokens"] == 512 * 128  # all rows of the largest step
     assert found["attention"] == "fused"
-    assert set(found["strategies"]) == {"A", "B", "C", "minimum"}
+    assert set(found["strategies"]) == {"A", "B", "C", "D", "minimum"}
     line = found["points"][0]
     assert line["fits"] is True
     parts = ("weights", "gradients", "optimizer", "activations", "logits", "temporary")
