@@ -179,12 +179,20 @@ def _report(place: Place, ended: Ended, record: list[Event]) -> Iterator[str]:
     """The report's file is that of the record's end; its paths are from the run's folder."""
     report = json.loads((place.run / "report.json").read_text(encoding="utf-8"))
     said = json.loads(ended.said.replace(f'"{place.run.name}/', '"'))
-    scores = sum(event["kind"] == "evaluated" for event in record)
+    # The best was not chosen among those whose weights are lost.
+    lost = {_checkpoint_of(event) for event in record if event["kind"] == "best_lost"}
+    scored = (_checkpoint_of(event) for event in record if event["kind"] == "evaluated")
+    scores = sum(checkpoint not in lost for checkpoint in scored)
     for name in ("met", "status", "best", "baselines", "trials"):
         if name in said and report.get(name, said[name]) != said[name]:
             yield f"report.json and --json differ in {name}"
     if said["chosen_among"] != scores:
         yield f"the report counts {said['chosen_among']} scored checkpoints, the record {scores}"
+
+
+def _checkpoint_of(event: Event) -> tuple[int, int, int]:
+    checkpoint = event["checkpoint"]
+    return event["number"], checkpoint["step"], checkpoint.get("averaged", 0)
 
 
 def _leftovers(place: Place) -> Iterator[str]:
