@@ -29,10 +29,7 @@ def read_points(path: Path) -> list[dict[str, Any]]:
     points = found if isinstance(found, list) else [found]
     if not points or not all(isinstance(point, dict) for point in points):
         raise _refused(path, "holds no points")
-    faults = [
-        fault for number, point in enumerate(points, 1) for fault in point_faults(number, point)
-    ]
-    if faults:
+    if faults := point_faults(points):
         raise BadInput(f"--enqueue {path}: {'; '.join(faults)}")
     return points
 

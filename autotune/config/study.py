@@ -63,8 +63,7 @@ class StudyChoice(Boundary):
     @field_validator("enqueue")
     @classmethod
     def _can_be_trained(cls, points: tuple[dict[str, Value], ...]) -> tuple[dict[str, Value], ...]:
-        faults = [fault for at, point in enumerate(points, 1) for fault in point_faults(at, point)]
-        if faults:
+        if faults := point_faults(points):
             raise ValueError("; ".join(faults))
         return points
 
@@ -113,21 +112,21 @@ def own_range_faults(table: Mapping[str, Any]) -> list[str]:
         for key in known
         if key in Strategy.model_fields
     }
-    numbers = {k: v for k, v in values.items() if isinstance(v, int | float | str)}
-    within = {k: known[k] for k in numbers}
+    exact = {k: v for k, v in values.items() if isinstance(v, int | float | str)}
     return [
-        f"{table.get('name')}.{key} = {_shown(numbers[key])}: must lie within its own"
-        f" search.{key}, {_shown(list(within[key]))}"
-        for key in outside(within, numbers)
+        f"{table.get('name')}.{key} = {_shown(exact[key])}: must lie within its own"
+        f" search.{key}, {_shown(known[key])}"
+        for key in outside({k: known[k] for k in exact}, exact)
     ]
 
 
-def point_faults(number: int, point: Mapping[str, Value]) -> list[str]:
-    """What is wrong in a point to try, the first of which has the number 1."""
+def point_faults(points: Sequence[Mapping[str, Value]]) -> list[str]:
+    """What is wrong in points to try, the first of which has the number 1."""
     return [
         f"point {number}: {key} must be one of {', '.join(SEARCHABLE)}"
         if key not in SEARCHABLE
         else f"point {number}: {key} = {_shown(value)} is no value that {key} can have"
+        for number, point in enumerate(points, 1)
         for key, value in point.items()
         if key not in SEARCHABLE or not _allowed(key, value)
     ]

@@ -14,6 +14,7 @@ from autotune.base.errors import BadInput
 from autotune.config.profile import Profile
 from autotune.config.study import StudyChoice
 from autotune.protocol.choices import Sampler
+from autotune.protocol.plan import SEARCH
 from autotune.protocol.space import SEARCHABLE, Space, Value, outside, widened
 from autotune.run.trial_summary import TrialSummary
 
@@ -43,7 +44,7 @@ def draw(
         if study.sampler is not Sampler.QMC:
             return dict(known.ask(wanted).params)
         # The sequence's place is counted in the study's storage, which is new each time.
-        drawn = sum(t.stage == "search" for t in trials)
+        drawn = sum(t.stage == SEARCH for t in trials)
         for _ in range(drawn):
             known.tell(known.ask(wanted), state=optuna.trial.TrialState.FAIL)
         return dict(known.ask(wanted).params)
