@@ -16,6 +16,8 @@ from autotune.score.prompts import Prompt, written_prompts
 from autotune.worker.finite import NumericFault
 from autotune.worker.generate import exact_sample, registry
 from autotune.worker.generate.exact_sample import likeliest
+from autotune.worker.generate.job import AnswerWriter
+from autotune.worker.generate.reply import Reply
 from autotune.worker.generate.rows import RowsEngine
 from tests.worker.generate.test_generate import generated, job_of, untrained
 from tests.worker.toys import FULL, of_kind
@@ -28,6 +30,9 @@ HOT = Sampling(temperature=4.0, top_p=0.9, samples=2, seed=11)
 
 PROMPTS = 5
 ALL = PROMPTS * HOT.samples
+
+SAID: dict[int, list[int]] = {}
+"""The tokens of the undisturbed answers, by their numbers."""
 
 Texts = dict[tuple[int | None, int | None], str | None]
 
@@ -42,10 +47,23 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def calm(model: Path, tmp_path_factory: pytest.TempPathFactory) -> GenerateJob:
     """Two samples of each prompt, one at a time and without guesses, undisturbed."""
     job = sampling_job(model, tmp_path_factory.mktemp("calm"), batch_size=1)
+    real = AnswerWriter.take
+
+    def kept(self: AnswerWriter, number: int, ids: list[int], *rest: Any) -> None:
+        SAID[number] = ids
+        real(self, number, ids, *rest)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RowsEngine, "guess", lambda *_: [])
+        patch.setattr(AnswerWriter, "take", kept)
         generated(job)
     return job
+
+
+def foreseen(_: RowsEngine, row: Reply) -> list[int]:
+    """A guess whose first two tokens are right and whose third is wrong: the toy repeats little."""
+    said = SAID[row.number][row.new_tokens :]
+    return [*said[:2], *((token + 1) % 259 for token in said[2:3])][: row.most - row.new_tokens - 1]
 
 
 def sampling_job(model: Path, folder: Path, **changes: Any) -> GenerateJob:
@@ -83,10 +101,7 @@ def test_samples_are_the_same_in_any_batch_with_and_without_guesses(
     guessing: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if guessing:  # the prompt's own words, wrong as a rule: the toy repeats nothing
-        monkeypatch.setattr(RowsEngine, "guess", lambda _, row: row.ids[: row.most > MOST - 1])
-    else:
-        monkeypatch.setattr(RowsEngine, "guess", lambda *_: [])
+    monkeypatch.setattr(RowsEngine, "guess", foreseen if guessing else lambda *_: [])
     job = sampling_job(model, tmp_path, batch_size=batch_size)
     generated(job)
     assert lines(job) == lines(calm)
@@ -161,7 +176,7 @@ def test_a_sampling_that_runs_out_of_memory_goes_on_with_half_the_rows_and_the_s
     monkeypatch.setattr(RowsEngine, "forward", full)
     job = sampling_job(model, tmp_path, batch_size=6)
     (warned,) = of_kind(generated(job), events.Warned)
-    assert warned.message.startswith("evaluation ran out of memory; continuing with 3 at a time")
+    assert warned.message.startswith("sampling ran out of memory; continuing with 3 at a time")
     assert lines(job) == lines(calm)
 
 
@@ -267,5 +282,7 @@ def test_logits_that_are_no_numbers_end_a_sampling_with_the_models_name(
 
     monkeypatch.setattr(RowsEngine, "forward", broken)
     job = sampling_job(model, tmp_path)
-    with pytest.raises(NumericFault, match=r"logits are not finite .* in fp32"):
+    with pytest.raises(
+        NumericFault, match=r"logits are not finite .* in fp32, so nothing can be sampled"
+    ):
         generated(job)
