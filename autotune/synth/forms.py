@@ -18,6 +18,9 @@ ADJECTIVE_SHARE = 0.4
 STYLE_SHARE = 0.12
 """Of requests for a text that are followed by a sentence on its tone or its voice."""
 
+CONTEXT_SHARE = 0.25
+"""Of requests for a text that begin with why it is asked for."""
+
 
 class Kind(StrEnum):
     """How a text is laid out where no instruction says otherwise."""
@@ -56,7 +59,7 @@ _UNFIT: dict[Kind, frozenset[Ask]] = {
 one of three fixed replies with a question that they answer."""
 
 _TEXTS = frozenset({Kind.PROSE, Kind.LETTER, Kind.POST, Kind.VERSE, Kind.DIALOGUE})
-"""What is written in a tone."""
+"""What is written in a tone, and for a purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,16 @@ class Form:
     kind: Kind
     takes: frozenset[Sort]
     requests: tuple[str, ...]
+    share: int = 1
+
+    @property
+    def weight(self) -> float:
+        """How often it is chosen among those that fit.
+
+        Without its second part a form for one sort of topic, as a resume, would drown among those
+        for all of them.
+        """
+        return self.share / len(self.takes)
 
     def requests_about(self, topic: Topic) -> tuple[str, ...]:
         """Those requests that the topic has the material for."""
@@ -85,6 +98,7 @@ def forms() -> tuple[Form, ...]:
             kind=Kind(row["kind"]),
             takes=NOUNS if row["takes"] == ["any"] else frozenset(map(Sort, row["takes"])),
             requests=tuple(row["requests"]),
+            share=row.get("share", 1),
         )
         for row in read_table("forms")["form"]
     )
@@ -118,9 +132,12 @@ def word_task(form: Form, topic: Topic, rng: random.Random) -> str:
     article = "an" if noun[:1] in tuple("aeiou") else "a"
     task = request.format_map({**slots, "a": f"{article} {adjective}".rstrip(), "for": audience})
     toned = bool(adjective) and "{a}" in request
-    if form.kind in _TEXTS and not toned and "\n" not in task and rng.random() < STYLE_SHARE:
+    task = task[0].upper() + task[1:]
+    if form.kind not in _TEXTS or "\n" in task:
+        return task
+    if not toned and rng.random() < STYLE_SHARE:
         task = f"{task} {rng.choice(phrases.STYLES)}"
-    return task[0].upper() + task[1:]
+    return f"{rng.choice(phrases.CONTEXTS)} {task}" if rng.random() < CONTEXT_SHARE else task
 
 
 def _slots(topic: Topic) -> dict[str, str]:

@@ -24,3 +24,6 @@ AUDIENCES: tuple[str, ...] = tuple(_TABLE["audiences"])
 
 STYLES: tuple[str, ...] = tuple(_TABLE["styles"])
 """Sentences on how a text is to be written, which no checker can verify."""
+
+CONTEXTS: tuple[str, ...] = tuple(_TABLE["contexts"])
+"""Sentences before a request, on why it is made."""

@@ -23,7 +23,7 @@ from autotune.synth.kinds import (
     with_partners,
 )
 from autotune.synth.request import word_repetition, word_request
-from autotune.synth.topics import NOUNS, Topic, practice_topics
+from autotune.synth.topics import ASKED_ONE_WAY, NOUNS, Topic, practice_topics
 
 MAX_ATTEMPTS = 200
 """Draws before a prompt is given up; nearly all need one to three."""
@@ -109,7 +109,8 @@ class _Composer:
         self._leads = Deck(cards, f"{seed}:leads")
         partners = [ask for ask in asks if ask in LANGUAGE_PARTNERS]
         self._partners = Deck(partners, f"{seed}:partners of a language")
-        self._topics = Deck(topics, f"{seed}:topics")
+        twice = [topic for topic in topics for _ in range(1 if topic.sort in ASKED_ONE_WAY else 2)]
+        self._topics = Deck(twice, f"{seed}:topics")
         self._seen: set[str] = set()
 
     def next_task(self, number: int) -> list[PracticePrompt]:
@@ -168,8 +169,7 @@ class _Composer:
             # A string seeds by its SHA-512, so the draw is the same in every process.
             rng = random.Random(f"{self._seed}:task {number}:{attempt}")
             fitting = _forms(topic, leads)
-            # A form for one sort of topic, as a resume, would drown among those for all of them.
-            form = rng.choices(fitting, weights=[1 / len(f.takes) for f in fitting])[0]
+            form = rng.choices(fitting, weights=[each.weight for each in fitting])[0]
             wanted = word_task(form, topic, rng)
             if wanted not in self._seen:
                 break

@@ -61,7 +61,8 @@ def _arrange(wanted: str, sentences: list[str], rng: random.Random) -> str:
     if len(sentences) > 1 and one_line and style < 0.25:
         mark = rng.choice(("{}. ", "{}) ", "- "))
         listing = "\n".join(mark.format(i) + s for i, s in enumerate(sentences, 1))
-        return f"{wanted} {rng.choice(_HEADINGS)}\n{listing}"
+        gap = "\n\n" if "\n" in wanted else " "
+        return f"{wanted}{gap}{rng.choice(_HEADINGS)}\n{listing}"
     if "\n" in wanted:
         return f"{wanted}\n\n{_joined(sentences)}"
     if style < 0.35:

@@ -29,10 +29,14 @@ class Sort(StrEnum):
     OCCASION = "occasion"
     SENTENCE = "sentence"
     QUESTION = "question"
+    YES_OR_NO = "yes or no"
 
 
 NOUNS = frozenset({Sort.SUBJECT, Sort.SKILL, Sort.PRODUCT, Sort.JOB, Sort.PLACE, Sort.EVENT})
 """Sorts whose names fit after "about"."""
+
+ASKED_ONE_WAY = frozenset({Sort.SENTENCE, Sort.QUESTION, Sort.YES_OR_NO})
+"""Sorts whose topics are half as frequent as others: there are few ways to ask for them."""
 
 
 class Topic(Boundary):

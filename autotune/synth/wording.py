@@ -4,6 +4,7 @@ They are in `text/wordings.toml`, in several tables for a kind that is worded by
 """
 
 import random
+from collections.abc import Sequence
 
 from autotune.score.ifeval.arguments import as_texts
 from autotune.synth.arguments import LANGUAGES
@@ -19,13 +20,12 @@ SPELLED_SHARE = 0.3
 
 def sentences(rule: Rule) -> tuple[str, ...]:
     """Templates of whole sentences, to stand after what is wanted."""
-    found = read_table("wordings")[_table(rule)]["sentences"]
-    return tuple(each for each in found if "{list}" not in each or len(_keywords(rule)) > 1)
+    return _fitting(read_table("wordings")[_table(rule)]["sentences"], rule)
 
 
 def insertions(rule: Rule) -> tuple[str, ...]:
     """Templates of phrases to go before the full stop of a command; none for some kinds."""
-    return tuple(read_table("wordings")[_table(rule)].get("inside", ()))
+    return _fitting(read_table("wordings")[_table(rule)].get("inside", ()), rule)
 
 
 def before_request() -> tuple[str, ...]:
@@ -56,6 +56,17 @@ def fill(template: str, rule: Rule, rng: random.Random) -> str:
         ordinal=_ORDINALS[int(str(nth))],
     )
     return text[0].upper() + text[1:] if template[:1] == "{" else text
+
+
+def _fitting(templates: Sequence[str], rule: Rule) -> tuple[str, ...]:
+    """Those that read well with the rule's arguments: "one or more" and lists of one do not."""
+    few = len(_keywords(rule)) < 2
+    return tuple(
+        each
+        for each in templates
+        if not ("{list}" in each and few)
+        and not (rule.number == 1 and ("no fewer than" in each or "or more" in each))
+    )
 
 
 def _table(rule: Rule) -> str:

@@ -79,10 +79,8 @@ def test_variants_of_a_task_share_topic_and_form_and_lead_with_different_kinds()
 
 def test_what_is_wanted_stands_in_every_variant_of_a_task() -> None:
     for variants in tasks():
-        runs = [
-            set(zip(*(words_of(p.prompt)[at:] for at in range(4)), strict=False)) for p in variants
-        ]
-        assert set.intersection(*runs), [p.prompt for p in variants]
+        found = [_runs(p.prompt, 3) for p in variants]
+        assert set.intersection(*found), [p.prompt for p in variants]
 
 
 def test_an_answer_to_variant_0_is_rarely_recast_or_cut_short() -> None:
