@@ -22,7 +22,7 @@ _COMMON = (
     " within without would your yours yourself answer sure like going know good great really"
     " able used uses using find found take takes taken give gives given come comes came goes"
     " gone went look looks looking help helps keep keeps need needs seem seems says said tell"
-    " call called"
+    " call called often sometimes usually perhaps maybe around"
 )
 COMMON = frozenset(_COMMON.split())
 """Words of four letters and more that say nothing about what a text is about."""
