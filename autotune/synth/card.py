@@ -150,7 +150,7 @@ def _lengths(counts: PracticeCounts) -> str:
 def _left_out(card: PracticeCard) -> str:
     counts = card.counts
     told = [f"{counted(card.near_copies, 'prompt')} with a scored prompt, or nearly one, in them"]
-    told += [f"{number} texts: {reason}" for reason, number in counts.unusable.items()]
+    told += [f"{counted(number, 'text')}: {reason}" for reason, number in counts.unusable.items()]
     unfollowed = ", ".join(f"`{kind}` {number}" for kind, number in counts.unfollowed.items())
     if unfollowed:
         told.append(f"instructions that no edit made a text follow: {unfollowed}")
