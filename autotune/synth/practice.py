@@ -96,10 +96,17 @@ def practise(
                 else:
                     usable.append(PracticeChat(prompt, answer, made))
     kept = balanced(_one_each(usable, seed), asked_for(prompts), limit)
-    belong = sum(map(len, sampled.values()))
+    samples = [answer for found in sampled.values() for answer in found]
     return Practice(
         tuple(sorted(kept, key=lambda chat: (chat.prompt.task, chat.prompt.variant))),
-        counts_of(prompts, usable, unusable, kept, samples=belong, unknown=len(answers) - belong),
+        counts_of(
+            prompts,
+            usable,
+            unusable,
+            kept,
+            samples=samples,
+            unknown=len(answers) - len(samples),
+        ),
     )
 
 
