@@ -49,12 +49,19 @@ def test_an_answer_that_passes_as_it_is_comes_before_one_that_is_amended() -> No
     first, *_ = practise(PROMPTS, ANSWERS, seed=1, limit=None).chats
     assert first.amended.as_sampled
     assert first.amended.text == NAPS
+    twice = (prompt(0, 0, COMMAS), prompt(0, 1, COMMAS))
+    answers = [answer(twice[0], SLEEP), answer(twice[0], NAPS, 1)]
+    chats = practise(twice, answers, seed=1, limit=None).chats
+    assert [chat.amended.text for chat in chats] == [NAPS, NAPS]
 
 
 def test_an_answer_that_has_the_keyword_comes_before_one_to_which_it_is_added() -> None:
-    third = practise(PROMPTS, ANSWERS, seed=1, limit=None).chats[2]
-    assert third.amended.strained == ()
-    assert third.answer.response == NAPS
+    asked = prompt(0, 0, PILLOW, QUOTED, COMMAS)
+    near = answer(asked, '"' + SLEEP.replace(",", "") + '"')
+    far = answer(asked, NAPS.replace("noon ", "noon, they say, "), 1)
+    (chosen,) = practise([asked], [near, far], seed=1, limit=None).chats
+    assert chosen.answer == far
+    assert len(chosen.amended.edited) == 2
     (alone,) = (
         chat
         for chat in practise(PROMPTS[:3], ANSWERS[:1], seed=1, limit=None).chats
@@ -66,8 +73,9 @@ def test_an_answer_that_has_the_keyword_comes_before_one_to_which_it_is_added() 
 def test_samples_take_turns_where_none_is_better() -> None:
     asked = tuple(prompt(0, variant, QUOTED) for variant in range(4))
     answers = [answer(asked[0], SLEEP), answer(asked[0], NAPS, 1)]
-    served = [c.answer.sample for c in practise(asked, answers, seed=1, limit=None).chats]
-    assert sorted(served, key=str) == [0, 0, 1, 1]
+    for seed in range(4):
+        served = [c.answer.sample for c in practise(asked, answers, seed=seed, limit=None).chats]
+        assert sorted(served, key=str) == [0, 0, 1, 1]
 
 
 def test_an_answer_that_shows_another_prompts_instruction_is_not_lent() -> None:
@@ -82,6 +90,10 @@ def test_the_order_of_prompts_and_answers_does_not_matter_and_the_seed_does() ->
     shuffle = Random(3).sample
     again = practise(shuffle(PROMPTS, 5), shuffle(ANSWERS, 4), seed=1, limit=3)
     assert again == practice
+    asked = [prompt(0, 0, QUOTED)]
+    alike = [answer(asked[0], SLEEP), answer(asked[0], NAPS)]
+    one, other = (practise(asked, some, seed=1, limit=None) for some in (alike, alike[::-1]))
+    assert one == other
     assert any(practise(PROMPTS, ANSWERS, seed=s, limit=3) != practice for s in range(2, 6))
 
 

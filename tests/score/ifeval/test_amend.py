@@ -248,8 +248,9 @@ def test_a_heading_stays_with_what_it_heads_when_a_text_is_divided() -> None:
         ("A night out\n\nIt is dark.", "A night out"),
         ("Olive trees are old. We prune olive trees in autumn.", "Olive Trees"),
         ("SECTION 1\nOlive trees are old. We prune olive trees in autumn.", "Olive Trees"),
+        ("SECTION 1\n\nOlive trees are old. We prune olive trees in autumn.", "Olive Trees"),
         ("Here is how:\n\nOlive trees are old. We prune olive trees in autumn.", "Olive Trees"),
-        ("Green leaves of old,\nolive trees and olive trees again.", "Olive Trees"),
+        ("Green leaves of old\nolive trees and olive trees again.", "Olive Trees"),
     ],
 )
 def test_a_title_is_the_one_that_is_there_or_what_the_text_speaks_of(text: str, title: str) -> None:

@@ -99,6 +99,12 @@ def test_items_that_differ_in_their_number_only_are_said_once() -> None:
 def test_what_leads_to_a_list_stays_with_it_when_a_text_is_divided() -> None:
     parts = divided("We took these:\n\nWater and bread.\n\nWe left at dawn.", 2)
     assert parts == ["We took these:\n\nWater and bread.", "We left at dawn."]
+    long = "All that we took with us into the desert that morning at dawn is here:"
+    assert divided(f"{long}\n* Water.\n* Bread.\n* A map.", 3) == [
+        f"{long}\n* Water.",
+        "* Bread.",
+        "* A map.",
+    ]
     assert divided("We took these: water. We left at dawn.", 2) == [
         "We took these: water.",
         "We left at dawn.",
