@@ -25,6 +25,10 @@ _LETTER = re.compile(r"[^\W\d_]")
 _ENDED = re.compile(r"""[.!?…。！？।][)\]"'”’»*]*$""")
 _CLOSED = re.compile(r"[}\]`]$")
 _WORD = re.compile(r"\w+")
+_ITEM = re.compile(
+    r"^(?P<space>[^\S\n]*)(?P<number>\d{1,2})(?P<stop>[.)])(?=[^\S\n])", re.MULTILINE
+)
+_FIRST_ITEM = re.compile(r"(?:1[.)]|[-*•])\s")
 
 
 def pieces(text: str) -> list[Span]:
@@ -94,7 +98,7 @@ def longest_beginning(text: str, fits: Callable[[str], bool]) -> str | None:
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if fits(text[: ends[middle - 1]]) else (low, middle - 1)
-    return text[: ends[low - 1]] if low else None
+    return closed(text[: ends[low - 1]]) if low else None
 
 
 def without(text: str, unwanted: Callable[[str], int], most: int = 0) -> str | None:
@@ -110,7 +114,7 @@ def without(text: str, unwanted: Callable[[str], int], most: int = 0) -> str | N
             break
         total -= counts[span]
         kept.remove(span)
-    left = keep(text, kept)
+    left = closed(renumbered(keep(text, kept)))
     enough = len(_WORD.findall(left)) >= MIN_LEFT * len(_WORD.findall(text))
     return left if left and enough else None
 
@@ -118,28 +122,35 @@ def without(text: str, unwanted: Callable[[str], int], most: int = 0) -> str | N
 def divided(text: str, count: int) -> list[str] | None:
     """The text in `count` parts about as long: whole paragraphs, else whole pieces.
 
-    A heading stays with what it heads. None where there are too few of them.
+    A heading stays with what it heads, and so does what ends in a colon with what it leads to. None
+    where there are too few of them.
     """
-    for spans in (
-        _with_headings(text),
-        [s for s in pieces(text) if _LETTER.search(text[slice(*s)])],
-    ):
+    parts = [span for span in pieces(text) if _LETTER.search(text[slice(*span)])]
+    for spans in (_with_headings(text, paragraphs(text)), _with_headings(text, parts)):
         if len(spans) >= count > 0:
             return [text[group[0][0] : group[-1][1]] for group in _groups(spans, count)]
     return None
 
 
-def _with_headings(text: str) -> list[Span]:
-    """The paragraphs, a heading together with the next one."""
+def _with_headings(text: str, spans: Sequence[Span]) -> list[Span]:
+    """These paragraphs or pieces, a heading together with the next one."""
     joined: list[Span] = []
     heading: int | None = None
-    for start, end in paragraphs(text):
+    for start, end in spans:
         first = start if heading is None else heading
-        short = len(text[start:end].split()) <= HEADING_WORDS
-        heading = first if short and not is_whole(text[start:end]) else None
-        if heading is None or end == len(text.rstrip()):
+        heading = first if _leads(text, start, end) else None
+        if heading is None or end == spans[-1][1]:
             joined.append((first, end))
     return joined
+
+
+def _leads(text: str, start: int, end: int) -> bool:
+    """Whether it is a heading, a paragraph of its own, or leads to what comes next."""
+    if text[start:end].endswith(":"):
+        return True
+    apart = text[end:].lstrip(" ").startswith("\n\n")
+    short = len(text[start:end].split()) <= HEADING_WORDS
+    return apart and short and not is_whole(text[start:end])
 
 
 def _groups(spans: Sequence[Span], count: int) -> list[Sequence[Span]]:
@@ -156,6 +167,38 @@ def _groups(spans: Sequence[Span], count: int) -> list[Sequence[Span]]:
             first = place + 1
     groups.append(spans[first:])
     return groups
+
+
+def closed(text: str) -> str:
+    """A text that was cut, ended: it announces nothing that does not come, and quotes close.
+
+    What goes is a last piece that ends in a colon, and a list of one item with what leads to it.
+    """
+    spans = pieces(text)
+    while len(spans) > 1:
+        last, before = (text[slice(*span)] for span in (spans[-1], spans[-2]))
+        if last.endswith(":"):
+            spans = spans[:-1]
+        elif before.endswith(":") and _FIRST_ITEM.match(last):
+            spans = spans[:-2]
+        else:
+            break
+    left = text[: spans[-1][1]] if spans else text
+    quoting = left[left.rfind("\n") + 1 :].count('"') % 2
+    return f'{left}"' if quoting and left.count('"') % 2 else left
+
+
+def renumbered(text: str) -> str:
+    """A list from which items are gone counts on without gaps."""
+    count = 0
+
+    def next_number(found: re.Match[str]) -> str:
+        nonlocal count
+        number = int(found["number"])
+        count = number if number <= 1 or not count else count + 1
+        return f"{found['space']}{count}{found['stop']}"
+
+    return _ITEM.sub(next_number, text)
 
 
 def is_whole(text: str) -> bool:
