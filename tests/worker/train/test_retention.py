@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from autotune.base.disk import Writes, folder_bytes, needed_bytes, sizes_of
-from autotune.base.manifest import discard, verified
+from autotune.base.manifest import discard, entries_of, verified
 from autotune.launch import SubprocessRunner
 from autotune.protocol import events
 from autotune.protocol.events import WorkerEvent
@@ -200,9 +200,13 @@ def test_a_removal_that_was_cut_short_is_finished_and_is_no_damage(
 
 def test_what_is_older_than_the_two_newest_and_not_scored_goes(tmp_path: Path) -> None:
     for step in (1, 2, 3, 4):
-        (tmp_path / f"step-{step:06d}").mkdir()
-    retain(tmp_path, {2})
+        folder = tmp_path / f"step-{step:06d}"
+        folder.mkdir()
+        (folder / "manifest.json").write_text('{"optimizer.safetensors": {}}', encoding="utf-8")
+    (tmp_path / "step-000005").mkdir()  # to be scored only, and so none to resume from
+    retain(tmp_path, {2, 5})
     assert sorted(p.name for p in tmp_path.iterdir()) == [
-        *("step-000002", "step-000003", "step-000004")
+        *("step-000002", "step-000003", "step-000004", "step-000005")
     ]
+    assert entries_of(tmp_path / "step-000002") == {}
     discard(tmp_path / "step-000009")  # nothing there, nothing to do
