@@ -117,7 +117,7 @@ def _shown(repo: str, kind: Kind, say: Say, download: Callable[[], Path]) -> Pat
     if say is say_nothing:
         return download()
     from huggingface_hub import constants
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
     cached = Path(constants.HF_HUB_CACHE) / f"{kind}s--{repo.replace('/', '--')}"
