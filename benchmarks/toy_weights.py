@@ -28,7 +28,7 @@ ANSWERS = {
     "Can": "Yes, I can, but {} is better.",
     "": "Oh, that is like {}, I think.",
 }
-"""By the first word of the request; all end within the 32 tokens that the toy run allows, or with them."""
+"""By the first word of the request; none is longer than the 32 tokens that the toy run allows."""
 
 BATCH = 16
 PEAK_RATE = 4e-3
