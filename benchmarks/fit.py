@@ -246,7 +246,7 @@ def save_model(folder: Path) -> Path:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from autotune.worker.convert import toy_tokenizer
+    from autotune.worker.toy import toy_tokenizer
 
     torch.manual_seed(0)
     config = LlamaConfig(**ARCHITECTURE, bos_token_id=0, eos_token_id=0, pad_token_id=0)

@@ -89,7 +89,7 @@ def write_rows(path: Path, count: int) -> None:
 
 def toy_folder(folder: Path) -> Path:
     """A model folder without weights, with the toy's tokenizer."""
-    from autotune.worker.convert import toy_tokenizer
+    from autotune.worker.toy import toy_tokenizer
 
     toy_tokenizer().save_pretrained(folder)
     (folder / "config.json").write_text('{"max_position_embeddings": 8192}', encoding="utf-8")

@@ -11,7 +11,7 @@ from autotune.base.errors import ExitCode
 from autotune.cli.run_folder import RUNS
 from autotune.device.nvml_port import Card
 from autotune.device.visible import VARIABLE
-from autotune.sources.wheel import Say
+from autotune.sources.say import Say
 from autotune.study.shared.address import Address
 
 END_SECONDS = 30.0

@@ -14,7 +14,7 @@ from autotune.protocol.events import BestInFull, RunEnded, RunStarted
 from autotune.run.folder import RunDir, new_run_folder
 from autotune.run.record_cache import RecordCache
 from autotune.score.answers import count_answers
-from autotune.sources.wheel import Say, say_nothing
+from autotune.sources.say import Say, say_nothing
 
 RUNS = Path("runs")
 

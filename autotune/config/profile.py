@@ -20,7 +20,7 @@ from autotune.config.synth import SynthChoice
 from autotune.device.kinds import KINDS
 from autotune.protocol.choices import AUTO, LENGTH_GRID, Precision, Supervision, Think, Truncation
 from autotune.protocol.device_kind import DEVICE_RULE, DeviceKind
-from autotune.protocol.plan import Rounds, Strategy
+from autotune.protocol.plan import DEFAULT_SAVING_SHARE, Rounds, SavingShare, Strategy
 from autotune.protocol.results import HealthLimits, Requirements
 from autotune.protocol.scores import DEFAULT_SCORER
 from autotune.score.registry import SCORERS, unknown_scorer
@@ -161,7 +161,8 @@ class Train(Boundary):
 
     `max_conversations` absent trains on all of them. Of those `held_out` are not trained on but
     tell how the training does, never more than a twentieth; with `prune_diverging` a training is
-    ended where their loss says that it diverges (`docs/train.md`).
+    ended where their loss says that it diverges (`docs/train.md`). It is saved for resuming no more
+    often than `resume_every_seconds`, nor for more of its time than `saving_share`.
     """
 
     checkpoint_fractions: Annotated[
@@ -170,6 +171,7 @@ class Train(Boundary):
         AfterValidator(_rising),
     ]
     resume_every_seconds: Annotated[float, Field(gt=0)]
+    saving_share: SavingShare = DEFAULT_SAVING_SHARE
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     max_conversations: Annotated[int, Field(ge=1)] | None = None
     held_out: Annotated[int, Field(ge=0)] = 0

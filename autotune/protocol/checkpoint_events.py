@@ -3,6 +3,7 @@
 from typing import Literal
 
 from autotune.base.model import Boundary
+from autotune.protocol.gain import Gain
 from autotune.protocol.results import Checkpoint, Health, Partial
 from autotune.protocol.scores import Figures, Lift, MaybeScore, Metric, Score
 
@@ -18,6 +19,7 @@ class Evaluated(Figures):
     of the score is following. With a holdout all
     of these are of the half of the prompts that is reported, and `chosen_by` is the score on the
     other half, by which checkpoints are compared: by `chosen_counts`, what it counts for.
+    `gain` holds it against the untrained model, None where that has no score.
 
     With `partial` the evaluation was ended early: `score` is of the prompts up to there, an
     estimate, the other figures are None and `met` is False. A later event may bring the full score.
@@ -38,6 +40,7 @@ class Evaluated(Figures):
     unmet: tuple[str, ...] = ()
     chosen_by: Metric | None = None
     chosen_counts: float | None = None
+    gain: Gain | None = None
     partial: Partial | None = None
 
     def meets(self, target: float) -> bool:

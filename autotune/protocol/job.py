@@ -193,7 +193,10 @@ class GenerateJob(Boundary):
 
 
 class PrepareJob(Boundary):
-    """Build a model folder: convert a GGUF file to safetensors, or make the toy from a seed."""
+    """Build a model folder: convert a GGUF file to safetensors, or make the toy.
+
+    With `seed` 0 the toy has learned to write words; with another its weights are random.
+    """
 
     job: Literal["prepare"] = "prepare"
     device: DeviceSpec

@@ -36,6 +36,13 @@ class MicroBatching(Boundary):
         return f"micro-batches of {self.micro_batch_tokens} tokens{end}"
 
 
+SavingShare = Annotated[float, Field(gt=0, le=1)]
+"""The share of a training's time that may go into saving; with 1 none is counted."""
+
+DEFAULT_SAVING_SHARE = 0.02
+"""Of three hours not four minutes, and of what a crash would cost at most the twenty minutes of
+`protocol.save_pace`."""
+
 Rounds = Annotated[Annotated[int, Field(ge=1)] | Literal["all"], ANY_CASE]
 """How many user+assistant pairs of a conversation are kept; `all` keeps every one."""
 
@@ -152,6 +159,7 @@ class TrainPlan(Boundary):
     average_checkpoints: AverageCount = 0
     held_out: Annotated[int, Field(ge=0)] = 0
     resume_every_seconds: Annotated[float, Field(gt=0)]
+    saving_share: SavingShare = DEFAULT_SAVING_SHARE
 
     @property
     def steps_per_epoch(self) -> int:
@@ -227,6 +235,7 @@ class TrainPlan(Boundary):
             "torch_compile",
             "average_checkpoints",
             "resume_every_seconds",
+            "saving_share",
         }
         # What a version did not know it did not do: its checkpoints are of the same training.
         unused = {key for key in ("neftune_noise_alpha", "held_out") if not getattr(self, key)}

@@ -12,6 +12,7 @@ from autotune.protocol.kernels import kernels_sentence
 from autotune.protocol.scores import Metric
 from autotune.report.schema import (
     BaselineReport,
+    BestGain,
     CheckpointScore,
     Escalation,
     FullScore,
@@ -26,8 +27,10 @@ from autotune.run.history import RunHistory, history_of
 from autotune.run.state import StudyState
 from autotune.run.trial_state import TrialState
 from autotune.run.trial_summary import point_of, value_of
-from autotune.text.conclusions import beaten_by, conclusions, next_steps
+from autotune.score.gain import improvement
+from autotune.text.conclusions import beaten_by, conclusions, next_steps, outcome
 from autotune.text.events import describe, trial_verdict
+from autotune.text.gain import gain_of_best
 from autotune.text.score import outcome_text, partial_text
 from autotune.text.training_events import (
     advice_lines,
@@ -64,13 +67,14 @@ def report_of(history: RunHistory, run_dir: Path) -> Report:
         run,
         met=met,
         status="unfinished" if state.ended is None else "met" if met else "below target",
-        reason=state.ended.reason if state.ended else sentences[0],
+        reason=state.ended.reason if state.ended else outcome(state)[0],
         strategy=_strategy(state),
         best=_score(best) if best is not None else None,
         best_in_full=_in_full(state.best_in_full),
         chosen_among=state.scored_checkpoints,
         corrected=state.corrected,
         beaten_by_echo=beaten_by(state) is not None,
+        gain=_gain(state),
         baselines={
             name: BaselineReport.from_parts(event, **_counts(event.score))
             for name, event in sorted(state.baselines.items())
@@ -134,6 +138,11 @@ def _in_full(event: events.BestInFull | None) -> FullScore | None:
     if event is None:
         return None
     return FullScore.from_parts(event, **_counts(event.score))
+
+
+def _gain(state: StudyState) -> BestGain | None:
+    gain = gain_of_best(state)
+    return None if gain is None else BestGain.from_parts(gain, verdict=improvement(gain))
 
 
 def _counts(score: Metric | None) -> dict[str, float | int | None]:

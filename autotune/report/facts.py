@@ -24,7 +24,8 @@ class Fact:
 
 def facts_of(report: Report, scorer: Scorer) -> tuple[Fact, ...]:
     """The figures that are seen first."""
-    best, tone = report.best, "good" if report.met else "warn"
+    best = report.best
+    tone = "bad" if report.no_better else "good" if report.met else "warn"
     found = [Fact("no score yet", "best score")]
     if best is not None and best.strict is not None and best.interval is not None:
         name = "best score so far, about" if best.ended_early else "best score"

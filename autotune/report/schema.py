@@ -8,6 +8,7 @@ from autotune.base.sizes import show_size
 from autotune.protocol.choices import Think
 from autotune.protocol.data_notes import DataNote
 from autotune.protocol.estimate import TrialEstimate
+from autotune.protocol.gain import Gain, Improvement
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.results import Fit, Health
 from autotune.protocol.scores import DEFAULT_SCORER, Figures, Lift, Metric
@@ -70,6 +71,12 @@ class FullScore(Figures):
     health: Health
     lift: Lift | None = None
     unhealthy: tuple[str, ...] = ()
+
+
+class BestGain(Gain):
+    """What training gained, and what that says: `no better`, `within noise` or `better`."""
+
+    verdict: Improvement
 
 
 class BaselineReport(Boundary):
@@ -172,7 +179,8 @@ class Report(Boundary):
     `seconds` spans first to last record, so it holds the pauses of a resumed run too. `best` was
     chosen among `chosen_among` scored checkpoints; `corrected` is about what it is worth without
     the selection bias, None where that is not known. `beaten_by_echo` says whether a baseline
-    without a model, such as giving the prompts back unchanged, scores as much as it. `attention`
+    without a model, such as giving the prompts back unchanged, scores as much as it. `gain` holds
+    it against the untrained model, None where one of them has no score. `attention`
     names the kernel that computed attention, None where no worker reported it. `data_notes` says
     what was found in the rows of the data. `importances` are shares of 1 by searchable key, where
     there are enough trials to tell. `think` is which text of answers was judged, `scorer` by
@@ -190,6 +198,7 @@ class Report(Boundary):
     chosen_among: int
     corrected: float | None = None
     beaten_by_echo: bool
+    gain: BestGain | None = None
     baselines: dict[str, BaselineReport]
     trials: tuple[TrialReport, ...]
     study: StudyTotal | None = None
@@ -218,6 +227,11 @@ class Report(Boundary):
     versions: dict[str, str]
     attention: str | None = None
     run_dir: str
+
+    @property
+    def no_better(self) -> bool:
+        """Whether the best checkpoint is no better than the untrained model."""
+        return self.gain is not None and self.gain.verdict is Improvement.NO_BETTER
 
     @property
     def machine(self) -> str:

@@ -32,6 +32,7 @@ from autotune.report.tables import (
 )
 from autotune.score.registry import find_scorer
 from autotune.text.fit import fit_sentence, prediction_sentence
+from autotune.text.gain import NOT_BETTER
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~])")
 
@@ -108,6 +109,7 @@ def _render(
     scorer = find_scorer(report.scorer)
     fit = report.fit
     shown: dict[str, Any] = {
+        "not_better": NOT_BETTER,
         "facts": facts_of(report, scorer),
         "scores": before_and_after(report, scorer),
         "trials": trials_table(report),

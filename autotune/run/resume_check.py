@@ -9,7 +9,7 @@ from autotune.run.content import REMEDY, demand_fingerprint, demand_same
 from autotune.run.session import Session
 from autotune.score.prompts import Prompt, written_prompts
 from autotune.sources.digest import has_digest
-from autotune.sources.wheel import Say
+from autotune.sources.say import Say
 
 
 def demand_same_content(session: Session, content: Content, model: str) -> None:

@@ -184,7 +184,7 @@ def open_setup(
     scorer = find_scorer(profile.prompts.scorer)
     chosen = read_source(scorer, profile.prompts.source, prompts)
     model = resolve_model(profile.model.source, say)
-    data = resolve_data(profile.data.source) if with_data else None
+    data = resolve_data(profile.data.source, say) if with_data else None
     own = own_sources(profile) if with_data else {}
     if profile.prompts.limit != "all":
         chosen = subset(chosen, profile.prompts.limit, profile.prompts.seed)

@@ -16,6 +16,7 @@ import random
 from collections.abc import Sequence
 from math import ceil
 
+from autotune.protocol.events import BaselineScored
 from autotune.protocol.results import EvalReport, PromptVerdict
 from autotune.protocol.scores import Lift, Metric
 from autotune.score.answers import Answer, match
@@ -81,7 +82,7 @@ def is_genuine(scorer: Scorer, prompt: Prompt, response: str) -> bool:
     return is_answer(response, left) and (left == response or scorer.passes(prompt, left))
 
 
-def counts_for(report: EvalReport, score_per_lift: float) -> float:
+def counts_for(report: EvalReport | BaselineScored, score_per_lift: float) -> float:
     """What a score counts for, 0..1: itself, or so many times its lift where that is less.
 
     With 4 a quarter of it must come from following; with 0 it counts as it is, and so does that of

@@ -7,6 +7,9 @@ from math import comb, sqrt
 Z_95 = 1.959964
 """The normal quantile of a two-sided 95 % interval."""
 
+SIGNIFICANCE_LEVEL = 0.05
+"""A p value from which on up two models are not said to differ."""
+
 
 def wilson(passes: int, total: int) -> tuple[float, float]:
     """Wilson's interval (low, high) of `passes` out of `total`, both 0..1.

@@ -17,6 +17,7 @@ from autotune.screen.encodable import Encodable
 from autotune.screen.plain import PlainView
 from autotune.screen.progress import Pace, current_job, whole_run
 from autotune.screen.view import View
+from autotune.text.gain import NOT_BETTER, is_no_better
 
 REFRESH_PER_SECOND = 4
 SAMPLE_SECONDS = 1.0
@@ -61,6 +62,7 @@ def draw(state: StudyState, sample: DeviceSample, pace: Pace, now: float) -> Scr
     job = current_job(state, pace)
     probing = state.fit is None and state.probe_trials
     parts = [
+        Part(1, _present(no_gain(state))),
         Part(1, (panels.header(state, now),)),
         Part(3, (panels.device(state, sample),)),
         Part(0, _present(panels.job_panel(job, whole_run(state, job, now), newest_advice(state)))),
@@ -70,6 +72,13 @@ def draw(state: StudyState, sample: DeviceSample, pace: Pace, now: float) -> Scr
         Part(4, _present(*(panels.recent_events(state, n) for n in (RECENT_EVENTS, 3, 1)))),
     ]
     return Screen(tuple(parts))
+
+
+def no_gain(state: StudyState) -> Text | None:
+    """At the end, and before all else: that the best is no better than the untrained model."""
+    if state.ended is None or not is_no_better(state):
+        return None
+    return Text(f"the best checkpoint is {NOT_BETTER}", style="bold red")
 
 
 def newest_advice(state: StudyState) -> str | None:

@@ -30,6 +30,7 @@ from autotune.text.fit import (
     time_text,
     timed_cells,
 )
+from autotune.text.gain import is_no_better
 from autotune.text.training_events import advice_lines
 
 
@@ -38,7 +39,9 @@ def summary(state: StudyState, run_dir: Path) -> RenderableType:
     lines: list[RenderableType] = []
     met = state.ended.met if state.ended else bool(state.best and state.best.met)
     first, *rest = conclusions(state)
-    lines.append(Text(safe(first), style="bold green" if met else "bold yellow"))
+    no_better = is_no_better(state)
+    tone = "bold red" if no_better else "bold green" if met else "bold yellow"
+    lines.append(Text(safe(first), style=tone))
     lines.append(_scores(state))
     best = state.best
     if best is not None:
@@ -46,7 +49,8 @@ def summary(state: StudyState, run_dir: Path) -> RenderableType:
         at = f"{percent(best.checkpoint.progress, 0)} of training, step {best.checkpoint.step}"
         if best.checkpoint.averaged:
             at = f"{checkpoint_text(best.checkpoint)}, the last of step {best.checkpoint.step}"
-        lines.append(_field("best checkpoint", f"{folder} (trial {best.number}, {at})"))
+        name = "best checkpoint, no improvement" if no_better else "best checkpoint"
+        lines.append(_field(name, f"{folder} (trial {best.number}, {at})"))
         if best.unhealthy:
             lines.append(_field("health", limits_text(best.unhealthy), "yellow"))
     lines += [Text(f"- {safe(s)}", style="bold red" if "an echo" in s else "") for s in rest]

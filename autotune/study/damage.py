@@ -9,7 +9,9 @@ from pathlib import Path
 from autotune.base.files import remove_tree
 from autotune.base.manifest import OPTIMIZER, entries_of, fault_of
 from autotune.protocol import events
+from autotune.protocol.save_pace import MOST_UNSAVED_SECONDS
 from autotune.run.session import Session
+from autotune.run.trial_state import TrialState
 from autotune.study.next_action import Evaluate
 
 
@@ -17,8 +19,9 @@ def set_aside(session: Session, action: Evaluate) -> bool:
     """Deal with a checkpoint that is to be scored and is damaged; whether it was.
 
     Once, it is made again: an average from its checkpoints, another by resuming the training
-    from the newest whole checkpoint, where that is one before it. Later checkpoints are not thrown
-    away for it, nor is a whole training repeated: then it has no valid score.
+    from the newest whole checkpoint, where that is one before it, or by training from the beginning
+    where that took no longer than a crash may cost. Nothing is trained again with a later
+    checkpoint there, nor is a long training: then it has no valid score.
     """
     trial, checkpoint = action.trial, action.checkpoint
     rundir = session.rundir
@@ -27,7 +30,8 @@ def set_aside(session: Session, action: Evaluate) -> bool:
         return False
     resumable = newest_resumable(rundir.checkpoints(trial.number))
     goes_on = trial.failure is None and trial.pruned is None
-    trains_again = goes_on and 0 < resumable < checkpoint.step
+    begins_again = is_short(trial) and checkpoint.step == max(s for s, _ in trial.checkpoints)
+    trains_again = goes_on and (0 < resumable < checkpoint.step or (not resumable and begins_again))
     makes_again = checkpoint.averaged > 0 or trains_again
     again = makes_again and checkpoint.place not in trial.damaged
     if again:
@@ -42,6 +46,11 @@ def set_aside(session: Session, action: Evaluate) -> bool:
         problem = f"damaged: {fault}"
         session.emit(events.Evaluated.without_score(trial.number, checkpoint, problem))
     return True
+
+
+def is_short(trial: TrialState) -> bool:
+    """Whether a training is over that saved nothing to resume from because it was short."""
+    return trial.trained is not None and trial.trained.seconds <= MOST_UNSAVED_SECONDS
 
 
 def newest_resumable(root: Path) -> int:

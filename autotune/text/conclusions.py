@@ -10,6 +10,7 @@ from autotune.run.folder import RunDir
 from autotune.run.state import StudyState
 from autotune.score.registry import find_scorer
 from autotune.score.scorer import Baseline, Scorer
+from autotune.text.gain import gain_sentence, is_no_better
 from autotune.text.score import (
     ended_early_line,
     in_full_sentence,
@@ -47,10 +48,22 @@ def _is_as_good(baseline: BaselineScored, best: Evaluated) -> bool:
 
 
 def conclusions(state: StudyState) -> list[str]:
-    """What a person should take from the run, in order of weight."""
-    lines: list[str] = []
+    """What a person should take from the run, in order of weight.
+
+    That its best is no better than the untrained model comes before everything else.
+    """
+    first, *rest = outcome(state)
+    compared = gain_sentence(state)
+    if compared is None:
+        return [first, *rest]
+    return [compared, first, *rest] if is_no_better(state) else [first, compared, *rest]
+
+
+def outcome(state: StudyState) -> list[str]:
+    """What became of the target first, then what the best score is worth."""
     if state.run is not None and not state.run.target and not state.trials:
         return ["What fits was asked for; nothing has been trained."]
+    lines: list[str] = []
     target = percent(state.run.target) if state.run else "n/a"
     best = state.best
     if state.ended is not None:
@@ -104,26 +117,12 @@ def conclusions(state: StudyState) -> list[str]:
             f"{beats.deed} scores {score_text(scored.score, scored.interval)} on the same prompts:"
             f" the best checkpoint is no better than {beats.likened}."
         )
-    untrained = state.baselines.get("untrained")
-    if untrained is not None:
-        gain = best.score.accuracy - untrained.score.accuracy
-        lines.append(f"Training changed the score by {gain * 100:+.1f} points.")
-        if best.interval and untrained.interval and _overlap(best.interval, untrained.interval):
-            lines.append(
-                "The 95 % intervals before and after overlap:"
-                f" {counted(best.score.total, 'prompt')} may be too few to distinguish"
-                " them."
-            )
     if best.met and state.run and best.interval and best.interval[0] < state.run.target:
         lines.append(
             f"The interval reaches down to {percent(best.interval[0])}, below the target: on new"
             " prompts the score may miss it."
         )
     return lines
-
-
-def _overlap(one: tuple[float, float], other: tuple[float, float]) -> bool:
-    return one[0] <= other[1] and other[0] <= one[1]
 
 
 def next_steps(state: StudyState, run_dir: Path) -> list[str]:
@@ -137,7 +136,12 @@ def next_steps(state: StudyState, run_dir: Path) -> list[str]:
     best = state.best
     full = scorer_of(state).full_set
     few = full is not None and state.run is not None and state.run.prompt_count < full.count
-    if best is not None and full is not None and few and state.best_in_full is None:
+    if is_no_better(state):
+        lines.append(
+            "do not take best/ for an improvement: on these prompts the model as it was does no"
+            " worse"
+        )
+    elif best is not None and full is not None and few and state.best_in_full is None:
         run = RunDir(run_dir)
         places = (run.checkpoint(best.number, best.checkpoint), run.best)
         folder = next((place for place in places if place.is_dir()), None)

@@ -23,6 +23,7 @@ from autotune.protocol.results import Fit
 from autotune.run.state import StudyState
 from autotune.run.trial_state import TrialState
 from autotune.text.fit import describe_trial, fit_sentence, peak_sentence
+from autotune.text.gain import NOT_BETTER, is_no_better
 from autotune.text.score import (
     in_full_sentence,
     outcome_text,
@@ -110,7 +111,9 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
         case events.StudyTotal():
             return total_sentence(event)
         case events.RunEnded():
-            return f"run over, target {'met' if event.met else 'not met'}: {event.reason}"
+            end = f"run over, target {'met' if event.met else 'not met'}: {event.reason}"
+            worse = state is not None and is_no_better(state)
+            return f"the best checkpoint is {NOT_BETTER}; {end}" if worse else end
         case events.Notice():
             return event.sentence
         case events.LegacyEvent(kind="interrupted"):

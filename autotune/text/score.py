@@ -9,10 +9,7 @@ from autotune.protocol.result_text import health_text, limits_text, points_text,
 from autotune.protocol.results import EvalReport, Partial
 from autotune.protocol.scores import Lift, Metric
 from autotune.score.answers import Answer, Found
-from autotune.score.stats import Comparison
-
-SIGNIFICANCE_LEVEL = 0.05
-"""A p value from which on up two models are not said to differ."""
+from autotune.score.stats import SIGNIFICANCE_LEVEL, Comparison
 
 _MEANING = {
     "stop": "An answer that is truncated at the limit of its length never came to an end.",
@@ -85,7 +82,7 @@ def lift_text(lift: Lift) -> str:
     return (
         f"genuine {score_text(lift.genuine, None)}, on other prompts"
         f" {percent(lift.shuffled.accuracy)}: lift {points_text(lift)} points"
-        f" ({_p_value(lift.p_value)})"
+        f" ({p_value_text(lift.p_value)})"
     )
 
 
@@ -101,7 +98,7 @@ def no_lift_line(lift: Lift | None) -> str | None:
         "So far nothing shows that the prompts are followed: the same answers pass other prompts"
         f" {percent(lift.shuffled.accuracy)} of the time, and their own"
         f" {percent(lift.genuine.accuracy)} by what they say themselves, which chance may well"
-        f" do ({_p_value(lift.p_value)})."
+        f" do ({p_value_text(lift.p_value)})."
     )
 
 
@@ -217,12 +214,13 @@ def selection_bias_line(candidates: int, corrected: float | None) -> str | None:
 def difference_line(comparison: Comparison, first: str, second: str) -> str:
     """Whether two sets of answers differ, by the exact test."""
     c = comparison
-    p = _p_value(c.p_value)
+    p = p_value_text(c.p_value)
     if c.p_value > SIGNIFICANCE_LEVEL:
         return f"no significant difference (exact McNemar, {p})"
     better = second if c.only_second > c.only_first else first
     return f"{better} is better, a significant difference (exact McNemar, {p})"
 
 
-def _p_value(value: float) -> str:
+def p_value_text(value: float) -> str:
+    """A p value as it is quoted: two digits, and very small ones as a bound."""
     return f"p = {value:.2g}" if value >= 1e-4 else "p < 0.0001"

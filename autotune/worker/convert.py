@@ -1,23 +1,13 @@
-"""The prepare job: make a model folder from a GGUF file, or a toy model from a seed.
-
-The toy: a Llama of a hundred thousand weights and a byte tokenizer, made from a seed.
-
-It has every part of the real thing (tied embeddings, grouped attention, ChatML tokens), needs no
-download, and trains in seconds on a CPU. It learns nothing worth reading.
-"""
+"""The prepare job: make a model folder from a GGUF file, or of the toy."""
 
 from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
     GenerationConfig,
-    LlamaConfig,
-    LlamaForCausalLM,
-    PreTrainedTokenizerFast,
 )
 
 from autotune.base.files import remove_tree
@@ -26,6 +16,7 @@ from autotune.protocol import events
 from autotune.protocol.job import PrepareJob
 from autotune.worker.channel import Pipe
 from autotune.worker.tokens.tokenizer import reading
+from autotune.worker.toy import toy
 from autotune.worker.weights import check_loaded, load_weights
 
 
@@ -45,12 +36,6 @@ def prepare(job: PrepareJob, pipe: Pipe) -> None:
     millions = load_weights(out).num_parameters() / 1e6
     sentence = f"model folder ready: {out} ({millions:.1f} M parameters)"
     pipe.emit(events.Notice(about="model", sentence=sentence))
-
-
-def toy(seed: int) -> tuple[Any, Any]:
-    """The toy model and its tokenizer."""
-    tokenizer = toy_tokenizer()
-    return toy_model(seed, len(tokenizer)), tokenizer
 
 
 def from_gguf(path: Path) -> tuple[Any, Any]:
@@ -74,46 +59,3 @@ def from_gguf(path: Path) -> tuple[Any, Any]:
     model.load_state_dict(quantized.state_dict())
     model.generation_config = GenerationConfig.from_model_config(config)
     return model, AutoTokenizer.from_pretrained(folder, gguf_file=name)
-
-
-SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
-"""The same ids as SmolLM2's: 0, 1 and 2."""
-
-
-def toy_tokenizer() -> Any:
-    """One token a byte, after three special tokens: any text encodes, and exactly."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {token: at for at, token in enumerate([*SPECIAL, *alphabet])}
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in SPECIAL])
-    fast: Any = PreTrainedTokenizerFast
-    return fast(
-        tokenizer_object=tokenizer,
-        bos_token=SPECIAL[0],
-        eos_token=SPECIAL[0],
-        pad_token=SPECIAL[0],
-        unk_token=SPECIAL[0],
-        additional_special_tokens=list(SPECIAL[1:]),
-        model_max_length=4096,
-    )
-
-
-def toy_model(seed: int, vocab_size: int) -> Any:
-    """A two-layer Llama with random weights; the same seed gives the same weights."""
-    torch.manual_seed(seed)
-    config = LlamaConfig(
-        vocab_size=vocab_size,
-        hidden_size=64,
-        intermediate_size=160,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=4096,
-        tie_word_embeddings=True,
-        bos_token_id=0,
-        eos_token_id=0,
-        pad_token_id=0,
-    )
-    return LlamaForCausalLM(config)

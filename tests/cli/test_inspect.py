@@ -11,7 +11,7 @@ import pytest
 
 from autotune.base.errors import ExitCode
 from autotune.cli.main import run
-from autotune.worker.convert import toy_tokenizer
+from autotune.worker.toy import toy_tokenizer
 
 pytestmark = pytest.mark.torch
 

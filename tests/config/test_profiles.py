@@ -116,7 +116,7 @@ def test_all_faults_of_a_file_are_reported_together_with_key_value_rule_and_near
         ('budget = "4GiB"', 'budget = "4"'),
         ("[0.8, 1.0]", "[0.9, 0.8]"),
         ("batch_size = 8\n", "batch_size = 8.0\n"),
-        ("limit = 8 ", "limit = 0 "),
+        ("limit = 24 ", "limit = 0 "),
         ('name = "minimum"', 'name = "A"'),
     )
     first, *rest = faults(tmp_path, text)

@@ -57,6 +57,7 @@ trial_timeout_seconds = 200
 [train]
 checkpoint_fractions = [0.5, 1.0]
 resume_every_seconds = 0.0001
+saving_share = 1.0
 seed = 3
 supervision = "content"
 truncation = "right"

@@ -72,6 +72,7 @@ def test_fractions_of_the_same_step_are_one_checkpoint_under_the_later_one() -> 
         {"torch_compile": True},
         {"average_checkpoints": 3},
         {"resume_every_seconds": 5.0},
+        {"saving_share": 0.5},
     ],
 )
 def test_how_a_step_is_cut_changes_neither_the_training_nor_its_schedule(

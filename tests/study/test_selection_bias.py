@@ -12,6 +12,7 @@ from autotune.cli.options import Options
 from autotune.cli.settings import settings_text
 from autotune.config.profile import Profile
 from autotune.protocol import events
+from autotune.protocol.gain import Improvement
 from autotune.report.build import build_report
 from autotune.run.state import replay
 from autotune.score.bootstrap import correct_selection_bias
@@ -62,6 +63,10 @@ def test_the_best_of_two_is_reported_with_what_it_is_worth_without_selection_bia
     assert report.corrected == chosen.corrected
     assert report.chosen_among == 2
     assert any("selection bias" in line for line in report.conclusions)
+    # The untrained model passes none, so of 8 prompts 4 are gained.
+    assert report.gain is not None
+    assert (report.gain.gained, report.gain.lost, report.gain.p_value) == (4, 0, 0.125)
+    assert report.gain.verdict is Improvement.WITHIN_NOISE
 
 
 def test_selection_bias_is_taken_off_for_the_prompts_that_were_chosen_by_only() -> None:

@@ -22,10 +22,10 @@ from autotune.protocol.kernels import Kernel
 from autotune.protocol.plan import MicroBatching, TrialPoint
 from autotune.worker.attention.kernels import Watch, training_kernel
 from autotune.worker.compute import Compute, open_compute
-from autotune.worker.convert import toy_model
 from autotune.worker.generate.batches import generate_batch
 from autotune.worker.generate.rows import GenerationSettings, RowsEngine
 from autotune.worker.model import load
+from autotune.worker.toy import toy_model
 from autotune.worker.train.optimizer import Recipe
 from autotune.worker.train.packing import pack, packed
 from autotune.worker.train.step import Stepper

@@ -11,11 +11,11 @@ from autotune.data.survey import Survey, read_survey
 from autotune.protocol import events
 from autotune.protocol.choices import Supervision, Truncation
 from autotune.protocol.job import SurveyJob
-from autotune.worker.convert import toy_tokenizer
 from autotune.worker.model import asks_of
 from autotune.worker.survey.job import survey
 from autotune.worker.tokens.chatml import chat_template, written_by
 from autotune.worker.tokens.encode import ChatCodec
+from autotune.worker.toy import toy_tokenizer
 from autotune.worker.train.loop import train
 from autotune.worker.trial import ModelCache
 from tests.worker import tool_templates as having_tools

@@ -11,8 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from autotune.base.errors import BadInput
 from autotune.worker.attention.kernels import heads_of
-from autotune.worker.convert import toy_tokenizer
 from autotune.worker.model import load_tokenizer
+from autotune.worker.toy import toy_tokenizer
 from autotune.worker.weights import all_finite, load_weights
 from tests.worker.toys import loaded_toy, save_toy
 

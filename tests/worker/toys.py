@@ -24,10 +24,10 @@ from autotune.protocol.job import DeviceSpec, Job, TrainJob
 from autotune.protocol.plan import DataSpec, MicroBatching, TrainPlan
 from autotune.worker.channel import Pipe
 from autotune.worker.compute import Compute
-from autotune.worker.convert import toy_model, toy_tokenizer
 from autotune.worker.memory.cpu import CpuMemory
 from autotune.worker.model import Loaded, load
 from autotune.worker.tokens.encode import IGNORED, ChatCodec, Row
+from autotune.worker.toy import toy_model, toy_tokenizer
 from autotune.worker.train.optimizer import Recipe
 from autotune.worker.train.step import Stepper
 
@@ -197,6 +197,7 @@ def plan_of(model: Path, data: Path, **changes: Any) -> TrainPlan:
         "seed": 5,
         "checkpoint_fractions": (0.5, 1.0),
         "resume_every_seconds": 1e-3,
+        "saving_share": 1.0,
     }
     return TrainPlan.model_validate(values | changes)
 

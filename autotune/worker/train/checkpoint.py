@@ -66,19 +66,25 @@ def folder_name(step: int) -> str:
     return f"step-{step:06d}"
 
 
-def save(root: Path, loaded: Loaded, stepper: Stepper, step: int, identity: str) -> Path:
+def save(
+    root: Path, loaded: Loaded, stepper: Stepper, step: int, identity: str, *, moments: bool = True
+) -> Path:
     """Write the checkpoint of a finished step and return its folder.
+
+    Without `moments` it holds the weights and no optimizer: a third of the bytes, to be scored and
+    not to be resumed from.
 
     Raises:
         DiskFull: less is free than twice what it takes, or the disk filled up while writing.
     """
     final = root / folder_name(step)
     with whole_folder(final) as work:
-        optimizer = optimizer_tensors(stepper)
+        optimizer = optimizer_tensors(stepper) if moments else {}
         loaded.tokenizer.save_pretrained(work)
         demand_room(root, tensor_bytes(loaded.model.parameters(), optimizer.values()), work)
         loaded.model.save_pretrained(work, safe_serialization=True)
-        save_file(optimizer, work / OPTIMIZER)
+        if moments:
+            save_file(optimizer, work / OPTIMIZER)
         state = {"step": step, "identity": identity, **stepper.numbers()}
         (work / STATE).write_text(json.dumps(state), encoding="utf-8")
     return final
@@ -218,14 +224,31 @@ def resume(root: Path, stepper: Stepper, plan: TrainPlan, pipe: Pipe) -> int:
     return found.step
 
 
+def is_saved(root: Path, step: int, identity: str) -> bool:
+    """Whether the checkpoint of a step is there, whole and of this training.
+
+    A training that goes on from an earlier one comes by it again, and leaves it: it may have its
+    score by now.
+    """
+    folder = root / folder_name(step)
+    if not folder.is_dir() or not verified(folder):
+        return False
+    state = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    return bool(state["identity"] == identity)
+
+
 def retain(root: Path, scored: Collection[int]) -> None:
-    """The two newest stay whole; of older ones the scored keep their weights, the others go.
+    """The two newest that can be resumed from stay whole; of the others the scored keep weights.
 
     `scored` holds the steps whose checkpoints will be judged. What is here is whole: it was sealed
     by this process, or verified when it resumed.
     """
     keep = {folder_name(step) for step in scored}
-    for folder in sorted(root.glob("step-*"))[:-RESUMABLE]:
+    folders = sorted(root.glob("step-*"))
+    resumable = [folder for folder in folders if OPTIMIZER in (entries_of(folder) or ())]
+    for folder in folders:
+        if folder in resumable[-RESUMABLE:]:
+            continue
         if folder.name in keep:
             drop_optimizer(folder)
         else:

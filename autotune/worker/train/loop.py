@@ -4,16 +4,16 @@ import time
 from functools import partial
 from pathlib import Path
 
-import torch
-
 from autotune.base.format import counted
 from autotune.base.manifest import describe
+from autotune.base.optimizer_state import KEPT
 from autotune.data.load import load_conversations
 from autotune.protocol import events
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import TrainJob
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.results import Checkpoint
+from autotune.protocol.save_pace import SavePace
 from autotune.worker.channel import Pipe
 from autotune.worker.compute import Compute
 from autotune.worker.faults import JobFault
@@ -23,10 +23,17 @@ from autotune.worker.oom import StepRecovery
 from autotune.worker.tokens.encode import kept_rows
 from autotune.worker.train import checkpoint
 from autotune.worker.train.batches import step_rows
-from autotune.worker.train.checkpoint import resume, retain
+from autotune.worker.train.checkpoint import (
+    folder_name,
+    is_saved,
+    resume,
+    retain,
+    tensor_bytes,
+)
 from autotune.worker.train.held_out import HeldOutRows, split
 from autotune.worker.train.ranks import ALONE, Ranks
 from autotune.worker.train.step import Stepper
+from autotune.worker.weights import all_finite
 
 
 class BadJob(JobFault):
@@ -78,7 +85,13 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe, ranks: Ranks = ALONE) -> 
     done = resumed(root, stepper, plan, pipe)
     held_out.measure(recovery, pipe, done)
     scored = plan.checkpoint_steps
-    last_save = time.monotonic()
+    weights = tensor_bytes(loaded.model.parameters())
+    pace = SavePace(
+        time.monotonic(),
+        every=plan.resume_every_seconds,
+        share=plan.saving_share,
+        expected_bytes=weights + KEPT.kept_bytes(weights),
+    )
     for number in range(done + 1, plan.total_steps + 1):
         picked = step_rows(len(rows), plan.batch_size, plan.seed, number)
         result = recovery.step([rows[at] for at in picked], number)
@@ -92,11 +105,12 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe, ranks: Ranks = ALONE) -> 
         )
         # Before a checkpoint, so that whoever resumes from it has no loss left to measure there.
         held_out.measure(recovery, pipe, number)
-        due = time.monotonic() - last_save >= plan.resume_every_seconds
-        if number in scored or ranks.any(due):
-            saves = partial(save, pipe, root, stepper, number, plan.identity)
+        began = time.monotonic()
+        resumable = ranks.any(pace.affords(began) if number in scored else pace.is_due(began))
+        if number in scored or resumable:
+            saves = partial(save, pipe, root, stepper, number, plan.identity, resumable=resumable)
             folder = recovery.between_steps(partial(ranks.by_first, saves), number)
-            last_save = time.monotonic()
+            pace.saved(began, time.monotonic(), resumable=resumable)
             if folder is None:  # saved by the first rank
                 continue
             retain(root, scored)
@@ -148,8 +162,12 @@ def demand_data(job: TrainJob) -> None:
         )
 
 
-def save(pipe: Pipe, root: Path, stepper: Stepper, number: int, identity: str) -> Path:
+def save(
+    pipe: Pipe, root: Path, stepper: Stepper, number: int, identity: str, *, resumable: bool
+) -> Path:
     """Save the checkpoint of a finished step, if its weights are numbers: others are never scored.
+
+    One that is there already is left as it is. Without `resumable` it has no optimizer.
 
     Raises:
         NumericFault: some weight is not finite.
@@ -157,6 +175,8 @@ def save(pipe: Pipe, root: Path, stepper: Stepper, number: int, identity: str) -
     """
     pipe.enter("saving")
     loaded = stepper.loaded
-    if not all(bool(torch.isfinite(p).all()) for p in loaded.model.parameters()):
+    if not all(map(all_finite, loaded.model.parameters())):
         raise NumericFault(f"non-finite weights after step {number}")
-    return checkpoint.save(root, loaded, stepper, number, identity)
+    if is_saved(root, number, identity):
+        return root / folder_name(number)
+    return checkpoint.save(root, loaded, stepper, number, identity, moments=resumable)

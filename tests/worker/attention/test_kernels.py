@@ -26,7 +26,7 @@ from autotune.worker.attention.kernels import (
     serving,
     training_kernel,
 )
-from autotune.worker.convert import toy_model
+from autotune.worker.toy import toy_model
 from tests.worker.toys import cpu, loaded_toy, save_toy
 
 pytestmark = pytest.mark.torch

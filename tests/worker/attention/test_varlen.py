@@ -17,7 +17,7 @@ from torch.nn.attention import varlen as torchs
 from autotune.protocol.choices import Precision
 from autotune.worker.attention import varlen
 from autotune.worker.attention.kernels import Watch
-from autotune.worker.convert import toy_model
+from autotune.worker.toy import toy_model
 from autotune.worker.train.packing import attend
 from tests.worker.calls import recorded_calls
 from tests.worker.played_kind import play

@@ -15,12 +15,12 @@ from autotune.protocol.choices import Supervision, Truncation
 from autotune.protocol.inspection import Inspection, InspectionSpec
 from autotune.protocol.job import SurveyJob
 from autotune.worker.channel import Pipe
-from autotune.worker.convert import toy_tokenizer
 from autotune.worker.model import load_tokenizer
 from autotune.worker.survey import job as survey_module
 from autotune.worker.survey.job import survey
 from autotune.worker.survey.samples import text_runs
 from autotune.worker.tokens.encode import IGNORED, ChatCodec, Row, kept_rows
+from autotune.worker.toy import toy_tokenizer
 from tests.worker import toys
 
 pytestmark = pytest.mark.torch

@@ -21,8 +21,8 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
-from autotune.worker.convert import toy_model
 from autotune.worker.tokens.encode import IGNORED, Row
+from autotune.worker.toy import toy_model
 from autotune.worker.train.batches import pad
 from autotune.worker.train.head import CHUNK_TOKENS
 from autotune.worker.train.loss import needs_own_head, summed_loss

@@ -17,8 +17,8 @@ from transformers import (
 )
 
 from autotune.worker.attention.varlen import varlen_works
-from autotune.worker.convert import toy_model
 from autotune.worker.tokens.encode import IGNORED, Row
+from autotune.worker.toy import toy_model
 from autotune.worker.train.packing import WIDENED_SEGMENT_TOKENS, can_pack, pack, packed
 from tests.worker.toys import some_rows
 

@@ -15,8 +15,8 @@ from autotune.run.session import Session
 from autotune.train.peak_check import watch_other_processes
 from autotune.train.watch import NoGauge, TrainingWatch
 from autotune.train.worker_loop import WorkerLoop
-from autotune.worker.convert import toy_tokenizer
 from autotune.worker.tokens.encode import ChatCodec
+from autotune.worker.toy import toy_tokenizer
 from tests import setups
 from tests.worker.toys import chat_file, data_spec, plan_of, save_toy
 

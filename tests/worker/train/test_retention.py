@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from autotune.base.disk import Writes, folder_bytes, needed_bytes, sizes_of
-from autotune.base.manifest import discard, verified
+from autotune.base.manifest import discard, entries_of, verified
 from autotune.launch import SubprocessRunner
 from autotune.protocol import events
 from autotune.protocol.events import WorkerEvent
@@ -200,9 +200,38 @@ def test_a_removal_that_was_cut_short_is_finished_and_is_no_damage(
 
 def test_what_is_older_than_the_two_newest_and_not_scored_goes(tmp_path: Path) -> None:
     for step in (1, 2, 3, 4):
-        (tmp_path / f"step-{step:06d}").mkdir()
-    retain(tmp_path, {2})
+        folder = tmp_path / f"step-{step:06d}"
+        folder.mkdir()
+        (folder / "manifest.json").write_text('{"optimizer.safetensors": {}}', encoding="utf-8")
+    (tmp_path / "step-000005").mkdir()  # to be scored only, and so none to resume from
+    retain(tmp_path, {2, 5})
     assert sorted(p.name for p in tmp_path.iterdir()) == [
-        *("step-000002", "step-000003", "step-000004")
+        *("step-000002", "step-000003", "step-000004", "step-000005")
     ]
+    assert entries_of(tmp_path / "step-000002") == {}
     discard(tmp_path / "step-000009")  # nothing there, nothing to do
+
+
+def test_what_has_no_time_for_an_optimizer_saves_weights_to_score_and_leaves_them(
+    toy: tuple[Path, Path], trained: tuple[Path, list[WorkerEvent], int], tmp_path: Path
+) -> None:
+    plan = plan_of(*toy, checkpoint_fractions=FRACTIONS, saving_share=1e-9)
+    out = tmp_path / "checkpoints"
+    emitted, ending = work(train_job(plan, out), tmp_path)
+    assert ending.failure is None
+    assert sorted(path.name for path in out.iterdir()) == [
+        *("step-000002", "step-000004", "step-000006", "step-000008")
+    ]
+    assert resumable(out) == []
+    assert all(verified(path) for path in out.iterdir())
+    final = Path("step-000008") / "model.safetensors"
+    assert (out / final).read_bytes() == (trained[0] / final).read_bytes()
+    # Killed before its end was on record it begins again, and what may have its score stays.
+    shutil.rmtree(out / "step-000008")
+    kept = {path: path.stat().st_mtime_ns for path in out.glob("*/model.safetensors")}
+    emitted, ending = work(train_job(plan, out), tmp_path)
+    assert list(losses(emitted)) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert [e.checkpoint.step for e in of_kind(emitted, events.CheckpointSaved)] == [2, 4, 6, 8]
+    stayed = {p: p.stat().st_mtime_ns for p in out.glob("*/model.safetensors")}
+    assert {path: stayed[path] for path in kept} == kept
+    assert (out / final).read_bytes() == (trained[0] / final).read_bytes()
