@@ -32,6 +32,7 @@ from autotune.protocol.run_events import (
     TrialStarted,
 )
 from autotune.protocol.study_events import HostTrial, StudyTotal
+from autotune.protocol.training_data_events import DataMixed, KindsApart, PracticeFound
 from autotune.protocol.worker_events import (
     WORKER_EVENT,
     Answered,
@@ -69,6 +70,7 @@ __all__ = [
     "CheckpointSaved",
     "CheckpointsRemoved",
     "Content",
+    "DataMixed",
     "Escalated",
     "Evaluated",
     "Failed",
@@ -77,12 +79,14 @@ __all__ = [
     "HeldOutLoss",
     "HostTrial",
     "ImportancesFound",
+    "KindsApart",
     "LegacyEvent",
     "Measured",
     "MicroBatchResized",
     "Notice",
     "PeakCompared",
     "Phase",
+    "PracticeFound",
     "PrecisionChanged",
     "ProbeEnded",
     "ProbeResumed",

@@ -42,6 +42,8 @@ class StudyState:
     probe_trials: list[TrialOutcome] = field(default_factory=list)
     survey: events.Surveyed | None = None
     own_surveys: dict[str, events.Surveyed] = field(default_factory=dict)  # by strategy
+    practice_found: dict[str, events.PracticeFound] = field(default_factory=dict)  # "": in all
+    mixed: dict[str, events.DataMixed] = field(default_factory=dict)  # by strategy
     baselines: dict[str, events.BaselineScored] = field(default_factory=dict)
     trials: list[TrialState] = field(default_factory=list)
     strategy: str | None = None
@@ -65,6 +67,12 @@ class StudyState:
         """What was found in each data: the run's own first."""
         own = {event.path: event for event in self.own_surveys.values()}
         return [*([self.survey] if self.survey else []), *own.values()]
+
+    def practice_of(self, strategy: str) -> events.PracticeFound | None:
+        """The practice data among what a strategy trains on, None where there is none."""
+        if strategy in self.practice_found or strategy in self.own_surveys:
+            return self.practice_found.get(strategy)
+        return self.practice_found.get("")
 
     @property
     def best(self) -> events.Evaluated | None:
@@ -122,6 +130,10 @@ class StudyState:
                 self.survey = event
             case events.Surveyed():
                 self.own_surveys |= dict.fromkeys(event.strategies, event)
+            case events.PracticeFound():
+                self.practice_found |= dict.fromkeys(event.strategies or ("",), event)
+            case events.DataMixed():
+                self.mixed[event.strategy] = event
             case events.Fitted():
                 self.fit, self.fit_note = event.fit, event.note
             case events.BaselineScored():

@@ -11,6 +11,7 @@ from autotune.score.answers import count_answers, read_answers
 from autotune.score.report_check import EvaluationFailed, checked_report
 from autotune.score.scorer import Scorer
 from autotune.study.answer import RESPONSES, ModelRefused, answer_and_score, reported_prompts
+from autotune.study.held_out_kinds import kinds_of
 
 
 def score_baselines(session: Session, setup: Setup, scorer: Scorer) -> None:
@@ -41,7 +42,8 @@ def score_baselines(session: Session, setup: Setup, scorer: Scorer) -> None:
             session.emit(events.Warned(message=f"the untrained model has no score: {error}"))
         else:
             pace = answered_pace(where / RESPONSES, had, took)
-            session.emit(baseline("untrained", report, *pace))
+            scored = baseline("untrained", report, *pace)
+            session.emit(scored.model_copy(update={"kinds": kinds_of(session.state, report)}))
 
 
 def answered_pace(responses: Path, had: int, took: float) -> tuple[float | None, int | None]:

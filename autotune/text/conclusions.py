@@ -10,6 +10,7 @@ from autotune.run.folder import RunDir
 from autotune.run.state import StudyState
 from autotune.score.registry import find_scorer
 from autotune.score.scorer import Baseline, Scorer
+from autotune.text.practice import practice_sentence
 from autotune.text.score import (
     ended_early_line,
     in_full_sentence,
@@ -63,6 +64,8 @@ def conclusions(state: StudyState) -> list[str]:
     if state.total is not None:
         total = total_sentence(state.total)
         lines.append(f"{total[:1].upper()}{total[1:]}.")
+    if line := practice_sentence(state):
+        lines.append(line)
     if best is None or best.score is None:
         lost = any(trial.lost for trial in state.trials)
         why = "The weights of the best checkpoint are lost, and no other one has any."

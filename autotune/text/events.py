@@ -23,6 +23,7 @@ from autotune.protocol.results import Fit
 from autotune.run.state import StudyState
 from autotune.run.trial_state import TrialState
 from autotune.text.fit import describe_trial, fit_sentence, peak_sentence
+from autotune.text.practice import mixed_line, practice_line
 from autotune.text.score import (
     in_full_sentence,
     outcome_text,
@@ -111,6 +112,10 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             return total_sentence(event)
         case events.RunEnded():
             return f"run over, target {'met' if event.met else 'not met'}: {event.reason}"
+        case events.PracticeFound():
+            return practice_line(event)
+        case events.DataMixed():
+            return mixed_line(event)
         case events.Notice():
             return event.sentence
         case events.LegacyEvent(kind="interrupted"):
