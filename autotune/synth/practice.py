@@ -76,9 +76,7 @@ def practise(
     belong = sum(map(len, sampled.values()))
     return Practice(
         tuple(sorted(kept, key=lambda chat: (chat.prompt.task, chat.prompt.variant))),
-        counts_of(
-            prompts, usable, unusable, kept, samples=belong, unknown=len(answers) - belong
-        ),
+        counts_of(prompts, usable, unusable, kept, samples=belong, unknown=len(answers) - belong),
     )
 
 
