@@ -7,7 +7,16 @@ from typing import Any, Literal
 from autotune.base.format import either
 
 Command = Literal[
-    "inspect", "probe", "run", "worker", "demo", "eval", "report", "profiles list", "profiles show"
+    "inspect",
+    "probe",
+    "run",
+    "synth",
+    "worker",
+    "demo",
+    "eval",
+    "report",
+    "profiles list",
+    "profiles show",
 ]
 """The commands, as they are called."""
 
@@ -15,7 +24,10 @@ READING: tuple[Command, ...] = ("inspect", "probe", "run")
 """Commands that read conversations."""
 
 ANSWERING: tuple[Command, ...] = ("probe", "run", "eval")
-"""Commands that have a model answer prompts, or make room for it."""
+"""Commands that have a model answer the prompts that score, or make room for it."""
+
+COMPUTING: tuple[Command, ...] = (*ANSWERING, "synth", "worker")
+"""Commands whose work is done on a device."""
 
 JUDGING: tuple[Command, ...] = ("run", "eval")
 """Commands that judge answers."""

@@ -16,6 +16,7 @@ from autotune.base.sizes import near_size, parse_size
 from autotune.config.expected import Ranges
 from autotune.config.strategy_faults import strategy_faults
 from autotune.config.study import StudyChoice, study_faults
+from autotune.config.synth import SynthChoice
 from autotune.device.kinds import KINDS
 from autotune.protocol.choices import AUTO, LENGTH_GRID, Precision, Supervision, Think, Truncation
 from autotune.protocol.device_kind import DEVICE_RULE, DeviceKind
@@ -203,6 +204,8 @@ class Evaluate(Boundary):
 class Profile(Boundary):
     """A whole profile. `watch` absent holds a training against its own course only.
 
+    `synth` is what practice data is made of, where some is asked for.
+
     `strategies`, in TOML the `[[strategy]]` tables, are in order of escalation; fallbacks stand
     last.
     """
@@ -219,6 +222,7 @@ class Profile(Boundary):
     watch: Ranges | None = None
     strategies: Annotated[tuple[Strategy, ...], Field(alias="strategy")]
     study: StudyChoice = StudyChoice()
+    synth: SynthChoice = SynthChoice()
 
     @property
     def tried(self) -> tuple[Strategy, ...]:

@@ -76,8 +76,15 @@ class ScoredPrompts:
         found: dict[int, bool] = {}
         for message in conversation.messages:
             if message.role != "assistant":
-                for key, exact in self._found(words_of(message.content)):
+                for key, exact in self.found_in_text(message.content).items():
                     found[key] = exact or found.get(key, False)
+        return found
+
+    def found_in_text(self, text: str) -> dict[int, bool]:
+        """The same of one question."""
+        found: dict[int, bool] = {}
+        for key, exact in self._found(words_of(text)):
+            found[key] = exact or found.get(key, False)
         return found
 
     def _found(self, text: Words) -> Iterator[tuple[int, bool]]:

@@ -1,8 +1,8 @@
-"""The demo's own training conversations and prompts, and what composes more prompts like these.
+"""The demo's own training conversations and prompts.
 
 `conversations.jsonl` (600, one a line, `{"messages": [{"role", "content"}, ...]}`) and
 `prompts.jsonl` (48, in IFEval's format) are data: the scorer confirmed every answer, and no topic
-of the prompts is one of the conversations. Topics, forms and constraints make further prompts.
+of the prompts is one of the conversations. Both were composed as `autotune/synth/` does it.
 """
 
 from pathlib import Path

@@ -12,6 +12,7 @@ from autotune.protocol.checkpoint_events import (
     CheckpointsRemoved,
     Evaluated,
 )
+from autotune.protocol.practice_events import PracticeMade, PracticeStarted
 from autotune.protocol.probe_events import Fitted, ProbeEnded, ProbeResumed, ProbeTried, TrialAsked
 from autotune.protocol.run_events import (
     Advised,
@@ -87,6 +88,8 @@ __all__ = [
     "PeakCompared",
     "Phase",
     "PracticeFound",
+    "PracticeMade",
+    "PracticeStarted",
     "PrecisionChanged",
     "ProbeEnded",
     "ProbeResumed",

@@ -3,9 +3,9 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
 
 from autotune.base.model import Boundary
 from autotune.protocol.choices import Attention, Precision, Supervision
@@ -14,6 +14,7 @@ from autotune.protocol.inspection import InspectionSpec
 from autotune.protocol.plan import DataSpec, TrainPlan, TrialPoint
 from autotune.protocol.prediction import Capability, PredictPoint
 from autotune.protocol.results import Checkpoint
+from autotune.protocol.sampling import Sampling
 from autotune.protocol.scores import DEFAULT_SCORER
 
 
@@ -159,10 +160,15 @@ class GenerateJob(Boundary):
     is left, for `decided.jsonl` beside `out`, once no further text can change its strict verdict;
     without it, answers that were left there are finished. The rules are `scorer`'s.
 
+    With `sampling` answers are drawn, and each has its number among the samples of its prompt; what
+    is in `out` by key and number is not made again. So a file belongs to one model, one `sampling`
+    and one cap; only `samples` may grow. Without it the likeliest token is taken each time.
+    Early decisions are for a single answer to each prompt, so the two exclude each other.
+
     A model without a chat template is asked in the form of `supervision`.
 
-    `engine` None is the device's own. One that cannot answer for the model is replaced, with a
-    warning.
+    `engine` None is the device's own. One that cannot answer for the model, or cannot sample where
+    that is asked for, is replaced, with a warning.
     """
 
     job: Literal["generate"] = "generate"
@@ -177,6 +183,13 @@ class GenerateJob(Boundary):
     scorer: str = DEFAULT_SCORER
     supervision: Supervision = Supervision.CONTENT
     engine: EngineName | None = None
+    sampling: Sampling | None = None
+
+    @model_validator(mode="after")
+    def _decides_no_sample_early(self) -> Self:
+        if self.sampling is not None and self.early_seed is not None:
+            raise ValueError("early_seed and sampling exclude each other")
+        return self
 
 
 class PrepareJob(Boundary):

@@ -18,6 +18,7 @@ from autotune.protocol.choices import Think
 from autotune.protocol.device_kind import DeviceKind
 from autotune.protocol.estimate import TrialEstimate
 from autotune.protocol.plan import TrainPlan
+from autotune.protocol.practice_events import PracticeMade, PracticeStarted
 from autotune.protocol.probe_events import Fitted, ProbeEnded, ProbeResumed, ProbeTried
 from autotune.protocol.results import Health
 from autotune.protocol.scores import DEFAULT_SCORER, Lift, Score, Scored
@@ -230,6 +231,8 @@ RunEvent = Annotated[
     | ProbeEnded
     | Fitted
     | BaselineScored
+    | PracticeStarted
+    | PracticeMade
     | TrialStarted
     | PeakCompared
     | CardSampled

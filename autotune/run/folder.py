@@ -6,6 +6,7 @@ runs/<time>_<model>/
   prompts.jsonl the prompts that score          survey.json  round boundaries of the data
   probe/0001/   a trial of the probe            trials/0000/ a training run
   eval/         answers and scores              best/        the best checkpoint
+  practice/     practice data that was made
   report.json, report.md, report.html
 """
 
@@ -169,6 +170,10 @@ class RunDir:
     def checkpoint_eval(self, number: int, checkpoint: Checkpoint) -> Path:
         """Answers and scores of a checkpoint of trial `number`."""
         return self.eval_folder(f"trial-{number:04d}-{checkpoint.name}")
+
+    def practice_folder(self, name: str) -> Path:
+        """Practice data: the prompts, a model's answers to them, and the chats made of these."""
+        return self.root / "practice" / name
 
     def work_folder(self, name: str) -> Path:
         """Job and log of a worker that is neither a trial nor an evaluation."""

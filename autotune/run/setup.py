@@ -51,7 +51,8 @@ class Setup:
     """Everything that a run works with, resolved.
 
     `attention` is what computes it on the device, as far as that is known before the first trial.
-    `scored_prompts` is the file of all prompts to look for in the data, None where none can be.
+    `prompts_file` is what the prompts were chosen from; `scored_prompts` is the same where they are
+    looked for in the data, None where none can be there.
     `own_data` is that of the strategies which train on other conversations, by name.
     """
 
@@ -70,6 +71,7 @@ class Setup:
     content: Content | None = None
     attention: Attention = Attention.FUSED
     scored_prompts: Path | None = None
+    prompts_file: Path | None = None
     own_data: Mapping[str, TrainingData] = field(default_factory=dict)
 
     @property
@@ -221,6 +223,7 @@ def open_setup(
         content=content,
         attention=attention_on(card),
         scored_prompts=of_run.scored_prompts,
+        prompts_file=prompts.path,
         own_data=own_data,
     )
 

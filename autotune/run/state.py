@@ -22,6 +22,7 @@ PHASES_OVER = (
     | events.TrainingPruned
     | events.HeldOutLoss
     | events.BaselineScored
+    | events.PracticeMade
     | events.Evaluated
 )
 """What a worker's work leads to: the phase that it was in is not that of what comes next."""
@@ -45,6 +46,8 @@ class StudyState:
     practice_found: dict[str, events.PracticeFound] = field(default_factory=dict)  # "": in all
     mixed: dict[str, events.DataMixed] = field(default_factory=dict)  # by strategy
     baselines: dict[str, events.BaselineScored] = field(default_factory=dict)
+    practice: events.PracticeStarted | None = None  # while it is made
+    practice_made: dict[str, events.PracticeMade] = field(default_factory=dict)  # by its folder
     trials: list[TrialState] = field(default_factory=list)
     strategy: str | None = None
     escalations: list[events.Escalated] = field(default_factory=list)
@@ -139,6 +142,12 @@ class StudyState:
             case events.BaselineScored():
                 self.baselines[event.name] = event
                 self.answered = None
+            case events.PracticeStarted():
+                self.practice = event
+                self.answered = None
+            case events.PracticeMade():
+                self.practice_made[event.name] = event
+                self.practice = self.answered = None
             case events.TrialStarted():
                 if event.repeats is None:
                     self.strategy = event.plan.strategy

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from autotune.base.errors import BadInput
 from autotune.base.model import Boundary
@@ -17,8 +17,10 @@ class Answer(Boundary):
     """One line of `responses.jsonl`.
 
     `finish` says how generation ended: `stop` by a token that ends the turn, `length` at the cap.
-    `new_tokens` is the length of the answer in tokens. Files of other tools have only `prompt` and
-    `response`; a `response` of None is an answer that was never given.
+    `new_tokens` is the length of the answer in tokens. `sample` is its number, from 0, among the
+    answers that were drawn for its prompt; a greedy answer has none, and its line no such field.
+    Files of other tools have only `prompt` and `response`; a `response` of None is an answer that
+    was never given.
     """
 
     key: int | None = None
@@ -26,6 +28,14 @@ class Answer(Boundary):
     response: str | None
     finish: Literal["stop", "length"] | None = None
     new_tokens: int | None = None
+    sample: Annotated[int, Field(ge=0)] | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_no_sample(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        record: dict[str, Any] = write(self)
+        if self.sample is None:
+            record.pop("sample", None)
+        return record
 
 
 def count_answers(path: Path) -> int:
@@ -191,6 +201,7 @@ _RULES = {
     "response": "a text, or null where none was given",
     "finish": "stop, length or left out",
     "new_tokens": "a whole number, or left out",
+    "sample": "a whole number from 0, or left out",
 }
 """What the fields of an answer must be."""
 

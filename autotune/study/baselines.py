@@ -5,12 +5,13 @@ from pathlib import Path
 from autotune.base.errors import BadInput
 from autotune.protocol import events
 from autotune.protocol.results import EvalReport
+from autotune.run.answering import RESPONSES, ModelRefused
 from autotune.run.session import Session
 from autotune.run.setup import Setup
 from autotune.score.answers import count_answers, read_answers
 from autotune.score.report_check import EvaluationFailed, checked_report
 from autotune.score.scorer import Scorer
-from autotune.study.answer import RESPONSES, ModelRefused, answer_and_score, reported_prompts
+from autotune.study.answer import answer_and_score, reported_prompts
 from autotune.study.held_out_kinds import kinds_of
 
 

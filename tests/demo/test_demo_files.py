@@ -12,11 +12,11 @@ import pytest
 
 from autotune.data.load import load_conversations
 from autotune.demo import CONVERSATIONS, PROMPTS
-from autotune.demo.constraints import Ask
-from autotune.demo.topics import held_out_topics, training_topics
 from autotune.protocol.plan import DataSpec
 from autotune.score.ifeval.instructions import instruction_of, read_arguments
 from autotune.score.ifeval.prompts import read_ifeval_prompts
+from autotune.synth.kinds import Ask
+from autotune.synth.topics import held_out_topics, training_topics
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 CONSTRAINTS = Path(__file__).resolve().with_name("constraints.jsonl")

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from autotune.base.errors import BadInput
-from autotune.demo.constraints import Ask, compatible
-from autotune.demo.prompts import DemoPrompt, compose_prompts
-from autotune.demo.topics import held_out_topics, training_topics
 from autotune.score.ifeval.prompts import read_ifeval_prompts
+from autotune.synth.kinds import Ask, compatible
+from autotune.synth.prompts import DemoPrompt, compose_prompts
+from autotune.synth.topics import held_out_topics, training_topics
 
 
 @cache
@@ -29,8 +29,8 @@ def test_prompts_are_the_same_for_a_seed_and_a_smaller_count_is_their_beginning(
 
 def test_a_new_process_composes_the_same_whatever_its_hash_seed() -> None:
     program = (
-        "from autotune.demo.prompts import compose_prompts;"
-        "from autotune.demo.topics import training_topics;"
+        "from autotune.synth.prompts import compose_prompts;"
+        "from autotune.synth.topics import training_topics;"
         "print(ascii([p.prompt for p in compose_prompts(training_topics(), 0, 15)]))"
     )
     run = subprocess.run(

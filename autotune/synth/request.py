@@ -2,8 +2,8 @@
 
 import random
 
-from autotune.demo import wording
-from autotune.demo.constraints import Ask, DemoConstraint
+from autotune.synth import wording
+from autotune.synth.kinds import Ask, Rule
 
 _RELATIONS = ("relation", "let_relation", "capital_relation")
 _ORDINALS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
@@ -11,7 +11,7 @@ LANGUAGES = {"es": "Spanish", "fr": "French", "de": "German", "it": "Italian", "
 """ISO 639-1 codes of languages that a small model has seen, and their names."""
 
 
-def word_request(wanted: str, constraints: tuple[DemoConstraint, ...], rng: random.Random) -> str:
+def word_request(wanted: str, constraints: tuple[Rule, ...], rng: random.Random) -> str:
     """One request: `wanted` and a wording of each constraint, in one of several arrangements."""
     # A pair of bounds is worded once: "some words in capitals, but fewer than n".
     said = [each for each in constraints if each.kwargs.get("capital_frequency") != 1]
@@ -42,7 +42,7 @@ def _arrange(wanted: str, sentences: list[str], rng: random.Random) -> str:
     return " ".join([wanted, *sentences])
 
 
-def _sentences(each: DemoConstraint) -> tuple[str, ...]:
+def _sentences(each: Rule) -> tuple[str, ...]:
     ask = Ask(each.instruction_id)
     letter = str(each.kwargs.get("letter", "a"))
     if letter in wording.SYMBOLS:
@@ -55,7 +55,7 @@ def _sentences(each: DemoConstraint) -> tuple[str, ...]:
     return (wording.AT_LEAST if relation == "at least" else wording.LESS_THAN)[ask]
 
 
-def _inside(each: DemoConstraint) -> tuple[str, ...]:
+def _inside(each: Rule) -> tuple[str, ...]:
     ask, relation = Ask(each.instruction_id), _relation(each)
     if relation is None:
         return wording.INSIDE.get(ask, ())
@@ -63,11 +63,11 @@ def _inside(each: DemoConstraint) -> tuple[str, ...]:
     return bounds.get(ask, ())
 
 
-def _relation(each: DemoConstraint) -> str | None:
+def _relation(each: Rule) -> str | None:
     return next((str(each.kwargs[name]) for name in _RELATIONS if name in each.kwargs), None)
 
 
-def _fill(template: str, each: DemoConstraint, rng: random.Random) -> str:
+def _fill(template: str, each: Rule, rng: random.Random) -> str:
     """The template with the constraint's values; a number is sometimes written as a word."""
     kwargs = each.kwargs
     names = ("num_", "frequency", "let_frequency", "capital_frequency")

@@ -6,17 +6,69 @@ from typing import TypeVar
 
 from autotune.base.errors import BadInput
 from autotune.base.model import Boundary
-from autotune.demo import phrases, wording
-from autotune.demo.arguments import draw_arguments
-from autotune.demo.constraints import Ask, DemoConstraint, KwargValue, choose_asks, shuffled_asks
-from autotune.demo.forms import Kind, choose_form
-from autotune.demo.request import word_request
-from autotune.demo.topics import Topic
+from autotune.score.ifeval.instructions import read_arguments
+from autotune.score.ifeval.prompts import IFEvalPrompt
+from autotune.synth import phrases, wording
+from autotune.synth.arguments import draw_arguments
+from autotune.synth.forms import Kind, choose_form
+from autotune.synth.kinds import Ask, KwargValue, Rule, choose_asks, shuffled_asks
+from autotune.synth.request import word_request
+from autotune.synth.topics import Topic, training_topics
 
 Card = TypeVar("Card")
 
 MAX_ATTEMPTS = 200
 """Draws before a prompt is given up; nearly all need one."""
+
+
+class PracticePrompt(IFEvalPrompt):
+    """A prompt of practice: one variant of a task. `key` is unique over all.
+
+    `task` counts from 0; `variant` 0..m-1 within it; variants of a task share what is asked for
+    and differ in the instructions. `topic` and `form` name what it was composed from.
+    """
+
+    task: int
+    variant: int
+    topic: str
+    form: str
+
+
+def compose(
+    seed: int, tasks: int, variants: int, held_out: frozenset[str]
+) -> tuple[PracticePrompt, ...]:
+    """`tasks` x `variants` prompts, all different, in the order of tasks, then of variants.
+
+    No prompt asks for an instruction of `held_out`. The same in every process, and fewer tasks
+    with the same other arguments are the beginning of more.
+
+    Raises:
+        BadInput: fewer than one task or variant, or more than the material allows.
+    """
+    found: list[PracticePrompt] = []
+    drawn = iter(compose_prompts(training_topics(), seed, 2 * tasks * variants))
+    for each in drawn:
+        if len(found) == tasks * variants:
+            break
+        if held_out & set(each.instruction_id_list):
+            continue
+        task, variant = divmod(len(found), variants)
+        found.append(
+            PracticePrompt(
+                key=len(found) + 1,
+                prompt=each.prompt,
+                instruction_id_list=each.instruction_id_list,
+                kwargs=tuple(
+                    read_arguments(name, given)
+                    for name, given in zip(each.instruction_id_list, each.kwargs, strict=True)
+                ),
+                task=task,
+                variant=variant,
+                topic="",
+                form="",
+            )
+        )
+    return tuple(found)
 
 
 class DemoPrompt(Boundary):
@@ -74,7 +126,7 @@ def _compose(key: int, topic: Topic, asks: tuple[Ask, ...], rng: random.Random) 
     request = word_request(_task(topic, asks, rng), drawn, rng)
     if Ask.REPEAT in asks:
         kwargs: dict[str, KwargValue] = {"prompt_to_repeat": request}
-        drawn = (DemoConstraint(instruction_id=Ask.REPEAT.value, kwargs=kwargs), *drawn)
+        drawn = (Rule(instruction_id=Ask.REPEAT.value, kwargs=kwargs), *drawn)
         request = request + "\n" + rng.choice(wording.SENTENCES[Ask.REPEAT])
     return DemoPrompt(
         key=key,

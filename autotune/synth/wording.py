@@ -1,6 +1,6 @@
 """How a request words each instruction: full sentences, and phrases that go inside a sentence."""
 
-from autotune.demo.constraints import Ask
+from autotune.synth.kinds import Ask
 
 SENTENCES: dict[Ask, tuple[str, ...]] = {
     Ask.EXISTENCE: (

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from autotune.demo.constraints import Ask
+from autotune.synth.kinds import Ask
 
 
 class Kind(StrEnum):

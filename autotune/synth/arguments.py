@@ -2,10 +2,10 @@
 
 import random
 
-from autotune.demo import phrases
-from autotune.demo.constraints import Ask, DemoConstraint, KwargValue
-from autotune.demo.request import LANGUAGES
-from autotune.demo.topics import Topic
+from autotune.synth import phrases
+from autotune.synth.kinds import Ask, KwargValue, Rule
+from autotune.synth.request import LANGUAGES
+from autotune.synth.topics import Topic
 
 AT_LEAST = "at least"
 LESS_THAN = "less than"
@@ -17,7 +17,7 @@ _COMMON_LETTERS = "aeinorstlhd"
 _RARE_LETTERS = "zqxjkvwbpgyfcm"
 
 
-def draw_arguments(ask: Ask, topic: Topic, rng: random.Random) -> tuple[DemoConstraint, ...]:
+def draw_arguments(ask: Ask, topic: Topic, rng: random.Random) -> tuple[Rule, ...]:
     """The constraints that say `ask` exactly: one, or two where a bound has two sides.
 
     Of `Ask.REPEAT` the request itself is the argument, which is not known here.
@@ -31,8 +31,8 @@ def draw_arguments(ask: Ask, topic: Topic, rng: random.Random) -> tuple[DemoCons
     return (_constraint(ask, **_arguments(ask, topic, rng)),)
 
 
-def _constraint(ask: Ask, **kwargs: KwargValue) -> DemoConstraint:
-    return DemoConstraint(instruction_id=ask.value, kwargs=kwargs)
+def _constraint(ask: Ask, **kwargs: KwargValue) -> Rule:
+    return Rule(instruction_id=ask.value, kwargs=kwargs)
 
 
 def _arguments(ask: Ask, topic: Topic, rng: random.Random) -> dict[str, KwargValue]:

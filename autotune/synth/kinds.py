@@ -39,7 +39,7 @@ class Ask(StrEnum):
     NO_COMMA = "punctuation:no_comma"
 
 
-class DemoConstraint(Boundary):
+class Rule(Boundary):
     """One verifiable instruction: its IFEval id and its arguments, without unused keys."""
 
     instruction_id: str
@@ -75,6 +75,35 @@ WEIGHTS: dict[Ask, int] = {
 }
 """How often an instruction leads a request. Close to its share in public instruction-following
 prompts; repeating the request is kept rare so that a small model does not learn to echo."""
+
+PUBLIC_COUNTS: dict[Ask, int] = {
+    Ask.NO_COMMA: 66,
+    Ask.WORDS: 50,
+    Ask.FORBIDDEN: 49,
+    Ask.HIGHLIGHTS: 48,
+    Ask.SENTENCES: 46,
+    Ask.REPEAT: 41,
+    Ask.QUOTATION: 40,
+    Ask.LOWERCASE: 39,
+    Ask.EXISTENCE: 39,
+    Ask.FREQUENCY: 39,
+    Ask.TITLE: 37,
+    Ask.LETTER: 33,
+    Ask.BULLETS: 31,
+    Ask.LANGUAGE: 31,
+    Ask.PLACEHOLDERS: 27,
+    Ask.PARAGRAPHS: 27,
+    Ask.POSTSCRIPT: 26,
+    Ask.ENDING: 26,
+    Ask.UPPERCASE: 25,
+    Ask.TWO_RESPONSES: 24,
+    Ask.CAPITAL_WORDS: 20,
+    Ask.JSON: 17,
+    Ask.SECTIONS: 14,
+    Ask.NTH_PARAGRAPH: 12,
+    Ask.CONSTRAINED: 10,
+}
+"""How many of the 541 public IFEval prompts ask for each kind, counted in that set."""
 
 LAYOUTS = frozenset(
     {

@@ -1,0 +1,32 @@
+"""The profile's `[synth]`: how much practice data is made, and how its answers are sampled."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from autotune.base.model import Boundary
+
+MIN_NEW_TOKENS = 64
+"""Below it hardly an answer reaches the different words that one to practice on has
+(`score/ifeval/amended.py`), with whole sentences."""
+
+
+class SynthChoice(Boundary):
+    """What `synth` makes: practice data, from a model's own answers to prompts with instructions.
+
+    `tasks` is how many things are asked for, each with `variants` choices of instructions; the
+    model answers the first of these `samples` times, and its answers are amended for all of them.
+    `temperature` and `top_p` are those of the sampling, `max_new_tokens` the cap on an answer.
+    `max_conversations` is how many chats are kept at most, balanced over kinds of instruction and
+    over lengths; absent, all that are usable. `held_out_kinds` is how many kinds of instruction no
+    prompt asks for, so that what was learned of the others can be told from following as such.
+    """
+
+    tasks: Annotated[int, Field(ge=1)] = 600
+    variants: Annotated[int, Field(ge=1)] = 3
+    samples: Annotated[int, Field(ge=1)] = 1
+    temperature: Annotated[float, Field(gt=0)] = 0.7
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
+    max_new_tokens: Annotated[int, Field(ge=MIN_NEW_TOKENS)] = 320
+    max_conversations: Annotated[int, Field(ge=1)] | None = None
+    held_out_kinds: Annotated[int, Field(ge=0)] = 3

@@ -1,0 +1,49 @@
+"""What happens while practice data is made: a model is asked, its answers are chosen from."""
+
+from typing import Literal
+
+from autotune.base.model import Boundary
+from autotune.protocol.device_kind import DeviceKind
+
+
+class PracticeStarted(Boundary):
+    """Practice data begins to be made, or resumes (`resumed`), in the folder `practice/<name>`.
+
+    `model` is asked `asked` prompts, `samples` times each; its answers are for `prompts` in all.
+    `left_out` prompts were too near to one that is scored. `held_out` are the kinds of instruction
+    that none asks for. `settings` is a digest of what decides which chats come of it.
+    """
+
+    kind: Literal["practice_started"] = "practice_started"
+    name: str
+    model: str
+    device: str
+    device_kind: DeviceKind
+    asked: int
+    samples: int
+    prompts: int
+    left_out: int
+    held_out: tuple[str, ...]
+    settings: str
+    resumed: bool = False
+
+    @property
+    def answers(self) -> int:
+        """How many answers the model gives."""
+        return self.asked * self.samples
+
+
+class PracticeMade(Boundary):
+    """The practice data `practice/<name>/practice.jsonl` is there, of this content.
+
+    It was made of `answers` by the `settings` of its start, and has so many `conversations`, of
+    which `as_sampled` are the model's own to the letter.
+    """
+
+    kind: Literal["practice_made"] = "practice_made"
+    name: str
+    sha256: str
+    settings: str
+    answers: int
+    conversations: int
+    as_sampled: int

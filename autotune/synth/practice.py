@@ -1,0 +1,131 @@
+"""Practice chats chosen from sampled answers: amended, verified, balanced.
+
+Rejection sampling (Zelikman et al. 2022, arXiv:2203.14465; Yuan et al. 2023, arXiv:2308.01825)
+keeps those of a model's own answers that are right. Of a small model these are few, and of some
+kinds of instruction none, so answers are also amended by construction before they are verified
+(`autotune.score.ifeval.amended`).
+"""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from autotune.score.answers import Answer
+from autotune.score.ifeval.amended import Unusable, amended
+from autotune.synth.balance import balanced
+from autotune.synth.chats import PracticeChat
+from autotune.synth.counts import PracticeCounts, asked_for, counts_of
+from autotune.synth.prompts import PracticePrompt
+
+
+@dataclass(frozen=True, slots=True)
+class Practice:
+    """The chats that are kept, in the order of their prompts, and what was counted on the way."""
+
+    chats: tuple[PracticeChat, ...]
+    counts: PracticeCounts
+
+
+def asked_prompts(prompts: Iterable[PracticePrompt]) -> tuple[PracticePrompt, ...]:
+    """Those that the model is asked: of each task its first variant."""
+    return tuple(variants[0] for variants in _tasks(prompts).values())
+
+
+def practise(
+    prompts: Sequence[PracticePrompt],
+    answers: Sequence[Answer],
+    *,
+    seed: int,
+    limit: int | None,
+) -> Practice:
+    """Chats to practise on, made of the answers to `asked_prompts`; `limit` is how many at most.
+
+    Each answer is amended for every prompt of its task. Then
+
+    1. of the texts for a prompt one is taken: one that passes as it was sampled before all others,
+       then one in which no edit strains (`Instruction.strains`: keywords, letters), then one of an
+       answer that serves fewer of the task's other prompts, then the one with fewer edits;
+    2. chats are chosen so that kinds and lengths are balanced (`autotune.synth.balance`).
+
+    So a prompt is in one chat at most, and an answer in as many as its task has prompts. The same
+    for the same seed, whatever the order of the prompts and the answers. Answers that belong to no
+    prompt that was asked are counted and passed over.
+
+    Raises:
+        EnvironmentFault: the published checkers are not installed.
+    """
+    tasks = _tasks(prompts)
+    sampled = _sampled(asked_prompts(prompts), answers)
+    usable: list[PracticeChat] = []
+    unusable: list[Unusable] = []
+    for task, found in sampled.items():
+        for prompt in tasks[task]:
+            for answer in found:
+                made = amended(
+                    prompt,
+                    answer.response or "",
+                    _drawn(seed, prompt, answer),
+                    answer.finish == "stop",
+                )
+                if isinstance(made, Unusable):
+                    unusable.append(made)
+                else:
+                    usable.append(PracticeChat(prompt, answer, made))
+    kept = balanced(_one_each(usable, seed), asked_for(prompts), limit)
+    belong = sum(map(len, sampled.values()))
+    return Practice(
+        tuple(sorted(kept, key=lambda chat: (chat.prompt.task, chat.prompt.variant))),
+        counts_of(prompts, usable, unusable, kept, samples=belong, unknown=len(answers) - belong),
+    )
+
+
+def _tasks(prompts: Iterable[PracticePrompt]) -> dict[int, list[PracticePrompt]]:
+    """Task -> its prompts, both in order."""
+    found: dict[int, list[PracticePrompt]] = defaultdict(list)
+    for prompt in sorted(prompts, key=lambda each: (each.task, each.variant)):
+        found[prompt.task].append(prompt)
+    return found
+
+
+def _sampled(asked: Iterable[PracticePrompt], answers: Iterable[Answer]) -> dict[int, list[Answer]]:
+    """Task -> the answers to its prompt that was asked, both in order."""
+    by_key = {prompt.key: prompt for prompt in asked}
+    by_text = {prompt.prompt: prompt for prompt in asked}
+    found: dict[int, list[Answer]] = {prompt.task: [] for prompt in asked}
+    for answer in answers:
+        prompt = by_text.get(answer.prompt) if answer.key is None else by_key.get(answer.key)
+        if prompt is not None and prompt.prompt == answer.prompt:
+            found[prompt.task].append(answer)
+    for each in found.values():
+        each.sort(key=lambda answer: (answer.sample or 0, answer.response or ""))
+    return found
+
+
+def _one_each(usable: Sequence[PracticeChat], seed: int) -> list[PracticeChat]:
+    """The best of the chats of each prompt, in an order by seed."""
+    of_prompt: dict[int, list[PracticeChat]] = defaultdict(list)
+    for chat in usable:
+        of_prompt[chat.prompt.key].append(chat)
+    serves: Counter[tuple[int, str | None]] = Counter()
+    best: list[PracticeChat] = []
+    for chats in of_prompt.values():
+        chosen = min(
+            chats,
+            key=lambda chat: (
+                not chat.amended.as_sampled,
+                bool(chat.amended.strained),
+                serves[chat.prompt.task, chat.answer.response],
+                chat.edits,
+                _drawn(seed, chat.prompt, chat.answer),
+            ),
+        )
+        serves[chosen.prompt.task, chosen.answer.response] += 1
+        best.append(chosen)
+    return sorted(best, key=lambda chat: _drawn(seed, chat.prompt, chat.answer))
+
+
+def _drawn(seed: int, prompt: PracticePrompt, answer: Answer) -> int:
+    """A number for a prompt with an answer, the same in every process."""
+    name = f"{seed}:{prompt.key}:{answer.sample or 0}"
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])
