@@ -6,7 +6,7 @@ runs/<time>_<model>/
   prompts.jsonl the prompts that score          survey.json  round boundaries of the data
   probe/0001/   a trial of the probe            trials/0000/ a training run
   eval/         answers and scores              best/        the best checkpoint
-  practice/     practice data that was made
+  practice/     practice data that was made    mixed-*.jsonl  two data as one
   report.json, report.md, report.html
 """
 
@@ -97,6 +97,10 @@ class RunDir:
     def own_survey(self, digest: str) -> Path:
         """Round boundaries of data that only some strategies train on."""
         return self.root / f"survey-{digest}.json"
+
+    def mixed_data(self, digest: str) -> Path:
+        """Conversations of a strategy's own data and of the run's, as one file."""
+        return self.root / f"mixed-{digest}.jsonl"
 
     @property
     def is_unused(self) -> bool:
