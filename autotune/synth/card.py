@@ -72,7 +72,10 @@ def card_text(card: PracticeCard) -> str:
         ["## What is in it", _kinds(card.counts), _lengths(card.counts)],
         ["## What was left out", _left_out(card)],
         ["## What it is for", SAME_KINDS],
-        ["## Sources", "\n".join(f"- {name}: {paper}, {number}" for name, paper, number in SOURCES)],
+        [
+            "## Sources",
+            "\n".join(f"- {name}: {paper}, {number}" for name, paper, number in SOURCES),
+        ],
         ["## Licence", LICENCE],
     )
     return "\n\n".join(part for section in parts for part in section if part) + "\n"
