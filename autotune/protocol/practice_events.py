@@ -10,8 +10,8 @@ class PracticeStarted(Boundary):
     """Practice data begins to be made, or resumes (`resumed`), in the folder `practice/<name>`.
 
     `model` is asked `asked` prompts, `samples` times each; its answers are for `prompts` in all.
-    `left_out` prompts were too near to one that is scored. `held_out` are the kinds of instruction
-    that none asks for. `settings` is a digest of what decides which chats come of it.
+    `near_copies` of scored prompts were left out. `held_out` are the kinds of instruction that none
+    asks for. `settings` is a digest of what decides which chats come of it.
     """
 
     kind: Literal["practice_started"] = "practice_started"
@@ -22,7 +22,7 @@ class PracticeStarted(Boundary):
     asked: int
     samples: int
     prompts: int
-    left_out: int
+    near_copies: int
     held_out: tuple[str, ...]
     settings: str
     resumed: bool = False
@@ -37,7 +37,8 @@ class PracticeMade(Boundary):
     """The practice data `practice/<name>/practice.jsonl` is there, of this content.
 
     It was made of `answers` by the `settings` of its start, and has so many `conversations`, of
-    which `as_sampled` are the model's own to the letter.
+    which `as_sampled` are the model's own to the letter. `new_tokens` were generated in `seconds`
+    since the command was given the last time: 0 where all answers were there.
     """
 
     kind: Literal["practice_made"] = "practice_made"
@@ -47,3 +48,10 @@ class PracticeMade(Boundary):
     answers: int
     conversations: int
     as_sampled: int
+    new_tokens: int = 0
+    seconds: float = 0.0
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """How fast answers came; None where none was made."""
+        return self.new_tokens / self.seconds if self.new_tokens and self.seconds else None
