@@ -13,7 +13,7 @@ from autotune.base.errors import BadInput, EnvironmentFault
 from autotune.config.own_data import data_of, strategy_of, trained_on
 from autotune.config.profile import Profile
 from autotune.protocol.events import Content, DataMixed
-from autotune.protocol.plan import SEARCH, DataSpec, Strategy
+from autotune.protocol.plan import SEARCH, SYNTH, DataSpec, Strategy
 from autotune.sources.dataset import DataSource, resolve_data
 from autotune.sources.prompts import dropped_prompts, topics_held_apart
 
@@ -31,8 +31,13 @@ class TrainingData:
     sha256: str | None
     scored_prompts: Path | None
 
-    named: Path | None = None
+    named: DataSource | None = None
     mixed: DataMixed | None = None
+
+    @property
+    def source(self) -> DataSource:
+        """The file that was named, and what that is called."""
+        return self.named or DataSource(Path(self.spec.path), self.label)
 
     @property
     def digest(self) -> str:
@@ -62,13 +67,15 @@ def named_strategy(strategy: Strategy) -> Iterator[None]:
 def own_sources(profile: Profile) -> dict[str, DataSource]:
     """The files of the strategies that name data of their own, by strategy.
 
+    Practice data that the run makes itself is no file yet, and not among them.
+
     Raises:
         BadInput: there is no such file or dataset; the strategy is named.
         EnvironmentFault: one of the hub cannot be reached.
     """
     found: dict[str, DataSource] = {}
     for strategy in trained_on(profile):
-        if strategy.data is not None:
+        if strategy.data is not None and strategy.data != SYNTH:
             with named_strategy(strategy):
                 found[strategy.name] = resolve_data(strategy.data)
     return found
@@ -110,12 +117,14 @@ def training_data(
             label=label if most is None else f"{label} (at most {most})",
             sha256=mixed.mixed.sha256 if mixed else next(iter(sha256.values()), None),
             scored_prompts=None if topics_held_apart(choice, profile.prompts) else prompts,
-            named=named.path if named else None,
+            named=named,
             mixed=mixed.mixed if mixed else None,
         )
 
     found = {"": of(None)}
     for strategy in trained_on(profile) if data is not None else ():
+        if strategy.data == SYNTH and strategy.name not in sources:
+            continue  # not made yet
         own = of(strategy)
         if own.spec != found[""].spec:
             found[strategy.name] = own

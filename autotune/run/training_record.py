@@ -12,14 +12,14 @@ from pydantic import ValidationError
 
 from autotune.base.model import Boundary
 from autotune.data.files import RecordStream
-from autotune.data.formats import PROVENANCE
 from autotune.protocol.events import PracticeFound
+from autotune.run.practice import CARD
 from autotune.run.session import Session
 from autotune.run.setup import Setup
 from autotune.run.training_data import TrainingData
 
-CARD = "card.json"
-"""The card of practice data, beside it."""
+PROVENANCE = "practice"
+"""The key of a row that says where it comes from (`autotune.synth.record`)."""
 
 
 class _Card(Boundary, extra="ignore"):
@@ -55,7 +55,7 @@ def _practice(setup: Setup) -> list[PracticeFound]:
     each: list[tuple[TrainingData, list[str]]] = [(setup.run_data, []), *sharing.values()]
     found: list[PracticeFound] = []
     for data, strategies in each:
-        kinds = kinds_in(data.named or Path(data.spec.path))
+        kinds = kinds_in(data.source.path, data.spec.skip_bad)
         if kinds is not None:
             conversations = data.mixed.own if data.mixed is not None else kinds.conversations
             event = PracticeFound.from_parts(
@@ -68,7 +68,7 @@ def _practice(setup: Setup) -> list[PracticeFound]:
     return found
 
 
-def kinds_in(path: Path) -> Kinds | None:
+def kinds_in(path: Path, skip_bad: int = 0) -> Kinds | None:
     """The kinds of practice data; None of any other data, of which one record is looked at.
 
     Raises:
@@ -76,7 +76,7 @@ def kinds_in(path: Path) -> Kinds | None:
     """
     practised: set[str] = set()
     conversations = 0
-    for _, row in RecordStream(path):
+    for _, row in RecordStream(path, skip_bad):
         provenance: Any = row.get(PROVENANCE)
         if not isinstance(provenance, dict):
             if not conversations:
@@ -85,7 +85,9 @@ def kinds_in(path: Path) -> Kinds | None:
         conversations += 1
         named = provenance.get("instruction_id_list")
         practised.update(kind for kind in named or () if isinstance(kind, str))
-    return Kinds(conversations, tuple(sorted(practised)), _held_out(path.with_name(CARD), practised))
+    return Kinds(
+        conversations, tuple(sorted(practised)), _held_out(path.with_name(CARD), practised)
+    )
 
 
 def _held_out(card: Path, practised: set[str]) -> tuple[str, ...]:
