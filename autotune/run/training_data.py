@@ -114,7 +114,7 @@ def training_data(
                 drop_prompts=dropped_prompts(profile, prompts),
                 **({} if most is None else {"max_conversations": most}),
             ),
-            label=label if most is None else f"{label} (at most {most})",
+            label=label if most is None or mixed else f"{label} (at most {most})",
             sha256=mixed.mixed.sha256 if mixed else next(iter(sha256.values()), None),
             scored_prompts=None if topics_held_apart(choice, profile.prompts) else prompts,
             named=named,
