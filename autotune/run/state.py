@@ -44,7 +44,7 @@ class StudyState:
     survey: events.Surveyed | None = None
     own_surveys: dict[str, events.Surveyed] = field(default_factory=dict)  # by strategy
     baselines: dict[str, events.BaselineScored] = field(default_factory=dict)
-    practice: events.PracticeStarted | None = None  # while it is made
+    practice: events.PracticeStarted | None = None  # the newest
     practice_made: dict[str, events.PracticeMade] = field(default_factory=dict)  # by its folder
     trials: list[TrialState] = field(default_factory=list)
     strategy: str | None = None
@@ -62,6 +62,12 @@ class StudyState:
     def current(self) -> TrialState | None:
         """The trial that is not over yet, if any."""
         return self.trials[-1] if self.trials and self.trials[-1].ended is None else None
+
+    @property
+    def in_practice(self) -> events.PracticeStarted | None:
+        """The practice data that is being made, if any."""
+        made = self.practice is None or self.practice.name in self.practice_made
+        return None if made else self.practice
 
     @property
     def surveys(self) -> list[events.Surveyed]:
@@ -131,11 +137,11 @@ class StudyState:
                 self.baselines[event.name] = event
                 self.answered = None
             case events.PracticeStarted():
-                self.practice = event
-                self.answered = None
+                self.practice, self.answered = event, None
+                self.practice_made.pop(event.name, None)
             case events.PracticeMade():
                 self.practice_made[event.name] = event
-                self.practice = self.answered = None
+                self.answered = None
             case events.TrialStarted():
                 if event.repeats is None:
                     self.strategy = event.plan.strategy

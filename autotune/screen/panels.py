@@ -73,6 +73,9 @@ class ByWidth:
 def header(state: StudyState, now: float) -> RenderableType:
     """What is run on what for which target: names, not results."""
     run = state.run
+    if run is None and state.practice is not None:
+        name = Text("smolsft-autotune", style="bold magenta", overflow="fold")
+        return name.append("  practice data of ", style="dim").append(safe(state.practice.model))
     if run is None:
         return Text("smolsft-autotune", style="bold")
     tried = Text(" > ").join(
@@ -98,8 +101,9 @@ def header(state: StudyState, now: float) -> RenderableType:
 
 def device(state: StudyState, sample: DeviceSample) -> RenderableType:
     """The device's name, its memory against the limit with a bar, heat and power."""
-    name, note = state.run.device if state.run else "device", sample.note
-    if note.startswith(name) or state.run is None:
+    named = state.run or state.practice
+    name, note = named.device if named else "device", sample.note
+    if note.startswith(name) or named is None:
         name, note = note or name, ""
     share = sample.share
     over = share is not None and share > 1
