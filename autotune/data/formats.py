@@ -106,6 +106,10 @@ class Format:
         return not any(is_blank_value(row.get(key)) for key in self.needed)
 
 
+PROVENANCE = frozenset({"practice"})
+"""Keys of a record that say where it comes from, in data that this tool makes itself: for a person
+to read, and so neither trained on nor named as unused."""
+
 FORMATS: dict[str, Format] = {
     "messages": Format(
         "a list under 'messages'",

@@ -1,8 +1,11 @@
-"""Keys that nothing reads, of all records: named with how many have them and which first."""
+"""Keys that nothing reads, of all records: named with how many have them and which first.
+
+Those that say where a record comes from (`formats.PROVENANCE`) are meant not to be read.
+"""
 
 import re
 
-from autotune.data.formats import Format, Row
+from autotune.data.formats import PROVENANCE, Format, Row
 from autotune.data.supervised import ROW_KEYS
 from autotune.data.turns import NEEDED, unused_of_turn
 from autotune.data.values import is_blank_value, spelled
@@ -37,7 +40,7 @@ class UnusedKeys:
         if not row.keys() <= known.used:
             for key, value in row.items():
                 is_read = key in known.used or key in ROW_KEYS or spelled(key) in _NEEDED
-                if not is_read and not is_blank_value(value):
+                if not is_read and key not in PROVENANCE and not is_blank_value(value):
                     names[key] = None
         for key in known.turns:
             turns = row.get(key)

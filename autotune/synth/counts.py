@@ -131,7 +131,8 @@ def _kinds(
 def _words(words: Sequence[int]) -> Words | None:
     if not words:
         return None
-    first, median, third = quantiles(words * 2 if len(words) < 2 else words, method="inclusive")
+    several = [*words, *words]  # quartiles of one value need a second; others stay as they are
+    first, median, third = quantiles(several, method="inclusive")
     return Words(mean=fmean(words), first_quartile=first, median=median, third_quartile=third)
 
 
