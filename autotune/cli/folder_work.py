@@ -1,4 +1,4 @@
-"""What a run folder is for: a run, or practice data by itself. Neither is taken up for the other."""
+"""What a run folder is for: a run, or practice data by itself; none is taken up for the other."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,7 +28,8 @@ class FolderWork:
         rundir = RunDir(folder)
         if rundir.in_use or rundir.record.last() is None:
             return False
-        return work_in(folder) in (None, self) and not self.is_over(rundir)
+        held = work_in(folder)
+        return (held is self or (held is None and self is RUN)) and not self.is_over(rundir)
 
 
 def work_in(folder: Path) -> FolderWork | None:
@@ -54,9 +55,7 @@ def _practice_is_over(rundir: RunDir) -> bool:
 def _newest(rundir: RunDir, *kinds: str) -> Record | None:
     """The newest record of some kinds of event; of two at one moment that of the later kind."""
     found = [record for kind in kinds for record in rundir.record.of_kind(kind)]
-    return max(
-        found, key=lambda record: (record.time, kinds.index(record.event.kind)), default=None
-    )
+    return max(found, key=lambda each: (each.time, kinds.index(each.event.kind)), default=None)
 
 
 RUN = FolderWork(

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from autotune.base.disk import WEIGHT_BYTES, sizes_of
+from autotune.base.disk import sizes_of
+from autotune.base.optimizer_state import WEIGHT_BYTES
 from autotune.config.synth import SynthChoice
 from autotune.fit.rate import assumed_rate
 from autotune.run.setup import Setup

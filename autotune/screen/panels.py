@@ -74,8 +74,8 @@ def header(state: StudyState, now: float) -> RenderableType:
     """What is run on what for which target: names, not results."""
     run = state.run
     if run is None and state.practice is not None:
-        name = Text("smolsft-autotune", style="bold magenta", overflow="fold")
-        return name.append("  practice data of ", style="dim").append(safe(state.practice.model))
+        title = Text("smolsft-autotune", style="bold magenta", overflow="fold")
+        return title.append("  practice data of ", style="dim").append(safe(state.practice.model))
     if run is None:
         return Text("smolsft-autotune", style="bold")
     tried = Text(" > ").join(

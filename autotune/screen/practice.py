@@ -9,12 +9,14 @@ from rich.text import Text
 
 from autotune.base.format import counted, percent, safe
 from autotune.screen.encodable import Encodable
-from autotune.screen.panels import Section
+from autotune.screen.panels import ByWidth, Section
 from autotune.synth.card import PracticeCard
 from autotune.synth.counts import PracticeCounts
 
 
-def practice_summary(card: PracticeCard, speed: float | None, next_steps: Sequence[str]) -> RenderableType:
+def practice_summary(
+    card: PracticeCard, speed: float | None, next_steps: Sequence[str]
+) -> RenderableType:
     """All of it. `speed` is in tokens a second, None where no answer was made now."""
     counts = card.counts
     parts: list[RenderableType] = [Section("practice data", _whole(card, speed))]
@@ -35,7 +37,7 @@ def _whole(card: PracticeCard, speed: float | None) -> RenderableType:
     amended = counts.kept - counts.kept_as_sampled
     lines = [
         ("chats", f"{counts.kept}: {counts.kept_as_sampled} as sampled, {amended} amended"),
-        ("prompts", f"{counts.prompts} of {counted(counts.tasks, 'task')}"),
+        ("prompts", f"{counts.prompts}, of {counted(counts.tasks, 'task')}"),
         ("answers", f"{counts.samples}{pace}"),
         (
             "held against a prompt",
@@ -58,14 +60,20 @@ def _share(part: int, whole: int) -> str:
 
 def _kinds(counts: PracticeCounts) -> RenderableType:
     """A prompt may have several rules, so the columns add up to more than there are chats."""
+    whole, short = (_kind_table(counts, short=short) for short in (False, True))
+    return ByWidth(whole, whole, short)
+
+
+def _kind_table(counts: PracticeCounts, *, short: bool) -> Table:
+    """A line for each kind; `short` names it without its group, which parts no two of them."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("rule", overflow="fold")
     for name in ("prompts", "usable", "kept", "as sampled", "amended"):
         table.add_column(name, justify="right")
     for each in counts.kinds:
         figures = (each.asked, each.usable, each.kept, each.as_sampled, each.kept - each.as_sampled)
-        style = "" if each.kept else "yellow"
-        table.add_row(each.kind, *map(str, figures), style=style)
+        name = each.kind.partition(":")[2] if short else each.kind
+        table.add_row(name, *map(str, figures), style="" if each.kept else "yellow")
     return table
 
 
