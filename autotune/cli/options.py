@@ -273,7 +273,8 @@ class Options(PracticeOptions):
     @classmethod
     def of(cls, typed: Mapping[str, Any]) -> "Options":
         """The options of these names, in the case in which their values are known."""
-        return cls(**{name: SETTINGS[name].as_meant(value) for name, value in typed.items()})
+        known = {name: each for name, each in SETTINGS.items() if name in typed}
+        return cls(**{**typed, **{n: each.as_meant(typed[n]) for n, each in known.items()}})
 
     def assigns(self, name: str) -> bool:
         """Whether `--set` changes the setting of this name."""

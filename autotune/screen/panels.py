@@ -73,11 +73,9 @@ class ByWidth:
 def header(state: StudyState, now: float) -> RenderableType:
     """What is run on what for which target: names, not results."""
     run = state.run
-    if run is None and state.practice is not None:
-        title = Text("smolsft-autotune", style="bold magenta", overflow="fold")
-        return title.append("  practice data of ", style="dim").append(safe(state.practice.model))
     if run is None:
-        return Text("smolsft-autotune", style="bold")
+        asked = f"  practice data of {safe(state.practice.model)}" if state.practice else ""
+        return Text("smolsft-autotune", style="bold", overflow="fold").append(asked, style="dim")
     tried = Text(" > ").join(
         Text(safe(name), style="bold" if name == state.strategy else "dim")
         for name in run.strategies
