@@ -33,7 +33,7 @@ from autotune.study.cleanup import DiskPlan, disk_plan
 from autotune.study.optuna_study import demand_sampler
 from autotune.study.run_plan import plan_run
 from autotune.text.interruption import interrupted_look
-from autotune.train.without_card import SIXTEEN_BITS, slows
+from autotune.train.without_card import slowdown
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +95,9 @@ def _basis(
     known = holding_fit(rundir, state.fit, setup)
     if known is not None:
         return _Basis(known[0], f"measured by a probe: {known[1]}", measured=True, timed=True)
-    precision = setup.device_spec.precision
-    slowdown = 1.0
-    if not setup.device.traits.is_card and slows(setup.device, precision):
-        slowdown = SIXTEEN_BITS
+    slower = slowdown(setup.device, setup.device_spec.precision)
     try:
-        found = unmeasured_fit(session, setup, survey, slowdown)
+        found = unmeasured_fit(session, setup, survey, slower)
     except NothingFits as error:
         return _Basis(None, "predicted, nothing was measured", obstacle=Obstacle.of(error))
     memory = "memory predicted" if found.predicted else "memory not predicted: the longest length"

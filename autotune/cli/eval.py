@@ -88,7 +88,7 @@ def eval_command(options: Options, wanted: EvalRequest) -> int:
         demand_effect(options)
     console = human_console(options.as_json)
     profile = chosen_profile(options, computes=bool(wanted.targets))
-    demand_writable(wanted.samples)
+    demand_writable("--samples", wanted.samples)
     demand_folder(wanted.targets)
     demand_answers(wanted.responses)
     if wanted.baseline is not None:

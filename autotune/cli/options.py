@@ -273,7 +273,8 @@ class Options(PracticeOptions):
     @classmethod
     def of(cls, typed: Mapping[str, Any]) -> "Options":
         """The options of these names, in the case in which their values are known."""
-        return cls(**{name: _as_meant(name, value) for name, value in typed.items()})
+        known = {name: each for name, each in SETTINGS.items() if name in typed}
+        return cls(**{**typed, **{n: each.as_meant(typed[n]) for n, each in known.items()}})
 
     def assigns(self, name: str) -> bool:
         """Whether `--set` changes the setting of this name."""
@@ -292,12 +293,3 @@ class Options(PracticeOptions):
 
 SETTINGS: dict[str, Setting] = {f.name: f.metadata["setting"] for f in fields(Options)}
 """What each option is, by its name."""
-
-
-def _as_meant(name: str, value: Any) -> Any:
-    """A value in the case in which it is known, where the case says nothing."""
-    if not isinstance(value, str):
-        return value
-    setting, low = SETTINGS[name], value.lower()
-    named = low in setting.names and not Path(value).exists()
-    return low if setting.ignores_case or named else value

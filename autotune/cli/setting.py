@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from autotune.base.format import either
@@ -113,6 +114,14 @@ class Setting:
     def ignores_case(self) -> bool:
         """Whether a value means the same in lower case."""
         return self.any_case or self.count or bool(self.choices)
+
+    def as_meant(self, value: Any) -> Any:
+        """A value in the case in which it is known, where the case says nothing."""
+        if not isinstance(value, str):
+            return value
+        low = value.lower()
+        named = low in self.names and not Path(value).exists()
+        return low if self.ignores_case or named else value
 
     @property
     def places(self) -> tuple[tuple[str, ...], ...]:

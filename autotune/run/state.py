@@ -46,7 +46,7 @@ class StudyState:
     practice_found: dict[str, events.PracticeFound] = field(default_factory=dict)  # "": in all
     mixed: dict[str, events.DataMixed] = field(default_factory=dict)  # by strategy
     baselines: dict[str, events.BaselineScored] = field(default_factory=dict)
-    practice: events.PracticeStarted | None = None  # while it is made
+    practice: events.PracticeStarted | None = None  # the newest
     practice_made: dict[str, events.PracticeMade] = field(default_factory=dict)  # by its folder
     trials: list[TrialState] = field(default_factory=list)
     strategy: str | None = None
@@ -64,6 +64,12 @@ class StudyState:
     def current(self) -> TrialState | None:
         """The trial that is not over yet, if any."""
         return self.trials[-1] if self.trials and self.trials[-1].ended is None else None
+
+    @property
+    def in_practice(self) -> events.PracticeStarted | None:
+        """The practice data that is being made, if any."""
+        made = self.practice is None or self.practice.name in self.practice_made
+        return None if made else self.practice
 
     @property
     def surveys(self) -> list[events.Surveyed]:
@@ -143,11 +149,11 @@ class StudyState:
                 self.baselines[event.name] = event
                 self.answered = None
             case events.PracticeStarted():
-                self.practice = event
-                self.answered = None
+                self.practice, self.answered = event, None
+                self.practice_made.pop(event.name, None)
             case events.PracticeMade():
                 self.practice_made[event.name] = event
-                self.practice = self.answered = None
+                self.answered = None
             case events.TrialStarted():
                 if event.repeats is None:
                     self.strategy = event.plan.strategy

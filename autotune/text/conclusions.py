@@ -10,7 +10,6 @@ from autotune.run.folder import RunDir
 from autotune.run.state import StudyState
 from autotune.score.registry import find_scorer
 from autotune.score.scorer import Baseline, Scorer
-from autotune.text.practice import practice_sentence
 from autotune.text.score import (
     ended_early_line,
     in_full_sentence,
@@ -21,6 +20,7 @@ from autotune.text.score import (
     unhealthy_lines,
 )
 from autotune.text.study import total_sentence
+from autotune.text.training_data import practice_sentence
 
 
 def scorer_of(state: StudyState) -> Scorer:

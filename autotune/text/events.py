@@ -23,7 +23,7 @@ from autotune.protocol.results import Fit
 from autotune.run.state import StudyState
 from autotune.run.trial_state import TrialState
 from autotune.text.fit import describe_trial, fit_sentence, peak_sentence
-from autotune.text.practice import mixed_line, practice_line
+from autotune.text.practice import asked_sentence, made_sentence
 from autotune.text.score import (
     in_full_sentence,
     outcome_text,
@@ -31,6 +31,7 @@ from autotune.text.score import (
     selection_bias_line,
 )
 from autotune.text.study import total_sentence
+from autotune.text.training_data import mixed_line, practice_line
 from autotune.text.training_events import (
     card_sentence,
     damaged_sentence,
@@ -72,6 +73,10 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             return fit_sentence(event.fit) + (f"; {event.note}" if event.note else "")
         case events.BaselineScored():
             return f"baseline {event.name}: {scored(event)}"
+        case events.PracticeStarted():
+            return asked_sentence(event)
+        case events.PracticeMade():
+            return made_sentence(event)
         case events.TrialStarted():
             named = f"trial {event.number} ({event.plan.strategy})"
             if event.repeats is not None:

@@ -1,44 +1,31 @@
-"""Practice data and mixtures of data, in words."""
+"""Practice data in words: what a model is asked, and what came of its answers."""
 
-from autotune.base.format import counted, percent, strategies_text
-from autotune.data.contamination import tell_of_scored_prompts
-from autotune.protocol.events import DataMixed, PracticeFound
-from autotune.run.state import StudyState
+from autotune.base.format import counted
+from autotune.protocol.events import PracticeMade, PracticeStarted
 
 
-def practice_sentence(state: StudyState) -> str | None:
-    """What a score after practice has to be read with; None where no trial trained on any.
-
-    That no prompt of the test was trained on is said only where they were looked for.
-    """
-    strategies = {t.plan.strategy for t in state.trials}
-    practised = sorted(s for s in strategies if state.practice_of(s) is not None)
-    if not practised:
-        return None
-    surveys = [state.own_surveys.get(s, state.survey) for s in practised]
-    known = [surveyed.found for surveyed in surveys if surveyed is not None]
-    end = ", and none of its prompts" if len(known) == len(surveys) else ""
-    if any(map(tell_of_scored_prompts, known)):
-        end = ", and some prompts of the test are among them"
+def asked_sentence(started: PracticeStarted) -> str:
+    """What is asked of whom, which rules are kept back, and which prompts are not asked."""
+    times = f", {started.samples} times each" if started.samples > 1 else ""
+    held = f"; held out: {', '.join(started.held_out)}" if started.held_out else ""
+    near = (
+        f"; left out: {counted(started.near_copies, 'near copy', 'near copies')} of scored prompts"
+        if started.near_copies
+        else ""
+    )
     return (
-        f"Practised for ({strategies_text(practised)}): the training prompts have the same kinds of"
-        f" rule as the test{end}."
+        f"practice {'resumes' if started.resumed else 'begins'}: {started.model} is asked"
+        f" {counted(started.asked, 'prompt')}{times}; its answers are amended for"
+        f" {counted(started.prompts, 'prompt')}{held}{near}"
     )
 
 
-def practice_line(event: PracticeFound) -> str:
-    """What practice data was found to be, for the timeline."""
-    of = f" of {strategies_text(event.strategies)}" if event.strategies else ""
-    out = f"; held out: {', '.join(event.held_out)}" if event.held_out else ""
+def made_sentence(made: PracticeMade) -> str:
+    """How many chats came of how many answers, and how fast these came."""
+    speed = made.tokens_per_second
+    pace = f", sampled with {speed:.0f} tokens/s" if speed is not None else ""
     return (
-        f"data {event.data}{of}: {counted(event.conversations, 'conversation')} of practice,"
-        f" {counted(len(event.practised), 'kind')} of instruction{out}"
-    )
-
-
-def mixed_line(event: DataMixed) -> str:
-    """What a strategy trains on, where that was mixed."""
-    return (
-        f"strategy {event.strategy}: {event.own} of {event.own_data} and {event.others} of"
-        f" {event.other_data} ({percent(event.own / (event.own + event.others), 0)} its own)"
+        f"practice made: {counted(made.conversations, 'chat')} of"
+        f" {counted(made.answers, 'answer')}{pace}; {made.as_sampled} as sampled,"
+        f" {made.conversations - made.as_sampled} amended, all verified"
     )

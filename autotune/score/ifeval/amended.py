@@ -7,16 +7,23 @@ cannot tell: a loop, an echo, a text that says next to nothing or the same again
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from autotune.score.genuine import without_prompt, without_repeats
+from autotune.score.genuine import without_prompt
 from autotune.score.health import echoes, loops
 from autotune.score.ifeval.combination import RepeatPrompt
 from autotune.score.ifeval.instruction import Instruction, Stage
 from autotune.score.ifeval.instructions import instruction_of
-from autotune.score.ifeval.pieces import Span, keep, pieces, whole_sentences
+from autotune.score.ifeval.own_sentences import (
+    MAX_REPEATED,
+    goes_on,
+    own_sentences,
+    repeated,
+    speaks_as_ai,
+)
+from autotune.score.ifeval.pieces import closed, pieces
 from autotune.score.ifeval.prompts import IFEvalPrompt
 from autotune.score.ifeval.scorer import IFEval
 
@@ -27,28 +34,16 @@ one a model learns to be brief."""
 MIN_OWN_WORDS = 10
 """So many of them at least are in what is left without the prompt given back: a sentence."""
 
-MAX_REPEATED = 0.15
-"""Share of an answer's sentences at most that say what was said before, as a refrain does."""
-
-RUN = 4
-"""Words in a row by which a sentence is found to be said before."""
-
-SAID_BEFORE = 0.8
-"""Share of a sentence's runs of words that were said before, so that it says nothing new: in a
-loop that counts up, or changes a name each time, the rest of a sentence stays."""
-
-MIN_COPIED_WORDS = 6
-"""Shorter sentences that the prompt has too may be what it asks for, such as "Dear Sir"."""
-
 ROUNDS = 2
 """How often all instructions amend: a title or an ending makes one paragraph more, which is divided
 anew the second time. What a third would change, it would change forever."""
 
 SHARES = (1.0, 0.8, 0.6, 0.4)
-"""Of an answer's sentences, tried in this order where one of its instructions takes text away: what
-the others add takes room."""
+"""Of an answer's sentences, tried in this order where one of its instructions takes text away, for
+what the others add takes room; and where it says the same again and again."""
 
-_STOPS = ".!?…\"'”’)*"
+REPEATS = "repeats itself"
+
 _WORD = re.compile(r"\w+")
 
 
@@ -75,7 +70,8 @@ class Unusable:
     """Why an answer cannot be practised on."""
 
     reason: str
-    """`loop`, `echo`, `says too little`, `repeats itself` or `does not follow`."""
+    """`loop`, `echo`, `says too little`, `repeats itself`, `speaks as a machine` or `does not
+    follow`."""
     unfollowed: tuple[str, ...] = ()
     """The instructions that no edit makes it follow, or whose edits undo each other."""
 
@@ -96,10 +92,11 @@ def amended(prompt: IFEvalPrompt, answer: str, seed: int, finished: bool) -> Ame
     ]
     if finished and _fault(prompt, answer, instructions) is None:
         return Amended(text=answer, edited=(), strained=(), cut=False)
-    own = _own(prompt, answer, finished)
-    shares = SHARES if any(each.stage is Stage.CUT for each in instructions) else SHARES[:1]
+    repeats = RepeatPrompt.id in prompt.instruction_id_list
+    own = own_sentences("" if repeats else prompt.prompt, answer, finished)
+    cuts = any(each.stage is Stage.CUT for each in instructions)
     first: Unusable | None = None
-    for share in shares:
+    for share in SHARES:
         text, edited = _edited(_beginning(own, share), instructions, seed)
         fault = _fault(prompt, text, instructions)
         if fault is None:
@@ -110,6 +107,8 @@ def amended(prompt: IFEvalPrompt, answer: str, seed: int, finished: bool) -> Ame
                 cut=own != answer or share < 1,
             )
         first = first or fault
+        if not cuts and fault.reason != REPEATS:
+            break
     return first or Unusable("says too little")
 
 
@@ -130,16 +129,17 @@ def _edited(
 
 def _fault(prompt: IFEvalPrompt, text: str, instructions: Sequence[Instruction]) -> Unusable | None:
     """What makes a text unfit, the first that is found; None of one that is fit."""
-    said = pieces(text)
-    if loops(text) or any(_loops(text[slice(*span)]) for span in said):
+    if loops(text) or any(goes_on(text[slice(*span)]) for span in pieces(text)):
         return Unusable("loop")
     if echoes(prompt.prompt, text):
         return Unusable("echo")
     own = without_prompt(prompt.prompt, text)
     if _different(text) < MIN_DIFFERENT_WORDS or _different(own) < MIN_OWN_WORDS:
         return Unusable("says too little")
-    if len(said) - len(list(_new(text, set()))) > MAX_REPEATED * len(said):
-        return Unusable("repeats itself")
+    if repeated(text) > MAX_REPEATED:
+        return Unusable(REPEATS)
+    if speaks_as_ai(text):
+        return Unusable("speaks as a machine")
     if not IFEval().passes(prompt, text):
         failed = (each.id for each in instructions if not each.follows(text))
         return Unusable("does not follow", tuple(failed))
@@ -150,40 +150,9 @@ def _different(text: str) -> int:
     return len(set(_WORD.findall(text.lower())))
 
 
-def _own(prompt: IFEvalPrompt, answer: str, finished: bool) -> str:
-    """The answer's own whole sentences, each once."""
-    text = answer.strip() if finished else whole_sentences(answer.strip())
-    repeats = RepeatPrompt.id in prompt.instruction_id_list
-    asked = [] if repeats else [prompt.prompt[a:b] for a, b in pieces(prompt.prompt)]
-    long = (piece for piece in asked if len(_WORD.findall(piece)) >= MIN_COPIED_WORDS)
-    before = {run for piece in long for run in _runs(piece)}
-    once = keep(text, {span for span in _new(text, before) if not _loops(text[slice(*span)])})
-    return whole_sentences(without_repeats(once)) if loops(once) else once
-
-
-def _loops(piece: str) -> bool:
-    """Whether a sentence loops, be it ended at last."""
-    return loops(piece.rstrip(_STOPS))
-
-
-def _new(text: str, before: set[tuple[str, ...]]) -> Iterator[Span]:
-    """The pieces that say what was not said before in the text, nor in the runs of `before`."""
-    said = set(before)
-    for span in pieces(text):
-        runs = _runs(text[slice(*span)])
-        if not runs or len(runs & said) < SAID_BEFORE * len(runs):
-            yield span
-        said |= runs
-
-
-def _runs(piece: str) -> set[tuple[str, ...]]:
-    """Its runs of RUN words, or all of its words where it has fewer; none of a single word."""
-    words = _WORD.findall(piece.lower())
-    size = min(RUN, len(words))
-    return {tuple(words[i : i + size]) for i in range(len(words) - size + 1)} if size > 1 else set()
-
-
 def _beginning(text: str, share: float) -> str:
     """The first share of its pieces."""
     said = pieces(text)
-    return text[: said[max(1, round(share * len(said))) - 1][1]] if said and share < 1 else text
+    if not said or share == 1:
+        return text
+    return closed(text[: said[max(1, round(share * len(said))) - 1][1]])

@@ -6,7 +6,7 @@ from random import Random
 from autotune.score.ifeval.arguments import Argument, a_count, a_text, as_count
 from autotune.score.ifeval.instruction import Counted, Instruction, Stage, quote
 from autotune.score.ifeval.linear import count_placeholders, has_postscript
-from autotune.score.ifeval.own_words import in_case_of
+from autotune.score.ifeval.own_words import in_case_of, subject
 from autotune.score.ifeval.pieces import is_whole, pieces
 
 _MEANT = re.compile(
@@ -30,6 +30,16 @@ FIELDS = (
 )
 """What a reader may be asked to fill in, so that as many placeholders can be added at most."""
 
+PAIRS = (
+    ("For more ask [{}] at [{}].", "name", "phone number"),
+    ("We meet on [{}] at [{}].", "date", "time"),
+    ("Write to [{}] or visit [{}].", "email", "website"),
+    ("Brought to you by [{}] in [{}].", "company", "city"),
+    ("Find us at [{}] on [{}].", "place", "address"),
+    ("Speak to [{}] about the price of [{}].", "contact person", "price"),
+)
+"""Sentences that ask for two of them."""
+
 _MISSPELT = re.compile(r"(?<!\w)(?:p\.? ?){1,2}s\b\.?:?", re.IGNORECASE)
 
 LONGEST_POSTSCRIPT_CHARACTERS = 160
@@ -39,14 +49,20 @@ LEFT_BEFORE = 3
 a postscript is an afterthought."""
 
 AFTERTHOUGHTS = (
-    "Thank you for reading.",
+    "Thank you for reading this far.",
     "I hope this helps.",
     "Take your time with it.",
-    "There is more to say about this another day.",
+    "There is more to say about {} another day.",
     "Please let me know what you think.",
     "Do share this with a friend.",
+    "I would love to hear your own thoughts on {}.",
+    "If you like {} then this is only the beginning.",
+    "I nearly forgot to say how much I enjoyed writing about {}.",
+    "Ask me again if you want to know more about {}.",
+    "The part about {} is the one to remember.",
+    "Feel free to write back with questions.",
 )
-"""Postscripts of no particular text."""
+"""Postscripts of no particular text; some take what it is about."""
 
 
 class NumberPlaceholders(Counted):
@@ -71,15 +87,26 @@ class NumberPlaceholders(Counted):
         return count_placeholders(text)
 
     def edit(self, answer: str, draw: Random) -> str | None:
-        """Brackets of another kind are mended, and lines to fill in stand at the end."""
+        """Brackets of another kind are mended, and what is to fill in stands at the end.
+
+        In sentences with two each; one that is left over has a line.
+        """
         text = _MEANT.sub(lambda meant: f"[{meant['brackets']}]", answer).rstrip()
-        missing = as_count(self.limit) - self.count(text)
+        missing = max(0, as_count(self.limit) - self.count(text))
         fields = [field for field in FIELDS if f"[{field}]" not in text.lower()]
         if missing > len(fields):
             return None
-        chosen = sorted(draw.sample(range(len(fields)), max(0, missing)))
-        lines = [f"{fields[at].capitalize()}: [{fields[at]}]" for at in chosen]
-        return "\n\n".join(filter(None, (text, in_case_of(text, "\n".join(lines)))))
+        pairs = [pair for pair in PAIRS if {*pair[1:]} <= {*fields}]
+        said = draw.sample(pairs, min(missing // 2, len(pairs)))
+        used = {field for _, *both in said for field in both}
+        left = [field for field in fields if field not in used]
+        lines = [
+            f"{left[at].capitalize()}: [{left[at]}]"
+            for at in sorted(draw.sample(range(len(left)), missing - 2 * len(said)))
+        ]
+        sentences = " ".join(words.format(*both) for words, *both in said)
+        added = "\n".join(filter(None, (*lines, sentences)))
+        return "\n\n".join(filter(None, (text, in_case_of(text, added))))
 
 
 class Postscript(Instruction):
@@ -118,4 +145,5 @@ class Postscript(Instruction):
         short = SHORTEST_POSTSCRIPT_CHARACTERS <= len(last) <= LONGEST_POSTSCRIPT_CHARACTERS
         if len(before) >= LEFT_BEFORE and short and last[0].isalpha() and is_whole(last):
             return f"{text[: before[-1][1]]}\n\n{marker} {last}"
-        return f"{text}\n\n{marker} {in_case_of(text, draw.choice(AFTERTHOUGHTS))}"
+        said = draw.choice(AFTERTHOUGHTS).format(subject(text) or "this")
+        return f"{text}\n\n{marker} {in_case_of(text, said)}"

@@ -18,11 +18,10 @@ from autotune.score.ifeval.json_prefix import MAX_NESTING, cannot_become_json, n
 from autotune.score.ifeval.linear import count_bullets, has_title
 from autotune.score.ifeval.own_words import (
     in_case_of,
-    listed,
+    phrases,
     replaced,
     spread,
-    telling_words,
-    topics,
+    subject,
 )
 from autotune.score.ifeval.pieces import HEADING_WORDS, divided, paragraphs
 
@@ -31,7 +30,15 @@ _DOUBLE = re.compile(r"\*\*[^\n\*]*\*\*")
 _YES_OR_NO = re.compile(r"\W*(?P<says>yes|no|maybe|perhaps)\b[\s,.:;!-]*", re.IGNORECASE)
 _STAR_SIGN = re.compile(r"^([^\S\n]*)\*(?=[^\S\n])", re.MULTILINE)
 _TITLE_SIGNS = ' \t#*_<>"“”:'
+_NUMBERED = re.compile(r"^\w+\s?(?:\d+|[IVX]+)$")
 _TITLE_NAMED = re.compile(r"^(?:title|subject|headline)\s*:\s*", re.IGNORECASE)
+
+CHOICE = 3
+"""Phrases to choose from for each that is highlighted: enough to spread them over a text, few
+enough for them to be the best."""
+
+TITLES = ("{}", "{}", "About {}", "On {}", "All About {}", "A Few Words on {}", "The Story of {}")
+"""Titles of no particular text; they take what it is about, which mostly is title enough."""
 
 
 class ConstrainedResponse(Growing):
@@ -156,13 +163,17 @@ class NumberHighlightedSections(Growing):
         return needs(single + double, "*highlighted* part", "at least", limit)
 
     def edit(self, answer: str, draw: Random) -> str | None:
-        """Telling words are put between asterisks, on lines that have none; bullets become `-`."""
+        """Telling phrases are put between asterisks, on lines that have none; bullets become `-`.
+
+        Of more than are needed those of several words, and then the longest.
+        """
         text = _STAR_SIGN.sub(r"\1-", answer)
         found = [s for line in _HIGHLIGHT.findall(text) for s in [line.strip("*").strip()] if s]
         found += [s for line in _DOUBLE.findall(text) for s in [line[2:-2].strip()] if s]
         missing = as_count(self.given["num_highlights"]) - len(found)
-        free = [span for span in telling_words(text) if "*" not in _line_around(text, span[0])]
-        chosen = spread(free, max(0, missing), draw)
+        free = [span for span in phrases(text) if "*" not in _line_around(text, span[0])]
+        best = sorted(free[: max(0, CHOICE * missing)])
+        chosen = spread(best, max(0, missing), draw)
         if chosen is None:
             return None
         return replaced(text, [(span, f"*{text[slice(*span)]}*") for span in chosen])
@@ -188,15 +199,30 @@ class Title(Instruction):
     def edit(self, answer: str, draw: Random) -> str | None:
         """Its first line, where that is a title; else what it says most often becomes one."""
         first, _, rest = answer.strip().partition("\n")
-        title = _TITLE_NAMED.sub("", first.strip(_TITLE_SIGNS)).strip(_TITLE_SIGNS)
-        is_title = 0 < len(title.split()) <= HEADING_WORDS and title[-1] not in ".!?,;"
-        if rest.strip() and is_title and title[0].isalnum():
+        if rest.strip() and (title := _title_in(first, rest)):
             return f"<<{title}>>\n{rest}"
-        words = topics(answer, 2)
-        if not words:
+        about = subject(answer)
+        if not about:
             return None
-        named = listed([word[0].upper() + word[1:] for word in words])
+        named = draw.choice(TITLES).format(about.title())
         return f"<<{in_case_of(answer, named)}>>\n\n{answer.strip()}"
+
+
+def _title_in(first: str, rest: str) -> str:
+    """The title that a first line is; empty where it is none.
+
+    It is marked or called one, or stands apart and neither ends as a sentence does nor leads to
+    what follows, nor numbers it ("Part 1").
+    """
+    bare = first.strip(_TITLE_SIGNS)
+    title = _TITLE_NAMED.sub("", bare).strip(_TITLE_SIGNS)
+    if not 0 < len(title.split()) <= HEADING_WORDS or not title[0].isalnum():
+        return ""
+    if title != bare:
+        return title
+    is_marked = first.lstrip().startswith(("#", "**")) or rest.startswith("\n")
+    is_other = title[-1] in ".!?,;" or first.rstrip(" *_").endswith(":") or _NUMBERED.search(title)
+    return title if is_marked and not is_other else ""
 
 
 def _line_around(text: str, place: int) -> str:

@@ -34,18 +34,25 @@ MOST_LETTERS_ADDED = 12
 
 NAMED = (
     "Also to keep in mind: {}.",
-    "What belongs here as well: {}.",
-    "It also comes down to {}.",
+    "What comes to mind here as well: {}.",
+    "Not to forget: {}.",
+    "Also worth a thought: {}.",
+    "Something to think about next: {}.",
+    "Last but not least: {}.",
 )
-"""Sentences that bring in words, one or several, whatever kind of word these are."""
+"""Sentences that bring in words, one or several, in quotation marks, whatever kind these are."""
 
 NAMED_AGAIN = (
     "It all comes back to one word: {}.",
     "In a word: {}.",
     "That is what is meant by {} here.",
     "Keep {} in mind.",
+    "So much for {}.",
+    "There is more to say about {}.",
+    "When in doubt think of {}.",
+    "And that is all about {}.",
 )
-"""As many different sentences as times that a word is added at most."""
+"""More different sentences than times that a word is added at most."""
 
 _FULL_STOP = re.compile(r"(?<=\w)\.(?=\s|$)")
 
@@ -69,7 +76,9 @@ class Existence(Growing):
         missing = [word for word in words if not times(answer, word)]
         if len(missing) > MOST_ADDED:
             return None
-        return _with_sentences(answer, [draw.choice(NAMED).format(listed(missing))])
+        return _with_sentences(
+            answer, [draw.choice(NAMED).format(listed([quote(word) for word in missing]))]
+        )
 
 
 class ForbiddenWords(Published):
@@ -197,7 +206,7 @@ class LetterFrequency(Counted):
             return _FULL_STOP.sub("!", text, count=missing)
         if self.letter == "#":
             tags = topics(text, missing) if missing <= MOST_LETTERS_ADDED else []
-            return f"{text}\n\n{' '.join(f'#{tag}' for tag in tags)}"
+            return f"{text}\n\n{' '.join('#' + tag.replace('-', '') for tag in tags)}"
         if missing > MOST_LETTERS_ADDED:
             return None
         return self._with_its_topics(text, missing)

@@ -8,17 +8,21 @@ from random import Random
 from autotune.score.ifeval.pieces import Span
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_PAIR = re.compile(r"\b(?=([^\W\d_]+) ([^\W\d_]+)\b)")
 _LIST_SIGN = re.compile(r"\s*(?:[-*•#>]+|\d+[.)])?\s*")
 
 _COMMON = (
-    "about above after again also although always another because been before being between both"
-    " cannot could does doing down during each either else even ever every from further have having"
-    " here hers herself himself however into itself just made make makes many might more most much"
-    " must myself never nothing once only other others ourselves over really same several shall she"
-    " should since some something still such than that their theirs them themselves then there"
-    " therefore these they thing things this those through thus together under until upon very want"
-    " wants well were what when where whether which while will with within without would your"
-    " yours yourself answer sure"
+    "about above after again also although always another because been before being between"
+    " both cannot could does doing down during each either else even ever every from further"
+    " have having here hers herself himself however into itself just made make makes many might"
+    " more most much must myself never nothing once only other others ourselves over really same"
+    " several shall she should since some something still such than that their theirs them"
+    " themselves then there therefore these they thing things this those through thus together"
+    " under until upon very want wants well were what when where whether which while will with"
+    " within without would your yours yourself answer sure like going know good great really"
+    " able used uses using find found take takes taken give gives given come comes came goes"
+    " gone went look looks looking help helps keep keeps need needs seem seems says said tell"
+    " call called"
 )
 COMMON = frozenset(_COMMON.split())
 """Words of four letters and more that say nothing about what a text is about."""
@@ -26,16 +30,20 @@ COMMON = frozenset(_COMMON.split())
 MIN_LETTERS = 4
 """Shorter words are nearly all such as "the"."""
 
+PHRASE_WORDS = 3
+"""Words of a phrase at most: "ancient olive oil"."""
+
 
 def telling_words(text: str) -> list[Span]:
     """Places of the words that say what a text is about, those that begin a line left out.
 
-    A mark at the beginning of a line would be another one: an asterisk there is a bullet.
+    A mark at the beginning of a line would be another one: an asterisk there is a bullet. A title
+    in angle brackets stays as it is.
     """
     found: list[Span] = []
     place = 0
     for line in text.split("\n"):
-        sign = _LIST_SIGN.match(line)
+        sign = _LIST_SIGN.match(line) if not line.startswith("<<") else re.match(".*", line)
         begins = sign.end() if sign else 0
         found += [
             (place + word.start(), place + word.end())
@@ -47,8 +55,30 @@ def telling_words(text: str) -> list[Span]:
 
 
 def is_telling(word: str) -> bool:
-    """Whether it may say what a text is about."""
-    return len(word) >= MIN_LETTERS and word.lower() not in COMMON
+    """Whether it may say what a text is about; a contraction such as "that's" does not."""
+    contracted = "'" in word or "’" in word
+    return len(word) >= MIN_LETTERS and not contracted and word.lower() not in COMMON
+
+
+def phrases(text: str) -> list[Span]:
+    """Telling words that stand side by side, up to `PHRASE_WORDS` together, each phrase once.
+
+    Those of several words come first, then the longer ones.
+    """
+    joined: list[list[Span]] = []
+    for span in telling_words(text):
+        beside = joined and text[joined[-1][-1][1] : span[0]] == " "
+        if beside and len(joined[-1]) < PHRASE_WORDS:
+            joined[-1].append(span)
+        else:
+            joined.append([span])
+    first: dict[str, Span] = {}
+    for run in joined:
+        span = (run[0][0], run[-1][1])
+        first.setdefault(text[slice(*span)].lower(), span)
+    return sorted(
+        first.values(), key=lambda span: (" " not in text[slice(*span)], span[0] - span[1])
+    )
 
 
 def spread(spans: Sequence[Span], count: int, draw: Random) -> list[Span] | None:
@@ -67,6 +97,19 @@ def replaced(text: str, changes: Sequence[tuple[Span, str]]) -> str:
     for (start, end), new in sorted(changes, reverse=True):
         made = made[:start] + new + made[end:]
     return made
+
+
+def subject(text: str) -> str:
+    """What a text is about: the two telling words that it says most often side by side, else one.
+
+    Empty where it has no telling word.
+    """
+    pairs: Counter[str] = Counter()
+    for found in _PAIR.finditer(text):
+        if is_telling(found[1]) and is_telling(found[2]):
+            pairs[f"{found[1]} {found[2]}".lower()] += 1
+    pair, times = next(iter(pairs.most_common(1)), ("", 0))
+    return pair if times > 1 else next(iter(topics(text, 1)), "").lower()
 
 
 def topics(text: str, count: int) -> list[str]:

@@ -25,6 +25,10 @@ _LETTER = re.compile(r"[^\W\d_]")
 _ENDED = re.compile(r"""[.!?…。！？।][)\]"'”’»*]*$""")
 _CLOSED = re.compile(r"[}\]`]$")
 _WORD = re.compile(r"\w+")
+_ITEM = re.compile(
+    r"^(?P<space>[^\S\n]*)(?P<number>\d{1,2})(?P<stop>[.)])(?=[^\S\n])", re.MULTILINE
+)
+_FIRST_ITEM = re.compile(r"(?:1[.)]|[-*•])\s")
 
 
 def pieces(text: str) -> list[Span]:
@@ -156,6 +160,38 @@ def _groups(spans: Sequence[Span], count: int) -> list[Sequence[Span]]:
             first = place + 1
     groups.append(spans[first:])
     return groups
+
+
+def closed(text: str) -> str:
+    """A text that was cut, ended: it announces nothing that does not come, and quotes close.
+
+    What goes is a last piece that ends in a colon, and a list of one item with what leads to it.
+    """
+    spans = pieces(text)
+    while len(spans) > 1:
+        last, before = (text[slice(*span)] for span in (spans[-1], spans[-2]))
+        if last.endswith(":"):
+            spans = spans[:-1]
+        elif before.endswith(":") and _FIRST_ITEM.match(last):
+            spans = spans[:-2]
+        else:
+            break
+    left = text[: spans[-1][1]] if spans else text
+    quoting = left[left.rfind("\n") + 1 :].count('"') % 2
+    return f'{left}"' if quoting and left.count('"') % 2 else left
+
+
+def renumbered(text: str) -> str:
+    """A list from which items are gone counts on without gaps."""
+    count = 0
+
+    def next_number(found: re.Match[str]) -> str:
+        nonlocal count
+        number = int(found["number"])
+        count = number if number <= 1 or not count else count + 1
+        return f"{found['space']}{count}{found['stop']}"
+
+    return _ITEM.sub(next_number, text)
 
 
 def is_whole(text: str) -> bool:

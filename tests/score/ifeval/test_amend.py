@@ -114,7 +114,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         "keywords:existence",
         {"keywords": ["sea", "C++"]},
         "At sea.",
-        "At sea.\n\nAlso to keep in mind: C++.",
+        'At sea.\n\nWhat comes to mind here as well: "C++".',
     ),
     (
         "keywords:forbidden_words",

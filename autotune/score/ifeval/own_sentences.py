@@ -1,0 +1,132 @@
+"""What an answer says itself, as text to practice on: whole sentences, each once.
+
+A small model begins with a preamble or the request, says again what it said, counts on in a loop,
+stops in mid-sentence, and announces what does not come. What is left when that is gone is still its
+own, word for word.
+"""
+
+import re
+from collections.abc import Iterator
+
+from autotune.score.genuine import without_repeats
+from autotune.score.health import loops
+from autotune.score.ifeval.pieces import Span, closed, keep, pieces, renumbered, whole_sentences
+
+Run = tuple[str, ...]
+
+RUN = 4
+"""Words in a row by which text is found to be said before, as Welleck et al. 2020 (Neural Text
+Generation with Unlikelihood Training, arXiv:1908.04319) count repeats in a sequence."""
+
+SAID_BEFORE = 0.8
+"""Share of a sentence's runs of words that were said before, so that it says nothing new: in a
+loop that counts up, or changes a name each time, the rest of a sentence stays."""
+
+MAX_REPEATED = 0.12
+"""Share of an answer's runs of words at most that were said before. Of GPT-4's 541 published IFEval
+answers 93 % have no more; of 172 that were sampled from a 135M model half had."""
+
+MAX_REPEATED_WITHIN = 0.3
+"""The same of a sentence by itself: above it goes on and on."""
+
+MIN_COPIED_WORDS = 6
+"""Shorter sentences that the prompt has too may be what it asks for, such as "Dear Sir"."""
+
+RESTATED = 0.5
+"""Share of the different words of an answer's first sentence that the prompt has, so that it is the
+request in other words, if it begins as a sentence of the prompt does."""
+
+_STOPS = ".!?…\"'”’)*"
+_WORD = re.compile(r"\w+")
+_PREAMBLE = re.compile(
+    r"(?:sure|certainly|absolutely|of course)\b[^\n]{0,120}$"
+    r"|(?:\w+[,!] )?(?:i['’]d be|i['’]m|i am|i would be) (?:happy|glad) to (?:help|assist)\b.*"
+    r"|(?:below|here)(?:['’]s| is| are)\b[^\n]*:",
+    re.IGNORECASE,
+)
+"""A first sentence that says that an answer comes."""
+
+_AS_AI = re.compile(
+    r"\b(?:as|i['’]m|i am)(?: just| only)? an? (?:ai\b|artificial |(?:large )?language model)",
+    re.IGNORECASE,
+)
+
+
+def own_sentences(asked: str, answer: str, finished: bool) -> str:
+    """The answer without what it need not say, the sentences of `asked` among it.
+
+    `finished` is whether the model ended it by itself: else its last sentence goes if it is not
+    whole.
+    """
+    text = answer.strip() if finished else whole_sentences(answer.strip())
+    long = [
+        words for a, b in pieces(asked) if len(words := words_of(asked[a:b])) >= MIN_COPIED_WORDS
+    ]
+    before = {run for words in long for run in _runs(words)}
+    kept = {
+        span
+        for span in _without_beginning(text, long, _new(text, before))
+        if not goes_on(piece := text[slice(*span)]) and not speaks_as_ai(piece)
+    }
+    once = renumbered(keep(text, kept))
+    return closed(whole_sentences(without_repeats(once)) if loops(once) else once)
+
+
+def repeated(text: str) -> float:
+    """The share (0..1) of a text's runs of RUN words that were said before in it."""
+    words = words_of(text)
+    runs = [tuple(words[at : at + RUN]) for at in range(len(words) - RUN + 1)]
+    return 1 - len(set(runs)) / len(runs) if runs else 0.0
+
+
+def goes_on(piece: str) -> bool:
+    """Whether a sentence loops, be it ended at last."""
+    return loops(piece.rstrip(_STOPS)) or repeated(piece) > MAX_REPEATED_WITHIN
+
+
+def speaks_as_ai(text: str) -> bool:
+    """Whether it speaks of itself as a machine, which a person did not ask about."""
+    return _AS_AI.search(text) is not None
+
+
+def words_of(text: str) -> list[str]:
+    """Its words in small letters."""
+    return _WORD.findall(text.lower())
+
+
+def _without_beginning(text: str, asked: list[list[str]], spans: Iterator[Span]) -> list[Span]:
+    """The spans without a preamble and the request before all others."""
+    left = list(spans)
+    while len(left) > 1 and _begins_empty(text[slice(*left[0])], asked):
+        left = left[1:]
+    return left
+
+
+def _begins_empty(piece: str, asked: list[list[str]]) -> bool:
+    """Whether a first sentence says that an answer comes, or what is asked for."""
+    if _PREAMBLE.fullmatch(piece.strip("*_# ")):
+        return True
+    words = words_of(piece)
+    known = {word for each in asked for word in each}
+    again = sum(word in known for word in set(words)) >= RESTATED * len(set(words))
+    return again and any(words[:2] == each[:2] for each in asked)
+
+
+def _new(text: str, before: set[Run]) -> Iterator[Span]:
+    """The pieces that say what was not said before in the text, nor in the runs of `before`."""
+    said = set(before)
+    last = ""
+    for span in pieces(text):
+        piece = text[slice(*span)]
+        runs = set(_runs(words_of(piece)))
+        again = len(runs & said) >= SAID_BEFORE * len(runs) if runs else piece == last
+        if not again:
+            yield span
+        said |= runs
+        last = piece
+
+
+def _runs(words: list[str]) -> list[Run]:
+    """Its runs of RUN words, or all of its words where it has fewer; none of a single word."""
+    size = min(RUN, len(words))
+    return [tuple(words[at : at + size]) for at in range(len(words) - size + 1 if size > 1 else 0)]
