@@ -6,6 +6,7 @@ strategy's step for its speed. All strategies that practise share one file.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from autotune.base.errors import BadInput
 from autotune.base.format import strategies_text
@@ -13,13 +14,14 @@ from autotune.config.own_data import practising
 from autotune.protocol.events import Content
 from autotune.run.fingerprint import fingerprint
 from autotune.run.mixed_data import mixtures
-from autotune.run.practice import README, make_practice
+from autotune.run.practice import CHATS, README, make_practice
 from autotune.run.resume_check import demand_same_content
 from autotune.run.session import Session
 from autotune.run.setup import Setup
+from autotune.run.state import StudyState
 from autotune.run.training_data import training_data
 from autotune.sources.dataset import DataSource
-from autotune.sources.digest import sha256_of
+from autotune.sources.digest import has_digest, sha256_of
 from autotune.sources.prompts import dropped_prompts
 
 FOLDER = "run"
@@ -49,6 +51,24 @@ def with_practice(session: Session, setup: Setup) -> Setup:
         )
     made = DataSource(path, LABEL)
     return with_own_data(session, setup, {strategy.name: made for strategy in strategies})
+
+
+def is_to_practise(setup: Setup) -> bool:
+    """Whether practice data is still to be made."""
+    return any(s.name not in setup.own_data for s in practising(setup.profile))
+
+
+def with_made_practice(session: Session, setup: Setup, where: Path, state: StudyState) -> Setup:
+    """The setup with the practice data in `where`, where the run of this state has made it.
+
+    Raises:
+        BadInput: the data that it is mixed with cannot be read.
+    """
+    made = state.practice_made.get(where.name)
+    if made is None or not is_to_practise(setup) or not has_digest(where / CHATS, made.sha256):
+        return setup
+    there = DataSource(where / CHATS, LABEL)
+    return with_own_data(session, setup, {s.name: there for s in practising(setup.profile)})
 
 
 def with_own_data(session: Session, setup: Setup, sources: Mapping[str, DataSource]) -> Setup:
