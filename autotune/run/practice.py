@@ -16,6 +16,7 @@ from pathlib import Path
 
 from autotune.base.errors import BadInput, EnvironmentFault
 from autotune.base.files import write_text_atomic
+from autotune.base.format import counted
 from autotune.config.synth import SynthChoice
 from autotune.data.contamination import ScoredPrompts, read_scored_prompts
 from autotune.protocol import events
@@ -75,7 +76,7 @@ def make_practice(
     name, seed = where.name, setup.profile.train.seed
     settings = settings_digest(choice, seed)
     made = session.state.practice_made.get(name)
-    if made is not None and made.settings == settings and has_digest(where / CHATS, made.sha256):
+    if made is not None and made.settings == settings and is_whole(where, made.sha256):
         return where / CHATS
     plan = practice_plan(setup, choice)
     keep_practice_prompts(where, plan)
@@ -128,6 +129,11 @@ def make_practice(
         )
     )
     return where / CHATS
+
+
+def is_whole(where: Path, sha256: str) -> bool:
+    """Whether the chats are those that were made, with what is said of them beside them."""
+    return has_digest(where / CHATS, sha256) and all((where / n).is_file() for n in (CARD, README))
 
 
 def practice_plan(setup: Setup, choice: SynthChoice) -> PracticePlan:
@@ -202,6 +208,8 @@ def sampled_answers(
             seed=profile.train.seed,
         ),
     )
+    if not missing(out, asked, choice.samples):
+        return read_answers(out)
     try:
         answer_all(session, job, len(asked) * choice.samples, timer.on_event, what="practice")
     except ModelRefused as error:
@@ -212,7 +220,18 @@ def sampled_answers(
             f"practice: not all prompts were answered ({error})",
             log=log if log.exists() else None,
         ) from None
+    if left := missing(out, asked, choice.samples):
+        raise EnvironmentFault(
+            f"{out}: lacks {counted(left, 'answer')} of {len(asked) * choice.samples}, though the"
+            " worker ended well; run the same command again"
+        )
     return read_answers(out)
+
+
+def missing(out: Path, asked: Sequence[Prompt], samples: int) -> int:
+    """How many answers are still to be made."""
+    there = {(a.key, a.sample) for a in read_answers(out)} if out.exists() else set()
+    return sum((p.key, number) not in there for p in asked for number in range(samples))
 
 
 @dataclass

@@ -1,211 +1,156 @@
-"""The kinds of text that a request asks for, and which of them can follow which instructions."""
+"""The kinds of text that a request asks for, and which instructions each of them can follow."""
 
 import random
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
+from string import Formatter
 
+from autotune.synth import phrases
 from autotune.synth.kinds import Ask
+from autotune.synth.texts import read_table
+from autotune.synth.topics import NOUNS, Sort, Topic
+
+ADJECTIVE_SHARE = 0.4
+"""Of requests with room for an adjective ("a funny poem"), and so of those with an audience."""
+
+STYLE_SHARE = 0.12
+"""Of requests for a text that are followed by a sentence on its tone or its voice."""
+
+CONTEXT_SHARE = 0.25
+"""Of requests for a text that begin with why it is asked for."""
 
 
 class Kind(StrEnum):
     """How a text is laid out where no instruction says otherwise."""
 
     PROSE = "prose"
+    ANSWER = "answer"
     LETTER = "letter"
     POST = "post"
+    PLAN = "plan"
+    SHORT = "short"
     DIALOGUE = "dialogue"
     VERSE = "verse"
     ITEMS = "items"
+    YES_OR_NO = "yes or no"
+
+
+_PARTS = frozenset({Ask.PARAGRAPHS, Ask.SECTIONS, Ask.NTH_PARAGRAPH})
+_FORMS_TO_FILL = frozenset({Ask.PLACEHOLDERS})
+_DATA = frozenset({Ask.JSON})
+_CHOICE = frozenset({Ask.CONSTRAINED})
+_POINTS = frozenset({Ask.BULLETS})
+
+_UNFIT: dict[Kind, frozenset[Ask]] = {
+    Kind.PROSE: _FORMS_TO_FILL | _DATA | _CHOICE,
+    Kind.ANSWER: _FORMS_TO_FILL | _CHOICE,
+    Kind.LETTER: _DATA | _CHOICE | {Ask.TWO_RESPONSES},
+    Kind.POST: _CHOICE | {Ask.NTH_PARAGRAPH, Ask.SECTIONS},
+    Kind.PLAN: _CHOICE | {Ask.NTH_PARAGRAPH, Ask.TWO_RESPONSES},
+    Kind.SHORT: _CHOICE | _FORMS_TO_FILL | _PARTS | _POINTS,
+    Kind.DIALOGUE: _CHOICE | _FORMS_TO_FILL | _DATA | _POINTS | _PARTS,
+    Kind.VERSE: _CHOICE | _FORMS_TO_FILL | _DATA | _POINTS | {Ask.NTH_PARAGRAPH},
+    Kind.ITEMS: _CHOICE | _FORMS_TO_FILL | _PARTS | {Ask.SENTENCES, Ask.TWO_RESPONSES},
+    Kind.YES_OR_NO: _FORMS_TO_FILL | _DATA | _PARTS | {Ask.TWO_RESPONSES, Ask.SENTENCES},
+}
+"""Instructions that a kind of text would look odd with. A request for JSON goes with what is data,
+one of three fixed replies with a question that they answer."""
+
+_TEXTS = frozenset({Kind.PROSE, Kind.LETTER, Kind.POST, Kind.VERSE, Kind.DIALOGUE})
+"""What is written in a tone, and for a purpose."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A kind of text and how it is asked for.
-
-    In `requests`, `{topic}` is the topic's name, `{items}` its list's name, `{fact}` a fact and
-    `{question}` a yes-or-no question.
-    """
+    """A kind of text and how it is asked for; the slots of `requests`: `text/forms.toml`."""
 
     name: str
     kind: Kind
+    takes: frozenset[Sort]
     requests: tuple[str, ...]
+    share: int = 1
+
+    @property
+    def weight(self) -> float:
+        """How often it is chosen among those that fit.
+
+        Without its second part a form for one sort of topic, as a resume, would drown among those
+        for all of them.
+        """
+        return self.share / len(self.takes)
+
+    def requests_about(self, topic: Topic) -> tuple[str, ...]:
+        """Those requests that the topic has the material for."""
+        if topic.sort not in self.takes:
+            return ()
+        slots = _slots(topic)
+        return tuple(r for r in self.requests if _names(r) <= slots.keys() | {"a", "for"})
 
 
-_PROSE_ONLY = frozenset({Ask.PARAGRAPHS, Ask.SECTIONS, Ask.NTH_PARAGRAPH, Ask.TWO_RESPONSES})
-_NEEDS_SENTENCES = frozenset({Ask.WORDS, Ask.SENTENCES, Ask.EXISTENCE})
-_NEEDS_PROSE_LINES = frozenset({Ask.HIGHLIGHTS, Ask.CAPITAL_WORDS, Ask.FREQUENCY})
+@cache
+def forms() -> tuple[Form, ...]:
+    """Every form, in file order; two may have one name."""
+    return tuple(
+        Form(
+            name=row["name"],
+            kind=Kind(row["kind"]),
+            takes=NOUNS if row["takes"] == ["any"] else frozenset(map(Sort, row["takes"])),
+            requests=tuple(row["requests"]),
+            share=row.get("share", 1),
+        )
+        for row in read_table("forms")["form"]
+    )
 
 
-def choose_form(asks: Collection[Ask], rng: random.Random) -> Form:
-    """A form whose kind can follow all of `asks`."""
-    kinds = set(Kind)
-    if _PROSE_ONLY & set(asks):
-        kinds = {Kind.PROSE}
-    if Ask.BULLETS in asks:
-        kinds &= {Kind.PROSE, Kind.LETTER, Kind.ITEMS}
-    elif Ask.JSON not in asks:
-        kinds -= {Kind.ITEMS}
-    if Ask.PLACEHOLDERS in asks:
-        kinds &= {Kind.LETTER, Kind.POST}
-    if _NEEDS_SENTENCES & set(asks):
-        kinds &= {Kind.PROSE, Kind.LETTER, Kind.POST}
-    if _NEEDS_PROSE_LINES & set(asks):
-        kinds -= {Kind.VERSE, Kind.ITEMS}
-    # A reply to a question has to open the answer, which the layouts in parts do not keep.
-    whole = not _PROSE_ONLY & set(asks)
-    return rng.choice([f for f in FORMS if f.kind in kinds and (whole or f.name != "question")])
+def fits(kind: Kind, asks: Collection[Ask]) -> bool:
+    """Whether a kind of text can follow each of `asks`, in one prompt or in several."""
+    if Ask.LANGUAGE in asks:
+        # What is short is within reach of a small model in another language.
+        return kind in (Kind.SHORT, Kind.YES_OR_NO, Kind.ANSWER)
+    return not _UNFIT[kind] & set(asks)
 
 
-FORMS: tuple[Form, ...] = (
-    Form(
-        "explanation",
-        Kind.PROSE,
-        (
-            "Tell me about {topic}.",
-            "Explain {topic} in simple words.",
-            "What should a beginner know about {topic}?",
-            "Give a short description of {topic}.",
-            "I would like to understand {topic} a little better. Where should I start?",
-            "Can you sum up the basics of {topic}?",
-        ),
-    ),
-    Form(
-        "blog post",
-        Kind.PROSE,
-        (
-            "I need a blog post about {topic}. Keep it short.",
-            "Draft a blog entry on {topic} for curious readers.",
-            "I run a small blog. Write a post about {topic} for it.",
-        ),
-    ),
-    Form(
-        "essay",
-        Kind.PROSE,
-        (
-            "Please compose a brief essay on {topic}.",
-            "Compose a short school essay about {topic}.",
-            "Write a small article about {topic} for a local paper.",
-        ),
-    ),
-    Form(
-        "speech",
-        Kind.PROSE,
-        (
-            "Write the opening of a friendly speech about {topic}.",
-            "I have to say a few words about {topic} in class. What could I say?",
-            "Write a one minute talk on {topic}.",
-        ),
-    ),
-    Form(
-        "guide",
-        Kind.PROSE,
-        (
-            "Give me some practical advice about {topic}.",
-            "Write a small guide to {topic} for beginners.",
-            "What are good tips about {topic}?",
-            "My friend wants to get into {topic}. What advice would help?",
-        ),
-    ),
-    Form(
-        "pitch",
-        Kind.PROSE,
-        (
-            "Write a short pitch for a documentary about {topic}.",
-            "Propose a school project about {topic}.",
-            "Write a brief review of a book about {topic}.",
-        ),
-    ),
-    Form(
-        "expansion",
-        Kind.PROSE,
-        (
-            'Can you say more about this? "{fact}"',
-            'Continue from this sentence: "{fact}"',
-            'Write a short paragraph that builds on this idea: "{fact}"',
-        ),
-    ),
-    Form(
-        "question",
-        Kind.PROSE,
-        (
-            "{question} Explain your answer.",
-            "{question}",
-            'A child asked me: "{question}" What should I say?',
-        ),
-    ),
-    Form(
-        "diary",
-        Kind.PROSE,
-        (
-            "Write a diary entry by someone who spent the day reading about {topic}.",
-            "Write a page of a journal about discovering {topic}.",
-        ),
-    ),
-    Form(
-        "story",
-        Kind.PROSE,
-        (
-            "Can you tell a very short story about a child who asks about {topic}?",
-            "Tell a tiny story in which a grandmother explains {topic}.",
-        ),
-    ),
-    Form(
-        "email",
-        Kind.LETTER,
-        (
-            "Please write an email to a friend about {topic}.",
-            "Write an email to my class about {topic}.",
-            "Draft a brief email to a colleague who asked me about {topic}.",
-        ),
-    ),
-    Form(
-        "letter",
-        Kind.LETTER,
-        (
-            "Write a friendly letter to a neighbor about {topic}.",
-            "Write a letter to a young relative who wants to know more about {topic}.",
-            "Compose a short letter that invites someone to a talk about {topic}.",
-        ),
-    ),
-    Form(
-        "post",
-        Kind.POST,
-        (
-            "Write something about {topic} that I can post on social media.",
-            "Make a cheerful post about {topic} for a community page.",
-            "Announce an evening of talks on {topic}.",
-            "Create a flyer for a workshop about {topic}.",
-            "Write an advertisement for a course about {topic}.",
-        ),
-    ),
-    Form(
-        "dialogue",
-        Kind.DIALOGUE,
-        (
-            "Let a teacher and a student talk about {topic}. Write their dialogue.",
-            "Write a conversation in which a student asks a teacher about {topic}.",
-        ),
-    ),
-    Form(
-        "verse",
-        Kind.VERSE,
-        (
-            "Write a poem about {topic}.",
-            "Write four rhyming lines about {topic}.",
-            "Make up a little verse on {topic}.",
-            "Write one verse of a song about {topic}.",
-            "Write a rhyme about {topic} for small children.",
-        ),
-    ),
-    Form(
-        "items",
-        Kind.ITEMS,
-        (
-            "List some {items}.",
-            "Name a few {items}.",
-            "What are some {items}?",
-        ),
-    ),
-)
-"""Every form, in a fixed order."""
+def allowed(kind: Kind) -> frozenset[Ask]:
+    """The instructions that a kind of text can follow."""
+    return frozenset(Ask) - _UNFIT[kind]
+
+
+def word_task(form: Form, topic: Topic, rng: random.Random) -> str:
+    """What is asked for, without an instruction: one of the form's requests about a topic."""
+    request = rng.choice(form.requests_about(topic))
+    slots = _slots(topic)
+    if "passage" in slots:
+        slots["passage"] = " ".join(rng.sample(topic.plain_facts, 4))
+        slots["fact"] = rng.choice(topic.plain_facts)
+    if "question" in slots:
+        slots["question"] = rng.choice(topic.questions)
+    adjective = rng.choice(phrases.ADJECTIVES) if rng.random() < ADJECTIVE_SHARE else ""
+    audience = rng.choice(phrases.AUDIENCES) if rng.random() < ADJECTIVE_SHARE else ""
+    noun = adjective or request.partition("{a} ")[2]
+    article = "an" if noun[:1] in tuple("aeiou") else "a"
+    task = request.format_map({**slots, "a": f"{article} {adjective}".rstrip(), "for": audience})
+    toned = bool(adjective) and "{a}" in request
+    task = task[0].upper() + task[1:]
+    if form.kind not in _TEXTS or "\n" in task:
+        return task
+    if not toned and rng.random() < STYLE_SHARE:
+        task = f"{task} {rng.choice(phrases.STYLES)}"
+    return f"{rng.choice(phrases.CONTEXTS)} {task}" if rng.random() < CONTEXT_SHARE else task
+
+
+def _slots(topic: Topic) -> dict[str, str]:
+    found = {"topic": topic.name, "keyword": topic.keyword}
+    if topic.items_about:
+        found["items"] = topic.items_about
+    if topic.facts:
+        found |= {"fact": "", "passage": ""}
+    if topic.questions:
+        found["question"] = ""
+    return found
+
+
+@cache
+def _names(request: str) -> frozenset[str]:
+    return frozenset(name for _, name, _, _ in Formatter().parse(request) if name)

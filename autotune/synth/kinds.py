@@ -1,12 +1,11 @@
-"""Which instructions exist, how often each is asked for, and which go together in one request."""
+"""Which kinds of instruction exist, how often each leads a prompt, which go together in one."""
 
 import random
+from collections.abc import Collection
+from dataclasses import dataclass
 from enum import StrEnum
 
-from autotune.base.model import Boundary
-
-KwargValue = int | str | list[str]
-"""A value of an instruction's arguments, as in the public IFEval files."""
+from autotune.score.ifeval.arguments import Argument
 
 
 class Ask(StrEnum):
@@ -39,42 +38,27 @@ class Ask(StrEnum):
     NO_COMMA = "punctuation:no_comma"
 
 
-class Rule(Boundary):
-    """One verifiable instruction: its IFEval id and its arguments, without unused keys."""
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One verifiable instruction: its kind, and its arguments as `read_arguments` gives them."""
 
-    instruction_id: str
-    kwargs: dict[str, KwargValue]
+    ask: Ask
+    kwargs: dict[str, Argument]
 
+    @property
+    def relation(self) -> str | None:
+        """`at least` or `less than`; None of a kind that takes none."""
+        names = ("relation", "let_relation", "capital_relation")
+        return next((str(self.kwargs[name]) for name in names if name in self.kwargs), None)
 
-WEIGHTS: dict[Ask, int] = {
-    Ask.NO_COMMA: 7,
-    Ask.SENTENCES: 7,
-    Ask.WORDS: 7,
-    Ask.HIGHLIGHTS: 6,
-    Ask.FORBIDDEN: 6,
-    Ask.FREQUENCY: 6,
-    Ask.LOWERCASE: 6,
-    Ask.BULLETS: 6,
-    Ask.QUOTATION: 5,
-    Ask.EXISTENCE: 5,
-    Ask.TITLE: 5,
-    Ask.LETTER: 4,
-    Ask.PLACEHOLDERS: 4,
-    Ask.PARAGRAPHS: 4,
-    Ask.POSTSCRIPT: 4,
-    Ask.ENDING: 4,
-    Ask.UPPERCASE: 4,
-    Ask.CAPITAL_WORDS: 4,
-    Ask.TWO_RESPONSES: 3,
-    Ask.JSON: 3,
-    Ask.SECTIONS: 3,
-    Ask.NTH_PARAGRAPH: 3,
-    Ask.CONSTRAINED: 3,
-    Ask.REPEAT: 2,
-    Ask.LANGUAGE: 2,
-}
-"""How often an instruction leads a request. Close to its share in public instruction-following
-prompts; repeating the request is kept rare so that a small model does not learn to echo."""
+    @property
+    def number(self) -> int:
+        """How many it asks for; 0 where it counts nothing."""
+        for name, value in self.kwargs.items():
+            if isinstance(value, int) and name != "nth_paragraph":
+                return value
+        return 0
+
 
 PUBLIC_COUNTS: dict[Ask, int] = {
     Ask.NO_COMMA: 66,
@@ -105,40 +89,72 @@ PUBLIC_COUNTS: dict[Ask, int] = {
 }
 """How many of the 541 public IFEval prompts ask for each kind, counted in that set."""
 
-LAYOUTS = frozenset(
+WEIGHTS: dict[Ask, int] = {
+    **PUBLIC_COUNTS,
+    # So rare in the public set that some practice would hold none.
+    Ask.SECTIONS: 20,
+    Ask.JSON: 24,
+    Ask.NTH_PARAGRAPH: 20,
+    Ask.CONSTRAINED: 16,
+    # They go with fewer kinds and forms than others: without more weight they would be rarer.
+    Ask.REPEAT: 64,
+    Ask.TWO_RESPONSES: 34,
+    Ask.SENTENCES: 64,
+    Ask.PLACEHOLDERS: 36,
+    Ask.CAPITAL_WORDS: 32,
+    # They go with nearly all.
+    Ask.NO_COMMA: 54,
+    Ask.EXISTENCE: 32,
+    Ask.TITLE: 32,
+    # Each is a whole task, of which every variant asks for the language.
+    Ask.LANGUAGE: 14,
+}
+"""How often a kind is drawn, as lead or beside one: its count in the public set, but for those
+that the rules of composing make too rare or too frequent."""
+
+LANGUAGE_PARTNERS = frozenset(
     {
-        Ask.BULLETS,
-        Ask.PARAGRAPHS,
-        Ask.SECTIONS,
-        Ask.NTH_PARAGRAPH,
-        Ask.JSON,
+        Ask.NO_COMMA,
+        Ask.QUOTATION,
+        Ask.TITLE,
         Ask.TWO_RESPONSES,
-        Ask.CONSTRAINED,
-        Ask.LANGUAGE,
+        Ask.HIGHLIGHTS,
+        Ask.PARAGRAPHS,
+        Ask.POSTSCRIPT,
     }
 )
-"""Each of these decides the shape of the whole answer, so at most one is asked for."""
+"""What can be asked of a text in any language."""
 
 _CLOSED: dict[Ask, frozenset[Ask]] = {
     Ask.JSON: frozenset({Ask.FORBIDDEN, Ask.EXISTENCE}),
-    Ask.TWO_RESPONSES: frozenset({Ask.FORBIDDEN, Ask.EXISTENCE, Ask.NO_COMMA, Ask.LOWERCASE}),
+    Ask.TWO_RESPONSES: frozenset(
+        {
+            Ask.FORBIDDEN,
+            Ask.EXISTENCE,
+            Ask.NO_COMMA,
+            Ask.LOWERCASE,
+            Ask.TITLE,
+            Ask.WORDS,
+            Ask.LETTER,
+            Ask.LANGUAGE,
+        }
+    ),
     Ask.CONSTRAINED: frozenset(),
-    Ask.LANGUAGE: frozenset({Ask.NO_COMMA, Ask.QUOTATION}),
-    Ask.REPEAT: frozenset({Ask.EXISTENCE, Ask.TITLE, Ask.BULLETS}),
+    Ask.LANGUAGE: LANGUAGE_PARTNERS,
+    Ask.REPEAT: frozenset({Ask.NO_COMMA, Ask.TITLE, Ask.EXISTENCE, Ask.FREQUENCY}),
 }
-"""These go with the named instructions only."""
+"""These go with the named kinds only, close to what the public prompts combine."""
+
+_LAYOUTS = frozenset({Ask.BULLETS, Ask.PARAGRAPHS, Ask.SECTIONS, Ask.NTH_PARAGRAPH})
 
 _GROUPS: tuple[frozenset[Ask], ...] = (
-    LAYOUTS,
+    _LAYOUTS,
     frozenset({Ask.UPPERCASE, Ask.LOWERCASE, Ask.CAPITAL_WORDS}),
     frozenset({Ask.HIGHLIGHTS, Ask.CAPITAL_WORDS}),
     frozenset({Ask.SENTENCES, Ask.WORDS}),
     frozenset({Ask.ENDING, Ask.POSTSCRIPT}),
     frozenset({Ask.TITLE, Ask.QUOTATION}),
-    *(
-        frozenset({Ask.SENTENCES, other})
-        for other in (Ask.BULLETS, Ask.SECTIONS, Ask.PARAGRAPHS, Ask.NTH_PARAGRAPH)
-    ),
+    *(frozenset({Ask.SENTENCES, layout}) for layout in _LAYOUTS),
     *(
         frozenset({Ask.NTH_PARAGRAPH, other})
         for other in (Ask.TITLE, Ask.POSTSCRIPT, Ask.PLACEHOLDERS)
@@ -146,11 +162,28 @@ _GROUPS: tuple[frozenset[Ask], ...] = (
     *(frozenset({Ask.PLACEHOLDERS, other}) for other in (Ask.SECTIONS, Ask.PARAGRAPHS)),
     frozenset({Ask.SECTIONS, Ask.LOWERCASE}),
 )
-"""At most one instruction of each group is asked for."""
+"""At most one kind of each group is asked for: two decide the same thing."""
+
+RESHAPES = frozenset(
+    {
+        Ask.UPPERCASE,
+        Ask.LOWERCASE,
+        Ask.JSON,
+        Ask.CONSTRAINED,
+        Ask.REPEAT,
+        Ask.TWO_RESPONSES,
+        Ask.QUOTATION,
+        Ask.NTH_PARAGRAPH,
+    }
+)
+"""Put the whole text into a form that other variants of its task do not ask for."""
+
+ONE_TWO_OR_THREE = (305, 179, 57)
+"""How many of the public prompts ask for one, two and three instructions."""
 
 
 def compatible(first: Ask, second: Ask) -> bool:
-    """Whether two instructions can stand in one request."""
+    """Whether two kinds can stand in one prompt."""
     if first is second:
         return False
     for one, other in ((first, second), (second, first)):
@@ -159,21 +192,24 @@ def compatible(first: Ask, second: Ask) -> bool:
     return not any(first in group and second in group for group in _GROUPS)
 
 
-def shuffled_asks(rng: random.Random) -> list[Ask]:
-    """Every instruction as often as its weight says, shuffled: any stretch is a fair sample."""
-    cards = [ask for ask, weight in WEIGHTS.items() for _ in range(weight)]
-    rng.shuffle(cards)
-    return cards
+def with_partners(
+    asks: tuple[Ask, ...], allowed: Collection[Ask], rng: random.Random
+) -> tuple[Ask, ...]:
+    """`asks`, which begin with the lead, and what makes them one to three: all go together.
 
-
-def choose_asks(lead: Ask, rng: random.Random) -> tuple[Ask, ...]:
-    """The lead and up to two more that go with it: about 55 % alone, 33 % two, 12 % three."""
-    asks = [lead]
-    wanted = rng.choices((1, 2, 3), weights=(55, 33, 12))[0]
+    `allowed` are the kinds that may be added, in any order.
+    """
+    wanted = rng.choices((1, 2, 3), weights=ONE_TWO_OR_THREE)[0]
     while len(asks) < wanted:
-        # Another layout would decide too much of the answer: a lead that has one is enough.
-        rest = [a for a in WEIGHTS if all(compatible(a, b) for b in asks) and a not in _CLOSED]
+        # What goes with few kinds leads or stays away: beside another it would be there too often.
+        rest = [
+            each
+            for each in WEIGHTS
+            if each in allowed
+            and (each not in _CLOSED)
+            and all(compatible(each, other) for other in asks)
+        ]
         if not rest:
             break
-        asks.append(rng.choices(rest, weights=[WEIGHTS[a] for a in rest])[0])
-    return tuple(asks)
+        asks = (*asks, rng.choices(rest, weights=[WEIGHTS[each] for each in rest])[0])
+    return asks

@@ -16,7 +16,7 @@ from autotune.protocol.plan import DataSpec
 from autotune.score.ifeval.instructions import instruction_of, read_arguments
 from autotune.score.ifeval.prompts import read_ifeval_prompts
 from autotune.synth.kinds import Ask
-from autotune.synth.topics import held_out_topics, training_topics
+from autotune.synth.topics import held_out_topics, practice_topics
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 CONSTRAINTS = Path(__file__).resolve().with_name("constraints.jsonl")
@@ -92,7 +92,7 @@ def test_the_prompts_are_read_by_the_evaluation_and_ask_for_much() -> None:
 
 def test_prompts_and_conversations_share_no_topic() -> None:
     held_out = [topic.name for topic in held_out_topics()]
-    trained = [topic.name for topic in training_topics()]
+    trained = [topic.name for topic in practice_topics()]
     assert not set(held_out) & set(trained)
     for request in requests():
         assert not any(f"about {name}" in request for name in held_out)

@@ -118,10 +118,14 @@ def _edited(
     """The text after all edits, and the instructions that changed it."""
     draw = Random(seed)
     edited: list[Instruction] = []
+    in_order = sorted(instructions, key=lambda each: each.stage)
     for _ in range(ROUNDS):
-        for instruction in sorted(instructions, key=lambda each: each.stage):
+        for instruction in tuple(in_order):
             made = instruction.amend(text, draw)
-            if made is not None and made != text:
+            if made is None:
+                # What could not be edited is not made of what others have added since.
+                in_order.remove(instruction)
+            elif made != text:
                 text = made
                 edited += [instruction] if instruction not in edited else []
     return text, edited

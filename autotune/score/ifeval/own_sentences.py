@@ -38,6 +38,7 @@ request in other words, if it begins as a sentence of the prompt does."""
 
 _STOPS = ".!?…\"'”’)*"
 _WORD = re.compile(r"\w+")
+_NUMBER = re.compile(r"^\W*\d{1,2}[.)]\s+")
 _PREAMBLE = re.compile(
     r"(?:sure|certainly|absolutely|of course)\b[^\n]{0,120}$"
     r"|(?:\w+[,!] )?(?:i['’]d be|i['’]m|i am|i would be) (?:happy|glad) to (?:help|assist)\b.*"
@@ -47,7 +48,8 @@ _PREAMBLE = re.compile(
 """A first sentence that says that an answer comes."""
 
 _AS_AI = re.compile(
-    r"\b(?:as|i['’]m|i am)(?: just| only)? an? (?:ai\b|artificial |(?:large )?language model)",
+    r"\b(?:as|i['’]m|i am)(?: just| only)? an? (?:ai\b|artificial |(?:large )?language model)"
+    r"|\bi(?:['’]m| am| was) (?:designed|programmed|trained) to\b",
     re.IGNORECASE,
 )
 
@@ -113,17 +115,20 @@ def _begins_empty(piece: str, asked: list[list[str]]) -> bool:
 
 
 def _new(text: str, before: set[Run]) -> Iterator[Span]:
-    """The pieces that say what was not said before in the text, nor in the runs of `before`."""
+    """The pieces that say what was not said before in the text, nor in the runs of `before`.
+
+    A single word, such as who speaks, may come again, but not twice running.
+    """
     said = set(before)
     last = ""
     for span in pieces(text):
         piece = text[slice(*span)]
-        runs = set(_runs(words_of(piece)))
+        runs = set(_runs(words_of(_NUMBER.sub("", piece))))
         again = len(runs & said) >= SAID_BEFORE * len(runs) if runs else piece == last
         if not again:
+            last = piece
             yield span
         said |= runs
-        last = piece
 
 
 def _runs(words: list[str]) -> list[Run]:

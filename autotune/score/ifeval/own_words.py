@@ -22,7 +22,7 @@ _COMMON = (
     " within without would your yours yourself answer sure like going know good great really"
     " able used uses using find found take takes taken give gives given come comes came goes"
     " gone went look looks looking help helps keep keeps need needs seem seems says said tell"
-    " call called"
+    " call called often sometimes usually perhaps maybe around"
 )
 COMMON = frozenset(_COMMON.split())
 """Words of four letters and more that say nothing about what a text is about."""
@@ -100,16 +100,16 @@ def replaced(text: str, changes: Sequence[tuple[Span, str]]) -> str:
 
 
 def subject(text: str) -> str:
-    """What a text is about: the two telling words that it says most often side by side, else one.
+    """What a text is about: the two telling words that it says most often side by side.
 
-    Empty where it has no telling word.
+    Empty where it says none twice: one word alone may be of any kind.
     """
     pairs: Counter[str] = Counter()
     for found in _PAIR.finditer(text):
         if is_telling(found[1]) and is_telling(found[2]):
             pairs[f"{found[1]} {found[2]}".lower()] += 1
     pair, times = next(iter(pairs.most_common(1)), ("", 0))
-    return pair if times > 1 else next(iter(topics(text, 1)), "").lower()
+    return pair if times > 1 else ""
 
 
 def topics(text: str, count: int) -> list[str]:

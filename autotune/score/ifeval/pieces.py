@@ -98,7 +98,7 @@ def longest_beginning(text: str, fits: Callable[[str], bool]) -> str | None:
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if fits(text[: ends[middle - 1]]) else (low, middle - 1)
-    return text[: ends[low - 1]] if low else None
+    return closed(text[: ends[low - 1]]) if low else None
 
 
 def without(text: str, unwanted: Callable[[str], int], most: int = 0) -> str | None:
@@ -114,7 +114,7 @@ def without(text: str, unwanted: Callable[[str], int], most: int = 0) -> str | N
             break
         total -= counts[span]
         kept.remove(span)
-    left = keep(text, kept)
+    left = closed(renumbered(keep(text, kept)))
     enough = len(_WORD.findall(left)) >= MIN_LEFT * len(_WORD.findall(text))
     return left if left and enough else None
 
@@ -122,28 +122,35 @@ def without(text: str, unwanted: Callable[[str], int], most: int = 0) -> str | N
 def divided(text: str, count: int) -> list[str] | None:
     """The text in `count` parts about as long: whole paragraphs, else whole pieces.
 
-    A heading stays with what it heads. None where there are too few of them.
+    A heading stays with what it heads, and so does what ends in a colon with what it leads to. None
+    where there are too few of them.
     """
-    for spans in (
-        _with_headings(text),
-        [s for s in pieces(text) if _LETTER.search(text[slice(*s)])],
-    ):
+    parts = [span for span in pieces(text) if _LETTER.search(text[slice(*span)])]
+    for spans in (_with_headings(text, paragraphs(text)), _with_headings(text, parts)):
         if len(spans) >= count > 0:
             return [text[group[0][0] : group[-1][1]] for group in _groups(spans, count)]
     return None
 
 
-def _with_headings(text: str) -> list[Span]:
-    """The paragraphs, a heading together with the next one."""
+def _with_headings(text: str, spans: Sequence[Span]) -> list[Span]:
+    """These paragraphs or pieces, a heading together with the next one."""
     joined: list[Span] = []
     heading: int | None = None
-    for start, end in paragraphs(text):
+    for start, end in spans:
         first = start if heading is None else heading
-        short = len(text[start:end].split()) <= HEADING_WORDS
-        heading = first if short and not is_whole(text[start:end]) else None
-        if heading is None or end == len(text.rstrip()):
+        heading = first if _leads(text, start, end) else None
+        if heading is None or end == spans[-1][1]:
             joined.append((first, end))
     return joined
+
+
+def _leads(text: str, start: int, end: int) -> bool:
+    """Whether it is a heading, a paragraph of its own, or leads to what comes next."""
+    if text[start:end].endswith(":"):
+        return True
+    apart = text[end:].lstrip(" ").startswith("\n\n")
+    short = len(text[start:end].split()) <= HEADING_WORDS
+    return apart and short and not is_whole(text[start:end])
 
 
 def _groups(spans: Sequence[Span], count: int) -> list[Sequence[Span]]:

@@ -1,1 +1,1 @@
-"""The generate job: greedy answers by one of several engines."""
+"""The generate job: answers, greedy or sampled, by one of several engines."""

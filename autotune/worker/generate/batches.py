@@ -6,6 +6,7 @@ For models that cannot answer by rows, and what those that can are held against.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -14,6 +15,8 @@ from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria
 
 from autotune.worker.compute import Compute
 from autotune.worker.finite import demand_finite
+from autotune.worker.generate.chooser import Chooser, Place
+from autotune.worker.generate.choosers import chooser_for
 from autotune.worker.generate.reply import GenerationSettings, Reply, never, nothing
 from autotune.worker.model import Loaded
 
@@ -41,6 +44,7 @@ class BatchesEngine:
         self.loaded, self.compute, self.settings = loaded, compute, settings
         self.prompts, self.done, self.on_step = prompts, done, on_step
         self.batch_size = settings.batch_size
+        self.chooser = None if settings.draws is None else chooser_for(loaded, compute, settings)
         self.answered = 0
         self.new_tokens = 0
 
@@ -55,6 +59,7 @@ class BatchesEngine:
                 self.settings.max_new_tokens,
                 on_token=self.on_step,
                 min_new_tokens=self.settings.min_new_tokens,
+                draw=None if self.chooser is None else Draw(self.chooser, part.start),
             )
             for number, ids in zip(range(part.start, part.stop), answers, strict=True):
                 self.answered += 1
@@ -124,6 +129,37 @@ class OnlyFinite(LogitsProcessor):
         return scores
 
 
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """What draws the tokens of a batch whose first prompt has the number `first`."""
+
+    chooser: Chooser
+    first: int
+
+
+class OnlyDrawn(LogitsProcessor):
+    """Leaves the token that is drawn as the only possible one, so that greedy decoding takes it."""
+
+    def __init__(self, draw: Draw, prompts: Sequence[list[int]], width: int, stop: Any) -> None:
+        """`prompts` are as they are asked, `width` is what they are padded to, `stop` a tensor."""
+        self.draw, self.prompts, self.width, self.stop = draw, prompts, width, stop
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        """Logits (B, V) of 0 and minus infinity."""
+        said = input_ids[:, self.width :]
+        ended = torch.isin(said, self.stop).any(dim=1).tolist()
+        rows = [row for row, over in enumerate(ended) if not over]
+        places = [Place(self.draw.first + row, said.shape[1]) for row in rows]
+        chooser = self.draw.chooser
+        drawn = torch.full_like(scores, float("-inf"))
+        for row, place, choice in zip(
+            rows, places, chooser.choices(scores[rows], places), strict=True
+        ):
+            ids = [*self.prompts[row], *said[row].tolist()]
+            drawn[row, chooser.exact_choice(ids, place, choice)] = 0.0
+        return drawn
+
+
 def generate_batch(
     loaded: Loaded,
     compute: Compute,
@@ -132,9 +168,10 @@ def generate_batch(
     on_token: Callable[[], None] = lambda: None,
     *,
     min_new_tokens: int = 0,
+    draw: Draw | None = None,
     **options: Any,
 ) -> list[list[int]]:
-    """Greedy continuations of B prompts, each truncated after its first stop token.
+    """Continuations of B prompts, greedy or drawn, each truncated after its first stop token.
 
     A prompt too long for the model's positions is truncated on its left, as evaluation harnesses
     do, and an answer ends with the last position. `options` go to `generate`.
@@ -152,6 +189,10 @@ def generate_batch(
     for at, ids in enumerate(truncated):
         input_ids[at, width - len(ids) :] = torch.tensor(ids)
         mask[at, width - len(ids) :] = 1
+    processors: list[LogitsProcessor] = [OnlyFinite()]
+    if draw is not None:
+        ends = torch.tensor(stop, device=compute.device)
+        processors.append(OnlyDrawn(draw, truncated, width, ends))
     model.eval()
     with torch.inference_mode(), compute.autocast():
         output = model.generate(
@@ -164,7 +205,7 @@ def generate_batch(
             eos_token_id=list(stop),
             pad_token_id=loaded.pad_token_id,
             stopping_criteria=[OnToken(on_token)],
-            logits_processor=LogitsProcessorList([OnlyFinite()]),
+            logits_processor=LogitsProcessorList(processors),
             **options,
         )
     answers = []

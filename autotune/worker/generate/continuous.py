@@ -36,8 +36,9 @@ class ContinuousEngine:
     decided. `on_step` comes by the clock and not after a pass, so nothing can be timed with it.
     Autocast does not reach its thread: it computes in the weights' fp32 whatever the precision
     (`serves` refuses 16 bits). A choice between two tokens that are as likely to the last bits is
-    not made by the row alone, see `exact_argmax`, so there a text may depend on its company.
-    `min_new_tokens` is not known here. What it fails with arrives as text.
+    not made by the row alone, see `chooser`, so there a text may depend on its company.
+    `min_new_tokens` is not known here, and nothing can be drawn: chance would be torch's, and
+    depend on what is computed beside it. What it fails with arrives as text.
     """
 
     def __init__(

@@ -9,8 +9,9 @@ from autotune.worker.model import Loaded
 
 
 class Engine(Protocol):
-    """Answers prompts greedily; each is given to `done` as soon as it is finished.
+    """Answers prompts; each is given to `done` as soon as it is finished.
 
+    Tokens are the likeliest or, where the engine can (`registry`), drawn: see `GenerationSettings`.
     Engines that answer by rows see an answer while it grows: one that is decided is left, and one
     that was begun is continued where it was left. The others answer every prompt from begin to end.
     `new_tokens` counts tokens of answers that were made so far.

@@ -17,8 +17,7 @@ from torch import Tensor
 
 from autotune.worker.compute import sent
 from autotune.worker.device_kinds import traits_of
-from autotune.worker.finite import demand_finite
-from autotune.worker.generate.exact_argmax import Ranked
+from autotune.worker.generate.chooser import Ranked
 from autotune.worker.generate.kv_cache import RowCache
 from autotune.worker.generate.rows import RowsEngine
 
@@ -139,12 +138,10 @@ class GraphedEngine(RowsEngine):
         assert cache is not None
         places = list(cache.lengths)
         cache.lengths = [length + 1 for length in places]
-        choice, margin, best = self.recorded([row.ids[-1] for row in self.rows], places)()
-        demand_finite(best[: len(self.rows)])
-        choices = choice.tolist()
-        margins = [float("inf")] * len(choices) if margin is None else margin.tolist()
-        for at, row in enumerate(self.rows):
-            self.accept(row, [], choices[at : at + 1], margins[at : at + 1])
+        ranked = self.recorded([row.ids[-1] for row in self.rows], places)()
+        choices = self.chooser.read(ranked, [row.place for row in self.rows])
+        for row, choice in zip(self.rows, choices, strict=True):
+            self.accept(row, [], [choice])
 
     def recorded(self, tokens: Sequence[int], places: Sequence[int]) -> Recorded:
         """The pass that is wide and long enough, with these tokens at these places set."""
@@ -166,7 +163,7 @@ class GraphedEngine(RowsEngine):
         return made
 
     def run_pass(self, decode_pass: DecodePass) -> Ranked:
-        """The likeliest next token of each row, (R,), and more of it; waits for nothing."""
+        """What the next token of each of R rows is chosen by; waits for nothing."""
         decode_pass.look()
         model: Any = self.loaded.model
         out = model(

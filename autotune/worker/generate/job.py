@@ -1,10 +1,11 @@
-"""The generate job: greedy answers to a prompts file, appended as they come, resumable.
+"""The generate job: answers to a prompts file, appended as they come, resumable.
 
-Answers that are already in the file are not made again.
+Greedy, or several that are drawn to each prompt. Those already in the file are not made again.
 """
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +23,7 @@ from autotune.worker.compute import Compute
 from autotune.worker.finite import NumericFault
 from autotune.worker.generate.answer_file import append, remove_partial_line
 from autotune.worker.generate.batches import generate_batch
+from autotune.worker.generate.draws import Draws
 from autotune.worker.generate.early_verdict import EarlyVerdicts, text_of
 from autotune.worker.generate.engine import EngineFactory
 from autotune.worker.generate.registry import chosen
@@ -50,28 +52,32 @@ def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
     kind = Prompt if job.early_seed is None else find_scorer(job.scorer).prompt_type
     prompts = written_prompts(Path(job.prompts), kind)
     remove_partial_line(out)
-    answered = {a.key for a in read_answers(out)} if out.exists() else set()
+    answered = {(a.key, a.sample) for a in read_answers(out)} if out.exists() else set()
     remove_partial_line(decided_file(out))
-    decided = read_decided(decided_file(out))
+    decided = read_decided(decided_file(out)) if job.sampling is None else {}
     if job.early_seed is not None:
-        answered |= set(decided)
-    left = [p for p in prompts if p.key not in answered]
+        answered |= {(key, None) for key in decided}
+    ordered = in_order(prompts, job.early_seed)
+    asked = [Asked(p, sample) for p in ordered for sample in samples_of(job)]
+    left = [each for each in asked if (each.prompt.key, each.sample) not in answered]
     if not left:
         return
     pipe.enter("loading")
     loaded = load(Path(job.model_folder), compute.device, job.supervision)
     pipe.enter("generation")
-    choice = chosen(job.engine, loaded, compute)
+    choice = chosen(job.engine, loaded, compute, sampling=job.sampling is not None)
     if choice.warning is not None:
         pipe.emit(events.Warned(message=choice.warning))
     if isinstance(loaded.asks, FolderTemplate) and loaded.asks.is_dated:
         pipe.emit(events.Warned(message=DATED))
-    encoded = [(p, loaded.prompt_ids(p.prompt)) for p in in_order(left, job.early_seed)]
+    unanswered = {each.prompt.key for each in left}
+    tokens = {p.key: loaded.prompt_ids(p.prompt) for p in prompts if p.key in unanswered}
     if job.early_seed is None or not choice.entry.by_rows:
-        encoded.sort(key=lambda pair: len(pair[1]))
-    writer = AnswerWriter(loaded, out, pipe, [p for p, _ in encoded], len(prompts))
-    ids = [tokens for _, tokens in encoded]
-    begun = {at: decided[p.key].ids for at, (p, _) in enumerate(encoded) if p.key in decided}
+        left.sort(key=lambda each: len(tokens[each.prompt.key]))
+    writer = AnswerWriter(loaded, out, pipe, left, len(asked))
+    keys = [each.prompt.key for each in left]
+    ids = [tokens[key] for key in keys]
+    begun = {at: decided[key].ids for at, key in enumerate(keys) if key in decided}
     try:
         answer(job, compute, writer, choice.entry.make, ids, begun)
     except NumericFault as fault:
@@ -82,6 +88,19 @@ def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
         ) from fault
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An answer that is asked for; `sample` is its number where answers are drawn."""
+
+    prompt: Prompt
+    sample: int | None
+
+
+def samples_of(job: GenerateJob) -> Sequence[int | None]:
+    """The numbers of the answers to each prompt; a greedy one has none."""
+    return [None] if job.sampling is None else range(job.sampling.samples)
+
+
 class AnswerWriter:
     """Writes answers as they come and reports how far the work is."""
 
@@ -90,32 +109,33 @@ class AnswerWriter:
         loaded: Loaded,
         out: Path,
         pipe: Pipe,
-        prompts: Sequence[Prompt],
+        asked: Sequence[Asked],
         total: int,
     ) -> None:
-        """`prompts` are those still to be answered, of `total`; the clock of progress starts."""
-        self.loaded, self.out, self.pipe, self.prompts = loaded, out, pipe, prompts
+        """`asked` are those still to be given, of `total`; the clock of progress starts."""
+        self.loaded, self.out, self.pipe, self.asked = loaded, out, pipe, asked
         self.total = total
-        self.answers = total - len(prompts)
+        self.answers = total - len(asked)
         self.begin = self.last = time.perf_counter()
 
     def take(
         self, number: int, ids: list[int], finish: Literal["stop", "length"], made: int
     ) -> None:
-        """The finished answer to a prompt goes to the disk; `made` as in `report_progress`."""
-        prompt = self.prompts[number]
+        """A finished answer goes to the disk; `made` as in `report_progress`."""
+        asked = self.asked[number]
         answer = Answer(
-            key=prompt.key,
-            prompt=prompt.prompt,
+            key=asked.prompt.key,
+            prompt=asked.prompt.prompt,
             response=text_of(self.loaded, ids),
             finish=finish,
             new_tokens=len(ids),
+            sample=asked.sample,
         )
         append(self.out, [answer])
         self.mark_done(made)
 
     def mark_done(self, made: int) -> None:
-        """One more prompt is on the disk, answered or decided."""
+        """One more is on the disk, finished or decided."""
         self.answers += 1
         self.report_progress(made)
 
@@ -148,6 +168,13 @@ def judges_of(scorer: str, prompts: Sequence[Prompt]) -> list[EarlyJudge | None]
     return [found.early_judge(prompt) for prompt in prompts]
 
 
+def draws_of(job: GenerateJob, asked: Sequence[Asked]) -> Draws | None:
+    """What is drawn for these answers; None where they are greedy."""
+    if job.sampling is None:
+        return None
+    return Draws(job.sampling, [(each.prompt.key, each.sample or 0) for each in asked])
+
+
 def answer(
     job: GenerateJob,
     compute: Compute,
@@ -157,7 +184,9 @@ def answer(
     begun: Mapping[int, Sequence[int]],
 ) -> None:
     """Have an engine answer the prompts; what it gives goes to the disk as it comes."""
-    judges = [] if job.early_seed is None else judges_of(job.scorer, writer.prompts)
+    judges = []
+    if job.early_seed is not None:
+        judges = judges_of(job.scorer, [each.prompt for each in writer.asked])
     early_verdicts = EarlyVerdicts(writer.loaded, judges, decided_file(writer.out))
 
     def done(reply: Reply) -> None:
@@ -171,7 +200,12 @@ def answer(
     engine = make(
         writer.loaded,
         compute,
-        GenerationSettings(job.max_new_tokens, job.batch_size, job.prefill_tokens),
+        GenerationSettings(
+            job.max_new_tokens,
+            job.batch_size,
+            job.prefill_tokens,
+            draws=draws_of(job, writer.asked),
+        ),
         prompts,
         done,
         on_step=lambda: writer.report_if_due(engine.new_tokens),

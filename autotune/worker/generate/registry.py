@@ -20,11 +20,12 @@ from autotune.worker.model import Loaded
 class Entry:
     """An engine, and whether it can answer for a model where that is computed.
 
-    `by_rows`: see `Engine`.
+    `by_rows`: see `Engine`. `samples`: whether it can draw tokens (`GenerationSettings.draws`).
     """
 
     make: EngineFactory
     by_rows: bool
+    samples: bool
     serves: Callable[[Loaded, Compute], bool]
 
 
@@ -33,14 +34,14 @@ def _by_rows(loaded: Loaded, _: Compute) -> bool:
 
 
 ENGINES: dict[EngineName, Entry] = {
-    "rows": Entry(RowsEngine, True, _by_rows),
-    "graphed": Entry(GraphedEngine, True, _by_rows),
-    "continuous": Entry(ContinuousEngine, False, continuous.serves),
-    "batches": Entry(BatchesEngine, False, lambda _, __: True),
+    "rows": Entry(RowsEngine, True, True, _by_rows),
+    "graphed": Entry(GraphedEngine, True, True, _by_rows),
+    "continuous": Entry(ContinuousEngine, False, False, continuous.serves),
+    "batches": Entry(BatchesEngine, False, True, lambda _, __: True),
 }
 
 ANY: EngineName = "batches"
-"""What serves every model."""
+"""What serves every model, and samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +57,25 @@ class EngineChoice:
         return ENGINES[self.name]
 
 
-def chosen(requested: EngineName | None, loaded: Loaded, compute: Compute) -> EngineChoice:
-    """The engine that was asked for, or else the device's own, where it serves the model."""
+def chosen(
+    requested: EngineName | None, loaded: Loaded, compute: Compute, *, sampling: bool = False
+) -> EngineChoice:
+    """The engine that was asked for, or else the device's own, where it serves the model.
+
+    With `sampling` it must be able to draw as well.
+    """
+
+    def serves(name: EngineName) -> bool:
+        entry = ENGINES[name]
+        return (entry.samples or not sampling) and entry.serves(loaded, compute)
+
     own = traits_of(compute.device).engine
-    if ENGINES[requested or own].serves(loaded, compute):
+    if serves(requested or own):
         return EngineChoice(requested or own)
+    other = own if serves(own) else ANY
     if requested is None:
-        return EngineChoice(ANY)
-    other = own if ENGINES[own].serves(loaded, compute) else ANY
-    return EngineChoice(
-        other, f"engine {requested} cannot answer for this model here; {other} does"
-    )
+        return EngineChoice(other)
+    cannot = "cannot answer for this model here"
+    if sampling and not ENGINES[requested].samples:
+        cannot = "cannot sample"
+    return EngineChoice(other, f"engine {requested} {cannot}; {other} does")

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from autotune.worker.generate.chooser import Place
+from autotune.worker.generate.draws import Draws
 from autotune.worker.generate.prompt_lookup import PromptLookup
 
 Finish = Literal["stop", "length", "decided"]
@@ -15,7 +17,8 @@ class GenerationSettings:
 
     At most `batch_size` rows at a time, at most `prefill_tokens` tokens of prompts in a pass. The
     first `min_new_tokens` of an answer cannot end it. Without `guessing` every pass adds one token
-    to each row.
+    to each row. With `draws`, which has as many samples as there are prompts, tokens are drawn;
+    without it the likeliest are taken.
     """
 
     max_new_tokens: int
@@ -23,6 +26,7 @@ class GenerationSettings:
     prefill_tokens: int
     min_new_tokens: int = 0
     guessing: bool = True
+    draws: Draws | None = None
 
 
 class Reply:
@@ -63,6 +67,11 @@ class Reply:
     def new_tokens(self) -> int:
         """How many there are."""
         return len(self.ids) - self.asked
+
+    @property
+    def place(self) -> Place:
+        """Where its next token is chosen."""
+        return Place(self.number, self.new_tokens)
 
     def end(self, ids: Sequence[int], stop_ids: Sequence[int]) -> None:
         """Take a whole answer, with the token that ended it if one did."""

@@ -1,9 +1,9 @@
-"""Continuous batching: the sequences of a batch join, grow and leave it one by one. Greedy.
+"""Continuous batching: the sequences of a batch join, grow and leave it one by one.
 
 One pass of the model reads the new tokens of all rows: one token of each, or a guess at several
-(see `prompt_lookup`), of which those are kept that the model predicts itself. A row that is
+(see `prompt_lookup`), of which those are kept that are chosen anyway. A row that is
 finished leaves immediately and the next prompt takes its place. The tokens of a row do not depend
-on the others: see `exact_argmax`.
+on the others: see `chooser`.
 """
 
 from collections import deque
@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autotune.protocol.choices import Precision
 from autotune.worker.compute import Compute
-from autotune.worker.generate.exact_argmax import ExactArgmax
+from autotune.worker.generate.chooser import Choice, Place
+from autotune.worker.generate.choosers import chooser_for
 from autotune.worker.generate.kv_cache import RowCache, Step, by_rows
 from autotune.worker.generate.reply import GenerationSettings, Reply, never, nothing
 from autotune.worker.model import Loaded
@@ -73,9 +73,7 @@ class RowsEngine:
         self.rows: list[Reply] = []
         self.new_tokens = 0
         self.cache: RowCache | None = None
-        self.chooser = ExactArgmax(
-            loaded.model, compute.device, compute.precision is Precision.FP32
-        )
+        self.chooser = chooser_for(loaded, compute, settings)
 
     def run(self) -> None:
         """Answer all that wait; after an exception of memory it can be called again."""
@@ -157,11 +155,16 @@ class RowsEngine:
             if before[part.row] + at - part.begin >= len(self.rows[part.row].ids) - 1
         ]
         logits = self.forward([t for ids in tokens for t in ids], step, kept)
-        choices, margins = self.chooser.choices(logits)
+        places = [
+            Place(row.number, row.new_tokens + ahead)
+            for row, guess in speaking
+            for ahead in range(1 + len(guess))
+        ]
+        choices = self.chooser.choices(logits, places)
         at = 0
         for row, guess in speaking:
             end = at + 1 + len(guess)
-            self.accept(row, guess, choices[at:end], margins[at:end])
+            self.accept(row, guess, choices[at:end])
             at = end
         for number, row in enumerate(self.rows):
             # Guesses that were wrong are cached, and written over.
@@ -201,13 +204,11 @@ class RowsEngine:
         logits: Tensor = out.logits[0]
         return logits
 
-    def accept(
-        self, row: Reply, guess: list[int], choices: list[int], margins: list[float]
-    ) -> None:
-        """Add the tokens that the model predicts, as far as the guess before each was right."""
+    def accept(self, row: Reply, guess: list[int], choices: Sequence[Choice]) -> None:
+        """Add the tokens that are chosen, as far as the guess before each was right."""
         right = 0
         for at, choice in enumerate(choices):
-            token = self.chooser.exact_choice(row.ids, choice, margins[at])
+            token = self.chooser.exact_choice(row.ids, row.place, choice)
             row.prompt_lookup.add(token)
             self.new_tokens += 1
             if token in self.loaded.stop_ids and row.new_tokens > self.settings.min_new_tokens:
