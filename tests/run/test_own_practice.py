@@ -8,6 +8,7 @@ import pytest
 
 from autotune.base.errors import BadInput
 from autotune.base.files import write_text_atomic
+from autotune.cli.inspect import practice_line
 from autotune.cli.settings import settings_text
 from autotune.config.own_data import by_data, practising
 from autotune.config.profile import Profile
@@ -164,3 +165,6 @@ def test_practice_data_is_no_file_to_look_at_before_it_is_made(folder: Path) -> 
     assert [s.name for s in run.strategies] == ["A"]
     assert [s.name for s in practising(chosen)] == ["E", "F"]
     assert 'data = "synth"' in settings_text(chosen)
+    said = practice_line(practising(chosen))
+    assert said is not None and said.startswith("strategies E, F: practice data, which the run")
+    assert practice_line(()) is None
