@@ -131,7 +131,8 @@ def test_practice_data_that_was_changed_since_is_made_again_or_refused(folder: P
         path.write_text("{}", encoding="utf-8")
         assert made(session, setup_of(folder, profile())).own_data == setup.own_data
         assert path.read_bytes() == whole
-        path.unlink()
+        for gone in (path, path.with_name("responses.jsonl")):
+            gone.unlink()
         other, _ = setups.session(folder / "run", saying(WORDS.replace("forty", "sixty")))
         with pytest.raises(BadInput, match=r"data of strategy E: practice\.jsonl has changed"):
             made(other, setup_of(folder, profile()))
