@@ -42,7 +42,7 @@ from autotune.text.interruption import interrupted_practice
 from autotune.train.without_card import slowdown
 
 FOLDER = "model"
-"""The practice data's folder in its run folder; in a run it has the name of its strategy."""
+"""The practice data's folder in its run folder; that of a run's own is `run`."""
 
 
 @dataclass(frozen=True, slots=True)

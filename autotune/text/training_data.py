@@ -20,8 +20,9 @@ def practice_sentence(state: StudyState) -> str | None:
     end = ", and none of its prompts" if len(known) == len(surveys) else ""
     if any(map(tell_of_scored_prompts, known)):
         end = ", and some prompts of the test are among them"
+    names = strategies_text(practised)
     return (
-        f"Practised for ({strategies_text(practised)}): the training prompts have the same kinds of"
+        f"{names[:1].upper()}{names[1:]} practised: the training prompts have the same kinds of"
         f" rule as the test{end}."
     )
 

@@ -139,8 +139,8 @@ def test_a_report_after_practice_shows_held_out_kinds_beside_the_rest(
     ]
     assert tree["practice"][0]["held_out"] == list(OUT)
     lines = [line for line in conclusions(replay(records)) if SENTENCE in line]
-    names = "strategy B" if practised.strategies else "strategies A, B"
-    assert lines == [f"Practised for ({names}): the {SENTENCE}, and none of its prompts."]
+    names = "Strategy B" if practised.strategies else "Strategies A, B"
+    assert lines == [f"{names} practised: the {SENTENCE}, and none of its prompts."]
     said = filter(None, (describe(record) for record in records))
     assert any("900 conversations of practice, 1 kind of instruction; held out" in s for s in said)
 
