@@ -20,7 +20,7 @@ from autotune.run.inputs import demand_data
 from autotune.run.own_practice import with_practice
 from autotune.run.session import Session
 from autotune.run.setup import Setup
-from autotune.run.training_data import own_sources
+from autotune.run.training_data import own_sources, training_data
 from autotune.run.training_record import emit_training_data
 from autotune.score.answers import Answer
 from autotune.score.prompts import Prompt, written_prompts
@@ -162,6 +162,10 @@ def test_practice_data_is_no_file_to_look_at_before_it_is_made(folder: Path) -> 
     chosen = profile()
     demand_data(chosen)
     assert own_sources(chosen) == {}
+    run_data = DataSource(folder / "chat.jsonl", "chat.jsonl")
+    now = content_of(run_data.path, folder / "asked.jsonl", "", folder / "model")
+    found = training_data(chosen, run_data, {}, folder / "asked.jsonl", now)
+    assert set(found) == {""}, "least of all the run's own data"
     (run,) = by_data(chosen)
     assert [s.name for s in run.strategies] == ["A"]
     assert [s.name for s in practising(chosen)] == ["E", "F"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from autotune.base.disk import Sizes, needed_bytes
 from autotune.base.errors import ExitCode
 from autotune.cli.dry_run import as_tree
 from autotune.config.profile import Profile
@@ -197,10 +198,12 @@ def test_json_has_what_would_stop_it_and_when_it_would_end() -> None:
 E = setups.strategy("E", data="synth", max_rounds="all", model_max_length=512)
 
 
-def practised(tmp_path: Path, *strategies: Strategy) -> tuple[PlannedPractice, RunPlan, Setup]:
+def practised(
+    tmp_path: Path, *strategies: Strategy, **study: Any
+) -> tuple[PlannedPractice, RunPlan, Setup]:
     """The plan of a run that is to make practice data: 6 tasks in 2 variants, 100 tokens."""
     synth = SynthChoice(tasks=6, variants=2, max_new_tokens=100)
-    chosen = profile(*strategies).model_copy(update={"synth": synth})
+    chosen = profile(*strategies, **study).model_copy(update={"synth": synth})
     session, _ = setups.session(tmp_path / "run", lambda _: ([], setups.done()))
     tmp_path.mkdir(exist_ok=True)
     (tmp_path / "asked.jsonl").write_text('{"key": 1, "prompt": "Why"}\n', encoding="utf-8")
@@ -218,12 +221,15 @@ def practised(tmp_path: Path, *strategies: Strategy) -> tuple[PlannedPractice, R
 
 def test_practice_data_that_is_still_to_be_made_is_counted_on_in_full(tmp_path: Path) -> None:
     found, plan, _ = practised(tmp_path, A, E)
+    assert plan.practice_seconds == 600.0
     assert found == PlannedPractice(("E",), answers=4, max_new_tokens=100, prompts=12)
     a, e = plan.trials
     assert (a.of, e.of, e.plan.conversations) == (20, 12, 12)
     names = [Path(trial.plan.data.path).name for trial in (a, e)]
     assert names == ["chat.jsonl", "practice.jsonl"]
     assert plan.seconds == 600.0 + plan.before_seconds + a.seconds + e.seconds
+    late = practised(tmp_path / "1", A, E, max_hours=601 / 3600)[1]
+    assert [trial.count for trial in late.trials] == [1, 0], "ten minutes are spent by then"
     mixed = E.model_copy(update={"mix": 0.75, "max_conversations": 8})
     assert practised(tmp_path / "2", A, mixed)[1].trials[1].of == 8
     assert practised(tmp_path / "3", A, E.model_copy(update={"mix": 0.75}))[1].trials[1].of == 16
@@ -268,7 +274,10 @@ def test_a_dry_run_says_that_practice_comes_first_and_that_its_hours_are_an_esti
     assert tree["practice"]["seconds"] == 600.0 and tree["practice"]["prompts"] == 12
     assert as_tree(dry_run(planned(A)))["practice"] is None
     answers = 6 * 100 * 8
-    assert writes_of(setup, setup.profile.strategies).data_bytes > 3 * answers
+    writes = writes_of(setup, setup.profile.strategies)
+    assert writes.data_bytes > 3 * answers
+    sizes, none = Sizes(weights=1000, rest=10), replace(writes, data_bytes=0)
+    assert needed_bytes(sizes, writes) - needed_bytes(sizes, none) == writes.data_bytes
     assert writes_of(setups.setup(profile(A)), (A,)).data_bytes == 0
 
 
