@@ -2,7 +2,6 @@
 
 import json
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,15 +15,11 @@ from autotune.cli.synth import copied, next_steps
 from autotune.cli.synth_model import model_to_ask
 from autotune.config.load import find_profile
 from autotune.config.profile import Profile
-from autotune.protocol import events
 from autotune.protocol.events import RunEvent
 from autotune.run.folder import RunDir
 from autotune.run.practice import CARD, CHATS, README
-from autotune.screen.practice import practice_summary
-from autotune.synth.card import PracticeCard
-from autotune.synth.counts import KindCount, LengthCount, PracticeCounts, Words
 from tests import setups
-from tests.screens import printed
+from tests.practice import CARD_MADE, MADE, STARTED
 from tests.sources.test_model import safetensors
 
 
@@ -99,23 +94,6 @@ def test_a_run_means_its_best_checkpoint_and_a_checkpoint_itself() -> None:
     assert model_to_ask(None, None) is None
 
 
-STARTED = events.PracticeStarted(
-    name="model",
-    model="toy",
-    device="CPU",
-    device_kind="cpu",
-    asked=3,
-    samples=1,
-    prompts=9,
-    near_copies=0,
-    held_out=(),
-    settings="0",
-)
-MADE = events.PracticeMade(
-    name="model", sha256="0", settings="0", answers=3, conversations=2, as_sampled=1
-)
-
-
 def asked(**options: object) -> Profile:
     return Options.of(options).adjust(find_profile("cpu-smoke"))
 
@@ -177,70 +155,6 @@ def test_more_of_the_same_may_be_asked_for_and_nothing_else(
     with pytest.raises(BadInput, match="--run-dir practice: was started with other settings") as e:
         choose_folder(folder, asked(**options), work=PRACTICE)
     assert changes in str(e.value)
-
-
-CARD_MADE = PracticeCard(
-    model="toy",
-    model_digest="ab" * 32,
-    seed=42,
-    temperature=0.7,
-    top_p=0.95,
-    max_new_tokens=320,
-    variants=3,
-    samples=1,
-    held_out_kinds=("startend:quotation",),
-    near_copies=1,
-    counts=PracticeCounts(
-        tasks=3,
-        prompts=9,
-        samples=3,
-        unknown=0,
-        texts=9,
-        as_sampled=2,
-        usable=6,
-        unusable={"loop": 2, "does not follow": 1},
-        unfollowed={"language:response_language": 1},
-        kept=5,
-        kept_as_sampled=2,
-        kinds=(
-            KindCount(kind="punctuation:no_comma", asked=4, usable=3, kept=3, as_sampled=1),
-            KindCount(
-                kind="detectable_format:number_highlighted_sections",
-                asked=4,
-                usable=3,
-                kept=2,
-                as_sampled=1,
-            ),
-        ),
-        words=Words(mean=101.4, first_quartile=60, median=90, third_quartile=140),
-        lengths=(
-            LengthCount(least=0, below=50, kept=1),
-            LengthCount(least=50, below=None, kept=4),
-        ),
-    ),
-)
-
-
-def drawn(card: PracticeCard, width: int, steps: Sequence[str] = ()) -> str:
-    return printed(practice_summary(card, 118.6, steps), width)
-
-
-@pytest.mark.parametrize("width", [40, 80, 120])
-def test_the_summary_has_its_figures_at_any_width(width: int) -> None:
-    said = " ".join(drawn(CARD_MADE, width).replace("│", " ").split())
-    for part in (
-        "chats: 5: 2 as sampled, 3 amended",
-        "prompts: 9, of 3 tasks",
-        "answers: 3, 119 tokens/s",
-        "as sampled 2 (22 %) pass, after amending 6 (67 %)",
-        "101 on average; quartiles 60, 90, 140",
-        "loop: 2",
-        "1 near copy of scored prompts: not asked",
-    ):
-        assert part in said
-    if width >= 80:
-        assert "no_comma 4 3 3 1 2" in said
-    assert ("detectable_format:number_highlighted_sections" in said) == (width == 120)
 
 
 def test_the_next_command_names_the_file_and_the_profile_and_none_is_offered_for_no_chats() -> None:

@@ -19,7 +19,7 @@ from tests.worker.toys import save_toy
 
 pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("forked_workers")]
 
-CHOICE = SynthChoice(tasks=24, variants=2, samples=2, max_new_tokens=200)
+CHOICE = SynthChoice(tasks=20, variants=1, samples=2, max_new_tokens=160)
 """Half a second of answering: time enough to be disturbed in its midst."""
 
 
