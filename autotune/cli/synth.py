@@ -90,7 +90,7 @@ def synth_command(options: Options, wanted: SynthRequest) -> int:
         setup = open_setup(session, profile, say, with_data=False)
         if session.state.content is None and setup.content is not None:
             session.emit(setup.content)
-        say(plan_line(setup))
+        say(plan_line(setup, count_answers(where / RESPONSES)))
         total[0] = profile.synth.tasks * profile.synth.samples
         view = make_view(console, session.clock, lambda: session.state, device_gauge(setup))
         session.view = view
@@ -109,11 +109,11 @@ def demand_material(profile: Profile) -> None:
     compose(seed, 1, choice.variants, frozenset(held_out_kinds(seed, choice.held_out_kinds)))
 
 
-def plan_line(setup: Setup) -> str:
-    """What will be asked, and about how long that takes."""
+def plan_line(setup: Setup, answered: int) -> str:
+    """What will be asked, and about how long that takes where so many answers are there."""
     choice = setup.profile.synth
     slower = slowdown(setup.device, setup.device_spec.precision)
-    seconds = practice_seconds(setup, setup.model_folder, choice, slower)
+    seconds = practice_seconds(setup, setup.model_folder, choice, slower, answered)
     time = (
         f"{about(seconds)} if all are as long as that (an estimate)"
         if seconds is not None
