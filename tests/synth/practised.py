@@ -42,12 +42,11 @@ def prompt(task: int, variant: int, *asked: Asked) -> PracticePrompt:
 
 def answer(to: PracticePrompt, text: str | None, sample: int = 0, whole: bool = True) -> Answer:
     """An answer that was sampled for a prompt; `whole`: the model ended it by itself."""
-    finish = "stop" if whole else "length"
     return Answer(
         key=to.key,
         prompt=to.prompt,
         response=text,
-        finish=finish,
+        finish="stop" if whole else "length",
         new_tokens=40,
         sample=sample,
     )
