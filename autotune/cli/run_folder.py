@@ -56,7 +56,9 @@ def choose_folder(
         return named, False
     held = work_in(named)
     if held not in (None, work):
-        raise BadInput(f"--run-dir {named}: holds {held.noun}, no {work.noun}; give another folder")
+        raise BadInput(
+            f"--run-dir {named}: holds {held.noun}, not {work.noun}; give another folder"
+        )
     other = difference(stored, profile, named, work.may_change)
     if other is not None:
         raise BadInput(f"--run-dir {named}: was started with {other}, or give another folder")

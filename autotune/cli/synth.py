@@ -22,6 +22,7 @@ from autotune.cli.run_folder import (
     undone_without_answers,
 )
 from autotune.cli.synth_model import model_to_ask
+from autotune.config.profile import Profile
 from autotune.device.find import find_device
 from autotune.fit.practice_time import practice_seconds
 from autotune.launch import SubprocessRunner
@@ -38,6 +39,7 @@ from autotune.screen.live import make_view
 from autotune.screen.practice import practice_summary
 from autotune.synth.card import PracticeCard
 from autotune.synth.held_out import held_out_kinds
+from autotune.synth.prompts import compose
 from autotune.text.interruption import interrupted_practice
 from autotune.train.without_card import slowdown
 
@@ -65,7 +67,7 @@ def synth_command(options: Options, wanted: SynthRequest) -> int:
     profile = chosen_profile(options)
     demand_writable("--out", wanted.out)
     demand_speed(profile)
-    held_out_kinds(profile.train.seed, profile.synth.held_out_kinds)  # more than there are
+    demand_material(profile)
     root, resumed = choose_folder(options.run_dir, profile, say, work=PRACTICE)
     say(f"profile {profile.name} ({profile.title}); run folder {root}")
     say_note(find_device(asked_device(options, profile)), say)
@@ -88,7 +90,7 @@ def synth_command(options: Options, wanted: SynthRequest) -> int:
         setup = open_setup(session, profile, say, with_data=False)
         if session.state.content is None and setup.content is not None:
             session.emit(setup.content)
-        say(plan_line(setup))
+        say(plan_line(setup, count_answers(where / RESPONSES)))
         total[0] = profile.synth.tasks * profile.synth.samples
         view = make_view(console, session.clock, lambda: session.state, device_gauge(setup))
         session.view = view
@@ -97,20 +99,30 @@ def synth_command(options: Options, wanted: SynthRequest) -> int:
         return report_made(console, options, wanted, session, where)
 
 
-def plan_line(setup: Setup) -> str:
-    """What will be asked, and about how long that takes."""
+def demand_material(profile: Profile) -> None:
+    """Refuse to hold out more kinds than there are, or to compose more variants than can be.
+
+    Raises:
+        BadInput: that.
+    """
+    seed, choice = profile.train.seed, profile.synth
+    compose(seed, 1, choice.variants, frozenset(held_out_kinds(seed, choice.held_out_kinds)))
+
+
+def plan_line(setup: Setup, answered: int) -> str:
+    """What will be asked, and about how long that takes where so many answers are there."""
     choice = setup.profile.synth
     slower = slowdown(setup.device, setup.device_spec.precision)
-    seconds = practice_seconds(setup, setup.model_folder, choice, slower)
+    seconds = practice_seconds(setup, setup.model_folder, choice, slower, answered)
     time = (
-        f"{about(seconds)} if all run to that (an estimate, nothing is measured yet)"
+        f"{about(seconds)} if all are as long as that (an estimate)"
         if seconds is not None
-        else "how long that takes is not known before it is measured"
+        else "for how long is not known before it is measured"
     )
     return (
-        f"to ask: {counted(choice.tasks, 'task')}, {counted(choice.samples, 'sample')} of each at"
-        f" temperature {choice.temperature:g}, amended for {counted(choice.variants, 'variant')};"
-        f" answers of at most {choice.max_new_tokens} tokens: {time}"
+        f"to ask: {counted(choice.tasks, 'task')} in {counted(choice.variants, 'variant')},"
+        f" {counted(choice.samples, 'answer')} each of at most"
+        f" {counted(choice.max_new_tokens, 'token')}; {time}"
     )
 
 

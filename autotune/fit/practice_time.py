@@ -10,9 +10,15 @@ from autotune.run.setup import Setup
 
 
 def practice_seconds(
-    setup: Setup, model_folder: Path, choice: SynthChoice, slowdown: float = 1.0
+    setup: Setup,
+    model_folder: Path,
+    choice: SynthChoice,
+    slowdown: float = 1.0,
+    answered: int = 0,
 ) -> float | None:
-    """Seconds at most until every prompt has its samples, if every answer runs to its cap.
+    """Seconds until every prompt has its samples, if every answer runs to its cap.
+
+    So many are `answered` already.
 
     By the device's assumed rate (`fit.rate`): an estimate. `slowdown` as there. None for a model
     whose files cannot be read, or a card whose driver does not report its cores.
@@ -20,8 +26,8 @@ def practice_seconds(
     sizes = sizes_of(model_folder)
     if sizes is None:
         return None
-    answers = choice.tasks * choice.samples
-    rows = min(setup.profile.evaluate.batch_size, answers)
+    answers = max(0, choice.tasks * choice.samples - answered)
+    rows = max(1, min(setup.profile.evaluate.batch_size, answers))
     rate = assumed_rate(
         setup.device,
         sizes.weights // WEIGHT_BYTES,

@@ -7,9 +7,10 @@ from autotune.protocol.device_kind import DeviceKind
 
 
 class PracticeStarted(Boundary):
-    """Practice data begins to be made, or resumes (`resumed`), in the folder `practice/<name>`.
+    """Practice data begins to be made, or resumes, in the folder `practice/<name>`.
 
-    `model` is asked `asked` prompts, `samples` times each; its answers are for `prompts` in all.
+    `model` is asked `asked` prompts, `samples` times each, of which `answered` answers are there
+    already; they are for `prompts` in all.
     `near_copies` of scored prompts were left out. `held_out` are the kinds of instruction that none
     asks for. `settings` is a digest of what decides which chats come of it.
     """
@@ -25,7 +26,7 @@ class PracticeStarted(Boundary):
     near_copies: int
     held_out: tuple[str, ...]
     settings: str
-    resumed: bool = False
+    answered: int = 0
 
     @property
     def answers(self) -> int:

@@ -80,6 +80,7 @@ def make_practice(
         return where / CHATS
     plan = practice_plan(setup, choice)
     keep_practice_prompts(where, plan)
+    total = len(plan.asked) * choice.samples
     session.emit(
         events.PracticeStarted(
             name=name,
@@ -92,7 +93,7 @@ def make_practice(
             near_copies=plan.near_copies,
             held_out=plan.held_out,
             settings=settings,
-            resumed=(where / RESPONSES).exists(),
+            answered=total - missing(where / RESPONSES, plan.asked, choice.samples),
         )
     )
     timer = Timer()

@@ -38,7 +38,7 @@ def _whole(card: PracticeCard, speed: float | None) -> RenderableType:
     lines = [
         ("chats", f"{counts.kept}: {counts.kept_as_sampled} as sampled, {amended} amended"),
         ("prompts", f"{counts.prompts}, of {counted(counts.tasks, 'task')}"),
-        ("answers", f"{counts.samples}{pace}"),
+        ("answers", f"{counts.samples} of {counted(counts.sampled_tokens, 'token')}{pace}"),
         (
             "held against a prompt",
             f"{counts.texts} times; as sampled {_share(counts.as_sampled, counts.texts)} pass,"

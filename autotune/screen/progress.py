@@ -136,7 +136,8 @@ def _practising(state: StudyState, practice: events.PracticeStarted, pace: Pace)
     """Answering the prompts of practice; after the last answer, what is made of them."""
     answered = state.answered
     if answered is None:
-        return Job("practice: getting ready", "answer", 0, practice.answers, _phase(state), None)
+        count = (practice.answered, practice.answers)
+        return Job("practice: getting ready", "answer", *count, _phase(state), None)
     if answered.done >= answered.total:
         return Job("practice", "", 0, 0, _phase(state), None)
     speed = answered.new_tokens / answered.seconds if answered.seconds else 0.0

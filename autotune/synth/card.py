@@ -40,13 +40,25 @@ SOURCES = (
 """Where the method and the rules come from: what is called so, the paper, its number."""
 
 
+FRONT_MATTER = """---
+language:
+- en
+task_categories:
+- text-generation
+tags:
+- instruction-following
+- synthetic
+---"""
+"""What hubs read of a data set's card."""
+
+
 class PracticeCard(Boundary):
     """All that a person needs to judge practice data, or to make it again.
 
     `model` answered; `model_digest` is the digest of its weights. `seed` is that of the prompts,
     the samples and the edits. The model was asked the first of each task's `variants` `samples`
     times. `near_copies` is how many composed prompts were left out, since a scored one, or nearly
-    one, stands in them. `tokens_per_second` and `hours` are of the sampling, where it was timed.
+    one, stands in them. How long it took is not said here: the same data has the same card.
     """
 
     model: str
@@ -60,14 +72,12 @@ class PracticeCard(Boundary):
     held_out_kinds: tuple[str, ...]
     near_copies: int
     counts: PracticeCounts
-    tokens_per_second: float | None = None
-    hours: float | None = None
 
 
 def card_text(card: PracticeCard) -> str:
-    """The card as README.md beside the data."""
+    """The card as README.md beside the data, with the front matter of a data set's card."""
     parts = (
-        ["# Practice data", _summary(card)],
+        [FRONT_MATTER, "# Practice data", _summary(card)],
         ["## How it was made", _rows(("", ""), _facts(card))],
         ["## What is in it", _kinds(card.counts), _lengths(card.counts)],
         ["## What was left out", _left_out(card)],
@@ -106,17 +116,13 @@ def _facts(card: PracticeCard) -> Iterator[tuple[str, str]]:
         "prompts",
         f"{counts.prompts} of {counted(counts.tasks, 'task')}, {card.variants} each at most",
     )
-    yield "sampled answers", str(counts.samples)
+    yield "sampled answers", f"{counts.samples}, {counted(counts.sampled_tokens, 'token')}"
     yield (
         "held against a prompt",
         f"{counts.texts} times: {counts.as_sampled} pass as they are, {counts.usable} after"
         " amending",
     )
     yield "held-out kinds", ", ".join(f"`{kind}`" for kind in card.held_out_kinds) or "none"
-    if card.tokens_per_second is not None:
-        yield "speed", f"{card.tokens_per_second:.0f} tokens/s"
-    if card.hours is not None:
-        yield "time", f"{card.hours:.2f} h of sampling"
 
 
 def _kinds(counts: PracticeCounts) -> str:
@@ -150,7 +156,7 @@ def _lengths(counts: PracticeCounts) -> str:
 def _left_out(card: PracticeCard) -> str:
     counts = card.counts
     told = [f"{counted(card.near_copies, 'prompt')} with a scored prompt, or nearly one, in them"]
-    told += [f"{number} texts: {reason}" for reason, number in counts.unusable.items()]
+    told += [f"{counted(number, 'text')}: {reason}" for reason, number in counts.unusable.items()]
     unfollowed = ", ".join(f"`{kind}` {number}" for kind, number in counts.unfollowed.items())
     if unfollowed:
         told.append(f"instructions that no edit made a text follow: {unfollowed}")

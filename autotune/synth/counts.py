@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, quantiles
 
 from autotune.base.model import Boundary
+from autotune.score.answers import Answer
 from autotune.score.ifeval.amended import Unusable
 from autotune.synth.chats import BANDS, PracticeChat
 from autotune.synth.prompts import PracticePrompt
@@ -44,16 +45,17 @@ class Words(Boundary):
 class PracticeCounts(Boundary):
     """From prompts to kept chats.
 
-    `prompts` of `tasks` were composed and `samples` answers belong to one that was asked; `unknown`
-    answers belong to none. `texts` is how often an answer was held against a prompt: `as_sampled`
-    of them pass as they are and `usable` after amending; of the others `unusable` says why not, and
-    `unfollowed` the kinds that no edit made them follow. `kept` chats are the practice data,
-    `kept_as_sampled` of them as they were sampled.
+    `prompts` of `tasks` were composed. `samples` answers, of `sampled_tokens` together, belong to
+    one that was asked, `unknown` ones to none. `texts` is how often an answer was held against a
+    prompt: `as_sampled` of them pass as they are and `usable` after amending; of the others
+    `unusable` says why not, and `unfollowed` the kinds that no edit made them follow. `kept` chats
+    are the practice data, `kept_as_sampled` of them as they were sampled.
     """
 
     tasks: int
     prompts: int
     samples: int
+    sampled_tokens: int
     unknown: int
     texts: int
     as_sampled: int
@@ -78,15 +80,16 @@ def counts_of(
     unusable: Sequence[Unusable],
     kept: Sequence[PracticeChat],
     *,
-    samples: int,
+    samples: Sequence[Answer],
     unknown: int,
 ) -> PracticeCounts:
-    """The counts of practice that was made."""
+    """The counts of practice that was made of `samples`, the answers that belong to a prompt."""
     own = [chat for chat in kept if chat.amended.as_sampled]
     return PracticeCounts(
         tasks=len({prompt.task for prompt in prompts}),
         prompts=len(prompts),
-        samples=samples,
+        samples=len(samples),
+        sampled_tokens=sum(answer.new_tokens or 0 for answer in samples),
         unknown=unknown,
         texts=len(usable) + len(unusable),
         as_sampled=sum(chat.amended.as_sampled for chat in usable),

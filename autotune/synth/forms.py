@@ -1,6 +1,7 @@
 """The kinds of text that a request asks for, and which instructions each of them can follow."""
 
 import random
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
@@ -58,6 +59,7 @@ _UNFIT: dict[Kind, frozenset[Ask]] = {
 """Instructions that a kind of text would look odd with. A request for JSON goes with what is data,
 one of three fixed replies with a question that they answer."""
 
+_ENDS = re.compile(r"[.?!]")
 _TEXTS = frozenset({Kind.PROSE, Kind.LETTER, Kind.POST, Kind.VERSE, Kind.DIALOGUE})
 """What is written in a tone, and for a purpose."""
 
@@ -133,7 +135,7 @@ def word_task(form: Form, topic: Topic, rng: random.Random) -> str:
     task = request.format_map({**slots, "a": f"{article} {adjective}".rstrip(), "for": audience})
     toned = bool(adjective) and "{a}" in request
     task = task[0].upper() + task[1:]
-    if form.kind not in _TEXTS or "\n" in task:
+    if form.kind not in _TEXTS or len(_ENDS.findall(request)) != 1 or "\n" in task:
         return task
     if not toned and rng.random() < STYLE_SHARE:
         task = f"{task} {rng.choice(phrases.STYLES)}"

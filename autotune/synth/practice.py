@@ -12,11 +12,38 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from autotune.score.answers import Answer
-from autotune.score.ifeval.amended import Unusable, amended
+from autotune.score.ifeval.amended import Amended, Unusable, amended
+from autotune.score.ifeval.arguments import Argument
+from autotune.score.ifeval.instructions import instruction_of
 from autotune.synth.balance import balanced
 from autotune.synth.chats import PracticeChat
 from autotune.synth.counts import PracticeCounts, asked_for, counts_of
+from autotune.synth.kinds import Ask
 from autotune.synth.prompts import PracticePrompt
+
+SHOWS = frozenset(
+    {
+        Ask.CONSTRAINED,
+        Ask.ENDING,
+        Ask.JSON,
+        Ask.LANGUAGE,
+        Ask.LOWERCASE,
+        Ask.PARAGRAPHS,
+        Ask.PLACEHOLDERS,
+        Ask.POSTSCRIPT,
+        Ask.QUOTATION,
+        Ask.REPEAT,
+        Ask.SECTIONS,
+        Ask.TITLE,
+        Ask.TWO_RESPONSES,
+        Ask.UPPERCASE,
+    }
+)
+"""Kinds that an answer shows it was made for: odd where nobody asks for them. One without commas,
+or with bullets, would do anywhere."""
+
+ELSEWHERE = "made for another prompt"
+"""Why an answer is not held against a prompt of its task: it shows what that does not ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +68,8 @@ def practise(
 ) -> Practice:
     """Chats to practise on, made of the answers to `asked_prompts`; `limit` is how many at most.
 
-    Each answer is amended for every prompt of its task. Then
+    Each answer is amended for every prompt of its task, but for one that shows what only the prompt
+    that was asked asks for (`SHOWS`): small letters, a postscript. Then
 
     1. of the texts for a prompt one is taken: one that passes as it was sampled before all others,
        then one in which no edit strains (`Instruction.strains`: keywords, letters), then one of an
@@ -62,21 +90,23 @@ def practise(
     for task, found in sampled.items():
         for prompt in tasks[task]:
             for answer in found:
-                made = amended(
-                    prompt,
-                    answer.response or "",
-                    _drawn(seed, prompt, answer),
-                    answer.finish == "stop",
-                )
+                made = _made(tasks[task][0], answer, prompt, seed)
                 if isinstance(made, Unusable):
                     unusable.append(made)
                 else:
                     usable.append(PracticeChat(prompt, answer, made))
     kept = balanced(_one_each(usable, seed), asked_for(prompts), limit)
-    belong = sum(map(len, sampled.values()))
+    samples = [answer for found in sampled.values() for answer in found]
     return Practice(
         tuple(sorted(kept, key=lambda chat: (chat.prompt.task, chat.prompt.variant))),
-        counts_of(prompts, usable, unusable, kept, samples=belong, unknown=len(answers) - belong),
+        counts_of(
+            prompts,
+            usable,
+            unusable,
+            kept,
+            samples=samples,
+            unknown=len(answers) - len(samples),
+        ),
     )
 
 
@@ -100,6 +130,24 @@ def _sampled(asked: Iterable[PracticePrompt], answers: Iterable[Answer]) -> dict
     for each in found.values():
         each.sort(key=lambda answer: (answer.sample or 0, answer.response or ""))
     return found
+
+
+def _made(
+    asked: PracticePrompt, answer: Answer, prompt: PracticePrompt, seed: int
+) -> Amended | Unusable:
+    """The answer to the prompt that was asked, made to follow one of the same task."""
+    text = answer.response or ""
+    if any(
+        instruction_of(*each).follows(text) for each in _shown(asked) if each not in _shown(prompt)
+    ):
+        return Unusable(ELSEWHERE)
+    return amended(prompt, text, _drawn(seed, prompt, answer), answer.finish == "stop")
+
+
+def _shown(prompt: PracticePrompt) -> list[tuple[str, dict[str, Argument]]]:
+    """Its instructions that an answer shows, with their arguments."""
+    both = zip(prompt.instruction_id_list, prompt.kwargs, strict=True)
+    return [(kind, given) for kind, given in both if kind in SHOWS]
 
 
 def _one_each(usable: Sequence[PracticeChat], seed: int) -> list[PracticeChat]:

@@ -28,6 +28,9 @@ from autotune.synth.topics import ASKED_ONE_WAY, NOUNS, Topic, practice_topics
 MAX_ATTEMPTS = 200
 """Draws before a prompt is given up; nearly all need one to three."""
 
+TASK_ATTEMPTS = 20
+"""Draws for a task that was not asked for yet; then it comes again, with other instructions."""
+
 MAX_NAME_WORDS = 4
 """Longer names of topics, as "an app that reminds people", would take a rule put behind them."""
 
@@ -165,7 +168,7 @@ class _Composer:
         )
 
     def _task(self, number: int, topic: Topic, leads: tuple[Ask, ...]) -> _Task:
-        for attempt in range(MAX_ATTEMPTS):
+        for attempt in range(TASK_ATTEMPTS):
             # A string seeds by its SHA-512, so the draw is the same in every process.
             rng = random.Random(f"{self._seed}:task {number}:{attempt}")
             fitting = _forms(topic, leads)

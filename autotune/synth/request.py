@@ -19,6 +19,8 @@ _HEADINGS = (
     "I have some requirements:",
     "Rules:",
 )
+_CLAUSE = re.compile(r"\b(?:who|whose|that|which)\b")
+_ENDS = re.compile(r"[.?!]")
 _STOPS = '.!?")'
 _REFERS = re.compile(r"\b(?:it|this|that|above|text|both|parts)\b", re.IGNORECASE)
 """A sentence with one of these speaks of what is wanted, which has to be said before."""
@@ -49,8 +51,12 @@ def word_repetition(request: str, rule: Rule, rng: random.Random) -> str:
 
 
 def _is_command(wanted: str) -> bool:
-    """A single sentence with a full stop, without a text that it quotes."""
-    return wanted.endswith(".") and wanted.count(".") == 1 and "\n" not in wanted
+    """A single sentence with a full stop that ends with what is to be written.
+
+    Behind a clause ("that a teacher can use") a rule would speak of what the clause is about.
+    """
+    alone = wanted.endswith(".") and len(_ENDS.findall(wanted)) == 1 and "\n" not in wanted
+    return alone and not _CLAUSE.search(wanted)
 
 
 def _arrange(wanted: str, sentences: list[str], rng: random.Random) -> str:

@@ -13,8 +13,9 @@ def asked_sentence(started: PracticeStarted) -> str:
         if started.near_copies
         else ""
     )
+    there = f" ({started.answered} of {started.answers} answers are there)"
     return (
-        f"practice {'resumes' if started.resumed else 'begins'}: {started.model} is asked"
+        f"practice {f'resumes{there}' if started.answered else 'begins'}: {started.model} is asked"
         f" {counted(started.asked, 'prompt')}{times}; its answers are amended for"
         f" {counted(started.prompts, 'prompt')}{held}{near}"
     )

@@ -252,9 +252,10 @@ class _Answers:
     phase = "generation"
     weights_moved = False
 
-    def __init__(self, engine: "Engine", on_warning: Callable[[str], None]) -> None:
+    def __init__(self, engine: "Engine", on_warning: Callable[[str], None], work: str) -> None:
         self.engine = engine
         self.on_warning = on_warning
+        self.work = work
 
     def attempt(self) -> None:
         self.engine.run()
@@ -268,18 +269,21 @@ class _Answers:
     def report(self, shortage: MemoryShortage, *, same_process: bool) -> None:
         if same_process:
             now = self.engine.batch_text()
-            self.on_warning(f"evaluation ran out of memory; continuing with {now}")
+            self.on_warning(f"{self.work} ran out of memory; continuing with {now}")
 
 
 def answer_within_memory(
-    engine: "Engine", compute: Compute, on_warning: Callable[[str], None]
+    engine: "Engine",
+    compute: Compute,
+    on_warning: Callable[[str], None],
+    work: str = "evaluation",
 ) -> None:
     """Answer all prompts; `on_warning` gets a line each time that the batch is made smaller.
 
-    Where the memory does not come back, or one row alone is too much, the parent tries in a new
-    process.
+    The line says what the answers are for (`work`). Where the memory does not come back, or one row
+    alone is too much, the parent tries in a new process.
 
     Raises:
         MemoryKept, Exception: as `Recovery.run`.
     """
-    Recovery(compute).run(_Answers(engine, on_warning))
+    Recovery(compute).run(_Answers(engine, on_warning, work))

@@ -82,6 +82,23 @@ def test_the_8_gb_card_gets_the_strategies_of_the_guide_in_order() -> None:
     assert (profile.prompts.source, profile.prompts.limit) == ("ifeval", "all")
 
 
+def test_a_profile_may_say_how_practice_data_is_made_and_need_not(tmp_path: Path) -> None:
+    asked = find_profile("cpu-smoke").synth
+    assert (asked.tasks, asked.variants, asked.samples, asked.held_out_kinds) == (600, 3, 1, 3)
+    table = "[synth]\ntasks = 40\nmax_conversations = 100\n\n[[strategy]]"
+    path = tmp_path / "my.toml"
+    path.write_text(changed(("[[strategy]]", table)), encoding="utf-8")
+    mine = read_profile(path).synth
+    assert (mine.tasks, mine.max_conversations, mine.temperature) == (40, 100, 0.7)
+    wrong = "[synth]\ntask = 4\ntop_p = 1.5\ntemperature = 0\nmax_new_tokens = 8\n\n[[strategy]]"
+    assert [line.strip() for line in faults(tmp_path, changed(("[[strategy]]", wrong)))[1:]] == [
+        "synth.temperature = 0: must be greater than 0",
+        "synth.top_p = 1.5: must be less than or equal to 1",
+        "synth.max_new_tokens = 8: must be greater than or equal to 64",
+        "synth.task: no such key; did you mean tasks?",
+    ]
+
+
 def test_the_profile_is_picked_from_the_machine() -> None:
     assert pick_profile(device("cuda")) == "rtx4060-laptop-8gb"
     assert pick_profile(device("cpu")) == "cpu-smollm2"

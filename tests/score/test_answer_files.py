@@ -23,9 +23,17 @@ def test_our_own_records_are_read_back_as_they_were_written(tmp_path: Path) -> N
     answers = (
         Answer(key=1, prompt="a", response="é\n", finish="stop", new_tokens=3),
         Answer(key=2, prompt="b", response=None),
+        Answer(key=2, prompt="b", response="drawn", finish="length", new_tokens=9, sample=1),
     )
     path.write_text("".join(a.model_dump_json() + "\n" for a in answers), encoding="utf-8")
     assert read_answers(path) == answers
+
+
+def test_only_an_answer_that_was_drawn_says_which_sample_it_is() -> None:
+    greedy = Answer(key=1, prompt="a", response="b", finish="stop", new_tokens=1)
+    assert list(greedy.model_dump()) == ["key", "prompt", "response", "finish", "new_tokens"]
+    drawn = greedy.model_copy(update={"sample": 0})
+    assert drawn.model_dump_json() == greedy.model_dump_json()[:-1] + ',"sample":0}'
 
 
 def test_a_foreign_file_with_other_keys_is_read(tmp_path: Path) -> None:
@@ -97,6 +105,10 @@ def test_a_last_line_that_only_lacks_its_newline_counts(tmp_path: Path) -> None:
         (
             {"prompt": "a", "response": "b", "finish": "eos"},
             "finish is 'eos': must be stop, length or left",
+        ),
+        (
+            {"prompt": "a", "response": "b", "sample": -1},
+            "sample is -1: must be a whole number from",
         ),
         (["a", "b"], "must be a JSON object"),
     ],

@@ -18,7 +18,7 @@ from autotune.score.ifeval.instructions import instruction_of, read_arguments
 from autotune.synth.conflicts import clash
 from autotune.synth.kinds import LANGUAGE_PARTNERS, PUBLIC_COUNTS, RESHAPES, Ask, Rule, compatible
 from autotune.synth.prompts import PracticePrompt, compose
-from autotune.synth.topics import held_out_topics
+from autotune.synth.topics import Sort, held_out_topics, practice_topics
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "ifeval"
 PUBLIC = SHARED / "input_data.jsonl"
@@ -63,6 +63,11 @@ def test_a_new_process_composes_the_same_whatever_its_hash_seed() -> None:
     assert run.stdout.strip() == ascii([p.prompt for p in prompts()[: 30 * VARIANTS]])
 
 
+def test_a_prompt_that_is_written_is_read_as_itself() -> None:
+    for prompt in prompts()[:100]:
+        assert PracticePrompt.model_validate_json(prompt.model_dump_json()) == prompt
+
+
 def test_all_are_different_and_each_has_a_key_of_its_own() -> None:
     assert len({p.prompt for p in prompts()}) == TASKS * VARIANTS
     assert len({p.key for p in prompts()}) == TASKS * VARIANTS
@@ -71,10 +76,46 @@ def test_all_are_different_and_each_has_a_key_of_its_own() -> None:
     ]
 
 
+def test_they_are_all_different_where_there_is_little_to_compose_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    two = {Ask.NO_COMMA, Ask.QUOTATION}
+    others = frozenset(ask.value for ask in Ask if ask not in two)
+    topic = [topic for topic in practice_topics() if topic.sort is Sort.YES_OR_NO][:1]
+    some = compose(0, 100, 2, others, topic)
+    assert len({p.prompt for p in some}) == len(some) == 200
+    monkeypatch.setattr("autotune.synth.prompts.MAX_ATTEMPTS", 2)
+    with pytest.raises(BadInput, match=r"no new prompt about .* was found in 2 draws"):
+        compose(0, 100, 2, others, topic)
+
+
 def test_variants_of_a_task_share_topic_and_form_and_lead_with_different_kinds() -> None:
     for variants in tasks():
         assert len({(p.topic, p.form) for p in variants}) == 1
         assert len({p.instruction_id_list[0] for p in variants}) == VARIANTS
+
+
+def test_no_variant_asks_for_what_leads_another() -> None:
+    for variants in tasks():
+        leads = [p.instruction_id_list[0] for p in variants]
+        for prompt in variants:
+            others = set(prompt.instruction_id_list[1:]) - {Ask.LANGUAGE.value}
+            assert not others & set(leads)
+
+
+@pytest.mark.parametrize(
+    ("ask", "forms"),
+    [
+        (Ask.CONSTRAINED, {"email", "poem", "story", "list", "question", "tweet"}),
+        (Ask.JSON, {"email", "letter", "poem", "song", "rap", "dialogue", "story"}),
+        (Ask.PLACEHOLDERS, {"poem", "riddle", "dialogue", "question", "yes or no"}),
+        (Ask.NTH_PARAGRAPH, {"tweet", "haiku", "limerick", "poem", "list", "resume"}),
+        (Ask.LANGUAGE, {"email", "essay", "blog post", "resume"}),
+    ],
+)
+def test_a_kind_is_not_asked_of_texts_that_it_does_not_suit(ask: Ask, forms: set[str]) -> None:
+    found = {p.form for p in prompts() if ask in p.instruction_id_list}
+    assert found and not found & forms
 
 
 def test_what_is_wanted_stands_in_every_variant_of_a_task() -> None:
@@ -153,6 +194,7 @@ def test_no_prompt_asks_for_a_kind_that_is_held_out_and_all_others_are_asked_for
 def test_no_two_instructions_of_a_prompt_exclude_each_other() -> None:
     for prompt in prompts():
         asks = [Ask(name) for name in prompt.instruction_id_list]
+        assert len(set(asks)) == len(asks)
         assert all(compatible(a, b) for at, a in enumerate(asks) for b in asks[:at])
         rules = [Rule(a, k) for a, k in zip(asks, prompt.kwargs, strict=True)]
         assert not clash(rules), prompt.prompt

@@ -145,5 +145,7 @@ class Postscript(Instruction):
         short = SHORTEST_POSTSCRIPT_CHARACTERS <= len(last) <= LONGEST_POSTSCRIPT_CHARACTERS
         if len(before) >= LEFT_BEFORE and short and last[0].isalpha() and is_whole(last):
             return f"{text[: before[-1][1]]}\n\n{marker} {last}"
-        said = draw.choice(AFTERTHOUGHTS).format(subject(text) or "this")
+        about = subject(text)
+        # One word alone may be of any kind: "more about dental".
+        said = draw.choice(AFTERTHOUGHTS).format(about if " " in about else "this")
         return f"{text}\n\n{marker} {in_case_of(text, said)}"

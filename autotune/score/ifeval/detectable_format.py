@@ -22,7 +22,6 @@ from autotune.score.ifeval.own_words import (
     replaced,
     spread,
     subject,
-    topics,
 )
 from autotune.score.ifeval.pieces import HEADING_WORDS, divided, paragraphs
 
@@ -202,7 +201,7 @@ class Title(Instruction):
         first, _, rest = answer.strip().partition("\n")
         if rest.strip() and (title := _title_in(first, rest)):
             return f"<<{title}>>\n{rest}"
-        about = subject(answer) or next(iter(topics(answer, 1)), "")
+        about = subject(answer)
         if not about:
             return None
         named = draw.choice(TITLES).format(about.title())

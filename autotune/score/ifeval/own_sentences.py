@@ -26,8 +26,9 @@ MAX_REPEATED = 0.12
 """Share of an answer's runs of words at most that were said before. Of GPT-4's 541 published IFEval
 answers 93 % have no more; of 172 that were sampled from a 135M model half had."""
 
-MAX_REPEATED_WITHIN = 0.3
-"""The same of a sentence by itself: above it goes on and on."""
+MAX_REPEATED_WITHIN = 0.2
+"""The same of a sentence by itself: above it goes on and on. Of 9 564 sentences of GPT-4's 7 do, of
+3 970 of a 135M model 64."""
 
 MIN_COPIED_WORDS = 6
 """Shorter sentences that the prompt has too may be what it asks for, such as "Dear Sir"."""
@@ -40,7 +41,7 @@ _STOPS = ".!?…\"'”’)*"
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"^\W*\d{1,2}[.)]\s+")
 _PREAMBLE = re.compile(
-    r"(?:sure|certainly|absolutely|of course)\b[^\n]{0,120}$"
+    r"(?:sure|sure thing|certainly|absolutely|of course)[,.!:][^\n]{0,120}"
     r"|(?:\w+[,!] )?(?:i['’]d be|i['’]m|i am|i would be) (?:happy|glad) to (?:help|assist)\b.*"
     r"|(?:below|here)(?:['’]s| is| are)\b[^\n]*:",
     re.IGNORECASE,
@@ -61,13 +62,11 @@ def own_sentences(asked: str, answer: str, finished: bool) -> str:
     whole.
     """
     text = answer.strip() if finished else whole_sentences(answer.strip())
-    long = [
-        words for a, b in pieces(asked) if len(words := words_of(asked[a:b])) >= MIN_COPIED_WORDS
-    ]
-    before = {run for words in long for run in _runs(words)}
+    told = [words_of(asked[slice(*span)]) for span in pieces(asked)]
+    before = {run for words in told if len(words) >= MIN_COPIED_WORDS for run in _runs(words)}
     kept = {
         span
-        for span in _without_beginning(text, long, _new(text, before))
+        for span in _without_beginning(text, told, _new(text, before))
         if not goes_on(piece := text[slice(*span)]) and not speaks_as_ai(piece)
     }
     once = renumbered(keep(text, kept))
@@ -111,7 +110,7 @@ def _begins_empty(piece: str, asked: list[list[str]]) -> bool:
     words = words_of(piece)
     known = {word for each in asked for word in each}
     again = sum(word in known for word in set(words)) >= RESTATED * len(set(words))
-    return again and any(words[:2] == each[:2] for each in asked)
+    return again and any(words[:2] == each[:2] for each in asked if len(each) > 2)
 
 
 def _new(text: str, before: set[Run]) -> Iterator[Span]:

@@ -9,6 +9,7 @@ from autotune.score.ifeval.pieces import Span
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _PAIR = re.compile(r"\b(?=([^\W\d_]+) ([^\W\d_]+)\b)")
+_NO_SUBJECT = re.compile(r"\[[^\]\n]*\]|^\w+ \d+$", re.MULTILINE)
 _LIST_SIGN = re.compile(r"\s*(?:[-*•#>]+|\d+[.)])?\s*")
 
 _COMMON = (
@@ -29,6 +30,9 @@ COMMON = frozenset(_COMMON.split())
 
 MIN_LETTERS = 4
 """Shorter words are nearly all such as "the"."""
+
+OPENING_CHARACTERS = 200
+"""What a text is about it says in its first two sentences or so."""
 
 PHRASE_WORDS = 3
 """Words of a phrase at most: "ancient olive oil"."""
@@ -100,16 +104,21 @@ def replaced(text: str, changes: Sequence[tuple[Span, str]]) -> str:
 
 
 def subject(text: str) -> str:
-    """What a text is about: the two telling words that it says most often side by side.
+    """What a text is about, in small letters: what its opening names and it says most often.
 
-    Empty where it says none twice: one word alone may be of any kind.
+    Two words side by side that it says twice, else one; empty without a telling word.
     """
-    pairs: Counter[str] = Counter()
-    for found in _PAIR.finditer(text):
-        if is_telling(found[1]) and is_telling(found[2]):
-            pairs[f"{found[1]} {found[2]}".lower()] += 1
-    pair, times = next(iter(pairs.most_common(1)), ("", 0))
-    return pair if times > 1 else ""
+    plain = _NO_SUBJECT.sub("", text).lower()
+    opening = plain[:OPENING_CHARACTERS]
+    said = Counter(word for word in _WORD.findall(plain) if is_telling(word))
+    pairs = Counter(
+        f"{found[1]} {found[2]}"
+        for found in _PAIR.finditer(plain)
+        if is_telling(found[1]) and is_telling(found[2])
+    )
+    twice = [pair for pair, times in pairs.most_common() if times > 1]
+    named = [word for word, _ in said.most_common()]
+    return next((each for each in (*twice, *named) if re.search(rf"\b{each}\b", opening)), "")
 
 
 def topics(text: str, count: int) -> list[str]:

@@ -15,8 +15,9 @@ from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria
 
 from autotune.worker.compute import Compute
 from autotune.worker.finite import demand_finite
-from autotune.worker.generate.chooser import Chooser, Place
+from autotune.worker.generate.chooser import Chooser
 from autotune.worker.generate.choosers import chooser_for
+from autotune.worker.generate.draws import Place
 from autotune.worker.generate.reply import GenerationSettings, Reply, never, nothing
 from autotune.worker.model import Loaded
 

@@ -10,21 +10,16 @@ are narrow: there texts may differ between batches.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from autotune.worker.generate.draws import Place
+
 Ranked = tuple[Tensor, ...]
 """What a chooser has found in the logits of N rows, on their device; of each tensor the first
 dimension is N."""
-
-
-class Place(NamedTuple):
-    """Where a token is chosen: behind `before` new tokens of the answer with this number."""
-
-    number: int
-    before: int
 
 
 @dataclass(frozen=True, slots=True)

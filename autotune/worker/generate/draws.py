@@ -7,9 +7,16 @@ matter in which order answers are made, what is guessed, and where an answer is 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import NamedTuple
 
 from autotune.protocol.sampling import Sampling
-from autotune.worker.generate.chooser import Place
+
+
+class Place(NamedTuple):
+    """Where a token is chosen: behind `before` new tokens of the answer with this number."""
+
+    number: int
+    before: int
 
 
 @dataclass(frozen=True, slots=True)

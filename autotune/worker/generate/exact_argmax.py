@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from autotune.worker.finite import demand_finite
-from autotune.worker.generate.chooser import Choice, Chooser, Place, Ranked
+from autotune.worker.generate.chooser import Choice, Chooser, Ranked
+from autotune.worker.generate.draws import Place
 
 MIN_LOGIT_MARGIN = 1e-3
 """Margin between the two likeliest tokens' logits. With SmolLM2-135M it differed by at most 4.2e-5

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from autotune.worker.finite import demand_finite
-from autotune.worker.generate.chooser import Choice, Chooser, Place, Ranked
-from autotune.worker.generate.draws import Draws
+from autotune.worker.generate.chooser import Choice, Chooser, Ranked
+from autotune.worker.generate.draws import Draws, Place
 from autotune.worker.generate.nucleus import Candidates, Drawn, draw
 
 LOGIT_ERROR = 2e-4

@@ -83,8 +83,9 @@ def generate(job: GenerateJob, compute: Compute, pipe: Pipe) -> None:
     except NumericFault as fault:
         precision = compute.precision.value
         remedy = "" if compute.precision is Precision.FP32 else "; --precision fp32 has more range"
+        lacks = "it has no score" if job.sampling is None else "nothing can be sampled"
         raise NumericFault(
-            f"model folder {job.model_folder}: {fault} in {precision}, so it has no score{remedy}"
+            f"model folder {job.model_folder}: {fault} in {precision}, so {lacks}{remedy}"
         ) from fault
 
 
@@ -213,7 +214,10 @@ def answer(
         begun=begun,
     )
     answer_within_memory(
-        engine, compute, lambda words: writer.pipe.emit(events.Warned(message=words))
+        engine,
+        compute,
+        lambda words: writer.pipe.emit(events.Warned(message=words)),
+        "evaluation" if job.sampling is None else "sampling",
     )
 
 

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from autotune.worker.generate.chooser import Place
-from autotune.worker.generate.draws import Draws
+from autotune.worker.generate.draws import Draws, Place
 from autotune.worker.generate.prompt_lookup import PromptLookup
 
 Finish = Literal["stop", "length", "decided"]

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from autotune.worker.compute import Compute
-from autotune.worker.generate.chooser import Choice, Place
+from autotune.worker.generate.chooser import Choice
 from autotune.worker.generate.choosers import chooser_for
+from autotune.worker.generate.draws import Place
 from autotune.worker.generate.kv_cache import RowCache, Step, by_rows
 from autotune.worker.generate.reply import GenerationSettings, Reply, never, nothing
 from autotune.worker.model import Loaded

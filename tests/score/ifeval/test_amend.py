@@ -240,6 +240,68 @@ def test_a_heading_stays_with_what_it_heads_when_a_text_is_divided() -> None:
     assert amend("Sea\n\nOne. Two.", "combination:two_responses") == "Sea\n\nOne.\n******\nTwo."
 
 
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("**A Night Out**\n\nIt is dark.", "A Night Out"),
+        ("Subject: Good news!\n\nIt is over.", "Good news"),
+        ("A night out\n\nIt is dark.", "A night out"),
+        ("Olive trees are old. We prune olive trees in autumn.", "Olive Trees"),
+        ("SECTION 1\nOlive trees are old. We prune olive trees in autumn.", "Olive Trees"),
+        ("SECTION 1\n\nOlive trees are old. We prune olive trees in autumn.", "Olive Trees"),
+        ("Here is how:\n\nOlive trees are old. We prune olive trees in autumn.", "Olive Trees"),
+        ("Green leaves of old\nolive trees and olive trees again.", "Olive Trees"),
+    ],
+)
+def test_a_title_is_the_one_that_is_there_or_what_the_text_speaks_of(text: str, title: str) -> None:
+    made = {asked("detectable_format:title").amend(text, Random(n)) or "" for n in range(8)}
+    assert all(title.lower() in each.splitlines()[0].lower() for each in made)
+    assert all(each.endswith(text.splitlines()[-1]) for each in made)
+
+
+def test_phrases_of_several_words_are_highlighted_before_single_ones() -> None:
+    text = "It's what we've found that's old: the olive trees, and wood. They're happy with it."
+    assert amend(text, "detectable_format:number_highlighted_sections", num_highlights=1) == (
+        text.replace("olive", "*olive").replace("trees", "trees*")
+    )
+
+
+def test_a_title_is_neither_highlighted_nor_put_in_capitals() -> None:
+    titled = "<<Olive Trees>>\n\nThey grow in stony places."
+    for name, arguments in (
+        ("detectable_format:number_highlighted_sections", {"num_highlights": 1}),
+        (
+            "change_case:capital_word_frequency",
+            {"capital_frequency": 1, "capital_relation": "at least"},
+        ),
+    ):
+        changed = amend(titled, name, **arguments)
+        assert changed is not None
+        assert changed.startswith("<<Olive Trees>>\n")
+
+
+def test_postscripts_and_what_is_to_fill_in_vary_from_text_to_text() -> None:
+    postscript = asked("detectable_content:postscript", postscript_marker="P.S.")
+    blanks = asked("detectable_content:number_placeholders", num_placeholders=3)
+    ends = {kind: {kind.amend(TEXT, Random(n)) for n in range(40)} for kind in (postscript, blanks)}
+    short = {postscript.amend("We went.", Random(n)) for n in range(40)}
+    assert len(short) >= 8
+    assert len(ends[blanks]) >= 20
+    assert not any("{}" in (text or "") for text in (*short, *ends[blanks]))
+
+
+def test_hashtags_are_words_without_signs() -> None:
+    tagged = amend(
+        "It's a well-known sea. It's deep.",
+        "keywords:letter_frequency",
+        letter="#",
+        let_frequency=2,
+        let_relation="at least",
+    )
+    assert tagged is not None
+    assert set(tagged.split("\n\n")[1].split()) == {"#wellknown", "#deep"}
+
+
 def test_a_text_without_commas_stays_so_as_json() -> None:
     wrapped = amend("One.\n\nTwo.", "detectable_format:json_format")
     assert wrapped is not None

@@ -167,6 +167,26 @@ def test_a_refrain_may_come_again_but_not_every_sentence() -> None:
     assert twice.text == song.removesuffix(said[0]).rstrip()
 
 
+def test_an_answer_that_repeats_itself_is_cut_to_where_it_does_not() -> None:
+    again = " Then we spoke of the night and of {0} and {0} was what {0} had ever heard of."
+    said = [again.format(who) for who in ("Ann", "Bob", "Eve", "Tom", "Kim", "Max", "Joe", "Sue")]
+    found = made(prompt_of(COMMAS), WHOLE + "".join(said))
+    assert found.cut
+    assert found.text.startswith(WHOLE.replace(",", ""))
+    assert "Sue" not in found.text
+
+
+def test_an_answer_in_which_a_machine_speaks_is_not_left_as_it_is() -> None:
+    found = made(prompt_of(few_words(99)), f"As an AI I never sleep. {WHOLE}")
+    assert found == Amended(text=WHOLE, edited=(), strained=(), cut=True)
+
+
+def test_no_list_is_made_of_what_another_instruction_adds() -> None:
+    bullets: Asked = ("detectable_format:number_bullet_lists", {"num_bullets": 7})
+    blanks: Asked = ("detectable_content:number_placeholders", {"num_placeholders": 4})
+    assert refused(prompt_of(bullets, blanks), WHOLE).reason == "does not follow"
+
+
 @pytest.mark.skipif(
     not DATA.is_dir(), reason="the published prompts and answers are not beside this checkout"
 )

@@ -8,10 +8,12 @@ import torch
 
 from autotune.protocol.choices import Supervision
 from autotune.protocol.job import EngineName
+from autotune.protocol.sampling import Sampling
 from autotune.sources.cache import cache_folder
 from autotune.sources.model import DEMO_WHEEL
 from autotune.sources.model_folder import is_model_folder
 from autotune.worker.generate.batches import generate_batch
+from autotune.worker.generate.draws import Draws
 from autotune.worker.generate.registry import chosen
 from autotune.worker.generate.reply import GenerationSettings, Reply, never, nothing
 from autotune.worker.generate.rows import RowsEngine
@@ -62,6 +64,23 @@ def test_every_engine_says_the_same_with_real_weights(real: Loaded, name: Engine
     ).run()
     replies.sort(key=lambda reply: reply.number)
     assert [reply.answer for reply in replies] == expected
+
+
+def test_samples_of_real_weights_are_the_same_in_any_batch(real: Loaded) -> None:
+    prompts = some_prompts(real, 60)
+    sampling = Sampling(temperature=0.7, top_p=0.95, samples=1, seed=1)
+    draws = Draws(sampling, [(number, 0) for number in range(len(prompts))])
+    said = []
+    for batch_size, guessing in ((1, False), (3, True)):
+        found: dict[int, list[int]] = {}
+
+        def done(reply: Reply, found: dict[int, list[int]] = found) -> None:
+            found[reply.number] = reply.answer
+
+        settings = GenerationSettings(SHORT, batch_size, 4096, guessing=guessing, draws=draws)
+        RowsEngine(real, cpu(), settings, prompts, done).run()
+        said.append(found)
+    assert said[0] == said[1]
 
 
 def test_texts_of_real_weights_are_those_of_one_prompt_at_a_time(real: Loaded) -> None:

@@ -1,0 +1,117 @@
+"""What is left of an answer to practice on: its own sentences, each once, with an end."""
+
+import pytest
+
+from autotune.score.ifeval.own_sentences import goes_on, own_sentences, repeated, speaks_as_ai
+from autotune.score.ifeval.pieces import closed, divided, longest_beginning, renumbered, without
+
+ASKED = "Write a story about a commando who is lost in the desert. Do not use any commas."
+
+STORY = "The sun was high. He had walked for days and seen nobody but a fox."
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        "Sure! Here is a story for you:\n\n",
+        "Certainly, I can do that.\n\n",
+        "I'd be happy to help you with your story. ",
+        "Of course, I'd be glad to help with that. Here's a story about a commando:\n",
+        "Below is a story about a commando who is lost:\n\n",
+        "**Here's a story:**\n\n",
+        "Write a story about a commando lost in a large desert.\n\n",
+        "Write a story about a commando who is lost in the desert. Do not use any commas.\n",
+    ],
+)
+def test_a_preamble_and_the_request_in_other_words_are_left_out(beginning: str) -> None:
+    assert own_sentences(ASKED, beginning + STORY, True) == STORY
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        "Here the story begins. ",
+        "Sure of himself he set out at dawn. ",
+        "Write to me when you are back home. ",
+        "Three things to take along:\n* Water.\n* A map.\n\n",
+    ],
+)
+def test_what_only_looks_like_one_stays(beginning: str) -> None:
+    assert own_sentences(ASKED, beginning + STORY, True) == beginning + STORY
+
+
+def test_an_answer_that_is_nothing_but_a_preamble_is_left_to_others_to_judge() -> None:
+    assert own_sentences(ASKED, "Here is a story:", True) == "Here is a story:"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "As an AI language model, I have never been lost.",
+        "I'm just an AI and have no legs.",
+        "I am designed to answer questions.",
+    ],
+)
+def test_a_sentence_in_which_a_machine_speaks_of_itself_is_left_out(said: str) -> None:
+    assert speaks_as_ai(said)
+    assert own_sentences(ASKED, f"{said} {STORY}", True) == STORY
+    assert not speaks_as_ai("The robot was an AI, as all in the city were designed to be.")
+
+
+def test_a_sentence_that_goes_on_and_on_in_itself_is_left_out() -> None:
+    goes = (
+        "He went to the well again, and then to the well again, and to the well again, and so on."
+    )
+    assert goes_on(goes)
+    assert own_sentences(ASKED, f"{STORY} {goes}", True) == STORY
+
+
+def test_what_is_announced_and_does_not_come_is_left_out() -> None:
+    assert closed(f"{STORY}\n\nHere is a better one:") == STORY
+    assert closed(f"{STORY} He had two rules:\n\n1. Drink little.") == STORY
+    both = f"{STORY} He had two rules:\n\n1. Drink little.\n2. Sleep by day."
+    assert closed(both) == both
+    assert longest_beginning(both, lambda text: len(text.split()) < 24) == STORY
+    assert closed("One line:") == "One line:"
+
+
+def test_quotation_marks_that_were_cut_open_close() -> None:
+    assert closed('He said "no." Then: "I am lost. I am alone.') == (
+        'He said "no." Then: "I am lost. I am alone."'
+    )
+    assert closed('He said "no."') == 'He said "no."'
+
+
+def test_a_list_from_which_items_are_gone_counts_on() -> None:
+    assert renumbered("1. a\n3. b\n7. c\n\n1) d\n2) e") == "1. a\n2. b\n3. c\n\n1) d\n2) e"
+    assert renumbered("1. a\n1. b\n1999. c") == "1. a\n1. b\n1999. c"
+    left = without("1. We sing.\n2. We swim.\n3. We run.", lambda piece: "swim" in piece)
+    assert left == "1. We sing.\n2. We run."
+
+
+def test_items_that_differ_in_their_number_only_are_said_once() -> None:
+    asked = "1. What is the desert like?\n2. Who lives there?\n3. What is the desert like?"
+    assert own_sentences("", asked, True) == asked[: asked.index("\n3")]
+    speakers = "Ann\nWe are lost here.\nBob\nSo it seems.\nAnn\nThen sing with me."
+    assert own_sentences("", speakers, True) == speakers
+
+
+def test_what_leads_to_a_list_stays_with_it_when_a_text_is_divided() -> None:
+    parts = divided("We took these:\n\nWater and bread.\n\nWe left at dawn.", 2)
+    assert parts == ["We took these:\n\nWater and bread.", "We left at dawn."]
+    long = "All that we took with us into the desert that morning at dawn is here:"
+    assert divided(f"{long}\n* Water.\n* Bread.\n* A map.", 3) == [
+        f"{long}\n* Water.",
+        "* Bread.",
+        "* A map.",
+    ]
+    assert divided("We took these: water. We left at dawn.", 2) == [
+        "We took these: water.",
+        "We left at dawn.",
+    ]
+
+
+def test_the_share_of_what_was_said_before_is_counted_in_runs_of_words() -> None:
+    assert repeated("one two three four five") == 0
+    assert repeated("One two three four. One two three four!") == pytest.approx(1 / 5)
+    assert repeated("one two") == 0
