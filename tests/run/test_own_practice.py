@@ -159,7 +159,7 @@ def test_a_run_without_such_a_strategy_makes_none(folder: Path) -> None:
 
 
 def test_practice_data_is_no_file_to_look_at_before_it_is_made(folder: Path) -> None:
-    chosen = profile()
+    chosen = profile(max_conversations=5)
     demand_data(chosen)
     assert own_sources(chosen) == {}
     run_data = DataSource(folder / "chat.jsonl", "chat.jsonl")
