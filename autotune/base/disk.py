@@ -53,13 +53,14 @@ class Sizes:
 class Writes:
     """How much a run will write: trials, checkpoints scored a trial, averages among them, answers.
 
-    `answer_bytes` is of one evaluation, at most.
+    `answer_bytes` is of one evaluation, at most; `data_bytes` of the data that it makes itself.
     """
 
     trials: int
     scored: int
     averaged: bool
     answer_bytes: int
+    data_bytes: int = 0
 
 
 def needed_bytes(sizes: Sizes, writes: Writes) -> int:
@@ -82,6 +83,7 @@ def needed_bytes(sizes: Sizes, writes: Writes) -> int:
         max(saving, ending)
         + folders * sizes.rest
         + evaluations * writes.answer_bytes
+        + writes.data_bytes
         + RECORD_BYTES
     )
 

@@ -145,6 +145,35 @@ def run(
     return run_command(options, share, salvaging=salvage)
 
 
+@command("synth")
+def synth(
+    *,
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="MODEL", help=f"Folder, hub id, {either(MODELS)}; default: the profile's."
+        ),
+    ] = None,
+    start_from: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="CHECKPOINT|RUN-DIR",
+            help="Ask this checkpoint, or the best one of a run, in place of MODEL.",
+        ),
+    ] = None,
+    options: Options,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Also write the chats there, JSONL."),
+    ] = None,
+) -> int:
+    """Make practice data: a model's own answers, amended to follow their prompts, and verified."""
+    from autotune.cli.synth import SynthRequest, synth_command
+
+    return synth_command(options, SynthRequest(model, start_from, out))
+
+
 @command("worker")
 def worker(options: Options) -> int:
     """Work at the study of a run --storage, on this card; one on each card of each machine."""

@@ -1,7 +1,7 @@
 """`run --dry-run`: what a run would do, how long it would take and what would stop it."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +16,28 @@ from autotune.cli.run_folder import choose_folder, interruption_from
 from autotune.data.survey import Survey
 from autotune.fit.expected import expected_seconds
 from autotune.fit.fit import holding_fit
+from autotune.fit.planned_practice import PlannedPractice, planned_practice
 from autotune.fit.run_plan import Obstacle, PlannedTrial, RunPlan
 from autotune.fit.unmeasured import unmeasured_fit
 from autotune.launch import SubprocessRunner
 from autotune.protocol.results import Fit
+from autotune.run.answering import RESPONSES
 from autotune.run.folder import RunDir
 from autotune.run.inputs import demand_data, demand_model, demand_prompts
+from autotune.run.own_practice import FOLDER, is_to_practise, with_made_practice
 from autotune.run.record_cache import RecordCache
 from autotune.run.session import Session
 from autotune.run.setup import Setup, open_setup
 from autotune.run.state import StudyState
 from autotune.run.survey import survey_data
+from autotune.score.answers import count_answers
 from autotune.screen.run_plan import DryRun, dry_run_summary
 from autotune.study.chooser import Chooser
 from autotune.study.cleanup import DiskPlan, disk_plan
 from autotune.study.optuna_study import demand_sampler
 from autotune.study.run_plan import plan_run
 from autotune.text.interruption import interrupted_look
-from autotune.train.without_card import SIXTEEN_BITS, slows
+from autotune.train.without_card import slowdown
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +79,16 @@ def dry_run_command(options: Options, target: float) -> int:
         session = Session(rundir, SubprocessRunner())
         setup = open_setup(session, profile, say, length=options.model_max_length)
         say(f"looking at {setup.data_label}")
+        where = RunDir(root).practice_folder(FOLDER)
+        setup = with_made_practice(session, setup, where, state)
         survey = survey_data(session, setup)
+        practice: PlannedPractice | None = None
+        if is_to_practise(setup):
+            answered = count_answers(where / RESPONSES)
+            practice, setup, survey = planned_practice(session, setup, survey, answered)
         basis = _basis(session, setup, survey, RunDir(root), state)
     found = DryRun(
-        **_planned(setup, survey, basis, root, state, target),
+        **_planned(setup, survey, basis, root, state, target, practice),
         profile=profile.name,
         run_dir=root if resumed else None,
         memory=setup.memory_sentence(),
@@ -95,12 +105,9 @@ def _basis(
     known = holding_fit(rundir, state.fit, setup)
     if known is not None:
         return _Basis(known[0], f"measured by a probe: {known[1]}", measured=True, timed=True)
-    precision = setup.device_spec.precision
-    slowdown = 1.0
-    if not setup.device.traits.is_card and slows(setup.device, precision):
-        slowdown = SIXTEEN_BITS
+    slower = slowdown(setup.device, setup.device_spec.precision)
     try:
-        found = unmeasured_fit(session, setup, survey, slowdown)
+        found = unmeasured_fit(session, setup, survey, slower)
     except NothingFits as error:
         return _Basis(None, "predicted, nothing was measured", obstacle=Obstacle.of(error))
     memory = "memory predicted" if found.predicted else "memory not predicted: the longest length"
@@ -110,7 +117,13 @@ def _basis(
 
 
 def _planned(
-    setup: Setup, survey: Survey, basis: _Basis, root: Path, state: StudyState, target: float
+    setup: Setup,
+    survey: Survey,
+    basis: _Basis,
+    root: Path,
+    state: StudyState,
+    target: float,
+    practice: PlannedPractice | None,
 ) -> dict[str, Any]:
     """The plan of a run by what fits, with its disk and the first thing that would stop it."""
     fit = basis.fit
@@ -121,7 +134,11 @@ def _planned(
         *(setup, survey, fit, target),
         lambda now, wanted: expected_seconds(now, setup, fit, survey, wanted),
     )
-    plan = plan_run(chooser, state)
+    seconds: float | None = None
+    if practice is not None and basis.timed:
+        slower = slowdown(setup.device, setup.device_spec.precision)
+        seconds = practice.seconds(setup, fit, measured=basis.measured, slowdown=slower)
+    plan = plan_run(chooser, state, practice_seconds=seconds or 0.0)
     disk: DiskPlan | None = None
     obstacle = None
     try:
@@ -129,9 +146,8 @@ def _planned(
     except EnvironmentFault as error:
         obstacle = Obstacle.of(error)  # a run looks at the disk before anything else
     return {
-        "plan": RunPlan(
-            plan.trials, plan.over, plan.before_seconds, plan.ends, obstacle or plan.obstacle
-        ),
+        "plan": replace(plan, obstacle=obstacle or plan.obstacle),
+        "practice": practice,
         "fit": fit,
         "basis": basis.source,
         "measured": basis.measured,
@@ -166,6 +182,11 @@ def as_tree(found: DryRun) -> dict[str, Any]:
         ),
         "trials": [_trial_tree(trial, timed=found.timed) for trial in plan.trials],
         "untrained_seconds": plan.before_seconds if found.timed else None,
+        "practice": (
+            asdict(found.practice) | {"seconds": plan.practice_seconds or None}
+            if found.practice
+            else None
+        ),
         "seconds": plan.seconds if found.timed else None,
         "at_most": plan.at_most,
         "ends_at": found.now + plan.seconds if found.timed else None,

@@ -30,6 +30,7 @@ from autotune.cli.selection_bias import with_selection_bias
 from autotune.config.profile import Profile
 from autotune.device.find import find_device
 from autotune.launch import SubprocessRunner
+from autotune.run.answering import RESPONSES, ModelRefused
 from autotune.run.folder import RunDir, new_run_folder
 from autotune.run.inputs import demand_model, demand_prompts, read_source
 from autotune.run.record_cache import RecordCache
@@ -46,7 +47,7 @@ from autotune.score.scorer import Scorer
 from autotune.screen.eval import evaluated_summary
 from autotune.screen.plain import PlainView
 from autotune.sources.prompts import resolve_prompts
-from autotune.study.answer import RESPONSES, ModelRefused, answer_and_score
+from autotune.study.answer import answer_and_score
 from autotune.text.interruption import interrupted_eval
 from autotune.text.score import named_answer, stray_lines
 
@@ -87,7 +88,7 @@ def eval_command(options: Options, wanted: EvalRequest) -> int:
         demand_effect(options)
     console = human_console(options.as_json)
     profile = chosen_profile(options, computes=bool(wanted.targets))
-    demand_writable(wanted.samples)
+    demand_writable("--samples", wanted.samples)
     demand_folder(wanted.targets)
     demand_answers(wanted.responses)
     if wanted.baseline is not None:

@@ -9,13 +9,13 @@ from autotune.base.format import counted, quoted
 from autotune.protocol.choices import Think
 from autotune.protocol.events import Evaluated
 from autotune.protocol.scores import DEFAULT_SCORER
+from autotune.run.answering import RESPONSES
 from autotune.run.folder import RunDir
 from autotune.run.record_cache import RecordCache
 from autotune.run.state import StudyState, replay
 from autotune.score.answers import read_answers
 from autotune.score.prompts import Prompt, written_prompts
 from autotune.sources.model_folder import is_model_folder
-from autotune.study.answer import RESPONSES
 
 
 @dataclass(frozen=True, slots=True)

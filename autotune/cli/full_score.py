@@ -17,6 +17,7 @@ from autotune.run.state import StudyState
 from autotune.score.evaluation import Evaluation
 from autotune.score.prompts import Prompt, written_prompts
 from autotune.study.best import is_current_copy
+from autotune.study.held_out_kinds import kinds_of
 
 
 def emit_full_score(
@@ -60,6 +61,7 @@ def emit_full_score(
             )
             return
         event = _event(found, best, weights, label, profile)
+        event = event.model_copy(update={"kinds": kinds_of(state, found.report)})
         with RunDir(run.root) as rundir:
             session = Session(rundir, SubprocessRunner(), history=record_cache.of(rundir))
             session.emit(event)

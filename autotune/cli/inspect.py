@@ -13,11 +13,12 @@ from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import chosen_profile
 from autotune.cli.options import Options
 from autotune.cli.run_folder import interruption_from
-from autotune.config.own_data import by_data
+from autotune.config.own_data import by_data, practising
 from autotune.config.profile import Profile
 from autotune.data.survey import Retention
 from autotune.fit.data_report import DataReport, inspect_data
 from autotune.launch import SubprocessRunner
+from autotune.protocol.plan import Strategy
 from autotune.run.folder import RunDir
 from autotune.run.inputs import demand_data, demand_model, demand_scored_prompts
 from autotune.run.session import Session
@@ -67,6 +68,8 @@ def inspect_command(options: Options, tokens: bool) -> int:
             for line in left_out_lines(others):
                 say(line)
             others = []
+        elif (unmade := practice_line(practising(profile))) is not None:
+            say(unmade)
         trees = []
         for each in others:
             with named_strategy(each.strategies[0]):
@@ -86,6 +89,14 @@ def left_out_lines(others: Sequence[Profile]) -> list[str]:
         " it out here"
         for each in others
     ]
+
+
+def practice_line(strategies: Sequence[Strategy]) -> str | None:
+    """That some strategies train on what is not there yet; None without any."""
+    if not strategies:
+        return None
+    names = strategies_text([strategy.name for strategy in strategies])
+    return f"{names}: practice data, which the run makes; inspect --data shows it afterwards"
 
 
 def as_tree(inspected: DataReport, profile: str) -> dict[str, Any]:

@@ -11,7 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from autotune.base.format import either
-from autotune.cli.setting import ANSWERING, JUDGING, READING, SHARING, Command, Setting, option
+from autotune.cli.practice_options import PracticeOptions
+from autotune.cli.setting import (
+    ANSWERING,
+    COMPUTING,
+    JUDGING,
+    READING,
+    SHARING,
+    Command,
+    Setting,
+    option,
+)
 from autotune.data.formats import FORMATS
 from autotune.protocol.choices import AUTO, Precision, Sampler, Supervision, Think, Truncation
 from autotune.protocol.device_kind import DEVICE_RULE
@@ -23,10 +33,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class Options(PracticeOptions):
     """Options as typed; None where one was not given.
 
-    In the order of a command's help. A further one, say of a profile's `train.batch_size`, is
+    In the order of a command's help, those of `PracticeOptions` first. A further one, say of a
+    profile's `train.batch_size`, is
 
         batch_size: int | None = option(
             ("run",),
@@ -40,7 +51,7 @@ class Options:
     """
 
     profile: str | None = option(
-        (*READING, "eval"), "Default: by the machine.", metavar="NAME|FILE"
+        (*READING, "synth", "eval"), "Default: by the machine.", metavar="NAME|FILE"
     )
     model: str | None = option(
         (*READING, "worker"),
@@ -64,7 +75,7 @@ class Options:
         sets=("data.format",),
     )
     prompts: str | None = option(
-        (*READING, "worker", "eval"),
+        (*READING, "synth", "worker", "eval"),
         "Prompts to score on.",
         metavar="FILE",
         names=PROMPTS,
@@ -157,7 +168,7 @@ class Options:
         sets=("data.skip_bad",),
     )
     vram_budget: str | None = option(
-        (*ANSWERING, "worker"),
+        COMPUTING,
         "Memory to use.",
         metavar=f"{AUTO}|7.2GiB",
         rule=f"must be {AUTO}, or a size above 0 with its unit, such as 7.2GiB",
@@ -165,7 +176,7 @@ class Options:
         sets=("machine.budget",),
     )
     device: str | None = option(
-        (*ANSWERING, "worker"),
+        COMPUTING,
         "Where to compute.",
         metavar=f"{AUTO}|cuda[:N]|cpu",
         rule=DEVICE_RULE,
@@ -173,13 +184,13 @@ class Options:
         sets=("machine.device",),
     )
     precision: str | None = option(
-        (*ANSWERING, "worker"),
+        COMPUTING,
         "Compute precision.",
         choices=(AUTO, *Precision),
         sets=("machine.precision",),
     )
     seed: int | None = option(
-        ("probe", "run"),
+        ("probe", "run", "synth"),
         "Same seed, same result.",
         rule="must be a whole number from 0 up",
         sets=("train.seed",),
@@ -235,17 +246,19 @@ class Options:
     )
     gpus: str | None = option(SHARING, "A worker for each card of this machine.", choices=("all",))
     changes: list[str] | None = option(
-        (*READING, "eval"),
+        (*READING, "synth", "eval"),
         "Change one setting by its name, such as A.model_max_length=1280 or train.seed=7; may be"
         " given several times.",
         metavar="NAME=VALUE",
         spelled="--set",
     )
     explain: bool = option(
-        READING, "Show every setting with its value and its origin; start nothing.", False
+        (*READING, "synth"),
+        "Show every setting with its value and its origin; start nothing.",
+        False,
     )
     run_dir: Path | None = option(
-        (*ANSWERING, "worker", "demo"),
+        (*COMPUTING, "demo"),
         "Default: the unfinished one of these settings in runs/, or a new one.",
         metavar="FOLDER",
     )
@@ -260,7 +273,8 @@ class Options:
     @classmethod
     def of(cls, typed: Mapping[str, Any]) -> "Options":
         """The options of these names, in the case in which their values are known."""
-        return cls(**{name: _as_meant(name, value) for name, value in typed.items()})
+        known = {name: each for name, each in SETTINGS.items() if name in typed}
+        return cls(**{**typed, **{n: each.as_meant(typed[n]) for n, each in known.items()}})
 
     def assigns(self, name: str) -> bool:
         """Whether `--set` changes the setting of this name."""
@@ -279,12 +293,3 @@ class Options:
 
 SETTINGS: dict[str, Setting] = {f.name: f.metadata["setting"] for f in fields(Options)}
 """What each option is, by its name."""
-
-
-def _as_meant(name: str, value: Any) -> Any:
-    """A value in the case in which it is known, where the case says nothing."""
-    if not isinstance(value, str):
-        return value
-    setting, low = SETTINGS[name], value.lower()
-    named = low in setting.names and not Path(value).exists()
-    return low if setting.ignores_case or named else value

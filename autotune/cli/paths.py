@@ -1,4 +1,4 @@
-"""Paths that `eval` is given, looked at before anything is fetched or answered."""
+"""Paths that `eval` and `synth` are given, looked at before anything is fetched or answered."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,20 +9,20 @@ from autotune.cli.misplaced import meant_for
 from autotune.data.file_kinds import readable
 
 
-def demand_writable(samples: Path | None) -> None:
-    """Refuse a place for sample logs that is none, before hours of answers are made for it.
+def demand_writable(option: str, place: Path | None) -> None:
+    """Refuse a file to write that is none, before hours of answers are made for it.
 
     Raises:
         BadInput: it is a folder, or its folder is not there.
     """
-    if samples is None:
+    if place is None:
         return
-    if samples.is_dir():
-        raise BadInput(f"--samples {samples}: is a folder; give the name of a file to write")
-    if not samples.absolute().parent.is_dir():
+    if place.is_dir():
+        raise BadInput(f"{option} {place}: is a folder; give the name of a file to write")
+    if not place.absolute().parent.is_dir():
         raise BadInput(
-            f"--samples {samples}: its folder {samples.parent} is not there; make it, or give"
-            " another file"
+            f"{option} {place}: its folder {place.parent} is not there; make it, or give another"
+            " file"
         )
 
 

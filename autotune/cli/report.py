@@ -9,9 +9,9 @@ from autotune.cli.find_answers import scored_by
 from autotune.cli.run import finish, save_report
 from autotune.launch import SubprocessRunner
 from autotune.protocol.scores import DEFAULT_SCORER
+from autotune.run.answering import RESPONSES
 from autotune.run.folder import RunDir
 from autotune.run.session import Session
-from autotune.study.answer import RESPONSES
 
 
 def report_command(root: Path, as_json: bool) -> int:

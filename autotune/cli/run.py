@@ -36,12 +36,14 @@ from autotune.report.write import write_report
 from autotune.run.content import is_recorded
 from autotune.run.folder import RunDir
 from autotune.run.inputs import demand_data, demand_model, demand_prompts
+from autotune.run.own_practice import with_practice
 from autotune.run.record_cache import RecordCache
 from autotune.run.salvage import salvage
 from autotune.run.session import Session
 from autotune.run.setup import Setup, open_setup
 from autotune.run.state import StudyState
 from autotune.run.survey import survey_data
+from autotune.run.training_record import emit_training_data
 from autotune.screen.device_sample import device_gauge
 from autotune.screen.encodable import Encodable
 from autotune.screen.live import make_view
@@ -134,8 +136,10 @@ def open_run(
             try:
                 started = setup.started(target, resumed=resumed)
                 session.emit(started.model_copy(update={"study": study}))
+                setup = with_practice(session, setup)
                 if setup.content and not is_recorded(session.state.content, setup.content):
                     session.emit(setup.content)
+                emit_training_data(session, setup)
                 survey = survey_data(session, setup)
                 yield OpenRun(console, rundir, session, setup, survey, resumed)
             except KeyboardInterrupt as interrupt:

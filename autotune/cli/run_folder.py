@@ -8,9 +8,10 @@ from pathlib import Path
 from autotune.base.errors import AutotuneError, BadInput, Interruption
 from autotune.base.files import remove_tree, write_text_atomic
 from autotune.base.format import counted, quoted
+from autotune.cli.folder_work import RUN, FolderWork, work_in
 from autotune.cli.settings import damaged, difference, settings_text, stored_settings
 from autotune.config.profile import Profile
-from autotune.protocol.events import BestInFull, RunEnded, RunStarted
+from autotune.protocol.events import RunStarted
 from autotune.run.folder import RunDir, new_run_folder
 from autotune.run.record_cache import RecordCache
 from autotune.score.answers import count_answers
@@ -25,21 +26,24 @@ def choose_folder(
     say: Say = say_nothing,
     record_cache: RecordCache | None = None,
     belongs: Callable[[Path], bool] = lambda _: True,
+    work: FolderWork = RUN,
 ) -> tuple[Path, bool]:
     """The run folder and whether there is something in it to go on with.
 
     Without a name, the newest unfinished run of the same settings in `runs/` is taken up again; its
     record is among the `record_cache` then. It must be one that `belongs` to what is worked at.
+    `work` is what the folder is for.
 
     Raises:
         BadInput: the named folder holds a run of other settings, or other files.
         EnvironmentFault: what the named folder's run was asked for cannot be read.
     """
     if named is None:
-        found = resumable_run((profile,), say, record_cache, belongs)
+        found = resumable_run((profile,), say, record_cache, belongs, work)
         if found is not None:
             return found, True
-        return new_run_folder(RUNS, profile.model.source, time.time()), False
+        name = f"{work.prefix}{Path(profile.model.source).name}"
+        return new_run_folder(RUNS, name, time.time()), False
     if named.exists() and not named.is_dir():
         raise BadInput(f"--run-dir {named}: is a file, must be a folder; give another name")
     stored = stored_settings(named)
@@ -50,7 +54,12 @@ def choose_folder(
         if named.is_dir() and not rundir.is_unused:
             raise BadInput(f"--run-dir {named}: holds files but no run; give a new or empty folder")
         return named, False
-    other = difference(stored, profile, named)
+    held = work_in(named)
+    if held not in (None, work):
+        raise BadInput(
+            f"--run-dir {named}: holds {held.noun}, not {work.noun}; give another folder"
+        )
+    other = difference(stored, profile, named, work.may_change)
     if other is not None:
         raise BadInput(f"--run-dir {named}: was started with {other}, or give another folder")
     return named, True
@@ -101,8 +110,9 @@ def resumable_run(
     say: Say = say_nothing,
     record_cache: RecordCache | None = None,
     belongs: Callable[[Path], bool] = lambda _: True,
+    work: FolderWork = RUN,
 ) -> Path | None:
-    """The newest unfinished run in `runs/` with the settings of one of these.
+    """The newest unfinished `work` in `runs/` with the settings of one of these.
 
     A folder there that cannot be read is passed over with a line: it stops no other run. The record
     is read to its end for that, so that damage shows before the run is resumed.
@@ -111,26 +121,16 @@ def resumable_run(
     for folder in sorted(RUNS.glob("*/"), reverse=True):
         try:
             stored = stored_settings(folder)
-            if stored is None or all(difference(stored, p, folder) is not None for p in profiles):
+            if stored is None or all(
+                difference(stored, p, folder, work.may_change) is not None for p in profiles
+            ):
                 continue
-            if unfinished(folder) and belongs(folder):
+            if work.unfinished(folder) and belongs(folder):
                 record_cache.of(RunDir(folder))
                 return folder
         except (AutotuneError, OSError) as error:
             say(f"passed over {folder}: {' '.join(str(error).split())}")
     return None
-
-
-def unfinished(folder: Path) -> bool:
-    """Whether a run's record says that there is more to do, and nobody is doing it."""
-    rundir = RunDir(folder)
-    if rundir.in_use:
-        return False
-    last = rundir.record.last()
-    if last is not None and isinstance(last.event, BestInFull):  # a word after the last one
-        turns = [[*rundir.record.of_kind(kind)] for kind in ("run_started", "run_ended")]
-        last = max((found[-1] for found in turns if found), key=lambda r: r.time, default=None)
-    return last is not None and not isinstance(last.event, RunEnded)
 
 
 def store_settings(rundir: RunDir, profile: Profile) -> None:
@@ -152,7 +152,7 @@ def undone_if_empty(rundir: RunDir) -> Iterator[None]:
 
 @contextmanager
 def undone_without_answers(rundir: RunDir, responses: Path) -> Iterator[None]:
-    """Leave no folder behind when an evaluation ends before its first answer.
+    """Leave no folder behind when an evaluation, or practice data, ends before its first answer.
 
     One that has answers is kept, and an error says so.
     """
@@ -168,7 +168,7 @@ def undone_without_answers(rundir: RunDir, responses: Path) -> Iterator[None]:
         elif not number and not (rundir.root / "trials").exists():
             _leave_nothing(rundir, error)
             rundir.events.unlink(missing_ok=True)
-            for name in ("eval", "work"):
+            for name in ("eval", "practice", "work"):
                 remove_tree(rundir.root / name)
         raise
 

@@ -2,12 +2,22 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from autotune.base.format import either
 
 Command = Literal[
-    "inspect", "probe", "run", "worker", "demo", "eval", "report", "profiles list", "profiles show"
+    "inspect",
+    "probe",
+    "run",
+    "synth",
+    "worker",
+    "demo",
+    "eval",
+    "report",
+    "profiles list",
+    "profiles show",
 ]
 """The commands, as they are called."""
 
@@ -15,7 +25,10 @@ READING: tuple[Command, ...] = ("inspect", "probe", "run")
 """Commands that read conversations."""
 
 ANSWERING: tuple[Command, ...] = ("probe", "run", "eval")
-"""Commands that have a model answer prompts, or make room for it."""
+"""Commands that have a model answer the prompts that score, or make room for it."""
+
+COMPUTING: tuple[Command, ...] = (*ANSWERING, "synth", "worker")
+"""Commands whose work is done on a device."""
 
 JUDGING: tuple[Command, ...] = ("run", "eval")
 """Commands that judge answers."""
@@ -101,6 +114,14 @@ class Setting:
     def ignores_case(self) -> bool:
         """Whether a value means the same in lower case."""
         return self.any_case or self.count or bool(self.choices)
+
+    def as_meant(self, value: Any) -> Any:
+        """A value in the case in which it is known, where the case says nothing."""
+        if not isinstance(value, str):
+            return value
+        low = value.lower()
+        named = low in self.names and not Path(value).exists()
+        return low if self.ignores_case or named else value
 
     @property
     def places(self) -> tuple[tuple[str, ...], ...]:

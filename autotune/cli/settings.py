@@ -7,6 +7,7 @@ working directory. Where such a path differs, content decides, which the record 
 import json
 import os
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import tomli_w
 from pydantic import ValidationError
 
 from autotune.base.errors import BadInput, EnvironmentFault
+from autotune.cli.folder_work import RUN
 from autotune.config.load import profile_names
 from autotune.config.profile import Profile
 from autotune.run.content import recorded_content, same_content
@@ -24,14 +26,6 @@ from autotune.sources.named import NAMES
 
 SOURCES = ("model", "data", "prompts")
 """The tables of a profile whose `source` may be a path."""
-
-
-MAY_CHANGE = (
-    *("max_hours", "max_trials", "stop_at_target", "strategies"),
-    *("sampler", "startup_trials"),
-)
-"""Keys of `[study]` that say when a run ends or who draws: one that is given more hours goes on
-where it was, and a draw sees the trials that there are, whoever drew them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +52,7 @@ class Source:
 
 def sources_in(tree: dict[str, Any]) -> list[Source]:
     """Every source that settings name."""
-    found = [Source(part, None, tree[part], "source") for part in SOURCES]
+    found = [Source(part, None, tree[part], "source") for part in SOURCES if part in tree]
     for table in tree.get("strategy", ()):
         if "data" in table:
             found.append(Source("data", str(table.get("name")), table, "data"))
@@ -124,10 +118,12 @@ def damaged(path: Path, why: str) -> EnvironmentFault:
     )
 
 
-def difference(stored: str, profile: Profile, folder: Path) -> str | None:
+def difference(
+    stored: str, profile: Profile, folder: Path, may_change: Sequence[str] = RUN.may_change
+) -> str | None:
     """With what a run was started, where that is not what is asked for now, and what to do.
 
-    None for the same run.
+    None for the same run. Places of the profile that `may_change` are not looked at.
 
     A setting that the run's version of the tool did not know has its default. Two paths are the
     same where the record says that what was there is what is here now.
@@ -143,9 +139,13 @@ def difference(stored: str, profile: Profile, folder: Path) -> str | None:
         return _another_profile(str(old.get("name")))
     if filled is None:
         return _other_settings(stored, wanted)
-    for key in MAY_CHANGE:
+    for place in may_change:
+        table, _, key = place.partition(".")
         for tree in (old, filled, new):
-            tree.get("study", {}).pop(key, None)
+            if key:
+                tree.get(table, {}).pop(key, None)
+            else:
+                tree.pop(table, None)
     now = {(source.part, source.strategy): source for source in sources_in(new)}
     for stood, before in zip(sources_in(old), sources_in(filled), strict=True):
         after = now.get((before.part, before.strategy))

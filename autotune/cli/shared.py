@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from autotune.base.errors import BadInput, ExitCode
 from autotune.cli.console import human_console, say_on
+from autotune.cli.device import chosen_profile
 from autotune.cli.many_cards import card_workers, wait_for
 from autotune.cli.options import Options
 from autotune.cli.run import OpenRun, Part, demand_salvageable, finish, fit_of, open_run, reported
@@ -18,6 +19,7 @@ from autotune.cli.shared_options import (
     asks_for_all_cards,
     card_name,
     demand_name,
+    demand_same_data,
     overlaps,
     passed_on,
     worker_folder,
@@ -56,6 +58,7 @@ def shared_run_command(
     say = say_on(console)
     demand_salvageable(options, salvaging)
     overlap = overlaps(stages)
+    demand_same_data(chosen_profile(options))
     address = asked_address(options, say)
     name = None if options.study is None else demand_name(options.study)
     cards = every_card() if asks_for_all_cards(options) else ()

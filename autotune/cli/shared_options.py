@@ -5,9 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from autotune.base.errors import BadInput
+from autotune.base.format import strategies_text
 from autotune.cli.options import SETTINGS, Options
 from autotune.cli.run_folder import RUNS
+from autotune.config.own_data import practising
+from autotune.config.profile import Profile
 from autotune.device.find import Device
+from autotune.protocol.plan import SYNTH
 from autotune.run.folder import RunDir
 from autotune.study.shared.address import OPTION, PASSWORD, Address, holds_password, read_address
 
@@ -78,6 +82,23 @@ def overlaps(stages: str | None) -> bool:
     if stages is not None and stages.lower() not in STAGES:
         raise BadInput(f"--stages {stages}: must be {' or '.join(STAGES)}")
     return stages is not None and stages.lower() == "overlap"
+
+
+def demand_same_data(profile: Profile) -> None:
+    """Refuse a shared study whose hosts would each make practice data of their own.
+
+    A sample is drawn by probabilities that another card or version of a library computes otherwise
+    in their last digits: sooner or later another token, and so other chats on every host.
+
+    Raises:
+        BadInput: that.
+    """
+    if strategies := practising(profile):
+        names = strategies_text([strategy.name for strategy in strategies])
+        raise BadInput(
+            f'{names}: data = "{SYNTH}" would be other chats on every host of a study; make them'
+            ' once with smolsft-autotune synth, and give data = "practice.jsonl"'
+        )
 
 
 def demand_name(name: str) -> str:

@@ -1,7 +1,7 @@
 """A command line as it is typed: again after an interrupt, or right where it was not understood."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,8 @@ def _what(error: Any, context: Any, name: str, arguments: Sequence[str]) -> str:
     param = getattr(error, "param", None)
     if param is not None and "valid integer" in message:
         return _no_number(param, arguments)
+    if param is not None and "valid number" in message:
+        return f"{param.opts[0]} {_typed(param, arguments, _is_number)}: must be a number"
     return message[:1].lower() + message[1:]
 
 
@@ -65,12 +67,24 @@ def _extra(message: str, name: str, options: Sequence[str], arguments: Sequence[
 
 
 def _no_number(param: Any, arguments: Sequence[str]) -> str:
-    option = param.opts[0]
+    wrong = _typed(param, arguments, str.isdigit)
+    near = f"; did you mean {whole}?" if (whole := _whole(wrong)) else ""
+    return f"{param.opts[0]} {wrong}: must be a whole number{near}"
+
+
+def _typed(param: Any, arguments: Sequence[str], holds: Callable[[str], bool]) -> str:
+    """The first value of an option that does not hold."""
     typed = [value for at, a in enumerate(arguments) if a.split("=")[0] in param.opts
              if (value := _value(arguments, at)) is not None]  # fmt: skip
-    wrong = next((value for value in typed if not value.isdigit()), "")
-    near = f"; did you mean {whole}?" if (whole := _whole(wrong)) else ""
-    return f"{option} {wrong}: must be a whole number{near}"
+    return next((value for value in typed if not holds(value)), "")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _value(arguments: Sequence[str], at: int) -> str | None:

@@ -2,7 +2,7 @@
 
 from autotune.config.profile import DataChoice, Profile
 from autotune.protocol.choices import AUTO
-from autotune.protocol.plan import SEARCH, Strategy
+from autotune.protocol.plan import SEARCH, SYNTH, Strategy
 
 
 def data_of(profile: Profile, strategy: Strategy) -> DataChoice:
@@ -23,13 +23,21 @@ def trained_on(profile: Profile) -> tuple[Strategy, ...]:
     return tuple({s.name: s for s in (*profile.tried, *search)}.values())
 
 
+def practising(profile: Profile) -> tuple[Strategy, ...]:
+    """The strategies that train on practice data which the run makes itself."""
+    return tuple(s for s in trained_on(profile) if s.data == SYNTH)
+
+
 def by_data(profile: Profile) -> tuple[Profile, ...]:
     """A profile once for each data: the run's first, each with the strategies that train on it.
 
-    The run's own may have no strategy left.
+    The run's own may have no strategy left. Practice data that the run makes itself is not among
+    them: it is not there before.
     """
     found: dict[DataChoice, list[Strategy]] = {profile.data: []}
     for strategy in trained_on(profile):
+        if strategy.data == SYNTH:
+            continue
         found.setdefault(data_of(profile, strategy), []).append(strategy)
     return tuple(
         profile.model_copy(update={"data": data, "strategies": tuple(strategies)})

@@ -28,6 +28,11 @@ def strategy_faults(tables: Sequence[Mapping[str, Any]]) -> list[str]:
     for table in tables:
         if table.get("name") == SEARCH:
             faults.append(f'"{SEARCH}" is the name of what follows the strategies: choose another')
+        if table.get("mix") is not None and table.get("data") is None:
+            faults.append(
+                f'"{table.get("name")}" has mix, the share of its own data, and names none: give it'
+                " data, or leave mix out"
+            )
         space = table.get("search")
         if isinstance(space, Mapping):
             faults += space_faults(f"{table.get('name')}.search.", space)

@@ -147,6 +147,11 @@ class Contamination:
         )
 
 
+def tell_of_scored_prompts(notes: Iterable[DataNote]) -> bool:
+    """Whether notes say that scored prompts stand in rows that are used."""
+    return any(n.warning and not n.dropped and n.what.startswith(DROPPED) for n in notes)
+
+
 def read_scored_prompts(path: Path) -> ScoredPrompts:
     """The prompts of a prompts file by their keys; a record without a key goes by its number.
 

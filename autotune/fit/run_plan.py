@@ -69,6 +69,8 @@ class RunPlan:
         before_seconds: to answer with the untrained model; 0 where that is done.
         ends: the limit by which the run ends before its stages do; None where they end it.
         obstacle: what would stop the run first; None where nothing would.
+        practice_seconds: to make practice data; 0 where none is to be made, or nothing says how
+            long that takes.
     """
 
     trials: tuple[PlannedTrial, ...]
@@ -76,6 +78,7 @@ class RunPlan:
     before_seconds: float
     ends: str | None
     obstacle: Obstacle | None
+    practice_seconds: float = 0.0
 
     @property
     def trial_count(self) -> int:
@@ -85,7 +88,12 @@ class RunPlan:
     @property
     def seconds(self) -> float:
         """All trials and what comes before them."""
-        return self.before_seconds + sum(trial.seconds for trial in self.trials)
+        return self.preparing_seconds + sum(trial.seconds for trial in self.trials)
+
+    @property
+    def preparing_seconds(self) -> float:
+        """Until the first trial begins."""
+        return self.practice_seconds + self.before_seconds
 
     @property
     def at_most(self) -> bool:

@@ -6,6 +6,7 @@ from autotune.base.model import Boundary
 from autotune.protocol.gain import Gain
 from autotune.protocol.results import Checkpoint, Health, Partial
 from autotune.protocol.scores import Figures, Lift, MaybeScore, Metric, Score
+from autotune.protocol.training_data_events import KindsApart
 
 
 class Evaluated(Figures):
@@ -23,6 +24,8 @@ class Evaluated(Figures):
 
     With `partial` the evaluation was ended early: `score` is of the prompts up to there, an
     estimate, the other figures are None and `met` is False. A later event may bring the full score.
+
+    `kinds` has an entry for each choice of kinds that the run's practice data holds out.
     """
 
     kind: Literal["evaluated"] = "evaluated"
@@ -42,6 +45,7 @@ class Evaluated(Figures):
     chosen_counts: float | None = None
     gain: Gain | None = None
     partial: Partial | None = None
+    kinds: tuple[KindsApart, ...] = ()
 
     def meets(self, target: float) -> bool:
         """Whether a target is met: the score counts for as much, and nothing required is missing.
@@ -135,7 +139,8 @@ class BestInFull(Figures):
     """The best checkpoint, scored by `eval` on more prompts than the run's own: all of a source.
 
     `weights` are the sha256 of its files, which are those that the run scored. `prompts` names the
-    source, `unhealthy` the limits of the profile that the answers break.
+    source, `unhealthy` the limits of the profile that the answers break. `kinds` as of the
+    run's own prompts.
     """
 
     kind: Literal["best_in_full"] = "best_in_full"
@@ -150,6 +155,7 @@ class BestInFull(Figures):
     health: Health
     lift: Lift | None = None
     unhealthy: tuple[str, ...] = ()
+    kinds: tuple[KindsApart, ...] = ()
 
 
 class CheckpointsRemoved(Boundary):

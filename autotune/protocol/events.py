@@ -12,6 +12,7 @@ from autotune.protocol.checkpoint_events import (
     CheckpointsRemoved,
     Evaluated,
 )
+from autotune.protocol.practice_events import PracticeMade, PracticeStarted
 from autotune.protocol.probe_events import Fitted, ProbeEnded, ProbeResumed, ProbeTried, TrialAsked
 from autotune.protocol.run_events import (
     Advised,
@@ -32,6 +33,7 @@ from autotune.protocol.run_events import (
     TrialStarted,
 )
 from autotune.protocol.study_events import HostTrial, StudyTotal
+from autotune.protocol.training_data_events import DataMixed, KindsApart, PracticeFound
 from autotune.protocol.worker_events import (
     WORKER_EVENT,
     Answered,
@@ -69,6 +71,7 @@ __all__ = [
     "CheckpointSaved",
     "CheckpointsRemoved",
     "Content",
+    "DataMixed",
     "Escalated",
     "Evaluated",
     "Failed",
@@ -77,12 +80,16 @@ __all__ = [
     "HeldOutLoss",
     "HostTrial",
     "ImportancesFound",
+    "KindsApart",
     "LegacyEvent",
     "Measured",
     "MicroBatchResized",
     "Notice",
     "PeakCompared",
     "Phase",
+    "PracticeFound",
+    "PracticeMade",
+    "PracticeStarted",
     "PrecisionChanged",
     "ProbeEnded",
     "ProbeResumed",

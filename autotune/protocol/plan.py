@@ -96,17 +96,28 @@ SEARCH = "search"
 """The name of the stage after the strategies, whose points are drawn."""
 
 
+SYNTH = "synth"
+"""The data of a strategy that trains on practice data, which the run makes with its own model."""
+
+MixedShare = Annotated[float, Field(gt=0, le=1)]
+"""How much of what a strategy trains on is its own data, by conversations. Tokens would have to be
+counted before anything could be drawn, and it is conversations that a step takes."""
+
+
 class Strategy(Boundary):
     """One row of a profile's escalation: what to train with if memory allows.
 
     `data` and `max_conversations` stand in for the profile's, where they are given: conversations
-    of its own, and how many of them.
+    of its own, and how many of them. With `mix` its own data is that share of what it trains on,
+    and the rest is drawn from the profile's; absent, it trains on its own only. `max_conversations`
+    is of both together.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=40)]
     title: str = ""
     data: Annotated[str, Field(min_length=1)] | None = None
     max_conversations: Annotated[int, Field(ge=1)] | None = None
+    mix: MixedShare | None = None
     learning_rate: Annotated[float, Field(gt=0, lt=1)]
     num_train_epochs: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=1)]

@@ -18,12 +18,14 @@ from autotune.protocol.choices import Think
 from autotune.protocol.device_kind import DeviceKind
 from autotune.protocol.estimate import TrialEstimate
 from autotune.protocol.plan import TrainPlan
+from autotune.protocol.practice_events import PracticeMade, PracticeStarted
 from autotune.protocol.probe_events import Fitted, ProbeEnded, ProbeResumed, ProbeTried
 from autotune.protocol.results import Health
 from autotune.protocol.scores import DEFAULT_SCORER, Lift, Score, Scored
 from autotune.protocol.space import Value
 from autotune.protocol.study_events import StudyTotal
 from autotune.protocol.throttle import Throttle
+from autotune.protocol.training_data_events import DataMixed, KindsApart, PracticeFound
 from autotune.protocol.worker_events import WorkerEvent
 
 
@@ -79,7 +81,8 @@ class BaselineScored(Scored):
     """A score to compare with: `untrained` (before training), or a baseline of the scorer.
 
     Where a model answered, `seconds` is how long it took for all prompts, `new_tokens` how many
-    tokens its answers have; None where that is not known.
+    tokens its answers have; None where that is not known. `kinds` has an entry for each choice of
+    kinds that the run's practice data holds out.
     """
 
     kind: Literal["baseline"] = "baseline"
@@ -90,6 +93,7 @@ class BaselineScored(Scored):
     lift: Lift | None = None
     seconds: float | None = None
     new_tokens: int | None = None
+    kinds: tuple[KindsApart, ...] = ()
 
 
 class TrialStarted(Boundary):
@@ -220,11 +224,15 @@ class LegacyEvent(Boundary, extra="ignore"):
 RunEvent = Annotated[
     RunStarted
     | Content
+    | PracticeFound
+    | DataMixed
     | ProbeTried
     | ProbeResumed
     | ProbeEnded
     | Fitted
     | BaselineScored
+    | PracticeStarted
+    | PracticeMade
     | TrialStarted
     | PeakCompared
     | CardSampled

@@ -10,6 +10,7 @@ from autotune.protocol import events
 from autotune.protocol.events import Record
 from autotune.protocol.kernels import kernels_sentence
 from autotune.protocol.scores import Metric
+from autotune.report.practice import kinds_scores, practice_reports
 from autotune.report.schema import (
     BaselineReport,
     BestGain,
@@ -79,6 +80,8 @@ def report_of(history: RunHistory, run_dir: Path) -> Report:
             name: BaselineReport.from_parts(event, **_counts(event.score))
             for name, event in sorted(state.baselines.items())
         },
+        practice=practice_reports(state),
+        kinds=kinds_scores(state),
         trials=tuple(_trial(trial, state) for trial in state.trials),
         study=state.total,
         escalations=tuple(map(Escalation.from_parts, state.escalations)),

@@ -91,6 +91,46 @@ class BaselineReport(Boundary):
     lift: Lift | None = None
 
 
+class PracticeReport(Boundary):
+    """Practice data that a trial trained on: of which kinds it has chats, which it holds out.
+
+    `strategies` trained on it, all of them where it is empty; `data` is what it is called.
+    """
+
+    strategies: tuple[str, ...]
+    data: str
+    conversations: int
+    practised: tuple[str, ...]
+    held_out: tuple[str, ...]
+
+
+class KindScore(Boundary):
+    """`passes` out of `n`, their share and its 95 % interval (Wilson), all 0..1."""
+
+    passes: int
+    n: int
+    share: float
+    interval: tuple[float, float]
+
+
+class KindsScore(Boundary):
+    """How a model does on the kinds that its practice held out, beside the others.
+
+    `of` is `untrained`, `best`, `best_practised` (where the best did not practise) or
+    `best_in_full`. Instructions: of held-out kinds, of practised ones, of kinds that are neither.
+    Prompts: those that have a held-out kind, and the others.
+    """
+
+    of: str
+    described: str
+    held_out: tuple[str, ...]
+    held_out_instructions: KindScore
+    practised_instructions: KindScore
+    unpractised_instructions: KindScore
+    held_out_prompts: KindScore
+    other_prompts: KindScore
+
+
 class LossPoint(Boundary):
     """One optimizer step: loss per supervised token, norm of the gradient, learning rate.
 
@@ -184,8 +224,9 @@ class Report(Boundary):
     names the kernel that computed attention, None where no worker reported it. `data_notes` says
     what was found in the rows of the data. `importances` are shares of 1 by searchable key, where
     there are enough trials to tell. `think` is which text of answers was judged, `scorer` by
-    what. `study` is the shared study that the run worked at, with the trials of all hosts; `trials`
-    are this folder's.
+    what. `practice` is the practice data that trials trained on, `kinds` how held-out kinds came
+    out beside the others. `study` is the shared study that the run worked at, with the trials of
+    all hosts; `trials` are this folder's.
     """
 
     target: float
@@ -200,6 +241,8 @@ class Report(Boundary):
     beaten_by_echo: bool
     gain: BestGain | None = None
     baselines: dict[str, BaselineReport]
+    practice: tuple[PracticeReport, ...] = ()
+    kinds: tuple[KindsScore, ...] = ()
     trials: tuple[TrialReport, ...]
     study: StudyTotal | None = None
     escalations: tuple[Escalation, ...]

@@ -18,6 +18,7 @@ from autotune.protocol.results import Fit
 from autotune.report.chart import draw_png, drawing_of
 from autotune.report.facts import facts_of, ran_with
 from autotune.report.kept_charts import Charts, kept_charts
+from autotune.report.practice import kinds_table
 from autotune.report.schema import Report
 from autotune.report.study_tables import hosts_table, importances_table, points_table
 from autotune.report.tables import (
@@ -112,6 +113,7 @@ def _render(
         "not_better": NOT_BETTER,
         "facts": facts_of(report, scorer),
         "scores": before_and_after(report, scorer),
+        "kinds": kinds_table(report),
         "trials": trials_table(report),
         "points": points_table(report) if len(report.trials) > 1 else None,
         "importances": importances_table(report) if report.importances else None,

@@ -58,14 +58,19 @@ def content_of(
         data={data.name: files[data]} if data is not None else {},
         prompts={prompts.name: _digest("prompts", prompts)},
         scored=sha256_of_text(scored),
-        model=_model_digests(model),
+        model=model_digests(model),
         own_data={
             strategy: {path.name: files[path]} for strategy, path in (own_data or {}).items()
         },
     )
 
 
-def _model_digests(folder: Path) -> dict[str, str]:
+def model_digests(folder: Path) -> dict[str, str]:
+    """The sha256 of each file that is read of a model's folder, by its name there.
+
+    Raises:
+        BadInput: one of them cannot be read.
+    """
     return {
         path.relative_to(folder).as_posix(): _digest("model", path) for path in _model_files(folder)
     }
@@ -104,7 +109,7 @@ def same_content(part: str, began: Content, path: Path, strategy: str | None = N
     With `strategy` it is that strategy's own data.
     """
     if part == "model":
-        return path.is_dir() and _model_digests(path) == began.model
+        return path.is_dir() and model_digests(path) == began.model
     before: dict[str, str] = getattr(began, part)
     if strategy is not None:
         before = began.own_data.get(strategy, before)

@@ -71,6 +71,8 @@ def used_keys(strategy: Strategy) -> dict[str, Any]:
     tree = strategy.model_dump(mode="json", include=_SHAPING)
     if strategy.max_conversations is not None:
         tree["max_conversations"] = strategy.max_conversations
+    if strategy.mix is not None:
+        tree["mix"] = strategy.mix
     return tree
 
 

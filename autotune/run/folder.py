@@ -6,6 +6,7 @@ runs/<time>_<model>/
   prompts.jsonl the prompts that score          survey.json  round boundaries of the data
   probe/0001/   a trial of the probe            trials/0000/ a training run
   eval/         answers and scores              best/        the best checkpoint
+  practice/     practice data that was made    mixed-*.jsonl  two data as one
   report.json, report.md, report.html
 """
 
@@ -97,6 +98,10 @@ class RunDir:
         """Round boundaries of data that only some strategies train on."""
         return self.root / f"survey-{digest}.json"
 
+    def mixed_data(self, digest: str) -> Path:
+        """Conversations of a strategy's own data and of the run's, as one file."""
+        return self.root / f"mixed-{digest}.jsonl"
+
     @property
     def is_unused(self) -> bool:
         """Whether the folder holds nothing, or only what a run leaves that was killed at once.
@@ -169,6 +174,10 @@ class RunDir:
     def checkpoint_eval(self, number: int, checkpoint: Checkpoint) -> Path:
         """Answers and scores of a checkpoint of trial `number`."""
         return self.eval_folder(f"trial-{number:04d}-{checkpoint.name}")
+
+    def practice_folder(self, name: str) -> Path:
+        """Practice data: the prompts, a model's answers to them, and the chats made of these."""
+        return self.root / "practice" / name
 
     def work_folder(self, name: str) -> Path:
         """Job and log of a worker that is neither a trial nor an evaluation."""

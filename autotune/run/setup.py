@@ -19,6 +19,7 @@ from autotune.run.card_check import check_card
 from autotune.run.content import content_of
 from autotune.run.fingerprint import fingerprint
 from autotune.run.inputs import read_source
+from autotune.run.mixed_data import mixtures
 from autotune.run.resume_check import demand_same_content, keep_prompts
 from autotune.run.session import Session
 from autotune.run.training_data import TrainingData, own_sources, training_data
@@ -27,7 +28,7 @@ from autotune.score.registry import find_scorer
 from autotune.sources.dataset import resolve_data
 from autotune.sources.model import ModelSource, resolve_model
 from autotune.sources.positions import demand_positions, positions_of
-from autotune.sources.prompts import resolve_prompts
+from autotune.sources.prompts import dropped_prompts, resolve_prompts
 
 Say = Callable[[str], None]
 
@@ -51,7 +52,8 @@ class Setup:
     """Everything that a run works with, resolved.
 
     `attention` is what computes it on the device, as far as that is known before the first trial.
-    `scored_prompts` is the file of all prompts to look for in the data, None where none can be.
+    `prompts_file` is what the prompts were chosen from; `scored_prompts` is the same where they are
+    looked for in the data, None where none can be there.
     `own_data` is that of the strategies which train on other conversations, by name.
     """
 
@@ -70,6 +72,7 @@ class Setup:
     content: Content | None = None
     attention: Attention = Attention.FUSED
     scored_prompts: Path | None = None
+    prompts_file: Path | None = None
     own_data: Mapping[str, TrainingData] = field(default_factory=dict)
 
     @property
@@ -203,7 +206,9 @@ def open_setup(
     )
     demand_same_content(session, content, model.label)
     chosen = keep_prompts(session, chosen, text, content, say)
-    own_data = training_data(profile, data, own, prompts.path, content)
+    dropped = dropped_prompts(profile, prompts.path)
+    mixed = mixtures(session, profile, data, own, content, dropped) if data else None
+    own_data = training_data(profile, data, own, prompts.path, content, mixed)
     of_run = own_data.pop("")
     return Setup(
         profile=profile,
@@ -221,6 +226,7 @@ def open_setup(
         content=content,
         attention=attention_on(card),
         scored_prompts=of_run.scored_prompts,
+        prompts_file=prompts.path,
         own_data=own_data,
     )
 

@@ -22,6 +22,7 @@ PHASES_OVER = (
     | events.TrainingPruned
     | events.HeldOutLoss
     | events.BaselineScored
+    | events.PracticeMade
     | events.Evaluated
 )
 """What a worker's work leads to: the phase that it was in is not that of what comes next."""
@@ -42,7 +43,11 @@ class StudyState:
     probe_trials: list[TrialOutcome] = field(default_factory=list)
     survey: events.Surveyed | None = None
     own_surveys: dict[str, events.Surveyed] = field(default_factory=dict)  # by strategy
+    practice_found: dict[str, events.PracticeFound] = field(default_factory=dict)  # "": in all
+    mixed: dict[str, events.DataMixed] = field(default_factory=dict)  # by strategy
     baselines: dict[str, events.BaselineScored] = field(default_factory=dict)
+    practice: events.PracticeStarted | None = None  # the newest
+    practice_made: dict[str, events.PracticeMade] = field(default_factory=dict)  # by its folder
     trials: list[TrialState] = field(default_factory=list)
     strategy: str | None = None
     escalations: list[events.Escalated] = field(default_factory=list)
@@ -61,10 +66,22 @@ class StudyState:
         return self.trials[-1] if self.trials and self.trials[-1].ended is None else None
 
     @property
+    def in_practice(self) -> events.PracticeStarted | None:
+        """The practice data that is being made, if any."""
+        made = self.practice is None or self.practice.name in self.practice_made
+        return None if made else self.practice
+
+    @property
     def surveys(self) -> list[events.Surveyed]:
         """What was found in each data: the run's own first."""
         own = {event.path: event for event in self.own_surveys.values()}
         return [*([self.survey] if self.survey else []), *own.values()]
+
+    def practice_of(self, strategy: str) -> events.PracticeFound | None:
+        """The practice data among what a strategy trains on, None where there is none."""
+        if strategy in self.practice_found or strategy in self.own_surveys:
+            return self.practice_found.get(strategy)
+        return self.practice_found.get("")
 
     @property
     def best(self) -> events.Evaluated | None:
@@ -122,10 +139,20 @@ class StudyState:
                 self.survey = event
             case events.Surveyed():
                 self.own_surveys |= dict.fromkeys(event.strategies, event)
+            case events.PracticeFound():
+                self.practice_found |= dict.fromkeys(event.strategies or ("",), event)
+            case events.DataMixed():
+                self.mixed[event.strategy] = event
             case events.Fitted():
                 self.fit, self.fit_note = event.fit, event.note
             case events.BaselineScored():
                 self.baselines[event.name] = event
+                self.answered = None
+            case events.PracticeStarted():
+                self.practice, self.answered = event, None
+                self.practice_made.pop(event.name, None)
+            case events.PracticeMade():
+                self.practice_made[event.name] = event
                 self.answered = None
             case events.TrialStarted():
                 if event.repeats is None:

@@ -1,7 +1,7 @@
 """The conversations that a strategy trains on: the run's own, or those that it names itself.
 
 `[[strategy]] data` and `max_conversations` stand in for what `[data]` and `[train]` say; how rows
-are read, supervised, truncated and left out stays the profile's.
+are read, supervised, truncated and left out stays the profile's. With `mix` both are one file.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,8 +12,8 @@ from pathlib import Path
 from autotune.base.errors import BadInput, EnvironmentFault
 from autotune.config.own_data import data_of, strategy_of, trained_on
 from autotune.config.profile import Profile
-from autotune.protocol.events import Content
-from autotune.protocol.plan import SEARCH, DataSpec, Strategy
+from autotune.protocol.events import Content, DataMixed
+from autotune.protocol.plan import SEARCH, SYNTH, DataSpec, Strategy
 from autotune.sources.dataset import DataSource, resolve_data
 from autotune.sources.prompts import dropped_prompts, topics_held_apart
 
@@ -22,7 +22,8 @@ from autotune.sources.prompts import dropped_prompts, topics_held_apart
 class TrainingData:
     """A data file and how it is read, what it is called, and its content.
 
-    `scored_prompts` is the file of all prompts to look for in it, None where none can be.
+    `scored_prompts` is the file of all prompts to look for in it, None where none can be. `named`
+    is the file that was named, where that is known: what is trained on, unless it was mixed.
     """
 
     spec: DataSpec
@@ -30,10 +31,26 @@ class TrainingData:
     sha256: str | None
     scored_prompts: Path | None
 
+    named: DataSource | None = None
+    mixed: DataMixed | None = None
+
+    @property
+    def source(self) -> DataSource:
+        """The file that was named, and what that is called."""
+        return self.named or DataSource(Path(self.spec.path), self.label)
+
     @property
     def digest(self) -> str:
         """Of what is trained on: the content, and how many conversations of it."""
         return f"{(self.sha256 or '')[:16]}-{self.spec.max_conversations or 'all'}"
+
+
+@dataclass(frozen=True, slots=True)
+class MixedData:
+    """A file that was mixed of a strategy's own data and the run's, and of what."""
+
+    source: DataSource
+    mixed: DataMixed
 
 
 @contextmanager
@@ -50,13 +67,15 @@ def named_strategy(strategy: Strategy) -> Iterator[None]:
 def own_sources(profile: Profile) -> dict[str, DataSource]:
     """The files of the strategies that name data of their own, by strategy.
 
+    Practice data that the run makes itself is no file yet, and not among them.
+
     Raises:
         BadInput: there is no such file or dataset; the strategy is named.
         EnvironmentFault: one of the hub cannot be reached.
     """
     found: dict[str, DataSource] = {}
     for strategy in trained_on(profile):
-        if strategy.data is not None:
+        if strategy.data is not None and strategy.data != SYNTH:
             with named_strategy(strategy):
                 found[strategy.name] = resolve_data(strategy.data)
     return found
@@ -68,19 +87,22 @@ def training_data(
     sources: Mapping[str, DataSource],
     prompts: Path,
     content: Content,
+    mixtures: Mapping[str, MixedData] | None = None,
 ) -> dict[str, TrainingData]:
     """What the run trains on under "", and by its name each strategy that trains on something else.
 
     The search after the strategies trains on what the first of them does.
 
     `data` is the run's own, None where nothing is trained; `sources` are those of strategies,
-    `prompts` is the prompts file.
+    `prompts` is the prompts file. `mixtures` are in place of the own data of those that mix.
     """
 
     def of(strategy: Strategy | None) -> TrainingData:
         name = strategy.name if strategy else ""
         choice = data_of(profile, strategy) if strategy else profile.data
-        source = sources.get(name, data)
+        mixed = (mixtures or {}).get(name)
+        named = sources.get(name, data)
+        source = mixed.source if mixed else named
         label = source.label if source else ""
         most = strategy.max_conversations if strategy else None
         sha256 = content.own_data.get(name, content.data)
@@ -92,13 +114,17 @@ def training_data(
                 drop_prompts=dropped_prompts(profile, prompts),
                 **({} if most is None else {"max_conversations": most}),
             ),
-            label=label if most is None else f"{label} (at most {most})",
-            sha256=next(iter(sha256.values()), None),
+            label=label if most is None or mixed else f"{label} (at most {most})",
+            sha256=mixed.mixed.sha256 if mixed else next(iter(sha256.values()), None),
             scored_prompts=None if topics_held_apart(choice, profile.prompts) else prompts,
+            named=named,
+            mixed=mixed.mixed if mixed else None,
         )
 
     found = {"": of(None)}
     for strategy in trained_on(profile) if data is not None else ():
+        if strategy.data == SYNTH and strategy.name not in sources:
+            continue  # not made yet
         own = of(strategy)
         if own.spec != found[""].spec:
             found[strategy.name] = own

@@ -74,7 +74,8 @@ def header(state: StudyState, now: float) -> RenderableType:
     """What is run on what for which target: names, not results."""
     run = state.run
     if run is None:
-        return Text("smolsft-autotune", style="bold")
+        asked = f"  practice data of {safe(state.practice.model)}" if state.practice else ""
+        return Text("smolsft-autotune", style="bold", overflow="fold").append(asked, style="dim")
     tried = Text(" > ").join(
         Text(safe(name), style="bold" if name == state.strategy else "dim")
         for name in run.strategies
@@ -98,8 +99,9 @@ def header(state: StudyState, now: float) -> RenderableType:
 
 def device(state: StudyState, sample: DeviceSample) -> RenderableType:
     """The device's name, its memory against the limit with a bar, heat and power."""
-    name, note = state.run.device if state.run else "device", sample.note
-    if note.startswith(name) or state.run is None:
+    named = state.run or state.practice
+    name, note = named.device if named else "device", sample.note
+    if note.startswith(name) or named is None:
         name, note = note or name, ""
     share = sample.share
     over = share is not None and share > 1

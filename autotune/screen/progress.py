@@ -62,6 +62,8 @@ class Pace:
 
 def current_job(state: StudyState, pace: Pace) -> Job | None:
     """The work in progress, None before the run begins and after it ends."""
+    if state.ended is None and state.in_practice is not None:
+        return _practising(state, state.in_practice, pace)
     if state.ended is not None or (state.run is None and not state.probe_trials):
         return None
     if state.fit is not None and state.run is not None and not state.run.target:
@@ -128,6 +130,20 @@ def _answering(state: StudyState, pace: Pace, title: str) -> Job:
         return Job(title, "answer", 0, total, _phase(state), None)
     eta = pace.eta_seconds(answered.total)
     return Job(title, "answer", answered.done, answered.total, (), eta)
+
+
+def _practising(state: StudyState, practice: events.PracticeStarted, pace: Pace) -> Job:
+    """Answering the prompts of practice; after the last answer, what is made of them."""
+    answered = state.answered
+    if answered is None:
+        count = (practice.answered, practice.answers)
+        return Job("practice: getting ready", "answer", *count, _phase(state), None)
+    if answered.done >= answered.total:
+        return Job("practice", "", 0, 0, _phase(state), None)
+    speed = answered.new_tokens / answered.seconds if answered.seconds else 0.0
+    details = (f"{speed:.0f} tokens/s",) if speed else ()
+    eta = pace.eta_seconds(answered.total)
+    return Job("practice: answering", "answer", answered.done, answered.total, details, eta)
 
 
 def whole_run(state: StudyState, job: Job | None, now: float) -> str | None:

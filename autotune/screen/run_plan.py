@@ -9,7 +9,17 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from autotune.base.format import about, at_most, counted, duration, percent, rate_text, safe
+from autotune.base.format import (
+    about,
+    at_most,
+    counted,
+    duration,
+    percent,
+    rate_text,
+    safe,
+    strategies_text,
+)
+from autotune.fit.planned_practice import PlannedPractice
 from autotune.fit.run_plan import PlannedTrial, RunPlan
 from autotune.protocol.plan import SEARCH
 from autotune.protocol.result_text import shape_rounds, shape_text
@@ -41,6 +51,7 @@ class DryRun:
         disk: what the run needs and what is free, in words; None where that is unknown.
         disk_bytes: both.
         stop_at_target: whether the run ends as soon as the target is met.
+        practice: the practice data that would be made first, None where none would.
     """
 
     plan: RunPlan
@@ -55,6 +66,7 @@ class DryRun:
     disk: str | None = None
     disk_bytes: tuple[int, int] | None = None
     stop_at_target: bool = True
+    practice: PlannedPractice | None = None
 
 
 def dry_run_summary(found: DryRun) -> RenderableType:
@@ -69,6 +81,8 @@ def dry_run_summary(found: DryRun) -> RenderableType:
     if found.run_dir is not None:
         over = counted(plan.over, "trial")
         lines.append(Text(f"resumes {safe(str(found.run_dir))}: {over} over, not repeated"))
+    if found.practice is not None:
+        lines.append(Text(safe(_practice(found.practice, plan.practice_seconds))))
     if plan.trials:
         lines.append(_table(found))
     if any(not trial.exact for trial in plan.trials):
@@ -95,6 +109,16 @@ def _basis(found: DryRun) -> str:
     return f"fits {shape_rounds(fit.model_max_length, fit.max_rounds)}; {found.basis}"
 
 
+def _practice(practice: PlannedPractice, seconds: float) -> str:
+    """What is asked for practice data, and how long that takes: an estimate, and the most."""
+    time = f"{at_most(seconds)} (an estimate)" if seconds else "no rate is known before the probe"
+    return (
+        f"first practice data for {strategies_text(practice.strategies)}:"
+        f" {counted(practice.answers, 'answer')} of at most {practice.max_new_tokens} tokens,"
+        f" {time}; as many chats as can come of it are counted on: {practice.prompts}"
+    )
+
+
 def _times(found: DryRun) -> str:
     plan = found.plan
     span = at_most if plan.at_most else about
@@ -105,14 +129,14 @@ def _times(found: DryRun) -> str:
         ", if no trial meets the target before" if found.stop_at_target else ", target met or not"
     )
     if len(plan.trials) > 1 and found.stop_at_target:
-        text += f"; {span(plan.before_seconds + first)} if the first does"
+        text += f"; {span(plan.preparing_seconds + first)} if the first does"
     return text + ("" if found.measured else "; a probe comes before it")
 
 
 def _table(found: DryRun) -> RenderableType:
     """A line a trial; those that no limit lets begin are dim. Narrow ones leave the rate out."""
     rows: list[tuple[PlannedTrial, tuple[str, ...]]] = []
-    passed = found.plan.before_seconds
+    passed = found.plan.preparing_seconds
     for trial in found.plan.trials:
         passed += trial.seconds
         rows.append((trial, _cells(trial, found, passed)))

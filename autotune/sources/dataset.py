@@ -9,6 +9,7 @@ from autotune.base.format import either
 from autotune.data.file_kinds import READ_ENDINGS, readable
 from autotune.data.unpack import check_kind
 from autotune.demo import CONVERSATIONS
+from autotune.protocol.plan import SYNTH
 from autotune.sources.digest import is_lfs_pointer
 from autotune.sources.hub import (
     HubUnreachable,
@@ -45,6 +46,11 @@ def resolve_data(text: str, say: Say = say_nothing) -> DataSource:
     """
     if text in DATA:
         return DATA[text]()
+    if text == SYNTH:
+        raise BadInput(
+            f'data {text}: practice data is what a strategy trains on (data = "{SYNTH}" in its'
+            " [[strategy]]); make it with smolsft-autotune synth and give the file here"
+        )
     path = Path(text).expanduser()
     if path.is_dir():
         if (path / "config.json").is_file():

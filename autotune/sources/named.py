@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from autotune.base.later import later
+from autotune.protocol.plan import SYNTH
 
 if TYPE_CHECKING:
     from autotune.sources.dataset import DataSource
@@ -54,5 +55,6 @@ Example:
     `gsm8k` in any case, its help and its errors name it, and no folder is looked for.
 """
 
-NAMES = frozenset({*MODELS, *DATA, *PROMPTS})
-"""Words that are no paths."""
+NAMES = frozenset({*MODELS, *DATA, *PROMPTS, SYNTH})
+"""Words that are no paths. `synth` is none of `--data` either: practice data is not there before
+the run, and what a person names with `--data` is what it is mixed with."""

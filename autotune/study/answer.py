@@ -4,22 +4,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from autotune.base.files import write_text_atomic
-from autotune.launch import JobResult
-from autotune.launch.retries import RetryLimit
-from autotune.launch.worker_errors import stop_on_environment, with_remedy
 from autotune.protocol import events
 from autotune.protocol.choices import Think
 from autotune.protocol.events import WorkerEvent
-from autotune.protocol.failure import Failure
 from autotune.protocol.job import GenerateJob
-from autotune.protocol.oom_recovery import Action, MemoryUser, after_worker, scoring_remedy
 from autotune.protocol.results import EvalReport
+from autotune.run.answering import RESPONSES, answer_all
 from autotune.run.session import Session
-from autotune.run.setup import SILENCE_SECONDS, Setup
-from autotune.score.answers import count_answers, read_answers
+from autotune.run.setup import Setup
+from autotune.score.answers import read_answers
 from autotune.score.prompt_order import halves
 from autotune.score.prompts import Prompt
-from autotune.score.report_check import EvaluationFailed, checked_report
+from autotune.score.report_check import checked_report
 from autotune.score.scorer import Scorer
 from autotune.score.stopping.stop_rule import (
     EvaluationFollower,
@@ -28,13 +24,6 @@ from autotune.score.stopping.stop_rule import (
     keep_verdicts,
 )
 from autotune.text.score import judged_line
-
-RESPONSES = "responses.jsonl"
-"""The finished answers, in the folder of their evaluation."""
-
-
-class ModelRefused(EvaluationFailed):
-    """The model cannot answer as it stands, which only who gave it can mend; says what and how."""
 
 
 class _StopEvaluation(Exception):
@@ -126,60 +115,26 @@ def answer(
     on_event: Callable[[WorkerEvent], None] = lambda _: None,
     early_seed: int | None = None,
 ) -> None:
-    """Have a worker answer what is not answered yet, into `where`.
+    """Have a worker answer what is not answered yet, into `where`; see `answer_all`.
 
-    Out of memory is what `oom_recovery` is for. After a crash or a hang a new process continues,
-    unless the one before it added no answer: see `RetryLimit`. Answers that are on disk are not
-    made again. `early_seed` as in the job.
+    `early_seed` as in the job.
 
     Raises:
-        ModelRefused: no worker could answer with this model, so no second one is asked.
-        EvaluationFailed: the worker could not answer.
-        EnvironmentFault: the disk is full, or something keeps killing the workers.
+        ModelRefused, EvaluationFailed, EnvironmentFault: as `answer_all`.
     """
-    batch_size = setup.profile.evaluate.batch_size
-    retry_limit, prompts = RetryLimit(), max(1, len(setup.prompts))
-    retry_limit.advance(count_answers(where / RESPONSES) / prompts)
-    while True:
-        result = session.work(
-            GenerateJob(
-                device=setup.work_device,
-                model_folder=str(folder),
-                prompts=str(session.rundir.prompts),
-                out=str(where / RESPONSES),
-                max_new_tokens=setup.profile.evaluate.max_new_tokens,
-                batch_size=batch_size,
-                prefill_tokens=setup.prefill_tokens,
-                early_seed=early_seed,
-                scorer=setup.profile.prompts.scorer,
-                supervision=setup.data.supervision,
-            ),
-            where,
-            silence_seconds=SILENCE_SECONDS,
-            on_event=on_event,
-        )
-        failure = result.failure
-        if failure is None:
-            return
-        stop_on_environment(result)
-        if failure in (Failure.BAD_JOB, Failure.NUMERIC):
-            raise ModelRefused(result.reason)
-        action = after_worker(MemoryUser.SCORING, failure, smaller=batch_size > 1)
-        if action is Action.SHRINK_IN_NEW_PROCESS:
-            batch_size //= 2
-            words = f"evaluation ran out of memory; continuing with {batch_size} at a time"
-        elif action is None and allows_retry(retry_limit, result, where, prompts):
-            words = f"evaluation: {with_remedy(result.reason)}; retrying in a new process"
-        else:
-            reason = f"{result.words}: {with_remedy(result.reason)}"
-            raise EvaluationFailed(reason + scoring_remedy(failure))
-        session.emit(events.Warned(message=words))
-
-
-def allows_retry(retry_limit: RetryLimit, result: JobResult, where: Path, prompts: int) -> bool:
-    """Count a worker's death; returns whether another one is worth it."""
-    retry_limit.advance(count_answers(where / RESPONSES) / prompts, kept=True)
-    return retry_limit.allows_retry(result)
+    job = GenerateJob(
+        device=setup.work_device,
+        model_folder=str(folder),
+        prompts=str(session.rundir.prompts),
+        out=str(where / RESPONSES),
+        max_new_tokens=setup.profile.evaluate.max_new_tokens,
+        batch_size=setup.profile.evaluate.batch_size,
+        prefill_tokens=setup.prefill_tokens,
+        early_seed=early_seed,
+        scorer=setup.profile.prompts.scorer,
+        supervision=setup.data.supervision,
+    )
+    answer_all(session, job, len(setup.prompts), on_event)
 
 
 def reported_prompts(setup: Setup) -> tuple[Prompt, ...]:

@@ -19,6 +19,7 @@ from autotune.score.scorer import Scorer
 from autotune.score.stats import wilson
 from autotune.score.stopping.stop_rule import StoppedEvaluation, StopRule, read_verdicts
 from autotune.study.answer import answer_and_score, answer_early, choosing_report
+from autotune.study.held_out_kinds import kinds_of
 from autotune.study.next_action import Evaluate
 
 MIN_PROMPTS = 32
@@ -68,6 +69,7 @@ def evaluate_checkpoint(
         chosen_by=chosen_by.score if chosen_by is not None else None,
         chosen_counts=counts_for(chosen_by, evaluate.score_per_lift) if chosen_by else None,
         gain=gain_on_untrained(session, setup, found, where),
+        kinds=kinds_of(session.state, found),
     )
     return scored.model_copy(update={"met": scored.meets(target)})
 

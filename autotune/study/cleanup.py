@@ -14,8 +14,9 @@ from autotune.base.errors import EnvironmentFault
 from autotune.base.files import remove_tree
 from autotune.base.manifest import OPTIMIZER, discard, drop_optimizer, sweep
 from autotune.base.sizes import show_apart, show_size
+from autotune.config.own_data import trained_on
 from autotune.protocol import events
-from autotune.protocol.plan import Strategy
+from autotune.protocol.plan import SYNTH, Strategy
 from autotune.run.session import Session
 from autotune.run.setup import Setup
 from autotune.run.trial_state import TrialState
@@ -167,4 +168,25 @@ def writes_of(setup: Setup, strategies: Sequence[Strategy]) -> Writes:
         scored=len(setup.profile.train.checkpoint_fractions),
         averaged=any(s.average_checkpoints for s in strategies),
         answer_bytes=answers,
+        data_bytes=made_data_bytes(setup),
     )
+
+
+def made_data_bytes(setup: Setup) -> int:
+    """What practice data and mixtures take at most; of packed data as much as is packed."""
+    choice, strategies = setup.profile.synth, trained_on(setup.profile)
+    each = BYTES_A_PROMPT + choice.max_new_tokens * BYTES_A_TOKEN
+    prompts = choice.tasks * choice.variants
+    chats = min(prompts, choice.max_conversations or prompts) * each
+    practice = choice.tasks * choice.samples * each + prompts * BYTES_A_PROMPT + chats
+    whole = practice if any(s.data == SYNTH for s in strategies) else 0
+    for strategy in strategies:
+        if strategy.mix is not None and strategy.mix < 1:
+            own = setup.own_data.get(strategy.name)
+            mine = chats if own is None else _file_bytes(own.source.path)
+            whole += mine + _file_bytes(setup.run_data.source.path)
+    return whole
+
+
+def _file_bytes(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0

@@ -17,12 +17,13 @@ from autotune.run.trial_state import TrialState
 from autotune.study.chooser import Chooser
 
 
-def plan_run(chooser: Chooser, state: StudyState) -> RunPlan:
+def plan_run(chooser: Chooser, state: StudyState, *, practice_seconds: float = 0.0) -> RunPlan:
     """The trials of every stage, as far as hours and number of trials allow.
 
     Args:
         chooser: which stages there are, what fits, and the limits.
         state: what the run's record says; an empty one of a run that begins.
+        practice_seconds: what is spent on practice data first.
     """
     setup, fit = chooser.setup, chooser.fit
     before = 0.0
@@ -30,17 +31,18 @@ def plan_run(chooser: Chooser, state: StudyState) -> RunPlan:
         before = evaluation_seconds(state, setup, fit)[0]
     left = chooser.limits(state).seconds_left
     budget = _Budget(
-        None if left is None else left - before,
+        None if left is None else left - before - practice_seconds,
         chooser.study.max_trials,
         sum(t.ended is not None for t in state.trials),
     )
     planned: list[PlannedTrial] = []
+    obstacle: Obstacle | None = None
     try:
         for trial in _asked(chooser, state):
             planned.append(budget.grant(trial))
     except BadInput as error:
-        return RunPlan(tuple(planned), budget.over, before, budget.ends, Obstacle.of(error))
-    return RunPlan(tuple(planned), budget.over, before, budget.ends, None)
+        obstacle = Obstacle.of(error)
+    return RunPlan(tuple(planned), budget.over, before, budget.ends, obstacle, practice_seconds)
 
 
 class _Budget:

@@ -21,6 +21,7 @@ from autotune.text.score import (
     unhealthy_lines,
 )
 from autotune.text.study import total_sentence
+from autotune.text.training_data import practice_sentence
 
 
 def scorer_of(state: StudyState) -> Scorer:
@@ -76,6 +77,8 @@ def outcome(state: StudyState) -> list[str]:
     if state.total is not None:
         total = total_sentence(state.total)
         lines.append(f"{total[:1].upper()}{total[1:]}.")
+    if line := practice_sentence(state):
+        lines.append(line)
     if best is None or best.score is None:
         lost = any(trial.lost for trial in state.trials)
         why = "The weights of the best checkpoint are lost, and no other one has any."

@@ -24,6 +24,7 @@ from autotune.run.state import StudyState
 from autotune.run.trial_state import TrialState
 from autotune.text.fit import describe_trial, fit_sentence, peak_sentence
 from autotune.text.gain import NOT_BETTER, is_no_better
+from autotune.text.practice import asked_sentence, made_sentence
 from autotune.text.score import (
     in_full_sentence,
     outcome_text,
@@ -31,6 +32,7 @@ from autotune.text.score import (
     selection_bias_line,
 )
 from autotune.text.study import total_sentence
+from autotune.text.training_data import mixed_line, practice_line
 from autotune.text.training_events import (
     card_sentence,
     damaged_sentence,
@@ -72,6 +74,10 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             return fit_sentence(event.fit) + (f"; {event.note}" if event.note else "")
         case events.BaselineScored():
             return f"baseline {event.name}: {scored(event)}"
+        case events.PracticeStarted():
+            return asked_sentence(event)
+        case events.PracticeMade():
+            return made_sentence(event)
         case events.TrialStarted():
             named = f"trial {event.number} ({event.plan.strategy})"
             if event.repeats is not None:
@@ -114,6 +120,10 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             end = f"run over, target {'met' if event.met else 'not met'}: {event.reason}"
             worse = state is not None and is_no_better(state)
             return f"the best checkpoint is {NOT_BETTER}; {end}" if worse else end
+        case events.PracticeFound():
+            return practice_line(event)
+        case events.DataMixed():
+            return mixed_line(event)
         case events.Notice():
             return event.sentence
         case events.LegacyEvent(kind="interrupted"):

@@ -24,6 +24,14 @@ def interrupted_eval(answered: int, asked: int, root: Path) -> Interruption:
     return Interruption(f"{root} keeps {answered} of {counted(asked, 'answer')}; to resume", root)
 
 
+def interrupted_practice(answered: int, asked: int, root: Path) -> Interruption:
+    """Of `synth`: how many answers are on disk, of how many, as far as that is known (else 0)."""
+    if not answered:
+        return Interruption("nothing is left behind; to begin again")
+    of = f" of {asked}" if asked else ""
+    return Interruption(f"{root} keeps {counted(answered, 'answer')}{of}; to resume", root)
+
+
 def interrupted_look() -> Interruption:
     """Of a command that only looks: nothing."""
     return Interruption("nothing is left behind; to begin again")

@@ -28,7 +28,15 @@ def training_hours(profile: Profile, device: Device, precision: Precision) -> fl
     tokens = conversations * TOKENS_A_CONVERSATION * strategy.num_train_epochs
     cores = profile.machine.threads or psutil.cpu_count(logical=False) or 1
     hours = tokens / (cores * TOKENS_A_CORE_SECOND) / 3600
-    return hours * SIXTEEN_BITS if slows(device, precision) else hours
+    return hours * slowdown(device, precision)
+
+
+def slowdown(device: Device, precision: Precision) -> float:
+    """How many times longer a precision takes on this device than fp32, for lack of instructions.
+
+    Every card has instructions for the precisions that it is given.
+    """
+    return SIXTEEN_BITS if not device.traits.is_card and slows(device, precision) else 1.0
 
 
 def slows(device: Device, precision: Precision) -> bool:

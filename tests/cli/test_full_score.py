@@ -9,10 +9,10 @@ import pytest
 from autotune.base.errors import ExitCode
 from autotune.base.manifest import seal
 from autotune.cli.eval import with_selection_bias
+from autotune.cli.folder_work import RUN
 from autotune.cli.full_score import emit_full_score
 from autotune.cli.main import run
 from autotune.cli.options import Options
-from autotune.cli.run_folder import unfinished
 from autotune.config.load import find_profile
 from autotune.config.profile import Profile
 from autotune.protocol import events
@@ -104,7 +104,7 @@ def test_the_full_score_stands_beside_the_runs_own_with_n_interval_and_health(
         assert "the best checkpoint, all prompts of IFEval" in page
         assert "5/20 25.0 %" in page
     # It is a word after the run's last: the run stays over, and its time is its own.
-    assert not unfinished(over.root)
+    assert not RUN.unfinished(over.root)
     assert json.loads((over.root / "report.json").read_text(encoding="utf-8"))["seconds"] == 3.0
 
 
@@ -133,7 +133,7 @@ def test_a_report_that_is_written_again_keeps_it_and_asks_for_it_no_more(
 def test_a_run_that_was_not_over_is_not_over_for_it(over: RunDir) -> None:
     over.append(records.run_started(target=0.5, prompt_count=8, resumed=True), at=5.0)
     over.append(in_full(checkpoint(5)), at=6.0)
-    assert unfinished(over.root)
+    assert RUN.unfinished(over.root)
 
 
 def in_full(at: Checkpoint) -> events.BestInFull:

@@ -45,6 +45,14 @@ WRONG: dict[str, Any] = {
     "strategies": "A,X",
     "trials_per_strategy": 0,
     "sampler": "gp",
+    "tasks": 0,
+    "variants": 0,
+    "samples": 0,
+    "temperature": 0.0,
+    "top_p": 1.5,
+    "sampled_tokens": 8,
+    "most_chats": "0",
+    "held_out_kinds": -1,
 }
 
 
@@ -163,7 +171,7 @@ def test_a_value_against_its_rule_is_one_line_that_says_the_rule(name: str) -> N
     with pytest.raises(BadInput) as fault:
         Options.of({name: WRONG[name]}).adjust(find_profile("cpu-smoke"))
     line = str(fault.value)
-    assert line.startswith(f"--{name.replace('_', '-')} {WRONG[name]}: must be ")
+    assert line.startswith(f"{SETTINGS[name].spelling(name)} {WRONG[name]}: must be ")
     assert "\n" not in line and "{" not in line
 
 

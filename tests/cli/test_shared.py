@@ -9,6 +9,7 @@ import pytest
 from autotune.cli.main import run
 from autotune.cli.options import Options
 from autotune.cli.shared_options import passed_on, worker_folder
+from autotune.config.load import profiles_folder
 from autotune.run.folder import RunDir
 
 HERE = "--storage sqlite:///here.db"
@@ -43,6 +44,19 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
     assert run(shlex.split(typed)) == 2
     line = capsys.readouterr().err
     assert said in line and line.count("\n") == 1
+    assert not (tmp_path / "runs").exists() and not (tmp_path / "here.db").exists()
+
+
+def test_hosts_that_would_each_practise_on_other_chats_are_refused_with_the_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (profiles_folder() / "cpu-smoke.toml").read_text(encoding="utf-8")
+    own = text.replace('title = "aggressive"', 'data = "synth"')
+    (tmp_path / "mine.toml").write_text(own, encoding="utf-8")
+    assert run(shlex.split(f"run {HERE} --profile mine.toml")) == 2
+    line = capsys.readouterr().err
+    assert 'strategy B: data = "synth" would be other chats on every host' in line
+    assert "smolsft-autotune synth" in line and line.count("\n") == 1
     assert not (tmp_path / "runs").exists() and not (tmp_path / "here.db").exists()
 
 

@@ -1,5 +1,6 @@
 """A strategy may train on other conversations than the run: its rows, its record, its refusals."""
 
+import itertools
 import json
 import shutil
 from dataclasses import replace
@@ -409,21 +410,37 @@ def test_a_trial_trains_on_its_strategys_data_and_is_named_with_it(folder: Path)
     assert "data more.jsonl" in squeezed(printed(header(session.state, 0.0), 200))
 
 
+@pytest.mark.parametrize(
+    ("shipped", "name", "data", "most"),
+    [
+        ("rtx4060-laptop-8gb", "A-more", "data/train.parquet", 50_000),
+        ("rtx4060-laptop-8gb", "E", "synth", None),
+        ("cpu-smollm2", "E", "synth", 300),
+    ],
+)
 def test_a_shipped_example_of_data_of_a_strategys_own_is_off_and_works_when_it_is_put_in_place(
-    tmp_path: Path,
+    tmp_path: Path, shipped: str, name: str, data: str, most: int | None
 ) -> None:
-    shipped = profiles_folder() / "rtx4060-laptop-8gb.toml"
-    text = shipped.read_text(encoding="utf-8")
-    assert not any(s.data or s.max_conversations for s in read_profile(shipped).strategies)
-    at = text.index("# [[strategy]]")
-    lines = text[at:].splitlines()
+    path = profiles_folder() / f"{shipped}.toml"
+    text = path.read_text(encoding="utf-8")
+    assert not any(s.data or s.max_conversations or s.mix for s in read_profile(path).strategies)
+    at = text.index(f'# [[strategy]]\n# name = "{name}"')
+    lines = itertools.takewhile(lambda line: line.startswith("#"), text[at:].splitlines())
     example = "".join(line.removeprefix("#").removeprefix(" ") + "\n" for line in lines)
-    fallback = text.index("[[strategy]]                 # only where none of the above fits")
+    strategy, _, table = example.partition("[synth]")
+    fallback = text.index('name = "minimum"')
+    fallback = text.rindex("[[strategy]]", 0, fallback)
     put = tmp_path / "mine.toml"
-    put.write_text(text[:fallback] + example + "\n" + text[fallback:at], encoding="utf-8")
-    *_, more, last = read_profile(put).strategies
-    assert (more.data, more.max_conversations) == ("data/train.parquet", 50_000)
+    own = text[:fallback] + strategy + "\n" + text[fallback:] + ("\n[synth]" + table) * bool(table)
+    put.write_text(own, encoding="utf-8")
+    chosen = read_profile(put)
+    *_, more, last = chosen.strategies
+    assert (more.name, more.data, more.max_conversations, more.mix) == (name, data, most, None)
     assert last.fallback
+    assert chosen.synth.held_out_kinds == 3
+    if data == "synth":
+        assert 1e-4 <= more.learning_rate <= 3e-4
+        assert (more.num_train_epochs, more.neftune_noise_alpha) == (2, 0)
 
 
 def test_the_plan_of_a_run_counts_each_strategys_own_rows(folder: Path) -> None:

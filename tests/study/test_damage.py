@@ -11,8 +11,8 @@ from autotune.base.manifest import fault_of, seal
 from autotune.protocol import events
 from autotune.protocol.job import GenerateJob, Job, TrainJob
 from autotune.protocol.plan import Strategy
+from autotune.run.answering import RESPONSES
 from autotune.run.folder import RunDir
-from autotune.study.answer import RESPONSES
 from tests import setups
 from tests.played import Workers
 from tests.study.test_cleanup import A, judge, recorded, tuner

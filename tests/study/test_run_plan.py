@@ -2,22 +2,32 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from autotune.base.disk import Sizes, needed_bytes
 from autotune.base.errors import ExitCode
 from autotune.cli.dry_run import as_tree
 from autotune.config.profile import Profile
+from autotune.config.synth import SynthChoice
 from autotune.data.survey import Survey
 from autotune.fit.expected import expected_seconds
+from autotune.fit.planned_practice import PlannedPractice, planned_practice
 from autotune.fit.run_plan import RunPlan
 from autotune.protocol import events
-from autotune.protocol.plan import Strategy
+from autotune.protocol.events import Record
+from autotune.protocol.plan import Strategy, TrialPoint
+from autotune.protocol.results import TrialOutcome, Verdict
+from autotune.run.own_practice import is_to_practise, with_made_practice
+from autotune.run.setup import Setup
 from autotune.run.state import StudyState, replay
 from autotune.screen.run_plan import DryRun, dry_run_summary
+from autotune.sources.digest import sha256_of
 from autotune.study.chooser import Chooser
+from autotune.study.cleanup import writes_of
 from autotune.study.run_plan import plan_run
 from tests import records, setups
 from tests.screens import printed
@@ -183,3 +193,115 @@ def test_json_has_what_would_stop_it_and_when_it_would_end() -> None:
     tree = as_tree(dry_run(planned(A), run_dir=Path("run")))
     assert tree["ends_at"] == pytest.approx(NOW + 4)
     assert (tree["stopped_by"], tree["disk_needed_bytes"], tree["resumes"]) == (None, 1, "run")
+
+
+E = setups.strategy("E", data="synth", max_rounds="all", model_max_length=512)
+
+
+def practised(
+    tmp_path: Path, *strategies: Strategy, **study: Any
+) -> tuple[PlannedPractice, RunPlan, Setup]:
+    """The plan of a run that is to make practice data: 6 tasks in 2 variants, 100 tokens."""
+    synth = SynthChoice(tasks=6, variants=2, max_new_tokens=100)
+    chosen = profile(*strategies, **study).model_copy(update={"synth": synth})
+    session, _ = setups.session(tmp_path / "run", lambda _: ([], setups.done()))
+    tmp_path.mkdir(exist_ok=True)
+    (tmp_path / "asked.jsonl").write_text('{"key": 1, "prompt": "Why"}\n', encoding="utf-8")
+    content = events.Content(data={}, prompts={}, scored="", model={})
+    setup = replace(setups.setup(chosen), content=content, prompts_file=tmp_path / "asked.jsonl")
+    assert is_to_practise(setup)
+    found, setup, survey = planned_practice(session, setup, SURVEY, answered=2)
+    fit = setups.fit(length=512)
+    chooser = Chooser(
+        *(setup, survey, fit, 0.25),
+        lambda now, plan: expected_seconds(now, setup, fit, survey, plan),
+    )
+    return found, plan_run(chooser, StudyState(), practice_seconds=600.0), setup
+
+
+def test_practice_data_that_is_still_to_be_made_is_counted_on_in_full(tmp_path: Path) -> None:
+    found, plan, _ = practised(tmp_path, A, E)
+    assert plan.practice_seconds == 600.0
+    assert found == PlannedPractice(("E",), answers=4, max_new_tokens=100, prompts=12)
+    a, e = plan.trials
+    assert (a.of, e.of, e.plan.conversations) == (20, 12, 12)
+    names = [Path(trial.plan.data.path).name for trial in (a, e)]
+    assert names == ["chat.jsonl", "practice.jsonl"]
+    assert plan.seconds == 600.0 + plan.before_seconds + a.seconds + e.seconds
+    late = practised(tmp_path / "1", A, E, max_hours=601 / 3600)[1]
+    assert [trial.count for trial in late.trials] == [1, 0], "ten minutes are spent by then"
+    mixed = E.model_copy(update={"mix": 0.75, "max_conversations": 8})
+    assert practised(tmp_path / "2", A, mixed)[1].trials[1].of == 8
+    assert practised(tmp_path / "3", A, E.model_copy(update={"mix": 0.75}))[1].trials[1].of == 16
+
+
+def test_the_hours_of_practice_are_those_of_answers_as_long_as_they_may_be(tmp_path: Path) -> None:
+    found, _, setup = practised(tmp_path, A, E)
+    measurement = setups.measurement(1, prefill_seconds=2.0, token_seconds=0.5)
+    took = sum(measurement.step_seconds) + 2.0 + 3.0  # a worker starts in 3
+    point = TrialPoint(
+        model_max_length=512,
+        max_rounds=1,
+        micro_batch_tokens=512,
+        gradient_checkpointing=False,
+        row_tokens=512,
+    )
+    timed = TrialOutcome(
+        point=point,
+        verdict=Verdict.FITS,
+        reason="",
+        seconds=took,
+        measurement=measurement,
+    )
+    fit = setups.fit(length=512, trials=(timed,), peak_bytes=1)
+    # Four answers, of the eight that an evaluation generates at a time.
+    seconds = found.seconds(setup, fit, measured=True, slowdown=1.0)
+    assert seconds == pytest.approx(3.0 + 2.0 + 100 * 0.5)
+    more = replace(found, answers=9)
+    assert more.seconds(setup, fit, measured=True, slowdown=1.0) == pytest.approx(3.0 + 2 * 52.0)
+    assert found.seconds(setup, fit, measured=False, slowdown=1.0) is None, "no weights are there"
+
+
+def test_a_dry_run_says_that_practice_comes_first_and_that_its_hours_are_an_estimate(
+    tmp_path: Path,
+) -> None:
+    found, plan, setup = practised(tmp_path, A, E)
+    shown = dry_run(plan, practice=found)
+    text = " ".join(printed(dry_run_summary(shown), 200).split())
+    assert "first practice data for strategy E: 4 answers of at most 100 tokens" in text
+    assert "at most 10 min (an estimate)" in text
+    tree = as_tree(shown)
+    assert tree["practice"]["seconds"] == 600.0 and tree["practice"]["prompts"] == 12
+    assert as_tree(dry_run(planned(A)))["practice"] is None
+    answers = 6 * 100 * 8
+    writes = writes_of(setup, setup.profile.strategies)
+    assert writes.data_bytes > 3 * answers
+    sizes, none = Sizes(weights=1000, rest=10), replace(writes, data_bytes=0)
+    assert needed_bytes(sizes, writes) - needed_bytes(sizes, none) == writes.data_bytes
+    assert writes_of(setups.setup(profile(A)), (A,)).data_bytes == 0
+
+
+def test_practice_data_that_a_resumed_run_has_made_is_not_planned_again(tmp_path: Path) -> None:
+    _, _, setup = practised(tmp_path, A, E)
+    where = tmp_path / "was" / "practice" / "run"
+    where.mkdir(parents=True)
+    (where / "practice.jsonl").write_text("{}\n", encoding="utf-8")
+    for name in ("config.json", "tokenizer.json"):
+        (tmp_path / name).write_text("{}", encoding="utf-8")
+    made = events.PracticeMade(
+        name="run",
+        sha256=sha256_of(where / "practice.jsonl"),
+        settings="",
+        answers=6,
+        conversations=1,
+        as_sampled=0,
+    )
+    session, _ = setups.session(tmp_path / "look", lambda _: ([], setups.done()))
+    content = events.Content(data={}, prompts={}, scored="", model={"tokenizer.json": "0"})
+    begun = replace(setup, own_data={}, content=content, model_folder=tmp_path)
+    state = replay([Record(time=1.0, event=made)])
+    found = with_made_practice(session, begun, where, state)
+    assert not is_to_practise(found)
+    assert found.data_of("E").spec.path == str(where / "practice.jsonl")
+    (where / "practice.jsonl").write_text("{}", encoding="utf-8")
+    assert with_made_practice(session, begun, where, state) is begun

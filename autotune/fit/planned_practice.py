@@ -1,0 +1,128 @@
+"""Practice data that is still to be made, as a plan counts with it: chats, tokens, hours, bytes.
+
+Everything is the most that it can be: every answer runs to its cap, and every prompt gets a chat.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from autotune.config.own_data import practising
+from autotune.data.mixture import mixed_counts
+from autotune.data.survey import Survey, SurveyFile
+from autotune.data.truncation import RoundSpan
+from autotune.fit.expected import accepted_measurement, start_seconds
+from autotune.fit.practice_time import practice_seconds
+from autotune.protocol.plan import SYNTH, Strategy
+from autotune.protocol.results import Fit
+from autotune.run.own_practice import FOLDER, LABEL
+from autotune.run.practice import CHATS, practice_plan
+from autotune.run.session import Session
+from autotune.run.setup import CHARACTERS_A_TOKEN, Setup
+from autotune.run.training_data import training_data
+from autotune.sources.dataset import DataSource
+from autotune.synth.prompts import PracticePrompt
+
+CHAT_TOKENS = 32
+"""What ChatML puts around a question and an answer, with SmolLM2's system prompt of 18 tokens."""
+
+Rows = tuple[tuple[RoundSpan, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPractice:
+    """What is asked for practice data, and what comes of it at most.
+
+    `answers` are still to be given, of `max_new_tokens` each, to prompts of which `prompts` chats
+    may come. `strategies` train on them.
+    """
+
+    strategies: tuple[str, ...]
+    answers: int
+    max_new_tokens: int
+    prompts: int
+
+    def seconds(self, setup: Setup, fit: Fit, *, measured: bool, slowdown: float) -> float | None:
+        """Until all answers are given; None where nothing says how long that takes.
+
+        By what a probe `measured` of a batch of answers, else by the device's assumed rate, which
+        `slowdown` divides.
+        """
+        found = accepted_measurement(fit)
+        if measured and found is not None and found.token_seconds:
+            batches = -(-self.answers // setup.evaluation_rows)
+            each = found.prefill_seconds + self.max_new_tokens * found.token_seconds
+            return start_seconds(fit) + batches * each
+        whole = practice_seconds(setup, setup.model_folder, setup.profile.synth, slowdown)
+        asked = setup.profile.synth.tasks * setup.profile.synth.samples
+        return None if whole is None else whole * self.answers / asked
+
+
+def planned_practice(
+    session: Session, setup: Setup, survey: Survey, answered: int = 0
+) -> tuple[PlannedPractice, Setup, Survey]:
+    """The plan, and setup and survey as if the data were there; `answered` answers are.
+
+    Raises:
+        BadInput: the material does not give so many prompts.
+    """
+    profile, choice = setup.profile, setup.profile.synth
+    strategies = practising(profile)
+    plan = practice_plan(setup, choice)
+    kept = plan.prompts[: choice.max_conversations]
+    found = PlannedPractice(
+        strategies=tuple(strategy.name for strategy in strategies),
+        answers=max(0, len(plan.asked) * choice.samples - answered),
+        max_new_tokens=choice.max_new_tokens,
+        prompts=len(kept),
+    )
+    assert setup.content is not None and setup.prompts_file is not None
+    there = DataSource(session.rundir.practice_folder(FOLDER) / CHATS, LABEL)
+    named = {name: data.source for name, data in setup.own_data.items()}
+    own_data = training_data(
+        profile,
+        setup.run_data.source,
+        {**named, **{name: there for name in found.strategies}},
+        setup.prompts_file,
+        setup.content,
+    )
+    del own_data[""]
+    rows = _rows(kept, choice.max_new_tokens)
+    planned = {
+        name: Survey(_file(_mixed(rows, survey.rows, strategy, setup)), survey.truncation)
+        for name in own_data
+        if (strategy := _of(setup, name)).data == SYNTH
+    }
+    return (
+        found,
+        replace(setup, own_data={**setup.own_data, **own_data}),
+        replace(survey, own={**survey.own, **planned}),
+    )
+
+
+def _of(setup: Setup, name: str) -> Strategy:
+    """The strategy of a name; the search trains on what the first does."""
+    strategies = setup.profile.strategies
+    return next((s for s in strategies if s.name == name), strategies[0])
+
+
+def _rows(prompts: Sequence[PracticePrompt], max_new_tokens: int) -> Rows:
+    """A row for each prompt, its answer as long as it may be."""
+    found: list[tuple[RoundSpan, ...]] = []
+    for prompt in prompts:
+        start = CHAT_TOKENS + len(prompt.prompt) // CHARACTERS_A_TOKEN
+        stop = start + max_new_tokens
+        found.append((RoundSpan(start, stop, stop),))
+    return tuple(found)
+
+
+def _mixed(own: Rows, others: Rows, strategy: Strategy, setup: Setup) -> Rows:
+    """The rows of a strategy: its own, or its share of them with so many of the run's."""
+    most = strategy.max_conversations or setup.profile.train.max_conversations
+    if strategy.mix is None or strategy.mix == 1:
+        return own[:most]
+    first, second = mixed_counts(len(own), len(others), strategy.mix, most)
+    return own[:first] + others[:second]
+
+
+def _file(rows: Rows) -> SurveyFile:
+    return SurveyFile(conversations=rows, dropped={}, literal_markers=0)

@@ -1,0 +1,120 @@
+"""What of a report is due to practice data: how held-out kinds came out beside the practised ones.
+
+Shown where a trial trained on practice data: for the untrained model, for the best checkpoint, and
+for the best of those that practised where that is another one.
+"""
+
+from collections.abc import Iterable, Iterator
+from operator import attrgetter
+
+from autotune.protocol import events
+from autotune.protocol.result_text import score_text
+from autotune.protocol.scores import Metric
+from autotune.report.schema import KindScore, KindsScore, PracticeReport, Report
+from autotune.report.tables import Column, Row, Table
+from autotune.run.state import StudyState
+from autotune.score.stats import wilson
+
+
+def practice_reports(state: StudyState) -> tuple[PracticeReport, ...]:
+    """Each practice data that a trial of the run trained on."""
+    found = (state.practice_of(trial.plan.strategy) for trial in state.trials)
+    each = {id(event): event for event in found if event is not None}
+    return tuple(PracticeReport.from_parts(event) for event in each.values())
+
+
+def kinds_scores(state: StudyState) -> tuple[KindsScore, ...]:
+    """The figures of every model that they are known of; none where no kinds were held out."""
+    practised = [t for t in state.trials if state.practice_of(t.plan.strategy) is not None]
+    bests = [trial.best for trial in practised]
+    own = max((b for b in bests if b is not None), key=attrgetter("rank"), default=None)
+    held_out = _held_out(state, own)
+    if not held_out:
+        return ()
+    return tuple(_scores(state, own, held_out))
+
+
+def _held_out(state: StudyState, own: events.Evaluated | None) -> tuple[str, ...]:
+    """The choice of kinds that counts: of what the best one practised on, else of any trial."""
+    trials = [t for t in state.trials if own is None or t.number == own.number]
+    found = (state.practice_of(trial.plan.strategy) for trial in trials)
+    return next((event.held_out for event in found if event is not None), ())
+
+
+def _scores(
+    state: StudyState, own: events.Evaluated | None, held_out: tuple[str, ...]
+) -> Iterator[KindsScore]:
+    best, full = state.best, state.best_in_full
+    scored: list[tuple[str, str, Iterable[events.KindsApart]]] = []
+    if (untrained := state.baselines.get("untrained")) is not None:
+        scored.append(("untrained", "the model before training", untrained.kinds))
+    if best is not None:
+        scored.append(("best", "the best checkpoint", best.kinds))
+    if own is not None and own is not best:
+        scored.append(("best_practised", "the best that practised", own.kinds))
+    if full is not None:
+        name = f"the best checkpoint, all prompts of {full.prompts}"
+        scored.append(("best_in_full", name, full.kinds))
+    for of, described, kinds in scored:
+        for apart in kinds:
+            if apart.held_out == held_out:
+                yield KindsScore(
+                    of=of,
+                    described=described,
+                    held_out=held_out,
+                    held_out_instructions=_figure(apart.held_out_instructions),
+                    practised_instructions=_figure(apart.practised_instructions),
+                    unpractised_instructions=_figure(apart.unpractised_instructions),
+                    held_out_prompts=_figure(apart.held_out_prompts),
+                    other_prompts=_figure(apart.other_prompts),
+                )
+
+
+def _figure(metric: Metric) -> KindScore:
+    interval = wilson(metric.passes, metric.total)
+    return KindScore(passes=metric.passes, n=metric.total, share=metric.accuracy, interval=interval)
+
+
+def kinds_table(report: Report) -> Table:
+    """Held-out kinds beside the rest, a row a model; no rows where nothing is known of them."""
+    scores = report.kinds
+    others = any(score.unpractised_instructions.n for score in scores)
+    titles = (
+        "instructions of held-out kinds [95 %]",
+        "of practised kinds",
+        *(("of other kinds",) if others else ()),
+        "prompts with a held-out kind",
+        "prompts without",
+    )
+    return Table(
+        (Column("answers of"), *(Column(title, True) for title in titles)),
+        tuple(
+            Row(
+                (
+                    score.described,
+                    _cell(score.held_out_instructions),
+                    _cell(score.practised_instructions),
+                    *((_cell(score.unpractised_instructions),) if others else ()),
+                    _cell(score.held_out_prompts),
+                    _cell(score.other_prompts),
+                ),
+                best=score.of == "best",
+            )
+            for score in scores
+        ),
+        _legend(scores[0].held_out, others) if scores else "",
+    )
+
+
+def _legend(held_out: tuple[str, ...], others: bool) -> str:
+    text = (
+        f"Held out of practice: {', '.join(held_out)}. Who learned the rules that were practised"
+        " follows more of those; who learned to follow, more of the held-out ones as well."
+    )
+    return f"{text} Other kinds: none of their chats came to be practised." if others else text
+
+
+def _cell(figure: KindScore) -> str:
+    if not figure.n:
+        return "none"
+    return score_text(Metric.of(figure.passes, figure.n), figure.interval)

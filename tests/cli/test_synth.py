@@ -1,0 +1,177 @@
+"""`synth`: what a person reads who typed something wrong, and which folder it works in."""
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+
+from autotune.base.errors import BadInput, ExitCode
+from autotune.cli.folder_work import PRACTICE, RUN
+from autotune.cli.main import run
+from autotune.cli.options import Options
+from autotune.cli.run_folder import choose_folder, store_settings
+from autotune.cli.synth import copied, next_steps
+from autotune.cli.synth_model import model_to_ask
+from autotune.config.load import find_profile
+from autotune.config.profile import Profile
+from autotune.protocol.events import RunEvent
+from autotune.run.folder import RunDir
+from autotune.run.practice import CARD, CHATS, README
+from tests import setups
+from tests.practice import CARD_MADE, MADE, STARTED
+from tests.sources.test_model import safetensors
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SMOLSFT_CACHE", str(tmp_path / "cache"))
+    Path("chats.jsonl").write_text('{"messages": []}\n', encoding="utf-8")
+    Path("other").mkdir()
+    Path("other/thesis.txt").write_text("three years", encoding="utf-8")
+    Path("run").mkdir()
+    Path("run/run.toml").write_text("name = 1\n", encoding="utf-8")
+
+
+WRONG = [
+    ("chats.jsonl", "synth chats.jsonl: is a file; give the folder that holds"),
+    ("toy --from run", "synth toy --from run: takes one model; leave out one of the two"),
+    ("--from missing", "--from missing: no such folder; give a checkpoint, or the folder of a run"),
+    ("--from chats.jsonl", "--from chats.jsonl: is a file; give the folder of a checkpoint"),
+    ("--from run", "--from run: this run has no best checkpoint yet; resume it with --run-dir run"),
+    ("--from other", "--from: model folder other: model.safetensors is missing"),
+    ("toy --tasks 0", "--tasks 0: must be a whole number from 1"),
+    ("toy --tasks 1k", "--tasks 1k: must be a whole number; did you mean 1024?"),
+    ("toy --temperature hot", "--temperature hot: must be a number"),
+    ("toy --temperature nan", "--temperature nan: must be above 0"),
+    ("toy --top-p 95", "--top-p 95.0: must be above 0 and at most 1"),
+    ("toy --max-new-tokens 8", "--max-new-tokens 8: must be a whole number from 64"),
+    ("toy --max-conversations 0", "--max-conversations 0: must be a whole number from 1, or all"),
+    ("toy --held-out-kinds 20", "held_out_kinds 20: must be at least 0, and leave"),
+    ("toy --variants 500", "variants 500: no more than"),
+    ("toy --set synth.taks=3", "--set synth.taks=3: no such key; did you mean tasks?"),
+    ("toy --out other", "--out other: is a folder; give the name of a file to write"),
+    ("toy --out no/f.jsonl", "--out no/f.jsonl: its folder no is not there"),
+    ("toy --prompts none.jsonl", "prompts none.jsonl: no such file"),
+    ("toy --run-dir other", "--run-dir other: holds files but no run"),
+    ("toy --data chats.jsonl", "--data: synth has no such option"),
+]
+
+
+@pytest.mark.parametrize(("line", "said"), WRONG)
+def test_a_mistake_is_one_line_and_leaves_nothing(
+    line: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["synth", *shlex.split(line), "--profile", "cpu-smoke"]) == ExitCode.BAD_INPUT
+    error = capsys.readouterr().err
+    assert error.startswith(f"smolsft-autotune: {said}")
+    assert error.count("\n") == 1
+    assert not Path("runs").exists()
+    assert not Path("cache").exists()
+
+
+def test_every_setting_of_practice_is_explained_with_the_model_that_was_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    line = ["synth", "toy", "--samples", "4", "--explain", "--json", "--profile", "cpu-smollm2"]
+    assert run(line) == ExitCode.DONE
+    rows = {r["setting"]: r for r in json.loads(capsys.readouterr().out)["settings"]}
+    assert (rows["synth.samples"]["value"], rows["synth.samples"]["origin"]) == (4, "--samples")
+    assert rows["synth.tasks"]["origin"] == "default"
+    assert rows["model.source"]["value"] == "toy"
+
+
+def test_a_run_means_its_best_checkpoint_and_a_checkpoint_itself() -> None:
+    for folder in ("run/best", "run/trials/0000/checkpoints/step-000004"):
+        Path(folder).mkdir(parents=True)
+        (Path(folder) / "config.json").write_text('{"model_type": "llama"}', encoding="utf-8")
+        (Path(folder) / "tokenizer.json").write_text("{}", encoding="utf-8")
+        (Path(folder) / "model.safetensors").write_bytes(safetensors())
+        assert model_to_ask(None, Path(folder)) == str(Path(folder))
+    assert model_to_ask(None, Path("run")) == str(Path("run/best"))
+    assert model_to_ask("toy", None) == "toy"
+    assert model_to_ask(None, None) is None
+
+
+def asked(**options: object) -> Profile:
+    return Options.of(options).adjust(find_profile("cpu-smoke"))
+
+
+def recorded(folder: str, *found: RunEvent, profile: Profile | None = None) -> Path:
+    """A folder with these events on record, asked for by a profile."""
+    with RunDir(Path(folder)) as rundir:
+        store_settings(rundir, profile or asked())
+        session, _ = setups.session(rundir.root, lambda job: ([], setups.done()))
+        for event in found:
+            session.emit(event)
+    return Path(folder)
+
+
+def test_unfinished_practice_data_is_taken_up_again_and_finished_is_not() -> None:
+    recorded("runs/1_synth", STARTED)
+    assert choose_folder(None, asked(), work=PRACTICE) == (Path("runs/1_synth"), True)
+    recorded("runs/1_synth", MADE)
+    folder, resumed = choose_folder(None, asked(), work=PRACTICE)
+    assert not resumed
+    assert folder.name.endswith("_synth-toy")
+    assert choose_folder(Path("runs/1_synth"), asked(), work=PRACTICE)[1]
+
+
+def test_a_run_and_practice_data_do_not_take_up_each_others_folders() -> None:
+    begun = setups.setup(asked()).started(0.25, resumed=False)
+    recorded("runs/1_synth", STARTED)
+    recorded("runs/2_run", begun, STARTED)
+    assert choose_folder(None, asked()) == (Path("runs/2_run"), True)
+    assert choose_folder(None, asked(), work=PRACTICE) == (Path("runs/1_synth"), True)
+    for folder, work, said in (
+        ("runs/1_synth", RUN, "holds practice data, not a run; give another folder"),
+        ("runs/2_run", PRACTICE, "holds a run, not practice data; give another folder"),
+    ):
+        with pytest.raises(BadInput, match=f"--run-dir {folder}: {said}"):
+            choose_folder(Path(folder), asked(), work=work)
+
+
+@pytest.mark.parametrize(
+    ("options", "changes"),
+    [
+        ({"tasks": 900}, None),
+        ({"samples": 4}, None),
+        ({"most_chats": "100"}, None),
+        ({"max_hours": 1.0}, None),
+        ({"temperature": 0.5}, "temperature = 0.7, now temperature = 0.5"),
+        ({"sampled_tokens": 100}, "max_new_tokens = 320, now max_new_tokens = 100"),
+        ({"seed": 3}, "seed = 42, now seed = 3"),
+        ({"model": "demo"}, 'source = "toy", now source = "demo"'),
+    ],
+)
+def test_more_of_the_same_may_be_asked_for_and_nothing_else(
+    options: dict[str, object], changes: str | None
+) -> None:
+    folder = recorded("practice", STARTED)
+    if changes is None:
+        assert choose_folder(folder, asked(**options), work=PRACTICE) == (folder, True)
+        return
+    with pytest.raises(BadInput, match="--run-dir practice: was started with other settings") as e:
+        choose_folder(folder, asked(**options), work=PRACTICE)
+    assert changes in str(e.value)
+
+
+def test_the_next_command_names_the_file_and_the_profile_and_none_is_offered_for_no_chats() -> None:
+    data = Path("my data.jsonl")
+    steps = next_steps(Options(profile="mine.toml"), CARD_MADE, data)
+    assert "smolsft-autotune run --profile mine.toml --data" in steps[1]
+    assert "my data.jsonl" in steps[2]
+    none = CARD_MADE.model_copy(
+        update={"counts": CARD_MADE.counts.model_copy(update={"kept": 0, "words": None})}
+    )
+    (why,) = next_steps(Options(), none, data)
+    assert why.startswith("no chat came of it") and "smolsft-autotune" not in why
+
+
+def test_a_copy_has_its_card_beside_it(tmp_path: Path) -> None:
+    for name in (CARD, README, CHATS):
+        (tmp_path / name).write_text(name, encoding="utf-8")
+    assert copied(tmp_path, Path("mine.jsonl")) == Path("mine.jsonl")
+    beside = {p.name: p.read_text(encoding="utf-8") for p in Path().glob("mine.*")}
+    assert beside == {"mine.jsonl": CHATS, "mine.card.json": CARD, "mine.md": README}
