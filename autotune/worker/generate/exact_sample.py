@@ -17,7 +17,9 @@ from autotune.worker.generate.draws import Draws, Place
 from autotune.worker.generate.nucleus import Candidates, Drawn, draw
 
 LOGIT_ERROR = 2e-4
-"""How far off the difference of two logits is taken to be."""
+"""How far off the difference of two logits is taken to be: five times the most that was seen
+between batches (`MIN_LOGIT_MARGIN`). About so much / temperature of the draws are narrow, and each
+of those costs a pass over the whole row, so it is no wider."""
 
 CANDIDATES = (128, 2048)
 """How many of the likeliest tokens are looked at; where the nucleus may be larger, the next number,
