@@ -191,6 +191,13 @@ def test_no_prompt_asks_for_a_kind_that_is_held_out_and_all_others_are_asked_for
     assert found.keys() == {ask.value for ask in Ask} - held_out
 
 
+def test_every_instruction_goes_alone_and_compatibility_has_no_direction() -> None:
+    for first in Ask:
+        assert not compatible(first, first)
+        for second in Ask:
+            assert compatible(first, second) == compatible(second, first)
+
+
 def test_no_two_instructions_of_a_prompt_exclude_each_other() -> None:
     for prompt in prompts():
         asks = [Ask(name) for name in prompt.instruction_id_list]
