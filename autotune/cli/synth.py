@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from autotune.base.errors import ExitCode, Interruption
+from autotune.base.errors import BadInput, ExitCode, Interruption
 from autotune.base.files import write_bytes_atomic
 from autotune.base.format import about, counted, quoted
 from autotune.cli.console import human_console, print_json, say_on
@@ -66,6 +66,8 @@ def synth_command(options: Options, wanted: SynthRequest) -> int:
     say = say_on(console)
     profile = chosen_profile(options)
     demand_writable("--out", wanted.out)
+    if wanted.out is not None and wanted.out.suffix.lower() != ".jsonl":
+        raise BadInput(f"--out {wanted.out}: must end in .jsonl, which is what is written")
     demand_speed(profile)
     demand_material(profile)
     root, resumed = choose_folder(options.run_dir, profile, say, work=PRACTICE)
@@ -163,7 +165,7 @@ def copied(where: Path, out: Path) -> Path:
     """The data at `out`, its card and README beside it under the same name."""
     for name, target in (
         (CARD, out.with_name(f"{out.stem}.card.json")),
-        (README, out.with_name(f"{out.stem}.md")),
+        (README, out.with_name(f"{out.stem}.card.md")),
         (CHATS, out),
     ):
         write_bytes_atomic(target, (where / name).read_bytes())

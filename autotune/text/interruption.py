@@ -28,7 +28,7 @@ def interrupted_practice(answered: int, asked: int, root: Path) -> Interruption:
     """Of `synth`: how many answers are on disk, of how many, as far as that is known (else 0)."""
     if not answered:
         return Interruption("nothing is left behind; to begin again")
-    of = f" of {asked}" if asked else ""
+    of = f" of {asked}" if answered < asked else ""  # of fewer tasks than before
     return Interruption(f"{root} keeps {counted(answered, 'answer')}{of}; to resume", root)
 
 

@@ -13,7 +13,7 @@ def asked_sentence(started: PracticeStarted) -> str:
         if started.near_copies
         else ""
     )
-    there = f" ({started.answered} of {started.answers} answers are there)"
+    there = f" ({started.answered} of {counted(started.answers, 'answer')} made)"
     return (
         f"practice {f'resumes{there}' if started.answered else 'begins'}: {started.model} is asked"
         f" {counted(started.asked, 'prompt')}{times}; its answers are amended for"

@@ -53,6 +53,7 @@ WRONG = [
     ("toy --set synth.taks=3", "--set synth.taks=3: no such key; did you mean tasks?"),
     ("toy --out other", "--out other: is a folder; give the name of a file to write"),
     ("toy --out no/f.jsonl", "--out no/f.jsonl: its folder no is not there"),
+    ("toy --out notes.md", "--out notes.md: must end in .jsonl, which is what is written"),
     ("toy --prompts none.jsonl", "prompts none.jsonl: no such file"),
     ("toy --run-dir other", "--run-dir other: holds files but no run"),
     ("toy --data chats.jsonl", "--data: synth has no such option"),
@@ -174,4 +175,4 @@ def test_a_copy_has_its_card_beside_it(tmp_path: Path) -> None:
         (tmp_path / name).write_text(name, encoding="utf-8")
     assert copied(tmp_path, Path("mine.jsonl")) == Path("mine.jsonl")
     beside = {p.name: p.read_text(encoding="utf-8") for p in Path().glob("mine.*")}
-    assert beside == {"mine.jsonl": CHATS, "mine.card.json": CARD, "mine.md": README}
+    assert beside == {"mine.jsonl": CHATS, "mine.card.json": CARD, "mine.card.md": README}
