@@ -1,19 +1,21 @@
 """A download is in sight: a bar on a terminal, plain lines elsewhere, nothing where JSON stands."""
 
 import io
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from autotune.cli.console import Speaker, human_console, say_on
 from autotune.sources import download
-from autotune.sources.download import download_lines, watched
+from autotune.sources.download import arrived, download_lines, watched
 from autotune.sources.wheel import wheel_file
 from tests.sources.test_wheel import make_wheel, wanted
 
@@ -76,6 +78,23 @@ def test_with_json_nothing_of_it_is_on_standard_output(
     printed = capsys.readouterr()
     assert printed.out == ""
     assert "fetching good/model" in printed.err
+
+
+def test_folders_that_go_while_they_are_looked_at_are_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pip-unpack").mkdir()
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "part").write_bytes(bytes(7))
+    scandir = os.scandir
+
+    def racing(path: Any = ".") -> Any:
+        if Path(path).name == "pip-unpack":
+            raise FileNotFoundError(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", racing)
+    assert arrived(tmp_path) == 7
 
 
 @pytest.fixture
