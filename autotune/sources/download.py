@@ -4,6 +4,8 @@ pip and the hub's library bring the files; the disk is asked how far they are, w
 version of both.
 """
 
+import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -74,12 +76,13 @@ def download_lines(
 
 
 def arrived(folder: Path) -> int:
-    """Bytes of all files there, some of which come and go meanwhile."""
+    """Bytes of all files there; files and folders may come and go meanwhile."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            if path.is_file() and not path.is_symlink():
-                total += path.stat().st_size
-        except OSError:
-            continue
+    for place, _, names in os.walk(folder):  # passes over a folder that is gone, as rglob does not
+        for name in names:
+            try:
+                info = Path(place, name).lstat()
+            except OSError:
+                continue
+            total += info.st_size if stat.S_ISREG(info.st_mode) else 0
     return total

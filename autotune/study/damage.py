@@ -49,8 +49,9 @@ def set_aside(session: Session, action: Evaluate) -> bool:
 
 
 def is_short(trial: TrialState) -> bool:
-    """Whether a training is over that saved nothing to resume from because it was short."""
-    return trial.trained is not None and trial.trained.seconds <= MOST_UNSAVED_SECONDS
+    """Whether a training took, in all its processes, no longer than it may go without a save."""
+    seconds = trial.clock.training_seconds
+    return seconds is not None and seconds <= MOST_UNSAVED_SECONDS
 
 
 def newest_resumable(root: Path) -> int:

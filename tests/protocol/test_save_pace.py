@@ -54,3 +54,4 @@ def test_checkpoints_to_score_are_paid_out_of_the_same_share() -> None:
 
 def test_with_a_share_of_all_every_step_may_be_saved() -> None:
     assert played(0.1, 5.0, share=1.0)[2] == 5
+    assert played(0.1, 200.0, share=1.0)[2] == 2

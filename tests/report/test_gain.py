@@ -67,6 +67,11 @@ def test_every_face_says_first_that_nothing_was_gained(
         assert FIRST not in face(story(gain))
 
 
+def test_the_page_has_it_as_its_first_sentence_in_red() -> None:
+    assert f'<p class="bad">The best checkpoint is {FIRST}' in page_body(story(WORSE))
+    assert '<p class="bad">' not in page_body(story(BETTER))
+
+
 def test_equal_is_no_better() -> None:
     equal = Gain(before=8 / 24, after=8 / 24, gained=0, lost=0, p_value=1.0)
     assert FIRST in conclusions(replay(story(equal)))[0]

@@ -1,18 +1,21 @@
 """A download is in sight: a bar on a terminal, plain lines elsewhere, nothing where JSON stands."""
 
 import io
+import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from autotune.cli.console import Speaker, human_console, say_on
 from autotune.sources import download
-from autotune.sources.download import download_lines, watched
+from autotune.sources.download import arrived, download_lines, watched
 from autotune.sources.wheel import wheel_file
 from tests.sources.test_wheel import make_wheel, wanted
 
@@ -77,6 +80,23 @@ def test_with_json_nothing_of_it_is_on_standard_output(
     assert "fetching good/model" in printed.err
 
 
+def test_folders_that_go_while_they_are_looked_at_are_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pip-unpack").mkdir()
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "part").write_bytes(bytes(7))
+    scandir = os.scandir
+
+    def racing(path: Any = ".") -> Any:
+        if Path(path).name == "pip-unpack":
+            raise FileNotFoundError(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", racing)
+    assert arrived(tmp_path) == 7
+
+
 @pytest.fixture
 def slow_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[bytes]:
     """A page with one wheel, which is sent piece by piece over two seconds; its content."""
@@ -122,12 +142,27 @@ def slow_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[byte
         server.shutdown()
 
 
+class Seen:
+    """Keeps what it is shown."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.arrived: list[int] = []
+
+    def __call__(self, line: str) -> None:
+        self.said.append(line)
+
+    @contextmanager
+    def download(self, title: str, total_bytes: int | None) -> Iterator[Callable[[int], None]]:
+        yield self.arrived.append
+
+
 def test_what_pip_has_brought_so_far_is_seen(
     slow_index: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(download, "LINE_SECONDS", 0.0)
-    said: list[str] = []
-    assert wheel_file(wanted(slow_index), said.append).read_bytes() == slow_index
-    assert said[0].startswith("fetching data.bin (1 MB, tiny-pkg==1.0)")
-    between = [line for line in said[1:] if " of 1 MB, " in line and ", 0.0 MB/s" not in line]
-    assert len(between) >= 2
+    monkeypatch.setattr(download, "LOOK_SECONDS", 0.05)
+    seen = Seen()
+    assert wheel_file(wanted(slow_index), seen).read_bytes() == slow_index
+    assert seen.said[0].startswith("fetching data.bin (1 MB, tiny-pkg==1.0)")
+    between = {done for done in seen.arrived if 0 < done < len(slow_index) * 0.9}
+    assert len(between) >= 3

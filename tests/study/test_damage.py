@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from autotune.base.manifest import fault_of, seal
+from autotune.base.manifest import drop_optimizer, fault_of, seal
 from autotune.protocol import events
 from autotune.protocol.job import GenerateJob, Job, TrainJob
 from autotune.protocol.plan import Strategy
 from autotune.run.answering import RESPONSES
 from autotune.run.folder import RunDir
+from autotune.study import damage
 from tests import setups
 from tests.played import Workers
 from tests.study.test_cleanup import A, judge, recorded, tuner
@@ -70,7 +71,7 @@ def test_a_damaged_last_checkpoint_is_trained_again_from_the_one_before(tmp_path
 
 def test_answers_of_a_checkpoint_that_was_damaged_since_are_given_again(tmp_path: Path) -> None:
     workers = damaging("step-000006", trainings=1)
-    damage, found = workers.instead, []
+    damaged, found = workers.instead, []
     answers = RunDir(tmp_path).eval_folder("trial-0000-step-000006") / RESPONSES
 
     def interrupted(job: Job, before: int) -> setups.Played | None:
@@ -79,7 +80,7 @@ def test_answers_of_a_checkpoint_that_was_damaged_since_are_given_again(tmp_path
             answers.write_text("{}\n", encoding="utf-8")
         if isinstance(job, GenerateJob) and Path(job.out) == answers:
             found.append(answers.exists())
-        return damage(job, before)
+        return damaged(job, before)
 
     workers.instead = interrupted
     run(tmp_path, workers)
@@ -105,11 +106,32 @@ def test_a_damaged_checkpoint_with_later_ones_has_no_score_and_nothing_is_traine
     assert fault_of(tmp_path / "best") is None
 
 
+@pytest.mark.parametrize(("most", "trainings"), [(1200.0, 2), (-1.0, 1)], ids=["short", "long"])
+def test_where_there_is_none_to_resume_from_only_a_short_training_begins_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: float, trainings: int
+) -> None:
+    monkeypatch.setattr(damage, "MOST_UNSAVED_SECONDS", most)
+    workers = damaging("step-000006", trainings=1)
+    damaged = workers.instead
+
+    def without_optimizers(job: Job, before: int) -> setups.Played | None:
+        played = damaged(job, before)
+        if isinstance(job, TrainJob) and not before:
+            for folder in Path(job.out).iterdir():
+                drop_optimizer(folder)
+        return played
+
+    workers.instead = without_optimizers
+    run(tmp_path, workers)
+    assert len(workers.trainings()) == trainings
+    assert scores(tmp_path) == {"step-000005": 3, "step-000006": 2 if trainings == 2 else None}
+
+
 def test_a_damaged_average_is_made_again(tmp_path: Path) -> None:
     workers = Workers()
     made: list[Path] = []
 
-    def damage(job: Job, before: int) -> setups.Played | None:
+    def harm(job: Job, before: int) -> setups.Played | None:
         if job.job != "average" or made:
             return None
         played = workers.average(job)
@@ -117,7 +139,7 @@ def test_a_damaged_average_is_made_again(tmp_path: Path) -> None:
         flip(made[0])
         return played
 
-    workers.instead = damage
+    workers.instead = harm
     run(tmp_path, workers, MEAN, t0_step_5=1, t0_step_6=2, t0_average_2=3)
     assert scores(tmp_path) == {"step-000005": 1, "step-000006": 2, "average-2": 3}
     assert [e.again for e in recorded(tmp_path, events.CheckpointDamaged)] == [True]

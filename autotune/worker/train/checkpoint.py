@@ -224,19 +224,6 @@ def resume(root: Path, stepper: Stepper, plan: TrainPlan, pipe: Pipe) -> int:
     return found.step
 
 
-def is_saved(root: Path, step: int, identity: str) -> bool:
-    """Whether the checkpoint of a step is there, whole and of this training.
-
-    A training that goes on from an earlier one comes by it again, and leaves it: it may have its
-    score by now.
-    """
-    folder = root / folder_name(step)
-    if not folder.is_dir() or not verified(folder):
-        return False
-    state = json.loads((folder / STATE).read_text(encoding="utf-8"))
-    return bool(state["identity"] == identity)
-
-
 def retain(root: Path, scored: Collection[int]) -> None:
     """The two newest that can be resumed from stay whole; of the others the scored keep weights.
 

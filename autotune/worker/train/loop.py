@@ -23,13 +23,7 @@ from autotune.worker.oom import StepRecovery
 from autotune.worker.tokens.encode import kept_rows
 from autotune.worker.train import checkpoint
 from autotune.worker.train.batches import step_rows
-from autotune.worker.train.checkpoint import (
-    folder_name,
-    is_saved,
-    resume,
-    retain,
-    tensor_bytes,
-)
+from autotune.worker.train.checkpoint import folder_name, resume, retain, tensor_bytes
 from autotune.worker.train.held_out import HeldOutRows, split
 from autotune.worker.train.ranks import ALONE, Ranks
 from autotune.worker.train.step import Stepper
@@ -106,7 +100,9 @@ def train(job: TrainJob, compute: Compute, pipe: Pipe, ranks: Ranks = ALONE) -> 
         # Before a checkpoint, so that whoever resumes from it has no loss left to measure there.
         held_out.measure(recovery, pipe, number)
         began = time.monotonic()
-        resumable = ranks.any(pace.affords(began) if number in scored else pace.is_due(began))
+        due = pace.affords(began) if number in scored else pace.is_due(began)
+        # What is there already stays as it is, and is none to resume from.
+        resumable = ranks.any(due and not (root / folder_name(number)).is_dir())
         if number in scored or resumable:
             saves = partial(save, pipe, root, stepper, number, plan.identity, resumable=resumable)
             folder = recovery.between_steps(partial(ranks.by_first, saves), number)
@@ -167,7 +163,9 @@ def save(
 ) -> Path:
     """Save the checkpoint of a finished step, if its weights are numbers: others are never scored.
 
-    One that is there already is left as it is. Without `resumable` it has no optimizer.
+    One that is there already, of a training that came to this step before, is left: it may have its
+    score by now, and is whole, as it was verified on resuming. Without `resumable` it has no
+    optimizer.
 
     Raises:
         NumericFault: some weight is not finite.
@@ -177,6 +175,7 @@ def save(
     loaded = stepper.loaded
     if not all(map(all_finite, loaded.model.parameters())):
         raise NumericFault(f"non-finite weights after step {number}")
-    if is_saved(root, number, identity):
-        return root / folder_name(number)
+    folder = root / folder_name(number)
+    if folder.is_dir():
+        return folder
     return checkpoint.save(root, loaded, stepper, number, identity, moments=resumable)

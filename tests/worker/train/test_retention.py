@@ -13,8 +13,20 @@ from autotune.launch import SubprocessRunner
 from autotune.protocol import events
 from autotune.protocol.events import WorkerEvent
 from autotune.protocol.failure import Failure
+from autotune.protocol.save_pace import SavePace
+from autotune.worker.train import loop
 from autotune.worker.train.checkpoint import retain
-from tests.worker.toys import chat_file, losses, of_kind, plan_of, save_toy, train_job, work
+from tests.worker.toys import (
+    Tight,
+    chat_file,
+    cpu,
+    losses,
+    of_kind,
+    plan_of,
+    save_toy,
+    train_job,
+    work,
+)
 
 pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("forked_workers")]
 
@@ -213,11 +225,14 @@ def test_what_is_older_than_the_two_newest_and_not_scored_goes(tmp_path: Path) -
 
 
 def test_what_has_no_time_for_an_optimizer_saves_weights_to_score_and_leaves_them(
-    toy: tuple[Path, Path], trained: tuple[Path, list[WorkerEvent], int], tmp_path: Path
+    toy: tuple[Path, Path],
+    trained: tuple[Path, list[WorkerEvent], int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     plan = plan_of(*toy, checkpoint_fractions=FRACTIONS, saving_share=1e-9)
     out = tmp_path / "checkpoints"
-    emitted, ending = work(train_job(plan, out), tmp_path)
+    _, ending = work(train_job(plan, out), tmp_path)
     assert ending.failure is None
     assert sorted(path.name for path in out.iterdir()) == [
         *("step-000002", "step-000004", "step-000006", "step-000008")
@@ -228,10 +243,25 @@ def test_what_has_no_time_for_an_optimizer_saves_weights_to_score_and_leaves_the
     assert (out / final).read_bytes() == (trained[0] / final).read_bytes()
     # Killed before its end was on record it begins again, and what may have its score stays.
     shutil.rmtree(out / "step-000008")
-    kept = {path: path.stat().st_mtime_ns for path in out.glob("*/model.safetensors")}
-    emitted, ending = work(train_job(plan, out), tmp_path)
-    assert list(losses(emitted)) == [1, 2, 3, 4, 5, 6, 7, 8]
-    assert [e.checkpoint.step for e in of_kind(emitted, events.CheckpointSaved)] == [2, 4, 6, 8]
-    stayed = {p: p.stat().st_mtime_ns for p in out.glob("*/model.safetensors")}
-    assert {path: stayed[path] for path in kept} == kept
+    kept = {path: path.stat().st_mtime_ns for path in out.glob("*/*")}
+    counted = []
+
+    class Counted(SavePace):
+        def saved(self, began: float, now: float, *, resumable: bool) -> None:
+            counted.append(resumable)
+
+    monkeypatch.setattr(loop, "SavePace", Counted)
+    patient = plan_of(*toy, checkpoint_fractions=FRACTIONS, resume_every_seconds=1e9)
+    pipe = Tight()
+    loop.train(train_job(patient, out), cpu(), pipe)
+    assert list(losses(pipe.emitted)) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert [e.checkpoint.step for e in of_kind(pipe.emitted, events.CheckpointSaved)] == [
+        2,
+        4,
+        6,
+        8,
+    ]
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert counted == [False, False, False, True]  # what stays is none to resume from
+    assert resumable(out) == ["step-000008"]
     assert (out / final).read_bytes() == (trained[0] / final).read_bytes()
