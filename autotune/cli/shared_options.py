@@ -11,7 +11,7 @@ from autotune.cli.run_folder import RUNS
 from autotune.config.own_data import practising
 from autotune.config.profile import Profile
 from autotune.device.find import Device
-from autotune.protocol.plan import SYNTH
+from autotune.protocol.choices import SYNTH
 from autotune.run.folder import RunDir
 from autotune.study.shared.address import OPTION, PASSWORD, Address, holds_password, read_address
 

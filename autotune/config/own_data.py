@@ -1,8 +1,8 @@
 """Which conversations the strategies of a profile train on: the profile's, or those they name."""
 
 from autotune.config.profile import DataChoice, Profile
-from autotune.protocol.choices import AUTO
-from autotune.protocol.plan import SEARCH, SYNTH, Strategy
+from autotune.protocol.choices import AUTO, SYNTH
+from autotune.protocol.plan import SEARCH, Strategy
 
 
 def data_of(profile: Profile, strategy: Strategy) -> DataChoice:

@@ -12,7 +12,8 @@ from autotune.data.survey import Survey, SurveyFile
 from autotune.data.truncation import RoundSpan
 from autotune.fit.expected import accepted_measurement, start_seconds
 from autotune.fit.practice_time import practice_seconds
-from autotune.protocol.plan import SYNTH, Strategy
+from autotune.protocol.choices import SYNTH
+from autotune.protocol.plan import Strategy
 from autotune.protocol.results import Fit
 from autotune.run.own_practice import FOLDER, LABEL
 from autotune.run.practice import CHATS, practice_plan

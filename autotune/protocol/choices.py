@@ -13,6 +13,9 @@ LENGTH_GRID = 64
 """Lengths are searched and rounded in multiples of this many tokens: the tile that matrix
 kernels like, and fine enough that a step is under 7 % of 1024."""
 
+SYNTH = "synth"
+"""The data of a strategy that trains on practice data, which the run makes with its own model."""
+
 
 class Precision(StrEnum):
     """Arithmetic of the forward and backward pass; master weights are fp32 in every case."""

@@ -96,9 +96,6 @@ SEARCH = "search"
 """The name of the stage after the strategies, whose points are drawn."""
 
 
-SYNTH = "synth"
-"""The data of a strategy that trains on practice data, which the run makes with its own model."""
-
 MixedShare = Annotated[float, Field(gt=0, le=1)]
 """How much of what a strategy trains on is its own data, by conversations. Tokens would have to be
 counted before anything could be drawn, and it is conversations that a step takes."""

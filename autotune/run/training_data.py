@@ -12,8 +12,9 @@ from pathlib import Path
 from autotune.base.errors import BadInput, EnvironmentFault
 from autotune.config.own_data import data_of, strategy_of, trained_on
 from autotune.config.profile import Profile
+from autotune.protocol.choices import SYNTH
 from autotune.protocol.events import Content, DataMixed
-from autotune.protocol.plan import SEARCH, SYNTH, DataSpec, Strategy
+from autotune.protocol.plan import SEARCH, DataSpec, Strategy
 from autotune.sources.dataset import DataSource, resolve_data
 from autotune.sources.prompts import dropped_prompts, topics_held_apart
 

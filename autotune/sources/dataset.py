@@ -9,7 +9,7 @@ from autotune.base.format import either
 from autotune.data.file_kinds import READ_ENDINGS, readable
 from autotune.data.unpack import check_kind
 from autotune.demo import CONVERSATIONS
-from autotune.protocol.plan import SYNTH
+from autotune.protocol.choices import SYNTH
 from autotune.sources.digest import is_lfs_pointer
 from autotune.sources.hub import (
     HubUnreachable,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from autotune.base.later import later
-from autotune.protocol.plan import SYNTH
+from autotune.protocol.choices import SYNTH
 
 if TYPE_CHECKING:
     from autotune.sources.dataset import DataSource

@@ -16,7 +16,8 @@ from autotune.base.manifest import OPTIMIZER, discard, drop_optimizer, sweep
 from autotune.base.sizes import show_apart, show_size
 from autotune.config.own_data import trained_on
 from autotune.protocol import events
-from autotune.protocol.plan import SYNTH, Strategy
+from autotune.protocol.choices import SYNTH
+from autotune.protocol.plan import Strategy
 from autotune.run.session import Session
 from autotune.run.setup import Setup
 from autotune.run.trial_state import TrialState

@@ -41,7 +41,7 @@ def test_a_toy_run_escalates_and_says_that_the_target_is_not_met(
     assert said["target"] == 0.25
     assert "moving on from A to B" in human
     best = said["best"]
-    assert best["n"] == 8
+    assert best["n"] == 24
     assert best["strict"] == best["passes"] / best["n"]
     assert set(best["health"]) >= {"stop", "loop", "echo"}
     assert 0 <= best["interval"][0] <= best["strict"] <= best["interval"][1] <= 1

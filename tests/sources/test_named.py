@@ -29,7 +29,7 @@ def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[WheelFile]:
 
     for module in ("model", "prompts"):
         monkeypatch.setattr(f"autotune.sources.{module}.wheel_file", carried)
-    monkeypatch.setattr("autotune.sources.prompts._ifeval_from_hub", lambda sha256: None)
+    monkeypatch.setattr("autotune.sources.prompts._ifeval_from_hub", lambda sha256, say: None)
     monkeypatch.setattr("autotune.sources.prompts.local_copy", lambda file: None)
     return asked
 
