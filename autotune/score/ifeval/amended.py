@@ -17,11 +17,11 @@ from autotune.score.ifeval.instruction import Instruction, Stage
 from autotune.score.ifeval.instructions import instruction_of
 from autotune.score.ifeval.own_sentences import (
     MAX_REPEATED,
+    different_words,
     goes_on,
     own_sentences,
     repeated,
     speaks_aside,
-    words_of,
 )
 from autotune.score.ifeval.pieces import closed, pieces
 from autotune.score.ifeval.prompts import IFEvalPrompt
@@ -30,6 +30,10 @@ from autotune.score.ifeval.scorer import IFEval
 MIN_DIFFERENT_WORDS = 20
 """An answer to practice on has at least so many different words of its own: two sentences do. From
 a shorter one a model learns to be brief, and of one that edits made longer it learns the edits."""
+
+MIN_OWN_WORDS = 10
+"""So many of them at least are in what is left without the prompt given back, wherever that is: a
+sentence. Not more, since with the prompt's words go those between them."""
 
 ROUNDS = 2
 """How often all instructions amend: a title or an ending makes one paragraph more, which is divided
@@ -86,8 +90,7 @@ def amended(prompt: IFEvalPrompt, answer: str, seed: int, finished: bool) -> Ame
         for name, given in zip(prompt.instruction_id_list, prompt.kwargs, strict=True)
     ]
     repeats = RepeatPrompt.id in prompt.instruction_id_list
-    said = without_prompt(prompt.prompt, answer) if repeats else answer
-    aside = speaks_aside(prompt.prompt, said)
+    aside = speaks_aside(prompt.prompt, _after_request(answer, instructions))
     if finished and not aside and _fault(prompt, answer, answer, instructions) is None:
         return Amended(text=answer, edited=(), strained=(), cut=False)
     own = own_sentences("" if repeats else prompt.prompt, answer, finished)
@@ -139,8 +142,10 @@ def _fault(
         return Unusable("loop")
     if echoes(prompt.prompt, text):
         return Unusable("echo")
-    before, after = (without_prompt(prompt.prompt, each) for each in (draft, text))
-    if len(set(words_of(before)) & set(words_of(after))) < MIN_DIFFERENT_WORDS:
+    after = _after_request(text, instructions)
+    own = different_words(_after_request(draft, instructions)) & different_words(after)
+    left = own & different_words(without_prompt(prompt.prompt, after))
+    if len(own) < MIN_DIFFERENT_WORDS or len(left) < MIN_OWN_WORDS:
         return Unusable("says too little")
     two = any(isinstance(each, TwoResponses) and each.follows(text) for each in instructions)
     if two and not says_enough_twice(after):
@@ -151,6 +156,14 @@ def _fault(
         failed = (each.id for each in instructions if not each.follows(text))
         return Unusable("does not follow", tuple(failed))
     return None
+
+
+def _after_request(text: str, instructions: Sequence[Instruction]) -> str:
+    """The text without the request that an instruction has it repeat first."""
+    for each in instructions:
+        if isinstance(each, RepeatPrompt):
+            return each.after(text)
+    return text
 
 
 def _beginning(text: str, share: float) -> str:

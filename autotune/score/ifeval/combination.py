@@ -6,6 +6,7 @@ from random import Random
 from autotune.score.ifeval.arguments import a_text
 from autotune.score.ifeval.instruction import Published, Stage, number
 from autotune.score.ifeval.length import has_content
+from autotune.score.ifeval.own_sentences import different_words
 from autotune.score.ifeval.pieces import divided, paragraphs
 
 MIN_WORDS_EACH = 10
@@ -51,6 +52,12 @@ class RepeatPrompt(Published):
             rest = rest[spans[0][1] :].strip()
         return f"{asked}\n\n{rest}" if rest else asked
 
+    def after(self, answer: str) -> str:
+        """What comes after the request; all of an answer that does not begin with it."""
+        asked = str(self.given["prompt_to_repeat"]).strip()
+        begins = answer.lstrip().lower().startswith(asked.lower())
+        return answer.lstrip()[len(asked) :] if begins else answer
+
 
 class TwoResponses(Published):
     """Two different responses, divided by `******`."""
@@ -91,7 +98,7 @@ class TwoResponses(Published):
 
 def says_enough_twice(answer: str) -> bool:
     """Whether each response of two, divided by `******`, has MIN_WORDS_EACH different words."""
-    return all(len(set(_words(part))) >= MIN_WORDS_EACH for part in answer.split("******"))
+    return all(len(different_words(part)) >= MIN_WORDS_EACH for part in answer.split("******"))
 
 
 def _words(text: str) -> list[str]:

@@ -70,6 +70,10 @@ _AS_AI = re.compile(
   | \b(?:how|what)\ (?:can|may)\ i\ (?:help|assist|do\ for\ you)
   | \blet\ me\ know\ if\b | \bfeel\ free\ to\ ask\b | \bi\ hope\ th(?:is|at)\ helps\b
   | \byou['’]re\ (?:absolutely\ |quite\ )?right\b | \bsorry\ for\ (?:the|any)\ (?:mis|conf)
+  | \bi\ can\ (?:write|provide|create)\b.*\byou\ (?:need|want|like)\b
+  | \bi(?:['’]ll|\ will|['’]m\ going\ to)\ (?:compose|rewrite|rephrase)\b
+  | \bi(?:['’]ve|\ have)\ (?:\w+\ )?(?:rephrased|rewritten|taken\ a\ few\ liberties)\b
+  | \b(?:my|the)\ (?:previous|original)\ (?:response|answer|question|prompt|message|text)\b
   | \bsmollm | \bhugging\ ?face\b
     """,
     re.IGNORECASE | re.VERBOSE,
@@ -78,14 +82,15 @@ _AS_AI = re.compile(
 know if you can come"); one sentence less does a letter no harm, while a model that has it in every
 tenth chat says it everywhere."""
 
-_COUNTED = r"(?:\d+|one|two|three|four|five|six|seven|eight|nine|ten)"
+_COUNTED = r"(?:\d+|one|two|three|four|five|six|seven|eight|nine|ten|several)"
 _OF_RULES = re.compile(
     rf"""
     \bcommas?\b | \bkeywords?\b | \basterisks?\b | \bplaceholders?\b | \bpostscripts?\b
   | \b(?:lower|upper)[\ -]?case\b | \ball[\ -](?:caps|capitals)\b | \bquotation\ marks?\b
   | \b(?:capital|small|block)\ letters?\b | \bcapitali[sz]ed\ (?:words?|letters?)\b
   | \bletters?\ (?:["'“‘*]+\w\b|[b-hj-z]\b) | \bcombination\ of\ letters\b   # the letters 'x'
-  | \bwords?\ ["“‘'*] | \bwithout\ (?:using\ |saying\ )?(?:the|any)\ (?:words?|letters?)\b
+  | \bwords?\ (?:like\ )?["“‘'*] | \busing\ ["“]
+  | \bwithout\ (?:using\ |saying\ )?(?:the|any)\ (?:words?|letters?)\b
   | \b(?:use|using|used|say|saying|avoid\w*)\ the\ words?\b
   | \bthe\ word\ \w+\ (?:can|may|must|should|is|means|again)\b | \bword\ again\b
   | \bbullet(?:ed)?[\ -](?:points?|lists?)\b | ^\W*(?:an?\ )?bullet\b
@@ -93,6 +98,7 @@ _OF_RULES = re.compile(
   | \b(?:square|angular|double|inside\ the|in)\ brackets\b
   | \b{_COUNTED}(?:-\d+)?\ (?:or\ (?:more|fewer|less)\ )?(?:\w+\ )?(?:sentences?|paragraphs?
         |sections?|bullets?)\b                                              # with four paragraphs
+  | \b(?:this|each|first|second|third|next|last|final)\ (?:paragraph|section)\b
   | \b(?:exactly|at\ (?:least|most)|(?:fewer|less|more)\ than|under|over)\ {_COUNTED}\ words?\b
   | \bas\ (?:you(?:['’]ve|\ have)?\ )?(?:requested|instructed|asked\ for)\b
   | \byour\ (?:requests?|instructions?|prompt|requirements|constraints?)\b
@@ -157,6 +163,11 @@ def _mostly_aside(asked: str, text: str) -> bool:
     words = [(span, len(words_of(text[slice(*span)]))) for span in pieces(text)]
     left = sum(count for span, count in words if not _is_aside(asked, text[slice(*span)]))
     return left < MIN_LEFT * sum(count for _, count in words)
+
+
+def different_words(text: str) -> set[str]:
+    """Its different words, in small letters, without numbers: a list that counts says nothing."""
+    return {word for word in words_of(text) if not word.isdecimal()}
 
 
 def words_of(text: str) -> list[str]:

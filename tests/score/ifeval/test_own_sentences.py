@@ -57,7 +57,10 @@ def test_an_answer_that_is_nothing_but_a_preamble_is_left_to_others_to_judge() -
         "I am here to help.",
         "Let me know if you want another story.",
         "How can I assist you?",
+        "In my previous response I was lost.",
         "It is a trademark of Hugging Face.",
+        "I can provide any kind of writing that you need.",
+        "I've also rephrased the original text to make it sound more polished.",
     ],
 )
 def test_talk_of_an_assistant_is_left_out_wherever_it_stands(said: str) -> None:
@@ -78,6 +81,7 @@ def test_talk_of_an_assistant_is_left_out_wherever_it_stands(said: str) -> None:
         "Below is everything in all lowercase as requested.",
         "Here is my title for the desert.",
         "There will be exactly 3 bullet points.",
+        'Not using "good" in a desert:',
         "He was lost without using the word sand.",
         'Let\'s put the words "sand" and "sun" together.',
         "For example, the word hear can be heard in the desert.",
@@ -86,6 +90,7 @@ def test_talk_of_an_assistant_is_left_out_wherever_it_stands(said: str) -> None:
         "This is what your instructions say.",
         "I have filled in every placeholder.",
         "A postscript comes next.",
+        "This paragraph is about sand.",
     ],
 )
 def test_what_an_answer_says_of_its_rules_is_left_out(said: str) -> None:
