@@ -12,7 +12,7 @@ from random import Random
 
 from autotune.score.genuine import without_prompt
 from autotune.score.health import echoes, loops
-from autotune.score.ifeval.combination import RepeatPrompt, TwoResponses, says_enough_twice
+from autotune.score.ifeval.combination import RepeatPrompt, TwoResponses
 from autotune.score.ifeval.instruction import Instruction, Stage
 from autotune.score.ifeval.instructions import instruction_of
 from autotune.score.ifeval.own_sentences import (
@@ -29,7 +29,8 @@ from autotune.score.ifeval.scorer import IFEval
 
 MIN_DIFFERENT_WORDS = 20
 """An answer to practice on has at least so many different words of its own: two sentences do. From
-a shorter one a model learns to be brief, and of one that edits made longer it learns the edits."""
+a shorter one a model learns to be brief, and of one that edits made longer it learns the edits.
+Each of two responses is an answer: "No, no!" is none, nor is what was said of a haiku."""
 
 MIN_OWN_WORDS = 10
 """So many of them at least are in what is left without the prompt given back, wherever that is: a
@@ -148,8 +149,9 @@ def _fault(
     if len(own) < MIN_DIFFERENT_WORDS or len(left) < MIN_OWN_WORDS:
         return Unusable("says too little")
     two = any(isinstance(each, TwoResponses) and each.follows(text) for each in instructions)
-    if two and not says_enough_twice(after):
-        return Unusable("says too little")
+    for part in after.split("******") if two else ():
+        if len(own & different_words(part)) < MIN_DIFFERENT_WORDS:
+            return Unusable("says too little")
     if repeated(text) > MAX_REPEATED:
         return Unusable(REPEATS)
     if not IFEval().passes(prompt, text):

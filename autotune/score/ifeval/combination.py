@@ -6,11 +6,7 @@ from random import Random
 from autotune.score.ifeval.arguments import a_text
 from autotune.score.ifeval.instruction import Published, Stage, number
 from autotune.score.ifeval.length import has_content
-from autotune.score.ifeval.own_sentences import different_words
 from autotune.score.ifeval.pieces import divided, paragraphs
-
-MIN_WORDS_EACH = 10
-"""Each of two responses has at least so many different words, a sentence: "No, no!" is none."""
 
 _WORD = re.compile(r"\w+")
 _ASTERISKS = re.compile(r"\*{3,}")
@@ -94,11 +90,6 @@ class TwoResponses(Published):
         else:
             parts = divided(text, 2)
         return "\n******\n".join(parts) if parts else None
-
-
-def says_enough_twice(answer: str) -> bool:
-    """Whether each response of two, divided by `******`, has MIN_WORDS_EACH different words."""
-    return all(len(different_words(part)) >= MIN_WORDS_EACH for part in answer.split("******"))
 
 
 def _words(text: str) -> list[str]:

@@ -209,7 +209,12 @@ def test_each_of_two_responses_says_something() -> None:
     assert made(two, f"{WHOLE}\n******\n{more}").as_sampled
     assert made(two, f"{WHOLE}\n\n{more}").edited == ("combination:two_responses",)
     count = " ".join(f"{n} Rooms." for n in range(12))
-    for little in ("No, no!", count, "Not long after noon he slept; he slept, he slept."):
+    for little in (
+        "No, no!",
+        count,
+        more.split(" He")[0],
+        "Not long after noon he slept; he slept, he slept.",
+    ):
         assert refused(two, f"{WHOLE}\n******\n{little}").reason == "says too little"
         assert refused(two, f"{WHOLE}\n\nResponse 2: {little}").reason == "says too little"
 
