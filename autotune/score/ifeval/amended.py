@@ -6,33 +6,35 @@ in the order of `instruction.Stage`; then the whole prompt's strict verdict coun
 cannot tell: a loop, an echo, a text that says next to nothing or the same again and again.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
 from autotune.score.genuine import without_prompt
 from autotune.score.health import echoes, loops
-from autotune.score.ifeval.combination import RepeatPrompt
+from autotune.score.ifeval.combination import RepeatPrompt, TwoResponses
 from autotune.score.ifeval.instruction import Instruction, Stage
 from autotune.score.ifeval.instructions import instruction_of
 from autotune.score.ifeval.own_sentences import (
     MAX_REPEATED,
+    different_words,
     goes_on,
     own_sentences,
     repeated,
-    speaks_as_ai,
+    speaks_aside,
 )
 from autotune.score.ifeval.pieces import closed, pieces
 from autotune.score.ifeval.prompts import IFEvalPrompt
 from autotune.score.ifeval.scorer import IFEval
 
 MIN_DIFFERENT_WORDS = 20
-"""An answer to practice on has at least so many different words: two sentences do. From a shorter
-one a model learns to be brief."""
+"""An answer to practice on has at least so many different words of its own: two sentences do. From
+a shorter one a model learns to be brief, and of one that edits made longer it learns the edits.
+Each of two responses is an answer: "No, no!" is none, nor is what was said of a haiku."""
 
 MIN_OWN_WORDS = 10
-"""So many of them at least are in what is left without the prompt given back: a sentence."""
+"""So many of them at least are in what is left without the prompt given back, wherever that is: a
+sentence. Not more, since with the prompt's words go those between them."""
 
 ROUNDS = 2
 """How often all instructions amend: a title or an ending makes one paragraph more, which is divided
@@ -43,8 +45,6 @@ SHARES = (1.0, 0.8, 0.6, 0.4)
 what the others add takes room; and where it says the same again and again."""
 
 REPEATS = "repeats itself"
-
-_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Unusable:
     """Why an answer cannot be practised on."""
 
     reason: str
-    """`loop`, `echo`, `says too little`, `repeats itself`, `speaks as a machine` or `does not
+    """`loop`, `echo`, `says too little`, `repeats itself`, `speaks of rules or itself` or `does not
     follow`."""
     unfollowed: tuple[str, ...] = ()
     """The instructions that no edit makes it follow, or whose edits undo each other."""
@@ -90,15 +90,19 @@ def amended(prompt: IFEvalPrompt, answer: str, seed: int, finished: bool) -> Ame
         instruction_of(name, given)
         for name, given in zip(prompt.instruction_id_list, prompt.kwargs, strict=True)
     ]
-    if finished and _fault(prompt, answer, instructions) is None:
-        return Amended(text=answer, edited=(), strained=(), cut=False)
     repeats = RepeatPrompt.id in prompt.instruction_id_list
+    aside = speaks_aside(prompt.prompt, _after_request(answer, instructions))
+    if finished and not aside and _fault(prompt, answer, answer, instructions) is None:
+        return Amended(text=answer, edited=(), strained=(), cut=False)
     own = own_sentences("" if repeats else prompt.prompt, answer, finished)
+    if aside and not own:
+        return Unusable("speaks of rules or itself")
     cuts = any(each.stage is Stage.CUT for each in instructions)
     first: Unusable | None = None
     for share in SHARES:
-        text, edited = _edited(_beginning(own, share), instructions, seed)
-        fault = _fault(prompt, text, instructions)
+        draft = _beginning(own, share)
+        text, edited = _edited(draft, instructions, seed)
+        fault = _fault(prompt, draft, text, instructions)
         if fault is None:
             return Amended(
                 text=text,
@@ -131,27 +135,37 @@ def _edited(
     return text, edited
 
 
-def _fault(prompt: IFEvalPrompt, text: str, instructions: Sequence[Instruction]) -> Unusable | None:
-    """What makes a text unfit, the first that is found; None of one that is fit."""
+def _fault(
+    prompt: IFEvalPrompt, draft: str, text: str, instructions: Sequence[Instruction]
+) -> Unusable | None:
+    """What makes a text that edits made of `draft` unfit, the first that is found; else None."""
     if loops(text) or any(goes_on(text[slice(*span)]) for span in pieces(text)):
         return Unusable("loop")
     if echoes(prompt.prompt, text):
         return Unusable("echo")
-    own = without_prompt(prompt.prompt, text)
-    if _different(text) < MIN_DIFFERENT_WORDS or _different(own) < MIN_OWN_WORDS:
+    after = _after_request(text, instructions)
+    own = different_words(_after_request(draft, instructions)) & different_words(after)
+    left = own & different_words(without_prompt(prompt.prompt, after))
+    if len(own) < MIN_DIFFERENT_WORDS or len(left) < MIN_OWN_WORDS:
         return Unusable("says too little")
+    two = any(isinstance(each, TwoResponses) and each.follows(text) for each in instructions)
+    for part in after.split("******") if two else ():
+        if len(own & different_words(part)) < MIN_DIFFERENT_WORDS:
+            return Unusable("says too little")
     if repeated(text) > MAX_REPEATED:
         return Unusable(REPEATS)
-    if speaks_as_ai(text):
-        return Unusable("speaks as a machine")
     if not IFEval().passes(prompt, text):
         failed = (each.id for each in instructions if not each.follows(text))
         return Unusable("does not follow", tuple(failed))
     return None
 
 
-def _different(text: str) -> int:
-    return len(set(_WORD.findall(text.lower())))
+def _after_request(text: str, instructions: Sequence[Instruction]) -> str:
+    """The text without the request that an instruction has it repeat first."""
+    for each in instructions:
+        if isinstance(each, RepeatPrompt):
+            return each.after(text)
+    return text
 
 
 def _beginning(text: str, share: float) -> str:

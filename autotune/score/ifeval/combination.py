@@ -48,6 +48,12 @@ class RepeatPrompt(Published):
             rest = rest[spans[0][1] :].strip()
         return f"{asked}\n\n{rest}" if rest else asked
 
+    def after(self, answer: str) -> str:
+        """What comes after the request; all of an answer that does not begin with it."""
+        asked = str(self.given["prompt_to_repeat"]).strip()
+        begins = answer.lstrip().lower().startswith(asked.lower())
+        return answer.lstrip()[len(asked) :] if begins else answer
+
 
 class TwoResponses(Published):
     """Two different responses, divided by `******`."""

@@ -1,8 +1,9 @@
 """What an answer says itself, as text to practice on: whole sentences, each once.
 
 A small model begins with a preamble or the request, says again what it said, counts on in a loop,
-stops in mid-sentence, and announces what does not come. What is left when that is gone is still its
-own, word for word.
+stops in mid-sentence, announces what does not come, and speaks of its rules ("no commas are
+allowed") or of itself ("I'm here to help"). What is left when that is gone is still its own, word
+for word.
 """
 
 import re
@@ -10,7 +11,15 @@ from collections.abc import Iterator
 
 from autotune.score.genuine import without_repeats
 from autotune.score.health import loops
-from autotune.score.ifeval.pieces import Span, closed, keep, pieces, renumbered, whole_sentences
+from autotune.score.ifeval.pieces import (
+    MIN_LEFT,
+    Span,
+    closed,
+    keep,
+    pieces,
+    renumbered,
+    whole_sentences,
+)
 
 Run = tuple[str, ...]
 
@@ -49,25 +58,76 @@ _PREAMBLE = re.compile(
 """A first sentence that says that an answer comes."""
 
 _AS_AI = re.compile(
-    r"\b(?:as|i['’]m|i am)(?: just| only)? an? (?:ai\b|artificial |(?:large )?language model)"
-    r"|\bi(?:['’]m| am| was) (?:designed|programmed|trained) to\b",
-    re.IGNORECASE,
+    r"""
+    \b(?:as|i['’]m|i\ am|you['’]re|you\ are)(?:\ just|\ only)?\ an?\ # as an AI, You're an AI
+        (?:\w+\ ){0,3}?(?:ai\b|artificial\ intelligence|(?:large\ )?language\ model|chatbot)
+  | \bi(?:['’]m|\ am|\ was)\ (?:designed|programmed|trained)\ to\b
+  | \bi(?:['’]m|\ am)\ (?:\w+\ ){0,2}here\ to\ (?:help|assist|answer|provide|support)\b
+  | \bi(?:['’]m|\ am)\ (?:\w+\ ){0,2}(?:happy|glad)\ to\ (?:help|assist|answer|provide)\b
+  | \bi(?:['’]d|['’]ll|\ would|\ will)\ be\ (?:\w+\ ){0,2}(?:happy|glad)\ to\b
+  | \bi\ (?:can|can['’]t|cannot)\ (?:help|assist)\ (?:you\b|with\ (?:that|this)\b)
+  | \b(?:not\ be|be)\ able\ to\ assist\b | \bbest\ to\ assist\ you\b
+  | \b(?:how|what)\ (?:can|may)\ i\ (?:help|assist|do\ for\ you)
+  | \blet\ me\ know\ if\b | \bfeel\ free\ to\ ask\b | \bi\ hope\ th(?:is|at)\ helps\b
+  | \byou['’]re\ (?:absolutely\ |quite\ )?right\b | \bsorry\ for\ (?:the|any)\ (?:mis|conf)
+  | \bi\ can\ (?:write|provide|create)\b.*\byou\ (?:need|want|like)\b
+  | \bi(?:['’]ll|\ will|['’]m\ going\ to)\ (?:compose|rewrite|rephrase)\b
+  | \bi(?:['’]ve|\ have)\ (?:\w+\ )?(?:rephrased|rewritten|taken\ a\ few\ liberties)\b
+  | \b(?:my|the)\ (?:previous|original)\ (?:response|answer|question|prompt|message|text)\b
+  | \bsmollm | \bhugging\ ?face\b
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
+"""Talk of an assistant: of itself, or to whoever asks it. Some of it a letter may well say ("Let me
+know if you can come"); one sentence less does a letter no harm, while a model that has it in every
+tenth chat says it everywhere."""
+
+_COUNTED = r"(?:\d+|one|two|three|four|five|six|seven|eight|nine|ten|several)"
+_OF_RULES = re.compile(
+    rf"""
+    \bcommas?\b | \bkeywords?\b | \basterisks?\b | \bplaceholders?\b | \bpostscripts?\b
+  | \b(?:lower|upper)[\ -]?case\b | \ball[\ -](?:caps|capitals)\b | \bquotation\ marks?\b
+  | \b(?:capital|small|block)\ letters?\b | \bcapitali[sz]ed\ (?:words?|letters?)\b
+  | \bletters?\ (?:["'“‘*]+\w\b|[b-hj-z]\b) | \bcombination\ of\ letters\b   # the letters 'x'
+  | \bwords?\ (?:like\ )?["“‘'*] | \busing\ ["“]
+  | \bwithout\ (?:using\ |saying\ )?(?:the|any)\ (?:words?|letters?)\b
+  | \b(?:use|using|used|say|saying|avoid\w*)\ the\ words?\b
+  | \bthe\ word\ \w+\ (?:can|may|must|should|is|means|again)\b | \bword\ again\b
+  | \bbullet(?:ed)?[\ -](?:points?|lists?)\b | ^\W*(?:an?\ )?bullet\b
+  | \bhighlighted\ (?:sections?|parts?|words?|text|like)\b | \bsections?\ highlighted\b
+  | \b(?:square|angular|double|inside\ the|in)\ brackets\b
+  | \b{_COUNTED}(?:-\d+)?\ (?:or\ (?:more|fewer|less)\ )?(?:\w+\ )?(?:sentences?|paragraphs?
+        |sections?|bullets?)\b                                              # with four paragraphs
+  | \b(?:this|each|first|second|third|next|last|final)\ (?:paragraph|section)\b
+  | \b(?:exactly|at\ (?:least|most)|(?:fewer|less|more)\ than|under|over)\ {_COUNTED}\ words?\b
+  | \bas\ (?:you(?:['’]ve|\ have)?\ )?(?:requested|instructed|asked\ for)\b
+  | \byour\ (?:requests?|instructions?|prompt|requirements|constraints?)\b
+  | \bmy\ title\b
+  | \bhere(?:['’]s|\ is|\ are)\ (?:my|the|your|a)\ (?:\w+\ )?(?:title|answer|response)
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+"""What only an instruction of IFEval's kinds makes an answer speak of: "No commas are allowed",
+"doesn't have the letters 'x'", "exactly 3 bullet points", "here is my title". It is odd where
+nobody asks for it, and where somebody does it teaches to talk of a rule. A lesson on commas loses
+its sentences too: practice asks for none."""
 
 
 def own_sentences(asked: str, answer: str, finished: bool) -> str:
     """The answer without what it need not say, the sentences of `asked` among it.
 
     `finished` is whether the model ended it by itself: else its last sentence goes if it is not
-    whole.
+    whole. Empty where most of it speaks of its rules or of itself: so does what is left.
     """
+    if _mostly_aside(asked, answer):
+        return ""
     text = answer.strip() if finished else whole_sentences(answer.strip())
     told = [words_of(asked[slice(*span)]) for span in pieces(asked)]
     before = {run for words in told if len(words) >= MIN_COPIED_WORDS for run in _runs(words)}
     kept = {
         span
         for span in _without_beginning(text, told, _new(text, before))
-        if not goes_on(piece := text[slice(*span)]) and not speaks_as_ai(piece)
+        if not goes_on(piece := text[slice(*span)]) and not _is_aside(asked, piece)
     }
     once = renumbered(keep(text, kept))
     return closed(whole_sentences(without_repeats(once)) if loops(once) else once)
@@ -85,9 +145,29 @@ def goes_on(piece: str) -> bool:
     return loops(piece.rstrip(_STOPS)) or repeated(piece) > MAX_REPEATED_WITHIN
 
 
-def speaks_as_ai(text: str) -> bool:
-    """Whether it speaks of itself as a machine, which a person did not ask about."""
-    return _AS_AI.search(text) is not None
+def speaks_aside(asked: str, text: str) -> bool:
+    """Whether a sentence speaks of its rules or, not as `asked` has it word for word, of itself."""
+    return any(_is_aside(asked, text[slice(*span)]) for span in pieces(text))
+
+
+def _is_aside(asked: str, piece: str) -> bool:
+    if _OF_RULES.search(piece):
+        return True
+    # An ending that is asked for may be such talk: "Let me know if you want more."
+    said = " ".join(words_of(piece))
+    return _AS_AI.search(piece) is not None and said not in " ".join(words_of(asked))
+
+
+def _mostly_aside(asked: str, text: str) -> bool:
+    """Whether less than MIN_LEFT of the words are in sentences that do not."""
+    words = [(span, len(words_of(text[slice(*span)]))) for span in pieces(text)]
+    left = sum(count for span, count in words if not _is_aside(asked, text[slice(*span)]))
+    return left < MIN_LEFT * sum(count for _, count in words)
+
+
+def different_words(text: str) -> set[str]:
+    """Its different words, in small letters, without numbers: a list that counts says nothing."""
+    return {word for word in words_of(text) if not word.isdecimal()}
 
 
 def words_of(text: str) -> list[str]:

@@ -147,7 +147,19 @@ def test_the_words_of_the_prompt_do_not_count() -> None:
     believed = "Yes, yes, it is, it is so, yes, it is so, it is."
     assert refused(prompt, f"{WHOLE}\n\n{believed}").reason == "says too little"
     own = "My father slept four hours every night for fifty years without falling ill once."
-    assert made(prompt, f"{WHOLE}\n\n{own}").as_sampled
+    assert refused(prompt, f"{WHOLE}\n\n{own}").reason == "says too little"
+    more = "He rose at five, fed nine hens and walked to town."
+    assert made(prompt, f"{WHOLE}\n\n{own} {more}").as_sampled
+
+
+def test_the_words_that_edits_add_do_not_count() -> None:
+    little = "A dark room helps; a quiet room helps even more. Coffee late at night does not."
+    tail = ("keywords:existence", {"keywords": ["pillow", "harbor", "river", "compass"]})
+    found = made(prompt_of(tail, POSTSCRIPT, ENDING), WHOLE)
+    assert len(found.text.split()) > len(WHOLE.split()) + 8
+    assert refused(prompt_of(tail, POSTSCRIPT, ENDING), little).reason == "says too little"
+    repeat = ("combination:repeat_prompt", {"prompt_to_repeat": WHOLE})
+    assert refused(prompt_of(repeat, POSTSCRIPT), little).reason == "says too little"
 
 
 def test_the_prompt_given_back_is_no_answer() -> None:
@@ -176,9 +188,35 @@ def test_an_answer_that_repeats_itself_is_cut_to_where_it_does_not() -> None:
     assert "Sue" not in found.text
 
 
-def test_an_answer_in_which_a_machine_speaks_is_not_left_as_it_is() -> None:
-    found = made(prompt_of(few_words(99)), f"As an AI I never sleep. {WHOLE}")
+@pytest.mark.parametrize("talk", ["As an AI I never sleep.", "Remember that no commas count."])
+def test_an_answer_that_speaks_of_itself_or_its_rules_is_not_left_as_it_is(talk: str) -> None:
+    found = made(prompt_of(few_words(99)), f"{WHOLE} {talk}")
     assert found == Amended(text=WHOLE, edited=(), strained=(), cut=True)
+
+
+def test_an_answer_that_speaks_of_little_else_is_not_amended() -> None:
+    talk = "I'm here to help you with sleep. I'd be happy to tell you of rooms. How can I help you?"
+    found = refused(prompt_of(COMMAS), f"{talk} Most people need eight hours.")
+    assert found.reason == "speaks of rules or itself"
+
+
+def test_each_of_two_responses_says_something() -> None:
+    two = prompt_of(("combination:two_responses", {}))
+    more = (
+        "My father slept four hours every night for fifty years without falling ill once. He rose"
+        " at five, fed nine hens and walked to town."
+    )
+    assert made(two, f"{WHOLE}\n******\n{more}").as_sampled
+    assert made(two, f"{WHOLE}\n\n{more}").edited == ("combination:two_responses",)
+    count = " ".join(f"{n} Rooms." for n in range(12))
+    for little in (
+        "No, no!",
+        count,
+        more.split(" He")[0],
+        "Not long after noon he slept; he slept, he slept.",
+    ):
+        assert refused(two, f"{WHOLE}\n******\n{little}").reason == "says too little"
+        assert refused(two, f"{WHOLE}\n\nResponse 2: {little}").reason == "says too little"
 
 
 def test_no_list_is_made_of_what_another_instruction_adds() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from autotune.score.ifeval.own_sentences import goes_on, own_sentences, repeated, speaks_as_ai
+from autotune.score.ifeval.own_sentences import goes_on, own_sentences, repeated, speaks_aside
 from autotune.score.ifeval.pieces import closed, divided, longest_beginning, renumbered, without
 
 ASKED = "Write a story about a commando who is lost in the desert. Do not use any commas."
@@ -50,12 +50,84 @@ def test_an_answer_that_is_nothing_but_a_preamble_is_left_to_others_to_judge() -
         "As an AI language model, I have never been lost.",
         "I'm just an AI and have no legs.",
         "I am designed to answer questions.",
+        "SmolLM, you're right.",
+        "You're an AI assistant for text re-writing.",
+        "I'm happy to help you with that, but I'm also here to help you.",
+        "Bring your map, and I'd be happy to read it.",
+        "I am here to help.",
+        "Let me know if you want another story.",
+        "How can I assist you?",
+        "In my previous response I was lost.",
+        "It is a trademark of Hugging Face.",
+        "I can provide any kind of writing that you need.",
+        "I've also rephrased the original text to make it sound more polished.",
     ],
 )
-def test_a_sentence_in_which_a_machine_speaks_of_itself_is_left_out(said: str) -> None:
-    assert speaks_as_ai(said)
-    assert own_sentences(ASKED, f"{said} {STORY}", True) == STORY
-    assert not speaks_as_ai("The robot was an AI, as all in the city were designed to be.")
+def test_talk_of_an_assistant_is_left_out_wherever_it_stands(said: str) -> None:
+    assert speaks_aside(ASKED, said)
+    more = "He sat down in the shade of a rock and wrote home."
+    for told in (f"{said} {STORY} {more}", f"{STORY} {said} {more}", f"{STORY} {more} {said}"):
+        assert own_sentences(ASKED, told, True) == f"{STORY} {more}"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "You see, no commas are allowed.",
+        "The commas are necessary to separate the two phrases.",
+        "It was a desert that doesn't have the letters 'x'.",
+        "*Lost in a Desert Without the Letter F*",
+        "This desert with at least six sections highlighted like this is large.",
+        "Below is everything in all lowercase as requested.",
+        "Here is my title for the desert.",
+        "There will be exactly 3 bullet points.",
+        'Not using "good" in a desert:',
+        "He was lost without using the word sand.",
+        'Let\'s put the words "sand" and "sun" together.',
+        "For example, the word hear can be heard in the desert.",
+        "He tells of it in five or more sentences.",
+        "Here is a desert with four paragraphs.",
+        "This is what your instructions say.",
+        "I have filled in every placeholder.",
+        "A postscript comes next.",
+        "This paragraph is about sand.",
+    ],
+)
+def test_what_an_answer_says_of_its_rules_is_left_out(said: str) -> None:
+    assert speaks_aside(ASKED, said)
+    assert own_sentences("", f"{STORY} {said}", True) == STORY
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "The robot was an AI, as all in the city were designed to be.",
+        "The commander wrote a letter to his sister.",
+        "In other words he was lost.",
+        "Spread the word about the well.",
+        "Lisbon is the capital of Portugal.",
+        "His mother was happy to see him.",
+        "Sections of the wall fell.",
+        "The well that you requested is dry.",
+        "The light was soft, and he turned right.",
+        "He was happy in two words and lost in three.",
+    ],
+)
+def test_what_only_sounds_like_such_talk_stays(said: str) -> None:
+    assert own_sentences(ASKED, f"{STORY} {said}", True) == f"{STORY} {said}"
+
+
+def test_an_ending_that_is_asked_for_may_be_such_talk() -> None:
+    ending = "Let me know if you want more."
+    assert speaks_aside(ASKED, f"{STORY} {ending}")
+    assert not speaks_aside(f'{ASKED} End with "{ending}"', f"{STORY} {ending}")
+    rule = "Do not use any commas."
+    assert speaks_aside(ASKED, f"{STORY} {rule}")
+
+
+def test_of_an_answer_that_is_mostly_such_talk_nothing_is_left() -> None:
+    talk = "I'm here to help you with your story about a commando who is lost in the desert."
+    assert own_sentences(ASKED, f"{talk} {STORY}", True) == ""
 
 
 def test_a_sentence_that_goes_on_and_on_in_itself_is_left_out() -> None:
