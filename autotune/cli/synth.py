@@ -30,7 +30,7 @@ from autotune.protocol.events import PracticeMade
 from autotune.run.answering import RESPONSES
 from autotune.run.folder import RunDir
 from autotune.run.inputs import demand_model, demand_prompts
-from autotune.run.practice import CARD, CHATS, README, make_practice
+from autotune.run.practice import CHATS, make_practice
 from autotune.run.session import Session
 from autotune.run.setup import Setup, open_setup
 from autotune.score.answers import count_answers
@@ -38,6 +38,7 @@ from autotune.screen.device_sample import device_gauge
 from autotune.screen.live import make_view
 from autotune.screen.practice import practice_summary
 from autotune.synth.card import PracticeCard
+from autotune.synth.card_file import CARD, README, card_beside, readme_beside
 from autotune.synth.held_out import held_out_kinds
 from autotune.synth.prompts import compose
 from autotune.text.interruption import interrupted_practice
@@ -164,8 +165,8 @@ def speed_json(made: PracticeMade) -> dict[str, Any]:
 def copied(where: Path, out: Path) -> Path:
     """The data at `out`, its card and README beside it under the same name."""
     for name, target in (
-        (CARD, out.with_name(f"{out.stem}.card.json")),
-        (README, out.with_name(f"{out.stem}.card.md")),
+        (CARD, card_beside(out)),
+        (README, readme_beside(out)),
         (CHATS, out),
     ):
         write_bytes_atomic(target, (where / name).read_bytes())

@@ -17,7 +17,8 @@ from autotune.config.load import find_profile
 from autotune.config.profile import Profile
 from autotune.protocol.events import RunEvent
 from autotune.run.folder import RunDir
-from autotune.run.practice import CARD, CHATS, README
+from autotune.run.practice import CHATS
+from autotune.synth.card_file import CARD, README, card_of
 from tests import setups
 from tests.practice import CARD_MADE, MADE, STARTED
 from tests.sources.test_model import safetensors
@@ -176,3 +177,4 @@ def test_a_copy_has_its_card_beside_it(tmp_path: Path) -> None:
     assert copied(tmp_path, Path("mine.jsonl")) == Path("mine.jsonl")
     beside = {p.name: p.read_text(encoding="utf-8") for p in Path().glob("mine.*")}
     assert beside == {"mine.jsonl": CHATS, "mine.card.json": CARD, "mine.card.md": README}
+    assert card_of(Path("mine.jsonl")) == Path("mine.card.json")

@@ -17,7 +17,7 @@ from autotune.run.mixed_data import mixtures
 from autotune.run.session import Session
 from autotune.run.setup import Setup
 from autotune.run.training_data import own_sources, training_data
-from autotune.run.training_record import emit_training_data
+from autotune.run.training_record import emit_training_data, kinds_in
 from autotune.sources.dataset import resolve_data
 from autotune.text.events import describe
 from tests import setups
@@ -144,6 +144,20 @@ def test_without_a_share_of_others_only_its_own_data_is_trained_on(
     assert found is not None and found.conversations == 6
     assert found.held_out == ("detectable_format:title",)
     assert session.state.practice_of("A") is None
+
+
+def test_the_card_that_is_named_after_a_file_comes_before_the_card_of_its_folder(
+    folder: Path,
+) -> None:
+    card = {"held_out_kinds": ["startend:end_checker"]}
+    (folder / "practice.card.json").write_text(json.dumps(card), encoding="utf-8")
+    found = kinds_in(folder / "practice.jsonl")
+    assert found is not None and found.held_out == ("startend:end_checker",)
+    (folder / "card.json").unlink()
+    assert kinds_in(folder / "practice.jsonl") == found
+    (folder / "practice.card.json").unlink()
+    without = kinds_in(folder / "practice.jsonl")
+    assert without is not None and without.held_out == ()
 
 
 def test_a_card_of_other_data_holds_nothing_out(folder: Path) -> None:
