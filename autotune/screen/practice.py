@@ -1,7 +1,5 @@
 """What `synth` made, drawn: of which rules, from which answers, how long, and why not more."""
 
-from collections.abc import Sequence
-
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -14,9 +12,7 @@ from autotune.synth.card import PracticeCard
 from autotune.synth.counts import PracticeCounts
 
 
-def practice_summary(
-    card: PracticeCard, speed: float | None, next_steps: Sequence[str]
-) -> RenderableType:
+def practice_summary(card: PracticeCard, speed: float | None) -> RenderableType:
     """All of it. `speed` is in tokens a second, None where no answer was made now."""
     counts = card.counts
     parts: list[RenderableType] = [Section("practice data", _whole(card, speed))]
@@ -26,7 +22,6 @@ def practice_summary(
         parts.append(Section("words of an answer", _lengths(counts)))
     if counts.unusable or card.near_copies:
         parts.append(Section("why not more", _unusable(card)))
-    parts += [Text(safe(line), overflow="fold") for line in next_steps]
     return Encodable(Group(*parts))
 
 

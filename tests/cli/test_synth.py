@@ -5,13 +5,15 @@ import shlex
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from autotune.base.errors import BadInput, ExitCode
+from autotune.base.format import quoted
 from autotune.cli.folder_work import PRACTICE, RUN
 from autotune.cli.main import run
 from autotune.cli.options import Options
 from autotune.cli.run_folder import choose_folder, store_settings
-from autotune.cli.synth import copied, next_steps
+from autotune.cli.synth_made import copied, next_steps, report_made
 from autotune.cli.synth_model import model_to_ask
 from autotune.config.load import find_profile
 from autotune.config.profile import Profile
@@ -169,6 +171,41 @@ def test_the_next_command_names_the_file_and_the_profile_and_none_is_offered_for
     )
     (why,) = next_steps(Options(), none, data)
     assert why.startswith("no chat came of it") and "smolsft-autotune" not in why
+
+
+def test_the_next_command_trains_the_model_that_was_asked_with_what_was_typed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed = Options(
+        profile="my profile.toml",
+        model="runs/1/best",
+        prompts="mine.jsonl",
+        seed=7,
+        device="cpu",
+        changes=["train.held_out=0", "study.max_trials=2"],
+        run_dir=Path("there"),
+        tasks=40,
+        sampled_tokens=100,
+        as_json=False,
+    )
+    made = tmp_path / "a long name of a folder, as long as those of runs are" / "model"
+    made.mkdir(parents=True)
+    (made / CARD).write_text(CARD_MADE.model_dump_json(), encoding="utf-8")
+    session, _ = setups.session(tmp_path / "run", lambda job: ([], setups.done()))
+    session.emit(MADE)
+    report_made(Console(width=80), typed, None, session, made)
+    (line,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("to train on it: ")]
+    assert line.removeprefix("to train on it: ") == " ".join(
+        map(
+            quoted,
+            [
+                *("smolsft-autotune", "run", "--profile", "my profile.toml"),
+                *("--model", "runs/1/best", "--prompts", "mine.jsonl", "--device", "cpu"),
+                *("--seed", "7", "--set", "train.held_out=0", "--set", "study.max_trials=2"),
+                *("--data", str(made / CHATS)),
+            ],
+        )
+    )
 
 
 def test_a_copy_has_its_card_beside_it(tmp_path: Path) -> None:

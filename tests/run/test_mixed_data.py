@@ -122,8 +122,9 @@ def test_another_version_that_would_mix_otherwise_is_refused(folder: Path) -> No
     session = session_of(folder)
     with session.rundir:
         setup = setup_of(folder, profile(), session)
-        assert setup.data_of("B").mixed is not None
-        session.emit(setup.data_of("B").mixed.model_copy(update={"sha256": "0" * 64}))
+        mixed = setup.data_of("B").mixed
+        assert mixed is not None
+        session.emit(mixed.model_copy(update={"sha256": "0" * 64}))
         with pytest.raises(
             BadInput, match=r"strategy B: .*this version of the tool mixes otherwise"
         ):
