@@ -3,20 +3,20 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autotune.base.errors import BadInput, Interruption
+from autotune.base.errors import Interruption
 from autotune.base.format import about, counted
 from autotune.cli.console import human_console, say_on
 from autotune.cli.device import asked_device, chosen_profile, demand_speed, say_note
 from autotune.cli.explain import explain_command
 from autotune.cli.folder_work import PRACTICE
 from autotune.cli.options import Options
-from autotune.cli.paths import demand_writable
 from autotune.cli.run_folder import (
     choose_folder,
     interruption_from,
     store_settings,
     undone_without_answers,
 )
+from autotune.cli.synth_copy import demand_out, demand_own_copy
 from autotune.cli.synth_made import report_made
 from autotune.cli.synth_model import model_to_ask
 from autotune.config.profile import Profile
@@ -59,12 +59,11 @@ def synth_command(options: Options, wanted: SynthRequest) -> int:
     console = human_console(options.as_json)
     say = say_on(console)
     profile = chosen_profile(options)
-    demand_writable("--out", wanted.out)
-    if wanted.out is not None and wanted.out.suffix.lower() != ".jsonl":
-        raise BadInput(f"--out {wanted.out}: must end in .jsonl, which is what is written")
+    demand_out(wanted.out)
     demand_speed(profile)
     demand_material(profile)
     root, resumed = choose_folder(options.run_dir, profile, say, work=PRACTICE)
+    demand_own_copy(wanted.out, root)
     say(f"profile {profile.name} ({profile.title}); run folder {root}")
     say_note(find_device(asked_device(options, profile)), say)
     demand_prompts(profile)

@@ -7,16 +7,16 @@ from typing import Any
 from rich.console import Console
 
 from autotune.base.errors import ExitCode
-from autotune.base.files import write_bytes_atomic
 from autotune.cli.console import print_json, say_on
 from autotune.cli.next_command import next_command
 from autotune.cli.options import Options
+from autotune.cli.synth_copy import copied
 from autotune.protocol.events import PracticeMade
 from autotune.run.practice import CHATS
 from autotune.run.session import Session
 from autotune.screen.practice import practice_summary
 from autotune.synth.card import PracticeCard
-from autotune.synth.card_file import CARD, README, card_beside, readme_beside
+from autotune.synth.card_file import CARD, README
 
 
 def report_made(
@@ -53,17 +53,6 @@ def speed_json(made: PracticeMade) -> dict[str, Any]:
         "seconds": made.seconds,
         "tokens_per_second": speed,
     }
-
-
-def copied(where: Path, out: Path) -> Path:
-    """The data at `out`, its card and README beside it under the same name."""
-    for name, target in (
-        (CARD, card_beside(out)),
-        (README, readme_beside(out)),
-        (CHATS, out),
-    ):
-        write_bytes_atomic(target, (where / name).read_bytes())
-    return out
 
 
 def next_steps(options: Options, card: PracticeCard, data: Path) -> list[str]:

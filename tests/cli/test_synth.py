@@ -13,13 +13,15 @@ from autotune.cli.folder_work import PRACTICE, RUN
 from autotune.cli.main import run
 from autotune.cli.options import Options
 from autotune.cli.run_folder import choose_folder, store_settings
-from autotune.cli.synth_made import copied, next_steps, report_made
+from autotune.cli.synth_copy import copied, demand_own_copy
+from autotune.cli.synth_made import next_steps, report_made
 from autotune.cli.synth_model import model_to_ask
 from autotune.config.load import find_profile
 from autotune.config.profile import Profile
 from autotune.protocol.events import RunEvent
 from autotune.run.folder import RunDir
 from autotune.run.practice import CHATS
+from autotune.sources.digest import sha256_of_text
 from autotune.synth.card_file import CARD, README, card_of
 from tests import setups
 from tests.practice import CARD_MADE, MADE, STARTED
@@ -57,6 +59,10 @@ WRONG = [
     ("toy --out other", "--out other: is a folder; give the name of a file to write"),
     ("toy --out no/f.jsonl", "--out no/f.jsonl: its folder no is not there"),
     ("toy --out notes.md", "--out notes.md: must end in .jsonl, which is what is written"),
+    (
+        "toy --out chats.jsonl",
+        "--out chats.jsonl: is there already and is not a copy of the practice data in runs",
+    ),
     ("toy --prompts none.jsonl", "prompts none.jsonl: no such file"),
     ("toy --run-dir other", "--run-dir other: holds files but no run"),
     ("toy --data chats.jsonl", "--data: synth has no such option"),
@@ -120,6 +126,25 @@ def test_unfinished_practice_data_is_taken_up_again_and_finished_is_not() -> Non
     assert not resumed
     assert folder.name.endswith("_synth-toy")
     assert choose_folder(Path("runs/1_synth"), asked(), work=PRACTICE)[1]
+
+
+def test_practice_data_is_no_model_to_ask() -> None:
+    folder = recorded("runs/1_synth", STARTED, MADE)
+    with pytest.raises(BadInput, match=r"--from runs.1_synth: holds practice data, not a run with"):
+        model_to_ask(None, folder)
+
+
+def test_a_copy_of_the_same_practice_data_may_be_replaced_until_somebody_changes_it() -> None:
+    out, first = Path("mine.jsonl"), "a chat\n"
+    of_first = MADE.model_copy(update={"sha256": sha256_of_text(first)})
+    folder = recorded("runs/1_synth", STARTED, of_first, STARTED, MADE)
+    demand_own_copy(out, folder)
+    out.write_text(first, encoding="utf-8", newline="")
+    demand_own_copy(out, folder)
+    with out.open("a", encoding="utf-8") as file:
+        file.write("by hand\n")
+    with pytest.raises(BadInput, match=r"--out mine.jsonl: is there already and is not a copy of"):
+        demand_own_copy(out, folder)
 
 
 def test_a_run_and_practice_data_do_not_take_up_each_others_folders() -> None:
