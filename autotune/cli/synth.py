@@ -91,7 +91,7 @@ def synth_command(options: Options, wanted: SynthRequest) -> int:
         session.view = view
         with view:
             make_practice(session, setup, setup.model_folder, profile.synth, where)
-        return report_made(console, options, wanted.out, session, where)
+        return report_made(console, options, profile, wanted.out, session, where)
 
 
 def demand_material(profile: Profile) -> None:

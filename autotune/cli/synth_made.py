@@ -7,10 +7,12 @@ from typing import Any
 from rich.console import Console
 
 from autotune.base.errors import ExitCode
+from autotune.base.format import counted
 from autotune.cli.console import print_json, say_on
 from autotune.cli.next_command import next_command
 from autotune.cli.options import Options
 from autotune.cli.synth_copy import copied
+from autotune.config.profile import Profile
 from autotune.protocol.events import PracticeMade
 from autotune.run.practice import CHATS
 from autotune.run.session import Session
@@ -20,7 +22,12 @@ from autotune.synth.card_file import CARD, README
 
 
 def report_made(
-    console: Console, options: Options, out: Path | None, session: Session, where: Path
+    console: Console,
+    options: Options,
+    profile: Profile,
+    out: Path | None,
+    session: Session,
+    where: Path,
 ) -> int:
     """Put the data where it was asked for, and say what there is and what to do with it."""
     card = PracticeCard.model_validate_json((where / CARD).read_bytes())
@@ -29,7 +36,8 @@ def report_made(
         data = copied(where, out)
     console.print(practice_summary(card, made.tokens_per_second))
     say = say_on(console)
-    for line in next_steps(options, card, data):
+    batch = min(strategy.batch_size for strategy in profile.tried)
+    for line in next_steps(options, card, data, batch):
         say(line)
     if options.as_json:
         print_json(
@@ -55,10 +63,11 @@ def speed_json(made: PracticeMade) -> dict[str, Any]:
     }
 
 
-def next_steps(options: Options, card: PracticeCard, data: Path) -> list[str]:
+def next_steps(options: Options, card: PracticeCard, data: Path, batch: int) -> list[str]:
     """Where the data is and the command that trains on it; of none, why.
 
     What was typed and `run` has too stands in the command, with the model that was asked.
+    Fewer chats than `batch`, the smallest of a strategy, are not one full step of a training.
     """
     if not card.counts.kept:
         return [
@@ -66,7 +75,16 @@ def next_steps(options: Options, card: PracticeCard, data: Path) -> list[str]:
             " answers in sentences, or for more with --tasks or --samples"
         ]
     in_toml = json.dumps(str(data), ensure_ascii=False)  # escapes a backslash as TOML does
+    few = (
+        [
+            f"so few teach nothing: {counted(card.counts.kept, 'chat')} do not fill one batch of"
+            f" any strategy ({batch} at least); ask for more with --tasks or --samples"
+        ]
+        if card.counts.kept < batch
+        else []
+    )
     return [
+        *few,
         f"practice data: {data}",
         f"to train on it: {next_command('run', options, '--data', str(data))}",
         f"or in a strategy of a profile: data = {in_toml}",

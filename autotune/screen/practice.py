@@ -30,8 +30,9 @@ def _whole(card: PracticeCard, speed: float | None) -> RenderableType:
     pace = f", {speed:.0f} tokens/s" if speed is not None else ""
     held = ", ".join(card.held_out_kinds) or "none"
     amended = counts.kept - counts.kept_as_sampled
+    parts = f": {counts.kept_as_sampled} as sampled, {amended} amended" if counts.kept else ""
     lines = [
-        ("chats", f"{counts.kept}: {counts.kept_as_sampled} as sampled, {amended} amended"),
+        ("chats", f"{counts.kept}{parts}"),
         ("prompts", f"{counts.prompts}, of {counted(counts.tasks, 'task')}"),
         ("answers", f"{counts.samples} of {counted(counts.sampled_tokens, 'token')}{pace}"),
         (

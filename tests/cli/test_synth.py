@@ -193,14 +193,20 @@ def test_more_of_the_same_may_be_asked_for_and_nothing_else(
 
 def test_the_next_command_names_the_file_and_the_profile_and_none_is_offered_for_no_chats() -> None:
     data = Path("my data.jsonl")
-    steps = next_steps(Options(profile="mine.toml"), CARD_MADE, data)
+    steps = next_steps(Options(profile="mine.toml"), CARD_MADE, data, 4)
     assert "smolsft-autotune run --profile mine.toml --data" in steps[1]
     assert "my data.jsonl" in steps[2]
     none = CARD_MADE.model_copy(
         update={"counts": CARD_MADE.counts.model_copy(update={"kept": 0, "words": None})}
     )
-    (why,) = next_steps(Options(), none, data)
+    (why,) = next_steps(Options(), none, data, 4)
     assert why.startswith("no chat came of it") and "smolsft-autotune" not in why
+
+
+def test_fewer_chats_than_one_batch_are_said_to_teach_nothing_before_the_next_command() -> None:
+    few, *others = next_steps(Options(), CARD_MADE, Path("few.jsonl"), 8)
+    assert few.startswith("so few teach nothing: 5 chats do not fill one batch of any strategy (8")
+    assert others == next_steps(Options(), CARD_MADE, Path("few.jsonl"), 5)
 
 
 def test_the_next_command_trains_the_model_that_was_asked_with_what_was_typed(
@@ -223,7 +229,7 @@ def test_the_next_command_trains_the_model_that_was_asked_with_what_was_typed(
     (made / CARD).write_text(CARD_MADE.model_dump_json(), encoding="utf-8")
     session, _ = setups.session(tmp_path / "run", lambda job: ([], setups.done()))
     session.emit(MADE)
-    report_made(Console(width=80), typed, None, session, made)
+    report_made(Console(width=80), typed, asked(), None, session, made)
     (line,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("to train on it: ")]
     assert line.removeprefix("to train on it: ") == " ".join(
         map(
