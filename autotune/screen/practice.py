@@ -17,7 +17,7 @@ def practice_summary(card: PracticeCard, speed: float | None) -> RenderableType:
     counts = card.counts
     parts: list[RenderableType] = [Section("practice data", _whole(card, speed))]
     if counts.kinds:
-        parts.append(Section("by kind of rule", _kinds(counts)))
+        parts.append(Section("by kind of instruction", _kinds(counts)))
     if counts.kept:
         parts.append(Section("words of an answer", _lengths(counts)))
     if counts.unusable or card.near_copies:
@@ -63,7 +63,7 @@ def _kinds(counts: PracticeCounts) -> RenderableType:
 def _kind_table(counts: PracticeCounts, *, short: bool) -> Table:
     """A line for each kind; `short` names it without its group, which parts no two of them."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column("rule", overflow="fold")
+    table.add_column("kind", overflow="fold")
     for name in ("prompts", "usable", "kept", "as sampled", "amended"):
         table.add_column(name, justify="right")
     for each in counts.kinds:
