@@ -15,14 +15,14 @@ class PracticeOptions:
         SYNTH,
         "Things that the model is asked for.",
         metavar="N",
-        rule="must be a whole number from 1",
+        rule="must be a whole number from 1 to 20000",
         sets=("synth.tasks",),
     )
     variants: int | None = option(
         SYNTH,
         "Choices of instructions for each, which its answers are amended for.",
         metavar="N",
-        rule="must be a whole number from 1",
+        rule="must be a whole number from 1 to 8",
         sets=("synth.variants",),
     )
     samples: int | None = option(
@@ -66,6 +66,6 @@ class PracticeOptions:
         SYNTH,
         "Kinds of instruction that no prompt of practice asks for.",
         metavar="N",
-        rule="must be a whole number from 0",
+        rule="must be a whole number from 0 to 8",
         sets=("synth.held_out_kinds",),
     )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from autotune.base.errors import BadInput
 from autotune.base.format import quoted
+from autotune.cli.folder_work import PRACTICE, work_in
 from autotune.cli.misplaced import meant_for
 from autotune.run.folder import RunDir
 from autotune.sources.model_folder import check_model_folder, is_model_folder
@@ -56,6 +57,11 @@ def checkpoint_at(place: Path) -> Path:
         return place
     if is_model_folder(rundir.best):
         return rundir.best
+    if work_in(place) is PRACTICE:
+        raise BadInput(
+            f"--from {place}: holds practice data, not a run with checkpoints; give a run that was"
+            " trained on it, or a checkpoint"
+        )
     raise BadInput(
         f"--from {place}: this run has no best checkpoint yet; resume it with --run-dir"
         f" {quoted(str(place))}, or give a checkpoint of it (trials/0000/checkpoints/...)"

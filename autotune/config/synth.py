@@ -10,6 +10,17 @@ MIN_NEW_TOKENS = 64
 """Below it hardly an answer reaches the different words that one to practice on has
 (`score/ifeval/amended.py`), with whole sentences."""
 
+MAX_TASKS = 20_000
+"""Composing so many in three variants takes 20 s of a processor and 140 MB; what is beyond it is a
+slip of the hand, and days of answering."""
+
+MAX_VARIANTS = 8
+"""A text in another language can be asked for itself and seven other kinds of instruction."""
+
+MAX_HELD_OUT_KINDS = 8
+"""The eight rarest that can be measured are a quarter of what prompts ask for; the seed chooses,
+so mostly fewer can be held out (`autotune.synth.held_out`)."""
+
 
 class SynthChoice(Boundary):
     """What `synth` makes: practice data, from a model's own answers to prompts with instructions.
@@ -22,11 +33,11 @@ class SynthChoice(Boundary):
     prompt asks for, so that what was learned of the others can be told from following as such.
     """
 
-    tasks: Annotated[int, Field(ge=1)] = 600
-    variants: Annotated[int, Field(ge=1)] = 3
+    tasks: Annotated[int, Field(ge=1, le=MAX_TASKS)] = 600
+    variants: Annotated[int, Field(ge=1, le=MAX_VARIANTS)] = 3
     samples: Annotated[int, Field(ge=1)] = 1
     temperature: Annotated[float, Field(gt=0)] = 0.7
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
     max_new_tokens: Annotated[int, Field(ge=MIN_NEW_TOKENS)] = 320
     max_conversations: Annotated[int, Field(ge=1)] | None = None
-    held_out_kinds: Annotated[int, Field(ge=0)] = 3
+    held_out_kinds: Annotated[int, Field(ge=0, le=MAX_HELD_OUT_KINDS)] = 3

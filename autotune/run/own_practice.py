@@ -14,7 +14,7 @@ from autotune.config.own_data import practising
 from autotune.protocol.events import Content
 from autotune.run.fingerprint import fingerprint
 from autotune.run.mixed_data import mixtures
-from autotune.run.practice import CHATS, README, make_practice
+from autotune.run.practice import CHATS, make_practice
 from autotune.run.resume_check import demand_same_content
 from autotune.run.session import Session
 from autotune.run.setup import Setup
@@ -23,6 +23,7 @@ from autotune.run.training_data import training_data
 from autotune.sources.dataset import DataSource
 from autotune.sources.digest import has_digest, sha256_of
 from autotune.sources.prompts import dropped_prompts
+from autotune.synth.card_file import README
 
 FOLDER = "run"
 """The name of the run's own practice data among those in its folder."""

@@ -32,6 +32,7 @@ from autotune.score.prompts import Prompt
 from autotune.score.report_check import EvaluationFailed
 from autotune.sources.digest import has_digest, sha256_of_text
 from autotune.synth.card import PracticeCard, card_text
+from autotune.synth.card_file import CARD, README
 from autotune.synth.held_out import held_out_kinds
 from autotune.synth.near_copies import without_near_copies
 from autotune.synth.practice import asked_prompts, practise
@@ -39,7 +40,7 @@ from autotune.synth.prompts import PracticePrompt, compose
 from autotune.synth.record import practice_lines
 
 PROMPTS, ASKED = "prompts.jsonl", "asked.jsonl"
-CHATS, CARD, README = "practice.jsonl", "card.json", "README.md"
+CHATS = "practice.jsonl"
 
 CHOOSING = "amending and choosing chats"
 """The phase after the last answer, as it is shown."""

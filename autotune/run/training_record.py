@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from autotune.base.model import Boundary
 from autotune.data.files import RecordStream
 from autotune.protocol.events import PracticeFound
-from autotune.run.practice import CARD
 from autotune.run.session import Session
 from autotune.run.setup import Setup
 from autotune.run.training_data import TrainingData
+from autotune.synth.card_file import card_of
 
 PROVENANCE = "practice"
 """The key of a row that says where it comes from (`autotune.synth.record`)."""
@@ -85,13 +85,13 @@ def kinds_in(path: Path, skip_bad: int = 0) -> Kinds | None:
         conversations += 1
         named = provenance.get("instruction_id_list")
         practised.update(kind for kind in named or () if isinstance(kind, str))
-    return Kinds(
-        conversations, tuple(sorted(practised)), _held_out(path.with_name(CARD), practised)
-    )
+    return Kinds(conversations, tuple(sorted(practised)), _held_out(card_of(path), practised))
 
 
-def _held_out(card: Path, practised: set[str]) -> tuple[str, ...]:
+def _held_out(card: Path | None, practised: set[str]) -> tuple[str, ...]:
     """What a card says was held out; nothing where there is none, or where it is of other data."""
+    if card is None:
+        return ()
     try:
         found = _Card.model_validate_json(card.read_bytes())
     except (OSError, ValidationError):

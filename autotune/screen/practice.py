@@ -1,7 +1,5 @@
 """What `synth` made, drawn: of which rules, from which answers, how long, and why not more."""
 
-from collections.abc import Sequence
-
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -14,19 +12,16 @@ from autotune.synth.card import PracticeCard
 from autotune.synth.counts import PracticeCounts
 
 
-def practice_summary(
-    card: PracticeCard, speed: float | None, next_steps: Sequence[str]
-) -> RenderableType:
+def practice_summary(card: PracticeCard, speed: float | None) -> RenderableType:
     """All of it. `speed` is in tokens a second, None where no answer was made now."""
     counts = card.counts
     parts: list[RenderableType] = [Section("practice data", _whole(card, speed))]
     if counts.kinds:
-        parts.append(Section("by kind of rule", _kinds(counts)))
+        parts.append(Section("by kind of instruction", _kinds(counts)))
     if counts.kept:
         parts.append(Section("words of an answer", _lengths(counts)))
     if counts.unusable or card.near_copies:
         parts.append(Section("why not more", _unusable(card)))
-    parts += [Text(safe(line), overflow="fold") for line in next_steps]
     return Encodable(Group(*parts))
 
 
@@ -35,8 +30,9 @@ def _whole(card: PracticeCard, speed: float | None) -> RenderableType:
     pace = f", {speed:.0f} tokens/s" if speed is not None else ""
     held = ", ".join(card.held_out_kinds) or "none"
     amended = counts.kept - counts.kept_as_sampled
+    parts = f": {counts.kept_as_sampled} as sampled, {amended} amended" if counts.kept else ""
     lines = [
-        ("chats", f"{counts.kept}: {counts.kept_as_sampled} as sampled, {amended} amended"),
+        ("chats", f"{counts.kept}{parts}"),
         ("prompts", f"{counts.prompts}, of {counted(counts.tasks, 'task')}"),
         ("answers", f"{counts.samples} of {counted(counts.sampled_tokens, 'token')}{pace}"),
         (
@@ -67,7 +63,7 @@ def _kinds(counts: PracticeCounts) -> RenderableType:
 def _kind_table(counts: PracticeCounts, *, short: bool) -> Table:
     """A line for each kind; `short` names it without its group, which parts no two of them."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column("rule", overflow="fold")
+    table.add_column("kind", overflow="fold")
     for name in ("prompts", "usable", "kept", "as sampled", "amended"):
         table.add_column(name, justify="right")
     for each in counts.kinds:

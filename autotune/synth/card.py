@@ -131,7 +131,7 @@ def _kinds(counts: PracticeCounts) -> str:
         (f"`{each.kind}`", each.asked, each.usable, each.kept, each.as_sampled)
         for each in counts.kinds
     )
-    return _rows(("kind of rule", "prompts", "usable", "kept", "as sampled"), rows)
+    return _rows(("kind of instruction", "prompts", "usable", "kept", "as sampled"), rows)
 
 
 def _lengths(counts: PracticeCounts) -> str:

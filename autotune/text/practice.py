@@ -25,8 +25,13 @@ def made_sentence(made: PracticeMade) -> str:
     """How many chats came of how many answers, and how fast these came."""
     speed = made.tokens_per_second
     pace = f", sampled with {speed:.0f} tokens/s" if speed is not None else ""
+    parts = (
+        f"; {made.as_sampled} as sampled, {made.conversations - made.as_sampled} amended, all"
+        " verified"
+        if made.conversations
+        else ""
+    )
     return (
         f"practice made: {counted(made.conversations, 'chat')} of"
-        f" {counted(made.answers, 'answer')}{pace}; {made.as_sampled} as sampled,"
-        f" {made.conversations - made.as_sampled} amended, all verified"
+        f" {counted(made.answers, 'answer')}{pace}{parts}"
     )

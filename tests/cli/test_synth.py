@@ -5,19 +5,24 @@ import shlex
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from autotune.base.errors import BadInput, ExitCode
+from autotune.base.format import quoted
 from autotune.cli.folder_work import PRACTICE, RUN
 from autotune.cli.main import run
 from autotune.cli.options import Options
 from autotune.cli.run_folder import choose_folder, store_settings
-from autotune.cli.synth import copied, next_steps
+from autotune.cli.synth_copy import copied, demand_own_copy
+from autotune.cli.synth_made import next_steps, report_made
 from autotune.cli.synth_model import model_to_ask
 from autotune.config.load import find_profile
 from autotune.config.profile import Profile
 from autotune.protocol.events import RunEvent
 from autotune.run.folder import RunDir
-from autotune.run.practice import CARD, CHATS, README
+from autotune.run.practice import CHATS
+from autotune.sources.digest import sha256_of_text
+from autotune.synth.card_file import CARD, README, card_of
 from tests import setups
 from tests.practice import CARD_MADE, MADE, STARTED
 from tests.sources.test_model import safetensors
@@ -41,19 +46,28 @@ WRONG = [
     ("--from chats.jsonl", "--from chats.jsonl: is a file; give the folder of a checkpoint"),
     ("--from run", "--from run: this run has no best checkpoint yet; resume it with --run-dir run"),
     ("--from other", "--from: model folder other: model.safetensors is missing"),
-    ("toy --tasks 0", "--tasks 0: must be a whole number from 1"),
+    ("toy --tasks 0", "--tasks 0: must be a whole number from 1 to 20000"),
+    ("toy --tasks 100000000", "--tasks 100000000: must be a whole number from 1 to 20000"),
+    (
+        "toy --variants 9 --held-out-kinds 9",
+        "--variants 9: must be a whole number from 1 to 8; and --held-out-kinds 9: must be",
+    ),
     ("toy --tasks 1k", "--tasks 1k: must be a whole number; did you mean 1024?"),
     ("toy --temperature hot", "--temperature hot: must be a number"),
     ("toy --temperature nan", "--temperature nan: must be above 0"),
     ("toy --top-p 95", "--top-p 95.0: must be above 0 and at most 1"),
     ("toy --max-new-tokens 8", "--max-new-tokens 8: must be a whole number from 64"),
     ("toy --max-conversations 0", "--max-conversations 0: must be a whole number from 1, or all"),
-    ("toy --held-out-kinds 20", "held_out_kinds 20: must be at least 0, and leave"),
-    ("toy --variants 500", "variants 500: no more than"),
+    ("toy --held-out-kinds 8", "held_out_kinds 8: must be at least 0, and leave"),
+    ("toy --variants 500", "--variants 500: must be a whole number from 1 to 8"),
     ("toy --set synth.taks=3", "--set synth.taks=3: no such key; did you mean tasks?"),
     ("toy --out other", "--out other: is a folder; give the name of a file to write"),
     ("toy --out no/f.jsonl", "--out no/f.jsonl: its folder no is not there"),
     ("toy --out notes.md", "--out notes.md: must end in .jsonl, which is what is written"),
+    (
+        "toy --out chats.jsonl",
+        "--out chats.jsonl: is there already and is not a copy of the practice data in runs",
+    ),
     ("toy --prompts none.jsonl", "prompts none.jsonl: no such file"),
     ("toy --run-dir other", "--run-dir other: holds files but no run"),
     ("toy --data chats.jsonl", "--data: synth has no such option"),
@@ -119,6 +133,25 @@ def test_unfinished_practice_data_is_taken_up_again_and_finished_is_not() -> Non
     assert choose_folder(Path("runs/1_synth"), asked(), work=PRACTICE)[1]
 
 
+def test_practice_data_is_no_model_to_ask() -> None:
+    folder = recorded("runs/1_synth", STARTED, MADE)
+    with pytest.raises(BadInput, match=r"--from runs.1_synth: holds practice data, not a run with"):
+        model_to_ask(None, folder)
+
+
+def test_a_copy_of_the_same_practice_data_may_be_replaced_until_somebody_changes_it() -> None:
+    out, first = Path("mine.jsonl"), "a chat\n"
+    of_first = MADE.model_copy(update={"sha256": sha256_of_text(first)})
+    folder = recorded("runs/1_synth", STARTED, of_first, STARTED, MADE)
+    demand_own_copy(out, folder)
+    out.write_text(first, encoding="utf-8", newline="")
+    demand_own_copy(out, folder)
+    with out.open("a", encoding="utf-8") as file:
+        file.write("by hand\n")
+    with pytest.raises(BadInput, match=r"--out mine.jsonl: is there already and is not a copy of"):
+        demand_own_copy(out, folder)
+
+
 def test_a_run_and_practice_data_do_not_take_up_each_others_folders() -> None:
     begun = setups.setup(asked()).started(0.25, resumed=False)
     recorded("runs/1_synth", STARTED)
@@ -160,14 +193,55 @@ def test_more_of_the_same_may_be_asked_for_and_nothing_else(
 
 def test_the_next_command_names_the_file_and_the_profile_and_none_is_offered_for_no_chats() -> None:
     data = Path("my data.jsonl")
-    steps = next_steps(Options(profile="mine.toml"), CARD_MADE, data)
+    steps = next_steps(Options(profile="mine.toml"), CARD_MADE, data, 4)
     assert "smolsft-autotune run --profile mine.toml --data" in steps[1]
     assert "my data.jsonl" in steps[2]
     none = CARD_MADE.model_copy(
         update={"counts": CARD_MADE.counts.model_copy(update={"kept": 0, "words": None})}
     )
-    (why,) = next_steps(Options(), none, data)
+    (why,) = next_steps(Options(), none, data, 4)
     assert why.startswith("no chat came of it") and "smolsft-autotune" not in why
+
+
+def test_fewer_chats_than_one_batch_are_said_to_teach_nothing_before_the_next_command() -> None:
+    few, *others = next_steps(Options(), CARD_MADE, Path("few.jsonl"), 8)
+    assert few.startswith("so few teach nothing: 5 chats do not fill one batch of any strategy (8")
+    assert others == next_steps(Options(), CARD_MADE, Path("few.jsonl"), 5)
+
+
+def test_the_next_command_trains_the_model_that_was_asked_with_what_was_typed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed = Options(
+        profile="my profile.toml",
+        model="runs/1/best",
+        prompts="mine.jsonl",
+        seed=7,
+        device="cpu",
+        changes=["train.held_out=0", "study.max_trials=2"],
+        run_dir=Path("there"),
+        tasks=40,
+        sampled_tokens=100,
+        as_json=False,
+    )
+    made = tmp_path / "a long name of a folder, as long as those of runs are" / "model"
+    made.mkdir(parents=True)
+    (made / CARD).write_text(CARD_MADE.model_dump_json(), encoding="utf-8")
+    session, _ = setups.session(tmp_path / "run", lambda job: ([], setups.done()))
+    session.emit(MADE)
+    report_made(Console(width=80), typed, asked(), None, session, made)
+    (line,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("to train on it: ")]
+    assert line.removeprefix("to train on it: ") == " ".join(
+        map(
+            quoted,
+            [
+                *("smolsft-autotune", "run", "--profile", "my profile.toml"),
+                *("--model", "runs/1/best", "--prompts", "mine.jsonl", "--device", "cpu"),
+                *("--seed", "7", "--set", "train.held_out=0", "--set", "study.max_trials=2"),
+                *("--data", str(made / CHATS)),
+            ],
+        )
+    )
 
 
 def test_a_copy_has_its_card_beside_it(tmp_path: Path) -> None:
@@ -176,3 +250,4 @@ def test_a_copy_has_its_card_beside_it(tmp_path: Path) -> None:
     assert copied(tmp_path, Path("mine.jsonl")) == Path("mine.jsonl")
     beside = {p.name: p.read_text(encoding="utf-8") for p in Path().glob("mine.*")}
     assert beside == {"mine.jsonl": CHATS, "mine.card.json": CARD, "mine.card.md": README}
+    assert card_of(Path("mine.jsonl")) == Path("mine.card.json")

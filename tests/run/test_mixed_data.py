@@ -17,7 +17,7 @@ from autotune.run.mixed_data import mixtures
 from autotune.run.session import Session
 from autotune.run.setup import Setup
 from autotune.run.training_data import own_sources, training_data
-from autotune.run.training_record import emit_training_data
+from autotune.run.training_record import emit_training_data, kinds_in
 from autotune.sources.dataset import resolve_data
 from autotune.text.events import describe
 from tests import setups
@@ -122,8 +122,9 @@ def test_another_version_that_would_mix_otherwise_is_refused(folder: Path) -> No
     session = session_of(folder)
     with session.rundir:
         setup = setup_of(folder, profile(), session)
-        assert setup.data_of("B").mixed is not None
-        session.emit(setup.data_of("B").mixed.model_copy(update={"sha256": "0" * 64}))
+        mixed = setup.data_of("B").mixed
+        assert mixed is not None
+        session.emit(mixed.model_copy(update={"sha256": "0" * 64}))
         with pytest.raises(
             BadInput, match=r"strategy B: .*this version of the tool mixes otherwise"
         ):
@@ -144,6 +145,20 @@ def test_without_a_share_of_others_only_its_own_data_is_trained_on(
     assert found is not None and found.conversations == 6
     assert found.held_out == ("detectable_format:title",)
     assert session.state.practice_of("A") is None
+
+
+def test_the_card_that_is_named_after_a_file_comes_before_the_card_of_its_folder(
+    folder: Path,
+) -> None:
+    card = {"held_out_kinds": ["startend:end_checker"]}
+    (folder / "practice.card.json").write_text(json.dumps(card), encoding="utf-8")
+    found = kinds_in(folder / "practice.jsonl")
+    assert found is not None and found.held_out == ("startend:end_checker",)
+    (folder / "card.json").unlink()
+    assert kinds_in(folder / "practice.jsonl") == found
+    (folder / "practice.card.json").unlink()
+    without = kinds_in(folder / "practice.jsonl")
+    assert without is not None and without.held_out == ()
 
 
 def test_a_card_of_other_data_holds_nothing_out(folder: Path) -> None:

@@ -16,12 +16,13 @@ from autotune.protocol.failure import Failure
 from autotune.protocol.job import GenerateJob, Job
 from autotune.run import practice
 from autotune.run.folder import RunDir
-from autotune.run.practice import ASKED, CARD, CHATS, README, make_practice
+from autotune.run.practice import ASKED, CHATS, make_practice
 from autotune.run.setup import Setup
 from autotune.score.answers import Answer, read_answers
 from autotune.score.ifeval.prompts import IFEvalPrompt
 from autotune.score.ifeval.scorer import IFEval
 from autotune.score.prompts import Prompt, written_prompts
+from autotune.synth.card_file import CARD, README
 from tests import setups
 from tests.setups import Played, crashed, done, failed
 from tests.sources.test_model import safetensors

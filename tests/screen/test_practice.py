@@ -50,11 +50,14 @@ def test_lines_say_what_is_asked_how_far_it_is_and_what_was_made() -> None:
     ]
 
 
+def test_where_no_chat_came_of_it_nothing_is_called_verified() -> None:
+    none = MADE.model_copy(update={"conversations": 0, "as_sampled": 0})
+    assert plain_lines(shown(none)) == ["practice made: 0 chats of 3 answers"]
+
+
 @pytest.mark.parametrize("width", [40, 80, 120])
 def test_the_summary_has_its_figures_at_any_width(width: int) -> None:
-    said = " ".join(
-        printed(practice_summary(CARD_MADE, 118.6, ()), width).replace("│", " ").split()
-    )
+    said = " ".join(printed(practice_summary(CARD_MADE, 118.6), width).replace("│", " ").split())
     for part in (
         "chats: 5: 2 as sampled, 3 amended",
         "prompts: 9, of 3 tasks",

@@ -11,9 +11,10 @@ from autotune.launch import SubprocessRunner
 from autotune.protocol import events
 from autotune.protocol.events import Record
 from autotune.run.folder import RunDir
-from autotune.run.practice import CARD, CHATS, README, make_practice
+from autotune.run.practice import CHATS, make_practice
 from autotune.run.session import Session
 from autotune.sources.prompts import ifeval_here
+from autotune.synth.card_file import CARD, README
 from tests import setups
 from tests.worker.toys import save_toy
 
