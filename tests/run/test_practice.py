@@ -31,13 +31,15 @@ CHOICE = SynthChoice(tasks=2, variants=2, samples=2, held_out_kinds=2, max_new_t
 ANSWERS = CHOICE.tasks * CHOICE.samples
 
 SUBJECTS = ("harbour", "orchard", "lantern", "station", "glacier", "library", "market", "violin")
+LOOKS = ("green", "narrow", "quiet", "sunny", "wooden", "distant", "famous", "crowded")
 
 
 def text_for(key: int, sample: int) -> str:
-    """Twelve plain sentences, others for every prompt and sample."""
+    """Twelve plain sentences of enough different words, others for every prompt and sample."""
     names = [SUBJECTS[(key + sample + turn) % len(SUBJECTS)] for turn in range(12)]
     return " ".join(
-        f"The {name} number {key + turn + sample} keeps {turn + 2} visitors warm in month {turn}."
+        f"The {LOOKS[turn % len(LOOKS)]} {name} number {key + turn + sample} keeps {turn + 2}"
+        f" visitors warm in month {turn}."
         for turn, name in enumerate(names)
     )
 
