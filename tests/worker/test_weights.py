@@ -1,5 +1,6 @@
 """What is loaded is what is in the folder, or the folder is refused with the weight at fault."""
 
+import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from autotune.base.errors import BadInput
 from autotune.worker.attention.kernels import heads_of
 from autotune.worker.model import load_tokenizer
+from autotune.worker.tokens.tokenizer import reading
 from autotune.worker.toy import toy_tokenizer
 from autotune.worker.weights import all_finite, load_weights
 from tests.worker.toys import loaded_toy, save_toy
@@ -135,3 +137,16 @@ def test_one_number_that_is_none_is_found_wherever_it_stands(number: float) -> N
         tensor[at] = number
         assert not all_finite(tensor)
     assert all_finite(torch.zeros(0))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.EIO, "Input/output error"), Exception("Input/output error (os error 5)")],
+)
+def test_a_disk_that_failed_to_read_once_is_not_the_fault_of_the_folder(
+    tmp_path: Path, error: Exception
+) -> None:
+    """Another worker may read it; a folder at fault is refused for good."""
+    with pytest.raises(type(error)) as raised, reading(tmp_path):
+        raise error
+    assert raised.value is error

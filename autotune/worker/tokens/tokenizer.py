@@ -3,6 +3,7 @@
 No model code is loaded here: a survey needs none, and it takes seconds and tens of megabytes.
 """
 
+import errno
 import json
 import traceback
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ def load_tokenizer(folder: Path) -> Any:
 
 @contextmanager
 def reading(folder: Path) -> Iterator[None]:
-    """Within, an error is the folder's fault, unless memory or a library was missing.
+    """Within, an error is the folder's fault, unless memory or a library lacked or a disk failed.
 
     Libraries raise whatever they stumble over: a division by zero for no heads, a type of their own
     for a wrong type.
@@ -44,10 +45,19 @@ def reading(folder: Path) -> Iterator[None]:
     except (AutotuneError, ImportError):
         raise
     except Exception as error:
-        if classify(error) is not Failure.OTHER:
-            raise
+        if classify(error) is not Failure.OTHER or is_of_the_disk(error):
+            raise  # what may go well the next time, in another worker
         traceback.print_exception(error)
         raise unloadable(folder, error) from error
+
+
+def is_of_the_disk(error: Exception) -> bool:
+    """Whether a disk failed to read, which says nothing about the folder.
+
+    A library in Rust, such as the tokenizers', raises a plain exception of which only the words
+    say so.
+    """
+    return getattr(error, "errno", None) == errno.EIO or "Input/output error" in str(error)
 
 
 def unloadable(folder: Path, error: Exception) -> BadInput:
