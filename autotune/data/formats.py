@@ -106,7 +106,10 @@ class Format:
         return not any(is_blank_value(row.get(key)) for key in self.needed)
 
 
-PROVENANCE = frozenset({"practice"})
+PRACTICE = "practice"
+"""The key of a row of practice data that says where it comes from (`autotune.synth.record`)."""
+
+PROVENANCE = frozenset({PRACTICE})
 """Keys of a record that say where it comes from, in data that this tool makes itself: for a person
 to read, and so neither trained on nor named as unused."""
 

@@ -4,7 +4,6 @@ The file follows from what it is made of and from the seed, so every host that w
 the same. What it is made of stands in the record, and a run goes on with the same content only.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 
@@ -16,7 +15,7 @@ from autotune.config.profile import Profile
 from autotune.data.mixture import mixture
 from autotune.protocol.events import Content, DataMixed
 from autotune.protocol.plan import DataSpec, Strategy
-from autotune.run.content import REMEDY
+from autotune.run.content import FINGERPRINT_DIGITS, REMEDY
 from autotune.run.session import Session
 from autotune.run.training_data import MixedData, named_strategy
 from autotune.sources.dataset import DataSource
@@ -74,7 +73,7 @@ def _mixed(
         "read": [[part.format, part.skip_bad] for part in parts],
         "drawn": [share, train.seed, most],
     }
-    digest = hashlib.sha256(json.dumps(of).encode("utf-8")).hexdigest()[:16]
+    digest = sha256_of_text(json.dumps(of))[:FINGERPRINT_DIGITS]
     path = session.rundir.mixed_data(digest)
     known = session.state.mixed.get(strategy.name)
     if known is None or known.file != path.name or not has_digest(path, known.sha256):

@@ -12,14 +12,12 @@ from pydantic import ValidationError
 
 from autotune.base.model import Boundary
 from autotune.data.files import RecordStream
+from autotune.data.formats import PRACTICE
 from autotune.protocol.events import PracticeFound
 from autotune.run.session import Session
 from autotune.run.setup import Setup
 from autotune.run.training_data import TrainingData
 from autotune.synth.card_file import card_of
-
-PROVENANCE = "practice"
-"""The key of a row that says where it comes from (`autotune.synth.record`)."""
 
 
 class _Card(Boundary, extra="ignore"):
@@ -77,7 +75,7 @@ def kinds_in(path: Path, skip_bad: int = 0) -> Kinds | None:
     practised: set[str] = set()
     conversations = 0
     for _, row in RecordStream(path, skip_bad):
-        provenance: Any = row.get(PROVENANCE)
+        provenance: Any = row.get(PRACTICE)
         if not isinstance(provenance, dict):
             if not conversations:
                 return None
