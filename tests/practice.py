@@ -1,6 +1,7 @@
 """Practice data on record: that it began, that it was made, and its card."""
 
 from autotune.protocol import events
+from autotune.protocol.choices import Asked
 from autotune.synth.card import PracticeCard
 from autotune.synth.counts import KindCount, LengthCount, PracticeCounts, Words
 
@@ -29,6 +30,8 @@ CARD_MADE = PracticeCard(
     max_new_tokens=320,
     variants=3,
     samples=1,
+    ask=Asked.TASK,
+    words=(25, 120),
     held_out_kinds=("startend:quotation",),
     near_copies=1,
     counts=PracticeCounts(

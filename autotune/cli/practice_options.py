@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from autotune.cli.setting import Command, option
+from autotune.protocol.choices import Asked
 
 SYNTH: tuple[Command, ...] = ("synth",)
 
@@ -31,6 +32,26 @@ class PracticeOptions:
         metavar="N",
         rule="must be a whole number from 1",
         sets=("synth.samples",),
+    )
+    ask: str | None = option(
+        SYNTH,
+        "What the model is asked: the task alone, or with the first choice of instructions.",
+        choices=tuple(Asked),
+        sets=("synth.ask",),
+    )
+    min_words: int | None = option(
+        SYNTH,
+        "Fewest words that an answer is cut to the beginning of, where --max-words is given.",
+        metavar="N",
+        rule="must be a whole number from 20",
+        sets=("synth.min_words",),
+    )
+    max_words: str | None = option(
+        SYNTH,
+        "Most words; the number is drawn for each prompt, and short ones are likelier.",
+        count=True,
+        rule="must be a whole number from --min-words, or all",
+        sets=("synth.max_words",),
     )
     temperature: float | None = option(
         SYNTH,

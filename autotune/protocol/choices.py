@@ -47,6 +47,17 @@ class Supervision(StrEnum):
     COURSE = "course"
 
 
+class Asked(StrEnum):
+    """What a model is asked for practice data.
+
+    `task`: what is wanted, without the instructions that its answers are amended for. `variant`:
+    the first choice of instructions too.
+    """
+
+    TASK = "task"
+    VARIANT = "variant"
+
+
 class Truncation(StrEnum):
     """Which side of a conversation that is too long is cut off."""
 

@@ -100,7 +100,14 @@ def make_practice(
     timer = Timer()
     answers = sampled_answers(session, setup, model_folder, choice, where, plan.asked, timer)
     session.emit(events.Phase(name=CHOOSING))
-    practice = practise(plan.prompts, answers, seed=seed, limit=choice.max_conversations)
+    practice = practise(
+        plan.prompts,
+        answers,
+        ask=choice.ask,
+        words=choice.words,
+        seed=seed,
+        limit=choice.max_conversations,
+    )
     card = PracticeCard(
         model=setup.model_label,
         model_digest=weights_digest(model_folder),
@@ -110,6 +117,8 @@ def make_practice(
         max_new_tokens=choice.max_new_tokens,
         variants=choice.variants,
         samples=choice.samples,
+        ask=choice.ask,
+        words=choice.words,
         held_out_kinds=plan.held_out,
         near_copies=plan.near_copies,
         counts=practice.counts,
@@ -149,7 +158,9 @@ def practice_plan(setup: Setup, choice: SynthChoice) -> PracticePlan:
     composed = compose(seed, choice.tasks, choice.variants, frozenset(held_out))
     scored = read_scored_prompts(setup.prompts_file) if setup.prompts_file else ScoredPrompts(())
     parted = without_near_copies(composed, scored)
-    return PracticePlan(parted.own, asked_prompts(parted.own), len(parted.copies), held_out)
+    return PracticePlan(
+        parted.own, asked_prompts(parted.own, choice.ask), len(parted.copies), held_out
+    )
 
 
 def settings_digest(choice: SynthChoice, seed: int) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from autotune.base.format import counted, percent, safe
 from autotune.base.model import Boundary
+from autotune.protocol.choices import Asked
 from autotune.synth.counts import PracticeCounts
 
 SAME_KINDS = (
@@ -56,9 +57,11 @@ class PracticeCard(Boundary):
     """All that a person needs to judge practice data, or to make it again.
 
     `model` answered; `model_digest` is the digest of its weights. `seed` is that of the prompts,
-    the samples and the edits. The model was asked the first of each task's `variants` `samples`
-    times. `near_copies` is how many composed prompts were left out, since a scored one, or nearly
-    one, stands in them. How long it took is not said here: the same data has the same card.
+    the samples and the edits. The model was asked each task, or the first of its `variants`
+    (`ask`), `samples` times; `words` is the range of lengths of the beginning of an answer that was
+    amended, None where that was the whole. `near_copies` is how many composed prompts were left
+    out, since a scored one, or nearly one, stands in them. How long it took is not said here: the
+    same data has the same card.
     """
 
     model: str
@@ -69,6 +72,8 @@ class PracticeCard(Boundary):
     max_new_tokens: int
     variants: int
     samples: int
+    ask: Asked
+    words: tuple[int, int] | None
     held_out_kinds: tuple[str, ...]
     near_copies: int
     counts: PracticeCounts
@@ -116,6 +121,11 @@ def _facts(card: PracticeCard) -> Iterator[tuple[str, str]]:
         "prompts",
         f"{counts.prompts} of {counted(counts.tasks, 'task')}, {card.variants} each at most",
     )
+    asked = "the task alone" if card.ask is Asked.TASK else "the first prompt of each task"
+    yield "the model was asked", asked
+    if card.words is not None:
+        least, most = card.words
+        yield "cut to the beginning", f"of {least} to {most} words, drawn for each prompt"
     yield "sampled answers", f"{counts.samples}, {counted(counts.sampled_tokens, 'token')}"
     yield (
         "held against a prompt",

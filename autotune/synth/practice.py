@@ -9,8 +9,9 @@ kinds of instruction none, so answers are also amended by construction before th
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from autotune.protocol.choices import Asked
 from autotune.score.answers import Answer
 from autotune.score.ifeval.amended import Amended, Unusable, amended
 from autotune.score.ifeval.arguments import Argument
@@ -19,6 +20,7 @@ from autotune.synth.balance import balanced
 from autotune.synth.chats import PracticeChat
 from autotune.synth.counts import PracticeCounts, asked_for, counts_of
 from autotune.synth.kinds import Ask
+from autotune.synth.lengths import Words, beginning, drawn_words
 from autotune.synth.prompts import PracticePrompt
 
 SHOWS = frozenset(
@@ -54,22 +56,30 @@ class Practice:
     counts: PracticeCounts
 
 
-def asked_prompts(prompts: Iterable[PracticePrompt]) -> tuple[PracticePrompt, ...]:
-    """Those that the model is asked: of each task its first variant."""
-    return tuple(variants[0] for variants in _tasks(prompts).values())
+def asked_prompts(prompts: Iterable[PracticePrompt], ask: Asked) -> tuple[PracticePrompt, ...]:
+    """What the model is asked: of each task its first variant, with or without instructions."""
+    first = (variants[0] for variants in _tasks(prompts).values())
+    if ask is Asked.VARIANT:
+        return tuple(first)
+    bare = {"instruction_id_list": (), "kwargs": ()}
+    return tuple(each.model_copy(update={"prompt": each.request, **bare}) for each in first)
 
 
 def practise(
     prompts: Sequence[PracticePrompt],
     answers: Sequence[Answer],
     *,
+    ask: Asked,
+    words: Words | None,
     seed: int,
     limit: int | None,
 ) -> Practice:
     """Chats to practise on, made of the answers to `asked_prompts`; `limit` is how many at most.
 
     Each answer is amended for every prompt of its task, but for one that shows what only the prompt
-    that was asked asks for (`SHOWS`): small letters, a postscript. Then
+    that was asked asks for (`SHOWS`): small letters, a postscript. What is amended is its beginning
+    of a number of `words` (least, most) that is drawn for each prompt, where one of that length can
+    follow; else, and without `words`, the whole answer. Then
 
     1. of the texts for a prompt one is taken: one that passes as it was sampled before all others,
        then one in which no edit strains (`Instruction.strains`: keywords, letters), then one of an
@@ -84,13 +94,14 @@ def practise(
         EnvironmentFault: the published checkers are not installed.
     """
     tasks = _tasks(prompts)
-    sampled = _sampled(asked_prompts(prompts), answers)
+    asked = {prompt.task: prompt for prompt in asked_prompts(prompts, ask)}
+    sampled = _sampled(asked.values(), answers)
     usable: list[PracticeChat] = []
     unusable: list[Unusable] = []
     for task, found in sampled.items():
         for prompt in tasks[task]:
             for answer in found:
-                made = _made(tasks[task][0], answer, prompt, seed)
+                made = _made(asked[task], answer, prompt, words, seed)
                 if isinstance(made, Unusable):
                     unusable.append(made)
                 else:
@@ -133,15 +144,20 @@ def _sampled(asked: Iterable[PracticePrompt], answers: Iterable[Answer]) -> dict
 
 
 def _made(
-    asked: PracticePrompt, answer: Answer, prompt: PracticePrompt, seed: int
+    asked: PracticePrompt, answer: Answer, prompt: PracticePrompt, words: Words | None, seed: int
 ) -> Amended | Unusable:
     """The answer to the prompt that was asked, made to follow one of the same task."""
-    text = answer.response or ""
+    text, draw = answer.response or "", _drawn(seed, prompt, answer)
     if any(
         instruction_of(*each).follows(text) for each in _shown(asked) if each not in _shown(prompt)
     ):
         return Unusable(ELSEWHERE)
-    return amended(prompt, text, _drawn(seed, prompt, answer), answer.finish == "stop")
+    short = beginning(text, drawn_words(words, draw)) if words else text
+    if short != text:
+        made = amended(prompt, short, draw, finished=False)
+        if isinstance(made, Amended):
+            return replace(made, cut=True)
+    return amended(prompt, text, draw, answer.finish == "stop")
 
 
 def _shown(prompt: PracticePrompt) -> list[tuple[str, dict[str, Argument]]]:

@@ -39,11 +39,14 @@ class PracticePrompt(IFEvalPrompt):
     """A prompt of practice: one variant of a task. `key` is unique over all.
 
     `task` counts from 0; `variant` 0..m-1 within it; variants of a task share what is asked for
-    and differ in the instructions. `topic` and `form` name what it was composed from.
+    and differ in the instructions. `request` is what is asked for, without them; in a task in
+    another language with that instruction, which no edit makes an answer follow. `topic` and `form`
+    name what it was composed from.
     """
 
     task: int
     variant: int
+    request: str
     topic: str
     form: str
 
@@ -59,6 +62,8 @@ class _Task:
     leads: tuple[Ask, ...]
     language: Rule | None
     """The same in every variant, whose answers are made of one."""
+    request: str
+    """What is wanted, in that language where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +138,7 @@ class _Composer:
                 kwargs=tuple(rule.kwargs for rule in each.rules),
                 task=number,
                 variant=variant,
+                request=task.request,
                 topic=topic.name,
                 form=task.form.name,
             )
@@ -179,7 +185,8 @@ class _Composer:
         # Where every way to ask was taken, the instructions still make it another prompt.
         self._seen.add(wanted)
         language = draw_rule(Ask.LANGUAGE, form, topic, rng) if Ask.LANGUAGE in leads else None
-        return _Task(number, topic, form, wanted, leads, language)
+        request = word_request(wanted, [language] if language else [], simple=False, rng=rng)
+        return _Task(number, topic, form, wanted, leads, language, request)
 
     def _variant(self, task: _Task, variant: int) -> _Variant:
         for attempt in range(MAX_ATTEMPTS):

@@ -248,8 +248,9 @@ def test_every_chat_follows_its_prompt_and_asks_for_no_kind_that_is_held_out(
 def test_a_prompt_that_is_nearly_a_scored_one_is_not_asked(
     tmp_path: Path, undisturbed: dict[str, bytes]
 ) -> None:
-    asked = [json.loads(line) for line in undisturbed[ASKED].splitlines()]
-    scored = max(asked, key=lambda each: len(each["prompt"]))
+    composed = [json.loads(line) for line in undisturbed[PROMPTS].splitlines()]
+    first = (each for each in composed if each["variant"] == 0)
+    scored = max(first, key=lambda each: len(each["prompt"]))
     again = {
         "key": 9,
         "prompt": f"Please: {scored['prompt'].upper()}",

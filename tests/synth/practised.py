@@ -1,20 +1,24 @@
 """Prompts and answers of practice that tests make by hand."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from autotune.protocol.choices import Asked
 from autotune.score.answers import Answer
 from autotune.score.ifeval.amended import Amended
 from autotune.score.ifeval.instructions import read_arguments
+from autotune.synth import practice
 from autotune.synth.chats import PracticeChat
+from autotune.synth.practice import Practice
 from autotune.synth.prompts import PracticePrompt
 
-Asked = tuple[str, dict[str, Any]]
+Instruction = tuple[str, dict[str, Any]]
 
-COMMAS: Asked = ("punctuation:no_comma", {})
-SMALL: Asked = ("change_case:english_lowercase", {})
-QUOTED: Asked = ("startend:quotation", {})
-TITLE: Asked = ("detectable_format:title", {})
-PILLOW: Asked = ("keywords:existence", {"keywords": ["pillow"]})
+COMMAS: Instruction = ("punctuation:no_comma", {})
+SMALL: Instruction = ("change_case:english_lowercase", {})
+QUOTED: Instruction = ("startend:quotation", {})
+TITLE: Instruction = ("detectable_format:title", {})
+PILLOW: Instruction = ("keywords:existence", {"keywords": ["pillow"]})
 
 SLEEP = (
     "Sleep is good for the brain, and it keeps the heart healthy. Most people need eight hours.\n\n"
@@ -26,7 +30,7 @@ NAPS = (
 )
 
 
-def prompt(task: int, variant: int, *asked: Asked) -> PracticePrompt:
+def prompt(task: int, variant: int, *asked: Instruction) -> PracticePrompt:
     """One variant of a task, with these instructions."""
     return PracticePrompt(
         key=10 * task + variant + 1,
@@ -35,6 +39,7 @@ def prompt(task: int, variant: int, *asked: Asked) -> PracticePrompt:
         kwargs=tuple(read_arguments(name, given) for name, given in asked),
         task=task,
         variant=variant,
+        request=f"Write about sleep, task {task}.",
         topic="sleep",
         form="article",
     )
@@ -59,3 +64,12 @@ def chat(key: int, *kinds: str, words: int = 60, strained: tuple[str, ...] = ())
     )
     text = " ".join(["word"] * words)
     return PracticeChat(asked, answer(asked, text), Amended(text, strained, strained, False))
+
+
+def practise(
+    prompts: Sequence[PracticePrompt], answers: Sequence[Answer], *, seed: int, limit: int | None
+) -> Practice:
+    """Chats of whole answers to the first variants."""
+    return practice.practise(
+        prompts, answers, ask=Asked.VARIANT, words=None, seed=seed, limit=limit
+    )

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from autotune.protocol.choices import Asked
 from autotune.synth.card import PracticeCard, card_text
-from autotune.synth.practice import practise
-from tests.synth.practised import COMMAS, NAPS, QUOTED, SLEEP, answer, prompt
+from tests.synth.practised import COMMAS, NAPS, QUOTED, SLEEP, answer, practise, prompt
 
 PROMPTS = (prompt(0, 0, COMMAS), prompt(0, 1, QUOTED), prompt(1, 0, QUOTED))
 
@@ -19,6 +19,8 @@ def card(*answers: Any, **own: Any) -> PracticeCard:
         "max_new_tokens": 320,
         "variants": 2,
         "samples": 1,
+        "ask": Asked.VARIANT,
+        "words": None,
         "held_out_kinds": ("detectable_format:title",),
         "near_copies": 4,
         "counts": practise(PROMPTS, answers, seed=7, limit=None).counts,

@@ -2,8 +2,10 @@
 
 from random import Random
 
+from autotune.protocol.choices import Asked
 from autotune.score.ifeval.scorer import IFEval
-from autotune.synth.practice import ELSEWHERE, asked_prompts, practise
+from autotune.synth import practice
+from autotune.synth.practice import ELSEWHERE, asked_prompts
 from tests.synth.practised import (
     COMMAS,
     NAPS,
@@ -13,7 +15,15 @@ from tests.synth.practised import (
     SMALL,
     TITLE,
     answer,
+    practise,
     prompt,
+)
+
+LONG = (
+    "Many offices have a quiet room by now where anybody may lie down after lunch. People who use"
+    " it say that they make fewer mistakes before the evening comes. their bosses have nothing"
+    " against it since the work gets done. In hot countries whole towns close their shops at noon"
+    " and open again when it is cooler outside. Children need such a rest much more than we do."
 )
 
 PROMPTS = (
@@ -32,9 +42,16 @@ ANSWERS = (
 
 
 def test_the_model_is_asked_the_first_variant_of_each_task_that_is_left() -> None:
-    assert asked_prompts(PROMPTS) == (PROMPTS[0], PROMPTS[3])
-    assert asked_prompts(PROMPTS[::-1]) == (PROMPTS[0], PROMPTS[3])
-    assert asked_prompts(PROMPTS[1:]) == (PROMPTS[1], PROMPTS[3])
+    assert asked_prompts(PROMPTS, Asked.VARIANT) == (PROMPTS[0], PROMPTS[3])
+    assert asked_prompts(PROMPTS[::-1], Asked.VARIANT) == (PROMPTS[0], PROMPTS[3])
+    assert asked_prompts(PROMPTS[1:], Asked.VARIANT) == (PROMPTS[1], PROMPTS[3])
+
+
+def test_the_model_may_be_asked_each_task_without_instructions() -> None:
+    first, second = asked_prompts(PROMPTS, Asked.TASK)
+    assert (first.key, second.key) == (PROMPTS[0].key, PROMPTS[3].key)
+    assert first.prompt == PROMPTS[0].request != PROMPTS[0].prompt
+    assert first.instruction_id_list == ()
 
 
 def test_every_prompt_gets_one_chat_that_passes_and_ends() -> None:
@@ -127,3 +144,27 @@ def test_of_no_answers_nothing_is_made() -> None:
     assert practice.chats == ()
     assert practice.counts.words is None
     assert [each.usable for each in practice.counts.kinds] == [0] * len(practice.counts.kinds)
+
+
+def test_answers_to_the_task_alone_serve_all_of_its_prompts() -> None:
+    bare = asked_prompts(PROMPTS[:3], Asked.TASK)[0]
+    answers = [answer(bare, SLEEP), answer(PROMPTS[0], NAPS, 1)]
+    made = practice.practise(PROMPTS[:3], answers, ask=Asked.TASK, words=None, seed=1, limit=None)
+    assert [chat.prompt for chat in made.chats] == list(PROMPTS[:3])
+    assert {chat.answer.prompt for chat in made.chats} == {bare.prompt}
+    assert made.counts.unknown == 1
+
+
+def test_an_answer_is_cut_to_a_beginning_of_a_drawn_length_where_that_can_follow() -> None:
+    long = f"{NAPS} {LONG}"
+    many = ("length_constraints:number_words", {"num_words": 60, "relation": "at least"})
+    asked = (*(prompt(0, n, COMMAS) for n in range(8)), prompt(0, 8, many))
+    made = practice.practise(
+        asked, [answer(asked[0], long)], ask=Asked.VARIANT, words=(25, 50), seed=1, limit=None
+    )
+    *short, whole = made.chats
+    lengths = {chat.words for chat in short}
+    assert len(lengths) > 1
+    assert all(25 <= words < 70 for words in lengths)
+    assert all(chat.amended.cut and long.startswith(chat.amended.text[:20]) for chat in short)
+    assert whole.words >= 60

@@ -7,9 +7,9 @@ from autotune.data.load import load_conversations
 from autotune.protocol.plan import DataSpec
 from autotune.score.ifeval.prompts import IFEvalPrompt
 from autotune.score.ifeval.scorer import IFEval
-from autotune.synth.practice import Practice, practise
+from autotune.synth.practice import Practice
 from autotune.synth.record import PracticeRecord, practice_lines
-from tests.synth.practised import COMMAS, NAPS, PILLOW, QUOTED, SLEEP, answer, prompt
+from tests.synth.practised import COMMAS, NAPS, PILLOW, QUOTED, SLEEP, answer, practise, prompt
 
 PROMPTS = (prompt(0, 0, COMMAS), prompt(0, 1, QUOTED, PILLOW))
 
