@@ -248,7 +248,7 @@ def test_every_chat_follows_its_prompt_and_asks_for_no_kind_that_is_held_out(
 def test_a_prompt_that_is_nearly_a_scored_one_is_not_asked(
     tmp_path: Path, undisturbed: dict[str, bytes]
 ) -> None:
-    composed = [json.loads(line) for line in undisturbed[PROMPTS].splitlines()]
+    composed = [json.loads(line) for line in undisturbed["prompts.jsonl"].splitlines()]
     first = (each for each in composed if each["variant"] == 0)
     scored = max(first, key=lambda each: len(each["prompt"]))
     again = {
