@@ -83,8 +83,7 @@ PRACTICE = FolderWork(
     (
         *("data", "probe", "watch", "strategy", "study", "evaluate"),
         *(f"train.{key}" for key in Train.model_fields if key not in _OF_PRACTICE),
-        *("synth.tasks", "synth.samples", "synth.max_conversations"),
-        *("synth.min_words", "synth.max_words"),
+        *("synth.tasks", "synth.samples", "synth.max_words", "synth.max_conversations"),
     ),
     _practice_is_over,
 )

@@ -39,18 +39,11 @@ class PracticeOptions:
         choices=tuple(Asked),
         sets=("synth.ask",),
     )
-    min_words: int | None = option(
-        SYNTH,
-        "Fewest words that an answer is cut to the beginning of, where --max-words is given.",
-        metavar="N",
-        rule="must be a whole number from 20",
-        sets=("synth.min_words",),
-    )
     max_words: str | None = option(
         SYNTH,
-        "Most words; the number is drawn for each prompt, and short ones are likelier.",
+        "Words that an answer is cut to at most; the number is drawn from 25 on for each prompt.",
         count=True,
-        rule="must be a whole number from --min-words, or all",
+        rule="must be a whole number from 25, or all",
         sets=("synth.max_words",),
     )
     temperature: float | None = option(

@@ -105,7 +105,7 @@ class Setting:
     def must(self) -> str | None:
         """The rule of its values, which begins with `must`; None where every value will do."""
         if self.count:
-            return "must be a whole number from 1, or all"
+            return self.rule or "must be a whole number from 1, or all"
         if self.several:
             return "must be names of strategies separated by commas, each once"
         return self.rule or (f"must be {either(self.choices)}" if self.choices else None)

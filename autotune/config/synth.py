@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field
 
 from autotune.base.model import ANY_CASE, Boundary
 from autotune.protocol.choices import Asked
@@ -18,8 +18,9 @@ slip of the hand, and days of answering."""
 MAX_VARIANTS = 8
 """A text in another language can be asked for itself and seven other kinds of instruction."""
 
-MIN_WORDS = 20
-"""An answer to practise on has so many different ones (`score/ifeval/amended.py`)."""
+MIN_WORDS = 25
+"""Fewest words that an answer is cut to: an answer to practise on has 20 different ones of its own
+(`score/ifeval/amended.py`)."""
 
 MAX_HELD_OUT_KINDS = 8
 """The eight rarest that can be measured are a quarter of what prompts ask for; the seed chooses,
@@ -35,7 +36,7 @@ class SynthChoice(Boundary):
     `tasks` is how many things are asked for, each with `variants` choices of instructions; the
     model answers it `samples` times, and its answers are amended for all of them. What it is asked
     is `ask`: the task alone, or its first variant. What is amended is an answer's beginning of
-    `min_words` to `max_words` words, a number drawn for each prompt; with `all` the whole.
+    MIN_WORDS to `max_words` words, a number drawn for each prompt; with `all` the whole.
     `temperature` and `top_p` are those of the sampling, `max_new_tokens` the cap on an answer.
     `max_conversations` is how many chats are kept at most, balanced over kinds of instruction and
     over lengths; absent, all that are usable. `held_out_kinds` is how many kinds of instruction no
@@ -46,7 +47,6 @@ class SynthChoice(Boundary):
     variants: Annotated[int, Field(ge=1, le=MAX_VARIANTS)] = 3
     samples: Annotated[int, Field(ge=1)] = 1
     ask: Asked = Asked.TASK
-    min_words: Annotated[int, Field(ge=MIN_WORDS)] = 25
     max_words: Words = 120
     temperature: Annotated[float, Field(gt=0)] = 0.7
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
@@ -57,12 +57,4 @@ class SynthChoice(Boundary):
     @property
     def words(self) -> tuple[int, int] | None:
         """The fewest and the most words that an answer is cut to; None where none is cut."""
-        return None if self.max_words == "all" else (self.min_words, self.max_words)
-
-    @field_validator("max_words")
-    @classmethod
-    def _not_below_the_fewest(cls, most: Words, info: ValidationInfo) -> Words:
-        least = info.data.get("min_words", MIN_WORDS)
-        if most != "all" and most < least:
-            raise ValueError(f"must be at least min_words, {least}, or all")
-        return most
+        return None if self.max_words == "all" else (MIN_WORDS, self.max_words)

@@ -53,6 +53,8 @@ WRONG = [
         "--variants 9: must be a whole number from 1 to 8; and --held-out-kinds 9: must be",
     ),
     ("toy --tasks 1k", "--tasks 1k: must be a whole number; did you mean 1024?"),
+    ("toy --ask rules", "--ask rules: must be task or variant"),
+    ("toy --max-words 24", "--max-words 24: must be a whole number from 25, or all"),
     ("toy --temperature hot", "--temperature hot: must be a number"),
     ("toy --temperature nan", "--temperature nan: must be above 0"),
     ("toy --top-p 95", "--top-p 95.0: must be above 0 and at most 1"),
