@@ -48,6 +48,8 @@ WRONG: dict[str, Any] = {
     "tasks": 0,
     "variants": 0,
     "samples": 0,
+    "ask": "rules",
+    "max_words": "24",
     "temperature": 0.0,
     "top_p": 1.5,
     "sampled_tokens": 8,
