@@ -184,9 +184,14 @@ def end_of(row: Row, tokens: int) -> Row:
 def evaluation_shape(
     job: TrialJob, loaded: Loaded, compute: Compute, row: Row
 ) -> tuple[float, float]:
-    """Generate once at the evaluation's shape; seconds to read the batch, and seconds a token."""
+    """Generate once at the evaluation's shape; seconds to read the batch, and seconds a token.
+
+    As many rows are read as a pass takes at once, which needs as much memory as any pass; reading
+    the others as well would only take their time, minutes of it on a CPU.
+    """
     room = min(job.generate_context, int(loaded.model.config.max_position_embeddings))
     prompt = (row.input_ids * (1 + room // len(row.input_ids)))[: max(1, room - GENERATED_TOKENS)]
+    read_rows = min(job.generate_rows, max(1, job.prefill_tokens // len(prompt)))
     begin = time.perf_counter()
     ticks: list[float] = []
     answer_batch(
@@ -197,9 +202,13 @@ def evaluation_shape(
         on_token=lambda: ticks.append(time.perf_counter()),
         min_new_tokens=GENERATED_TOKENS,  # a model that stops at once would time nothing
         prefill_tokens=job.prefill_tokens,
+        read_rows=read_rows,
     )
-    token = (ticks[-1] - ticks[0]) / (len(ticks) - 1) if len(ticks) > 1 else 0.0
-    return max(0.0, ticks[0] - begin), token
+    # The passes before the last ones read prompts, of which each row has its first token.
+    reading = max(0, len(ticks) - GENERATED_TOKENS)
+    read, decoded = ticks[reading], len(ticks) - 1 - reading
+    token = (ticks[-1] - read) / decoded if decoded else 0.0
+    return (read - begin) * job.generate_rows / read_rows, token
 
 
 def longest_row(job: TrialJob, codec: ChatCodec, conversations: Sequence[Conversation]) -> Row:

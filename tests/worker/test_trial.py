@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from autotune.worker import trial as trial_module
 from autotune.worker.channel import Pipe
 from autotune.worker.compute import Compute
 from autotune.worker.generate.job import answer_batch
+from autotune.worker.generate.kv_cache import Step
+from autotune.worker.generate.rows import RowsEngine
 from autotune.worker.memory.base import MemoryReading
 from autotune.worker.tokens.encode import IGNORED, Row
 from autotune.worker.train.batches import micro_batches
@@ -170,6 +173,25 @@ def test_a_long_prompt_with_a_short_answer_can_be_tried(tmp_path: Path) -> None:
         job = job_of((model, path), 128, point=point, longest_conversation=where)
         found, _ = tried(job)
         assert (found.steps, found.finite) == (3, True)
+
+
+def test_generation_reads_no_more_prompts_than_a_pass_and_times_tokens_without_reading(
+    toy: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[tuple[int, int]] = []
+    forward = RowsEngine.forward
+
+    def watched(engine: RowsEngine, tokens: list[int], step: Step, kept: list[int]) -> Any:
+        passes.append((len(tokens), max(step.cache.lengths)))
+        time.sleep(0.3 if len(tokens) > 40 else 0.0)  # reading is what takes long
+        return forward(engine, tokens, step, kept)
+
+    monkeypatch.setattr(RowsEngine, "forward", watched)
+    found, _ = tried(job_of(toy, 64, generate_rows=40, generate_context=90, prefill_tokens=240))
+    assert [tokens for tokens, _ in passes] == [2 * 84 + 38, *[40] * 5]
+    assert {length for _, length in passes} == {84, 85, 86, 87, 88, 89}
+    assert found.prefill_seconds > 40 / 2 * 0.3
+    assert found.token_seconds < 0.3
 
 
 def test_generation_has_the_shape_of_an_evaluation(

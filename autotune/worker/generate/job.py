@@ -230,11 +230,15 @@ def answer_batch(
     *,
     min_new_tokens: int = 0,
     prefill_tokens: int = 4096,
+    read_rows: int | None = None,
 ) -> list[list[int]]:
     """Answer some prompts in one batch as the job does, but one token of each row at a time.
 
     `on_token` is called after every pass. It is what a trial times and measures: a pass with
     guesses takes less memory than one that reads `prefill_tokens` of prompts.
+
+    Of all prompts but the first `read_rows` only the last token is read; the keys and values of the
+    rest are zero, though they take their memory and are attended to. None: all are read.
     """
     if not can_answer_by_rows(loaded.model):
         return generate_batch(
@@ -248,5 +252,8 @@ def answer_batch(
     settings = GenerationSettings(
         max_new_tokens, len(prompts), prefill_tokens, min_new_tokens, guessing=False
     )
-    RowsEngine(loaded, compute, settings, prompts, done, on_step=on_token).run()
+    engine = RowsEngine(loaded, compute, settings, prompts, done, on_step=on_token)
+    if read_rows is not None:
+        engine.skip_reading(read_rows)
+    engine.run()
     return [answers[number] for number in range(len(prompts))]
