@@ -13,7 +13,7 @@ from autotune.cli.parameters import with_options
 from autotune.cli.setting import Command
 from autotune.cli.target import DEFAULT_TARGET, Target, read_target
 from autotune.protocol.choices import Attention
-from autotune.sources.named import DEMO, MODELS
+from autotune.sources.named import MODELS
 
 app = typer.Typer(
     name="smolsft-autotune",
@@ -189,13 +189,10 @@ def demo(
     target: Target = DEFAULT_TARGET,
     options: Options,
 ) -> int:
-    """The whole path on real SmolLM2 weights and real IFEval prompts, with no GPU and no hub."""
+    """The whole path on real SmolLM2 weights, with no GPU and no hub; some ten minutes."""
     from autotune.cli.run import run_command
 
-    if toy:
-        options = replace(options, profile="cpu-smoke")
-    else:
-        options = replace(options, profile="cpu-smollm2", model=DEMO, data=DEMO)
+    options = replace(options, profile="cpu-smoke" if toy else "cpu-demo")
     return run_command(options, read_target(target))
 
 

@@ -11,6 +11,7 @@ from autotune.run.state import StudyState
 from autotune.score.registry import find_scorer
 from autotune.score.scorer import Baseline, Scorer
 from autotune.text.gain import gain_sentence, is_no_better
+from autotune.text.learned import learned_sentence, strategies_sentence
 from autotune.text.score import (
     ended_early_line,
     in_full_sentence,
@@ -20,6 +21,7 @@ from autotune.text.score import (
     selection_bias_line,
     unhealthy_lines,
 )
+from autotune.text.spot_check import spot_check_sentence
 from autotune.text.study import total_sentence
 from autotune.text.training_data import practice_sentence
 
@@ -55,6 +57,8 @@ def conclusions(state: StudyState) -> list[str]:
     """
     first, *rest = outcome(state)
     compared = gain_sentence(state)
+    steps = (strategies_sentence(state), learned_sentence(state), spot_check_sentence(state))
+    rest = [*(step for step in steps if step is not None), *rest]
     if compared is None:
         return [first, *rest]
     return [compared, first, *rest] if is_no_better(state) else [first, compared, *rest]
