@@ -227,7 +227,8 @@ class Report(Boundary):
     there are enough trials to tell. `think` is which text of answers was judged, `scorer` by
     what. `practice` is the practice data that trials trained on, `kinds` how held-out kinds came
     out beside the others. `study` is the shared study that the run worked at, with the trials of
-    all hosts; `trials` are this folder's. `spot_checks` are of prompts that decide nothing, by model.
+    all hosts; `trials` are this folder's. `spot_checks`, by model, are on prompts that decide
+    nothing.
     """
 
     target: float

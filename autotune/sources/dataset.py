@@ -70,7 +70,7 @@ def resolve_data(text: str, say: Say = say_nothing) -> DataSource:
     if reference is None or path.exists():
         raise BadInput(
             f"data {text}: {no_plain_file(path)}; give a file ({_GIVE}), a hub id such as"
-            f" PeterV09/smol-smoltalk-6k, or {either(DATA)}"
+            f" PeterV09/smol-smoltalk-6k, {either(DATA)}"
         )
     return DataSource(_from_hub(reference.repo, reference.revision, say), text)
 

@@ -57,7 +57,7 @@ def _figures(untrained: BaselineScored, best: Evaluated) -> list[tuple[str, floa
     found: list[tuple[str, float, float, str]] = []
     stopped, stops = untrained.health.stop, best.health.stop if best.health else None
     if stopped is not None and stops is not None:
-        shown = f"{percent(stopped, 0)} -> {percent(stops, 0)}"
+        shown = f"{percent(stopped, 0)} to {percent(stops, 0)}"
         found.append(("answers that end by themselves", stopped, stops, shown))
     for after in best.kinds:
         before = next((k for k in untrained.kinds if k.held_out == after.held_out), None)
@@ -72,7 +72,7 @@ def _kinds(before: KindsApart, after: KindsApart) -> list[tuple[str, float, floa
         ("rules of held-out kinds", before.held_out_instructions, after.held_out_instructions),
     )
     return [
-        (name, old.accuracy, new.accuracy, f"{_counts(old)} -> {_counts(new)}")
+        (name, old.accuracy, new.accuracy, f"{_counts(old)} to {_counts(new)}")
         for name, old, new in pairs
         if new.total
     ]

@@ -116,7 +116,7 @@ def test_a_checkpoint_of_a_run_can_be_scored_by_itself(
 ) -> None:
     folder = finished[0]
     code, said, _ = call(
-        *(folder, "eval", "run/best", "--profile", "cpu-smoke", "--prompts", "demo"),
+        *(folder, "eval", "run/best", "--profile", "cpu-smoke", "--prompts", "toy"),
         *("--prompt-limit", "4", "--run-dir", "score", "--target", "0.9"),
     )
     assert code == 1
