@@ -11,7 +11,7 @@ from autotune.base.format import either
 from autotune.cli.options import Options
 from autotune.cli.parameters import with_options
 from autotune.cli.setting import Command
-from autotune.cli.target import DEFAULT_TARGET, Target, read_target
+from autotune.cli.target import DEFAULT_TARGET, DEMO_TARGET, Target, read_target
 from autotune.protocol.choices import Attention
 from autotune.sources.named import MODELS
 
@@ -186,7 +186,7 @@ def worker(options: Options) -> int:
 def demo(
     *,
     toy: Annotated[bool, typer.Option("--toy", help="A toy model: about a minute.")] = False,
-    target: Target = DEFAULT_TARGET,
+    target: Target = DEMO_TARGET,
     options: Options,
 ) -> int:
     """The whole path on real SmolLM2 weights, with no GPU and no hub; some ten minutes."""

@@ -13,6 +13,9 @@ Target = Annotated[
 
 DEFAULT_TARGET = "0.25"
 
+DEMO_TARGET = "0.25"
+"""Of the demo's own prompts: its first strategy stays below it, its second comes above it."""
+
 RULE = "must be above 0 and at most 1, or a percentage such as 25%"
 
 

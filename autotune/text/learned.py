@@ -5,6 +5,7 @@ from autotune.protocol.events import BaselineScored, Evaluated, KindsApart
 from autotune.protocol.result_text import score_text
 from autotune.protocol.scores import Metric
 from autotune.run.state import StudyState
+from autotune.text.gain import gain_of_best
 
 
 def strategies_sentence(state: StudyState) -> str | None:
@@ -19,7 +20,11 @@ def strategies_sentence(state: StudyState) -> str | None:
         return None
     told = [f"{name} {_brief(best)}" for name, best in bests.items()]
     if (untrained := state.baselines.get("untrained")) is not None:
-        told.insert(0, f"untrained {score_text(untrained.score, untrained.interval)}")
+        gain = gain_of_best(state)
+        text = score_text(untrained.score, untrained.interval)
+        if gain is not None and gain.before < untrained.score.accuracy:
+            text += f", {_counts_for(gain.before)}"
+        told.insert(0, f"untrained {text}")
     target = f" (target {percent(state.run.target)})" if state.run else ""
     return f"Step by step{target}: {'; '.join(told)}."
 
@@ -30,7 +35,13 @@ def _brief(best: Evaluated) -> str:
     if best.partial is not None:
         return f"about {score_text(best.score, best.interval)}"
     text = score_text(best.score, best.interval)
-    return f"{text}, counts for {percent(best.counts)}" if best.counts_for_less else text
+    if best.counts is None or not best.counts_for_less:
+        return text
+    return f"{text}, {_counts_for(best.counts)}"
+
+
+def _counts_for(share: float) -> str:
+    return f"counts for {percent(share)}"
 
 
 def learned_sentence(state: StudyState) -> str | None:
