@@ -131,7 +131,8 @@ def open_run(
         say(setup.memory_sentence())
         if target:
             say_low_cap(setup, say)
-            setup = replace(setup, spot_check=keep_spot_check(session, profile, say))
+            if part is None:
+                setup = replace(setup, spot_check=keep_spot_check(session, profile, say))
         view = make_view(console, session.clock, lambda: session.state, device_gauge(setup))
         session.view = view
         with view:

@@ -8,6 +8,7 @@ import pytest
 from autotune.base.errors import EnvironmentFault
 from autotune.config.profile import PromptChoice
 from autotune.protocol import events
+from autotune.protocol.events import Record
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import GenerateJob, Job
 from autotune.report.build import report_of
@@ -20,6 +21,7 @@ from autotune.text.events import describe
 from tests import records as book
 from tests import setups
 from tests.played import Workers
+from tests.screens import live_text
 from tests.study.test_tuner import DATA, A, B, passes, recorded, started
 
 
@@ -138,6 +140,13 @@ def test_so_few_prompts_are_said_to_tell_what_they_can(after: int, said: str) ->
     state.spot_checks["best"] = check.model_copy(update={"number": 0})
     told = " ".join(conclusions(state))
     assert "2/24 8.3 % [2-26] before training." in told, "of another best there is none yet"
+
+
+def test_the_live_screen_names_it_while_it_is_answered() -> None:
+    records = book.until(book.story(), events.TrialStarted)[:-1]
+    told = events.Answered(done=3, total=24, new_tokens=90, seconds=2.0)
+    shown = live_text([*records, Record(time=records[-1].time + 1, event=told)])
+    assert "answering the spot check, which decides nothing" in shown
 
 
 def test_each_strategy_is_told_against_the_target_beside_the_untrained_model() -> None:
