@@ -18,6 +18,7 @@ from typing import Any
 
 from autotune.base.errors import ExitCode
 from autotune.cli.target import DEMO_TARGET
+from autotune.config.load import DEMO_PROFILE, TOY_PROFILE
 from autotune.score.stats import wilson
 
 SEEDS = (42, 1, 2, 3, 4)
@@ -56,7 +57,7 @@ def run(folder: Path, seed: int, target: str, toy: bool) -> dict[str, Any]:
     Raises:
         SystemExit: it did not come to its end.
     """
-    profile = "cpu-smoke" if toy else "cpu-demo"
+    profile = TOY_PROFILE if toy else DEMO_PROFILE
     typed = ["--profile", profile, "--seed", str(seed), "--target", target]
     done = subprocess.run(
         [sys.executable, "-m", "autotune", "run", *typed, "--run-dir", str(folder), "--json"],

@@ -191,8 +191,9 @@ def demo(
 ) -> int:
     """The whole path on real SmolLM2 weights, with no GPU and no hub; some ten minutes."""
     from autotune.cli.run import run_command
+    from autotune.config.load import DEMO_PROFILE, TOY_PROFILE
 
-    options = replace(options, profile="cpu-smoke" if toy else "cpu-demo")
+    options = replace(options, profile=TOY_PROFILE if toy else DEMO_PROFILE)
     return run_command(options, read_target(target))
 
 

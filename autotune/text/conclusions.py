@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from autotune.base.format import counted, percent, quoted
+from autotune.config.load import DEMO_PROFILE
 from autotune.protocol.events import BaselineScored, Evaluated
 from autotune.protocol.result_text import score_text
 from autotune.protocol.scores import DEFAULT_SCORER
@@ -165,4 +166,6 @@ def next_steps(state: StudyState, run_dir: Path) -> list[str]:
             else "more trials of a strategy (n_trials and a search range in the profile)"
         )
         lines.append(f"to get further: more conversations, more epochs, or {more}")
+    if state.ended is not None and state.run is not None and state.run.profile == DEMO_PROFILE:
+        lines.append("with chats of your own: smolsft-autotune run --data FILE")
     return lines
