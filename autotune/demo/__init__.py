@@ -1,9 +1,9 @@
 """The demo's own data: chats to practise on, prompts that score; those of the toy beside them.
 
-`practice.jsonl` are practice chats of the model that the demo trains, as `smolsft-autotune synth`
-makes them; `card.json` and `README.md` beside it say how. `prompts.jsonl` are prompts of the same
-making about topics that no practice chat is about. Which ones, and how they are made again:
-`benchmarks/demo_data.py`.
+`practice.jsonl` are practice chats of the model that the demo trains: its own answers, amended and
+verified as `smolsft-autotune synth` does it; `card.json` and `README.md` beside it say how.
+`prompts.jsonl` are prompts of the same making about topics that no practice chat is about. Which
+ones, and how they are made again: `benchmarks/demo_data.py`.
 
 `toy/` has `conversations.jsonl` (600, one a line, `{"messages": [{"role", "content"}, ...]}`) and
 `prompts.jsonl` (48, in IFEval's format) for a toy that writes a few words: short ones, composed.

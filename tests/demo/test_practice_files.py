@@ -94,12 +94,13 @@ def test_they_are_read_as_chats_and_known_as_practice_with_what_was_held_out_of_
     assert not set(kinds.practised) & set(kinds.held_out) and len(kinds.practised) >= 20
 
 
-def test_their_card_is_of_these_chats() -> None:
-    counts = card()["counts"]
-    assert counts["kept"] == len(chats())
-    assert counts["kept_as_sampled"] == sum(chat.practice.as_sampled for chat in chats())
+def test_their_card_says_which_chats_of_the_whole_they_are() -> None:
+    chosen, counts = card()["chosen"], card()["counts"]
+    assert (chosen["kept"], chosen["of"]) == (len(chats()), counts["kept"])
+    assert len(range(0, chosen["of"], chosen["every"])) == len(chats())
+    assert len({chat.practice.task for chat in chats()}) == len(chats()), "none twice of a task"
     text = PRACTICE.with_name(README).read_text(encoding="utf-8")
-    assert f"{len(chats())} chats, each a prompt with verifiable instructions" in text
+    assert f"**{len(chats())} chats are in this file: of the {chosen['of']}" in text
 
 
 def test_the_demo_trains_gently_first_then_on_more_of_them_at_a_higher_rate() -> None:
