@@ -35,8 +35,8 @@ def choose_chats(practice: Path, out: Path, every: int = EVERY) -> None:
     card: dict[str, Any] = json.loads((practice / CARD).read_text(encoding="utf-8"))
     card["chosen"] = {"every": every, "of": len(lines), "kept": len(kept)}
     said = (
-        f"# Practice data\n\n**{len(kept)} chats are in this file: of the {len(lines)} that this card"
-        f" is of, every {every}th from the first.**\n"
+        f"# Practice data\n\n**{len(kept)} chats are in this file: of the {len(lines)} that this"
+        f" card is of, every {every}th from the first.**\n"
     )
     text = (practice / README).read_text(encoding="utf-8").replace("# Practice data\n", said, 1)
     write(out / PRACTICE.name, "".join(kept))

@@ -106,7 +106,8 @@ def test_their_card_says_which_chats_of_the_whole_they_are() -> None:
 def test_the_demo_trains_gently_first_then_on_more_of_them_at_a_higher_rate() -> None:
     profile = find_profile("cpu-demo")
     gentle, strong = (s for s in profile.strategies if not s.fallback)
-    assert gentle.max_conversations and strong.max_conversations
-    assert 3 * gentle.max_conversations <= strong.max_conversations <= len(chats())
+    most = profile.train.max_conversations
+    assert gentle.max_conversations and most and strong.max_conversations is None
+    assert 3 * gentle.max_conversations <= most <= len(chats())
     assert 5 * gentle.learning_rate <= strong.learning_rate
     assert profile.spot_check is not None and profile.spot_check.source == "ifeval"
