@@ -1,12 +1,15 @@
 """What the demo comes to with several seeds: is its gain one of the method, or of one seed?
 
-    python benchmarks/demo_seeds.py --out FOLDER [--seeds 42 1 2 3 4] [--target 25%] [--toy]
+    python benchmarks/demo_seeds.py --out FOLDER [--seeds 42 1 2 3 4] [--target 35%]
+        [--set NAME=VALUE ...] [--toy]
 
 Runs the demo's profile once a seed, each in `FOLDER/seed-N` (a run folder with its report), and
 prints a line a seed when it is over: the untrained model and each strategy with score, interval,
 lift and what it counts for; whether the target was met; the spot check before and after; seconds.
 The last line is one JSON object with all of them. A seed that is over is not run again, one that
 was interrupted resumes. The seed draws the order of the chats in training; data and prompts stay.
+With `--target 100%` nothing is met, so every strategy is trained and scored; `--set` changes a
+setting of the profile, such as `B.batch_size=8`, and needs a folder of its own.
 """
 
 import argparse
@@ -31,34 +34,33 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
     parser.add_argument("--target", default=DEMO_TARGET)
+    parser.add_argument("--set", action="append", default=[], dest="changes")
     parser.add_argument("--toy", action="store_true", help="the toy's profile: a rehearsal")
     given = parser.parse_args()
-    found = [
-        outcome(given.out / f"seed-{seed}", seed, given.target, given.toy) for seed in given.seeds
-    ]
+    typed = ["--profile", TOY_PROFILE if given.toy else DEMO_PROFILE, "--target", given.target]
+    typed += [part for change in given.changes for part in ("--set", change)]
+    found = [outcome(given.out / f"seed-{seed}", seed, typed) for seed in given.seeds]
     print(json.dumps({"target": given.target, "seeds": found}))
 
 
-def outcome(folder: Path, seed: int, target: str, toy: bool = False) -> dict[str, Any]:
+def outcome(folder: Path, seed: int, typed: list[str]) -> dict[str, Any]:
     """What a seed came to; it is run where that is not known yet, and its line printed."""
     kept = folder / RESULT
     if kept.is_file():
         found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
     else:
-        found = figures(run(folder, seed, target, toy), seed)
+        found = figures(run(folder, [*typed, "--seed", str(seed)]), seed)
         kept.write_text(json.dumps(found, indent=1), encoding="utf-8")
     print(line(found), flush=True)
     return found
 
 
-def run(folder: Path, seed: int, target: str, toy: bool) -> dict[str, Any]:
-    """The demo's run with a seed, as `run --json` prints it.
+def run(folder: Path, typed: list[str]) -> dict[str, Any]:
+    """A run with these options, as `run --json` prints it.
 
     Raises:
         SystemExit: it did not come to its end.
     """
-    profile = TOY_PROFILE if toy else DEMO_PROFILE
-    typed = ["--profile", profile, "--seed", str(seed), "--target", target]
     done = subprocess.run(
         [sys.executable, "-m", "autotune", "run", *typed, "--run-dir", str(folder), "--json"],
         stdout=subprocess.PIPE,
@@ -66,7 +68,7 @@ def run(folder: Path, seed: int, target: str, toy: bool) -> dict[str, Any]:
         check=False,
     )
     if done.returncode not in (ExitCode.DONE, ExitCode.BELOW_TARGET):
-        raise SystemExit(f"seed {seed}: ended with code {done.returncode}; see {folder}")
+        raise SystemExit(f"{folder}: ended with code {done.returncode}")
     told: dict[str, Any] = json.loads(done.stdout)
     return told
 
