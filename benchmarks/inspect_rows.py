@@ -3,7 +3,7 @@
     python benchmarks/inspect_rows.py [--rows 100000] [--model FOLDER] [--baseline CHECKOUT]
         [--prompts FILE|ifeval|demo] [--keep FOLDER]
 
-Writes JSON Lines of two rounds (four turns) and about 700 characters a row, the demo's
+Writes JSON Lines of two rounds (four turns) and about 700 characters a row, the toy's
 conversations with other numbers and words in each, and inspects them with the tokenizer of a model
 folder (the toy's where none is given; no weights are needed). With `--baseline` another checkout
 does the same before, and `ratio` is ours by its. Prints one JSON object: seconds, CPU seconds of
@@ -26,7 +26,7 @@ from typing import Any
 import psutil
 
 from autotune.data.load import load_conversations
-from autotune.demo import CONVERSATIONS
+from autotune.demo import TOY_CONVERSATIONS
 from autotune.protocol.plan import DataSpec
 
 HERE = Path(__file__).resolve().parents[1]
@@ -64,7 +64,7 @@ def main() -> None:
 
 def write_rows(path: Path, count: int) -> None:
     """Rows that differ from each other, cut or joined to about the same length."""
-    talks = load_conversations(DataSpec(path=str(CONVERSATIONS), format="auto")).conversations
+    talks = load_conversations(DataSpec(path=str(TOY_CONVERSATIONS), format="auto")).conversations
     rounds = [one for talk in talks for one in talk.rounds]
     draw = random.Random(0)
     draw.shuffle(rounds)

@@ -1,9 +1,9 @@
 """Make the toy's weights, `autotune/worker/toy.safetensors`: a hundred thousand, in 16 bits.
 
 A random model gives the last byte of the prompt back, so every answer would be empty and every
-figure of the toy run zero. This one has learned, from the demo's requests and the stock answers
+figure of the toy run zero. This one has learned, from the toy's requests and the stock answers
 below, to write words and to stop. It follows no rule on purpose: its answers have capitals and
-commas, which training on the demo's conversations then changes, for better or worse.
+commas, which training on the toy's conversations then changes, for better or worse.
 
     python benchmarks/toy_weights.py --steps 1500
 """
@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from autotune.demo import CONVERSATIONS
+from autotune.demo import TOY_CONVERSATIONS
 from autotune.worker.toy import WEIGHTS, toy_model, toy_tokenizer
 
 THINGS = ("tea", "rain", "music", "bread", "cats", "books", "snow", "trees")
@@ -40,7 +40,7 @@ MOST_TOKENS = 384
 def examples(tokenizer: Any, seed: int) -> Iterator[tuple[list[int], list[int]]]:
     """Requests and stock answers as tokens, without end."""
     draw = random.Random(seed)
-    with CONVERSATIONS.open(encoding="utf-8") as file:
+    with TOY_CONVERSATIONS.open(encoding="utf-8") as file:
         asked = [json.loads(line)["messages"][0]["content"] for line in file]
     while True:
         request = draw.choice(asked)

@@ -11,9 +11,9 @@ from autotune.base.format import either
 from autotune.cli.options import Options
 from autotune.cli.parameters import with_options
 from autotune.cli.setting import Command
-from autotune.cli.target import DEFAULT_TARGET, Target, read_target
+from autotune.cli.target import DEFAULT_TARGET, DEMO_TARGET, Target, read_target
 from autotune.protocol.choices import Attention
-from autotune.sources.named import DEMO, MODELS
+from autotune.sources.named import MODELS
 
 app = typer.Typer(
     name="smolsft-autotune",
@@ -186,16 +186,14 @@ def worker(options: Options) -> int:
 def demo(
     *,
     toy: Annotated[bool, typer.Option("--toy", help="A toy model: about a minute.")] = False,
-    target: Target = DEFAULT_TARGET,
+    target: Target = DEMO_TARGET,
     options: Options,
 ) -> int:
-    """The whole path on real SmolLM2 weights and real IFEval prompts, with no GPU and no hub."""
+    """The whole path on real SmolLM2 weights, with no GPU and no hub; some ten minutes."""
     from autotune.cli.run import run_command
+    from autotune.config.load import DEMO_PROFILE, TOY_PROFILE
 
-    if toy:
-        options = replace(options, profile="cpu-smoke")
-    else:
-        options = replace(options, profile="cpu-smollm2", model=DEMO, data=DEMO)
+    options = replace(options, profile=TOY_PROFILE if toy else DEMO_PROFILE)
     return run_command(options, read_target(target))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ from autotune.run.record_cache import RecordCache
 from autotune.run.salvage import salvage
 from autotune.run.session import Session
 from autotune.run.setup import Setup, open_setup
+from autotune.run.spot_check import keep_spot_check
 from autotune.run.state import StudyState
 from autotune.run.survey import survey_data
 from autotune.run.training_record import emit_training_data
@@ -130,6 +131,8 @@ def open_run(
         say(setup.memory_sentence())
         if target:
             say_low_cap(setup, say)
+            if part is None:
+                setup = replace(setup, spot_check=keep_spot_check(session, profile, say))
         view = make_view(console, session.clock, lambda: session.state, device_gauge(setup))
         session.view = view
         with view:

@@ -17,6 +17,8 @@ from autotune.device.kinds import KINDS
 
 GPU_PROFILE = KINDS["cuda"].profile
 CPU_PROFILE = KINDS["cpu"].profile
+DEMO_PROFILE = "cpu-demo"
+TOY_PROFILE = "cpu-smoke"
 
 
 LONGEST_LINE = 60

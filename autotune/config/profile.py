@@ -206,7 +206,9 @@ class Evaluate(Boundary):
 class Profile(Boundary):
     """A whole profile. `watch` absent holds a training against its own course only.
 
-    `synth` is what practice data is made of, where some is asked for.
+    `synth` is what practice data is made of, where some is asked for. `spot_check` names a few
+    prompts that the model answers before training and the best checkpoint after: they are shown
+    beside the score, and decide nothing.
 
     `strategies`, in TOML the `[[strategy]]` tables, are in order of escalation; fallbacks stand
     last.
@@ -221,6 +223,7 @@ class Profile(Boundary):
     probe: Probe
     train: Train
     evaluate: Evaluate
+    spot_check: PromptChoice | None = None
     watch: Ranges | None = None
     strategies: Annotated[tuple[Strategy, ...], Field(alias="strategy")]
     study: StudyChoice = StudyChoice()

@@ -5,7 +5,7 @@ from typing import Literal
 from autotune.base.model import Boundary
 from autotune.protocol.gain import Gain
 from autotune.protocol.results import Checkpoint, Health, Partial
-from autotune.protocol.scores import Figures, Lift, MaybeScore, Metric, Score
+from autotune.protocol.scores import Figures, Lift, MaybeScore, Metric, Score, Scored
 from autotune.protocol.training_data_events import KindsApart
 
 
@@ -156,6 +156,26 @@ class BestInFull(Figures):
     lift: Lift | None = None
     unhealthy: tuple[str, ...] = ()
     kinds: tuple[KindsApart, ...] = ()
+
+
+class SpotChecked(Scored):
+    """A few prompts of another source that decide nothing, answered by one model of the run.
+
+    `of` is the model before training, or the best checkpoint, then with `number` and `checkpoint`.
+    `prompts` names the source, `scorer` what judged, `max_new_tokens` the longest answer.
+    """
+
+    kind: Literal["spot_checked"] = "spot_checked"
+    of: Literal["untrained", "best"]
+    prompts: str
+    scorer: str
+    max_new_tokens: int
+    score: Score
+    interval: tuple[float, float]
+    health: Health
+    lift: Lift | None = None
+    number: int | None = None
+    checkpoint: Checkpoint | None = None
 
 
 class CheckpointsRemoved(Boundary):

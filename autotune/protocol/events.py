@@ -11,6 +11,7 @@ from autotune.protocol.checkpoint_events import (
     CheckpointDamaged,
     CheckpointsRemoved,
     Evaluated,
+    SpotChecked,
 )
 from autotune.protocol.practice_events import PracticeMade, PracticeStarted
 from autotune.protocol.probe_events import Fitted, ProbeEnded, ProbeResumed, ProbeTried, TrialAsked
@@ -101,6 +102,7 @@ __all__ = [
     "RunEvent",
     "RunStarted",
     "Slept",
+    "SpotChecked",
     "StepDone",
     "StepResult",
     "StudyTotal",

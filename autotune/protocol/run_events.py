@@ -13,6 +13,7 @@ from autotune.protocol.checkpoint_events import (
     CheckpointDamaged,
     CheckpointsRemoved,
     Evaluated,
+    SpotChecked,
 )
 from autotune.protocol.choices import Think
 from autotune.protocol.device_kind import DeviceKind
@@ -247,6 +248,7 @@ RunEvent = Annotated[
     | ImportancesFound
     | CheckpointDamaged
     | BestInFull
+    | SpotChecked
     | CheckpointsRemoved
     | Escalated
     | StudyTotal

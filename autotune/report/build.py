@@ -80,6 +80,7 @@ def report_of(history: RunHistory, run_dir: Path) -> Report:
             name: BaselineReport.from_parts(event, **_counts(event.score))
             for name, event in sorted(state.baselines.items())
         },
+        spot_checks=state.spot_checks,
         practice=practice_reports(state),
         kinds=kinds_scores(state),
         trials=tuple(_trial(trial, state) for trial in state.trials),

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from autotune.base.model import Boundary
 from autotune.base.sizes import show_size
+from autotune.protocol.checkpoint_events import SpotChecked
 from autotune.protocol.choices import Think
 from autotune.protocol.data_notes import DataNote
 from autotune.protocol.estimate import TrialEstimate
@@ -226,7 +227,8 @@ class Report(Boundary):
     there are enough trials to tell. `think` is which text of answers was judged, `scorer` by
     what. `practice` is the practice data that trials trained on, `kinds` how held-out kinds came
     out beside the others. `study` is the shared study that the run worked at, with the trials of
-    all hosts; `trials` are this folder's.
+    all hosts; `trials` are this folder's. `spot_checks`, by model, are on prompts that decide
+    nothing.
     """
 
     target: float
@@ -241,6 +243,7 @@ class Report(Boundary):
     beaten_by_echo: bool
     gain: BestGain | None = None
     baselines: dict[str, BaselineReport]
+    spot_checks: dict[str, SpotChecked] = {}
     practice: tuple[PracticeReport, ...] = ()
     kinds: tuple[KindsScore, ...] = ()
     trials: tuple[TrialReport, ...]

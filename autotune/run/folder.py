@@ -6,6 +6,7 @@ runs/<time>_<model>/
   prompts.jsonl the prompts that score          survey.json  round boundaries of the data
   probe/0001/   a trial of the probe            trials/0000/ a training run
   eval/         answers and scores              best/        the best checkpoint
+  spot_check.jsonl  prompts that decide nothing
   practice/     practice data that was made    mixed-*.jsonl  two data as one
   report.json, report.md, report.html
 """
@@ -45,6 +46,7 @@ class RunDir:
         self.study_db = root / "study.db"
         self.survey = root / "survey.json"
         self.prompts = root / "prompts.jsonl"
+        self.spot_check = root / "spot_check.jsonl"
         self.best = root / "best"
         self._holder = root / _HOLDER
         self._lock = FileLock(root / _LOCK)

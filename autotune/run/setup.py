@@ -22,6 +22,7 @@ from autotune.run.inputs import read_source
 from autotune.run.mixed_data import mixtures
 from autotune.run.resume_check import demand_same_content, keep_prompts
 from autotune.run.session import Session
+from autotune.run.spot_check import SpotCheck
 from autotune.run.training_data import TrainingData, own_sources, training_data
 from autotune.score.prompts import Prompt, repeated_line, subset
 from autotune.score.registry import find_scorer
@@ -54,7 +55,8 @@ class Setup:
     `attention` is what computes it on the device, as far as that is known before the first trial.
     `prompts_file` is what the prompts were chosen from; `scored_prompts` is the same where they are
     looked for in the data, None where none can be there.
-    `own_data` is that of the strategies which train on other conversations, by name.
+    `own_data` is that of the strategies which train on other conversations, by name. `spot_check`
+    are prompts that decide nothing.
     """
 
     profile: Profile
@@ -74,6 +76,7 @@ class Setup:
     scored_prompts: Path | None = None
     prompts_file: Path | None = None
     own_data: Mapping[str, TrainingData] = field(default_factory=dict)
+    spot_check: SpotCheck | None = None
 
     @property
     def run_data(self) -> TrainingData:

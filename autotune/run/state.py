@@ -22,6 +22,7 @@ PHASES_OVER = (
     | events.TrainingPruned
     | events.HeldOutLoss
     | events.BaselineScored
+    | events.SpotChecked
     | events.PracticeMade
     | events.Evaluated
 )
@@ -46,6 +47,7 @@ class StudyState:
     practice_found: dict[str, events.PracticeFound] = field(default_factory=dict)  # "": in all
     mixed: dict[str, events.DataMixed] = field(default_factory=dict)  # by strategy
     baselines: dict[str, events.BaselineScored] = field(default_factory=dict)
+    spot_checks: dict[str, events.SpotChecked] = field(default_factory=dict)  # by whose it is
     practice: events.PracticeStarted | None = None  # the newest
     practice_made: dict[str, events.PracticeMade] = field(default_factory=dict)  # by its folder
     trials: list[TrialState] = field(default_factory=list)
@@ -147,6 +149,9 @@ class StudyState:
                 self.fit, self.fit_note = event.fit, event.note
             case events.BaselineScored():
                 self.baselines[event.name] = event
+                self.answered = None
+            case events.SpotChecked():
+                self.spot_checks[event.of] = event
                 self.answered = None
             case events.PracticeStarted():
                 self.practice, self.answered = event, None

@@ -92,6 +92,8 @@ def _before_training(state: StudyState, pace: Pace) -> Job:
         return Job(f"probing what fits: {tried} tried", "", 0, 0, _phase(state), None)
     if state.fit is not None and "untrained" not in state.baselines:
         return _answering(state, pace, "answering the prompts with the untrained model")
+    if state.answered is not None:
+        return _answering(state, pace, "answering the spot check, which decides nothing")
     return Job("getting ready", "", 0, 0, _phase(state), None)
 
 

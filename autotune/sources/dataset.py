@@ -1,4 +1,4 @@
-"""`--data`: a chat file, a dataset of the hub, or our own demo conversations."""
+"""`--data`: a chat file, a dataset of the hub, or chats that come with the tool."""
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -8,7 +8,7 @@ from autotune.base.files import no_plain_file
 from autotune.base.format import either
 from autotune.data.file_kinds import READ_ENDINGS, readable
 from autotune.data.unpack import check_kind
-from autotune.demo import CONVERSATIONS
+from autotune.demo import PRACTICE, TOY_CONVERSATIONS
 from autotune.protocol.choices import SYNTH
 from autotune.sources.digest import is_lfs_pointer
 from autotune.sources.hub import (
@@ -70,7 +70,7 @@ def resolve_data(text: str, say: Say = say_nothing) -> DataSource:
     if reference is None or path.exists():
         raise BadInput(
             f"data {text}: {no_plain_file(path)}; give a file ({_GIVE}), a hub id such as"
-            f" PeterV09/smol-smoltalk-6k, or {either(DATA)}"
+            f" PeterV09/smol-smoltalk-6k, {either(DATA)}"
         )
     return DataSource(_from_hub(reference.repo, reference.revision, say), text)
 
@@ -83,8 +83,13 @@ def _data_files(folder: Path) -> list[Path]:
 
 
 def demo_data() -> DataSource:
-    """The conversations that come with the tool."""
-    return DataSource(CONVERSATIONS, "demo conversations")
+    """The practice chats that come with the tool."""
+    return DataSource(PRACTICE, "demo practice chats")
+
+
+def toy_data() -> DataSource:
+    """The short conversations that come with the tool, for the toy."""
+    return DataSource(TOY_CONVERSATIONS, "toy conversations")
 
 
 def _from_hub(repo: str, revision: str | None, say: Say) -> Path:

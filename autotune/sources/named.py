@@ -18,16 +18,20 @@ if TYPE_CHECKING:
     from autotune.sources.say import Say
 
 DEMO = "demo"
-"""The model, the data and the prompts that come with the tool."""
+"""The model that is fetched from the package index, the data and the prompts for it."""
+
+TOY = "toy"
+"""The toy model, its data and its prompts."""
 
 MODELS: "dict[str, Callable[[Say], ModelSource]]" = {
     DEMO: later("autotune.sources.model:demo_model"),
-    "toy": later("autotune.sources.model:toy_model"),
+    TOY: later("autotune.sources.model:toy_model"),
 }
 """What `--model` takes beside folders and hub ids."""
 
 DATA: "dict[str, Callable[[], DataSource]]" = {
     DEMO: later("autotune.sources.dataset:demo_data"),
+    TOY: later("autotune.sources.dataset:toy_data"),
 }
 """What `--data` takes beside files and hub ids."""
 
@@ -47,6 +51,7 @@ PROMPTS = {
     DEMO: NamedPrompts(
         later("autotune.sources.prompts:demo"), later("autotune.sources.prompts:demo")
     ),
+    TOY: NamedPrompts(later("autotune.sources.prompts:toy"), later("autotune.sources.prompts:toy")),
 }
 """What `--prompts` takes beside files.
 

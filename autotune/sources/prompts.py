@@ -1,4 +1,4 @@
-"""`--prompts`: a file of verifiable instructions, the public IFEval set, or our own demo set.
+"""`--prompts`: a file of verifiable instructions, the public IFEval set, or prompts of our own.
 
 Which scored prompts are looked for in the data of a profile, and whether their rows stay.
 """
@@ -12,11 +12,11 @@ from autotune.base.format import either
 from autotune.config.profile import DataChoice, Profile, PromptChoice
 from autotune.data.file_kinds import readable
 from autotune.data.unpack import check_kind
-from autotune.demo import PROMPTS
+from autotune.demo import PROMPTS, TOY_PROMPTS
 from autotune.sources.cache import cache_folder
 from autotune.sources.digest import has_digest, is_lfs_pointer
 from autotune.sources.hub import HubUnreachable, hub_file, hub_files
-from autotune.sources.named import DEMO
+from autotune.sources.named import DEMO, TOY
 from autotune.sources.named import PROMPTS as NAMED
 from autotune.sources.say import Say, say_nothing
 from autotune.sources.wheel import WheelFile, local_copy, wheel_file
@@ -82,8 +82,13 @@ def local_prompts(text: str) -> PromptSource | None:
 
 
 def demo(say: Say = say_nothing) -> PromptSource:
-    """The prompts that come with the tool."""
+    """The prompts that come with the tool: about topics that its practice chats are not about."""
     return PromptSource(PROMPTS, "demo prompts")
+
+
+def toy(say: Say = say_nothing) -> PromptSource:
+    """The short prompts that come with the tool, for the toy."""
+    return PromptSource(TOY_PROMPTS, "toy prompts")
 
 
 def ifeval(say: Say) -> PromptSource:
@@ -123,8 +128,8 @@ def _ifeval_from_hub(sha256: str, say: Say) -> Path | None:
 
 
 def topics_held_apart(data: DataChoice, prompts: PromptChoice) -> bool:
-    """Whether no prompt can stand in the data: the demo's topics are shared out between the two."""
-    return data.source == prompts.source == DEMO
+    """Whether no prompt can stand in the data: our own topics are shared out between the two."""
+    return data.source == prompts.source and data.source in (DEMO, TOY)
 
 
 def dropped_prompts(profile: Profile, prompts: Path) -> str | None:

@@ -122,19 +122,27 @@ def answer(
     Raises:
         ModelRefused, EvaluationFailed, EnvironmentFault: as `answer_all`.
     """
-    job = GenerateJob(
+    scorer = setup.profile.prompts.scorer
+    job = generate_job(setup, folder, session.rundir.prompts, where, scorer)
+    job = job.model_copy(update={"early_seed": early_seed})
+    answer_all(session, job, len(setup.prompts), on_event)
+
+
+def generate_job(
+    setup: Setup, folder: Path, prompts: Path, where: Path, scorer: str
+) -> GenerateJob:
+    """The job of answering a file of prompts of a scorer as an evaluation does, into `where`."""
+    return GenerateJob(
         device=setup.work_device,
         model_folder=str(folder),
-        prompts=str(session.rundir.prompts),
+        prompts=str(prompts),
         out=str(where / RESPONSES),
         max_new_tokens=setup.profile.evaluate.max_new_tokens,
         batch_size=setup.profile.evaluate.batch_size,
         prefill_tokens=setup.prefill_tokens,
-        early_seed=early_seed,
-        scorer=setup.profile.prompts.scorer,
+        scorer=scorer,
         supervision=setup.data.supervision,
     )
-    answer_all(session, job, len(setup.prompts), on_event)
 
 
 def reported_prompts(setup: Setup) -> tuple[Prompt, ...]:

@@ -42,6 +42,7 @@ from autotune.study.optuna_file import StudyFile
 from autotune.study.optuna_study import whole_space
 from autotune.study.run_plan import plan_run
 from autotune.study.selection_bias import corrected_best
+from autotune.study.spot_check import check_best, check_untrained
 from autotune.train.peak_check import watch_other_processes
 from autotune.train.watch import TrainingWatch, gauge_for
 from autotune.train.worker_loop import WorkerLoop
@@ -114,6 +115,7 @@ class Tuner:
                     demand_best(self.session.state, self.session.rundir)
                     self.emit_corrected_best()
                     self.emit_importances()
+                    check_best(self.session, self.setup)
                     self.conclude()
                     self.session.emit(events.RunEnded(met=action.met, reason=action.reason))
                     return action.met
@@ -126,6 +128,7 @@ class Tuner:
             trials = plan_run(self.chooser, self.session.state).trial_count
             plan_disk(self.session, self.setup, self.chooser.strategies, trials)
         score_baselines(self.session, self.setup, self.scorer)
+        check_untrained(self.session, self.setup)
         self.warn_of_old_stops()
 
     def wait(self, action: Wait) -> None:

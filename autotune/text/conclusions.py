@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from autotune.base.format import counted, percent, quoted
+from autotune.config.load import DEMO_PROFILE
 from autotune.protocol.events import BaselineScored, Evaluated
 from autotune.protocol.result_text import score_text
 from autotune.protocol.scores import DEFAULT_SCORER
@@ -11,6 +12,7 @@ from autotune.run.state import StudyState
 from autotune.score.registry import find_scorer
 from autotune.score.scorer import Baseline, Scorer
 from autotune.text.gain import gain_sentence, is_no_better
+from autotune.text.learned import learned_sentence, strategies_sentence
 from autotune.text.score import (
     ended_early_line,
     in_full_sentence,
@@ -20,6 +22,7 @@ from autotune.text.score import (
     selection_bias_line,
     unhealthy_lines,
 )
+from autotune.text.spot_check import spot_check_sentence
 from autotune.text.study import total_sentence
 from autotune.text.training_data import practice_sentence
 
@@ -55,6 +58,8 @@ def conclusions(state: StudyState) -> list[str]:
     """
     first, *rest = outcome(state)
     compared = gain_sentence(state)
+    steps = (strategies_sentence(state), learned_sentence(state), spot_check_sentence(state))
+    rest = [*(step for step in steps if step is not None), *rest]
     if compared is None:
         return [first, *rest]
     return [compared, first, *rest] if is_no_better(state) else [first, compared, *rest]
@@ -161,4 +166,6 @@ def next_steps(state: StudyState, run_dir: Path) -> list[str]:
             else "more trials of a strategy (n_trials and a search range in the profile)"
         )
         lines.append(f"to get further: more conversations, more epochs, or {more}")
+    if state.ended is not None and state.run is not None and state.run.profile == DEMO_PROFILE:
+        lines.append("with chats of your own: smolsft-autotune run --data FILE")
     return lines

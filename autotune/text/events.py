@@ -31,6 +31,7 @@ from autotune.text.score import (
     partial_text,
     selection_bias_line,
 )
+from autotune.text.spot_check import spot_check_line
 from autotune.text.study import total_sentence
 from autotune.text.training_data import mixed_line, practice_line
 from autotune.text.training_events import (
@@ -74,6 +75,8 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             return fit_sentence(event.fit) + (f"; {event.note}" if event.note else "")
         case events.BaselineScored():
             return f"baseline {event.name}: {scored(event)}"
+        case events.SpotChecked():
+            return spot_check_line(event)
         case events.PracticeStarted():
             return asked_sentence(event)
         case events.PracticeMade():

@@ -131,7 +131,7 @@ def test_data_that_a_strategy_names_is_looked_at_too(tmp_path: Path, model: Path
     profile = (ROOT / "profiles" / "cpu-smoke.toml").read_text(encoding="utf-8")
     own = 'name = "B"\ndata = "more.jsonl"\nmax_conversations = 2\n'
     changed = profile.replace('name = "B"\n', own).replace(
-        'source = "demo"', 'source = "chat.jsonl"', 1
+        'source = "toy"', 'source = "chat.jsonl"', 1
     )
     (tmp_path / "mine.toml").write_text(changed, encoding="utf-8")
     usual = ("--profile", "mine.toml", "--model", str(model), "--prompts", "asked.jsonl", "--json")
@@ -192,7 +192,7 @@ def test_the_models_and_data_of_the_profile_are_the_default(tmp_path: Path) -> N
     code, out, err = call(tmp_path, "--profile", "cpu-smoke", "--json", "--max-conversations", "9")
     assert code == ExitCode.DONE, err
     said = json.loads(out)
-    assert (said["model"], said["data"], said["kept"]) == ("toy Llama", "demo conversations", 9)
+    assert (said["model"], said["data"], said["kept"]) == ("toy Llama", "toy conversations", 9)
     assert said["conversations"] == 600
     assert said["left_out"] == 591
     assert "features" not in said

@@ -149,12 +149,12 @@ PATHS = [
     ),
     (
         "eval compare answers.jsonl answers.jsonl --profile cpu-smoke",
-        "answers.jsonl and answers.jsonl answer none of the demo prompts; give the prompts that",
+        "answers.jsonl and answers.jsonl answer none of the toy prompts; give the prompts that",
         "with --prompts FILE",
     ),
     (
         "eval compare answers.jsonl answers.jsonl --profile cpu-smoke --scorer exact",
-        "--scorer exact: the demo prompts have no answers",
+        "--scorer exact: the toy prompts have no answers",
         "--prompts FILE, one {prompt, answer} a line",
     ),
     ("probe --plan --vram-budget 900GiB", "has 8GiB; give at most that", ""),
@@ -169,8 +169,8 @@ EARLY = [
     ("probe --prompts chats.jsonl", "chats.jsonl:1: unknown key 'messages'"),
     ("inspect --prompts chats.jsonl", "chats.jsonl: no record has a text under 'prompt'"),
     ("eval toy --prompts empty.jsonl", "empty.jsonl: no prompts"),
-    ("run --scorer exact", "--scorer exact: the demo prompts have no answers; give your own with"),
-    ("eval toy --scorer exact", "--scorer exact: the demo prompts have no answers"),
+    ("run --scorer exact", "--scorer exact: the toy prompts have no answers; give your own with"),
+    ("eval toy --scorer exact", "--scorer exact: the toy prompts have no answers"),
     ("run --holdout --prompt-limit 1", "holdout of 1 prompt: needs at least 2; leave --holdout"),
     ("run --model small", "model folder small: model.safetensors is missing"),
     ("eval small", "model folder small: model.safetensors is missing"),
@@ -330,7 +330,7 @@ def test_profiles_are_listed_and_shown_as_text_and_as_json(
     assert "rtx4060-laptop-8gb" in capsys.readouterr().out
     assert run(["profiles", "list", "--json"]) == ExitCode.DONE
     names = [row["name"] for row in json.loads(capsys.readouterr().out)["profiles"]]
-    assert names == ["cpu-smoke", "cpu-smollm2", "rtx4060-laptop-8gb"]
+    assert names == ["cpu-demo", "cpu-smoke", "cpu-smollm2", "rtx4060-laptop-8gb"]
     assert run(["profiles", "show", "rtx4060-laptop-8gb"]) == ExitCode.DONE
     assert "[[strategy]]" in capsys.readouterr().out
     assert run(["profiles", "show", "cpu-smoke", "--json"]) == ExitCode.DONE

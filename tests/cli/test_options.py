@@ -161,8 +161,8 @@ def test_a_row_of_a_table_is_all_that_a_format_a_source_or_a_scorer_needs(
     assert anew["format"].help == "messages, conversations, alpaca, prompt_completion or rows."
     assert anew["format"].must.endswith("prompt_completion or rows")
     assert anew["model"].shown == "FOLDER|HUB-ID|demo|toy|tiny"
-    assert anew["data"].shown == "FILE|HUB-ID|demo|chats"
-    assert anew["prompts"].shown == "FILE|ifeval|demo|gsm8k"
+    assert anew["data"].shown == "FILE|HUB-ID|demo|toy|chats"
+    assert anew["prompts"].shown == "FILE|ifeval|demo|toy|gsm8k"
     assert anew["scorer"].shown == "ifeval|exact|rhymes"
     assert anew["scorer"].must == "must be one of exact, ifeval, rhymes"
     assert Options.of({"prompts": "GSM8K"}).prompts == "gsm8k"

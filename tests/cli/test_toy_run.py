@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from autotune.cli.target import DEMO_TARGET
+
 pytestmark = pytest.mark.torch
 
 
@@ -38,7 +40,7 @@ def test_a_toy_run_escalates_and_says_that_the_target_is_not_met(
     folder, code, said, human = finished
     assert code == 1
     assert said["met"] is False
-    assert said["target"] == 0.25
+    assert said["target"] == float(DEMO_TARGET)
     assert "moving on from A to B" in human
     best = said["best"]
     assert best["n"] == 24
@@ -116,7 +118,7 @@ def test_a_checkpoint_of_a_run_can_be_scored_by_itself(
 ) -> None:
     folder = finished[0]
     code, said, _ = call(
-        *(folder, "eval", "run/best", "--profile", "cpu-smoke", "--prompts", "demo"),
+        *(folder, "eval", "run/best", "--profile", "cpu-smoke", "--prompts", "toy"),
         *("--prompt-limit", "4", "--run-dir", "score", "--target", "0.9"),
     )
     assert code == 1

@@ -18,6 +18,8 @@ from autotune.config.profile import Profile
 from autotune.device.find import Device
 from autotune.protocol.choices import Precision
 
+SHIPPED = ["cpu-demo", "cpu-proof", "cpu-smoke", "cpu-smollm2", "rtx4060-laptop-8gb"]
+
 SMOKE = (profiles_folder() / "cpu-smoke.toml").read_text(encoding="utf-8")
 
 
@@ -45,12 +47,7 @@ def device(kind: str) -> Device:
 
 def test_every_shipped_profile_is_valid_and_named_after_its_file() -> None:
     profiles = list_profiles()
-    assert [p.name for p in profiles] == [
-        "cpu-proof",
-        "cpu-smoke",
-        "cpu-smollm2",
-        "rtx4060-laptop-8gb",
-    ]
+    assert [p.name for p in profiles] == SHIPPED
     assert all(profile_path(p.name).stem == p.name for p in profiles)
     assert all(p.strategies[-1].fallback and p.strategies[-1].name == "minimum" for p in profiles)
 
@@ -235,7 +232,7 @@ def test_a_profile_is_found_by_path(tmp_path: Path) -> None:
     assert find_profile(str(path)).name == "mine"
 
 
-@pytest.mark.parametrize("name", ["cpu-proof", "cpu-smoke", "cpu-smollm2", "rtx4060-laptop-8gb"])
+@pytest.mark.parametrize("name", SHIPPED)
 def test_a_profile_written_as_toml_reads_back_equal(tmp_path: Path, name: str) -> None:
     profile = find_profile(name)
     odd = Profile.model_validate_json(

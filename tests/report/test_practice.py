@@ -125,7 +125,7 @@ def test_a_report_after_practice_shows_held_out_kinds_beside_the_rest(
     for page in (markdown, render_html(report, b"", b"")):
         assert "What was held out of practice" in page and SENTENCE in page
         assert "Held out of practice: case:upper, list:three." in page
-    rows = [line for line in markdown.splitlines() if "/200 " in line]
+    rows = [line for line in markdown.splitlines() if "/200 " in line and line[0] == "|"]
     assert rows == [
         "| the model before training | 3/40 7.5 % \\[3-20\\] | 50/200 25.0 % \\[19.5-31.4\\]"
         " | 3/38 7.9 % \\[3-21\\] | 25/122 20.5 % \\[14.3-28.5\\] |",

@@ -40,7 +40,9 @@ def test_a_file_is_taken_by_its_path_and_named_after_itself(tmp_path: Path) -> N
 
 
 def test_what_is_not_there_or_not_a_file_is_refused_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"no such file; give a file of prompts .*zip\), ifeval or"):
+    with pytest.raises(
+        BadInput, match=r"no such file; give a file of prompts .*zip\), ifeval, demo"
+    ):
         prompts.resolve_prompts(str(tmp_path / "none.jsonl"))
     with pytest.raises(BadInput, match=r"no such file; give a file .*zip\), a hub id"):
         resolve_data(str(tmp_path / "none.jsonl"))
@@ -114,12 +116,12 @@ def test_ifeval_offline_and_absent_says_what_to_put_where(
 
 
 def test_the_demo_is_files_that_come_with_the_tool_and_needs_no_cache(cache: Path) -> None:
-    first = prompts.resolve_prompts("demo")
-    rows = [json.loads(line) for line in first.path.read_text(encoding="utf-8").splitlines()]
-    assert len(rows) == 48
-    assert {"key", "prompt", "instruction_id_list", "kwargs"} <= set(rows[0])
-    assert prompts.local_prompts("demo") == first
-    assert len(resolve_data("demo").path.read_text(encoding="utf-8").splitlines()) == 600
+    for name in ("demo", "toy"):
+        first = prompts.resolve_prompts(name)
+        rows = [json.loads(line) for line in first.path.read_text(encoding="utf-8").splitlines()]
+        assert set(rows[0]) == {"key", "prompt", "instruction_id_list", "kwargs"}
+        assert prompts.local_prompts(name) == first
+        assert resolve_data(name).path.is_file()
     assert not cache.exists()
 
 

@@ -1,4 +1,4 @@
-"""The demo's conversations and prompts: true to their instructions, held apart, varied."""
+"""The toy's conversations and prompts: true to their instructions, held apart, varied."""
 
 import hashlib
 import json
@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from autotune.data.load import load_conversations
-from autotune.demo import CONVERSATIONS, PROMPTS
+from autotune.demo import TOY_CONVERSATIONS as CONVERSATIONS
+from autotune.demo import TOY_PROMPTS as PROMPTS
 from autotune.protocol.plan import DataSpec
 from autotune.score.ifeval.instructions import instruction_of, read_arguments
 from autotune.score.ifeval.prompts import read_ifeval_prompts

@@ -1,0 +1,72 @@
+"""A spot check: a few prompts that decide nothing, answered before training and by the best."""
+
+from pathlib import Path
+from typing import Literal
+
+from autotune.protocol import events
+from autotune.protocol.results import Checkpoint
+from autotune.run.answering import RESPONSES, answer_all
+from autotune.run.session import Session
+from autotune.run.setup import Setup
+from autotune.score.answers import read_answers
+from autotune.score.registry import find_scorer
+from autotune.score.report_check import EvaluationFailed, checked_report
+from autotune.study.answer import generate_job
+
+
+def check_untrained(session: Session, setup: Setup) -> None:
+    """Have the model before training answer, unless it has."""
+    if setup.spot_check is not None and "untrained" not in session.state.spot_checks:
+        _check(session, setup, "untrained", setup.model_folder)
+
+
+def check_best(session: Session, setup: Setup) -> None:
+    """Have the best checkpoint answer, unless it has.
+
+    Without the answers of the model before training there is nothing to hold them against.
+    """
+    best, checks = session.state.best, session.state.spot_checks
+    if setup.spot_check is None or best is None or "untrained" not in checks:
+        return
+    known = checks.get("best")
+    if known is not None and (known.number, known.checkpoint) == (best.number, best.checkpoint):
+        return
+    folder = session.rundir.checkpoint(best.number, best.checkpoint)
+    if not folder.is_dir():
+        folder = session.rundir.best
+    _check(session, setup, "best", folder, best.number, best.checkpoint)
+
+
+def _check(
+    session: Session,
+    setup: Setup,
+    of: Literal["untrained", "best"],
+    folder: Path,
+    number: int | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> None:
+    """Have a model answer, and record its score. One that it cannot have is no reason to stop."""
+    chosen = setup.spot_check
+    assert chosen is not None
+    model = of if checkpoint is None else f"trial-{number:04d}-{checkpoint.name}"
+    where = session.rundir.eval_folder(f"spot-check-{model}")
+    job = generate_job(setup, folder, session.rundir.spot_check, where, chosen.scorer)
+    try:
+        answer_all(session, job, len(chosen.prompts), what="spot check")
+        answers = read_answers(where / RESPONSES)
+        scorer, think = find_scorer(chosen.scorer), setup.profile.evaluate.think
+        report = checked_report(scorer, chosen.prompts, answers, think)
+    except EvaluationFailed as error:
+        session.emit(events.Warned(message=f"spot check of {model}: no score: {error}"))
+        return
+    session.emit(
+        events.SpotChecked.from_parts(
+            report,
+            of=of,
+            prompts=chosen.label,
+            scorer=chosen.scorer,
+            max_new_tokens=job.max_new_tokens,
+            number=number,
+            checkpoint=checkpoint,
+        )
+    )
