@@ -62,7 +62,10 @@ class NumberWords(Counted):
 class NumberSentences(Counted):
     """Enough sentences, or few enough, by the Punkt model of English (`NumberOfSentences`).
 
-    The published checker loads that model, a pickle, from NLTK's data at score time.
+    The published checker loads that model, a pickle, from NLTK's data at score time. Here a package
+    carries it whose splitting is NLTK's but for three things: several marks end a text, or begin
+    it, as one sentence and not two; a spaced ellipsis (`. . .`) is one end and not three; and an
+    opening quotation mark `“` after an end begins the next sentence.
     """
 
     id = "length_constraints:number_sentences"
