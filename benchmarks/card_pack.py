@@ -34,7 +34,6 @@ from autotune.sources.model import DEMO_WHEEL, resolve_model  # noqa: E402
 from autotune.sources.prompts import resolve_prompts  # noqa: E402
 from autotune.sources.wheel import wheel_file  # noqa: E402
 from benchmarks.card_checks.missing import (  # noqa: E402
-    NOT_NEEDED,
     applies,
     last_line,
     name_of,
@@ -159,7 +158,7 @@ def gather(asked: Sequence[str], given: set[str], target: Target, folder: Path) 
     """Fetch what is asked for and not given, and what that needs in turn; the wheels' names."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    seen = given | NOT_NEEDED
+    seen = set(given)
     queue = list(asked)
     while queue:
         wanted: dict[str, str] = {}

@@ -16,10 +16,6 @@ from pathlib import Path
 EXTRA = ("pytest>=8.3", "hypothesis>=6.100", "tokenizers")
 """What the checks need beside the tool's own requirements."""
 
-NOT_NEEDED = frozenset({"datasets"})
-"""Required by if-verifiable for functions that the tool never calls; with pandas and pyarrow it
-would be most of what has to be brought."""
-
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
 
@@ -50,7 +46,7 @@ def missing(asked: Iterable[str]) -> dict[str, str]:
     while queue:
         requirement = queue.pop()
         name = name_of(requirement)
-        if name in NOT_NEEDED or not applies(requirement):
+        if not applies(requirement):
             continue
         try:
             found = importlib.metadata.version(name)

@@ -65,7 +65,7 @@ def test_what_is_gathered_is_all_that_is_lacking_and_installs_without_a_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index, pack, site = tmp_path / "index", tmp_path / "pack", tmp_path / "site"
-    save_wheel(index, "packed_a", "packed-b", "datasets", "pip", "no-such; os_name == 'nt'")
+    save_wheel(index, "packed_a", "packed-b", "pip", "no-such; os_name == 'nt'")
     save_wheel(index, "packed_b", tag="cp312-cp312-manylinux_2_28_x86_64")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(index))

@@ -17,7 +17,7 @@ from autotune.score.answers import Answer
 from autotune.score.ifeval.scorer import IFEval
 from autotune.score.ifeval.prompts import IFEvalPrompt
 
-assert not {"nltk", "punkt", "langdetect", "if_verifiable"} & set(sys.modules), "not lazy"
+assert not {"nltk", "punkt", "langdetect"} & set(sys.modules), "not lazy"
 prompt = IFEvalPrompt(
     key=1,
     prompt="p",
@@ -38,10 +38,8 @@ answer = Answer(prompt="p", response="Dr. Smith met the NASA nurse here. He was 
 report = IFEval().score([prompt], [answer])
 assert [v.error for v in report.verdicts[0].instructions] == [None] * 4, report
 assert report.score.passes == 1, report
-heavy = {"torch", "transformers", "datasets", "pandas"} & set(sys.modules)
-assert not heavy, heavy
-import if_verifiable
-assert if_verifiable.get_eval_data, "the package is whole for others"
+unasked = {"torch", "transformers", "datasets", "pandas", "if_verifiable"} & set(sys.modules)
+assert not unasked, unasked
 """
 
 

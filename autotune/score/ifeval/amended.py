@@ -84,7 +84,7 @@ def amended(prompt: IFEvalPrompt, answer: str, seed: int, finished: bool) -> Ame
 
     Raises:
         ArgumentFault: an instruction that IFEval does not know.
-        EnvironmentFault: the published checkers are not installed.
+        EnvironmentFault: a package that a check needs is not installed.
     """
     instructions = [
         instruction_of(name, given)

@@ -19,7 +19,10 @@ _SHOUTED = re.compile(r"\b[^\W\d_]{2,}\b")
 
 
 class CapitalWordFrequency(Counted):
-    """Enough words in all capitals, or few enough. The published checker loads NLTK's data."""
+    """Enough words in all capitals, or few enough (`CapitalWordFrequencyChecker`).
+
+    Words are NLTK's, sentence by sentence, so that what has a hyphen is one word.
+    """
 
     id = "change_case:capital_word_frequency"
     arguments = {"capital_frequency": a_count, "capital_relation": a_relation}
@@ -61,9 +64,10 @@ class CapitalWordFrequency(Counted):
 
 
 class EnglishCapital(Instruction):
-    """English in all capitals. A text whose language is unknown passes, as published.
+    """English in all capitals (`CapitalLettersEnglishChecker`).
 
-    The published checker draws at random within langdetect; `language` does not.
+    A text whose language is unknown passes. The published checker draws at random within
+    langdetect; `language` does not.
     """
 
     id = "change_case:english_capital"
@@ -87,7 +91,7 @@ class EnglishCapital(Instruction):
 
 
 class EnglishLowercase(Instruction):
-    """English in all small letters, as `EnglishCapital`."""
+    """English in all small letters, as `EnglishCapital` (`LowercaseLettersEnglishChecker`)."""
 
     id = "change_case:english_lowercase"
     amended_at = Stage.CASE

@@ -4,7 +4,7 @@ import re
 from random import Random
 
 from autotune.score.ifeval.arguments import a_text
-from autotune.score.ifeval.instruction import Published, Stage, number
+from autotune.score.ifeval.instruction import Instruction, Stage, number
 from autotune.score.ifeval.length import has_content
 from autotune.score.ifeval.pieces import divided, paragraphs
 
@@ -17,16 +17,28 @@ _SECOND = re.compile(
 """The beginning of what a model itself calls its second response."""
 
 
-class RepeatPrompt(Published):
-    """The answer begins with the request, word for word."""
+class RepeatPrompt(Instruction):
+    """The answer begins with the request, word for word, in capitals or not.
+
+    White space around either does not count (`RepeatPromptThenAnswer`).
+    """
 
     id = "combination:repeat_prompt"
     arguments = {"prompt_to_repeat": a_text}
     amended_at = Stage.BEGIN
 
+    @property
+    def asked(self) -> str:
+        """The request."""
+        return str(self.given["prompt_to_repeat"]).strip()
+
+    def check(self, answer: str) -> bool:
+        """Whether it does."""
+        return answer.strip().lower().startswith(self.asked.lower())
+
     def decide_early(self, beginning: str) -> bool | None:
         """Certain once it is repeated, or once it is not."""
-        asked = str(self.given["prompt_to_repeat"]).strip().lower()
+        asked = self.asked.lower()
         folded = asked.replace("ς", "σ")
         begun = beginning.lstrip()[: len(asked)].lower()  # never shorter in small letters
         if "σ" not in folded and begun.startswith(asked):
@@ -41,25 +53,32 @@ class RepeatPrompt(Published):
 
     def edit(self, answer: str, draw: Random) -> str | None:
         """The request is put before it, in the place of a first paragraph of the same words."""
-        asked = str(self.given["prompt_to_repeat"]).strip()
         rest = answer.strip()
         spans = paragraphs(rest)
-        if spans and _words(rest[slice(*spans[0])]) == _words(asked):
+        if spans and _words(rest[slice(*spans[0])]) == _words(self.asked):
             rest = rest[spans[0][1] :].strip()
-        return f"{asked}\n\n{rest}" if rest else asked
+        return f"{self.asked}\n\n{rest}" if rest else self.asked
 
     def after(self, answer: str) -> str:
         """What comes after the request; all of an answer that does not begin with it."""
-        asked = str(self.given["prompt_to_repeat"]).strip()
-        begins = answer.lstrip().lower().startswith(asked.lower())
-        return answer.lstrip()[len(asked) :] if begins else answer
+        return answer.lstrip()[len(self.asked) :] if self.check(answer) else answer
 
 
-class TwoResponses(Published):
-    """Two different responses, divided by `******`."""
+class TwoResponses(Instruction):
+    """Two different responses, divided by `******`.
+
+    Only before the first and after the last divider may there be nothing but white space, which
+    does not count around a response either (`TwoResponsesChecker`).
+    """
 
     id = "combination:two_responses"
     amended_at = Stage.SHAPE
+
+    def check(self, answer: str) -> bool:
+        """Whether it has them."""
+        parts = [part.strip() for part in answer.split("******")]
+        responses = list(filter(None, parts))
+        return all(parts[1:-1]) and len(responses) == 2 and responses[0] != responses[1]
 
     def decide_early(self, beginning: str) -> bool | None:
         """Fails at an empty part, a third response, or two that are the same."""

@@ -66,7 +66,10 @@ AFTERTHOUGHTS = (
 
 
 class NumberPlaceholders(Counted):
-    """Enough placeholders in brackets. The published pattern takes quadratic time."""
+    """Enough placeholders in brackets, on one line each, empty or not (`PlaceholderChecker`).
+
+    The published pattern takes quadratic time.
+    """
 
     id = "detectable_content:number_placeholders"
     arguments = {"num_placeholders": a_count}
@@ -110,7 +113,10 @@ class NumberPlaceholders(Counted):
 
 
 class Postscript(Instruction):
-    """A postscript that begins with a marker. The published pattern takes quadratic time."""
+    """A postscript that begins with a marker, wherever in the answer (`PostscriptChecker`).
+
+    The published pattern takes quadratic time, and reads a marker other than the usual two as one.
+    """
 
     id = "detectable_content:postscript"
     arguments = {"postscript_marker": a_text}

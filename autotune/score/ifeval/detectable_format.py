@@ -4,17 +4,18 @@ import json
 import re
 from random import Random
 
-from autotune.score.ifeval.arguments import a_count, a_text, as_count
+from autotune.score.ifeval.arguments import Argument, a_count, a_text, as_count
 from autotune.score.ifeval.bullets import with_bullets
 from autotune.score.ifeval.instruction import (
+    Counted,
     Growing,
     Instruction,
-    Published,
     Stage,
     is_or_are,
     needs,
+    quote,
 )
-from autotune.score.ifeval.json_prefix import MAX_NESTING, cannot_become_json, nesting
+from autotune.score.ifeval.json_prefix import MAX_NESTING, cannot_become_json, is_json, nesting
 from autotune.score.ifeval.linear import count_bullets, has_title
 from autotune.score.ifeval.own_words import (
     in_case_of,
@@ -33,6 +34,9 @@ _TITLE_SIGNS = ' \t#*_<>"“”:'
 _NUMBERED = re.compile(r"^\w+\s?(?:\d+|[IVX]+)$")
 _TITLE_NAMED = re.compile(r"^(?:title|subject|headline)\s*:\s*", re.IGNORECASE)
 
+ALLOWED = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
+"""The answers that a constrained response holds one of."""
+
 CHOICE = 3
 """Phrases to choose from for each that is highlighted: enough to spread them over a text, few
 enough for them to be the best."""
@@ -42,13 +46,18 @@ TITLES = ("{}", "{}", "About {}", "On {}", "All About {}", "A Few Words on {}", 
 
 
 class ConstrainedResponse(Growing):
-    """One of three given answers is there."""
+    """One of three given answers is there, letter for letter (`ConstrainedResponseChecker`)."""
 
     id = "detectable_format:constrained_response"
 
+    def check(self, answer: str) -> bool:
+        """Whether it is."""
+        return any(allowed in answer for allowed in ALLOWED)
+
     def explain(self, answer: str) -> str:
         """The three."""
-        return 'holds none of "My answer is yes.", "My answer is no." and "My answer is maybe."'
+        *others, last = map(quote, ALLOWED)
+        return f"holds none of {', '.join(others)} and {last}"
 
     def edit(self, answer: str, draw: Random) -> str | None:
         """The one that its first word means stands first; "maybe" where that is neither."""
@@ -59,18 +68,20 @@ class ConstrainedResponse(Growing):
         return f"{answered} {rest[:1].upper()}{rest[1:]}".rstrip()
 
 
-class JsonFormat(Published):
-    """The whole answer is JSON, perhaps in a fence. Too deep a nesting is refused unread."""
+class JsonFormat(Instruction):
+    """The whole answer is JSON, perhaps in a fence (`JsonFormat`).
+
+    Too deep a nesting is refused unread.
+    """
 
     id = "detectable_format:json_format"
     amended_at = Stage.WRAP
 
     def check(self, answer: str) -> bool:
         """Whether it is."""
-        checker = self.checker
         if nesting(answer) > MAX_NESTING:
             raise ValueError(f"JSON nested deeper than {MAX_NESTING}")
-        return bool(checker.check_following(answer))
+        return is_json(answer)
 
     def decide_early(self, beginning: str) -> bool | None:
         """Fails once nothing can make it JSON."""
@@ -98,35 +109,60 @@ class JsonFormat(Published):
         return json.dumps({key: value}, ensure_ascii=False, indent=2)
 
 
-class MultipleSections(Growing):
-    """Enough sections, each headed by a word and a number."""
+class MultipleSections(Counted):
+    """Enough sections, each headed by a word and a number, wherever in a line.
+
+    Between them is at most one white space (`SectionChecker`). The published checker reads the word
+    as a pattern.
+    """
 
     id = "detectable_format:multiple_sections"
     arguments = {"section_spliter": a_text, "num_sections": a_count}
     amended_at = Stage.SHAPE
 
+    @property
+    def splitter(self) -> str:
+        """The word."""
+        return str(self.given["section_spliter"]).strip()
+
+    @property
+    def relation(self) -> Argument:
+        """No upper limit can be asked for."""
+        return "at least"
+
+    @property
+    def limit(self) -> Argument:
+        """The number of sections."""
+        return self.given["num_sections"]
+
+    def count(self, text: str) -> int:
+        """The headings."""
+        return len(re.findall(re.escape(self.splitter) + r"\s?\d+", text))
+
     def explain(self, answer: str) -> str:
         """How many there are."""
-        splitter, wanted = str(self.given["section_spliter"]).strip(), self.given["num_sections"]
-        count = len(re.findall(re.escape(splitter) + r"\s?\d+", answer))
+        word, wanted = self.splitter, self.limit
         asked = f"at least {wanted} {is_or_are(wanted)} required"
-        return f'{count} headed "{splitter} 1", "{splitter} 2" and so on, {asked}'
+        return f'{self.count(answer)} headed "{word} 1", "{word} 2" and so on, {asked}'
 
     def edit(self, answer: str, draw: Random) -> str | None:
         """Headings spelt otherwise are mended, else it is divided and each part gets one."""
-        splitter = str(self.given["section_spliter"]).strip()
+        splitter = self.splitter
         spelt = re.compile(rf"\b{re.escape(splitter)}(?=\s?\d)", re.IGNORECASE)
         mended = spelt.sub(lambda _: splitter, answer)
         if self.follows(mended):
             return mended
         without = re.compile(rf"^\W*{re.escape(splitter)}\s?\d+\W*", re.IGNORECASE | re.MULTILINE)
-        parts = divided(without.sub("", answer).strip(), as_count(self.given["num_sections"]))
+        parts = divided(without.sub("", answer).strip(), as_count(self.limit))
         headed = [f"{splitter} {n}\n{part}" for n, part in enumerate(parts or (), 1)]
         return "\n\n".join(headed) or None
 
 
 class NumberBulletLists(Instruction):
-    """So many bullets. The published pattern takes quadratic time."""
+    """So many lines that begin with a dash or a single asterisk (`BulletListChecker`).
+
+    The published pattern takes quadratic time.
+    """
 
     id = "detectable_format:number_bullet_lists"
     arguments = {"num_bullets": a_count}
@@ -149,18 +185,32 @@ class NumberBulletLists(Instruction):
         return with_bullets(answer, as_count(self.given["num_bullets"]))
 
 
-class NumberHighlightedSections(Growing):
-    """Enough parts between asterisks."""
+class NumberHighlightedSections(Counted):
+    """Enough parts between asterisks, on one line and not blank.
+
+    Those between two on either side are counted by themselves and added
+    (`HighlightSectionChecker`).
+    """
 
     id = "detectable_format:number_highlighted_sections"
     arguments = {"num_highlights": a_count}
+    noun = "*highlighted* part"
 
-    def explain(self, answer: str) -> str:
-        """How many there are."""
-        single = sum(bool(found.strip("*").strip()) for found in _HIGHLIGHT.findall(answer))
-        double = sum(bool(found[2:-2].strip()) for found in _DOUBLE.findall(answer))
-        limit = self.given["num_highlights"]
-        return needs(single + double, "*highlighted* part", "at least", limit)
+    @property
+    def relation(self) -> Argument:
+        """No upper limit can be asked for."""
+        return "at least"
+
+    @property
+    def limit(self) -> Argument:
+        """The number of parts."""
+        return self.given["num_highlights"]
+
+    def count(self, text: str) -> int:
+        """The parts."""
+        single = sum(bool(found.strip("*").strip()) for found in _HIGHLIGHT.findall(text))
+        double = sum(bool(found[2:-2].strip()) for found in _DOUBLE.findall(text))
+        return single + double
 
     def edit(self, answer: str, draw: Random) -> str | None:
         """Telling phrases are put between asterisks, on lines that have none; bullets become `-`.
@@ -180,7 +230,10 @@ class NumberHighlightedSections(Growing):
 
 
 class Title(Instruction):
-    """A title in double angle brackets. The published pattern takes quadratic time."""
+    """A title in double angle brackets, on one line and not blank (`TitleChecker`).
+
+    The published pattern takes quadratic time.
+    """
 
     id = "detectable_format:title"
 

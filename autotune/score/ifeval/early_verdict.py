@@ -4,8 +4,7 @@ Only the strict one: loose scoring takes lines and asterisks away, and health as
 ends. An answer that is dropped here has neither.
 """
 
-from autotune.base.errors import EnvironmentFault
-from autotune.score.ifeval.instruction import Instruction
+from autotune.score.ifeval.instruction import Instruction, lacks
 from autotune.score.ifeval.instructions import CLASSES
 from autotune.score.ifeval.prompts import IFEvalPrompt
 from autotune.score.scorer import EarlyVerdict
@@ -63,7 +62,7 @@ def _decide(instruction: Instruction | None, text: str) -> bool | None:
     """What is certain of one instruction; nothing of one that nobody knows."""
     try:
         return instruction.decide_early(text) if instruction is not None else None
-    except EnvironmentFault:
-        raise
+    except ImportError as fault:
+        raise lacks(fault) from fault
     except Exception:  # arguments or a text that it raises on are the scorer's to judge
         return None

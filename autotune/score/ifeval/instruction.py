@@ -3,17 +3,14 @@
 And the edit that makes a text follow it.
 """
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from enum import IntEnum, auto
-from functools import cached_property
 from random import Random
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from autotune.base.errors import EnvironmentFault
 from autotune.score.ifeval.arguments import Argument, Arguments, Reader, as_count
-from autotune.score.ifeval.reference import reference_checker
 
 
 class Stage(IntEnum):
@@ -71,7 +68,7 @@ class Instruction(ABC):
         """Whether a text follows it; may raise on a text it cannot deal with.
 
         Raises:
-            EnvironmentFault: the published checkers are needed and not installed.
+            ImportError: a package that it needs is not installed.
         """
 
     def decide_early(self, beginning: str) -> bool | None:
@@ -100,7 +97,7 @@ class Instruction(ABC):
         the same generator state gives the same text.
 
         Raises:
-            EnvironmentFault: the published checkers are needed and not installed.
+            EnvironmentFault: a package that the check needs is not installed.
         """
         if not answer.strip():
             return None
@@ -120,36 +117,17 @@ class Instruction(ABC):
         """What `check` says; a text that it raises on does not follow.
 
         Raises:
-            EnvironmentFault: the published checkers are needed and not installed.
+            EnvironmentFault: a package that the check needs is not installed.
         """
         try:
             return self.check(text)
-        except EnvironmentFault:
-            raise
+        except ImportError as fault:
+            raise lacks(fault) from fault
         except Exception:  # what a checker cannot deal with does not follow
             return False
 
 
-class Published(Instruction):
-    """An instruction that the published checker judges as it is.
-
-    It is deterministic, offline and linear, as the others of if-verifiable are not. The class that
-    does not use it explains why.
-    """
-
-    @cached_property
-    def checker(self) -> Any:
-        """The published checker; one for all variants of an answer, which so cannot part them."""
-        checker = reference_checker(self.id)(self.id)
-        checker.build_description(**_literal(self.given))
-        return checker
-
-    def check(self, answer: str) -> bool:
-        """As published."""
-        return bool(self.checker.check_following(answer))
-
-
-class Growing(Published):
+class Growing(Instruction):
     """Asks for something to be there; once it is, it stays."""
 
     def decide_early(self, beginning: str) -> bool | None:
@@ -202,20 +180,15 @@ class Counted(Instruction):
         return needs(self.count(answer), self.noun, self.relation, self.limit)
 
 
-def _literal(given: Arguments) -> dict[str, Any]:
-    """Arguments for the published checkers, keywords escaped.
+def lacks(fault: ImportError) -> EnvironmentFault:
+    """What to say of a package that a check needs and cannot import.
 
-    They use keywords as patterns: `C++` would be an error and `(a+)+$` would never end.
+    It must end the scoring: else every answer would fail, and nobody would know why.
     """
-    escaped: dict[str, Any] = dict(given)
-    for name in ("keyword", "section_spliter"):
-        if name in given:
-            escaped[name] = re.escape(str(given[name]).strip())
-    for name in ("keywords", "forbidden_words"):
-        words = given.get(name)
-        if isinstance(words, tuple):
-            escaped[name] = [re.escape(word) for word in words]
-    return escaped
+    return EnvironmentFault(
+        f"scoring needs the package {fault.name}, which cannot be imported ({fault});"
+        " install smolsft-autotune again"
+    )
 
 
 def number(count: int, noun: str) -> str:

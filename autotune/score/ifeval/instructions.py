@@ -1,4 +1,10 @@
-"""The 25 kinds of instruction that IFEval verifies: a new one is a class, and a line here."""
+"""The 25 kinds of instruction that IFEval verifies: a new one is a class, and a line here.
+
+What follows each is defined by the checkers that Google Research published with the paper
+(arXiv:2311.07911), `instruction_following_eval/instructions.py`. Each class here says the rule, in
+parentheses the published class that it is the rule of, and where it decides otherwise why. That the
+verdicts are those of the published classes is held by `tests/score/ifeval/test_as_published.py`.
+"""
 
 from collections.abc import Mapping
 from difflib import get_close_matches

@@ -1,4 +1,4 @@
-"""JSON in answers: how deep it is nested, and whether a beginning can still become some."""
+"""JSON in answers: whether a text is some, or can still become some; how deep it is nested."""
 
 import json
 
@@ -6,7 +6,7 @@ MAX_NESTING = 500
 """Deepest JSON that is parsed. Python's own limit depends on the depth of the calling code."""
 
 OPENINGS = ("```json", "```Json", "```JSON", "```")
-"""The fences that the published checker takes off, in its order, before it parses."""
+"""The fences that are taken off before the rest is parsed, in this order, each once."""
 
 STARTS = frozenset('{["-0123456789tfnNI')
 """First characters of what `json.loads` accepts, `NaN` and `Infinity` included."""
@@ -14,6 +14,21 @@ STARTS = frozenset('{["-0123456789tfnNI')
 SETTLED_AFTER_CHARACTERS = 16
 """Characters after a fault from which on nothing that follows can mend it. The longest thing whose
 first half looks like a fault is a pair of escapes as in `\\ud83d\\ude00`: 12 characters."""
+
+
+def is_json(text: str) -> bool:
+    """Whether a text is JSON as `json.loads` reads it, in a fence or not.
+
+    Of the fence each half counts alone, and white space around what is in it does not.
+    """
+    rest = text.strip()
+    for opening in OPENINGS:
+        rest = rest.removeprefix(opening)
+    try:
+        json.loads(rest.removesuffix("```").strip())
+    except ValueError:
+        return False
+    return True
 
 
 def cannot_become_json(beginning: str) -> bool:

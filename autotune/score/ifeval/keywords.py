@@ -17,7 +17,7 @@ from autotune.score.ifeval.arguments import (
 from autotune.score.ifeval.instruction import (
     Counted,
     Growing,
-    Published,
+    Instruction,
     Stage,
     is_or_are,
     number,
@@ -58,11 +58,22 @@ _FULL_STOP = re.compile(r"(?<=\w)\.(?=\s|$)")
 
 
 class Existence(Growing):
-    """Every keyword is there."""
+    """Every keyword is there, in small letters or capitals, in a longer word too.
+
+    White space around a keyword counts (`KeywordChecker`). The published checker reads keywords as
+    patterns: `C++` would be an error there and `(a+)+$` would never end.
+    """
 
     id = "keywords:existence"
     strains = True
     arguments = {"keywords": some_texts}
+
+    def check(self, answer: str) -> bool:
+        """Whether all are."""
+        return all(
+            re.search(re.escape(word), answer, re.IGNORECASE)
+            for word in as_texts(self.given["keywords"])
+        )
 
     def explain(self, answer: str) -> str:
         """Those that are missing."""
@@ -81,8 +92,12 @@ class Existence(Growing):
         )
 
 
-class ForbiddenWords(Published):
-    """No forbidden word is there."""
+class ForbiddenWords(Instruction):
+    """No forbidden word is there, in small letters or capitals, but in a longer word it may be.
+
+    What begins or ends with another sign than a letter, digit or underscore is forbidden just
+    beside one of these (`ForbiddenWords`). The published checker reads words as patterns.
+    """
 
     id = "keywords:forbidden_words"
     amended_at = Stage.CUT
@@ -95,6 +110,10 @@ class ForbiddenWords(Published):
             word: re.compile(rf"\b{re.escape(word)}\b", re.IGNORECASE)
             for word in as_texts(self.given["forbidden_words"])
         }
+
+    def check(self, answer: str) -> bool:
+        """Whether none is."""
+        return not any(pattern.search(answer) for pattern in self.patterns.values())
 
     def decide_early(self, beginning: str) -> bool | None:
         """Fails at one. A word at the very end may go on: `sea` becomes `season`."""
@@ -114,39 +133,38 @@ class ForbiddenWords(Published):
         )
 
 
-class Frequency(Published):
-    """A keyword is there often, or seldom, enough."""
+class Frequency(Counted):
+    """A keyword is there often, or seldom, enough, in longer words too.
+
+    In small letters or capitals; none of its places overlap, and white space around it does not
+    count (`KeywordFrequencyChecker`). The published checker reads it as a pattern. A literal
+    matches as many characters as it has, so places do not change as a text grows.
+    """
 
     id = "keywords:frequency"
     strains = True
     arguments = {"keyword": a_text, "frequency": a_count, "relation": a_relation}
 
     @property
-    def stage(self) -> Stage:
-        """Seldom enough is reached by taking away."""
-        return Stage.CUT if self.given["relation"] == "less than" else self.amended_at
+    def limit(self) -> Argument:
+        """The number of times."""
+        return self.given["frequency"]
 
-    def decide_early(self, beginning: str) -> bool | None:
-        """Certain once it is there as often as the limit.
-
-        A literal matches as many characters as it has, so matches do not change as a text grows.
-        """
-        reached = times(beginning, self.given["keyword"]) >= as_count(self.given["frequency"])
-        return self.given["relation"] == "at least" if reached else None
+    def count(self, text: str) -> int:
+        """How often it is there."""
+        return times(text, self.given["keyword"])
 
     def explain(self, answer: str) -> str:
         """How often it is there."""
-        word = self.given["keyword"]
-        found = number(times(answer, word), "time")
-        limit = f"{self.given['relation']} {self.given['frequency']}"
-        return f"{quote(word)} {found}, {limit} required"
+        found = number(self.count(answer), "time")
+        return f"{quote(self.given['keyword'])} {found}, {self.relation} {self.limit} required"
 
     def edit(self, answer: str, draw: Random) -> str | None:
         """Sentences with it are left out, or a few that name it put at the end."""
-        word, limit = str(self.given["keyword"]).strip(), as_count(self.given["frequency"])
-        if self.given["relation"] == "less than":
-            return without(answer, lambda piece: times(piece, word), limit - 1)
-        missing = limit - times(answer, word)
+        word, limit = str(self.given["keyword"]).strip(), as_count(self.limit)
+        if self.relation == "less than":
+            return without(answer, self.count, limit - 1)
+        missing = limit - self.count(answer)
         if missing > MOST_ADDED:
             return None
         named = draw.sample(NAMED_AGAIN, missing)
@@ -154,7 +172,7 @@ class Frequency(Published):
 
 
 class LetterFrequency(Counted):
-    """A letter is there often, or seldom, enough.
+    """A letter is there often, or seldom, enough, small or capital (`LetterFrequencyChecker`).
 
     The published checker draws a letter at random where the asked one is not a to z.
     """

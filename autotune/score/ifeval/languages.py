@@ -6,10 +6,11 @@ from autotune.score.ifeval.words import detect_language
 
 
 class ResponseLanguage(Instruction):
-    """The answer is in a language. A text whose language is unknown passes, as published.
+    """The answer is in a language (`ResponseLanguageChecker`).
 
-    The published checker draws at random within langdetect; `language` does not. Nothing is
-    certain early: what is still to come may be in another language. No edit translates.
+    A text whose language is unknown passes. The published checker draws at random within
+    langdetect; `language` does not. Nothing is certain early: what is still to come may be in
+    another language. No edit translates.
     """
 
     id = "language:response_language"

@@ -13,7 +13,7 @@ from autotune.score.ifeval.arguments import (
 )
 from autotune.score.ifeval.instruction import (
     Counted,
-    Published,
+    Instruction,
     Stage,
     is_or_are,
     number,
@@ -34,7 +34,7 @@ _JOINT = re.compile(
 
 
 class NumberWords(Counted):
-    """Enough words, or few enough.
+    """Enough words, or few enough (`NumberOfWords`).
 
     Newer NLTK counts with another regular-expression engine, to which a letter with a combining
     mark (Hindi, Thai) is one word and not two; the published figures are from Python's own.
@@ -60,7 +60,13 @@ class NumberWords(Counted):
 
 
 class NumberSentences(Counted):
-    """Enough sentences, or few enough. The published checker loads NLTK's data at score time."""
+    """Enough sentences, or few enough, by the Punkt model of English (`NumberOfSentences`).
+
+    The published checker loads that model, a pickle, from NLTK's data at score time. Here a package
+    carries it whose splitting is NLTK's but for three things: several marks end a text, or begin
+    it, as one sentence and not two; a spaced ellipsis (`. . .`) is one end and not three; and an
+    opening quotation mark `“` after an end begins the next sentence.
+    """
 
     id = "length_constraints:number_sentences"
     arguments = {"num_sentences": a_count, "relation": a_relation}
@@ -92,12 +98,20 @@ class NumberSentences(Counted):
         return _UNENDED_LINE.sub(".", text)
 
 
-class NumberParagraphs(Published):
-    """So many paragraphs, divided by `***`, none of them empty but at the ends."""
+class NumberParagraphs(Instruction):
+    """So many paragraphs, divided by `***`, none of them empty but at the ends.
+
+    A divider takes at most one white space on either side with it (`ParagraphChecker`).
+    """
 
     id = "length_constraints:number_paragraphs"
     arguments = {"num_paragraphs": a_count}
     amended_at = Stage.SHAPE
+
+    def check(self, answer: str) -> bool:
+        """Whether there are just so many."""
+        parts = [part.strip() for part in _DIVIDER.split(answer)]
+        return all(parts[1:-1]) and sum(map(bool, parts)) == self.given["num_paragraphs"]
 
     def decide_early(self, beginning: str) -> bool | None:
         """Fails at an empty paragraph, or one too many."""
@@ -124,12 +138,24 @@ class NumberParagraphs(Published):
         return "\n***\n".join(parts) if parts else None
 
 
-class NthParagraphFirstWord(Published):
-    """So many paragraphs, divided by two line breaks, the n-th of which begins with a word."""
+class NthParagraphFirstWord(Instruction):
+    """So many paragraphs, divided by two line breaks, the n-th of which begins with a word.
+
+    Empty ones are not counted, but have their place among those of which one is the n-th. The word
+    ends at punctuation (`ParagraphFirstWordCheck`).
+    """
 
     id = "length_constraints:nth_paragraph_first_word"
     arguments = {"num_paragraphs": an_ordinal, "nth_paragraph": an_ordinal, "first_word": a_text}
     amended_at = Stage.SHAPE
+
+    def check(self, answer: str) -> bool:
+        """Whether it is so."""
+        parts = answer.split("\n\n")
+        if sum(bool(part.strip()) for part in parts) != self.given["num_paragraphs"]:
+            return False
+        nth = as_count(self.given["nth_paragraph"])
+        return _may_begin(parts[nth - 1], str(self.given["first_word"]).lower(), True)
 
     def decide_early(self, beginning: str) -> bool | None:
         """Fails at one paragraph too many, or at another word there."""

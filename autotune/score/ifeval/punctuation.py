@@ -3,17 +3,21 @@
 import re
 from random import Random
 
-from autotune.score.ifeval.instruction import Published, Stage, number
+from autotune.score.ifeval.instruction import Instruction, Stage, number
 
 _BETWEEN_DIGITS = re.compile(r"(?<=\d),(?=\d)")
 _AT_WHITE_SPACE = re.compile(r",+(?=\s|$|[\"'”’)\]*])|(?<=\s),+")
 
 
-class NoComma(Published):
-    """No comma."""
+class NoComma(Instruction):
+    """No comma; those of other scripts are none (`CommaChecker`)."""
 
     id = "punctuation:no_comma"
     amended_at = Stage.PUNCTUATION
+
+    def check(self, answer: str) -> bool:
+        """Whether there is none."""
+        return "," not in answer
 
     def decide_early(self, beginning: str) -> bool | None:
         """Fails at one."""

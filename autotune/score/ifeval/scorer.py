@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from autotune.base.errors import EnvironmentFault
 from autotune.base.format import percent
 from autotune.protocol.results import EvalReport, InstructionVerdict, PromptVerdict
 from autotune.score.answers import Answer, match
@@ -19,7 +18,7 @@ from autotune.score.ifeval.answer_length import least_tokens, usually_longer
 from autotune.score.ifeval.arguments import ArgumentFault, Arguments
 from autotune.score.ifeval.combination import RepeatPrompt
 from autotune.score.ifeval.early_verdict import MAX_CHARACTERS, IFEvalEarlyJudge
-from autotune.score.ifeval.instruction import Instruction
+from autotune.score.ifeval.instruction import Instruction, lacks
 from autotune.score.ifeval.instructions import CLASSES, instruction_of
 from autotune.score.ifeval.prompts import IFEvalPrompt, read_ifeval_prompts
 from autotune.score.prompts import Prompt, as_own
@@ -96,7 +95,7 @@ class IFEval(Scorer):
         """The report over all `prompts`; one without an answer fails and is listed.
 
         Raises:
-            EnvironmentFault: the published checkers are not installed.
+            EnvironmentFault: a package that a check needs is not installed.
         """
         matched, _ = match(prompts, answers)
         own = as_own(IFEvalPrompt, prompts)
@@ -231,13 +230,8 @@ def _check(instruction: Instruction, text: str) -> tuple[bool, str | None]:
     """Whether a text follows, and what the checker died of, if it did."""
     try:
         return instruction.check(text), None
-    except EnvironmentFault:
-        raise
-    except ImportError as fault:  # else every answer would fail, and nobody would know why
-        raise EnvironmentFault(
-            f"scoring needs the package {fault.name}, which cannot be imported ({fault});"
-            " install smolsft-autotune again"
-        ) from fault
+    except ImportError as fault:
+        raise lacks(fault) from fault
     except Exception as fault:  # a checker may die of anything; one answer must not end a run
         return False, _named(fault)
 

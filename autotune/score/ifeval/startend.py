@@ -4,7 +4,7 @@ import re
 from random import Random
 
 from autotune.score.ifeval.arguments import a_text
-from autotune.score.ifeval.instruction import Published, Stage, quote
+from autotune.score.ifeval.instruction import Instruction, Stage, quote
 from autotune.score.ifeval.own_words import in_case_of
 
 LATE = 0.7
@@ -13,12 +13,21 @@ LATE = 0.7
 _QUOTES = re.compile("[“”„«»]|``|''")
 
 
-class EndChecker(Published):
-    """The answer ends with a phrase; nothing is certain before its end."""
+class EndChecker(Instruction):
+    """The answer ends with a phrase, in capitals or not; nothing is certain before its end.
+
+    White space around both and then double quotation marks around the answer do not count
+    (`EndChecker`).
+    """
 
     id = "startend:end_checker"
     arguments = {"end_phrase": a_text}
     amended_at = Stage.END
+
+    def check(self, answer: str) -> bool:
+        """Whether it does."""
+        phrase = str(self.given["end_phrase"]).strip().lower()
+        return answer.strip().strip('"').lower().endswith(phrase)
 
     def explain(self, answer: str) -> str:
         """The phrase."""
@@ -37,11 +46,19 @@ class EndChecker(Published):
         return f"{text}\n\n{in_case_of(text, phrase)}"
 
 
-class Quotation(Published):
-    """The whole answer stands in double quotation marks."""
+class Quotation(Instruction):
+    """The whole answer stands in double quotation marks, straight ones (`QuotationChecker`).
+
+    White space around them does not count; one mark alone is not two.
+    """
 
     id = "startend:quotation"
     amended_at = Stage.WRAP
+
+    def check(self, answer: str) -> bool:
+        """Whether it does."""
+        text = answer.strip()
+        return len(text) >= 2 and text.startswith('"') and text.endswith('"')
 
     def decide_early(self, beginning: str) -> bool | None:
         """Fails at another first character."""
