@@ -37,6 +37,7 @@ from autotune.protocol.training_data_events import DataMixed, KindsApart, Practi
 from autotune.protocol.worker_events import (
     WORKER_EVENT,
     Answered,
+    AnswerEnded,
     CheckpointSaved,
     Failed,
     Finished,
@@ -48,6 +49,7 @@ from autotune.protocol.worker_events import (
     PrecisionChanged,
     Ready,
     Resumed,
+    Said,
     Slept,
     StepDone,
     StepResult,
@@ -60,6 +62,7 @@ from autotune.protocol.worker_events import (
 __all__ = [
     "WORKER_EVENT",
     "Advised",
+    "AnswerEnded",
     "Answered",
     "BaselineScored",
     "BestCorrected",
@@ -100,6 +103,7 @@ __all__ = [
     "RunEnded",
     "RunEvent",
     "RunStarted",
+    "Said",
     "Slept",
     "StepDone",
     "StepResult",

@@ -207,6 +207,26 @@ class Slept(Boundary):
     seconds: float
 
 
+class Said(Boundary):
+    """A further piece of the answer in a talk."""
+
+    kind: Literal["said"] = "said"
+    text: str
+
+
+class AnswerEnded(Boundary):
+    """An answer in a talk is over: the model ended it, its length did, or the person.
+
+    `forgotten` are the oldest rounds that were left out of the question.
+    """
+
+    kind: Literal["answer_ended"] = "answer_ended"
+    finish: Literal["stop", "length", "interrupted"]
+    new_tokens: int
+    seconds: float
+    forgotten: int = 0
+
+
 class Failed(Boundary):
     """The worker gives up: which fault, in which phase, in one line.
 
@@ -242,6 +262,8 @@ WorkerEvent = Annotated[
     | Notice
     | Warned
     | Slept
+    | Said
+    | AnswerEnded
     | Failed
     | Finished,
     Field(discriminator="kind"),
