@@ -15,6 +15,7 @@ from autotune.base.manifest import put_in_place, seal, verified
 from autotune.protocol import events
 from autotune.protocol.job import PrepareJob
 from autotune.worker.channel import Pipe
+from autotune.worker.tokens.saved import save_tokenizer
 from autotune.worker.tokens.tokenizer import reading
 from autotune.worker.toy import toy
 from autotune.worker.weights import check_loaded, load_weights
@@ -30,7 +31,7 @@ def prepare(job: PrepareJob, pipe: Pipe) -> None:
         remove_tree(work)
         work.mkdir(parents=True)
         model.save_pretrained(work, safe_serialization=True)
-        tokenizer.save_pretrained(work)
+        save_tokenizer(tokenizer, work, int(model.config.max_position_embeddings))
         seal(work)
         put_in_place(work, out)
     millions = load_weights(out).num_parameters() / 1e6
