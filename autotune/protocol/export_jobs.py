@@ -72,7 +72,8 @@ class GgufFound(Boundary):
     Over `tokens` positions of a few texts the logits differ by `max_error` at most, and by
     `mean_error` on average, where the source's reach from -`largest` to `largest`; at `same_choice`
     (0..1) of them both hold the same token for the likeliest. `same_tokens` says whether the
-    vocabulary read back makes the same tokens of these texts. `form` is the chat template where it
+    vocabulary read back makes the same tokens of these texts, None where it has no merges, which
+    readers of GGUF ask for. `form` is the chat template where it
     is ChatML, and `stop` are the texts of the tokens that end an answer.
     """
 
@@ -81,7 +82,7 @@ class GgufFound(Boundary):
     mean_error: float
     largest: float
     same_choice: float
-    same_tokens: bool
+    same_tokens: bool | None
     form: ChatForm | None
     stop: tuple[str, ...]
 

@@ -40,6 +40,16 @@ def prepare(job: PrepareJob, pipe: Pipe) -> None:
 
 
 def from_gguf(path: Path) -> tuple[Any, Any]:
+    """The model of a GGUF file as `gguf_model` gives it, and its tokenizer."""
+    return gguf_model(path), gguf_tokenizer(path)
+
+
+def gguf_tokenizer(path: Path) -> Any:
+    """The tokenizer of a GGUF file, with its chat template."""
+    return AutoTokenizer.from_pretrained(str(path.parent), gguf_file=path.name)
+
+
+def gguf_model(path: Path) -> Any:
     """Dequantize a GGUF file to an ordinary fp32 model.
 
     transformers marks a model read from GGUF as quantized and refuses to save it, so its weights
@@ -59,4 +69,4 @@ def from_gguf(path: Path) -> tuple[Any, Any]:
     model: Any = type(quantized)(config)
     model.load_state_dict(quantized.state_dict())
     model.generation_config = GenerationConfig.from_model_config(config)
-    return model, AutoTokenizer.from_pretrained(folder, gguf_file=name)
+    return model

@@ -14,13 +14,16 @@ from autotune.base.errors import BadInput
 from autotune.protocol import events
 from autotune.protocol.job import (
     AverageJob,
+    ChatJob,
     CheckJob,
     DeviceSpec,
     GenerateJob,
+    GgufJob,
     Job,
     PredictJob,
     PrepareJob,
     SurveyJob,
+    TrainedChatsJob,
     TrainJob,
     TrialJob,
     on_the_computer,
@@ -32,9 +35,10 @@ from autotune.worker.libraries import quiet_transformers
 from autotune.worker.torchrun import ALONE, Launch, device_of
 
 if TYPE_CHECKING:
+    from autotune.worker.chat import Speaker
     from autotune.worker.trial import ModelCache
 
-ON_CPU = SurveyJob | PrepareJob | AverageJob | PredictJob
+ON_CPU = SurveyJob | PrepareJob | AverageJob | PredictJob | GgufJob | TrainedChatsJob
 """Jobs about text, files and shapes. They have nothing to do on a card, so they open none: its
 memory stays free, and a card that fails cannot make the data or a model look broken."""
 
@@ -49,6 +53,7 @@ class JobRunner:
         self.compute: Compute | None = None
         self.spec: DeviceSpec | None = None
         self.model_cache: ModelCache | None = None
+        self.speaker: Speaker | None = None
 
     @property
     def peak_bytes(self) -> int | None:
@@ -59,8 +64,13 @@ class JobRunner:
             return None  # a poisoned device answers every question with its error
 
     def clear(self) -> bool:
-        """Make ready for another job; False where the peaks of this one cannot be forgotten."""
-        return self.compute is not None and self.compute.memory.restart()
+        """Make ready for another job; False where the peaks of this one cannot be forgotten.
+
+        Of a talk nobody asks for peaks.
+        """
+        return self.speaker is not None or (
+            self.compute is not None and self.compute.memory.restart()
+        )
 
     def load_for(self, job: Job) -> None:
         """Load transformers, which every job but the check of a card needs."""
@@ -94,6 +104,12 @@ class JobRunner:
                 attention=attention,
             )
         )
+        if isinstance(job, ChatJob):
+            from autotune.worker.chat import Speaker
+
+            self.speaker = self.speaker or Speaker(self.compute)
+            self.speaker.answer(job, self.pipe)
+            return
         run(job, self.compute, self.pipe, self.model_cache, self.launch)
 
 
@@ -107,7 +123,7 @@ def where(job: Job) -> DeviceSpec:
 def attention_of(job: Job, compute: Compute) -> FoundKernels | None:
     """The kernels for the model of a job that computes with one."""
     match job:
-        case TrialJob() | GenerateJob():
+        case TrialJob() | GenerateJob() | ChatJob():
             folder = job.model_folder
         case TrainJob():
             folder = job.model
@@ -150,3 +166,11 @@ def run(job: Job, compute: Compute, pipe: Pipe, model_cache: "ModelCache", launc
             from autotune.worker.generate.job import generate
 
             generate(job, compute, pipe)
+        case GgufJob():
+            from autotune.worker.gguf.job import write_gguf
+
+            write_gguf(job, pipe)
+        case TrainedChatsJob():
+            from autotune.worker.trained_chats import write_trained_chats
+
+            write_trained_chats(job, pipe)
