@@ -214,14 +214,18 @@ class Said(Boundary):
     text: str
 
 
+Finish = Literal["stop", "length", "interrupted"]
+"""How an answer in a talk ended: by itself, at its longest, or because the person wanted."""
+
+
 class AnswerEnded(Boundary):
-    """An answer in a talk is over: the model ended it, its length did, or the person.
+    """An answer in a talk is over.
 
     `forgotten` are the oldest rounds that were left out of the question.
     """
 
     kind: Literal["answer_ended"] = "answer_ended"
-    finish: Literal["stop", "length", "interrupted"]
+    finish: Finish
     new_tokens: int
     seconds: float
     forgotten: int = 0

@@ -84,7 +84,7 @@ class JobRunner:
 
             check(job, self.pipe)
             return
-        if self.model_cache is None:
+        if self.model_cache is None and not isinstance(job, ChatJob):
             from autotune.worker.trial import ModelCache
 
             self.model_cache = ModelCache()
@@ -110,6 +110,7 @@ class JobRunner:
             self.speaker = self.speaker or Speaker(self.compute)
             self.speaker.answer(job, self.pipe)
             return
+        assert self.model_cache is not None
         run(job, self.compute, self.pipe, self.model_cache, self.launch)
 
 
@@ -123,7 +124,7 @@ def where(job: Job) -> DeviceSpec:
 def attention_of(job: Job, compute: Compute) -> FoundKernels | None:
     """The kernels for the model of a job that computes with one."""
     match job:
-        case TrialJob() | GenerateJob() | ChatJob():
+        case TrialJob() | GenerateJob():
             folder = job.model_folder
         case TrainJob():
             folder = job.model
