@@ -1,11 +1,11 @@
 """Has a worker answer, turn after turn; the person may end an answer without ending the worker."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
-from autotune.launch import SubprocessRunner
+from autotune.launch import JobResult, SubprocessRunner
 from autotune.launch.process import WorkerProcess
 from autotune.launch.worker_errors import worker_error
 from autotune.protocol import events
@@ -14,15 +14,6 @@ from autotune.protocol.export_jobs import ChatJob, Turn
 
 SILENCE_SECONDS = 900.0
 """A worker that loads a model says nothing meanwhile; after a quarter of an hour it is hung."""
-
-
-class AnswerInterrupted(KeyboardInterrupt):
-    """Ctrl-C: the person wants no more of this answer."""
-
-
-def interrupt_answer(number: int, frame: FrameType | None) -> None:
-    """What Ctrl-C does in a talk."""
-    raise AnswerInterrupted
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +50,8 @@ class Answerer:
         self.command = command
         self.worker: WorkerProcess | None = None
         self.asked = 0
+        self.interrupts = 0
+        self.stop_file: Path | None = None
 
     def __enter__(self) -> "Answerer":
         """Nothing is started yet."""
@@ -67,6 +60,24 @@ class Answerer:
     def __exit__(self, *_: object) -> None:
         """End the worker."""
         self.end()
+
+    @property
+    def busy(self) -> bool:
+        """Whether it answers at the moment."""
+        return self.stop_file is not None
+
+    def interrupt(self) -> None:
+        """End the answer where it is; the second time, the worker with it.
+
+        It may be called by a signal while `answer` waits, and raises nothing there: what waits
+        goes on to its own end.
+        """
+        self.interrupts += 1
+        if self.interrupts == 1 and self.stop_file is not None:
+            with contextlib.suppress(OSError):
+                self.stop_file.touch()
+        elif self.worker is not None:
+            self.worker.process.kill()
 
     def end(self) -> None:
         """End the worker, whatever it does; the next question gets another."""
@@ -77,22 +88,10 @@ class Answerer:
     def answer(self, turns: Sequence[Turn], on_text: Callable[[str], None]) -> Answer:
         """The answer to the last turn; `on_text` gets each piece as it comes.
 
-        Ctrl-C ends it where it is; a second one meanwhile ends the worker too.
-
         Raises:
             BadInput: the model cannot be used, or cannot be asked that.
             EnvironmentFault: the worker could not answer.
         """
-        self.asked += 1
-        stop_file = self.folder / f"stop-{self.asked}"
-        job = ChatJob(
-            device=self.device,
-            model_folder=str(self.model_folder),
-            turns=tuple(turns),
-            max_new_tokens=self.max_new_tokens,
-            prefill_tokens=self.prefill_tokens,
-            stop_file=str(stop_file),
-        )
         said: list[str] = []
         ended: list[events.AnswerEnded] = []
 
@@ -104,34 +103,41 @@ class Answerer:
                 ended.append(event)
 
         try:
-            self._follow(job, on_event, stop_file)
-        except AnswerInterrupted:  # the second one
-            self.end()
+            result = self._follow(turns, on_event)
         except BaseException:
             self.end()
             raise
+        finally:
+            self.stop_file = None
         text = "".join(said)
-        if not ended:
-            return Answer(text, "interrupted", 0, 0.0)
+        if result.failure is not None:
+            self.end()
+            if self.interrupts < 2:
+                raise worker_error(result, f"model {self.model_folder}", self.folder)
+            return Answer(text, "interrupted", 0, result.seconds)
         last = ended[-1]
         return Answer(text, last.finish, last.new_tokens, last.seconds, last.forgotten)
 
     def _follow(
-        self, job: ChatJob, on_event: Callable[[events.WorkerEvent], None], stop_file: Path
-    ) -> None:
-        """Have the job done, to its end or as far as the person wants."""
-        try:
-            if self.worker is None:
-                self.worker = WorkerProcess(self.command, job, self.folder, stays=True)
-            else:
-                self.worker.give(job, self.folder)
-            result = self.worker.follow(on_event, SILENCE_SECONDS)
-        except AnswerInterrupted:
-            if self.worker is None:
-                return  # it was not started yet
-            stop_file.touch()
-            result = self.worker.follow(on_event, SILENCE_SECONDS)
+        self, turns: Sequence[Turn], on_event: Callable[[events.WorkerEvent], None]
+    ) -> JobResult:
+        """Have the job done by the worker that is there, or a new one."""
+        self.asked += 1
+        self.interrupts = 0
+        self.stop_file = self.folder / f"stop-{self.asked}"
+        job = ChatJob(
+            device=self.device,
+            model_folder=str(self.model_folder),
+            turns=tuple(turns),
+            max_new_tokens=self.max_new_tokens,
+            prefill_tokens=self.prefill_tokens,
+            stop_file=str(self.stop_file),
+        )
+        if self.worker is None:
+            self.worker = WorkerProcess(self.command, job, self.folder, stays=True)
+        else:
+            self.worker.give(job, self.folder)
+        result = self.worker.follow(on_event, SILENCE_SECONDS)
         if not self.worker.alive:
             self.end()
-        if result.failure is not None:
-            raise worker_error(result, f"model {self.model_folder}", self.folder)
+        return result

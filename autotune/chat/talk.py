@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from autotune.base.format import counted, duration, safe
-from autotune.chat.answerer import Answer, AnswerInterrupted
+from autotune.chat.answerer import Answer
 from autotune.protocol.export_jobs import Turn
 
 COMMANDS = {
@@ -18,6 +18,10 @@ COMMANDS = {
     "/help": "show these commands",
     "/quit": "end (or Ctrl-D)",
 }
+
+
+class LineInterrupted(KeyboardInterrupt):
+    """Ctrl-C while nothing is answered."""
 
 
 class Answers(Protocol):
@@ -63,7 +67,7 @@ class Talk:
         while True:
             try:
                 line = self.read()
-            except AnswerInterrupted:
+            except LineInterrupted:
                 if not self.interactive:
                     raise
                 self.tell("")

@@ -5,11 +5,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 from autotune.base.errors import BadInput, ExitCode
 from autotune.base.scratch import scratch_folder
-from autotune.chat.answerer import Answerer, interrupt_answer
-from autotune.chat.talk import COMMANDS, Talk
+from autotune.chat.answerer import Answerer
+from autotune.chat.talk import COMMANDS, LineInterrupted, Talk
 from autotune.cli.console import print_json
 from autotune.cli.options import Options
 from autotune.cli.synth_model import checkpoint_at
@@ -36,7 +37,7 @@ def chat_command(target: Path, options: Options, max_new_tokens: int) -> int:
     with (
         scratch_folder("chat") as work,
         Answerer(spec, folder, max_new_tokens, device.traits.prefill_tokens, work) as answerer,
-        answers_interruptible(),
+        interrupts_to(answerer),
     ):
         talk = Talk(
             answers=answerer,
@@ -82,11 +83,17 @@ def device_spec(options: Options, device: Device) -> DeviceSpec:
 
 
 @contextmanager
-def answers_interruptible() -> Iterator[None]:
+def interrupts_to(answerer: Answerer) -> Iterator[None]:
     """Within, Ctrl-C ends an answer and not the command; where it is ignored it stays so."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if not answerer.busy:
+            raise LineInterrupted
+        answerer.interrupt()
+
     before = signal.getsignal(signal.SIGINT)
     if before is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, interrupt_answer)
+        signal.signal(signal.SIGINT, interrupt)
     try:
         yield
     finally:
