@@ -1,9 +1,7 @@
 """A talk with a model, with a worker that is a real process and needs no model."""
 
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -70,29 +68,21 @@ def test_rounds_that_the_model_has_no_room_for_are_forgotten_and_said(answerer: 
     assert [t.content for t in made.turns if t.role == "user"] == ["three", "four"]
 
 
-def when_busy(answerer: Answerer, act: Callable[[], None], times: int = 1) -> None:
-    def later() -> None:
-        while not answerer.busy or answerer.worker is None:
-            time.sleep(0.01)
-        time.sleep(0.3)
-        for _ in range(times):
-            act()
-
-    threading.Thread(target=later, daemon=True).start()
-
-
 def test_an_interrupt_ends_the_answer_and_the_same_worker_has_the_next(answerer: Answerer) -> None:
-    when_busy(answerer, answerer.interrupt)
-    ask = [Turn(role="user", content="so far wait not this")]
-    assert answerer.answer(ask, lambda _: None).finish == "interrupted"
+    ask = [Turn(role="user", content="so wait not this")]
+    ended = answerer.answer(ask, lambda _: answerer.interrupt())
+    assert (ended.text, ended.finish) == ("so ", "interrupted")
     worker = answerer.worker
     assert answerer.answer([Turn(role="user", content="next")], lambda _: None).text == "next "
     assert answerer.worker is worker
 
 
 def test_a_second_interrupt_ends_a_worker_that_does_not_hear(answerer: Answerer) -> None:
-    when_busy(answerer, answerer.interrupt, times=2)
-    ended = answerer.answer([Turn(role="user", content="well hang")], lambda _: None)
+    def twice(_: str) -> None:
+        answerer.interrupt()
+        answerer.interrupt()
+
+    ended = answerer.answer([Turn(role="user", content="well hang")], twice)
     assert (ended.text, ended.finish) == ("well ", "interrupted")
     assert answerer.answer([Turn(role="user", content="next")], lambda _: None).text == "next "
 
@@ -115,7 +105,7 @@ def test_ctrl_c_between_answers_ends_only_a_talk_that_nobody_types(answerer: Ans
 
 
 def test_a_worker_that_dies_ends_the_talk_with_its_log(answerer: Answerer) -> None:
-    with pytest.raises(EnvironmentFault, match="exit code 7"):
+    with pytest.raises(EnvironmentFault, match="worker ended with code 7"):
         talk(answerer, "die")
 
 

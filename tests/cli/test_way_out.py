@@ -52,7 +52,7 @@ def over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("export none --to gguf", "export none: no such folder"),
         ("export run/run.toml --to gguf", "is a file; give the folder of a checkpoint"),
         ("export run --to gguf --out run/best", "--out run/best: holds other files"),
-        ("export run/best --to script", "model folder model: is not there any more"),
+        ("export run/best --to script", "model folder models/demo: is not there any more"),
         ("export alone --to trl", "is a model by itself, which does not say how it was trained"),
         ("chat none", "chat none: no such folder"),
         ("chat run --max-new-tokens 0", "--max-new-tokens 0: must be a whole number from 1"),
@@ -83,4 +83,4 @@ def test_the_score_goes_to_lm_eval_with_the_runs_prompts_and_longest_answer(
     task = (folder / "ifeval_run.yaml").read_text(encoding="utf-8")
     assert "max_gen_toks: 77\n" in task
     assert f"pretrained={over / 'best'},dtype=" in told["next"]
-    assert "3/8 37.5 %" in (folder / "README.md").read_text(encoding="utf-8")
+    assert "The run's own score: 3/" in (folder / "README.md").read_text(encoding="utf-8")

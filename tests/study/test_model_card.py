@@ -15,7 +15,7 @@ def test_the_best_has_a_card_with_its_score_its_settings_and_its_limits(tmp_path
     assert card.startswith("---\nlibrary_name: transformers\n")
     assert "| **this model** | 3/8 37.5 % [" in card
     assert "The best of 4 scored checkpoints of its run." in card
-    assert "- Target of 75.0 % not met" in card  # also what is known only at the end
+    assert "- Target of 25.0 % not met" in card  # also what is known only at the end
     assert "smolsft-autotune chat PATH/TO/THIS/FOLDER" in card
     assert "README.md" not in json.loads((tmp_path / "best" / "manifest.json").read_text("utf-8"))
     assert fault_of(tmp_path / "best") is None
