@@ -114,6 +114,25 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
+def as_new_files(folder: Path) -> None:
+    """Give the files right in a folder the permissions that a new file of this user gets.
+
+    safetensors makes its files for the user alone. Others shall read what is handed on, as far as
+    the user's umask lets them read any file: mostly 0644.
+    """
+    if os.name != "posix":
+        return
+    probe = folder / f".{secrets.token_hex(4)}.tmp"
+    probe.touch(exist_ok=False)
+    try:
+        mode = stat.S_IMODE(probe.stat().st_mode)
+    finally:
+        probe.unlink()
+    for path in folder.iterdir():
+        if path.is_file() and not path.is_symlink():
+            path.chmod(mode)
+
+
 def no_plain_file(path: Path) -> str:
     """Why a path is no file to read. A pipe can be read only once, and files are read twice."""
     return "is a device or a pipe, not a file" if path.exists() else "no such file"

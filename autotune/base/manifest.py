@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path, PureWindowsPath
 from typing import Any, TypeVar
@@ -26,10 +26,10 @@ _GONE = ".gone-"
 _INDEX = "model.safetensors.index.json"
 
 
-def seal(folder: Path) -> None:
-    """Flush every file and write the manifest last."""
+def seal(folder: Path, leave_out: Collection[str] = ()) -> None:
+    """Flush every file and write the manifest last; it names all files but those to `leave_out`."""
     entries = {}
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in leave_out):
         with patiently(partial(path.open, "rb+")) as file:
             os.fsync(file.fileno())
         entries[path.relative_to(folder).as_posix()] = describe(path)

@@ -18,8 +18,8 @@ from autotune.base.files import remove_tree
 
 PREFIX = "smolsft-"
 
-KINDS = ("plan", "inspect", "card")
-"""What a folder is for: a prediction's job, a look at data, a look at a card."""
+KINDS = ("plan", "inspect", "card", "chat", "export")
+"""What a folder is for: a prediction's job, a look at data or at a card, a talk, an export."""
 
 OLD_SECONDS = 86_400.0
 """Younger leftovers stay: no command holds such a folder for a day, and a folder that was made this

@@ -9,6 +9,7 @@ import typer
 
 from autotune.base.format import either
 from autotune.cli.options import Options
+from autotune.cli.out_commands import add_out_commands
 from autotune.cli.parameters import with_options
 from autotune.cli.setting import Command
 from autotune.cli.target import DEFAULT_TARGET, DEMO_TARGET, Target, read_target
@@ -246,6 +247,9 @@ def report(
     from autotune.cli.report import report_command
 
     return report_command(run_dir, options.as_json)
+
+
+add_out_commands(command)
 
 
 @command("profiles list")

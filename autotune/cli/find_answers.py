@@ -10,6 +10,7 @@ from autotune.protocol.choices import Think
 from autotune.protocol.events import Evaluated
 from autotune.protocol.scores import DEFAULT_SCORER
 from autotune.run.answering import RESPONSES
+from autotune.run.find_run import run_of as run_of
 from autotune.run.folder import RunDir
 from autotune.run.record_cache import RecordCache
 from autotune.run.state import StudyState, replay
@@ -81,15 +82,6 @@ def _model_of(target: Path, run: RunDir) -> Path | None:
     """What `eval` can score of a run, or of a folder in it: the run's best, a checkpoint."""
     model = run.best if target.absolute() == run.root.absolute() else target
     return model if is_model_folder(model) else None
-
-
-def run_of(path: Path) -> RunDir | None:
-    """The run whose folder holds `path`, or is it."""
-    for folder in (path, *path.absolute().parents):
-        run = RunDir(folder)
-        if run.run_toml.is_file() and run.prompts.is_file():
-            return run
-    return None
 
 
 def run_of_best(

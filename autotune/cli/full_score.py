@@ -18,6 +18,7 @@ from autotune.score.evaluation import Evaluation
 from autotune.score.prompts import Prompt, written_prompts
 from autotune.study.best import is_current_copy
 from autotune.study.held_out_kinds import kinds_of
+from autotune.study.model_card import write_card
 
 
 def emit_full_score(
@@ -66,6 +67,7 @@ def emit_full_score(
             session = Session(rundir, SubprocessRunner(), history=record_cache.of(rundir))
             session.emit(event)
             save_report(session)
+            write_card(session)
     except EnvironmentFault as fault:
         say(f"this score does not join the report of its run: {fault}")
         return

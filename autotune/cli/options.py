@@ -176,7 +176,7 @@ class Options(PracticeOptions):
         sets=("machine.budget",),
     )
     device: str | None = option(
-        COMPUTING,
+        (*COMPUTING, "chat"),
         "Where to compute.",
         metavar=f"{AUTO}|cuda[:N]|cpu",
         rule=DEVICE_RULE,
@@ -184,7 +184,7 @@ class Options(PracticeOptions):
         sets=("machine.device",),
     )
     precision: str | None = option(
-        COMPUTING,
+        (*COMPUTING, "chat"),
         "Compute precision.",
         choices=(AUTO, *Precision),
         sets=("machine.precision",),

@@ -15,7 +15,9 @@ Command = Literal[
     "worker",
     "demo",
     "eval",
+    "chat",
     "report",
+    "export",
     "profiles list",
     "profiles show",
 ]

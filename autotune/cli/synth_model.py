@@ -32,8 +32,10 @@ def model_to_ask(model: str | None, start_from: Path | None) -> str | None:
     return model
 
 
-def checkpoint_at(place: Path) -> Path:
-    """The model folder that `--from` means: the folder itself, or the best checkpoint of a run.
+def checkpoint_at(place: Path, word: str = "--from") -> Path:
+    """The model folder that a path means: the folder itself, or the best checkpoint of a run.
+
+    `word` is what was typed before it, for a refusal.
 
     Raises:
         BadInput: there is none.
@@ -41,28 +43,28 @@ def checkpoint_at(place: Path) -> Path:
     place = place.expanduser()
     if not place.exists():
         raise BadInput(
-            f"--from {place}: no such folder; give a checkpoint, or the folder of a run with a best"
+            f"{word} {place}: no such folder; give a checkpoint, or the folder of a run with a best"
             " one"
         )
     if place.is_file():
         raise BadInput(
-            f"--from {place}: is a file; give the folder of a checkpoint, or that of its run"
+            f"{word} {place}: is a file; give the folder of a checkpoint, or that of its run"
         )
     rundir = RunDir(place)
     if not rundir.run_toml.is_file():
         try:
             check_model_folder(place)
         except BadInput as error:
-            raise BadInput(f"--from: {error}") from None
+            raise BadInput(f"{word}: {error}") from None
         return place
     if is_model_folder(rundir.best):
         return rundir.best
     if work_in(place) is PRACTICE:
         raise BadInput(
-            f"--from {place}: holds practice data, not a run with checkpoints; give a run that was"
+            f"{word} {place}: holds practice data, not a run with checkpoints; give a run that was"
             " trained on it, or a checkpoint"
         )
     raise BadInput(
-        f"--from {place}: this run has no best checkpoint yet; resume it with --run-dir"
+        f"{word} {place}: this run has no best checkpoint yet; resume it with --run-dir"
         f" {quoted(str(place))}, or give a checkpoint of it (trials/0000/checkpoints/...)"
     )

@@ -62,7 +62,8 @@ class WorkerProcess:
                 env=worker_environment(),
             )
         assert self.process.stdout is not None
-        self.lines: queue.Queue[bytes | None] = queue.Queue()
+        # Not a `Queue`: an interrupt that meets its `get` at its lock ends in a RuntimeError.
+        self.lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self.reader = threading.Thread(
             target=_pump, args=(self.process.stdout, self.lines), daemon=True
         )
@@ -149,7 +150,7 @@ class _Watch:
         self.family: list[psutil.Process] = []
         self.family_known = -FAMILY_SECONDS
 
-    def follow(self, lines: "queue.Queue[bytes | None]", on_event: OnEvent) -> bool:
+    def follow(self, lines: "queue.SimpleQueue[bytes | None]", on_event: OnEvent) -> bool:
         """Hand on events; True when the job is finished, False when the process is gone."""
         now = looked = self.clock()
         silent = 0.0
@@ -264,7 +265,7 @@ def _resident_of(process: psutil.Process) -> int:
         return 0
 
 
-def _pump(stream: IO[bytes], lines: "queue.Queue[bytes | None]") -> None:
+def _pump(stream: IO[bytes], lines: "queue.SimpleQueue[bytes | None]") -> None:
     """Move lines from the pipe to the queue; None marks the end."""
     for line in stream:
         lines.put(line)

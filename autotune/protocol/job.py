@@ -9,39 +9,18 @@ from pydantic import Field, TypeAdapter, model_validator
 
 from autotune.base.model import Boundary
 from autotune.protocol.choices import Attention, Precision, Supervision
-from autotune.protocol.device_kind import CAPPED, DeviceKind
+from autotune.protocol.device_kind import DeviceKind
+from autotune.protocol.device_spec import DeviceSpec as DeviceSpec
+from autotune.protocol.device_spec import on_the_computer as on_the_computer
+from autotune.protocol.export_jobs import ChatJob as ChatJob
+from autotune.protocol.export_jobs import GgufJob as GgufJob
+from autotune.protocol.export_jobs import TrainedChatsJob as TrainedChatsJob
 from autotune.protocol.inspection import InspectionSpec
 from autotune.protocol.plan import DataSpec, TrainPlan, TrialPoint
 from autotune.protocol.prediction import Capability, PredictPoint
 from autotune.protocol.results import Checkpoint
 from autotune.protocol.sampling import Sampling
 from autotune.protocol.scores import DEFAULT_SCORER
-
-
-class DeviceSpec(Boundary):
-    """Where a worker computes and how much it may take.
-
-    `limit_bytes` caps the CUDA allocator; a CPU process is measured against it by the parent. 0 is
-    no limit, for jobs that keep nothing on a card.
-    """
-
-    kind: DeviceKind
-    index: int = 0
-    precision: Precision
-    limit_bytes: int = 0
-    threads: int | None = None
-
-    @property
-    def resident_limit_bytes(self) -> int | None:
-        """Resident memory at which the parent ends the process, None where it does not."""
-        return None if self.kind in CAPPED else self.limit_bytes or None
-
-
-def on_the_computer(*, limit_bytes: int = 0, threads: int | None = None) -> DeviceSpec:
-    """Where work is done that needs no card: the processor, in fp32, by default without a limit."""
-    return DeviceSpec(
-        kind="cpu", precision=Precision.FP32, limit_bytes=limit_bytes, threads=threads
-    )
 
 
 class CheckJob(Boundary):
@@ -233,13 +212,26 @@ class PredictJob(Boundary):
 
 
 Job = Annotated[
-    CheckJob | SurveyJob | TrialJob | TrainJob | AverageJob | GenerateJob | PrepareJob | PredictJob,
+    CheckJob
+    | SurveyJob
+    | TrialJob
+    | TrainJob
+    | AverageJob
+    | GenerateJob
+    | PrepareJob
+    | PredictJob
+    | ChatJob
+    | GgufJob
+    | TrainedChatsJob,
     Field(discriminator="job"),
 ]
 
 JOB: TypeAdapter[Job] = TypeAdapter(Job)
 
-_PATHS = ("gguf", "out", "prompts", "model_folder", "data_path", "drop_prompts")
+_PATHS = (
+    *("gguf", "out", "prompts", "model_folder", "data_path", "drop_prompts"),
+    *("stop_file", "found"),
+)
 
 
 def as_written(job: Job, folder: Path) -> Job:

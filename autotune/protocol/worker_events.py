@@ -207,6 +207,30 @@ class Slept(Boundary):
     seconds: float
 
 
+class Said(Boundary):
+    """A further piece of the answer in a talk."""
+
+    kind: Literal["said"] = "said"
+    text: str
+
+
+Finish = Literal["stop", "length", "interrupted"]
+"""How an answer in a talk ended: by itself, at its longest, or because the person wanted."""
+
+
+class AnswerEnded(Boundary):
+    """An answer in a talk is over.
+
+    `forgotten` are the oldest rounds that were left out of the question.
+    """
+
+    kind: Literal["answer_ended"] = "answer_ended"
+    finish: Finish
+    new_tokens: int
+    seconds: float
+    forgotten: int = 0
+
+
 class Failed(Boundary):
     """The worker gives up: which fault, in which phase, in one line.
 
@@ -242,6 +266,8 @@ WorkerEvent = Annotated[
     | Notice
     | Warned
     | Slept
+    | Said
+    | AnswerEnded
     | Failed
     | Finished,
     Field(discriminator="kind"),

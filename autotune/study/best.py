@@ -10,7 +10,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from autotune.base.errors import EnvironmentFault
-from autotune.base.files import is_link, remove_tree
+from autotune.base.files import as_new_files, is_link, remove_tree
 from autotune.base.leftovers import BEST_WORK
 from autotune.base.manifest import (
     MANIFEST,
@@ -27,6 +27,7 @@ from autotune.protocol import events
 from autotune.run.folder import RunDir
 from autotune.run.session import Session
 from autotune.run.state import StudyState
+from autotune.study.model_card import CARD, write_card
 
 NOT_COPIED = (OPTIMIZER, STATE, MANIFEST)
 """What only resuming needs, and the manifest that names it."""
@@ -53,6 +54,7 @@ def keep_best(session: Session) -> bool:
             session.emit(
                 events.BestLost(number=scored.number, checkpoint=scored.checkpoint, fault=fault)
             )
+    write_card(session)
     return session.state.best is not before
 
 
@@ -126,6 +128,7 @@ def copy(source: Path, target: Path) -> None:
         if fault is not None:
             raise OSError(f"of the copy, {fault}")
         seal(work)
+        as_new_files(work)
         put_in_place(work, target)
     except OSError as error:
         remove_tree(work)
@@ -146,7 +149,7 @@ def adopt_existing_copy(source: Path, target: Path) -> bool:
     if mismatch(target, entries) is not None:
         return False
     (target / MANIFEST).unlink(missing_ok=True)
-    seal(target)
+    seal(target, leave_out=(CARD,))
     return True
 
 

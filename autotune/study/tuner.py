@@ -28,6 +28,7 @@ from autotune.study.cleanup import plan_disk, reconcile_checkpoints, remove_unne
 from autotune.study.damage import set_aside
 from autotune.study.importances import importances
 from autotune.study.lost_best import TrainAgain, demand_best, instead_of
+from autotune.study.model_card import write_card
 from autotune.study.next_action import (
     Average,
     EndTrial,
@@ -118,6 +119,7 @@ class Tuner:
                     check_best(self.session, self.setup)
                     self.conclude()
                     self.session.emit(events.RunEnded(met=action.met, reason=action.reason))
+                    write_card(self.session)
                     return action.met
 
     def prepare(self) -> None:

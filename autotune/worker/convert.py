@@ -15,6 +15,7 @@ from autotune.base.manifest import put_in_place, seal, verified
 from autotune.protocol import events
 from autotune.protocol.job import PrepareJob
 from autotune.worker.channel import Pipe
+from autotune.worker.tokens.saved import save_tokenizer
 from autotune.worker.tokens.tokenizer import reading
 from autotune.worker.toy import toy
 from autotune.worker.weights import check_loaded, load_weights
@@ -30,7 +31,7 @@ def prepare(job: PrepareJob, pipe: Pipe) -> None:
         remove_tree(work)
         work.mkdir(parents=True)
         model.save_pretrained(work, safe_serialization=True)
-        tokenizer.save_pretrained(work)
+        save_tokenizer(tokenizer, work, int(model.config.max_position_embeddings))
         seal(work)
         put_in_place(work, out)
     millions = load_weights(out).num_parameters() / 1e6
@@ -39,6 +40,16 @@ def prepare(job: PrepareJob, pipe: Pipe) -> None:
 
 
 def from_gguf(path: Path) -> tuple[Any, Any]:
+    """The model of a GGUF file as `gguf_model` gives it, and its tokenizer."""
+    return gguf_model(path), gguf_tokenizer(path)
+
+
+def gguf_tokenizer(path: Path) -> Any:
+    """The tokenizer of a GGUF file, with its chat template."""
+    return AutoTokenizer.from_pretrained(str(path.parent), gguf_file=path.name)
+
+
+def gguf_model(path: Path) -> Any:
     """Dequantize a GGUF file to an ordinary fp32 model.
 
     transformers marks a model read from GGUF as quantized and refuses to save it, so its weights
@@ -58,4 +69,4 @@ def from_gguf(path: Path) -> tuple[Any, Any]:
     model: Any = type(quantized)(config)
     model.load_state_dict(quantized.state_dict())
     model.generation_config = GenerationConfig.from_model_config(config)
-    return model, AutoTokenizer.from_pretrained(folder, gguf_file=name)
+    return model

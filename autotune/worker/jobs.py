@@ -14,13 +14,16 @@ from autotune.base.errors import BadInput
 from autotune.protocol import events
 from autotune.protocol.job import (
     AverageJob,
+    ChatJob,
     CheckJob,
     DeviceSpec,
     GenerateJob,
+    GgufJob,
     Job,
     PredictJob,
     PrepareJob,
     SurveyJob,
+    TrainedChatsJob,
     TrainJob,
     TrialJob,
     on_the_computer,
@@ -32,9 +35,10 @@ from autotune.worker.libraries import quiet_transformers
 from autotune.worker.torchrun import ALONE, Launch, device_of
 
 if TYPE_CHECKING:
+    from autotune.worker.chat import Speaker
     from autotune.worker.trial import ModelCache
 
-ON_CPU = SurveyJob | PrepareJob | AverageJob | PredictJob
+ON_CPU = SurveyJob | PrepareJob | AverageJob | PredictJob | GgufJob | TrainedChatsJob
 """Jobs about text, files and shapes. They have nothing to do on a card, so they open none: its
 memory stays free, and a card that fails cannot make the data or a model look broken."""
 
@@ -49,6 +53,7 @@ class JobRunner:
         self.compute: Compute | None = None
         self.spec: DeviceSpec | None = None
         self.model_cache: ModelCache | None = None
+        self.speaker: Speaker | None = None
 
     @property
     def peak_bytes(self) -> int | None:
@@ -59,8 +64,13 @@ class JobRunner:
             return None  # a poisoned device answers every question with its error
 
     def clear(self) -> bool:
-        """Make ready for another job; False where the peaks of this one cannot be forgotten."""
-        return self.compute is not None and self.compute.memory.restart()
+        """Make ready for another job; False where the peaks of this one cannot be forgotten.
+
+        Of a talk nobody asks for peaks.
+        """
+        return self.speaker is not None or (
+            self.compute is not None and self.compute.memory.restart()
+        )
 
     def load_for(self, job: Job) -> None:
         """Load transformers, which every job but the check of a card needs."""
@@ -74,7 +84,7 @@ class JobRunner:
 
             check(job, self.pipe)
             return
-        if self.model_cache is None:
+        if self.model_cache is None and not isinstance(job, ChatJob):
             from autotune.worker.trial import ModelCache
 
             self.model_cache = ModelCache()
@@ -94,6 +104,13 @@ class JobRunner:
                 attention=attention,
             )
         )
+        if isinstance(job, ChatJob):
+            from autotune.worker.chat import Speaker
+
+            self.speaker = self.speaker or Speaker(self.compute)
+            self.speaker.answer(job, self.pipe)
+            return
+        assert self.model_cache is not None
         run(job, self.compute, self.pipe, self.model_cache, self.launch)
 
 
@@ -150,3 +167,11 @@ def run(job: Job, compute: Compute, pipe: Pipe, model_cache: "ModelCache", launc
             from autotune.worker.generate.job import generate
 
             generate(job, compute, pipe)
+        case GgufJob():
+            from autotune.worker.gguf.job import write_gguf
+
+            write_gguf(job, pipe)
+        case TrainedChatsJob():
+            from autotune.worker.trained_chats import write_trained_chats
+
+            write_trained_chats(job, pipe)

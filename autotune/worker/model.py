@@ -1,5 +1,6 @@
 """A causal LM and its tokenizer from a local folder: fp32 master weights, the right stop tokens."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +10,7 @@ import torch
 from transformers import GenerationConfig
 
 from autotune.base.errors import BadInput
-from autotune.data.conversation import Unfit
+from autotune.data.conversation import Message, Unfit
 from autotune.protocol.choices import Supervision
 from autotune.score.thoughts import CLOSE, OPEN
 from autotune.worker.tokens.chatml import chat_template, written_by
@@ -61,6 +62,16 @@ class Loaded:
             raise BadInput(
                 f"prompt {prompt[:40]!r}: cannot be asked ({unfit}); take it out of the prompts"
             ) from None
+
+    def talk_ids(self, messages: Sequence[Message]) -> list[int]:
+        """Turns of a talk up to where the answer begins, in the form of `prompt_ids`.
+
+        Raises:
+            BadInput: the template cannot be rendered, or leaves a turn out.
+            Unfit: the tokenizer does not keep the turns apart.
+        """
+        asks = self.asks or self.codec
+        return asks.render(messages)
 
 
 def load(folder: Path, device: torch.device, supervision: Supervision) -> Loaded:

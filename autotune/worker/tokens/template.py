@@ -9,14 +9,15 @@ import ctypes
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from transformers.utils import chat_template_utils
 
 from autotune.base.errors import BadInput
-from autotune.base.format import safe
+from autotune.base.format import counted, safe
+from autotune.data.conversation import Message
 from autotune.worker.tokens.whole_text import WholeText
 
 MAX_CHARACTERS = 2**22
@@ -153,43 +154,65 @@ class FolderTemplate:
         return "strftime_now" in self.source
 
     def render_prompt(self, text: str) -> list[int]:
-        """Ids of a prompt of one user turn; a special token written in it is split as text.
+        """Ids of a prompt of one user turn: see `render`."""
+        return self.render([Message("user", text)])
+
+    def render(self, messages: Sequence[Message]) -> list[int]:
+        """Ids of a talk; a special token written in one of its texts is split as text.
 
         Raises:
-            BadInput: the template cannot be rendered, or leaves the turn out.
+            BadInput: the template cannot be rendered, or leaves the last turn out.
         """
         if self.fault is not None:
             raise BadInput(f"{self.where}: {self.fault}")
-        if not self.whole.count_written([text]):
-            return self.whole.ids([self._rendered(text)])
+        if not self.whole.count_written([message.content for message in messages]):
+            return self.whole.ids([self._rendered(messages)])
         # What is written goes through the template under a name that no tokenizer knows: then the
         # token that stands there is told from the same one of the template.
-        pieces = self.whole.pieces(text)
-        rendered = self._rendered(_WRITTEN.join(pieces[::2]))
-        around = rendered.split(_WRITTEN)
-        if len(around) != len(pieces) // 2 + 1:
+        pieces = [
+            self.whole.pieces(m.content) if self.whole.count_written([m.content]) else [m.content]
+            for m in messages
+        ]
+        marked = [
+            replace(message, content=_WRITTEN.join(parts[::2]))
+            for message, parts in zip(messages, pieces, strict=True)
+        ]
+        written = [special for parts in pieces for special in parts[1::2]]
+        around = self._rendered(marked).split(_WRITTEN)
+        if len(around) != len(written) + 1:
             raise BadInput(
                 f"{self.where}: the chat template changes a question with a special token written"
-                f" in it ({_short(text)}), so that the text would end a turn; take the question"
-                " out, or mend the template"
+                f" in it ({_short(messages[-1].content)}), so that the text would end a turn; take"
+                " the question out, or mend the template"
             )
-        pieces[::2] = around
-        return self.whole.ids(pieces)
+        joined = [around[0]]
+        for special, text in zip(written, around[1:], strict=True):
+            joined += [special, text]
+        return self.whole.ids(joined)
 
-    def _rendered(self, text: str) -> str:
+    def _rendered(self, messages: Sequence[Message]) -> str:
         faults: list[str] = []
+        text = messages[-1].content
         # Templates of models that also see images read a content of parts.
-        for content in (text, [{"type": "text", "text": text}]):
+        for parts in (False, True):
+            turns = [
+                {
+                    "role": m.role,
+                    "content": [{"type": "text", "text": m.content}] if parts else m.content,
+                }
+                for m in messages
+            ]
             try:
-                rendered = render(self.source, [{"role": "user", "content": content}], self.tokens)
+                rendered = render(self.source, turns, self.tokens)
             except TemplateFault as fault:
                 faults.append(str(fault))
                 continue
-            if _holds(rendered, text) and (content == text or _AS_PYTHON not in rendered):
+            if _holds(rendered, text) and not (parts and _AS_PYTHON in rendered):
                 return rendered
             faults.append("leaves the question out")
+        asked = "one user turn" if len(messages) == 1 else counted(len(messages), "turn")
         raise BadInput(
-            f"{self.where}: the chat template {faults[0]} (asked with one user turn,"
+            f"{self.where}: the chat template {faults[0]} (asked with {asked},"
             f" {_short(text)}); mend it, or choose a model whose template takes a question alone"
         )
 

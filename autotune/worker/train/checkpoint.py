@@ -38,6 +38,7 @@ from autotune.protocol.results import Checkpoint
 from autotune.worker.channel import Pipe
 from autotune.worker.faults import JobFault
 from autotune.worker.model import Loaded
+from autotune.worker.tokens.saved import save_tokenizer
 from autotune.worker.train.step import Stepper
 from autotune.worker.weights import load_weights
 
@@ -80,7 +81,7 @@ def save(
     final = root / folder_name(step)
     with whole_folder(final) as work:
         optimizer = optimizer_tensors(stepper) if moments else {}
-        loaded.tokenizer.save_pretrained(work)
+        save_tokenizer(loaded.tokenizer, work, int(loaded.model.config.max_position_embeddings))
         demand_room(root, tensor_bytes(loaded.model.parameters(), optimizer.values()), work)
         loaded.model.save_pretrained(work, safe_serialization=True)
         if moments:

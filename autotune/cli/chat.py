@@ -1,0 +1,139 @@
+"""`chat`: talk with a run's best, or any model folder, in the terminal or through a pipe."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+from autotune.base.errors import BadInput, ExitCode
+from autotune.base.scratch import scratch_folder
+from autotune.chat.answerer import Answerer
+from autotune.chat.talk import COMMANDS, LineInterrupted, Talk
+from autotune.cli.console import print_json
+from autotune.cli.options import Options
+from autotune.cli.synth_model import checkpoint_at
+from autotune.device.find import Device, find_device
+from autotune.protocol.choices import AUTO, Precision
+from autotune.protocol.device_spec import DeviceSpec
+from autotune.run.setup import own_precision, torch_index
+
+PROMPT = "you> "
+
+
+def chat_command(target: Path, options: Options, max_new_tokens: int) -> int:
+    """`chat`."""
+    if max_new_tokens < 1:
+        raise BadInput(f"--max-new-tokens {max_new_tokens}: must be a whole number from 1")
+    folder = checkpoint_at(target, "chat")
+    device = find_device(options.device or AUTO)
+    spec = device_spec(options, device)
+    interactive = sys.stdin.isatty()
+    tell = teller()
+    if interactive:
+        tell(f"{folder} on {device.name}, {spec.precision.value}; greedy, as it is scored")
+        tell(f"{', '.join(COMMANDS)}; Ctrl-C stops an answer. The first one loads the model.")
+    with (
+        scratch_folder("chat") as work,
+        Answerer(spec, folder, max_new_tokens, device.traits.prefill_tokens, work) as answerer,
+        interrupts_to(answerer),
+    ):
+        talk = Talk(
+            answers=answerer,
+            read=typed if interactive else piped(),
+            say=(lambda _: None) if options.as_json else write,
+            tell=tell,
+            max_new_tokens=max_new_tokens,
+            interactive=interactive,
+        )
+        talk.run()
+    if options.as_json:
+        print_json(
+            {
+                "model": str(folder),
+                "answers": [
+                    {
+                        "prompt": each.question,
+                        "response": each.answer.text,
+                        "finish": each.answer.finish,
+                        "new_tokens": each.answer.new_tokens,
+                        "seconds": each.answer.seconds,
+                    }
+                    for each in talk.exchanges
+                ],
+            }
+        )
+    return ExitCode.DONE
+
+
+def device_spec(options: Options, device: Device) -> DeviceSpec:
+    """Where the worker computes: in the precision that was asked for, or else the device's own.
+
+    Raises:
+        BadInput: there is no such precision.
+    """
+    asked = options.precision or AUTO
+    known = [AUTO, *Precision]
+    if asked not in known:
+        raise BadInput(f"--precision {asked}: must be {', '.join(known)}")
+    precision = own_precision(device) if asked == AUTO else Precision(asked)
+    index = torch_index(options.device or AUTO)
+    return DeviceSpec(kind=device.kind, index=index, precision=precision)
+
+
+@contextmanager
+def interrupts_to(answerer: Answerer) -> Iterator[None]:
+    """Within, Ctrl-C ends an answer and not the command; where it is ignored it stays so."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if not answerer.busy:
+            raise LineInterrupted
+        answerer.interrupt()
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def typed() -> str | None:
+    """A line that a person types; None where they end the talk."""
+    with suppress(ImportError):
+        import readline  # noqa: F401 (with it, `input` has a history and lets a line be edited)
+    try:
+        return input(PROMPT).encode("utf-8", "replace").decode("utf-8")
+    except EOFError:
+        return None
+
+
+def piped() -> Callable[[], str | None]:
+    """The lines of standard input, UTF-8; what is none is replaced."""
+    stream = sys.stdin.buffer
+
+    def read() -> str | None:
+        line = stream.readline()
+        return line.decode("utf-8-sig", "replace") if line else None
+
+    return read
+
+
+def write(text: str) -> None:
+    """Text of an answer on standard output, with what it cannot show spelled out, at once."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    sys.stdout.flush()
+
+
+def teller() -> Callable[[str], None]:
+    """What shows a line beside the answers: dim on a terminal, and never among piped answers."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from autotune.screen.encodable import Encodable
+
+    console = Console(file=sys.stderr, markup=False, highlight=False)
+    return lambda line: console.print(Encodable(Text(line, style="dim")), soft_wrap=True)

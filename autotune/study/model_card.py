@@ -1,0 +1,205 @@
+"""README.md of `best/`: what the model is, what it scored and how, what it cannot, how to use it.
+
+It is written again as the run finds out more, by itself: no manifest names it. A card that somebody
+has edited is theirs and stays.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from autotune.base.files import is_link, write_text_atomic
+from autotune.base.format import counted, percent, rate_text, safe
+from autotune.protocol import events
+from autotune.protocol.plan import TrainPlan
+from autotune.protocol.result_text import health_text, rounds_text, score_text
+from autotune.run.session import Session
+from autotune.run.state import StudyState
+from autotune.text.conclusions import conclusions, scorer_of
+
+CARD = "README.md"
+
+FRONT_MATTER = """---
+library_name: transformers
+pipeline_tag: text-generation
+tags:
+- sft
+---"""
+"""What hubs read of a model's card. Language and licence are not known here."""
+
+LIMITS = (
+    "A small model: what it says of facts, numbers and code is often wrong, and it can be led to"
+    " say anything. Nothing was done to make it safe.",
+    "The score says whether rules that a program can check are kept, not whether an answer is"
+    " good.",
+    "It was scored with greedy decoding, always the likeliest token; sampling gives other answers.",
+    "Licences of the base model and of the data apply; this tool does not know them.",
+)
+
+HEALTH = (
+    "Lift: how many points of the score are following, and not what the answers pass on other"
+    " prompts as well. Of the answers, stop: came to an end by themselves; loop: repeat themselves"
+    " to their end; echo: give the prompt back; empty: say nothing."
+)
+
+USE = """```python
+from transformers import pipeline
+
+chat = pipeline("text-generation", model="PATH/TO/THIS/FOLDER")
+answer = chat(
+    [{"role": "user", "content": "Name three rivers."}],
+    max_new_tokens=256,
+    do_sample=False,
+    return_full_text=False,
+)
+print(answer[0]["generated_text"])
+```
+
+| to | type |
+|---|---|
+| talk with it | `smolsft-autotune chat PATH/TO/THIS/FOLDER` |
+| run it with llama.cpp or Ollama | `smolsft-autotune export PATH/TO/THIS/FOLDER --to gguf` |
+| score it again | `smolsft-autotune eval PATH/TO/THIS/FOLDER` |"""
+
+_SEAL = "<!-- written by smolsft-autotune, sha256 of what stands above: {} -->\n"
+
+
+def write_card(session: Session) -> None:
+    """Have the card of the best checkpoint in `best/`, where that is there and the card is ours.
+
+    Raises:
+        EnvironmentFault: it cannot be written.
+    """
+    folder, state = session.rundir.best, session.state
+    kept, best = state.best_kept, state.best
+    if best is None or kept is None or is_link(folder) or not folder.is_dir():
+        return
+    if (kept.number, kept.checkpoint.place) != (best.number, best.checkpoint.place):
+        return
+    path, text = folder / CARD, sealed(card_text(state, best))
+    if is_ours(path) and _read(path) != text:
+        write_text_atomic(path, text)
+
+
+def sealed(text: str) -> str:
+    """A card with a last line by which an edited one is known."""
+    return text + _SEAL.format(hashlib.sha256(text.encode("utf-8")).hexdigest())
+
+
+def is_ours(path: Path) -> bool:
+    """Whether there is no card yet, or one as it was written here."""
+    text = _read(path)
+    if text is None:
+        return not path.exists()
+    above = "".join(text.splitlines(keepends=True)[:-1])
+    return text == sealed(above)
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def card_text(state: StudyState, best: events.Evaluated) -> str:
+    """The whole card, from what is on record."""
+    plan, run = state.trials[best.number].plan, state.run
+    model = f"`{safe(run.model)}`" if run else "a model"
+    sections = (
+        [FRONT_MATTER, f"# {safe(run.model) if run else 'Model'}, fine-tuned"],
+        [
+            f"{model} after {counted(best.checkpoint.step, 'step')} of supervised fine-tuning"
+            f" ({percent(best.checkpoint.progress, 0)} of trial {best.number}, strategy"
+            f" {safe(plan.strategy)}){_averaged(best)}. The best of"
+            f" {counted(state.scored_checkpoints, 'scored checkpoint')} of its run."
+        ],
+        ["## Scores", _scores(state, best), *_bullets(conclusions(state))],
+        ["## Training", _rows(("", ""), _settings(state, plan))],
+        ["## Use", USE],
+        ["## Limits", *_bullets(LIMITS)],
+    )
+    return "\n\n".join(part for section in sections for part in section if part) + "\n\n"
+
+
+def _averaged(best: events.Evaluated) -> str:
+    count = best.checkpoint.averaged
+    return f", the mean of its last {count} checkpoints" if count else ""
+
+
+def _bullets(lines: Iterable[str]) -> list[str]:
+    text = "\n".join(f"- {safe(line)}" for line in lines)
+    return [text] if text else []
+
+
+def _scores(state: StudyState, best: events.Evaluated) -> str:
+    """Of this model, before training and of the baselines: passes of n, interval, health."""
+    rows: list[tuple[str, ...]] = []
+    if best.score is not None:
+        name = "this model, so far about" if best.partial else "**this model**"
+        rows.append(
+            (name, score_text(best.score, best.interval), health_text(best.health, best.lift))
+        )
+        if (full := state.best_in_full) is not None:
+            rows.append(
+                (
+                    f"this model on all of {safe(full.prompts)}",
+                    score_text(full.score, full.interval),
+                    health_text(full.health, full.lift),
+                )
+            )
+    names = {"untrained": "before training"}
+    names |= {each.name: each.brief for each in scorer_of(state).baselines}
+    for key, name in names.items():
+        if (base := state.baselines.get(key)) is not None:
+            rows.append(
+                (name, score_text(base.score, base.interval), health_text(base.health, base.lift))
+            )
+    title = scorer_of(state).title
+    prompts = f" on {safe(state.run.prompts)}" if state.run else ""
+    return f"{title}{prompts}, greedy. Passes of all prompts, and the 95 % interval.\n\n" + _rows(
+        ("", "prompts passed [95 %]", "of the answers"), rows
+    )
+
+
+def _settings(state: StudyState, plan: TrainPlan) -> Iterator[tuple[str, str]]:
+    """What it was trained with, by name."""
+    run = state.run
+    surveyed = state.own_surveys.get(plan.strategy)
+    data = surveyed.data if surveyed else run.data if run else plan.data.path
+    yield "data", f"`{safe(data)}`, {counted(plan.conversations, 'conversation')}"
+    for name, sha256 in _digests(state, plan):
+        yield f"sha256 of `{safe(name)}`", f"`{sha256}`"
+    yield "supervised", f"answers and what ends them (`{plan.data.supervision.value}`)"
+    length = counted(plan.model_max_length, "token")
+    yield "longest sequence", f"{length}, {rounds_text(plan.max_rounds)}"
+    yield (
+        "epochs x conversations a step",
+        f"{plan.num_train_epochs} x {plan.batch_size} ({counted(plan.total_steps, 'step')})",
+    )
+    yield (
+        "learning rate",
+        f"{rate_text(plan.learning_rate)}, {plan.lr_scheduler_type}, warm-up {plan.warmup_ratio:g}",
+    )
+    yield "weight decay", f"{plan.weight_decay:g}"
+    if plan.neftune_noise_alpha:
+        yield "NEFTune alpha", f"{plan.neftune_noise_alpha:g}"
+    yield "optimizer", f"AdamW, gradients clipped to {plan.max_grad_norm:g}"
+    yield "precision", f"{plan.precision.value}, fp32 master weights"
+    yield "seed", str(plan.seed)
+    yield "digest of the plan", f"`{plan.identity}`"
+    if run is not None:
+        yield "device", safe(run.device)
+
+
+def _digests(state: StudyState, plan: TrainPlan) -> Iterator[tuple[str, str]]:
+    content = state.content
+    if content is not None:
+        yield from content.own_data.get(plan.strategy, content.data).items()
+
+
+def _rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    cells = ((cell.replace("|", "\\|") for cell in line) for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)

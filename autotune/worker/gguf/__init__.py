@@ -1,0 +1,1 @@
+"""A model as a GGUF file: written, read back, compared."""
