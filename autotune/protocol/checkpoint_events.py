@@ -5,7 +5,7 @@ from typing import Literal
 from autotune.base.model import Boundary
 from autotune.protocol.gain import Gain
 from autotune.protocol.results import Checkpoint, Health, Partial
-from autotune.protocol.scores import Figures, Lift, MaybeScore, Metric, Score
+from autotune.protocol.scores import Figures, Lift, MaybeScore, Metric, Score, Scored
 from autotune.protocol.training_data_events import KindsApart
 
 
@@ -136,11 +136,12 @@ class BestCorrected(Boundary):
 
 
 class BestInFull(Figures):
-    """The best checkpoint, scored by `eval` on more prompts than the run's own: all of a source.
+    """The best checkpoint, scored on more prompts than the run's own: all of a source.
 
-    `weights` are the sha256 of its files, which are those that the run scored. `prompts` names the
+    By `eval` afterwards, or at the end of a run that was asked for it. `weights` are the sha256 of
+    its files, which are those that the run scored. `prompts` names the
     source, `unhealthy` the limits of the profile that the answers break. `kinds` as of the
-    run's own prompts.
+    run's own prompts. `by_type` counts each instruction's passes; empty in older records.
     """
 
     kind: Literal["best_in_full"] = "best_in_full"
@@ -156,6 +157,27 @@ class BestInFull(Figures):
     lift: Lift | None = None
     unhealthy: tuple[str, ...] = ()
     kinds: tuple[KindsApart, ...] = ()
+    by_type: dict[str, Metric] = {}
+
+
+class BaselineInFull(Scored):
+    """A baseline on the prompts of a `BestInFull`: `untrained`, or one of the scorer.
+
+    `number` and `checkpoint` are those of that best, `gain` is what it gained on the untrained
+    model there, None for other baselines and where the verdicts are not known.
+    """
+
+    kind: Literal["baseline_in_full"] = "baseline_in_full"
+    name: str
+    number: int
+    checkpoint: Checkpoint
+    prompts: str
+    score: Score
+    interval: tuple[float, float]
+    health: Health
+    lift: Lift | None = None
+    gain: Gain | None = None
+    by_type: dict[str, Metric] = {}
 
 
 class CheckpointsRemoved(Boundary):

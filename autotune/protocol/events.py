@@ -4,6 +4,7 @@ The study's state, the screen, resume and the report are folds of these records 
 """
 
 from autotune.protocol.checkpoint_events import (
+    BaselineInFull,
     BestCorrected,
     BestInFull,
     BestKept,
@@ -61,6 +62,7 @@ __all__ = [
     "WORKER_EVENT",
     "Advised",
     "Answered",
+    "BaselineInFull",
     "BaselineScored",
     "BestCorrected",
     "BestInFull",

@@ -24,6 +24,8 @@ PHASES_OVER = (
     | events.BaselineScored
     | events.PracticeMade
     | events.Evaluated
+    | events.BestInFull
+    | events.BaselineInFull
 )
 """What a worker's work leads to: the phase that it was in is not that of what comes next."""
 
@@ -53,6 +55,7 @@ class StudyState:
     escalations: list[events.Escalated] = field(default_factory=list)
     corrected: float | None = None  # the best score without its selection bias
     in_full: events.BestInFull | None = None  # the newest, of whatever was the best then
+    baselines_in_full: dict[str, events.BaselineInFull] = field(default_factory=dict)
     importances: events.ImportancesFound | None = None  # the newest
     total: events.StudyTotal | None = None  # of the shared study that it worked at
     ended: events.RunEnded | None = None
@@ -99,6 +102,19 @@ class StudyState:
         return full if same else None
 
     @property
+    def beside_best_in_full(self) -> dict[str, events.BaselineInFull]:
+        """The baselines on the very prompts of that score, by name."""
+        full = self.best_in_full
+        if full is None:
+            return {}
+        return {
+            name: event
+            for name, event in self.baselines_in_full.items()
+            if (event.prompts, event.score.total) == (full.prompts, full.score.total)
+            and (event.number, event.checkpoint.place) == (full.number, full.checkpoint.place)
+        }
+
+    @property
     def scored_checkpoints(self) -> int:
         """How many checkpoints the best was chosen among: all whose weights are not lost."""
         return sum(e.checkpoint.place not in t.lost for t in self.trials for e in t.scored)
@@ -107,7 +123,7 @@ class StudyState:
         """Fold one record in."""
         event = record.event
         before = record.time if self.now is None else self.now
-        if not isinstance(event, events.RunStarted):
+        if not isinstance(event, events.RunStarted) and self.ended is None:
             self.worked_seconds += max(0.0, record.time - before)
         self.now = record.time
         trial = self.trials[-1] if self.trials else None
@@ -185,6 +201,10 @@ class StudyState:
                 self.answered = self.corrected = None
             case events.BestInFull():
                 self.in_full = event
+                self.answered = None
+            case events.BaselineInFull():
+                self.baselines_in_full[event.name] = event
+                self.answered = None
             case events.ImportancesFound():
                 self.importances = event
             case events.BestCorrected():
