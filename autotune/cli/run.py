@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from autotune.base.errors import BadInput, ExitCode, Interruption
+from autotune.cli.command_line import typed_command
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import chosen_profile, demand_device, say_note
 from autotune.cli.low_cap import say_low_cap
@@ -134,7 +135,7 @@ def open_run(
         session.view = view
         with view:
             try:
-                started = setup.started(target, resumed=resumed)
+                started = setup.started(target, resumed=resumed, command=typed_command())
                 session.emit(started.model_copy(update={"study": study}))
                 setup = with_practice(session, setup)
                 if setup.content and not is_recorded(session.state.content, setup.content):

@@ -10,10 +10,10 @@ from operator import attrgetter
 from autotune.protocol import events
 from autotune.protocol.result_text import score_text
 from autotune.protocol.scores import Metric
-from autotune.report.schema import KindScore, KindsScore, PracticeReport, Report
+from autotune.report.schema import PracticeReport, Report
+from autotune.report.score_schema import KindScore, KindsScore
 from autotune.report.tables import Column, Row, Table
 from autotune.run.state import StudyState
-from autotune.score.stats import wilson
 
 
 def practice_reports(state: StudyState) -> tuple[PracticeReport, ...]:
@@ -62,17 +62,12 @@ def _scores(
                     of=of,
                     described=described,
                     held_out=held_out,
-                    held_out_instructions=_figure(apart.held_out_instructions),
-                    practised_instructions=_figure(apart.practised_instructions),
-                    unpractised_instructions=_figure(apart.unpractised_instructions),
-                    held_out_prompts=_figure(apart.held_out_prompts),
-                    other_prompts=_figure(apart.other_prompts),
+                    held_out_instructions=KindScore.of(apart.held_out_instructions),
+                    practised_instructions=KindScore.of(apart.practised_instructions),
+                    unpractised_instructions=KindScore.of(apart.unpractised_instructions),
+                    held_out_prompts=KindScore.of(apart.held_out_prompts),
+                    other_prompts=KindScore.of(apart.other_prompts),
                 )
-
-
-def _figure(metric: Metric) -> KindScore:
-    interval = wilson(metric.passes, metric.total)
-    return KindScore(passes=metric.passes, n=metric.total, share=metric.accuracy, interval=interval)
 
 
 def kinds_table(report: Report) -> Table:
