@@ -141,7 +141,8 @@ class BestInFull(Figures):
     By `eval` afterwards, or at the end of a run that was asked for it. `weights` are the sha256 of
     its files, which are those that the run scored. `prompts` names the
     source, `unhealthy` the limits of the profile that the answers break. `kinds` as of the
-    run's own prompts. `by_type` counts each instruction's passes; empty in older records.
+    run's own prompts. `counts` is what the score counts for, `by_type` counts each instruction's
+    passes; neither is in older records.
     """
 
     kind: Literal["best_in_full"] = "best_in_full"
@@ -157,7 +158,13 @@ class BestInFull(Figures):
     lift: Lift | None = None
     unhealthy: tuple[str, ...] = ()
     kinds: tuple[KindsApart, ...] = ()
+    counts: float | None = None
     by_type: dict[str, Metric] = {}
+
+    @property
+    def value(self) -> float:
+        """What the score counts for, 0..1; the score itself where that is not known."""
+        return self.score.accuracy if self.counts is None else self.counts
 
 
 class BaselineInFull(Scored):

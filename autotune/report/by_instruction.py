@@ -8,7 +8,7 @@ from autotune.protocol.results import EvalReport
 from autotune.protocol.scores import Metric
 from autotune.report.schema import Report
 from autotune.report.score_schema import InstructionScore, KindScore
-from autotune.report.tables import NOT_KNOWN, Column, Row, Table
+from autotune.report.table import NOT_KNOWN, Column, Row, Table
 from autotune.run.state import StudyState
 
 NOTHING: Mapping[str, Metric] = {}

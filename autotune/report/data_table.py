@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from autotune.base.format import percent
 from autotune.protocol.result_text import shape_text
 from autotune.report.schema import DataUsed, Report
-from autotune.report.tables import NOT_KNOWN, Column, Row, Table
+from autotune.report.table import NOT_KNOWN, Column, Row, Table
 from autotune.run.state import StudyState
 
 

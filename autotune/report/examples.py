@@ -29,6 +29,11 @@ SHOWN_CHARACTERS = 700
 
 _ORDER: tuple[Became, ...] = ("gained", "lost", "still fails", "still passes")
 
+CHOSEN = (
+    "Chosen by rule, not by eye: by turns the first in the order of the prompts that passes only"
+    " after training, passed only before, fails twice, passes twice. Long texts are shortened."
+)
+
 SENTENCES: dict[Became, str] = {
     "gained": "passes only after training",
     "lost": "passed only before training",

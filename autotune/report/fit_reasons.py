@@ -48,7 +48,9 @@ def _length(fit: Fit) -> str:
 def _rounds(fit: Fit) -> str:
     if fit.max_rounds == 1:
         return "Rounds 1: no more than that stays whole in every conversation at that length."
-    return f"Rounds {fit.max_rounds}: the most that stay whole in every conversation at that length."
+    return (
+        f"Rounds {fit.max_rounds}: the most that stay whole in every conversation at that length."
+    )
 
 
 def _strategies(fit: Fit) -> Iterator[str]:
@@ -79,8 +81,8 @@ def _why(fit: Fit, found: StrategyFit) -> str:
     again = "" if alone is None or len(timed) == len(rates) else f", {alone:.0f} in its own process"
     return (
         f"{chosen}: {which} of {counted(len(rates), 'setting')} that were timed,"
-        f" {rates[chosen]:.0f} supervised tokens/s{again} ({others}). A larger one is taken where it"
-        f" saves {percent(MIN_GAIN_SHARE, 0)} of a step and fits in its own process as well"
+        f" {rates[chosen]:.0f} supervised tokens/s{again} ({others}). A larger one is taken where"
+        f" it saves {percent(MIN_GAIN_SHARE, 0)} of a step and fits in its own process as well"
     )
 
 
@@ -94,4 +96,3 @@ def _rate(trial: TrialOutcome) -> float:
     timed = timing(trial)
     assert timed is not None
     return timed.supervised_tokens / timed.seconds
-

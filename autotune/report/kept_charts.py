@@ -38,7 +38,9 @@ def kept_pictures(page: Path) -> dict[str, Drawn]:
     found = {}
     for each in _EMBEDDED.finditer(text):
         try:
-            light, dark = (base64.b64decode(each[name], validate=True) for name in ("light", "dark"))
+            light, dark = (
+                base64.b64decode(each[name], validate=True) for name in ("light", "dark")
+            )
         except ValueError:
             continue
         drawn = Drawn(each["drawing"], light, dark)

@@ -1,4 +1,4 @@
-"""The loss of one training over its steps: as it was, smoothed, held out, with its epochs marked."""
+"""The loss of one training over its steps: each, smoothed, held out, with its epochs marked."""
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
@@ -53,7 +53,9 @@ def draw_loss(axes: "Axes", trial: TrialReport, colour: str, paint: Paint) -> No
     if steps:
         axes.plot(steps, losses, color=colour, alpha=0.35, linewidth=0.8, label="each step")
         mark = "." if len(steps) < 3 else None
-        axes.plot(steps, smoothed(losses), color=colour, linewidth=1.8, marker=mark, label="smoothed")
+        axes.plot(
+            steps, smoothed(losses), color=colour, linewidth=1.8, marker=mark, label="smoothed"
+        )
     held_out = [(p.step, p.loss) for p in trial.held_out if p.loss is not None]
     if held_out:
         axes.plot(

@@ -12,7 +12,7 @@ from autotune.protocol.result_text import score_text
 from autotune.protocol.scores import Metric
 from autotune.report.schema import PracticeReport, Report
 from autotune.report.score_schema import KindScore, KindsScore
-from autotune.report.tables import Column, Row, Table
+from autotune.report.table import Column, Row, Table
 from autotune.run.state import StudyState
 
 

@@ -80,17 +80,18 @@ class Report(Boundary):
     chosen among `chosen_among` scored checkpoints; `corrected` is about what it is worth without
     the selection bias, None where that is not known. `beaten_by_echo` says whether a baseline
     without a model, such as giving the prompts back unchanged, scores as much as it. `gain` holds
-    it against the untrained model, None where one of them has no score. `attention`
-    names the kernel that computed attention, None where no worker reported it. `data_notes` says
-    what was found in the rows of the data. `importances` are shares of 1 by searchable key, where
-    there are enough trials to tell. `think` is which text of answers was judged, `scorer` by
-    what. `command` is the command line that began the run, `later_commands` are others that resumed
-    it; `environment` is what it ran on and with, `hashes` the sha256 of the files that it worked
-    with, `reproduce` how to do it again. `time_split` has seconds by what was done. `fit_reasons`
-    say why this length and micro-batch, `data_used` has the rows of each strategy. `by_instruction`
-    and `examples` come from the answers in the run's folder, none where these are gone. `practice` is the practice data that trials trained on, `kinds` how held-out kinds came
-    out beside the others. `study` is the shared study that the run worked at, with the trials of
-    all hosts; `trials` are this folder's.
+    it against the untrained model, None where one of them has no score. `attention` names the
+    kernel that computed attention, None where no worker reported it. `data_notes` says what was
+    found in the rows of the data. `importances` are shares of 1 by searchable key, where there are
+    enough trials to tell. `think` is which text of answers was judged, `scorer` by what. `command`
+    is the command line that began the run, `later_commands` are others that resumed it;
+    `environment` is what it ran on and with, `hashes` the sha256 of the files that it worked with,
+    `reproduce` how to do it again. `time_split` has seconds by what was done. `fit_reasons` say why
+    this length and micro-batch, `data_used` has the rows of each strategy. `by_instruction` and
+    `examples` come from the answers in the run's folder, none where these are gone. `practice` is
+    the practice data that trials trained on, `kinds` how held-out kinds came out beside the others.
+    `study` is the shared study that the run worked at, with the trials of all hosts; `trials` are
+    this folder's.
     """
 
     target: float

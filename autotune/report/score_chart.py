@@ -1,4 +1,4 @@
-"""The scores of all checkpoints over progress with their intervals, the target and the baselines."""
+"""The scores of all checkpoints over progress, with intervals, the target and the baselines."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -94,7 +94,7 @@ def _bars(
     label: str,
     marker: str,
 ) -> None:
-    """Scores (0..1) at their progress, each with a bar from one end of its interval to the other."""
+    """Scores (0..1) at their progress, each with a bar over its interval."""
     axes.errorbar(
         [100 * at for at, _, _ in points],
         [100 * score for _, score, _ in points],

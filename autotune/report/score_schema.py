@@ -1,4 +1,4 @@
-"""What a report holds of scores: of checkpoints, baselines, kinds of instruction, single answers."""
+"""What a report holds of scores: of checkpoints, baselines, kinds of instruction, answers."""
 
 from typing import Literal
 
@@ -85,6 +85,7 @@ class FullScore(Figures):
     interval: tuple[float, float]
     health: Health
     lift: Lift | None = None
+    counts: float | None = None
     unhealthy: tuple[str, ...] = ()
     gain: BestGain | None = None
     baselines: dict[str, BaselineReport] = {}

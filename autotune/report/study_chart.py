@@ -11,9 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def draw_history(
-    axes: "Axes", trials: Sequence[TrialReport], target: float, tones: Paint
-) -> None:
+def draw_history(axes: "Axes", trials: Sequence[TrialReport], target: float, tones: Paint) -> None:
     """What the best checkpoint of each trial counts for, and the best so far, against the target.
 
     A trial without a value has a cross on the axis.

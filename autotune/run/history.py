@@ -13,7 +13,6 @@ from autotune.protocol.events import Record
 from autotune.run.state import StudyState
 from autotune.run.time_split import TimeSplit
 
-
 AFTER_THE_RUN = events.BestInFull | events.BaselineInFull
 """What `eval` records of a run that is over: that is not of its time."""
 

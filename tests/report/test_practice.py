@@ -122,7 +122,7 @@ def test_a_report_after_practice_shows_held_out_kinds_beside_the_rest(
     records = story(practised)
     report = build_report(records, tmp_path)
     markdown = render_markdown(report)
-    for page in (markdown, render_html(report, b"", b"")):
+    for page in (markdown, render_html(report)):
         assert "What was held out of practice" in page and SENTENCE in page
         assert "Held out of practice: case:upper, list:three." in page
     rows = [line for line in markdown.splitlines() if "/200 " in line]

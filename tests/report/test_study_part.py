@@ -40,7 +40,7 @@ def height(png: bytes) -> int:
 
 def test_each_trials_values_and_what_they_came_to_stand_on_both_pages() -> None:
     report = reported(5)
-    for page in (render_markdown(report), render_html(report, b"", b"")):
+    for page in (render_markdown(report), render_html(report)):
         for words in ("What was tried", "came to", "0.0005", "29.2 %", "What made the difference"):
             assert words in page
     markdown = render_markdown(report)
