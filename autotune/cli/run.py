@@ -179,8 +179,10 @@ def probe_command(options: Options, *, again: bool = False) -> int:
     return ExitCode.DONE
 
 
-def run_command(options: Options, target: float, *, salvaging: bool = False) -> int:
-    """`run` and `demo`."""
+def run_command(
+    options: Options, target: float, *, salvaging: bool = False, final_eval: bool = False
+) -> int:
+    """`run` and `demo`; with `final_eval` the best is scored on all prompts at the end."""
     demand_salvageable(options, salvaging)
     from autotune.score.registry import find_scorer
     from autotune.study.tuner import Tuner
@@ -191,7 +193,11 @@ def run_command(options: Options, target: float, *, salvaging: bool = False) -> 
         fit = fit_of(work)
         with reported(work.session):
             scorer = find_scorer(work.setup.profile.prompts.scorer)
-            met = Tuner(work.session, work.setup, work.survey, fit, scorer, target).run()
+            tuner = Tuner(
+                *(work.session, work.setup, work.survey, fit, scorer, target),
+                final_eval=final_eval,
+            )
+            met = tuner.run()
     finish(console, work.rundir, work.session, options.as_json)
     return ExitCode.DONE if met else ExitCode.BELOW_TARGET
 

@@ -169,7 +169,7 @@ def _judged(gain: Gain) -> BestGain:
 
 
 def _baselines(
-    scored: Mapping[str, events.BaselineScored] | Mapping[str, events.BaselineInFull],
+    scored: Mapping[str, events.BaselineScored | events.BaselineInFull],
 ) -> dict[str, BaselineReport]:
     return {
         name: BaselineReport.from_parts(event, **_counts(event.score))

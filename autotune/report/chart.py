@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autotune.base.format import safe
-from autotune.report import loss_chart, paint, score_chart, study_chart
+from autotune.report.loss_chart import draw_loss
 from autotune.report.paint import DARK, LIGHT, Paint, colour_of
 from autotune.report.schema import Report
 from autotune.report.score_chart import draw_scores, trial_label
@@ -33,7 +33,10 @@ can be read at 360, one above the other on a phone."""
 MAX_LOSSES = 12
 """Trainings whose loss is drawn: a page of pictures. Of more, the newest and the best."""
 
-_CODE = (__file__, *(module.__file__ for module in (loss_chart, paint, score_chart, study_chart)))
+_CODE = [
+    Path(__file__).with_name(f"{name}.py")
+    for name in ("chart", "loss_chart", "paint", "score_chart", "study_chart")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class Picture:
 
         Only matplotlib's release is in it, not the fonts and settings that it finds.
         """
-        code = (Path(path).read_text(encoding="utf-8") for path in _CODE)
+        code = (path.read_text(encoding="utf-8") for path in _CODE)
         parts = [*code, metadata.version("matplotlib"), self.name, self.shows]
         return hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()
 
@@ -88,7 +91,7 @@ def _losses(report: Report) -> Iterator[Picture]:
 
 
 def _draw_loss(trial: TrialReport, colour: str, axes: "Axes", tones: Paint) -> None:
-    loss_chart.draw_loss(axes, trial, colour, tones)
+    draw_loss(axes, trial, colour, tones)
 
 
 def _scores(report: Report) -> Iterator[Picture]:

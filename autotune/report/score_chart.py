@@ -56,8 +56,15 @@ def draw_scores(
     if full is not None:
         _bars(axes, [(1.03, full.strict, full.interval)], paint.ink, "best, all prompts", "*")
     if any(map(counts_for_less, (c for t in trials for c in t.checkpoints))):
-        hollow = {"marker": "o", "markerfacecolor": "none", "linestyle": ":"}
-        axes.plot([], [], color=paint.ink, label="what a score counts for", **hollow)
+        axes.plot(
+            [],
+            [],
+            linestyle=":",
+            marker="o",
+            markerfacecolor="none",
+            color=paint.ink,
+            label="what a score counts for",
+        )
     if not any(c.strict is not None for t in trials for c in t.checkpoints):
         axes.set_xlim(0, 100)
     axes.set_ylim(bottom=0)

@@ -24,7 +24,8 @@ def draw_history(axes: "Axes", trials: Sequence[TrialReport], target: float, ton
         if trial.value is None:
             axes.plot(trial.number, 0, marker="x", color=colour, linestyle="", clip_on=False)
         else:
-            axes.plot(trial.number, 100 * max(0.0, trial.value), marker="o", color=colour)
+            value = 100 * max(0.0, trial.value)
+            axes.plot(trial.number, value, marker="o", color=colour, clip_on=False, zorder=3)
         reached = max(0.0, trial.value or 0.0)
         best.append(max(reached, best[-1] if best else 0.0))
     axes.plot(

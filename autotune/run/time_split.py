@@ -29,11 +29,12 @@ class TimeSplit:
     seconds: dict[str, float] = field(default_factory=dict)
     doing: str = PROBING
     seen: float | None = None
+    begun: bool = False
     over: bool = False
 
     def apply(self, event: RunEvent, time: float, before: float | None) -> None:
         """Take in an event that is no optimizer step; `before` is the time of the one before it."""
-        if isinstance(event, events.RunStarted):
+        if isinstance(event, events.RunStarted) and self.begun:
             if self.seen is not None and before is not None:
                 self._spend(self.doing, 0.0 if self.over else before - self.seen)
                 self._spend(PAUSED, time - (self.seen if self.over else before))
@@ -46,6 +47,7 @@ class TimeSplit:
             self._spend(self.doing, time - self.seen - slept)
             self._spend(PAUSED, slept)
         self.seen = time
+        self.begun = self.begun or isinstance(event, events.RunStarted)
         self.over = isinstance(event, events.RunEnded)
         self.doing = self._next(event)
 

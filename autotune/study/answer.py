@@ -114,10 +114,12 @@ def answer(
     where: Path,
     on_event: Callable[[WorkerEvent], None] = lambda _: None,
     early_seed: int | None = None,
+    asked: Path | None = None,
 ) -> None:
     """Have a worker answer what is not answered yet, into `where`; see `answer_all`.
 
-    `early_seed` as in the job.
+    `early_seed` as in the job. `asked` is the file of the setup's prompts, where these are others
+    than the run's.
 
     Raises:
         ModelRefused, EvaluationFailed, EnvironmentFault: as `answer_all`.
@@ -125,7 +127,7 @@ def answer(
     job = GenerateJob(
         device=setup.work_device,
         model_folder=str(folder),
-        prompts=str(session.rundir.prompts),
+        prompts=str(asked or session.rundir.prompts),
         out=str(where / RESPONSES),
         max_new_tokens=setup.profile.evaluate.max_new_tokens,
         batch_size=setup.profile.evaluate.batch_size,
