@@ -18,7 +18,7 @@ from autotune.report.fit_reasons import fit_reasons
 from autotune.report.kept_scores import before_and_after_scores
 from autotune.report.loss_chart import epoch_means
 from autotune.report.practice import kinds_scores, practice_reports
-from autotune.report.reproduction import commands, environment, hashes, steps_again
+from autotune.report.reproduction import commands, environment, hashes, seeds_of, steps_again
 from autotune.report.schema import Escalation, Moment, Report
 from autotune.report.score_schema import BaselineReport, BestGain, CheckpointScore, FullScore
 from autotune.report.trial_schema import HeldOutPoint, LossPoint, TimeSpent, TrialReport
@@ -111,7 +111,7 @@ def report_of(history: RunHistory, run_dir: Path) -> Report:
         command=asked[0] if asked else "",
         later_commands=asked[1:],
         environment=machine,
-        seeds=starts[-1].seeds,
+        seeds=seeds_of(starts),
         hashes=hashes(state),
         reproduce=steps_again(path_text(run_dir), run.target, machine, versions),
         time_split=history.time_split.until(last),

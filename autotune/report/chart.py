@@ -132,12 +132,12 @@ def _scores(report: Report) -> Iterator[Picture]:
 def _study(report: Report) -> Iterator[Picture]:
     if len(report.trials) < 2:
         return
-    shows = "\n".join((repr(report.target), *(_scored(trial) for trial in report.trials)))
+    shows = "\n".join(_scored(trial) for trial in report.trials)
     yield Picture(
         "trials",
         "What each trial's best checkpoint counts for",
         "What the best checkpoint of each trial counts for, and the best so far",
-        shows,
+        f"{report.target}\n{shows}",
         lambda axes, tones: draw_history(axes, report.trials, report.target, tones),
     )
     yield Picture(

@@ -23,6 +23,11 @@ def environment(starts: Iterable[events.RunStarted]) -> dict[str, str]:
     return {name: ", then ".join(found) for name, found in seen.items()}
 
 
+def seeds_of(starts: Iterable[events.RunStarted]) -> dict[str, int]:
+    """What it draws with, by what that is for."""
+    return {name: seed for start in starts for name, seed in start.seeds.items()}
+
+
 def hashes(state: StudyState) -> dict[str, str]:
     """The sha256 of every file that the run worked with, by what it is; none in old records."""
     return dict(_hashes(state))
@@ -63,10 +68,12 @@ def steps_again(
 
 
 def reproduction_rows(report: Report) -> tuple[tuple[str, str], ...]:
-    """Machine, versions, seeds and digests by name, for both pages."""
+    """Commands, machine, versions, seeds and digests by name, for both pages."""
     machine = report.environment
     older = ((n, text) for n, text in report.versions.items() if n not in machine)
     seeds = ((f"seed of {name}", str(seed)) for name, seed in report.seeds.items())
     trials = ((f"seed of trial {t.number}", str(t.plan.seed)) for t in report.trials)
     digests = ((f"sha256 of {name}", digest) for name, digest in report.hashes.items())
-    return (*machine.items(), *older, *seeds, *trials, *digests)
+    asked = (("command", report.command),) if report.command else ()
+    resumed = (("resumed with", command) for command in report.later_commands)
+    return (*asked, *resumed, *machine.items(), *older, *seeds, *trials, *digests)

@@ -60,9 +60,9 @@ def lines_of_markdown(text: str) -> list[str]:
             continue
         if line == "| what | value |":
             continue
-        cells = re.sub(r"^(#+|-) ", "", line).strip("|")
+        cells = re.sub(r"^(#+|-|>|\d+\.) ", "", line).strip("|")
         plain = re.sub(r"(?<!\\)\|", " ", cells)
-        found.append(" ".join(re.sub(r"\\([\\`*_\[\]<>|#~])", r"\1", plain).split()))
+        found.append(" ".join(re.sub(r"\\([\\`*_\[\]<>|#~+=.)-])", r"\1", plain).split()))
     return found
 
 
@@ -119,7 +119,7 @@ def test_every_row_of_a_table_has_a_cell_for_each_column(tmp_path: Path) -> None
         if line.startswith("|")
     ]
     rulers = re.findall(r"^\|[-:|]+\|$", render_markdown(report), re.MULTILINE)
-    assert len(rulers) == 8
+    assert len(rulers) == 11
     assert set(widths) == {ruler.count("|") for ruler in rulers}
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from autotune.protocol.events import RunEvent
 from autotune.report import Report, build_report
-from autotune.report.tables import times_table
+from autotune.report.time_tables import times_table
 from autotune.report.write import render_html, render_markdown
 from tests import records
 from tests.fit.test_expected import trial
