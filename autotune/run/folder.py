@@ -7,7 +7,7 @@ runs/<time>_<model>/
   probe/0001/   a trial of the probe            trials/0000/ a training run
   eval/         answers and scores              best/        the best checkpoint
   practice/     practice data that was made    mixed-*.jsonl  two data as one
-  report.json, report.md, report.html
+  report.json, report.md, report.html, pictures/
 """
 
 import contextlib

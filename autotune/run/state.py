@@ -57,6 +57,7 @@ class StudyState:
     in_full: events.BestInFull | None = None  # the newest, of whatever was the best then
     baselines_in_full: dict[str, events.BaselineInFull] = field(default_factory=dict)
     importances: events.ImportancesFound | None = None  # the newest
+    scores_in_full: bool = False  # whether all prompts are being answered, at the end
     total: events.StudyTotal | None = None  # of the shared study that it worked at
     ended: events.RunEnded | None = None
     phase: str = ""
@@ -142,7 +143,7 @@ class StudyState:
             case events.RunStarted():
                 self.run = event
                 self.started = self.started if self.started is not None else record.time
-                self.ended = None
+                self.ended, self.scores_in_full = None, False
                 if self.fit is None:
                     # A probe that was interrupted begins again.
                     self.probe_trials = []
@@ -207,6 +208,8 @@ class StudyState:
                 self.answered = None
             case events.ImportancesFound():
                 self.importances = event
+            case events.Notice(about="in_full"):
+                self.scores_in_full = True
             case events.BestCorrected():
                 self.corrected = event.corrected
             case events.BestKept():
@@ -232,7 +235,7 @@ class StudyState:
             case events.StudyTotal():
                 self.total = event
             case events.RunEnded():
-                self.ended = event
+                self.ended, self.scores_in_full = event, False
             case events.Phase():
                 self.phase = event.name
             case events.Answered():

@@ -99,19 +99,33 @@ class InFull:
         best = self.session.state.best
         if best is None or best.partial is not None or len(self.prompts) <= self.asked:
             return
+        models = ([] if self.has_best else ["the best checkpoint"]) + (
+            [] if self.has_best and self.is_known(UNTRAINED) else ["the untrained model"]
+        )
+        if not models:
+            return
+        self.session.emit(events.Notice(about="in_full", sentence=self.sentence(models)))
         try:
-            self.score_best(best)
+            if not self.has_best:
+                self.score_best(best)
             self.score_baselines(best)
         except EvaluationFailed as error:
             message = f"on all {counted(len(self.prompts), 'prompt')}: no score ({error})"
             self.session.emit(events.Warned(message=message))
 
+    @property
+    def has_best(self) -> bool:
+        """Whether the score of the best on all prompts is on record."""
+        full = self.session.state.best_in_full
+        return full is not None and full.score.total == len(self.prompts)
+
+    def is_known(self, name: str) -> bool:
+        """Whether a baseline on the same prompts is on record."""
+        return name in self.session.state.beside_best_in_full
+
     def score_best(self, best: events.Evaluated) -> None:
         """The best checkpoint; in the precision that it was trained in."""
         state, rundir = self.session.state, self.session.rundir
-        if state.best_in_full is not None and state.best_in_full.score.total == len(self.prompts):
-            return
-        self.session.emit(events.Notice(about="in_full", sentence=self.sentence()))
         folder = rundir.checkpoint(best.number, best.checkpoint)
         if is_current_copy(rundir, state, best):
             folder = rundir.best
@@ -134,14 +148,13 @@ class InFull:
 
     def score_baselines(self, best: events.Evaluated) -> None:
         """Those of the scorer, which take no time, and the untrained model."""
-        state = self.session.state
-        full, known = state.best_in_full, state.beside_best_in_full
+        full = self.session.state.best_in_full
         assert full is not None
         for each in self.scorer.baselines:
-            if each.name not in known:
+            if not self.is_known(each.name):
                 report = checked_report(self.scorer, self.prompts, each.answers(self.prompts))
                 self.session.emit(baseline_in_full(each.name, report, full))
-        if UNTRAINED in known:
+        if self.is_known(UNTRAINED):
             return
         where = self.session.rundir.eval_folder(f"all-{UNTRAINED}")
         report = self.report(self.setup, self.setup.model_folder, where)
@@ -171,15 +184,15 @@ class InFull:
         think = self.setup.profile.evaluate.think
         return checked_report(self.scorer, self.prompts, read_answers(where / RESPONSES), think)
 
-    def sentence(self) -> str:
+    def sentence(self, models: Sequence[str]) -> str:
         """What begins, and about how long it takes: by what the run's own prompts took."""
         took = self.session.state.baselines.get(UNTRAINED)
         seconds = None if took is None else took.seconds
-        whole = None if seconds is None else 2 * seconds * len(self.prompts) / self.asked
-        time = "" if whole is None else f", {about(whole)}"
+        each = None if seconds is None else seconds * len(self.prompts) / self.asked
+        time = "" if each is None else f", {about(len(models) * each)}"
         return (
-            f"the best checkpoint, then the untrained model, answer all"
-            f" {counted(len(self.prompts), 'prompt')} of {self.setup.prompts_label}{time}"
+            f"all {counted(len(self.prompts), 'prompt')} of {self.setup.prompts_label} are answered"
+            f" by {', then by '.join(models)}{time}"
         )
 
 

@@ -104,7 +104,9 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
         case events.BaselineInFull():
             return f"baseline {event.name} on all of these prompts: {scored(event)}"
         case events.BestCorrected():
-            return selection_bias_line(event.candidates, event.corrected)
+            best = state.best.score if state is not None and state.best is not None else None
+            score = None if best is None else best.accuracy
+            return selection_bias_line(event.candidates, event.corrected, score)
         case events.CheckpointsRemoved():
             return (
                 f"{label}: {counted(len(event.names), 'judged checkpoint')} removed"

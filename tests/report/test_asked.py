@@ -1,4 +1,4 @@
-"""What was asked, on what, with what, how long it took and why so: in the report and in the record."""
+"""What was asked, on what, with what, how long it took, why so: in the report and the record."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`run --final-eval`: the best and the untrained model on all prompts, and what the report shows."""
+"""`run --final-eval`: the best and the untrained model on all prompts, and the report of them."""
 
 import json
 from dataclasses import replace
