@@ -70,32 +70,29 @@ def _scores(
                 )
 
 
+_KINDS = {
+    "held_out_instructions": "instructions of held-out kinds",
+    "practised_instructions": "instructions of practised kinds",
+    "unpractised_instructions": "instructions of other kinds",
+    "held_out_prompts": "prompts with a held-out kind",
+    "other_prompts": "prompts without",
+}
+"""What is counted apart, a row each."""
+
+
 def kinds_table(report: Report) -> Table:
-    """Held-out kinds beside the rest, a row a model; no rows where nothing is known of them."""
+    """Held-out kinds beside the rest, a column a model; no rows where nothing is known of them."""
     scores = report.kinds
     others = any(score.unpractised_instructions.n for score in scores)
-    titles = (
-        "instructions of held-out kinds [95 %]",
-        "of practised kinds",
-        *(("of other kinds",) if others else ()),
-        "prompts with a held-out kind",
-        "prompts without",
-    )
+    shown = [name for name in _KINDS if others or name != "unpractised_instructions"]
     return Table(
-        (Column("answers of"), *(Column(title, True) for title in titles)),
+        (
+            Column("passes of"),
+            *(Column(f"{score.described} [95 %]", True) for score in scores),
+        ),
         tuple(
-            Row(
-                (
-                    score.described,
-                    _cell(score.held_out_instructions),
-                    _cell(score.practised_instructions),
-                    *((_cell(score.unpractised_instructions),) if others else ()),
-                    _cell(score.held_out_prompts),
-                    _cell(score.other_prompts),
-                ),
-                best=score.of == "best",
-            )
-            for score in scores
+            Row((_KINDS[name], *(_cell(getattr(score, name)) for score in scores)))
+            for name in (shown if scores else ())
         ),
         _legend(scores[0].held_out, others) if scores else "",
     )

@@ -24,7 +24,8 @@ def scores_table(report: Report, scorer: Scorer) -> Table:
     """The baselines and the best checkpoint, on the run's own prompts."""
     best = report.best
     name = "the best checkpoint" + (" so far, about" if best and best.ended_early else "")
-    return _scores(scorer, report.baselines, name, best)
+    legend = "" if report.best_in_full is not None else WHAT_IT_IS_HELD_AGAINST
+    return _scores(scorer, report.baselines, name, best, legend)
 
 
 def full_scores_table(report: Report, scorer: Scorer) -> Table:
@@ -32,7 +33,7 @@ def full_scores_table(report: Report, scorer: Scorer) -> Table:
     full = report.best_in_full
     if full is None:
         return Table((), ())
-    return _scores(scorer, full.baselines, "the best checkpoint", full)
+    return _scores(scorer, full.baselines, "the best checkpoint", full, WHAT_IT_IS_HELD_AGAINST)
 
 
 def _scores(
@@ -40,6 +41,7 @@ def _scores(
     baselines: Mapping[str, BaselineReport],
     name: str,
     best: CheckpointScore | FullScore | None,
+    legend: str,
 ) -> Table:
     shares = shares_of(scorer)
     scored: list[tuple[str, BaselineReport | CheckpointScore | FullScore]] = [
@@ -77,7 +79,7 @@ def _scores(
             *_titles(shares),
         ),
         tuple(rows),
-        WHAT_IT_IS_HELD_AGAINST if len(rows) > 1 else "",
+        legend if len(rows) > 1 else "",
     )
 
 
