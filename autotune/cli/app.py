@@ -143,7 +143,7 @@ def run(
     if dry_run:
         from autotune.cli.dry_run import dry_run_command
 
-        return dry_run_command(options, share)
+        return dry_run_command(options, share, final_eval=final_eval)
     if options.storage is not None:
         from autotune.cli.shared import shared_run_command
 

@@ -158,11 +158,11 @@ class InFull:
             return
         where = self.session.rundir.eval_folder(f"all-{UNTRAINED}")
         report = self.report(self.setup, self.setup.model_folder, where)
-        after = self.scored(self.where(best))
+        # Where `eval` scored the best, its answers lie elsewhere: then only the sums are compared.
+        here = (self.where(best) / RESPONSES).is_file()
+        trained = strict_of(self.scored(self.where(best))) if here else {}
         per_lift = self.setup.profile.evaluate.score_per_lift
-        gain = gain_of(
-            counts_for(report, per_lift), full.value, strict_of(report), strict_of(after)
-        )
+        gain = gain_of(counts_for(report, per_lift), full.value, strict_of(report), trained)
         self.session.emit(baseline_in_full(UNTRAINED, report, full, gain))
 
     def where(self, best: events.Evaluated) -> Path:

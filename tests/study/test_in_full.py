@@ -1,6 +1,7 @@
 """`run --final-eval`: the best and the untrained model on all prompts, and the report of them."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -181,6 +182,21 @@ def test_a_final_score_that_is_interrupted_leaves_the_run_unfinished(tmp_path: P
     workers.instead = lambda _job, _before: None
     assert tuner(tmp_path, workers, begin=False).run()
     assert any("18 gained" in line for line in conclusions(replay(run.session.rundir.records())))
+
+
+def test_where_eval_scored_the_best_only_the_sums_are_compared(over: Tuner, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(over.session.rundir.root, folder)
+    record = folder / "events.jsonl"
+    *kept, _, _, _ = record.read_text(encoding="utf-8").splitlines(keepends=True)
+    record.write_text("".join(kept), encoding="utf-8")  # up to the score of the best
+    for answers in folder.glob("eval/all-trial-*"):
+        shutil.rmtree(answers)
+    run = tuner(folder, workers := Answering(), begin=False)
+    assert run.run()
+    assert [Path(job.out).parent.name for job in workers.seen] == ["all-untrained"]
+    untrained = run.session.state.beside_best_in_full["untrained"]
+    assert (untrained.gain.before, untrained.gain.after, untrained.gain.gained) == (0.1, 0.95, None)
 
 
 def test_a_run_that_asks_all_prompts_has_nothing_more_to_score(tmp_path: Path) -> None:
