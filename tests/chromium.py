@@ -6,9 +6,9 @@ No library stands between: the protocol is JSON, each message ended by a zero by
 
 import json
 import os
+import select
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,8 +28,8 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 
-SECONDS = 60.0
-"""How long one answer may take: two busy cores need seconds to start a browser."""
+SECONDS = 120.0
+"""How long it may be silent: two busy cores need half a minute to start a browser."""
 
 
 def found() -> str | None:
@@ -66,11 +66,11 @@ class Browser:
 
     def next(self) -> dict[str, Any]:
         """The next message; events are noted on the way."""
-        end = time.monotonic() + SECONDS
         while b"\0" not in self.buffer:
+            ready, _, _ = select.select([self.read], [], [], SECONDS)
+            assert ready, "the browser is silent"
             got = os.read(self.read, 1 << 16)
             assert got, "the browser is gone"
-            assert time.monotonic() < end, "the browser is silent"
             self.buffer += got
         line, _, self.buffer = self.buffer.partition(b"\0")
         message: dict[str, Any] = json.loads(line)
