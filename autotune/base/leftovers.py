@@ -41,9 +41,9 @@ def sweep_run(root: Path) -> None:
 
 
 def _folders(root: Path) -> Iterator[Path]:
-    """The run folder, `probe/0001` and its like, and the checkpoints of trials."""
+    """The run folder, its pictures, `probe/0001` and its like, and the checkpoints of trials."""
     yield root
-    for pattern in ("*/*/", "trials/*/checkpoints/"):
+    for pattern in ("pictures/", "*/*/", "trials/*/checkpoints/"):
         for path in root.glob(pattern):
             if path.is_dir() and not path.is_symlink():
                 yield path

@@ -125,25 +125,33 @@ def run(
             "--dry-run", help="Show its trials, hours, disk and what would stop it; start nothing."
         ),
     ] = False,
+    final_eval: Annotated[
+        bool,
+        typer.Option(
+            "--final-eval",
+            help="At the end score the best checkpoint, and the model before training, on all"
+            " prompts of the source.",
+        ),
+    ] = False,
 ) -> int:
     """Probe, train, score and escalate until the target is met. Run again to resume."""
     share = read_target(target)
     from autotune.cli.shared_options import demand_shared_options
 
-    demand_shared_options(options, stages)
+    demand_shared_options(options, stages, final_eval)
     if options.explain:
         return show_settings(options, target)
     if dry_run:
         from autotune.cli.dry_run import dry_run_command
 
-        return dry_run_command(options, share)
+        return dry_run_command(options, share, final_eval=final_eval)
     if options.storage is not None:
         from autotune.cli.shared import shared_run_command
 
         return shared_run_command(options, share, stages, salvaging=salvage)
     from autotune.cli.run import run_command
 
-    return run_command(options, share, salvaging=salvage)
+    return run_command(options, share, salvaging=salvage, final_eval=final_eval)
 
 
 @command("synth")

@@ -51,16 +51,19 @@ class _Basis:
     obstacle: Obstacle | None = None
 
 
-def dry_run_command(options: Options, target: float) -> int:
+def dry_run_command(options: Options, target: float, *, final_eval: bool = False) -> int:
     """`run --dry-run`; nothing is trained and nothing is left behind.
 
-    Exit 0, or the code that the run would end with.
+    A `final_eval` comes after all that the plan shows, which is said. Exit 0, or the code that the
+    run would end with.
 
     Raises:
         BadInput, EnvironmentFault: what the run would refuse before anything else.
     """
     console = human_console(options.as_json)
     say = say_on(console)
+    if final_eval:
+        say("--final-eval: its answers to all prompts come after the hours of this plan")
     profile = chosen_profile(options)
     record_cache = RecordCache()
     device = demand_device(options, profile, record_cache)

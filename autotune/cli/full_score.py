@@ -17,7 +17,7 @@ from autotune.run.state import StudyState
 from autotune.score.evaluation import Evaluation
 from autotune.score.prompts import Prompt, written_prompts
 from autotune.study.best import is_current_copy
-from autotune.study.held_out_kinds import kinds_of
+from autotune.study.in_full import baseline_in_full, best_in_full
 from autotune.study.model_card import write_card
 
 
@@ -61,11 +61,22 @@ def emit_full_score(
                 " known to be those that the run scored"
             )
             return
-        event = _event(found, best, weights, label, profile)
-        event = event.model_copy(update={"kinds": kinds_of(state, found.report)})
         with RunDir(run.root) as rundir:
             session = Session(rundir, SubprocessRunner(), history=record_cache.of(rundir))
+            event = best_in_full(
+                session,
+                found.report,
+                best,
+                weights=weights,
+                prompts=label,
+                scorer=found.scorer.name,
+                max_new_tokens=profile.evaluate.max_new_tokens,
+                unhealthy=found.unhealthy,
+                counts=found.counts,
+            )
             session.emit(event)
+            for name, report in found.baselines.items():
+                session.emit(baseline_in_full(name, report, event))
             save_report(session)
             write_card(session)
     except EnvironmentFault as fault:
@@ -86,23 +97,3 @@ def are_scored_weights(
         sealed = entries_of(run.best)
     digests = {n: e.get("sha256") for n, e in (sealed or {}).items() if isinstance(e, dict)}
     return all(digests.get(name) == sha256 for name, sha256 in weights.items())
-
-
-def _event(
-    found: Evaluation,
-    best: events.Evaluated,
-    weights: dict[str, str],
-    label: str,
-    profile: Profile,
-) -> events.BestInFull:
-    report = found.report
-    return events.BestInFull.from_parts(
-        report,
-        number=best.number,
-        checkpoint=best.checkpoint,
-        weights=weights,
-        prompts=label,
-        scorer=found.scorer.name,
-        max_new_tokens=profile.evaluate.max_new_tokens,
-        unhealthy=found.unhealthy,
-    )

@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 
 from autotune.base.errors import AutotuneError, EnvironmentFault, ExitCode, Interruption
 from autotune.base.format import safe
+from autotune.cli.command_line import remember_command
 from autotune.cli.start import INTERRUPTED
 from autotune.cli.streams import GuardedStream, guarded_output
 from autotune.cli.usage import PROGRAM, command_again, is_help, usage_line
@@ -26,6 +27,7 @@ finds a file system damaged."""
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; nothing escapes but `SystemExit`."""
+    remember_command(arguments)
     before = sys.stderr
     sys.stderr = cast(TextIO, GuardedStream(before, "standard error"))
     try:

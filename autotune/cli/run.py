@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from autotune.base.errors import BadInput, ExitCode, Interruption
+from autotune.cli.command_line import typed_command
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import chosen_profile, demand_device, say_note
 from autotune.cli.low_cap import say_low_cap
@@ -137,7 +138,7 @@ def open_run(
         session.view = view
         with view:
             try:
-                started = setup.started(target, resumed=resumed)
+                started = setup.started(target, resumed=resumed, command=typed_command())
                 session.emit(started.model_copy(update={"study": study}))
                 setup = with_practice(session, setup)
                 if setup.content and not is_recorded(session.state.content, setup.content):
@@ -181,8 +182,10 @@ def probe_command(options: Options, *, again: bool = False) -> int:
     return ExitCode.DONE
 
 
-def run_command(options: Options, target: float, *, salvaging: bool = False) -> int:
-    """`run` and `demo`."""
+def run_command(
+    options: Options, target: float, *, salvaging: bool = False, final_eval: bool = False
+) -> int:
+    """`run` and `demo`; with `final_eval` the best is scored on all prompts at the end."""
     demand_salvageable(options, salvaging)
     from autotune.score.registry import find_scorer
     from autotune.study.tuner import Tuner
@@ -193,7 +196,11 @@ def run_command(options: Options, target: float, *, salvaging: bool = False) -> 
         fit = fit_of(work)
         with reported(work.session):
             scorer = find_scorer(work.setup.profile.prompts.scorer)
-            met = Tuner(work.session, work.setup, work.survey, fit, scorer, target).run()
+            tuner = Tuner(
+                *(work.session, work.setup, work.survey, fit, scorer, target),
+                final_eval=final_eval,
+            )
+            met = tuner.run()
     finish(console, work.rundir, work.session, options.as_json)
     return ExitCode.DONE if met else ExitCode.BELOW_TARGET
 

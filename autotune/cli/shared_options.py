@@ -21,13 +21,20 @@ MAX_NAME = 100
 """Characters of a study's name, which is part of a folder's; file systems allow 255 bytes."""
 
 
-def demand_shared_options(options: Options, stages: str | None = None) -> None:
+def demand_shared_options(
+    options: Options, stages: str | None = None, final_eval: bool = False
+) -> None:
     """Refuse options of a shared study that are wrong or mean nothing, before anything is done.
 
     Raises:
         BadInput: `--study`, `--gpus` or `--stages` without `--storage`, or one of them is no such
-            value.
+            value; `--final-eval` with it.
     """
+    if final_eval and options.storage is not None:
+        raise BadInput(
+            f"--final-eval: has no effect with {OPTION}, where the best may lie on any host; leave"
+            " it out and score the best with smolsft-autotune eval BEST --prompt-limit all"
+        )
     given = {"--study": options.study, "--gpus": options.gpus, "--stages": stages}
     for option, value in given.items():
         if value is not None and options.storage is None:

@@ -136,11 +136,13 @@ class BestCorrected(Boundary):
 
 
 class BestInFull(Figures):
-    """The best checkpoint, scored by `eval` on more prompts than the run's own: all of a source.
+    """The best checkpoint, scored on more prompts than the run's own: all of a source.
 
-    `weights` are the sha256 of its files, which are those that the run scored. `prompts` names the
+    By `eval` afterwards, or at the end of a run that was asked for it. `weights` are the sha256 of
+    its files, which are those that the run scored. `prompts` names the
     source, `unhealthy` the limits of the profile that the answers break. `kinds` as of the
-    run's own prompts.
+    run's own prompts. `counts` is what the score counts for, `by_type` counts each instruction's
+    passes; neither is in older records.
     """
 
     kind: Literal["best_in_full"] = "best_in_full"
@@ -156,6 +158,33 @@ class BestInFull(Figures):
     lift: Lift | None = None
     unhealthy: tuple[str, ...] = ()
     kinds: tuple[KindsApart, ...] = ()
+    counts: float | None = None
+    by_type: dict[str, Metric] = {}
+
+    @property
+    def value(self) -> float:
+        """What the score counts for, 0..1; the score itself where that is not known."""
+        return self.score.accuracy if self.counts is None else self.counts
+
+
+class BaselineInFull(Scored):
+    """A baseline on the prompts of a `BestInFull`: `untrained`, or one of the scorer.
+
+    `number` and `checkpoint` are those of that best, `gain` is what it gained on the untrained
+    model there, None for other baselines and where the verdicts are not known.
+    """
+
+    kind: Literal["baseline_in_full"] = "baseline_in_full"
+    name: str
+    number: int
+    checkpoint: Checkpoint
+    prompts: str
+    score: Score
+    interval: tuple[float, float]
+    health: Health
+    lift: Lift | None = None
+    gain: Gain | None = None
+    by_type: dict[str, Metric] = {}
 
 
 class SpotChecked(Scored):

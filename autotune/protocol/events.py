@@ -4,6 +4,7 @@ The study's state, the screen, resume and the report are folds of these records 
 """
 
 from autotune.protocol.checkpoint_events import (
+    BaselineInFull,
     BestCorrected,
     BestInFull,
     BestKept,
@@ -66,6 +67,7 @@ __all__ = [
     "Advised",
     "AnswerEnded",
     "Answered",
+    "BaselineInFull",
     "BaselineScored",
     "BestCorrected",
     "BestInFull",

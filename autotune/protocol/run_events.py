@@ -6,6 +6,7 @@ from pydantic import Field
 
 from autotune.base.model import Boundary
 from autotune.protocol.checkpoint_events import (
+    BaselineInFull,
     BestCorrected,
     BestInFull,
     BestKept,
@@ -35,7 +36,9 @@ class RunStarted(Boundary):
 
     `device_kind` is None in records of a time when it was not written. `study` is the shared study
     that the run works at, None for one by itself. `stop_at_target` says whether it ends when the
-    target is met, `searches` whether trials follow the strategies.
+    target is met, `searches` whether trials follow the strategies. `command` is the command line,
+    `machine` what it runs on and with (`run.machine`), by name, and `seeds` what it draws with;
+    empty in older records.
     """
 
     kind: Literal["run_started"] = "run_started"
@@ -55,6 +58,9 @@ class RunStarted(Boundary):
     study: str | None = None
     stop_at_target: bool = True
     searches: bool = False
+    command: str = ""
+    machine: dict[str, str] = {}
+    seeds: dict[str, int] = {}
 
 
 class Content(Boundary):
@@ -249,6 +255,7 @@ RunEvent = Annotated[
     | CheckpointDamaged
     | BestInFull
     | SpotChecked
+    | BaselineInFull
     | CheckpointsRemoved
     | Escalated
     | StudyTotal

@@ -1,6 +1,6 @@
 """A report is a fold of a run's records: nothing is measured, scored or decided here."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -8,22 +8,21 @@ from autotune.base.errors import BadInput
 from autotune.data.retention_notes import fit_notes
 from autotune.protocol import events
 from autotune.protocol.events import Record
+from autotune.protocol.gain import Gain
 from autotune.protocol.kernels import kernels_sentence
 from autotune.protocol.scores import Metric
+from autotune.report.by_instruction import instruction_scores
+from autotune.report.data_table import data_used
+from autotune.report.examples import examples_of
+from autotune.report.fit_reasons import fit_reasons
+from autotune.report.kept_scores import before_and_after_scores
+from autotune.report.loss_chart import epoch_means
 from autotune.report.practice import kinds_scores, practice_reports
-from autotune.report.schema import (
-    BaselineReport,
-    BestGain,
-    CheckpointScore,
-    Escalation,
-    FullScore,
-    HeldOutPoint,
-    LossPoint,
-    Moment,
-    Report,
-    TimeSpent,
-    TrialReport,
-)
+from autotune.report.reproduction import commands, environment, hashes, seeds_of, steps_again
+from autotune.report.schema import Escalation, Moment, Report
+from autotune.report.score_schema import BaselineReport, BestGain, CheckpointScore, FullScore
+from autotune.report.trial_schema import HeldOutPoint, LossPoint, TimeSpent, TrialReport
+from autotune.run.folder import RunDir
 from autotune.run.history import RunHistory, history_of
 from autotune.run.state import StudyState
 from autotune.run.trial_state import TrialState
@@ -51,6 +50,9 @@ def build_report(records: Iterable[Record], run_dir: Path) -> Report:
 def report_of(history: RunHistory, run_dir: Path) -> Report:
     """The report of what a run's record says, whether the run is over or not.
 
+    The answers of examples and the counts by instruction are read from the run's folder, where they
+    are there.
+
     Raises:
         BadInput: no run has begun in them.
     """
@@ -64,6 +66,9 @@ def report_of(history: RunHistory, run_dir: Path) -> Report:
     best = state.best
     met = state.ended.met if state.ended else best is not None and best.met
     sentences = conclusions(state)
+    starts = [r.event for r in without_steps if isinstance(r.event, events.RunStarted)]
+    asked, machine, versions = commands(starts), environment(starts), _versions(without_steps)
+    kept = before_and_after_scores(state, RunDir(run_dir))
     return Report.from_parts(
         run,
         met=met,
@@ -71,15 +76,12 @@ def report_of(history: RunHistory, run_dir: Path) -> Report:
         reason=state.ended.reason if state.ended else outcome(state)[0],
         strategy=_strategy(state),
         best=_score(best) if best is not None else None,
-        best_in_full=_in_full(state.best_in_full),
+        best_in_full=_in_full(state),
         chosen_among=state.scored_checkpoints,
         corrected=state.corrected,
         beaten_by_echo=beaten_by(state) is not None,
         gain=_gain(state),
-        baselines={
-            name: BaselineReport.from_parts(event, **_counts(event.score))
-            for name, event in sorted(state.baselines.items())
-        },
+        baselines=_baselines(state.baselines),
         spot_checks=state.spot_checks,
         practice=practice_reports(state),
         kinds=kinds_scores(state),
@@ -105,8 +107,19 @@ def report_of(history: RunHistory, run_dir: Path) -> Report:
             if (text := describe(record, state)) is not None
         ),
         events=dict(sorted(history.kinds.items())),
-        versions=_versions(without_steps),
+        versions=versions,
         attention=_attention(without_steps, state),
+        command=asked[0] if asked else "",
+        later_commands=asked[1:],
+        environment=machine,
+        seeds=seeds_of(starts),
+        hashes=hashes(state),
+        reproduce=steps_again(path_text(run_dir), run.target, machine, versions),
+        time_split=history.time_split.until(last),
+        data_used=data_used(state),
+        fit_reasons=fit_reasons(state.fit),
+        by_instruction=instruction_scores(state, *kept),
+        examples=examples_of(state, RunDir(run_dir), *kept),
         run_dir=path_text(run_dir),
     )
 
@@ -138,15 +151,36 @@ def _score(event: events.Evaluated, kept: bool = True, lost: bool = False) -> Ch
     )
 
 
-def _in_full(event: events.BestInFull | None) -> FullScore | None:
+def _in_full(state: StudyState) -> FullScore | None:
+    """The best on all prompts, and the baselines there."""
+    event, beside = state.best_in_full, state.beside_best_in_full
     if event is None:
         return None
-    return FullScore.from_parts(event, **_counts(event.score))
+    gain = next((b.gain for b in beside.values() if b.gain is not None), None)
+    return FullScore.from_parts(
+        event,
+        **_counts(event.score),
+        gain=None if gain is None else _judged(gain),
+        baselines=_baselines(beside),
+    )
+
+
+def _judged(gain: Gain) -> BestGain:
+    return BestGain.from_parts(gain, verdict=improvement(gain))
+
+
+def _baselines(
+    scored: Mapping[str, events.BaselineScored | events.BaselineInFull],
+) -> dict[str, BaselineReport]:
+    return {
+        name: BaselineReport.from_parts(event, **_counts(event.score))
+        for name, event in sorted(scored.items())
+    }
 
 
 def _gain(state: StudyState) -> BestGain | None:
     gain = gain_of_best(state)
-    return None if gain is None else BestGain.from_parts(gain, verdict=improvement(gain))
+    return None if gain is None else _judged(gain)
 
 
 def _counts(score: Metric | None) -> dict[str, float | int | None]:
@@ -159,6 +193,7 @@ def _counts(score: Metric | None) -> dict[str, float | int | None]:
 def _trial(trial: TrialState, state: StudyState) -> TrialReport:
     plan, last, trained = trial.plan, trial.last_step, trial.trained
     own = state.own_surveys.get(plan.strategy)
+    curve = tuple(LossPoint.from_parts(step) for step in trial.steps)
     return TrialReport.from_parts(
         plan,
         number=trial.number,
@@ -180,7 +215,8 @@ def _trial(trial: TrialState, state: StudyState) -> TrialReport:
             )
             for place, e in sorted(trial.evaluations.items())
         ),
-        loss_curve=tuple(LossPoint.from_parts(step) for step in trial.steps),
+        loss_curve=curve,
+        epoch_losses=epoch_means(curve, plan.steps_per_epoch),
         held_out=tuple(HeldOutPoint.from_parts(e) for _, e in sorted(trial.held_out.items())),
         pruned=trial.pruned.reason if trial.pruned else None,
         expected=trial.expected,

@@ -3,11 +3,14 @@
 Made once, for both of its pages.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from autotune.base.format import counted, percent
 from autotune.protocol.choices import Think
+from autotune.protocol.gain import Improvement
 from autotune.report.schema import Report
+from autotune.report.score_schema import FullScore
 from autotune.score.scorer import Scorer
 from autotune.text.score import faulty_answers
 from autotune.text.training_plan import whole_plan
@@ -23,11 +26,18 @@ class Fact:
 
 
 def facts_of(report: Report, scorer: Scorer) -> tuple[Fact, ...]:
-    """The figures that are seen first."""
-    best = report.best
+    """The figures that are seen first: on all prompts of a source, where the best has them."""
+    best, full = report.best, report.best_in_full
     tone = "bad" if report.no_better else "good" if report.met else "warn"
-    found = [Fact("no score yet", "best score")]
-    if best is not None and best.strict is not None and best.interval is not None:
+    found = list(_in_full(report, full)) if full is not None else []
+    if best is None or best.strict is None or best.interval is None:
+        found.append(Fact("no score yet", "best score"))
+    elif full is not None:
+        of = counted(best.n or 0, "prompt")
+        low, high = (f"{100 * bound:.0f}" for bound in best.interval)
+        text = f"on the run's own {of} ({low} to {high} %)"
+        found.append(Fact(percent(best.strict), text, tone))
+    else:
         name = "best score so far, about" if best.ended_early else "best score"
         of = counted(best.n or 0, "prompt")
         low, high = (f"{100 * bound:.0f}" for bound in best.interval)
@@ -39,7 +49,7 @@ def facts_of(report: Report, scorer: Scorer) -> tuple[Fact, ...]:
             found.append(Fact(percent(best.counts), "what it counts for", "warn"))
     found.append(Fact(percent(report.target), "target"))
     untrained = report.baselines.get("untrained")
-    if untrained is not None:
+    if untrained is not None and (full is None or "untrained" not in full.baselines):
         found.append(Fact(percent(untrained.strict), "before training"))
     if report.strategy is not None:
         among = counted(report.chosen_among, "checkpoint")
@@ -49,12 +59,39 @@ def facts_of(report: Report, scorer: Scorer) -> tuple[Fact, ...]:
                 f"strategy of the best, chosen among {among}" if best else "strategy",
             )
         )
-    if report.corrected is not None:
+    if report.corrected is not None and has_selection_bias(report):
         found.append(Fact(percent(report.corrected), "corrected for selection bias"))
     if best is not None and best.unhealthy and best.sound is not None:
         without = f"excluding {faulty_answers(scorer.health_checks)}"
         found.append(Fact(percent(best.sound.accuracy), without, "bad"))
     return tuple(found)
+
+
+def _in_full(report: Report, full: FullScore) -> Iterator[Fact]:
+    counts = full.strict if full.counts is None else full.counts
+    tone = "good" if counts >= report.target else "warn"
+    untrained = full.baselines.get("untrained")
+    if full.gain is not None and full.gain.verdict is Improvement.NO_BETTER:
+        tone = "bad"
+    low, high = (f"{100 * bound:.1f}" for bound in full.interval)
+    yield Fact(
+        percent(full.strict),
+        f"best score on all {counted(full.n, 'prompt')} of {full.prompts}, {full.passes} pass",
+        tone,
+    )
+    yield Fact(f"{low} to {high} %", "its 95 % interval")
+    if counts < full.strict:
+        yield Fact(percent(counts), "what it counts for", "warn")
+    if untrained is not None:
+        yield Fact(percent(untrained.strict), f"before training, on all {untrained.n}")
+
+
+def has_selection_bias(report: Report) -> bool:
+    """Whether the score without its selection bias is another one, as it is written."""
+    best = report.best
+    if report.corrected is None or best is None or best.strict is None:
+        return False
+    return percent(report.corrected) != percent(best.strict)
 
 
 def ran_with(report: Report, scorer: Scorer) -> tuple[tuple[str, str], ...]:
@@ -70,7 +107,6 @@ def ran_with(report: Report, scorer: Scorer) -> tuple[tuple[str, str], ...]:
         ("judged", f"{text} (--think {report.think})"),
         ("device", report.machine),
         *((("attention", report.attention),) if report.attention else ()),
-        *report.versions.items(),
         *(
             (
                 f"trial {trial.number}",

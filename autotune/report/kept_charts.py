@@ -16,8 +16,8 @@ _EMBEDDED = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Charts:
-    """Two PNGs, for light and dark screens, and `chart.drawing_of` what they show."""
+class Drawn:
+    """A picture as two PNGs, for light and dark screens, and `Picture.drawing` of what it shows."""
 
     drawing: str
     light: bytes
@@ -29,14 +29,21 @@ class Charts:
         return hashlib.sha256(self.light + self.dark).hexdigest()
 
 
-def kept_charts(page: Path, drawing: str) -> Charts | None:
-    """The pictures in a `report.html`, if they show this and are whole; else None."""
+def kept_pictures(page: Path) -> dict[str, Drawn]:
+    """The pictures in a `report.html` that are whole, by what they show."""
     try:
-        found = _EMBEDDED.search(page.read_text(encoding="utf-8"))
-        if found is None or found["drawing"] != drawing:
-            return None
-        light, dark = (base64.b64decode(found[name], validate=True) for name in ("light", "dark"))
+        text = page.read_text(encoding="utf-8")
     except (OSError, ValueError):
-        return None
-    pictures = Charts(drawing, light, dark)
-    return pictures if pictures.sha256 == found["sha256"] else None
+        return {}
+    found = {}
+    for each in _EMBEDDED.finditer(text):
+        try:
+            light, dark = (
+                base64.b64decode(each[name], validate=True) for name in ("light", "dark")
+            )
+        except ValueError:
+            continue
+        drawn = Drawn(each["drawing"], light, dark)
+        if drawn.sha256 == each["sha256"]:
+            found[drawn.drawing] = drawn
+    return found

@@ -10,10 +10,10 @@ from operator import attrgetter
 from autotune.protocol import events
 from autotune.protocol.result_text import score_text
 from autotune.protocol.scores import Metric
-from autotune.report.schema import KindScore, KindsScore, PracticeReport, Report
-from autotune.report.tables import Column, Row, Table
+from autotune.report.schema import PracticeReport, Report
+from autotune.report.score_schema import KindScore, KindsScore
+from autotune.report.table import Column, Row, Table
 from autotune.run.state import StudyState
-from autotune.score.stats import wilson
 
 
 def practice_reports(state: StudyState) -> tuple[PracticeReport, ...]:
@@ -62,45 +62,37 @@ def _scores(
                     of=of,
                     described=described,
                     held_out=held_out,
-                    held_out_instructions=_figure(apart.held_out_instructions),
-                    practised_instructions=_figure(apart.practised_instructions),
-                    unpractised_instructions=_figure(apart.unpractised_instructions),
-                    held_out_prompts=_figure(apart.held_out_prompts),
-                    other_prompts=_figure(apart.other_prompts),
+                    held_out_instructions=KindScore.of(apart.held_out_instructions),
+                    practised_instructions=KindScore.of(apart.practised_instructions),
+                    unpractised_instructions=KindScore.of(apart.unpractised_instructions),
+                    held_out_prompts=KindScore.of(apart.held_out_prompts),
+                    other_prompts=KindScore.of(apart.other_prompts),
                 )
 
 
-def _figure(metric: Metric) -> KindScore:
-    interval = wilson(metric.passes, metric.total)
-    return KindScore(passes=metric.passes, n=metric.total, share=metric.accuracy, interval=interval)
+_KINDS = {
+    "held_out_instructions": "instructions of held-out kinds",
+    "practised_instructions": "instructions of practised kinds",
+    "unpractised_instructions": "instructions of other kinds",
+    "held_out_prompts": "prompts with a held-out kind",
+    "other_prompts": "prompts without",
+}
+"""What is counted apart, a row each."""
 
 
 def kinds_table(report: Report) -> Table:
-    """Held-out kinds beside the rest, a row a model; no rows where nothing is known of them."""
+    """Held-out kinds beside the rest, a column a model; no rows where nothing is known of them."""
     scores = report.kinds
     others = any(score.unpractised_instructions.n for score in scores)
-    titles = (
-        "instructions of held-out kinds [95 %]",
-        "of practised kinds",
-        *(("of other kinds",) if others else ()),
-        "prompts with a held-out kind",
-        "prompts without",
-    )
+    shown = [name for name in _KINDS if others or name != "unpractised_instructions"]
     return Table(
-        (Column("answers of"), *(Column(title, True) for title in titles)),
+        (
+            Column("passes of"),
+            *(Column(f"{score.described} [95 %]", True) for score in scores),
+        ),
         tuple(
-            Row(
-                (
-                    score.described,
-                    _cell(score.held_out_instructions),
-                    _cell(score.practised_instructions),
-                    *((_cell(score.unpractised_instructions),) if others else ()),
-                    _cell(score.held_out_prompts),
-                    _cell(score.other_prompts),
-                ),
-                best=score.of == "best",
-            )
-            for score in scores
+            Row((_KINDS[name], *(_cell(getattr(score, name)) for score in scores)))
+            for name in (shown if scores else ())
         ),
         _legend(scores[0].held_out, others) if scores else "",
     )

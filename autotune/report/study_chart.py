@@ -4,45 +4,46 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from autotune.base.format import rate_text
-from autotune.report.schema import TrialReport
+from autotune.report.paint import GREY, Paint, colour_of
+from autotune.report.trial_schema import TrialReport
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_BEST_SO_FAR = "#8a8f98"
 
-
-def draw_history(
-    axes: "Axes", trials: Sequence[TrialReport], colours: Sequence[str], target: float, ink: str
-) -> None:
+def draw_history(axes: "Axes", trials: Sequence[TrialReport], target: float, tones: Paint) -> None:
     """What the best checkpoint of each trial counts for, and the best so far, against the target.
 
     A trial without a value has a cross on the axis.
     """
+    from matplotlib.ticker import MaxNLocator
+
     best: list[float] = []
     for index, trial in enumerate(trials):
-        colour = colours[index % len(colours)]
+        colour = colour_of(index)
         if trial.value is None:
             axes.plot(trial.number, 0, marker="x", color=colour, linestyle="", clip_on=False)
         else:
-            axes.plot(trial.number, 100 * max(0.0, trial.value), marker="o", color=colour)
+            value = 100 * max(0.0, trial.value)
+            axes.plot(trial.number, value, marker="o", color=colour, clip_on=False, zorder=3)
         reached = max(0.0, trial.value or 0.0)
         best.append(max(reached, best[-1] if best else 0.0))
     axes.plot(
         [t.number for t in trials],
         [100 * b for b in best],
         drawstyle="steps-post",
-        color=_BEST_SO_FAR,
+        color=GREY,
         linewidth=1.2,
         label="best so far",
     )
-    axes.axhline(100 * target, color=ink, linestyle="--", linewidth=1.2, label="target")
+    axes.axhline(100 * target, color=tones.ink, linestyle="--", linewidth=1.2, label="target")
     axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("trial")
+    axes.set_ylabel("%")
 
 
-def draw_slice(
-    axes: "Axes", trials: Sequence[TrialReport], colours: Sequence[str], ink: str
-) -> None:
+def draw_slice(axes: "Axes", trials: Sequence[TrialReport], tones: Paint) -> None:
     """Each trial at its learning rate and batch size, with its number and what it came to in %."""
     from matplotlib.ticker import LogLocator, NullLocator
 
@@ -50,7 +51,7 @@ def draw_slice(
     axes.set_yscale("log", base=2)
     for index, trial in enumerate(trials):
         rate, batch = trial.plan.learning_rate, trial.plan.batch_size
-        axes.plot(rate, batch, marker="o", color=colours[index % len(colours)])
+        axes.plot(rate, batch, marker="o", color=colour_of(index))
         value = "-" if trial.value is None else f"{100 * max(0.0, trial.value):.1f}"
         axes.annotate(
             f"{trial.number}: {value}",
@@ -58,7 +59,7 @@ def draw_slice(
             xytext=(5, -12 if index % 2 else 4),  # two near each other do not cover each other
             textcoords="offset points",
             fontsize=8,
-            color=ink,
+            color=tones.ink,
             parse_math=False,
         )
     batches = sorted({trial.plan.batch_size for trial in trials})
@@ -68,3 +69,5 @@ def draw_slice(
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_locator(NullLocator())
     axes.margins(x=0.15, y=0.2)
+    axes.set_xlabel("learning rate")
+    axes.set_ylabel("batch size")

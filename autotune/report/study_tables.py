@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from autotune.base.format import percent, rate_text
 from autotune.protocol.space import Value
-from autotune.report.schema import Report, TrialReport
-from autotune.report.tables import NOT_KNOWN, Column, Row, Table
+from autotune.report.schema import Report
+from autotune.report.table import NOT_KNOWN, Column, Row, Table
+from autotune.report.trial_schema import TrialReport
 
 _HEADINGS: dict[str, str] = {
     "learning_rate": "lr",

@@ -8,7 +8,7 @@ runs/<time>_<model>/
   eval/         answers and scores              best/        the best checkpoint
   spot_check.jsonl  prompts that decide nothing
   practice/     practice data that was made    mixed-*.jsonl  two data as one
-  report.json, report.md, report.html
+  report.json, report.md, report.html, pictures/
 """
 
 import contextlib

@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 from autotune.protocol import events
 from autotune.protocol.events import Record
 from autotune.run.state import StudyState
+from autotune.run.time_split import TimeSplit
+
+AFTER_THE_RUN = events.BestInFull | events.BaselineInFull
+"""What `eval` records of a run that is over: that is not of its time."""
 
 
 @dataclass
@@ -22,6 +26,7 @@ class RunHistory:
     kinds: Counter[str] = field(default_factory=Counter)
     first: float | None = None
     last: float | None = None
+    time_split: TimeSplit = field(default_factory=TimeSplit)
 
     def apply(self, record: Record) -> None:
         """Fold one record in."""
@@ -37,7 +42,8 @@ class RunHistory:
         if isinstance(event, events.StepDone):  # nearly all, so nothing else is asked of them
             self.last = record.time
             return
-        if not isinstance(event, events.BestInFull):  # comes after the run, not in its time
+        self.time_split.apply(event, record.time, self.last)
+        if not isinstance(event, AFTER_THE_RUN):
             self.last = record.time
         self.without_steps.append(record)
 

@@ -10,8 +10,9 @@ from autotune.protocol import events
 from autotune.protocol.events import Record, RunEvent
 from autotune.run.state import StudyState
 
-NOT_COMPARED = {"resumed": True, "budget_bytes": 0}
-"""What may differ in the start of a run that is the same: the rest of free memory is a budget."""
+NOT_COMPARED = {"resumed": True, "budget_bytes": 0, "command": "", "machine": {}, "seeds": {}}
+"""What may differ in the start of a run that is the same: the rest of free memory is a budget, the
+words of the command may be others, and so may be where somebody looks from."""
 
 
 @dataclass

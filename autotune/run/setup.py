@@ -19,6 +19,7 @@ from autotune.run.card_check import check_card
 from autotune.run.content import content_of
 from autotune.run.fingerprint import fingerprint
 from autotune.run.inputs import read_source
+from autotune.run.machine import machine_facts
 from autotune.run.mixed_data import mixtures
 from autotune.run.resume_check import demand_same_content, keep_prompts
 from autotune.run.session import Session
@@ -126,8 +127,8 @@ class Setup:
         """What may be used of the device's memory, why, and who else uses some of it now."""
         return budget_sentence(self.budget, self.device, own_processes())
 
-    def started(self, target: float, *, resumed: bool) -> RunStarted:
-        """The event that a run with this begins, or goes on."""
+    def started(self, target: float, *, resumed: bool, command: str = "") -> RunStarted:
+        """The event that a run with this begins, or resumes, by this command line."""
         profile = self.profile
         return RunStarted(
             target=target,
@@ -145,6 +146,9 @@ class Setup:
             resumed=resumed,
             stop_at_target=profile.study.stop_at_target,
             searches=profile.study.n_trials != 0,
+            command=command,
+            machine=machine_facts(self.device),
+            seeds={"training": profile.train.seed, "prompts": profile.prompts.seed},
         )
 
 

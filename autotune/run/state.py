@@ -25,6 +25,8 @@ PHASES_OVER = (
     | events.SpotChecked
     | events.PracticeMade
     | events.Evaluated
+    | events.BestInFull
+    | events.BaselineInFull
 )
 """What a worker's work leads to: the phase that it was in is not that of what comes next."""
 
@@ -55,7 +57,9 @@ class StudyState:
     escalations: list[events.Escalated] = field(default_factory=list)
     corrected: float | None = None  # the best score without its selection bias
     in_full: events.BestInFull | None = None  # the newest, of whatever was the best then
+    baselines_in_full: dict[str, events.BaselineInFull] = field(default_factory=dict)
     importances: events.ImportancesFound | None = None  # the newest
+    scores_in_full: bool = False  # whether all prompts are being answered, at the end
     total: events.StudyTotal | None = None  # of the shared study that it worked at
     ended: events.RunEnded | None = None
     phase: str = ""
@@ -101,6 +105,19 @@ class StudyState:
         return full if same else None
 
     @property
+    def beside_best_in_full(self) -> dict[str, events.BaselineInFull]:
+        """The baselines on the very prompts of that score, by name."""
+        full = self.best_in_full
+        if full is None:
+            return {}
+        return {
+            name: event
+            for name, event in self.baselines_in_full.items()
+            if (event.prompts, event.score.total) == (full.prompts, full.score.total)
+            and (event.number, event.checkpoint.place) == (full.number, full.checkpoint.place)
+        }
+
+    @property
     def scored_checkpoints(self) -> int:
         """How many checkpoints the best was chosen among: all whose weights are not lost."""
         return sum(e.checkpoint.place not in t.lost for t in self.trials for e in t.scored)
@@ -109,7 +126,7 @@ class StudyState:
         """Fold one record in."""
         event = record.event
         before = record.time if self.now is None else self.now
-        if not isinstance(event, events.RunStarted):
+        if not isinstance(event, events.RunStarted) and self.ended is None:
             self.worked_seconds += max(0.0, record.time - before)
         self.now = record.time
         trial = self.trials[-1] if self.trials else None
@@ -128,7 +145,7 @@ class StudyState:
             case events.RunStarted():
                 self.run = event
                 self.started = self.started if self.started is not None else record.time
-                self.ended = None
+                self.ended, self.scores_in_full = None, False
                 if self.fit is None:
                     # A probe that was interrupted begins again.
                     self.probe_trials = []
@@ -190,8 +207,14 @@ class StudyState:
                 self.answered = self.corrected = None
             case events.BestInFull():
                 self.in_full = event
+                self.answered = None
+            case events.BaselineInFull():
+                self.baselines_in_full[event.name] = event
+                self.answered = None
             case events.ImportancesFound():
                 self.importances = event
+            case events.Notice(about="in_full"):
+                self.scores_in_full = True
             case events.BestCorrected():
                 self.corrected = event.corrected
             case events.BestKept():
@@ -217,7 +240,7 @@ class StudyState:
             case events.StudyTotal():
                 self.total = event
             case events.RunEnded():
-                self.ended = event
+                self.ended, self.scores_in_full = event, False
             case events.Phase():
                 self.phase = event.name
             case events.Answered():

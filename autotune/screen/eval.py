@@ -90,7 +90,7 @@ def _score(found: Evaluation) -> RenderableType:
         before = found.before.first
         lines.append(_field("before training", score_text(before.score, before.interval)))
     if found.chosen_among is not None and (
-        line := selection_bias_line(found.chosen_among, found.corrected)
+        line := selection_bias_line(found.chosen_among, found.corrected, report.score.accuracy)
     ):
         lines.append(Text(line, style="yellow"))
     if found.unhealthy:

@@ -87,6 +87,9 @@ def current_job(state: StudyState, pace: Pace) -> Job | None:
 
 
 def _before_training(state: StudyState, pace: Pace) -> Job:
+    if state.scores_in_full:
+        model = "the best checkpoint" if state.best_in_full is None else "the untrained model"
+        return _answering(state, pace, f"answering all prompts with {model}")
     if state.fit is None and state.probe_trials:
         tried = len(state.probe_trials)
         return Job(f"probing what fits: {tried} tried", "", 0, 0, _phase(state), None)

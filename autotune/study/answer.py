@@ -114,16 +114,18 @@ def answer(
     where: Path,
     on_event: Callable[[WorkerEvent], None] = lambda _: None,
     early_seed: int | None = None,
+    asked: Path | None = None,
 ) -> None:
     """Have a worker answer what is not answered yet, into `where`; see `answer_all`.
 
-    `early_seed` as in the job.
+    `early_seed` as in the job. `asked` is the file of the setup's prompts, where these are others
+    than the run's.
 
     Raises:
         ModelRefused, EvaluationFailed, EnvironmentFault: as `answer_all`.
     """
     scorer = setup.profile.prompts.scorer
-    job = generate_job(setup, folder, session.rundir.prompts, where, scorer)
+    job = generate_job(setup, folder, asked or session.rundir.prompts, where, scorer)
     job = job.model_copy(update={"early_seed": early_seed})
     answer_all(session, job, len(setup.prompts), on_event)
 

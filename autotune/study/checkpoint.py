@@ -1,6 +1,5 @@
 """One checkpoint of a trial: its score, or why it is not worth a whole one."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from autotune.protocol import events
@@ -21,6 +20,7 @@ from autotune.score.stopping.stop_rule import StoppedEvaluation, StopRule, read_
 from autotune.study.answer import answer_and_score, answer_early, choosing_report
 from autotune.study.held_out_kinds import kinds_of
 from autotune.study.next_action import Evaluate
+from autotune.study.precision import as_trained
 
 MIN_PROMPTS = 32
 """Prompts from which on early decisions are made. The best checkpoint is answered in two workers
@@ -37,10 +37,7 @@ def evaluate_checkpoint(
     It answers in the precision that it was trained in.
     """
     trial, checkpoint = action.trial, action.checkpoint
-    if trial.precision_changed is not None:
-        # What overflowed in training would overflow in its answers as well.
-        changed = {"precision": trial.precision_changed.after}
-        setup = replace(setup, device_spec=setup.device_spec.model_copy(update=changed))
+    setup = as_trained(setup, trial)
     folder = session.rundir.checkpoint(trial.number, checkpoint)
     where = session.rundir.checkpoint_eval(trial.number, checkpoint)
     try:

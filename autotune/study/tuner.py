@@ -27,6 +27,7 @@ from autotune.study.chooser import Chooser
 from autotune.study.cleanup import plan_disk, reconcile_checkpoints, remove_unneeded
 from autotune.study.damage import set_aside
 from autotune.study.importances import importances
+from autotune.study.in_full import score_in_full
 from autotune.study.lost_best import TrainAgain, demand_best, instead_of
 from autotune.study.model_card import write_card
 from autotune.study.next_action import (
@@ -61,8 +62,14 @@ class Tuner:
         scorer: Scorer,
         target: float,
         nvml: NvmlPort | None = None,
+        *,
+        final_eval: bool = False,
     ) -> None:
-        """`nvml` is asked who else uses the card; None is this machine's driver."""
+        """`nvml` is asked who else uses the card; None is this machine's driver.
+
+        With `final_eval` the best is scored on all prompts of the source before the end.
+        """
+        self.final_eval = final_eval
         self.session = session
         self.setup = setup
         self.survey = survey
@@ -117,6 +124,8 @@ class Tuner:
                     self.emit_corrected_best()
                     self.emit_importances()
                     check_best(self.session, self.setup)
+                    if self.final_eval:
+                        score_in_full(self.session, self.setup, self.scorer)
                     self.conclude()
                     self.session.emit(events.RunEnded(met=action.met, reason=action.reason))
                     write_card(self.session)

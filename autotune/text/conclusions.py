@@ -11,7 +11,7 @@ from autotune.run.folder import RunDir
 from autotune.run.state import StudyState
 from autotune.score.registry import find_scorer
 from autotune.score.scorer import Baseline, Scorer
-from autotune.text.gain import gain_sentence, is_no_better
+from autotune.text.gain import gain_in_full_sentence, gain_sentence, is_no_better
 from autotune.text.learned import learned_sentence, strategies_sentence
 from autotune.text.score import (
     ended_early_line,
@@ -97,6 +97,10 @@ def outcome(state: StudyState) -> list[str]:
     if state.best_in_full is not None:
         full = in_full_sentence(state.best_in_full)
         lines.append(f"{full[:1].upper()}{full[1:]}.")
+        if line := gain_in_full_sentence(state):
+            lines.append(line)
+        if best.met and state.run and state.best_in_full.value < state.run.target:
+            lines.append(f"On all of these prompts it counts for less than the target of {target}.")
     echo = state.baselines.get("echo")
     lines += unhealthy_lines(
         best.score,
@@ -114,7 +118,9 @@ def outcome(state: StudyState) -> list[str]:
             f"Chosen by the other half of the prompts ({score_text(best.chosen_by, None)}): the"
             " score has no selection bias."
         )
-    elif line := selection_bias_line(state.scored_checkpoints, state.corrected):
+    elif line := selection_bias_line(
+        state.scored_checkpoints, state.corrected, best.score.accuracy
+    ):
         lines.append(line)
     evaluations = (e for t in state.trials for e in t.evaluations.values())
     if line := ended_early_line(e.partial for e in evaluations):

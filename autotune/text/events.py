@@ -104,8 +104,12 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             return f"{label}: {describe_evaluated(event)}"
         case events.BestInFull():
             return in_full_sentence(event)
+        case events.BaselineInFull():
+            return f"baseline {event.name} on all of these prompts: {scored(event)}"
         case events.BestCorrected():
-            return selection_bias_line(event.candidates, event.corrected)
+            best = state.best.score if state is not None and state.best is not None else None
+            score = None if best is None else best.accuracy
+            return selection_bias_line(event.candidates, event.corrected, score)
         case events.CheckpointsRemoved():
             return (
                 f"{label}: {counted(len(event.names), 'judged checkpoint')} removed"
@@ -233,7 +237,7 @@ def saved_is_scored(record: Record, state: StudyState | None) -> str:
     return "; what it saved is scored" if trial and trial.checkpoints else ""
 
 
-def scored(score: events.BaselineScored | events.Evaluated) -> str:
+def scored(score: events.BaselineScored | events.BaselineInFull | events.Evaluated) -> str:
     """A score with n, interval and health: `6/24 25.0 % [12-45], stop 96 % ...`."""
     if score.score is None:
         return "no valid score"

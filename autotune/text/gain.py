@@ -66,3 +66,21 @@ def _split(gain: Gain) -> str:
     if gain.p_value is None:
         return ""
     return f" ({gain.gained} gained, {gain.lost} lost; exact McNemar, {p_value_text(gain.p_value)})"
+
+
+def gain_in_full_sentence(state: StudyState) -> str | None:
+    """The same on all prompts of a source, where both models answered them; else None."""
+    full, untrained = state.best_in_full, state.beside_best_in_full.get("untrained")
+    if full is None or untrained is None or untrained.gain is None:
+        return None
+    gain = untrained.gain
+    words = {
+        Improvement.NO_BETTER: f"is {NOT_BETTER} there",
+        Improvement.WITHIN_NOISE: "is better than the untrained model there, but within noise",
+        Improvement.BETTER: "is better than the untrained model there",
+    }[improvement(gain)]
+    return (
+        f"The best checkpoint {words}: it counts for {percent(gain.after)} and the untrained model"
+        f" for {percent(gain.before)}, on the same {counted(full.score.total, 'prompt')}"
+        f"{_split(gain)}."
+    )

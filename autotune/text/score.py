@@ -196,9 +196,16 @@ def in_full_sentence(full: events.BestInFull) -> str:
     return text + (f"; not healthy: {limits_text(full.unhealthy)}" if full.unhealthy else "")
 
 
-def selection_bias_line(candidates: int, corrected: float | None) -> str | None:
-    """What the choice among several checkpoints adds to a score; None where there was none."""
+def selection_bias_line(
+    candidates: int, corrected: float | None, score: float | None = None
+) -> str | None:
+    """What the choice among several checkpoints adds to a `score` (0..1).
+
+    None where there was no choice, and where it adds nothing that shows.
+    """
     if candidates < 2:
+        return None
+    if corrected is not None and score is not None and percent(corrected) == percent(score):
         return None
     if corrected is None:
         return (

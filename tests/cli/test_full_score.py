@@ -101,7 +101,7 @@ def test_the_full_score_stands_beside_the_runs_own_with_n_interval_and_health(
     assert own["n"] != 20
     for name in ("report.md", "report.html"):
         page = (over.root / name).read_text(encoding="utf-8")
-        assert "the best checkpoint, all prompts of IFEval" in page
+        assert "On all 20 prompts of IFEval" in page
         assert "5/20 25.0 %" in page
     # It is a word after the run's last: the run stays over, and its time is its own.
     assert not RUN.unfinished(over.root)

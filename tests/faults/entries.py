@@ -26,7 +26,7 @@ def run() -> int:
 
     role = {ROLE: str(Role.WORKER.value)}
     process.subprocess = forking(os.environ[WORKERS], **role)  # type: ignore[attr-defined]
-    write.draw_png = lambda report, dark=False: b""  # a third of the time, and touches no file
+    write.draw_png = lambda picture, dark=False: b""  # a third of the time, and touches no file
     obey(os.environ)
     main()
     return 0

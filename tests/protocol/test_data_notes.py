@@ -109,7 +109,7 @@ def test_notes_stand_in_the_three_reports(tmp_path: Path) -> None:
         "warning": False,
         "data": "",
     }
-    page = render_html(report, b"", b"")
+    page = render_html(report)
     text = render_markdown(report)
     for line in SAID:
         assert line.replace("'", "&#x27;") in page

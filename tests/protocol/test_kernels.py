@@ -45,7 +45,7 @@ def test_the_report_names_the_kernel_of_the_accepted_trial(tmp_path: Path) -> No
     assert report.attention == "memory-efficient"
     assert report.fit is not None and '"attention":"efficient"' in report.fit.model_dump_json()
     assert "| attention | memory-efficient |" in render_markdown(report)
-    assert "<dt>attention</dt><dd>memory-efficient</dd>" in render_html(report, b"", b"")
+    assert "<dt>attention</dt><dd>memory-efficient</dd>" in render_html(report)
 
 
 def test_before_anything_fits_the_report_names_what_the_worker_found(tmp_path: Path) -> None:

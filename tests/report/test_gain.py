@@ -43,7 +43,7 @@ def markdown(records: list[Record]) -> str:
 
 
 def page_body(records: list[Record]) -> str:
-    return render_html(build_report(records, FOLDER), b"", b"").partition("<h1>")[2]
+    return render_html(build_report(records, FOLDER)).partition("<h1>")[2]
 
 
 @pytest.mark.parametrize(

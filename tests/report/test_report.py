@@ -15,7 +15,7 @@ from autotune.base.errors import BadInput
 from autotune.protocol import events
 from autotune.protocol.events import Record, RunEvent
 from autotune.report import Report, build_report, run_json, write_report
-from autotune.report.chart import draw_png
+from autotune.report.chart import Picture, draw_png, pictures_of
 from autotune.report.write import render_html, render_markdown
 from autotune.run.state import replay
 from autotune.screen import summary
@@ -24,13 +24,25 @@ from tests.screens import printed, squeezed
 
 PNG = b"\x89PNG\r\n\x1a\n"
 EVIL = "<script>alert(1)</script> [/x] |\x1b[31m `c` *b* {{ 7*7 }} $x^"
-NAMES = {"report.json", "report.md", "report.html", "loss.png"}
+NAMES = {"report.json", "report.md", "report.html", "pictures"}
 
 
 def pages(records: list[Record], folder: Path) -> dict[str, str]:
     """The two pages as text, with the time to draw pictures saved."""
     report = build_report(records, folder)
-    return {"report.md": render_markdown(report), "report.html": render_html(report, PNG, PNG)}
+    return {"report.md": render_markdown(report), "report.html": render_html(report)}
+
+
+class Drawn:
+    """Counts what is drawn in the place of matplotlib."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        monkeypatch.setattr("autotune.report.write.draw_png", self)
+
+    def __call__(self, picture: Picture, dark: bool = False) -> bytes:
+        self.count += 1
+        return PNG + picture.name.encode() + bytes([dark])
 
 
 class Page(HTMLParser):
@@ -101,12 +113,24 @@ def test_a_met_run_gives_the_json_that_scripts_rely_on(tmp_path: Path) -> None:
     assert found["versions"].items() >= {"torch": "2.13.0+cpu", "transformers": "5.24.0"}.items()
 
 
-def test_report_json_is_read_back_as_the_same_report(tmp_path: Path) -> None:
+def test_report_json_is_read_back_as_the_same_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Drawn(monkeypatch)
     report = build_report(book.story(), tmp_path)
     write_report(report, tmp_path)
 
     assert Report.model_validate_json((tmp_path / "report.json").read_bytes()) == report
     assert {path.name for path in tmp_path.iterdir()} == NAMES
+
+
+def test_a_report_of_an_earlier_version_is_read_and_shown(tmp_path: Path) -> None:
+    text = (Path(__file__).parent / "report-0.json").read_text(encoding="utf-8")
+    report = Report.model_validate_json(text)
+
+    assert (report.strategy, report.command, report.examples) == ("B", "", ())
+    assert "8/24 33.3 %" in Page(render_html(report)).text
+    assert "8/24 33.3 %" in render_markdown(report)
 
 
 def test_a_parrot_is_never_a_success_in_any_file(tmp_path: Path) -> None:
@@ -144,10 +168,15 @@ def test_the_page_is_one_whole_file_with_its_pictures_inside(tmp_path: Path) -> 
     assert page.open == []
     assert "script" not in page.seen
     assert "link" not in page.seen
-    assert len(page.addresses) == 2
+    files = sorted((tmp_path / "pictures").iterdir())
+    assert [p.stem for p in files] == ["loss-0", "loss-1", "points", "scores", "trials"]
+    assert len(page.addresses) == 2 * len(files)
     pictures = [base64.b64decode(a.removeprefix("data:image/png;base64,")) for a in page.addresses]
     assert all(picture.startswith(PNG) for picture in pictures)
-    assert (tmp_path / "loss.png").read_bytes() in pictures
+    assert {path.read_bytes() for path in files} <= set(pictures)
+    markdown = (tmp_path / "report.md").read_text(encoding="utf-8")
+    shown = re.findall(r"!\[.*?\]\((.*?)\)", markdown)
+    assert sorted(shown) == [f"pictures/{path.name}" for path in files]
 
 
 def test_text_from_outside_stays_text_in_html_and_markdown(tmp_path: Path) -> None:
@@ -171,7 +200,8 @@ def test_text_from_outside_stays_text_in_html_and_markdown(tmp_path: Path) -> No
     assert "\x1b" not in "".join(files.values())
     assert "&amp;lt;" not in files["report.html"]  # escaped once, not twice
     assert html.escape(harmless) in files["report.html"]
-    assert draw_png(build_report(records, tmp_path)).startswith(PNG)
+    drawn = [draw_png(each) for each in pictures_of(build_report(records, tmp_path))]
+    assert len(drawn) == 1 and drawn[0].startswith(PNG)
     assert r"\<script\>alert(1)\</script\> \[/x\] \|\\x1b\[31m \`c\` \*b\*" in files["report.md"]
 
 
@@ -256,8 +286,11 @@ def test_a_folder_in_which_no_run_has_begun_is_refused_in_one_line(tmp_path: Pat
     assert "\n" not in str(caught.value)
 
 
-def test_writing_again_replaces_the_files_and_leaves_nothing_else(tmp_path: Path) -> None:
-    for name in NAMES:
+def test_writing_again_replaces_the_files_and_leaves_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Drawn(monkeypatch)
+    for name in NAMES - {"pictures"}:
         (tmp_path / name).write_text("of an earlier moment", encoding="utf-8")
     write_report(build_report(book.story(), tmp_path), tmp_path)
 
@@ -266,22 +299,9 @@ def test_writing_again_replaces_the_files_and_leaves_nothing_else(tmp_path: Path
 
 
 def test_equal_records_give_equal_bytes(tmp_path: Path) -> None:
-    report = build_report(book.story(), tmp_path)
-
     assert pages(book.story(), tmp_path) == pages(book.story(), tmp_path)
-    assert draw_png(report) == draw_png(report)
-
-
-class Drawn:
-    """Counts what is drawn in the place of matplotlib."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.count = 0
-        monkeypatch.setattr("autotune.report.write.draw_png", self)
-
-    def __call__(self, report: Report, dark: bool = False) -> bytes:
-        self.count += 1
-        return PNG + bytes([dark, len(report.trials)])
+    for picture in pictures_of(build_report(book.story(), tmp_path))[1:3]:
+        assert draw_png(picture) == draw_png(picture)
 
 
 def later(records: list[Record]) -> list[Record]:
@@ -300,7 +320,8 @@ def test_the_picture_marks_what_a_score_counts_for_where_that_is_less(tmp_path: 
 
     def drawn(share: float | None) -> bytes:
         found = [r.model_copy(update={"event": counting(r.event, share)}) for r in book.story()]
-        return draw_png(build_report(found, tmp_path))
+        shown = {p.name: p for p in pictures_of(build_report(found, tmp_path))}
+        return draw_png(shown["scores"])
 
     whole = drawn(None)
     assert drawn(1.0) == whole
@@ -313,28 +334,31 @@ def test_a_report_that_is_written_again_keeps_its_pictures_while_they_show_the_s
     drawn = Drawn(monkeypatch)
     write_report(build_report(book.story(), tmp_path), tmp_path)
     before = (tmp_path / "report.html").read_text(encoding="utf-8")
-    (tmp_path / "loss.png").unlink()
+    (tmp_path / "pictures" / "loss-0.png").unlink()
     write_report(build_report(later(book.story()), tmp_path), tmp_path)
 
     after = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert drawn.count == 2
+    assert drawn.count == 10
     assert before != after
     assert Page(before).addresses == Page(after).addresses
-    assert (tmp_path / "loss.png").read_bytes() == PNG + bytes([False, 2])
+    assert (tmp_path / "pictures" / "loss-0.png").read_bytes() == PNG + b"loss-0" + bytes([False])
 
 
-@pytest.mark.parametrize("what", ["another score", "a damaged picture", "another page", "no page"])
-def test_pictures_of_something_else_and_damaged_ones_are_drawn_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+@pytest.mark.parametrize(
+    ("what", "again"),
+    [("another target", 2), ("a damaged picture", 1), ("another page", 5), ("no page", 5)],
+)
+def test_pictures_of_something_else_and_damaged_ones_alone_are_drawn_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, again: int
 ) -> None:
     drawn, page = Drawn(monkeypatch), tmp_path / "report.html"
     report = build_report(book.story(), tmp_path)
     write_report(report, tmp_path)
     text = page.read_text(encoding="utf-8")
-    embedded = base64.b64encode(PNG + bytes([True, 2])).decode("ascii")
+    embedded = base64.b64encode(PNG + b"scores" + bytes([True])).decode("ascii")
     assert embedded in text
     match what:
-        case "another score":
+        case "another target":
             report = report.model_copy(update={"target": 0.9})
         case "a damaged picture":
             page.write_text(text.replace(embedded, "A" * len(embedded)), encoding="utf-8")
@@ -344,7 +368,7 @@ def test_pictures_of_something_else_and_damaged_ones_are_drawn_again(
             page.unlink()
     write_report(report, tmp_path)
 
-    assert drawn.count == 4
+    assert drawn.count == 10 + 2 * again
     assert embedded in page.read_text(encoding="utf-8")
 
 

@@ -58,7 +58,7 @@ def test_a_report_has_the_trials_of_all_hosts_and_names_the_best_ones_place(tmp_
         (0, EVIL, "COMPLETE"),
         (1, "here", "FAIL"),
     ]
-    for page in (render_markdown(report), render_html(report, b"", b"")):
+    for page in (render_markdown(report), render_html(report)):
         assert "All hosts of study monday" in page and "diverged" in page
         assert "/runs/x/0/step" in page and EVIL not in page
     line = next(line for line in conclusions(replay(story())) if line.startswith("Study monday"))

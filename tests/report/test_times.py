@@ -4,7 +4,7 @@ from pathlib import Path
 
 from autotune.protocol.events import RunEvent
 from autotune.report import Report, build_report
-from autotune.report.tables import times_table
+from autotune.report.time_tables import times_table
 from autotune.report.write import render_html, render_markdown
 from tests import records
 from tests.fit.test_expected import trial
@@ -25,7 +25,7 @@ def test_planned_stands_beside_actual_for_each_trial_on_both_pages() -> None:
     cells = [row.cells for row in times_table(report).rows]
     assert cells[0] == ("0 (A)", "10 s", "20 s", "10 s", "5 s", "20 s", "25 s", "+25 %")
     assert cells[1] == ("1 (A)", "10 s", "11 s", "10 s", "n/a", "20 s", "n/a", "n/a")
-    for page in (render_markdown(report), render_html(report, b"", b"")):
+    for page in (render_markdown(report), render_html(report)):
         assert "Planned against actual" in page
         assert "+25 %" in page
     first = report.trials[0]

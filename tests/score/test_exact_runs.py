@@ -39,11 +39,11 @@ def exact_story(passes_of_constant: int) -> list[Record]:
 
 def test_the_report_has_the_columns_and_the_baseline_of_its_scorer(tmp_path: Path) -> None:
     report = build_report(exact_story(2), tmp_path)
-    text, page = render_markdown(report), render_html(report, b"", b"")
+    text, page = render_markdown(report), render_html(report)
     assert "| answers of | answers exact \\[95 %\\] | lift | stop | loop | echo | empty |\n" in text
-    assert "| the most common answer, to every prompt (constant) | 2/24 " in text
+    assert "| baseline: the most common answer, to every prompt (constant) | 2/24 " in text
     assert "answers exact [95 %]" in page
-    assert '<th class="n">with ####</th>' in page
+    assert '<th scope="col" class="n">with ####</th>' in page
     for other in ("prompts passed", "instruct. strict", "(echo)", "vacuous |"):
         assert other not in text and other not in page
     assert not report.beaten_by_echo

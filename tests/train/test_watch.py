@@ -369,7 +369,7 @@ def test_all_advice_is_listed_when_a_run_is_over_and_in_its_report() -> None:
     assert r"advice: trial 0 (A): give it air [/x]\x1b" in closing
     report = build_report(recorded, screens.FOLDER)
     assert report.advice == (f"trial 0 (A): {ADVICE.message}",)
-    assert "Advice given while it trained" in render_html(report, b"", b"")
+    assert "Advice given while it trained" in render_html(report)
     assert r"- trial 0 (A): give it air \[/x\]\\x1b" in render_markdown(report)
     quiet = build_report(book(), screens.FOLDER)
-    assert "Advice" not in render_html(quiet, b"", b"") + render_markdown(quiet)
+    assert "Advice" not in render_html(quiet) + render_markdown(quiet)

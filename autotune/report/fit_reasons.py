@@ -1,0 +1,98 @@
+"""Why this length, these rounds and this micro-batch: what the probe's trials say, in sentences."""
+
+from collections.abc import Iterator
+
+from autotune.base.format import counted, percent
+from autotune.base.sizes import show_size
+from autotune.fit.speed import MIN_GAIN_SHARE, timing
+from autotune.protocol.result_text import shape_rounds
+from autotune.protocol.results import Fit, StrategyFit, TrialOutcome, Verdict
+from autotune.text.fit import micro_batching_text
+
+
+def fit_reasons(fit: Fit | None) -> tuple[str, ...]:
+    """One sentence a reason; none before it is known what fits."""
+    if fit is None:
+        return ()
+    return (_length(fit), _rounds(fit), *_strategies(fit))
+
+
+def _length(fit: Fit) -> str:
+    """What came of the next longer sequences, or that there are none in the data."""
+    longest = fit.model_max_length
+    longer = [
+        trial
+        for trial in fit.trials
+        if trial.verdict is not Verdict.FITS and trial.point.model_max_length > longest
+    ]
+    if longer:
+        first = min(longer, key=lambda trial: trial.point.model_max_length)
+        return (
+            f"Length {longest}: the longest that was tried and fits the budget of"
+            f" {show_size(fit.budget_bytes)}. The next longer one that was tried,"
+            f" {first.point.model_max_length}, did not: {first.verdict}, {first.reason}."
+        )
+    fitted = [t for t in fit.trials if t.verdict is Verdict.FITS]
+    rows = [t.point.row_tokens for t in fitted if t.point.model_max_length == longest]
+    if rows and max(rows) < longest:
+        return (
+            f"Length {longest}: every conversation is whole within it, the longest has"
+            f" {max(rows)} tokens. More is not needed, and memory was not the limit."
+        )
+    return (
+        f"Length {longest}: the longest that was to be tried (model and profile allow no more), and"
+        f" it fits the budget of {show_size(fit.budget_bytes)}."
+    )
+
+
+def _rounds(fit: Fit) -> str:
+    if fit.max_rounds == 1:
+        return "Rounds 1: no more than that stays whole in every conversation at that length."
+    return (
+        f"Rounds {fit.max_rounds}: the most that stay whole in every conversation at that length."
+    )
+
+
+def _strategies(fit: Fit) -> Iterator[str]:
+    """Of each strategy that has its turn: whether it gets what it asks for, and how it steps."""
+    for name, found in fit.strategies.items():
+        if not found.planned:
+            continue
+        shape = shape_rounds(found.model_max_length, found.max_rounds)
+        asked = "as it asks" if found.fits else "less than it asks for, because that does not fit"
+        yield f"{name} trains at {shape}, {asked}, in micro-batches of {_why(fit, found)}."
+
+
+def _why(fit: Fit, found: StrategyFit) -> str:
+    """How a step is split, and what the other settings that were timed came to."""
+    chosen = micro_batching_text(found)
+    timed = [t for t in fit.speed_trials if _is_of(t, found) and t.verdict is Verdict.FITS]
+    rates: dict[str, float] = {}
+    for trial in timed:  # the first of each: all of one process, and so to be compared
+        if timing(trial) is not None:
+            rates.setdefault(micro_batching_text(trial.point), _rate(trial))
+    if chosen not in rates:
+        return f"{chosen}: as the length was searched, no other setting was timed for it"
+    if len(rates) == 1:
+        return f"{chosen}: the one setting that was timed, {rates[chosen]:.0f} supervised tokens/s"
+    others = "; ".join(f"{text}: {rate:.0f}" for text, rate in rates.items() if text != chosen)
+    which = "the fastest" if rates[chosen] >= max(rates.values()) else "chosen"
+    alone = found.supervised_tokens_per_second
+    again = "" if alone is None or len(timed) == len(rates) else f", {alone:.0f} in its own process"
+    return (
+        f"{chosen}: {which} of {counted(len(rates), 'setting')} that were timed,"
+        f" {rates[chosen]:.0f} supervised tokens/s{again} ({others}). A larger one is taken where"
+        f" it saves {percent(MIN_GAIN_SHARE, 0)} of a step and fits in its own process as well"
+    )
+
+
+def _is_of(trial: TrialOutcome, found: StrategyFit) -> bool:
+    shape = (trial.point.model_max_length, trial.point.max_rounds)
+    return shape == (found.model_max_length, found.max_rounds)
+
+
+def _rate(trial: TrialOutcome) -> float:
+    """Supervised tokens a second of the timed step."""
+    timed = timing(trial)
+    assert timed is not None
+    return timed.supervised_tokens / timed.seconds

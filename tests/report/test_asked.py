@@ -1,0 +1,191 @@
+"""What was asked, on what, with what, how long it took, why so: in the report and the record."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from autotune.cli import command_line
+from autotune.cli.command_line import remember_command, typed_command
+from autotune.device.find import find_device
+from autotune.protocol import events
+from autotune.protocol.events import Record
+from autotune.protocol.results import Fit, Verdict
+from autotune.report import build_report
+from autotune.report.facts import facts_of
+from autotune.report.fit_reasons import fit_reasons
+from autotune.report.loss_chart import epoch_marks, epoch_means, smoothed
+from autotune.report.trial_schema import LossPoint
+from autotune.report.write import render_html, render_markdown
+from autotune.run.history import history_of
+from autotune.run.machine import machine_facts
+from autotune.score.registry import find_scorer
+from tests import records as book
+
+COMMAND = "smolsft-autotune run --target 25% --run-dir 'my runs/a'"
+MACHINE = {"operating system": "Linux-6", "Python": "3.12.4 (CPython)", "GPU driver": "560.1"}
+CONTENT = events.Content(
+    data={"chats.jsonl": "d" * 64},
+    prompts={"input_data.jsonl": "e" * 64},
+    scored="f" * 64,
+    model={"model.safetensors": "a" * 64},
+    own_data={"B": {"more.jsonl": "b" * 64}},
+)
+
+
+def asked(*later: events.RunStarted) -> list[Record]:
+    """The story of a run that was asked for so, and whatever resumed it."""
+    first, *rest = book.story()
+    seeds = {"training": 7, "prompts": 3}
+    begun = book.run_started(command=COMMAND, machine=MACHINE, seeds=seeds)
+    resumed = [Record(time=first.time + 1, event=event) for event in later]
+    content = Record(time=first.time + 1, event=CONTENT)
+    return [first.model_copy(update={"event": begun}), *resumed, content, *rest]
+
+
+def test_both_pages_say_what_was_asked_on_what_and_with_which_seeds_and_files() -> None:
+    again = book.run_started(
+        resumed=True, command=f"{COMMAND} --max-hours 9", machine=MACHINE | {"GPU driver": "570.2"}
+    )
+    report = build_report(asked(again), Path("runs/x"))
+    assert report.command == COMMAND
+    assert report.later_commands == (f"{COMMAND} --max-hours 9",)
+    assert report.hashes["data of B, more.jsonl"] == "b" * 64
+    page, text = render_html(report), render_markdown(report)
+    for words in (
+        "--run-dir &#x27;my runs/a&#x27;",
+        f"{COMMAND} --max-hours 9".replace("'", "&#x27;"),
+        "560.1, then 570.2",
+        "3.12.4 (CPython)",
+        "<dt>seed of training</dt><dd>7</dd>",
+        "<dt>sha256 of model model.safetensors</dt><dd>" + "a" * 64,
+        "--profile runs/x/run.toml --target 25.0% --run-dir NEW",
+    ):
+        assert words in page, words
+    for words in (COMMAND, "| seed of prompts | 3 |", "| GPU driver | 560.1, then 570.2 |"):
+        assert words in text, words
+    tree = json.loads(report.model_dump_json())
+    assert tree["seeds"] == {"training": 7, "prompts": 3}
+
+
+def test_the_machine_is_named_without_its_host_or_user() -> None:
+    found = machine_facts(find_device("cpu"))
+    assert {"operating system", "Python", "processor", "memory", "GPU"} <= found.keys()
+    assert found["GPU"] == "none used"
+    assert "GPU driver" not in found
+    assert found["optuna"]
+
+
+def test_a_command_line_is_kept_as_it_is_typed_without_a_password() -> None:
+    before = command_line._typed.get()
+    try:
+        remember_command(["run", "--storage", "postgresql://me:secret@host/db", "--model", "a b"])
+        assert "secret" not in typed_command()
+        assert typed_command().startswith("smolsft-autotune run --storage ")
+        assert typed_command().endswith(" --model 'a b'")
+    finally:
+        command_line._typed.set(before)
+
+
+def test_the_time_of_a_run_is_split_by_what_was_done_and_pauses_are_kept_apart() -> None:
+    records = asked()
+    at = next(n for n, r in enumerate(records) if isinstance(r.event, events.Trained))
+    pause = 5000.0
+    moved = [r.model_copy(update={"time": r.time + pause}) for r in records[at:]]
+    resumed = Record(time=moved[0].time - 1, event=book.run_started(resumed=True))
+    report = build_report([*records[:at], resumed, *moved], Path("runs/x"))
+    split = report.time_split
+    assert list(split) == [
+        "finding what fits",
+        "scoring the untrained model",
+        "training",
+        "scoring checkpoints",
+        "paused",
+    ]
+    assert sum(split.values()) == pytest.approx(report.seconds)
+    assert split["paused"] == pytest.approx(pause - 1, abs=2)
+    assert split["training"] == pytest.approx(12 * 3 + 20 * 3 + 12, abs=3)
+    assert "| training | 1 min 4" in render_markdown(report)
+
+
+def test_what_eval_adds_long_after_a_run_is_not_of_its_time() -> None:
+    records = book.story()
+    before = build_report(records, Path("runs/x"))
+    late = Record(time=9e9, event=events.Warned(message="looked at"))
+    assert history_of([*records, late]).time_split.until(9e9) == before.time_split
+
+
+def trial(verdict: Verdict, length: int, rows: int) -> object:
+    (fits, *_) = book.outcomes()
+    shape = {"model_max_length": length, "row_tokens": rows}
+    point = fits.point.model_copy(update=shape)
+    return fits.model_copy(update={"verdict": verdict, "point": point, "reason": "too much"})
+
+
+@pytest.mark.parametrize(
+    ("trials", "why"),
+    [
+        (
+            [(Verdict.FITS, 256, 256), (Verdict.SPILLED, 320, 320)],
+            "320, did not: SPILLED, too much",
+        ),
+        ([(Verdict.FITS, 256, 201)], "the longest has 201 tokens"),
+        ([(Verdict.FITS, 256, 256)], "model and profile allow no more"),
+    ],
+    ids=["memory", "data", "bound"],
+)
+def test_the_reason_for_a_length_is_what_stood_above_it(
+    trials: list[tuple[Verdict, int, int]], why: str
+) -> None:
+    tried = tuple(trial(*each) for each in trials)
+    fit: Fit = book.fit().model_copy(update={"trials": tried})
+    assert why in fit_reasons(fit)[0]
+
+
+def test_the_reason_for_a_micro_batch_names_all_that_were_timed() -> None:
+    (timed,) = book.fit().speed_trials
+    assert timed.measurement is not None and timed.measurement.timed is not None
+    slow = timed.measurement.timed.model_copy(update={"seconds": 4.0})
+    other = timed.model_copy(
+        update={
+            "point": timed.point.model_copy(update={"micro_batch_tokens": 256}),
+            "measurement": timed.measurement.model_copy(update={"timed": slow}),
+        }
+    )
+    fit = book.fit().model_copy(update={"speed_trials": (other, timed)})
+    (line,) = (line for line in fit_reasons(fit) if line.startswith("A trains at"))
+    assert "512 tokens: the fastest of 2 settings that were timed, 450 supervised" in line
+    assert "(256 tokens: 225)" in line
+
+
+def test_losses_are_smoothed_and_each_epoch_has_its_mean_and_its_mark() -> None:
+    losses = [2.0, 1.0] * 40
+    means = smoothed(losses)
+    assert len(means) == 80
+    assert means[0] == 2.0
+    assert max(abs(mean - 1.5) for mean in means[2:-2]) < 0.2
+    shape = {"grad_norm": None, "learning_rate": 1e-5, "skips": 0}
+    curve = [LossPoint(step=n, loss=float(n > 4), **shape) for n in range(1, 7)]
+    assert epoch_means(curve, 4) == (0.0, 1.0)
+    report = build_report(book.story(), Path("runs/x"))
+    assert list(epoch_marks(report.trials[0])) == [(1, 4.5), (2, 8.5)]
+    assert len(report.trials[1].epoch_losses) == 5
+    assert f"{report.trials[1].epoch_losses[0]:.3f}, " in render_markdown(report)
+
+
+@pytest.mark.parametrize(("corrected", "shown"), [(0.3, True), (0.3334, False)])
+def test_selection_bias_is_shown_only_where_it_makes_another_figure(
+    corrected: float, shown: bool
+) -> None:
+    *records, over = book.story()
+    chosen = events.BestCorrected(candidates=4, corrected=corrected, interval=(0.2, 0.5))
+    report = build_report([*records, Record(time=over.time, event=chosen), over], Path("runs/x"))
+    labels = [fact.label for fact in facts_of(report, find_scorer("ifeval"))]
+    assert ("corrected for selection bias" in labels) is shown
+    assert any("selection bias" in line for line in report.conclusions) is shown
+
+
+def test_the_rows_of_each_strategy_stand_in_the_report() -> None:
+    text = render_markdown(build_report(book.story(), Path("runs/x")))
+    assert "| A | demo | 202 | 2 | 64 | 0 | 256 x 4 | 96.4 % |" in text
+    assert "2 rows dropped: no assistant" in text
