@@ -44,6 +44,7 @@ class SpeedSearch:
     def settings(self, strategies: Sequence[Strategy]) -> dict[str, Setting]:
         """A setting for each strategy that there were trials for."""
         found: dict[str, Setting] = {}
+        self.attempts.begin_part(self.trials_left)
         for strategy in strategies:
             if self.trials_left < 2:
                 break
