@@ -16,6 +16,8 @@ Command = Literal[
     "demo",
     "eval",
     "report",
+    "watch",
+    "runs",
     "profiles list",
     "profiles show",
 ]

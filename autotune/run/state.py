@@ -44,6 +44,7 @@ class StudyState:
     ended: events.RunEnded | None = None
     work: CurrentWork = field(default_factory=CurrentWork)
     recent: list[Record] = field(default_factory=list)
+    news: int = 0  # records but steps, phases and counts of answers
 
     @property
     def phase(self) -> str:
@@ -208,6 +209,7 @@ class StudyState:
                 self.ended = event
             case _:
                 pass
+        self.news += not isinstance(event, events.Phase | events.Answered)
         if not isinstance(event, TOO_FREQUENT_EVENTS) and getattr(event, "is_news", True):
             self.recent = [*self.recent[-19:], record]
 
