@@ -107,6 +107,7 @@ class LiveView:
         sample_device: Callable[[], DeviceSample],
     ) -> None:
         """`clock` gives seconds since the epoch, as records do."""
+        self._console = console
         self._clock = clock
         self._get_state = get_state
         self._sample_device = sample_device
@@ -154,8 +155,7 @@ class LiveView:
 
     def _whole(self, screen: Screen) -> RenderableType:
         """The screen with all its lines made now, so that nothing is read from the state later."""
-        console = self._live.console
-        return Segments([*console.render(screen, console.options)])
+        return Segments([*self._console.render(screen, self._console.options)])
 
 
 def make_view(

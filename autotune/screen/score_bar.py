@@ -34,10 +34,14 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class ScoreBar:
-    """A line from 0 % to its `end`, filled up to what the best counts for (None: none yet)."""
+    """A line from 0 % to its `end`, filled up to what the best counts for (None: none yet).
+
+    `score` is that of the best itself, where it counts for less.
+    """
 
     best: float | None
     marks: Sequence[Mark]
+    score: float | None = None
 
     @property
     def end(self) -> float:
@@ -65,7 +69,8 @@ class ScoreBar:
         yield line.append(right)
         legend = Text()
         if self.best is not None:
-            legend.append(f"{BEST} best {percent(best)}", style="bold green")
+            less = "" if self.score is None else f" {percent(self.score)} counts for"
+            legend.append(f"{BEST} best{less} {percent(best)}", style="bold green")
         for mark in self.marks:
             legend.append("  " if legend else "").append(mark.legend, style=mark.style)
         yield legend
@@ -95,4 +100,5 @@ def score_bar(state: StudyState) -> ScoreBar | None:
     for name, scored in sorted(state.baselines.items(), reverse=True):
         sign = SIGNS.get(name, name[:1])
         marks.append(Mark(scored.score.accuracy, sign, name, "yellow"))
-    return ScoreBar(counts, marks)
+    less = best is not None and best.score is not None and best.counts_for_less
+    return ScoreBar(counts, marks, best.score.accuracy if best and best.score and less else None)

@@ -42,6 +42,10 @@ ESTIMATE = "~"
 """Before the share of a checkpoint that was not answered to its end."""
 
 
+SHOWN_IN_TABLE = {"training", "scoring", "target met", "below target", "no valid score"}
+"""Verdicts of which the table says all."""
+
+
 @dataclass(frozen=True, slots=True)
 class StudyTable:
     """Rows of `COLUMNS`, less those for which the terminal is too narrow."""
@@ -184,8 +188,7 @@ def reasons(trials: Sequence[TrialState]) -> list[Text]:
         name = f"trial {trial.number} ({safe(trial.plan.strategy)})"
         _, style = short_verdict(trial)
         verdict = trial_verdict(trial)
-        told = {"training", "scoring", "target met", "below target", "no valid score"}
-        if verdict not in told:
+        if verdict not in SHOWN_IN_TABLE and not verdict.startswith("below target, counts"):
             lines.append(Text(f"{name}: {safe(verdict)}", style=style or "dim"))
         for _, e in sorted(dict(trial.evaluations).items()):
             at = f"{name}, {percent(e.checkpoint.progress, 0)}"
