@@ -2,7 +2,7 @@
 
 Writes the record of a long run (trials of 750 steps with five scores each, the last one training),
 folds it, and has the live screen draw it at its own rate on a terminal that goes nowhere, while
-further steps come in. Half a core would be 50 %. The numbers that docs/LOG.md quotes come from here:
+further steps come in. The numbers that docs/LOG.md quotes come from here:
 
     python benchmarks/screen_cost.py [--trials 12] [--seconds 20] [--columns 120] [--lines 50]
 

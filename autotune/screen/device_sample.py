@@ -95,7 +95,7 @@ def recorded_gauge(
         if kind is not None and has_own_memory(kind):
             return card_sample(cards[-1], limit) if cards else DeviceSample(None, limit)
         worker = state.work.worker
-        return DeviceSample(resident_bytes(worker.pid) if worker else 0, limit)
+        return DeviceSample(resident_bytes(worker.pid) if worker else None, limit)
 
     return sample
 

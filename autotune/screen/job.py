@@ -10,7 +10,7 @@ from autotune.run.trial_state import TrialState
 from autotune.screen.time_left import (
     RECENT_STEPS,
     Pace,
-    left_text,
+    TimeLeft,
     probing_left,
     scoring_left,
     training_left,
@@ -30,7 +30,7 @@ LASTING_PHASES = {
 class Job:
     """The work in progress: `done` of `total` units (total 0: not known), and its figures.
 
-    `left_seconds` is None where nothing says how long it takes. `curve` are the losses so far.
+    `left` is None where nothing says how long it takes. `curve` are the losses so far.
     """
 
     title: str
@@ -38,14 +38,14 @@ class Job:
     done: int = 0
     total: int = 0
     details: tuple[str, ...] = ()
-    left_seconds: float | None = None
+    left: TimeLeft | None = None
     curve: tuple[float, ...] = ()
 
     @property
     def line(self) -> str:
         """The job in one line."""
         count = f": {self.unit} {self.done}/{self.total}" if self.total else ""
-        parts = (f"{self.title}{count}", *self.details, left_text(self.left_seconds))
+        parts = (f"{self.title}{count}", *self.details, self.left.text if self.left else "")
         return ", ".join(part for part in parts if part)
 
 
@@ -95,7 +95,7 @@ def _probing(state: StudyState, now: float) -> Job:
         return Job(f"{title} of the probe", details=_phase(state))
     left = probing_left(state, now)
     doing = _phase(state) if state.work.worker else ("starting the worker",)
-    return Job(probing_sentence(started), details=doing, left_seconds=left)
+    return Job(probing_sentence(started), details=doing, left=left)
 
 
 def _phase(state: StudyState) -> tuple[str, ...]:
@@ -108,7 +108,7 @@ def _training(state: StudyState, trial: TrialState, name: str, now: float) -> Jo
     curve = tuple(step.loss for step in trial.steps)
     if work.worker is None and work.moved is None:
         begun = (f"step {last.step}/{last.total_steps} before",) if last else ()
-        return Job(f"starting the trainer: {name}", details=begun, left_seconds=left, curve=curve)
+        return Job(f"starting the trainer: {name}", details=begun, left=left, curve=curve)
     doing = (LASTING_PHASES[state.phase],) if state.phase in LASTING_PHASES else ()
     title, total = f"training {name}", trial.plan.total_steps
     if last is None:
@@ -135,7 +135,7 @@ def _scoring(state: StudyState, pace: Pace, of: str, now: float) -> Job:
     left = scoring_left(state, pace, answered.total if answered else total, now)
     if answered is None:
         if state.work.worker is None:
-            return Job(f"starting the scorer: {of}", left_seconds=left)
+            return Job(f"starting the scorer: {of}", left=left)
         doing = tuple(LASTING_PHASES.get(phase, phase) for phase in _phase(state))
         return Job(f"scoring {of}", "answer", 0, total, doing, left)
     if answered.done >= answered.total:
@@ -154,5 +154,6 @@ def _practising(state: StudyState, practice: events.PracticeStarted, pace: Pace,
         return Job("practice: making chats of the answers", details=_phase(state))
     speed = answered.new_tokens / answered.seconds if answered.seconds else 0.0
     details = (f"{speed:.0f} new tokens/s",) if speed else ()
-    left = pace.left_seconds(answered.total, now)
+    seconds = pace.left_seconds(answered.total, now)
+    left = None if seconds is None else TimeLeft(seconds)
     return Job("practice: answering", "answer", answered.done, answered.total, details, left)

@@ -10,7 +10,6 @@ from autotune.base.format import safe
 from autotune.screen.job import Job
 from autotune.screen.layout import Bar, Section
 from autotune.screen.sparkline import sparkline
-from autotune.screen.time_left import left_text
 
 
 def job_panel(
@@ -23,8 +22,7 @@ def job_panel(
     lines: list[RenderableType] = [Text(safe(job.title), style="bold").append(count)]
     if job.total:
         lines.append(Bar(job.done / job.total, "cyan"))
-    left = left_text(job.left_seconds)
-    figures = [*job.details, *([left] if left else [])]
+    figures = [*job.details, *([job.left.text] if job.left else [])]
     if figures:
         lines.append(Text("  ".join(safe(figure) for figure in figures)))
     if len(job.curve) > 1:

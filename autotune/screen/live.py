@@ -43,7 +43,7 @@ def draw(
     Text is taken from the state in the drawings, so who draws must expect that it grows meanwhile.
     """
     job = current_job(state, pace, now)
-    whole = whole_run(state, job.left_seconds if job else None, now)
+    whole = whole_run(state, job.left if job else None, now)
     advice, top = notes.newest_advice(state), header(state, now)
     news = news_key(state)
 

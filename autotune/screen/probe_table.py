@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from autotune.base.format import safe
-from autotune.protocol.results import TrialOutcome
+from autotune.protocol.results import TrialOutcome, Verdict
 from autotune.screen.layout import ByWidth, plain_table
 from autotune.screen.study_table import verdict_style
 from autotune.text.fit import PROBE_COLUMNS, probe_cells
@@ -59,7 +59,9 @@ def _texts(outcome: TrialOutcome) -> list[Text]:
 
 
 def _reasons(outcomes: Sequence[TrialOutcome]) -> list[Text]:
+    """Why trials do not fit; what one that fits measured stands in the table."""
     return [
         Text(f"{outcome.point.model_max_length} tokens: {safe(outcome.reason)}", style="dim")
         for outcome in outcomes
+        if outcome.verdict is not Verdict.FITS
     ]

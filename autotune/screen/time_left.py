@@ -3,6 +3,7 @@
 They count until a worker is ready, which may take longer than its work, and move between reports.
 """
 
+from dataclasses import dataclass
 from math import ceil
 from statistics import median
 
@@ -15,6 +16,9 @@ from autotune.run.trial_state import TrialState
 
 RECENT_STEPS = 20
 """Speed is taken over this many last steps: smooth, yet it follows a card that heats up."""
+
+OVERDUE_SECONDS = 5.0
+"""How long after its estimated end work is still said to end any moment."""
 
 
 class Pace:
@@ -53,11 +57,19 @@ class Pace:
         return max(0.0, per_answer * max(0, total - self._last[1]) - waited)
 
 
-def left_text(seconds: float | None) -> str:
-    """`time left 3 min 20 s`; empty where it is not known."""
-    if seconds is None:
-        return ""
-    return f"time left {duration(ceil(seconds))}" if seconds >= 1 else "any moment now"
+@dataclass(frozen=True, slots=True)
+class TimeLeft:
+    """Seconds that the work in progress will still take, or what it takes `at_most`."""
+
+    seconds: float
+    at_most: bool = False
+
+    @property
+    def text(self) -> str:
+        """`time left 3 min 20 s`, `time left at most 3 min 20 s`."""
+        if self.seconds < 1:
+            return "any moment now" if self.seconds > -OVERDUE_SECONDS else "later than estimated"
+        return f"time left {'at most ' if self.at_most else ''}{duration(ceil(self.seconds))}"
 
 
 def step_seconds(trial: TrialState) -> float | None:
@@ -68,47 +80,61 @@ def step_seconds(trial: TrialState) -> float | None:
     return sum(trial.telemetry.awake_seconds(s) for s in recent) / len(recent)
 
 
-def training_left(state: StudyState, trial: TrialState, now: float) -> float | None:
-    """Seconds until the last step: steps at their speed, or what was expected before the first."""
+def training_left(state: StudyState, trial: TrialState, now: float) -> TimeLeft | None:
+    """Until the last step: steps at their speed, or what was expected before the first."""
     each, work, last = step_seconds(trial), state.work, trial.last_step
     total = trial.plan.total_steps
     if each is not None and last is not None:
         left = each * (total - last.step)
         if work.moved is not None:
-            return left - min(max(0.0, now - work.moved), each)
+            return TimeLeft(left - min(max(0.0, now - work.moved), each))
     elif trial.expected is not None:
         left = trial.expected.training
         if state.fit is not None:
             left -= start_seconds(state.fit)
     else:
         return None
-    return left + _start_left(state, now)
+    return TimeLeft(left + _start_left(state, now))
 
 
-def scoring_left(state: StudyState, pace: Pace, total: int, now: float) -> float | None:
-    """Seconds until `total` prompts are answered: at the pace of now, else as was expected.
+def scoring_left(state: StudyState, pace: Pace, total: int, now: float) -> TimeLeft | None:
+    """Until `total` prompts are answered: at the pace of now, else as was expected.
 
     Expected is what the untrained model took for the same prompts with a worker's start; before it
-    has answered nothing is, since every answer may be as long as it is allowed.
+    has answered, every answer as long as it is allowed.
     """
     left = pace.left_seconds(total, now)
     if left is not None:
-        return left
+        return TimeLeft(left)
     untrained, began = state.baselines.get("untrained"), state.work.began
-    if untrained is None or untrained.seconds is None or began is None:
+    known = untrained is not None and untrained.seconds is not None
+    whole = untrained.seconds if untrained is not None else _answering_at_most(state)
+    if whole is None or began is None:
         return None
     done = state.answered.done / total if state.answered is not None and total else 0.0
-    return max(0.0, untrained.seconds * (1 - done) - max(0.0, now - began))
+    return TimeLeft(whole * (1 - done) - max(0.0, now - began), at_most=not known)
 
 
-def probing_left(state: StudyState, now: float) -> float | None:
-    """Seconds until the trials of this part of the probe are over, at most; None before one is."""
+def _answering_at_most(state: StudyState) -> float | None:
+    """Seconds to start a worker and answer all prompts, every answer as long as it is allowed."""
+    if state.fit is None:
+        return None
+    found = next((s for s in state.fit.strategies.values() if s.planned and s.evaluations), None)
+    if found is None or found.training_seconds is None:
+        return None
+    answering = (found.eta_seconds - found.training_seconds) / found.evaluations
+    return start_seconds(state.fit) + max(0.0, answering)
+
+
+def probing_left(state: StudyState, now: float) -> TimeLeft | None:
+    """Until the trials of this part of the probe are over, at most; None before one is."""
     trial, began = state.work.probe_trial, state.work.began
     took = [outcome.seconds for outcome in state.probe_trials]
     if trial is None or began is None or trial.most is None or not took:
         return None
     each = median(took)
-    return each * (trial.most - trial.nth + 1) - min(max(0.0, now - began), each)
+    left = each * (trial.most - trial.nth + 1) - min(max(0.0, now - began), each)
+    return TimeLeft(left, at_most=True)
 
 
 def _start_left(state: StudyState, now: float) -> float:
@@ -118,10 +144,10 @@ def _start_left(state: StudyState, now: float) -> float:
     return max(0.0, start_seconds(state.fit) - max(0.0, now - state.work.began))
 
 
-def whole_run(state: StudyState, left_seconds: float | None, now: float) -> str | None:
+def whole_run(state: StudyState, left: TimeLeft | None, now: float) -> str | None:
     """About how long the run takes from here; None where that is unknown.
 
-    `left_seconds` is the time left of the work in progress. Before the untrained model has answered
+    `left` is the time left of the work in progress. Before the untrained model has answered
     it is what it takes at most.
     """
     if state.run is None or state.fit is None or state.ended is not None:
@@ -130,11 +156,12 @@ def whole_run(state: StudyState, left_seconds: float | None, now: float) -> str 
     current = state.strategy if state.strategy is not None else next(iter(names), None)
     if current not in names:
         return None
-    left = names[names.index(current) :]
-    times = [strategy_seconds(state, state.fit.strategies[n]) for n in left]
+    coming = names[names.index(current) :]
+    times = [strategy_seconds(state, state.fit.strategies[n]) for n in coming]
     trial = state.current
     spent = max(0.0, now - trial.started - trial.telemetry.slept_seconds) if trial else 0.0
-    own = max(times[0].seconds - spent, left_seconds or 0.0)
+    here = max(0.0, left.seconds) if left is not None else 0.0
+    own = max(times[0].seconds - spent, here) if trial else times[0].seconds + here
     span = at_most if times[0].at_most else about
     whole = own + sum(time.seconds for time in times[1:])
     then = ", then a search" if state.run.searches else ""
