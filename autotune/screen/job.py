@@ -106,7 +106,7 @@ def _training(state: StudyState, trial: TrialState, name: str, now: float) -> Jo
     last, work = trial.last_step, state.work
     left = training_left(state, trial, now)
     curve = tuple(step.loss for step in trial.steps)
-    if work.worker is None and work.moved is None:
+    if work.worker is None and work.moved is None and not state.phase:
         begun = (f"step {last.step}/{last.total_steps} before",) if last else ()
         return Job(f"starting the trainer: {name}", details=begun, left=left, curve=curve)
     doing = (LASTING_PHASES[state.phase],) if state.phase in LASTING_PHASES else ()

@@ -17,6 +17,9 @@ WIDE_COLUMNS = 92
 TABLE_COLUMNS = 58
 """Columns that it needs with the reasons below it."""
 
+LEAST_COLUMNS = 34
+"""Columns that length, peak and verdict need as a table."""
+
 
 def probe_table(outcomes: Sequence[TrialOutcome]) -> RenderableType:
     """Each trial with its reason: beside it, below the table, or below each figure."""
@@ -49,7 +52,8 @@ def _least(outcomes: Sequence[TrialOutcome]) -> RenderableType:
     for outcome in outcomes:
         cells = _texts(outcome)
         table.add_row(*(cells[at] for at in kept))
-    return Group(table, *_reasons(outcomes))
+    lines = [Text(" ").join(_texts(outcome)[at] for at in kept) for outcome in outcomes]
+    return Group(ByWidth(LEAST_COLUMNS, table, Group(*lines)), *_reasons(outcomes))
 
 
 def _texts(outcome: TrialOutcome) -> list[Text]:

@@ -54,7 +54,7 @@ def test_the_live_screen_shows_names_device_scores_with_n_interval_health_and_ba
         *("stop", "loop", "echo", "verdict"),
     ]
     for row in (
-        ("0 A", "4e-5", "256 x 4", "12/12", "1.344", "83 %", "4/24", "16.7 %", "[7-36]", "below"),
+        ("0 A", "4e-5", "256 x 4", "12/12", "83 %", "4/24", "16.7 %", "[7-36]", "below"),
         ("1 B", "6e-5", "256 x 4", "20/20", "80 %", "6/24", "25.0 %", "[12-45]", "96 %", "met"),
         ("echo", "5/24", "20.8 %", "[9-40]", "0 %", "100 %"),
         ("untrained", "3/24", "12.5 %", "[4-31]", "71 %", "17 %"),
@@ -79,7 +79,7 @@ def test_numbers_stand_below_their_headings_at_every_width(width: int) -> None:
         for cell in cells:
             row = next(line for line in lines[at + 2 :] if cell in line)
             assert row.index(cell) + len(cell) == end, (head, cell)
-    assert ("lr" in lines[at].split()) == (width > 80)
+    assert ("length" in lines[at].split()) == (width > 80)
 
 
 @pytest.mark.parametrize("width", [80, 140, 180])
@@ -95,7 +95,6 @@ def test_what_a_score_counts_for_stands_beside_it_where_that_is_less(width: int)
     assert "counts" in heads.split()
     assert any("6/24" in row and "25.0 %" in row and "21.0 %" in row for row in rows)
     assert "21.0 %" not in next(row for row in rows if "4/24" in row)
-    assert "best 33.3 % counts for 21.0 %" in text
 
 
 def test_the_best_score_is_on_a_line_with_target_untrained_and_echo() -> None:
@@ -107,6 +106,7 @@ def test_the_best_score_is_on_a_line_with_target_untrained_and_echo() -> None:
     assert lines[at + 1].strip() == (
         "● best 33.3 %  T target 25.0 %  u untrained 12.5 %  e echo 20.8 %"
     )
+    assert "● best 37.5 % counts for 0.0 %" in live_text(book.parrot())
 
 
 def test_why_this_length_and_micro_batch_and_what_the_figures_mean_is_one_line_each() -> None:
@@ -135,7 +135,7 @@ def test_while_probing_every_trial_is_shown_with_peak_verdict_speed_and_reason(w
         assert any(all(cell in line for cell in row) for line in text.splitlines()), row
     said = squeezed(text.replace("│", " "))
     assert "killed by the system while in backward" in said, "a reason is wrapped, never cut"
-    assert ("815" in text) == (width > 40)
+    assert "815" in text
 
 
 def test_a_trial_of_the_probe_is_named_with_its_length_and_how_many_may_come() -> None:
@@ -173,7 +173,7 @@ def test_training_shows_loss_curve_speed_and_two_kinds_of_time_left() -> None:
     assert "training trial 0 (A)  step 7/12" in text
     assert "58 %" in text
     assert "loss 1.377  grad norm 0.88  lr 4e-5  800 tokens/s  time left 15 s" in text
-    assert "loss 1.764 █▅▄▂▂▃▁ 1.377" in text  # seven steps, the first the highest
+    assert "loss 1.764 █▅▅▃▂▂▁ 1.377" in text  # seven steps, the first the highest
     assert (
         "time left of the run: about 2 min if A is enough, about 6 min if all up to B are tried"
         in text
