@@ -155,7 +155,7 @@ def main() -> None:
 
             followed = FollowedRun(RunDir(Path(folder)))
             poll = followed.poll
-            poll()
+            list(poll())
         else:
             for record in records:
                 state.apply(record)

@@ -11,6 +11,7 @@ import argparse
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,7 @@ from autotune.screen.summary import probe_summary
 ROOT = Path(__file__).resolve().parents[1]
 MARK = re.compile(r"(<!-- screen: ([a-z0-9-]+) -->\n```\n)(.*?)(```\n)", re.DOTALL)
 COLUMNS = 100
+RUN = "runs/toy"
 
 
 class Screens:
@@ -42,11 +44,14 @@ class Screens:
 
     @property
     def run(self) -> Path:
-        """The demo run, which is made where none is named."""
-        if self.named is None:
-            self.named = self.work / "runs" / "toy"
-            self.shown("demo", "--toy", "--run-dir", "runs/toy")
-        return self.named
+        """The demo run in `work`: a copy of the one that is named, or made now."""
+        found = self.work / RUN
+        if not found.is_dir():
+            if self.named is not None:
+                shutil.copytree(self.named, found)
+            else:
+                self.shown("demo", "--toy", "--run-dir", RUN)
+        return found
 
     @property
     def records(self) -> list[Record]:
@@ -121,7 +126,7 @@ class Screens:
             "live-scoring-80": lambda: self.live(80, is_a(events.Trained), after=9, lines=30),
             "live-scoring-40": lambda: self.live(40, is_a(events.Evaluated), nth=3, lines=34),
             "live-end-120": lambda: self.live(120, is_a(events.RunEnded)),
-            "plain": lambda: self.shown("watch", str(self.run), columns=COLUMNS),
+            "plain": lambda: self.shown("watch", str(self.run.relative_to(self.work))),
             "runs": self.runs,
             "probe": self.probe,
             "nothing-fits": self.nothing_fits,
@@ -164,8 +169,8 @@ class Screens:
         return self.shown("inspect", *asked)
 
 
-def plain(text: str) -> str:
-    """Without the folder that the run lay in, and without spaces at the ends of lines."""
+def stripped(text: str) -> str:
+    """Without spaces at the ends of lines."""
     return "".join(line.rstrip() + "\n" for line in text.splitlines())
 
 
@@ -186,8 +191,7 @@ def main() -> None:
             if asked.only and name not in asked.only:
                 return head + before + end
             print(f"{name} ...", file=sys.stderr, flush=True)
-            text = plain(made[name]()).replace(str(screens.run), "runs/toy")
-            return head + text.replace(folder, ".") + end
+            return head + stripped(made[name]()) + end
 
         page = MARK.sub(block, page)
     asked.page.write_text(page, encoding="utf-8", newline="\n")

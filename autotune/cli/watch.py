@@ -50,26 +50,26 @@ def follow(console: Console, followed: FollowedRun) -> None:
         state = followed.state
         return time.time() if running or state.now is None else state.now
 
-    # Before the view begins: what happened before is the state, and not news to wait for.
-    records = followed.poll()
     view = make_view(
         console,
         clock,
         lambda: followed.state,
         recorded_gauge(lambda: followed.state, lambda: running),
     )
-    if isinstance(view, PlainView):
+    if isinstance(view, PlainView):  # lines as the run itself printed them, by the record's clock
         view = PlainView(console, lambda: followed.state.now or 0.0, lambda: followed.state)
+
+    def look() -> None:
+        for record in followed.poll():
+            view.on_record(record)
+
+    look()  # what happened before, so that the first screen is whole
     with view:
-        while True:
-            for record in records:
-                view.on_record(record)
-            if not running:
-                return
+        while running:
             time.sleep(POLL_SECONDS)
             # Asked before the last look, so that what it wrote at its end is seen.
             running = followed.is_running
-            records = followed.poll()
+            look()
 
 
 def conclude(console: Console, followed: FollowedRun, root: Path) -> None:

@@ -5,7 +5,7 @@ counted instead.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -42,8 +42,8 @@ class FollowedRun:
         """Whether a process of this computer works at it."""
         return self.rundir.is_worked_at
 
-    def poll(self) -> list[Record]:
-        """What is new since the last call, folded into the state.
+    def poll(self) -> Iterator[Record]:
+        """What is new since the last call, each folded into the state before it is handed out.
 
         A record that is shorter than before was cut to what stood before some damage: it is read
         from its beginning again.
@@ -51,7 +51,6 @@ class FollowedRun:
         stamp = self.rundir.record.stamp
         if stamp is not None and stamp[0] < self._tail.offset:
             self.state, self._tail = StudyState(), Tail(self.rundir.events)
-        found = []
         for line in self._tail.lines():
             try:
                 record = _RECORD.validator.validate_json(line)
@@ -59,12 +58,11 @@ class FollowedRun:
                 self.passed_over += 1
                 continue
             self.state.apply(record)
-            found.append(record)
+            yield record
         answered = self._answered()
         if answered is not None:
             self.state.apply(answered)
-            found.append(answered)
-        return found
+            yield answered
 
     def _answered(self) -> Record | None:
         """How many prompts are answered now, where that is another number than was known."""

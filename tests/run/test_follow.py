@@ -31,14 +31,14 @@ def test_a_record_is_folded_in_as_it_grows_whole_line_by_whole_line(tmp_path: Pa
     half = len(text) // 2
     rundir = RunDir(tmp_path)
     followed = FollowedRun(rundir)
-    assert followed.poll() == []
+    assert list(followed.poll()) == []
     rundir.events.write_text(text[:half], encoding="utf-8", newline="\n")
-    first = followed.poll()
+    first = list(followed.poll())
     with rundir.events.open("a", encoding="utf-8", newline="\n") as file:
         file.write(text[half:])
     assert [*first, *followed.poll()] == told
     assert followed.state == replay(told)
-    assert followed.poll() == []
+    assert list(followed.poll()) == []
 
 
 def test_answers_are_counted_where_they_are_written(tmp_path: Path) -> None:
@@ -50,14 +50,14 @@ def test_answers_are_counted_where_they_are_written(tmp_path: Path) -> None:
     place.mkdir(parents=True)
     followed = FollowedRun(rundir, lambda: told[-1].time + 30)
     (place / "responses.jsonl").write_text("{}\n" * 3, encoding="utf-8", newline="\n")
-    followed.poll()
+    list(followed.poll())
     assert followed.state.answered is None, "what is left from before is no pace of now"
     rundir.append(ready, told[-1].time + 20)
     (place / "decided.jsonl").write_text("{}\n{", encoding="utf-8", newline="\n")
     *_, last = followed.poll()
     assert isinstance(last.event, events.Answered)
     assert (last.event.done, last.event.total) == (4, book.PROMPTS)
-    assert followed.poll() == []
+    assert list(followed.poll()) == []
 
 
 def test_looking_writes_nothing_and_takes_no_lock(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_looking_writes_nothing_and_takes_no_lock(tmp_path: Path) -> None:
         rundir.events.write_text(lines_of(on_record(book.training())), encoding="utf-8")
         before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
         followed = FollowedRun(RunDir(tmp_path))
-        followed.poll()
+        list(followed.poll())
         found = overview(tmp_path)
         assert followed.is_running
         assert found is not None and found.standing is Standing.RUNNING
@@ -81,10 +81,10 @@ def test_a_record_that_was_cut_is_read_again_and_damage_is_passed_over(tmp_path:
         lines_of(told) + "no record\n" + lines_of(told[-1:]), encoding="utf-8", newline="\n"
     )
     followed = FollowedRun(rundir)
-    assert len(followed.poll()) == len(told) + 1
+    assert len(list(followed.poll())) == len(told) + 1
     assert followed.passed_over == 1
     rundir.events.write_text(lines_of(told[:-2]), encoding="utf-8", newline="\n")
-    assert followed.poll() == told[:-2]
+    assert list(followed.poll()) == told[:-2]
     assert followed.state == replay(told[:-2])
 
 
