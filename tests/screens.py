@@ -17,7 +17,7 @@ from autotune.screen import (
 
 SAMPLE = DeviceSample(used_bytes=3 * GIB, limit_bytes=6 * GIB, temperature_c=61.0)
 FOLDER = Path("runs") / "20261125_demo"
-WIDTHS = (20, 80, 140)
+WIDTHS = (20, 40, 80, 120)
 
 
 def console(width: int = 140, height: int = 80, terminal: bool = False) -> Console:

@@ -55,6 +55,7 @@ def follow(console: Console, followed: FollowedRun) -> None:
         clock,
         lambda: followed.state,
         recorded_gauge(lambda: followed.state, lambda: running),
+        lambda: running,
     )
     if isinstance(view, PlainView):  # lines as the run itself printed them, by the record's clock
         view = PlainView(console, lambda: followed.state.now or 0.0, lambda: followed.state)
@@ -101,7 +102,8 @@ def found_run(named: Path | None) -> Path:
             raise BadInput(f"{RUNS}: holds no run; begin one, or give a run's folder")
         return found[0].folder
     for folder in (named, RUNS / named):
-        if RunDir(folder).events.is_file():
+        rundir = RunDir(folder)
+        if rundir.events.is_file() or rundir.is_worked_at:  # one that begins has no record yet
             return folder
     if named.is_file():
         raise BadInput(f"{named}: is a file; give a run's folder")

@@ -87,11 +87,12 @@ def recorded_gauge(
 
     def sample() -> DeviceSample:
         state = get_state()
-        limit = state.run.budget_bytes if state.run is not None else 0
+        if state.run is None:
+            return DeviceSample(None, 0)
+        limit, kind = state.run.budget_bytes, state.run.device_kind
         if not is_running():
             return DeviceSample(None, limit)
         cards = state.current.telemetry.cards if state.current else []
-        kind = state.run.device_kind if state.run is not None else None
         if kind is not None and has_own_memory(kind):
             return card_sample(cards[-1], limit) if cards else DeviceSample(None, limit)
         worker = state.work.worker

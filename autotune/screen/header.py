@@ -49,9 +49,9 @@ def device(state: StudyState, sample: DeviceSample) -> RenderableType:
     share = sample.share
     over = share is not None and share > 1
     text = Text(overflow="fold").append(safe(name), style="bold")
-    if share is None:
+    if share is None and sample.limit_bytes:
         text.append(f"  memory limit {sample.limit}")
-    else:
+    elif share is not None:
         text.append("  memory ").append_text(
             bar_text(share, MEMORY_COLUMNS, "red" if over else "green")
         )

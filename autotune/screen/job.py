@@ -53,8 +53,10 @@ def current_job(state: StudyState, pace: Pace, now: float) -> Job | None:
     """The work in progress at `now`, None before the run begins and after it ends."""
     if state.ended is None and state.in_practice is not None:
         return _practising(state, state.in_practice, pace, now)
-    if state.ended is not None or (state.run is None and not state.probe_trials):
+    if state.ended is not None or state.now is None:
         return None
+    if state.run is None and not state.probe_trials:
+        return Job("preparing the model") if state.practice is None else None
     if state.fit is not None and state.run is not None and not state.run.target:
         return None  # a probe, and it has its answer
     trial = state.current

@@ -36,16 +36,26 @@ DATA_NOTES = 4
 
 
 def draw(
-    state: StudyState, sample: DeviceSample, pace: Pace, now: float, drawn: Drawn | None = None
+    state: StudyState,
+    sample: DeviceSample,
+    pace: Pace,
+    now: float,
+    drawn: Drawn | None = None,
+    *,
+    running: bool = True,
 ) -> Screen:
     """The whole screen of a state; what has not changed since it was `drawn` is not drawn again.
 
+    Where nobody is `running` it, what would be worked at is only said to be interrupted.
     Text is taken from the state in the drawings, so who draws must expect that it grows meanwhile.
     """
     job = current_job(state, pace, now)
     whole = whole_run(state, job.left if job else None, now)
     advice, top = notes.newest_advice(state), header(state, now)
     news = news_key(state)
+
+    def work() -> RenderableType | None:
+        return job_panel(job, whole, advice) if running or job is None else notes.interrupted(job)
 
     def part(name: str, rank: int, key: Hashable, *drawings: Drawing) -> Part:
         return Part(name, rank, key, drawings)
@@ -54,7 +64,7 @@ def draw(
         part("gain", 1, news, lambda: notes.no_gain(state)),
         part("header", 1, top.plain, lambda: top),
         part("device", 3, (sample, news), lambda: device(state, sample)),
-        part("job", 0, (job, whole, advice), lambda: job_panel(job, whole, advice)),
+        part("job", 0, (running, job, whole, advice), work),
         part("table", 2, news, *_table(state)),
         part("bar", 3, news, lambda: score_bar(state)),
         part("fit", 5, news, lambda: notes.dim_lines(fit_explanations(state))),
@@ -105,12 +115,14 @@ class LiveView:
         clock: Callable[[], float],
         get_state: Callable[[], StudyState],
         sample_device: Callable[[], DeviceSample],
+        is_running: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`clock` gives seconds since the epoch, as records do."""
+        """`clock` gives seconds since the epoch, as records do; see `draw`."""
         self._console = console
         self._clock = clock
         self._get_state = get_state
         self._sample_device = sample_device
+        self._is_running = is_running
         self._pace = Pace()
         self._drawn = Drawn()
         self._sample: tuple[float, DeviceSample] | None = None
@@ -145,13 +157,16 @@ class LiveView:
         if self._sample is None or not 0 <= now - self._sample[0] < SAMPLE_SECONDS:
             self._sample = (now, self._sample_device())
         try:
-            screen = draw(self._get_state(), self._sample[1], self._pace, now, self._drawn)
-            self._frame = self._whole(screen)
+            self._frame = self._whole(self._screen(self._sample[1], now))
         except RuntimeError:
             # The state grew while this thread read it ("changed size during iteration"): the
             # frame before is half a second old and whole.
             pass
         return self._frame
+
+    def _screen(self, sample: DeviceSample, now: float) -> Screen:
+        state, running = self._get_state(), self._is_running()
+        return draw(state, sample, self._pace, now, self._drawn, running=running)
 
     def _whole(self, screen: Screen) -> RenderableType:
         """The screen with all its lines made now, so that nothing is read from the state later."""
@@ -163,8 +178,9 @@ def make_view(
     clock: Callable[[], float],
     get_state: Callable[[], StudyState],
     sample_device: Callable[[], DeviceSample],
+    is_running: Callable[[], bool] = lambda: True,
 ) -> View:
     """The live screen on a terminal that can be redrawn, plain lines everywhere else."""
     if console.is_terminal and not console.is_dumb_terminal:
-        return LiveView(console, clock, get_state, sample_device)
+        return LiveView(console, clock, get_state, sample_device, is_running)
     return PlainView(console, clock, get_state)

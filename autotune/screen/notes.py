@@ -7,6 +7,7 @@ from rich.text import Text
 
 from autotune.base.format import safe
 from autotune.run.state import StudyState
+from autotune.screen.job import Job
 from autotune.screen.layout import Section
 from autotune.text.events import data_lines, describe
 from autotune.text.gain import NOT_BETTER, is_no_better
@@ -23,6 +24,11 @@ def newest_advice(state: StudyState) -> str | None:
     """The last advice on the trial in progress, which stays in sight when events move on."""
     given = state.current.telemetry.advice if state.current else []
     return given[-1].message if given else None
+
+
+def interrupted(job: Job) -> Text:
+    """What would be worked at, where nobody works."""
+    return Text(f"interrupted, nobody works at it now; next: {safe(job.title)}", style="yellow")
 
 
 def dim_lines(lines: Sequence[str]) -> RenderableType | None:

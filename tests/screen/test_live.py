@@ -266,6 +266,15 @@ def test_a_resumed_scoring_is_not_credited_with_the_answers_of_before() -> None:
     assert "later than estimated" in text
 
 
+def test_where_nobody_works_the_screen_says_so_instead_of_a_time_left() -> None:
+    state, out = replay(book.training(7)), console()
+    with LiveView(out, lambda: 0.0, lambda: state, lambda: SAMPLE, lambda: False):
+        pass
+    text = text_of(out)
+    assert "interrupted, nobody works at it now; next: training trial 0 (A)" in text
+    assert "time left" not in text
+
+
 @pytest.mark.parametrize("width", [40, 80, 120, 140])
 def test_nothing_on_a_screen_is_not_available(width: int) -> None:
     for records in (book.probing(), book.training(), book.story(), book.parrot()):
