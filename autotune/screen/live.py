@@ -1,6 +1,7 @@
 """The live screen: redrawn twice a second from the state, as tall as the terminal allows."""
 
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -156,12 +157,10 @@ class LiveView:
         now = self._clock()
         if self._sample is None or not 0 <= now - self._sample[0] < SAMPLE_SECONDS:
             self._sample = (now, self._sample_device())
-        try:
+        # The state may grow while this thread reads it ("changed size during iteration"): the
+        # frame before is half a second old and whole.
+        with suppress(RuntimeError):
             self._frame = self._whole(self._screen(self._sample[1], now))
-        except RuntimeError:
-            # The state grew while this thread read it ("changed size during iteration"): the
-            # frame before is half a second old and whole.
-            pass
         return self._frame
 
     def _screen(self, sample: DeviceSample, now: float) -> Screen:
