@@ -142,7 +142,7 @@ class RunDir:
         except (OSError, IndexError, ValueError):
             return False
         try:
-            return psutil.Process(number).create_time() <= written + CLOCK_SLACK_SECONDS
+            return bool(psutil.Process(number).create_time() <= written + CLOCK_SLACK_SECONDS)
         except psutil.AccessDenied:
             return True
         except psutil.Error:
