@@ -17,7 +17,7 @@ from autotune.screen import (
 
 SAMPLE = DeviceSample(used_bytes=3 * GIB, limit_bytes=6 * GIB, temperature_c=61.0)
 FOLDER = Path("runs") / "20261125_demo"
-WIDTHS = (20, 80, 140)
+WIDTHS = (20, 40, 80, 120)
 
 
 def console(width: int = 140, height: int = 80, terminal: bool = False) -> Console:
@@ -43,11 +43,12 @@ def live_text(
     height: int = 80,
     sample: DeviceSample = SAMPLE,
     out: Console | None = None,
+    after: float = 0.0,
 ) -> str:
-    """The last frame of a live view that has seen the records, without colours."""
+    """The last frame of a live view `after` seconds from the last record, without colours."""
     state = StudyState()
     out = out or console(width, height)
-    view = LiveView(out, lambda: records[-1].time, lambda: state, lambda: sample)
+    view = LiveView(out, lambda: records[-1].time + after, lambda: state, lambda: sample)
     with view:
         for record in records:
             state.apply(record)

@@ -258,6 +258,31 @@ def report(
 
 
 add_out_commands(command)
+@command("watch")
+def watch(
+    options: Options,
+    run_dir: Annotated[
+        Path | None,
+        typer.Argument(metavar="RUN-DIR", help="A run's folder; default: the newest in runs/."),
+    ] = None,
+) -> int:
+    """Show a run from another terminal, while it works and after. Only looks."""
+    from autotune.cli.watch import watch_command
+
+    return watch_command(run_dir, options.as_json)
+
+
+@command("runs")
+def runs(
+    options: Options,
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A folder that holds runs.")
+    ] = Path("runs"),
+) -> int:
+    """List the runs of a folder: state, best score, age."""
+    from autotune.cli.runs import runs_command
+
+    return runs_command(folder, options.as_json)
 
 
 @command("profiles list")

@@ -18,6 +18,8 @@ Command = Literal[
     "chat",
     "report",
     "export",
+    "watch",
+    "runs",
     "profiles list",
     "profiles show",
 ]

@@ -87,6 +87,7 @@ class Probe:
         most = most_demanding(known)
         with self.session.runner.warm() as warm:
             attempts = self.attempts(warm)
+            attempts.begin_part(1)
             if most is None or not attempts.fits(most.point):
                 return None
         fit = known.model_copy(update={"fingerprint": self.setup.fingerprint})
@@ -137,6 +138,7 @@ class Probe:
         """The answer's own trial, in a fresh process."""
         grid = self.grid()
         most = most_trials(len(grid))
+        attempts.begin_part(most)
         kept_back = 1 + (self.most_asked > 1)  # to confirm, and to ask about rounds
         search = Search(
             grid,

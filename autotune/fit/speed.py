@@ -44,6 +44,8 @@ class SpeedSearch:
     def settings(self, strategies: Sequence[Strategy]) -> dict[str, Setting]:
         """A setting for each strategy that there were trials for."""
         found: dict[str, Setting] = {}
+        # One more may confirm the setting that the last trial found: see `confirmed`.
+        self.attempts.begin_part(self.trials_left + 1)
         for strategy in strategies:
             if self.trials_left < 2:
                 break

@@ -62,12 +62,17 @@ class Attempts:
     def __post_init__(self) -> None:
         self.outcomes: list[TrialOutcome] = []
         self.killed = 0
+        self.begin_part(None)
         self.conditions = Conditions(self.lends)
 
     @property
     def spent(self) -> int:
         """How many trials there were, without those that another program ended."""
         return len(self.outcomes) - self.killed
+
+    def begin_part(self, most: int | None) -> None:
+        """Begin a part of the probe, of `most` trials at most; they are counted from 1."""
+        self.before, self.most = len(self.outcomes), most
 
     def point(
         self,
@@ -238,6 +243,7 @@ class Attempts:
 
         if fresh:
             self.warm.renew()
+        self.session.emit(self._started(point, timed))
         survey, data = self.survey.of(timed.strategy), setup.data_of(timed.strategy)
         longest = survey.longest_conversation(point.model_max_length, point.max_rounds)
         result = self.session.work(
@@ -271,6 +277,13 @@ class Attempts:
         doubted = suspected(result, setup.budget)
         self._keep(outcome, self._asked(fresh, timed, doubted=doubted))
         return outcome, result
+
+    def _started(self, point: TrialPoint, timed: Timed) -> events.ProbeTrialStarted:
+        nth = len(self.outcomes) - self.before + 1
+        most = None if self.most is None or nth > self.most else self.most
+        return events.ProbeTrialStarted(
+            point=point, nth=nth, most=most, timed_conversations=timed.conversations
+        )
 
     def _keep(self, outcome: TrialOutcome, asked: TrialAsked, *, held: bool = False) -> None:
         """Put a trial on record with what it depended on."""

@@ -15,7 +15,14 @@ from autotune.protocol.checkpoint_events import (
     SpotChecked,
 )
 from autotune.protocol.practice_events import PracticeMade, PracticeStarted
-from autotune.protocol.probe_events import Fitted, ProbeEnded, ProbeResumed, ProbeTried, TrialAsked
+from autotune.protocol.probe_events import (
+    Fitted,
+    ProbeEnded,
+    ProbeResumed,
+    ProbeTrialStarted,
+    ProbeTried,
+    TrialAsked,
+)
 from autotune.protocol.run_events import (
     Advised,
     BaselineScored,
@@ -101,6 +108,7 @@ __all__ = [
     "PrecisionChanged",
     "ProbeEnded",
     "ProbeResumed",
+    "ProbeTrialStarted",
     "ProbeTried",
     "Ready",
     "Record",

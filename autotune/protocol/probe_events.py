@@ -3,6 +3,7 @@
 from typing import Literal
 
 from autotune.base.model import Boundary
+from autotune.protocol.plan import TrialPoint
 from autotune.protocol.results import Fit, TrialOutcome
 
 
@@ -20,6 +21,20 @@ class TrialAsked(Boundary):
     budget_bytes: int
     doubted: bool = False
     data: str = ""
+
+
+class ProbeTrialStarted(Boundary):
+    """A trial of the probe begins: the `nth` (from 1) of at most `most` of its part of the probe.
+
+    The parts are the search for what fits (`timed_conversations` is 0) and the timing of
+    micro-batch settings. `most` is None where more are needed than were planned.
+    """
+
+    kind: Literal["probe_trial_started"] = "probe_trial_started"
+    point: TrialPoint
+    nth: int
+    most: int | None
+    timed_conversations: int = 0
 
 
 class ProbeTried(Boundary):

@@ -20,18 +20,17 @@ def score_text(metric: "Metric", interval: tuple[float, float] | None) -> str:
 def health_text(health: "Health | None", lift: "Lift | None" = None) -> str:
     """Lift in points, and shares of the answers in percents: `lift +5.3, stop 96 loop 0 ... %`.
 
-    `trivial` is named only where there is some, the lift only where it is known.
+    `trivial` is named only where there is some, the lift and `stop` only where they are known.
     """
     if health is None:
-        return "health n/a"
+        return ""
     if lift is not None:
         return f"lift {points_text(lift)}, {health_text(health)}"
-    stop = "n/a" if health.stop is None else f"{health.stop * 100:.0f}"
-    rest = [("loop", health.loop), ("echo", health.echo), ("empty", health.empty)]
+    known = [] if health.stop is None else [("stop", health.stop)]
+    known += [("loop", health.loop), ("echo", health.echo), ("empty", health.empty)]
     if health.vacuous:
-        rest.append((share_name("vacuous"), health.vacuous))
-    shares = " ".join(f"{name} {share * 100:.0f}" for name, share in rest)
-    return f"stop {stop} {shares} %"
+        known.append((share_name("vacuous"), health.vacuous))
+    return " ".join(f"{name} {share * 100:.0f}" for name, share in known) + " %"
 
 
 def points_text(lift: "Lift") -> str:

@@ -21,7 +21,13 @@ from autotune.protocol.device_kind import DeviceKind
 from autotune.protocol.estimate import TrialEstimate
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.practice_events import PracticeMade, PracticeStarted
-from autotune.protocol.probe_events import Fitted, ProbeEnded, ProbeResumed, ProbeTried
+from autotune.protocol.probe_events import (
+    Fitted,
+    ProbeEnded,
+    ProbeResumed,
+    ProbeTrialStarted,
+    ProbeTried,
+)
 from autotune.protocol.results import Health
 from autotune.protocol.scores import DEFAULT_SCORER, Lift, Score, Scored
 from autotune.protocol.space import Value
@@ -233,6 +239,7 @@ RunEvent = Annotated[
     | Content
     | PracticeFound
     | DataMixed
+    | ProbeTrialStarted
     | ProbeTried
     | ProbeResumed
     | ProbeEnded

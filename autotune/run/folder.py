@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
+import psutil
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
@@ -32,6 +33,9 @@ from autotune.run.record_file import RecordFile
 
 _LOCK, _HOLDER = "run.lock", "lock.txt"
 _OWN = {_LOCK, _HOLDER}
+
+CLOCK_SLACK_SECONDS = 5.0
+"""A process's start is known to a tick, and the clock of the files may be another one."""
 
 
 class RunDir:
@@ -125,6 +129,26 @@ class RunDir:
                 return False
         except Timeout:
             return True
+
+    @property
+    def is_worked_at(self) -> bool:
+        """Whether a process of this computer works here, told without touching the lock.
+
+        Who holds the folder has written its number down. A process that began after that was
+        written only has the number of one that is gone.
+        """
+        try:
+            words = self._holder.read_text(encoding="utf-8", errors="replace").split()
+            written = self._holder.stat().st_mtime
+            number = int(words[1].rstrip(","))
+        except (OSError, IndexError, ValueError):
+            return False
+        try:
+            return bool(psutil.Process(number).create_time() <= written + CLOCK_SLACK_SECONDS)
+        except psutil.AccessDenied:
+            return True
+        except psutil.Error:
+            return False
 
     def _named_holder(self) -> str:
         try:

@@ -121,6 +121,13 @@ class RecordFile:
                 with contextlib.suppress(ValidationError):
                     yield Record.model_validate_json(line)
 
+    def without_steps(self) -> Iterator[Record]:
+        """All records but optimizer steps, which are nearly all; damaged lines are passed over."""
+        for line in self._lines():
+            if b'"kind":"step"' not in line:
+                with contextlib.suppress(ValidationError):
+                    yield _RECORD.validator.validate_json(line)
+
     def last(self) -> Record | None:
         """The newest whole record, found from the end of the file; None where there is none.
 

@@ -7,28 +7,11 @@ from operator import attrgetter
 from autotune.protocol import events
 from autotune.protocol.events import Record
 from autotune.protocol.results import Fit, TrialOutcome
+from autotune.run.current_work import CurrentWork
 from autotune.run.trial_state import TrialState
 
-TOO_FREQUENT_EVENTS = events.Phase | events.Answered | events.Ready
+TOO_FREQUENT_EVENTS = events.Phase | events.Answered | events.Ready | events.ProbeTrialStarted
 """What comes too often to be kept one by one, beside optimizer steps."""
-
-PHASES_OVER = (
-    events.ProbeTried
-    | events.Surveyed
-    | events.Fitted
-    | events.CheckpointSaved
-    | events.Trained
-    | events.TrainingFailed
-    | events.TrainingPruned
-    | events.HeldOutLoss
-    | events.BaselineScored
-    | events.SpotChecked
-    | events.PracticeMade
-    | events.Evaluated
-    | events.BestInFull
-    | events.BaselineInFull
-)
-"""What a worker's work leads to: the phase that it was in is not that of what comes next."""
 
 
 @dataclass
@@ -62,9 +45,19 @@ class StudyState:
     scores_in_full: bool = False  # whether all prompts are being answered, at the end
     total: events.StudyTotal | None = None  # of the shared study that it worked at
     ended: events.RunEnded | None = None
-    phase: str = ""
-    answered: events.Answered | None = None
+    work: CurrentWork = field(default_factory=CurrentWork)
     recent: list[Record] = field(default_factory=list)
+    news: int = 0  # records but steps, phases and counts of answers
+
+    @property
+    def phase(self) -> str:
+        """What the worker is at, "" where it has not reported."""
+        return self.work.phase
+
+    @property
+    def answered(self) -> events.Answered | None:
+        """How many prompts are answered of what is being scored or practiced, if any."""
+        return self.work.answered
 
     @property
     def current(self) -> TrialState | None:
@@ -134,13 +127,13 @@ class StudyState:
             # Nearly all of a long record, so asked first: nothing else that is here looks at steps.
             if trial is not None:
                 trial.steps.add(event)
+            self.work.moved = record.time
             return
         if trial is not None:
             trial.telemetry.apply(event, trial.last_step.step if trial.last_step else 0)
             if trial.ended is None:
                 trial.clock.apply(event, record.time, before)
-        if isinstance(event, PHASES_OVER):
-            self.phase = ""
+        self.work.apply(record)
         match event:
             case events.RunStarted():
                 self.run = event
@@ -166,16 +159,13 @@ class StudyState:
                 self.fit, self.fit_note = event.fit, event.note
             case events.BaselineScored():
                 self.baselines[event.name] = event
-                self.answered = None
             case events.SpotChecked():
                 self.spot_checks[event.of] = event
-                self.answered = None
             case events.PracticeStarted():
-                self.practice, self.answered = event, None
+                self.practice = event
                 self.practice_made.pop(event.name, None)
             case events.PracticeMade():
                 self.practice_made[event.name] = event
-                self.answered = None
             case events.TrialStarted():
                 if event.repeats is None:
                     self.strategy = event.plan.strategy
@@ -204,13 +194,11 @@ class StudyState:
                 trial.peak = event
             case events.Evaluated() if trial:
                 trial.evaluations[event.checkpoint.place] = event
-                self.answered = self.corrected = None
+                self.corrected = None
             case events.BestInFull():
                 self.in_full = event
-                self.answered = None
             case events.BaselineInFull():
                 self.baselines_in_full[event.name] = event
-                self.answered = None
             case events.ImportancesFound():
                 self.importances = event
             case events.Notice(about="in_full"):
@@ -241,12 +229,9 @@ class StudyState:
                 self.total = event
             case events.RunEnded():
                 self.ended, self.scores_in_full = event, False
-            case events.Phase():
-                self.phase = event.name
-            case events.Answered():
-                self.answered = event
             case _:
                 pass
+        self.news += not isinstance(event, events.Phase | events.Answered)
         if not isinstance(event, TOO_FREQUENT_EVENTS) and getattr(event, "is_news", True):
             self.recent = [*self.recent[-19:], record]
 

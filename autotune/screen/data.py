@@ -15,7 +15,7 @@ from autotune.protocol.data_notes import shown_notes
 from autotune.protocol.inspection import Sample, TextRun
 from autotune.protocol.result_text import rounds_text
 from autotune.screen.encodable import Encodable
-from autotune.screen.panels import Section
+from autotune.screen.layout import Section
 from autotune.screen.retention import retention_table, share_text
 
 _NOTE_STYLE = {

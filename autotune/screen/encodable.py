@@ -8,10 +8,12 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.segment import Segment
 
-_PLAIN = {"…": ".", "━": "-", "╸": "-", "╺": " ", "–": "-", "—": "-", "·": "-", "×": "x"} | {
-    "«": "<",
-    "»": ">",
-}
+_PLAIN = (
+    {"…": ".", "━": "=", "─": "-", "╸": "-", "╺": " ", "–": "-", "—": "-", "·": "-", "×": "x"}
+    | {"«": "<", "»": ">", "●": "o"}
+    | dict(zip("▁▂▃▄▅▆▇█", ".:-=+*#@", strict=True))
+)
+"""What stands in for a character; for the heights of a curve signs of growing weight."""
 
 
 class Encodable:

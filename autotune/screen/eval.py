@@ -14,7 +14,7 @@ from autotune.score.evaluation import Evaluation, Paired
 from autotune.score.examples import Change, Example
 from autotune.score.scorer import Scorer
 from autotune.screen.encodable import Encodable
-from autotune.screen.panels import ByWidth, Section
+from autotune.screen.layout import ByWidth, Section
 from autotune.text.score import (
     difference_line,
     faulty_answers,

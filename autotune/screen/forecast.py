@@ -10,7 +10,7 @@ from autotune.base.sizes import MIB, show_size
 from autotune.fit.allowance import SLACK_RANGES
 from autotune.fit.forecast import Forecast, Planned, StrategyForecast
 from autotune.protocol.choices import Attention
-from autotune.screen.panels import ByWidth, Section
+from autotune.screen.layout import ByWidth, Section
 
 _FULL_TABLE_COLUMNS = 105
 """Columns that the table needs with all its figures."""

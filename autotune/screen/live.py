@@ -1,25 +1,34 @@
-"""The live screen: redrawn four times a second from the state, as tall as the terminal allows."""
+"""The live screen: redrawn twice a second from the state, as tall as the terminal allows."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.console import Console, RenderableType
 from rich.live import Live
+from rich.segment import Segments
 from rich.text import Text
 
 from autotune.protocol.events import Record
 from autotune.run.state import StudyState
-from autotune.screen import panels
+from autotune.screen import notes
 from autotune.screen.device_sample import DeviceSample
-from autotune.screen.encodable import Encodable
+from autotune.screen.frame import Drawing, Drawn, Part, Screen
+from autotune.screen.header import device, header
+from autotune.screen.job import current_job
+from autotune.screen.job_panel import job_panel
+from autotune.screen.layout import Section
 from autotune.screen.plain import PlainView
-from autotune.screen.progress import Pace, current_job, whole_run
+from autotune.screen.probe_table import probe_table
+from autotune.screen.score_bar import score_bar
+from autotune.screen.study_table import study_section
+from autotune.screen.time_left import Pace, whole_run
 from autotune.screen.view import View
-from autotune.text.gain import NOT_BETTER, is_no_better
+from autotune.text.explanations import fit_explanations, meanings
 
-REFRESH_PER_SECOND = 4
+REFRESH_PER_SECOND = 2
 SAMPLE_SECONDS = 1.0
 """The device is asked once a second: a driver call costs more than a redraw."""
 RECENT_EVENTS = 6
@@ -27,86 +36,74 @@ DATA_NOTES = 4
 """What was found in the data, on a tall screen; all of it stands in the report."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A part of the screen, in drawings from tall to low; low `rank` gets its lines first."""
+def draw(
+    state: StudyState,
+    sample: DeviceSample,
+    pace: Pace,
+    now: float,
+    drawn: Drawn | None = None,
+    *,
+    running: bool = True,
+) -> Screen:
+    """The whole screen of a state; what has not changed since it was `drawn` is not drawn again.
 
-    rank: int
-    drawings: tuple[RenderableType, ...]
+    Where nobody is `running` it, what would be worked at is only said to be interrupted.
+    Text is taken from the state in the drawings, so who draws must expect that it grows meanwhile.
+    """
+    job = current_job(state, pace, now)
+    whole = whole_run(state, job.left if job else None, now)
+    advice, top = notes.newest_advice(state), header(state, now)
+    news = news_key(state)
 
+    def work() -> RenderableType | None:
+        return job_panel(job, whole, advice) if running or job is None else notes.interrupted(job)
 
-@dataclass(frozen=True, slots=True)
-class Screen:
-    """The parts from top to bottom, less those for which the terminal is too low."""
+    def part(name: str, rank: int, key: Hashable, *drawings: Drawing) -> Part:
+        return Part(name, rank, key, drawings)
 
-    parts: tuple[Part, ...]
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw as many parts as there are lines for, the important ones first."""
-        free = options.size.height - 1
-        options = options.update(height=None)
-        kept: dict[int, RenderableType] = {}
-        for index in sorted(range(len(self.parts)), key=lambda i: self.parts[i].rank):
-            for drawing in self.parts[index].drawings:
-                lines = len(console.render_lines(drawing, options, pad=False))
-                if lines <= free or not kept:
-                    kept[index] = drawing
-                    free -= lines
-                    break
-        for index in sorted(kept):
-            yield kept[index]
-
-
-def draw(state: StudyState, sample: DeviceSample, pace: Pace, now: float) -> Screen:
-    """The whole screen of a state. All text is taken from the state here, none while rendering."""
-    job = current_job(state, pace)
-    probing = state.fit is None and state.probe_trials
     parts = [
-        Part(1, _present(no_gain(state))),
-        Part(1, (panels.header(state, now),)),
-        Part(3, (panels.device(state, sample),)),
-        Part(0, _present(panels.job_panel(job, whole_run(state, job, now), newest_advice(state)))),
-        Part(5, _present(panels.fit_line(state))),
-        Part(2, _probe(state) if probing else _study(state)),
-        Part(6, _present(*(panels.data_notes(state, n) for n in (DATA_NOTES, 1)))),
-        Part(4, _present(*(panels.recent_events(state, n) for n in (RECENT_EVENTS, 3, 1)))),
+        part("gain", 1, news, lambda: notes.no_gain(state)),
+        part("header", 1, top.plain, lambda: top),
+        part("device", 3, (sample, news), lambda: device(state, sample)),
+        part("job", 0, (running, job, whole, advice), work),
+        part("table", 2, news, *_table(state)),
+        part("bar", 3, news, lambda: score_bar(state)),
+        part("fit", 5, news, lambda: notes.dim_lines(fit_explanations(state))),
+        part("data", 6, news, *(partial(notes.data_notes, state, n) for n in (DATA_NOTES, 1))),
+        part("events", 4, news, *(partial(notes.recent_events, state, n) for n in _EVENTS)),
+        part("meanings", 7, bool(state.baselines), lambda: _meanings(state)),
     ]
-    return Screen(tuple(parts))
+    return Screen(parts, drawn or Drawn())
 
 
-def no_gain(state: StudyState) -> Text | None:
-    """At the end, and before all else: that the best is no better than the untrained model."""
-    if state.ended is None or not is_no_better(state):
-        return None
-    return Text(f"the best checkpoint is {NOT_BETTER}", style="bold red")
+_EVENTS = (RECENT_EVENTS, 3, 1)
 
 
-def newest_advice(state: StudyState) -> str | None:
-    """The last advice on the trial in progress, which stays in sight when events move on."""
-    given = state.current.telemetry.advice if state.current else []
-    return given[-1].message if given else None
+def news_key(state: StudyState) -> Hashable:
+    """Changes with every record but steps, phases and counts of answers, which no table shows."""
+    return state.news, state.current.is_training if state.current else None
 
 
-def _present(*drawings: RenderableType | None) -> tuple[RenderableType, ...]:
-    return tuple(d for d in drawings if d is not None)
+def _meanings(state: StudyState) -> RenderableType | None:
+    return notes.dim_lines(meanings(state)) if state.baselines else None
 
 
-def _probe(state: StudyState) -> tuple[RenderableType, ...]:
-    tried = list(state.probe_trials)
-    tables = (panels.probe_table(tried[-n:]) for n in (len(tried), 6, 2))
-    return tuple(panels.Section("probe", table) for table in tables)
-
-
-def _study(state: StudyState) -> tuple[RenderableType, ...]:
-    """Every trial with all its scores; else with its best one; else the newest few trials."""
+def _table(state: StudyState) -> tuple[Drawing, ...]:
+    """While probing its trials; then every training with all its scores, its best, the newest."""
+    if state.fit is None and state.probe_trials:
+        tried = list(state.probe_trials)
+        return tuple(
+            partial(lambda few: Section("probe", probe_table(few)), tried[-n:])
+            for n in (len(tried), 6, 2)
+        )
     if state.run is None or not state.run.target:
         return ()
-    trials, baselines = list(state.trials), panels.baseline_rows(state)
+    trials = list(state.trials)
     return (
-        panels.study_table(trials, baselines),
-        panels.study_table(trials, baselines, best_only=True),
-        panels.study_table(trials[-3:], baselines, best_only=True),
-        panels.study_table(trials[-1:], None, best_only=True),
+        partial(study_section, state, trials),
+        partial(study_section, state, trials, best_only=True),
+        partial(study_section, state, trials[-3:], best_only=True),
+        partial(study_section, state, trials[-1:], best_only=True, baselines=False),
     )
 
 
@@ -119,12 +116,16 @@ class LiveView:
         clock: Callable[[], float],
         get_state: Callable[[], StudyState],
         sample_device: Callable[[], DeviceSample],
+        is_running: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`clock` gives seconds since the epoch, as records do."""
+        """`clock` gives seconds since the epoch, as records do; see `draw`."""
+        self._console = console
         self._clock = clock
         self._get_state = get_state
         self._sample_device = sample_device
+        self._is_running = is_running
         self._pace = Pace()
+        self._drawn = Drawn()
         self._sample: tuple[float, DeviceSample] | None = None
         self._frame: RenderableType = Text("")
         self._live = Live(
@@ -156,14 +157,19 @@ class LiveView:
         now = self._clock()
         if self._sample is None or not 0 <= now - self._sample[0] < SAMPLE_SECONDS:
             self._sample = (now, self._sample_device())
-        try:
-            screen = draw(self._get_state(), self._sample[1], self._pace, now)
-            self._frame = Encodable(screen)
-        except RuntimeError:
-            # The state grew while this thread read it ("changed size during iteration"): the
-            # frame before is a quarter of a second old and whole.
-            pass
+        # The state may grow while this thread reads it ("changed size during iteration"): the
+        # frame before is half a second old and whole.
+        with suppress(RuntimeError):
+            self._frame = self._whole(self._screen(self._sample[1], now))
         return self._frame
+
+    def _screen(self, sample: DeviceSample, now: float) -> Screen:
+        state, running = self._get_state(), self._is_running()
+        return draw(state, sample, self._pace, now, self._drawn, running=running)
+
+    def _whole(self, screen: Screen) -> RenderableType:
+        """The screen with all its lines made now, so that nothing is read from the state later."""
+        return Segments([*self._console.render(screen, self._console.options)])
 
 
 def make_view(
@@ -171,8 +177,9 @@ def make_view(
     clock: Callable[[], float],
     get_state: Callable[[], StudyState],
     sample_device: Callable[[], DeviceSample],
+    is_running: Callable[[], bool] = lambda: True,
 ) -> View:
     """The live screen on a terminal that can be redrawn, plain lines everywhere else."""
     if console.is_terminal and not console.is_dumb_terminal:
-        return LiveView(console, clock, get_state, sample_device)
+        return LiveView(console, clock, get_state, sample_device, is_running)
     return PlainView(console, clock, get_state)

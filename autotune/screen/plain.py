@@ -13,7 +13,8 @@ from autotune.protocol import events
 from autotune.protocol.events import Record
 from autotune.run.state import StudyState
 from autotune.screen.encodable import Encodable
-from autotune.screen.progress import Pace, current_job
+from autotune.screen.job import current_job
+from autotune.screen.time_left import Pace
 from autotune.text.events import data_lines, describe
 
 PROGRESS_SECONDS = 15.0
@@ -65,7 +66,7 @@ class PlainView:
         now = self._clock()
         if self._last_progress is not None and now - self._last_progress < PROGRESS_SECONDS:
             return
-        job = current_job(state, self._pace)
+        job = current_job(state, self._pace, when)
         if job is not None:
             self._last_progress = now
             self._print(when, job.line)

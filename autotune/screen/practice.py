@@ -7,7 +7,7 @@ from rich.text import Text
 
 from autotune.base.format import counted, percent, safe
 from autotune.screen.encodable import Encodable
-from autotune.screen.panels import ByWidth, Section
+from autotune.screen.layout import ByWidth, Section
 from autotune.synth.card import PracticeCard
 from autotune.synth.counts import PracticeCounts
 

@@ -10,7 +10,7 @@ from rich.text import Text
 from autotune.data.survey import Retention
 from autotune.fit.data_report import DataReport
 from autotune.protocol.plan import Rounds
-from autotune.screen.panels import ByWidth
+from autotune.screen.layout import ByWidth
 
 _CAPTION = (
     "Percent of supervised tokens kept, by rounds; conversations truncated by the length, and those"

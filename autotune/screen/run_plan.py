@@ -25,7 +25,7 @@ from autotune.protocol.plan import SEARCH
 from autotune.protocol.result_text import shape_rounds, shape_text
 from autotune.protocol.results import Fit
 from autotune.screen.encodable import Encodable
-from autotune.screen.panels import ByWidth, Section
+from autotune.screen.layout import ByWidth, Section
 
 _WIDE = ("trial", "length x rounds", "learning rate", "rows used", "kept", "steps", "scored")
 _TIMES = ("time", "ends")

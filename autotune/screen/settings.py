@@ -9,7 +9,7 @@ from rich.text import Text
 
 from autotune.base.format import safe
 from autotune.screen.encodable import Encodable
-from autotune.screen.panels import Section
+from autotune.screen.layout import Section
 
 
 def settings_table(rows: Sequence[tuple[str, str, str]]) -> RenderableType:

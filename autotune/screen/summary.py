@@ -19,7 +19,8 @@ from autotune.protocol.results import Fit
 from autotune.run.folder import RunDir
 from autotune.run.state import StudyState
 from autotune.screen.encodable import Encodable
-from autotune.screen.panels import ByWidth, Section, probe_table
+from autotune.screen.layout import ByWidth, Section
+from autotune.screen.probe_table import probe_table
 from autotune.text.conclusions import conclusions, next_steps, scorer_of
 from autotune.text.events import cut_answers, data_warnings, scored
 from autotune.text.fit import (
@@ -155,5 +156,5 @@ def speed_table(fit: Fit) -> RenderableType:
     for outcome in fit.speed_trials:
         cells = timed_cells(outcome)
         table.add_row(*map(Text, cells))
-        narrow.append(Text("  ".join(cells) + " supervised tokens/s"))
+        narrow.append(Text("  ".join(cells) + " tokens/s"))
     return ByWidth(table, table, Group(*narrow))

@@ -22,7 +22,7 @@ from autotune.protocol.result_text import (
 from autotune.protocol.results import Fit
 from autotune.run.state import StudyState
 from autotune.run.trial_state import TrialState
-from autotune.text.fit import describe_trial, fit_sentence, peak_sentence
+from autotune.text.fit import describe_trial, fit_sentence, micro_batching_text, peak_sentence
 from autotune.text.gain import NOT_BETTER, is_no_better
 from autotune.text.practice import asked_sentence, made_sentence
 from autotune.text.score import (
@@ -137,6 +137,15 @@ def describe(record: Record, state: StudyState | None = None) -> str | None:
             return f"interrupted: {event.message}"
         case _:
             return _describe_work(event, label)
+
+
+def probing_sentence(started: events.ProbeTrialStarted) -> str:
+    """What a trial of the probe tries: `probing 384 tokens, trial 1 of at most 6`."""
+    point = started.point
+    of = f" of at most {started.most}" if started.most is not None else ""
+    if started.timed_conversations:
+        return f"timing micro-batches of {micro_batching_text(point)}, trial {started.nth}{of}"
+    return f"probing {counted(point.model_max_length, 'token')}, trial {started.nth}{of}"
 
 
 def data_lines(surveys: Iterable[events.Surveyed], fit: Fit | None = None) -> tuple[str, ...]:

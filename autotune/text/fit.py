@@ -1,6 +1,6 @@
 """What the probe found, in words: trials, the answer, how good a prediction was, times."""
 
-from autotune.base.format import about, counted, duration, percent
+from autotune.base.format import about, counted, percent
 from autotune.base.sizes import show_apart, show_size
 from autotune.protocol import events
 from autotune.protocol.plan import TrialPoint
@@ -33,50 +33,65 @@ def describe_trial(outcome: TrialOutcome) -> str:
     )
     if outcome.verdict is not Verdict.FITS or outcome.measurement is None:
         return f"{text}, {outcome.reason}"
-    speed = seconds_a_step(outcome)
+    speed = rate_of_trial(outcome)
     text += f", peak {peak_of_trial(outcome)}"
     if outcome.measurement.timed is not None:
-        return f"{text}, {rate_of_trial(outcome)} supervised tokens/s over {timed_on(outcome)}"
-    return text if speed is None else f"{text}, {duration(speed)} a step"
+        return f"{text}, {speed} tokens/s over {timed_on(outcome)}"
+    return f"{text}, {speed} tokens/s" if speed != NOT_MEASURED else text
+
+
+NOT_MEASURED = "-"
+"""What stands in a table where nothing was measured."""
 
 
 def rate_of_trial(outcome: TrialOutcome) -> str:
-    """Supervised tokens a second of a trial's timed step, `n/a` where nothing was timed."""
-    timed = outcome.measurement.timed if outcome.measurement else None
-    return f"{timed.supervised_tokens / timed.seconds:.0f}" if timed else "n/a"
+    """Tokens a second, padding not counted: of a timed step, else of the fastest after the first.
+
+    The first step warms up caches; of the others the fastest was disturbed least.
+    """
+    measured = outcome.measurement
+    if measured is None:
+        return NOT_MEASURED
+    if measured.timed is not None:
+        return f"{measured.timed.tokens / measured.timed.seconds:.0f}"
+    steps = measured.step_seconds[1:] or measured.step_seconds
+    return f"{measured.tokens / min(steps):.0f}" if steps and min(steps) > 0 else NOT_MEASURED
+
+
+SPEED_MEANING = "tokens/s: tokens of conversations that training steps take a second, padding aside"
 
 
 def peak_of_trial(outcome: TrialOutcome) -> str:
-    """The peak of a trial, `n/a` where nothing was measured."""
-    return show_size(outcome.measurement.peak_bytes) if outcome.measurement else "n/a"
+    """The peak of a trial, if it was measured."""
+    return show_size(outcome.measurement.peak_bytes) if outcome.measurement else NOT_MEASURED
 
 
 def timed_on(outcome: TrialOutcome) -> str:
-    """What a trial's step was timed on: `8 conversations, new process`; `n/a` where none was.
+    """What a trial's step was timed on: `8 conversations, new process`, if it was.
 
     A setting may be timed twice: among others in one process, and again in a process of its own.
     """
     measured = outcome.measurement
     if measured is None or measured.timed is None:
-        return "n/a"
+        return NOT_MEASURED
     process = "new process" if measured.fresh else "same process"
     return f"{counted(measured.timed.conversations, 'conversation')}, {process}"
 
 
-PROBE_COLUMNS = ("length", "rounds", "micro-batch", "peak", "verdict", "s/step", "reason")
+PROBE_COLUMNS = ("length", "rounds", "micro-batch", "peak", "verdict", "tokens/s", "reason")
 """The headings over `probe_cells`."""
 
 
 def probe_cells(outcome: TrialOutcome) -> tuple[str, ...]:
-    """A trial of the probe as a row of a table: sizes in tokens, the peak, seconds a step."""
-    point, seconds = outcome.point, seconds_a_step(outcome)
+    """A trial of the probe as a row of a table: sizes in tokens, the peak, the speed."""
+    point = outcome.point
     return (
         str(point.model_max_length),
         str(point.max_rounds),
         str(point.micro_batch_tokens),
         peak_of_trial(outcome),
         outcome.verdict.value,
-        "n/a" if seconds is None else f"{seconds:.2f}",
+        rate_of_trial(outcome),
         outcome.reason,
     )
 
@@ -87,7 +102,7 @@ TIMED_COLUMNS = (
     "timed on",
     "peak",
     "verdict",
-    "supervised tokens/s",
+    "tokens/s",
 )
 """The headings over `timed_cells`."""
 
@@ -103,12 +118,6 @@ def timed_cells(outcome: TrialOutcome) -> tuple[str, ...]:
         outcome.verdict.value,
         rate_of_trial(outcome),
     )
-
-
-def seconds_a_step(outcome: TrialOutcome) -> float | None:
-    """Seconds of the fastest step of a probe trial (the first one also warms up), if measured."""
-    steps = outcome.measurement.step_seconds if outcome.measurement else ()
-    return min(steps) if steps else None
 
 
 def fit_sentence(fit: Fit) -> str:

@@ -76,10 +76,8 @@ def card_sentence(event: events.CardSampled) -> str | None:
     return f"card: {' and '.join(reasons)}" + (f" ({state})" if state else "")
 
 
-def power_text(watts: float | None, limit_watts: float | None) -> str:
-    """`61 of 115 W`, without the limit where it is not known; `n/a` without the power."""
-    if watts is None:
-        return "n/a"
+def power_text(watts: float, limit_watts: float | None) -> str:
+    """`61 of 115 W`, without the limit where it is not known."""
     return f"{watts:.0f} W" if limit_watts is None else f"{watts:.0f} of {limit_watts:.0f} W"
 
 

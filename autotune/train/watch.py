@@ -153,5 +153,5 @@ class TrainingWatch:
             trial=trial,
             ranges=ranges,
             run=state.run,
-            expected_rate=timed.supervised_tokens_per_second if timed else None,
+            expected_rate=timed.tokens_per_second if timed else None,
         )

@@ -13,7 +13,8 @@ from autotune.protocol import events
 from autotune.protocol.events import Record, RunEvent, WorkerEvent
 from autotune.protocol.failure import Failure
 from autotune.run.state import replay
-from autotune.screen.progress import Pace, current_job, whole_run
+from autotune.screen.job import current_job
+from autotune.screen.time_left import Pace, whole_run
 from tests import records, screens
 from tests.launch.test_workers import HEAD, job
 
@@ -94,9 +95,9 @@ def test_speed_and_time_left_leave_a_sleep_out(counted: bool, late: bool) -> Non
 
 def job_of(told: Sequence[Record]) -> tuple[str, str | None]:
     state = replay(told)
-    job = current_job(state, Pace())
+    job = current_job(state, Pace(), told[-1].time)
     assert job is not None
-    return job.line, whole_run(state, job, told[-1].time)
+    return job.line, whole_run(state, job.left, told[-1].time)
 
 
 def test_a_long_step_after_a_pause_is_not_shortened_for_good() -> None:
@@ -119,7 +120,7 @@ def test_the_time_left_of_an_evaluation_leaves_a_sleep_out() -> None:
         (NIGHT + 4, answered(4)),
     ):
         pace.on_record(Record(time=time, event=event))
-    assert pace.eta_seconds(20) == 32.0
+    assert pace.left_seconds(20, NIGHT + 4) == 32.0
 
 
 def test_a_person_reads_how_long_nothing_ran() -> None:

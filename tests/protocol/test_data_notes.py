@@ -23,7 +23,7 @@ from autotune.report.write import render_html, render_markdown
 from autotune.run.state import replay
 from autotune.screen.data import inspected_summary
 from autotune.screen.live import draw
-from autotune.screen.progress import Pace
+from autotune.screen.time_left import Pace
 from tests import inspections, setups
 from tests import records as book
 from tests.screens import SAMPLE, plain_lines, printed, squeezed

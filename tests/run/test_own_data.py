@@ -35,7 +35,7 @@ from autotune.run.state import StudyState
 from autotune.run.survey import survey_data
 from autotune.run.training_data import own_sources, training_data
 from autotune.score.ifeval.scorer import IFEval
-from autotune.screen.panels import header
+from autotune.screen.header import header
 from autotune.sources.dataset import DataSource
 from autotune.study.chooser import Chooser
 from autotune.study.run_plan import plan_run

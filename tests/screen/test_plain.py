@@ -34,7 +34,7 @@ def test_plain_lines_are_one_sentence_a_noteworthy_record_and_never_wrapped() ->
     assert lines[-1].startswith("run over, target met: strategy B reached")
 
 
-def test_progress_is_a_line_every_fifteen_seconds_at_most_with_an_eta() -> None:
+def test_progress_is_a_line_every_fifteen_seconds_at_most_with_the_time_left() -> None:
     records = book.training(12)
     lines = [line for line in plain_lines(records) if line.startswith("training")]
 
@@ -44,14 +44,14 @@ def test_progress_is_a_line_every_fifteen_seconds_at_most_with_an_eta() -> None:
         "training trial 0 (A): step 6/12",
         "training trial 0 (A): step 11/12",
     ]
-    assert lines[1].endswith("800 tokens/s, ETA 18 s")
+    assert lines[1].endswith("800 tokens/s, time left 18 s")
 
 
 def test_a_clock_that_stands_still_gives_one_progress_line() -> None:
     records = book.training(12)
     lines = plain_lines(records, clock=[0.0] * len(records))
 
-    assert sum("ETA" in line or "answer" in line.split(",")[0] for line in lines) == 1
+    assert sum("time left" in line or "answer" in line.split(",")[0] for line in lines) == 1
 
 
 def test_each_kind_of_record_has_a_sentence_or_none_for_what_the_screen_shows_anyway() -> None:

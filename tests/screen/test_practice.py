@@ -29,14 +29,14 @@ def test_the_screen_shows_the_answers_done_of_all_their_speed_and_the_time_left(
     assert "practice data of toy" in said
     assert "practice: answering answer 6/30" in said
     assert "20 %" in said
-    assert "10 tokens/s ETA 1 min 20 s" in said
+    assert "10 new tokens/s time left 1 min 20 s" in said
 
 
 def test_before_the_first_and_after_the_last_answer_the_phase_is_named() -> None:
     loading = live_text(shown(BEGUN, events.Phase(name="loading")))
     assert "practice: getting ready" in loading and "loading" in loading
     choosing = live_text(shown(BEGUN, answered(30), events.Phase(name="amending")))
-    assert "amending" in choosing and "ETA" not in choosing
+    assert "amending" in choosing and "time left" not in choosing
     assert "answering" not in live_text(shown(BEGUN, answered(30), MADE))
 
 
@@ -45,7 +45,7 @@ def test_lines_say_what_is_asked_how_far_it_is_and_what_was_made() -> None:
     assert lines == [
         "practice begins: toy is asked 10 prompts, 3 times each; its answers are amended for 9"
         " prompts",
-        "practice: answering: answer 3/30, 10 tokens/s",
+        "practice: answering: answer 3/30, 10 new tokens/s",
         "practice made: 2 chats of 3 answers; 1 as sampled, 1 amended, all verified",
     ]
 

@@ -146,7 +146,7 @@ def test_the_live_screen_names_it_while_it_is_answered() -> None:
     records = book.until(book.story(), events.TrialStarted)[:-1]
     told = events.Answered(done=3, total=24, new_tokens=90, seconds=2.0)
     shown = live_text([*records, Record(time=records[-1].time + 1, event=told)])
-    assert "answering the spot check, which decides nothing" in shown
+    assert "scoring the spot check, which decides nothing" in shown
 
 
 def test_each_strategy_is_told_against_the_target_beside_the_untrained_model() -> None:

@@ -15,7 +15,8 @@ from autotune.protocol.results import Partial
 from autotune.protocol.scores import Metric
 from autotune.report.build import build_report
 from autotune.run.state import replay
-from autotune.screen.progress import Pace, current_job
+from autotune.screen.job import current_job
+from autotune.screen.time_left import Pace
 from autotune.text.conclusions import conclusions
 from autotune.text.events import describe_evaluated
 from tests.answerers import FIRST, LAST, ORDER, Answerers, N, best_of, of_rate, tuner
@@ -104,7 +105,7 @@ def test_while_the_best_is_answered_to_its_end_the_screen_says_so(tmp_path: Path
     class Watched(Answerers):
         def answers(self, job: GenerateJob) -> Iterator[WorkerEvent]:
             for event in super().answers(job):
-                found = current_job(run.session.state, Pace())
+                found = current_job(run.session.state, Pace(), run.session.state.now or 0.0)
                 titles.append((job.early_seed, found.title if found else None))
                 yield event
 

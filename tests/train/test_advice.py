@@ -220,9 +220,9 @@ def test_a_sleep_is_no_slow_step() -> None:
 
 def test_a_speed_below_half_of_what_the_probe_timed_is_reported() -> None:
     state = trial(steps(falling(20)))
-    assert due(Facts(state, RANGES, expected_rate=1000.0)) == ()
-    (slow,) = due(Facts(state, RANGES, expected_rate=1200.0))
-    assert slow.message.startswith("533 supervised tokens/s, less than half of the 1200")
+    assert due(Facts(state, RANGES, expected_rate=1500.0)) == ()
+    (slow,) = due(Facts(state, RANGES, expected_rate=1700.0))
+    assert slow.message.startswith("800 tokens/s, less than half of the 1700")
 
 
 def test_a_training_that_takes_longer_than_is_usual_on_the_machine_is_reported() -> None:

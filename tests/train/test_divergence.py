@@ -17,7 +17,8 @@ from autotune.run.fingerprint import used_keys
 from autotune.run.session import Session
 from autotune.run.state import replay
 from autotune.run.trial_state import TrialState
-from autotune.screen.progress import Pace, current_job
+from autotune.screen.job import current_job
+from autotune.screen.time_left import Pace
 from autotune.study.tuner import Tuner
 from autotune.text.events import describe
 from autotune.train.divergence import (
@@ -237,7 +238,7 @@ def test_the_live_line_has_the_newest_loss_or_that_it_is_measured() -> None:
     book.add(events.Phase(name=HELD_OUT_PHASE))
 
     def line() -> str:
-        job = current_job(replay(book.records), Pace())
+        job = current_job(replay(book.records), Pace(), book.now)
         assert job is not None
         return job.line
 

@@ -25,7 +25,7 @@ class Facts:
     """A trial and what it is held against.
 
     `ranges` is None where none are known for this model, data and rate; `run`, what the trial is
-    of, and `expected_rate` (supervised tokens a second, as the probe timed them) where unknown.
+    of, and `expected_rate` (tokens a second, as the probe timed them) where unknown.
     """
 
     trial: TrialState
@@ -65,14 +65,10 @@ class Facts:
         """Gradient norms of the last so many steps, as far as they are known."""
         return [step.grad_norm for step in self.steps[-last:] if step.grad_norm is not None]
 
-    def rate(self, steps: Sequence[events.StepDone], *, supervised: bool = False) -> float | None:
+    def rate(self, steps: Sequence[events.StepDone]) -> float | None:
         """Median speed of steps in tokens a second, what the computer slept left out."""
         awake = self.trial.telemetry.awake_seconds
-        found = [
-            (step.supervised_tokens if supervised else step.tokens) / seconds
-            for step in steps
-            if (seconds := awake(step)) > 0
-        ]
+        found = [step.tokens / seconds for step in steps if (seconds := awake(step)) > 0]
         return median(found) if found else None
 
     @property

@@ -50,12 +50,12 @@ def slow(facts: Facts) -> str | None:
     """The whole training against what the probe timed on rows of the same data."""
     if facts.expected_rate is None or len(facts.steps) < EARLIER_STEPS:
         return None
-    now = facts.rate(facts.steps, supervised=True)
+    now = facts.rate(facts.steps)
     if now is None or now >= SLOW_SHARE * facts.expected_rate:
         return None
     return (
-        f"{now:.0f} supervised tokens/s, less than half of the {facts.expected_rate:.0f} that the"
-        f" probe timed: {_cause(facts)}"
+        f"{now:.0f} tokens/s, less than half of the {facts.expected_rate:.0f} that the probe timed:"
+        f" {_cause(facts)}"
     )
 
 

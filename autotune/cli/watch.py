@@ -1,0 +1,111 @@
+"""`watch`: the screen of a run that another terminal works at, or that is over. Reads only."""
+
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from autotune.base.errors import BadInput, ExitCode
+from autotune.base.format import counted, quoted, safe
+from autotune.cli.console import human_console, print_json, say_on
+from autotune.cli.run_folder import RUNS
+from autotune.cli.runs import as_tree
+from autotune.run.folder import RunDir
+from autotune.run.follow import FollowedRun
+from autotune.run.overview import overview, runs_in
+from autotune.screen.device_sample import recorded_gauge
+from autotune.screen.encodable import Encodable
+from autotune.screen.live import make_view
+from autotune.screen.plain import PlainView
+from autotune.screen.summary import summary
+
+POLL_SECONDS = 0.5
+"""How often the record is looked at: as often as the screen is drawn."""
+
+
+def watch_command(named: Path | None, as_json: bool) -> int:
+    """`watch`: until the run is over, or nobody works at it any more, or Ctrl-C."""
+    root = found_run(named)
+    console = human_console(as_json)
+    say = say_on(console)
+    followed = FollowedRun(RunDir(root))
+    say(f"run folder {root}; this only looks, Ctrl-C leaves and the run continues")
+    try:
+        follow(console, followed)
+    except KeyboardInterrupt:
+        say(f"left; smolsft-autotune watch {quoted(str(root))} shows it again")
+    else:
+        conclude(console, followed, root)
+    if as_json and (found := overview(root)) is not None:
+        print_json(as_tree(found, time.time()))
+    return ExitCode.DONE
+
+
+def follow(console: Console, followed: FollowedRun) -> None:
+    """Show the run while a process works at it, and how it stands where none does."""
+    running = followed.is_running
+
+    def clock() -> float:
+        state = followed.state
+        return time.time() if running or state.now is None else state.now
+
+    view = make_view(
+        console,
+        clock,
+        lambda: followed.state,
+        recorded_gauge(lambda: followed.state, lambda: running),
+        lambda: running,
+    )
+    if isinstance(view, PlainView):  # lines as the run itself printed them, by the record's clock
+        view = PlainView(console, lambda: followed.state.now or 0.0, lambda: followed.state)
+
+    def look() -> None:
+        for record in followed.poll():
+            view.on_record(record)
+
+    look()  # what happened before, so that the first screen is whole
+    with view:
+        while running:
+            time.sleep(POLL_SECONDS)
+            # Asked before the last look, so that what it wrote at its end is seen.
+            running = followed.is_running
+            look()
+
+
+def conclude(console: Console, followed: FollowedRun, root: Path) -> None:
+    """The result as the run itself shows it, or that it stands still and how to resume it."""
+    state = followed.state
+    if followed.passed_over:
+        lines, record = counted(followed.passed_over, "line"), followed.rundir.events
+        warning = f"{lines} of {record} could not be read and were passed over"
+        console.print(Encodable(Text(safe(warning), style="yellow")), soft_wrap=True)
+    if state.ended is not None:
+        console.print(Encodable(summary(state, root)))
+        return
+    probed = state.run is not None and not state.run.target and state.fit is not None
+    if probed or (state.run is None and state.practice is not None and not state.in_practice):
+        return
+    line = f"nobody works at {root}: it was interrupted; the command that began it resumes it"
+    console.print(Encodable(Text(safe(line), style="yellow")), soft_wrap=True)
+
+
+def found_run(named: Path | None) -> Path:
+    """The folder of a run: as named, by its name in `runs/`, or the newest there.
+
+    Raises:
+        BadInput: there is none.
+    """
+    if named is None:
+        found = runs_in(RUNS) if RUNS.is_dir() else []
+        if not found:
+            raise BadInput(f"{RUNS}: holds no run; begin one, or give a run's folder")
+        return found[0].folder
+    for folder in (named, RUNS / named):
+        rundir = RunDir(folder)
+        if rundir.events.is_file() or rundir.is_worked_at:  # one that begins has no record yet
+            return folder
+    if named.is_file():
+        raise BadInput(f"{named}: is a file; give a run's folder")
+    what = "holds no run (no events.jsonl)" if named.is_dir() else "is not there"
+    raise BadInput(f"{named}: {what}; give a run's folder (smolsft-autotune runs lists them)")

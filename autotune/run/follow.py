@@ -1,0 +1,118 @@
+"""A run as another process sees it: its record is folded in as it grows, and nothing is written.
+
+How many prompts are answered is not on record; the lines of the file that the answers go to are
+counted instead.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from autotune.protocol import events
+from autotune.protocol.events import Record
+from autotune.run.answering import RESPONSES
+from autotune.run.folder import RunDir
+from autotune.run.state import StudyState
+from autotune.score.answers import count_answers
+from autotune.score.early_verdicts import decided_file
+from autotune.score.jsonl import Tail
+
+_RECORD = TypeAdapter(Record)
+
+
+class FollowedRun:
+    """The state of a run that somebody else works at, or nobody any more.
+
+    `passed_over` counts lines that are no records: of a damaged file, or of a later version.
+    """
+
+    def __init__(self, rundir: RunDir, clock: Callable[[], float] = time.time) -> None:
+        """`clock` gives seconds since the epoch, as records do."""
+        self.rundir = rundir
+        self.state = StudyState()
+        self.passed_over = 0
+        self._clock = clock
+        self._tail = Tail(rundir.events)
+        self._counted: dict[Path, tuple[int, int]] = {}
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a process of this computer works at it."""
+        return self.rundir.is_worked_at
+
+    def poll(self) -> Iterator[Record]:
+        """What is new since the last call, each folded into the state before it is handed out.
+
+        A record that is shorter than before was cut to what stood before some damage: it is read
+        from its beginning again.
+        """
+        stamp = self.rundir.record.stamp
+        if stamp is not None and stamp[0] < self._tail.offset:
+            self.state, self._tail = StudyState(), Tail(self.rundir.events)
+        for line in self._tail.lines():
+            try:
+                record = _RECORD.validator.validate_json(line)
+            except ValidationError:
+                self.passed_over += 1
+                continue
+            self.state.apply(record)
+            yield record
+        answered = self._answered()
+        if answered is not None:
+            self.state.apply(answered)
+            yield answered
+
+    def _answered(self) -> Record | None:
+        """How many prompts are answered now, where that is another number than was known."""
+        place, total = self._answering()
+        if place is None or self.state.work.worker is None:
+            return None
+        known, done = self.state.answered, self._count(place)
+        if place != self._finishing():
+            done += self._count(decided_file(place))
+        done = min(done, total)
+        if done == (known.done if known is not None else 0):
+            return None
+        now, began = self._clock(), self.state.work.began
+        seconds = max(0.0, now - began) if began is not None else 0.0
+        event = events.Answered(done=done, total=total, new_tokens=0, seconds=seconds)
+        return Record(time=now, event=event)
+
+    def _count(self, place: Path) -> int:
+        """The lines of a file, which is read again only when it has grown."""
+        try:
+            size = place.stat().st_size
+        except OSError:
+            return 0
+        known = self._counted.get(place)
+        if known is None or known[0] != size:
+            known = self._counted[place] = (size, count_answers(place))
+        return known[1]
+
+    def _answering(self) -> tuple[Path | None, int]:
+        """The file that answers go to now, None where none do, and how many there will be."""
+        state, rundir = self.state, self.rundir
+        if state.ended is not None:
+            return None, 0
+        if (practice := state.in_practice) is not None:
+            return rundir.practice_folder(practice.name) / RESPONSES, practice.answers
+        if state.run is None or state.fit is None or not state.run.target:
+            return None, 0
+        total, trial = state.run.prompt_count, state.current
+        if trial is None:
+            untrained = rundir.eval_folder("untrained") / RESPONSES
+            return (untrained if "untrained" not in state.baselines else None), total
+        if trial.is_training:
+            return None, 0
+        if trial.unscored:
+            return rundir.checkpoint_eval(trial.number, trial.unscored[0]) / RESPONSES, total
+        return self._finishing(), total
+
+    def _finishing(self) -> Path | None:
+        """The file of the best checkpoint's answers, where those are taken to their end."""
+        best, trial = self.state.best, self.state.current
+        if best is None or trial is None or not best.partial or best.number != trial.number:
+            return None
+        return self.rundir.checkpoint_eval(best.number, best.checkpoint) / RESPONSES

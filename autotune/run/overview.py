@@ -1,0 +1,89 @@
+"""The runs of a folder at a glance: what each is about, how it stands, and its best score."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from autotune.base.errors import AutotuneError
+from autotune.protocol.events import Evaluated, PracticeStarted, RunStarted
+from autotune.run.folder import RunDir
+from autotune.run.state import StudyState, replay
+
+
+class Standing(StrEnum):
+    """How a run stands. `met` and `done` are over; `interrupted` resumes with its command."""
+
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    DONE = "done"
+    MET = "met"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class RunOverview:
+    """A run of a folder; times are seconds since the epoch, None where nothing is on record.
+
+    `run` is None where only practice data was made, `practice` where none was.
+    """
+
+    folder: Path
+    standing: Standing
+    run: RunStarted | None = None
+    practice: PracticeStarted | None = None
+    best: Evaluated | None = None
+    trials: int = 0
+    started: float | None = None
+    last: float | None = None
+    problem: str = ""
+
+    @property
+    def purpose(self) -> str:
+        """What it is for: `run`, `probe` or `practice`."""
+        if self.run is None:
+            return "practice" if self.practice is not None else "run"
+        return "run" if self.run.target else "probe"
+
+
+def overview(folder: Path) -> RunOverview | None:
+    """What a folder's record says, read without its optimizer steps; None where it is no run's."""
+    rundir = RunDir(folder)
+    if not rundir.events.is_file():
+        return None
+    try:
+        state = replay(rundir.record.without_steps())
+    except (AutotuneError, OSError, LookupError) as error:
+        problem = " ".join(str(error).split())
+        return RunOverview(folder, Standing.UNREADABLE, problem=problem)
+    return RunOverview(
+        folder,
+        standing(state, rundir.is_worked_at),
+        run=state.run,
+        practice=state.practice,
+        best=state.best,
+        trials=len(state.trials),
+        started=state.started,
+        last=state.now,
+    )
+
+
+def standing(state: StudyState, worked_at: bool) -> Standing:
+    """How a run stands by its record, and by whether a process works at it."""
+    if worked_at:
+        return Standing.RUNNING
+    if state.ended is not None:
+        return Standing.MET if state.ended.met else Standing.DONE
+    if state.run is not None and not state.run.target and state.fit is not None:
+        return Standing.DONE
+    only_practice = state.run is None and state.practice is not None
+    return Standing.DONE if only_practice and state.in_practice is None else Standing.INTERRUPTED
+
+
+def runs_in(parent: Path) -> list[RunOverview]:
+    """The runs in a folder, the newest first: by their last record."""
+    found = [each for path in sorted(parent.iterdir()) if (each := _of(path)) is not None]
+    return sorted(found, key=lambda each: each.last or 0.0, reverse=True)
+
+
+def _of(path: Path) -> RunOverview | None:
+    return overview(path) if path.is_dir() else None

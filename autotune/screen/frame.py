@@ -1,0 +1,78 @@
+"""A frame of the screen: parts from top to bottom, less those for which the terminal is too low.
+
+A part is drawn again only when what it shows has changed, which its key says. Laying out a table
+takes longer than all the rest of a frame, and a table changes once in minutes.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.segment import Segment
+
+from autotune.screen.encodable import Encodable
+
+Drawing = Callable[[], RenderableType | None]
+Lines = list[list[Segment]]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the screen, in drawings from tall to low; low `rank` gets its lines first.
+
+    With the same `key` it looks as it did before. A drawing is None where there is nothing.
+    """
+
+    name: str
+    rank: int
+    key: Hashable
+    drawings: Sequence[Drawing]
+
+
+@dataclass
+class Drawn:
+    """The lines of parts as they were drawn last, by part and drawing, at one width."""
+
+    columns: int = 0
+    lines: dict[tuple[str, int], tuple[Hashable, Lines]] = field(default_factory=dict)
+
+    def of(self, part: Part, at: int, console: Console, options: ConsoleOptions) -> Lines:
+        """The lines of a drawing, from before where nothing has changed."""
+        if options.max_width != self.columns:
+            self.columns = options.max_width
+            self.lines.clear()
+        known = self.lines.get((part.name, at))
+        if known is not None and known[0] == part.key:
+            return known[1]
+        drawing = part.drawings[at]()
+        lines: Lines = []
+        if drawing is not None:
+            lines = console.render_lines(Encodable(drawing), options, pad=False)
+        self.lines[part.name, at] = (part.key, lines)
+        return lines
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """The parts from top to bottom, and what was drawn of them before."""
+
+    parts: Sequence[Part]
+    drawn: Drawn = field(default_factory=Drawn)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw as many parts as there are lines for, the important ones first."""
+        free = options.size.height - 1
+        options = options.update(height=None)
+        kept: dict[int, Lines] = {}
+        for index in sorted(range(len(self.parts)), key=lambda i: self.parts[i].rank):
+            part = self.parts[index]
+            for at in range(len(part.drawings)):
+                lines = self.drawn.of(part, at, console, options)
+                if len(lines) <= free or not kept:
+                    kept[index] = lines
+                    free -= len(lines)
+                    break
+        for index in sorted(kept):
+            for line in kept[index]:
+                yield from line
+                yield Segment.line()

@@ -1,0 +1,77 @@
+"""How parts of a screen are laid out: framed or under a heading, wide or narrow, and bars."""
+
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from autotune.base.format import percent
+
+FRAME_COLUMNS = 50
+"""Below this many columns a frame costs more than it orders."""
+
+UNBOUNDED = 10_000
+"""Columns in which nothing is squeezed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A titled part: framed where there is room, under a plain heading where there is not."""
+
+    title: str
+    body: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw it at the width that there is."""
+        if options.max_width < FRAME_COLUMNS:
+            yield Text(self.title, style="bold cyan")
+            yield self.body
+        else:
+            title = Text(self.title, style="bold cyan")
+            yield Panel(self.body, title=title, title_align="left", border_style="dim")
+
+
+@dataclass(frozen=True, slots=True)
+class ByWidth:
+    """Two drawings of one thing: the first where it has its width, else the second.
+
+    `needs` is that width in columns, or a table that shall not be squeezed.
+    """
+
+    needs: int | Table
+    wide: RenderableType
+    narrow: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw the one that suits the width."""
+        needs = self.needs
+        if isinstance(needs, Table):
+            needs = console.measure(needs, options=options.update(width=UNBOUNDED)).maximum
+        yield self.wide if options.max_width >= needs else self.narrow
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar as wide as there is room, with its percent, so that it also speaks without colour."""
+
+    share: float
+    style: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw it in one line."""
+        after = f" {percent(self.share, 0):>5}"
+        yield bar_text(self.share, max(1, options.max_width - len(after)), self.style).append(after)
+
+
+def bar_text(share: float, columns: int, style: str) -> Text:
+    """A share (0..1, more is full) as so many columns of a line."""
+    full = round(min(max(share, 0.0), 1.0) * columns)
+    return Text("━" * full, style=style, no_wrap=True).append("─" * (columns - full), style="dim")
+
+
+def plain_table(expand: bool = False) -> Table:
+    """A table with headings and a line below them, and nothing else."""
+    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, expand=expand)

@@ -1,0 +1,173 @@
+"""How long the work in progress and the whole run will still take. All times are estimates.
+
+They count until a worker is ready, which may take longer than its work, and move between reports.
+"""
+
+from dataclasses import dataclass
+from math import ceil
+from statistics import median
+
+from autotune.base.format import about, at_most, duration
+from autotune.fit.expected import start_seconds, strategy_seconds
+from autotune.protocol import events
+from autotune.protocol.events import Record
+from autotune.run.state import StudyState
+from autotune.run.trial_state import TrialState
+
+RECENT_STEPS = 20
+"""Speed is taken over this many last steps: smooth, yet it follows a card that heats up."""
+
+OVERDUE_SECONDS = 5.0
+"""How long after its estimated end work is still said to end any moment."""
+
+
+class Pace:
+    """How fast answers come, by the times of their records; a resumed job starts afresh."""
+
+    def __init__(self) -> None:
+        """Nothing seen yet."""
+        self._first: tuple[float, int] | None = None
+        self._last: tuple[float, int] | None = None
+        self._longest_gap = 0.0
+
+    def on_record(self, record: Record) -> None:
+        """Take in one record."""
+        event = record.event
+        if isinstance(event, events.Answered):
+            now = (record.time, event.done)
+            if self._first is None or self._last is None:
+                self._first = now
+            else:
+                self._longest_gap = max(self._longest_gap, now[0] - self._last[0])
+            self._last = now
+        elif not isinstance(event, events.Phase | events.Warned):
+            self._first = self._last = None
+            self._longest_gap = 0.0
+
+    def left_seconds(self, total: int, now: float) -> float | None:
+        """Seconds until `total` answers are there; None before two reports have come.
+
+        What has passed since the last report is taken off, up to the longest time between two: who
+        waits longer than that does not know any more.
+        """
+        if self._first is None or self._last is None or self._last[1] <= self._first[1]:
+            return None
+        per_answer = (self._last[0] - self._first[0]) / (self._last[1] - self._first[1])
+        waited = min(max(0.0, now - self._last[0]), self._longest_gap)
+        return max(0.0, per_answer * max(0, total - self._last[1]) - waited)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLeft:
+    """Seconds that the work in progress will still take, or what it takes `at_most`."""
+
+    seconds: float
+    at_most: bool = False
+
+    @property
+    def text(self) -> str:
+        """`time left 3 min 20 s`, `time left at most 3 min 20 s`."""
+        if self.seconds < 1:
+            return "any moment now" if self.seconds > -OVERDUE_SECONDS else "later than estimated"
+        return f"time left {'at most ' if self.at_most else ''}{duration(ceil(self.seconds))}"
+
+
+def step_seconds(trial: TrialState) -> float | None:
+    """Seconds of an optimizer step, of the last ones, without sleep; None before the first."""
+    recent = trial.steps.recent(RECENT_STEPS)
+    if not recent:
+        return None
+    return sum(trial.telemetry.awake_seconds(s) for s in recent) / len(recent)
+
+
+def training_left(state: StudyState, trial: TrialState, now: float) -> TimeLeft | None:
+    """Until the last step: steps at their speed, or what was expected before the first."""
+    each, work, last = step_seconds(trial), state.work, trial.last_step
+    total = trial.plan.total_steps
+    if each is not None and last is not None:
+        left = each * (total - last.step)
+        if work.moved is not None:
+            return TimeLeft(left - min(max(0.0, now - work.moved), each))
+    elif trial.expected is not None:
+        left = trial.expected.training
+        if state.fit is not None:
+            left -= start_seconds(state.fit)
+    else:
+        return None
+    return TimeLeft(left + _start_left(state, now))
+
+
+def scoring_left(state: StudyState, pace: Pace, total: int, now: float) -> TimeLeft | None:
+    """Until `total` prompts are answered: at the pace of now, else as was expected.
+
+    Expected is what the untrained model took for the same prompts with a worker's start; before it
+    has answered, every answer as long as it is allowed.
+    """
+    left = pace.left_seconds(total, now)
+    if left is not None:
+        return TimeLeft(left)
+    untrained, began = state.baselines.get("untrained"), state.work.began
+    known = untrained is not None and untrained.seconds is not None
+    whole = untrained.seconds if untrained is not None else _answering_at_most(state)
+    if whole is None or began is None:
+        return None
+    done = state.answered.done / total if state.answered is not None and total else 0.0
+    return TimeLeft(whole * (1 - done) - max(0.0, now - began), at_most=not known)
+
+
+def _answering_at_most(state: StudyState) -> float | None:
+    """Seconds to start a worker and answer all prompts, every answer as long as it is allowed."""
+    if state.fit is None:
+        return None
+    found = next((s for s in state.fit.strategies.values() if s.planned and s.evaluations), None)
+    if found is None or found.training_seconds is None:
+        return None
+    answering = (found.eta_seconds - found.training_seconds) / found.evaluations
+    return start_seconds(state.fit) + max(0.0, answering)
+
+
+def probing_left(state: StudyState, now: float) -> TimeLeft | None:
+    """Until the trials of this part of the probe are over, at most; None before one is."""
+    trial, began = state.work.probe_trial, state.work.began
+    took = [outcome.seconds for outcome in state.probe_trials]
+    if trial is None or began is None or trial.most is None or not took:
+        return None
+    each = median(took)
+    left = each * (trial.most - trial.nth + 1) - min(max(0.0, now - began), each)
+    return TimeLeft(left, at_most=True)
+
+
+def _start_left(state: StudyState, now: float) -> float:
+    """Seconds until the worker that is awaited is ready, as long as the probe's workers took."""
+    if state.fit is None or state.work.began is None:
+        return 0.0
+    return max(0.0, start_seconds(state.fit) - max(0.0, now - state.work.began))
+
+
+def whole_run(state: StudyState, left: TimeLeft | None, now: float) -> str | None:
+    """About how long the run takes from here; None where that is unknown.
+
+    `left` is the time left of the work in progress. Before the untrained model has answered
+    it is what it takes at most.
+    """
+    if state.run is None or state.fit is None or state.ended is not None:
+        return None
+    names = [n for n in state.run.strategies if (s := state.fit.strategies.get(n)) and s.planned]
+    current = state.strategy if state.strategy is not None else next(iter(names), None)
+    if current not in names:
+        return None
+    coming = names[names.index(current) :]
+    times = [strategy_seconds(state, state.fit.strategies[n]) for n in coming]
+    trial = state.current
+    spent = max(0.0, now - trial.started - trial.telemetry.slept_seconds) if trial else 0.0
+    here = max(0.0, left.seconds) if left is not None else 0.0
+    own = max(times[0].seconds - spent, here) if trial else times[0].seconds + here
+    span = at_most if times[0].at_most else about
+    whole = own + sum(time.seconds for time in times[1:])
+    then = ", then a search" if state.run.searches else ""
+    if not state.run.stop_at_target:
+        return f"time left of the run: {span(whole)} for all up to {names[-1]}{then}"
+    text = f"time left of the run: {span(own)} if {current} is enough"
+    if len(times) > 1:
+        text += f", {span(whole)} if all up to {names[-1]} are tried"
+    return text + then

@@ -1,0 +1,81 @@
+"""Why a run uses the length and the micro-batch that it does, and what its figures mean."""
+
+from collections.abc import Sequence
+
+from autotune.base.sizes import show_size
+from autotune.protocol.results import Fit, StrategyFit, TrialOutcome, Verdict
+from autotune.run.state import StudyState
+from autotune.text.conclusions import scorer_of
+from autotune.text.fit import NOT_MEASURED, SPEED_MEANING, micro_batching_text, rate_of_trial
+
+
+def why_length(fit: Fit) -> str:
+    """Why no longer sequences: the shortest that failed, else that nobody needs longer ones."""
+    longer = [
+        trial
+        for trial in fit.trials
+        if trial.verdict is not Verdict.FITS and trial.point.model_max_length > fit.model_max_length
+    ]
+    peak = f"peak {show_size(fit.peak_bytes)} of {show_size(fit.budget_bytes)}"
+    head = f"length {fit.model_max_length}: the longest that fits"
+    if not longer:
+        return f"{head}, and no longer one is needed by the data, the model or the profile ({peak})"
+    failed = min(longer, key=lambda trial: trial.point.model_max_length)
+    return f"{head} ({peak}); {failed.point.model_max_length} tokens are {failed.verdict.value}"
+
+
+def why_micro_batch(fit: Fit, strategy: str | None) -> str:
+    """Why a strategy takes its step in pieces of this size; of the first where none is named."""
+    planned = [name for name, found in fit.strategies.items() if found.planned]
+    name = strategy if strategy in fit.strategies else next(iter(planned), None)
+    if name is None:
+        return f"micro-batch {fit.micro_batch_tokens} tokens: one sequence of the longest length"
+    found = fit.strategies[name]
+    head = f"micro-batch {micro_batching_text(found)} ({name})"
+    timed = [t for t in fit.speed_trials if _is_of(t, found)]
+    rated = [t for t in timed if rate_of_trial(t) != NOT_MEASURED]
+    same = [t for t in rated if _same_setting(t, found)]
+    if not same:
+        return f"{head}: one sequence of the longest length; no other setting was timed"
+    rates = ", ".join(
+        f"{micro_batching_text(t.point)} {rate_of_trial(t)}"
+        for t in _once_each(rated)
+        if not _same_setting(t, found)
+    )
+    others = f" ({rates})" if rates else ""
+    return f"{head}: the fastest that was timed, {rate_of_trial(same[-1])} tokens/s{others}"
+
+
+def _is_of(trial: TrialOutcome, found: StrategyFit) -> bool:
+    point = trial.point
+    shape = (found.model_max_length, found.max_rounds)
+    return (point.model_max_length, point.max_rounds) == shape
+
+
+def _same_setting(trial: TrialOutcome, found: StrategyFit) -> bool:
+    return micro_batching_text(trial.point) == micro_batching_text(found)
+
+
+def _once_each(timed: Sequence[TrialOutcome]) -> list[TrialOutcome]:
+    """The last timing of each setting."""
+    return list({micro_batching_text(trial.point): trial for trial in timed}.values())
+
+
+def fit_explanations(state: StudyState) -> tuple[str, ...]:
+    """A line on the length and one on the micro-batch, once what fits is known."""
+    if state.fit is None:
+        return ()
+    return why_length(state.fit), why_micro_batch(state.fit, state.strategy)
+
+
+def meanings(state: StudyState) -> tuple[str, ...]:
+    """A line for each figure on the screen that does not speak for itself."""
+    scorer = scorer_of(state)
+    strict = ", every instruction to the letter" if scorer.judges_by[0] == "instructions" else ""
+    return (
+        f"strict: prompts passed{strict}, of all that were asked, with the 95 % interval",
+        "shuffled: how many other prompts the same answers pass, which is chance",
+        "lift: passes by what an answer says itself, less shuffled, in points; a score counts for"
+        " 4 x lift at most",
+        SPEED_MEANING,
+    )

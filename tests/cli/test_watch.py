@@ -1,0 +1,153 @@
+"""`watch` and `runs`: what another terminal shows of runs, while they run and after."""
+
+import json
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from autotune.base.errors import ExitCode
+from autotune.cli import watch
+from autotune.cli.main import run
+from autotune.protocol.events import Record
+from autotune.run.folder import RunDir
+from tests import records as book
+from tests.screens import squeezed
+
+
+def write(folder: Path, records: Sequence[Record]) -> RunDir:
+    folder.mkdir(parents=True, exist_ok=True)
+    rundir = RunDir(folder)
+    for record in records:
+        rundir.append(record.event, record.time)
+    return rundir
+
+
+def test_a_run_that_is_over_is_shown_with_its_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "one", book.story())
+    assert run(["watch", str(tmp_path / "one")]) == ExitCode.DONE
+    said = squeezed(capsys.readouterr().out.replace("│", " "))
+    assert "trial 1 (B): checkpoint 80 % scores 6/24 25.0 % [12-45]" in said
+    assert "run over, target met" in said
+    assert "after training: 8/24 33.3 % [18-53]" in said or "after training 8/24" in said
+
+
+def test_a_running_one_is_followed_to_its_end_in_plain_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "POLL_SECONDS", 0.01)
+    told = book.story()
+    half = len(told) // 2
+    held = write(tmp_path / "one", told[:half])
+
+    def work() -> None:
+        time.sleep(0.05)
+        write(tmp_path / "one", told[half:])
+        held.__exit__(None, None, None)
+
+    with held:
+        worker = threading.Thread(target=work)
+        worker.start()
+        code = run(["watch", str(tmp_path / "one"), "--json"])
+        worker.join()
+    shown = capsys.readouterr()
+    assert code == ExitCode.DONE
+    assert "training trial 0 (A): step 1/12" in shown.err
+    assert "moving on from A to B" in shown.err
+    assert "run over, target met" in shown.err
+    assert json.loads(shown.out)["state"] == "met"
+
+
+def test_an_interrupted_run_and_ctrl_c_say_what_is_next(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = write(tmp_path / "one", book.training())
+    assert run(["watch", str(tmp_path / "one")]) == ExitCode.DONE
+    assert "it was interrupted; the command that began it resumes it" in capsys.readouterr().out
+
+    def leave(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", leave)
+    with held:
+        assert run(["watch", str(tmp_path / "one")]) == ExitCode.DONE
+    assert f"left; smolsft-autotune watch {tmp_path / 'one'}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ([], "runs: holds no run; begin one, or give a run's folder"),
+        (["nowhere"], "nowhere: is not there; give a run's folder"),
+        (["empty"], "empty: holds no run (no events.jsonl)"),
+        (["file"], "file: is a file; give a run's folder"),
+    ],
+)
+def test_what_is_no_run_is_refused_in_a_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    named: list[str],
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    assert run(["watch", *named]) == ExitCode.BAD_INPUT
+    assert said in capsys.readouterr().err
+
+
+def test_runs_are_listed_with_state_score_and_age_and_the_newest_is_watched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(time, "time", lambda: book.START + 7200)
+    write(Path("runs") / "met", book.story())
+    write(Path("runs") / "missed", book.parrot())
+    write(Path("runs") / "probed", book.probing())
+    (tmp_path / "runs" / "no run").mkdir()
+    with write(Path("runs") / "now", book.training()):
+        assert run(["runs"]) == ExitCode.DONE
+        assert run(["runs", "--json"]) == ExitCode.DONE
+    table, _, text = capsys.readouterr().out.partition('{"folder"')
+    rows = {line.split()[0]: squeezed(line) for line in table.splitlines()[2:] if line.strip()}
+    assert rows["met"].startswith("met met 8/24 33.3 % [18-53] 25.0 % 2 ")
+    assert rows["met"].endswith(" ago")
+    assert rows["missed"].startswith("missed done 9/24 37.5 % [21-57] counts for 0.0 %")
+    assert rows["probed"].startswith("probed interrupted 25.0 %")
+    assert rows["now"].startswith("now running")
+    listed = {Path(r["run_dir"]).name: r for r in json.loads('{"folder"' + text)["runs"]}
+    assert {name: each["state"] for name, each in listed.items()} == {
+        "met": "met", "missed": "done", "probed": "interrupted", "now": "running",
+    }  # fmt: skip
+    assert listed["met"]["best"]["passes"] == 8 and listed["met"]["best"]["n"] == 24
+    assert listed["missed"]["best"]["counted"] == 0.0
+    assert listed["now"]["best"] is None
+    assert run(["watch"]) == ExitCode.DONE
+    newest = max(listed.values(), key=lambda each: each["last_record"])
+    assert f"run folder {newest['run_dir']}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("width", ["30", "60", "120"])
+def test_the_list_keeps_its_figures_at_any_width(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    write(tmp_path / "20261129-101500_SmolLM2-135M-Instruct", book.story())
+    assert run(["runs", str(tmp_path)]) == ExitCode.DONE
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= int(width)
+    assert "8/24 33.3 % [18-53]" in squeezed(text)
+    assert "20261129-101500_SmolLM2-135M-Instruct" in text.replace("\n", "")
+
+
+def test_a_folder_without_runs_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["runs", str(tmp_path / "none")]) == ExitCode.DONE
+    assert "holds no run; smolsft-autotune run begins one" in capsys.readouterr().out
+    assert run(["runs", str(tmp_path / "none"), "--json"]) == ExitCode.DONE
+    assert json.loads(capsys.readouterr().out)["runs"] == []
