@@ -11,7 +11,7 @@ from autotune.base.format import either
 from autotune.cli.options import Options
 from autotune.cli.parameters import with_options
 from autotune.cli.setting import Command
-from autotune.cli.target import DEFAULT_TARGET, Target, read_target
+from autotune.cli.target import Target, read_target, wanted_target
 from autotune.protocol.choices import Attention
 from autotune.sources.named import DEMO, MODELS
 
@@ -46,11 +46,19 @@ def command(name: Command) -> Callable[[Callable[..., int]], Callable[..., int]]
     return lambda function: owner.command(last)(with_options(name, function))
 
 
-def show_settings(options: Options, target: str | None = None) -> int:
+def show_settings(options: Options, target: str | None = None, *, aims: bool = False) -> int:
     """What a command does with `--explain`, and nothing else then."""
     from autotune.cli.explain import explain_command
 
-    return explain_command(options, target)
+    return explain_command(options, target, aims=aims)
+
+
+@command("doctor")
+def doctor(options: Options) -> int:
+    """Look at this machine: torch, card, memory, disk, hub, scorer; what mends what is amiss."""
+    from autotune.cli.doctor import doctor_command
+
+    return doctor_command(options)
 
 
 @command("inspect")
@@ -101,7 +109,7 @@ def probe(
 @command("run")
 def run(
     *,
-    target: Target = DEFAULT_TARGET,
+    target: Target = None,
     options: Options,
     salvage: Annotated[
         bool,
@@ -126,12 +134,12 @@ def run(
     ] = False,
 ) -> int:
     """Probe, train, score and escalate until the target is met. Run again to resume."""
-    share = read_target(target)
+    share = wanted_target(target, options.project)
     from autotune.cli.shared_options import demand_shared_options
 
     demand_shared_options(options, stages)
     if options.explain:
-        return show_settings(options, target)
+        return show_settings(options, target, aims=True)
     if dry_run:
         from autotune.cli.dry_run import dry_run_command
 
@@ -186,7 +194,7 @@ def worker(options: Options) -> int:
 def demo(
     *,
     toy: Annotated[bool, typer.Option("--toy", help="A toy model: about a minute.")] = False,
-    target: Target = DEFAULT_TARGET,
+    target: Target = None,
     options: Options,
 ) -> int:
     """The whole path on real SmolLM2 weights and real IFEval prompts, with no GPU and no hub."""
@@ -196,7 +204,7 @@ def demo(
         options = replace(options, profile="cpu-smoke")
     else:
         options = replace(options, profile="cpu-smollm2", model=DEMO, data=DEMO)
-    return run_command(options, read_target(target))
+    return run_command(options, wanted_target(target))
 
 
 @command("eval")

@@ -25,13 +25,27 @@ def chosen_profile(options: Options, *, computes: bool = True) -> Profile:
     A command that `computes` nothing needs no device, so a card that does not answer is not in its
     way: it takes the profile for that card.
     """
-    return options.adjust(find_profile(options.profile or suitable(options, computes=computes)))
+    return options.adjust(
+        find_profile(named_profile(options) or suitable(options, computes=computes))
+    )
+
+
+def named_profile(options: Options) -> str | None:
+    """The profile that was typed, else that of `smolsft.toml`; None leaves it to the machine."""
+    named = None if options.project is None else options.project.profile
+    return options.profile or named
+
+
+def named_device(options: Options) -> str | None:
+    """The device that was typed, else that of `smolsft.toml`; None leaves it to the profile."""
+    named = None if options.project is None else options.project.value("machine", "device")
+    return options.device or (named if isinstance(named, str) else None)
 
 
 def suitable(options: Options, *, computes: bool) -> str:
     """The name of the profile for this machine."""
     try:
-        return pick_profile(find_device(options.device or "auto"))
+        return pick_profile(find_device(named_device(options) or "auto"))
     except EnvironmentFault:
         if computes:
             raise
@@ -100,8 +114,8 @@ def asked_device(options: Options, profile: Profile) -> str:
     A profile that nobody named was picked by what is here: that is what is looked at again, for the
     profile for a CPU does not know why there is no card.
     """
-    named = options.profile or options.assigns("machine.device")
-    return profile.machine.device if named else options.device or "auto"
+    named = named_profile(options) or options.assigns("machine.device")
+    return profile.machine.device if named else named_device(options) or "auto"
 
 
 def say_note(device: Device, say: Say) -> None:
@@ -121,7 +135,7 @@ def begun_on_card(
     folder = options.run_dir
     if folder is None:
         profiles = [profile]
-        if options.profile is None and options.device is None:
+        if named_profile(options) is None and named_device(options) is None:
             profiles.append(options.adjust(find_profile(GPU_PROFILE)))
         folder = resumable_run(profiles, record_cache=record_cache)
     if folder is None:

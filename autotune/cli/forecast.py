@@ -7,6 +7,7 @@ from autotune.base.errors import BadInput, ExitCode
 from autotune.base.format import either
 from autotune.base.scratch import scratch_folder
 from autotune.cli.console import human_console, print_json, say_on
+from autotune.cli.device import named_profile
 from autotune.cli.options import Options
 from autotune.cli.run_folder import interruption_from
 from autotune.config.load import GPU_PROFILE, find_profile
@@ -44,9 +45,8 @@ def forecast_command(
     kernel = attention_of(attention)
     console = human_console(options.as_json)
     say = say_on(console)
-    name = gpu or GPU_PROFILE
-    profile = options.adjust(find_profile(options.profile or name))
-    card = PlannedCard.of(options.adjust(find_profile(name)))
+    profile = options.adjust(find_profile(named_profile(options) or gpu or GPU_PROFILE))
+    card = card_of(options, gpu, profile)
     model = resolve_architecture(profile.model.source, say)
     with interruption_from(interrupted_look), scratch_folder("plan") as work:
         runner = SubprocessRunner()
@@ -67,6 +67,17 @@ def forecast_command(
     if options.as_json:
         print_json(forecast_json(found, model.label))
     return ExitCode.DONE if found.model_max_length is not None else ExitCode.NOTHING_FITS
+
+
+def card_of(options: Options, gpu: str | None, profile: Profile) -> PlannedCard:
+    """The card that `--gpu` names; else that of the profile where it is one for a card.
+
+    Raises:
+        BadInput: a profile does not say what may be used of its card.
+    """
+    if gpu is None and profile.machine.memory is not None:
+        return PlannedCard.of(profile)
+    return PlannedCard.of(options.adjust(find_profile(gpu or GPU_PROFILE)))
 
 
 def attention_of(text: str | None) -> Attention:

@@ -30,6 +30,7 @@ from autotune.sources.named import DATA, MODELS, PROMPTS
 
 if TYPE_CHECKING:
     from autotune.config.profile import Profile
+    from autotune.config.project import Project
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Options(PracticeOptions):
     """
 
     profile: str | None = option(
-        (*READING, "synth", "eval"), "Default: by the machine.", metavar="NAME|FILE"
+        (*READING, "synth", "eval", "doctor"), "Default: by the machine.", metavar="NAME|FILE"
     )
     model: str | None = option(
         (*READING, "worker"),
@@ -270,6 +271,8 @@ class Options(PracticeOptions):
         last=True,
     )
 
+    project: "Project | None" = None  # the `smolsft.toml` beside which they were typed
+
     @classmethod
     def of(cls, typed: Mapping[str, Any]) -> "Options":
         """The options of these names, in the case in which their values are known."""
@@ -291,5 +294,7 @@ class Options(PracticeOptions):
         return adjusted(self, profile)
 
 
-SETTINGS: dict[str, Setting] = {f.name: f.metadata["setting"] for f in fields(Options)}
+_DECLARED = [each for each in fields(Options) if each.metadata]
+
+SETTINGS: dict[str, Setting] = {f.name: f.metadata["setting"] for f in _DECLARED}
 """What each option is, by its name."""

@@ -8,18 +8,22 @@ from typing import Any, Literal
 from autotune.base.format import either
 
 Command = Literal[
+    "doctor",
+    "init",
+    "demo",
     "inspect",
     "probe",
     "run",
-    "synth",
-    "worker",
-    "demo",
     "eval",
     "report",
+    "synth",
+    "worker",
     "profiles list",
     "profiles show",
+    "profiles new",
+    "profiles schema",
 ]
-"""The commands, as they are called."""
+"""The commands, as they are called, in the order in which a person comes to need them."""
 
 READING: tuple[Command, ...] = ("inspect", "probe", "run")
 """Commands that read conversations."""
