@@ -31,13 +31,14 @@ LIBRARIES = (
 
 def check_system(machine: Machine) -> Finding:
     """What a report of a fault begins with."""
-    from importlib.metadata import version
+    from importlib.metadata import PackageNotFoundError, version
 
-    system = f"{platform.system()} {platform.release()}"
-    python = platform.python_version()
-    return ok(
-        "system", f"smolsft-autotune {version('smolsft-autotune')}, Python {python}, {system}"
-    )
+    try:
+        own = version("smolsft-autotune")
+    except PackageNotFoundError:
+        own = "of a source tree"
+    system = f"{platform.system()} {platform.release()} {platform.machine()}"
+    return ok("system", f"smolsft-autotune {own}, Python {platform.python_version()}, {system}")
 
 
 def check_libraries(machine: Machine) -> Finding:

@@ -50,7 +50,7 @@ Example:
 
 
 def examine(machine: Machine) -> Examination:
-    """What every check finds. One that fails is a note of its own: the others are still worth it."""
+    """What every check finds. One that fails is a note: what the others find still counts."""
     return Examination(profile=machine.profile.name, findings=tuple(_findings(machine)))
 
 

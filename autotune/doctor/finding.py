@@ -8,7 +8,7 @@ from autotune.base.model import Boundary
 class State(StrEnum):
     """What a finding means for work on this machine.
 
-    `BLOCKS`: a command that computes with the profile for this machine is refused. `NOTE`: it works,
+    `BLOCKS`: a command that computes by the profile for this machine is refused. `NOTE`: it works,
     and a person should know. `OK`: as it should be, or a fact without a remedy.
     """
 
