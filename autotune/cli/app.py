@@ -1,6 +1,5 @@
 """The commands. What a command does is imported when it is called."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -8,42 +7,17 @@ from typing import Annotated
 import typer
 
 from autotune.base.format import either
+from autotune.cli import app_setup as app_setup  # its commands: doctor, init, profiles
+from autotune.cli.command import app as app
+from autotune.cli.command import command
 from autotune.cli.options import Options
-from autotune.cli.parameters import with_options
-from autotune.cli.setting import Command
 from autotune.cli.target import Target, read_target, wanted_target
 from autotune.protocol.choices import Attention
 from autotune.sources.named import DEMO, MODELS
 
-app = typer.Typer(
-    name="smolsft-autotune",
-    help="Find what fits your GPU, fine-tune a small chat model on it, and score it honestly.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-profiles_app = typer.Typer(help="The profiles that come with the tool.", no_args_is_help=True)
-app.add_typer(profiles_app, name="profiles")
-
-
-@app.callback(invoke_without_command=True)
-def common(
-    show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    """Options before a command."""
-    if show_version:
-        from importlib.metadata import version  # takes as long to load as all of typer
-
-        typer.echo(f"smolsft-autotune {version('smolsft-autotune')}")
-        raise typer.Exit
-
-
-def command(name: Command) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Make a function a command, with the options that are declared for it (`with_options`)."""
-    group, _, last = name.rpartition(" ")
-    owner = profiles_app if group else app
-    return lambda function: owner.command(last)(with_options(name, function))
+Examples = Annotated[
+    int, typer.Option("--examples", metavar="N", help="Number of answers of each kind to show.")
+]
 
 
 def show_settings(options: Options, target: str | None = None, *, aims: bool = False) -> int:
@@ -51,14 +25,6 @@ def show_settings(options: Options, target: str | None = None, *, aims: bool = F
     from autotune.cli.explain import explain_command
 
     return explain_command(options, target, aims=aims)
-
-
-@command("doctor")
-def doctor(options: Options) -> int:
-    """Look at this machine: torch, card, memory, disk, hub, scorer; what mends what is amiss."""
-    from autotune.cli.doctor import doctor_command
-
-    return doctor_command(options)
 
 
 @command("inspect")
@@ -231,9 +197,7 @@ def evaluate(
         Path | None,
         typer.Option("--samples", metavar="FILE", help="Write lm-evaluation-harness sample logs."),
     ] = None,
-    examples: Annotated[
-        int, typer.Option("--examples", metavar="N", help="Number of answers of each kind to show.")
-    ] = 3,
+    examples: Examples = 3,
     options: Options,
     target: Annotated[
         str | None, typer.Option("--target", metavar="0..1|25%", help="Exit 0 if met, else 1.")
@@ -247,6 +211,24 @@ def evaluate(
     return eval_command(options, wanted)
 
 
+@command("eval compare")
+def compare(
+    *,
+    sets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="A B", help="Two sets of answers to the same prompts: files, runs, checkpoints."
+        ),
+    ] = None,
+    examples: Examples = 3,
+    options: Options,
+) -> int:
+    """Do two sets of answers really differ? Prompt by prompt, with an exact test (McNemar)."""
+    from autotune.cli.compare import compare_command
+
+    return compare_command(options, tuple(sets or ()), examples)
+
+
 @command("report")
 def report(
     run_dir: Annotated[Path, typer.Argument(metavar="RUN-DIR", help="A run's folder.")],
@@ -256,21 +238,3 @@ def report(
     from autotune.cli.report import report_command
 
     return report_command(run_dir, options.as_json)
-
-
-@command("profiles list")
-def profiles_list(options: Options) -> int:
-    """Names and titles."""
-    from autotune.cli.profiles import list_command
-
-    return list_command(options.as_json)
-
-
-@command("profiles show")
-def profiles_show(
-    name: Annotated[str, typer.Argument(metavar="NAME|FILE")], options: Options
-) -> int:
-    """One profile as it is on disk."""
-    from autotune.cli.profiles import show_command
-
-    return show_command(name, options.as_json)

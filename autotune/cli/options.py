@@ -14,9 +14,11 @@ from autotune.base.format import either
 from autotune.cli.practice_options import PracticeOptions
 from autotune.cli.setting import (
     ANSWERING,
+    BY_PROFILE,
     COMPUTING,
     JUDGING,
     READING,
+    SCORING,
     SHARING,
     Command,
     Setting,
@@ -52,17 +54,17 @@ class Options(PracticeOptions):
     """
 
     profile: str | None = option(
-        (*READING, "synth", "eval", "doctor"), "Default: by the machine.", metavar="NAME|FILE"
+        (*BY_PROFILE, "init"), "Default: by the machine.", metavar="NAME|FILE"
     )
     model: str | None = option(
-        (*READING, "worker"),
+        (*READING, "worker", "init"),
         "Model to fine-tune.",
         metavar="FOLDER|HUB-ID",
         names=MODELS,
         sets=("model.source",),
     )
     data: str | None = option(
-        (*READING, "worker"),
+        (*READING, "worker", "init"),
         "Conversations.",
         metavar="FILE|HUB-ID",
         names=DATA,
@@ -76,17 +78,20 @@ class Options(PracticeOptions):
         sets=("data.format",),
     )
     prompts: str | None = option(
-        (*READING, "synth", "worker", "eval"),
+        (*READING, "synth", "worker", "eval", "eval compare"),
         "Prompts to score on.",
         metavar="FILE",
         names=PROMPTS,
         sets=("prompts.source",),
     )
     prompt_limit: str | None = option(
-        ANSWERING, "Number of prompts (fixed subset).", count=True, sets=("prompts.limit",)
+        SCORING,
+        "Number of prompts (fixed subset).",
+        count=True,
+        sets=("prompts.limit",),
     )
     scorer: str | None = option(
-        ANSWERING,
+        SCORING,
         "Scorer of the answers: instructions that a program checks, or exact final answers.",
         choices=SCORERS,
         rule=unknown_scorer(),
@@ -177,7 +182,7 @@ class Options(PracticeOptions):
         sets=("machine.budget",),
     )
     device: str | None = option(
-        COMPUTING,
+        (*COMPUTING, "doctor", "profiles new"),
         "Where to compute.",
         metavar=f"{AUTO}|cuda[:N]|cpu",
         rule=DEVICE_RULE,
@@ -197,7 +202,7 @@ class Options(PracticeOptions):
         sets=("train.seed",),
     )
     max_hours: float | None = option(
-        ("run",),
+        ("run", "init"),
         "Begin no trial but the first that would not end within so many hours of work.",
         metavar="HOURS",
         rule="must be above 0",
@@ -247,7 +252,7 @@ class Options(PracticeOptions):
     )
     gpus: str | None = option(SHARING, "A worker for each card of this machine.", choices=("all",))
     changes: list[str] | None = option(
-        (*READING, "synth", "eval"),
+        BY_PROFILE,
         "Change one setting by its name, such as A.model_max_length=1280 or train.seed=7; may be"
         " given several times.",
         metavar="NAME=VALUE",

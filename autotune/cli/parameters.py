@@ -10,7 +10,7 @@ from typing import Any, cast
 import typer
 
 from autotune.cli.options import SETTINGS, Options
-from autotune.cli.setting import Command
+from autotune.cli.setting import BY_PROFILE, Command
 
 PLACE = "options"
 """The parameter of a command's function that takes all declared options as one `Options`."""
@@ -35,7 +35,7 @@ def with_options(command: Command, function: Callable[..., int]) -> Callable[...
     @functools.wraps(function)
     def call(**typed: Any) -> int:
         options = Options.of({p.name: typed.pop(p.name) for p in shared})
-        if command in SETTINGS["profile"].commands:
+        if command in BY_PROFILE:
             options = beside_project(options)
         return function(**{PLACE: options}, **typed)
 
