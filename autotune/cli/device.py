@@ -8,6 +8,7 @@ from autotune.cli.options import Options
 from autotune.cli.run_folder import resumable_run
 from autotune.config.load import CPU_PROFILE, GPU_PROFILE, find_profile, pick_profile
 from autotune.config.profile import Profile
+from autotune.data.assumed import CONVERSATIONS
 from autotune.device.find import Device, find_device
 from autotune.device.kinds import KINDS
 from autotune.device.torch_build import installed_build
@@ -16,7 +17,7 @@ from autotune.run.card_check import demand_build
 from autotune.run.folder import RunDir
 from autotune.run.record_cache import RecordCache
 from autotune.run.setup import Say, resolve_precision
-from autotune.train.without_card import CONVERSATIONS, SIXTEEN_BITS, slows, training_hours
+from autotune.train.without_card import SIXTEEN_BITS, slows, training_hours
 
 
 def chosen_profile(options: Options, *, computes: bool = True) -> Profile:

@@ -8,12 +8,14 @@ from autotune.base.format import either
 from autotune.base.scratch import scratch_folder
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import named_profile
+from autotune.cli.next_command import next_command
 from autotune.cli.options import Options
 from autotune.cli.run_folder import interruption_from
 from autotune.config.load import GPU_PROFILE, find_profile
 from autotune.config.profile import Profile
 from autotune.fit.forecast import Forecast, Planned, forecast
 from autotune.fit.planned_card import PlannedCard
+from autotune.fit.planned_hours import PlannedHours, PlannedTime, planned_hours
 from autotune.fit.search import length_grid
 from autotune.launch import SubprocessRunner
 from autotune.launch.worker_errors import worker_error
@@ -63,9 +65,12 @@ def forecast_command(
             strategies=profile.strategies,
             attention=kernel,
         )
-    console.print(Encodable(forecast_summary(found, model.label)))
+    hours = planned_hours(profile, found)
+    console.print(Encodable(forecast_summary(found, model.label, hours)))
+    if found.model_max_length is not None:
+        say(f"next, on the card itself: {next_command('probe', options)}")
     if options.as_json:
-        print_json(forecast_json(found, model.label))
+        print_json(forecast_json(found, model.label, hours))
     return ExitCode.DONE if found.model_max_length is not None else ExitCode.NOTHING_FITS
 
 
@@ -119,7 +124,7 @@ def prepare(runner: SubprocessRunner, model: ModelSource, work: Path) -> None:
         raise worker_error(result, f"model {model.label}", folder)
 
 
-def forecast_json(found: Forecast, model: str) -> dict[str, Any]:
+def forecast_json(found: Forecast, model: str, hours: PlannedHours | None) -> dict[str, Any]:
     """`probe --plan --json`: the keys of `probe --json` where they mean the same, and the table."""
     length = found.model_max_length
     return {
@@ -144,7 +149,16 @@ def forecast_json(found: Forecast, model: str) -> dict[str, Any]:
             }
             for s in found.strategies
         },
+        "hours": None if hours is None else {t.strategy: hours_json(t) for t in hours.times},
         "seconds": found.prediction.seconds,
+    }
+
+
+def hours_json(time: PlannedTime) -> dict[str, float]:
+    """What a strategy would take, in hours: estimates, of scoring the most."""
+    return {
+        "training": round(time.training_seconds / 3600, 2),
+        "scoring_at_most": round(time.scoring_seconds / 3600, 2),
     }
 
 

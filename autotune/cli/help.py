@@ -36,7 +36,8 @@ PROJECT_FILE = "smolsft.toml"
 
 GREETING = (
     "smolsft-autotune finds what fits your GPU, fine-tunes a small chat model on it,",
-    "and scores it honestly. All commands: smolsft-autotune --help",
+    "and scores it honestly. Without a GPU: smolsft-autotune demo shows the whole path.",
+    "All commands: smolsft-autotune --help",
 )
 
 
@@ -47,7 +48,7 @@ def example_of(name: Command) -> str | None:
 
 
 def greeting(has_project: bool) -> str:
-    """What is said where no command was given: two lines, and the command to give next."""
+    """What is said where no command was given: three lines, and the command to give next."""
     after = "inspect" if has_project else "doctor"
     why = "this folder has its smolsft.toml" if has_project else "is this machine ready?"
     return "\n".join([*GREETING, f"next: smolsft-autotune {after}  ({why})"])

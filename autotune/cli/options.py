@@ -43,11 +43,7 @@ class Options(PracticeOptions):
     profile's `train.batch_size`, is
 
         batch_size: int | None = option(
-            ("run",),
-            "Conversations in a step.",
-            metavar="N",
-            sets=("train.batch_size",),
-            rule="must be a whole number from 1",
+            ("run",), "Conversations in a step.", metavar="N", sets=("train.batch_size",)
         )
 
     here and nothing elsewhere.
@@ -161,10 +157,7 @@ class Options(PracticeOptions):
         sets=("train.supervision",),
     )
     truncation: str | None = option(
-        READING,
-        "Side that is truncated.",
-        choices=tuple(Truncation),
-        sets=("train.truncation",),
+        READING, "Side that is truncated.", choices=tuple(Truncation), sets=("train.truncation",)
     )
     skip_bad: int | None = option(
         READING,
@@ -190,10 +183,7 @@ class Options(PracticeOptions):
         sets=("machine.device",),
     )
     precision: str | None = option(
-        COMPUTING,
-        "Compute precision.",
-        choices=(AUTO, *Precision),
-        sets=("machine.precision",),
+        COMPUTING, "Compute precision.", choices=(AUTO, *Precision), sets=("machine.precision",)
     )
     seed: int | None = option(
         ("probe", "run", "synth"),

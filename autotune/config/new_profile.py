@@ -26,30 +26,32 @@ class Line:
 def renamed(text: str, name: str, title: str) -> str:
     """A profile's text under another name."""
     for key, value in (("name", name), ("title", title)):
-        line = f"{key} = {toml_text(value)}"
-        text = re.sub(rf"^{key}\s*=.*$", lambda _, line=line: line, text, count=1, flags=re.M)
+        text = _replaced(text, rf"^{key}\s*=.*$", f"{key} = {toml_text(value)}") or text
     return text
 
 
 def with_machine(text: str, lines: Mapping[str, Line]) -> str:
     """A profile's text with these lines in its `[machine]`, in place of those that are there."""
     before, head, after = text.partition("[machine]\n")
-    body, table, rest = _until_table(after)
+    body, rest = _until_table(after)
     for key, line in lines.items():
         written = f"{f'{key} = {line.value}':<{COMMENT_COLUMN}} # {line.comment}"
         # A key's comment may run on in lines of its own, which belong to what it says.
-        pattern = rf"^{key}\s*=.*(?:\n[ \t]+#.*)*$"
-        if re.search(pattern, body, re.M):
-            body = re.sub(pattern, lambda _, w=written: w, body, count=1, flags=re.M)
-        else:
-            body = f"{body.rstrip()}\n{written}\n\n"
-    return f"{before}{head}{body}{table}{rest}"
+        known = _replaced(body, rf"^{key}\s*=.*(?:\n[ \t]+#.*)*$", written)
+        body = known or f"{body.rstrip()}\n{written}\n\n"
+    return f"{before}{head}{body}{rest}"
 
 
-def _until_table(text: str) -> tuple[str, str, str]:
-    found = re.search(r"^\[", text, re.M)
+def _replaced(text: str, pattern: str, line: str) -> str | None:
+    """The text with the first match replaced; None where there is none."""
+    found = re.search(pattern, text, re.MULTILINE)
+    return None if found is None else text[: found.start()] + line + text[found.end() :]
+
+
+def _until_table(text: str) -> tuple[str, str]:
+    found = re.search(r"^\[", text, re.MULTILINE)
     at = found.start() if found else len(text)
-    return text[:at], text[at : at + 1], text[at + 1 :]
+    return text[:at], text[at:]
 
 
 def machine_lines(device: Device, choice: str, reserve: str) -> dict[str, Line]:
@@ -77,6 +79,9 @@ def machine_lines(device: Device, choice: str, reserve: str) -> dict[str, Line]:
         if device.capability is not None:
             generation = f"{device.capability[0]}.{device.capability[1]}"
             lines["capability"] = Line(toml_text(generation), "its generation as CUDA counts")
+        if device.peak_flops is not None:
+            peak = f"{device.peak_flops / 1e12:.1f}"
+            lines["tflops"] = Line(peak, "fp32 peak, cores x clock; for the hours of a plan")
     precision = Precision.BF16 if device.bf16 else device.traits.precision
     why = "it has bf16 at full speed" if device.bf16 else "it has no bf16 at full speed"
     lines["precision"] = Line(toml_text(precision.value), why)
