@@ -89,7 +89,7 @@ class Project:
                 yield from leaves(value, (table,))
             elif isinstance(value, Mapping):
                 for name, below in value.items():
-                    if name in names:
+                    if name in names and isinstance(below, Mapping):
                         yield from leaves(below, (table, names.index(name)))
 
 
@@ -156,6 +156,11 @@ def _own_faults(changes: Mapping[str, Any], strategies: Sequence[str]) -> list[s
                 f"strategy.{name}: no such strategy; the profile has {', '.join(strategies)}"
                 for name in value
                 if name not in strategies
+            ]
+            found += [
+                f"strategy.{name} = {_shown(below)}: must be a table, [strategy.{name}]"
+                for name, below in value.items()
+                if name in strategies and not isinstance(below, Mapping)
             ]
     return found
 

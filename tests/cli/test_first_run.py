@@ -112,7 +112,7 @@ def test_all_faults_of_the_file_are_reported_together(capsys: pytest.CaptureFixt
         ("target = \n", "smolsft.toml:1: not TOML"),
         ("[strategy.Z]\nseed = 1\n", "strategy.Z: no such strategy; the profile has A, B, minimum"),
         ("[strategy.A]\nbatch_size = 0\n", "strategy.A.batch_size = 0: must be"),
-        ("[strategy]\nA = 3\n", "strategy.A"),
+        ("[strategy]\nA = 3\n", "strategy.A = 3: must be a table, [strategy.A]"),
         ("train = 3\n", "train = 3"),
         ("[train.seed]\nx = 1\n", "train.seed"),
         ("target = 0\n", "target = 0: must be above 0 and at most 1"),
