@@ -1,6 +1,7 @@
 """What `doctor` finds on each kind of machine, by the real `pynvml` over a made-up driver."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,21 +39,34 @@ for name in ("scorer", "hub", "sources", "prompts"):  # the same on every machin
 """
 
 
+SCENES = [pytest.param(s, marks=pytest.mark.slow if s in ALONE else ()) for s in OUTCOMES]
+
+
+class Examined:
+    """What `doctor --json` prints and ends with, scene by scene; played when first asked for."""
+
+    def __init__(self, driver: Driver, folder: Path) -> None:
+        self.driver, self.folder = driver, folder
+        self.found: dict[str, Any] = {}
+
+    def __getitem__(self, scene: str) -> dict[str, Any]:
+        if scene not in self.found:
+            together = [scene] if scene in ALONE else [s for s in OUTCOMES if s not in ALONE]
+            before = ALONE.get(scene, "") + USES_THE_CARD
+            asked = {s: {"doctor": ("doctor", "--json", *CARD[:2])} for s in together}
+            self.found |= play(self.driver, self.folder, asked, before)
+        said: dict[str, Any] = self.found[scene]["doctor"]
+        return said
+
+
 @pytest.fixture(scope="module")
-def examined(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What `doctor --json` prints and ends with, scene by scene."""
-    folder = tmp_path_factory.mktemp("examined")
-    asked = {"doctor": ("doctor", "--json", *CARD[:2])}
-    usual = {scene: asked for scene in OUTCOMES if scene not in ALONE}
-    found = play(driver, folder, usual, USES_THE_CARD)
-    for scene, before in ALONE.items():
-        found |= play(driver, folder, {scene: asked}, before + USES_THE_CARD)
-    return {scene: said["doctor"] for scene, said in found.items()}
+def examined(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> Examined:
+    return Examined(driver, tmp_path_factory.mktemp("examined"))
 
 
-@pytest.mark.parametrize("scene", OUTCOMES)
+@pytest.mark.parametrize("scene", SCENES)
 def test_what_blocks_is_what_a_command_that_computes_would_be_refused_with(
-    examined: dict[str, Any], scene: str
+    examined: Examined, scene: str
 ) -> None:
     said, outcome = examined[scene], OUTCOMES[scene]
     found = {each["check"]: each for each in json.loads(said["out"])["findings"]}
@@ -70,13 +84,16 @@ def test_what_blocks_is_what_a_command_that_computes_would_be_refused_with(
         assert blocking[0]["check"] in {"card", "memory"}
 
 
-@pytest.mark.parametrize("scene", HOLDERS)
-def test_who_holds_the_rest_of_the_card_is_said(examined: dict[str, Any], scene: str) -> None:
+HELD = [pytest.param(s, marks=pytest.mark.slow if s in ALONE else ()) for s in HOLDERS]
+
+
+@pytest.mark.parametrize("scene", HELD)
+def test_who_holds_the_rest_of_the_card_is_said(examined: Examined, scene: str) -> None:
     found = {each["check"]: each for each in json.loads(examined[scene]["out"])["findings"]}
     assert HOLDERS[scene] in found["memory"]["fact"]
 
 
-def test_a_hot_card_is_a_note_with_a_remedy(examined: dict[str, Any]) -> None:
+def test_a_hot_card_is_a_note_with_a_remedy(examined: Examined) -> None:
     found = {each["check"]: each for each in json.loads(examined["hot"]["out"])["findings"]}
     assert found["clock"]["state"] == "note"
     assert "throttled by" in found["clock"]["fact"] and found["clock"]["remedy"]
