@@ -2,6 +2,9 @@
 
 import textwrap
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+
+from rich.console import Console
 
 from autotune.base.errors import ExitCode
 from autotune.base.format import counted
@@ -24,11 +27,9 @@ def doctor_command(options: Options) -> int:
     """`doctor`; exit 4 where something is in the way of the work, else 0."""
     console = human_console(options.as_json)
     profile = chosen_profile(options, computes=False)
-    if console.is_terminal and not console.is_dumb_terminal:
-        with console.status("looking at this machine; torch is loaded once"):
-            found = examine(look(profile, asked_device(options, profile)))
-    else:
-        found = examine(look(profile, asked_device(options, profile)))
+    choice, encoding = asked_device(options, profile), console.encoding
+    with waiting(console):
+        found = examine(look(profile, choice, encoding=encoding))
     say = say_on(console)
     for finding in found.findings:
         for line in lines_of(finding, console.width):
@@ -40,6 +41,13 @@ def doctor_command(options: Options) -> int:
             found.model_dump(mode="json") | {"blocks": [each.check for each in found.blocks]}
         )
     return ExitCode.ENVIRONMENT if found.blocks else ExitCode.DONE
+
+
+def waiting(console: Console) -> AbstractContextManager[object]:
+    """A sign of work on a terminal that can take it back."""
+    if not console.is_terminal or console.is_dumb_terminal:
+        return nullcontext()
+    return console.status("looking at this machine; torch is loaded, in a process of its own")
 
 
 def lines_of(finding: Finding, width: int) -> Iterator[str]:

@@ -22,11 +22,12 @@ class Answers:
 
 def project_text(profile: Profile, answers: Answers, *, profile_is_named: bool) -> str:
     """The file's text; the profile counts by its name only where somebody named it."""
-    named = _line("profile", toml_text(profile.name), f"{profile.title}; also a file of one's own")
+    why = profile.title if profile_is_named else "here by default; without it the machine decides"
+    named = _line("profile", toml_text(profile.name), why)
     hours = _line(
         "max_hours",
         f"{answers.hours or 8:g}",
-        "begins no trial that would not end within so many hours of work",
+        "of work; no trial begins that would end later",
     )
     strategy = profile.strategies[0]
     lines = [
@@ -35,7 +36,6 @@ def project_text(profile: Profile, answers: Answers, *, profile_is_named: bool) 
         "# Every setting with its value and its origin: smolsft-autotune run --explain",
         "",
         named if profile_is_named else f"# {named}",
-        *([] if profile_is_named else ["# (without that line the machine decides)"]),
         _line("target", f"{answers.target:g}", "share of the prompts that a run must pass"),
         "",
         "[model]",

@@ -1,7 +1,6 @@
 """What the checks look at: the machine as it is now, asked once and without loading torch."""
 
 import shutil
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,8 +68,11 @@ def look(
     *,
     nvml: NvmlPort | None = None,
     environ: Mapping[str, str] | None = None,
+    encoding: str | None = None,
 ) -> Machine:
     """This machine now; `choice` is the device that is asked for, as `--device` has it.
+
+    `encoding` is the terminal's, which only its owner knows.
 
     `nvml` and `environ` stand for the driver and the environment of another machine.
     """
@@ -98,7 +100,7 @@ def look(
         available_bytes=int(memory.available),
         folder=folder,
         disk_bytes=shutil.disk_usage(folder).free,
-        encoding=getattr(sys.stdout, "encoding", None),
+        encoding=encoding,
         hub=hub,
         runner=SubprocessRunner(),
         try_torch=import_torch,

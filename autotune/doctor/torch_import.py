@@ -11,14 +11,23 @@ from collections.abc import Sequence
 from autotune.launch import worker_environment
 from autotune.protocol.exit_codes import exit_text
 
-SECONDS = 60.0
-"""Loading takes two to five seconds; longer where antivirus reads the files for the first time."""
+SECONDS = 30.0
+"""Loading takes two to five seconds. It takes longer, and nothing is wrong, where antivirus reads the
+files for the first time or other programs are at work."""
 
 LOAD = (sys.executable, "-c", "import torch")
 
 
+class StillLoading(Exception):
+    """It is not loaded after so many seconds, and nothing says that it will not be."""
+
+
 def import_torch(command: Sequence[str] = LOAD, seconds: float = SECONDS) -> str:
-    """Why torch does not load, in one line; empty where it does."""
+    """Why torch does not load, in one line; empty where it does.
+
+    Raises:
+        StillLoading: that.
+    """
     try:
         done = subprocess.run(
             list(command),
@@ -32,7 +41,7 @@ def import_torch(command: Sequence[str] = LOAD, seconds: float = SECONDS) -> str
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"loading it takes longer than {seconds:.0f} s"
+        raise StillLoading(f"{seconds:g} s") from None
     except OSError as error:
         return f"no process can be started ({error.strerror or error})"
     if done.returncode == 0:

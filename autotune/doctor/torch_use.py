@@ -5,9 +5,13 @@ from autotune.base.errors import EnvironmentFault
 from autotune.doctor.card import split
 from autotune.doctor.finding import Finding, blocks, note, ok
 from autotune.doctor.machine import Machine
+from autotune.doctor.torch_import import StillLoading
 from autotune.protocol.card_answer import CardAnswer
 from autotune.run.card_check import CardRefused, check_card, install_command, short_name
 from autotune.run.setup import torch_index
+
+SILENCE_SECONDS = 60.0
+"""How long the process that tries the card may say nothing. A run gives it three times as long."""
 
 
 def check_torch(machine: Machine) -> tuple[Finding, ...]:
@@ -23,7 +27,9 @@ def check_torch(machine: Machine) -> tuple[Finding, ...]:
     assert machine.device is not None
     try:
         index = torch_index(machine.choice)
-        answer = check_card(machine.runner, machine.device, index, machine.build)
+        answer = check_card(
+            machine.runner, machine.device, index, machine.build, silence_seconds=SILENCE_SECONDS
+        )
     except CardRefused as error:
         return (blocks("torch", error.fact, f"{error.remedy} (or work on the CPU: --device cpu)"),)
     except EnvironmentFault as error:
@@ -39,7 +45,16 @@ def check_torch(machine: Machine) -> tuple[Finding, ...]:
 def _loaded(machine: Machine) -> Finding:
     build = machine.build
     name = "torch" if build is None else f"torch {build.version}"
-    if problem := machine.try_torch():
+    try:
+        problem = machine.try_torch()
+    except StillLoading as error:
+        return note(
+            "torch",
+            f"{name} is still loading after {error}: other programs are at work, or antivirus reads"
+            " it for the first time",
+            "wait and look again",
+        )
+    if problem:
         row = known(problem)
         remedy = row.remedy if row is not None and row.remedy else ""
         command = install_command(machine.device)

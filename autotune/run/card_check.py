@@ -72,6 +72,7 @@ def check_card(
     index: int,
     build: TorchBuild | None = None,
     tool: Installer | None = None,
+    silence_seconds: float = SILENCE_SECONDS,
 ) -> CardAnswer | None:
     """What torch says of the card with torch's `index`; None on a CPU, where nothing is asked.
 
@@ -94,7 +95,7 @@ def check_card(
         out = folder / "card.json"
         spec = DeviceSpec(kind=device.kind, index=index, precision=Precision.FP32)
         job = CheckJob(device=spec, out=str(out))
-        result = runner.run(job, folder, lambda _: None, silence_seconds=SILENCE_SECONDS)
+        result = runner.run(job, folder, lambda _: None, silence_seconds=silence_seconds)
         answer = _read(out)
         if result.failure is not None or answer is None:
             raise _no_answer(device, build, result, folder / "worker.log")
