@@ -12,8 +12,8 @@ from autotune.launch import worker_environment
 from autotune.protocol.exit_codes import exit_text
 
 SECONDS = 30.0
-"""Loading takes two to five seconds. It takes longer, and nothing is wrong, where antivirus reads the
-files for the first time or other programs are at work."""
+"""Loading takes two to five seconds. It takes longer, and nothing is wrong, where antivirus reads
+the files for the first time or other programs are at work."""
 
 LOAD = (sys.executable, "-c", "import torch")
 
