@@ -23,6 +23,12 @@ file systems that slow down or fail before they are full."""
 _TEXTS = {".json", ".txt", ".jinja", ".model"}
 """What a checkpoint has beside tensors: configuration, tokenizer, chat template."""
 
+BYTES_A_TOKEN = 8
+"""Of an answer in UTF-8 JSON, with escapes: English has about 5, rarer scripts more."""
+
+BYTES_A_PROMPT = 2048
+"""Beside the answer's text: the prompt again, and the verdict on each instruction."""
+
 RECORD_BYTES = 64 * MIB
 """The record, the reports, the database and the workers' logs; a step's record has 250 bytes."""
 

@@ -1,6 +1,5 @@
 """The commands. What a command does is imported when it is called."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -8,50 +7,25 @@ from typing import Annotated
 import typer
 
 from autotune.base.format import either
+from autotune.cli import app_setup as app_setup  # its commands: doctor, init, profiles
+from autotune.cli.command import app as app
+from autotune.cli.command import command
 from autotune.cli.options import Options
 from autotune.cli.out_commands import add_out_commands
-from autotune.cli.parameters import with_options
-from autotune.cli.setting import Command
-from autotune.cli.target import DEFAULT_TARGET, DEMO_TARGET, Target, read_target
+from autotune.cli.target import DEMO_TARGET, DemoTarget, Target, read_target, wanted_target
 from autotune.protocol.choices import Attention
 from autotune.sources.named import MODELS
 
-app = typer.Typer(
-    name="smolsft-autotune",
-    help="Find what fits your GPU, fine-tune a small chat model on it, and score it honestly.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-profiles_app = typer.Typer(help="The profiles that come with the tool.", no_args_is_help=True)
-app.add_typer(profiles_app, name="profiles")
+Examples = Annotated[
+    int, typer.Option("--examples", metavar="N", help="Number of answers of each kind to show.")
+]
 
 
-@app.callback(invoke_without_command=True)
-def common(
-    show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    """Options before a command."""
-    if show_version:
-        from importlib.metadata import version  # takes as long to load as all of typer
-
-        typer.echo(f"smolsft-autotune {version('smolsft-autotune')}")
-        raise typer.Exit
-
-
-def command(name: Command) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Make a function a command, with the options that are declared for it (`with_options`)."""
-    group, _, last = name.rpartition(" ")
-    owner = profiles_app if group else app
-    return lambda function: owner.command(last)(with_options(name, function))
-
-
-def show_settings(options: Options, target: str | None = None) -> int:
+def show_settings(options: Options, target: str | None = None, *, aims: bool = False) -> int:
     """What a command does with `--explain`, and nothing else then."""
     from autotune.cli.explain import explain_command
 
-    return explain_command(options, target)
+    return explain_command(options, target, aims=aims)
 
 
 @command("inspect")
@@ -102,7 +76,7 @@ def probe(
 @command("run")
 def run(
     *,
-    target: Target = DEFAULT_TARGET,
+    target: Target = None,
     options: Options,
     salvage: Annotated[
         bool,
@@ -135,12 +109,12 @@ def run(
     ] = False,
 ) -> int:
     """Probe, train, score and escalate until the target is met. Run again to resume."""
-    share = read_target(target)
+    share = wanted_target(target, options.project)
     from autotune.cli.shared_options import demand_shared_options
 
     demand_shared_options(options, stages, final_eval)
     if options.explain:
-        return show_settings(options, target)
+        return show_settings(options, target, aims=True)
     if dry_run:
         from autotune.cli.dry_run import dry_run_command
 
@@ -195,7 +169,7 @@ def worker(options: Options) -> int:
 def demo(
     *,
     toy: Annotated[bool, typer.Option("--toy", help="A toy model: about a minute.")] = False,
-    target: Target = DEMO_TARGET,
+    target: DemoTarget = DEMO_TARGET,
     options: Options,
 ) -> int:
     """The whole path on real SmolLM2 weights, with no GPU and no hub; some ten minutes."""
@@ -230,9 +204,7 @@ def evaluate(
         Path | None,
         typer.Option("--samples", metavar="FILE", help="Write lm-evaluation-harness sample logs."),
     ] = None,
-    examples: Annotated[
-        int, typer.Option("--examples", metavar="N", help="Number of answers of each kind to show.")
-    ] = 3,
+    examples: Examples = 3,
     options: Options,
     target: Annotated[
         str | None, typer.Option("--target", metavar="0..1|25%", help="Exit 0 if met, else 1.")
@@ -244,6 +216,24 @@ def evaluate(
     share = read_target(target)
     wanted = EvalRequest(tuple(targets or ()), responses, baseline, samples, examples, share)
     return eval_command(options, wanted)
+
+
+@command("eval compare")
+def compare(
+    *,
+    sets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="A B", help="Two sets of answers to the same prompts: files, runs, checkpoints."
+        ),
+    ] = None,
+    examples: Examples = 3,
+    options: Options,
+) -> int:
+    """Do two sets of answers really differ? Prompt by prompt, with an exact test (McNemar)."""
+    from autotune.cli.compare import compare_command
+
+    return compare_command(options, tuple(sets or ()), examples)
 
 
 @command("report")
@@ -258,6 +248,8 @@ def report(
 
 
 add_out_commands(command)
+
+
 @command("watch")
 def watch(
     options: Options,
@@ -283,21 +275,3 @@ def runs(
     from autotune.cli.runs import runs_command
 
     return runs_command(folder, options.as_json)
-
-
-@command("profiles list")
-def profiles_list(options: Options) -> int:
-    """Names and titles."""
-    from autotune.cli.profiles import list_command
-
-    return list_command(options.as_json)
-
-
-@command("profiles show")
-def profiles_show(
-    name: Annotated[str, typer.Argument(metavar="NAME|FILE")], options: Options
-) -> int:
-    """One profile as it is on disk."""
-    from autotune.cli.profiles import show_command
-
-    return show_command(name, options.as_json)

@@ -8,6 +8,7 @@ from autotune.cli.options import Options
 from autotune.cli.run_folder import resumable_run
 from autotune.config.load import CPU_PROFILE, GPU_PROFILE, find_profile, pick_profile
 from autotune.config.profile import Profile
+from autotune.data.assumed import CONVERSATIONS
 from autotune.device.find import Device, find_device
 from autotune.device.kinds import KINDS
 from autotune.device.torch_build import installed_build
@@ -16,7 +17,7 @@ from autotune.run.card_check import demand_build
 from autotune.run.folder import RunDir
 from autotune.run.record_cache import RecordCache
 from autotune.run.setup import Say, resolve_precision
-from autotune.train.without_card import CONVERSATIONS, SIXTEEN_BITS, slows, training_hours
+from autotune.train.without_card import SIXTEEN_BITS, slows, training_hours
 
 
 def chosen_profile(options: Options, *, computes: bool = True) -> Profile:
@@ -25,13 +26,27 @@ def chosen_profile(options: Options, *, computes: bool = True) -> Profile:
     A command that `computes` nothing needs no device, so a card that does not answer is not in its
     way: it takes the profile for that card.
     """
-    return options.adjust(find_profile(options.profile or suitable(options, computes=computes)))
+    return options.adjust(
+        find_profile(named_profile(options) or suitable(options, computes=computes))
+    )
+
+
+def named_profile(options: Options) -> str | None:
+    """The profile that was typed, else that of `smolsft.toml`; None leaves it to the machine."""
+    named = None if options.project is None else options.project.profile
+    return options.profile or named
+
+
+def named_device(options: Options) -> str | None:
+    """The device that was typed, else that of `smolsft.toml`; None leaves it to the profile."""
+    named = None if options.project is None else options.project.value("machine", "device")
+    return options.device or (named if isinstance(named, str) else None)
 
 
 def suitable(options: Options, *, computes: bool) -> str:
     """The name of the profile for this machine."""
     try:
-        return pick_profile(find_device(options.device or "auto"))
+        return pick_profile(find_device(named_device(options) or "auto"))
     except EnvironmentFault:
         if computes:
             raise
@@ -100,8 +115,8 @@ def asked_device(options: Options, profile: Profile) -> str:
     A profile that nobody named was picked by what is here: that is what is looked at again, for the
     profile for a CPU does not know why there is no card.
     """
-    named = options.profile or options.assigns("machine.device")
-    return profile.machine.device if named else options.device or "auto"
+    named = named_profile(options) or options.assigns("machine.device")
+    return profile.machine.device if named else named_device(options) or "auto"
 
 
 def say_note(device: Device, say: Say) -> None:
@@ -121,7 +136,7 @@ def begun_on_card(
     folder = options.run_dir
     if folder is None:
         profiles = [profile]
-        if options.profile is None and options.device is None:
+        if named_profile(options) is None and named_device(options) is None:
             profiles.append(options.adjust(find_profile(GPU_PROFILE)))
         folder = resumable_run(profiles, record_cache=record_cache)
     if folder is None:

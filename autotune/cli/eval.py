@@ -17,6 +17,7 @@ from autotune.cli.device import asked_device, chosen_profile, demand_speed, say_
 from autotune.cli.find_answers import find_answers, untrained_answers
 from autotune.cli.full_score import emit_full_score
 from autotune.cli.low_cap import say_low_cap
+from autotune.cli.next_command import next_command
 from autotune.cli.options import SETTINGS, Options
 from autotune.cli.paths import demand_answers, demand_folder, demand_writable
 from autotune.cli.run_folder import (
@@ -119,9 +120,22 @@ def eval_command(options: Options, wanted: EvalRequest) -> int:
         lines = (json.dumps(line, ensure_ascii=False) + "\n" for line in logs)
         write_text_atomic(wanted.samples, "".join(lines))
         say_on(console)(f"samples as lm-evaluation-harness logs them: {wanted.samples}")
+    say_on(console)(f"next: {command_after(options, wanted)}")
     if options.as_json:
         print_json(as_tree(found))
     return ExitCode.BELOW_TARGET if found.met is False else ExitCode.DONE
+
+
+def command_after(options: Options, wanted: EvalRequest) -> str:
+    """What to do after a score: train the model; of a run's checkpoint, read the run's report."""
+    if wanted.responses is not None:
+        return next_command("eval compare", options, str(wanted.responses), "OTHER-ANSWERS")
+    (model,) = wanted.targets
+    path = Path(model).expanduser()
+    run = next((folder for folder in path.parents if (folder / "run.toml").is_file()), None)
+    if run is not None:
+        return next_command("report", options, str(run))
+    return next_command("run", replace(options, model=model))
 
 
 OF_ANSWERING = ("max_new_tokens", "vram_budget", "device", "precision", "run_dir")

@@ -10,13 +10,14 @@ from pydantic import BaseModel
 from autotune.base.errors import ExitCode
 from autotune.cli.assignments import assigned, assignments
 from autotune.cli.console import human_console, print_json
-from autotune.cli.device import suitable
+from autotune.cli.device import named_profile, suitable
 from autotune.cli.options import SETTINGS, Options
-from autotune.cli.overrides import limited, placed, stands_at, typed_settings
+from autotune.cli.overrides import limited, of_project, placed, stands_at, typed_settings
 from autotune.cli.setting import Setting
 from autotune.cli.target import DEFAULT_TARGET
 from autotune.config.load import find_profile
 from autotune.config.profile import Profile
+from autotune.config.project import PROJECT_FILE
 from autotune.screen.settings import settings_table
 
 DEFAULT = "default"
@@ -33,16 +34,13 @@ class Explained:
     origin: str
 
 
-def explain_command(options: Options, target: str | None = None) -> int:
-    """`--explain` of a command; `target` is what was typed for a run's, None where it has none."""
-    name = options.profile or suitable(options, computes=False)
-    rows = [
-        Explained("profile", name, "--profile" if options.profile else "picked for this machine")
-    ]
-    if target is not None:
-        rows.append(
-            Explained("target", target, DEFAULT if target == DEFAULT_TARGET else "--target")
-        )
+def explain_command(options: Options, target: str | None = None, *, aims: bool = False) -> int:
+    """`--explain` of a command; one that `aims` has a `target`, None where it was not typed."""
+    name = named_profile(options) or suitable(options, computes=False)
+    rows = [Explained("profile", name, profile_origin(options))]
+    if aims:
+        share, origin = target_and_origin(options, target)
+        rows.append(Explained("target", share, origin))
     rows += explained(options, find_profile(name))
     console = human_console(options.as_json)
     console.print(settings_table([(r.setting, shown(r.value), r.origin) for r in rows]))
@@ -57,13 +55,30 @@ def explain_command(options: Options, target: str | None = None) -> int:
     return ExitCode.DONE
 
 
+def profile_origin(options: Options) -> str:
+    """What names the profile."""
+    if options.profile:
+        return "--profile"
+    return PROJECT_FILE if named_profile(options) else "picked for this machine"
+
+
+def target_and_origin(options: Options, typed: str | None) -> tuple[str, str]:
+    """The target of a run, and where it comes from."""
+    if typed is not None:
+        return typed, "--target"
+    if options.project is not None and options.project.target is not None:
+        return f"{options.project.target:g}", PROJECT_FILE
+    return DEFAULT_TARGET, DEFAULT
+
+
 def explained(options: Options, profile: Profile) -> list[Explained]:
     """Every setting of a profile with these options, in the order of its keys.
 
     Raises:
         BadInput: a value that was typed breaks its rule.
     """
-    named = assigned(placed(options, profile), options.changes)
+    project, below = options.project, of_project(options, profile)
+    named = assigned(placed(options, below), options.changes)
     wanted = [a.keys for a in assignments(profile, options.changes or ())]
     before, tree = _tree(named), _tree(limited(options, named))
     typed = {name: SETTINGS[name] for name in typed_settings(options)}
@@ -78,6 +93,8 @@ def explained(options: Options, profile: Profile) -> list[Explained]:
         for name, setting in typed.items():
             if setting.sets and stands_at(setting, keys):
                 return _spelled(name, setting, options)
+        if project is not None and project.sets(keys, profile):
+            return PROJECT_FILE
         return f"profile {profile.name}" if is_in_file(profile, keys) else DEFAULT
 
     strategies = [s.name for s in profile.strategies]

@@ -61,17 +61,21 @@ def _newest(rundir: RunDir, *kinds: str) -> Record | None:
 RUN = FolderWork(
     "a run",
     "",
-    tuple(
-        f"study.{key}"
-        for key in (
-            *("max_hours", "max_trials", "stop_at_target", "strategies"),
-            *("sampler", "startup_trials"),
-        )
+    (
+        *(
+            f"study.{key}"
+            for key in (
+                *("max_hours", "max_trials", "stop_at_target", "strategies"),
+                *("sampler", "startup_trials"),
+            )
+        ),
+        "machine.tflops",
     ),
     _run_is_over,
 )
 """What may change of `[study]` says when a run ends or who draws: one that is given more hours goes
-on where it was, and a draw sees the trials that there are, whoever drew them."""
+on where it was, and a draw sees the trials that there are, whoever drew them. How fast a card is
+matters to a plan only."""
 
 _OF_PRACTICE = {"seed", "supervision"}
 """What of `[train]` practice data is made by: the seed, and how a model without a chat template is
@@ -84,6 +88,7 @@ PRACTICE = FolderWork(
         *("data", "probe", "watch", "strategy", "study", "evaluate"),
         *(f"train.{key}" for key in Train.model_fields if key not in _OF_PRACTICE),
         *("synth.tasks", "synth.samples", "synth.max_words", "synth.max_conversations"),
+        "machine.tflops",
     ),
     _practice_is_over,
 )

@@ -7,12 +7,15 @@ from autotune.base.errors import BadInput, ExitCode
 from autotune.base.format import either
 from autotune.base.scratch import scratch_folder
 from autotune.cli.console import human_console, print_json, say_on
+from autotune.cli.device import named_profile
+from autotune.cli.next_command import next_command
 from autotune.cli.options import Options
 from autotune.cli.run_folder import interruption_from
 from autotune.config.load import GPU_PROFILE, find_profile
 from autotune.config.profile import Profile
 from autotune.fit.forecast import Forecast, Planned, forecast
 from autotune.fit.planned_card import PlannedCard
+from autotune.fit.planned_hours import PlannedHours, PlannedTime, planned_hours
 from autotune.fit.search import length_grid
 from autotune.launch import SubprocessRunner
 from autotune.launch.worker_errors import worker_error
@@ -44,9 +47,8 @@ def forecast_command(
     kernel = attention_of(attention)
     console = human_console(options.as_json)
     say = say_on(console)
-    name = gpu or GPU_PROFILE
-    profile = options.adjust(find_profile(options.profile or name))
-    card = PlannedCard.of(options.adjust(find_profile(name)))
+    profile = options.adjust(find_profile(named_profile(options) or gpu or GPU_PROFILE))
+    card = card_of(options, gpu, profile)
     model = resolve_architecture(profile.model.source, say)
     with interruption_from(interrupted_look), scratch_folder("plan") as work:
         runner = SubprocessRunner()
@@ -63,10 +65,24 @@ def forecast_command(
             strategies=profile.strategies,
             attention=kernel,
         )
-    console.print(Encodable(forecast_summary(found, model.label)))
+    hours = planned_hours(profile, found)
+    console.print(Encodable(forecast_summary(found, model.label, hours)))
+    if found.model_max_length is not None:
+        say(f"next, on the card itself: {next_command('probe', options)}")
     if options.as_json:
-        print_json(forecast_json(found, model.label))
+        print_json(forecast_json(found, model.label, hours))
     return ExitCode.DONE if found.model_max_length is not None else ExitCode.NOTHING_FITS
+
+
+def card_of(options: Options, gpu: str | None, profile: Profile) -> PlannedCard:
+    """The card that `--gpu` names; else that of the profile where it is one for a card.
+
+    Raises:
+        BadInput: a profile does not say what may be used of its card.
+    """
+    if gpu is None and profile.machine.memory is not None:
+        return PlannedCard.of(profile)
+    return PlannedCard.of(options.adjust(find_profile(gpu or GPU_PROFILE)))
 
 
 def attention_of(text: str | None) -> Attention:
@@ -108,7 +124,7 @@ def prepare(runner: SubprocessRunner, model: ModelSource, work: Path) -> None:
         raise worker_error(result, f"model {model.label}", folder)
 
 
-def forecast_json(found: Forecast, model: str) -> dict[str, Any]:
+def forecast_json(found: Forecast, model: str, hours: PlannedHours | None) -> dict[str, Any]:
     """`probe --plan --json`: the keys of `probe --json` where they mean the same, and the table."""
     length = found.model_max_length
     return {
@@ -133,7 +149,16 @@ def forecast_json(found: Forecast, model: str) -> dict[str, Any]:
             }
             for s in found.strategies
         },
+        "hours": None if hours is None else {t.strategy: hours_json(t) for t in hours.times},
         "seconds": found.prediction.seconds,
+    }
+
+
+def hours_json(time: PlannedTime) -> dict[str, float]:
+    """What a strategy would take, in hours: estimates, of scoring the most."""
+    return {
+        "training": round(time.training_seconds / 3600, 2),
+        "scoring_at_most": round(time.scoring_seconds / 3600, 2),
     }
 
 

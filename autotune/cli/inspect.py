@@ -11,6 +11,7 @@ from autotune.base.format import strategies_text
 from autotune.base.scratch import scratch_folder
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import chosen_profile
+from autotune.cli.next_command import next_command
 from autotune.cli.options import Options
 from autotune.cli.run_folder import interruption_from
 from autotune.config.own_data import by_data, practising
@@ -75,6 +76,7 @@ def inspect_command(options: Options, tokens: bool) -> int:
             with named_strategy(each.strategies[0]):
                 trees.append(as_tree(looked_at(each), profile.name))
         tree = as_tree(inspected, profile.name) | {"own_data": trees}
+        say(f"next: {next_command('probe', options)}")
         if options.as_json and inspected.features is not None:
             print_with_features(tree, inspected.features)
         elif options.as_json:

@@ -14,9 +14,11 @@ from autotune.base.format import either
 from autotune.cli.practice_options import PracticeOptions
 from autotune.cli.setting import (
     ANSWERING,
+    BY_PROFILE,
     COMPUTING,
     JUDGING,
     READING,
+    SCORING,
     SHARING,
     Command,
     Setting,
@@ -30,6 +32,7 @@ from autotune.sources.named import DATA, MODELS, PROMPTS
 
 if TYPE_CHECKING:
     from autotune.config.profile import Profile
+    from autotune.config.project import Project
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,28 +43,24 @@ class Options(PracticeOptions):
     profile's `train.batch_size`, is
 
         batch_size: int | None = option(
-            ("run",),
-            "Conversations in a step.",
-            metavar="N",
-            sets=("train.batch_size",),
-            rule="must be a whole number from 1",
+            ("run",), "Conversations in a step.", metavar="N", sets=("train.batch_size",)
         )
 
     here and nothing elsewhere.
     """
 
     profile: str | None = option(
-        (*READING, "synth", "eval"), "Default: by the machine.", metavar="NAME|FILE"
+        (*BY_PROFILE, "init"), "Default: by the machine.", metavar="NAME|FILE"
     )
     model: str | None = option(
-        (*READING, "worker"),
+        (*READING, "worker", "init"),
         "Model to fine-tune.",
         metavar="FOLDER|HUB-ID",
         names=MODELS,
         sets=("model.source",),
     )
     data: str | None = option(
-        (*READING, "worker"),
+        (*READING, "worker", "init"),
         "Conversations.",
         metavar="FILE|HUB-ID",
         names=DATA,
@@ -75,17 +74,20 @@ class Options(PracticeOptions):
         sets=("data.format",),
     )
     prompts: str | None = option(
-        (*READING, "synth", "worker", "eval"),
+        (*READING, "synth", "worker", "eval", "eval compare"),
         "Prompts to score on.",
         metavar="FILE",
         names=PROMPTS,
         sets=("prompts.source",),
     )
     prompt_limit: str | None = option(
-        ANSWERING, "Number of prompts (fixed subset).", count=True, sets=("prompts.limit",)
+        SCORING,
+        "Number of prompts (fixed subset).",
+        count=True,
+        sets=("prompts.limit",),
     )
     scorer: str | None = option(
-        ANSWERING,
+        SCORING,
         "Scorer of the answers: instructions that a program checks, or exact final answers.",
         choices=SCORERS,
         rule=unknown_scorer(),
@@ -155,10 +157,7 @@ class Options(PracticeOptions):
         sets=("train.supervision",),
     )
     truncation: str | None = option(
-        READING,
-        "Side that is truncated.",
-        choices=tuple(Truncation),
-        sets=("train.truncation",),
+        READING, "Side that is truncated.", choices=tuple(Truncation), sets=("train.truncation",)
     )
     skip_bad: int | None = option(
         READING,
@@ -176,7 +175,7 @@ class Options(PracticeOptions):
         sets=("machine.budget",),
     )
     device: str | None = option(
-        (*COMPUTING, "chat"),
+        (*COMPUTING, "chat", "doctor", "profiles new"),
         "Where to compute.",
         metavar=f"{AUTO}|cuda[:N]|cpu",
         rule=DEVICE_RULE,
@@ -196,7 +195,7 @@ class Options(PracticeOptions):
         sets=("train.seed",),
     )
     max_hours: float | None = option(
-        ("run",),
+        ("run", "init"),
         "Begin no trial but the first that would not end within so many hours of work.",
         metavar="HOURS",
         rule="must be above 0",
@@ -246,7 +245,7 @@ class Options(PracticeOptions):
     )
     gpus: str | None = option(SHARING, "A worker for each card of this machine.", choices=("all",))
     changes: list[str] | None = option(
-        (*READING, "synth", "eval"),
+        BY_PROFILE,
         "Change one setting by its name, such as A.model_max_length=1280 or train.seed=7; may be"
         " given several times.",
         metavar="NAME=VALUE",
@@ -270,6 +269,8 @@ class Options(PracticeOptions):
         last=True,
     )
 
+    project: "Project | None" = None  # the `smolsft.toml` beside which they were typed
+
     @classmethod
     def of(cls, typed: Mapping[str, Any]) -> "Options":
         """The options of these names, in the case in which their values are known."""
@@ -291,5 +292,7 @@ class Options(PracticeOptions):
         return adjusted(self, profile)
 
 
-SETTINGS: dict[str, Setting] = {f.name: f.metadata["setting"] for f in fields(Options)}
+_DECLARED = [each for each in fields(Options) if each.metadata]
+
+SETTINGS: dict[str, Setting] = {f.name: f.metadata["setting"] for f in _DECLARED}
 """What each option is, by its name."""

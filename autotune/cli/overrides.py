@@ -1,7 +1,7 @@
 """Options put in their places in a profile, and the line about those that break their rules.
 
-What is typed counts in this order: the profile, then options, then `--set`. Two options are limits
-(`Setting.limits`): they hold for all of these.
+What counts, the later before the earlier: the default of a key, the profile, `smolsft.toml`, an
+option, `--set`. Two options are limits (`Setting.limits`): they hold for all of these.
 """
 
 import json
@@ -25,12 +25,22 @@ what is done with it. Those of other tables come last."""
 
 
 def adjusted(options: Options, profile: Profile) -> Profile:
-    """The profile with everything that was typed in place.
+    """The profile with everything that was typed in place, over what `smolsft.toml` says.
 
     Raises:
         BadInput: values break their rules; each is named with its rule.
     """
+    profile = of_project(options, profile)
     return limited(options, assigned(placed(options, profile), options.changes))
+
+
+def of_project(options: Options, profile: Profile) -> Profile:
+    """The profile with the keys of `smolsft.toml`, where there is one.
+
+    Raises:
+        BadInput: the file has faults; all of them are named.
+    """
+    return profile if options.project is None else options.project.over(profile)
 
 
 def placed(options: Options, profile: Profile) -> Profile:

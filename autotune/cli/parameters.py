@@ -3,13 +3,14 @@
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any, cast
 
 import typer
 
 from autotune.cli.options import SETTINGS, Options
-from autotune.cli.setting import Command
+from autotune.cli.setting import BY_PROFILE, Command
 
 PLACE = "options"
 """The parameter of a command's function that takes all declared options as one `Options`."""
@@ -34,12 +35,27 @@ def with_options(command: Command, function: Callable[..., int]) -> Callable[...
     @functools.wraps(function)
     def call(**typed: Any) -> int:
         options = Options.of({p.name: typed.pop(p.name) for p in shared})
+        if command in BY_PROFILE:
+            options = beside_project(options)
         return function(**{PLACE: options}, **typed)
 
     as_typer_sees = cast(Any, call)
     as_typer_sees.__signature__ = inspect.Signature(signature)
     as_typer_sees.__annotations__ = {p.name: p.annotation for p in signature}
     return call
+
+
+def beside_project(options: Options) -> Options:
+    """The options with the `smolsft.toml` of the current folder, where there is one.
+
+    A command that takes a profile heeds it; what else there is (a report, a worker of a study whose
+    settings another machine gave) does not.
+    """
+    if not Path("smolsft.toml").exists():
+        return options
+    from autotune.config.project import read_project
+
+    return replace(options, project=read_project(Path()))
 
 
 def parameters_of(command: Command) -> list[inspect.Parameter]:
@@ -54,5 +70,5 @@ def parameters_of(command: Command) -> list[inspect.Parameter]:
             annotation=each.type,
         )
         for each in fields(Options)
-        if command in (setting := SETTINGS[each.name]).commands
+        if (setting := SETTINGS.get(each.name)) is not None and command in setting.commands
     ]

@@ -14,6 +14,7 @@ from autotune.cli.command_line import typed_command
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import chosen_profile, demand_device, say_note
 from autotune.cli.low_cap import say_low_cap
+from autotune.cli.next_command import next_command
 from autotune.cli.options import Options
 from autotune.cli.run_folder import (
     choose_folder,
@@ -177,6 +178,7 @@ def probe_command(options: Options, *, again: bool = False) -> int:
         fit = fit_of(work, again=again)
     notice = (work.setup.memory_sentence(), work.session.state.fit_note)
     console.print(Encodable(probe_summary(fit, *notice)))
+    say_on(console)(f"next: {next_command('run', options)}")
     if options.as_json:
         print_json(fit_json(fit) | {"run_dir": str(work.rundir.root)})
     return ExitCode.DONE

@@ -15,13 +15,18 @@ Command = Literal[
     "worker",
     "demo",
     "eval",
+    "eval compare",
     "chat",
     "report",
     "export",
     "watch",
     "runs",
+    "doctor",
+    "init",
     "profiles list",
     "profiles show",
+    "profiles new",
+    "profiles schema",
 ]
 """The commands, as they are called."""
 
@@ -31,14 +36,20 @@ READING: tuple[Command, ...] = ("inspect", "probe", "run")
 ANSWERING: tuple[Command, ...] = ("probe", "run", "eval")
 """Commands that have a model answer the prompts that score, or make room for it."""
 
+SCORING: tuple[Command, ...] = (*ANSWERING, "eval compare")
+"""Commands to which it matters which prompts there are and what judges their answers."""
+
 COMPUTING: tuple[Command, ...] = (*ANSWERING, "synth", "worker")
 """Commands whose work is done on a device."""
 
-JUDGING: tuple[Command, ...] = ("run", "eval")
+JUDGING: tuple[Command, ...] = ("run", "eval", "eval compare")
 """Commands that judge answers."""
 
 SHARING: tuple[Command, ...] = ("run", "worker")
 """Commands that work at a study in a database."""
+
+BY_PROFILE: tuple[Command, ...] = (*READING, "synth", "eval", "eval compare", "doctor")
+"""Commands that work by a profile, and so by the `smolsft.toml` of the current folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,22 +1,46 @@
 """`--target`: a share of the prompts, written as a number or as a percentage."""
 
 import math
-from typing import Annotated, overload
+from typing import TYPE_CHECKING, Annotated, overload
 
 import typer
 
 from autotune.base.errors import BadInput
 
-Target = Annotated[
-    str, typer.Option("--target", metavar="0..1|25%", help="Share of prompts to pass.")
-]
+if TYPE_CHECKING:
+    from autotune.config.project import Project
 
 DEFAULT_TARGET = "0.25"
 
 DEMO_TARGET = "0.35"
 """Of the demo's own prompts. Which of its strategies meet it, `benchmarks/demo_seeds.py` shows."""
 
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        metavar="0..1|25%",
+        help=f"Share of prompts to pass.  [default: {DEFAULT_TARGET}]",
+    ),
+]
+
+DemoTarget = Annotated[
+    str,
+    typer.Option("--target", metavar="0..1|25%", help="Share of prompts to pass."),
+]
+
 RULE = "must be above 0 and at most 1, or a percentage such as 25%"
+
+
+def wanted_target(typed: str | None, project: "Project | None" = None) -> float:
+    """The target of a run: what was typed, else that of `smolsft.toml`, else the default.
+
+    Raises:
+        BadInput: what was typed is no share.
+    """
+    if typed is None and project is not None and project.target is not None:
+        return project.target
+    return read_target(DEFAULT_TARGET if typed is None else typed)
 
 
 @overload

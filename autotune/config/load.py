@@ -96,7 +96,19 @@ def read_profile(path: Path) -> Profile:
         BadInput: not UTF-8 or not TOML in one line; else one line for the file and one more for
             each fault in it.
     """
-    document = _parse(path)
+    return _checked(parse_toml(path, f"profile {path}"), path)
+
+
+def parse_profile(text: str, path: Path) -> Profile:
+    """The profile in a text that is to become a file, or the faults that it would have there.
+
+    Raises:
+        BadInput: as `read_profile`.
+    """
+    return _checked(_toml(text, f"profile {path}"), path)
+
+
+def _checked(document: dict[str, Any], path: Path) -> Profile:
     # Read as JSON, where strictness still takes a list for a tuple and a string for an enum. What
     # JSON has no word for (a date) becomes a string, which no key of another type accepts.
     text = json.dumps(document, default=str)
@@ -107,19 +119,28 @@ def read_profile(path: Path) -> Profile:
     raise BadInput("\n".join([f"profile {path}: {count}", *(f"  {fault}" for fault in faults)]))
 
 
-def _parse(path: Path) -> dict[str, Any]:
+def parse_toml(path: Path, what: str) -> dict[str, Any]:
+    """The document of a TOML file; `what` is what an error calls the file.
+
+    Raises:
+        BadInput: not UTF-8 or not TOML, in one line.
+    """
     try:
         text = path.read_bytes().decode("utf-8-sig")  # Notepad writes a byte order mark
     except UnicodeDecodeError as error:
         raise BadInput(
-            f"profile {path}: not UTF-8 at byte {error.start}; save the file as UTF-8"
+            f"{what}: not UTF-8 at byte {error.start}; save the file as UTF-8"
         ) from error
     except OSError as error:
-        raise BadInput(f"profile {path}: cannot be read ({error.strerror or error})") from error
+        raise BadInput(f"{what}: cannot be read ({error.strerror or error})") from error
+    return _toml(text, what)
+
+
+def _toml(text: str, what: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"profile {path}{_toml_fault(error, text)}") from error
+        raise BadInput(f"{what}{_toml_fault(error, text)}") from error
 
 
 def _toml_fault(error: tomllib.TOMLDecodeError, text: str) -> str:

@@ -80,8 +80,9 @@ class Machine(Boundary):
     """Where to compute. Sizes as a person writes them, such as `7.2GiB`.
 
     `budget` is `auto` (what is free, less `reserve`) or a size, taken as it is. `memory` is what
-    the card has and `capability` what CUDA calls its generation, such as `8.9`; they serve only to
-    plan for a card that is not there. `threads` absent leaves the number of CPU threads to torch.
+    the card has, `capability` what CUDA calls its generation, such as `8.9`, and `tflops` its fp32
+    peak in 10^12 operations a second; they serve only to plan for a card that is not there.
+    `threads` absent leaves the number of CPU threads to torch.
     """
 
     device: Annotated[str, ANY_CASE, AfterValidator(_device)] = AUTO
@@ -89,6 +90,7 @@ class Machine(Boundary):
     reserve: Annotated[str, AfterValidator(_size)]
     memory: Annotated[str, AfterValidator(_size)] | None = None
     capability: Annotated[str, AfterValidator(_capability)] | None = None
+    tflops: Annotated[float, Field(gt=0)] | None = None
     precision: Annotated[Literal["auto"] | Precision, ANY_CASE]
     threads: Annotated[int, Field(ge=1)] | None = None
 

@@ -120,7 +120,14 @@ class Installer:
 
     def command(self, asked: str, index: WheelIndex) -> str:
         """The command to type, for bash and PowerShell alike."""
-        url = f"--index-url {INDEX_URL}{index.name}"
+        return self._command(asked, index.name)
+
+    def cpu_command(self) -> str:
+        """The command that installs a torch without CUDA; on Linux it has an index of its own."""
+        return self._command("torch", "cpu")
+
+    def _command(self, asked: str, name: str) -> str:
+        url = f"--index-url {INDEX_URL}{name}"
         if self.uv:
             where = f" --python {quoted(self.python)}" if self.python else ""
             return f"uv pip install{where} {asked} {url}"

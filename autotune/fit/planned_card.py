@@ -14,13 +14,14 @@ from autotune.protocol.prediction import Capability
 
 @dataclass(frozen=True, slots=True)
 class PlannedCard:
-    """The card of a plan; `capability` is None where its profile does not say it."""
+    """The card of a plan; `capability` and `flops`, its fp32 peak a second, None where not said."""
 
     name: str
     title: str
     budget: Budget
     precision: Precision
     capability: Capability | None = None
+    flops: float | None = None
 
     @classmethod
     def of(cls, profile: Profile) -> "PlannedCard":
@@ -37,6 +38,7 @@ class PlannedCard:
             # Whether it has bf16 is not known.
             precision=KINDS[PLANNED].precision if wanted == "auto" else wanted,
             capability=_capability(capability) if capability else None,
+            flops=profile.machine.tflops * 1e12 if profile.machine.tflops else None,
         )
 
     @property

@@ -65,7 +65,6 @@ def assumed_rate(
         gradient_checkpointing: whether a step computes its activations twice.
         slowdown: how many times longer its precision takes there than fp32.
     """
-    work = TRAINING_OPERATIONS * parameters * (RECOMPUTED if gradient_checkpointing else 1)
     if device.traits.is_card:
         if device.peak_flops is None:
             return None
@@ -74,7 +73,10 @@ def assumed_rate(
             f"{reached / 1e12:.1f} TFLOP/s, an assumed {percent(CARD_TRAINING_SHARE, 0)} of the"
             " card's cores x clock"
         )
-        return Rate(reached / work, CARD_TOKEN_SECONDS, source)
+        speed = card_tokens_per_second(
+            device.peak_flops, parameters, gradient_checkpointing=gradient_checkpointing
+        )
+        return Rate(speed, CARD_TOKEN_SECONDS, source)
     peak = product_flops() / slowdown
     reached = peak * CPU_TRAINING_SHARE
     token = rows * ANSWERING_OPERATIONS * parameters / (peak * CPU_ANSWERING_SHARE)
@@ -82,7 +84,19 @@ def assumed_rate(
         f"{reached / 1e9:.0f} GFLOP/s, half of what products of matrices reached in"
         f" {MEASURED_SECONDS:g} s just now"
     )
-    return Rate(reached / work, token, source)
+    return Rate(reached / _work(parameters, gradient_checkpointing), token, source)
+
+
+def card_tokens_per_second(
+    peak_flops: float, parameters: int, *, gradient_checkpointing: bool
+) -> float:
+    """Tokens a second of training on a card of this fp32 peak, at the share that is assumed."""
+    return peak_flops * CARD_TRAINING_SHARE / _work(parameters, gradient_checkpointing)
+
+
+def _work(parameters: int, gradient_checkpointing: bool) -> float:
+    """Operations of a token in training."""
+    return TRAINING_OPERATIONS * parameters * (RECOMPUTED if gradient_checkpointing else 1)
 
 
 def product_flops() -> float:

@@ -40,6 +40,15 @@ USE_CPU = "add --device cpu to continue without the card"
 DRIVERS_PAGE = "https://www.nvidia.com/drivers"
 
 
+class CardRefused(EnvironmentFault):
+    """torch cannot compute on a card: `fact` says why and `remedy` what mends it."""
+
+    def __init__(self, fact: str, remedy: str) -> None:
+        super().__init__(f"{fact}; {USE_CPU}, or {remedy}")
+        self.fact = fact
+        self.remedy = remedy
+
+
 def short_name(name: str) -> str:
     """A card as people call it: `RTX 4060 Laptop` of `NVIDIA GeForce RTX 4060 Laptop GPU`."""
     return name.removeprefix("NVIDIA ").removeprefix("GeForce ").removesuffix(" GPU")
@@ -63,6 +72,7 @@ def check_card(
     index: int,
     build: TorchBuild | None = None,
     tool: Installer | None = None,
+    silence_seconds: float = SILENCE_SECONDS,
 ) -> CardAnswer | None:
     """What torch says of the card with torch's `index`; None on a CPU, where nothing is asked.
 
@@ -77,7 +87,7 @@ def check_card(
     if build is None:
         if torch_folder() is None:
             raise EnvironmentFault(
-                f"torch is not installed; install it with: {_command(device, None, tool)}"
+                f"torch is not installed; install it with: {install_command(device, tool)}"
             )
         build = installed_build()
     demand_build(device, build, tool)
@@ -85,7 +95,7 @@ def check_card(
         out = folder / "card.json"
         spec = DeviceSpec(kind=device.kind, index=index, precision=Precision.FP32)
         job = CheckJob(device=spec, out=str(out))
-        result = runner.run(job, folder, lambda _: None, silence_seconds=SILENCE_SECONDS)
+        result = runner.run(job, folder, lambda _: None, silence_seconds=silence_seconds)
         answer = _read(out)
         if result.failure is not None or answer is None:
             raise _no_answer(device, build, result, folder / "worker.log")
@@ -121,11 +131,9 @@ def explain(
     return f"torch reports {answer.problem!r}", "restart the computer, then look at nvidia-smi"
 
 
-def _refused(device: Device, build: TorchBuild, reason: str, remedy: str) -> EnvironmentFault:
-    return EnvironmentFault(
-        f"torch {build.version} cannot use the {short_name(device.name)}: {reason}; {USE_CPU},"
-        f" or {remedy}"
-    )
+def _refused(device: Device, build: TorchBuild, reason: str, remedy: str) -> CardRefused:
+    fact = f"torch {build.version} cannot use the {short_name(device.name)}: {reason}"
+    return CardRefused(fact, remedy)
 
 
 def _replace(
@@ -156,11 +164,15 @@ def _newer_driver(device: Device, build: TorchBuild, tool: Installer, branch: in
     return remedy
 
 
-def _command(device: Device, build: TorchBuild | None, tool: Installer | None) -> str:
+def install_command(device: Device | None, tool: Installer | None = None) -> str:
+    """The command that installs torch where there is none; without a card the CPU's."""
+    tool = tool or installer()
+    if device is None or not device.traits.is_card:
+        return tool.cpu_command()
     index = choose_index(device.capability, device.driver)
     if index is None:
         return f"pip install torch (see {INDEX_URL})"
-    return (tool or installer()).command(requirement(build, index), index)
+    return tool.command(requirement(None, index), index)
 
 
 def _read(path: Path) -> CardAnswer | None:

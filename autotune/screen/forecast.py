@@ -5,10 +5,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from autotune.base.format import duration, percent, safe
+from autotune.base.format import counted, duration, percent, safe, strategies_text
 from autotune.base.sizes import MIB, show_size
+from autotune.data.assumed import TOKENS_A_CONVERSATION
 from autotune.fit.allowance import SLACK_RANGES
 from autotune.fit.forecast import Forecast, Planned, StrategyForecast
+from autotune.fit.planned_hours import PlannedHours, PlannedTime
 from autotune.protocol.choices import Attention
 from autotune.screen.layout import ByWidth, Section
 
@@ -19,15 +21,21 @@ _NARROW_TABLE_COLUMNS = 65
 """Columns that it needs without those that are the same in every line."""
 
 
-def forecast_summary(found: Forecast, model: str) -> RenderableType:
-    """The plan, first of all what it is: an estimate, for which card and budget."""
+def forecast_summary(
+    found: Forecast, model: str, hours: PlannedHours | None = None
+) -> RenderableType:
+    """The plan: what it is, an estimate; the four lines that matter; what they are made of."""
     head = Text(
         f"An estimate, not a measurement: {safe(model)} on {safe(found.card.words)}",
         style="bold yellow",
     )
     body = Group(
         head,
-        Text(_assumptions(found), style="dim"),
+        Text(_answer(found), style="bold green" if found.model_max_length else "bold red"),
+        Text(safe(_fitting(found))),
+        Text(safe(_hours(hours))),
+        Text("Run probe on the card itself to measure it."),
+        Text(""),
         ByWidth(
             _FULL_TABLE_COLUMNS,
             _table(found, whole=True),
@@ -36,8 +44,7 @@ def forecast_summary(found: Forecast, model: str) -> RenderableType:
             ),
         ),
         *(Text(safe(_strategy(s))) for s in found.strategies),
-        Text(_answer(found), style="bold green" if found.model_max_length else "bold red"),
-        Text("Run probe on the card itself to measure it.", style="dim"),
+        Text(_assumptions(found), style="dim"),
     )
     return Section("plan", body)
 
@@ -133,6 +140,36 @@ def _strategy(strategy: StrategyForecast) -> str:
     return (
         f"{head}: {without} without gradient checkpointing, {strategy.rows_checkpointing} with it"
     )
+
+
+def _fitting(found: Forecast) -> str:
+    """Which strategies fit as they ask."""
+    fitting = [s.name for s in found.strategies if s.fits]
+    others = [s.name for s in found.strategies if not s.fits]
+    if not fitting:
+        return "No strategy fits."
+    if not others:
+        return f"All strategies fit: {', '.join(fitting)}."
+    return f"Fit: {strategies_text(fitting)}. Do not fit: {strategies_text(others)}."
+
+
+def _hours(hours: PlannedHours | None) -> str:
+    """How long each strategy takes; an estimate, from what."""
+    if hours is None:
+        return "Hours: not known, the profile does not say how fast the card is ([machine] tflops)."
+    if not hours.times:
+        return "Hours: none, nothing fits."
+    each = ", ".join(f"{t.strategy} {_hour_range(t)}" for t in hours.times)
+    return (
+        f"Hours of training, to those with scoring at most: {each}. From arithmetic with"
+        f" {counted(hours.conversations, 'conversation')} of {TOKENS_A_CONVERSATION} tokens; may"
+        " be off by a factor of two or three."
+    )
+
+
+def _hour_range(time: PlannedTime) -> str:
+    low, high = (f"{each / 3600:.1f}" for each in (time.training_seconds, time.seconds))
+    return low if low == high else f"{low}-{high}"
 
 
 def _answer(found: Forecast) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from autotune.base.errors import BadInput
 from autotune.sources.hub import HubUnreachable, as_hub_id, hub_files, hub_folder, unreachable
+from autotune.sources.known_architectures import known_architecture
 from autotune.sources.model import ModelSource, resolve_model
 from autotune.sources.named import MODELS
 from autotune.sources.say import Say, say_nothing
@@ -13,7 +14,7 @@ def resolve_architecture(text: str, say: Say = say_nothing) -> ModelSource:
     """The model that `text` names, with a folder that holds at least its config.json.
 
     As `resolve_model`, but a folder needs no weights, and of a repository only the configuration
-    is fetched. One of `MODELS` may still have to be built.
+    is fetched, and nothing of one that is known here. One of `MODELS` may still have to be built.
 
     Raises:
         BadInput: no such folder or repository, or one without config.json.
@@ -30,7 +31,9 @@ def resolve_architecture(text: str, say: Say = say_nothing) -> ModelSource:
     reference = as_hub_id(text)
     if text in MODELS or path.exists() or reference is None:
         return resolve_model(text, say)
-    return ModelSource("folder", _from_hub(reference.repo, reference.revision), text)
+    known = known_architecture(reference.repo) if reference.revision is None else None
+    folder = known or _from_hub(reference.repo, reference.revision)
+    return ModelSource("folder", folder, text)
 
 
 def _from_hub(repo: str, revision: str | None) -> Path:

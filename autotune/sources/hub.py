@@ -14,6 +14,7 @@ from typing import Literal, TypeVar
 from autotune.base.errors import BadInput, EnvironmentFault
 from autotune.data.file_kinds import READ_ENDINGS
 from autotune.sources.download import watched
+from autotune.sources.reachable import hub_is_reachable
 from autotune.sources.say import Say, say_nothing
 
 ANSWER_SECONDS = 5.0
@@ -38,6 +39,8 @@ def hub_files(repo: str, kind: Kind, revision: str | None) -> tuple[str, ...]:
         BadInput: no such repository or revision, or one that needs a login.
         HubUnreachable: no answer within `PATIENCE_SECONDS`.
     """
+    if not hub_is_reachable():
+        raise HubUnreachable
 
     def ask() -> tuple[str, ...]:
         from huggingface_hub import HfApi

@@ -9,7 +9,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autotune.base.disk import SPARE_SAVES, Writes, folder_bytes, needed_bytes, sizes_of
+from autotune.base.disk import (
+    BYTES_A_PROMPT,
+    BYTES_A_TOKEN,
+    SPARE_SAVES,
+    Writes,
+    folder_bytes,
+    needed_bytes,
+    sizes_of,
+)
 from autotune.base.errors import EnvironmentFault
 from autotune.base.files import remove_tree
 from autotune.base.manifest import OPTIMIZER, discard, drop_optimizer, sweep
@@ -77,14 +85,6 @@ def unscored_folders(root: Path, trial: TrialState) -> Iterator[Path]:
     """The checkpoints on disk that were saved for resuming only."""
     scored = {c.name for c in trial.checkpoints.values()}
     return (p for p in sorted(root.glob("step-*")) if p.name not in scored)
-
-
-BYTES_A_TOKEN = 8
-"""Of an answer in UTF-8 JSON, with escapes: English has about 5, rarer scripts more."""
-
-
-BYTES_A_PROMPT = 2048
-"""Beside the answer's text: the prompt again, and the verdict on each instruction."""
 
 
 @dataclass(frozen=True, slots=True)

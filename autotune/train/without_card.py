@@ -3,6 +3,7 @@
 import psutil
 
 from autotune.config.profile import Profile
+from autotune.data.assumed import CONVERSATIONS, TOKENS_A_CONVERSATION
 from autotune.device.find import Device
 from autotune.protocol.choices import Precision
 
@@ -12,13 +13,6 @@ TOKENS_A_CORE_SECOND = 60.0
 SIXTEEN_BITS = 40.0
 """How many times slower 16-bit arithmetic is without instructions for it: 32 times in a step of the
 toy, and products of the true shapes fall from 190 to between 1 and 23 GF/s (docs/LOG.md)."""
-
-CONVERSATIONS = 6000
-"""Of the data that the profiles for cards name; how many there really are is not known before the
-data is there."""
-
-TOKENS_A_CONVERSATION = 600
-"""At most 1024 tokens of each of ten conversations of smol-smoltalk: 592 on average."""
 
 
 def training_hours(profile: Profile, device: Device, precision: Precision) -> float:

@@ -87,7 +87,7 @@ def test_what_a_comparison_cannot_use_is_refused(
 ) -> None:
     file = write_lines(tmp_path / "a.jsonl", answers(GOOD))
     err = refused(capsys, "compare", file, file, "--target", "0.5")
-    assert "takes no --target" in err
+    assert "--target: eval compare has no such option" in err
 
 
 def test_a_scorer_whose_instructions_have_no_colon_refuses_prompts_of_another(

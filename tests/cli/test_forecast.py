@@ -1,6 +1,7 @@
 """`probe --plan`: what is said about a card that is not there, and what is refused."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import pytest
 from autotune.base.errors import ExitCode
 from autotune.base.sizes import GIB, MIB
 from autotune.cli.main import run
-from autotune.config.load import profiles_folder
+from autotune.config.load import find_profile, profiles_folder
 from autotune.device.budget import Budget
 from autotune.fit.allowance import card_allowance
 from autotune.fit.forecast import Forecast, Planned, StrategyForecast
 from autotune.fit.planned_card import PlannedCard
+from autotune.fit.planned_hours import planned_hours
 from autotune.protocol.choices import Attention, Precision
 from autotune.protocol.prediction import PredictedPeak, PredictionFile, PredictPoint
 from autotune.screen.forecast import forecast_summary
@@ -143,7 +145,7 @@ def planned(rows: int, gradient_checkpointing: bool, fits: bool) -> Planned:
 
 def plan(length: int | None = 8192, attention: Attention = Attention.FUSED) -> Forecast:
     return Forecast(
-        card=PlannedCard("rtx", "8GB", BUDGET, Precision.FP16),
+        card=PlannedCard("rtx", "8GB", BUDGET, Precision.FP16, flops=14.6e12),
         prediction=PredictionFile(
             target="cuda",
             parameters=134_515_008,
@@ -168,10 +170,17 @@ def plan(length: int | None = 8192, attention: Attention = Attention.FUSED) -> F
 
 
 @pytest.mark.parametrize("width", [60, 120])
-def test_the_screen_says_first_that_it_is_an_estimate_and_last_what_fits(width: int) -> None:
-    text = printed(forecast_summary(plan(), "some model"), width)
+def test_the_screen_begins_with_what_matters_and_has_the_figures_below(width: int) -> None:
+    found = plan()
+    hours = planned_hours(find_profile("rtx4060-laptop-8gb"), found)
+    text = printed(forecast_summary(found, "some model", hours), width)
     lines = [line.strip("│ ") for line in text.splitlines()]
     words = " ".join(lines)
+    first = ("An estimate", "Predicted: the longest", "Fit: strategy A. Do not fit: strategy C.")
+    first += ("Hours of training, to those with scoring at most: A 1.1-2.0.", "Run probe on the")
+    places = [words.index(begin) for begin in (*first, "300 MiB CUDA context")]
+    assert places == sorted(places)
+    assert "From arithmetic with 6000 conversations of 600 tokens; may be off" in words
     assert lines[1].startswith("An estimate, not a measurement: some model on rtx (8GB)")
     assert "7.50 GiB" in words and "512 MiB reserve" in words
     assert "a fused kernel is assumed, as flash; without one see --attention math" in words
@@ -185,6 +194,13 @@ def test_the_screen_says_first_that_it_is_an_estimate_and_last_what_fits(width: 
     assert "allows, 4 per micro-batch" in words
     points = [line for line in lines if line.startswith("256") or " x 256" in line]
     assert [line.split()[-1] for line in points] == ["fits", "no"]
+
+
+def test_hours_are_not_made_up_for_a_card_whose_speed_nobody_says() -> None:
+    found = plan()
+    unknown = replace(found, card=replace(found.card, flops=None))
+    assert planned_hours(find_profile("rtx4060-laptop-8gb"), unknown) is None
+    assert "Hours: not known" in printed(forecast_summary(unknown, "model"), 120)
 
 
 def test_a_wide_screen_has_a_column_for_everything_that_takes_memory() -> None:

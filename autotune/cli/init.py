@@ -1,0 +1,203 @@
+"""`init`: four questions, and a commented `smolsft.toml` for this folder."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from autotune.base.errors import BadInput, EnvironmentFault, ExitCode
+from autotune.base.files import write_text_atomic
+from autotune.base.format import either
+from autotune.cli.console import human_console, print_json, say_on
+from autotune.cli.device import chosen_profile
+from autotune.cli.next_command import next_command
+from autotune.cli.options import SETTINGS, Options
+from autotune.cli.target import DEFAULT_TARGET, read_target
+from autotune.config.profile import Profile
+from autotune.config.project import PROJECT_FILE, read_project
+from autotune.config.project_text import Answers, project_text
+from autotune.run.inputs import demand_data, demand_model
+from autotune.sources.named import DATA, MODELS
+
+UNLIMITED = "none"
+"""What is typed for hours without end."""
+
+
+@dataclass(frozen=True, slots=True)
+class InitRequest:
+    """What `init` was asked for beside the shared options.
+
+    `yes` takes every default, `overwrite` replaces a file that is there, `target` was typed.
+    """
+
+    yes: bool = False
+    overwrite: bool = False
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question: `default` as it is typed, `check` gives the value or raises `BadInput`."""
+
+    words: str
+    default: str
+    check: Callable[[str], str]
+
+
+def init_command(options: Options, wanted: InitRequest) -> int:
+    """`init`; what was typed is not asked.
+
+    Raises:
+        BadInput: the file is there already, a typed value breaks its rule, or somebody has to
+            answer and there is no terminal.
+    """
+    options = replace(options, project=None)  # a file that is replaced has no say in the new one
+    console = human_console(options.as_json)
+    asks = not wanted.yes
+    if asks and not sys.stdin.isatty():
+        raise BadInput(
+            "init: asks four questions, and there is no terminal to answer them; add --yes to take"
+            " the defaults (what is typed, such as --model, counts)"
+        )
+    path = Path(PROJECT_FILE)
+    demand_free(path, wanted, console)
+    profile = chosen_profile(options, computes=False)
+    answers = answered(options, wanted, profile, console)
+    text = project_text(profile, answers, profile_is_named=options.profile is not None)
+    write_text_atomic(path, text)
+    written = read_project(Path())
+    assert written is not None
+    written.over(profile)  # what was written can be used, or it is said now
+    say = say_on(console)
+    say(f"{path} written: every command in this folder works with it")
+    say(f"next: {next_command('inspect', Options())}")
+    if options.as_json:
+        print_json(
+            {
+                "file": str(path.absolute()),
+                "profile": profile.name,
+                "model": answers.model,
+                "data": answers.data,
+                "target": answers.target,
+                "max_hours": answers.hours,
+            }
+        )
+    return ExitCode.DONE
+
+
+def demand_free(path: Path, wanted: InitRequest, console: Console) -> None:
+    """Refuse to replace a file unasked.
+
+    Raises:
+        BadInput: it is there, and nobody said that it may be replaced.
+    """
+    if not path.exists() or wanted.overwrite:
+        return
+    refusal = BadInput(f"{path}: is there already; change it by hand, or add --overwrite")
+    if wanted.yes:
+        raise refusal
+    said = ask(console, Question(f"{path} is there already; replace it?", "no", _yes_or_no))
+    if said == "no":
+        raise refusal
+
+
+def answered(options: Options, wanted: InitRequest, profile: Profile, console: Console) -> Answers:
+    """The four answers: what was typed, what a person says, or the defaults."""
+    found: dict[str, str] = {}
+    for name, question in questions(profile).items():
+        typed = wanted.target if name == "target" else getattr(options, name)
+        if typed is not None:
+            found[name] = question.check(str(typed))
+        else:
+            found[name] = question.default if wanted.yes else ask(console, question)
+    target, hours = read_target(found["target"]), found["max_hours"]
+    return Answers(
+        model=found["model"],
+        data=found["data"],
+        target=target,
+        hours=None if hours == UNLIMITED else float(hours),
+    )
+
+
+def questions(profile: Profile) -> dict[str, Question]:
+    """The questions by the name of what they set, with the profile's values as defaults."""
+
+    def model(text: str) -> str:
+        demand_model(with_source(profile, "model", text), weights=False)
+        return text
+
+    def data(text: str) -> str:
+        demand_data(with_source(profile, "data", text))
+        return text
+
+    hours = profile.study.max_hours
+    return {
+        "model": Question(
+            f"Which model to fine-tune? Folder, hub id, {either(MODELS)}",
+            profile.model.source,
+            model,
+        ),
+        "data": Question(
+            f"Which conversations to train on? File, hub id or {either(DATA)}",
+            profile.data.source,
+            data,
+        ),
+        "target": Question(
+            "Which share of the prompts must it pass? 0..1, or a percentage",
+            DEFAULT_TARGET,
+            lambda text: f"{read_target(text):g}",
+        ),
+        "max_hours": Question(
+            f"How many hours may a run work? Or {UNLIMITED}",
+            UNLIMITED if hours is None else f"{hours:g}",
+            _hours,
+        ),
+    }
+
+
+def with_source(profile: Profile, table: str, text: str) -> Profile:
+    """The profile with another model or other data.
+
+    Raises:
+        BadInput: nothing was typed.
+    """
+    if not text:
+        raise BadInput(f"{SETTINGS[table].spelling(table)} : must not be empty")
+    return Options.of({table: text}).adjust(profile)
+
+
+def ask(console: Console, question: Question) -> str:
+    """Ask until the answer can be used; Enter takes the default."""
+    while True:
+        console.print(f"{question.words} [{question.default}]: ", end="", soft_wrap=True)
+        line = sys.stdin.readline()
+        if not line:  # Ctrl-D
+            raise typer.Abort
+        try:
+            return question.check(line.strip() or question.default)
+        except (BadInput, EnvironmentFault) as error:
+            say_on(console)(f"  {error}")
+
+
+def _hours(text: str) -> str:
+    if text.lower() == UNLIMITED:
+        return UNLIMITED
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = 0.0
+    if not 0 < hours < float("inf"):
+        raise BadInput(f"--max-hours {text}: must be above 0, or {UNLIMITED}")
+    return f"{hours:g}"
+
+
+def _yes_or_no(text: str) -> str:
+    low = text.lower()
+    if low in {"y", "yes"}:
+        return "yes"
+    if low in {"n", "no"}:
+        return "no"
+    raise BadInput(f"{text}: must be yes or no")
