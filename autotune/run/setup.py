@@ -262,7 +262,7 @@ def torch_index(choice: str) -> int:
 def resolve_precision(profile: Profile, device: Device) -> Precision:
     """What a profile names, or else the device's own."""
     named = profile.machine.precision
-    return own_precision(device) if named == AUTO else named
+    return own_precision(device) if named == "auto" else named
 
 
 def own_precision(device: Device) -> Precision:
