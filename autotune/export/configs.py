@@ -233,8 +233,8 @@ def _differences(trainer: Trainer, training: Training, chats: TrainedChats) -> I
         yield f"The run's best is the mean of the weights after steps {steps}; none is made here."
     if chats.exact:
         yield (
-            f"{len(chats.exact)} of {chats.conversations} conversations are read otherwise: they"
-            " hold a special token written out, turns that are not supervised, or tools."
+            f"{len(chats.exact)} of {counted(chats.conversations, 'conversation')} are read"
+            " otherwise: they hold a special token written out, turns that are not supervised, or tools."
         )
     yield (
         f"The run's best is of step {training.checkpoint.step} of {plan.total_steps}: take"

@@ -119,7 +119,7 @@ def _training(state: StudyState, trial: TrialState, name: str, now: float) -> Jo
     doing = (LASTING_PHASES[state.phase],) if state.phase in LASTING_PHASES else ()
     title, total = f"training {name}", trial.plan.total_steps
     if last is None:
-        return Job(title, "step", 0, total, doing, left)
+        return Job(title, "step", 0, total, (*_held_out(trial), *doing), left)
     recent = trial.steps.recent(RECENT_STEPS)
     seconds = sum(trial.telemetry.awake_seconds(s) for s in recent)
     details = [*last.figures, *_held_out(trial)]

@@ -235,6 +235,7 @@ def test_the_live_line_has_the_newest_loss_or_that_it_is_measured() -> None:
     book = records.Book()
     book.add(records.run_started())
     book.add(events.TrialStarted(number=0, optuna_number=0, plan=records.plan(held_out=12)))
+    book.add(events.Ready(pid=1, device="CPU", torch="2.13.0", transformers="5.24.0"))
     book.add(events.Phase(name=HELD_OUT_PHASE))
 
     def line() -> str:
