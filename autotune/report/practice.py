@@ -87,8 +87,8 @@ def kinds_table(report: Report) -> Table:
     shown = [name for name in _KINDS if others or name != "unpractised_instructions"]
     return Table(
         (
-            Column("passes of"),
-            *(Column(f"{score.described} [95 %]", True) for score in scores),
+            Column("passes of [95 %]", whole=True),
+            *(Column(score.described, True) for score in scores),
         ),
         tuple(
             Row((_KINDS[name], *(_cell(getattr(score, name)) for score in scores)))

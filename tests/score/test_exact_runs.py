@@ -42,7 +42,7 @@ def test_the_report_has_the_columns_and_the_baseline_of_its_scorer(tmp_path: Pat
     text, page = render_markdown(report), render_html(report)
     assert "| answers of | answers exact \\[95 %\\] | lift | stop | loop | echo | empty |\n" in text
     assert "| baseline: the most common answer, to every prompt (constant) | 2/24 " in text
-    assert "answers exact [95 %]" in page
+    assert 'answers exact <span class="whole">[95 %]</span>' in page
     assert '<th scope="col" class="n">with ####</th>' in page
     for other in ("prompts passed", "instruct. strict", "(echo)", "vacuous |"):
         assert other not in text and other not in page
