@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from autotune.base.format import counted
 from autotune.export.batches import rows_and_repeats
 from autotune.export.chats import CHATS
 from autotune.export.training import Training

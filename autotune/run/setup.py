@@ -11,7 +11,7 @@ from autotune.device.find import NOT_AVAILABLE, Device, find_device
 from autotune.launch import dropped_settings
 from autotune.launch.worker_errors import worker_error
 from autotune.protocol.card_answer import CardAnswer
-from autotune.protocol.choices import AUTO, Attention, Precision
+from autotune.protocol.choices import Attention, Precision
 from autotune.protocol.events import Content, RunStarted
 from autotune.protocol.job import DeviceSpec, PrepareJob, on_the_computer
 from autotune.protocol.plan import DataSpec
