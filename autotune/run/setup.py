@@ -11,7 +11,7 @@ from autotune.device.find import NOT_AVAILABLE, Device, find_device
 from autotune.launch import dropped_settings
 from autotune.launch.worker_errors import worker_error
 from autotune.protocol.card_answer import CardAnswer
-from autotune.protocol.choices import AUTO, Attention, Precision
+from autotune.protocol.choices import Attention, Precision
 from autotune.protocol.events import Content, RunStarted
 from autotune.protocol.job import DeviceSpec, PrepareJob, on_the_computer
 from autotune.protocol.plan import DataSpec
@@ -254,8 +254,9 @@ def torch_index(choice: str) -> int:
 
 def resolve_precision(profile: Profile, device: Device) -> Precision:
     """What a profile names, or else the device's own."""
-    named = profile.machine.precision
-    return own_precision(device) if named == AUTO else named
+    if profile.machine.precision != "auto":
+        return profile.machine.precision
+    return own_precision(device)
 
 
 def own_precision(device: Device) -> Precision:
