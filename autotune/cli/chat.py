@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,10 +14,12 @@ from autotune.chat.answerer import Answerer
 from autotune.chat.talk import COMMANDS, LineInterrupted, Talk
 from autotune.cli.console import print_json
 from autotune.cli.options import Options
+from autotune.cli.settings import stored_settings
 from autotune.cli.synth_model import checkpoint_at
 from autotune.device.find import Device, find_device
 from autotune.protocol.choices import AUTO, Precision
 from autotune.protocol.device_spec import DeviceSpec
+from autotune.run.find_run import run_of
 from autotune.run.setup import own_precision, torch_index
 
 PROMPT = "you> "
@@ -28,7 +31,7 @@ def chat_command(target: Path, options: Options, max_new_tokens: int) -> int:
         raise BadInput(f"--max-new-tokens {max_new_tokens}: must be a whole number from 1")
     folder = checkpoint_at(target, "chat")
     device = find_device(options.device or AUTO)
-    spec = device_spec(options, device)
+    spec = device_spec(options, device, folder)
     interactive = sys.stdin.isatty()
     tell = teller()
     if interactive:
@@ -67,19 +70,31 @@ def chat_command(target: Path, options: Options, max_new_tokens: int) -> int:
     return ExitCode.DONE
 
 
-def device_spec(options: Options, device: Device) -> DeviceSpec:
-    """Where the worker computes: in the precision that was asked for, or else the device's own.
+def device_spec(options: Options, device: Device, folder: Path) -> DeviceSpec:
+    """Where the worker computes: in the precision asked for, the run's, or the device's own.
 
     Raises:
         BadInput: there is no such precision.
     """
-    asked = options.precision or AUTO
+    asked = options.precision or of_run(folder, device) or AUTO
     known = [AUTO, *Precision]
     if asked not in known:
         raise BadInput(f"--precision {asked}: must be {', '.join(known)}")
     precision = own_precision(device) if asked == AUTO else Precision(asked)
     index = torch_index(options.device or AUTO)
     return DeviceSpec(kind=device.kind, index=index, precision=precision)
+
+
+def of_run(folder: Path, device: Device) -> str | None:
+    """The precision that the run of a model names and scored in; None where it names none.
+
+    Nor where the run was on a card and this is a CPU, which lacks 16-bit arithmetic.
+    """
+    run = run_of(folder)
+    settings = tomllib.loads(stored_settings(run.root) or "") if run is not None else {}
+    named = settings.get("machine", {}).get("precision")
+    known = named in tuple(Precision)
+    return named if known and (device.traits.any_precision or named == Precision.FP32) else None
 
 
 @contextmanager

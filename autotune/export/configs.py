@@ -233,9 +233,10 @@ def _differences(trainer: Trainer, training: Training, chats: TrainedChats) -> I
         steps = ", ".join(map(str, training.averaged_steps))
         yield f"The run's best is the mean of the weights after steps {steps}; none is made here."
     if chats.exact:
+        of = counted(chats.conversations, "conversation")
         yield (
-            f"{len(chats.exact)} of {counted(chats.conversations, 'conversation')} are read"
-            " otherwise: they hold a special token written out, turns that are not supervised, or tools."
+            f"{len(chats.exact)} of {of} are read otherwise: they hold a special token written out,"
+            " turns that are not supervised, or tools."
         )
     yield (
         f"The run's best is of step {training.checkpoint.step} of {plan.total_steps}: take"

@@ -67,6 +67,7 @@ def whole_export(out: Path, made: Made) -> Iterator[Path]:
     demand_place(out, made)
     out = out.absolute()
     work = out.with_name(f".{out.name}.tmp")
+    parents = [folder for folder in out.parents if not folder.exists()]
     try:
         remove_tree(work)
         work.mkdir(parents=True)
@@ -77,11 +78,19 @@ def whole_export(out: Path, made: Made) -> Iterator[Path]:
             sync_folder(folder)
         put_in_place(work, out)
     except OSError as error:
-        shutil.rmtree(work, ignore_errors=True)
+        _leave_nothing(work, parents)
         raise EnvironmentFault(
             f"--out {out}: cannot be written ({error.strerror or error}); free disk space or choose"
             " another folder"
         ) from error
     except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
+        _leave_nothing(work, parents)
         raise
+
+
+def _leave_nothing(work: Path, parents: list[Path]) -> None:
+    """Remove what was begun, and the folders that were made for it."""
+    shutil.rmtree(work, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        for folder in parents:
+            folder.rmdir()

@@ -261,8 +261,9 @@ def torch_index(choice: str) -> int:
 
 def resolve_precision(profile: Profile, device: Device) -> Precision:
     """What a profile names, or else the device's own."""
-    named = profile.machine.precision
-    return own_precision(device) if named == "auto" else named
+    if profile.machine.precision != "auto":
+        return profile.machine.precision
+    return own_precision(device)
 
 
 def own_precision(device: Device) -> Precision:

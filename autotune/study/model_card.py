@@ -124,7 +124,7 @@ def card_text(state: StudyState, best: events.Evaluated) -> str:
 
 def _averaged(best: events.Evaluated) -> str:
     count = best.checkpoint.averaged
-    return f", the mean of the last {counted(count, 'checkpoint')}" if count else ""
+    return f", the mean of its last {counted(count, 'checkpoint')}" if count else ""
 
 
 def _bullets(lines: Iterable[str]) -> list[str]:

@@ -41,7 +41,7 @@ from autotune.worker.gguf.vocabulary import pre_tokenizer_name, vocabulary_of
 from autotune.worker.model import adopt_template
 from autotune.worker.tokens.chatml import chat_template
 from autotune.worker.tokens.saved import save_tokenizer
-from autotune.worker.toy import toy_tokenizer
+from autotune.worker.toy import LEARNED, toy, toy_tokenizer
 from autotune.worker.train.loop import train
 from autotune.worker.trained_chats import write_trained_chats
 from tests.worker.toys import (
@@ -64,8 +64,11 @@ QUESTIONS = ("river clock", "Write about a garden.", "Grüße? 你好", "paper\n
 
 
 def checkpoint(folder: Path) -> Path:
-    """A toy as a training saves it: with a template, stop tokens and a tokenizer of its own."""
-    loaded = loaded_toy(folder.with_name("source"))
+    """The toy that has learned to answer, as a training saves it: with a template and its stops."""
+    source = folder.with_name("source")
+    for part in toy(LEARNED):
+        part.save_pretrained(source)
+    loaded = loaded_toy(source)
     adopt_template(loaded, Supervision.CONTENT)
     loaded.model.save_pretrained(folder)
     save_tokenizer(loaded.tokenizer, folder, loaded.model.config.max_position_embeddings)
@@ -173,14 +176,14 @@ def gguf_of(folder: Path, kind: Any, out: Path) -> GgufFound:
     return GgufFound.model_validate_json(found.read_bytes())
 
 
-@pytest.mark.parametrize(("kind", "most"), [("f32", 0.0), ("f16", 0.02), ("q8_0", 0.3)])
+@pytest.mark.parametrize(("kind", "most"), [("f32", 0.0), ("f16", 0.002), ("q8_0", 0.06)])
 def test_a_gguf_file_read_back_says_what_the_model_says(
     tmp_path: Path, kind: str, most: float
 ) -> None:
     folder = checkpoint(tmp_path / "best")
     found = gguf_of(folder, kind, tmp_path / "toy.gguf")
-    assert found.max_error <= most
-    assert found.same_choice > 0.97
+    assert found.max_error <= most * found.largest
+    assert found.same_choice > 0.95
     assert found.form == ChatForm()
     assert set(found.stop) == {"<|endoftext|>", "<|im_end|>"}
 
@@ -312,8 +315,8 @@ def test_the_exported_script_has_the_losses_of_the_run_and_imports_nothing_of_it
     model, path = save_toy(tmp_path / "model"), mixed_file(tmp_path / "chats.jsonl")
     data = data_spec(path, supervision=supervision, truncation=Truncation.LEFT)
     plan = plan_of(
-        model, path, data=data, conversations=10, held_out=2, max_rounds=1, model_max_length=64
-    )
+        model, path, conversations=10, held_out=2, max_rounds=1, model_max_length=64
+    ).model_copy(update={"data": data})
     pipe = Tight()
     train(train_job(plan, tmp_path / "out"), cpu(), pipe)
     of_run = losses(pipe.emitted)
