@@ -6,6 +6,8 @@ from typing import Any
 
 from autotune.base.errors import BadInput, ExitCode
 from autotune.cli.console import human_console, print_json, say_on
+from autotune.cli.run_folder import RUNS
+from autotune.run.folder import RunDir
 from autotune.run.overview import RunOverview, runs_in
 from autotune.screen.runs import runs_table
 
@@ -14,6 +16,13 @@ def runs_command(parent: Path, as_json: bool) -> int:
     """`runs`."""
     if parent.exists() and not parent.is_dir():
         raise BadInput(f"{parent}: is a file; give a folder that holds runs")
+    if not parent.exists() and parent != RUNS:
+        raise BadInput(f"{parent}: no such folder; give a folder that holds runs")
+    if RunDir(parent).events.exists():
+        raise BadInput(
+            f"{parent}: is a run itself; smolsft-autotune watch {parent} shows it, and runs"
+            f" {parent.absolute().parent} those beside it"
+        )
     found = runs_in(parent) if parent.is_dir() else []
     now = time.time()
     console = human_console(as_json)

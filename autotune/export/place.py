@@ -1,7 +1,8 @@
 """Where an export lies: a folder that is complete or not there, and never in place of other things.
 
-It is made beside its place and moved there whole. `export.json` in it says what it is, by which the
-next one knows that it may take its place.
+It is made beside its place and moved there whole. `export.json` in it says what it is and has the
+digest of each of its files, by which the next one knows that it may take its place: nobody trained
+into the folder since, nor changed a setting in it.
 """
 
 import contextlib
@@ -16,6 +17,7 @@ from autotune.base.errors import BadInput, EnvironmentFault
 from autotune.base.files import as_new_files, is_link, remove_tree, sync_folder, write_text_atomic
 from autotune.base.manifest import put_in_place
 from autotune.base.model import Boundary
+from autotune.sources.digest import sha256_of
 
 MARK = "export.json"
 
@@ -24,17 +26,22 @@ Form = Literal["gguf", "trl", "axolotl", "llamafactory", "script", "lm-eval"]
 
 
 class Made(Boundary):
-    """What an export is of: the form, and the sha256 of each file of weights by its name."""
+    """What an export is of: the form, and the sha256 of each file of weights by its name.
+
+    `files` has the sha256 of each file that was written, by its path from the folder.
+    """
 
     to: Form
     weights: dict[str, str]
+    files: dict[str, str] = {}
 
 
 def demand_place(out: Path, made: Made) -> None:
     """Refuse a place where something else lies, before anything is computed for it.
 
     Raises:
-        BadInput: there is a file, a link, a folder with other files, or an export of another model.
+        BadInput: there is a file, a link, a folder with other files, an export of another model, or
+            one in which files were added or changed since.
     """
     if is_link(out) or (out.exists() and not out.is_dir()):
         what = "a link" if is_link(out) else "a file"
@@ -44,9 +51,23 @@ def demand_place(out: Path, made: Made) -> None:
     found = _made(out)
     if found is None:
         raise BadInput(f"--out {out}: holds other files; give the name of a new folder")
-    if found != made:
+    if (found.to, found.weights) != (made.to, made.weights):
         what = "an export of another model" if found.to == made.to else f"an export --to {found.to}"
         raise BadInput(f"--out {out}: holds {what}; give another folder, or remove that one")
+    if strange := sorted(_files(out).items() - found.files.items()):
+        raise BadInput(
+            f"--out {out}: {strange[0][0]} is not as the export wrote it, and would be lost; give"
+            " another folder, or move that one away"
+        )
+
+
+def _files(folder: Path) -> dict[str, str]:
+    """The sha256 of each file but the mark, by its path from the folder; of a link no digest."""
+    return {
+        path.relative_to(folder).as_posix(): "" if is_link(path) else sha256_of(path)
+        for path in folder.rglob("*")
+        if path.name != MARK and (is_link(path) or path.is_file())
+    }
 
 
 def _made(folder: Path) -> Made | None:
@@ -72,7 +93,8 @@ def whole_export(out: Path, made: Made) -> Iterator[Path]:
         remove_tree(work)
         work.mkdir(parents=True)
         yield work
-        write_text_atomic(work / MARK, made.model_dump_json(indent=1) + "\n")
+        written = made.model_copy(update={"files": _files(work)})
+        write_text_atomic(work / MARK, written.model_dump_json(indent=1) + "\n")
         for folder in (work, *(p for p in work.rglob("*") if p.is_dir())):
             as_new_files(folder)
             sync_folder(folder)

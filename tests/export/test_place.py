@@ -37,6 +37,8 @@ def test_an_export_is_readable_by_others_and_replaced_by_the_same_one(tmp_path: 
         ("folder", "holds other files"),
         ("form", "holds an export --to trl"),
         ("model", "holds an export of another model"),
+        ("trained", "model/weights is not as the export wrote it, and would be lost"),
+        ("changed", "file is not as the export wrote it"),
     ],
 )
 def test_an_export_takes_the_place_of_nothing_else(tmp_path: Path, there: str, words: str) -> None:
@@ -51,6 +53,13 @@ def test_an_export_takes_the_place_of_nothing_else(tmp_path: Path, there: str, w
             written(out, Made(to="trl", weights=MADE.weights))
         case "model":
             written(out, Made(to="gguf", weights={"model.safetensors": "cd"}))
+        case "trained":
+            written(out)
+            (out / "model").mkdir()
+            (out / "model" / "weights").touch()
+        case "changed":
+            written(out)
+            (out / "file").write_text("epochs = 5", encoding="utf-8")
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(BadInput, match=words):
         written(out)
