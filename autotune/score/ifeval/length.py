@@ -19,6 +19,7 @@ from autotune.score.ifeval.instruction import (
     number,
     quote,
 )
+from autotune.score.ifeval.opening import opened_with
 from autotune.score.ifeval.pieces import divided, longest_beginning, pieces
 from autotune.score.ifeval.words import complete_sentences, count_sentences, count_words, sentences
 
@@ -182,23 +183,34 @@ class NthParagraphFirstWord(Instruction):
         return f"paragraph {nth} {begins}, must begin with {quote(self.given['first_word'])}"
 
     def edit(self, answer: str, draw: Random) -> str | None:
-        """Divided anew; the n-th begins with its first sentence that has the word, or it alone."""
-        parts = divided(answer.strip(), as_count(self.given["num_paragraphs"]))
+        """Divided anew, before a sentence that begins with the word if there is one.
+
+        Else a word that may open any sentence is put before that of the n-th paragraph.
+        """
+        text, total = answer.strip(), as_count(self.given["num_paragraphs"])
+        nth, word = as_count(self.given["nth_paragraph"]) - 1, str(self.given["first_word"])
+        parts = self._divided_before(word, text, nth) or divided(text, total)
         if not parts:
             return None
-        whole = [_BLANK_LINES.sub("\n", part) for part in parts]
-        nth, word = as_count(self.given["nth_paragraph"]) - 1, str(self.given["first_word"])
-        if not _may_begin(whole[nth], word.lower(), True):
-            whole[nth] = _beginning_with(word, whole[nth], draw)
-        return "\n\n".join(whole)
+        if not _may_begin(parts[nth], word.lower(), True):
+            opened = opened_with(word, parts[nth])
+            if opened is None:
+                return None
+            parts[nth] = opened
+        return "\n\n".join(_BLANK_LINES.sub("\n", part) for part in parts)
 
-
-def _beginning_with(word: str, paragraph: str, draw: Random) -> str:
-    """From the sentence on that begins with the word, else behind the word and a stop."""
-    for start, _ in pieces(paragraph):
-        if _may_begin(paragraph[start:], word.lower(), True):
-            return paragraph[start:]
-    return f"{word[0].upper()}{word[1:]}{draw.choice('.!')} {paragraph}"
+    def _divided_before(self, word: str, text: str, nth: int) -> list[str] | None:
+        """Parts of which the n-th, from 0, begins with the word; the first goes where it is n-th."""
+        for start, _ in pieces(text):
+            if not _may_begin(text[start:], word.lower(), True) or (
+                nth == 0 and 2 * start > len(text)
+            ):
+                continue
+            before = divided(text[:start].strip(), nth) if nth else []
+            after = divided(text[start:], as_count(self.given["num_paragraphs"]) - nth)
+            if before is not None and after is not None:
+                return [*before, *after]
+        return None
 
 
 def _may_begin(paragraph: str, expected: str, finished: bool) -> bool:
