@@ -25,11 +25,17 @@ def drawn_words(words: Words, draw: int) -> int:
 def beginning(text: str, words: int) -> str:
     """The first whole sentences and lines that have at least so many words together, closed.
 
-    The paragraph goes on to its end where that comes soon. All of a text that has fewer.
+    The paragraph goes on to its end where that comes soon, and a list to its second item. All of a
+    text that has fewer.
     """
     for _, end in pieces(text):
-        if len(text[:end].split()) >= words:
-            ends = next(last for _, last in paragraphs(text) if last >= end)
-            whole = ends if len(text[:ends].split()) <= LONGER_BY * words else end
-            return closed(text[:whole]) if text[whole:].strip() else text
+        if len(text[:end].split()) < words:
+            continue
+        ends = next(last for _, last in paragraphs(text) if last >= end)
+        soon = len(text[:ends].split()) <= LONGER_BY * words
+        begun = text[: ends if soon else end]
+        if begun == text.rstrip():
+            break
+        if len((made := closed(begun)).split()) >= words:
+            return made
     return text

@@ -115,7 +115,7 @@ class TwoResponses(Instruction):
                 text[second.start() :].strip(),
             ]
         else:
-            parts = _begun_anew(text, self.about)
+            parts = _begun_anew(text, self.about or _questions(self.prompt))
         return "\n******\n".join(parts) if parts else None
 
 
@@ -127,7 +127,7 @@ def _begun_anew(text: str, about: str) -> list[str] | None:
     spans = paragraphs(text)
     if not spans or is_salutation(text):
         return None
-    named = set(_telling(text[slice(*pieces(text)[0])])) | set(_telling(about))
+    named = set(_telling(about or text[slice(*pieces(text)[0])]))
     places = [
         start
         for (start, end), (_, before) in zip(spans[1:], spans, strict=False)
@@ -137,6 +137,12 @@ def _begun_anew(text: str, about: str) -> list[str] | None:
         return None
     place = min(places, key=lambda start: abs(2 * start - len(text)))
     return [text[:place].strip(), text[place:].strip()]
+
+
+def _questions(prompt: str) -> str:
+    """What a prompt asks, as far as it asks."""
+    said = (prompt[slice(*span)] for span in pieces(prompt))
+    return " ".join(each for each in said if each.endswith("?"))
 
 
 def _begins_anew(paragraph: str, named: set[str]) -> bool:

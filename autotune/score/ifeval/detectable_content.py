@@ -161,5 +161,5 @@ class Postscript(Instruction):
 
 
 def _goes_on(sentence: str) -> bool:
-    """Whether a sentence is no afterthought: it goes on from the one before, or somebody says it."""
+    """Whether it is no afterthought: it goes on from the sentence before, or somebody says it."""
     return is_connected(sentence) or is_spoken(sentence)

@@ -19,7 +19,9 @@ _REFERS = re.compile(
     r"|another|the (?:other|same|second|first|next|last|latter)|there['’]?s?|here['’]?s?)\b",
     re.IGNORECASE,
 )
-_AGAIN = re.compile(r"\b(?:also|too|another|as well|again|instead)\b", re.IGNORECASE)
+_AGAIN = re.compile(
+    r"\b(?:also|too|another|other|others|as well|again|instead|however)\b", re.IGNORECASE
+)
 _SPEAKS = re.compile(
     r"\W*(?:let['’]?s|let\ me|today|here(?:['’]s|\ is|\ are)|sure|hello|hi|hey|welcome|dear|thank"
     r"|thanks|please|i['’]m\ (?:glad|happy|sorry|so|excited)|that['’]s\ (?:a|an)\b)\b",

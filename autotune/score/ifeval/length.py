@@ -27,6 +27,7 @@ _DIVIDER = re.compile(r"\s?\*\*\*\s?")
 _END_OF_WORD = frozenset(".,?!'\"")
 _ASTERISKS = re.compile(r"\*{3,}")
 _BLANK_LINES = re.compile(r"\n\s*\n")
+_BETWEEN_PROSE = re.compile(r"(?<=[.!?])\n\s*\n(?=[A-Z][^\n:]*[.!?])")
 _UNENDED_LINE = re.compile(r"(?<=\w)[^\S\n]*(?=\n|$)")
 _JOINT = re.compile(
     r"(?:; |, (?=(?:and|but|so) (?:I|you|he|she|it|we|they|this|that|these|those|there)\b))(\w)"
@@ -197,10 +198,10 @@ class NthParagraphFirstWord(Instruction):
             if opened is None:
                 return None
             parts[nth] = opened
-        return "\n\n".join(_BLANK_LINES.sub("\n", part) for part in parts)
+        return "\n\n".join(_in_one(part) for part in parts)
 
     def _divided_before(self, word: str, text: str, nth: int) -> list[str] | None:
-        """Parts of which the n-th, from 0, begins with the word; the first goes where it is n-th."""
+        """Parts of which the n-th, from 0, begins with the word; what is before the first goes."""
         for start, _ in pieces(text):
             if not _may_begin(text[start:], word.lower(), True) or (
                 nth == 0 and 2 * start > len(text)
@@ -211,6 +212,11 @@ class NthParagraphFirstWord(Instruction):
             if before is not None and after is not None:
                 return [*before, *after]
         return None
+
+
+def _in_one(part: str) -> str:
+    """One paragraph of several: prose goes on in its line, a list and a heading keep theirs."""
+    return _BLANK_LINES.sub("\n", _BETWEEN_PROSE.sub(" ", part))
 
 
 def _may_begin(paragraph: str, expected: str, finished: bool) -> bool:

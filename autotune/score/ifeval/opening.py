@@ -15,14 +15,31 @@ _ADVERBS = (
 ADVERBS = frozenset(_ADVERBS.split())
 """Words that stand before any sentence, with a comma."""
 
-BEFORE_THAT = frozenset({"consider", "imagine", "remember", "suppose"})
-"""Words that stand before one with "that"."""
+CLAUSES = {
+    "children": "Children know that",
+    "consider": "Consider that",
+    "curious": "Curious as it may sound,",
+    "everyone": "Everyone knows that",
+    "friends": "Friends say that",
+    "history": "History shows that",
+    "imagine": "Imagine that",
+    "nobody": "Nobody doubts that",
+    "questions": "Questions remain, but",
+    "remember": "Remember that",
+    "some": "Some say that",
+    "stories": "Stories tell us that",
+    "suppose": "Suppose that",
+    "teachers": "Teachers say that",
+    "tomorrow": "Tomorrow as much as today,",
+}
+"""Words that no comma alone follows, with what leads on to nearly any statement."""
 
 _ARTICLE = re.compile(r"(?:the|some|many|most|all|our|my|these|those)\s+(?=\w)", re.IGNORECASE)
 _WITHIN = (
     "a an the this that these those there it its it's they them their he she his her we our you"
     " your my in on at by for from with as after before during when while some many most all every"
-    " each one two three both another such no nothing"
+    " each one two three both another such no nothing once if since because although though until"
+    " here i'm people learning living life having being to"
 )
 _SMALL = frozenset(_WITHIN.split())
 """First words of a sentence that have a small letter within one."""
@@ -48,8 +65,8 @@ def opened_with(word: str, paragraph: str) -> str | None:
     rest = _within(paragraph)
     if rest is None or not is_whole(first) or is_salutation(first):
         return None
-    if word.lower() in BEFORE_THAT and first.endswith("."):
-        return f"{name} that {rest}"
+    if word.lower() in CLAUSES:
+        return f"{CLAUSES[word.lower()]} {rest}" if first.endswith(".") else None
     return f"{name}, {rest}" if word.lower() in ADVERBS else None
 
 

@@ -35,7 +35,7 @@ _UNDER = re.compile(
 )
 _HEADING = re.compile(r"#{1,6}\s[^\n]*|\*\*[^*\n]+\*\*")
 _BOLD = re.compile(r"(?<!\*)\*\*(?!\*)")
-_FIRST_ITEM = re.compile(r"(?:1[.)]|[-*•])\s")
+_FIRST_ITEM = re.compile(r"^(?:1[.)]|[-*•])\s")
 
 
 def pieces(text: str) -> list[Span]:
@@ -180,7 +180,8 @@ def closed(text: str) -> str:
     """A text that was cut, ended: it announces nothing that does not come, and its marks are pairs.
 
     What goes is a last piece that ends in a colon, a heading or a numbered question that nothing is
-    under, and a list of one item with what leads to it, wherever it stands.
+    under, and a list of one item with what leads to it, wherever it stands; a text that is nothing
+    but one item is none.
     """
     left = _without_lone_items(text)
     spans = pieces(left)
@@ -193,7 +194,8 @@ def closed(text: str) -> str:
             spans = spans[:-2]
         else:
             break
-    return _paired(left[: spans[-1][1]] if spans else left)
+    ended = left[: spans[-1][1]] if spans else left
+    return _paired(ended if "\n" in ended else _FIRST_ITEM.sub("", ended, count=1))
 
 
 def _heads_nothing(before: str, last: str) -> bool:

@@ -24,7 +24,8 @@ _OPEN = re.compile(
 )
 _OPINION = re.compile(
     r"\b(?:should|ought|would you|do you think"
-    r"|(?:is|are) it (?:better|worth|fair|rude|okay|ok|wrong|right)|is (?:\w+ ){1,3}better|better than|always better)\b",
+    r"|(?:is|are) it (?:better|worth|fair|rude|okay|ok|wrong|right)"
+    r"|is (?:\w+ ){1,3}better|better than|always better)\b",
     re.IGNORECASE,
 )
 _NOT = re.compile(r"\b(?:not|never|no|nobody|none|cannot|without)\b|n['’]t\b", re.IGNORECASE)
