@@ -14,11 +14,7 @@ LIST = "One.\n\nTwo three:\n\n1. Four five.\n2. Six.\n3. Seven.\n4. Eight.\n\nNi
         (TEXT, 5, "One two three four five."),
         (TEXT, 8, "One two three four five. Six seven eight nine. Ten."),
         (TEXT, 99, TEXT),
-        (
-            "One two three:\n\n1. Four five.\n2. Six.\n\nSeven.",
-            4,
-            "One two three:\n\n1. Four five.\n2.",
-        ),
+        (LIST, 5, "One.\n\nTwo three:\n\n1. Four five.\n2. Six."),
         ('"One two three. Four five six."', 3, "One two three."),
     ],
 )

@@ -151,7 +151,8 @@ def test_a_paragraph_begins_with_a_word_only_as_a_sentence_can(
         ("We took bread, old cheese, and wine with us to the house by the sea that day.",) * 2,
         ("We took bread, cheese, nuts or wine with us to the house by the sea on that day.",) * 2,
         (
-            "At noon, we sang, and all of the others who were in the house by the sea at that time were quiet.",
+            "At noon, we sang, and all of the others who were in the house by the sea at that time"
+            " were quiet.",
         )
         * 2,
     ],

@@ -57,6 +57,7 @@ def test_an_answer_that_is_nothing_but_a_preamble_is_left_to_others_to_judge() -
         "I am here to help.",
         "He is glad and I am so happy helping everyone who is lost.",
         "Always happy to help!",
+        "My primary function is to write about sand.",
         "I am not an AI but a real person.",
         "Let me know if you want another story.",
         "How can I assist you?",
