@@ -161,9 +161,9 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     (
         "punctuation:no_comma",
         {},
-        "Well, there are 1,000 seas,lakes and more of that kind which we like so much in the summer,"
+        "Well, there are 1,000 seas,lakes and more of that kind which we like so much in summer,"
         "\nall wet.",
-        "Well there are 1000 seas lakes and more of that kind which we like so much in the summer"
+        "Well there are 1000 seas lakes and more of that kind which we like so much in summer"
         "\nall wet.",
     ),
     (
