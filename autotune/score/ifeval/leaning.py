@@ -7,7 +7,7 @@ _CONNECTIVE = re.compile(
         however | but | and | so | or | yet | then | also | still | thus | hence | therefore
       | moreover | furthermore | additionally | besides | instead | otherwise | nevertheless
       | meanwhile | similarly | likewise | consequently | finally | overall | lastly
-      | in\ (?:addition|conclusion|summary|short|fact|other\ words|contrast|this|that)
+      | in\ (?:addition|conclusion|essence|summary|short|fact|other\ words|contrast|this|that)
       | for\ (?:example|instance|this|that) | as\ (?:a\ result|well|such|for)
       | on\ the\ other\ hand | after\ (?:that|this) | at\ the\ same\ time | of\ course
       | that['’]s\ (?:why|because|how) | this\ is\ (?:why|because|how) | to\ sum\ up

@@ -7,7 +7,7 @@ from autotune.score.ifeval.pieces import is_whole, pieces
 
 _ADVERBS = (
     "actually again anyway certainly clearly finally first fortunately frankly generally honestly"
-    " however indeed instead interestingly later listen luckily maybe meanwhile mostly naturally"
+    " however indeed instead interestingly later listen maybe meanwhile mostly naturally"
     " next nowadays obviously often oh perhaps please really remember sadly sometimes somehow soon"
     " still surely then therefore today traditionally truly typically unfortunately usually well"
     " yes yesterday"

@@ -34,6 +34,7 @@ _UNDER = re.compile(
     r"^[^\S\n]*\d{1,2}[.)][^\S\n][^\n]*\n\s*(?![^\S\n]*\d{1,2}[.)][^\S\n])\S", re.MULTILINE
 )
 _HEADING = re.compile(r"#{1,6}\s[^\n]*|\*\*[^*\n]+\*\*")
+_OPENING_QUOTE = re.compile(r'(?:^|\s)"(?=\S)')
 _BOLD = re.compile(r"(?<!\*)\*\*(?!\*)")
 _FIRST_ITEM = re.compile(r"^(?:1[.)]|[-*•])\s")
 
@@ -228,7 +229,8 @@ def _paired(text: str) -> str:
     )
     if left.startswith('"') and (second < 0 or opens):
         return left[1:]
-    return f'{left}"' if left[left.rfind("\n") + 1 :].count('"') % 2 else left
+    last = _OPENING_QUOTE.search(left, left.rfind('"') - 1 if left.rfind('"') else 0)
+    return f'{left}"' if last or left[left.rfind("\n") + 1 :].count('"') % 2 else left
 
 
 def _with_bold_pairs(line: str) -> str:
