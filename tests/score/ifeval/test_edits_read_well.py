@@ -91,7 +91,7 @@ def test_the_answer_is_the_one_that_the_text_gives(
         ("We went. However he ran. He fell. She came.", "We went. However he ran.\n\n* F.\n* S."),
         ("We went. He ran. He fell. But she came.", "We went.\n\n* R.\n* F.\n\nBut she came."),
         ("Dear Ann. We went. Tom: I ran.", None),
-        ("We went. He ran. So it goes. Then:\n1. Sit.", None),
+        ("We went. He ran. He fell. Then came:\n1. Ann.", None),
     ],
 )
 def test_a_list_is_made_of_sentences_that_can_stand_alone(text: str, made: str | None) -> None:
