@@ -16,6 +16,11 @@ FAIR = 2
 a postscript, would else crowd out what the model has to learn more of."""
 
 
+STRAINED = 0.05
+"""Share of the chats that are kept in which an edit strains, at most: they are what a model learns
+to write instead of an answer, and a few are enough to show that a keyword has to be there."""
+
+
 def balanced(
     chats: Sequence[PracticeChat], asked: Mapping[str, int], limit: int | None = None
 ) -> list[PracticeChat]:
@@ -25,9 +30,9 @@ def balanced(
     chat of. Of the kind that is next a chat is taken in which no edit strains, if there is one;
     then one of the length of which fewest are kept (`chats.BANDS`); then the one that comes first
     in `chats`. Without a limit all are kept, but for the last chosen of a kind that has more than
-    `FAIR` times its share.
+    `FAIR` times its share, and strained ones beyond `STRAINED` of what is kept so far.
     """
-    return _fair(_in_turn(chats, asked), asked)[:limit]
+    return _with_few_strained(_fair(_in_turn(chats, asked), asked))[:limit]
 
 
 def _in_turn(chats: Sequence[PracticeChat], asked: Mapping[str, int]) -> list[PracticeChat]:
@@ -66,4 +71,17 @@ def _fair(chosen: Sequence[PracticeChat], asked: Mapping[str, int]) -> list[Prac
         if any(counts[kind] > ceil(most * asked[kind]) for kind in chat.kinds):
             kept.remove(chat)
             counts.subtract(chat.kinds)
+    return kept
+
+
+def _with_few_strained(chosen: Sequence[PracticeChat]) -> list[PracticeChat]:
+    """Every beginning has its share of strained chats at most, rounded up."""
+    kept: list[PracticeChat] = []
+    strained = 0
+    for chat in chosen:
+        if chat.amended.strained:
+            if strained + 1 > ceil(STRAINED * (len(kept) + 1)):
+                continue
+            strained += 1
+        kept.append(chat)
     return kept

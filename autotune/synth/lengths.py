@@ -3,7 +3,10 @@
 from math import exp, log
 from random import Random
 
-from autotune.score.ifeval.pieces import pieces
+from autotune.score.ifeval.pieces import closed, paragraphs, pieces
+
+LONGER_BY = 1.3
+"""So many times the words an answer may have for the sake of a whole last paragraph."""
 
 Words = tuple[int, int]
 """The fewest and the most that are drawn."""
@@ -20,11 +23,19 @@ def drawn_words(words: Words, draw: int) -> int:
 
 
 def beginning(text: str, words: int) -> str:
-    """The first whole sentences and lines that have at least so many words together.
+    """The first whole sentences and lines that have at least so many words together, closed.
 
-    All of a text that has fewer.
+    The paragraph goes on to its end where that comes soon, and a list to its second item. All of a
+    text that has fewer.
     """
     for _, end in pieces(text):
-        if len(text[:end].split()) >= words:
-            return text[:end]
+        if len(text[:end].split()) < words:
+            continue
+        ends = next(last for _, last in paragraphs(text) if last >= end)
+        soon = len(text[:ends].split()) <= LONGER_BY * words
+        begun = text[: ends if soon else end]
+        if begun == text.rstrip():
+            break
+        if len((made := closed(begun)).split()) >= words:
+            return made
     return text

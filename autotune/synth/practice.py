@@ -22,6 +22,8 @@ from autotune.synth.counts import PracticeCounts, asked_for, counts_of
 from autotune.synth.kinds import Ask
 from autotune.synth.lengths import Words, beginning, drawn_words
 from autotune.synth.prompts import PracticePrompt
+from autotune.synth.topics import noun_phrase
+from autotune.synth.two_samples import joined, pairs
 
 SHOWS = frozenset(
     {
@@ -79,7 +81,8 @@ def practise(
     Each answer is amended for every prompt of its task, but for one that shows what only the prompt
     that was asked asks for (`SHOWS`): small letters, a postscript. What is amended is its beginning
     of a number of `words` (least, most) that is drawn for each prompt, where one of that length can
-    follow; else, and without `words`, the whole answer. Then
+    follow; else, and without `words`, the whole answer. Where two responses are asked for, each two
+    samples of a task are held against the prompt as well, joined. Then
 
     1. of the texts for a prompt one is taken: one that passes as it was sampled before all others,
        then one in which no edit strains (`Instruction.strains`: keywords, letters), then one of an
@@ -100,8 +103,10 @@ def practise(
     unusable: list[Unusable] = []
     for task, found in sampled.items():
         for prompt in tasks[task]:
-            for answer in found:
-                made = _made(asked[task], answer, prompt, words, seed)
+            texts = [(a, _made(asked[task], a, prompt, words, seed)) for a in found]
+            for pair in pairs(prompt, found):
+                texts.append((pair[0], _made_of_two(asked[task], pair, prompt, words, seed)))
+            for answer, made in texts:
                 if isinstance(made, Unusable):
                     unusable.append(made)
                 else:
@@ -148,16 +153,37 @@ def _made(
 ) -> Amended | Unusable:
     """The answer to the prompt that was asked, made to follow one of the same task."""
     text, draw = answer.response or "", _drawn(seed, prompt, answer)
-    if any(
-        instruction_of(*each).follows(text) for each in _shown(asked) if each not in _shown(prompt)
-    ):
+    about = noun_phrase(prompt.topic)
+    if _is_elsewhere(asked, text, prompt):
         return Unusable(ELSEWHERE)
     short = beginning(text, drawn_words(words, draw)) if words else text
     if short != text:
-        made = amended(prompt, short, draw, finished=False)
+        made = amended(prompt, short, draw, False, about)
         if isinstance(made, Amended):
             return replace(made, cut=True)
-    return amended(prompt, text, draw, answer.finish == "stop")
+    return amended(prompt, text, draw, answer.finish == "stop", about)
+
+
+def _made_of_two(
+    asked: PracticePrompt,
+    pair: tuple[Answer, Answer],
+    prompt: PracticePrompt,
+    words: Words | None,
+    seed: int,
+) -> Amended | Unusable:
+    """Two answers to the prompt that was asked, made the two responses that another asks for."""
+    if any(_is_elsewhere(asked, each.response or "", prompt) for each in pair):
+        return Unusable(ELSEWHERE)
+    draw = _drawn(seed, prompt, pair[0])
+    text = joined(pair, drawn_words(words, draw) if words else None)
+    made = amended(prompt, text, draw, True, noun_phrase(prompt.topic))
+    return replace(made, cut=True) if isinstance(made, Amended) else made
+
+
+def _is_elsewhere(asked: PracticePrompt, text: str, prompt: PracticePrompt) -> bool:
+    """Whether a text shows what the prompt that was asked asks for, and another does not."""
+    only = [each for each in _shown(asked) if each not in _shown(prompt)]
+    return any(instruction_of(*each).follows(text) for each in only)
 
 
 def _shown(prompt: PracticePrompt) -> list[tuple[str, dict[str, Argument]]]:

@@ -14,6 +14,7 @@ from autotune.synth.texts import read_table
 FACT_FILES = ("food", "home", "nature", "world", "arts")
 HELD_OUT_FILE = "heldout"
 
+_LAST_THING = re.compile(r".*?\babout (?P<of>.+)$|.*\b(?P<last>(?:a|an|the|two)\s.+)$")
 _MARKED = re.compile(r"\*([^*\n]+)\*")
 
 
@@ -79,6 +80,19 @@ _PLAIN = """
 """
 _PLAIN_WORDS = frozenset(_PLAIN.split())
 """Words of marked phrases that would make odd keywords."""
+
+
+def noun_phrase(name: str) -> str:
+    """What a text about a topic is about, to stand behind "about"; empty where that is a sentence.
+
+    Of an occasion ("to a gym to cancel a membership") it is what that is about, or comes last.
+    """
+    if name[-1:] in ".?!":
+        return ""
+    if not name.startswith("to "):
+        return name
+    found = _LAST_THING.search(name)
+    return (found["of"] or found["last"]) if found else ""
 
 
 @cache

@@ -54,3 +54,12 @@ def test_a_chat_whose_edit_strains_comes_last() -> None:
     kept = balanced([*strained, *plain], {"a": 1}, 4)
     assert kept[:3] == plain
     assert kept[3] in strained
+
+
+@pytest.mark.parametrize("limit", [5, 40, None])
+def test_few_chats_are_kept_whose_edit_strains(limit: int | None) -> None:
+    strained = [chat(n, "a", strained=("a",)) for n in range(60)]
+    plain = [chat(n, "b") for n in range(60, 100)]
+    kept = balanced([*strained, *plain], {"a": 50, "b": 50}, limit)
+    few = sum(bool(each.amended.strained) for each in kept)
+    assert 1 <= few <= max(1, round(0.05 * len(kept) + 0.5))

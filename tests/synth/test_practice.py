@@ -6,6 +6,7 @@ from autotune.protocol.choices import Asked
 from autotune.score.ifeval.scorer import IFEval
 from autotune.synth import practice
 from autotune.synth.practice import ELSEWHERE, asked_prompts
+from autotune.synth.topics import noun_phrase
 from tests.synth.practised import (
     COMMAS,
     NAPS,
@@ -168,3 +169,18 @@ def test_an_answer_is_cut_to_a_beginning_of_a_drawn_length_where_that_can_follow
     assert all(25 <= words < 70 for words in lengths)
     assert all(chat.amended.cut and long.startswith(chat.amended.text[:20]) for chat in short)
     assert whole.words >= 60
+
+
+def test_two_samples_of_a_task_become_the_two_responses_that_a_prompt_asks_for() -> None:
+    asked = prompt(0, 0, ("combination:two_responses", {}))
+    two = [answer(asked, NAPS), answer(asked, LONG + " And then", 1, whole=False)]
+    (made,) = practise([asked], two, seed=1, limit=None).chats
+    assert made.amended.text == f"{NAPS}\n******\n{LONG}"
+    assert practise([asked], two[:1], seed=1, limit=None).chats == ()
+
+
+def test_what_a_prompt_is_about_is_named_so_that_about_can_stand_before_it() -> None:
+    assert noun_phrase("green tea") == "green tea"
+    assert noun_phrase("to my landlord about a broken heater") == "a broken heater"
+    assert noun_phrase("to a gym to cancel a membership") == "a membership"
+    assert noun_phrase("Is water wet?") == ""

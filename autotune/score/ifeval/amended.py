@@ -76,8 +76,12 @@ class Unusable:
     """The instructions that no edit makes it follow, or whose edits undo each other."""
 
 
-def amended(prompt: IFEvalPrompt, answer: str, seed: int, finished: bool) -> Amended | Unusable:
+def amended(
+    prompt: IFEvalPrompt, answer: str, seed: int, finished: bool, about: str = ""
+) -> Amended | Unusable:
     """A prompt's answer made to follow it; the same text for the same seed.
+
+    What the prompt is `about` is a noun phrase, empty where it is not known.
 
     `finished` is whether the model ended it by itself: else its last sentence goes if it is not
     whole. What follows as it is, is left as it is.
@@ -87,7 +91,7 @@ def amended(prompt: IFEvalPrompt, answer: str, seed: int, finished: bool) -> Ame
         EnvironmentFault: a package that a check needs is not installed.
     """
     instructions = [
-        instruction_of(name, given)
+        instruction_of(name, given, prompt.prompt, about)
         for name, given in zip(prompt.instruction_id_list, prompt.kwargs, strict=True)
     ]
     repeats = RepeatPrompt.id in prompt.instruction_id_list

@@ -6,7 +6,7 @@ from random import Random
 from autotune.score.ifeval.arguments import Argument, a_count, a_relation, as_count
 from autotune.score.ifeval.instruction import Counted, Instruction, Stage, number, quote
 from autotune.score.ifeval.own_words import replaced, spread, telling_words
-from autotune.score.ifeval.pieces import longest_beginning
+from autotune.score.ifeval.pieces import Span, longest_beginning
 from autotune.score.ifeval.words import (
     capital_words,
     complete_sentences,
@@ -46,6 +46,17 @@ class CapitalWordFrequency(Counted):
         """Those in finished sentences: words at the end of the last one may still change."""
         return sum(map(capital_words, sentences(complete_sentences(beginning))[:-1]))
 
+    def amend(self, answer: str, draw: Random) -> str | None:
+        """As others do, but "I" and "A" are no word that stands out: enough others are to be there.
+
+        An answer that follows because of them is left as it is where it has too few other words.
+        """
+        missing = as_count(self.limit) - len(_shouted(answer))
+        if self.relation != "at least" or missing <= 0 or not self.follows(answer):
+            return super().amend(answer, draw)
+        edited = self.edit(answer, draw)
+        return edited if edited is not None and self.follows(edited) else answer
+
     def edit(self, answer: str, draw: Random) -> str | None:
         """Telling words are put in capitals, or the longest capital words in small letters.
 
@@ -54,13 +65,17 @@ class CapitalWordFrequency(Counted):
         limit, count = as_count(self.limit), self.count(answer)
         if self.relation == "at least":
             small = [s for s in telling_words(answer) if not answer[slice(*s)].isupper()]
-            chosen = spread(small, limit - count, draw)
+            chosen = spread(small, limit - min(count, len(_shouted(answer))), draw)
             changes = [(span, answer[slice(*span)].upper()) for span in chosen or ()]
             return replaced(answer, changes) if chosen else None
-        shouted = [w.span() for w in _SHOUTED.finditer(answer) if w[0].isupper()]
-        longest = sorted(shouted, key=lambda span: (span[0] - span[1], span))
+        longest = sorted(_shouted(answer), key=lambda span: (span[0] - span[1], span))
         calm = [(span, answer[slice(*span)].capitalize()) for span in longest[: count - limit + 1]]
         return longest_beginning(replaced(answer, calm), self.check)
+
+
+def _shouted(text: str) -> list[Span]:
+    """Places of the words of two letters or more that are all in capitals."""
+    return [word.span() for word in _SHOUTED.finditer(text) if word[0].isupper()]
 
 
 class EnglishCapital(Instruction):

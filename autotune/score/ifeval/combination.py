@@ -5,8 +5,10 @@ from random import Random
 
 from autotune.score.ifeval.arguments import a_text
 from autotune.score.ifeval.instruction import Instruction, Stage, number
+from autotune.score.ifeval.leaning import is_salutation, is_spoken, leads_in, leans
 from autotune.score.ifeval.length import has_content
-from autotune.score.ifeval.pieces import divided, paragraphs
+from autotune.score.ifeval.own_words import is_telling
+from autotune.score.ifeval.pieces import is_whole, paragraphs, pieces
 
 _WORD = re.compile(r"\w+")
 _ASTERISKS = re.compile(r"\*{3,}")
@@ -15,6 +17,9 @@ _SECOND = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 """The beginning of what a model itself calls its second response."""
+
+STEM_LETTERS = 5
+"""Letters by which words are compared."""
 
 
 class RepeatPrompt(Instruction):
@@ -98,7 +103,10 @@ class TwoResponses(Instruction):
         return f"{number(len(parts), 'response')}, exactly 2 divided by ****** are required"
 
     def edit(self, answer: str, draw: Random) -> str | None:
-        """Divided where its second response begins, else in the middle: each part says half."""
+        """Divided where its second response begins, or a paragraph that begins anew.
+
+        Half of a text is no response, so that one which only goes on is not divided.
+        """
         text = _ASTERISKS.sub("", answer).strip()
         second = _SECOND.search(text)
         if second and text[: second.start()].strip():
@@ -107,8 +115,46 @@ class TwoResponses(Instruction):
                 text[second.start() :].strip(),
             ]
         else:
-            parts = divided(text, 2)
+            parts = _begun_anew(text, self.about or _questions(self.prompt))
         return "\n******\n".join(parts) if parts else None
+
+
+def _begun_anew(text: str, about: str) -> list[str] | None:
+    """Two parts, the second of which could stand alone; of several the most alike in length.
+
+    It is a paragraph that names again what the text, or the prompt, is about, and leans on nothing.
+    """
+    spans = paragraphs(text)
+    if not spans or is_salutation(text):
+        return None
+    named = set(_telling(about or text[slice(*pieces(text)[0])]))
+    places = [
+        start
+        for (start, end), (_, before) in zip(spans[1:], spans, strict=False)
+        if _begins_anew(text[start:end], named) and not text[:before].endswith(":")
+    ]
+    if not places:
+        return None
+    place = min(places, key=lambda start: abs(2 * start - len(text)))
+    return [text[:place].strip(), text[place:].strip()]
+
+
+def _questions(prompt: str) -> str:
+    """What a prompt asks, as far as it asks."""
+    said = (prompt[slice(*span)] for span in pieces(prompt))
+    return " ".join(each for each in said if each.endswith("?"))
+
+
+def _begins_anew(paragraph: str, named: set[str]) -> bool:
+    first = paragraph[slice(*pieces(paragraph)[0])]
+    whole = is_whole(first) and first[0].isalpha() and not is_spoken(first)
+    alone = not leans(first) and not leads_in(first) and not is_salutation(first)
+    return whole and alone and bool(named & set(_telling(first)))
+
+
+def _telling(text: str) -> list[str]:
+    """The beginnings of its telling words: "trees" is "tree"."""
+    return [word[:STEM_LETTERS] for word in _words(text) if is_telling(word)]
 
 
 def _words(text: str) -> list[str]:

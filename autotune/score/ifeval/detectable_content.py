@@ -5,6 +5,7 @@ from random import Random
 
 from autotune.score.ifeval.arguments import Argument, a_count, a_text, as_count
 from autotune.score.ifeval.instruction import Counted, Instruction, Stage, quote
+from autotune.score.ifeval.leaning import is_connected, is_spoken
 from autotune.score.ifeval.linear import count_placeholders, has_postscript
 from autotune.score.ifeval.own_words import in_case_of, subject
 from autotune.score.ifeval.pieces import is_whole, pieces
@@ -42,9 +43,9 @@ PAIRS = (
 
 _MISSPELT = re.compile(r"(?<!\w)(?:p\.? ?){1,2}s\b\.?:?", re.IGNORECASE)
 
-LONGEST_POSTSCRIPT_CHARACTERS = 160
+LONGEST_POSTSCRIPT_CHARACTERS = 240
 SHORTEST_POSTSCRIPT_CHARACTERS = 20
-LEFT_BEFORE = 3
+LEFT_BEFORE = 2
 """A last sentence becomes the postscript if it is not longer and at least so many stay before it:
 a postscript is an afterthought."""
 
@@ -139,7 +140,8 @@ class Postscript(Instruction):
     def edit(self, answer: str, draw: Random) -> str | None:
         """A marker that is spelt otherwise is mended; else its last sentence becomes one.
 
-        One of no particular text is put at the end of a text that is short, or ends otherwise.
+        One of no particular text is put at the end of a text that is short, or ends otherwise: with
+        what goes on from the sentence before it, what somebody says, or an item of a list.
         """
         marker, text = str(self.given["postscript_marker"]).strip(), answer.strip()
         spelt = list(_MISSPELT.finditer(text))
@@ -149,9 +151,15 @@ class Postscript(Instruction):
         *before, (start, end) = pieces(text)
         last = text[start:end]
         short = SHORTEST_POSTSCRIPT_CHARACTERS <= len(last) <= LONGEST_POSTSCRIPT_CHARACTERS
-        if len(before) >= LEFT_BEFORE and short and last[0].isalpha() and is_whole(last):
+        fits = last[0].isalpha() and is_whole(last) and last.count('"') % 2 == 0
+        if len(before) >= LEFT_BEFORE and short and fits and not _goes_on(last):
             return f"{text[: before[-1][1]]}\n\n{marker} {last}"
-        about = subject(text)
+        about = self.about or subject(text)
         # One word alone may be of any kind: "more about dental".
-        said = draw.choice(AFTERTHOUGHTS).format(about if " " in about else "this")
+        said = draw.choice(AFTERTHOUGHTS).format(about if self.about or " " in about else "this")
         return f"{text}\n\n{marker} {in_case_of(text, said)}"
+
+
+def _goes_on(sentence: str) -> bool:
+    """Whether it is no afterthought: it goes on from the sentence before, or somebody says it."""
+    return is_connected(sentence) or is_spoken(sentence)

@@ -22,17 +22,17 @@ from autotune.score.ifeval.own_words import (
     phrases,
     replaced,
     spread,
-    subject,
 )
-from autotune.score.ifeval.pieces import HEADING_WORDS, divided, paragraphs
+from autotune.score.ifeval.pieces import divided, paragraphs
+from autotune.score.ifeval.titles import own_title, title_for
+from autotune.score.ifeval.yes_or_no import answer_of
 
 _HIGHLIGHT = re.compile(r"\*[^\n\*]*\*")
 _DOUBLE = re.compile(r"\*\*[^\n\*]*\*\*")
-_YES_OR_NO = re.compile(r"\W*(?P<says>yes|no|maybe|perhaps)\b[\s,.:;!-]*", re.IGNORECASE)
+_YES_OR_NO = re.compile(
+    r"\W*(?:yes\b[\s,.:;!-]*|(?:no|maybe|perhaps)(?:\s*[,.:;!-])+\s*)", re.IGNORECASE
+)
 _STAR_SIGN = re.compile(r"^([^\S\n]*)\*(?=[^\S\n])", re.MULTILINE)
-_TITLE_SIGNS = ' \t#*_<>"“”:'
-_NUMBERED = re.compile(r"^\w+\s?(?:\d+|[IVX]+)$")
-_TITLE_NAMED = re.compile(r"^(?:title|subject|headline)\s*:\s*", re.IGNORECASE)
 
 ALLOWED = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
 """The answers that a constrained response holds one of."""
@@ -40,9 +40,6 @@ ALLOWED = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
 CHOICE = 3
 """Phrases to choose from for each that is highlighted: enough to spread them over a text, few
 enough for them to be the best."""
-
-TITLES = ("{}", "{}", "About {}", "On {}", "All About {}", "A Few Words on {}", "The Story of {}")
-"""Titles of no particular text; they take what it is about, which mostly is title enough."""
 
 
 class ConstrainedResponse(Growing):
@@ -60,12 +57,13 @@ class ConstrainedResponse(Growing):
         return f"holds none of {', '.join(others)} and {last}"
 
     def edit(self, answer: str, draw: Random) -> str | None:
-        """The one that its first word means stands first; "maybe" where that is neither."""
+        """The one that its first two sentences say stands first, in the place of a mere "yes"."""
+        says = answer_of(answer, self.prompt)
+        if says is None:
+            return None
         begun = _YES_OR_NO.match(answer)
-        says = begun["says"].lower() if begun else "maybe"
         rest = answer[begun.end() :].strip() if begun else answer.strip()
-        answered = f"My answer is {'maybe' if says == 'perhaps' else says}."
-        return f"{answered} {rest[:1].upper()}{rest[1:]}".rstrip()
+        return f"My answer is {says}. {rest[:1].upper()}{rest[1:]}".rstrip()
 
 
 class JsonFormat(Instruction):
@@ -250,32 +248,13 @@ class Title(Instruction):
         return "no title in double angle brackets, as in <<title>>"
 
     def edit(self, answer: str, draw: Random) -> str | None:
-        """Its first line, where that is a title; else what it says most often becomes one."""
-        first, _, rest = answer.strip().partition("\n")
-        if rest.strip() and (title := _title_in(first, rest)):
+        """Its first line, where that is a title; else what its prompt is about becomes one."""
+        text = answer.strip()
+        title, rest = own_title(text)
+        if title:
             return f"<<{title}>>\n{rest}"
-        about = subject(answer)
-        if not about:
-            return None
-        named = draw.choice(TITLES).format(about.title())
-        return f"<<{in_case_of(answer, named)}>>\n\n{answer.strip()}"
-
-
-def _title_in(first: str, rest: str) -> str:
-    """The title that a first line is; empty where it is none.
-
-    It is marked or called one, or stands apart and neither ends as a sentence does nor leads to
-    what follows, nor numbers it ("Part 1").
-    """
-    bare = first.strip(_TITLE_SIGNS)
-    title = _TITLE_NAMED.sub("", bare).strip(_TITLE_SIGNS)
-    if not 0 < len(title.split()) <= HEADING_WORDS or not title[0].isalnum():
-        return ""
-    if title != bare:
-        return title
-    is_marked = first.lstrip().startswith(("#", "**")) or rest.startswith("\n")
-    is_other = title[-1] in ".!?,;" or first.rstrip(" *_").endswith(":") or _NUMBERED.search(title)
-    return title if is_marked and not is_other else ""
+        named = title_for(text, self.prompt, self.about, draw)
+        return f"<<{in_case_of(text, named)}>>\n\n{text}" if named else None
 
 
 def _line_around(text: str, place: int) -> str:

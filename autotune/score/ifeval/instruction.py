@@ -59,9 +59,15 @@ class Instruction(ABC):
     """Whether the edit leaves words that the answer does not lead to: one that follows the
     instruction by itself is better."""
 
-    def __init__(self, given: Arguments) -> None:
-        """`given` are arguments as `read_arguments` gives them."""
+    def __init__(self, given: Arguments, prompt: str = "", about: str = "") -> None:
+        """`given` are arguments as `read_arguments` gives them.
+
+        An edit may look at the whole `prompt` and at what that is `about`, a noun phrase, where
+        these are known; a verdict never does.
+        """
         self.given = given
+        self.prompt = prompt
+        self.about = about
 
     @abstractmethod
     def check(self, answer: str) -> bool:

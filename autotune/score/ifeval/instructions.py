@@ -91,15 +91,19 @@ INSTRUCTIONS: Instructions = MappingProxyType(
 """Those of IFEval."""
 
 
-def instruction_of(instruction: str, given: Arguments) -> Instruction:
+def instruction_of(
+    instruction: str, given: Arguments, prompt: str = "", about: str = ""
+) -> Instruction:
     """The instruction of an id with arguments as `read_arguments` gives them.
+
+    Its edit may look at the `prompt` and at what that is `about` (`Instruction`).
 
     Raises:
         ArgumentFault: an unknown instruction.
     """
     if instruction not in CLASSES:
         raise ArgumentFault(f"unknown instruction id {instruction!r}{nearest(instruction)}")
-    return CLASSES[instruction](given)
+    return CLASSES[instruction](given, prompt, about)
 
 
 def read_arguments(

@@ -23,37 +23,29 @@ from autotune.score.ifeval.instruction import (
     number,
     quote,
 )
-from autotune.score.ifeval.own_words import in_case_of, listed, topics
-from autotune.score.ifeval.pieces import without
-
-MOST_ADDED = 4
-"""Words, or times, that an edit adds at most: more of them would be a list and no answer."""
+from autotune.score.ifeval.own_words import in_case_of, listed, subject, topics
+from autotune.score.ifeval.pieces import is_whole, without
 
 MOST_LETTERS_ADDED = 12
 """The same for a letter: those of a line of the answer's own words."""
 
-NAMED = (
-    "Also to keep in mind: {}.",
-    "What comes to mind here as well: {}.",
-    "Not to forget: {}.",
-    "Also worth a thought: {}.",
-    "Something to think about next: {}.",
-    "Last but not least: {}.",
+SIDES = (
+    "There is also the {} side of {}.",
+    "The {} side of {} counts as well.",
+    "Not everybody knows the {} side of {}.",
+    "The {} part of {} is a story of its own.",
 )
-"""Sentences that bring in words, one or several, in quotation marks, whatever kind these are."""
+"""Sentences that bring a word to what a text is about. Before another noun a word of nearly any
+kind may stand."""
 
-NAMED_AGAIN = (
-    "It all comes back to one word: {}.",
-    "In a word: {}.",
-    "That is what is meant by {} here.",
-    "Keep {} in mind.",
-    "So much for {}.",
-    "There is more to say about {}.",
-    "When in doubt think of {}.",
-    "And that is all about {}.",
+MORE = (
+    "There is always more to say about {}.",
+    "Few people know all there is to know about {}.",
+    "That is only a beginning of what one can learn about {}.",
 )
-"""More different sentences than times that a word is added at most."""
+"""Sentences about what a text is about, where that holds the word."""
 
+_ITEM = re.compile(r"\s*(?:[-*•]|\d{1,2}[.)])\s")
 _FULL_STOP = re.compile(r"(?<=\w)\.(?=\s|$)")
 
 
@@ -82,14 +74,10 @@ class Existence(Growing):
         return f"lacks {', '.join(map(quote, missing))}"
 
     def edit(self, answer: str, draw: Random) -> str | None:
-        """A sentence at the end names those that are missing, if they are few."""
+        """A sentence at the end has the one that is missing; more of them would be a mere list."""
         words = [str(word).strip() for word in as_texts(self.given["keywords"])]
         missing = [word for word in words if not times(answer, word)]
-        if len(missing) > MOST_ADDED:
-            return None
-        return _with_sentences(
-            answer, [draw.choice(NAMED).format(listed([quote(word) for word in missing]))]
-        )
+        return _with_sentence(answer, missing[0], self.about, draw) if len(missing) == 1 else None
 
 
 class ForbiddenWords(Instruction):
@@ -160,15 +148,13 @@ class Frequency(Counted):
         return f"{quote(self.given['keyword'])} {found}, {self.relation} {self.limit} required"
 
     def edit(self, answer: str, draw: Random) -> str | None:
-        """Sentences with it are left out, or a few that name it put at the end."""
+        """Sentences with it are left out, or one that has it is put at the end."""
         word, limit = str(self.given["keyword"]).strip(), as_count(self.limit)
         if self.relation == "less than":
             return without(answer, self.count, limit - 1)
-        missing = limit - self.count(answer)
-        if missing > MOST_ADDED:
+        if limit - self.count(answer) > 1:
             return None
-        named = draw.sample(NAMED_AGAIN, missing)
-        return _with_sentences(answer, [each.format(word) for each in named])
+        return _with_sentence(answer, word, self.about, draw)
 
 
 class LetterFrequency(Counted):
@@ -239,9 +225,22 @@ class LetterFrequency(Counted):
         return f"{text}\n\n{in_case_of(text, 'In short')}: {listed(named) if named else ''}."
 
 
-def _with_sentences(answer: str, added: list[str]) -> str:
+def _with_sentence(answer: str, word: str, about: str, draw: Random) -> str:
+    """The answer with a sentence more in its last paragraph, or behind a list or an open line.
+
+    It has the word, and speaks of what the prompt is `about`, else of what the answer says twice.
+    """
     text = answer.rstrip()
-    return f"{text}\n\n{in_case_of(text, ' '.join(added))}"
+    named = subject(text)
+    # One word alone may be of any kind: "the tram side of dental".
+    of = about or (named if " " in named else "this")
+    if word.lower() in of.lower():
+        added = draw.choice(MORE).format(of)
+    else:
+        added = draw.choice(SIDES).format(word, of)
+    joined = is_whole(text) and not _ITEM.match(text[text.rfind("\n") + 1 :])
+    gap = " " if joined else "\n\n"
+    return f"{text}{gap}{in_case_of(text, added)}"
 
 
 def times(text: str, keyword: Argument) -> int:

@@ -19,6 +19,7 @@ from autotune.score.ifeval.instruction import (
     number,
     quote,
 )
+from autotune.score.ifeval.opening import opened_with
 from autotune.score.ifeval.pieces import divided, longest_beginning, pieces
 from autotune.score.ifeval.words import complete_sentences, count_sentences, count_words, sentences
 
@@ -26,6 +27,7 @@ _DIVIDER = re.compile(r"\s?\*\*\*\s?")
 _END_OF_WORD = frozenset(".,?!'\"")
 _ASTERISKS = re.compile(r"\*{3,}")
 _BLANK_LINES = re.compile(r"\n\s*\n")
+_BETWEEN_PROSE = re.compile(r"(?<=[.!?])\n\s*\n(?=[A-Z][^\n:]*[.!?])")
 _UNENDED_LINE = re.compile(r"(?<=\w)[^\S\n]*(?=\n|$)")
 _JOINT = re.compile(
     r"(?:; |, (?=(?:and|but|so) (?:I|you|he|she|it|we|they|this|that|these|those|there)\b))(\w)"
@@ -182,23 +184,39 @@ class NthParagraphFirstWord(Instruction):
         return f"paragraph {nth} {begins}, must begin with {quote(self.given['first_word'])}"
 
     def edit(self, answer: str, draw: Random) -> str | None:
-        """Divided anew; the n-th begins with its first sentence that has the word, or it alone."""
-        parts = divided(answer.strip(), as_count(self.given["num_paragraphs"]))
+        """Divided anew, before a sentence that begins with the word if there is one.
+
+        Else a word that may open any sentence is put before that of the n-th paragraph.
+        """
+        text, total = answer.strip(), as_count(self.given["num_paragraphs"])
+        nth, word = as_count(self.given["nth_paragraph"]) - 1, str(self.given["first_word"])
+        parts = self._divided_before(word, text, nth) or divided(text, total)
         if not parts:
             return None
-        whole = [_BLANK_LINES.sub("\n", part) for part in parts]
-        nth, word = as_count(self.given["nth_paragraph"]) - 1, str(self.given["first_word"])
-        if not _may_begin(whole[nth], word.lower(), True):
-            whole[nth] = _beginning_with(word, whole[nth], draw)
-        return "\n\n".join(whole)
+        if not _may_begin(parts[nth], word.lower(), True):
+            opened = opened_with(word, parts[nth])
+            if opened is None:
+                return None
+            parts[nth] = opened
+        return "\n\n".join(_in_one(part) for part in parts)
+
+    def _divided_before(self, word: str, text: str, nth: int) -> list[str] | None:
+        """Parts of which the n-th, from 0, begins with the word; what is before the first goes."""
+        for start, _ in pieces(text):
+            if not _may_begin(text[start:], word.lower(), True) or (
+                nth == 0 and 2 * start > len(text)
+            ):
+                continue
+            before = divided(text[:start].strip(), nth) if nth else []
+            after = divided(text[start:], as_count(self.given["num_paragraphs"]) - nth)
+            if before is not None and after is not None:
+                return [*before, *after]
+        return None
 
 
-def _beginning_with(word: str, paragraph: str, draw: Random) -> str:
-    """From the sentence on that begins with the word, else behind the word and a stop."""
-    for start, _ in pieces(paragraph):
-        if _may_begin(paragraph[start:], word.lower(), True):
-            return paragraph[start:]
-    return f"{word[0].upper()}{word[1:]}{draw.choice('.!')} {paragraph}"
+def _in_one(part: str) -> str:
+    """One paragraph of several: prose goes on in its line, a list and a heading keep theirs."""
+    return _BLANK_LINES.sub("\n", _BETWEEN_PROSE.sub(" ", part))
 
 
 def _may_begin(paragraph: str, expected: str, finished: bool) -> bool:

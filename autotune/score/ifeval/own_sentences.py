@@ -65,6 +65,8 @@ _AS_AI = re.compile(
   | \bi(?:['’]m|\ am)\ (?:\w+\ ){0,2}here\ to\ (?:help|assist|answer|provide|support)\b
   | \bi(?:['’]m|\ am)\ (?:\w+\ ){0,2}(?:happy|glad)\ to\ (?:help|assist|answer|provide)\b
   | \bi(?:['’]d|['’]ll|\ would|\ will)\ be\ (?:\w+\ ){0,2}(?:happy|glad)\ to\b
+  | \bhappy\ (?:to\ help|helping)\b | \bnot\ an?\ (?:\w+\ )?ai\b
+  | \bmy\ primary\ (?:function|goal|objective|purpose)\b
   | \bi\ (?:can|can['’]t|cannot)\ (?:help|assist)\ (?:you\b|with\ (?:that|this)\b)
   | \b(?:not\ be|be)\ able\ to\ assist\b | \bbest\ to\ assist\ you\b
   | \b(?:how|what)\ (?:can|may)\ i\ (?:help|assist|do\ for\ you)

@@ -28,7 +28,15 @@ _WORD = re.compile(r"\w+")
 _ITEM = re.compile(
     r"^(?P<space>[^\S\n]*)(?P<number>\d{1,2})(?P<stop>[.)])(?=[^\S\n])", re.MULTILINE
 )
-_FIRST_ITEM = re.compile(r"(?:1[.)]|[-*•])\s")
+_ANY_ITEM = re.compile(r"^[^\S\n]*(?:\d{1,2}[.)]|[-*•])[^\S\n]", re.MULTILINE)
+_LONE_ITEM = re.compile(r":[^\S\n]*\n\s*((?:1[.)]|[-*•])[^\S\n][^\n]*)\n[^\S\n]*(?=\n)")
+_UNDER = re.compile(
+    r"^[^\S\n]*\d{1,2}[.)][^\S\n][^\n]*\n\s*(?![^\S\n]*\d{1,2}[.)][^\S\n])\S", re.MULTILINE
+)
+_HEADING = re.compile(r"#{1,6}\s[^\n]*|\*\*[^*\n]+\*\*")
+_OPENING_QUOTE = re.compile(r'(?:^|\s)"(?=\S)')
+_BOLD = re.compile(r"(?<!\*)\*\*(?!\*)")
+_FIRST_ITEM = re.compile(r"^(?:1[.)]|[-*•])\s")
 
 
 def pieces(text: str) -> list[Span]:
@@ -170,22 +178,66 @@ def _groups(spans: Sequence[Span], count: int) -> list[Sequence[Span]]:
 
 
 def closed(text: str) -> str:
-    """A text that was cut, ended: it announces nothing that does not come, and quotes close.
+    """A text that was cut, ended: it announces nothing that does not come, and its marks are pairs.
 
-    What goes is a last piece that ends in a colon, and a list of one item with what leads to it.
+    What goes is a last piece that ends in a colon, a heading or a numbered question that nothing is
+    under, and a list of one item with what leads to it, wherever it stands; a text that is nothing
+    but one item is none.
     """
-    spans = pieces(text)
+    left = _without_lone_items(text)
+    spans = pieces(left)
     while len(spans) > 1:
-        last, before = (text[slice(*span)] for span in (spans[-1], spans[-2]))
-        if last.endswith(":"):
+        last, before = (left[slice(*span)] for span in (spans[-1], spans[-2]))
+        alone = left[left.rfind("\n", 0, spans[-1][1]) + 1 : spans[-1][1]].strip() == last
+        if last.endswith(":") or (alone and _heads_nothing(left[: spans[-1][0]], last)):
             spans = spans[:-1]
         elif before.endswith(":") and _FIRST_ITEM.match(last):
             spans = spans[:-2]
         else:
             break
-    left = text[: spans[-1][1]] if spans else text
-    quoting = left[left.rfind("\n") + 1 :].count('"') % 2
-    return f'{left}"' if quoting and left.count('"') % 2 else left
+    ended = left[: spans[-1][1]] if spans else left
+    return _paired(ended if "\n" in ended else _FIRST_ITEM.sub("", ended, count=1))
+
+
+def _heads_nothing(before: str, last: str) -> bool:
+    """Whether a last line is a heading, or numbered as lines that have text under them are."""
+    if _HEADING.fullmatch(last):
+        return True
+    item = _ITEM.match(last)
+    return bool(item) and (last.endswith("?") or not is_whole(last)) and bool(_UNDER.search(before))
+
+
+def _without_lone_items(text: str) -> str:
+    """Without lists of one item between other paragraphs, and what leads to them."""
+    for item in _LONE_ITEM.finditer(text):
+        after = text[item.end() :]
+        if after.strip() and not _ANY_ITEM.search(after):
+            lead = max((start for start, end in pieces(text) if end <= item.start(1)), default=0)
+            left = f"{text[:lead].rstrip()}\n\n{after.strip()}".strip()
+            return left if text[:lead].strip() else after.strip()
+    return text
+
+
+def _paired(text: str) -> str:
+    """Quotes that were cut open close, one around a whole that was cut goes, and so does a `**`."""
+    left = "\n".join(map(_with_bold_pairs, text.split("\n")))
+    if left.count('"') % 2 == 0:
+        return left
+    second = left.find('"', 1)
+    opens = (
+        second > 0 and left[second - 1].isspace() and not left[second + 1 : second + 2].isspace()
+    )
+    if left.startswith('"') and (second < 0 or opens):
+        return left[1:]
+    last = _OPENING_QUOTE.search(left, left.rfind('"') - 1 if left.rfind('"') else 0)
+    return f'{left}"' if last or left[left.rfind("\n") + 1 :].count('"') % 2 else left
+
+
+def _with_bold_pairs(line: str) -> str:
+    marks = list(_BOLD.finditer(line))
+    if len(marks) % 2 == 0:
+        return line
+    return line[: marks[-1].start()] + line[marks[-1].end() :]
 
 
 def renumbered(text: str) -> str:

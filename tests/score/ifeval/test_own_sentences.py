@@ -55,6 +55,11 @@ def test_an_answer_that_is_nothing_but_a_preamble_is_left_to_others_to_judge() -
         "I'm happy to help you with that, but I'm also here to help you.",
         "Bring your map, and I'd be happy to read it.",
         "I am here to help.",
+        "He is glad and I am so happy helping everyone who is lost.",
+        "Always happy to help!",
+        "My primary function is to write about sand.",
+        "I am not an AI but a real person.",
+        "In reality I'm not a helpful AI.",
         "Let me know if you want another story.",
         "How can I assist you?",
         "In my previous response I was lost.",
@@ -145,6 +150,28 @@ def test_what_is_announced_and_does_not_come_is_left_out() -> None:
     assert closed(both) == both
     assert longest_beginning(both, lambda text: len(text.split()) < 24) == STORY
     assert closed("One line:") == "One line:"
+
+
+@pytest.mark.parametrize(
+    ("cut", "left"),
+    [
+        ('"The sun was high. He had walked for days.', "The sun was high. He had walked for days."),
+        ('"We sing. "Never," he said.', 'We sing. "Never," he said.'),
+        ('"No," he said. "I am lost.', '"No," he said. "I am lost."'),
+        ('He read:\n"Sand is\nhot sand.', 'He read:\n"Sand is\nhot sand."'),
+        ('A board of 5" is\nshort.', 'A board of 5" is\nshort.'),
+        ("**Sand: it is hot.\n**Sun** is hotter.", "Sand: it is hot.\n**Sun** is hotter."),
+        ("1. Who are you?\nA fox.\n\n2. Where from?", "1. Who are you?\nA fox."),
+        ("1. Who are you?\n2. Where from?", "1. Who are you?\n2. Where from?"),
+        ("He sat.\n\n## The Well", "He sat."),
+        ("He sat.\n\n**The Well**", "He sat."),
+        ("He sat. Two rules:\n\n1. Drink.\n\nThat is all.", "He sat.\n\nThat is all."),
+        ("Two rules:\n\n1. Drink.\n\n2. Sleep.\n\nSo.",) * 2,
+        ("1. He sat and wrote home.", "He sat and wrote home."),
+    ],
+)
+def test_a_cut_does_not_show_in_marks_headings_and_lists(cut: str, left: str) -> None:
+    assert closed(cut) == left
 
 
 def test_quotation_marks_that_were_cut_open_close() -> None:
