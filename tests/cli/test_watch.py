@@ -146,8 +146,22 @@ def test_the_list_keeps_its_figures_at_any_width(
     assert "20261129-101500_SmolLM2-135M-Instruct" in text.replace("\n", "")
 
 
-def test_a_folder_without_runs_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["runs", str(tmp_path / "none")]) == ExitCode.DONE
-    assert "holds no run; smolsft-autotune run begins one" in capsys.readouterr().out
-    assert run(["runs", str(tmp_path / "none"), "--json"]) == ExitCode.DONE
-    assert json.loads(capsys.readouterr().out)["runs"] == []
+def test_a_folder_without_runs_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for typed in (["runs"], ["runs", str(tmp_path)]):
+        assert run(typed) == ExitCode.DONE
+        assert "holds no run; smolsft-autotune run begins one" in capsys.readouterr().out
+        assert run([*typed, "--json"]) == ExitCode.DONE
+        assert json.loads(capsys.readouterr().out)["runs"] == []
+
+
+def test_what_is_no_folder_of_runs_is_refused_in_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "events.jsonl").touch()
+    for typed, said in (("none", "no such folder"), ("run", "is a run itself; smolsft-autotune")):
+        assert run(["runs", str(tmp_path / typed)]) == ExitCode.BAD_INPUT
+        assert said in capsys.readouterr().err
