@@ -26,7 +26,7 @@ EXAMPLES: dict[str, str] = {
     "eval": "eval runs/mine/best --examples 5",
     "eval compare": "eval compare before.jsonl after.jsonl",
     "report": "report runs/mine",
-    "synth": "synth toy --tasks 20 --out practice.jsonl",
+    "synth": "synth demo --tasks 100 --out practice.jsonl",
     "worker": "worker --storage postgresql://me@host/studies --study first",
     "profiles list": "profiles list",
     "profiles show": "profiles show rtx4060-laptop-8gb",

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import typer
 from rich.console import Console
 
 from autotune.base.errors import BadInput, EnvironmentFault, ExitCode
@@ -15,12 +14,14 @@ from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import chosen_profile
 from autotune.cli.next_command import next_command
 from autotune.cli.options import SETTINGS, Options
+from autotune.cli.run_folder import interruption_from
 from autotune.cli.target import DEFAULT_TARGET, read_target
 from autotune.config.profile import Profile
 from autotune.config.project import PROJECT_FILE, read_project
 from autotune.config.project_text import Answers, project_text
 from autotune.run.inputs import demand_data, demand_model
 from autotune.sources.named import DATA, MODELS
+from autotune.text.interruption import interrupted_look
 
 UNLIMITED = "none"
 """What is typed for hours without end."""
@@ -65,7 +66,8 @@ def init_command(options: Options, wanted: InitRequest) -> int:
     path = Path(PROJECT_FILE)
     demand_free(path, wanted, console)
     profile = chosen_profile(options, computes=False)
-    answers = answered(options, wanted, profile, console)
+    with interruption_from(interrupted_look):
+        answers = answered(options, wanted, profile, console)
     text = project_text(profile, answers, profile_is_named=options.profile is not None)
     write_text_atomic(path, text)
     written = read_project(Path())
@@ -175,7 +177,7 @@ def ask(console: Console, question: Question) -> str:
         console.print(f"{question.words} [{question.default}]: ", end="", soft_wrap=True)
         line = sys.stdin.readline()
         if not line:  # Ctrl-D
-            raise typer.Abort
+            raise interrupted_look()
         try:
             return question.check(line.strip() or question.default)
         except (BadInput, EnvironmentFault) as error:

@@ -164,6 +164,13 @@ def next_steps(state: StudyState, run_dir: Path) -> list[str]:
                 f"score it on all {counted(full.count, 'prompt')} of {full.title}: smolsft-autotune"
                 f" eval {quoted(str(folder))} --prompts {full.source} --prompt-limit all"
             )
+    there = best is not None and RunDir(run_dir).best.is_dir()
+    if state.ended is not None and there and not is_no_better(state):
+        of = quoted(str(run_dir))
+        lines.append(
+            f"talk with it: smolsft-autotune chat {of}; hand it on: smolsft-autotune export {of}"
+            " --to gguf"
+        )
     if state.ended is not None and not state.ended.met:
         searched = state.run is not None and state.run.searches
         more = (

@@ -123,11 +123,12 @@ def timed_cells(outcome: TrialOutcome) -> tuple[str, ...]:
 def fit_sentence(fit: Fit) -> str:
     """The probe's answer in one sentence."""
     checkpointing = "with" if fit.gradient_checkpointing else "without"
+    # One round is the fewest there can be, whether or not it stays whole.
+    most = "" if fit.max_rounds == 1 else " (the most that this length keeps whole)"
     return (
-        f"fits: model_max_length {fit.model_max_length} with max_rounds {fit.max_rounds} (the most"
-        f" that this length keeps whole), in micro-batches of {fit.micro_batch_tokens} tokens"
-        f" {checkpointing} gradient checkpointing; {fit.words}"
-        + (f"; attention: {fit.attention.words}" if fit.attention else "")
+        f"fits: model_max_length {fit.model_max_length} with max_rounds {fit.max_rounds}{most}, in"
+        f" micro-batches of {fit.micro_batch_tokens} tokens {checkpointing} gradient checkpointing;"
+        f" {fit.words}" + (f"; attention: {fit.attention.words}" if fit.attention else "")
     )
 
 
