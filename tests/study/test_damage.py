@@ -164,7 +164,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_best_is_a_copy_with_a_manifest_of_its_own(finished: Path) -> None:
-    assert set(contents(finished / "best")) == {"manifest.json", "model.safetensors"}
+    assert set(contents(finished / "best")) == {"README.md", "manifest.json", "model.safetensors"}
     assert fault_of(finished / "best") is None
     assert [e.checkpoint.step for e in recorded(finished, events.BestKept)] == [5]
 

@@ -69,7 +69,7 @@ def test_a_stays_below_the_target_and_b_meets_it(tmp_path: Path) -> None:
     assert recorded(session, events.RunEnded)[-1].met
     assert [e.name for e in recorded(session, events.BaselineScored)] == ["echo", "untrained"]
     kept = sorted(p.name for p in session.rundir.best.iterdir())
-    assert kept == ["manifest.json", "model.safetensors"]
+    assert kept == ["README.md", "manifest.json", "model.safetensors"]
     assert replay(session.rundir.records()).trials == session.state.trials
 
 

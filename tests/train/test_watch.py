@@ -197,7 +197,7 @@ def test_a_battery_is_known_or_unknown_and_never_an_error(
 
 RANGES = Ranges(
     model="toy",
-    data="demo",
+    data="toy",
     supervision=Supervision.CONTENT,
     learning_rate=(1e-4, 1e-2),
     loss_at_20_percent=0.5,
