@@ -150,6 +150,11 @@ class Report(Boundary):
     run_dir: str
 
     @property
+    def trained_on(self) -> str:
+        """What the trainings were on: the run's data, or strategies' own in place of it."""
+        return ", ".join(dict.fromkeys(t.data or self.data for t in self.trials)) or self.data
+
+    @property
     def no_better(self) -> bool:
         """Whether the best checkpoint is no better than the untrained model."""
         return self.gain is not None and self.gain.verdict is Improvement.NO_BETTER

@@ -393,3 +393,13 @@ def test_the_timed_ways_to_cut_a_step_and_the_prediction_are_in_the_report(
     assert "Micro-batch settings, timed" in text
     assert "1000" in text
     assert "measured 3.10 GiB: 3.2 % too low" in text
+
+
+def test_the_title_names_what_was_trained_on_and_not_data_that_nobody_took(tmp_path: Path) -> None:
+    report = build_report(book.story(), tmp_path)
+    assert report.trained_on == report.data
+    own = [trial.model_copy(update={"data": "practice data"}) for trial in report.trials]
+    both = report.model_copy(update={"trials": (report.trials[0], *own[1:])})
+    assert both.trained_on == f"{report.data}, practice data"
+    alone = report.model_copy(update={"trials": tuple(own)})
+    assert f"# {report.model} on practice data" in render_markdown(alone)
