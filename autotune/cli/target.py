@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 DEFAULT_TARGET = "0.25"
 
 DEMO_TARGET = "0.35"
-"""Of the demo's own prompts; above what its strategies reached in one trial each (docs/LOG.md). Which
-meet it shows `benchmarks/demo_seeds.py`."""
+"""Of the demo's own prompts; above what its strategies reached in one trial each (docs/LOG.md).
+`benchmarks/demo_seeds.py` shows which of them meet it."""
 
 Target = Annotated[
     str | None,
