@@ -131,7 +131,7 @@ def test_data_that_a_strategy_names_is_looked_at_too(tmp_path: Path, model: Path
     profile = (ROOT / "profiles" / "cpu-smoke.toml").read_text(encoding="utf-8")
     own = 'name = "B"\ndata = "more.jsonl"\nmax_conversations = 2\n'
     changed = profile.replace('name = "B"\n', own).replace(
-        'source = "toy"', 'source = "chat.jsonl"', 1
+        'source = "toy"\nformat', 'source = "chat.jsonl"\nformat', 1
     )
     (tmp_path / "mine.toml").write_text(changed, encoding="utf-8")
     usual = ("--profile", "mine.toml", "--model", str(model), "--prompts", "asked.jsonl", "--json")
