@@ -27,7 +27,7 @@ MAX_HELD_OUT_KINDS = 8
 so mostly fewer can be held out (`autotune.synth.held_out`)."""
 
 
-Words = Annotated[Annotated[int, Field(ge=MIN_WORDS)] | Literal["all"], ANY_CASE]
+MostWords = Annotated[Annotated[int, Field(ge=MIN_WORDS)] | Literal["all"], ANY_CASE]
 
 
 class SynthChoice(Boundary):
@@ -47,7 +47,7 @@ class SynthChoice(Boundary):
     variants: Annotated[int, Field(ge=1, le=MAX_VARIANTS)] = 3
     samples: Annotated[int, Field(ge=1)] = 1
     ask: Asked = Asked.TASK
-    max_words: Words = 120
+    max_words: MostWords = 120
     temperature: Annotated[float, Field(gt=0)] = 0.7
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
     max_new_tokens: Annotated[int, Field(ge=MIN_NEW_TOKENS)] = 320

@@ -7,10 +7,9 @@ from pydantic import ValidationError
 from autotune.protocol import events
 from autotune.protocol.results import EvalReport
 from autotune.protocol.scores import Metric
+from autotune.run.answering import SCORES
 from autotune.run.folder import RunDir
 from autotune.run.state import StudyState
-
-SCORES = "scores.json"
 
 
 def kept_scores(folder: Path, score: Metric) -> EvalReport | None:

@@ -22,6 +22,9 @@ from autotune.score.report_check import EvaluationFailed
 RESPONSES = "responses.jsonl"
 """The finished answers, in the folder of what they are made for."""
 
+SCORES = "scores.json"
+"""The report on them, beside them."""
+
 
 class ModelRefused(EvaluationFailed):
     """The model cannot answer as it stands, which only who gave it can mend; says what and how."""

@@ -9,7 +9,7 @@ from autotune.protocol.choices import Think
 from autotune.protocol.events import WorkerEvent
 from autotune.protocol.job import GenerateJob
 from autotune.protocol.results import EvalReport
-from autotune.run.answering import RESPONSES, answer_all
+from autotune.run.answering import RESPONSES, SCORES, answer_all
 from autotune.run.session import Session
 from autotune.run.setup import Setup
 from autotune.score.answers import read_answers
@@ -59,9 +59,14 @@ def score_answers(setup: Setup, scorer: Scorer, where: Path) -> EvalReport:
     think = setup.profile.evaluate.think
     answers = read_answers(where / RESPONSES)
     report = checked_report(scorer, reported_prompts(setup), answers, think)
-    write_text_atomic(where / "scores.json", report.model_dump_json(indent=1))
-    keep_verdicts(where, {verdict.key: verdict.strict for verdict in report.verdicts})
+    write_text_atomic(where / SCORES, report.model_dump_json(indent=1))
+    keep_verdicts(where, strict_of(report))
     return report
+
+
+def strict_of(report: EvalReport) -> dict[int, bool]:
+    """The strict verdicts by prompt key."""
+    return {verdict.key: verdict.strict for verdict in report.verdicts}
 
 
 def with_warning(session: Session, where: Path, report: EvalReport) -> EvalReport:

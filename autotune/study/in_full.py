@@ -5,7 +5,7 @@ prompts. The untrained model answers them too: without it nobody could say wheth
 worth it there, and that is what the score is for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from autotune.base.manifest import weights_in
 from autotune.protocol import events
 from autotune.protocol.gain import Gain
 from autotune.protocol.results import EvalReport
-from autotune.run.answering import RESPONSES
+from autotune.run.answering import RESPONSES, SCORES
 from autotune.run.session import Session
 from autotune.run.setup import Setup
 from autotune.score.answers import read_answers
@@ -25,7 +25,7 @@ from autotune.score.lift import counts_for
 from autotune.score.prompts import Prompt
 from autotune.score.report_check import EvaluationFailed, checked_report
 from autotune.score.scorer import Scorer
-from autotune.study.answer import answer
+from autotune.study.answer import answer, strict_of
 from autotune.study.best import is_current_copy
 from autotune.study.held_out_kinds import kinds_of
 from autotune.study.precision import as_trained
@@ -91,6 +91,7 @@ class InFull:
         self.session, self.scorer = session, scorer
         path = setup.prompts_file
         self.asked = len(setup.prompts)
+        self.asked_file = session.rundir.root / ALL_PROMPTS
         self.prompts: Sequence[Prompt] = scorer.read_prompts(path) if path is not None else ()
         self.setup = replace(setup, prompts=tuple(self.prompts))
 
@@ -104,6 +105,8 @@ class InFull:
         )
         if not models:
             return
+        text = "".join(prompt.model_dump_json() + "\n" for prompt in self.prompts)
+        write_text_atomic(self.asked_file, text)
         self.session.emit(events.Notice(about="in_full", sentence=self.sentence(models)))
         try:
             if not self.has_best:
@@ -172,11 +175,9 @@ class InFull:
 
     def report(self, setup: Setup, folder: Path, where: Path) -> EvalReport:
         """Answer what is not answered yet, and score it."""
-        asked = self.session.rundir.root / ALL_PROMPTS
-        write_text_atomic(asked, "".join(p.model_dump_json() + "\n" for p in self.prompts))
-        answer(self.session, setup, folder, where, asked=asked)
+        answer(self.session, setup, folder, where, asked=self.asked_file)
         report = self.scored(where)
-        write_text_atomic(where / "scores.json", report.model_dump_json(indent=1))
+        write_text_atomic(where / SCORES, report.model_dump_json(indent=1))
         return report
 
     def scored(self, where: Path) -> EvalReport:
@@ -194,8 +195,3 @@ class InFull:
             f"all {counted(len(self.prompts), 'prompt')} of {self.setup.prompts_label} are answered"
             f" by {', then by '.join(models)}{time}"
         )
-
-
-def strict_of(report: EvalReport) -> Mapping[int, bool]:
-    """The strict verdicts by prompt key."""
-    return {verdict.key: verdict.strict for verdict in report.verdicts}

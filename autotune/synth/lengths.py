@@ -8,11 +8,11 @@ from autotune.score.ifeval.pieces import closed, paragraphs, pieces
 LONGER_BY = 1.3
 """So many times the words an answer may have for the sake of a whole last paragraph."""
 
-Words = tuple[int, int]
+WordRange = tuple[int, int]
 """The fewest and the most that are drawn."""
 
 
-def drawn_words(words: Words, draw: int) -> int:
+def drawn_words(words: WordRange, draw: int) -> int:
     """A number of words for an answer; the same for the same `draw`.
 
     Its logarithm is uniform, so there are as many from 25 to 50 as from 50 to 100: most answers are

@@ -20,7 +20,7 @@ from autotune.synth.balance import balanced
 from autotune.synth.chats import PracticeChat
 from autotune.synth.counts import PracticeCounts, asked_for, counts_of
 from autotune.synth.kinds import Ask
-from autotune.synth.lengths import Words, beginning, drawn_words
+from autotune.synth.lengths import WordRange, beginning, drawn_words
 from autotune.synth.prompts import PracticePrompt
 from autotune.synth.topics import noun_phrase
 from autotune.synth.two_samples import joined, pairs
@@ -72,7 +72,7 @@ def practise(
     answers: Sequence[Answer],
     *,
     ask: Asked,
-    words: Words | None,
+    words: WordRange | None,
     seed: int,
     limit: int | None,
 ) -> Practice:
@@ -149,7 +149,11 @@ def _sampled(asked: Iterable[PracticePrompt], answers: Iterable[Answer]) -> dict
 
 
 def _made(
-    asked: PracticePrompt, answer: Answer, prompt: PracticePrompt, words: Words | None, seed: int
+    asked: PracticePrompt,
+    answer: Answer,
+    prompt: PracticePrompt,
+    words: WordRange | None,
+    seed: int,
 ) -> Amended | Unusable:
     """The answer to the prompt that was asked, made to follow one of the same task."""
     text, draw = answer.response or "", _drawn(seed, prompt, answer)
@@ -168,7 +172,7 @@ def _made_of_two(
     asked: PracticePrompt,
     pair: tuple[Answer, Answer],
     prompt: PracticePrompt,
-    words: Words | None,
+    words: WordRange | None,
     seed: int,
 ) -> Amended | Unusable:
     """Two answers to the prompt that was asked, made the two responses that another asks for."""
