@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 DEFAULT_TARGET = "0.25"
 
-DEMO_TARGET = "0.35"
-"""Of the demo's own prompts; above what its strategies reached in one trial each (docs/LOG.md).
+DEMO_TARGET = "0.20"
+"""Of the demo's own prompts; between what its strategies reach (docs/LOG.md).
 `benchmarks/demo_seeds.py` shows which of them meet it."""
 
 Target = Annotated[

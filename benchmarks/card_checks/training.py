@@ -62,7 +62,7 @@ def plan_of(ask: Ask) -> TrainPlan:
         seed=3,
         checkpoint_fractions=(SAVED_STEP / STEPS,),
         resume_every_seconds=1e9,
-        # A training of seconds affords no optimizer in its checkpoint, and the kill goes on from one.
+        # Of a training of seconds no checkpoint affords the optimizer, which the kill goes on from.
         saving_share=1.0,
     )
 
