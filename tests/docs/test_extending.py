@@ -26,6 +26,7 @@ from tests.docs.pages import fenced_under, page
 from tests.worker.memory.memory_contract import MIB, MemoryContract
 
 PAGE = page("extending.md")
+LACKS = "no text under 'question' or 'answer'"
 LAST_STRATEGY = re.compile(r"^\[\[strategy\]\](?!.*^\[\[strategy\]\])", re.MULTILINE | re.DOTALL)
 
 
@@ -110,7 +111,7 @@ def test_its_data_format_is_detected_and_what_lacks_a_text_is_counted(
         {"question": "How deep is it?", "answer": 11},
     )
     found = load_conversations(DataSpec(path=data, format="auto"))
-    assert (found.format, found.dropped) == ("question_answer", {"no text under 'answer'": 1})
+    assert (found.format, found.dropped) == ("question_answer", {LACKS: 1})
     (talk,) = found.conversations
     assert talk.rounds[0].user.content == "How wide is the sea?"
 
