@@ -25,9 +25,10 @@ def test_the_strategies_of_the_page_are_those_of_the_profile_for_a_card() -> Non
 
 def test_every_option_of_a_study_is_an_option_and_every_key_is_one() -> None:
     spelled = {s for name, each in SETTINGS.items() for s in each.spelling(name).split("/")}
+    spelled |= {s.replace("--", "--no-", 1) for s in spelled}  # of switches
     options = set(re.findall(r"`(--[a-z-]+)[^`]*`", PAGE)) - {"--dry-run", "--out"}
     assert len(options) > 6
     assert options <= spelled, options - spelled
-    keys = set(re.findall(r"`study\.([a-z_]+)`", PAGE))
+    keys = set(re.findall(r"`study\.([a-z_]+)`", PAGE)) - {"db"}  # a file
     assert keys <= set(Profile.model_fields["study"].annotation.model_fields)  # type: ignore[union-attr]
     assert all(f"`{key}`" in PAGE for key in SEARCHABLE)
