@@ -49,8 +49,8 @@ def test_its_commands_write_a_profile_that_takes_the_strategy(
     monkeypatch.chdir(tmp_path)
     copy, measured, _ = fenced_under(PAGE, "A profile", "bash")[0].splitlines()
     assert run(shlex.split(copy, comments=True)[1:]) == 0
-    assert run([*shlex.split(measured, comments=True)[1:], "--overwrite", "--device", "cpu"]) == 0
-    assert run([*shlex.split(copy, comments=True)[1:], "--overwrite"]) == 0
+    assert run([*shlex.split(measured, comments=True)[1:], "--device", "cpu"]) == 0
+    assert read_profile(tmp_path / "here.toml").machine.device == "cpu"
     path, (table, _) = tmp_path / "mine.toml", fenced_under(PAGE, "A profile", "toml")
     text = path.read_text(encoding="utf-8")
     (last,) = LAST_STRATEGY.finditer(text)
