@@ -1,6 +1,7 @@
 """A predicted peak against a real allocation trace, against whole traces, and in a real worker."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from transformers import GraniteConfig, LlamaConfig, LlamaForCausalLM
 
 from autotune.base.optimizer_state import KEPT, State
 from autotune.base.sizes import MIB
+from autotune.fit.allowance import card_allowance
 from autotune.protocol.choices import Attention, Precision
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import PredictJob
@@ -20,7 +22,10 @@ from autotune.worker.generate.rows import RowsEngine
 from autotune.worker.model import Loaded
 from autotune.worker.predict.job import Predictor
 from autotune.worker.predict.trace import FakeStep, read_config
+from autotune.worker.predict.workspaces import library_bytes
+from autotune.worker.train.head import CHUNK_TOKENS
 from benchmarks.fit import ARCHITECTURE, compared
+from tests.docs.pages import lacking, page
 from tests.worker.toys import cpu, device, work
 
 pytestmark = pytest.mark.torch
@@ -111,6 +116,41 @@ def test_every_part_of_a_peak_is_told_apart(smollm2: Predictor) -> None:
     assert found.optimizer_step_bytes < found.peak_bytes
 
 
+def test_the_page_on_what_fits_has_what_is_predicted(smollm2: Predictor) -> None:
+    text = page("fit.md")
+    layers, words, hidden = (
+        ARCHITECTURE[key] for key in ("num_hidden_layers", "vocab_size", "hidden_size")
+    )
+    for tokens, row in re.findall(r"^\| (\d{4}) \| (\d+ / \d+) \|", text, re.MULTILINE):
+        peaks = [smollm2.peak(point(1, int(tokens), way)).peak_bytes for way in (False, True)]
+        assert row == " / ".join(f"{peak / MIB:.0f}" for peak in peaks), tokens
+    found, checkpointed = (smollm2.peak(point(1, 1024, way)) for way in (False, True))
+    each, less = (p.activations_bytes / 1024 for p in (found, checkpointed))
+    fixed = found.peak_bytes - found.activations_bytes - 4 * 1024 * hidden
+    missing = lacking(
+        text,
+        [
+            f"| logits | 2 × {CHUNK_TOKENS} V | {found.logits_bytes / MIB:.0f} |",
+            f"| cuBLAS' workspaces | | {library_bytes((8, 9), False) / MIB:.0f} |",
+            f"{each / 1000:.0f} kB × T | {found.activations_bytes / MIB:.0f} |",
+            f"| sum | | {found.peak_bytes / MIB:.0f} |",
+            f"{less / 1000:.0f} kB × T in place of {each / 1000:.0f}",
+            f"Everything above, {fixed / MIB:.0f} MiB",
+            f"/ {(each + 4 * hidden) / MIB:.3f} =",
+        ],
+    )
+    assert not missing, "\n".join(missing)
+    # The table is the whole of it.
+    listed = 2 * smollm2.parameters + 6 * words * hidden + 4 * 1024 * hidden
+    listed += library_bytes((8, 9), False)
+    assert found.temporary_bytes == pytest.approx(listed, rel=0.002)
+    assert layers * 4 * hidden < less < 1.2 * layers * 4 * hidden
+    longest = card_allowance(Attention.FUSED).needed_bytes(
+        smollm2.peak(point(1, 8192, True)).peak_bytes
+    )
+    assert f"8192 tokens, its last position, fit with {longest / MIB:.0f} MiB" in text
+
+
 def test_memory_grows_with_the_tokens_of_a_micro_batch_and_not_with_the_square_of_a_row(
     smollm2: Predictor,
 ) -> None:
@@ -152,6 +192,10 @@ def test_smollm2_without_a_fused_kernel_needs_what_it_is_known_to_need(
         for kernel, expected in zip((smollm2, math), pair, strict=True):
             found = kernel.peak(point(1, tokens)).peak_bytes / MIB
             assert expected < found < expected * 1.06, (tokens, kernel.attention)
+    for tokens in known:
+        peaks = [math.peak(point(1, tokens, way)).peak_bytes / MIB for way in (False, True)]
+        row = rf"^\| {tokens} \| [^|]+ \| {peaks[0]:.0f} / {peaks[1]:.0f} \|$"
+        assert re.search(row, page("fit.md"), re.MULTILINE), row
 
 
 def test_answers_are_generated_beside_what_the_optimizer_is_said_to_keep() -> None:
