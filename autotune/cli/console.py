@@ -1,6 +1,7 @@
 """Where human text goes: standard output, or standard error when JSON has the first."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -10,10 +11,18 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from autotune.cli.notebook import interactive
+
 
 def human_console(as_json: bool) -> Console:
     """The console for people. Nothing that they typed is taken for markup."""
-    return Console(file=sys.stderr if as_json else sys.stdout, markup=False, highlight=False)
+    stream = sys.stderr if as_json else sys.stdout
+    return Console(
+        file=stream,
+        markup=False,
+        highlight=False,
+        force_interactive=interactive(stream, os.environ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +43,10 @@ class Speaker:
     ) -> AbstractContextManager[Callable[[int], None]]:
         """A bar on a terminal, a plain line every few seconds elsewhere."""
         from autotune.screen.download import download_bar
+        from autotune.screen.redrawing import can_redraw
         from autotune.sources.download import download_lines
 
-        if self.console.is_terminal and not self.console.is_dumb_terminal:
+        if can_redraw(self.console):
             return download_bar(self.console, title, total_bytes)
         return download_lines(self, title, total_bytes)
 

@@ -15,6 +15,7 @@ from autotune.cli.options import Options
 from autotune.doctor.examine import examine
 from autotune.doctor.finding import Examination, Finding
 from autotune.doctor.machine import look
+from autotune.screen.redrawing import can_redraw
 
 INDENT = 18
 """Columns of state and check, before the fact."""
@@ -45,7 +46,7 @@ def doctor_command(options: Options) -> int:
 
 def waiting(console: Console) -> AbstractContextManager[object]:
     """A sign of work on a terminal that can take it back."""
-    if not console.is_terminal or console.is_dumb_terminal:
+    if not can_redraw(console):
         return nullcontext()
     return console.status("looking at this machine; torch is loaded, in a process of its own")
 

@@ -6,6 +6,7 @@ it shows has changed.
 
 import hashlib
 import io
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -156,6 +157,8 @@ def _scored(trial: TrialReport) -> str:
 
 def draw_png(picture: Picture, dark: bool = False) -> bytes:
     """A PNG of 960 x 680 pixels."""
+    # A notebook names a backend that matplotlib refuses to load with where its package is missing.
+    os.environ["MPLBACKEND"] = "agg"
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -22,6 +22,7 @@ from autotune.screen.job_panel import job_panel
 from autotune.screen.layout import Section
 from autotune.screen.plain import PlainView
 from autotune.screen.probe_table import probe_table
+from autotune.screen.redrawing import can_redraw
 from autotune.screen.score_bar import score_bar
 from autotune.screen.study_table import study_section
 from autotune.screen.time_left import Pace, whole_run
@@ -180,6 +181,6 @@ def make_view(
     is_running: Callable[[], bool] = lambda: True,
 ) -> View:
     """The live screen on a terminal that can be redrawn, plain lines everywhere else."""
-    if console.is_terminal and not console.is_dumb_terminal:
+    if can_redraw(console):
         return LiveView(console, clock, get_state, sample_device, is_running)
     return PlainView(console, clock, get_state)
