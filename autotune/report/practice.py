@@ -85,7 +85,7 @@ def kinds_table(report: Report) -> Table:
     shown = [name for name in _KINDS if others or name != "unpractised_instructions"]
     return Table(
         (
-            Column("passes of [95 %]", whole=True),
+            Column("passes of [95 %]"),
             *(Column(score.described, True) for score in scores),
         ),
         tuple(
