@@ -13,6 +13,7 @@ from autotune.base.scratch import scratch_folder
 from autotune.chat.answerer import Answerer
 from autotune.chat.talk import COMMANDS, LineInterrupted, Talk
 from autotune.cli.console import print_json
+from autotune.cli.no_better import no_better_line
 from autotune.cli.options import Options
 from autotune.cli.settings import stored_settings
 from autotune.cli.synth_model import checkpoint_at
@@ -20,6 +21,7 @@ from autotune.device.find import Device, find_device
 from autotune.protocol.choices import AUTO, Precision
 from autotune.protocol.device_spec import DeviceSpec
 from autotune.run.find_run import run_of
+from autotune.run.record_cache import RecordCache
 from autotune.run.setup import own_precision, torch_index
 
 PROMPT = "you> "
@@ -30,10 +32,15 @@ def chat_command(target: Path, options: Options, max_new_tokens: int) -> int:
     if max_new_tokens < 1:
         raise BadInput(f"--max-new-tokens {max_new_tokens}: must be a whole number from 1")
     folder = checkpoint_at(target, "chat")
+    run = run_of(folder)
+    state = None if run is None else RecordCache().of(run).state
+    warning = no_better_line(run, state, folder)
     device = find_device(options.device or AUTO)
     spec = device_spec(options, device, folder)
     interactive = sys.stdin.isatty()
     tell = teller()
+    if warning is not None:
+        tell(warning)
     if interactive:
         tell(f"{folder} on {device.name}, {spec.precision.value}; greedy, as it is scored")
         tell(f"{', '.join(COMMANDS)}; Ctrl-C stops an answer. The first one loads the model.")
@@ -55,6 +62,7 @@ def chat_command(target: Path, options: Options, max_new_tokens: int) -> int:
         print_json(
             {
                 "model": str(folder),
+                "no_better": warning is not None,
                 "answers": [
                     {
                         "prompt": each.question,

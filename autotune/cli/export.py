@@ -12,6 +12,7 @@ from autotune.base.format import either, quoted
 from autotune.base.manifest import weights_in
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.find_answers import scored_by
+from autotune.cli.no_better import no_better_line
 from autotune.cli.settings import stored_settings
 from autotune.cli.synth_model import checkpoint_at
 from autotune.export.configs import COMMAND
@@ -65,16 +66,20 @@ def export_command(wanted: ExportRequest, as_json: bool) -> int:
     say = say_on(console)
     folder = checkpoint_at(wanted.target, "export")
     source = source_of(folder)
+    warning = no_better_line(source.run, source.state, folder)
+    if warning is not None:
+        say(warning)
     out = (wanted.out or default_place(source, form, kind)).expanduser()
     made = Made(to=form, weights=weights_in(folder))
     demand_place(out, made)
     with whole_export(out, made) as work:
         found = write(source, form, kind, work, say)
     say(f"{form} of {folder}: {out}")
-    nearby = next_step(source, form, out)
+    nearby = next_step(source, form, out, found)
     say(f"next: {nearby}")
     if as_json:
-        print_json({"to": form, "folder": str(out), "source": str(folder), "next": nearby} | found)
+        told = {"to": form, "folder": str(out), "source": str(folder), "next": nearby}
+        print_json(told | {"no_better": warning is not None} | found)
     return ExitCode.DONE
 
 
@@ -87,7 +92,7 @@ def write(
         say(exactness(found))
         if (warning := token_warning(found)) is not None:
             say(warning)
-        if found.form is None:
+        if found.form is None and found.same_tokens is not None:
             say("the chat template is not ChatML, so the Modelfile has none: see to it yourself")
         figures = {"max_error", "mean_error", "largest", "same_choice", "same_tokens"}
         return {"type": kind, **found.model_dump(mode="json", include=figures)}
@@ -203,9 +208,11 @@ def longest_answer(run: RunDir) -> int:
     return found
 
 
-def next_step(source: Source, form: Form, out: Path) -> str:
-    """The one command that is next."""
+def next_step(source: Source, form: Form, out: Path, found: dict[str, Any]) -> str:
+    """The one command that is next; `found` as of `write`."""
     if form == "gguf":
+        if found["same_tokens"] is None:  # a file that Ollama and llama.cpp refuse
+            return f"smolsft-autotune chat {quoted(str(source.folder))}"
         return f"ollama create {source.name} -f {quoted(str(out / MODELFILE))}"
     if form == "script":
         return f"python {quoted(str(out / SCRIPT))} --steps 3"

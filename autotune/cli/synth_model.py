@@ -7,7 +7,9 @@ from autotune.base.format import quoted
 from autotune.cli.folder_work import PRACTICE, work_in
 from autotune.cli.misplaced import meant_for
 from autotune.run.folder import RunDir
+from autotune.run.record_cache import RecordCache
 from autotune.sources.model_folder import check_model_folder, is_model_folder
+from autotune.sources.named import MODELS
 
 
 def model_to_ask(model: str | None, start_from: Path | None) -> str | None:
@@ -42,6 +44,11 @@ def checkpoint_at(place: Path, word: str = "--from") -> Path:
     """
     place = place.expanduser()
     if not place.exists():
+        if str(place) in MODELS:
+            raise BadInput(
+                f"{word} {place}: names a model, and this takes a folder: a run's, or a model's;"
+                f" smolsft-autotune run --model {quoted(str(place))} makes a run of it"
+            )
         raise BadInput(
             f"{word} {place}: no such folder; give a checkpoint, or the folder of a run with a best"
             " one"
@@ -64,7 +71,23 @@ def checkpoint_at(place: Path, word: str = "--from") -> Path:
             f"{word} {place}: holds practice data, not a run with checkpoints; give a run that was"
             " trained on it, or a checkpoint"
         )
-    raise BadInput(
-        f"{word} {place}: this run has no best checkpoint yet; resume it with --run-dir"
-        f" {quoted(str(place))}, or give a checkpoint of it (trials/0000/checkpoints/...)"
-    )
+    raise BadInput(f"{word} {place}: {_without_best(rundir)}")
+
+
+def _without_best(rundir: RunDir) -> str:
+    """Why there is no whole `best/`, and what to do."""
+    best = RecordCache().of(rundir).state.best
+    resume = f"smolsft-autotune run --run-dir {quoted(str(rundir.root))}"
+    if best is None:
+        return (
+            f"this run has no best checkpoint yet; resume it with --run-dir"
+            f" {quoted(str(rundir.root))}, or give a checkpoint of it (trials/0000/checkpoints/...)"
+        )
+    gone = "is damaged" if rundir.best.is_dir() else "is not there any more"
+    source = rundir.checkpoint(best.number, best.checkpoint)
+    if is_model_folder(source):
+        return (
+            f"its best/ {gone}; give what it was the copy of, {quoted(str(source))}, or have it"
+            f" copied again: {resume}"
+        )
+    return f"its best/ {gone}, nor is the checkpoint that it was the copy of; resume it: {resume}"

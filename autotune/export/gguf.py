@@ -44,11 +44,17 @@ def export_gguf(
         )
 
     found = GgufFound.model_validate_json(run_job(job, f"export of {folder}", say, runner))
-    text = modelfile(weights.name, found.form, found.stop, positions_of(folder))
-    write_text_atomic(work / MODELFILE, text)
+    if is_readable(found):
+        text = modelfile(weights.name, found.form, found.stop, positions_of(folder))
+        write_text_atomic(work / MODELFILE, text)
     size = show_size(weights.stat().st_size)
     write_text_atomic(work / README, readme(weights.name, name, size, found))
     return found
+
+
+def is_readable(found: GgufFound) -> bool:
+    """Whether llama.cpp and Ollama can read the file: not one whose tokenizer has no merges."""
+    return found.same_tokens is not None
 
 
 def exactness(found: GgufFound) -> str:
@@ -63,7 +69,7 @@ def exactness(found: GgufFound) -> str:
 
 def token_warning(found: GgufFound) -> str | None:
     """What is to be said of the file's tokens, if anything."""
-    if found.same_tokens is None:
+    if not is_readable(found):
         return "the tokenizer has no merges (as a toy's), so llama.cpp and Ollama refuse the file"
     if not found.same_tokens:
         return (
@@ -77,10 +83,13 @@ def readme(weights: str, name: str, size: str, found: GgufFound) -> str:
     """What lies here and how it is used."""
     notes = [exactness(found), token_warning(found)]
     listed = "\n".join(f"- {note[:1].upper()}{note[1:]}." for note in notes if note)
-    return (
-        f"# {name} as GGUF\n\n"
-        f"`{weights}` ({size}) holds weights, tokenizer and chat template.\n\n{listed}\n\n"
-        f"Ollama, in this folder: `ollama create {name} -f {MODELFILE}`, then"
+    use = (
+        f"\nOllama, in this folder: `ollama create {name} -f {MODELFILE}`, then"
         f" `ollama run {name}`.\n\n"
         f"llama.cpp: `llama-cli -m {weights} -cnv --temp 0`\n"
+    )
+    return (
+        f"# {name} as GGUF\n\n"
+        f"`{weights}` ({size}) holds weights, tokenizer and chat template.\n\n{listed}\n"
+        f"{use if is_readable(found) else ''}"
     )

@@ -11,7 +11,7 @@ from autotune.export.script import SCRIPT, write_script
 from autotune.export.training import Training
 from autotune.export.yaml_text import yaml_text
 from autotune.launch import TrialRunner
-from autotune.text.training_plan import whole_plan
+from autotune.text.training_plan import step_text, whole_plan
 
 README = "README.md"
 
@@ -61,7 +61,8 @@ def readme(kind: str, training: Training, command: str, needs: str, notes: Seque
     return (
         f"# The winning training for {kind}\n\n"
         f"Trial {training.number}, strategy {training.plan.strategy}:"
-        f" {whole_plan(training.plan)}.\n\n"
+        f" {whole_plan(training.plan)}. The run's best is its checkpoint after"
+        f" {step_text(training.plan, training.checkpoint)}.\n\n"
         f"It needs {needs}. In this folder: `{command}`\n\n"
         f"`{CHATS}` holds the conversations that were trained on ({training.data_label}), one a"
         f" line. The model to begin with is `{training.model}`.\n\n"

@@ -12,7 +12,7 @@ from autotune.protocol.gain import Gain
 from autotune.protocol.kernels import kernels_sentence
 from autotune.protocol.scores import Metric
 from autotune.report.by_instruction import instruction_scores
-from autotune.report.data_table import data_used
+from autotune.report.data_table import data_notes, data_used
 from autotune.report.examples import examples_of
 from autotune.report.fit_reasons import fit_reasons
 from autotune.report.kept_scores import before_and_after_scores
@@ -96,10 +96,7 @@ def report_of(history: RunHistory, run_dir: Path) -> Report:
         conclusions=tuple(sentences),
         next_steps=tuple(next_steps(state, run_dir)),
         warnings=_warnings(without_steps),
-        data_notes=(
-            *(note for surveyed in state.surveys for note in surveyed.found),
-            *fit_notes(state.fit),
-        ),
+        data_notes=(*data_notes(state), *fit_notes(state.fit)),
         advice=tuple(advice_lines(state)),
         timeline=tuple(
             Moment(time=record.time, text=text)

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 
-from autotune.base.format import percent
-from autotune.protocol.result_text import score_text
 from autotune.protocol.results import EvalReport
 from autotune.protocol.scores import Metric
 from autotune.report.schema import Report
@@ -74,14 +72,9 @@ def _cells(score: InstructionScore, shown: list[str], pair: tuple[str, str]) -> 
     yield score.instruction
     for name in shown:
         found: KindScore | None = getattr(score, name)
-        yield NOT_KNOWN if found is None else _text(found)
+        yield NOT_KNOWN if found is None else found.text
     change = _change(score, pair)
     yield NOT_KNOWN if change is None else f"{100 * change:+.1f}"
-
-
-def _text(found: KindScore) -> str:
-    metric = Metric.of(found.passes, found.n)
-    return score_text(metric, found.interval) if found.n else percent(0.0)
 
 
 def _change(score: InstructionScore, pair: tuple[str, str]) -> float | None:

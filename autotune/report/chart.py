@@ -143,8 +143,8 @@ def _study(report: Report) -> Iterator[Picture]:
     )
     yield Picture(
         "points",
-        "Trials by rate and batch: number, and that %",
-        "Each trial at its learning rate and batch size, with what it came to",
+        "Learning rate and batch size of each trial, with what it counts for",
+        "Each trial at its learning rate and batch size, with what its best checkpoint counts for",
         shows,
         lambda axes, tones: draw_slice(axes, report.trials, tones),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from autotune.base.format import percent
+from autotune.protocol.data_notes import DataNote
 from autotune.protocol.result_text import shape_text
 from autotune.report.schema import DataUsed, Report
 from autotune.report.table import NOT_KNOWN, Column, Row, Table
@@ -29,22 +30,33 @@ def _each(state: StudyState) -> Iterator[DataUsed]:
             shape.model_max_length,
             shape.max_rounds,
         )
+        held_out = plan.held_out if plan else 0
         yield DataUsed(
             strategy=name,
             data=survey.data or (state.run.data if state.run else ""),
             rows=survey.conversations + dropped,
             dropped=dropped,
+            lost=max(0, survey.conversations - shape.conversations - held_out),
             conversations=shape.conversations,
-            held_out=plan.held_out if plan else 0,
+            held_out=held_out,
             model_max_length=shape.model_max_length,
             max_rounds=shape.max_rounds,
             kept_supervised=found.kept_supervised if found and same else None,
         )
 
 
+def data_notes(state: StudyState) -> Iterator[DataNote]:
+    """What was found in the rows; of the run's own data by its name, where there is other data."""
+    for surveyed in state.surveys:
+        own = state.run.data if state.run and state.own_surveys and not surveyed.strategies else ""
+        for note in surveyed.found:
+            yield note.model_copy(update={"data": own}) if own else note
+
+
 def data_table(report: Report) -> Table:
     """A row a strategy; no rows where the data is not read yet."""
-    numbers = ("rows read", "dropped", "trained on", "held out", "length x rounds", "kept")
+    counts = ("rows read", "dropped", "held out", "trained on")
+    numbers = (*counts, "length x rounds", "tokens kept")
     return Table(
         (Column("strategy"), Column("data"), *(Column(name, True) for name in numbers)),
         tuple(
@@ -53,15 +65,17 @@ def data_table(report: Report) -> Table:
                     used.strategy,
                     used.data,
                     str(used.rows),
-                    str(used.dropped),
-                    str(used.conversations),
+                    str(used.dropped + used.lost),
                     str(used.held_out),
+                    str(used.conversations),
                     shape_text(used.model_max_length, used.max_rounds),
                     NOT_KNOWN if used.kept_supervised is None else percent(used.kept_supervised),
                 )
             )
             for used in report.data_used
         ),
-        "Kept: share of the supervised tokens of all rows that this length and these rounds leave."
-        " Held out: not trained on, their loss tells how the training does.",
+        "Of the rows read some are dropped: unfit ones, and those of which this length and these"
+        " rounds leave nothing to learn. Some are held out, and their loss tells how the training"
+        " does; the rest are trained on. Tokens kept: the share of the supervised tokens of all"
+        " rows that is left.",
     )

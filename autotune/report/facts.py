@@ -94,6 +94,13 @@ def has_selection_bias(report: Report) -> bool:
     return percent(report.corrected) != percent(best.strict)
 
 
+def _data(report: Report) -> str:
+    """What was trained on, and the run's own data where that is something else."""
+    if report.data in report.trained_data:
+        return report.trained_on
+    return f"{report.trained_on}; the run's own, {report.data}, is not trained on"
+
+
 def ran_with(report: Report, scorer: Scorer) -> tuple[tuple[str, str], ...]:
     """What a run worked with, by name."""
     stripped = report.think is Think.STRIP
@@ -101,7 +108,7 @@ def ran_with(report: Report, scorer: Scorer) -> tuple[tuple[str, str], ...]:
     return (
         ("profile", report.profile),
         ("model", report.model),
-        ("data", report.data),
+        ("data", _data(report)),
         ("prompts", f"{report.prompts} ({report.prompt_count})"),
         ("scorer", f"{scorer.title} (--scorer {scorer.name})"),
         ("judged", f"{text} (--think {report.think})"),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from autotune.base.format import counted, percent
 from autotune.base.sizes import show_size
-from autotune.fit.speed import MIN_GAIN_SHARE, timing
+from autotune.fit.speed import MIN_GAIN_SHARE, timing, tokens_per_second
 from autotune.protocol.result_text import shape_rounds
 from autotune.protocol.results import Fit, StrategyFit, TrialOutcome, Verdict
 from autotune.text.fit import micro_batching_text
@@ -70,18 +70,18 @@ def _why(fit: Fit, found: StrategyFit) -> str:
     rates: dict[str, float] = {}
     for trial in timed:  # the first of each: all of one process, and so to be compared
         if timing(trial) is not None:
-            rates.setdefault(micro_batching_text(trial.point), _rate(trial))
+            rates.setdefault(micro_batching_text(trial.point), tokens_per_second(trial))
     if chosen not in rates:
         return f"{chosen}: as the length was searched, no other setting was timed for it"
     if len(rates) == 1:
-        return f"{chosen}: the one setting that was timed, {rates[chosen]:.0f} supervised tokens/s"
+        return f"{chosen}: the one setting that was timed, {rates[chosen]:.0f} tokens/s"
     others = "; ".join(f"{text}: {rate:.0f}" for text, rate in rates.items() if text != chosen)
     which = "the fastest" if rates[chosen] >= max(rates.values()) else "chosen"
-    alone = found.supervised_tokens_per_second
-    again = "" if alone is None or len(timed) == len(rates) else f", {alone:.0f} in its own process"
+    again = [tokens_per_second(t) for t in timed if micro_batching_text(t.point) == chosen][1:]
+    alone = f", {again[-1]:.0f} when timed again in a process of its own" if again else ""
     return (
         f"{chosen}: {which} of {counted(len(rates), 'setting')} that were timed,"
-        f" {rates[chosen]:.0f} supervised tokens/s{again} ({others}). A larger one is taken where"
+        f" {rates[chosen]:.0f} tokens/s{alone} ({others}). A larger one is taken where"
         f" it saves {percent(MIN_GAIN_SHARE, 0)} of a step and fits in its own process as well"
     )
 
@@ -89,10 +89,3 @@ def _why(fit: Fit, found: StrategyFit) -> str:
 def _is_of(trial: TrialOutcome, found: StrategyFit) -> bool:
     shape = (trial.point.model_max_length, trial.point.max_rounds)
     return shape == (found.model_max_length, found.max_rounds)
-
-
-def _rate(trial: TrialOutcome) -> float:
-    """Supervised tokens a second of the timed step."""
-    timed = timing(trial)
-    assert timed is not None
-    return timed.supervised_tokens / timed.seconds

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator
 from operator import attrgetter
 
 from autotune.protocol import events
-from autotune.protocol.result_text import score_text
-from autotune.protocol.scores import Metric
 from autotune.report.schema import PracticeReport, Report
 from autotune.report.score_schema import KindScore, KindsScore
 from autotune.report.table import Column, Row, Table
@@ -87,11 +85,11 @@ def kinds_table(report: Report) -> Table:
     shown = [name for name in _KINDS if others or name != "unpractised_instructions"]
     return Table(
         (
-            Column("passes of [95 %]", whole=True),
+            Column("passes of [95 %]"),
             *(Column(score.described, True) for score in scores),
         ),
         tuple(
-            Row((_KINDS[name], *(_cell(getattr(score, name)) for score in scores)))
+            Row((_KINDS[name], *(getattr(score, name).text for score in scores)))
             for name in (shown if scores else ())
         ),
         _legend(scores[0].held_out, others) if scores else "",
@@ -104,9 +102,3 @@ def _legend(held_out: tuple[str, ...], others: bool) -> str:
         " follows more of those; who learned to follow, more of the held-out ones as well."
     )
     return f"{text} Other kinds: none of their chats came to be practised." if others else text
-
-
-def _cell(figure: KindScore) -> str:
-    if not figure.n:
-        return "none"
-    return score_text(Metric.of(figure.passes, figure.n), figure.interval)

@@ -31,14 +31,16 @@ from autotune.report.trial_schema import TrialReport
 class DataUsed(Boundary):
     """What a strategy trains on: of `rows` conversations that were read so many were `dropped`.
 
-    Of the rest `conversations` are trained on and `held_out` tell how the training does; at this
-    length and these rounds they keep a share (0..1) of the supervised tokens, `kept_supervised`.
+    At this length and these rounds nothing to train on is left of `lost` of the others. Of the rest
+    `conversations` are trained on and `held_out` tell how the training does; they keep a share
+    (0..1) of the supervised tokens, `kept_supervised`.
     """
 
     strategy: str
     data: str
     rows: int
     dropped: int
+    lost: int = 0
     conversations: int
     held_out: int
     model_max_length: int
@@ -150,9 +152,19 @@ class Report(Boundary):
     run_dir: str
 
     @property
+    def trained_data(self) -> tuple[str, ...]:
+        """What the trainings were on: the run's data, or strategies' own in place of it.
+
+        Before the first of them, what the strategies that will have their turn train on.
+        """
+        trained = [trial.data or self.data for trial in self.trials]
+        planned = [used.data for used in self.data_used]
+        return tuple(dict.fromkeys(trained or planned or [self.data]))
+
+    @property
     def trained_on(self) -> str:
-        """What the trainings were on: the run's data, or strategies' own in place of it."""
-        return ", ".join(dict.fromkeys(t.data or self.data for t in self.trials)) or self.data
+        """The same in words."""
+        return ", ".join(self.trained_data)
 
     @property
     def no_better(self) -> bool:

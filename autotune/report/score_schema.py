@@ -4,6 +4,7 @@ from typing import Literal
 
 from autotune.base.model import Boundary
 from autotune.protocol.gain import Gain, Improvement
+from autotune.protocol.result_text import score_text
 from autotune.protocol.results import Health
 from autotune.protocol.scores import Figures, Lift, Metric
 from autotune.score.stats import wilson
@@ -104,6 +105,11 @@ class KindScore(Boundary):
         """A count with its share and interval."""
         interval = wilson(metric.passes, metric.total)
         return cls(passes=metric.passes, n=metric.total, share=metric.accuracy, interval=interval)
+
+    @property
+    def text(self) -> str:
+        """`6/24 25.0 % [12-45]`; `none` where nothing was asked."""
+        return score_text(Metric.of(self.passes, self.n), self.interval) if self.n else "none"
 
 
 class KindsScore(Boundary):

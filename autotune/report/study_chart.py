@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from autotune.base.format import rate_text
+from autotune.base.format import percent, rate_text
 from autotune.report.paint import GREY, Paint, colour_of
 from autotune.report.trial_schema import TrialReport
 
@@ -43,8 +43,13 @@ def draw_history(axes: "Axes", trials: Sequence[TrialReport], target: float, ton
     axes.set_ylabel("%")
 
 
+def value_text(trial: TrialReport) -> str:
+    """What a trial came to, beside its point: `29.2 %`, or that it has no score."""
+    return "no score" if trial.value is None else percent(max(0.0, trial.value))
+
+
 def draw_slice(axes: "Axes", trials: Sequence[TrialReport], tones: Paint) -> None:
-    """Each trial at its learning rate and batch size, with its number and what it came to in %."""
+    """Each trial at its learning rate and batch size, with what its best checkpoint counts for."""
     from matplotlib.ticker import LogLocator, NullLocator
 
     axes.set_xscale("log")
@@ -52,9 +57,8 @@ def draw_slice(axes: "Axes", trials: Sequence[TrialReport], tones: Paint) -> Non
     for index, trial in enumerate(trials):
         rate, batch = trial.plan.learning_rate, trial.plan.batch_size
         axes.plot(rate, batch, marker="o", color=colour_of(index))
-        value = "-" if trial.value is None else f"{100 * max(0.0, trial.value):.1f}"
         axes.annotate(
-            f"{trial.number}: {value}",
+            f"trial {trial.number}: {value_text(trial)}",
             (rate, batch),
             xytext=(5, -12 if index % 2 else 4),  # two near each other do not cover each other
             textcoords="offset points",

@@ -20,6 +20,7 @@ from autotune.report.chart import Picture, draw_png, pictures_of
 from autotune.report.data_table import data_table
 from autotune.report.examples import CHOSEN, SENTENCES, verdict_lines
 from autotune.report.facts import facts_of, ran_with
+from autotune.report.fold import figures, name_parts
 from autotune.report.kept_charts import Drawn, kept_pictures
 from autotune.report.practice import kinds_table
 from autotune.report.reproduction import reproduction_rows
@@ -142,6 +143,8 @@ def _render(
         became=SENTENCES.get,
         verdicts=verdict_lines,
         line=lambda text: Markup(markdown_line(text)),
+        figures=figures,
+        name_parts=name_parts,
         faults=lambda faults: ", ".join(map(share_name, faults)),
     )
     scorer = find_scorer(report.scorer)

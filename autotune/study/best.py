@@ -97,6 +97,16 @@ def is_current_copy(rundir: RunDir, state: StudyState, best: events.Evaluated) -
     )
 
 
+def weights_of(rundir: RunDir, state: StudyState, best: events.Evaluated) -> Path:
+    """The folder that a best checkpoint answers from: the trial's own, which was scored.
+
+    Where that is not whole any more, `best/`, if it is the copy of it and whole.
+    """
+    own = rundir.checkpoint(best.number, best.checkpoint)
+    copied = fault_of(own) is not None and is_current_copy(rundir, state, best)
+    return rundir.best if copied else own
+
+
 def emit_kept(session: Session, best: events.Evaluated) -> None:
     """Record which checkpoint `best/` is the copy of."""
     sha256 = _seal_of(session.rundir.best)

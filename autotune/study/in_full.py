@@ -26,7 +26,7 @@ from autotune.score.prompts import Prompt
 from autotune.score.report_check import EvaluationFailed, checked_report
 from autotune.score.scorer import Scorer
 from autotune.study.answer import answer, strict_of
-from autotune.study.best import is_current_copy
+from autotune.study.best import weights_of
 from autotune.study.held_out_kinds import kinds_of
 from autotune.study.precision import as_trained
 
@@ -128,10 +128,8 @@ class InFull:
 
     def score_best(self, best: events.Evaluated) -> None:
         """The best checkpoint; in the precision that it was trained in."""
-        state, rundir = self.session.state, self.session.rundir
-        folder = rundir.checkpoint(best.number, best.checkpoint)
-        if is_current_copy(rundir, state, best):
-            folder = rundir.best
+        state = self.session.state
+        folder = weights_of(self.session.rundir, state, best)
         setup = as_trained(self.setup, state.trials[best.number])
         report = self.report(setup, folder, self.where(best))
         evaluate = setup.profile.evaluate

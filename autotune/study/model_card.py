@@ -16,6 +16,7 @@ from autotune.protocol.result_text import health_text, rounds_text, score_text
 from autotune.run.session import Session
 from autotune.run.state import StudyState
 from autotune.text.conclusions import conclusions, scorer_of
+from autotune.text.training_plan import step_text
 
 CARD = "README.md"
 
@@ -109,7 +110,7 @@ def card_text(state: StudyState, best: events.Evaluated) -> str:
     sections = (
         [FRONT_MATTER, f"# {safe(run.model) if run else 'Model'}, fine-tuned"],
         [
-            f"{model} after {counted(best.checkpoint.step, 'step')} of supervised fine-tuning"
+            f"{model} after {step_text(plan, best.checkpoint)} of supervised fine-tuning"
             f" ({percent(best.checkpoint.progress, 0)} of trial {best.number}, strategy"
             f" {safe(plan.strategy)}){_averaged(best)}. The best of"
             f" {counted(state.scored_checkpoints, 'scored checkpoint')} of its run."

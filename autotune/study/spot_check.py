@@ -12,6 +12,8 @@ from autotune.score.answers import read_answers
 from autotune.score.registry import find_scorer
 from autotune.score.report_check import EvaluationFailed, checked_report
 from autotune.study.answer import generate_job
+from autotune.study.best import weights_of
+from autotune.study.precision import as_trained
 
 
 def check_untrained(session: Session, setup: Setup) -> None:
@@ -21,7 +23,7 @@ def check_untrained(session: Session, setup: Setup) -> None:
 
 
 def check_best(session: Session, setup: Setup) -> None:
-    """Have the best checkpoint answer, unless it has.
+    """Have the best checkpoint answer, unless it has; in the precision that it was trained in.
 
     Without the answers of the model before training there is nothing to hold them against.
     """
@@ -31,10 +33,10 @@ def check_best(session: Session, setup: Setup) -> None:
     known = checks.get("best")
     if known is not None and (known.number, known.checkpoint) == (best.number, best.checkpoint):
         return
-    folder = session.rundir.checkpoint(best.number, best.checkpoint)
-    if not folder.is_dir():
-        folder = session.rundir.best
-    _check(session, setup, "best", folder, best.number, best.checkpoint)
+    state = session.state
+    folder = weights_of(session.rundir, state, best)
+    trained = as_trained(setup, state.trials[best.number])
+    _check(session, trained, "best", folder, best.number, best.checkpoint)
 
 
 def _check(

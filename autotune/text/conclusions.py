@@ -24,6 +24,7 @@ from autotune.text.score import (
 )
 from autotune.text.spot_check import spot_check_sentence
 from autotune.text.study import total_sentence
+from autotune.text.ties import tie_sentence
 from autotune.text.training_data import practice_sentence
 
 
@@ -58,7 +59,12 @@ def conclusions(state: StudyState) -> list[str]:
     """
     first, *rest = outcome(state)
     compared = gain_sentence(state)
-    steps = (strategies_sentence(state), learned_sentence(state), spot_check_sentence(state))
+    steps = (
+        strategies_sentence(state),
+        tie_sentence(state),
+        learned_sentence(state),
+        spot_check_sentence(state),
+    )
     rest = [*(step for step in steps if step is not None), *rest]
     if compared is None:
         return [first, *rest]

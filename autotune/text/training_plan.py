@@ -3,6 +3,7 @@
 from autotune.base.format import counted, rate_text
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.result_text import shape_rounds
+from autotune.protocol.results import Checkpoint
 
 
 def brief_plan(plan: TrainPlan) -> str:
@@ -13,6 +14,11 @@ def brief_plan(plan: TrainPlan) -> str:
         f" {shape_rounds(plan.model_max_length, plan.max_rounds)},"
         f" {steps} of {counted(plan.batch_size, 'conversation')}"
     )
+
+
+def step_text(plan: TrainPlan, checkpoint: Checkpoint) -> str:
+    """Where in its training a checkpoint is: `7 of 8 steps`."""
+    return f"{checkpoint.step} of {counted(plan.total_steps, 'step')}"
 
 
 def whole_plan(plan: TrainPlan) -> str:

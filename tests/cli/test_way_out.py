@@ -1,17 +1,25 @@
 """`chat` and `export` refuse what they cannot do in one line, before they begin anything."""
 
+import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from autotune.base.errors import ExitCode
 from autotune.base.manifest import seal
+from autotune.cli.export import Source, next_step
 from autotune.cli.main import run
+from autotune.export.gguf import readme
 from autotune.protocol import events
+from autotune.protocol.export_jobs import ChatForm, GgufFound
+from autotune.protocol.gain import Gain
 from autotune.protocol.results import Checkpoint
 from autotune.run.folder import RunDir
+from autotune.run.state import replay
 from tests import records, setups
+from tests.screens import squeezed
 from tests.sources.test_model import safetensors
 
 
@@ -55,6 +63,8 @@ def over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("export run/best --to script", "model folder models/demo: is not there any more"),
         ("export alone --to trl", "is a model by itself, which does not say how it was trained"),
         ("chat none", "chat none: no such folder"),
+        ("chat toy", "chat toy: names a model, and this takes a folder: a run's, or a model's;"),
+        ("export demo --to gguf", "export demo: names a model, and this takes a folder"),
         ("chat run --max-new-tokens 0", "--max-new-tokens 0: must be a whole number from 1"),
         ("chat run --precision fp8", "--precision fp8: must be auto, fp16, bf16, fp32"),
     ],
@@ -70,6 +80,83 @@ def test_what_cannot_be_done_is_refused_in_a_line(
     assert words in captured.err
     assert len(captured.err.splitlines()) == 1
     assert sorted(p for p in over.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize("command", ["chat run", "export run --to gguf", "synth --from run"])
+@pytest.mark.parametrize("left", [True, False], ids=["checkpoint", "nothing"])
+def test_a_best_that_was_deleted_is_named_with_what_to_do(
+    over: Path, capsys: pytest.CaptureFixture[str], command: str, left: bool
+) -> None:
+    shutil.rmtree(over / "best")
+    if left:
+        (over / "trials/0000/checkpoints").mkdir(parents=True)
+        save_model(over / "trials/0000/checkpoints/step-000005")
+    assert run(command.split()) == ExitCode.BAD_INPUT
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "run: its best/ is not there any more" in line
+    assert "smolsft-autotune run --run-dir run" in line
+    there = f"give what it was the copy of, {Path('run/trials/0000/checkpoints/step-000005')}"
+    assert (there in line) is left
+    assert ("nor is the checkpoint that it was the copy of" in line) is not left
+
+
+WORSE = Gain(before=4 / 8, after=3 / 8, gained=0, lost=1, p_value=1.0)
+
+
+def scored(over: Path, gain: Gain) -> None:
+    """Put on record that the run's best has this gain."""
+    state = replay(RunDir(over).records())
+    assert state.best is not None
+    RunDir(over).append(state.best.model_copy(update={"gain": gain}), at=5.0)
+
+
+def test_a_model_that_is_no_better_is_said_to_be_so_before_anything_else(
+    over: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored(over, WORSE)
+    first = "The best checkpoint is no better than the untrained model: it counts for 37.5 % and"
+    assert run(["export", "run", "--to", "lm-eval", "--json"]) == ExitCode.DONE
+    told = capsys.readouterr()
+    assert squeezed(told.err).startswith(first)
+    assert json.loads(told.out)["no_better"] is True
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    assert run(["chat", "run", "--json"]) == ExitCode.DONE
+    told = capsys.readouterr()
+    assert squeezed(told.err).startswith(first)
+    assert json.loads(told.out) == {
+        "model": str(Path("run/best")),
+        "no_better": True,
+        "answers": [],
+    }
+
+
+def test_nothing_of_the_sort_is_said_of_a_better_one(
+    over: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scored(over, Gain(before=1 / 8, after=3 / 8, gained=2, lost=0, p_value=0.5))
+    assert run(["export", "run", "--to", "lm-eval", "--json"]) == ExitCode.DONE
+    told = capsys.readouterr()
+    assert "no better" not in told.err
+    assert json.loads(told.out)["no_better"] is False
+
+
+@pytest.mark.parametrize("merges", [True, False])
+def test_ollama_is_offered_only_a_file_that_it_can_read(tmp_path: Path, merges: bool) -> None:
+    source = Source(tmp_path / "model", None, None)
+    found = {"same_tokens": True if merges else None}
+    line = next_step(source, "gguf", tmp_path / "out", found)
+    assert line.startswith("ollama create model -f " if merges else "smolsft-autotune chat ")
+    told = GgufFound(
+        form=ChatForm(),
+        stop=("<|im_end|>",),
+        tokens=3,
+        max_error=0.0,
+        mean_error=0.0,
+        largest=1.0,
+        same_choice=1.0,
+        same_tokens=found["same_tokens"],
+    )
+    assert ("ollama create" in readme("model.gguf", "mine", "1 MiB", told)) is merges
 
 
 def test_the_score_goes_to_lm_eval_with_the_runs_prompts_and_longest_answer(

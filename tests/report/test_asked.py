@@ -15,6 +15,7 @@ from autotune.report import build_report
 from autotune.report.facts import facts_of
 from autotune.report.fit_reasons import fit_reasons
 from autotune.report.loss_chart import epoch_marks, epoch_means, smoothed
+from autotune.report.tables import timed_table
 from autotune.report.trial_schema import LossPoint
 from autotune.report.write import render_html, render_markdown
 from autotune.run.history import history_of
@@ -152,10 +153,16 @@ def test_the_reason_for_a_micro_batch_names_all_that_were_timed() -> None:
             "measurement": timed.measurement.model_copy(update={"timed": slow}),
         }
     )
-    fit = book.fit().model_copy(update={"speed_trials": (other, timed)})
+    quick = timed.measurement.timed.model_copy(update={"seconds": 1.6})
+    first = timed.model_copy(
+        update={"measurement": timed.measurement.model_copy(update={"timed": quick})}
+    )
+    fit = book.fit().model_copy(update={"speed_trials": (other, first, timed)})
     (line,) = (line for line in fit_reasons(fit) if line.startswith("A trains at"))
-    assert "512 tokens: the fastest of 2 settings that were timed, 450 supervised" in line
-    assert "(256 tokens: 225)" in line
+    assert "512 tokens: the fastest of 2 settings that were timed, 1250 tokens/s, 1000 when" in line
+    assert "(256 tokens: 500)" in line
+    rows = [row.cells for row in timed_table(fit).rows]
+    assert [cells[-1] for cells in rows] == ["500", "1250", "1000"], "the figures of the table"
 
 
 def test_losses_are_smoothed_and_each_epoch_has_its_mean_and_its_mark() -> None:
@@ -186,6 +193,10 @@ def test_selection_bias_is_shown_only_where_it_makes_another_figure(
 
 
 def test_the_rows_of_each_strategy_stand_in_the_report() -> None:
-    text = render_markdown(build_report(book.story(), Path("runs/x")))
-    assert "| A | demo | 202 | 2 | 64 | 0 | 256 x 4 | 96.4 % |" in text
+    report = build_report(book.story(), Path("runs/x"))
+    text = render_markdown(report)
+    assert "| A | demo | 202 | 138 | 0 | 64 | 256 x 4 | 96.4 % |" in text
     assert "2 rows dropped: no assistant" in text
+    for used in report.data_used:
+        counts = (used.dropped, used.lost, used.held_out, used.conversations)
+        assert used.rows == sum(counts), "they add up"

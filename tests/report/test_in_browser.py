@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from autotune.report import build_report, write_report
+from autotune.report.schema import Report
+from autotune.report.write import render_html
 from tests import chromium
 from tests import records as book
 from tests.report.test_asked import asked
@@ -64,6 +66,40 @@ def test_on_a_phone_tables_scroll_and_pictures_stack(page: chromium.Browser, wri
     assert len(set(page.value("[...document.images].map(i => i.x)"))) == 1
     page.open(written / "whole" / "report.html", 1280)
     assert len(set(page.value("[...document.images].map(i => i.x)"))) == 2
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the run that README shows, without its pictures."""
+    kept = Path(__file__).parents[2] / "docs" / "proof" / "report.json"
+    page = tmp_path_factory.mktemp("real") / "report.html"
+    report = Report.model_validate_json(kept.read_bytes())
+    page.write_text(render_html(report), encoding="utf-8")
+    return page
+
+
+TOO_WIDE = (
+    "[...document.querySelectorAll('.wide')].filter(e => e.scrollWidth > e.clientWidth)"
+    ".map(e => e.previousElementSibling.textContent)"
+)
+
+
+def test_on_a_screen_no_table_of_a_real_run_is_wider_than_the_page(
+    page: chromium.Browser, real: Path
+) -> None:
+    page.open(real, 1280)
+    assert page.value(TOO_WIDE) == []
+
+
+def test_on_a_phone_figures_and_names_fold_so_that_instructions_are_seen_whole(
+    page: chromium.Browser, real: Path
+) -> None:
+    page.open(real, 400)
+    scrolled = page.value(TOO_WIDE)
+    assert "Checkpoints" in scrolled
+    assert "By instruction" not in scrolled
+    split = "[...document.querySelectorAll('td.n span')].filter(e => e.getClientRects().length > 1)"
+    assert page.value(f"{split}.length") == 0, "no figure is torn from its unit"
 
 
 def test_no_section_list_or_cell_is_empty(page: chromium.Browser, written: Path) -> None:

@@ -48,7 +48,7 @@ class Drawn:
 class Page(HTMLParser):
     """Collects the text, the tags and the pictures of a page; notes tags left open."""
 
-    VOID = frozenset({"meta", "img", "source", "link", "br", "hr"})
+    VOID = frozenset({"meta", "img", "source", "link", "br", "hr", "wbr"})
 
     def __init__(self, text: str) -> None:
         super().__init__()

@@ -5,6 +5,7 @@ from pathlib import Path
 from autotune.protocol import events
 from autotune.report import Report, build_report
 from autotune.report.chart import draw_png, pictures_of
+from autotune.report.paint import LIGHT
 from autotune.report.write import render_html, render_markdown
 from tests import records
 
@@ -65,3 +66,15 @@ def test_from_the_second_trial_on_there_are_the_studys_history_and_its_slice() -
     for picture in shown[1:]:
         png = draw_png(picture)
         assert [int.from_bytes(png[at : at + 4], "big") for at in (16, 20)] == [960, 680]
+
+
+def test_the_picture_of_rates_and_batches_says_what_its_figures_are() -> None:
+    from matplotlib.figure import Figure
+
+    report = reported(4)
+    (picture,) = (p for p in pictures_of(report) if p.name == "points")
+    assert picture.title == "Learning rate and batch size of each trial, with what it counts for"
+    axes = Figure().add_subplot()
+    picture.draw(axes, LIGHT)
+    written = [text.get_text() for text in axes.texts]
+    assert written == ["trial 0: 12.5 %", "trial 1: 16.7 %", "trial 2: 20.8 %", "trial 3: no score"]

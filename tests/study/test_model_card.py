@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -15,6 +16,10 @@ def test_the_best_has_a_card_with_its_score_its_settings_and_its_limits(tmp_path
     assert card.startswith("---\nlibrary_name: transformers\n")
     assert "| **this model** | 3/8 37.5 % [" in card
     assert "The best of 4 scored checkpoints of its run." in card
+    said = re.search(r"after (\d+) of (\d+) steps of supervised", card)
+    planned = re.search(r"\((\d+) steps\) \|", card)
+    assert said and planned
+    assert said[2] == planned[1], "one number of steps"
     assert "- Target of 25.0 % not met" in card  # also what is known only at the end
     assert "smolsft-autotune chat PATH/TO/THIS/FOLDER" in card
     assert "README.md" not in json.loads((tmp_path / "best" / "manifest.json").read_text("utf-8"))

@@ -8,13 +8,15 @@ import pytest
 from autotune.base.errors import EnvironmentFault
 from autotune.config.profile import PromptChoice
 from autotune.protocol import events
+from autotune.protocol.choices import Precision
 from autotune.protocol.events import Record
 from autotune.protocol.failure import Failure
-from autotune.protocol.job import GenerateJob, Job
+from autotune.protocol.job import GenerateJob, Job, TrainJob
 from autotune.report.build import report_of
 from autotune.run.session import Session
 from autotune.run.spot_check import keep_spot_check
 from autotune.run.state import replay
+from autotune.study.best import weights_of
 from autotune.study.tuner import Tuner
 from autotune.text.conclusions import conclusions
 from autotune.text.events import describe
@@ -78,6 +80,44 @@ def test_the_untrained_model_and_the_best_answer_it_once_and_the_report_has_both
     assert len(workers.seen) == seen, "nothing is answered again"
     assert session.rundir.events.read_bytes().startswith(on_record)
     assert len(checks(session)) == 2
+
+
+def test_the_best_answers_it_in_the_precision_that_it_was_trained_in(tmp_path: Path) -> None:
+    left = events.PrecisionChanged(
+        step=2, before=Precision.FP16, after=Precision.BF16, reason="the loss overflows"
+    )
+
+    def instead(job: Job, before: int) -> setups.Played | None:
+        if not isinstance(job, TrainJob):
+            return None
+        played, end = workers.train(job)
+        return [left, *played], end
+
+    workers = Workers(instead)
+    tuner = run(tmp_path, workers)
+    assert tuner.run()
+    asked = [
+        job.device.precision
+        for job in workers.seen
+        if isinstance(job, GenerateJob) and Path(job.prompts).name == "spot_check.jsonl"
+    ]
+    assert asked == [Precision.FP32, Precision.BF16]
+
+
+def test_spot_check_and_the_score_on_all_prompts_take_the_same_weights(tmp_path: Path) -> None:
+    tuner = run(tmp_path, Workers())
+    assert tuner.run()
+    rundir, state = tuner.session.rundir, tuner.session.state
+    best = state.best
+    assert best is not None
+    own = rundir.checkpoint(best.number, best.checkpoint)
+    assert weights_of(rundir, state, best) == own
+    (weights,) = own.glob("*.safetensors")
+    weights.write_bytes(b"another")
+    assert weights_of(rundir, state, best) == rundir.best, "the copy, where its own is damaged"
+    for path in rundir.best.glob("*.safetensors"):
+        path.write_bytes(b"another")
+    assert weights_of(rundir, state, best) == own, "no copy that is damaged too"
 
 
 def test_it_decides_nothing_where_it_cannot_be_answered(tmp_path: Path) -> None:

@@ -1,0 +1,33 @@
+"""What `chat` and `export` say before anything else: that the model is no better than before."""
+
+from pathlib import Path
+
+from autotune.base.format import percent
+from autotune.export.training import scored_at
+from autotune.protocol.gain import Improvement
+from autotune.run.folder import RunDir
+from autotune.run.state import StudyState
+from autotune.score.gain import improvement
+from autotune.text.gain import NOT_BETTER, gain_in_full_sentence, gain_sentence, is_no_better
+
+
+def no_better_line(run: RunDir | None, state: StudyState | None, folder: Path) -> str | None:
+    """The line on the model in `folder`; None where it is better, or nobody knows.
+
+    On the run's own prompts, or where it is better there, on all prompts of a source.
+    """
+    scored = scored_at(run, state, folder) if run is not None and state is not None else None
+    if scored is None or state is None:
+        return None
+    if scored is not state.best:
+        gain = scored.gain
+        if gain is None or improvement(gain) is not Improvement.NO_BETTER:
+            return None
+        return (
+            f"This checkpoint is {NOT_BETTER}: it counts for {percent(gain.after)} and the"
+            f" untrained model for {percent(gain.before)}."
+        )
+    if is_no_better(state):
+        return gain_sentence(state)
+    in_full = gain_in_full_sentence(state)
+    return in_full if in_full is not None and NOT_BETTER in in_full else None
