@@ -75,7 +75,7 @@ def test_an_interrupted_run_and_ctrl_c_say_what_is_next(
     monkeypatch.setattr(time, "sleep", leave)
     with held:
         assert run(["watch", str(tmp_path / "one")]) == ExitCode.DONE
-    assert f"left; smolsft-autotune watch {tmp_path / 'one'}" in capsys.readouterr().out
+    assert f"left; to see it again: smolsft-autotune watch {tmp_path / 'one'}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
