@@ -57,8 +57,8 @@ def device(state: StudyState, sample: DeviceSample) -> RenderableType:
         items.append(_item(f"memory limit {sample.limit}"))
     elif share is not None:
         bar = bar_text(share, MEMORY_COLUMNS, "red" if over else "green")
-        figures = f" {sample.memory} {percent(share, 0)}"
-        items.append(_item("memory ").append_text(bar).append(figures, "red" if over else ""))
+        items.append(_item("memory ").append_text(bar))
+        items.append(_item(f"{sample.memory} {percent(share, 0)}", "red" if over else ""))
     if sample.temperature_c is not None:
         items.append(_item(f"temperature {sample.temperature_c:.0f} C", "dim"))
     if sample.power_watts is not None:

@@ -59,8 +59,8 @@ def rate_of_trial(outcome: TrialOutcome) -> str:
 
 
 SPEED_MEANING = (
-    "tokens/s: tokens of conversations that training steps take a second, padding aside; of"
-    " settings on typical batches, of the search for a length on its longest sequence"
+    "tokens/s: tokens of conversations in a second of training steps, padding aside; of a length"
+    " that is tried, on its longest sequence"
 )
 
 
