@@ -152,8 +152,8 @@ class Screens:
             "live-end-120": lambda: self.live(120, is_a(events.RunEnded)),
             "live-end-40": lambda: self.live(40, is_a(events.RunEnded), lines=40),
             "interrupted": lambda: (
-                self.live(80, is_a(events.Trained), nth=2, lines=24, running=False)
-                + self.standing_still()
+                self.live(80, is_a(events.Trained), nth=2, lines=24, running=False).rstrip()
+                + f"\n{self.standing_still()}"
             ),
             "plain": lambda: self.shown("watch", str(self.run.relative_to(self.work))),
             "runs": self.runs,

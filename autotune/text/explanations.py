@@ -38,8 +38,8 @@ def why_micro_batch(fit: Fit, strategy: str | None) -> str:
     same = [t for t in first if _same_setting(t, found)]
     if not same:
         return f"{head}: one sequence of the longest length; no other setting was timed"
-    rates = ", ".join(
-        f"{micro_batching_text(t.point)} {rate_of_trial(t)}"
+    rates = "; ".join(
+        f"{micro_batching_text(t.point)}: {rate_of_trial(t)}"
         for t in first
         if not _same_setting(t, found)
     )
