@@ -16,9 +16,10 @@ import time
 from pathlib import Path
 
 from autotune.protocol import events
-from autotune.protocol.choices import Precision
 from autotune.protocol.events import Record
-from autotune.protocol.plan import DataSpec, TrainPlan
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.long_record import plan, step
 
 CHILD = """
 import json, sys, time
@@ -41,30 +42,6 @@ print(json.dumps({"seconds": spent, "peak_bytes": peak, "last": last.step, "kept
 """
 
 
-def plan(steps: int) -> TrainPlan:
-    """A plan of about so many steps; nothing is trained by it."""
-    return TrainPlan(
-        strategy="A",
-        model_folder="model",
-        data=DataSpec(path="chats.jsonl", format="messages"),
-        conversations=8 * steps,
-        model_max_length=128,
-        max_rounds=2,
-        micro_batch_tokens=128,
-        gradient_checkpointing=False,
-        precision=Precision.FP32,
-        learning_rate=4e-5,
-        num_train_epochs=1,
-        batch_size=8,
-        weight_decay=0.0,
-        warmup_ratio=0.1,
-        lr_scheduler_type="cosine",
-        seed=42,
-        checkpoint_fractions=(1.0,),
-        resume_every_seconds=600.0,
-    )
-
-
 def write(path: Path, steps: int) -> None:
     """A record of a run with so many steps in two trials, as a session writes it."""
     half, now = steps // 2, 1.79e9
@@ -72,19 +49,9 @@ def write(path: Path, steps: int) -> None:
         for number in range(2):
             begun = events.TrialStarted(number=number, optuna_number=number, plan=plan(half))
             file.write(Record(time=now, event=begun).model_dump_json() + "\n")
-            for step in range(1, half + 1):
+            for at in range(1, half + 1):
                 now += 0.25
-                done = events.StepDone(
-                    step=step,
-                    total_steps=half,
-                    loss=1.7 - 0.4 * step / half,
-                    grad_norm=0.8123456,
-                    learning_rate=4e-5 * (1 - step / half),
-                    supervised_tokens=12_345,
-                    tokens=23_456,
-                    seconds=0.2345,
-                    memory_bytes=3_123_456_789,
-                )
+                done = step(at, half, seconds=0.2345)
                 file.write(Record(time=now, event=done).model_dump_json() + "\n")
             ended = events.TrialEnded(number=number, best=None, failure="a benchmark")
             file.write(Record(time=now, event=ended).model_dump_json() + "\n")

@@ -12,6 +12,7 @@ runs on earlier versions of the screen too, with PYTHONPATH, but for that.
 
 import argparse
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,13 +21,14 @@ from rich.console import Console
 
 from autotune.base.sizes import GIB
 from autotune.protocol import events
-from autotune.protocol.choices import Precision
 from autotune.protocol.events import Record
-from autotune.protocol.plan import DataSpec, TrainPlan
 from autotune.protocol.results import Checkpoint, Health
 from autotune.protocol.scores import Lift, Metric
 from autotune.run.state import StudyState
 from autotune.screen import DeviceSample, LiveView
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks import long_record
 
 STEPS = 750
 """As many as six epochs of 6 000 conversations have, 48 a step."""
@@ -38,44 +40,9 @@ HEALTH = Health(stop=0.91, loop=0.04, echo=0.02, empty=0.0)
 LIFT = Lift(genuine=Metric.of(110, 541), shuffled=Metric.of(400, 5410), p_value=1e-9)
 
 
-def plan(number: int) -> TrainPlan:
-    """A plan of 750 steps; nothing is trained by it."""
-    return TrainPlan(
-        strategy="A" if number == 0 else "search",
-        model_folder="model",
-        data=DataSpec(path="chats.jsonl", format="messages"),
-        conversations=6000,
-        model_max_length=1024,
-        max_rounds=6,
-        micro_batch_tokens=4096,
-        gradient_checkpointing=False,
-        precision=Precision.FP16,
-        learning_rate=4e-5 * (1 + number),
-        num_train_epochs=6,
-        batch_size=48,
-        weight_decay=0.0,
-        warmup_ratio=0.1,
-        lr_scheduler_type="cosine",
-        seed=42,
-        checkpoint_fractions=FRACTIONS,
-        resume_every_seconds=600.0,
-    )
-
-
 def step(number: int, now: float) -> Record:
     """An optimizer step of the last trial."""
-    done = events.StepDone(
-        step=number,
-        total_steps=STEPS,
-        loss=1.7 - 0.4 * number / STEPS + 0.05 * (number % 7),
-        grad_norm=0.81,
-        learning_rate=4e-5,
-        supervised_tokens=12_345,
-        tokens=23_456,
-        seconds=1 / STEPS_A_SECOND,
-        memory_bytes=5 * GIB,
-    )
-    return Record(time=now, event=done)
+    return Record(time=now, event=long_record.step(number, STEPS, 1 / STEPS_A_SECOND))
 
 
 def long_run(trials: int, now: float) -> list[Record]:
@@ -106,7 +73,9 @@ def long_run(trials: int, now: float) -> list[Record]:
             )
         )
     for number in range(trials):
-        add(events.TrialStarted(number=number, optuna_number=number, plan=plan(number)))
+        strategy, rate = "A" if number == 0 else "search", 4e-5 * (1 + number)
+        plan = long_record.plan(STEPS, strategy, rate, FRACTIONS)
+        add(events.TrialStarted(number=number, optuna_number=number, plan=plan))
         add(events.Ready(pid=1, device="card", torch="2.13", transformers="5.24"))
         last = number == trials - 1
         found.extend(step(at, now) for at in range(1, STEPS // 2 if last else STEPS + 1))

@@ -15,11 +15,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
+from autotune.cli.doctor import ending, lines_of
+from autotune.cli.options import Options
+from autotune.cli.word_wrap import wrapped
+from autotune.doctor.examine import examine
+from autotune.doctor.finding import Finding
+from autotune.doctor.machine import Machine
 from autotune.protocol import events
 from autotune.protocol.events import Record
 from autotune.run.record_file import RecordFile
@@ -29,6 +35,14 @@ from autotune.screen.encodable import Encodable
 from autotune.screen.summary import probe_summary
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+from tests.doctor.machines import SHOWN, on_card  # noqa: E402
+
+WRONG = ("--model", "./none", "--data", "gone.jsonl", "--target", "25")
+"""Typed to `init`, three faults."""
+
+OF_A_CARD = {"card", "torch", "attention", "memory", "precision", "spilling", "clock", "power"}
+"""What `doctor` looks at that is another on each made-up machine."""
 MARK = re.compile(r"(<!-- screen: ([a-z0-9-]+) -->\n```\n)(.*?)(```\n)", re.DOTALL)
 COLUMNS = 100
 RUN = "runs/toy"
@@ -80,6 +94,8 @@ class Screens:
         nth: int = 1,
         after: float = 0.0,
         lines: int = 60,
+        encoding: str = "utf-8",
+        running: bool = True,
     ) -> str:
         """The live screen `after` seconds from the `nth` record of a kind."""
         seen: list[Record] = []
@@ -90,21 +106,23 @@ class Screens:
             if left == 0:
                 break
         state = StudyState()
-        out = Console(file=io.StringIO(), width=columns, height=lines, _environ={})
+        file = io.TextIOWrapper(io.BytesIO(), encoding, newline="\n")
+        out = Console(file=file, width=columns, height=lines, _environ={})
         peaks = [o.measurement.peak_bytes for o in self.outcomes if o.measurement]
         budget = next(r.event.budget_bytes for r in seen if isinstance(r.event, events.RunStarted))
         view = LiveView(
             out,
             lambda: seen[-1].time + after,
             lambda: state,
-            lambda: DeviceSample(peaks[0] if peaks else None, budget),
+            lambda: DeviceSample(peaks[0] if peaks and running else None, budget),
+            lambda: running,
         )
         with view:
             for record in seen:
                 state.apply(record)
                 view.on_record(record)
-        assert isinstance(out.file, io.StringIO)
-        return out.file.getvalue()
+        file.seek(0)
+        return file.read()
 
     @property
     def outcomes(self) -> Sequence[events.ProbeTried]:
@@ -122,28 +140,66 @@ class Screens:
 
         return {
             "live-probing": lambda: self.live(80, probe_ready, nth=3, after=1),
+            "live-probing-40": lambda: self.live(40, probe_ready, nth=3, after=1, lines=30),
             "live-training-120": lambda: self.live(120, is_a(events.StepDone), nth=14, after=0.1),
+            "live-training-80": lambda: self.live(80, is_a(events.StepDone), nth=14, after=0.1),
+            "live-training-40": lambda: self.live(40, is_a(events.StepDone), nth=14, after=0.1),
             "live-scoring-80": lambda: self.live(80, is_a(events.Trained), after=9, lines=30),
             "live-scoring-40": lambda: self.live(40, is_a(events.Evaluated), nth=3, lines=34),
+            "live-cp1252": lambda: self.live(
+                80, is_a(events.StepDone), nth=14, after=0.1, lines=30, encoding="cp1252"
+            ),
             "live-end-120": lambda: self.live(120, is_a(events.RunEnded)),
+            "live-end-40": lambda: self.live(40, is_a(events.RunEnded), lines=40),
+            "interrupted": lambda: (
+                self.live(80, is_a(events.Trained), nth=2, lines=24, running=False).rstrip()
+                + f"\n{self.standing_still()}"
+            ),
             "plain": lambda: self.shown("watch", str(self.run.relative_to(self.work))),
             "runs": self.runs,
             "probe": self.probe,
             "nothing-fits": self.nothing_fits,
             "plan": self.plan,
             "data": self.data,
+            "help-40": lambda: self.shown("--help", columns=40),
+            "init": lambda: self.shown("init", "--yes", *WRONG, code=True),
+            "doctor": lambda: self.shown("doctor", columns=80),
+            "doctor-card": lambda: self.examined(on_card()),
+            "doctor-troubles": self.troubles,
         }
 
     def runs(self) -> str:
         """The list of a folder that holds the run, and one that is not over."""
         with tempfile.TemporaryDirectory(dir=self.work) as parent:
-            for name, part in (("20261129-091500_toy", 1.0), ("20261129-100210_toy", 0.6)):
-                folder = Path(parent) / name
-                folder.mkdir()
-                kept = self.records[: int(len(self.records) * part)]
-                text = "".join(record.model_dump_json() + "\n" for record in kept)
-                (folder / "events.jsonl").write_text(text, encoding="utf-8", newline="\n")
+            self.copy(Path(parent) / "20261129-091500_toy", len(self.records))
+            self.copy(Path(parent) / "20261129-100210_toy", int(len(self.records) * 0.6))
             return self.shown("runs", parent)
+
+    def copy(self, folder: Path, count: int) -> None:
+        """The run as it stood after so many of its records."""
+        folder.mkdir(parents=True)
+        text = "".join(record.model_dump_json() + "\n" for record in self.records[:count])
+        (folder / "events.jsonl").write_text(text, encoding="utf-8", newline="\n")
+
+    def standing_still(self) -> str:
+        """The last line of `watch` for the run, were it interrupted after its second training."""
+        trained = [at for at, r in enumerate(self.records) if isinstance(r.event, events.Trained)]
+        self.copy(self.work / "runs" / "stopped", trained[1] + 1)
+        last = self.shown("watch", "runs/stopped").splitlines()[-1]
+        return "\n".join(wrapped(last, 80)) + "\n"
+
+    def examined(self, machine: Machine, shown: Collection[Finding] = ()) -> str:
+        """What `doctor` says of a made-up machine, less what was `shown` before."""
+        found = examine(machine)
+        new = [f for f in found.findings if f.check in OF_A_CARD and f not in shown]
+        lines = [line for each in new for line in lines_of(each, COLUMNS)]
+        return "\n".join([*lines, *ending(found, Options())]) + "\n"
+
+    def troubles(self) -> str:
+        """The same of machines on which something is amiss: what differs from the good one."""
+        good = examine(on_card()).findings
+        parts = [f"[{name}]\n{self.examined(make(), good)}" for name, make in SHOWN.items()]
+        return "\n".join(parts)
 
     def probe(self) -> str:
         """The closing words of the run's probe."""

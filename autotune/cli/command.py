@@ -19,7 +19,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 profiles_app = typer.Typer(
-    help="The profiles that come with the tool, and new ones.", no_args_is_help=True
+    help="The profiles that come with the tool, and new ones.",
+    cls=OrderedGroup,
+    no_args_is_help=True,
 )
 app.add_typer(profiles_app, name="profiles")
 
@@ -36,7 +38,11 @@ def common(
         typer.echo(f"smolsft-autotune {version('smolsft-autotune')}")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        typer.echo(greeting(has_project=Path(PROJECT_FILE).exists()))
+        from autotune.cli.console import human_console, say_on
+
+        say = say_on(human_console(as_json=False))
+        for line in greeting(has_project=Path(PROJECT_FILE).exists()):
+            say(line)
 
 
 def command(name: Command) -> Callable[[Callable[..., int]], Callable[..., int]]:

@@ -31,12 +31,32 @@ class Speaker:
 
     console: Console
 
-    def __call__(self, line: str) -> None:
-        """Print the line."""
+    def __call__(self, line: str, style: str = "") -> None:
+        """Print the line: on a terminal broken between words, else as one line for a program."""
+        for each in self.lines(line):
+            self._print(each, style)
+
+    def ask(self, question: str) -> str:
+        """The line that is typed after the question, "" where there is no more."""
+        *before, last = self.lines(question)
+        for each in before:
+            self._print(each)
+        self._print(f"{last} ", end="")
+        return sys.stdin.readline()
+
+    def lines(self, text: str) -> list[str]:
+        """The text as it is printed."""
         from autotune.base.format import safe
+        from autotune.cli.word_wrap import wrapped
+
+        whole = safe(text)
+        return wrapped(whole, self.console.width) if self.console.is_terminal else [whole]
+
+    def _print(self, line: str, style: str = "", end: str = "\n") -> None:
         from autotune.screen.encodable import Encodable
 
-        self.console.print(Encodable(Text(safe(line))), soft_wrap=True)
+        # soft_wrap: what is too long for a terminal is broken by itself, and copied as one line.
+        self.console.print(Encodable(Text(line, style=style)), soft_wrap=True, end=end)
 
     def download(
         self, title: str, total_bytes: int | None

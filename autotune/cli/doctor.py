@@ -1,6 +1,5 @@
 """`doctor`: what of this machine helps or hinders, a line each, with what mends it."""
 
-import textwrap
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 
@@ -12,6 +11,7 @@ from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import asked_device, chosen_profile
 from autotune.cli.next_command import next_command
 from autotune.cli.options import Options
+from autotune.cli.word_wrap import wrapped
 from autotune.doctor.examine import examine
 from autotune.doctor.finding import Examination, Finding
 from autotune.doctor.machine import look
@@ -54,14 +54,11 @@ def waiting(console: Console) -> AbstractContextManager[object]:
 def lines_of(finding: Finding, width: int) -> Iterator[str]:
     """A finding as it is shown: state, check and fact, and the remedy below.
 
-    A remedy may hold a command, which is copied: its line is not broken.
+    A command in it stays in one piece, to be copied.
     """
     head = f"{finding.state.value:<7}{finding.check:<{INDENT - 7}}"
     indent = INDENT if width - INDENT >= NARROWEST else 2
-    room = max(NARROWEST, width - indent)
-    first, *others = textwrap.wrap(
-        finding.fact, room, break_long_words=False, break_on_hyphens=False
-    ) or [""]
+    first, *others = wrapped(finding.fact, width - indent)
     if indent == INDENT:
         yield head + first
     else:
@@ -70,7 +67,8 @@ def lines_of(finding: Finding, width: int) -> Iterator[str]:
     for line in others:
         yield " " * indent + line
     if finding.remedy is not None:
-        yield f"{' ' * indent}-> {finding.remedy}"
+        for line in wrapped(f"-> {finding.remedy}", width - indent, "   "):
+            yield " " * indent + line
 
 
 def ending(found: Examination, options: Options) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The commands in the order in which a person comes to need them, their examples, the greeting."""
 
+import shutil
 from typing import Any
 
 from typer.core import TyperGroup
@@ -39,8 +40,8 @@ PROJECT_FILE = "smolsft.toml"
 """`config.project` has it too, and is not loaded for a greeting or for help."""
 
 GREETING = (
-    "smolsft-autotune finds what fits your GPU, fine-tunes a small chat model on it,",
-    "and scores it honestly. Without a GPU: smolsft-autotune demo shows the whole path.",
+    "Finds what fits your GPU, fine-tunes a small chat model on it, and scores it honestly.",
+    "Without a GPU, the whole path: smolsft-autotune demo",
     "All commands: smolsft-autotune --help",
 )
 
@@ -51,15 +52,43 @@ def example_of(name: Command) -> str | None:
     return None if typed is None else f"Example: smolsft-autotune {typed}"
 
 
-def greeting(has_project: bool) -> str:
+def greeting(has_project: bool) -> tuple[str, ...]:
     """What is said where no command was given: three lines, and the command to give next."""
     after = "inspect" if has_project else "doctor"
     why = "this folder has its smolsft.toml" if has_project else "is this machine ready?"
-    return "\n".join([*GREETING, f"next: smolsft-autotune {after}  ({why})"])
+    return (*GREETING, f"next: smolsft-autotune {after} ({why})")
+
+
+NARROWEST = 52
+"""Columns of a terminal below which typer would write help that is wider than it."""
+
+WHOLE = 10_000
+"""Characters of a command's line in a list, which is wrapped and never cut."""
 
 
 class OrderedGroup(TyperGroup):
-    """Lists commands in `ORDER`, and takes two words for a command that is called by two."""
+    """Lists commands in `ORDER`, and takes two words for a command that is called by two.
+
+    Its help, and that of its commands, is as wide as the terminal, or 78 columns.
+    """
+
+    def make_context(self, *args: Any, **more: Any) -> Any:
+        """As typer's; a narrow terminal has help of its own width."""
+        columns = shutil.get_terminal_size().columns
+        if columns < NARROWEST:
+            more.setdefault("terminal_width", columns - 1)
+        return super().make_context(*args, **more)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The commands with what each is for, in as many lines as that takes."""
+        commands = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [
+            (name, each.get_short_help_str(WHOLE))
+            for name, each in commands
+            if each is not None and not each.hidden
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names, in the order of use."""

@@ -1,7 +1,7 @@
 """`init`: four questions, and a commented `smolsft.toml` for this folder."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,13 +9,14 @@ from rich.console import Console
 
 from autotune.base.errors import BadInput, EnvironmentFault, ExitCode
 from autotune.base.files import write_text_atomic
-from autotune.base.format import either
+from autotune.base.format import counted, either
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import chosen_profile
 from autotune.cli.next_command import next_command
 from autotune.cli.options import SETTINGS, Options
 from autotune.cli.run_folder import interruption_from
 from autotune.cli.target import DEFAULT_TARGET, read_target
+from autotune.config.load import CPU_PROFILE, find_profile
 from autotune.config.profile import Profile
 from autotune.config.project import PROJECT_FILE, read_project
 from autotune.config.project_text import Answers, project_text
@@ -52,8 +53,8 @@ def init_command(options: Options, wanted: InitRequest) -> int:
     """`init`; what was typed is not asked.
 
     Raises:
-        BadInput: the file is there already, a typed value breaks its rule, or somebody has to
-            answer and there is no terminal.
+        BadInput: the file is there already, typed values break their rules (one line for each, all
+            at once), or somebody has to answer and there is no terminal.
     """
     options = replace(options, project=None)  # a file that is replaced has no say in the new one
     console = human_console(options.as_json)
@@ -64,10 +65,12 @@ def init_command(options: Options, wanted: InitRequest) -> int:
             " the defaults (what is typed, such as --model, counts)"
         )
     path = Path(PROJECT_FILE)
-    demand_free(path, wanted, console)
-    profile = chosen_profile(options, computes=False)
+    profile, faults = profile_or_fault(options)
+    typed = typed_answers(options, wanted, profile, faults)
+    demand_free(path, wanted, console, faults)
+    demand_none(faults)
     with interruption_from(interrupted_look):
-        answers = answered(options, wanted, profile, console)
+        answers = answered(typed, profile, None if wanted.yes else console)
     text = project_text(profile, answers, profile_is_named=options.profile is not None)
     write_text_atomic(path, text)
     written = read_project(Path())
@@ -90,36 +93,85 @@ def init_command(options: Options, wanted: InitRequest) -> int:
     return ExitCode.DONE
 
 
-def demand_free(path: Path, wanted: InitRequest, console: Console) -> None:
-    """Refuse to replace a file unasked.
+def profile_or_fault(options: Options) -> tuple[Profile, list[str]]:
+    """The profile that is asked for; where it cannot be had another, and why.
+
+    By that the other answers can be looked at as well.
+    """
+    try:
+        return chosen_profile(options, computes=False), []
+    except (BadInput, EnvironmentFault) as error:
+        return find_profile(CPU_PROFILE), [str(error)]
+
+
+def typed_answers(
+    options: Options, wanted: InitRequest, profile: Profile, faults: list[str]
+) -> dict[str, str]:
+    """The answers that were typed, by the name of what they set; what is wrong goes to `faults`."""
+    found: dict[str, str] = {}
+    for name, question in questions(profile).items():
+        typed = wanted.target if name == "target" else getattr(options, name)
+        if typed is None:
+            continue
+        try:
+            found[name] = question.check(str(typed))
+        except (BadInput, EnvironmentFault) as error:
+            faults.append(str(error))
+    return found
+
+
+def demand_free(path: Path, wanted: InitRequest, console: Console, faults: list[str]) -> None:
+    """Refuse to replace a file unasked, with what else is wrong: its own faults, and `faults`.
 
     Raises:
         BadInput: it is there, and nobody said that it may be replaced.
     """
     if not path.exists() or wanted.overwrite:
         return
-    refusal = BadInput(f"{path}: is there already; change it by hand, or add --overwrite")
-    if wanted.yes:
-        raise refusal
-    said = ask(console, Question(f"{path} is there already; replace it?", "no", _yes_or_no))
-    if said == "no":
-        raise refusal
+    refusal = f"{path}: is there already; change it by hand, or add --overwrite"
+    if not wanted.yes and not faults:
+        question = Question(f"{path} is there already; replace it?", "no", _yes_or_no)
+        if ask(console, question) == "yes":
+            return
+    demand_none([refusal, *own_faults(), *faults])
 
 
-def answered(options: Options, wanted: InitRequest, profile: Profile, console: Console) -> Answers:
-    """The four answers: what was typed, what a person says, or the defaults."""
-    found: dict[str, str] = {}
-    for name, question in questions(profile).items():
-        typed = wanted.target if name == "target" else getattr(options, name)
-        if typed is not None:
-            found[name] = question.check(str(typed))
-        else:
-            found[name] = question.default if wanted.yes else ask(console, question)
-    target, hours = read_target(found["target"]), found["max_hours"]
+def own_faults() -> list[str]:
+    """What is wrong with the file that is there already, as every command would say it."""
+    try:
+        project = read_project(Path())
+        if project is not None:
+            project.over(find_profile(project.profile or CPU_PROFILE))
+    except BadInput as error:
+        return [str(error)]
+    return []
+
+
+def demand_none(faults: Sequence[str]) -> None:
+    """Refuse what has faults: one as it is, of several each below their number.
+
+    Raises:
+        BadInput: there is one.
+    """
+    if len(faults) == 1:
+        raise BadInput(faults[0])
+    if faults:
+        lines = [line for fault in faults for line in fault.splitlines()]
+        count = counted(len(faults), "fault")
+        raise BadInput("\n".join([f"init: {count}", *(f"  {line}" for line in lines)]))
+
+
+def answered(typed: Mapping[str, str], profile: Profile, console: Console | None) -> Answers:
+    """The four answers: what was typed, what a person says, or the defaults without a console."""
+    found = {
+        name: typed.get(name) or (question.default if console is None else ask(console, question))
+        for name, question in questions(profile).items()
+    }
+    hours = found["max_hours"]
     return Answers(
         model=found["model"],
         data=found["data"],
-        target=target,
+        target=read_target(found["target"]),
         hours=None if hours == UNLIMITED else float(hours),
     )
 
@@ -174,8 +226,7 @@ def with_source(profile: Profile, table: str, text: str) -> Profile:
 def ask(console: Console, question: Question) -> str:
     """Ask until the answer can be used; Enter takes the default."""
     while True:
-        console.print(f"{question.words} [{question.default}]: ", end="", soft_wrap=True)
-        line = sys.stdin.readline()
+        line = say_on(console).ask(f"{question.words} [{question.default}]:")
         if not line:  # Ctrl-D
             raise interrupted_look()
         try:

@@ -5,6 +5,7 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TextIO, cast
@@ -113,9 +114,22 @@ def complain(text: str) -> None:
     encoding = sys.stderr.encoding or "utf-8"
     harmless = "\n".join(safe(line) for line in f"smolsft-autotune: {text}".splitlines())
     shown = harmless.encode(encoding, "backslashreplace").decode(encoding)
+    if sys.stderr.isatty():
+        shown = "\n".join(_between_words(shown))
     with suppress(EnvironmentFault):  # nowhere to say it; the exit code says what it can
         sys.stderr.write(shown + "\n")
         sys.stderr.flush()
+
+
+def _between_words(text: str) -> Iterator[str]:
+    """The text in lines that are broken between words, at the terminal's width."""
+    from rich.console import Console
+
+    from autotune.cli.word_wrap import wrapped
+
+    columns = Console(stderr=True).width
+    for line in text.splitlines():
+        yield from wrapped(line, columns)
 
 
 KEPT_TRACES = 10

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from autotune.base.files import write_text_atomic
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.next_command import next_command
 from autotune.cli.options import Options
+from autotune.cli.word_wrap import wrapped
 from autotune.config.load import (
     find_profile,
     list_profiles,
@@ -23,6 +25,9 @@ from autotune.config.load import (
 from autotune.config.new_profile import machine_lines, renamed, with_machine
 from autotune.config.profile import Profile
 from autotune.device.find import find_device
+
+NARROWEST = 30
+"""Columns that a title needs beside the names; on a narrower terminal it stands below its name."""
 
 THIS_MACHINE = "this-machine"
 
@@ -36,10 +41,24 @@ def list_command(as_json: bool) -> int:
         rows = [{"name": p.name, "title": p.title} for p in profiles]
         typer.echo(json.dumps({"profiles": rows}))
     else:
-        width = max(len(p.name) for p in profiles)
-        for profile in profiles:
-            typer.echo(f"{profile.name:<{width}}  {profile.title}")
+        console = human_console(as_json)
+        for line in list_lines(profiles, console.width if console.is_terminal else None):
+            typer.echo(line)
     return 0
+
+
+def list_lines(profiles: Sequence[Profile], columns: int | None) -> Iterator[str]:
+    """A line a profile; on a terminal of so many columns as many as its title takes."""
+    begin = max(len(p.name) for p in profiles) + 2
+    for profile in profiles:
+        if columns is None:
+            yield f"{profile.name:<{begin}}{profile.title}"
+            continue
+        below = columns - begin < NARROWEST
+        indent = 2 if below else begin
+        first, *others = wrapped(profile.title, columns - indent)
+        yield profile.name if below else f"{profile.name:<{begin}}{first}"
+        yield from (" " * indent + line for line in ([first, *others] if below else others))
 
 
 def show_command(name: str, as_json: bool) -> int:

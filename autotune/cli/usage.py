@@ -12,6 +12,9 @@ from autotune.study.shared.address import without_password
 
 PROGRAM = "smolsft-autotune"
 
+NEAR = 0.7
+"""How alike (0..1) a word must be to a name that is suggested for it."""
+
 
 def usage_line(error: Any, arguments: Sequence[str]) -> str:
     """What is wrong, what was probably meant, and whose help says more.
@@ -44,8 +47,8 @@ def _what(error: Any, context: Any, name: str, arguments: Sequence[str]) -> str:
     if asked is not None and "requires an argument" in message:
         return f"{asked}: needs a value after it"
     if asked is not None and hasattr(error, "possibilities"):
-        near = difflib.get_close_matches(asked, [o for o in options if o.startswith("--")], n=1)
-        meant = f"; did you mean {near[0]}?" if near else ""
+        near = near_option(asked, [o for o in options if o.startswith("--")])
+        meant = f"; did you mean {near}?" if near else ""
         return f"{asked}: {name} has no such option{meant}"
     if "unexpected extra argument" in message:
         return _extra(message, name, options, arguments)
@@ -55,6 +58,19 @@ def _what(error: Any, context: Any, name: str, arguments: Sequence[str]) -> str:
     if param is not None and "valid number" in message:
         return f"{param.opts[0]} {_typed(param, arguments, _is_number)}: must be a number"
     return message[:1].lower() + message[1:]
+
+
+def near_option(asked: str, options: Sequence[str]) -> str | None:
+    """The option that was probably meant: spelled nearly so, or with this as one of its words.
+
+    Compared without the dashes before them, which all have.
+    """
+    names = {each.removeprefix("--"): each for each in options}
+    word = asked.lstrip("-").replace("_", "-").lower()
+    near = difflib.get_close_matches(word, names, n=1, cutoff=NEAR)
+    parts = [name for name in names if word in name.split("-") and len(word) > 1]
+    found = near or (parts if len(parts) == 1 else [])
+    return names[found[0]] if found else None
 
 
 def _extra(message: str, name: str, options: Sequence[str], arguments: Sequence[str]) -> str:

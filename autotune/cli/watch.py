@@ -4,21 +4,22 @@ import time
 from pathlib import Path
 
 from rich.console import Console
-from rich.text import Text
 
 from autotune.base.errors import BadInput, ExitCode
-from autotune.base.format import counted, quoted, safe
+from autotune.base.format import counted, quoted
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.run_folder import RUNS
 from autotune.cli.runs import as_tree
 from autotune.run.folder import RunDir
 from autotune.run.follow import FollowedRun
 from autotune.run.overview import overview, runs_in
+from autotune.run.state import StudyState
 from autotune.screen.device_sample import recorded_gauge
 from autotune.screen.encodable import Encodable
 from autotune.screen.live import make_view
 from autotune.screen.plain import PlainView
 from autotune.screen.summary import summary
+from autotune.text.interruption import interrupted_run
 
 POLL_SECONDS = 0.5
 """How often the record is looked at: as often as the screen is drawn."""
@@ -34,7 +35,7 @@ def watch_command(named: Path | None, as_json: bool) -> int:
     try:
         follow(console, followed)
     except KeyboardInterrupt:
-        say(f"left; smolsft-autotune watch {quoted(str(root))} shows it again")
+        say(f"left; to see it again: smolsft-autotune watch {quoted(str(root))}")
     else:
         conclude(console, followed, root)
     if as_json and (found := overview(root)) is not None:
@@ -79,15 +80,24 @@ def conclude(console: Console, followed: FollowedRun, root: Path) -> None:
     if followed.passed_over:
         lines, record = counted(followed.passed_over, "line"), followed.rundir.events
         warning = f"{lines} of {record} could not be read and were passed over"
-        console.print(Encodable(Text(safe(warning), style="yellow")), soft_wrap=True)
+        say_on(console)(warning, style="yellow")
     if state.ended is not None:
         console.print(Encodable(summary(state, root)))
         return
     probed = state.run is not None and not state.run.target and state.fit is not None
     if probed or (state.run is None and state.practice is not None and not state.in_practice):
         return
-    line = f"nobody works at {root}: it was interrupted; the command that began it resumes it"
-    console.print(Encodable(Text(safe(line), style="yellow")), soft_wrap=True)
+    say_on(console)(f"nobody works at {root}: {how_to_resume(state, root)}", style="yellow")
+
+
+def how_to_resume(state: StudyState, root: Path) -> str:
+    """That a run was interrupted, what it keeps, and the command that resumes it."""
+    command = state.run.command if state.run is not None else ""
+    if not command:
+        return "it was interrupted; the command that began it resumes it"
+    if "--run-dir" not in command:
+        command += f" --run-dir {quoted(str(root))}"
+    return f"it was interrupted; {interrupted_run(state, root)}: {command}"
 
 
 def found_run(named: Path | None) -> Path:

@@ -1,7 +1,7 @@
 """Which device to compute on, what is free on it and who else uses it.
 
 Asks the driver's management library (NVML) only, which creates no CUDA context: looking at a card
-takes none of its memory. What the driver does not report is None, shown as n/a, never 0.
+takes none of its memory. What the driver does not report is None, said to be so, never 0.
 """
 
 import os
@@ -16,7 +16,7 @@ from autotune.device.nvml_port import Card, DeviceUser, NvmlPort, NvmlUnavailabl
 from autotune.device.visible import VARIABLE, visible, why_none
 from autotune.protocol.device_kind import DeviceKind
 
-NOT_AVAILABLE = "n/a"
+NOT_REPORTED = "not reported"
 """What the screen shows for a value that the driver does not give."""
 
 BF16_CAPABILITY = (8, 0)
@@ -132,8 +132,8 @@ def _peak_flops(card: Card) -> float | None:
 
 
 def show_bytes(size_bytes: int | None) -> str:
-    """A size as the screen shows it, `n/a` where it is not known."""
-    return NOT_AVAILABLE if size_bytes is None else show_size(size_bytes)
+    """A size as the screen shows it; where the driver keeps it to itself, that."""
+    return NOT_REPORTED if size_bytes is None else show_size(size_bytes)
 
 
 def _wanted_index(choice: str) -> int:

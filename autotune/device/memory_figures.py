@@ -55,4 +55,4 @@ def _reported(size: int) -> int | None:
 
 
 def _mib(size: int) -> str:
-    return "n/a" if size == NOT_REPORTED_BYTES else f"{size / MIB:.0f} MiB"
+    return "not reported" if size == NOT_REPORTED_BYTES else f"{size / MIB:.0f} MiB"

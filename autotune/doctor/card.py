@@ -5,7 +5,7 @@ from autotune.base.format import either
 from autotune.base.sizes import show_size
 from autotune.config.load import CPU_PROFILE
 from autotune.device.budget import auto_budget, budget_sentence
-from autotune.device.find import NOT_AVAILABLE, Device, show_bytes
+from autotune.device.find import NOT_REPORTED, Device, show_bytes
 from autotune.device.spill import ADVICE
 from autotune.doctor.finding import Finding, blocks, note, ok
 from autotune.doctor.machine import Machine
@@ -59,7 +59,7 @@ def described(device: Device) -> str:
     generation = f", capability {capability[0]}.{capability[1]}" if capability else ""
     return (
         f"{device.name}, {show_bytes(device.total_bytes)}, driver"
-        f" {device.driver or NOT_AVAILABLE}{generation}"
+        f" {device.driver or NOT_REPORTED}{generation}"
     )
 
 

@@ -150,9 +150,10 @@ class Fit(Boundary):
 
     @property
     def words(self) -> str:
-        """What was measured, for a person: `peak 3.40 GiB of 7.20 GiB, 812 tokens/s`."""
+        """What was measured, for a person: `peak 3.40 GiB of 7.20 GiB, 812 tokens/s on ...`."""
         peak, budget = show_size(self.peak_bytes), show_size(self.budget_bytes)
-        return f"peak {peak} of {budget}, {self.tokens_per_second:.0f} tokens/s"
+        speed = f"{self.tokens_per_second:.0f} tokens/s on its longest sequence"
+        return f"peak {peak} of {budget}, {speed}"
 
 
 class Checkpoint(Boundary):

@@ -59,7 +59,8 @@ class CurrentWork:
 
     `began` is when the one before was over, `worker` who works at it once it is ready, `moved` when
     the last optimizer step was reported. `answered` is how far it has come where it answers
-    prompts, `probe_trial` what the probe tries.
+    prompts, `heard` when that or the worker's readiness was reported, `probe_trial` what the probe
+    tries.
     """
 
     began: float | None = None
@@ -67,6 +68,7 @@ class CurrentWork:
     moved: float | None = None
     phase: str = ""
     answered: events.Answered | None = None
+    heard: float | None = None
     probe_trial: events.ProbeTrialStarted | None = None
 
     def apply(self, record: Record) -> None:
@@ -76,14 +78,14 @@ class CurrentWork:
             self.phase = ""
         if is_work_over(event):
             self.began, self.moved, self.phase = record.time, None, ""
-            self.worker = self.answered = self.probe_trial = None
+            self.worker = self.answered = self.heard = self.probe_trial = None
         match event:
             case events.Ready():
-                self.worker = event
+                self.worker, self.heard = event, record.time
             case events.Phase():
                 self.phase = event.name
             case events.Answered():
-                self.answered = event
+                self.answered, self.heard = event, record.time
             case events.ProbeTrialStarted():
                 self.probe_trial = event
             case _:

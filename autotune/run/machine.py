@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from autotune.base.format import counted
 from autotune.base.sizes import show_size
 from autotune.device.cpu import processor_name
-from autotune.device.find import Device, show_bytes
+from autotune.device.find import NOT_REPORTED, Device, show_bytes
 
 LIBRARIES = (
     *("smolsft-autotune", "torch", "transformers", "tokenizers", "safetensors"),
@@ -27,7 +27,7 @@ def machine_facts(device: Device) -> dict[str, str]:
         "processor": f"{processor_name()}, {counted(cores, 'logical core')}",
         "memory": show_size(psutil.virtual_memory().total),
         "GPU": f"{device.name}, {show_bytes(device.total_bytes)}" if on_card else "none used",
-        "GPU driver": device.driver or ("n/a" if on_card else ""),
+        "GPU driver": device.driver or (NOT_REPORTED if on_card else ""),
         "compute capability": ".".join(map(str, device.capability or ())),
         **{name: _version(name) for name in LIBRARIES},
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 from autotune.base.sizes import GIB
 from autotune.config.profile import Profile
 from autotune.device.budget import Budget, as_processes_see, auto_budget, budget_sentence
-from autotune.device.find import NOT_AVAILABLE, Device, find_device
+from autotune.device.find import NOT_REPORTED, Device, find_device
 from autotune.launch import dropped_settings
 from autotune.launch.worker_errors import worker_error
 from autotune.protocol.card_answer import CardAnswer
@@ -176,9 +176,7 @@ def open_setup(
     index = torch_index(profile.machine.device)
     card = check_card(session.runner, device, index)
     if card is not None:
-        say(
-            f"torch {card.torch} computes on {device.name}, driver {device.driver or NOT_AVAILABLE}"
-        )
+        say(f"torch {card.torch} computes on {device.name}, driver {device.driver or NOT_REPORTED}")
         for sentence in dropped_settings():
             say(sentence)
         device = as_processes_see(device, profile.machine.budget, card.free_bytes)

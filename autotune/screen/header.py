@@ -6,18 +6,18 @@ from rich.text import Text
 from autotune.base.format import duration, percent, safe
 from autotune.run.state import StudyState
 from autotune.screen.device_sample import DeviceSample
-from autotune.screen.layout import bar_text
+from autotune.screen.layout import Flow, bar_text
 from autotune.text.training_events import power_text
 
 MEMORY_COLUMNS = 16
 
 
-def header(state: StudyState, now: float) -> Text:
+def header(state: StudyState, now: float) -> Flow:
     """What is run on what for which target: names, not results."""
-    run = state.run
+    run, program = state.run, Text("smolsft-autotune", style="bold magenta")
     if run is None:
-        asked = f"  practice data of {safe(state.practice.model)}" if state.practice else ""
-        return Text("smolsft-autotune", style="bold", overflow="fold").append(asked, style="dim")
+        asked = f"practice data of {safe(state.practice.model)}" if state.practice else ""
+        return Flow([program, *([_item(asked, "dim")] if asked else [])])
     tried = Text(" > ").join(
         Text(safe(name), style="bold" if name == state.strategy else "dim")
         for name in run.strategies
@@ -34,10 +34,12 @@ def header(state: StudyState, now: float) -> Text:
     if state.started is not None:
         end = now if state.ended is None else state.now or now
         parts.append(("since start", Text(duration(int(end - state.started)))))
-    line = Text(overflow="fold").append("smolsft-autotune", style="bold magenta")
-    for name, value in parts:
-        line.append(f"  {name} ", style="dim").append_text(value)
-    return line
+    return Flow([program, *(_item(f"{name} ", "dim").append_text(value) for name, value in parts)])
+
+
+def _item(text: str, style: str = "") -> Text:
+    """A part of a line; where it is longer than one it is broken, and never cut."""
+    return Text(overflow="fold").append(text, style=style)
 
 
 def device(state: StudyState, sample: DeviceSample) -> RenderableType:
@@ -48,22 +50,24 @@ def device(state: StudyState, sample: DeviceSample) -> RenderableType:
         name, note = note or name, ""
     share = sample.share
     over = share is not None and share > 1
-    text = Text(overflow="fold").append(safe(name), style="bold")
-    if share is None and sample.limit_bytes:
-        text.append(f"  memory limit {sample.limit}")
+    items = [_item(safe(name), "bold")]
+    if state.ended is not None:
+        pass  # nothing works, so nothing is in use
+    elif share is None and sample.limit_bytes:
+        items.append(_item(f"memory limit {sample.limit}"))
     elif share is not None:
-        text.append("  memory ").append_text(
-            bar_text(share, MEMORY_COLUMNS, "red" if over else "green")
-        )
-        text.append(f" {sample.memory} {percent(share, 0)}", style="red" if over else "")
+        bar = bar_text(share, MEMORY_COLUMNS, "red" if over else "green")
+        items.append(_item("memory ").append_text(bar))
+        items.append(_item(f"{sample.memory} {percent(share, 0)}", "red" if over else ""))
     if sample.temperature_c is not None:
-        text.append(f"  temperature {sample.temperature_c:.0f} C", style="dim")
+        items.append(_item(f"temperature {sample.temperature_c:.0f} C", "dim"))
     if sample.power_watts is not None:
-        text.append(f"  power {power_text(sample.power_watts, sample.limit_watts)}", style="dim")
+        power = power_text(sample.power_watts, sample.limit_watts)
+        items.append(_item(f"power {power}", "dim"))
     if sample.throttled_by:
-        text.append(f"  throttled by {', '.join(sample.throttled_by)}", style="yellow")
+        items.append(_item(f"throttled by {', '.join(sample.throttled_by)}", "yellow"))
     if sample.on_battery:
-        text.append("  on battery", style="bold yellow")
+        items.append(_item("on battery", "bold yellow"))
     if note:
-        text.append(f"  {safe(note)}", style="yellow")
-    return text
+        items.append(_item(safe(note), "yellow"))
+    return Flow(items)

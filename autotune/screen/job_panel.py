@@ -8,7 +8,7 @@ from rich.text import Text
 
 from autotune.base.format import safe
 from autotune.screen.job import Job
-from autotune.screen.layout import Bar, Section
+from autotune.screen.layout import Bar, Flow, Section
 from autotune.screen.sparkline import sparkline
 
 
@@ -18,13 +18,15 @@ def job_panel(
     """The work in progress, the rest of the run, and the newest advice."""
     if job is None:
         return None
-    count = f"  {job.unit} {job.done}/{job.total}" if job.total else ""
-    lines: list[RenderableType] = [Text(safe(job.title), style="bold").append(count)]
+    title = [Text(safe(job.title), style="bold")]
+    if job.total:
+        title.append(Text(f"{job.unit} {job.done}/{job.total}", style="bold"))
+    lines: list[RenderableType] = [Flow(title)]
     if job.total:
         lines.append(Bar(job.done / job.total, "cyan"))
     figures = [*job.details, *([job.left.text] if job.left else [])]
     if figures:
-        lines.append(Text("  ".join(safe(figure) for figure in figures)))
+        lines.append(Flow([Text(safe(figure)) for figure in figures]))
     if len(job.curve) > 1:
         lines.append(LossCurve(job.curve))
     if whole is not None:

@@ -1,5 +1,6 @@
 """How parts of a screen are laid out: framed or under a heading, wide or narrow, and bars."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich import box
@@ -51,6 +52,36 @@ class ByWidth:
         if isinstance(needs, Table):
             needs = console.measure(needs, options=options.update(width=UNBOUNDED)).maximum
         yield self.wide if options.max_width >= needs else self.narrow
+
+
+GAP = "  "
+"""Between the items of a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Items one after another, in as many lines as they take; only what is longer is broken."""
+
+    items: Sequence[Text]
+
+    @property
+    def plain(self) -> str:
+        """What it says, in one line."""
+        return GAP.join(item.plain for item in self.items)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw it at the width that there is."""
+        line: Text | None = None
+        for item in self.items:
+            if line is None:
+                line = item.copy()
+            elif line.cell_len + len(GAP) + item.cell_len <= options.max_width:
+                line.append(GAP).append_text(item)
+            else:
+                yield line
+                line = item.copy()
+        if line is not None:
+            yield line
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,9 +140,10 @@ def _table(found: DryRun) -> RenderableType:
     for trial in found.plan.trials:
         passed += trial.seconds
         rows.append((trial, _cells(trial, found, passed)))
-    wide = _drawn((*_WIDE, *_TIMES), rows)
+    times = _TIMES if found.timed else ()
+    wide = _drawn((*_WIDE, *times), rows)
     short = [(trial, (*cells[:2], *cells[3:])) for trial, cells in rows]
-    narrow = _drawn((*_NARROW, *_TIMES), short)
+    narrow = _drawn((*_NARROW, *times), short)
     lines = (Text("  ".join(cells), style=_style(trial)) for trial, cells in short)
     return ByWidth(wide, wide, ByWidth(narrow, narrow, Group(*lines)))
 
@@ -164,9 +165,8 @@ def _cells(trial: PlannedTrial, found: DryRun, passed: float) -> tuple[str, ...]
     """A trial under `_WIDE` and `_TIMES`; `passed` are the seconds until it ends."""
     plan = trial.plan
     name = safe(trial.stage) if trial.exact or trial.stage == SEARCH else f"{safe(trial.stage)}*"
-    end = "not begun"
-    if trial.count:
-        end = _clock(found.now + passed, found.now) if found.timed else "n/a"
+    end = _clock(found.now + passed, found.now) if trial.count else "not begun"
+    times = (_span(trial.expected.seconds), end) if found.timed else ()
     return (
         f"{trial.count} x {name}" if trial.count > 1 else name,
         shape_text(plan.model_max_length, plan.max_rounds),
@@ -175,8 +175,7 @@ def _cells(trial: PlannedTrial, found: DryRun, passed: float) -> tuple[str, ...]
         percent(trial.kept_supervised, 0),
         str(plan.total_steps),
         f"{trial.checkpoints}+1" if plan.averaged else str(trial.checkpoints),
-        _span(trial.expected.seconds) if found.timed else "n/a",
-        end,
+        *times,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -10,7 +11,7 @@ from autotune.base.format import about, counted, percent, safe
 from autotune.protocol.result_text import score_text
 from autotune.run.overview import RunOverview, Standing
 from autotune.screen.encodable import Encodable
-from autotune.screen.layout import ByWidth, plain_table
+from autotune.screen.layout import ByWidth, Flow, plain_table
 
 STYLES = {
     Standing.RUNNING: "bold cyan",
@@ -26,11 +27,11 @@ WHOLE, SHORT = ("run", "state", "best", "target", "trials", "age"), ("run", "sta
 def runs_table(found: Sequence[RunOverview], now: float) -> RenderableType:
     """A line a run where there is room, else a line of figures below each name; then problems."""
     rows = [_cells(each, now) for each in found]
-    lines: list[Text] = []
+    lines: list[RenderableType] = []
     for row in rows:
         lines.append(Text(row["run"].plain, style="bold", overflow="fold"))
         figures = [row[name] for name in SHORT[1:] if row[name].plain]
-        lines.append(Text("  ").append_text(Text("  ").join(figures)))
+        lines.append(Padding(Flow(figures), (0, 0, 0, 2), expand=False))
     whole, short = _table(rows, WHOLE), _table(rows, SHORT)
     problems = [
         Text(f"{safe(each.folder.name)}: {safe(each.problem)}", style="red", overflow="fold")

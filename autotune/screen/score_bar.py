@@ -9,6 +9,7 @@ from rich.text import Text
 
 from autotune.base.format import percent
 from autotune.run.state import StudyState
+from autotune.screen.layout import Flow
 
 STEP = 0.1
 LOWEST_END = 0.5
@@ -67,13 +68,11 @@ class ScoreBar:
         for sign, style in cells:
             line.append(sign, style=style)
         yield line.append(right)
-        legend = Text()
+        legend = [Text(mark.legend, style=mark.style) for mark in self.marks]
         if self.best is not None:
             less = "" if self.score is None else f" {percent(self.score)} counts for"
-            legend.append(f"{BEST} best{less} {percent(best)}", style="bold green")
-        for mark in self.marks:
-            legend.append("  " if legend else "").append(mark.legend, style=mark.style)
-        yield legend
+            legend.insert(0, Text(f"{BEST} best{less} {percent(best)}", style="bold green"))
+        yield Flow(legend)
 
     def _column(self, share: float, columns: int) -> int:
         return min(columns - 1, max(0, round(share / self.end * (columns - 1))))

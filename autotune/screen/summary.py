@@ -24,6 +24,7 @@ from autotune.screen.probe_table import probe_table
 from autotune.text.conclusions import conclusions, next_steps, scorer_of
 from autotune.text.events import cut_answers, data_warnings, scored
 from autotune.text.fit import (
+    SPEED_MEANING,
     TIMED_COLUMNS,
     fit_sentence,
     micro_batching_text,
@@ -131,6 +132,7 @@ def probe_summary(fit: Fit, *said: str) -> RenderableType:
         *(_field("data", line) for line in cut_answers(fit)),
         probe_table(fit.trials),
         *([Text(SPEED_TITLE), speed_table(fit)] if fit.speed_trials else []),
+        Text(SPEED_MEANING, style="dim"),
         ByWidth(90, strategies, Group(*narrow)),
         Text(
             "Times are at most: measured speed x work, every answer as long as it may be; a run"

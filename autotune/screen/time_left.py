@@ -10,6 +10,7 @@ from statistics import median
 from autotune.base.format import about, at_most, duration
 from autotune.fit.expected import start_seconds, strategy_seconds
 from autotune.protocol import events
+from autotune.protocol.estimate import TrialEstimate
 from autotune.protocol.events import Record
 from autotune.run.state import StudyState
 from autotune.run.trial_state import TrialState
@@ -100,30 +101,39 @@ def training_left(state: StudyState, trial: TrialState, now: float) -> TimeLeft 
 def scoring_left(state: StudyState, pace: Pace, total: int, now: float) -> TimeLeft | None:
     """Until `total` prompts are answered: at the pace of now, else as was expected.
 
-    Expected is what the untrained model took for the same prompts with a worker's start; before it
-    has answered, every answer as long as it is allowed.
+    Expected is the start of a worker, until it is ready, and what the untrained model took for the
+    same prompts; before it has answered, every answer as long as it is allowed. A start that takes
+    longer than the probe's did puts off what comes after it.
     """
     left = pace.left_seconds(total, now)
     if left is not None:
         return TimeLeft(left)
-    untrained, began = state.baselines.get("untrained"), state.work.began
+    untrained, work = state.baselines.get("untrained"), state.work
     known = untrained is not None and untrained.seconds is not None
-    whole = untrained.seconds if untrained is not None else _answering_at_most(state)
-    if whole is None or began is None:
+    whole = _without_start(state, untrained.seconds) if untrained else _answering_at_most(state)
+    if whole is None or work.began is None:
         return None
-    done = state.answered.done / total if state.answered is not None and total else 0.0
-    return TimeLeft(whole * (1 - done) - max(0.0, now - began), at_most=not known)
+    if work.worker is None:
+        return TimeLeft(whole + _start_left(state, now), at_most=not known)
+    share = work.answered.done / total if work.answered is not None and total else 0.0
+    since = now - (work.began if work.heard is None else work.heard)
+    return TimeLeft(whole * (1 - share) - max(0.0, since), at_most=not known)
+
+
+def _without_start(state: StudyState, seconds: float | None) -> float | None:
+    """What an evaluation took once its worker was ready."""
+    start = start_seconds(state.fit) if state.fit is not None else 0.0
+    return None if seconds is None else max(0.0, seconds - start)
 
 
 def _answering_at_most(state: StudyState) -> float | None:
-    """Seconds to start a worker and answer all prompts, every answer as long as it is allowed."""
+    """Seconds to answer all prompts, every answer as long as it is allowed."""
     if state.fit is None:
         return None
     found = next((s for s in state.fit.strategies.values() if s.planned and s.evaluations), None)
     if found is None or found.training_seconds is None:
         return None
-    answering = (found.eta_seconds - found.training_seconds) / found.evaluations
-    return start_seconds(state.fit) + max(0.0, answering)
+    return max(0.0, (found.eta_seconds - found.training_seconds) / found.evaluations)
 
 
 def probing_left(state: StudyState, now: float) -> TimeLeft | None:
@@ -158,10 +168,9 @@ def whole_run(state: StudyState, left: TimeLeft | None, now: float) -> str | Non
         return None
     coming = names[names.index(current) :]
     times = [strategy_seconds(state, state.fit.strategies[n]) for n in coming]
-    trial = state.current
-    spent = max(0.0, now - trial.started - trial.telemetry.slept_seconds) if trial else 0.0
     here = max(0.0, left.seconds) if left is not None else 0.0
-    own = max(times[0].seconds - spent, here) if trial else times[0].seconds + here
+    trial = state.current
+    own = here + (_after_this(trial, times[0]) if trial else times[0].seconds)
     span = at_most if times[0].at_most else about
     whole = own + sum(time.seconds for time in times[1:])
     then = ", then a search" if state.run.searches else ""
@@ -171,3 +180,10 @@ def whole_run(state: StudyState, left: TimeLeft | None, now: float) -> str | Non
     if len(times) > 1:
         text += f", {span(whole)} if all up to {names[-1]} are tried"
     return text + then
+
+
+def _after_this(trial: TrialState, expected: TrialEstimate) -> float:
+    """Seconds of a trial in progress after the work of now: the checkpoints still to be scored."""
+    whole = len(trial.plan.checkpoint_steps) + (trial.plan.averaged > 0)
+    coming = whole - len(trial.evaluations) - (not trial.is_training)
+    return max(0, coming) * expected.scoring / whole if whole else 0.0

@@ -76,15 +76,15 @@ def outcome(state: StudyState) -> list[str]:
     if state.run is not None and not state.run.target and not state.trials:
         return ["What fits was asked for; nothing has been trained."]
     lines: list[str] = []
-    target = percent(state.run.target) if state.run else "n/a"
+    target = f" of {percent(state.run.target)}" if state.run else ""
     best = state.best
     if state.ended is not None:
         word = "met" if state.ended.met else "not met"
-        lines.append(f"Target of {target} {word}: {state.ended.reason}.")
+        lines.append(f"Target{target} {word}: {state.ended.reason}.")
     elif best is not None and best.met:
-        lines.append(f"Target of {target} met; the run has not finished.")
+        lines.append(f"Target{target} met; the run has not finished.")
     else:
-        lines.append(f"The run has not finished; the target of {target} is not met so far.")
+        lines.append(f"The run has not finished; the target{target} is not met so far.")
     if state.total is not None:
         total = total_sentence(state.total)
         lines.append(f"{total[:1].upper()}{total[1:]}.")
@@ -106,7 +106,7 @@ def outcome(state: StudyState) -> list[str]:
         if line := gain_in_full_sentence(state):
             lines.append(line)
         if best.met and state.run and state.best_in_full.value < state.run.target:
-            lines.append(f"On all of these prompts it counts for less than the target of {target}.")
+            lines.append(f"On all of these prompts it counts for less than the target{target}.")
     echo = state.baselines.get("echo")
     lines += unhealthy_lines(
         best.score,

@@ -34,16 +34,17 @@ def why_micro_batch(fit: Fit, strategy: str | None) -> str:
     head = f"micro-batch {micro_batching_text(found)} ({name})"
     timed = [t for t in fit.speed_trials if _is_of(t, found)]
     rated = [t for t in timed if rate_of_trial(t) != NOT_MEASURED]
-    same = [t for t in rated if _same_setting(t, found)]
+    first = _first_of_each(rated)
+    same = [t for t in first if _same_setting(t, found)]
     if not same:
         return f"{head}: one sequence of the longest length; no other setting was timed"
-    rates = ", ".join(
-        f"{micro_batching_text(t.point)} {rate_of_trial(t)}"
-        for t in _once_each(rated)
+    rates = "; ".join(
+        f"{micro_batching_text(t.point)}: {rate_of_trial(t)}"
+        for t in first
         if not _same_setting(t, found)
     )
     others = f" ({rates})" if rates else ""
-    return f"{head}: the fastest that was timed, {rate_of_trial(same[-1])} tokens/s{others}"
+    return f"{head}: the fastest that was timed, {rate_of_trial(same[0])} tokens/s{others}"
 
 
 def _is_of(trial: TrialOutcome, found: StrategyFit) -> bool:
@@ -56,9 +57,12 @@ def _same_setting(trial: TrialOutcome, found: StrategyFit) -> bool:
     return micro_batching_text(trial.point) == micro_batching_text(found)
 
 
-def _once_each(timed: Sequence[TrialOutcome]) -> list[TrialOutcome]:
-    """The last timing of each setting."""
-    return list({micro_batching_text(trial.point): trial for trial in timed}.values())
+def _first_of_each(timed: Sequence[TrialOutcome]) -> list[TrialOutcome]:
+    """The first timing of each setting: all of one process, and so to be compared."""
+    found: dict[str, TrialOutcome] = {}
+    for trial in timed:
+        found.setdefault(micro_batching_text(trial.point), trial)
+    return list(found.values())
 
 
 def fit_explanations(state: StudyState) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ def describe_trial(outcome: TrialOutcome) -> str:
     text += f", peak {peak_of_trial(outcome)}"
     if outcome.measurement.timed is not None:
         return f"{text}, {speed} tokens/s over {timed_on(outcome)}"
-    return f"{text}, {speed} tokens/s" if speed != NOT_MEASURED else text
+    return f"{text}, {speed} tokens/s on its longest sequence" if speed != NOT_MEASURED else text
 
 
 NOT_MEASURED = "-"
@@ -58,7 +58,10 @@ def rate_of_trial(outcome: TrialOutcome) -> str:
     return f"{measured.tokens / min(steps):.0f}" if steps and min(steps) > 0 else NOT_MEASURED
 
 
-SPEED_MEANING = "tokens/s: tokens of conversations that training steps take a second, padding aside"
+SPEED_MEANING = (
+    "tokens/s: tokens of conversations in a second of training steps, padding aside; of a length"
+    " that is tried, on its longest sequence"
+)
 
 
 def peak_of_trial(outcome: TrialOutcome) -> str:

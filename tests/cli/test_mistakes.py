@@ -84,6 +84,10 @@ VALUES = [
     ("--format foo", "--format foo: must be auto, messages, conversations", ""),
     ("--skip-bad -1", "--skip-bad -1: must be 0 or more", ""),
     ("--tagret 0.3", "--tagret: run has no such option", "did you mean --target? See"),
+    ("--max_hours 3", "--max_hours: run has no such option", "did you mean --max-hours? See"),
+    ("--limit 3", "--limit: run has no such option", "did you mean --prompt-limit? See"),
+    ("--yes", "--yes: run has no such option. See", ""),
+    ("--toy", "--toy: run has no such option. See", ""),
 ]
 """What is added to `run --profile cpu-smoke`, how the line begins, and what it ends in."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from autotune.base.errors import ExitCode
+from autotune.base.format import quoted
 from autotune.cli import watch
 from autotune.cli.main import run
 from autotune.protocol.events import Record
@@ -75,7 +76,24 @@ def test_an_interrupted_run_and_ctrl_c_say_what_is_next(
     monkeypatch.setattr(time, "sleep", leave)
     with held:
         assert run(["watch", str(tmp_path / "one")]) == ExitCode.DONE
-    assert f"left; smolsft-autotune watch {tmp_path / 'one'}" in capsys.readouterr().out
+    left = f"left; to see it again: smolsft-autotune watch {quoted(str(tmp_path / 'one'))}"
+    assert left in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_of_an_interrupted_run_the_command_that_resumes_it_is_given_with_its_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], named: bool
+) -> None:
+    root = quoted(str(tmp_path / "one"))
+    typed = f"smolsft-autotune run --profile cpu-smoke{f' --run-dir {root}' if named else ''}"
+    first, *others = book.training()
+    started = first.event.model_copy(update={"command": typed})
+    write(tmp_path / "one", [first.model_copy(update={"event": started}), *others])
+    assert run(["watch", str(tmp_path / "one")]) == ExitCode.DONE
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert "it was interrupted; " in said and "keeps what fits, 2 baselines" in said
+    command = f"smolsft-autotune run --profile cpu-smoke --run-dir {root}"
+    assert said.endswith(f"to resume: {command}")
 
 
 @pytest.mark.parametrize(

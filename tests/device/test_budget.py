@@ -47,7 +47,7 @@ def test_more_than_is_free_is_refused_naming_who_uses_the_card() -> None:
     text = str(caught.value)
     assert "only 7.00 GiB" in text
     assert "chrome.exe 9 (700 MiB)" in text
-    assert "process 8 (n/a)" in text
+    assert "process 8 (not reported)" in text
     assert "\n" not in text
 
 
@@ -101,7 +101,9 @@ def test_in_a_container_nobody_is_named_and_nobody_is_ours() -> None:
         "; also on the card: 2 processes (900 MiB) of this container or of its host"
     )
     alone = laptop(6 * GIB, hidden)
-    with pytest.raises(EnvironmentFault, match=r"in use by 1 process \(n/a\) of this container"):
+    with pytest.raises(
+        EnvironmentFault, match=r"in use by 1 process \(not reported\) of this container"
+    ):
         auto_budget(alone, "7GiB", "512MiB", {72})
 
 
@@ -165,7 +167,7 @@ def test_the_largest_users_are_named_and_the_rest_counted() -> None:
     assert text.endswith("program5 5 (5 MiB), program4 4 (4 MiB), program3 3 (3 MiB), 3 more")
     lonely = laptop(7 * GIB, hidden)
     text = budget_sentence(auto_budget(lonely, "auto", "512MiB"), lonely)
-    assert text.endswith("also on the card: process 9 (n/a)")
+    assert text.endswith("also on the card: process 9 (not reported)")
 
 
 def test_a_smaller_card_on_a_bigger_one_is_called_an_emulation() -> None:

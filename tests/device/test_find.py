@@ -124,7 +124,7 @@ def test_a_driver_that_tells_nothing_gives_unknowns_not_zeros() -> None:
     found = find_device("auto", FakeNvml([SILENT], users), {})
     assert (found.uuid, found.total_bytes, found.free_bytes, found.driver) == (None,) * 4
     assert found.users == (DeviceUser(77, None, None),)
-    assert show_bytes(found.free_bytes) == "n/a"
+    assert show_bytes(found.free_bytes) == "not reported"
     assert FakeNvml([SILENT]).state(0) == CardState(None, None, None, None, None)
 
 

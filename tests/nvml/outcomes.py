@@ -56,7 +56,7 @@ OUTCOMES = {
         "8 GB laptop card; Windows hides what processes hold",
         "6.92 GiB",
         7088,
-        f"{ALSO}process 4000000 (n/a), ..., 17 more",
+        f"{ALSO}process 4000000 (not reported), ..., 17 more",
     ),
     "linux": _free(
         "8 GB laptop card; the driver reports what processes hold",

@@ -114,7 +114,7 @@ def test_where_the_driver_hides_processes_the_cards_growth_is_reported_with_who_
     told = grown(use(quiet, used=GIB), use(quiet, new, used=3 * GIB), {1})
     assert told == (
         "2.00 GiB more of the card are in use since the probe; the driver does not report by whom;"
-        " new on it: game.exe 12 (n/a)",
+        " new on it: game.exe 12 (not reported)",
     )
     (told_alone,) = grown(use(quiet, used=GIB), use(quiet, used=3 * GIB), {1})
     assert told_alone.endswith("does not report by whom")

@@ -1,0 +1,86 @@
+"""How lines are broken on a terminal: between words, and never inside a command."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from autotune.cli.console import say_on
+from autotune.cli.main import run
+from autotune.cli.word_wrap import wrapped
+
+INSTALL = "python -m pip install torch --index-url https://download.pytorch.org/whl/cu130"
+NEXT = "smolsft-autotune probe --model ./my-model --data chats.jsonl"
+LINES = [
+    "--max-new-tokens 32: 2 of 24 prompts ask for more words than fit, up to about 82 tokens",
+    f"next: mend that, then {NEXT}",
+    f"-> close other programs; replace it with: {INSTALL} (or work on the CPU: --device cpu)",
+    "left; to see it again: smolsft-autotune watch 'my; runs/one'",
+    "  model ./none: no such folder; give a model folder, a hub id, demo or toy",
+]
+
+
+@pytest.mark.parametrize("columns", [120, 80, 40, 20])
+@pytest.mark.parametrize("text", LINES)
+def test_a_line_is_broken_between_words_and_a_command_is_kept_whole(
+    text: str, columns: int
+) -> None:
+    lines = wrapped(text, columns)
+    assert " ".join(" ".join(lines).split()) == " ".join(text.split())
+    for command in (INSTALL, NEXT, "smolsft-autotune watch 'my; runs/one'"):
+        if command in text:
+            assert sum(command in line for line in lines) == 1
+    prose = [line for line in lines if "smolsft" not in line and "python" not in line]
+    assert all(len(line) <= columns or " " not in line.strip() for line in prose)
+    indent = len(text) - len(text.lstrip())
+    assert all(line.startswith(" " * indent) for line in lines)
+
+
+def test_wide_characters_count_for_the_columns_that_they_take() -> None:
+    assert wrapped("模型 模型 模型", 9) == ["模型 模型", "模型"]
+
+
+@pytest.mark.parametrize(("terminal", "count"), [(True, 3), (False, 1)])
+def test_a_line_is_broken_on_a_terminal_only(terminal: bool, count: int) -> None:
+    file = io.StringIO()
+    say_on(Console(file=file, width=40, force_terminal=terminal, _environ={}))(LINES[0])
+    assert len(file.getvalue().splitlines()) == count
+
+
+def test_an_error_on_a_terminal_is_broken_between_words(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr("autotune.cli.streams.GuardedStream.isatty", lambda _: True, raising=False)
+    run(["run", "--tagret", "0.3"])
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) > 1 and max(map(len, lines)) <= 40
+    assert " ".join(lines).startswith("smolsft-autotune: --tagret: run has no such option; did you")
+
+
+@pytest.mark.parametrize("columns", [120, 80, 60, 40])
+@pytest.mark.parametrize("group", [[], ["profiles"]])
+def test_help_lists_what_every_command_is_for_in_full_at_any_width(
+    group: list[str],
+    columns: int,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    run([*group, "--help"])
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= columns
+    assert "..." not in text.partition("Commands:")[2] and "…" not in text
+    said = " ".join(text.split())
+    ends = ["for editors that check TOML by one."] if group else ["data, target, hours.", "tool."]
+    assert all(end in said for end in ends)
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+def test_the_greeting_keeps_within_a_terminal(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as a terminal
+    run([])
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= columns

@@ -1,0 +1,102 @@
+"""The study on the live screen: its table, its score bar, and what its figures mean."""
+
+import pytest
+
+from autotune.protocol import events
+from autotune.protocol.events import Record
+from tests import records as book
+from tests.screens import live_text, squeezed
+
+
+def test_the_live_screen_shows_names_device_scores_with_n_interval_health_and_baselines() -> None:
+    text = live_text(book.story()[:-1])
+
+    for shown in (
+        "profile cpu-smollm2", "model demo", "data demo", "target 25.0 %", "strategy A > B",
+        "CPU (2 cores)", "3.00 GiB / 6.00 GiB 50 %", "temperature 61 C",
+        "trial 1 (B): trained 20 steps in 1 min, weights moved 1.230 %",
+    ):  # fmt: skip
+        assert shown in text, shown
+    heads, _, *rows = table_of(text, "trial ")
+    assert heads.split() == [
+        *("trial", "lr", "length", "steps", "loss", "at", "passed", "strict", "95", "%"),
+        *("stop", "loop", "echo", "verdict"),
+    ]
+    for row in (
+        ("0 A", "4e-5", "256 x 4", "12/12", "83 %", "4/24", "16.7 %", "[7-36]", "below"),
+        ("1 B", "6e-5", "256 x 4", "20/20", "80 %", "6/24", "25.0 %", "[12-45]", "96 %", "met"),
+        ("echo", "5/24", "20.8 %", "[9-40]", "0 %", "100 %"),
+        ("untrained", "3/24", "12.5 %", "[4-31]", "71 %", "17 %"),
+    ):
+        assert any(all(cell in line for cell in row) for line in rows), row
+
+
+def table_of(text: str, begin: str) -> list[str]:
+    """The lines of a table from its headings on, without a frame."""
+    lines = [line.strip("│ ").rstrip() for line in text.splitlines()]
+    at = next(i for i, line in enumerate(lines) if line.startswith(begin))
+    return lines[at:]
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_numbers_stand_below_their_headings_at_every_width(width: int) -> None:
+    text = live_text(book.story()[:-1], width)
+    lines = [line.strip("│") for line in text.splitlines()]
+    at = next(i for i, line in enumerate(lines) if line.strip().startswith("trial "))
+    for head, cells in (("passed", ("4/24", "8/24", "5/24")), ("strict", ("16.7 %", "33.3 %"))):
+        end = lines[at].index(head) + len(head)
+        for cell in cells:
+            row = next(line for line in lines[at + 2 :] if cell in line)
+            assert row.index(cell) + len(cell) == end, (head, cell)
+    assert ("length" in lines[at].split()) == (width > 80)
+
+
+@pytest.mark.parametrize("width", [80, 140, 180])
+def test_what_a_score_counts_for_stands_beside_it_where_that_is_less(width: int) -> None:
+    found = [
+        r.model_copy(update={"event": r.event.model_copy(update={"counts": 0.21})})
+        if isinstance(r.event, events.Evaluated)
+        else r
+        for r in book.story()[:-1]
+    ]
+    text = live_text(found, width)
+    heads, _, *rows = table_of(text, "trial ")
+    assert "counts" in heads.split()
+    assert any("6/24" in row and "25.0 %" in row and "21.0 %" in row for row in rows)
+    assert "21.0 %" not in next(row for row in rows if "4/24" in row)
+
+
+def test_the_best_score_is_on_a_line_with_target_untrained_and_echo() -> None:
+    lines = live_text(book.story()[:-1], 120).splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("0 % "))
+    places = [lines[at].index(sign) for sign in "ueT●"]
+    assert places == sorted(places)
+    assert lines[at].endswith(" 50 %")
+    assert lines[at + 1].strip() == (
+        "● best 33.3 %  T target 25.0 %  u untrained 12.5 %  e echo 20.8 %"
+    )
+    assert "● best 37.5 % counts for 0.0 %" in live_text(book.parrot())
+
+
+def test_why_this_length_and_micro_batch_and_what_the_figures_mean_is_one_line_each() -> None:
+    lines = live_text(book.training(), 140).splitlines()
+    for line in (
+        "length 256: the longest that fits (peak 3.10 GiB of 6.00 GiB);"
+        " 640 tokens are OUT_OF_MEMORY",
+        "micro-batch 512 tokens (A): the fastest that was timed, 1000 tokens/s",
+        "strict: prompts passed, every instruction to the letter, of all that were asked, with the"
+        " 95 % interval",
+        "shuffled: how many other prompts the same answers pass, which is chance",
+        "tokens/s: tokens of conversations in a second of training steps, padding aside; of a"
+        " length that is tried, on its longest sequence",
+    ):
+        assert line in [each.strip() for each in lines], line
+
+
+def test_a_reason_is_wrapped_and_never_cut() -> None:
+    why = "the loss is not a finite number at step 7, " + "because of one thing or another, " * 8
+    failed = events.TrialEnded(number=0, best=None, failure=why)
+    records = [*book.training(7), Record(time=book.START + 999, event=failed)]
+    for width in (40, 80, 120):
+        said = squeezed(live_text(records, width).replace("│", " "))
+        assert f"trial 0 (A): failed: {squeezed(why)}" in said
