@@ -19,7 +19,13 @@ from autotune.protocol.choices import Attention, Precision
 from autotune.protocol.device_kind import DeviceKind
 from autotune.protocol.job import PredictJob, on_the_computer
 from autotune.protocol.plan import Strategy
-from autotune.protocol.prediction import Capability, PredictedPeak, PredictionFile, PredictPoint
+from autotune.protocol.prediction import (
+    Capability,
+    PredictedPeak,
+    PredictionFile,
+    PredictPoint,
+    TimedPass,
+)
 from autotune.run.setup import SILENCE_SECONDS
 
 MICRO_BATCH_SIZES = (1, 2, 4, 8, 16)
@@ -194,8 +200,9 @@ def predict_job(
     prefill_tokens: int = 4096,
     attention: Attention = Attention.FUSED,
     capability: Capability | None = None,
+    timed_passes: tuple[TimedPass, ...] = (),
 ) -> PredictJob:
-    """A job that predicts these points."""
+    """A job that predicts these points, and times these passes."""
     return PredictJob(
         device=on_the_computer(),
         target=target,
@@ -208,6 +215,7 @@ def predict_job(
         prefill_tokens=prefill_tokens,
         attention=attention,
         capability=capability,
+        timed_passes=timed_passes,
     )
 
 
