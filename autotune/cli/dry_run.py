@@ -183,7 +183,9 @@ def _planned(
 def _show(console: Console, options: Options, found: DryRun, target: float) -> int:
     console.print(dry_run_summary(found))
     if found.plan.obstacle is None:
-        aimed = () if target == wanted_target(None, options.project) else ("--target", f"{target:g}")
+        aimed = (
+            () if target == wanted_target(None, options.project) else ("--target", f"{target:g}")
+        )
         say_on(console)(f"next: {next_command('run', options, *aimed)}")
     if options.as_json:
         print_json(as_tree(found))

@@ -12,6 +12,7 @@ from pathlib import Path
 from autotune.device.budget import Budget
 from autotune.device.kinds import PLANNED
 from autotune.fit.allowance import Allowance, card_allowance
+from autotune.fit.kept_prediction import kept_prediction
 from autotune.fit.planned_card import PlannedCard
 from autotune.launch import TrialRunner
 from autotune.launch.worker_errors import worker_error
@@ -118,28 +119,29 @@ def forecast(
         *points(lengths, MICRO_BATCH_SIZES),
         *points({*requested.values()}, range(1, most + 1)),
     }
-    found = predicted(
-        runner,
-        predict_job(
-            PLANNED,
-            card.precision,
-            model_folder,
-            sorted(asked, key=repr),
-            folder,
-            attention=attention,
-            capability=card.capability,
-        ),
+    job = predict_job(
+        PLANNED,
+        card.precision,
+        model_folder,
+        sorted(asked, key=repr),
         folder,
+        attention=attention,
+        capability=card.capability,
     )
+    found = kept_prediction(job, lambda: predicted(runner, job, folder))
     needs = Needs(found, card_allowance(attention), card.budget)
     length = max((n for n in lengths if needs.most_rows(n, 1, True)), default=None)
+    rows = needs.most_rows(length, most, True) if length else 0
+    if length:
+        answer = PredictPoint(rows=rows, tokens=length, gradient_checkpointing=True)
+        table = sorted({*table, answer}, key=lambda p: (p.tokens, p.rows, p.gradient_checkpointing))
     return Forecast(
         card=card,
         prediction=found,
         allowance=needs.allowance,
         table=tuple(needs.planned(point) for point in table),
         model_max_length=length,
-        rows=needs.most_rows(length, most, True) if length else 0,
+        rows=rows,
         strategies=tuple(
             StrategyForecast(
                 name=s.name,

@@ -157,7 +157,9 @@ class Probe:
             what = f"budget {show_size(self.setup.budget.limit_bytes)}: not even"
             what += f" {worst.point.model_max_length} tokens fit"
             if worst.verdict is Verdict.TIMED_OUT:
-                what = f"no trial came to its end, not even of {worst.point.model_max_length} tokens"
+                what = (
+                    f"no trial came to its end, not even of {worst.point.model_max_length} tokens"
+                )
             raise NothingFits(
                 f"{what} ({worst.reason}); {remedy(worst.verdict, self.setup.device_spec.precision)}"
             )

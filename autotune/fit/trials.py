@@ -15,7 +15,7 @@ from autotune.base.errors import AutotuneError, BadInput, EnvironmentFault
 from autotune.data.survey import Survey
 from autotune.device.spill import Conditions, driver_lends
 from autotune.fit.kept_trials import HeldTrials, asked_now
-from autotune.fit.slow_start import held_up, with_time_to_start
+from autotune.fit.slow_start import with_time_to_start
 from autotune.fit.verdict import judge, perhaps_spilled, suspected
 from autotune.launch import JobResult, WarmRunner
 from autotune.launch.retries import RetryLimit
@@ -226,11 +226,7 @@ class Attempts:
             )
 
     def _one(self, point: TrialPoint, fresh: bool, timed: Timed) -> tuple[TrialOutcome, JobResult]:
-        """One job, one verdict.
-
-        Raises:
-            EnvironmentFault: the worker does not start.
-        """
+        """One job, one verdict."""
         setup = self.setup
         odd = self.wait_until_idle()
         if odd is not None:
@@ -265,15 +261,12 @@ class Attempts:
             timed_conversations=timed.conversations,
         )
         folder = self.session.rundir.probe_folder(len(self.outcomes) + 1)
-        what = f"trial at {point.row_tokens} tokens"
-        work = partial(self.session.work, job, folder, on_event=on_event, runner=self.warm)
         result = with_time_to_start(
-            lambda seconds: work(silence_seconds=seconds),
+            partial(self.session.work, job, folder, on_event=on_event, runner=self.warm),
             setup.profile.probe.trial_timeout_seconds,
-            lambda why: self.session.emit(events.Warned(message=f"{what}: {why}")),
+            *(f"trial at {point.row_tokens} tokens", folder),
+            lambda why: self.session.emit(events.Warned(message=why)),
         )
-        if held_up(result):
-            raise worker_error(result, what, folder)
         measurement = measured[-1] if measured else None
         self.conditions = Conditions(self.lends, tuple(throttled_by))
         outcome = judge(point, result, measurement, setup.budget, self.outcomes, self.conditions)
