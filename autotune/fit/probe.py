@@ -160,9 +160,8 @@ class Probe:
                 what = (
                     f"no trial came to its end, not even of {worst.point.model_max_length} tokens"
                 )
-            raise NothingFits(
-                f"{what} ({worst.reason}); {remedy(worst.verdict, self.setup.device_spec.precision)}"
-            )
+            mend = remedy(worst.verdict, self.setup.device_spec.precision)
+            raise NothingFits(f"{what} ({worst.reason}); {mend}")
         length = grid[search.answer]
         too_long = grid[search.failed] if search.failed < len(grid) else None
         rounds = self.most_rounds(attempts, length, too_long, most)
