@@ -12,6 +12,7 @@ from autotune.cli.command import app as app
 from autotune.cli.command import command
 from autotune.cli.options import Options
 from autotune.cli.out_commands import add_out_commands
+from autotune.cli.setting import Command
 from autotune.cli.target import DEMO_TARGET, DemoTarget, Target, read_target, wanted_target
 from autotune.protocol.choices import Attention
 from autotune.sources.named import MODELS
@@ -21,11 +22,13 @@ Examples = Annotated[
 ]
 
 
-def show_settings(options: Options, target: str | None = None, *, aims: bool = False) -> int:
+def show_settings(
+    after: Command, options: Options, target: str | None = None, *, aims: bool = False
+) -> int:
     """What a command does with `--explain`, and nothing else then."""
     from autotune.cli.explain import explain_command
 
-    return explain_command(options, target, aims=aims)
+    return explain_command(options, target, aims=aims, after=after)
 
 
 @command("inspect")
@@ -37,7 +40,7 @@ def inspect(
 ) -> int:
     """Show what the data holds and what each length keeps of it. Needs the tokenizer only."""
     if options.explain:
-        return show_settings(options)
+        return show_settings("inspect", options)
     from autotune.cli.inspect import inspect_command
 
     return inspect_command(options, tokens)
@@ -63,7 +66,7 @@ def probe(
 ) -> int:
     """Find the longest sequences and most rounds that fit the memory, by real training steps."""
     if options.explain:
-        return show_settings(options)
+        return show_settings("probe", options)
     if plan or gpu is not None or attention is not None:
         from autotune.cli.forecast import forecast_command
 
@@ -114,7 +117,7 @@ def run(
 
     demand_shared_options(options, stages, final_eval)
     if options.explain:
-        return show_settings(options, target, aims=True)
+        return show_settings("run", options, target, aims=True)
     if dry_run:
         from autotune.cli.dry_run import dry_run_command
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from autotune.base.errors import BadInput, ExitCode
 from autotune.base.format import either
-from autotune.cli.console import human_console, print_json
+from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import chosen_profile
 from autotune.cli.eval import chosen_prompts
 from autotune.cli.find_answers import find_answers, judged_by, scored_by
+from autotune.cli.next_command import next_command
 from autotune.cli.options import Options
 from autotune.config.profile import Profile
 from autotune.protocol.choices import Think
@@ -49,9 +50,19 @@ def compare_command(options: Options, targets: tuple[str, ...], examples: int) -
             " prompts that both were asked with --prompts FILE"
         )
     console.print(compared_summary(scorer, found, (targets[0], targets[1])))
+    say_on(console)(f"next: {command_after(options, targets, runs, examples)}")
     if options.as_json:
         print_json(pair_tree(found))
     return ExitCode.DONE
+
+
+def command_after(
+    options: Options, targets: Sequence[str], runs: Sequence[RunDir], examples: int
+) -> str:
+    """What to do after a comparison: read the report of the run, else more of what differs."""
+    if runs:
+        return next_command("report", options, str(runs[-1].root))
+    return next_command("eval compare", options, *targets, "--examples", str(examples + 10))
 
 
 def scorer_of(options: Options, runs: Sequence[RunDir], profile: Profile) -> str:

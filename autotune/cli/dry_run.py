@@ -11,13 +11,15 @@ from autotune.base.errors import EnvironmentFault, ExitCode, NothingFits
 from autotune.base.scratch import scratch_folder
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import chosen_profile, demand_device, say_note
+from autotune.cli.next_command import next_command
 from autotune.cli.options import Options
 from autotune.cli.run_folder import choose_folder, interruption_from
+from autotune.cli.target import wanted_target
 from autotune.data.survey import Survey
 from autotune.fit.expected import expected_seconds
 from autotune.fit.fit import holding_fit
 from autotune.fit.planned_practice import PlannedPractice, planned_practice
-from autotune.fit.run_plan import Obstacle, PlannedTrial, RunPlan
+from autotune.fit.run_plan import NONE, Obstacle, PlannedTrial, RunPlan
 from autotune.fit.unmeasured import unmeasured_fit
 from autotune.launch import SubprocessRunner
 from autotune.protocol.results import Fit
@@ -35,20 +37,24 @@ from autotune.screen.run_plan import DryRun, dry_run_summary
 from autotune.study.chooser import Chooser
 from autotune.study.cleanup import DiskPlan, disk_plan
 from autotune.study.optuna_study import demand_sampler
-from autotune.study.run_plan import plan_run
+from autotune.study.run_plan import Premises, plan_run
 from autotune.text.interruption import interrupted_look
 from autotune.train.without_card import slowdown
 
 
 @dataclass(frozen=True, slots=True)
 class _Basis:
-    """What the plan rests on: a fit, from where it is, and whether its times are measured."""
+    """What the plan rests on: a fit, from where it is, and whether its times are measured.
+
+    `practice_token_seconds` as in `Unmeasured`.
+    """
 
     fit: Fit | None
     source: str
     measured: bool = False
     timed: bool = False
     obstacle: Obstacle | None = None
+    practice_token_seconds: float | None = None
 
 
 def dry_run_command(options: Options, target: float, *, final_eval: bool = False) -> int:
@@ -98,7 +104,7 @@ def dry_run_command(options: Options, target: float, *, final_eval: bool = False
         now=time.time(),
         stop_at_target=profile.study.stop_at_target,
     )
-    return _show(console, options, found)
+    return _show(console, options, found, target)
 
 
 def _basis(
@@ -116,7 +122,12 @@ def _basis(
     memory = "memory predicted" if found.predicted else "memory not predicted: the longest length"
     if found.rate is None:
         return _Basis(found.fit, f"{memory}; no rate is known before the probe")
-    return _Basis(found.fit, f"{memory}, times from {found.rate.source}", timed=True)
+    return _Basis(
+        found.fit,
+        f"{memory}; times from {found.rate.source}",
+        timed=True,
+        practice_token_seconds=found.practice_token_seconds,
+    )
 
 
 def _planned(
@@ -131,17 +142,26 @@ def _planned(
     """The plan of a run by what fits, with its disk and the first thing that would stop it."""
     fit = basis.fit
     if fit is None:
-        plan = RunPlan((), 0, 0.0, None, basis.obstacle)
+        plan = RunPlan((), 0, NONE, None, basis.obstacle)
         return {"plan": plan, "fit": None, "basis": basis.source, "measured": False, "timed": False}
     chooser = Chooser(
         *(setup, survey, fit, target),
         lambda now, wanted: expected_seconds(now, setup, fit, survey, wanted),
     )
-    seconds: float | None = None
+    premises = Premises(measured=basis.measured)
+    if practice is not None:
+        premises = replace(
+            premises, practised=practice.strategies, most_practice=practice.most_tokens
+        )
     if practice is not None and basis.timed:
-        slower = slowdown(setup.device, setup.device_spec.precision)
-        seconds = practice.seconds(setup, fit, measured=basis.measured, slowdown=slower)
-    plan = plan_run(chooser, state, practice_seconds=seconds or 0.0)
+        seconds = practice.seconds(
+            *(setup, fit),
+            measured=basis.measured,
+            slowdown=slowdown(setup.device, setup.device_spec.precision),
+            token_seconds=basis.practice_token_seconds,
+        )
+        premises = replace(premises, practice=seconds or NONE)
+    plan = plan_run(chooser, state, premises)
     disk: DiskPlan | None = None
     obstacle = None
     try:
@@ -160,8 +180,13 @@ def _planned(
     }
 
 
-def _show(console: Console, options: Options, found: DryRun) -> int:
+def _show(console: Console, options: Options, found: DryRun, target: float) -> int:
     console.print(dry_run_summary(found))
+    if found.plan.obstacle is None:
+        aimed = (
+            () if target == wanted_target(None, options.project) else ("--target", f"{target:g}")
+        )
+        say_on(console)(f"next: {next_command('run', options, *aimed)}")
     if options.as_json:
         print_json(as_tree(found))
     return found.plan.obstacle.code if found.plan.obstacle else ExitCode.DONE
@@ -184,14 +209,18 @@ def as_tree(found: DryRun) -> dict[str, Any]:
             else None
         ),
         "trials": [_trial_tree(trial, timed=found.timed) for trial in plan.trials],
-        "untrained_seconds": plan.before_seconds if found.timed else None,
+        "untrained_seconds": plan.before.likely if found.timed else None,
         "practice": (
-            asdict(found.practice) | {"seconds": plan.practice_seconds or None}
+            asdict(found.practice)
+            | {
+                "seconds": plan.practice.likely or None,
+                "seconds_at_most": plan.practice.most or None,
+            }
             if found.practice
             else None
         ),
         "seconds": plan.seconds if found.timed else None,
-        "at_most": plan.at_most,
+        "seconds_at_most": plan.most_seconds if found.timed else None,
         "ends_at": found.now + plan.seconds if found.timed else None,
         "ends_by": plan.ends,
         "disk_needed_bytes": needed,
@@ -223,4 +252,5 @@ def _trial_tree(trial: PlannedTrial, *, timed: bool) -> dict[str, Any]:
         "evaluations": trial.evaluations,
         "training_seconds": trial.expected.training if timed else None,
         "scoring_seconds": trial.expected.scoring if timed else None,
+        "seconds_at_most": trial.most_seconds if timed else None,
     }

@@ -9,11 +9,12 @@ from pydantic import BaseModel
 
 from autotune.base.errors import ExitCode
 from autotune.cli.assignments import assigned, assignments
-from autotune.cli.console import human_console, print_json
+from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import named_profile, suitable
+from autotune.cli.next_command import next_command
 from autotune.cli.options import SETTINGS, Options
 from autotune.cli.overrides import limited, of_project, placed, stands_at, typed_settings
-from autotune.cli.setting import Setting
+from autotune.cli.setting import Command, Setting
 from autotune.cli.target import DEFAULT_TARGET
 from autotune.config.load import find_profile
 from autotune.config.profile import Profile
@@ -34,8 +35,13 @@ class Explained:
     origin: str
 
 
-def explain_command(options: Options, target: str | None = None, *, aims: bool = False) -> int:
-    """`--explain` of a command; one that `aims` has a `target`, None where it was not typed."""
+def explain_command(
+    options: Options, target: str | None = None, *, aims: bool = False, after: Command = "run"
+) -> int:
+    """`--explain` of the command `after`, which is next.
+
+    One that `aims` has a `target`, None where it was not typed.
+    """
     name = named_profile(options) or suitable(options, computes=False)
     rows = [Explained("profile", name, profile_origin(options))]
     if aims:
@@ -44,6 +50,8 @@ def explain_command(options: Options, target: str | None = None, *, aims: bool =
     rows += explained(options, find_profile(name))
     console = human_console(options.as_json)
     console.print(settings_table([(r.setting, shown(r.value), r.origin) for r in rows]))
+    aimed = ("--target", target) if target is not None else ()
+    say_on(console)(f"next: {next_command(after, options, *aimed)}")
     if options.as_json:
         print_json(
             {

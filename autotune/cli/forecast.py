@@ -23,7 +23,7 @@ from autotune.protocol.choices import LENGTH_GRID, Attention
 from autotune.protocol.job import PrepareJob, on_the_computer
 from autotune.run.setup import SILENCE_SECONDS
 from autotune.screen.encodable import Encodable
-from autotune.screen.forecast import forecast_summary
+from autotune.screen.forecast import forecast_details, forecast_summary
 from autotune.sources.architecture import resolve_architecture
 from autotune.sources.model import ModelSource
 from autotune.sources.positions import demand_positions, positions_of
@@ -68,7 +68,9 @@ def forecast_command(
     hours = planned_hours(profile, found)
     console.print(Encodable(forecast_summary(found, model.label, hours)))
     if found.model_max_length is not None:
-        say(f"next, on the card itself: {next_command('probe', options)}")
+        say("next, on the computer with that card, where it measures what is predicted here:")
+        say(f"next: {next_command('probe', options)}")
+    console.print(Encodable(forecast_details(found)))
     if options.as_json:
         print_json(forecast_json(found, model.label, hours))
     return ExitCode.DONE if found.model_max_length is not None else ExitCode.NOTHING_FITS

@@ -1,5 +1,6 @@
 """Paths that `eval` and `synth` are given, looked at before anything is fetched or answered."""
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ def demand_writable(option: str, place: Path | None) -> None:
     """Refuse a file to write that is none, before hours of answers are made for it.
 
     Raises:
-        BadInput: it is a folder, or its folder is not there.
+        BadInput: it is a folder, or its folder is not there or lets nothing be written.
     """
     if place is None:
         return
@@ -24,6 +25,15 @@ def demand_writable(option: str, place: Path | None) -> None:
             f"{option} {place}: its folder {place.parent} is not there; make it, or give another"
             " file"
         )
+    try:
+        # What the system says of rights is not all: a disk may be there to be read only.
+        with tempfile.TemporaryFile(dir=place.absolute().parent):
+            pass
+    except OSError as error:
+        raise BadInput(
+            f"{option} {place}: nothing can be written to {place.absolute().parent}"
+            f" ({error.strerror or error}); give a file in another folder"
+        ) from None
 
 
 def demand_answers(responses: Path | None) -> None:

@@ -55,7 +55,7 @@ def synth_command(options: Options, wanted: SynthRequest) -> int:
     model = model_to_ask(wanted.model, wanted.start_from)
     options = options if model is None else replace(options, model=model)
     if options.explain:
-        return explain_command(options)
+        return explain_command(options, after="synth")
     console = human_console(options.as_json)
     say = say_on(console)
     profile = chosen_profile(options)

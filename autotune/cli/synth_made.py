@@ -1,6 +1,7 @@
 """What `synth` says and writes at its end: the figures, the copy, what to do with the data."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,12 @@ def next_steps(options: Options, card: PracticeCard, data: Path, batch: int) -> 
     Fewer chats than `batch`, the smallest of a strategy, are not one full step of a training.
     """
     if not card.counts.kept:
+        if options.model == "toy":  # more of its answers would be the same again
+            ask = next_command("synth", replace(options, model=None), "demo")
+            return [
+                "no chat came of it: the toy answers with a few stock phrases, which no prompt can"
+                f" be amended for; ask a language model: {ask}"
+            ]
         return [
             "no chat came of it: no answer could be made to follow its prompt; ask a model that"
             " answers in sentences, or for more with --tasks or --samples"

@@ -12,6 +12,7 @@ from pathlib import Path
 from autotune.device.budget import Budget
 from autotune.device.kinds import PLANNED
 from autotune.fit.allowance import Allowance, card_allowance
+from autotune.fit.kept_prediction import kept_prediction
 from autotune.fit.planned_card import PlannedCard
 from autotune.launch import TrialRunner
 from autotune.launch.worker_errors import worker_error
@@ -19,7 +20,13 @@ from autotune.protocol.choices import Attention, Precision
 from autotune.protocol.device_kind import DeviceKind
 from autotune.protocol.job import PredictJob, on_the_computer
 from autotune.protocol.plan import Strategy
-from autotune.protocol.prediction import Capability, PredictedPeak, PredictionFile, PredictPoint
+from autotune.protocol.prediction import (
+    Capability,
+    PredictedPeak,
+    PredictionFile,
+    PredictPoint,
+    TimedPass,
+)
 from autotune.run.setup import SILENCE_SECONDS
 
 MICRO_BATCH_SIZES = (1, 2, 4, 8, 16)
@@ -112,28 +119,29 @@ def forecast(
         *points(lengths, MICRO_BATCH_SIZES),
         *points({*requested.values()}, range(1, most + 1)),
     }
-    found = predicted(
-        runner,
-        predict_job(
-            PLANNED,
-            card.precision,
-            model_folder,
-            sorted(asked, key=repr),
-            folder,
-            attention=attention,
-            capability=card.capability,
-        ),
+    job = predict_job(
+        PLANNED,
+        card.precision,
+        model_folder,
+        sorted(asked, key=repr),
         folder,
+        attention=attention,
+        capability=card.capability,
     )
+    found = kept_prediction(job, lambda: predicted(runner, job, folder))
     needs = Needs(found, card_allowance(attention), card.budget)
     length = max((n for n in lengths if needs.most_rows(n, 1, True)), default=None)
+    rows = needs.most_rows(length, most, True) if length else 0
+    if length:
+        answer = PredictPoint(rows=rows, tokens=length, gradient_checkpointing=True)
+        table = sorted({*table, answer}, key=lambda p: (p.tokens, p.rows, p.gradient_checkpointing))
     return Forecast(
         card=card,
         prediction=found,
         allowance=needs.allowance,
         table=tuple(needs.planned(point) for point in table),
         model_max_length=length,
-        rows=needs.most_rows(length, most, True) if length else 0,
+        rows=rows,
         strategies=tuple(
             StrategyForecast(
                 name=s.name,
@@ -194,8 +202,9 @@ def predict_job(
     prefill_tokens: int = 4096,
     attention: Attention = Attention.FUSED,
     capability: Capability | None = None,
+    timed_passes: tuple[TimedPass, ...] = (),
 ) -> PredictJob:
-    """A job that predicts these points."""
+    """A job that predicts these points, and times these passes."""
     return PredictJob(
         device=on_the_computer(),
         target=target,
@@ -208,6 +217,7 @@ def predict_job(
         prefill_tokens=prefill_tokens,
         attention=attention,
         capability=capability,
+        timed_passes=timed_passes,
     )
 
 

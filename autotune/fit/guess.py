@@ -8,7 +8,7 @@ from autotune.fit.allowance import Allowance, card_allowance
 from autotune.fit.forecast import Needs, predict_job, predicted
 from autotune.protocol.device_kind import has_own_memory
 from autotune.protocol.plan import TrialPoint
-from autotune.protocol.prediction import PredictPoint
+from autotune.protocol.prediction import PredictPoint, TimedPass, WorkTimes
 from autotune.run.session import Session
 from autotune.run.setup import Setup
 
@@ -24,15 +24,22 @@ FEW_LENGTHS = 4
 class Prediction:
     """Bytes that a trial at each point would measure as its peak, and the model's parameters.
 
-    `seconds` is what predicting took the worker, without its start.
+    `seconds` is what predicting took the worker, without its start; `times` those of the passes
+    that were to be timed, None where none were.
     """
 
     needed: dict[TrialPoint, int]
     parameters: int
     seconds: float
+    times: WorkTimes | None = None
 
 
-def prediction(session: Session, setup: Setup, asked: Sequence[TrialPoint]) -> Prediction | None:
+def prediction(
+    session: Session,
+    setup: Setup,
+    asked: Sequence[TrialPoint],
+    timed_passes: tuple[TimedPass, ...] = (),
+) -> Prediction | None:
     """What a trial at each point would measure as its peak; None where it is unknown.
 
     The prediction is for the setup's own device: on a card the context and slack that are assumed
@@ -62,6 +69,7 @@ def prediction(session: Session, setup: Setup, asked: Sequence[TrialPoint]) -> P
                 prefill_tokens=setup.prefill_tokens,
                 attention=setup.attention,
                 capability=setup.device.capability,
+                timed_passes=timed_passes,
             ),
             folder,
         )
@@ -75,7 +83,7 @@ def prediction(session: Session, setup: Setup, asked: Sequence[TrialPoint]) -> P
         for point, shape in shapes.items()
         if shape in needs.peaks
     }
-    return Prediction(peaks, found.parameters, found.seconds)
+    return Prediction(peaks, found.parameters, found.seconds, found.times)
 
 
 @dataclass

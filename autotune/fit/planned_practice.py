@@ -1,17 +1,22 @@
-"""Practice data that is still to be made, as a plan counts with it: chats, tokens, hours, bytes.
+"""Practice data that is still to be made, as a plan counts with it: chats, tokens, hours.
 
-Everything is the most that it can be: every answer runs to its cap, and every prompt gets a chat.
+What is likely (`fit.answer_lengths`) stands beside what it can be at most: every answer runs to its
+cap, and every prompt gets a chat.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from autotune.config.own_data import practising
+from autotune.config.synth import SynthChoice
 from autotune.data.mixture import mixed_counts
 from autotune.data.survey import Survey, SurveyFile
 from autotune.data.truncation import RoundSpan
+from autotune.fit.answer_lengths import CHAT_SHARE, PRACTICE, practice_tokens
 from autotune.fit.expected import accepted_measurement, start_seconds
+from autotune.fit.likely import HALF_FULL, TEXT_CHARACTERS
 from autotune.fit.practice_time import practice_seconds
+from autotune.fit.run_plan import Span
 from autotune.protocol.choices import SYNTH
 from autotune.protocol.plan import Strategy
 from autotune.protocol.results import Fit
@@ -34,28 +39,49 @@ class PlannedPractice:
     """What is asked for practice data, and what comes of it at most.
 
     `answers` are still to be given, of `max_new_tokens` each, to prompts of which `prompts` chats
-    may come. `strategies` train on them.
+    may come, and `chats` are likely. `strategies` train on them; if there are as many as there may
+    be, each as long, those have `most_tokens` times the tokens that are likely.
     """
 
     strategies: tuple[str, ...]
     answers: int
     max_new_tokens: int
     prompts: int
+    chats: int
+    most_tokens: float
 
-    def seconds(self, setup: Setup, fit: Fit, *, measured: bool, slowdown: float) -> float | None:
+    def seconds(
+        self,
+        setup: Setup,
+        fit: Fit,
+        *,
+        measured: bool,
+        slowdown: float,
+        token_seconds: float | None = None,
+    ) -> Span | None:
         """Until all answers are given; None where nothing says how long that takes.
 
-        By what a probe `measured` of a batch of answers, else by the device's assumed rate, which
-        `slowdown` divides.
+        By what a probe `measured` of a batch of answers; else by the time of a token of such a
+        batch; else by the device's assumed rate, which `slowdown` divides.
         """
         found = accepted_measurement(fit)
         if measured and found is not None and found.token_seconds:
             batches = -(-self.answers // setup.evaluation_rows)
-            each = found.prefill_seconds + self.max_new_tokens * found.token_seconds
-            return start_seconds(fit) + batches * each
+            tokens = self.max_new_tokens * found.token_seconds
+            most = start_seconds(fit) + batches * (found.prefill_seconds + tokens)
+            likely = self.answers / setup.evaluation_rows * tokens * PRACTICE * HALF_FULL
+            return Span(min(most, start_seconds(fit) + likely), most)
+        if token_seconds is not None:
+            asked = setup.profile.synth.tasks * setup.profile.synth.samples
+            rows = max(1, min(setup.profile.evaluate.batch_size, asked))
+            most = start_seconds(fit) + self.answers / rows * self.max_new_tokens * token_seconds
+            return Span(start_seconds(fit) + (most - start_seconds(fit)) * PRACTICE, most)
         whole = practice_seconds(setup, setup.model_folder, setup.profile.synth, slowdown)
         asked = setup.profile.synth.tasks * setup.profile.synth.samples
-        return None if whole is None else whole * self.answers / asked
+        if whole is None:
+            return None
+        most = whole * self.answers / asked
+        return Span(most * PRACTICE, most)
 
 
 def planned_practice(
@@ -69,12 +95,15 @@ def planned_practice(
     profile, choice = setup.profile, setup.profile.synth
     strategies = practising(profile)
     plan = practice_plan(setup, choice)
-    kept = plan.prompts[: choice.max_conversations]
+    most = _rows(plan.prompts[: choice.max_conversations], choice.max_new_tokens)
+    rows = _likely_rows(plan.prompts, choice)
     found = PlannedPractice(
         strategies=tuple(strategy.name for strategy in strategies),
         answers=max(0, len(plan.asked) * choice.samples - answered),
         max_new_tokens=choice.max_new_tokens,
-        prompts=len(kept),
+        prompts=len(most),
+        chats=len(rows),
+        most_tokens=_tokens(most) / _tokens(rows),
     )
     assert setup.content is not None and setup.prompts_file is not None
     there = DataSource(session.rundir.practice_folder(FOLDER) / CHATS, LABEL)
@@ -87,7 +116,6 @@ def planned_practice(
         setup.content,
     )
     del own_data[""]
-    rows = _rows(kept, choice.max_new_tokens)
     planned = {
         name: Survey(_file(_mixed(rows, survey.rows, strategy, setup)), survey.truncation)
         for name in own_data
@@ -106,12 +134,26 @@ def _of(setup: Setup, name: str) -> Strategy:
     return next((s for s in strategies if s.name == name), strategies[0])
 
 
-def _rows(prompts: Sequence[PracticePrompt], max_new_tokens: int) -> Rows:
-    """A row for each prompt, its answer as long as it may be."""
+def _likely_rows(prompts: Sequence[PracticePrompt], choice: SynthChoice) -> Rows:
+    """A row for each chat that is likely to come of the prompts, its answer of average length."""
+    chats = max(1, min(round(CHAT_SHARE * len(prompts)), choice.max_conversations or len(prompts)))
+    chosen = [prompts[at * len(prompts) // chats] for at in range(chats)]
+    answer = practice_tokens(choice.max_new_tokens, choice.words)
+    return _rows(chosen, answer, TEXT_CHARACTERS)
+
+
+def _tokens(rows: Rows) -> int:
+    return sum(row[-1].stop for row in rows)
+
+
+def _rows(
+    prompts: Sequence[PracticePrompt], new_tokens: int, characters: int = CHARACTERS_A_TOKEN
+) -> Rows:
+    """A row for each prompt, with so many characters a token, and so many tokens of answer."""
     found: list[tuple[RoundSpan, ...]] = []
     for prompt in prompts:
-        start = CHAT_TOKENS + len(prompt.prompt) // CHARACTERS_A_TOKEN
-        stop = start + max_new_tokens
+        start = CHAT_TOKENS + len(prompt.prompt) // characters
+        stop = start + new_tokens
         found.append((RoundSpan(start, stop, stop),))
     return tuple(found)
 

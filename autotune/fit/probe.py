@@ -154,11 +154,14 @@ class Probe:
                 self.asked(attempts, search, 0, counted=False)
         if search.answer is None:
             worst = attempts.outcomes[-1]
-            raise NothingFits(
-                f"budget {show_size(self.setup.budget.limit_bytes)}: not even"
-                f" {worst.point.model_max_length} tokens fit ({worst.reason});"
-                f" {remedy(worst.verdict, self.setup.device_spec.precision)}"
-            )
+            what = f"budget {show_size(self.setup.budget.limit_bytes)}: not even"
+            what += f" {worst.point.model_max_length} tokens fit"
+            if worst.verdict is Verdict.TIMED_OUT:
+                what = (
+                    f"no trial came to its end, not even of {worst.point.model_max_length} tokens"
+                )
+            mend = remedy(worst.verdict, self.setup.device_spec.precision)
+            raise NothingFits(f"{what} ({worst.reason}); {mend}")
         length = grid[search.answer]
         too_long = grid[search.failed] if search.failed < len(grid) else None
         rounds = self.most_rounds(attempts, length, too_long, most)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from autotune.base.format import percent
 from autotune.device.find import Device
+from autotune.protocol.choices import Precision
+from autotune.protocol.prediction import WorkTimes
 
 TRAINING_OPERATIONS = 6
 ANSWERING_OPERATIONS = 2
@@ -37,6 +39,12 @@ PRODUCT = 512
 milliseconds, so that the best one was not disturbed even where other programs compute."""
 
 MEASURED_SECONDS = 1.0
+
+THREAD_SHARE = 0.5
+"""What a thread is counted for beside others: products of so small a model are too short to divide
+well, and other programs want their part. On two busy cores SmolLM2-135M took 120 to 150 tokens a
+second in training and 170 to 270 in answering, where one thread's own time said 240 and 130 to 400
+(docs/LOG.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,24 @@ def assumed_rate(
         f" {MEASURED_SECONDS:g} s just now"
     )
     return Rate(reached / _work(parameters, gradient_checkpointing), token, source)
+
+
+def timed_rate(times: WorkTimes, threads: int, precision: Precision) -> Rate:
+    """The rate of a CPU by what a step and a pass took it just now.
+
+    The first of the passes that were timed is that of an evaluation.
+    """
+    gain = thread_gain(threads)
+    source = (
+        f"a training step and an answer's token timed just now in {precision.value}, on some of the"
+        f" model's layers ({times.training_tokens_per_second * gain:.0f} tokens/s of training)"
+    )
+    return Rate(times.training_tokens_per_second * gain, times.pass_seconds[0] / gain, source)
+
+
+def thread_gain(threads: int) -> float:
+    """How many times faster so many threads are taken to be than one."""
+    return max(1.0, threads * THREAD_SHARE)
 
 
 def card_tokens_per_second(

@@ -8,6 +8,21 @@ from autotune.protocol.plan import TrainPlan
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Seconds that something is likely to take, and that it takes at most."""
+
+    likely: float
+    most: float
+
+    def __add__(self, other: "Span") -> "Span":
+        """One after the other."""
+        return Span(self.likely + other.likely, self.most + other.most)
+
+
+NONE = Span(0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedTrial:
     """A trial, or several alike, that a run would do.
 
@@ -18,7 +33,8 @@ class PlannedTrial:
         plan: what would be trained.
         of: conversations that there are, of which the plan trains on some.
         kept_supervised: share (0..1) of the supervised tokens that it trains on.
-        expected: how long one takes.
+        expected: how long one is likely to take.
+        most_seconds: how long one takes at most, every answer as long as it may be.
         count: how many such trials; 0 where a limit keeps it from being begun.
     """
 
@@ -28,6 +44,7 @@ class PlannedTrial:
     of: int
     kept_supervised: float
     expected: TrialEstimate
+    most_seconds: float
     count: int = 1
 
     @property
@@ -66,19 +83,19 @@ class RunPlan:
     Attributes:
         trials: in the order in which they would be trained, if none before meets the target.
         over: trials of the run that is resumed which are over, and not repeated.
-        before_seconds: to answer with the untrained model; 0 where that is done.
+        before: seconds to answer with the untrained model; none where that is done.
         ends: the limit by which the run ends before its stages do; None where they end it.
         obstacle: what would stop the run first; None where nothing would.
-        practice_seconds: to make practice data; 0 where none is to be made, or nothing says how
-            long that takes.
+        practice: seconds to make practice data; none where none is to be made, or nothing says
+            how long that takes.
     """
 
     trials: tuple[PlannedTrial, ...]
     over: int
-    before_seconds: float
+    before: Span
     ends: str | None
     obstacle: Obstacle | None
-    practice_seconds: float = 0.0
+    practice: Span = NONE
 
     @property
     def trial_count(self) -> int:
@@ -88,14 +105,15 @@ class RunPlan:
     @property
     def seconds(self) -> float:
         """All trials and what comes before them."""
-        return self.preparing_seconds + sum(trial.seconds for trial in self.trials)
+        return self.preparing.likely + sum(trial.seconds for trial in self.trials)
 
     @property
-    def preparing_seconds(self) -> float:
+    def most_seconds(self) -> float:
+        """The same, every answer as long as it may be."""
+        trials = sum(trial.most_seconds * trial.count for trial in self.trials)
+        return self.preparing.most + trials
+
+    @property
+    def preparing(self) -> Span:
         """Until the first trial begins."""
-        return self.practice_seconds + self.before_seconds
-
-    @property
-    def at_most(self) -> bool:
-        """Whether every answer counts as long as it may be."""
-        return any(trial.expected.at_most for trial in self.trials)
+        return self.practice + self.before

@@ -9,11 +9,13 @@ process holds resident is not given back to the last MiB, and the peak of a warm
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from autotune.base.errors import AutotuneError, BadInput, EnvironmentFault
 from autotune.data.survey import Survey
 from autotune.device.spill import Conditions, driver_lends
 from autotune.fit.kept_trials import HeldTrials, asked_now
+from autotune.fit.slow_start import with_time_to_start
 from autotune.fit.verdict import judge, perhaps_spilled, suspected
 from autotune.launch import JobResult, WarmRunner
 from autotune.launch.retries import RetryLimit
@@ -246,23 +248,24 @@ class Attempts:
         self.session.emit(self._started(point, timed))
         survey, data = self.survey.of(timed.strategy), setup.data_of(timed.strategy)
         longest = survey.longest_conversation(point.model_max_length, point.max_rounds)
-        result = self.session.work(
-            TrialJob(
-                device=setup.device_spec,
-                model_folder=str(setup.model_folder),
-                data=data.spec,
-                point=point,
-                longest_conversation=longest,
-                generate_rows=setup.evaluation_rows,
-                generate_context=setup.evaluation_context,
-                prefill_tokens=setup.prefill_tokens,
-                seed=setup.profile.train.seed,
-                timed_conversations=timed.conversations,
-            ),
-            self.session.rundir.probe_folder(len(self.outcomes) + 1),
-            silence_seconds=setup.profile.probe.trial_timeout_seconds,
-            on_event=on_event,
-            runner=self.warm,
+        job = TrialJob(
+            device=setup.device_spec,
+            model_folder=str(setup.model_folder),
+            data=data.spec,
+            point=point,
+            longest_conversation=longest,
+            generate_rows=setup.evaluation_rows,
+            generate_context=setup.evaluation_context,
+            prefill_tokens=setup.prefill_tokens,
+            seed=setup.profile.train.seed,
+            timed_conversations=timed.conversations,
+        )
+        folder = self.session.rundir.probe_folder(len(self.outcomes) + 1)
+        result = with_time_to_start(
+            partial(self.session.work, job, folder, on_event=on_event, runner=self.warm),
+            setup.profile.probe.trial_timeout_seconds,
+            *(f"trial at {point.row_tokens} tokens", folder),
+            lambda why: self.session.emit(events.Warned(message=why)),
         )
         measurement = measured[-1] if measured else None
         self.conditions = Conditions(self.lends, tuple(throttled_by))

@@ -1,16 +1,21 @@
 """What a run would work with where no probe was made: a predicted fit, at an assumed rate."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import psutil
 
 from autotune.base.errors import NothingFits
 from autotune.base.sizes import show_size
+from autotune.config.own_data import practising
 from autotune.data.survey import Survey
 from autotune.fit.all_data import whole_rounds
-from autotune.fit.guess import prediction
+from autotune.fit.guess import Prediction, prediction
+from autotune.fit.likely import TEXT_CHARACTERS
 from autotune.fit.probe import Probe
-from autotune.fit.rate import Rate, assumed_rate
+from autotune.fit.rate import RECOMPUTED, Rate, assumed_rate, thread_gain, timed_rate
 from autotune.protocol.plan import TrialPoint
+from autotune.protocol.prediction import TimedPass
 from autotune.protocol.results import Fit, Measurement, TrialOutcome, Verdict
 from autotune.run.session import Session
 from autotune.run.setup import Setup
@@ -21,11 +26,14 @@ class Unmeasured:
     """A fit that nobody tried, and the rate that its times are made of; None where that is unknown.
 
     `predicted` is whether memory had a part in it; else the longest length was taken.
+    `practice_token_seconds` is a token more of a batch of answers for practice, None where no pass
+    of them was timed.
     """
 
     fit: Fit
     rate: Rate | None
     predicted: bool
+    practice_token_seconds: float | None = None
 
 
 def unmeasured_fit(
@@ -50,7 +58,9 @@ def unmeasured_fit(
         )
 
     begun = time.perf_counter()
-    found = prediction(session, setup, [point(length) for length in grid])
+    # Without instructions for it, the smallest step would take minutes.
+    passes = timed_passes(setup) if slowdown == 1.0 and not setup.device.traits.is_card else ()
+    found = prediction(session, setup, [point(length) for length in grid], passes)
     # What the predicting worker took beside its work is what any worker takes to start.
     start = time.perf_counter() - begun - found.seconds if found is not None else 0.0
     length, peak, rate = grid[-1], None, None
@@ -64,13 +74,7 @@ def unmeasured_fit(
             )
         length = max(fitting)
         peak = fitting[length]
-        rate = assumed_rate(
-            setup.device,
-            found.parameters,
-            rows=setup.evaluation_rows,
-            gradient_checkpointing=recomputes,
-            slowdown=slowdown,
-        )
+        rate = rate_of(setup, found, slowdown)
     at = point(length)
     assert isinstance(at.max_rounds, int)
     measured = _as_measured(setup, rate, peak or 0)
@@ -92,7 +96,50 @@ def unmeasured_fit(
         fingerprint={},
         predicted_peak_bytes=peak,
     )
-    return Unmeasured(fit, rate, found is not None)
+    answering = found.times.pass_seconds[1:] if found is not None and found.times else ()
+    practice = answering[0] / thread_gain(threads_of(setup)) if answering else None
+    return Unmeasured(fit, rate, found is not None, practice)
+
+
+def rate_of(setup: Setup, found: Prediction, slowdown: float) -> Rate | None:
+    """By what was timed of the model on this CPU; else by arithmetic."""
+    recomputes = setup.profile.probe.gradient_checkpointing
+    if found.times is None:
+        return assumed_rate(
+            setup.device,
+            found.parameters,
+            rows=setup.evaluation_rows,
+            gradient_checkpointing=recomputes,
+            slowdown=slowdown,
+        )
+    rate = timed_rate(found.times, threads_of(setup), setup.device_spec.precision)
+    if not recomputes:
+        return rate
+    return replace(rate, tokens_per_second=rate.tokens_per_second / RECOMPUTED)
+
+
+def threads_of(setup: Setup) -> int:
+    """What torch computes with: what the profile says, else a thread a core."""
+    return setup.device_spec.threads or psutil.cpu_count(logical=False) or 1
+
+
+def timed_passes(setup: Setup) -> tuple[TimedPass, ...]:
+    """An evaluation's average pass, and one of answering for practice where that is to be done."""
+    profile = setup.profile
+    prompt = sum(len(each.prompt) for each in setup.prompts) // len(setup.prompts)
+    begin = max(1, prompt // TEXT_CHARACTERS)
+
+    def each(rows: int, cap: int) -> TimedPass:
+        # A finished answer's place is taken at once, so answers of all ages stand beside each
+        # other, and most of them are such as run to the cap.
+        return TimedPass(rows=rows, shortest=begin, longest=begin + cap)
+
+    scored = each(setup.evaluation_rows, profile.evaluate.max_new_tokens)
+    if not practising(profile):
+        return (scored,)
+    asked = profile.synth.tasks * profile.synth.samples
+    rows = min(profile.evaluate.batch_size, asked)
+    return scored, each(rows, profile.synth.max_new_tokens)
 
 
 def _as_measured(setup: Setup, rate: Rate | None, peak_bytes: int) -> Measurement:

@@ -17,7 +17,7 @@ from autotune.protocol.export_jobs import GgufJob as GgufJob
 from autotune.protocol.export_jobs import TrainedChatsJob as TrainedChatsJob
 from autotune.protocol.inspection import InspectionSpec
 from autotune.protocol.plan import DataSpec, TrainPlan, TrialPoint
-from autotune.protocol.prediction import Capability, PredictPoint
+from autotune.protocol.prediction import Capability, PredictPoint, TimedPass
 from autotune.protocol.results import Checkpoint
 from autotune.protocol.sampling import Sampling
 from autotune.protocol.scores import DEFAULT_SCORER
@@ -193,7 +193,8 @@ class PredictJob(Boundary):
     share of positions with a label. Where `generate_rows` is above 0, generating so many answers of
     `generate_context` tokens, prompt and answer together, read `prefill_tokens` at once, is
     predicted as well. `attention` is what computes attention there, and `capability` that of the
-    card, None where it is not known: libraries keep more on some generations.
+    card, None where it is not known: libraries keep more on some generations. Where `timed_passes`
+    are given, a step of a few layers and these passes are also run, on the worker's own processor.
     """
 
     job: Literal["predict"] = "predict"
@@ -208,6 +209,7 @@ class PredictJob(Boundary):
     prefill_tokens: Annotated[int, Field(ge=1)] = 4096
     attention: Attention = Attention.FUSED
     capability: Capability | None = None
+    timed_passes: tuple[TimedPass, ...] = ()
     out: str
 
 

@@ -58,6 +58,29 @@ class PredictedPeak(Boundary):
         )
 
 
+class TimedPass(Boundary):
+    """A pass of answering that is timed: `rows` answers, a token of each.
+
+    Prompt and answer have `shortest` to `longest` tokens, evenly, as where a finished answer's
+    place is taken by the next prompt.
+    """
+
+    rows: Annotated[int, Field(ge=1)]
+    shortest: Annotated[int, Field(ge=0)]
+    longest: Annotated[int, Field(ge=1)]
+
+
+class WorkTimes(Boundary):
+    """What the whole model takes of a processor, in seconds of one thread.
+
+    `training_tokens_per_second`: of a step, forward, backward and update. `pass_seconds`: of each
+    pass that was asked for. Layers beyond those that were timed are extended by a line.
+    """
+
+    training_tokens_per_second: Annotated[float, Field(gt=0)]
+    pass_seconds: tuple[Annotated[float, Field(ge=0)], ...]
+
+
 class PredictionFile(Boundary):
     """The answer to a predict job.
 
@@ -65,7 +88,8 @@ class PredictionFile(Boundary):
     own, its figures are extended from them by a line. `generation_bytes` is the peak of generating
     at an evaluation's shape, 0 where none was asked for. `process_bytes` is what the predicting
     process held resident once its libraries were loaded, which a CPU's budget also has to hold.
-    `attention` is what was assumed to compute attention.
+    `attention` is what was assumed to compute attention. `times` are those of this processor,
+    None where none were asked for, or a model of so few layers is too large to be timed.
     """
 
     target: DeviceKind
@@ -78,3 +102,4 @@ class PredictionFile(Boundary):
     process_bytes: int
     seconds: float
     attention: Attention = Attention.FUSED
+    times: WorkTimes | None = None

@@ -80,7 +80,7 @@ def make_practice(
     if made is not None and made.settings == settings and is_whole(where, made.sha256):
         return where / CHATS
     plan = practice_plan(setup, choice)
-    keep_practice_prompts(where, plan)
+    there = keep_practice_prompts(where, plan)
     total = len(plan.asked) * choice.samples
     session.emit(
         events.PracticeStarted(
@@ -94,11 +94,13 @@ def make_practice(
             near_copies=plan.near_copies,
             held_out=plan.held_out,
             settings=settings,
-            answered=total - missing(where / RESPONSES, plan.asked, choice.samples),
+            answered=total - missing(there, plan.asked, choice.samples),
         )
     )
     timer = Timer()
-    answers = sampled_answers(session, setup, model_folder, choice, where, plan.asked, timer)
+    answers = there
+    if missing(there, plan.asked, choice.samples):
+        answers = sampled_answers(session, setup, model_folder, choice, where, plan.asked, timer)
     session.emit(events.Phase(name=CHOOSING))
     practice = practise(
         plan.prompts,
@@ -168,25 +170,25 @@ def settings_digest(choice: SynthChoice, seed: int) -> str:
     return sha256_of_text(f"{choice.model_dump_json()}:{seed}")[:FINGERPRINT_DIGITS]
 
 
-def keep_practice_prompts(where: Path, plan: PracticePlan) -> None:
-    """Write the prompts down, once; damaged files are written again.
+def keep_practice_prompts(where: Path, plan: PracticePlan) -> tuple[Answer, ...]:
+    """Write the prompts down, once; damaged files are written again. The answers that are there.
 
     Raises:
         BadInput: answers are there, to another prompt than would be asked now.
     """
     asked = {prompt.key: prompt.prompt for prompt in plan.asked}
-    if (where / RESPONSES).exists():
-        for answer in read_answers(where / RESPONSES):
-            if answer.key is not None and asked.get(answer.key, answer.prompt) != answer.prompt:
-                raise BadInput(
-                    f"{where / RESPONSES}: answers another prompt {answer.key} than is asked now,"
-                    " so this version of the tool composes others; start a new run with another"
-                    " --run-dir"
-                )
+    there = read_answers(where / RESPONSES) if (where / RESPONSES).exists() else ()
+    for answer in there:
+        if answer.key is not None and asked.get(answer.key, answer.prompt) != answer.prompt:
+            raise BadInput(
+                f"{where / RESPONSES}: answers another prompt {answer.key} than is asked now, so"
+                " this version of the tool composes others; start a new run with another --run-dir"
+            )
     for name, prompts in ((PROMPTS, plan.prompts), (ASKED, plan.asked)):
         text = "".join(prompt.model_dump_json() + "\n" for prompt in prompts)
         if not has_digest(where / name, sha256_of_text(text)):
             write_text_atomic(where / name, text)
+    return there
 
 
 def sampled_answers(
@@ -198,7 +200,9 @@ def sampled_answers(
     asked: Sequence[Prompt],
     timer: "Timer",
 ) -> tuple[Answer, ...]:
-    """Every sample of every prompt, answered by as many workers as it takes, which `timer` times.
+    """Every sample of every prompt; those that are missing are answered now.
+
+    That is done by as many workers as it takes, which `timer` times.
 
     Raises:
         BadInput: the model cannot answer as it stands.
@@ -221,8 +225,6 @@ def sampled_answers(
             seed=profile.train.seed,
         ),
     )
-    if not missing(out, asked, choice.samples):
-        return read_answers(out)
     try:
         answer_all(session, job, len(asked) * choice.samples, timer.on_event, what="practice")
     except ModelRefused as error:
@@ -233,17 +235,18 @@ def sampled_answers(
             f"practice: not all prompts were answered ({error})",
             log=log if log.exists() else None,
         ) from None
-    if left := missing(out, asked, choice.samples):
+    answers = read_answers(out) if out.exists() else ()
+    if left := missing(answers, asked, choice.samples):
         raise EnvironmentFault(
             f"{out}: lacks {counted(left, 'answer')} of {len(asked) * choice.samples}, though the"
             " worker ended well; run the same command again"
         )
-    return read_answers(out)
+    return answers
 
 
-def missing(out: Path, asked: Sequence[Prompt], samples: int) -> int:
+def missing(answers: Sequence[Answer], asked: Sequence[Prompt], samples: int) -> int:
     """How many answers are still to be made."""
-    there = {(a.key, a.sample) for a in read_answers(out)} if out.exists() else set()
+    there = {(a.key, a.sample) for a in answers}
     return sum((p.key, number) not in there for p in asked for number in range(samples))
 
 

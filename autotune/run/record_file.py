@@ -37,6 +37,14 @@ REMEDY = (
     " --salvage (the file as it is stays beside it); or move the folder away and start a new run"
 )
 
+REMEDY_OF_PRACTICE = (
+    "the answers beside it are kept: move this file away and give the same synth command again with"
+    " --run-dir {}"
+)
+
+PRACTICE_ALONE = "practice/model"
+"""What is in a folder of `synth`, which is no run; a run's own practice data is in practice/run."""
+
 
 @dataclass(frozen=True, slots=True)
 class Damage:
@@ -152,7 +160,9 @@ class RecordFile:
 
     @property
     def _remedy(self) -> str:
-        return REMEDY.format(quoted(str(self.path.parent)))
+        folder = self.path.parent
+        remedy = REMEDY_OF_PRACTICE if (folder / PRACTICE_ALONE).is_dir() else REMEDY
+        return remedy.format(quoted(str(folder)))
 
     def find_damage(self) -> Damage | None:
         """The first line that is damaged, None where none is."""

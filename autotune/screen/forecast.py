@@ -24,17 +24,22 @@ _NARROW_TABLE_COLUMNS = 65
 def forecast_summary(
     found: Forecast, model: str, hours: PlannedHours | None = None
 ) -> RenderableType:
-    """The plan: what it is, an estimate; the four lines that matter; what they are made of."""
+    """What matters of a plan: that it is an estimate, what fits, how long, what decides."""
     head = Text(
         f"An estimate, not a measurement: {safe(model)} on {safe(found.card.words)}",
         style="bold yellow",
     )
+    fits = Text(safe(_fitting(found)), style="bold green" if found.model_max_length else "bold red")
+    lines = [head, fits, Text(safe(_hours(hours)))]
+    if found.model_max_length is not None:
+        lines.append(Text(safe(_decides(found))))
+    return Section("plan", Group(*lines))
+
+
+def forecast_details(found: Forecast) -> RenderableType:
+    """What a plan's answer is made of: every strategy, and what takes the memory."""
     body = Group(
-        head,
-        Text(_answer(found), style="bold green" if found.model_max_length else "bold red"),
-        Text(safe(_fitting(found))),
-        Text(safe(_hours(hours))),
-        Text("Run probe on the card itself to measure it."),
+        *(Text(safe(_strategy(s))) for s in found.strategies),
         Text(""),
         ByWidth(
             _FULL_TABLE_COLUMNS,
@@ -43,10 +48,9 @@ def forecast_summary(
                 _NARROW_TABLE_COLUMNS, _table(found, whole=False), Group(*map(_line, found.table))
             ),
         ),
-        *(Text(safe(_strategy(s))) for s in found.strategies),
         Text(_assumptions(found), style="dim"),
     )
-    return Section("plan", body)
+    return Section("what takes the memory", body)
 
 
 def _assumptions(found: Forecast) -> str:
@@ -130,27 +134,39 @@ def _cells(planned: Planned, whole: bool) -> list[str]:
 
 def _strategy(strategy: StrategyForecast) -> str:
     """What is predicted for a strategy, in a line."""
+    batch = strategy.batch_size
     head = (
-        f"{strategy.name}: sequences of {strategy.model_max_length} tokens, {strategy.batch_size} a"
-        " step"
+        f"{strategy.name}: steps of {counted(batch, 'conversation')}, at most"
+        f" {strategy.model_max_length} tokens each"
     )
     if not strategy.fits:
-        return f"{head}: does not fit, not even one sequence per micro-batch"
-    without = f"{strategy.rows} per micro-batch" if strategy.rows else "not even one"
-    return (
-        f"{head}: {without} without gradient checkpointing, {strategy.rows_checkpointing} with it"
-    )
+        return f"{head}: does not fit, not even one at a time"
+    if strategy.rows >= batch:
+        return f"{head}: fits, all at a time"
+    with_it = "all" if strategy.rows_checkpointing >= batch else str(strategy.rows_checkpointing)
+    return f"{head}: {strategy.rows or 'none'} at a time, {with_it} with gradient checkpointing"
 
 
 def _fitting(found: Forecast) -> str:
-    """Which strategies fit as they ask."""
+    """What fits: how long a sequence may be, how many at a time, and which strategies."""
+    if found.model_max_length is None:
+        return "What fits: nothing, not even the shortest sequence with gradient checkpointing."
+    most = max(planned.peak.point.tokens for planned in found.table)
+    why = " (as long as the model or the profile allows)" if found.model_max_length >= most else ""
     fitting = [s.name for s in found.strategies if s.fits]
     others = [s.name for s in found.strategies if not s.fits]
-    if not fitting:
-        return "No strategy fits."
     if not others:
-        return f"All strategies fit: {', '.join(fitting)}."
-    return f"Fit: {strategies_text(fitting)}. Do not fit: {strategies_text(others)}."
+        which = f"all strategies fit: {', '.join(fitting)}"
+    elif fitting:
+        which = f"{strategies_text(fitting)} fits" if len(fitting) == 1 else "these fit: "
+        which += "" if len(fitting) == 1 else ", ".join(fitting)
+        which += f"; not {', '.join(others)}"
+    else:
+        which = "no strategy fits as it is"
+    return (
+        f"What fits: sequences of up to {found.model_max_length} tokens{why}, {found.rows} at a"
+        f" time with gradient checkpointing; {which}."
+    )
 
 
 def _hours(hours: PlannedHours | None) -> str:
@@ -159,27 +175,32 @@ def _hours(hours: PlannedHours | None) -> str:
         return "Hours: not known, the profile does not say how fast the card is ([machine] tflops)."
     if not hours.times:
         return "Hours: none, nothing fits."
-    each = ", ".join(f"{t.strategy} {_hour_range(t)}" for t in hours.times)
+    each = "; ".join(_hours_of(t) for t in hours.times)
     return (
-        f"Hours of training, to those with scoring at most: {each}. From arithmetic with"
-        f" {counted(hours.conversations, 'conversation')} of {TOKENS_A_CONVERSATION} tokens; may"
-        " be off by a factor of two or three."
+        f"Hours: {each}. Assumed are {counted(hours.conversations, 'conversation')} of"
+        f" {TOKENS_A_CONVERSATION} tokens; yours may be others, and the card two or three times as"
+        " fast or as slow."
     )
 
 
-def _hour_range(time: PlannedTime) -> str:
-    low, high = (f"{each / 3600:.1f}" for each in (time.training_seconds, time.seconds))
-    return low if low == high else f"{low}-{high}"
+def _hours_of(time: PlannedTime) -> str:
+    train, score = (f"{each / 3600:.1f}" for each in (time.training_seconds, time.scoring_seconds))
+    return f"{time.strategy} trains for {train} and is scored in at most {score}"
 
 
-def _answer(found: Forecast) -> str:
-    if found.model_max_length is None:
-        return "Predicted: nothing fits, not even the shortest length with gradient checkpointing."
+def _decides(found: Forecast) -> str:
+    """What a person has to choose by: memory where it limits something, else time."""
     most = max(planned.peak.point.tokens for planned in found.table)
-    why = ", as long as the model or the profile allows" if found.model_max_length >= most else ""
+    tight = [s.name for s in found.strategies if not s.fits]
+    budget = show_size(found.card.budget.limit_bytes)
+    if tight or (found.model_max_length or 0) < most:
+        return (
+            f"What decides: memory. Of {budget}, longer sequences than that need more; gradient"
+            " checkpointing and one sequence at a time are counted in already."
+        )
     return (
-        f"Predicted: the longest sequences that fit are {found.model_max_length} tokens{why},"
-        f" {found.rows} per micro-batch, with gradient checkpointing."
+        f"What decides: time. All lengths fit in {budget}, so choose length, epochs and"
+        " conversations by the hours."
     )
 
 

@@ -20,7 +20,7 @@ from autotune.base.format import (
     strategies_text,
 )
 from autotune.fit.planned_practice import PlannedPractice
-from autotune.fit.run_plan import PlannedTrial, RunPlan
+from autotune.fit.run_plan import PlannedTrial, RunPlan, Span
 from autotune.protocol.plan import SEARCH
 from autotune.protocol.result_text import shape_rounds, shape_text
 from autotune.protocol.results import Fit
@@ -82,7 +82,7 @@ def dry_run_summary(found: DryRun) -> RenderableType:
         over = counted(plan.over, "trial")
         lines.append(Text(f"resumes {safe(str(found.run_dir))}: {over} over, not repeated"))
     if found.practice is not None:
-        lines.append(Text(safe(_practice(found.practice, plan.practice_seconds))))
+        lines.append(Text(safe(_practice(found.practice, plan.practice))))
     if plan.trials:
         lines.append(_table(found))
     if any(not trial.exact for trial in plan.trials):
@@ -90,6 +90,8 @@ def dry_run_summary(found: DryRun) -> RenderableType:
         lines.append(Text(middle, style="dim"))
     if found.timed and plan.trials:
         lines.append(Text(_times(found), style="bold"))
+        if _has_bound(plan):
+            lines.append(Text(_bound(found)))
     if plan.ends is not None:
         lines.append(Text(f"ends by: {safe(plan.ends)}"))
     if found.disk is not None:
@@ -109,34 +111,49 @@ def _basis(found: DryRun) -> str:
     return f"fits {shape_rounds(fit.model_max_length, fit.max_rounds)}; {found.basis}"
 
 
-def _practice(practice: PlannedPractice, seconds: float) -> str:
-    """What is asked for practice data, and how long that takes: an estimate, and the most."""
-    time = f"{at_most(seconds)} (an estimate)" if seconds else "no rate is known before the probe"
+def _practice(practice: PlannedPractice, time: Span) -> str:
+    """What is asked for practice data, what comes of it, and how long that takes: estimates."""
+    span = f"{about(time.likely)} (an estimate)" if time.likely else "no rate is known yet"
     return (
         f"first practice data for {strategies_text(practice.strategies)}:"
         f" {counted(practice.answers, 'answer')} of at most {practice.max_new_tokens} tokens,"
-        f" {time}; as many chats as can come of it are counted on: {practice.prompts}"
+        f" {span}; about {counted(practice.chats, 'chat')} are expected of it,"
+        f" {practice.prompts} at most"
     )
 
 
 def _times(found: DryRun) -> str:
     plan = found.plan
-    span = at_most if plan.at_most else about
     first = next(trial.seconds for trial in plan.trials)
     end = _clock(found.now + plan.seconds, found.now)
-    text = f"{span(plan.seconds)}, until {end}"
+    text = f"expected: {about(plan.seconds)}, until {end}"
     text += (
         ", if no trial meets the target before" if found.stop_at_target else ", target met or not"
     )
     if len(plan.trials) > 1 and found.stop_at_target:
-        text += f"; {span(plan.preparing_seconds + first)} if the first does"
+        text += f"; {about(plan.preparing.likely + first)} if the first does"
     return text + ("" if found.measured else "; a probe comes before it")
+
+
+def _has_bound(plan: RunPlan) -> bool:
+    return plan.most_seconds > plan.seconds * 1.01
+
+
+def _bound(found: DryRun) -> str:
+    """The bound, and what the expected time takes instead."""
+    plan = found.plan
+    end = _clock(found.now + plan.most_seconds, found.now)
+    chats = " and every prompt of practice gives a chat" if found.practice else ""
+    return (
+        f"{at_most(plan.most_seconds)}, until {end}, if every answer is as long as it may be{chats}"
+        "; expected are lengths that were seen elsewhere"
+    )
 
 
 def _table(found: DryRun) -> RenderableType:
     """A line a trial; those that no limit lets begin are dim. Narrow ones leave the rate out."""
     rows: list[tuple[PlannedTrial, tuple[str, ...]]] = []
-    passed = found.plan.preparing_seconds
+    passed = found.plan.preparing.likely
     for trial in found.plan.trials:
         passed += trial.seconds
         rows.append((trial, _cells(trial, found, passed)))

@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from autotune.base.errors import BadInput
 from autotune.base.format import counted, duration
 from autotune.config.study import searched
 from autotune.fit.expected import estimated, evaluation_seconds
+from autotune.fit.likely import likely, likely_untrained
 from autotune.fit.resolve import resolve_plan
-from autotune.fit.run_plan import Obstacle, PlannedTrial, RunPlan
+from autotune.fit.run_plan import NONE, Obstacle, PlannedTrial, RunPlan, Span
 from autotune.protocol.plan import SEARCH, Strategy
 from autotune.protocol.space import SEARCHABLE, Value
 from autotune.run.state import StudyState
@@ -17,32 +18,52 @@ from autotune.run.trial_state import TrialState
 from autotune.study.chooser import Chooser
 
 
-def plan_run(chooser: Chooser, state: StudyState, *, practice_seconds: float = 0.0) -> RunPlan:
+@dataclass(frozen=True, slots=True)
+class Premises:
+    """What a plan's times rest on beside the chooser's.
+
+    `practice` is spent on practice data first, and the strategies `practised` train on at most
+    `most_practice` times the tokens that are likely. `measured` is whether a probe took the times.
+    """
+
+    practice: Span = NONE
+    practised: tuple[str, ...] = ()
+    most_practice: float = 1.0
+    measured: bool = True
+
+
+def plan_run(chooser: Chooser, state: StudyState, premises: Premises = Premises()) -> RunPlan:
     """The trials of every stage, as far as hours and number of trials allow.
+
+    Hours are granted by what is likely: a run that comes to a trial knows by then how long the
+    untrained model's answers were.
 
     Args:
         chooser: which stages there are, what fits, and the limits.
         state: what the run's record says; an empty one of a run that begins.
-        practice_seconds: what is spent on practice data first.
+        premises: what the times rest on beside that.
     """
     setup, fit = chooser.setup, chooser.fit
-    before = 0.0
+    before = NONE
     if "untrained" not in state.baselines:
-        before = evaluation_seconds(state, setup, fit)[0]
+        before = Span(
+            likely_untrained(state, setup, fit, measured=premises.measured),
+            evaluation_seconds(state, setup, fit)[0],
+        )
     left = chooser.limits(state).seconds_left
     budget = _Budget(
-        None if left is None else left - before - practice_seconds,
+        None if left is None else left - before.likely - premises.practice.likely,
         chooser.study.max_trials,
         sum(t.ended is not None for t in state.trials),
     )
     planned: list[PlannedTrial] = []
     obstacle: Obstacle | None = None
     try:
-        for trial in _asked(chooser, state):
+        for trial in _asked(chooser, state, premises):
             planned.append(budget.grant(trial))
     except BadInput as error:
         obstacle = Obstacle.of(error)
-    return RunPlan(tuple(planned), budget.over, before, budget.ends, obstacle, practice_seconds)
+    return RunPlan(tuple(planned), budget.over, before, budget.ends, obstacle, premises.practice)
 
 
 class _Budget:
@@ -87,47 +108,62 @@ UNLIMITED = 10_000
 """Trials of a search that nothing limits; a profile with such a search is refused."""
 
 
-def _asked(chooser: Chooser, state: StudyState) -> Iterator[PlannedTrial]:
+def _asked(chooser: Chooser, state: StudyState, premises: Premises) -> Iterator[PlannedTrial]:
     """All trials of all stages, limits left aside."""
     current = state.current
     if current is not None:
-        yield _rest_of(chooser, state, current)
+        yield _rest_of(chooser, state, current, premises)
     for stage in chooser.stages:
         done = sum(t.plan.strategy == stage.name for t in state.trials)
         if stage.name == SEARCH:
             first = chooser.setup.profile.strategies[0]
             for point in chooser.study.enqueue[done:]:
-                yield _planned(chooser, state, searched(first, point), exact=True)
+                yield _planned(chooser, state, searched(first, point), premises, exact=True)
             if chooser.study.search is not None:
-                yield _planned(chooser, state, _middle(chooser), exact=False, count=UNLIMITED)
+                middle = _middle(chooser)
+                yield _planned(chooser, state, middle, premises, exact=False, count=UNLIMITED)
             continue
         strategy = next(s for s in chooser.strategies if s.name == stage.name)
         if done == 0:
-            yield _planned(chooser, state, strategy, exact=True)
+            yield _planned(chooser, state, strategy, premises, exact=True)
         left = (stage.n_trials or 0) - max(1, done)
         if left > 0:
             middle = strategy.model_copy(update=_midpoint(strategy.search))
             # Without ranges it is the same point, with another order of the data.
-            yield _planned(chooser, state, middle, exact=not strategy.search, count=left)
+            exact = not strategy.search
+            yield _planned(chooser, state, middle, premises, exact=exact, count=left)
 
 
 def _planned(
-    chooser: Chooser, state: StudyState, strategy: Strategy, *, exact: bool, count: int = 1
+    chooser: Chooser,
+    state: StudyState,
+    strategy: Strategy,
+    premises: Premises,
+    *,
+    exact: bool,
+    count: int = 1,
 ) -> PlannedTrial:
     setup, fit, survey = chooser.setup, chooser.fit, chooser.survey.of(strategy.name)
     plan = resolve_plan(strategy, fit, survey, setup)
-    return PlannedTrial(
+    bound = estimated(state, setup, fit, survey, plan)
+    more = premises.most_practice if strategy.name in premises.practised else 1.0
+    found = PlannedTrial(
         stage=strategy.name,
         exact=exact,
         plan=plan,
         of=len(survey.rows),
         kept_supervised=survey.kept(plan.model_max_length, plan.max_rounds).supervised_share,
-        expected=estimated(state, setup, fit, survey, plan),
+        expected=bound,
+        most_seconds=bound.training * more + bound.scoring,
         count=count,
     )
+    expected = likely(bound, found.evaluations, setup, fit, measured=premises.measured)
+    return replace(found, expected=expected)
 
 
-def _rest_of(chooser: Chooser, state: StudyState, trial: TrialState) -> PlannedTrial:
+def _rest_of(
+    chooser: Chooser, state: StudyState, trial: TrialState, premises: Premises
+) -> PlannedTrial:
     """What is left of the trial that an interrupted run was at."""
     plan, survey = trial.plan, chooser.survey.of(trial.plan.strategy)
     whole = estimated(state, chooser.setup, chooser.fit, survey, plan)
@@ -140,13 +176,21 @@ def _rest_of(chooser: Chooser, state: StudyState, trial: TrialState) -> PlannedT
         of=len(survey.rows),
         kept_supervised=survey.kept(plan.model_max_length, plan.max_rounds).supervised_share,
         expected=whole,
+        most_seconds=whole.seconds,
     )
     scored = min(1.0, len(trial.evaluations) / found.evaluations)
     rest = {
         "training_seconds": whole.training_seconds * (1 - trained),
         "scoring_seconds": whole.scoring_seconds * (1 - scored),
     }
-    return replace(found, expected=whole.model_copy(update=rest))
+    left = whole.model_copy(update=rest)
+    expected = likely(
+        left,
+        found.evaluations - round(scored * found.evaluations),
+        *(chooser.setup, chooser.fit),
+        measured=premises.measured,
+    )
+    return replace(found, expected=expected, most_seconds=left.seconds)
 
 
 def _middle(chooser: Chooser) -> Strategy:

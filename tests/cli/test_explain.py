@@ -65,3 +65,13 @@ def test_a_wrong_value_is_refused_as_the_command_itself_would(
 ) -> None:
     assert run(["run", "--explain", "--set", "train.seed=x"]) == ExitCode.BAD_INPUT
     assert "--set train.seed=x: must be a valid integer" in capsys.readouterr().err
+
+
+def test_what_was_typed_stands_in_the_command_that_is_next(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["run", "--explain", "--profile", "cpu-smoke", "--target", "30%"]) == ExitCode.DONE
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == "next: smolsft-autotune run --profile cpu-smoke --target 30%"
+    assert run(["probe", "--explain", "--profile", "cpu-smoke"]) == ExitCode.DONE
+    assert capsys.readouterr().err.splitlines()[-1].endswith("probe --profile cpu-smoke")

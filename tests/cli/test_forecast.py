@@ -18,7 +18,7 @@ from autotune.fit.planned_card import PlannedCard
 from autotune.fit.planned_hours import planned_hours
 from autotune.protocol.choices import Attention, Precision
 from autotune.protocol.prediction import PredictedPeak, PredictionFile, PredictPoint
-from autotune.screen.forecast import forecast_summary
+from autotune.screen.forecast import forecast_details, forecast_summary
 from tests.screens import printed
 
 CARD = (profiles_folder() / "rtx4060-laptop-8gb.toml").read_text(encoding="utf-8")
@@ -174,24 +174,24 @@ def test_the_screen_begins_with_what_matters_and_has_the_figures_below(width: in
     found = plan()
     hours = planned_hours(find_profile("rtx4060-laptop-8gb"), found)
     text = printed(forecast_summary(found, "some model", hours), width)
+    text += printed(forecast_details(found), width)
     lines = [line.strip("│ ") for line in text.splitlines()]
     words = " ".join(lines)
-    first = ("An estimate", "Predicted: the longest", "Fit: strategy A. Do not fit: strategy C.")
-    first += ("Hours of training, to those with scoring at most: A 1.1-2.0.", "Run probe on the")
-    places = [words.index(begin) for begin in (*first, "300 MiB CUDA context")]
+    first = ("An estimate", "What fits: sequences of up to 8192 tokens", "Hours: A trains for 1.1")
+    first += ("What decides: memory. Of 7.50 GiB", "A: steps of 64", "300 MiB CUDA context")
+    places = [words.index(begin) for begin in first]
     assert places == sorted(places)
-    assert "From arithmetic with 6000 conversations of 600 tokens; may be off" in words
+    assert "A trains for 1.1 and is scored in at most 0.9. Assumed are 6000 conversations" in words
+    assert "of 600 tokens; yours may be others" in words
     assert lines[1].startswith("An estimate, not a measurement: some model on rtx (8GB)")
     assert "7.50 GiB" in words and "512 MiB reserve" in words
     assert "a fused kernel is assumed, as flash; without one see --attention math" in words
     assert "300 MiB CUDA context and 10 % slack of the allocator (4 % to 25 % were" in words
     assert "2 and 4 of 30 layers traced" in words
-    assert "A: sequences of 1024 tokens, 64 a step: 3 per micro-batch without gradient" in words
-    assert "C: sequences of 8192 tokens, 32 a step: does not fit" in words
-    assert (
-        "longest sequences that fit are 8192 tokens, as long as the model or the profile" in words
-    )
-    assert "allows, 4 per micro-batch" in words
+    assert "A: steps of 64 conversations, at most 1024 tokens each: 3 at a time, 45 with" in words
+    assert "C: steps of 32 conversations, at most 8192 tokens each: does not fit" in words
+    assert "(as long as the model or the profile allows), 4 at a time with gradient" in words
+    assert "strategy A fits; not C." in words
     points = [line for line in lines if line.startswith("256") or " x 256" in line]
     assert [line.split()[-1] for line in points] == ["fits", "no"]
 
@@ -204,7 +204,7 @@ def test_hours_are_not_made_up_for_a_card_whose_speed_nobody_says() -> None:
 
 
 def test_a_wide_screen_has_a_column_for_everything_that_takes_memory() -> None:
-    text = printed(forecast_summary(plan(), "model"), 120)
+    text = printed(forecast_details(plan()), 120)
     (line,) = [line for line in text.splitlines() if line.strip("│ ").startswith("256      1")]
     assert line.strip("│ ").split() == [
         *("256", "1", "no", "513", "514", "1026", "77", "144", "265", "2539", "3115", "fits")
@@ -214,9 +214,7 @@ def test_a_wide_screen_has_a_column_for_everything_that_takes_memory() -> None:
 def test_the_screen_says_so_where_no_fused_kernel_is_assumed() -> None:
     words = " ".join(
         line.strip("│ ")
-        for line in printed(
-            forecast_summary(plan(attention=Attention.MATH), "model"), 120
-        ).splitlines()
+        for line in printed(forecast_details(plan(attention=Attention.MATH)), 120).splitlines()
     )
     assert "the unfused math kernel is assumed, with tables of length x length" in words
     assert "18 % slack of the allocator (6 % to 49 % were measured)" in words
@@ -224,7 +222,7 @@ def test_the_screen_says_so_where_no_fused_kernel_is_assumed() -> None:
 
 def test_nothing_fits_is_said_plainly() -> None:
     text = printed(forecast_summary(plan(None), "model"), 120)
-    assert "Predicted: nothing fits" in text
+    assert "What fits: nothing" in text
 
 
 def said(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> dict[str, Any]:

@@ -205,6 +205,30 @@ def test_the_next_command_names_the_file_and_the_profile_and_none_is_offered_for
     assert why.startswith("no chat came of it") and "smolsft-autotune" not in why
 
 
+def test_the_toy_which_answers_with_stock_phrases_is_not_asked_for_more_of_them() -> None:
+    none = CARD_MADE.model_copy(
+        update={"counts": CARD_MADE.counts.model_copy(update={"kept": 0, "words": None})}
+    )
+    (why,) = next_steps(Options(model="toy", profile="cpu-smoke"), none, Path("data.jsonl"), 4)
+    assert why.startswith("no chat came of it: the toy answers with a few stock phrases")
+    assert why.endswith("ask a language model: smolsft-autotune synth --profile cpu-smoke demo")
+
+
+def test_a_place_for_the_copy_that_takes_no_file_is_refused_before_anything_is_asked(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(**_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refused)
+    line = ["synth", "toy", "--out", "mine.jsonl", "--profile", "cpu-smoke"]
+    assert run(line) == ExitCode.BAD_INPUT
+    said = capsys.readouterr().err
+    assert "--out mine.jsonl: nothing can be written to" in said
+    assert "(Permission denied); give a file in another folder" in said
+    assert not Path("runs").exists()
+
+
 def test_fewer_chats_than_one_batch_are_said_to_teach_nothing_before_the_next_command() -> None:
     few, *others = next_steps(Options(), CARD_MADE, Path("few.jsonl"), 8)
     assert few.startswith("so few teach nothing: 5 chats do not fill one batch of any strategy (8")

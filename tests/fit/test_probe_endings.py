@@ -341,3 +341,40 @@ def test_what_held_the_card_down_is_looked_at_before_a_spill_is_suspected() -> N
     assert outcome.verdict is Verdict.FITS
     assert "throttled (on battery)" in outcome.reason
     assert len(memory.points) == 3
+
+
+def slow_to_start(phase: str = "loading") -> setups.JobResult:
+    reason = f"no sign of life for 60 s in {phase}"
+    return replace(setups.failed(Failure.TIMED_OUT, reason), failed=None, phase=phase)
+
+
+def test_a_worker_that_is_slow_to_start_gets_time_and_is_no_lack_of_memory() -> None:
+    memory = Memory(BASE, EACH, {0: ([], slow_to_start())})
+    with probing(memory, setups.survey([600]), fitting(5000)) as probe:
+        found = probe.run()
+        events_so_far = [r.event for r in probe.session.history.without_steps]
+    said = [e.message for e in events_so_far if isinstance(e, events.Warned)]
+    assert (memory.points[0], found.model_max_length) == (memory.points[1], 640)
+    assert [trial.verdict for trial in found.trials] == [Verdict.FITS], "its start is no trial"
+    assert "this is no matter of memory. Trying it again, with 15 min to start" in said[0]
+
+
+def test_a_worker_that_never_starts_ends_the_probe_as_the_environments_fault() -> None:
+    memory = Memory(BASE, EACH, {0: ([], slow_to_start()), 1: ([], slow_to_start("start"))})
+    with (
+        probing(memory, setups.survey([600]), fitting(5000)) as probe,
+        pytest.raises(EnvironmentFault, match="no sign of life"),
+    ):
+        probe.run()
+
+
+def test_steps_that_take_too_long_at_every_length_are_not_called_a_lack_of_memory() -> None:
+    slow: setups.Played = ([], slow_to_start("backward"))
+    with (
+        probing(
+            Memory(BASE, EACH, dict.fromkeys(range(9), slow)), setups.survey([100]), fitting(5000)
+        ) as probe,
+        pytest.raises(NothingFits, match="no trial came to its end, not even of") as fault,
+    ):
+        probe.run()
+    assert "budget" not in str(fault.value)

@@ -6,13 +6,17 @@ from pathlib import Path
 import pytest
 
 from autotune.base.errors import ExitCode, NothingFits
+from autotune.base.sizes import GIB
 from autotune.fit.allowance import card_allowance
 from autotune.fit.rate import CARD_TRAINING_SHARE, assumed_rate
 from autotune.fit.unmeasured import Unmeasured, unmeasured_fit
 from autotune.protocol.choices import Attention
+from autotune.protocol.job import Job, PredictJob
+from autotune.protocol.prediction import PredictionFile, WorkTimes
 from autotune.run.setup import Setup
 from tests import setups
 from tests.fit.test_forecast import A_TOKEN, FIXED, answered
+from tests.setups import Played
 
 SURVEY = setups.survey([150, 150, 900], [500])
 LIMIT = card_allowance(Attention.FUSED).needed_bytes(FIXED + 512 * A_TOKEN)
@@ -75,3 +79,31 @@ def test_a_cpu_is_measured_in_a_second_and_16_bits_are_slower() -> None:
     assert rates[0] is not None and rates[1] is not None
     assert "half of what products of matrices reached in 1 s just now" in rates[0].source
     assert rates[0].tokens_per_second > 5 * rates[1].tokens_per_second > 0
+
+
+def test_a_cpu_whose_layers_were_timed_is_planned_by_these_times(tmp_path: Path) -> None:
+    jobs: list[PredictJob] = []
+
+    def timed(job: Job) -> Played:
+        assert isinstance(job, PredictJob)
+        jobs.append(job)
+        played = answered(job)
+        file = Path(job.out)
+        found = PredictionFile.model_validate_json(file.read_bytes())
+        times = WorkTimes(training_tokens_per_second=200.0, pass_seconds=(0.25,))
+        file.write_text(found.model_copy(update={"times": times}).model_dump_json())
+        return played
+
+    work, _ = setups.session(tmp_path, timed)
+    setup = setups.setup(setups.profile(max_length=1024), 64 * GIB)
+    spec = setup.device_spec.model_copy(update={"threads": 4})
+    found = unmeasured_fit(work, replace(setup, device_spec=spec), SURVEY)
+    assert found.rate is not None and "timed just now in fp32" in found.rate.source
+    # Of four threads two are counted on.
+    assert (found.rate.tokens_per_second, found.rate.token_seconds) == (400.0, 0.125)
+    (asked,) = jobs[0].timed_passes
+    cap = setup.profile.evaluate.max_new_tokens
+    assert (asked.rows, asked.longest - asked.shortest) == (setup.evaluation_rows, cap)
+    jobs.clear()
+    unmeasured_fit(work, setup, SURVEY, slowdown=40.0)
+    assert jobs[0].timed_passes == (), "a step without instructions for it would take minutes"

@@ -161,6 +161,20 @@ def test_salvaging_needs_the_name_of_the_run(capsys: pytest.CaptureFixture[str])
     assert "--run-dir" in capsys.readouterr().err
 
 
+def test_the_damaged_record_of_practice_data_is_mended_by_what_its_command_has(
+    tmp_path: Path,
+) -> None:
+    rundir = RunDir(tmp_path)
+    (tmp_path / "practice" / "model").mkdir(parents=True)
+    rundir.events.write_bytes(b"".join(each + b"\n" for each in unknown(LINES)))
+    with pytest.raises(EnvironmentFault) as fault:
+        replay(rundir.records())
+    assert "--salvage" not in str(fault.value), "synth has no such option"
+    assert "move this file away and give the same synth command again with --run-dir" in str(
+        fault.value
+    )
+
+
 def test_where_no_run_is_there_is_nothing_to_salvage_and_none_is_begun(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

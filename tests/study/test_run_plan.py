@@ -14,9 +14,10 @@ from autotune.cli.dry_run import as_tree
 from autotune.config.profile import Profile
 from autotune.config.synth import SynthChoice
 from autotune.data.survey import Survey
+from autotune.fit.answer_lengths import UNTRAINED, expected_share
 from autotune.fit.expected import expected_seconds
 from autotune.fit.planned_practice import PlannedPractice, planned_practice
-from autotune.fit.run_plan import RunPlan
+from autotune.fit.run_plan import RunPlan, Span
 from autotune.protocol import events
 from autotune.protocol.events import Record
 from autotune.protocol.plan import Strategy, TrialPoint
@@ -28,7 +29,7 @@ from autotune.screen.run_plan import DryRun, dry_run_summary
 from autotune.sources.digest import sha256_of
 from autotune.study.chooser import Chooser
 from autotune.study.cleanup import writes_of
-from autotune.study.run_plan import plan_run
+from autotune.study.run_plan import Premises, plan_run
 from tests import records, setups
 from tests.screens import printed
 
@@ -218,26 +219,37 @@ def practised(
         *(setup, survey, fit, 0.25),
         lambda now, plan: expected_seconds(now, setup, fit, survey, plan),
     )
-    return found, plan_run(chooser, StudyState(), practice_seconds=600.0), setup
+    premises = Premises(
+        practice=Span(480.0, 600.0), practised=found.strategies, most_practice=found.most_tokens
+    )
+    return found, plan_run(chooser, StudyState(), premises), setup
 
 
-def test_practice_data_that_is_still_to_be_made_is_counted_on_in_full(tmp_path: Path) -> None:
+def test_practice_data_that_is_still_to_be_made_is_counted_on_as_far_as_is_likely(
+    tmp_path: Path,
+) -> None:
     found, plan, _ = practised(tmp_path, A, E)
-    assert plan.practice_seconds == 600.0
-    assert found == PlannedPractice(("E",), answers=4, max_new_tokens=100, prompts=12)
+    assert plan.practice == Span(480.0, 600.0)
+    assert (found.strategies, found.answers, found.max_new_tokens) == (("E",), 4, 100)
+    assert (found.prompts, found.chats) == (12, 7), "six in ten prompts come to be a chat"
     a, e = plan.trials
-    assert (a.of, e.of, e.plan.conversations) == (20, 12, 12)
+    assert (a.of, e.of, e.plan.conversations) == (20, 7, 7)
+    # At most every prompt has a chat, and each answer its 100 tokens instead of 80.
+    assert found.most_tokens > 12 / 7
+    assert e.most_seconds == pytest.approx(e.expected.training * found.most_tokens)
     names = [Path(trial.plan.data.path).name for trial in (a, e)]
     assert names == ["chat.jsonl", "practice.jsonl"]
-    assert plan.seconds == 600.0 + plan.before_seconds + a.seconds + e.seconds
-    late = practised(tmp_path / "1", A, E, max_hours=601 / 3600)[1]
-    assert [trial.count for trial in late.trials] == [1, 0], "ten minutes are spent by then"
+    assert plan.seconds == 480.0 + plan.before.likely + a.seconds + e.seconds
+    late = practised(tmp_path / "1", A, E, max_hours=481 / 3600)[1]
+    assert [trial.count for trial in late.trials] == [1, 0], "eight minutes are spent by then"
     mixed = E.model_copy(update={"mix": 0.75, "max_conversations": 8})
     assert practised(tmp_path / "2", A, mixed)[1].trials[1].of == 8
-    assert practised(tmp_path / "3", A, E.model_copy(update={"mix": 0.75}))[1].trials[1].of == 16
+    assert practised(tmp_path / "3", A, E.model_copy(update={"mix": 0.75}))[1].trials[1].of == 9
 
 
-def test_the_hours_of_practice_are_those_of_answers_as_long_as_they_may_be(tmp_path: Path) -> None:
+def test_the_hours_of_practice_are_those_of_average_answers_and_at_most_of_the_longest(
+    tmp_path: Path,
+) -> None:
     found, _, setup = practised(tmp_path, A, E)
     measurement = setups.measurement(1, prefill_seconds=2.0, token_seconds=0.5)
     took = sum(measurement.step_seconds) + 2.0 + 3.0  # a worker starts in 3
@@ -258,10 +270,45 @@ def test_the_hours_of_practice_are_those_of_answers_as_long_as_they_may_be(tmp_p
     fit = setups.fit(length=512, trials=(timed,), peak_bytes=1)
     # Four answers, of the eight that an evaluation generates at a time.
     seconds = found.seconds(setup, fit, measured=True, slowdown=1.0)
-    assert seconds == pytest.approx(3.0 + 2.0 + 100 * 0.5)
-    more = replace(found, answers=9)
-    assert more.seconds(setup, fit, measured=True, slowdown=1.0) == pytest.approx(3.0 + 2 * 52.0)
+    assert seconds is not None and seconds.most == pytest.approx(3.0 + 2.0 + 100 * 0.5)
+    # Half a batch, 80 of 100 tokens, half of what a token takes behind the longest context.
+    assert seconds.likely == pytest.approx(3.0 + 0.5 * 100 * 0.5 * 0.8 * 0.5)
+    more = replace(found, answers=9).seconds(setup, fit, measured=True, slowdown=1.0)
+    assert more is not None and more.most == pytest.approx(3.0 + 2 * 52.0)
+    timed = found.seconds(setup, fit, measured=False, slowdown=1.0, token_seconds=0.6)
+    # Four of the six answers that are asked for at a time.
+    assert timed == Span(pytest.approx(3.0 + 4 / 6 * 60 * 0.8), pytest.approx(3.0 + 4 / 6 * 60))
     assert found.seconds(setup, fit, measured=False, slowdown=1.0) is None, "no weights are there"
+
+
+def test_scoring_is_expected_to_take_less_than_answers_that_all_run_to_their_cap() -> None:
+    measurement = setups.measurement(1, prefill_seconds=2.0, token_seconds=0.5)
+    point = TrialPoint(
+        model_max_length=128,
+        max_rounds=2,
+        micro_batch_tokens=128,
+        gradient_checkpointing=False,
+        row_tokens=100,
+    )
+    tried = TrialOutcome(
+        point=point, verdict=Verdict.FITS, reason="", seconds=0.0, measurement=measurement
+    )
+    setup, fit = setups.setup(profile(A)), setups.fit(trials=(tried,), peak_bytes=1)
+    chooser = Chooser(setup, SURVEY, fit, 0.25, lambda now, plan: 0.0)
+    plan = plan_run(chooser, StudyState())
+    (trial,) = plan.trials
+    most = trial.evaluations * (2.0 + setup.profile.evaluate.max_new_tokens * 0.5)
+    assert trial.most_seconds == pytest.approx(trial.expected.training + most)
+    assert 0 < trial.expected.scoring < 0.7 * most
+    assert 0 < plan.before.likely < plan.before.most
+    text = printed(dry_run_summary(dry_run(plan)), 200)
+    assert "expected: " in text and "at most" in text
+
+
+def test_answers_that_a_cap_ends_early_all_count_as_long_as_it() -> None:
+    assert expected_share(1, UNTRAINED) == pytest.approx(1.0, abs=0.01)
+    # SmolLM2-135M-Instruct took 54 % of what 541 answers of 1280 tokens may take.
+    assert expected_share(1280, UNTRAINED) == pytest.approx(0.6, abs=0.01)
 
 
 def test_a_dry_run_says_that_practice_comes_first_and_that_its_hours_are_an_estimate(
@@ -271,9 +318,12 @@ def test_a_dry_run_says_that_practice_comes_first_and_that_its_hours_are_an_esti
     shown = dry_run(plan, practice=found)
     text = " ".join(printed(dry_run_summary(shown), 200).split())
     assert "first practice data for strategy E: 4 answers of at most 100 tokens" in text
-    assert "at most 10 min (an estimate)" in text
+    assert "about 8 min (an estimate); about 7 chats are expected of it, 12 at most" in text
     tree = as_tree(shown)
-    assert tree["practice"]["seconds"] == 600.0 and tree["practice"]["prompts"] == 12
+    assert tree["practice"]["seconds"] == 480.0 and tree["practice"]["prompts"] == 12
+    assert tree["practice"]["seconds_at_most"] == 600.0
+    assert "expected: about" in text and "if every answer is as long as it may be" in text
+    assert tree["seconds_at_most"] > tree["seconds"]
     assert as_tree(dry_run(planned(A)))["practice"] is None
     answers = 6 * 100 * 8
     writes = writes_of(setup, setup.profile.strategies)

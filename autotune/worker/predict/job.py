@@ -21,10 +21,17 @@ from autotune.base.files import write_text_atomic
 from autotune.protocol.choices import Attention, Precision
 from autotune.protocol.device_kind import DeviceKind
 from autotune.protocol.job import PredictJob
-from autotune.protocol.prediction import Capability, PredictedPeak, PredictionFile, PredictPoint
+from autotune.protocol.prediction import (
+    Capability,
+    PredictedPeak,
+    PredictionFile,
+    PredictPoint,
+    WorkTimes,
+)
 from autotune.worker.channel import Pipe
 from autotune.worker.device_kinds import KINDS
 from autotune.worker.predict.memory_tracker import Counts, Kind, Part
+from autotune.worker.predict.timing import MOST_PARAMETERS, work_times
 from autotune.worker.predict.trace import FakeStep, Shape, read_config
 from autotune.worker.predict.workspaces import library_bytes
 from autotune.worker.train.head import CHUNK_TOKENS
@@ -77,6 +84,7 @@ def predict(job: PredictJob, pipe: Pipe) -> None:
             if job.generate_rows
             else 0
         )
+        times = predictor.times(job) if job.timed_passes else None
     seconds = time.perf_counter() - begin
     found = PredictionFile(
         target=job.target,
@@ -89,6 +97,7 @@ def predict(job: PredictJob, pipe: Pipe) -> None:
         process_bytes=resident,
         seconds=seconds,
         attention=job.attention,
+        times=times,
     )
     write_text_atomic(Path(job.out), found.model_dump_json())
 
@@ -186,6 +195,12 @@ class Predictor:
             return round(begin)
         slope = (self.step.generation(most, rows, context, prefill_tokens) - begin) / (most - least)
         return round(begin + slope * (self.layers - least))
+
+    def times(self, job: PredictJob) -> WorkTimes | None:
+        """What this processor takes for it, where the traced models are no great ones."""
+        if max(self.step.sizes.values()) > MOST_PARAMETERS:
+            return None
+        return work_times(self.step.config, self.step.precision, job.timed_passes)
 
     @property
     def parameters(self) -> int:

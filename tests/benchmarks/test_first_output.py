@@ -1,0 +1,17 @@
+"""The benchmark of first outputs: what it times, and what it says of it."""
+
+import os
+from pathlib import Path
+
+from benchmarks.first_output import COMMANDS, Taken, line, timed
+
+
+def test_the_first_byte_of_either_stream_counts(tmp_path: Path) -> None:
+    taken = timed(COMMANDS["a mistake"], tmp_path / "each", dict(os.environ))
+    assert 0 < taken.first <= taken.end
+
+
+def test_the_medians_are_shown_and_a_late_one_is_marked() -> None:
+    quick, slow = Taken(0.25, 0.5, 0.375), Taken(9.0, 9.0, 9.0)
+    assert line("help", [quick, quick, slow]).split() == ["help", "0.25", "0.50", "0.38"]
+    assert line("doctor", [slow]).endswith("late")
