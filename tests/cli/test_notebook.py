@@ -44,9 +44,7 @@ def view_on(stream: TextIO, monkeypatch: pytest.MonkeyPatch) -> object:
     return make_view(human_console(as_json=False), lambda: 0.0, StudyState, lambda: SAMPLE)
 
 
-def test_a_terminal_gets_the_live_screen(
-    terminal: TextIO, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_terminal_gets_the_live_screen(terminal: TextIO, monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(view_on(terminal, monkeypatch), LiveView)
 
 
