@@ -68,8 +68,9 @@ def forecast_command(
     hours = planned_hours(profile, found)
     console.print(Encodable(forecast_summary(found, model.label, hours)))
     if found.model_max_length is not None:
-        say("next, on the computer with that card, where it measures what is predicted here:")
-        say(f"next: {next_command('probe', options)}")
+        say(
+            f"next: {next_command('probe', options)}  (on the computer with that card; it measures)"
+        )
     console.print(Encodable(forecast_details(found)))
     if options.as_json:
         print_json(forecast_json(found, model.label, hours))

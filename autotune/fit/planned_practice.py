@@ -36,7 +36,7 @@ Rows = tuple[tuple[RoundSpan, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class PlannedPractice:
-    """What is asked for practice data, and what comes of it at most.
+    """What is asked for practice data, what is likely to come of it, and what at most.
 
     `answers` are still to be given, of `max_new_tokens` each, to prompts of which `prompts` chats
     may come, and `chats` are likely. `strategies` train on them; if there are as many as there may
@@ -64,24 +64,24 @@ class PlannedPractice:
         By what a probe `measured` of a batch of answers; else by the time of a token of such a
         batch; else by the device's assumed rate, which `slowdown` divides.
         """
-        found = accepted_measurement(fit)
+        found, start = accepted_measurement(fit), start_seconds(fit)
+        choice, rows = setup.profile.synth, setup.evaluation_rows
         if measured and found is not None and found.token_seconds:
-            batches = -(-self.answers // setup.evaluation_rows)
+            batches = -(-self.answers // rows)
             tokens = self.max_new_tokens * found.token_seconds
-            most = start_seconds(fit) + batches * (found.prefill_seconds + tokens)
-            likely = self.answers / setup.evaluation_rows * tokens * PRACTICE * HALF_FULL
-            return Span(min(most, start_seconds(fit) + likely), most)
+            most = start + batches * (found.prefill_seconds + tokens)
+            likely = start + self.answers / rows * tokens * PRACTICE * HALF_FULL
+            return Span(min(most, likely), most)
+        asked = choice.tasks * choice.samples
         if token_seconds is not None:
-            asked = setup.profile.synth.tasks * setup.profile.synth.samples
-            rows = max(1, min(setup.profile.evaluate.batch_size, asked))
-            most = start_seconds(fit) + self.answers / rows * self.max_new_tokens * token_seconds
-            return Span(start_seconds(fit) + (most - start_seconds(fit)) * PRACTICE, most)
-        whole = practice_seconds(setup, setup.model_folder, setup.profile.synth, slowdown)
-        asked = setup.profile.synth.tasks * setup.profile.synth.samples
+            rows = min(setup.profile.evaluate.batch_size, asked)
+            whole: float | None = asked / rows * self.max_new_tokens * token_seconds
+        else:
+            whole = practice_seconds(setup, setup.model_folder, choice, slowdown)
         if whole is None:
             return None
         most = whole * self.answers / asked
-        return Span(most * PRACTICE, most)
+        return Span(start + most * PRACTICE, start + most)
 
 
 def planned_practice(

@@ -132,7 +132,7 @@ def _times(found: DryRun) -> str:
     )
     if len(plan.trials) > 1 and found.stop_at_target:
         text += f"; {about(plan.preparing.likely + first)} if the first does"
-    return text + ("" if found.measured else "; a probe comes before it")
+    return text + ("" if found.measured else "; a probe of some minutes comes before it")
 
 
 def _has_bound(plan: RunPlan) -> bool:

@@ -71,7 +71,7 @@ def test_what_was_typed_stands_in_the_command_that_is_next(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run(["run", "--explain", "--profile", "cpu-smoke", "--target", "30%"]) == ExitCode.DONE
-    last = capsys.readouterr().err.splitlines()[-1]
+    last = capsys.readouterr().out.splitlines()[-1]
     assert last == "next: smolsft-autotune run --profile cpu-smoke --target 30%"
     assert run(["probe", "--explain", "--profile", "cpu-smoke"]) == ExitCode.DONE
-    assert capsys.readouterr().err.splitlines()[-1].endswith("probe --profile cpu-smoke")
+    assert capsys.readouterr().out.splitlines()[-1].endswith("probe --profile cpu-smoke")
