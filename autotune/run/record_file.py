@@ -37,13 +37,9 @@ REMEDY = (
     " --salvage (the file as it is stays beside it); or move the folder away and start a new run"
 )
 
-REMEDY_OF_PRACTICE = (
-    "the answers beside it are kept: move this file away and give the same synth command again with"
-    " --run-dir {}"
+REMEDY_OF_SYNTH = (
+    "its answers are kept: move this file away and give the same synth command again, --run-dir {}"
 )
-
-PRACTICE_ALONE = "practice/model"
-"""What is in a folder of `synth`, which is no run; a run's own practice data is in practice/run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +156,8 @@ class RecordFile:
 
     @property
     def _remedy(self) -> str:
-        folder = self.path.parent
-        remedy = REMEDY_OF_PRACTICE if (folder / PRACTICE_ALONE).is_dir() else REMEDY
+        folder = self.path.parent  # a run's own practice data is in practice/run
+        remedy = REMEDY_OF_SYNTH if (folder / "practice" / "model").is_dir() else REMEDY
         return remedy.format(quoted(str(folder)))
 
     def find_damage(self) -> Damage | None:
