@@ -135,6 +135,8 @@ def timed(words: Sequence[str], folder: Path, environment: dict[str, str]) -> Ta
         reader.start()
     for reader in readers:
         reader.join()
+    process.stdout.close()
+    process.stderr.close()
     process.wait()
     end = time.perf_counter()
     first = min(moments, default=end)

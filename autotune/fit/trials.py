@@ -218,19 +218,16 @@ class Attempts:
                 return outcome, result
             retry_limit.allows_retry(result)
             self.killed += 1
-            self.session.emit(
-                events.Warned(
-                    message=f"trial at {point.row_tokens} tokens: {with_remedy(result.reason)},"
-                    " with memory free, so its size is not the cause; trying it again"
-                )
+            self._warn(
+                f"trial at {point.row_tokens} tokens: {with_remedy(result.reason)}, with memory"
+                " free, so its size is not the cause; trying it again"
             )
 
     def _one(self, point: TrialPoint, fresh: bool, timed: Timed) -> tuple[TrialOutcome, JobResult]:
         """One job, one verdict."""
         setup = self.setup
-        odd = self.wait_until_idle()
-        if odd is not None:
-            self.session.emit(events.Warned(message=odd))
+        if (odd := self.wait_until_idle()) is not None:
+            self._warn(odd)
         measured: list[Measurement] = []
         throttled_by: dict[str, None] = {}
         looked = -LOOK_SECONDS
@@ -261,12 +258,10 @@ class Attempts:
             timed_conversations=timed.conversations,
         )
         folder = self.session.rundir.probe_folder(len(self.outcomes) + 1)
-        result = with_time_to_start(
-            partial(self.session.work, job, folder, on_event=on_event, runner=self.warm),
-            setup.profile.probe.trial_timeout_seconds,
-            *(f"trial at {point.row_tokens} tokens", folder),
-            lambda why: self.session.emit(events.Warned(message=why)),
-        )
+        work = partial(self.session.work, job, folder, on_event=on_event, runner=self.warm)
+        silence = setup.profile.probe.trial_timeout_seconds
+        what = f"trial at {point.row_tokens} tokens"
+        result = with_time_to_start(work, silence, what, folder, self._warn)
         measurement = measured[-1] if measured else None
         self.conditions = Conditions(self.lends, tuple(throttled_by))
         outcome = judge(point, result, measurement, setup.budget, self.outcomes, self.conditions)
@@ -280,6 +275,9 @@ class Attempts:
         doubted = suspected(result, setup.budget)
         self._keep(outcome, self._asked(fresh, timed, doubted=doubted))
         return outcome, result
+
+    def _warn(self, message: str) -> None:
+        self.session.emit(events.Warned(message=message))
 
     def _started(self, point: TrialPoint, timed: Timed) -> events.ProbeTrialStarted:
         nth = len(self.outcomes) - self.before + 1

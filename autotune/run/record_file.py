@@ -37,13 +37,7 @@ REMEDY = (
     " --salvage (the file as it is stays beside it); or move the folder away and start a new run"
 )
 
-REMEDY_OF_PRACTICE = (
-    "the answers beside it are kept: move this file away and give the same synth command again with"
-    " --run-dir {}"
-)
-
-PRACTICE_ALONE = "practice/model"
-"""What is in a folder of `synth`, which is no run; a run's own practice data is in practice/run."""
+REMEDY_OF_SYNTH = "move this file away and give the same synth command again, --run-dir {}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +154,8 @@ class RecordFile:
 
     @property
     def _remedy(self) -> str:
-        folder = self.path.parent
-        remedy = REMEDY_OF_PRACTICE if (folder / PRACTICE_ALONE).is_dir() else REMEDY
-        return remedy.format(quoted(str(folder)))
+        alone = (self.path.parent / "practice" / "model").is_dir()  # a run's is in practice/run
+        return (REMEDY_OF_SYNTH if alone else REMEDY).format(quoted(str(self.path.parent)))
 
     def find_damage(self) -> Damage | None:
         """The first line that is damaged, None where none is."""

@@ -170,9 +170,8 @@ def test_the_damaged_record_of_practice_data_is_mended_by_what_its_command_has(
     with pytest.raises(EnvironmentFault) as fault:
         replay(rundir.records())
     assert "--salvage" not in str(fault.value), "synth has no such option"
-    assert "move this file away and give the same synth command again with --run-dir" in str(
-        fault.value
-    )
+    remedy = "move this file away and give the same synth command again, --run-dir"
+    assert remedy in str(fault.value)
 
 
 def test_where_no_run_is_there_is_nothing_to_salvage_and_none_is_begun(
