@@ -1,6 +1,6 @@
 """What the demo comes to with several seeds: is its gain one of the method, or of one seed?
 
-    python benchmarks/demo_seeds.py --out FOLDER [--seeds 42 1 2 3 4] [--target 20%]
+    python benchmarks/demo_seeds.py --out FOLDER [--seeds 42 1 2 3 4] [--target 15%]
         [--set NAME=VALUE ...] [--toy]
 
 Runs the demo's profile once a seed, each in `FOLDER/seed-N` (a run folder with its report), and
