@@ -154,8 +154,10 @@ class Probe:
                 self.asked(attempts, search, 0, counted=False)
         if search.answer is None:
             worst = attempts.outcomes[-1]
-            what = f"budget {show_size(self.setup.budget.limit_bytes)}: not even"
-            what += f" {worst.point.model_max_length} tokens fit"
+            what = (
+                f"budget {show_size(self.setup.budget.limit_bytes)}: not even"
+                f" {worst.point.model_max_length} tokens fit"
+            )
             if worst.verdict is Verdict.TIMED_OUT:
                 what = (
                     f"no trial came to its end, not even of {worst.point.model_max_length} tokens"

@@ -261,9 +261,17 @@ def test_without_a_fused_kernel_the_same_rows_need_more(
     fused = said(capsys, ExitCode.DONE, *model)
     math = said(capsys, ExitCode.DONE, *model, "--attention", "math")
     assert math["attention"] == "math"
-    for ours, theirs in zip(math["points"], fused["points"], strict=True):
-        assert (ours["rows"], ours["tokens"]) == (theirs["rows"], theirs["tokens"])
-        assert ours["needed_bytes"] > theirs["needed_bytes"]
+    needs, needed = (
+        {
+            (p["rows"], p["tokens"], p["gradient_checkpointing"]): p["needed_bytes"]
+            for p in told["points"]
+        }
+        for told in (math, fused)
+    )
+    # The last row of each is its answer, and without a fused kernel fewer rows are one.
+    both = needs.keys() & needed.keys()
+    assert len(both) == len(needs) - 1 == len(needed) - 1
+    assert all(needs[point] > needed[point] for point in both)
 
 
 @pytest.mark.torch
