@@ -216,12 +216,12 @@ class Screens:
 
     def plan(self) -> str:
         """A plan for a card that is not here."""
-        asked = ("--plan", "--model", "toy", "--data", "demo", "--model-max-length", "1024")
+        asked = ("--plan", "--model", "toy", "--data", "toy", "--model-max-length", "1024")
         return self.shown("probe", *asked, "--profile", "rtx4060-laptop-8gb")
 
     def data(self) -> str:
         """What the data is like."""
-        asked = ("--model", "toy", "--data", "demo", "--profile", "rtx4060-laptop-8gb")
+        asked = ("--model", "toy", "--data", "toy", "--profile", "rtx4060-laptop-8gb")
         return self.shown("inspect", *asked)
 
 
