@@ -52,7 +52,10 @@ def forecast_command(
     model = resolve_architecture(profile.model.source, say)
     with interruption_from(interrupted_look), scratch_folder("plan") as work:
         runner = SubprocessRunner()
-        say(f"predicting {model.label} on {card.name}: no card is used, this takes some seconds")
+        say(
+            f"predicting {model.label} on {card.name}: no card is used; this takes seconds, on a"
+            " busy computer a minute"
+        )
         prepare(runner, model, work)
         positions = positions_of(model.folder)
         demand_positions(options.model_max_length, model.label, positions)
