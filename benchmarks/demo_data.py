@@ -14,7 +14,7 @@ that was chosen before anything was scored on them.
 import argparse
 import json
 import re
-from collections import Counter
+from collections import Counter, deque
 from pathlib import Path
 from typing import Any
 
@@ -63,25 +63,26 @@ def choose_chats(practice: Path, out: Path, count: int = CHATS) -> None:
 
 def chosen(lines: list[str], count: int) -> list[str]:
     """Of each task one at most; the next is always of the kind that was chosen least so far."""
-    open_: dict[str, list[tuple[int, int]]] = {kind.value: [] for kind in KINDS}
-    for at, line in enumerate(lines):
-        chat = json.loads(line)
-        told = chat["practice"]
-        if set(told["instruction_id_list"]) <= set(open_) and not has_gap(chat):
-            open_[told["instruction_id_list"][0]].append((at, told["task"]))
+    chats = [json.loads(line) for line in lines]
+    waiting: dict[str, deque[int]] = {kind.value: deque() for kind in KINDS}
+    for at, chat in enumerate(chats):
+        asks = chat["practice"]["instruction_id_list"]
+        if set(asks) <= set(waiting) and not has_gap(chat):
+            waiting[asks[0]].append(at)
     picked: list[int] = []
-    taken: set[int] = set()
+    tasks: set[int] = set()
     counts: Counter[str] = Counter()
     while len(picked) < count:
-        for kind in sorted(open_, key=lambda each: (counts[each], each)):
-            if found := next((f for f in open_[kind] if f[1] not in taken), None):
-                open_[kind].remove(found)
-                picked.append(found[0])
-                taken.add(found[1])
-                counts.update(json.loads(lines[found[0]])["practice"]["instruction_id_list"])
-                break
-        else:
+        for places in waiting.values():
+            while places and chats[places[0]]["practice"]["task"] in tasks:
+                places.popleft()
+        left = [kind for kind, places in waiting.items() if places]
+        if not left:
             break
+        at = waiting[min(left, key=lambda kind: (counts[kind], kind))].popleft()
+        picked.append(at)
+        tasks.add(chats[at]["practice"]["task"])
+        counts.update(chats[at]["practice"]["instruction_id_list"])
     return [lines[at] for at in sorted(picked)]
 
 

@@ -23,8 +23,15 @@ from autotune.protocol.choices import Precision, Truncation
 from autotune.protocol.events import WorkerEvent
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import DeviceSpec, Job
-from autotune.protocol.plan import DataSpec, Strategy
-from autotune.protocol.results import EvalReport, Fit, Health, Measurement
+from autotune.protocol.plan import DataSpec, Strategy, TrialPoint
+from autotune.protocol.results import (
+    EvalReport,
+    Fit,
+    Health,
+    Measurement,
+    TrialOutcome,
+    Verdict,
+)
 from autotune.protocol.scores import Metric
 from autotune.run.folder import RunDir
 from autotune.run.session import Session
@@ -165,6 +172,22 @@ def measurement(peak_bytes: int, tokens: int = 100, **changes: object) -> Measur
         "finite": True,
     }
     return Measurement.model_validate(values | changes)
+
+
+def tried(
+    measured: Measurement, length: int, *, rounds: int, row_tokens: int, seconds: float
+) -> TrialOutcome:
+    """A trial that fits, of one sequence at a time without gradient checkpointing."""
+    point = TrialPoint(
+        model_max_length=length,
+        max_rounds=rounds,
+        micro_batch_tokens=length,
+        gradient_checkpointing=False,
+        row_tokens=row_tokens,
+    )
+    return TrialOutcome(
+        point=point, verdict=Verdict.FITS, reason="", seconds=seconds, measurement=measured
+    )
 
 
 def report(passes: int, n: int = 8, health: Health = HEALTHY) -> EvalReport:

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
 import pytest
 
 from autotune.base.error_texts import FILES
 from autotune.base.errors import ExitCode
 from autotune.protocol.results import Verdict
+from tests.docs.pages import headings
 from tests.test_words import PACKAGE, ROOT, modules, sentences
 
 PAGE = (ROOT / "docs" / "trouble.md").read_text(encoding="utf-8")
@@ -76,9 +76,3 @@ def test_links_lead_to_pages_and_headings_that_are_there(name: str) -> None:
         assert page.is_file(), target
         if heading:
             assert heading in headings(page), f"{target}#{heading}"
-
-
-def headings(page: Path) -> set[str]:
-    """The anchors of a page, as GitHub makes them."""
-    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}

@@ -11,7 +11,7 @@ from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import asked_device, chosen_profile
 from autotune.cli.next_command import next_command
 from autotune.cli.options import Options
-from autotune.cli.word_wrap import wrapped
+from autotune.cli.word_wrap import labelled, text_column, wrapped
 from autotune.doctor.examine import examine
 from autotune.doctor.finding import Examination, Finding
 from autotune.doctor.machine import look
@@ -57,15 +57,8 @@ def lines_of(finding: Finding, width: int) -> Iterator[str]:
     A command in it stays in one piece, to be copied.
     """
     head = f"{finding.state.value:<7}{finding.check:<{INDENT - 7}}"
-    indent = INDENT if width - INDENT >= NARROWEST else 2
-    first, *others = wrapped(finding.fact, width - indent)
-    if indent == INDENT:
-        yield head + first
-    else:
-        yield head.rstrip()
-        yield " " * indent + first
-    for line in others:
-        yield " " * indent + line
+    indent = text_column(width, INDENT, NARROWEST)
+    yield from labelled(head, finding.fact, width, indent)
     if finding.remedy is not None:
         for line in wrapped(f"-> {finding.remedy}", width - indent, "   "):
             yield " " * indent + line

@@ -16,7 +16,7 @@ from autotune.cli.no_better import no_better_line
 from autotune.cli.settings import stored_settings
 from autotune.cli.synth_model import checkpoint_at
 from autotune.export.configs import COMMAND
-from autotune.export.gguf import MODELFILE, exactness, export_gguf, token_warning
+from autotune.export.gguf import MODELFILE, exactness, export_gguf, is_readable, token_warning
 from autotune.export.lm_eval import Scoring, command, export_lm_eval
 from autotune.export.place import Form, Made, demand_place, whole_export
 from autotune.export.script import SCRIPT
@@ -92,7 +92,7 @@ def write(
         say(exactness(found))
         if (warning := token_warning(found)) is not None:
             say(warning)
-        if found.form is None and found.same_tokens is not None:
+        if found.form is None and is_readable(found):
             say("the chat template is not ChatML, so the Modelfile has none: see to it yourself")
         figures = {"max_error", "mean_error", "largest", "same_choice", "same_tokens"}
         return {"type": kind, **found.model_dump(mode="json", include=figures)}

@@ -2,13 +2,18 @@
 
 from pathlib import Path
 
-from autotune.base.format import percent
 from autotune.export.training import scored_at
 from autotune.protocol.gain import Improvement
 from autotune.run.folder import RunDir
 from autotune.run.state import StudyState
 from autotune.score.gain import improvement
-from autotune.text.gain import NOT_BETTER, gain_in_full_sentence, gain_sentence, is_no_better
+from autotune.text.gain import (
+    NOT_BETTER,
+    counts_for_both,
+    gain_in_full_sentence,
+    gain_sentence,
+    is_no_better,
+)
 
 
 def no_better_line(run: RunDir | None, state: StudyState | None, folder: Path) -> str | None:
@@ -23,10 +28,7 @@ def no_better_line(run: RunDir | None, state: StudyState | None, folder: Path) -
         gain = scored.gain
         if gain is None or improvement(gain) is not Improvement.NO_BETTER:
             return None
-        return (
-            f"This checkpoint is {NOT_BETTER}: it counts for {percent(gain.after)} and the"
-            f" untrained model for {percent(gain.before)}."
-        )
+        return f"This checkpoint is {NOT_BETTER}: {counts_for_both(gain)}."
     if is_no_better(state):
         return gain_sentence(state)
     in_full = gain_in_full_sentence(state)

@@ -13,7 +13,7 @@ from autotune.base.files import write_text_atomic
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.next_command import next_command
 from autotune.cli.options import Options
-from autotune.cli.word_wrap import wrapped
+from autotune.cli.word_wrap import labelled, text_column
 from autotune.config.load import (
     find_profile,
     list_profiles,
@@ -54,11 +54,8 @@ def list_lines(profiles: Sequence[Profile], columns: int | None) -> Iterator[str
         if columns is None:
             yield f"{profile.name:<{begin}}{profile.title}"
             continue
-        below = columns - begin < NARROWEST
-        indent = 2 if below else begin
-        first, *others = wrapped(profile.title, columns - indent)
-        yield profile.name if below else f"{profile.name:<{begin}}{first}"
-        yield from (" " * indent + line for line in ([first, *others] if below else others))
+        at = text_column(columns, begin, NARROWEST)
+        yield from labelled(profile.name, profile.title, columns, at)
 
 
 def show_command(name: str, as_json: bool) -> int:

@@ -11,6 +11,9 @@ from autotune.cli.usage import PROGRAM
 LONGEST_LEAD = 6
 """Columns of what leads to a command, such as `next:`: it has no line of its own."""
 
+BELOW = 2
+"""Columns before a text that stands below its label."""
+
 _QUOTED = r"""(?:'[^']*'|"[^"]*"|[^;()'"])"""
 _COMMAND = re.compile(
     rf"(?<!\S)(?:{PROGRAM} (?:{'|'.join(ORDER)}|--\w+)\b|\S*python\S* -m )(?:{_QUOTED})*"
@@ -38,6 +41,22 @@ def wrapped(text: str, columns: int, indent: str | None = None) -> list[str]:
             line, space = indent, ""
         line, begun = f"{line}{space}{unit}", True
     return [*lines, line]
+
+
+def text_column(columns: int, begin: int, narrowest: int) -> int:
+    """Where a text beside a label begins: at `begin`; below it where that leaves too little."""
+    return begin if columns - begin >= narrowest else BELOW
+
+
+def labelled(label: str, text: str, columns: int, at: int) -> Iterator[str]:
+    """A label, which may be filled up with spaces, and a text that begins `at` a column."""
+    first, *others = wrapped(text, columns - at)
+    if at == BELOW:
+        yield label.rstrip()
+        yield " " * at + first
+    else:
+        yield f"{label:<{at}}{first}"
+    yield from (" " * at + line for line in others)
 
 
 def _units(text: str) -> Iterator[str]:

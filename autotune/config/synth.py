@@ -55,6 +55,11 @@ class SynthChoice(Boundary):
     held_out_kinds: Annotated[int, Field(ge=0, le=MAX_HELD_OUT_KINDS)] = 3
 
     @property
+    def answers(self) -> int:
+        """How many answers the model gives in all."""
+        return self.tasks * self.samples
+
+    @property
     def words(self) -> tuple[int, int] | None:
         """The fewest and the most words that an answer is cut to; None where none is cut."""
         return None if self.max_words == "all" else (MIN_WORDS, self.max_words)

@@ -40,14 +40,18 @@ def likely(
     )
 
 
+def prompt_tokens(setup: Setup) -> float:
+    """Tokens of a prompt on average."""
+    return fmean(len(each.prompt) for each in setup.prompts) / TEXT_CHARACTERS
+
+
 def _answering(setup: Setup, fit: Fit, unended: float, measured: bool) -> float:
     """Seconds of one evaluation; by a probe where one `measured`, else by the assumed rate."""
     measurement = accepted_measurement(fit)
     if measurement is None:
         return 0.0
     cap = setup.profile.evaluate.max_new_tokens
-    prompt = fmean(len(each.prompt) for each in setup.prompts) / TEXT_CHARACTERS
-    read = min(1.0, prompt / setup.evaluation_context)
+    read = min(1.0, prompt_tokens(setup) / setup.evaluation_context)
     token = measurement.token_seconds * (HALF_FULL if measured else 1.0)
     each = read * measurement.prefill_seconds + cap * expected_share(cap, unended) * token
     # A finished answer's place is taken by the next prompt, so the last batch need not be full.

@@ -15,7 +15,7 @@ from autotune.data.truncation import RoundSpan
 from autotune.fit.answer_lengths import CHAT_SHARE, PRACTICE, practice_tokens
 from autotune.fit.expected import accepted_measurement, start_seconds
 from autotune.fit.likely import HALF_FULL, TEXT_CHARACTERS
-from autotune.fit.practice_time import practice_seconds
+from autotune.fit.practice_time import practice_rows, practice_seconds
 from autotune.fit.run_plan import Span
 from autotune.protocol.choices import SYNTH
 from autotune.protocol.plan import Strategy
@@ -72,10 +72,10 @@ class PlannedPractice:
             most = start + batches * (found.prefill_seconds + tokens)
             likely = start + self.answers / rows * tokens * PRACTICE * HALF_FULL
             return Span(min(most, likely), most)
-        asked = choice.tasks * choice.samples
+        asked = choice.answers
         if token_seconds is not None:
-            rows = min(setup.profile.evaluate.batch_size, asked)
-            whole: float | None = asked / rows * self.max_new_tokens * token_seconds
+            passes = asked / practice_rows(setup, asked) * self.max_new_tokens
+            whole: float | None = passes * token_seconds
         else:
             whole = practice_seconds(setup, setup.model_folder, choice, slowdown)
         if whole is None:

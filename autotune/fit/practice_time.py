@@ -9,6 +9,11 @@ from autotune.fit.rate import assumed_rate
 from autotune.run.setup import Setup
 
 
+def practice_rows(setup: Setup, answers: int) -> int:
+    """How many of so many answers are given at a time."""
+    return max(1, min(setup.profile.evaluate.batch_size, answers))
+
+
 def practice_seconds(
     setup: Setup,
     model_folder: Path,
@@ -26,8 +31,8 @@ def practice_seconds(
     sizes = sizes_of(model_folder)
     if sizes is None:
         return None
-    answers = max(0, choice.tasks * choice.samples - answered)
-    rows = max(1, min(setup.profile.evaluate.batch_size, answers))
+    answers = max(0, choice.answers - answered)
+    rows = practice_rows(setup, answers)
     rate = assumed_rate(
         setup.device,
         sizes.weights // WEIGHT_BYTES,

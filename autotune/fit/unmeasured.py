@@ -11,7 +11,8 @@ from autotune.config.own_data import practising
 from autotune.data.survey import Survey
 from autotune.fit.all_data import whole_rounds
 from autotune.fit.guess import Prediction, prediction
-from autotune.fit.likely import TEXT_CHARACTERS
+from autotune.fit.likely import prompt_tokens
+from autotune.fit.practice_time import practice_rows
 from autotune.fit.probe import Probe
 from autotune.fit.rate import RECOMPUTED, Rate, assumed_rate, thread_gain, timed_rate
 from autotune.protocol.plan import TrialPoint
@@ -126,8 +127,7 @@ def threads_of(setup: Setup) -> int:
 def timed_passes(setup: Setup) -> tuple[TimedPass, ...]:
     """An evaluation's average pass, and one of answering for practice where that is to be done."""
     profile = setup.profile
-    prompt = sum(len(each.prompt) for each in setup.prompts) // len(setup.prompts)
-    begin = max(1, prompt // TEXT_CHARACTERS)
+    begin = max(1, int(prompt_tokens(setup)))
 
     def each(rows: int, cap: int) -> TimedPass:
         # A finished answer's place is taken at once, so answers of all ages stand beside each
@@ -137,8 +137,7 @@ def timed_passes(setup: Setup) -> tuple[TimedPass, ...]:
     scored = each(setup.evaluation_rows, profile.evaluate.max_new_tokens)
     if not practising(profile):
         return (scored,)
-    asked = profile.synth.tasks * profile.synth.samples
-    rows = min(profile.evaluate.batch_size, asked)
+    rows = practice_rows(setup, profile.synth.answers)
     return scored, each(rows, profile.synth.max_new_tokens)
 
 

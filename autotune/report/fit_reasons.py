@@ -6,8 +6,8 @@ from autotune.base.format import counted, percent
 from autotune.base.sizes import show_size
 from autotune.fit.speed import MIN_GAIN_SHARE, timing, tokens_per_second
 from autotune.protocol.result_text import shape_rounds
-from autotune.protocol.results import Fit, StrategyFit, TrialOutcome, Verdict
-from autotune.text.fit import micro_batching_text
+from autotune.protocol.results import Fit, StrategyFit, Verdict
+from autotune.text.fit import first_of_each, is_of, micro_batching_text
 
 
 def fit_reasons(fit: Fit | None) -> tuple[str, ...]:
@@ -66,11 +66,9 @@ def _strategies(fit: Fit) -> Iterator[str]:
 def _why(fit: Fit, found: StrategyFit) -> str:
     """How a step is split, and what the other settings that were timed came to."""
     chosen = micro_batching_text(found)
-    timed = [t for t in fit.speed_trials if _is_of(t, found) and t.verdict is Verdict.FITS]
-    rates: dict[str, float] = {}
-    for trial in timed:  # the first of each: all of one process, and so to be compared
-        if timing(trial) is not None:
-            rates.setdefault(micro_batching_text(trial.point), tokens_per_second(trial))
+    timed = [t for t in fit.speed_trials if is_of(t, found) and t.verdict is Verdict.FITS]
+    first = first_of_each(trial for trial in timed if timing(trial) is not None)
+    rates = {setting: tokens_per_second(trial) for setting, trial in first.items()}
     if chosen not in rates:
         return f"{chosen}: as the length was searched, no other setting was timed for it"
     if len(rates) == 1:
@@ -84,8 +82,3 @@ def _why(fit: Fit, found: StrategyFit) -> str:
         f" {rates[chosen]:.0f} tokens/s{alone} ({others}). A larger one is taken where"
         f" it saves {percent(MIN_GAIN_SHARE, 0)} of a step and fits in its own process as well"
     )
-
-
-def _is_of(trial: TrialOutcome, found: StrategyFit) -> bool:
-    shape = (trial.point.model_max_length, trial.point.max_rounds)
-    return shape == (found.model_max_length, found.max_rounds)

@@ -1,12 +1,17 @@
 """Why a run uses the length and the micro-batch that it does, and what its figures mean."""
 
-from collections.abc import Sequence
-
 from autotune.base.sizes import show_size
-from autotune.protocol.results import Fit, StrategyFit, TrialOutcome, Verdict
+from autotune.protocol.results import Fit, Verdict
 from autotune.run.state import StudyState
 from autotune.text.conclusions import scorer_of
-from autotune.text.fit import NOT_MEASURED, SPEED_MEANING, micro_batching_text, rate_of_trial
+from autotune.text.fit import (
+    NOT_MEASURED,
+    SPEED_MEANING,
+    first_of_each,
+    is_of,
+    micro_batching_text,
+    rate_of_trial,
+)
 
 
 def why_length(fit: Fit) -> str:
@@ -31,38 +36,16 @@ def why_micro_batch(fit: Fit, strategy: str | None) -> str:
     if name is None:
         return f"micro-batch {fit.micro_batch_tokens} tokens: one sequence of the longest length"
     found = fit.strategies[name]
-    head = f"micro-batch {micro_batching_text(found)} ({name})"
-    timed = [t for t in fit.speed_trials if _is_of(t, found)]
-    rated = [t for t in timed if rate_of_trial(t) != NOT_MEASURED]
-    first = _first_of_each(rated)
-    same = [t for t in first if _same_setting(t, found)]
-    if not same:
+    chosen = micro_batching_text(found)
+    head = f"micro-batch {chosen} ({name})"
+    timed = [t for t in fit.speed_trials if is_of(t, found) and rate_of_trial(t) != NOT_MEASURED]
+    rates = {setting: rate_of_trial(trial) for setting, trial in first_of_each(timed).items()}
+    own = rates.pop(chosen, None)
+    if own is None:
         return f"{head}: one sequence of the longest length; no other setting was timed"
-    rates = "; ".join(
-        f"{micro_batching_text(t.point)}: {rate_of_trial(t)}"
-        for t in first
-        if not _same_setting(t, found)
-    )
-    others = f" ({rates})" if rates else ""
-    return f"{head}: the fastest that was timed, {rate_of_trial(same[0])} tokens/s{others}"
-
-
-def _is_of(trial: TrialOutcome, found: StrategyFit) -> bool:
-    point = trial.point
-    shape = (found.model_max_length, found.max_rounds)
-    return (point.model_max_length, point.max_rounds) == shape
-
-
-def _same_setting(trial: TrialOutcome, found: StrategyFit) -> bool:
-    return micro_batching_text(trial.point) == micro_batching_text(found)
-
-
-def _first_of_each(timed: Sequence[TrialOutcome]) -> list[TrialOutcome]:
-    """The first timing of each setting: all of one process, and so to be compared."""
-    found: dict[str, TrialOutcome] = {}
-    for trial in timed:
-        found.setdefault(micro_batching_text(trial.point), trial)
-    return list(found.values())
+    others = "; ".join(f"{setting}: {rate}" for setting, rate in rates.items())
+    beside = f" ({others})" if others else ""
+    return f"{head}: the fastest that was timed, {own} tokens/s{beside}"
 
 
 def fit_explanations(state: StudyState) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """What the probe found, in words: trials, the answer, how good a prediction was, times."""
 
+from collections.abc import Iterable
+
 from autotune.base.format import about, counted, percent
 from autotune.base.sizes import show_apart, show_size
 from autotune.protocol import events
@@ -62,6 +64,21 @@ SPEED_MEANING = (
     "tokens/s: tokens of conversations in a second of training steps, padding aside; of a length"
     " that is tried, on its longest sequence"
 )
+
+
+def is_of(trial: TrialOutcome, found: StrategyFit) -> bool:
+    """Whether a trial has the length and the rounds that a strategy trains with."""
+    point = trial.point
+    shape = (found.model_max_length, found.max_rounds)
+    return (point.model_max_length, point.max_rounds) == shape
+
+
+def first_of_each(timed: Iterable[TrialOutcome]) -> dict[str, TrialOutcome]:
+    """The first timing of each setting: all of one process, and so to be compared."""
+    found: dict[str, TrialOutcome] = {}
+    for trial in timed:
+        found.setdefault(micro_batching_text(trial.point), trial)
+    return found
 
 
 def peak_of_trial(outcome: TrialOutcome) -> str:

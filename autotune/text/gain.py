@@ -34,11 +34,8 @@ def gain_sentence(state: StudyState) -> str | None:
     gain, best = gain_of_best(state), state.best
     if gain is None or best is None or best.score is None:
         return None
-    figures = (
-        f"it counts for {percent(gain.after)} and the untrained model for"
-        f" {percent(gain.before)}, on the same {counted(best.score.total, 'prompt')}"
-        f"{_split(gain)}"
-    )
+    figures = f"{counts_for_both(gain)}, on the same {counted(best.score.total, 'prompt')}"
+    figures += _split(gain)
     match improvement(gain):
         case Improvement.NO_BETTER:
             return (
@@ -62,6 +59,11 @@ def gain_sentence(state: StudyState) -> str | None:
             )
 
 
+def counts_for_both(gain: Gain) -> str:
+    """What a checkpoint counts for, and what the untrained model does."""
+    return f"it counts for {percent(gain.after)} and the untrained model for {percent(gain.before)}"
+
+
 def _split(gain: Gain) -> str:
     if gain.p_value is None:
         return ""
@@ -80,7 +82,6 @@ def gain_in_full_sentence(state: StudyState) -> str | None:
         Improvement.BETTER: "is better than the untrained model there",
     }[improvement(gain)]
     return (
-        f"The best checkpoint {words}: it counts for {percent(gain.after)} and the untrained model"
-        f" for {percent(gain.before)}, on the same {counted(full.score.total, 'prompt')}"
-        f"{_split(gain)}."
+        f"The best checkpoint {words}: {counts_for_both(gain)}, on the same"
+        f" {counted(full.score.total, 'prompt')}{_split(gain)}."
     )

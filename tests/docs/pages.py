@@ -33,3 +33,10 @@ def fenced_under(text: str, heading: str, language: str) -> list[str]:
     below = re.split(r"^## ", text, flags=re.MULTILINE)
     (section,) = (part for part in below if part.startswith(f"{heading}\n"))
     return fenced(section, language)
+
+
+def headings(path: Path) -> set[str]:
+    """Names by which a page's headings are linked to, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}

@@ -10,8 +10,6 @@ from autotune.fit.resolve import resolve_plan
 from autotune.protocol import events
 from autotune.protocol.estimate import TrialEstimate
 from autotune.protocol.events import RunEvent
-from autotune.protocol.plan import TrialPoint
-from autotune.protocol.results import TrialOutcome, Verdict
 from autotune.run.state import StudyState, replay
 from autotune.study.baselines import answered_pace
 from tests import records, setups
@@ -21,16 +19,7 @@ A = setups.strategy("A")
 SETUP = setups.setup(setups.profile(A))
 SURVEY = setups.survey(*[[100]] * 20)
 MEASURED = setups.measurement(10, prefill_seconds=1.0, token_seconds=0.25)
-POINT = TrialPoint(
-    model_max_length=128,
-    max_rounds=2,
-    micro_batch_tokens=128,
-    gradient_checkpointing=False,
-    row_tokens=100,
-)
-TRIED = TrialOutcome(
-    point=POINT, verdict=Verdict.FITS, reason="", seconds=1.0, measurement=MEASURED
-)
+TRIED = setups.tried(MEASURED, 128, rounds=2, row_tokens=100, seconds=1.0)
 FIT = setups.fit(trials=(TRIED,), peak_bytes=10)
 PLAN = resolve_plan(A, FIT, SURVEY, SETUP)
 

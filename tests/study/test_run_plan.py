@@ -20,8 +20,7 @@ from autotune.fit.planned_practice import PlannedPractice, planned_practice
 from autotune.fit.run_plan import RunPlan, Span
 from autotune.protocol import events
 from autotune.protocol.events import Record
-from autotune.protocol.plan import Strategy, TrialPoint
-from autotune.protocol.results import TrialOutcome, Verdict
+from autotune.protocol.plan import Strategy
 from autotune.run.own_practice import is_to_practise, with_made_practice
 from autotune.run.setup import Setup
 from autotune.run.state import StudyState, replay
@@ -253,20 +252,7 @@ def test_the_hours_of_practice_are_those_of_average_answers_and_at_most_of_the_l
     found, _, setup = practised(tmp_path, A, E)
     measurement = setups.measurement(1, prefill_seconds=2.0, token_seconds=0.5)
     took = sum(measurement.step_seconds) + 2.0 + 3.0  # a worker starts in 3
-    point = TrialPoint(
-        model_max_length=512,
-        max_rounds=1,
-        micro_batch_tokens=512,
-        gradient_checkpointing=False,
-        row_tokens=512,
-    )
-    timed = TrialOutcome(
-        point=point,
-        verdict=Verdict.FITS,
-        reason="",
-        seconds=took,
-        measurement=measurement,
-    )
+    timed = setups.tried(measurement, 512, rounds=1, row_tokens=512, seconds=took)
     fit = setups.fit(length=512, trials=(timed,), peak_bytes=1)
     # Four answers, of the eight that an evaluation generates at a time.
     seconds = found.seconds(setup, fit, measured=True, slowdown=1.0)
@@ -284,16 +270,7 @@ def test_the_hours_of_practice_are_those_of_average_answers_and_at_most_of_the_l
 
 def test_scoring_is_expected_to_take_less_than_answers_that_all_run_to_their_cap() -> None:
     measurement = setups.measurement(1, prefill_seconds=2.0, token_seconds=0.5)
-    point = TrialPoint(
-        model_max_length=128,
-        max_rounds=2,
-        micro_batch_tokens=128,
-        gradient_checkpointing=False,
-        row_tokens=100,
-    )
-    tried = TrialOutcome(
-        point=point, verdict=Verdict.FITS, reason="", seconds=0.0, measurement=measurement
-    )
+    tried = setups.tried(measurement, 128, rounds=2, row_tokens=100, seconds=0.0)
     setup, fit = setups.setup(profile(A)), setups.fit(trials=(tried,), peak_bytes=1)
     chooser = Chooser(setup, SURVEY, fit, 0.25, lambda now, plan: 0.0)
     plan = plan_run(chooser, StudyState())
