@@ -49,6 +49,8 @@ class Round:
 class Conversation:
     """Whole rounds, after at most one system prompt. `tools` is a JSON list, empty for none.
 
+    `task` names what several conversations answer alike, where the data says so, else it is empty.
+
     Raises:
         ValueError: the roles are not `[system] (user (assistant tool+)* assistant)+`; use
             `conversation_of` for turns that nobody has checked.
@@ -56,6 +58,7 @@ class Conversation:
 
     messages: tuple[Message, ...]
     tools: str = ""
+    task: str = ""
 
     def __post_init__(self) -> None:
         """Refuses any other order of roles, so that `rounds` can rely on it."""
@@ -83,6 +86,16 @@ class Conversation:
             Round(self.messages[begin], self.messages[end - 1], self.messages[begin + 1 : end - 1])
             for begin, end in pairwise([*begins, len(self.messages)])
         )
+
+    @property
+    def family(self) -> str:
+        """The same for conversations of which one tells what the others say.
+
+        Those of one task, and those that begin with the same question.
+        """
+        if self.task:
+            return self.task
+        return next(turn.content for turn in self.messages if turn.role == "user").strip()
 
     @property
     def uses_tools(self) -> bool:

@@ -113,6 +113,14 @@ PROVENANCE = frozenset({PRACTICE})
 """Keys of a record that say where it comes from, in data that this tool makes itself: for a person
 to read, and so neither trained on nor named as unused."""
 
+
+def task_of(row: Row) -> str:
+    """What a row of practice data was asked for, the same for all variants of one answer; or ''."""
+    practice = row.get(PRACTICE)
+    task = practice.get("task") if isinstance(practice, dict) else None
+    return "" if task is None else f"{PRACTICE} {task}"
+
+
 FORMATS: dict[str, Format] = {
     "messages": Format(
         "a list under 'messages'",

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from autotune.base.errors import BadInput
 from autotune.base.format import counted
 from autotune.data.conversation import Conversation, Message, Unfit, conversation_of
-from autotune.data.formats import FORMATS, Format, Row, format_of
+from autotune.data.formats import FORMATS, Format, Row, format_of, task_of
 from autotune.data.supervised import by_row
 from autotune.data.tool_turns import TOOL_KEYS, tools_of
 from autotune.data.turns import CANNOT, refuse_needed, role_of, without_padding
@@ -137,7 +137,8 @@ class Reading:
             remarks.say(CONTEXT)
         for what, warning in remarks.sentences.items():
             self._book.add(what, number, warning=warning)
-        return conversation
+        task = task_of(row)
+        return replace(conversation, task=task) if task else conversation
 
     def adapted(self) -> Adapted:
         """What was counted and noted so far, without the conversations themselves."""

@@ -6,6 +6,7 @@ and the rows that it does not give go along as token ids.
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,8 @@ def write_trained_chats(job: TrainedChatsJob, pipe: Pipe) -> None:
             f"data {job.data_path}: keeps {counted(len(kept), 'conversation')}, the run trained on"
             f" {plan.kept_conversations}; put the file back that it had"
         )
-    # By their places: `split` looks at nothing else, and conversations can be told apart so.
-    places = [Row([at], []) for at in range(len(kept))]
+    # By their places and families: `split` looks at nothing else, and they can be told apart so.
+    places = [Row([at], [], kept[at][0].family) for at in range(len(kept))]
     trained, _ = split(places, plan.held_out, plan.seed)
     lines, exact = [], dict[int, ExactRow]()
     for number, place in enumerate(trained):
@@ -110,7 +111,7 @@ def shortened(conversation: Conversation, rounds: int) -> Conversation:
     begins = [at for at, m in enumerate(conversation.messages) if m.role == "user"]
     if rounds >= len(begins):
         return conversation
-    return Conversation(conversation.messages[: begins[rounds]], conversation.tools)
+    return replace(conversation, messages=conversation.messages[: begins[rounds]])
 
 
 def turns_of(conversation: Conversation) -> list[dict[str, Any]]:

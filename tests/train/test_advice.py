@@ -144,6 +144,18 @@ def test_a_loss_that_rises_for_long_is_reported_for_any_model() -> None:
     assert due(Facts(trial(steps([*falling(40), *[2.5] * 10])), None)) == ()
 
 
+def test_a_rise_within_the_noise_of_steps_of_few_conversations_is_none() -> None:
+    """Eight a step, whose losses differ by a quarter: the best window of many is best by chance."""
+    rng = random.Random(8)
+    noisy = [1.0 + 0.25 * rng.choice((-1, 1)) * rng.random() for _ in range(190)]
+    best = [0.9 + 0.25 * rng.choice((-1, 1)) * rng.random() for _ in range(10)]
+    last = [1.02 + 0.25 * rng.choice((-1, 1)) * rng.random() for _ in range(20)]
+    assert due(Facts(trial(steps([*noisy, *best, *last])), None)) == ()
+    much = [2.0 + 0.25 * rng.choice((-1, 1)) * rng.random() for _ in range(20)]
+    told = due(Facts(trial(steps([*noisy, *best, *much])), None))
+    assert [a.rule for a in told] == ["loss_rising"]
+
+
 def test_ranges_are_used_for_their_own_model_data_labels_and_rates_only() -> None:
     assert RANGES is not None
 

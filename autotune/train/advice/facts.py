@@ -52,9 +52,13 @@ class Facts:
     @cached_property
     def windows(self) -> tuple[float, ...]:
         """Median losses over windows that do not overlap, the newest last; whole windows only."""
-        size, losses = self.window, [step.loss for step in self.steps]
-        first = len(losses) % size
-        return tuple(median(losses[at : at + size]) for at in range(first, len(losses), size))
+        count = len(self.steps) // self.window
+        return tuple(median(self.losses_of(at)) for at in range(count))
+
+    def losses_of(self, window: int) -> list[float]:
+        """The losses of the steps in one of the `windows`."""
+        first = len(self.steps) % self.window + window * self.window
+        return [step.loss for step in self.steps[first : first + self.window]]
 
     @property
     def loss(self) -> float | None:

@@ -4,7 +4,8 @@ Each rule returns one sentence, or None where all is well or too little is known
 profile's; what holds for any model is a constant here with its reason.
 """
 
-from statistics import median
+from math import hypot, sqrt
+from statistics import median, pstdev
 
 from autotune.base.format import counted, percent, rate_text
 from autotune.train.advice.facts import Facts
@@ -15,7 +16,14 @@ EARLY_SHARE = 0.2
 """Share of the steps after which a loss that learns at all has fallen (the guide's fifth)."""
 
 LOSS_RISE_FACTOR = 1.1
-"""A tenth above the best window before: five to ten times the noise of a window."""
+"""A tenth above the best window before: five to ten times the noise of a window of steps of 64."""
+
+LOSS_RISE_ERRORS = 4.0
+"""Standard errors of the difference of two windows. Steps of few conversations differ so much that
+a tenth is noise, and the best of some twenty windows lies about two errors below its mean."""
+
+MEDIAN_ERROR = 1.25
+"""Standard error of a median of n normal values, in their deviation by the root of n (sqrt pi/2)."""
 
 NORM_MARGIN = 1.1
 """A median norm a tenth outside its range: the range's ends are given to one decimal."""
@@ -112,12 +120,19 @@ def loss_rising(facts: Facts) -> str | None:
     if len(facts.windows) < 4:
         return None
     best, now = min(facts.windows[:-2]), min(facts.windows[-2:])
-    if now <= best * LOSS_RISE_FACTOR:
+    noise = LOSS_RISE_ERRORS * hypot(*(_error(facts, at) for at in (best, now)))
+    if now <= max(best * LOSS_RISE_FACTOR, best + noise):
         return None
     return (
         f"loss rose from {best:.2f} to {now:.2f} and stays there: the learning rate is too high for"
         f" this data; try {rate_text(facts.trial.plan.learning_rate / 2)}"
     )
+
+
+def _error(facts: Facts, loss: float) -> float:
+    """Standard error of the window that has this median loss."""
+    losses = facts.losses_of(facts.windows.index(loss))
+    return MEDIAN_ERROR * pstdev(losses) / sqrt(len(losses))
 
 
 def norm_spikes(facts: Facts) -> str | None:

@@ -28,8 +28,8 @@ from autotune.worker.channel import JobInbox
 BATCH = 256
 """Conversations that are sent together: some 200 KB."""
 
-Packed = tuple[int, str, tuple[tuple[Any, ...], ...]]
-"""A row number, tools and the fields of messages. Objects of our own take ten times as long."""
+Packed = tuple[int, str, str, tuple[tuple[Any, ...], ...]]
+"""A row number, tools, the task and the fields of messages. Objects take ten times as long."""
 
 _FIELDS = attrgetter(*Message.__slots__)
 
@@ -70,13 +70,13 @@ def main() -> None:
 
 def packed(row: int, conversation: Conversation) -> Packed:
     """A conversation as plain values."""
-    return row, conversation.tools, tuple(map(_FIELDS, conversation.messages))
+    return row, conversation.tools, conversation.task, tuple(map(_FIELDS, conversation.messages))
 
 
 def unpacked(found: Packed) -> tuple[int, Conversation]:
     """The row number and the conversation again."""
-    row, tools, messages = found
-    return row, Conversation(tuple(Message(*fields) for fields in messages), tools)
+    row, tools, task, messages = found
+    return row, Conversation(tuple(Message(*fields) for fields in messages), tools, task)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ split like any other text (`whole_text`). Where turns begin and end is read from
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -276,7 +276,7 @@ class _LaidOutRow:
 
 def kept_rows(
     codec: ChatCodec,
-    conversations: Iterable[Conversation],
+    conversations: Sequence[Conversation],
     *,
     max_rounds: Rounds,
     model_max_length: int,
@@ -289,4 +289,8 @@ def kept_rows(
         )
         for found in codec.encoded(conversations)
     )
-    return [row for row in rows if row.supervised]
+    return [
+        replace(row, family=conversation.family)
+        for row, conversation in zip(rows, conversations, strict=True)
+        if row.supervised
+    ]

@@ -1,7 +1,7 @@
 """Token rows: what a conversation comes to in ids, and which of them carry a label."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from autotune.data.truncation import RoundSpan, last_round, window
 from autotune.protocol.choices import Truncation
@@ -19,11 +19,13 @@ JOINED = "an answer whose beginning the tokenizer joins to the line before it"
 class Row:
     """One conversation to train on: two lists of equal length, `input_ids` and `labels`.
 
-    A label stands at its own token's position (the shift by one is the loss's business).
+    A label stands at its own token's position (the shift by one is the loss's business). The
+    `family` is the conversation's.
     """
 
     input_ids: list[int]
     labels: list[int]
+    family: str = field(default="", compare=False)
 
     @property
     def supervised(self) -> int:

@@ -6,6 +6,7 @@ never seen. The parent decides by it (`train/divergence.py`).
 
 import math
 import random
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,8 +25,25 @@ from autotune.worker.train.step import Stepper
 
 
 def split(rows: Sequence[Row], held_out: int, seed: int) -> tuple[list[Row], list[Row]]:
-    """The rows to train on and those that are held out, each in order, by the plan's seed alone."""
-    chosen = set(random.Random(f"held out {seed}").sample(range(len(rows)), held_out))
+    """The rows to train on and those that are held out, each in order, by the plan's seed alone.
+
+    A family is held out as a whole or not at all: of an answer that was trained on in another
+    form, the loss falls without anything being learned that holds elsewhere. Only where what is
+    left are families larger than the number that is still wanted, one of them is divided.
+    """
+    families = defaultdict[str, list[int]](list)
+    for at, row in enumerate(rows):
+        families[row.family or f"row {at}"].append(at)
+    drawn = list(families.values())
+    random.Random(f"held out {seed}").shuffle(drawn)
+    chosen = set[int]()
+    divided = list[int]()
+    for family in drawn:
+        if len(chosen) + len(family) <= held_out:
+            chosen.update(family)
+        else:
+            divided += family
+    chosen.update(divided[: held_out - len(chosen)])
     trained = [row for at, row in enumerate(rows) if at not in chosen]
     return trained, [rows[at] for at in sorted(chosen)]
 

@@ -1,7 +1,9 @@
 """Conversations held out of a training: which, their loss, and when it is measured."""
 
 import itertools
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from autotune.protocol import events
 from autotune.protocol.choices import Precision, Truncation
 from autotune.protocol.events import HeldOutLoss, WorkerEvent
 from autotune.protocol.job import TrainJob
-from autotune.protocol.plan import TrainPlan
+from autotune.protocol.plan import DataSpec, TrainPlan
 from autotune.worker.tokens.encode import IGNORED, Row, kept_rows
 from autotune.worker.train import held_out as held_out_module
 from autotune.worker.train import step as step_module
@@ -149,6 +151,50 @@ def test_which_are_held_out_depends_on_the_seed_alone_and_none_is_lost() -> None
     assert (len(kept), len(held)) == (55, 5)
     assert sorted([*kept, *held], key=lambda row: len(row.input_ids)) == rows
     assert split(rows, 0, 7) == (rows, [])
+
+
+def test_what_is_trained_on_tells_nothing_of_what_is_held_out() -> None:
+    """Variants of one answer, and conversations that begin with the same question."""
+    rows = [Row([at], [at], f"task {at // 3}") for at in range(90)]
+    for seed in range(20):
+        kept, held = split(rows, 9, seed)
+        assert (len(kept), len(held)) == (81, 9)
+        assert {row.family for row in kept}.isdisjoint(row.family for row in held)
+
+
+def test_only_a_family_that_is_too_large_is_divided() -> None:
+    large = [Row([at], [at], "the same question") for at in range(40)]
+    rows = [*large, *(Row([at], [at], f"question {at}") for at in range(40, 43))]
+    kept, held = split(rows, 5, 3)
+    assert (len(kept), len(held)) == (38, 5)
+    assert [row.family for row in held] == ["the same question"] * 2 + [
+        f"question {at}" for at in range(40, 43)
+    ]
+
+
+def test_variants_of_one_answer_are_a_family_as_read_from_practice_data(tmp_path: Path) -> None:
+    turns = [("Write of Rome.", "Rome is old."), ("Write of Rome. No commas.", "Rome is old")]
+    lines = [
+        {
+            "messages": [
+                {"role": "user", "content": question},
+                {"role": "assistant", "content": answer},
+            ],
+            "practice": {"task": task},
+        }
+        for task, (question, answer) in zip((0, 0, 1), [*turns, turns[0]], strict=True)
+    ]
+    path = tmp_path / "practice.jsonl"
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    found = load_conversations(DataSpec(path=str(path), format="auto")).conversations
+    assert found[0].family == found[1].family != found[2].family
+
+
+def test_conversations_that_begin_with_the_same_question_are_a_family(tmp_path: Path) -> None:
+    loaded = load_conversations(DataSpec(path=str(chat_file(tmp_path / "c.jsonl")), format="auto"))
+    first, second, *_ = loaded.conversations
+    again = replace(first, messages=(*first.messages[:-1], second.messages[-1]))
+    assert again.family == first.family != second.family
 
 
 @pytest.mark.parametrize("packing", [False, True])
