@@ -23,7 +23,7 @@ LOSS_RISE_ERRORS = 4.0
 a tenth is noise, and the best of some twenty windows lies about two errors below its mean."""
 
 MEDIAN_ERROR = 1.25
-"""Standard error of a median of n normal values, in their deviation by the root of n (sqrt pi/2)."""
+"""Standard error of a median of n normal values: their deviation by the root of n, times this."""
 
 NORM_MARGIN = 1.1
 """A median norm a tenth outside its range: the range's ends are given to one decimal."""
