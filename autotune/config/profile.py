@@ -191,7 +191,8 @@ class Evaluate(Boundary):
 
     With `holdout` the best checkpoint is chosen by a fixed half of the prompts, and its score on
     the other half is what is reported and held against the target. With `early` a checkpoint stops
-    answering once the target is out of its reach or another is better (`docs/score.md`).
+    answering once the target is out of its reach or another is better (`docs/score.md`). With
+    `reuse_untrained` the model before training answers prompts once on a machine, not in each run.
     `think` says which text of an answer that thinks is judged.
     """
 
@@ -199,6 +200,7 @@ class Evaluate(Boundary):
     batch_size: Annotated[int, Field(ge=1)]
     holdout: bool = False
     early: bool = True
+    reuse_untrained: bool = True
     think: Annotated[Think, ANY_CASE] = Think.KEEP
     score_per_lift: Annotated[float, Field(ge=0)] = 4.0
     health: HealthLimits

@@ -186,7 +186,7 @@ class Notice(Boundary):
     """A sentence for the person, about something that no other event depends on."""
 
     kind: Literal["notice"] = "notice"
-    about: Literal["disk", "in_full", "interrupted", "model", "waiting"]
+    about: Literal["disk", "in_full", "interrupted", "kept_answers", "model", "waiting"]
     sentence: str
 
 

@@ -113,6 +113,11 @@ def report_of(history: RunHistory, run_dir: Path) -> Report:
         hashes=hashes(state),
         reproduce=steps_again(path_text(run_dir), run.target, machine, versions),
         time_split=history.time_split.until(last),
+        time_notes=tuple(
+            record.event.sentence
+            for record in without_steps
+            if isinstance(record.event, events.Notice) and record.event.about == "kept_answers"
+        ),
         data_used=data_used(state),
         fit_reasons=fit_reasons(state.fit),
         by_instruction=instruction_scores(state, *kept),

@@ -89,8 +89,9 @@ class Report(Boundary):
     enough trials to tell. `think` is which text of answers was judged, `scorer` by what. `command`
     is the command line that began the run, `later_commands` are others that resumed it;
     `environment` is what it ran on and with, `hashes` the sha256 of the files that it worked with,
-    `reproduce` how to do it again. `time_split` has seconds by what was done. `fit_reasons` say why
-    this length and micro-batch, `data_used` has the rows of each strategy. `by_instruction` and
+    `reproduce` how to do it again. `time_split` has seconds by what was done, `time_notes` say what
+    was not done again. `fit_reasons` say why this length and micro-batch, `data_used` has the rows
+    of each strategy. `by_instruction` and
     `examples` come from the answers in the run's folder, none where these are gone. `practice` is
     the practice data that trials trained on, `kinds` how held-out kinds came out beside the others.
     `study` is the shared study that the run worked at, with the trials of all hosts; `trials` are
@@ -145,6 +146,7 @@ class Report(Boundary):
     hashes: dict[str, str] = {}
     reproduce: tuple[str, ...] = ()
     time_split: dict[str, float] = {}
+    time_notes: tuple[str, ...] = ()
     data_used: tuple[DataUsed, ...] = ()
     fit_reasons: tuple[str, ...] = ()
     by_instruction: tuple[InstructionScore, ...] = ()

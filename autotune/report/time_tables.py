@@ -18,6 +18,7 @@ def time_split_table(report: Report) -> Table:
         tuple(
             Row((what, duration(s), percent(s / whole if whole else 1.0, 0))) for what, s in parts
         ),
+        " ".join(f"{note[:1].upper()}{note[1:]}." for note in report.time_notes),
     )
 
 

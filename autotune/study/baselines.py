@@ -9,11 +9,12 @@ from autotune.protocol.results import EvalReport
 from autotune.run.answering import RESPONSES, ModelRefused
 from autotune.run.session import Session
 from autotune.run.setup import Setup
-from autotune.score.answers import count_answers, read_answers
+from autotune.score.answers import read_answers
 from autotune.score.report_check import EvaluationFailed, checked_report
 from autotune.score.scorer import Scorer
-from autotune.study.answer import answer_and_score, reported_prompts, score_answers
+from autotune.study.answer import generate_job, reported_prompts, score_answers, with_warning
 from autotune.study.held_out_kinds import kinds_of
+from autotune.study.untrained import answer_untrained
 
 
 def score_baselines(session: Session, setup: Setup, scorer: Scorer) -> None:
@@ -37,17 +38,18 @@ def score_baselines(session: Session, setup: Setup, scorer: Scorer) -> None:
         add_kinds(session, setup, scorer, where)
     else:
         try:
-            begun, had = session.clock(), count_answers(where / RESPONSES)
-            report = answer_and_score(session, setup, scorer, setup.model_folder, where)
-            took = session.clock() - begun
+            file = session.rundir.prompts
+            job = generate_job(setup, setup.model_folder, file, where, scorer.name)
+            seconds = answer_untrained(session, setup, job, setup.prompts)
+            report = with_warning(session, where, score_answers(setup, scorer, where))
         except ModelRefused as error:
             raise BadInput(str(error)) from error
         except EvaluationFailed as error:
             session.emit(events.Warned(message=f"the untrained model has no score: {error}"))
         else:
-            pace = answered_pace(where / RESPONSES, had, took)
+            new_tokens = tokens_of(where / RESPONSES)
             kinds = kinds_of(session.state, report)
-            session.emit(baseline("untrained", report, *pace, kinds=kinds))
+            session.emit(baseline("untrained", report, seconds, new_tokens, kinds=kinds))
 
 
 def add_kinds(session: Session, setup: Setup, scorer: Scorer, where: Path) -> None:
@@ -66,17 +68,11 @@ def add_kinds(session: Session, setup: Setup, scorer: Scorer, where: Path) -> No
         session.emit(known.model_copy(update={"kinds": kinds}))
 
 
-def answered_pace(responses: Path, had: int, took: float) -> tuple[float | None, int | None]:
-    """Seconds that all answers of a file take, and the tokens that they have.
-
-    `took` seconds made those beyond the first `had`, which an interrupted run left: None where that
-    says nothing about the rest.
-    """
-    answers = read_answers(responses)
-    made = len(answers) - had
-    known = [answer.new_tokens for answer in answers if answer.new_tokens is not None]
-    seconds = took * len(answers) / made if made > 0 else None
-    return seconds, sum(known) if len(known) == len(answers) else None
+def tokens_of(responses: Path) -> int | None:
+    """Tokens of all answers of a file; None where one of them has no number."""
+    known = [answer.new_tokens for answer in read_answers(responses)]
+    counted = [tokens for tokens in known if tokens is not None]
+    return sum(counted) if len(counted) == len(known) else None
 
 
 def baseline(

@@ -25,10 +25,11 @@ from autotune.score.lift import counts_for
 from autotune.score.prompts import Prompt
 from autotune.score.report_check import EvaluationFailed, checked_report
 from autotune.score.scorer import Scorer
-from autotune.study.answer import answer, strict_of
+from autotune.study.answer import answer, generate_job, strict_of
 from autotune.study.best import weights_of
 from autotune.study.held_out_kinds import kinds_of
 from autotune.study.precision import as_trained
+from autotune.study.untrained import answer_untrained
 
 ALL_PROMPTS = "prompts-all.jsonl"
 """In the run's folder: all prompts of the source, those that the run asked among them."""
@@ -131,7 +132,8 @@ class InFull:
         state = self.session.state
         folder = weights_of(self.session.rundir, state, best)
         setup = as_trained(self.setup, state.trials[best.number])
-        report = self.report(setup, folder, self.where(best))
+        answer(self.session, setup, folder, self.where(best), asked=self.asked_file)
+        report = self.report(self.where(best))
         evaluate = setup.profile.evaluate
         self.session.emit(
             best_in_full(
@@ -158,7 +160,11 @@ class InFull:
         if self.is_known(UNTRAINED):
             return
         where = self.session.rundir.eval_folder(f"all-{UNTRAINED}")
-        report = self.report(self.setup, self.setup.model_folder, where)
+        job = generate_job(
+            self.setup, self.setup.model_folder, self.asked_file, where, self.scorer.name
+        )
+        answer_untrained(self.session, self.setup, job, self.prompts)
+        report = self.report(where)
         # Where `eval` scored the best, its answers lie elsewhere: then only the sums are compared.
         here = (self.where(best) / RESPONSES).is_file()
         trained = strict_of(self.scored(self.where(best))) if here else {}
@@ -171,9 +177,8 @@ class InFull:
         name = f"all-trial-{best.number:04d}-{best.checkpoint.name}"
         return self.session.rundir.eval_folder(name)
 
-    def report(self, setup: Setup, folder: Path, where: Path) -> EvalReport:
-        """Answer what is not answered yet, and score it."""
-        answer(self.session, setup, folder, where, asked=self.asked_file)
+    def report(self, where: Path) -> EvalReport:
+        """Score answers, and write down what came of it."""
         report = self.scored(where)
         write_text_atomic(where / SCORES, report.model_dump_json(indent=1))
         return report

@@ -13,6 +13,8 @@ from autotune.fit.resolve import resolve_plan
 from autotune.fit.run_plan import NONE, Obstacle, PlannedTrial, RunPlan, Span
 from autotune.protocol.plan import SEARCH, Strategy
 from autotune.protocol.space import SEARCHABLE, Value
+from autotune.run.kept_answers import find_kept
+from autotune.run.setup import Setup
 from autotune.run.state import StudyState
 from autotune.run.trial_state import TrialState
 from autotune.study.chooser import Chooser
@@ -45,7 +47,7 @@ def plan_run(chooser: Chooser, state: StudyState, premises: Premises = Premises(
     """
     setup, fit = chooser.setup, chooser.fit
     before = NONE
-    if "untrained" not in state.baselines:
+    if "untrained" not in state.baselines and not _is_answered(setup):
         before = Span(
             likely_untrained(state, setup, fit, measured=premises.measured),
             evaluation_seconds(state, setup, fit)[0],
@@ -64,6 +66,11 @@ def plan_run(chooser: Chooser, state: StudyState, premises: Premises = Premises(
     except BadInput as error:
         obstacle = Obstacle.of(error)
     return RunPlan(tuple(planned), budget.over, before, budget.ends, obstacle, premises.practice)
+
+
+def _is_answered(setup: Setup) -> bool:
+    """Whether an earlier run's answers are taken for those of the model before training."""
+    return setup.content is not None and find_kept(setup, setup.content.scored) is not None
 
 
 class _Budget:

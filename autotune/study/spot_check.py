@@ -14,6 +14,7 @@ from autotune.score.report_check import EvaluationFailed, checked_report
 from autotune.study.answer import generate_job
 from autotune.study.best import weights_of
 from autotune.study.precision import as_trained
+from autotune.study.untrained import answer_untrained
 
 
 def check_untrained(session: Session, setup: Setup) -> None:
@@ -54,7 +55,10 @@ def _check(
     where = session.rundir.eval_folder(f"spot-check-{model}")
     job = generate_job(setup, folder, session.rundir.spot_check, where, chosen.scorer)
     try:
-        answer_all(session, job, len(chosen.prompts), what="spot check")
+        if of == "untrained":
+            answer_untrained(session, setup, job, chosen.prompts, what="spot check")
+        else:
+            answer_all(session, job, len(chosen.prompts), what="spot check")
         answers = read_answers(where / RESPONSES)
         scorer, think = find_scorer(chosen.scorer), setup.profile.evaluate.think
         report = checked_report(scorer, chosen.prompts, answers, think)

@@ -1,7 +1,5 @@
 """How long a trial is expected to take, before and after something like it was seen."""
 
-from pathlib import Path
-
 import pytest
 
 from autotune.fit.estimate import strategy_fit
@@ -11,7 +9,6 @@ from autotune.protocol import events
 from autotune.protocol.estimate import TrialEstimate
 from autotune.protocol.events import RunEvent
 from autotune.run.state import StudyState, replay
-from autotune.study.baselines import answered_pace
 from tests import records, setups
 from tests.records import Book
 
@@ -108,15 +105,6 @@ def test_the_live_estimate_is_the_same_and_says_when_it_is_an_upper_bound() -> N
         live = strategy_seconds(found, of_a)
         assert live.seconds == pytest.approx(expected(found))
         assert live.at_most is (not found.baselines)
-
-
-def test_the_pace_of_answers_of_which_some_were_there_is_that_of_the_others(tmp_path: Path) -> None:
-    path = tmp_path / "responses.jsonl"
-    line = '{"key": 1, "prompt": "p", "response": "r", "finish": "stop", "new_tokens": 7}\n'
-    path.write_text(line * 4, encoding="utf-8")
-    assert answered_pace(path, 0, 8.0) == (8.0, 28)
-    assert answered_pace(path, 3, 8.0) == (32.0, 28)
-    assert answered_pace(path, 4, 8.0) == (None, 28)
 
 
 def test_a_workers_start_counts_as_the_probes_trials_show_it() -> None:
