@@ -206,8 +206,12 @@ def test_the_pace_of_answers_of_which_some_were_there_is_that_of_the_others(
 
 
 def test_a_plan_counts_no_time_for_answers_that_are_kept(tmp_path: Path) -> None:
+    measured = setups.measurement(10, prefill_seconds=1.0, token_seconds=0.25)
+    tried = setups.tried(measured, 128, rounds=2, row_tokens=100, seconds=1.0)
+    fit = setups.fit(trials=(tried,), peak_bytes=10)
+
     def chooser_of(start: Start) -> Chooser:
-        return Chooser(start.setup, DATA, setups.fit(), 0.25, lambda now, plan: 0.0)
+        return Chooser(start.setup, DATA, fit, 0.25, lambda now, plan: 0.0)
 
     first = Start(tmp_path / "first")
     before = plan_run(chooser_of(first), first.session.state).before
