@@ -130,7 +130,8 @@ class Fit(Boundary):
     `predicted_peak_bytes` is what was computed for the accepted point beforehand, None where
     nothing was. `fingerprint` maps what the answer depends on (device, torch, model, data ...) to
     its value; `expiry` says of each what follows when it changes. `attention` is the kernel that
-    the accepted trial attended by.
+    the accepted trial attended by. `whole` says whether `max_rounds` stay whole in every
+    conversation at this length: not even one may; None in older records.
     """
 
     model_max_length: int
@@ -147,6 +148,7 @@ class Fit(Boundary):
     speed_trials: tuple[TrialOutcome, ...] = ()
     predicted_peak_bytes: int | None = None
     attention: Kernel | None = None
+    whole: bool | None = None
 
     @property
     def words(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from autotune.base.format import percent
 from autotune.report.paint import Paint
 from autotune.report.trial_schema import LossPoint, TrialReport
 
@@ -19,13 +20,16 @@ MAX_MARKED = 12
 
 
 def smoothed(losses: Sequence[float]) -> list[float]:
-    """Their running mean, centred; at the ends of what there is."""
+    """Their running mean, centred; near the ends over the half of the window that is there.
+
+    A window that shrank towards the ends would let the line end on the noise of one batch.
+    """
     half = max(1, round(len(losses) * SMOOTHED_SHARE / 2))
     sums = [0.0, *accumulate(losses)]
     found = []
     for at in range(len(losses)):
-        reach = min(half, at, len(losses) - 1 - at)
-        found.append((sums[at + reach + 1] - sums[at - reach]) / (2 * reach + 1))
+        first, end = max(0, at - half), min(len(losses), at + half + 1)
+        found.append((sums[end] - sums[first]) / (end - first))
     return found
 
 
@@ -42,6 +46,11 @@ def epoch_marks(trial: TrialReport) -> Iterator[tuple[int, float]]:
     every = -(-trial.plan.num_train_epochs // MAX_MARKED)
     for epoch in range(every, trial.plan.num_train_epochs, every):
         yield epoch, epoch * trial.plan.steps_per_epoch + 0.5
+
+
+def held_out_label(trial: TrialReport) -> str:
+    """The held-out loss in a legend, with how far it is measured: not to a training's end."""
+    return f"held out, last at {percent(max(p.progress for p in trial.held_out), 0)}"
 
 
 def draw_loss(axes: "Axes", trial: TrialReport, colour: str, paint: Paint) -> None:
@@ -61,7 +70,7 @@ def draw_loss(axes: "Axes", trial: TrialReport, colour: str, paint: Paint) -> No
         axes.plot(
             *zip(*held_out, strict=True),
             color=paint.ink,
-            label="held out",
+            label=held_out_label(trial),
             linewidth=1.1,
             linestyle="--",
             marker="s",
