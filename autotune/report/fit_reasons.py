@@ -39,20 +39,21 @@ def _length(fit: Fit) -> str:
 
 
 def _rounds(fit: Fit) -> str:
-    """How many rounds stay whole at that length, or that not even one does."""
-    if fit.max_rounds > 1:
+    """How many rounds stay whole at that length: all, some, or not even one."""
+    head = f"Rounds {fit.max_rounds}"
+    if length_limit(fit).whole_row is not None:
         return (
-            f"Rounds {fit.max_rounds}: the most that stay whole in every conversation at that"
-            " length."
+            f"{head}: as many as any conversation has, or as the profile looks at; all of them stay"
+            " whole at that length."
         )
+    if fit.max_rounds > 1:
+        return f"{head}: the most that stay whole in every conversation at that length."
     if fit.whole is False:
         return (
-            "Rounds 1: the fewest there can be. Not even 1 round stays whole in every conversation"
-            " at that length."
+            f"{head}: the fewest there can be. Not even 1 round stays whole in every conversation at"
+            " that length."
         )
-    if length_limit(fit).whole_row is not None:
-        return "Rounds 1: no conversation that is looked at has more, and all of them stay whole."
-    return "Rounds 1: no more than that stays whole in every conversation at that length."
+    return f"{head}: no more than that stays whole in every conversation at that length."
 
 
 def _strategies(fit: Fit) -> Iterator[str]:

@@ -62,7 +62,8 @@ def steps_again(
     return (
         f"install the same versions{on}: {named}",
         "have the same files: data, prompts and model with the sha256 below",
-        f"give every setting of this run, in a new folder: smolsft-autotune"
+        f"give every setting of this run, which run.toml in its folder holds, to a new one:"
+        f" smolsft-autotune"
         f" {'run' if target else 'probe'} --profile {quoted(f'{run_dir}/run.toml')}{asked}"
         " --run-dir NEW",
         "the seeds choose the order of the data, the noise and the prompts; on a CPU with the same"

@@ -24,7 +24,7 @@ def scores_table(report: Report, scorer: Scorer) -> Table:
     """The baselines and the best checkpoint, on the run's own prompts."""
     best = report.best
     name = "the best checkpoint" + (" so far, about" if best and best.ended_early else "")
-    legend = "" if report.best_in_full is not None else WHAT_IT_IS_HELD_AGAINST
+    legend = "" if report.best_in_full is not None else _what_stands_there(scorer)
     return _scores(scorer, report.baselines, name, best, legend)
 
 
@@ -33,7 +33,13 @@ def full_scores_table(report: Report, scorer: Scorer) -> Table:
     full = report.best_in_full
     if full is None:
         return Table((), ())
-    return _scores(scorer, full.baselines, "the best checkpoint", full, WHAT_IT_IS_HELD_AGAINST)
+    legend = _what_stands_there(scorer)
+    return _scores(scorer, full.baselines, "the best checkpoint", full, legend)
+
+
+def _what_stands_there(scorer: Scorer) -> str:
+    """The legend of the first table of scores: its rows, then its columns."""
+    return f"{WHAT_IT_IS_HELD_AGAINST} {_legend(shares_of(scorer))}".strip()
 
 
 def _scores(

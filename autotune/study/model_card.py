@@ -195,8 +195,8 @@ def _score_rows(state: StudyState, best: events.Evaluated) -> Iterator[_ScoreRow
         name = "this model, so far about" if best.partial else f"**this model**{own}"
         yield name, best.score, best.interval, best.health, best.lift
     for key, name in names.items():
-        if (base := state.baselines.get(key)) is not None:
-            yield f"{name}{own}", base.score, base.interval, base.health, base.lift
+        if (scored := state.baselines.get(key)) is not None:
+            yield f"{name}{own}", scored.score, scored.interval, scored.health, scored.lift
 
 
 def _settings(state: StudyState, plan: TrainPlan) -> Iterator[tuple[str, str]]:

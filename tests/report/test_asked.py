@@ -209,9 +209,9 @@ def test_the_reason_for_a_length_is_what_stood_above_it_on_the_screen_and_in_the
         (4, True, 256, "Rounds 4: the most that stay whole"),
         (1, True, 256, "no more than that stays whole"),
         (1, False, 256, "Not even 1 round stays whole"),
-        (1, True, 201, "no conversation that is looked at has more"),
+        (1, True, 201, "Rounds 1: as many as any conversation has"),
     ],
-    ids=["several", "one of several", "none whole", "one each"],
+    ids=["several", "one of several", "none whole", "all"],
 )
 def test_the_reason_for_rounds_says_whether_even_one_stays_whole(
     rounds: int, whole: bool, row: int, why: str
