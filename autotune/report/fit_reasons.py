@@ -50,8 +50,8 @@ def _rounds(fit: Fit) -> str:
         return f"{head}: the most that stay whole in every conversation at that length."
     if fit.whole is False:
         return (
-            f"{head}: the fewest there can be. Not even 1 round stays whole in every conversation at"
-            " that length."
+            f"{head}: the fewest there can be. Not even 1 round stays whole in every conversation"
+            " at that length."
         )
     return f"{head}: no more than that stays whole in every conversation at that length."
 
