@@ -47,10 +47,10 @@ LIFT = (
 )
 
 HEALTH = {
-    "stop": "stop: came to an end by themselves",
-    "loop": "loop: repeat themselves to their end",
-    "echo": "echo: give the prompt back",
-    "empty": "empty: say nothing",
+    "stop": "come to an end by themselves (stop)",
+    "loop": "repeat themselves to their end (loop)",
+    "echo": "give the prompt back (echo)",
+    "empty": "say nothing (empty)",
 }
 """What stands in the last column of the scores, in percent of all answers, in plain words."""
 
@@ -155,7 +155,8 @@ def _bullets(lines: Iterable[str]) -> list[str]:
 def _scores(state: StudyState, best: events.Evaluated) -> list[str]:
     """What was asked, the table, and what its columns mean."""
     scorer, run = scorer_of(state), state.run
-    on = f" on {safe(run.prompts)}" if run and run.prompts != scorer.title else ""
+    other = run is not None and run.prompts.lower() != scorer.title.lower()
+    on = f" on {safe(run.prompts)}" if run is not None and other else ""
     rows = list(_score_rows(state, best))
     table = _rows(
         ("", "prompts passed [95 %]", "of the answers"),
@@ -168,7 +169,7 @@ def _scores(state: StudyState, best: events.Evaluated) -> list[str]:
     meaning = [LIFT] if any(lift is not None for *_, lift in rows) else []
     if known:
         named = [text for name, text in HEALTH.items() if name in scorer.health_checks]
-        meaning.append(f"Of all answers, in percent, {'; '.join(named)}.")
+        meaning.append(f"In percent of all answers, those that {', '.join(named)}.")
     if any(health.vacuous for health in known):
         meaning.append(TRIVIAL)
     asked = f"{scorer.title}{on}, greedy decoding. Prompts passed of all that were asked, and the"

@@ -65,10 +65,13 @@ def conclusions(state: StudyState) -> list[str]:
         learned_sentence(state),
         spot_check_sentence(state),
     )
-    compared = [line for line in (gain_in_full_sentence(state), gain_sentence(state)) if line]
-    before = [compared.pop(0)] if is_no_better(state) else []
-    known = [line for line in told if line is not None]
-    return [*before, *_verdicts(state), *compared, *known, *_worth(state)]
+    in_full, own = gain_in_full_sentence(state), gain_sentence(state)
+    *all_prompts, own_prompts = _verdicts(state)
+    lines = [line for line in (*all_prompts, in_full, own_prompts, own) if line is not None]
+    if is_no_better(state) and (first := in_full or own) is not None:
+        lines.remove(first)
+        lines.insert(0, first)
+    return [*lines, *(line for line in told if line is not None), *_worth(state)]
 
 
 def outcome(state: StudyState) -> list[str]:
@@ -142,7 +145,10 @@ def _worth(state: StudyState) -> list[str]:
 
 
 def _verdicts(state: StudyState) -> list[str]:
-    """What became of the target: on all prompts of a source first, where that is known."""
+    """What became of the target: on all prompts of a source first, where that is known.
+
+    Last on the run's own prompts.
+    """
     target = f" of {percent(state.run.target)}" if state.run else ""
     best, full = state.best, state.best_in_full
     if state.ended is None:
