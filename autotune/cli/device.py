@@ -6,7 +6,7 @@ from autotune.base.errors import EnvironmentFault
 from autotune.base.format import counted
 from autotune.cli.options import Options
 from autotune.cli.run_folder import resumable_run
-from autotune.config.load import CPU_PROFILE, GPU_PROFILE, find_profile, pick_profile
+from autotune.config.load import CPU_PROFILE, GPU_PROFILE, card_profiles, find_profile, pick_profile
 from autotune.config.profile import Profile
 from autotune.data.assumed import CONVERSATIONS
 from autotune.device.find import Device, find_device
@@ -131,13 +131,13 @@ def begun_on_card(
     """The run that this command would go on with, and the card that it began on.
 
     Without a name it is the newest unfinished one of the same settings. Where the CPU is what is
-    left of the machine, the settings are those for the card: that profile would have been picked.
+    left of the machine, the settings are those for the card: its profile would have been picked.
     """
     folder = options.run_dir
     if folder is None:
         profiles = [profile]
         if named_profile(options) is None and named_device(options) is None:
-            profiles.append(options.adjust(find_profile(GPU_PROFILE)))
+            profiles += [options.adjust(find_profile(name)) for name in card_profiles()]
         folder = resumable_run(profiles, record_cache=record_cache)
     if folder is None:
         return None

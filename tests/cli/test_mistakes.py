@@ -333,7 +333,8 @@ def test_profiles_are_listed_and_shown_as_text_and_as_json(
     assert "rtx4060-laptop-8gb" in capsys.readouterr().out
     assert run(["profiles", "list", "--json"]) == ExitCode.DONE
     names = [row["name"] for row in json.loads(capsys.readouterr().out)["profiles"]]
-    assert names == ["cpu-demo", "cpu-proof", "cpu-smoke", "cpu-smollm2", "rtx4060-laptop-8gb"]
+    cards = ["nvidia", "rtx4060-laptop-8gb"]
+    assert names == ["cpu-demo", "cpu-proof", "cpu-smoke", "cpu-smollm2", *cards]
     assert run(["profiles", "show", "rtx4060-laptop-8gb"]) == ExitCode.DONE
     assert "[[strategy]]" in capsys.readouterr().out
     assert run(["profiles", "show", "cpu-smoke", "--json"]) == ExitCode.DONE
