@@ -10,11 +10,12 @@ from rich.console import Console
 from autotune.base.errors import EnvironmentFault, ExitCode, NothingFits
 from autotune.base.scratch import scratch_folder
 from autotune.cli.console import human_console, print_json, say_on
-from autotune.cli.device import chosen_profile, demand_device, say_note
+from autotune.cli.device import budget_giver, chosen_profile, demand_device, say_note
 from autotune.cli.next_command import next_command
 from autotune.cli.options import Options
 from autotune.cli.run_folder import choose_folder, interruption_from
 from autotune.cli.target import wanted_target
+from autotune.config.own_data import trained_label
 from autotune.data.survey import Survey
 from autotune.fit.expected import expected_seconds
 from autotune.fit.fit import holding_fit
@@ -87,7 +88,8 @@ def dry_run_command(options: Options, target: float, *, final_eval: bool = False
     ):
         session = Session(rundir, SubprocessRunner())
         setup = open_setup(session, profile, say, length=options.model_max_length)
-        say(f"looking at {setup.data_label}")
+        own = [data.label for data in setup.own_data.values()]
+        say(f"looking at {trained_label(profile, setup.data_label, own)}")
         where = RunDir(root).practice_folder(FOLDER)
         setup = with_made_practice(session, setup, where, state)
         survey = survey_data(session, setup)
@@ -100,7 +102,7 @@ def dry_run_command(options: Options, target: float, *, final_eval: bool = False
         **_planned(setup, survey, basis, root, state, target, practice),
         profile=profile.name,
         run_dir=root if resumed else None,
-        memory=setup.memory_sentence(),
+        memory=setup.memory_sentence(budget_giver(options, profile.name)),
         now=time.time(),
         stop_at_target=profile.study.stop_at_target,
     )

@@ -10,6 +10,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 from transformers import GraniteConfig, LlamaConfig, LlamaForCausalLM
 
+from autotune.base.library_memory import library_bytes
 from autotune.base.optimizer_state import KEPT, State
 from autotune.base.sizes import MIB
 from autotune.fit.allowance import card_allowance
@@ -22,7 +23,6 @@ from autotune.worker.generate.rows import RowsEngine
 from autotune.worker.model import Loaded
 from autotune.worker.predict.job import Predictor
 from autotune.worker.predict.trace import FakeStep, read_config
-from autotune.worker.predict.workspaces import library_bytes
 from autotune.worker.train.head import CHUNK_TOKENS
 from benchmarks.fit import ARCHITECTURE, compared
 from tests.docs.pages import lacking, page
