@@ -27,7 +27,6 @@ from autotune.run.training_data import named_strategy
 from autotune.screen.data import inspected_summary
 from autotune.text.interruption import interrupted_look
 
-
 NOTHING: dict[str, Any] = {"data": None}
 """What the object of `--json` says of the run's data where no strategy trains on it."""
 

@@ -131,13 +131,13 @@ def budget_sentence(
     below the card's is a smaller card played on a bigger one, and is called so.
     """
     text = f"budget {show_size(budget.limit_bytes)}"
-    given = "as given" if giver is None else f"({giver})"
+    given = ", as given" if giver is None else f" ({giver})"
     if budget.source == "free now":
         text += f": {show_size(budget.total_bytes - budget.own_bytes)} free now"
         text += f" and {show_size(budget.own_bytes)} of our own" if budget.own_bytes else ""
         text += f" less {show_size(budget.reserve_bytes)} in reserve"
     elif not budget.on_card:
-        text += f" for the memory of the process, {given}"
+        text += f" for the memory of the process{given}"
     elif budget.limit_bytes == budget.card_bytes:
         text = f"budget {show_mib(budget.limit_bytes)}, all of the card, by a cap on the allocator"
     elif budget.card_bytes is not None and budget.limit_bytes < SMALLER_CARD * budget.card_bytes:
@@ -146,7 +146,7 @@ def budget_sentence(
             f" ({show_size(budget.card_bytes)}) by a cap on the allocator"
         )
     else:
-        text += f" {given}, by a cap on the allocator"
+        text += f"{given}, by a cap on the allocator"
     if budget.on_card and (named := _named(_others(device, own))):
         text += f"; also on the card: {', '.join(named)}"
     return text
