@@ -1,13 +1,15 @@
 """`run --dry-run`: it says what it measures, and what makes the figures worse than they are."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from autotune.base.errors import NothingFits
-from autotune.cli import dry_run
+from autotune.base.errors import ExitCode, NothingFits
+from autotune.cli import dry_run, inspect
+from autotune.cli.main import run
 from autotune.config.load import find_profile
 from autotune.config.own_data import is_trained_on, trained_label
 from autotune.config.profile import Profile
@@ -86,3 +88,18 @@ def test_a_run_that_practises_records_what_it_trains_on() -> None:
     assert setup.started(0.25, resumed=False).data == "practice data"
     plain = setups.setup(setups.profile(setups.strategy("A")))
     assert plain.started(0.25, resumed=False).data == plain.data_label
+
+
+def test_inspect_looks_at_data_that_no_strategy_trains_on_only_when_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SMOLSFT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(inspect, "inspect_data", None)  # is not called
+    asked = ("--profile", "cpu-proof", "--model", "toy", "--prompts", "toy", "--json")
+    assert run(["inspect", *asked]) == ExitCode.DONE
+    captured = capsys.readouterr()
+    tree = json.loads(captured.out)
+    assert (tree["data"], tree["own_data"]) == (None, [])
+    assert "toy conversations" not in captured.err
+    assert "practice data, which the run makes" in captured.err

@@ -264,16 +264,3 @@ def test_an_option_that_breaks_its_rule_is_refused_before_anything_is_read(
     error = capsys.readouterr().err
     assert said in error
     assert len(error.strip().splitlines()) == 1
-
-
-def test_data_that_no_strategy_trains_on_is_looked_at_only_when_it_is_named(
-    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    asked = ["--profile", "cpu-proof", "--model", str(model), "--prompts", "toy", "--json"]
-    assert run(["inspect", *asked]) == ExitCode.DONE
-    captured = capsys.readouterr()
-    tree = json.loads(captured.out)
-    assert (tree["data"], tree["own_data"]) == (None, [])
-    assert "toy conversations" not in captured.err
-    assert "practice data, which the run makes" in captured.err

@@ -63,7 +63,7 @@ def test_what_is_found_is_said_before_what_takes_longer_is_looked_at(
     run(["doctor", "--profile", "cpu-smoke"])
     assert before and before[0].startswith("looking at this machine\nok     system")
     assert "card" in before[0] and "memory" not in before[0]
-    after = capsys.readouterr().out
+    after = " ".join(capsys.readouterr().out.split())
     assert "budget 4.00 GiB for the memory of the process (profile cpu-smoke)" in after
 
 
