@@ -56,6 +56,7 @@ def forecast_command(
         )
         return at_work(console, "tracing")
 
+    say(f"planning {model.label} on {card.name}: no card is used")
     with interruption_from(interrupted_look), scratch_folder("plan") as work:
         found = forecast(
             SubprocessRunner(),
