@@ -8,6 +8,7 @@ from autotune.cli.options import Options
 from autotune.cli.run_folder import resumable_run
 from autotune.config.load import CPU_PROFILE, GPU_PROFILE, card_profiles, find_profile, pick_profile
 from autotune.config.profile import Profile
+from autotune.config.project import PROJECT_FILE
 from autotune.data.assumed import CONVERSATIONS
 from autotune.device.find import Device, find_device
 from autotune.device.kinds import KINDS
@@ -41,6 +42,16 @@ def named_device(options: Options) -> str | None:
     """The device that was typed, else that of `smolsft.toml`; None leaves it to the profile."""
     named = None if options.project is None else options.project.value("machine", "device")
     return options.device or (named if isinstance(named, str) else None)
+
+
+def budget_giver(options: Options, profile: str) -> str:
+    """What names the memory budget of this profile, as `--explain` says it."""
+    if options.assigns("machine.budget"):
+        return "--set"
+    if options.vram_budget is not None:
+        return "--vram-budget"
+    named = None if options.project is None else options.project.value("machine", "budget")
+    return f"profile {profile}" if named is None else PROJECT_FILE
 
 
 def suitable(options: Options, *, computes: bool) -> str:
