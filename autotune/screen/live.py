@@ -170,7 +170,7 @@ class LiveView:
 
     def _whole(self, screen: Screen) -> RenderableType:
         """The screen with all its lines made now, so that nothing is read from the state later."""
-        return Segments([*self._console.render(screen, self._console.options)])
+        return Segments([*screen.segments(self._console, self._console.options)])
 
 
 def make_view(
