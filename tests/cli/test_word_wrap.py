@@ -1,11 +1,14 @@
 """How lines are broken on a terminal: between words, and never inside a command."""
 
 import io
+import re
 
 import pytest
 from rich.console import Console
 
+from autotune.base.errors import ExitCode
 from autotune.cli.console import say_on
+from autotune.cli.help import EXAMPLES, ORDER
 from autotune.cli.main import run
 from autotune.cli.word_wrap import wrapped
 
@@ -74,6 +77,28 @@ def test_help_lists_what_every_command_is_for_in_full_at_any_width(
     said = " ".join(text.split())
     ends = ["for editors that check TOML by one."] if group else ["data, target, hours.", "tool."]
     assert all(end in said for end in ends)
+
+
+EVERY = sorted({*ORDER, *EXAMPLES})
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_no_help_breaks_a_word_or_a_command_on_a_narrow_terminal(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = []
+    for columns in (200, 40):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        assert run([*name.split(), "--help"]) == ExitCode.DONE
+        pages.append(capsys.readouterr().out)
+    narrow = pages[1]
+    words = [re.sub(r"\|\s+", "|", page).split() for page in pages]  # a list of choices may break
+    assert words[0] == words[1]
+    example = f"smolsft-autotune {EXAMPLES.get(name, name)}"
+    others = [line for line in narrow.splitlines() if not line.endswith(example)]
+    assert max(map(len, others)) <= 40
+    assert len(others) < len(narrow.splitlines()) or name not in EXAMPLES
+    assert not re.search(r"<(str|path|int|float|list.*)>", narrow)  # of Python, not of a person
 
 
 @pytest.mark.parametrize("columns", [80, 40])
