@@ -15,19 +15,19 @@ FRAME_COLUMNS = 50
 """Below this many columns a frame costs more than it orders."""
 
 UNBOUNDED = 10_000
-"""Columns in which nothing is squeezed."""
+"""Columns in which nothing is squeezed: those of a pipe or a file, where no frame is drawn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A titled part: framed where there is room, under a plain heading where there is not."""
+    """A titled part: framed where there is room, else, and in a pipe, under a plain heading."""
 
     title: str
     body: RenderableType
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw it at the width that there is."""
-        if options.max_width < FRAME_COLUMNS:
+        if not FRAME_COLUMNS <= options.max_width < UNBOUNDED:
             yield Text(self.title, style="bold cyan")
             yield self.body
         else:
