@@ -39,6 +39,7 @@ def trials_table(report: Report) -> Table:
             for t in report.trials
         ),
         LOSS_LEGEND + (f" {HELD_OUT_LEGEND}" if measured else "") if report.trials else "",
+        "the training did not come that far, or not by itself",
     )
 
 

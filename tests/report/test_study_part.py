@@ -49,7 +49,7 @@ def test_each_trials_values_and_what_they_came_to_stand_on_both_pages() -> None:
     (failed,) = (
         line for line in markdown.splitlines() if line.startswith("| 3 | D | 0.0005 | 16 |")
     )
-    assert failed.endswith("| n/a |")
+    assert failed.endswith("| – |")
     assert "| lr | 75 % |" in markdown
 
 
