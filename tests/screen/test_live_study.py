@@ -85,7 +85,7 @@ def test_why_this_length_and_micro_batch_and_what_the_figures_mean_is_one_line_e
     for line in (
         "length 256: the longest that fits (peak 3.10 GiB of 6.00 GiB);"
         " 640 tokens are OUT_OF_MEMORY",
-        "micro-batch 512 tokens (A): the fastest that was timed, 1000 tokens/s",
+        "micro-batch 512 tokens (A, B): the fastest that was timed, 1000 tokens/s",
         "strict: prompts passed, every instruction to the letter, of all that were asked, with the"
         " 95 % interval",
         "shuffled: how many other prompts the same answers pass, which is chance",
