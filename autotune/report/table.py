@@ -50,7 +50,7 @@ class Table:
         rows = tuple(replace(row, cells=tuple(row.cells[at] for at in kept)) for row in self.rows)
         legend = self.legend
         if any(NOT_KNOWN in row.cells for row in rows):
-            legend = f"{legend} {NOT_KNOWN}: {self.dash}.".strip()
+            legend = f"{legend} A dash: {self.dash}.".strip()
         return replace(
             self, columns=tuple(self.columns[at] for at in kept), rows=rows, legend=legend
         )

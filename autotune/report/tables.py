@@ -74,7 +74,7 @@ def _of_trials(
     trials: Sequence[TrialOutcome],
     cells: Callable[[TrialOutcome], tuple[str, ...]],
 ) -> Table:
-    words = ("verdict", "reason")
+    words = ("verdict", "reason", "timed on")
     return Table(
         tuple(Column(title, title not in words) for title in titles),
         tuple(Row(cells(trial)) for trial in trials),

@@ -180,7 +180,7 @@ def test_no_cell_is_empty_or_not_available_and_every_dash_has_its_reason(
     tables = re.split(r"\n(?!\|)", "\n".join(pages))
     for at, table in enumerate(tables):
         if re.search(r"\| – +\|", table):
-            assert "–: " in "".join(tables[at : at + 4]), table
+            assert "A dash: " in "".join(tables[at : at + 4]), table
 
 
 def test_a_column_that_says_nothing_is_left_out_and_a_dash_is_explained() -> None:
@@ -188,5 +188,10 @@ def test_a_column_that_says_nothing_is_left_out_and_a_dash_is_explained() -> Non
     table = Table(columns, (Row(("A", "–", "1 s")), Row(("B", "–", "–"))), "Two.", "not over")
     assert [column.title for column in table.shown.columns] == ["name", "time"]
     assert [row.cells for row in table.shown.rows] == [("A", "1 s"), ("B", "–")]
-    assert table.shown.legend == "Two. –: not over."
+    assert table.shown.legend == "Two. A dash: not over."
     assert Table(columns, (Row(("A", "1", "1 s")),), "Two.").shown.legend == "Two."
+
+
+def test_a_percentage_in_a_sentence_of_a_table_stays_on_one_line(tmp_path: Path) -> None:
+    page = render_html(build_report(book.parrot(), tmp_path))
+    assert 'below target, counts for <span class="whole">0.0 %</span></td>' in page
