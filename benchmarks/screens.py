@@ -76,7 +76,7 @@ class Screens:
     def shown(
         self, *arguments: str, columns: int = COLUMNS, code: bool = False, piped: bool = False
     ) -> str:
-        """What a command prints on a terminal without colours, or into a pipe; and its exit code."""
+        """What a command prints on a terminal without colours, or into a pipe; its exit code."""
         terminal = {"TTY_COMPATIBLE": "1", "TERM": "dumb", "LINES": "60", "COLUMNS": str(columns)}
         done = subprocess.run(
             [sys.executable, "-m", "autotune", *arguments],
