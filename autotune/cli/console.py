@@ -6,23 +6,36 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console, RenderableType
 from rich.text import Text
 
 from autotune.cli.notebook import interactive
 
+UNBOUNDED = 10_000
+"""Columns of what has no width."""
+
 
 def human_console(as_json: bool) -> Console:
-    """The console for people. Nothing that they typed is taken for markup."""
-    stream = sys.stderr if as_json else sys.stdout
-    return Console(
+    """The console for people. Nothing that they typed is taken for markup.
+
+    A pipe or a file has no width: what is printed there is neither broken nor cut.
+    """
+    return console_on(sys.stderr if as_json else sys.stdout)
+
+
+def console_on(stream: TextIO) -> Console:
+    """The console of a stream; see `human_console`."""
+    console = Console(
         file=stream,
         markup=False,
         highlight=False,
         force_interactive=interactive(stream, os.environ),
     )
+    if not console.is_terminal:
+        console.width = UNBOUNDED
+    return console
 
 
 @dataclass(frozen=True, slots=True)

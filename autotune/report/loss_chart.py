@@ -19,13 +19,13 @@ MAX_MARKED = 12
 
 
 def smoothed(losses: Sequence[float]) -> list[float]:
-    """Their running mean, centred; at the ends of what there is."""
+    """Their running mean, centred; at the ends over what there is, never of one step alone."""
     half = max(1, round(len(losses) * SMOOTHED_SHARE / 2))
     sums = [0.0, *accumulate(losses)]
     found = []
     for at in range(len(losses)):
-        reach = min(half, at, len(losses) - 1 - at)
-        found.append((sums[at + reach + 1] - sums[at - reach]) / (2 * reach + 1))
+        begin, end = max(0, at - half), min(len(losses), at + half + 1)
+        found.append((sums[end] - sums[begin]) / (end - begin))
     return found
 
 
