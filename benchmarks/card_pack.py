@@ -28,7 +28,6 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from autotune.cli.forecast import prepare  # noqa: E402
 from autotune.launch import SubprocessRunner  # noqa: E402
 from autotune.sources.model import DEMO_WHEEL, resolve_model  # noqa: E402
 from autotune.sources.prompts import resolve_prompts  # noqa: E402
@@ -40,6 +39,7 @@ from benchmarks.card_checks.missing import (  # noqa: E402
     requirements,
 )
 from benchmarks.card_checks.pack import Pack, describe, split  # noqa: E402
+from benchmarks.prepared_model import prepare  # noqa: E402
 
 GIVEN = (
     "torch",

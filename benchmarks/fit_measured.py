@@ -29,8 +29,8 @@ from torch._subclasses import FakeTensorMode
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from autotune.base.library_memory import library_bytes
 from autotune.worker.predict.memory_tracker import Kind, MemoryTracker
-from autotune.worker.predict.workspaces import library_bytes
 from benchmarks.caching_allocator import CachingAllocator
 
 MIB = 2**20

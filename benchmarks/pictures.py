@@ -7,6 +7,7 @@ SVG; the report is rendered by headless Chromium, 1280 pixels wide, where one is
 """
 
 import argparse
+import re
 import shutil
 import subprocess
 import tempfile
@@ -44,7 +45,10 @@ def live_screen(run: Path, step: int, out: Path) -> None:
         console.print(
             draw(state, DeviceSample(used, state.run.budget_bytes if state.run else 0), Pace(), now)
         )
-        out.write_text(console.export_svg(title="smolsft-autotune run"), encoding="utf-8")
+        svg = console.export_svg(title="smolsft-autotune run")
+        # Rich has a reader fetch its font; what shows the picture has one of its own.
+        svg = re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL)
+        out.write_text(svg.replace("Fira Code, monospace", "monospace"), encoding="utf-8")
 
 
 def report_head(run: Path, out: Path) -> None:

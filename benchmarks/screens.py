@@ -73,12 +73,15 @@ class Screens:
         self.known = self.known or list(RecordFile(self.run / "events.jsonl"))
         return self.known
 
-    def shown(self, *arguments: str, columns: int = COLUMNS, code: bool = False) -> str:
-        """What a command prints into a file of so many columns, and its exit code if asked for."""
+    def shown(
+        self, *arguments: str, columns: int = COLUMNS, code: bool = False, piped: bool = False
+    ) -> str:
+        """What a command prints on a terminal without colours, or into a pipe; its exit code."""
+        terminal = {"TTY_COMPATIBLE": "1", "TERM": "dumb", "LINES": "60", "COLUMNS": str(columns)}
         done = subprocess.run(
             [sys.executable, "-m", "autotune", *arguments],
             cwd=self.work,
-            env=os.environ | {"COLUMNS": str(columns), "PYTHONPATH": str(ROOT)},
+            env=os.environ | ({} if piped else terminal) | {"PYTHONPATH": str(ROOT)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -155,7 +158,7 @@ class Screens:
                 self.live(80, is_a(events.Trained), nth=2, lines=24, running=False).rstrip()
                 + f"\n{self.standing_still()}"
             ),
-            "plain": lambda: self.shown("watch", str(self.run.relative_to(self.work))),
+            "plain": lambda: self.shown("watch", str(self.run.relative_to(self.work)), piped=True),
             "runs": self.runs,
             "probe": self.probe,
             "nothing-fits": self.nothing_fits,
@@ -185,7 +188,7 @@ class Screens:
         """The last line of `watch` for the run, were it interrupted after its second training."""
         trained = [at for at, r in enumerate(self.records) if isinstance(r.event, events.Trained)]
         self.copy(self.work / "runs" / "stopped", trained[1] + 1)
-        last = self.shown("watch", "runs/stopped").splitlines()[-1]
+        last = self.shown("watch", "runs/stopped", piped=True).splitlines()[-1]
         return "\n".join(wrapped(last, 80)) + "\n"
 
     def examined(self, machine: Machine, shown: Collection[Finding] = ()) -> str:

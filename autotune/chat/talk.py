@@ -32,6 +32,14 @@ class Answers(Protocol):
         ...
 
 
+class Tell(Protocol):
+    """Shows a line beside the answers; one with a label beside or below it."""
+
+    def __call__(self, line: str, label: str = "") -> None:
+        """Show it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """A question and the answer to it."""
@@ -51,7 +59,7 @@ class Talk:
     answers: Answers
     read: Callable[[], str | None]
     say: Callable[[str], None]
-    tell: Callable[[str], None]
+    tell: Tell
     max_new_tokens: int
     interactive: bool = True
     turns: list[Turn] = field(default_factory=list)
@@ -99,7 +107,7 @@ class Talk:
                 self.tell(f"a new conversation, {'with' if prompt else 'without'} a system prompt")
             case "/help" | "/?":
                 for name, meaning in COMMANDS.items():
-                    self.tell(f"{name:<13} {meaning}")
+                    self.tell(meaning, label=name)
             case _:
                 self.tell(f"{safe(word)}: no such command; {', '.join(COMMANDS)}")
         return False

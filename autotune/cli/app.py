@@ -10,6 +10,7 @@ from autotune.base.format import either
 from autotune.cli import app_setup as app_setup  # its commands: doctor, init, profiles
 from autotune.cli.command import app as app
 from autotune.cli.command import command
+from autotune.cli.first_line import first_line
 from autotune.cli.options import Options
 from autotune.cli.out_commands import add_out_commands
 from autotune.cli.setting import Command
@@ -245,6 +246,8 @@ def report(
     options: Options,
 ) -> int:
     """Write a run's report again and print its summary."""
+    if run_dir.is_dir():
+        first_line("reading the run's record", as_json=options.as_json)
     from autotune.cli.report import report_command
 
     return report_command(run_dir, options.as_json)

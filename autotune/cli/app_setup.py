@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from autotune.cli.command import command
+from autotune.cli.first_line import first_line
 from autotune.cli.options import Options
 from autotune.cli.target import Target
 
@@ -16,6 +17,7 @@ Overwrite = Annotated[
 @command("doctor")
 def doctor(options: Options) -> int:
     """Look at this machine: torch, card, memory, disk, hub, scorer; what mends what is amiss."""
+    first_line("looking at this machine", as_json=options.as_json)
     from autotune.cli.doctor import doctor_command
 
     return doctor_command(options)

@@ -11,12 +11,13 @@ from types import FrameType
 from autotune.base.errors import BadInput, ExitCode
 from autotune.base.scratch import scratch_folder
 from autotune.chat.answerer import Answerer
-from autotune.chat.talk import COMMANDS, LineInterrupted, Talk
+from autotune.chat.talk import COMMANDS, LineInterrupted, Talk, Tell
 from autotune.cli.console import print_json
 from autotune.cli.no_better import no_better_line
 from autotune.cli.options import Options
 from autotune.cli.settings import stored_settings
 from autotune.cli.synth_model import checkpoint_at
+from autotune.cli.word_wrap import labelled, text_column
 from autotune.device.find import Device, find_device
 from autotune.protocol.choices import AUTO, Precision
 from autotune.protocol.device_spec import DeviceSpec
@@ -25,6 +26,9 @@ from autotune.run.record_cache import RecordCache
 from autotune.run.setup import own_precision, torch_index
 
 PROMPT = "you> "
+
+NARROWEST = 40
+"""Columns that the meaning of a command needs beside it; else it stands below."""
 
 
 def chat_command(target: Path, options: Options, max_new_tokens: int) -> int:
@@ -151,12 +155,16 @@ def write(text: str) -> None:
     sys.stdout.flush()
 
 
-def teller() -> Callable[[str], None]:
+def teller() -> Tell:
     """What shows a line beside the answers: dim on a terminal, and never among piped answers."""
-    from rich.console import Console
-    from rich.text import Text
+    from autotune.cli.console import console_on, say_on
 
-    from autotune.screen.encodable import Encodable
+    console = console_on(sys.stderr)
+    columns, say = console.width, say_on(console)
+    at = text_column(columns, 2 + max(map(len, COMMANDS)), NARROWEST)
 
-    console = Console(file=sys.stderr, markup=False, highlight=False)
-    return lambda line: console.print(Encodable(Text(line, style="dim")), soft_wrap=True)
+    def tell(line: str, label: str = "") -> None:
+        for each in labelled(label, line, columns, at) if label else [line]:
+            say(each, style="dim")
+
+    return tell

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from autotune.cli.help import PROJECT_FILE, OrderedGroup, example_of, greeting
+from autotune.cli.help import PROJECT_FILE, OneCommand, OrderedGroup, example_of, greeting
 from autotune.cli.parameters import with_options
 from autotune.cli.setting import Command
 
@@ -21,7 +21,8 @@ app = typer.Typer(
 profiles_app = typer.Typer(
     help="The profiles that come with the tool, and new ones.",
     cls=OrderedGroup,
-    no_args_is_help=True,
+    invoke_without_command=True,
+    rich_markup_mode=None,
 )
 app.add_typer(profiles_app, name="profiles")
 
@@ -45,6 +46,13 @@ def common(
             say(line)
 
 
+@profiles_app.callback()
+def profiles(context: typer.Context) -> None:
+    """The profiles that come with the tool, and new ones."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
 def command(name: Command) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """Make a function a command, with the options that are declared for it (`with_options`).
 
@@ -52,5 +60,6 @@ def command(name: Command) -> Callable[[Callable[..., int]], Callable[..., int]]
     """
     group, _, last = name.rpartition(" ")
     owner, word = (profiles_app, last) if group == "profiles" else (app, name)
-    added = owner.command(word, epilog=example_of(name), hidden=bool(group) and owner is app)
+    hidden = bool(group) and owner is app
+    added = owner.command(word, cls=OneCommand, epilog=example_of(name), hidden=hidden)
     return lambda function: added(with_options(name, function))

@@ -28,6 +28,11 @@ def compare_command(options: Options, targets: tuple[str, ...], examples: int) -
         raise BadInput(f"eval compare: needs two sets of answers, not {len(targets)}")
     console = human_console(options.as_json)
     first, second = (find_answers(Path(target)) for target in targets)
+    if first.responses.resolve() == second.responses.resolve():
+        raise BadInput(
+            f"eval compare: {targets[0]} and {targets[1]} are the same answers ({first.responses});"
+            " give two different sets"
+        )
     profile = chosen_profile(options, computes=False)
     runs = [found.run for found in (first, second) if found.run is not None]
     scorer = find_scorer(scorer_of(options, runs, profile))

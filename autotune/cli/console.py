@@ -4,25 +4,38 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from autotune.cli.notebook import interactive
 
+UNBOUNDED = 10_000
+"""Columns of what has no width."""
+
 
 def human_console(as_json: bool) -> Console:
-    """The console for people. Nothing that they typed is taken for markup."""
-    stream = sys.stderr if as_json else sys.stdout
-    return Console(
+    """The console for people. Nothing that they typed is taken for markup.
+
+    A pipe or a file has no width: what is printed there is neither broken nor cut.
+    """
+    return console_on(sys.stderr if as_json else sys.stdout)
+
+
+def console_on(stream: TextIO) -> Console:
+    """The console of a stream; see `human_console`."""
+    console = Console(
         file=stream,
         markup=False,
         highlight=False,
         force_interactive=interactive(stream, os.environ),
     )
+    if not console.is_terminal:
+        console.width = UNBOUNDED
+    return console
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +87,21 @@ class Speaker:
 def say_on(console: Console) -> Speaker:
     """What prints one line of plain text."""
     return Speaker(console)
+
+
+def at_work(console: Console, text: str) -> AbstractContextManager[object]:
+    """A sign of work below what is printed, on a terminal that can take it back."""
+    from autotune.screen.redrawing import can_redraw
+
+    return console.status(text) if can_redraw(console) else nullcontext()
+
+
+def outgrows(console: Console, *parts: RenderableType) -> bool:
+    """Whether these and a line for what is typed next are more lines than a terminal shows."""
+    if not console.is_terminal:
+        return False
+    lines = (len(console.render_lines(part, console.options, pad=False)) for part in parts)
+    return sum(lines) + 2 > console.height
 
 
 def print_json(value: dict[str, Any]) -> None:

@@ -6,8 +6,9 @@ from autotune.base.errors import EnvironmentFault
 from autotune.base.format import counted
 from autotune.cli.options import Options
 from autotune.cli.run_folder import resumable_run
-from autotune.config.load import CPU_PROFILE, GPU_PROFILE, find_profile, pick_profile
+from autotune.config.load import CPU_PROFILE, GPU_PROFILE, card_profiles, find_profile, pick_profile
 from autotune.config.profile import Profile
+from autotune.config.project import PROJECT_FILE
 from autotune.data.assumed import CONVERSATIONS
 from autotune.device.find import Device, find_device
 from autotune.device.kinds import KINDS
@@ -41,6 +42,16 @@ def named_device(options: Options) -> str | None:
     """The device that was typed, else that of `smolsft.toml`; None leaves it to the profile."""
     named = None if options.project is None else options.project.value("machine", "device")
     return options.device or (named if isinstance(named, str) else None)
+
+
+def budget_giver(options: Options, profile: str) -> str:
+    """What names the memory budget of this profile, as `--explain` says it."""
+    if options.assigns("machine.budget"):
+        return "--set"
+    if options.vram_budget is not None:
+        return "--vram-budget"
+    named = None if options.project is None else options.project.value("machine", "budget")
+    return f"profile {profile}" if named is None else PROJECT_FILE
 
 
 def suitable(options: Options, *, computes: bool) -> str:
@@ -131,13 +142,13 @@ def begun_on_card(
     """The run that this command would go on with, and the card that it began on.
 
     Without a name it is the newest unfinished one of the same settings. Where the CPU is what is
-    left of the machine, the settings are those for the card: that profile would have been picked.
+    left of the machine, the settings are those for the card: its profile would have been picked.
     """
     folder = options.run_dir
     if folder is None:
         profiles = [profile]
         if named_profile(options) is None and named_device(options) is None:
-            profiles.append(options.adjust(find_profile(GPU_PROFILE)))
+            profiles += [options.adjust(find_profile(name)) for name in card_profiles()]
         folder = resumable_run(profiles, record_cache=record_cache)
     if folder is None:
         return None

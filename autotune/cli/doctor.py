@@ -1,21 +1,17 @@
 """`doctor`: what of this machine helps or hinders, a line each, with what mends it."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
-
-from rich.console import Console
 
 from autotune.base.errors import ExitCode
 from autotune.base.format import counted
-from autotune.cli.console import human_console, print_json, say_on
-from autotune.cli.device import asked_device, chosen_profile
+from autotune.cli.console import at_work, human_console, print_json, say_on
+from autotune.cli.device import asked_device, budget_giver, chosen_profile
 from autotune.cli.next_command import next_command
 from autotune.cli.options import Options
 from autotune.cli.word_wrap import labelled, text_column, wrapped
-from autotune.doctor.examine import examine
+from autotune.doctor.examine import findings
 from autotune.doctor.finding import Examination, Finding
 from autotune.doctor.machine import look
-from autotune.screen.redrawing import can_redraw
 
 INDENT = 18
 """Columns of state and check, before the fact."""
@@ -28,13 +24,21 @@ def doctor_command(options: Options) -> int:
     """`doctor`; exit 4 where something is in the way of the work, else 0."""
     console = human_console(options.as_json)
     profile = chosen_profile(options, computes=False)
-    choice, encoding = asked_device(options, profile), console.encoding
-    with waiting(console):
-        found = examine(look(profile, choice, encoding=encoding))
+    machine = look(
+        profile,
+        asked_device(options, profile),
+        budget_giver=budget_giver(options, profile.name),
+        encoding=console.encoding,
+    )
     say = say_on(console)
-    for finding in found.findings:
-        for line in lines_of(finding, console.width):
-            say(line)
+    shown = []
+    with at_work(console, "torch is loaded, in a process of its own"):
+        for finding in findings(machine):
+            shown.append(finding)
+            for line in lines_of(finding, console.width):
+                say(line)
+            console.file.flush()  # in a pipe too the first findings are there at once
+    found = Examination(profile=profile.name, findings=tuple(shown))
     for line in ending(found, options):
         say(line)
     if options.as_json:
@@ -42,13 +46,6 @@ def doctor_command(options: Options) -> int:
             found.model_dump(mode="json") | {"blocks": [each.check for each in found.blocks]}
         )
     return ExitCode.ENVIRONMENT if found.blocks else ExitCode.DONE
-
-
-def waiting(console: Console) -> AbstractContextManager[object]:
-    """A sign of work on a terminal that can take it back."""
-    if not can_redraw(console):
-        return nullcontext()
-    return console.status("looking at this machine; torch is loaded, in a process of its own")
 
 
 def lines_of(finding: Finding, width: int) -> Iterator[str]:

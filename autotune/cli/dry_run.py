@@ -9,13 +9,15 @@ from rich.console import Console
 
 from autotune.base.errors import EnvironmentFault, ExitCode, NothingFits
 from autotune.base.scratch import scratch_folder
-from autotune.cli.console import human_console, print_json, say_on
-from autotune.cli.device import chosen_profile, demand_device, say_note
+from autotune.cli.console import at_work, human_console, print_json, say_on
+from autotune.cli.device import budget_giver, chosen_profile, demand_device, say_note
 from autotune.cli.next_command import next_command
 from autotune.cli.options import Options
 from autotune.cli.run_folder import choose_folder, interruption_from
 from autotune.cli.target import wanted_target
+from autotune.config.own_data import trained_label
 from autotune.data.survey import Survey
+from autotune.device.cpu import busy_load
 from autotune.fit.expected import expected_seconds
 from autotune.fit.fit import holding_fit
 from autotune.fit.planned_practice import PlannedPractice, planned_practice
@@ -34,6 +36,7 @@ from autotune.run.state import StudyState
 from autotune.run.survey import survey_data
 from autotune.score.answers import count_answers
 from autotune.screen.run_plan import DryRun, dry_run_summary
+from autotune.sources.say import Say
 from autotune.study.chooser import Chooser
 from autotune.study.cleanup import DiskPlan, disk_plan
 from autotune.study.optuna_study import demand_sampler
@@ -87,20 +90,25 @@ def dry_run_command(options: Options, target: float, *, final_eval: bool = False
     ):
         session = Session(rundir, SubprocessRunner())
         setup = open_setup(session, profile, say, length=options.model_max_length)
-        say(f"looking at {setup.data_label}")
+        own = [data.label for data in setup.own_data.values()]
+        label = trained_label(profile, setup.data_label, own)
         where = RunDir(root).practice_folder(FOLDER)
         setup = with_made_practice(session, setup, where, state)
-        survey = survey_data(session, setup)
-        practice: PlannedPractice | None = None
-        if is_to_practise(setup):
-            answered = count_answers(where / RESPONSES)
-            practice, setup, survey = planned_practice(session, setup, survey, answered)
-        basis = _basis(session, setup, survey, RunDir(root), state)
+        say(f"1 of 3: how long the conversations of {label} are")
+        with at_work(console, "counting tokens"):
+            survey = survey_data(session, setup)
+            practice: PlannedPractice | None = None
+            if is_to_practise(setup):
+                answered = count_answers(where / RESPONSES)
+                practice, setup, survey = planned_practice(session, setup, survey, answered)
+        with at_work(console, "timing"):
+            basis = _basis(session, setup, survey, RunDir(root), state, say)
+        say("3 of 3: which trials that makes, and room on the disk")
     found = DryRun(
         **_planned(setup, survey, basis, root, state, target, practice),
         profile=profile.name,
         run_dir=root if resumed else None,
-        memory=setup.memory_sentence(),
+        memory=setup.memory_sentence(budget_giver(options, profile.name)),
         now=time.time(),
         stop_at_target=profile.study.stop_at_target,
     )
@@ -108,13 +116,21 @@ def dry_run_command(options: Options, target: float, *, final_eval: bool = False
 
 
 def _basis(
-    session: Session, setup: Setup, survey: Survey, rundir: RunDir, state: StudyState
+    session: Session, setup: Setup, survey: Survey, rundir: RunDir, state: StudyState, say: Say
 ) -> _Basis:
     """The fit that the run would take, or a prediction where it would probe."""
     known = holding_fit(rundir, state.fit, setup)
     if known is not None:
+        say("2 of 3: what fits and how fast it is, a probe has measured")
         return _Basis(known[0], f"measured by a probe: {known[1]}", measured=True, timed=True)
     slower = slowdown(setup.device, setup.device_spec.precision)
+    say(f"2 of 3: {_measured_now(setup, slower)}")
+    load = busy_load()
+    if load is not None:
+        say(
+            f"other programs are at work here ({load:.1f} for each core): times that are measured"
+            " now come out longer, by half and more"
+        )
     try:
         found = unmeasured_fit(session, setup, survey, slower)
     except NothingFits as error:
@@ -127,6 +143,19 @@ def _basis(
         f"{memory}; times from {found.rate.source}",
         timed=True,
         practice_token_seconds=found.practice_token_seconds,
+    )
+
+
+def _measured_now(setup: Setup, slowdown: float) -> str:
+    """What a plan measures where no probe did, and how long that takes."""
+    model = setup.model_label
+    if setup.device.traits.is_card:
+        return f"what a training step of {model} would hold, counted on tensors without data"
+    if slowdown != 1.0:
+        return f"what a training step of {model} holds, and how fast this processor multiplies"
+    return (
+        f"what a training step of {model} holds, and how long it and a token of answers take here,"
+        " on a few layers; seconds, of a large model a minute"
     )
 
 

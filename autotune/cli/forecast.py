@@ -1,13 +1,13 @@
-"""`probe --plan`: what would fit on a card that need not be there, predicted in seconds."""
+"""`probe --plan`: what would fit on a card that need not be there, predicted without one."""
 
-from pathlib import Path
+from contextlib import AbstractContextManager
 from typing import Any
 
 from autotune.base.errors import BadInput, ExitCode
 from autotune.base.format import either
 from autotune.base.scratch import scratch_folder
-from autotune.cli.console import human_console, print_json, say_on
-from autotune.cli.device import named_profile
+from autotune.cli.console import at_work, human_console, outgrows, print_json, say_on
+from autotune.cli.device import budget_giver, named_profile
 from autotune.cli.next_command import next_command
 from autotune.cli.options import Options
 from autotune.cli.run_folder import interruption_from
@@ -18,14 +18,10 @@ from autotune.fit.planned_card import PlannedCard
 from autotune.fit.planned_hours import PlannedHours, PlannedTime, planned_hours
 from autotune.fit.search import length_grid
 from autotune.launch import SubprocessRunner
-from autotune.launch.worker_errors import worker_error
 from autotune.protocol.choices import LENGTH_GRID, Attention
-from autotune.protocol.job import PrepareJob, on_the_computer
-from autotune.run.setup import SILENCE_SECONDS
 from autotune.screen.encodable import Encodable
 from autotune.screen.forecast import forecast_details, forecast_summary
 from autotune.sources.architecture import resolve_architecture
-from autotune.sources.model import ModelSource
 from autotune.sources.positions import demand_positions, positions_of
 from autotune.text.interruption import interrupted_look
 
@@ -50,34 +46,49 @@ def forecast_command(
     profile = options.adjust(find_profile(named_profile(options) or gpu or GPU_PROFILE))
     card = card_of(options, gpu, profile)
     model = resolve_architecture(profile.model.source, say)
-    with interruption_from(interrupted_look), scratch_folder("plan") as work:
-        runner = SubprocessRunner()
+    positions = positions_of(model.folder)
+    demand_positions(options.model_max_length, model.label, positions)
+
+    def tracing() -> AbstractContextManager[object]:
         say(
-            f"predicting {model.label} on {card.name}: no card is used; this takes seconds, on a"
-            " busy computer a minute"
+            f"tracing steps of {model.label} on tensors without data, once: about"
+            f" {TRACING_SECONDS} s of a processor, on a busy computer several times that"
         )
-        prepare(runner, model, work)
-        positions = positions_of(model.folder)
-        demand_positions(options.model_max_length, model.label, positions)
+        return at_work(console, "tracing")
+
+    say(f"planning {model.label} on {card.name}: no card is used")
+    with interruption_from(interrupted_look), scratch_folder("plan") as work:
         found = forecast(
-            runner,
+            SubprocessRunner(),
             work / "predict",
             model.folder,
             card,
             lengths=lengths(profile, positions),
             strategies=profile.strategies,
             attention=kernel,
+            tracing=tracing,
         )
     hours = planned_hours(profile, found)
-    console.print(Encodable(forecast_summary(found, model.label, hours)))
+    answer = Encodable(forecast_summary(found, model.label, hours))
+    details = Encodable(forecast_details(found))
+    # The answer is what stays on the screen: last where all of it is more than the screen holds.
+    last = outgrows(console, answer, details)
+    if last:
+        console.print(details)
+    console.print(answer)
     if found.model_max_length is not None:
         say(
             f"next: {next_command('probe', options)}  (on the computer with that card; it measures)"
         )
-    console.print(Encodable(forecast_details(found)))
+    if not last:
+        console.print(details)
     if options.as_json:
         print_json(forecast_json(found, model.label, hours))
     return ExitCode.DONE if found.model_max_length is not None else ExitCode.NOTHING_FITS
+
+
+TRACING_SECONDS = 15
+"""Of a processor: libraries are loaded in 6 of them, and steps traced in the rest."""
 
 
 def card_of(options: Options, gpu: str | None, profile: Profile) -> PlannedCard:
@@ -87,8 +98,9 @@ def card_of(options: Options, gpu: str | None, profile: Profile) -> PlannedCard:
         BadInput: a profile does not say what may be used of its card.
     """
     if gpu is None and profile.machine.memory is not None:
-        return PlannedCard.of(profile)
-    return PlannedCard.of(options.adjust(find_profile(gpu or GPU_PROFILE)))
+        return PlannedCard.of(profile, budget_giver(options, profile.name))
+    card = options.adjust(find_profile(gpu or GPU_PROFILE))
+    return PlannedCard.of(card, budget_giver(options, card.name))
 
 
 def attention_of(text: str | None) -> Attention:
@@ -112,22 +124,6 @@ def lengths(profile: Profile, positions: int) -> list[int]:
         LENGTH_GRID, min(profile.probe.max_length, positions) // LENGTH_GRID * LENGTH_GRID
     )
     return length_grid(min(profile.probe.min_length, longest), longest, LENGTH_GRID)
-
-
-def prepare(runner: SubprocessRunner, model: ModelSource, work: Path) -> None:
-    """Build the model's folder where it comes from a GGUF file or a seed and is not there yet."""
-    if model.kind == "folder" or model.is_prepared:
-        return
-    job = PrepareJob(
-        device=on_the_computer(),
-        source=model.kind,
-        gguf=str(model.gguf) if model.gguf else None,
-        out=str(model.folder),
-    )
-    folder = work / "prepare"
-    result = runner.run(job, folder, lambda _: None, silence_seconds=SILENCE_SECONDS)
-    if result.failure is not None:
-        raise worker_error(result, f"model {model.label}", folder)
 
 
 def forecast_json(found: Forecast, model: str, hours: PlannedHours | None) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """The commands in the order in which a person comes to need them, their examples, the greeting."""
 
-import shutil
 from typing import Any
 
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
+from autotune.cli.help_layout import LaidOut, write_rows
 from autotune.cli.setting import Command
 
 ORDER = (
@@ -59,25 +59,16 @@ def greeting(has_project: bool) -> tuple[str, ...]:
     return (*GREETING, f"next: smolsft-autotune {after} ({why})")
 
 
-NARROWEST = 52
-"""Columns of a terminal below which typer would write help that is wider than it."""
-
 WHOLE = 10_000
 """Characters of a command's line in a list, which is wrapped and never cut."""
 
 
-class OrderedGroup(TyperGroup):
-    """Lists commands in `ORDER`, and takes two words for a command that is called by two.
+class OneCommand(LaidOut, TyperCommand):
+    """A command, with help that breaks no word."""
 
-    Its help, and that of its commands, is as wide as the terminal, or 78 columns.
-    """
 
-    def make_context(self, *args: Any, **more: Any) -> Any:
-        """As typer's; a narrow terminal has help of its own width."""
-        columns = shutil.get_terminal_size().columns
-        if columns < NARROWEST:
-            more.setdefault("terminal_width", columns - 1)
-        return super().make_context(*args, **more)
+class OrderedGroup(LaidOut, TyperGroup):
+    """Lists commands in `ORDER`, and takes two words for a command that is called by two."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """The commands with what each is for, in as many lines as that takes."""
@@ -87,8 +78,7 @@ class OrderedGroup(TyperGroup):
             for name, each in commands
             if each is not None and not each.hidden
         ]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
+        write_rows(formatter, "Commands", rows)
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names, in the order of use."""

@@ -20,8 +20,11 @@ from autotune.config.load import CPU_PROFILE, find_profile
 from autotune.config.profile import Profile
 from autotune.config.project import PROJECT_FILE, read_project
 from autotune.config.project_text import Answers, project_text
+from autotune.doctor.network import is_here
 from autotune.run.inputs import demand_data, demand_model
+from autotune.sources.hub import Kind
 from autotune.sources.named import DATA, MODELS
+from autotune.sources.reachable import hub_is_reachable
 from autotune.text.interruption import interrupted_look
 
 UNLIMITED = "none"
@@ -78,7 +81,10 @@ def init_command(options: Options, wanted: InitRequest) -> int:
     written.over(profile)  # what was written can be used, or it is said now
     say = say_on(console)
     say(f"{path} written: every command in this folder works with it")
-    say(f"next: {next_command('inspect', Options())}")
+    away = out_of_reach(answers)
+    for line in away:
+        say(line, style="yellow")
+    say(f"next: {next_command('demo' if away else 'inspect', Options())}")
     if options.as_json:
         print_json(
             {
@@ -88,18 +94,36 @@ def init_command(options: Options, wanted: InitRequest) -> int:
                 "data": answers.data,
                 "target": answers.target,
                 "max_hours": answers.hours,
+                "out_of_reach": away,
             }
         )
     return ExitCode.DONE
 
 
+def out_of_reach(answers: Answers) -> list[str]:
+    """A line for the model and for the data where neither this machine nor the hub has them now."""
+    asked: tuple[tuple[Kind, str, str], ...] = (
+        ("model", answers.model, f"--model FOLDER, {either(MODELS)}"),
+        ("dataset", answers.data, f"--data FILE, {either(DATA)}"),
+    )
+    missing = [each for each in asked if not is_here(each[0], each[1])]
+    if not missing or hub_is_reachable():
+        return []
+    return [
+        f"{source}: not on this machine, and the hub cannot be reached; commands that need it stop"
+        f" until there is a network, or give {remedy} (the demo needs no hub)"
+        for _, source, remedy in missing
+    ]
+
+
 def profile_or_fault(options: Options) -> tuple[Profile, list[str]]:
     """The profile that is asked for; where it cannot be had another, and why.
 
-    By that the other answers can be looked at as well.
+    By that the other answers can be looked at as well. What `init` asks for has rules of its own.
     """
+    others = replace(options, model=None, data=None, max_hours=None)
     try:
-        return chosen_profile(options, computes=False), []
+        return chosen_profile(others, computes=False), []
     except (BadInput, EnvironmentFault) as error:
         return find_profile(CPU_PROFILE), [str(error)]
 
@@ -114,7 +138,8 @@ def typed_answers(
         if typed is None:
             continue
         try:
-            found[name] = question.check(str(typed))
+            shown = f"{typed:g}" if isinstance(typed, float) else str(typed)
+            found[name] = question.check(shown)
         except (BadInput, EnvironmentFault) as error:
             faults.append(str(error))
     return found
@@ -190,12 +215,12 @@ def questions(profile: Profile) -> dict[str, Question]:
     hours = profile.study.max_hours
     return {
         "model": Question(
-            f"Which model to fine-tune? Folder, hub id, {either(MODELS)}",
+            f"Which model to fine-tune? {either(['A folder', 'a hub id', *MODELS])}",
             profile.model.source,
             model,
         ),
         "data": Question(
-            f"Which conversations to train on? File, hub id or {either(DATA)}",
+            f"Which conversations to train on? {either(['A file', 'a hub id', *DATA])}",
             profile.data.source,
             data,
         ),

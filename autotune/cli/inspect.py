@@ -14,7 +14,7 @@ from autotune.cli.device import chosen_profile
 from autotune.cli.next_command import next_command
 from autotune.cli.options import Options
 from autotune.cli.run_folder import interruption_from
-from autotune.config.own_data import by_data, practising
+from autotune.config.own_data import by_data, is_trained_on, practising
 from autotune.config.profile import Profile
 from autotune.data.survey import Retention
 from autotune.fit.data_report import DataReport, inspect_data
@@ -26,6 +26,9 @@ from autotune.run.session import Session
 from autotune.run.training_data import named_strategy
 from autotune.screen.data import inspected_summary
 from autotune.text.interruption import interrupted_look
+
+NOTHING: dict[str, Any] = {"data": None}
+"""What the object of `--json` says of the run's data where no strategy trains on it."""
 
 
 def inspect_command(options: Options, tokens: bool) -> int:
@@ -64,7 +67,9 @@ def inspect_command(options: Options, tokens: bool) -> int:
             console.print(inspected_summary(inspected, tokens))
             return inspected
 
-        inspected = looked_at(first, tokens and options.as_json)
+        # Data that no strategy trains on is looked at only where somebody asks for it.
+        wanted = options.data is not None or is_trained_on(profile)
+        inspected = looked_at(first, tokens and options.as_json) if wanted else None
         if options.data is not None:
             for line in left_out_lines(others):
                 say(line)
@@ -75,9 +80,10 @@ def inspect_command(options: Options, tokens: bool) -> int:
         for each in others:
             with named_strategy(each.strategies[0]):
                 trees.append(as_tree(looked_at(each), profile.name))
-        tree = as_tree(inspected, profile.name) | {"own_data": trees}
+        tree = NOTHING if inspected is None else as_tree(inspected, profile.name)
+        tree = {**tree, "profile": profile.name, "own_data": trees}
         say(f"next: {next_command('probe', options)}")
-        if options.as_json and inspected.features is not None:
+        if options.as_json and inspected is not None and inspected.features is not None:
             print_with_features(tree, inspected.features)
         elif options.as_json:
             print_json(tree)

@@ -18,7 +18,7 @@ from autotune.base.format import safe
 from autotune.cli.command_line import remember_command
 from autotune.cli.start import INTERRUPTED
 from autotune.cli.streams import GuardedStream, guarded_output
-from autotune.cli.usage import PROGRAM, command_again, is_help, usage_line
+from autotune.cli.usage import PROGRAM, command_again, usage_line
 from autotune.sources.cache import cache_folder
 
 DISK_ERRORS = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -50,10 +50,7 @@ def _run(arguments: list[str]) -> int:
     except typer.Exit as error:
         return error.exit_code
     except TyperException as error:
-        if is_help(error):
-            typer.echo(error.message, err=True)
-        else:
-            complain(usage_line(error, arguments))
+        complain(usage_line(error, arguments))
         return ExitCode.BAD_INPUT
     except Interruption as error:
         complain(f"interrupted; {error}: {command_again(arguments, error.folder)}")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from autotune.cli.first_line import first_line
 from autotune.cli.options import Options
 from autotune.cli.setting import Command
 
@@ -58,6 +59,8 @@ def add_out_commands(command: Register) -> None:
         ] = None,
     ) -> int:
         """Hand on a run's best, or the training that made it, to another tool."""
+        if target.is_dir():
+            first_line("reading what is to be exported", as_json=options.as_json)
         from autotune.cli.export import ExportRequest, export_command
 
         return export_command(ExportRequest(target, to, kind, out), options.as_json)

@@ -22,7 +22,7 @@ from autotune.config.load import (
     profile_names,
     profile_path,
 )
-from autotune.config.new_profile import machine_lines, renamed, with_machine
+from autotune.config.new_profile import headed, machine_lines, renamed, with_machine
 from autotune.config.profile import Profile
 from autotune.device.find import find_device
 
@@ -106,6 +106,7 @@ def text_like(source: str, name: str, choice: str) -> str:
     text = profile_path(base_name).read_text(encoding="utf-8-sig")
     lines = machine_lines(device, choice, base.machine.reserve)
     precision = json.loads(lines["precision"].value)
+    text = headed(text, f"{device.name}, as it was found; the rest is {base_name}'s.")
     return with_machine(renamed(text, name, f"{device.name}, {precision}"), lines)
 
 

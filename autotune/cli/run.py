@@ -12,7 +12,7 @@ from rich.console import Console
 from autotune.base.errors import BadInput, ExitCode, Interruption
 from autotune.cli.command_line import typed_command
 from autotune.cli.console import human_console, print_json, say_on
-from autotune.cli.device import chosen_profile, demand_device, say_note
+from autotune.cli.device import budget_giver, chosen_profile, demand_device, say_note
 from autotune.cli.low_cap import say_low_cap
 from autotune.cli.next_command import next_command
 from autotune.cli.options import Options
@@ -130,7 +130,7 @@ def open_run(
         setup = open_setup(session, profile, say, length=options.model_max_length)
         if part is not None and study is not None:
             part.check(setup, study)
-        say(setup.memory_sentence())
+        say(setup.memory_sentence(budget_giver(options, profile.name)))
         if target:
             say_low_cap(setup, say)
             if part is None:
@@ -176,7 +176,8 @@ def probe_command(options: Options, *, again: bool = False) -> int:
     console = human_console(options.as_json)
     with open_run(options, console, target=0.0) as work:
         fit = fit_of(work, again=again)
-    notice = (work.setup.memory_sentence(), work.session.state.fit_note)
+    giver = budget_giver(options, work.setup.profile.name)
+    notice = (work.setup.memory_sentence(giver), work.session.state.fit_note)
     console.print(Encodable(probe_summary(fit, *notice)))
     say_on(console)(f"next: {next_command('run', options)}")
     if options.as_json:

@@ -28,12 +28,6 @@ def usage_line(error: Any, arguments: Sequence[str]) -> str:
     return f"{what}{'' if what.endswith('?') else '.'} See {command} --help"
 
 
-def is_help(error: Any) -> bool:
-    """Whether the error is the help of a command that was called without what it needs."""
-    context = getattr(error, "ctx", None)
-    return context is not None and error.message == context.get_help()
-
-
 def _command(arguments: Sequence[str]) -> str:
     """The command that was called, by the words before the first option."""
     return " ".join([PROGRAM, *takewhile(lambda word: not word.startswith("-"), arguments)])

@@ -10,12 +10,18 @@ from typing import Any
 
 from autotune.base.errors import BadInput
 from autotune.base.format import counted
+from autotune.base.sizes import GIB
 from autotune.config.explain import faults_of
 from autotune.config.profile import Profile
 from autotune.device.find import Device
 from autotune.device.kinds import KINDS
 
-GPU_PROFILE = KINDS["cuda"].profile
+GPU_PROFILE = "rtx4060-laptop-8gb"
+"""That of the card which is planned for where none is named: a laptop's, with 8 GB."""
+
+LAPTOP_BYTES = (7 * GIB, 9 * GIB)
+"""What a card sold with 8 GB may report; some of it is the driver's own."""
+
 CPU_PROFILE = KINDS["cpu"].profile
 DEMO_PROFILE = "cpu-demo"
 TOY_PROFILE = "cpu-smoke"
@@ -86,7 +92,16 @@ def _among(paths: Sequence[Path]) -> str:
 
 def pick_profile(device: Device) -> str:
     """The name of the profile for a machine with this device."""
+    low, high = LAPTOP_BYTES
+    of_laptop = device.traits.is_card and "laptop" in device.name.lower()
+    if of_laptop and low <= (device.total_bytes or 0) <= high:
+        return GPU_PROFILE
     return device.traits.profile
+
+
+def card_profiles() -> list[str]:
+    """What `pick_profile` may name for a card."""
+    return [GPU_PROFILE, *(entry.profile for entry in KINDS.values() if entry.is_card)]
 
 
 def read_profile(path: Path) -> Profile:

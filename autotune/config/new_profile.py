@@ -30,6 +30,12 @@ def renamed(text: str, name: str, title: str) -> str:
     return text
 
 
+def headed(text: str, line: str) -> str:
+    """A profile's text with this comment in place of the one that it begins with."""
+    _, blank, rest = text.partition("\n\n")
+    return f"# {line}\n{blank[1:]}{rest}"
+
+
 def with_machine(text: str, lines: Mapping[str, Line]) -> str:
     """A profile's text with these lines in its `[machine]`, in place of those that are there."""
     before, head, after = text.partition("[machine]\n")

@@ -1,8 +1,13 @@
 """Which conversations the strategies of a profile train on: the profile's, or those they name."""
 
+from collections.abc import Sequence
+
 from autotune.config.profile import DataChoice, Profile
 from autotune.protocol.choices import AUTO, SYNTH
 from autotune.protocol.plan import SEARCH, Strategy
+
+PRACTICE_LABEL = "practice data"
+"""What practice data that a run makes is called."""
 
 
 def data_of(profile: Profile, strategy: Strategy) -> DataChoice:
@@ -26,6 +31,25 @@ def trained_on(profile: Profile) -> tuple[Strategy, ...]:
 def practising(profile: Profile) -> tuple[Strategy, ...]:
     """The strategies that train on practice data which the run makes itself."""
     return tuple(s for s in trained_on(profile) if s.data == SYNTH)
+
+
+def is_trained_on(profile: Profile) -> bool:
+    """Whether a strategy that a run may try trains on the profile's data, if only on a share."""
+    return any(s.data is None or s.mix is not None for s in trained_on(profile))
+
+
+def trained_label(profile: Profile, of_run: str, own: Sequence[str]) -> str:
+    """What a run trains on, in words.
+
+    Args:
+        profile: whose strategies train.
+        of_run: what the profile's data is called; nobody needs to hear of it where nobody uses it.
+        own: what the data that strategies name themselves is called, as far as it is there.
+    """
+    if is_trained_on(profile):
+        return of_run
+    unmade = [PRACTICE_LABEL] if practising(profile) else []
+    return ", ".join(dict.fromkeys([*own, *unmade]))
 
 
 def by_data(profile: Profile) -> tuple[Profile, ...]:

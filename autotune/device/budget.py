@@ -122,18 +122,22 @@ def _named_size(device: Device, text: str, held: int, own: Collection[int]) -> i
     return size
 
 
-def budget_sentence(budget: Budget, device: Device, own: Collection[int] = ()) -> str:
+def budget_sentence(
+    budget: Budget, device: Device, own: Collection[int] = (), *, giver: str | None = None
+) -> str:
     """The budget in one sentence: where it comes from, and who else is on the card with what.
 
-    A size well below the card's is a smaller card played on a bigger one, and is called so.
+    `giver` is what named a size, such as `--vram-budget`; None where that is not known. A size well
+    below the card's is a smaller card played on a bigger one, and is called so.
     """
     text = f"budget {show_size(budget.limit_bytes)}"
+    given = ", as given" if giver is None else f" ({giver})"
     if budget.source == "free now":
         text += f": {show_size(budget.total_bytes - budget.own_bytes)} free now"
         text += f" and {show_size(budget.own_bytes)} of our own" if budget.own_bytes else ""
         text += f" less {show_size(budget.reserve_bytes)} in reserve"
     elif not budget.on_card:
-        text += " for the memory of the process, as given"
+        text += f" for the memory of the process{given}"
     elif budget.limit_bytes == budget.card_bytes:
         text = f"budget {show_mib(budget.limit_bytes)}, all of the card, by a cap on the allocator"
     elif budget.card_bytes is not None and budget.limit_bytes < SMALLER_CARD * budget.card_bytes:
@@ -142,7 +146,7 @@ def budget_sentence(budget: Budget, device: Device, own: Collection[int] = ()) -
             f" ({show_size(budget.card_bytes)}) by a cap on the allocator"
         )
     else:
-        text += " as given, by a cap on the allocator"
+        text += f"{given}, by a cap on the allocator"
     if budget.on_card and (named := _named(_others(device, own))):
         text += f"; also on the card: {', '.join(named)}"
     return text

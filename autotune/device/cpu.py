@@ -1,4 +1,4 @@
-"""This machine's processor: its name, whether it computes in bf16, whether it runs on a battery."""
+"""This machine's processor: its name, how busy it is, whether it has bf16 or runs on a battery."""
 
 import platform
 from pathlib import Path
@@ -31,6 +31,26 @@ def _field(name: str) -> str:
     except (OSError, UnicodeDecodeError):
         pass
     return ""
+
+
+BUSY_LOAD = 1.5
+"""Programs a core, above which other work counts as slowing what is timed: this one is among them,
+and up to one a core each has a core of its own."""
+
+
+def busy_load() -> float | None:
+    """How many programs a core wanted to compute in the last minute, where that is many.
+
+    None where it is not, and where the system does not say. Windows does not count it; psutil does
+    there, from its first question on, and has nothing to say the first time.
+    """
+    import psutil
+
+    try:
+        load = psutil.getloadavg()[0] / (psutil.cpu_count() or 1)
+    except (OSError, AttributeError):
+        return None
+    return load if load > BUSY_LOAD else None
 
 
 def on_battery(library: Any = None) -> bool | None:

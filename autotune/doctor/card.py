@@ -73,7 +73,7 @@ def check_memory(machine: Machine) -> Finding | None:
         budget = auto_budget(device, wanted.budget, wanted.reserve, own)
     except (BadInput, EnvironmentFault) as error:
         return blocks("memory", *split(error))
-    fact = budget_sentence(budget, device, own)
+    fact = budget_sentence(budget, device, own, giver=machine.budget_giver)
     total, free = device.total_bytes, device.free_bytes
     if has_own_memory(device.kind) and total and free is not None and free < CROWDED * total:
         return note(

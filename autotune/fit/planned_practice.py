@@ -7,7 +7,7 @@ cap, and every prompt gets a chat.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from autotune.config.own_data import practising
+from autotune.config.own_data import PRACTICE_LABEL, practising
 from autotune.config.synth import SynthChoice
 from autotune.data.mixture import mixed_counts
 from autotune.data.survey import Survey, SurveyFile
@@ -20,7 +20,7 @@ from autotune.fit.run_plan import Span
 from autotune.protocol.choices import SYNTH
 from autotune.protocol.plan import Strategy
 from autotune.protocol.results import Fit
-from autotune.run.own_practice import FOLDER, LABEL
+from autotune.run.own_practice import FOLDER
 from autotune.run.practice import CHATS, practice_plan
 from autotune.run.session import Session
 from autotune.run.setup import CHARACTERS_A_TOKEN, Setup
@@ -106,7 +106,7 @@ def planned_practice(
         most_tokens=_tokens(most) / _tokens(rows),
     )
     assert setup.content is not None and setup.prompts_file is not None
-    there = DataSource(session.rundir.practice_folder(FOLDER) / CHATS, LABEL)
+    there = DataSource(session.rundir.practice_folder(FOLDER) / CHATS, PRACTICE_LABEL)
     named = {name: data.source for name, data in setup.own_data.items()}
     own_data = training_data(
         profile,

@@ -90,6 +90,7 @@ class PredictionFile(Boundary):
     process held resident once its libraries were loaded, which a CPU's budget also has to hold.
     `attention` is what was assumed to compute attention. `times` are those of this processor,
     None where none were asked for, or a model of so few layers is too large to be timed.
+    `traced_with` are the libraries that traced it beforehand, empty where it was traced now.
     """
 
     target: DeviceKind
@@ -103,3 +104,4 @@ class PredictionFile(Boundary):
     seconds: float
     attention: Attention = Attention.FUSED
     times: WorkTimes | None = None
+    traced_with: str = ""

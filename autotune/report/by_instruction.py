@@ -65,6 +65,7 @@ def instructions_table(report: Report) -> Table:
         " the intervals are wide, and a difference of a few points is none."
         if scores
         else "",
+        "none of those prompts asks for it",
     )
 
 

@@ -60,9 +60,10 @@ def facts_of(report: Report, scorer: Scorer) -> tuple[Fact, ...]:
         )
     if report.corrected is not None and has_selection_bias(report):
         found.append(Fact(percent(report.corrected), "corrected for selection bias"))
-    if best is not None and best.unhealthy and best.sound is not None:
+    sound = None if best is None else best.sound
+    if best is not None and best.unhealthy and sound is not None and sound.passes != best.passes:
         without = f"excluding {faulty_answers(scorer.health_checks)}"
-        found.append(Fact(percent(best.sound.accuracy), without, "bad"))
+        found.append(Fact(percent(sound.accuracy), without, "bad"))
     return tuple(found)
 
 

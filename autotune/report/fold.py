@@ -3,6 +3,7 @@
 import re
 
 _BETWEEN_FIGURES = re.compile(r"(?<=,) | (?=\[)|(?<=/\d) |(?<=/\d\d) |(?<=/\d\d\d) |(?<=/\d{4}) ")
+_PERCENT = re.compile(r"(\d+(?:\.\d+)? %)")
 _IN_NAMES = re.compile(r"(?<=[:_])")
 
 
@@ -14,3 +15,8 @@ def figures(cell: str) -> list[str]:
 def name_parts(cell: str) -> list[str]:
     """`detectable_format:title` in parts that together are the name again."""
     return _IN_NAMES.split(cell)
+
+
+def percents(cell: str) -> list[str]:
+    """A sentence in parts, of which every second is a percentage, which does not fold."""
+    return _PERCENT.split(cell)

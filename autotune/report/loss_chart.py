@@ -20,16 +20,13 @@ MAX_MARKED = 12
 
 
 def smoothed(losses: Sequence[float]) -> list[float]:
-    """Their running mean, centred; near the ends over the half of the window that is there.
-
-    A window that shrank towards the ends would let the line end on the noise of one batch.
-    """
+    """Their running mean, centred; at the ends over what there is, never of one step alone."""
     half = max(1, round(len(losses) * SMOOTHED_SHARE / 2))
     sums = [0.0, *accumulate(losses)]
     found = []
     for at in range(len(losses)):
-        first, end = max(0, at - half), min(len(losses), at + half + 1)
-        found.append((sums[end] - sums[first]) / (end - first))
+        begin, end = max(0, at - half), min(len(losses), at + half + 1)
+        found.append((sums[end] - sums[begin]) / (end - begin))
     return found
 
 

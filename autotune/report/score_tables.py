@@ -86,6 +86,7 @@ def _scores(
         ),
         tuple(rows),
         legend if len(rows) > 1 else "",
+        "of the best checkpoint's own answers, so it stands in its row",
     )
 
 
@@ -129,6 +130,7 @@ def checkpoints_table(report: Report, scorer: Scorer) -> Table:
         ),
         tuple(row(trial, score) for trial in report.trials for score in trial.checkpoints),
         _legend(shares),
+        "answers that were not judged to their end have none",
     )
 
 

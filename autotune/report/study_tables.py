@@ -96,6 +96,7 @@ def hosts_table(report: Report) -> Table:
         )
         if total is not None
         else (),
+        dash="not scored, or not at an end",
     )
 
 

@@ -1,8 +1,9 @@
 """A table of the report as text, made once: both of its pages draw the same one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-NOT_KNOWN = "n/a"
+NOT_KNOWN = "–"
+"""A cell with nothing to say; below its table stands why (`Table.dash`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,28 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns, rows, and a sentence that explains the columns, "" where they need none."""
+    """Columns, rows, and a sentence that explains the columns, "" where they need none.
+
+    `dash` says why a cell may be `NOT_KNOWN`.
+    """
 
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     legend: str = ""
+    dash: str = "not known"
+
+    @property
+    def shown(self) -> "Table":
+        """As a page has it: without columns that say nothing, and with why other cells do not."""
+        kept = [
+            at
+            for at in range(len(self.columns))
+            if not self.rows or any(row.cells[at] != NOT_KNOWN for row in self.rows)
+        ]
+        rows = tuple(replace(row, cells=tuple(row.cells[at] for at in kept)) for row in self.rows)
+        legend = self.legend
+        if any(NOT_KNOWN in row.cells for row in rows):
+            legend = f"{legend} A dash: {self.dash}.".strip()
+        return replace(
+            self, columns=tuple(self.columns[at] for at in kept), rows=rows, legend=legend
+        )

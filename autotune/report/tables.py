@@ -39,6 +39,7 @@ def trials_table(report: Report) -> Table:
             for t in report.trials
         ),
         LOSS_LEGEND + (f" {HELD_OUT_LEGEND}" if measured else "") if report.trials else "",
+        "the training did not come that far, or not by itself",
     )
 
 
@@ -73,7 +74,7 @@ def _of_trials(
     trials: Sequence[TrialOutcome],
     cells: Callable[[TrialOutcome], tuple[str, ...]],
 ) -> Table:
-    words = ("verdict", "reason")
+    words = ("verdict", "reason", "timed on")
     return Table(
         tuple(Column(title, title not in words) for title in titles),
         tuple(Row(cells(trial)) for trial in trials),

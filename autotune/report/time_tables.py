@@ -34,6 +34,7 @@ def times_table(report: Report) -> Table:
         ),
         "Planned when the trial began: the probe's speed and the untrained model's time, corrected"
         " by the trials before. Pauses of a resumed run do not count.",
+        "not over",
     )
 
 

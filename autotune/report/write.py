@@ -20,7 +20,7 @@ from autotune.report.chart import Picture, draw_png, pictures_of
 from autotune.report.data_table import data_table
 from autotune.report.examples import CHOSEN, SENTENCES, verdict_lines
 from autotune.report.facts import facts_of, ran_with
-from autotune.report.fold import figures, name_parts
+from autotune.report.fold import figures, name_parts, percents
 from autotune.report.kept_charts import Drawn, kept_pictures
 from autotune.report.practice import kinds_table
 from autotune.report.reproduction import reproduction_rows
@@ -146,6 +146,7 @@ def _render(
         line=lambda text: Markup(markdown_line(text)),
         figures=figures,
         name_parts=name_parts,
+        percents=percents,
         faults=lambda faults: ", ".join(map(fault_text, faults)),
     )
     scorer = find_scorer(report.scorer)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from autotune.base.errors import BadInput
 from autotune.base.format import strategies_text
-from autotune.config.own_data import practising
+from autotune.config.own_data import PRACTICE_LABEL, practising
 from autotune.protocol.events import Content
 from autotune.run.fingerprint import fingerprint
 from autotune.run.mixed_data import mixtures
@@ -27,8 +27,6 @@ from autotune.synth.card_file import README
 
 FOLDER = "run"
 """The name of the run's own practice data among those in its folder."""
-
-LABEL = "practice data"
 
 
 def with_practice(session: Session, setup: Setup) -> Setup:
@@ -50,7 +48,7 @@ def with_practice(session: Session, setup: Setup) -> Setup:
             f" ({path.with_name(README)} says why); practise with a model that answers, or give"
             ' data = "FILE"'
         )
-    made = DataSource(path, LABEL)
+    made = DataSource(path, PRACTICE_LABEL)
     return with_own_data(session, setup, {strategy.name: made for strategy in strategies})
 
 
@@ -68,7 +66,7 @@ def with_made_practice(session: Session, setup: Setup, where: Path, state: Study
     made = state.practice_made.get(where.name)
     if made is None or not is_to_practise(setup) or not has_digest(where / CHATS, made.sha256):
         return setup
-    there = DataSource(where / CHATS, LABEL)
+    there = DataSource(where / CHATS, PRACTICE_LABEL)
     return with_own_data(session, setup, {s.name: there for s in practising(setup.profile)})
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autotune.base.sizes import GIB
+from autotune.config.own_data import trained_label
 from autotune.config.profile import Profile
 from autotune.device.budget import Budget, as_processes_see, auto_budget, budget_sentence
 from autotune.device.find import NOT_REPORTED, Device, find_device
@@ -123,9 +124,9 @@ class Setup:
         """For work that needs no card, whatever the run's device; limited where that is a CPU."""
         return on_the_computer(limit_bytes=self.work_device.resident_limit_bytes or 0)
 
-    def memory_sentence(self) -> str:
-        """What may be used of the device's memory, why, and who else uses some of it now."""
-        return budget_sentence(self.budget, self.device, own_processes())
+    def memory_sentence(self, giver: str | None = None) -> str:
+        """What may be used of the memory, why (`giver` named a size), and who else uses some."""
+        return budget_sentence(self.budget, self.device, own_processes(), giver=giver)
 
     def started(self, target: float, *, resumed: bool, command: str = "") -> RunStarted:
         """The event that a run with this begins, or resumes, by this command line."""
@@ -134,7 +135,7 @@ class Setup:
             target=target,
             profile=profile.name,
             model=self.model_label,
-            data=self.data_label,
+            data=trained_label(profile, self.data_label, [d.label for d in self.own_data.values()]),
             prompts=self.prompts_label,
             device=self.device.name,
             device_kind=self.device.kind,

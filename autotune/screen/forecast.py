@@ -1,5 +1,7 @@
 """The plan for a card that need not be there: a table of what takes the memory, and the answer."""
 
+from collections.abc import Sequence
+
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -14,11 +16,13 @@ from autotune.fit.planned_hours import PlannedHours, PlannedTime
 from autotune.protocol.choices import Attention
 from autotune.screen.layout import ByWidth, Section
 
-_FULL_TABLE_COLUMNS = 105
+_FULL_TABLE_COLUMNS = 111
 """Columns that the table needs with all its figures."""
 
-_NARROW_TABLE_COLUMNS = 65
+_NARROW_TABLE_COLUMNS = 71
 """Columns that it needs without those that are the same in every line."""
+
+_STRATEGY_COLUMNS = ("strategy", "length", "batch", "micro-batch", "with ckpt")
 
 
 def forecast_summary(
@@ -38,19 +42,33 @@ def forecast_summary(
 
 def forecast_details(found: Forecast) -> RenderableType:
     """What a plan's answer is made of: every strategy, and what takes the memory."""
+    table = telling(found.table)
+    strategies = _strategies(found.strategies)
     body = Group(
-        *(Text(safe(_strategy(s))) for s in found.strategies),
+        ByWidth(strategies, strategies, Group(*map(_strategy, found.strategies))),
         Text(""),
         ByWidth(
             _FULL_TABLE_COLUMNS,
-            _table(found, whole=True),
-            ByWidth(
-                _NARROW_TABLE_COLUMNS, _table(found, whole=False), Group(*map(_line, found.table))
-            ),
+            _table(table, whole=True),
+            ByWidth(_NARROW_TABLE_COLUMNS, _table(table, whole=False), Group(*map(_line, table))),
         ),
         Text(_assumptions(found), style="dim"),
     )
     return Section("what takes the memory", body)
+
+
+def telling(table: Sequence[Planned]) -> list[Planned]:
+    """Of each length, without and with checkpointing, the largest micro-batch that fits.
+
+    Where none does it is the smallest. All of them are as many lines as no terminal has.
+    """
+    found: dict[tuple[int, bool], Planned] = {}
+    for planned in sorted(table, key=lambda planned: planned.peak.point.rows):
+        point = planned.peak.point
+        key = (point.tokens, point.gradient_checkpointing)
+        if planned.fits or key not in found:
+            found[key] = planned
+    return [found[key] for key in sorted(found)]
 
 
 def _assumptions(found: Forecast) -> str:
@@ -61,6 +79,11 @@ def _assumptions(found: Forecast) -> str:
         if traced != (prediction.layers,)
         else f"steps of all {prediction.layers} layers traced"
     )
+    how += (
+        f" beforehand with {prediction.traced_with}"
+        if prediction.traced_with
+        else f" in {duration(prediction.seconds)}"
+    )
     share = (
         "every position supervised"
         if prediction.supervised_share == 1
@@ -70,10 +93,11 @@ def _assumptions(found: Forecast) -> str:
     least, most = (percent(share, 0) for share in SLACK_RANGES[prediction.attention])
     fixed = found.table[0].peak
     return (
-        f"Tensors of the training step, in MiB: {how} in {duration(prediction.seconds)}, sequences"
-        f" of full length, {share}. {_KERNELS[prediction.attention]} Column batch: sequences in a"
-        f" micro-batch. Column needs: on top of the peak {context} CUDA context and {slack} slack"
-        f" of the allocator ({least} to {most} were measured), both assumed. Columns are what is"
+        f"Tensors of the training step, in MiB: {how}, sequences of full"
+        f" length, {share}. {_KERNELS[prediction.attention]} Column micro-batch: sequences at a"
+        " time, the most of 1, 2, 4, 8, 16 that fit (--json has all). Column needs: on top"
+        f" of the peak {context} CUDA context and {slack} slack of the allocator ({least} to"
+        f" {most} were measured), both assumed. Columns are what is"
         " held at the moment of the peak, whichever that is; other is what passes. In every line:"
         f" weights {_mib(fixed.weights_bytes)}, gradients {_mib(fixed.gradients_bytes)}, optimizer"
         f" {_mib(fixed.optimizer_bytes)}."
@@ -88,10 +112,10 @@ _KERNELS = {
 }
 
 
-def _table(found: Forecast, *, whole: bool) -> RenderableType:
+def _table(lines: Sequence[Planned], *, whole: bool) -> RenderableType:
     """One line a point; `whole` with what is the same in every line."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    names = ["length", "batch", "checkpt." if whole else "ckpt"]
+    names = ["length", "micro-batch", "checkpt." if whole else "ckpt"]
     names += ["weights", "gradients", "optimizer"] if whole else []
     long, short = ["activations", "logits", "other"], ["activ.", "logits", "other"]
     names += [*(long if whole else short), "peak"]
@@ -99,7 +123,7 @@ def _table(found: Forecast, *, whole: bool) -> RenderableType:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     last = None
-    for planned in found.table:
+    for planned in lines:
         length = planned.peak.point.tokens
         if last not in (None, length):
             table.add_section()
@@ -112,8 +136,9 @@ def _table(found: Forecast, *, whole: bool) -> RenderableType:
 def _line(planned: Planned) -> Text:
     """A point where there is no room for a table."""
     point = planned.peak.point
-    recomputed = ", recomputed" if point.gradient_checkpointing else ""
-    text = f"{point.rows} x {point.tokens}{recomputed}: {_mib(planned.needed_bytes)} MiB"
+    text = f"{point.tokens} tokens, micro-batch {point.rows}"
+    text += ", ckpt" if point.gradient_checkpointing else ""
+    text += f": {_mib(planned.needed_bytes)} MiB"
     return Text(f"{text} {'fits' if planned.fits else 'no'}", style="" if planned.fits else "dim")
 
 
@@ -132,19 +157,27 @@ def _cells(planned: Planned, whole: bool) -> list[str]:
     ]
 
 
-def _strategy(strategy: StrategyForecast) -> str:
-    """What is predicted for a strategy, in a line."""
-    batch = strategy.batch_size
-    head = (
-        f"{strategy.name}: steps of {counted(batch, 'conversation')}, at most"
-        f" {strategy.model_max_length} tokens each"
-    )
-    if not strategy.fits:
-        return f"{head}: does not fit, not even one at a time"
-    if strategy.rows >= batch:
-        return f"{head}: fits, all at a time"
-    with_it = "all" if strategy.rows_checkpointing >= batch else str(strategy.rows_checkpointing)
-    return f"{head}: {strategy.rows or 'none'} at a time, {with_it} with gradient checkpointing"
+def _strategies(strategies: Sequence[StrategyForecast]) -> Table:
+    """One line a strategy: its length, its conversations a step, and how many at a time."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for at, name in enumerate(_STRATEGY_COLUMNS):
+        table.add_column(name, justify="right" if at else "left", no_wrap=True)
+    for each in strategies:
+        style = "" if each.fits else "dim"
+        cells = (
+            *(safe(each.name), str(each.model_max_length), str(each.batch_size)),
+            *(str(rows or "none") for rows in (each.rows, each.rows_checkpointing)),
+        )
+        table.add_row(*(Text(cell, style=style) for cell in cells))
+    return table
+
+
+def _strategy(strategy: StrategyForecast) -> Text:
+    """A strategy where there is no room for a table."""
+    without, with_it = strategy.rows or "none", strategy.rows_checkpointing or "none"
+    text = f"{safe(strategy.name)}: {strategy.model_max_length} tokens, batch {strategy.batch_size}"
+    text += f", micro-batch {without}, with ckpt {with_it}"
+    return Text(text, style="" if strategy.fits else "dim")
 
 
 def _fitting(found: Forecast) -> str:
@@ -164,8 +197,8 @@ def _fitting(found: Forecast) -> str:
     else:
         which = "no strategy fits as it is"
     return (
-        f"What fits: sequences of up to {found.model_max_length} tokens{why}, {found.rows} at a"
-        f" time with gradient checkpointing; {which}."
+        f"What fits: sequences of up to {found.model_max_length} tokens{why}, in"
+        f" micro-batches of {found.rows} with gradient checkpointing; {which}."
     )
 
 

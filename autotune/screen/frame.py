@@ -4,11 +4,12 @@ A part is drawn again only when what it shows has changed, which its key says. L
 takes longer than all the rest of a frame, and a table changes once in minutes.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.segment import Segment
+from rich.style import Style
 
 from autotune.screen.encodable import Encodable
 
@@ -29,6 +30,34 @@ class Part:
     drawings: Sequence[Drawing]
 
 
+def merged(line: Iterable[Segment]) -> list[Segment]:
+    """The line in fewer segments: neighbours of one style joined, blanks with what is before them.
+
+    It looks the same. Whatever shows a frame goes through its segments several times, and a table
+    makes dozens of a line, most of them blanks between two cells.
+    """
+    whole: list[Segment] = []
+    for text, style, control in line:
+        last = whole[-1] if whole and not control and not whole[-1].control else None
+        if last is None or not (_alike(last.style, style) or _is_blank(text, last.style, style)):
+            whole.append(Segment(text, style or None, control))
+        else:
+            whole[-1] = Segment(last.text + text, last.style)
+    return whole
+
+
+def _alike(one: Style | None, other: Style | None) -> bool:
+    return (one or None) == (other or None)
+
+
+def _is_blank(text: str, *styles: Style | None) -> bool:
+    """Whether nobody sees in which of the styles the text stands."""
+    return text.isspace() and not any(
+        style and (style.bgcolor or style.reverse or style.underline or style.strike or style.link)
+        for style in styles
+    )
+
+
 @dataclass
 class Drawn:
     """The lines of parts as they were drawn last, by part and drawing, at one width."""
@@ -47,7 +76,8 @@ class Drawn:
         drawing = part.drawings[at]()
         lines: Lines = []
         if drawing is not None:
-            lines = console.render_lines(Encodable(drawing), options, pad=False)
+            whole = console.render_lines(Encodable(drawing), options, pad=False)
+            lines = [merged(line) for line in whole]
         self.lines[part.name, at] = (part.key, lines)
         return lines
 
@@ -60,7 +90,11 @@ class Screen:
     drawn: Drawn = field(default_factory=Drawn)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw as many parts as there are lines for, the important ones first."""
+        """Draw it at the size that there is."""
+        yield from self.segments(console, options)
+
+    def segments(self, console: Console, options: ConsoleOptions) -> Iterable[Segment]:
+        """As many parts as there are lines for, the important ones first."""
         free = options.size.height - 1
         options = options.update(height=None)
         kept: dict[int, Lines] = {}

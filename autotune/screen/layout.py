@@ -1,11 +1,11 @@
 """How parts of a screen are laid out: framed or under a heading, wide or narrow, and bars."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-from rich.panel import Panel
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -15,24 +15,40 @@ FRAME_COLUMNS = 50
 """Below this many columns a frame costs more than it orders."""
 
 UNBOUNDED = 10_000
-"""Columns in which nothing is squeezed."""
+"""Columns in which nothing is squeezed: those of a pipe or a file, where no frame is drawn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A titled part: framed where there is room, under a plain heading where there is not."""
+    """A titled part: framed where there is room, else, and in a pipe, under a plain heading."""
 
     title: str
     body: RenderableType
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw it at the width that there is."""
-        if options.max_width < FRAME_COLUMNS:
+        if not FRAME_COLUMNS <= options.max_width < UNBOUNDED:
             yield Text(self.title, style="bold cyan")
             yield self.body
         else:
-            title = Text(self.title, style="bold cyan")
-            yield Panel(self.body, title=title, title_align="left", border_style="dim")
+            yield from self._framed(console, options)
+
+    def _framed(self, console: Console, options: ConsoleOptions) -> Iterable[Segment]:
+        """What a rich Panel draws, which costs a screen that is redrawn twice as much."""
+        signs = box.ROUNDED.substitute(options, safe=console.safe_box)
+        dim, columns = console.get_style("dim"), options.max_width - 4
+        title = Text(f" {self.title} ", style="bold cyan", end="")
+        title.truncate(columns)
+        yield Segment(signs.top_left + signs.top, dim)
+        yield Segment(title.plain, console.get_style("dim bold cyan"))
+        yield Segment(signs.top * (columns + 1 - title.cell_len) + signs.top_right + "\n", dim)
+        inside = options.update(width=columns, height=None)
+        for line in console.render_lines(self.body, inside):
+            yield Segment(signs.mid_left + " ", dim)
+            yield from line
+            yield Segment(" " + signs.mid_right + "\n", dim)
+        bottom = signs.bottom_left + signs.bottom * (columns + 2) + signs.bottom_right
+        yield Segment(bottom + "\n", dim)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +87,18 @@ class Flow:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw it at the width that there is."""
-        line: Text | None = None
+        lines: list[Text] = []
         for item in self.items:
-            if line is None:
-                line = item.copy()
-            elif line.cell_len + len(GAP) + item.cell_len <= options.max_width:
-                line.append(GAP).append_text(item)
+            last = lines[-1] if lines else None
+            if last and last.cell_len + len(GAP) + item.cell_len <= options.max_width:
+                last.append(GAP).append_text(item)
             else:
+                lines.append(Text(overflow=item.overflow).append_text(item))
+        for line in lines:
+            if line.cell_len > options.max_width or "\n" in line.plain:
                 yield line
-                line = item.copy()
-        if line is not None:
-            yield line
+            else:  # nothing to wrap, which would take most of the time
+                yield from line.render(console, end="\n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def draw(
         part("job", 0, (running, job, whole, advice), work),
         part("table", 2, news, *_table(state)),
         part("bar", 3, news, lambda: score_bar(state)),
-        part("fit", 5, news, lambda: notes.dim_lines(fit_explanations(state))),
+        part("fit", 5, news, *(partial(_why, state, own_only=own) for own in (False, True))),
         part("data", 6, news, *(partial(notes.data_notes, state, n) for n in (DATA_NOTES, 1))),
         part("events", 4, news, *(partial(notes.recent_events, state, n) for n in _EVENTS)),
         part("meanings", 7, bool(state.baselines), lambda: _meanings(state)),
@@ -83,6 +83,10 @@ _EVENTS = (RECENT_EVENTS, 3, 1)
 def news_key(state: StudyState) -> Hashable:
     """Changes with every record but steps, phases and counts of answers, which no table shows."""
     return state.news, state.current.is_training if state.current else None
+
+
+def _why(state: StudyState, *, own_only: bool) -> RenderableType | None:
+    return notes.dim_lines(fit_explanations(state, own_only=own_only))
 
 
 def _meanings(state: StudyState) -> RenderableType | None:
@@ -170,7 +174,7 @@ class LiveView:
 
     def _whole(self, screen: Screen) -> RenderableType:
         """The screen with all its lines made now, so that nothing is read from the state later."""
-        return Segments([*self._console.render(screen, self._console.options)])
+        return Segments([*screen.segments(self._console, self._console.options)])
 
 
 def make_view(

@@ -8,7 +8,7 @@ from typing import Self
 from rich.console import Console
 from rich.text import Text
 
-from autotune.base.format import safe
+from autotune.base.format import counted, safe
 from autotune.protocol import events
 from autotune.protocol.events import Record
 from autotune.run.state import StudyState
@@ -33,6 +33,7 @@ class PlainView:
         self._get_state = get_state
         self._pace = Pace()
         self._last_progress: float | None = None
+        self._scored = ""
 
     def __enter__(self) -> Self:
         """Begin to print."""
@@ -61,6 +62,16 @@ class PlainView:
                     self._print(record.time, f"data: {line}")
         elif isinstance(record.event, events.StepDone | events.Answered):
             self._progress(record.time, state)
+        else:
+            self._scoring(record.time, state)
+
+    def _scoring(self, when: float, state: StudyState) -> None:
+        """Say once that prompts are asked now: the first answers may be minutes away."""
+        job = current_job(state, self._pace, when)
+        title = job.title if job is not None and job.title.startswith("scoring ") else ""
+        if job is not None and job.total and title not in ("", self._scored):
+            self._print(when, f"{title}: {counted(job.total, 'prompt')}")
+        self._scored = title
 
     def _progress(self, when: float, state: StudyState) -> None:
         now = self._clock()

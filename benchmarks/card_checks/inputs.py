@@ -85,8 +85,8 @@ def model_folder(ask: Ask, pack: Pack, named: str | None) -> tuple[Path, str]:
 
 def build(source: Any, folder: Path) -> None:
     """Have a worker build a model folder that is not there yet."""
-    from autotune.cli.forecast import prepare
     from autotune.launch import SubprocessRunner
+    from benchmarks.prepared_model import prepare
 
     prepare(SubprocessRunner(), source, folder)
 

@@ -27,7 +27,11 @@ def talk(answerer: Answerer, *lines: str) -> tuple[Talk, str, list[str]]:
     given: Iterator[str] = iter(lines)
     said: list[str] = []
     told: list[str] = []
-    made = Talk(answerer, lambda: next(given, None), said.append, told.append, 5)
+
+    def tell(line: str, label: str = "") -> None:
+        told.append(f"{label} {line}".strip())
+
+    made = Talk(answerer, lambda: next(given, None), said.append, tell, 5)
     made.run()
     return made, "".join(said), told
 

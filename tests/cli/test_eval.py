@@ -313,6 +313,8 @@ def test_what_was_never_scored_cannot_be_compared(
     assert "score it first" in refused(capsys, "compare", str(tmp_path / "model"), files[1])
     assert "no such file" in refused(capsys, "compare", "nowhere", files[1])
     assert "needs two sets of answers, not 1" in refused(capsys, "compare", files[1])
+    same = refused(capsys, "compare", files[1], files[1], "--prompts", files[0])
+    assert same.endswith(f"are the same answers ({files[1]}); give two different sets\n")
     assert "eval compare A B" in refused(capsys, files[1], files[2])
     assert "--examples -1" in refused(capsys, "--responses", files[1], "--examples", "-1")
     other = write_lines(tmp_path / "other.jsonl", [prompt_of(NO_COMMA, key=99)])

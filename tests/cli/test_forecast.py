@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from autotune.base.errors import ExitCode
 from autotune.base.sizes import GIB, MIB
@@ -18,7 +19,7 @@ from autotune.fit.planned_card import PlannedCard
 from autotune.fit.planned_hours import planned_hours
 from autotune.protocol.choices import Attention, Precision
 from autotune.protocol.prediction import PredictedPeak, PredictionFile, PredictPoint
-from autotune.screen.forecast import forecast_details, forecast_summary
+from autotune.screen.forecast import forecast_details, forecast_summary, telling
 from tests.screens import printed
 
 CARD = (profiles_folder() / "rtx4060-laptop-8gb.toml").read_text(encoding="utf-8")
@@ -176,9 +177,9 @@ def test_the_screen_begins_with_what_matters_and_has_the_figures_below(width: in
     text = printed(forecast_summary(found, "some model", hours), width)
     text += printed(forecast_details(found), width)
     lines = [line.strip("│ ") for line in text.splitlines()]
-    words = " ".join(lines)
+    words = " ".join(" ".join(lines).split())
     first = ("An estimate", "What fits: sequences of up to 8192 tokens", "Hours: A trains for 1.1")
-    first += ("What decides: memory. Of 7.50 GiB", "A: steps of 64", "300 MiB CUDA context")
+    first += ("What decides: memory. Of 7.50 GiB", "strategy length", "300 MiB CUDA context")
     places = [words.index(begin) for begin in first]
     assert places == sorted(places)
     assert "A trains for 1.1 and is scored in at most 0.9. Assumed are 6000 conversations" in words
@@ -188,12 +189,83 @@ def test_the_screen_begins_with_what_matters_and_has_the_figures_below(width: in
     assert "a fused kernel is assumed, as flash; without one see --attention math" in words
     assert "300 MiB CUDA context and 10 % slack of the allocator (4 % to 25 % were" in words
     assert "2 and 4 of 30 layers traced" in words
-    assert "A: steps of 64 conversations, at most 1024 tokens each: 3 at a time, 45 with" in words
-    assert "C: steps of 32 conversations, at most 8192 tokens each: does not fit" in words
-    assert "(as long as the model or the profile allows), 4 at a time with gradient" in words
+    assert "strategy length batch micro-batch with ckpt" in words
+    assert "A 1024 64 3 45" in words and "C 8192 32 none none" in words
+    assert "(as long as the model or the profile allows), in micro-batches of 4 with" in words
     assert "strategy A fits; not C." in words
-    points = [line for line in lines if line.startswith("256") or " x 256" in line]
+    points = [line for line in lines if line.startswith("256")]
     assert [line.split()[-1] for line in points] == ["fits", "no"]
+
+
+def test_of_each_length_the_screen_has_the_largest_micro_batch_that_fits() -> None:
+    """Sixty lines are in `--json`: on a screen they would push the answer off it."""
+    table = tuple(
+        planned(rows, way, fits=rows <= most)
+        for way, most in ((False, 4), (True, 16))
+        for rows in (1, 2, 4, 8, 16)
+    )
+    shown = telling(table)
+    assert [(p.peak.point.rows, p.peak.point.gradient_checkpointing) for p in shown] == [
+        *((4, False), (16, True))
+    ]
+    (none,) = telling([planned(rows, False, fits=False) for rows in (1, 2, 4)])
+    assert none.peak.point.rows == 1 and not none.fits
+
+
+def test_forty_columns_have_a_line_for_each_strategy_and_point() -> None:
+    text = printed(forecast_details(plan()), 40)
+    words = " ".join(text.split())
+    assert "A: 1024 tokens, batch 64, micro-batch 3, with ckpt 45" in words
+    assert "256 tokens, micro-batch 2, ckpt: 3115 MiB no" in words
+
+
+def test_what_was_traced_beforehand_says_with_what() -> None:
+    found = plan()
+    with_torch = found.prediction.model_copy(update={"traced_with": "torch 2.13.0"})
+    text = printed(forecast_details(replace(found, prediction=with_torch)), 200)
+    assert "2 and 4 of 30 layers traced beforehand with torch 2.13.0" in " ".join(text.split())
+
+
+@pytest.mark.parametrize(("rows", "last"), [(60, False), (20, True)])
+def test_the_answer_is_what_a_terminal_shows_in_the_end(
+    rows: int, last: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First where all of the plan has room, else last; in a pipe it is always first."""
+    monkeypatch.setattr(
+        "autotune.cli.forecast.human_console",
+        lambda _: Console(force_terminal=True, width=120, height=rows),
+    )
+    assert run([*PLAN]) == ExitCode.DONE
+    text = capsys.readouterr().out
+    assert (text.index("what takes the memory") < text.index("What fits")) == last
+    monkeypatch.undo()
+    assert run([*PLAN]) == ExitCode.DONE
+    text = capsys.readouterr().out
+    assert text.index("What fits") < text.index("what takes the memory")
+
+
+@pytest.mark.parametrize(
+    ("typed", "toml", "said"),
+    [
+        ((), "", "an empty 8GiB card less 512 MiB reserve"),
+        (("--vram-budget", "6GiB"), "", "budget 6.00 GiB (--vram-budget)"),
+        (("--set", "machine.budget=6GiB"), "", "budget 6.00 GiB (--set)"),
+        ((), '[machine]\nbudget = "6GiB"\n', "budget 6.00 GiB (smolsft.toml)"),
+        (("--gpu", "card.toml"), "", "budget 6.00 GiB (profile rtx4060-laptop-8gb)"),
+    ],
+)
+def test_the_budget_is_said_to_come_from_what_named_it(
+    typed: tuple[str, ...],
+    toml: str,
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    card_file(tmp_path, ('budget = "auto"', 'budget = "6GiB"'))
+    if toml:
+        (tmp_path / "smolsft.toml").write_text(toml, encoding="utf-8")
+    assert run([*PLAN, *typed]) == ExitCode.DONE
+    assert said in " ".join(capsys.readouterr().out.replace("│", " ").split())
 
 
 def test_hours_are_not_made_up_for_a_card_whose_speed_nobody_says() -> None:
@@ -205,7 +277,7 @@ def test_hours_are_not_made_up_for_a_card_whose_speed_nobody_says() -> None:
 
 def test_a_wide_screen_has_a_column_for_everything_that_takes_memory() -> None:
     text = printed(forecast_details(plan()), 120)
-    (line,) = [line for line in text.splitlines() if line.strip("│ ").startswith("256      1")]
+    (line,) = [line for line in text.splitlines() if line.strip("│ ").split()[:2] == ["256", "1"]]
     assert line.strip("│ ").split() == [
         *("256", "1", "no", "513", "514", "1026", "77", "144", "265", "2539", "3115", "fits")
     ]
@@ -284,11 +356,15 @@ def test_a_budget_that_holds_nothing_ends_with_its_own_exit_code(
     assert not any(line["fits"] for line in found["points"])
 
 
-@pytest.mark.torch
-@pytest.mark.slow
-def test_the_toy_is_built_first_where_it_is_not_there_yet(
+@pytest.mark.parametrize(("model", "parameters"), [("toy", 102_912), ("demo", 134_515_008)])
+def test_what_one_word_names_is_planned_without_a_worker_or_a_network(
+    model: str,
+    parameters: int,
+    tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found = said(capsys, ExitCode.DONE, "--model", "toy")
-    assert found["model_max_length"] == 4096
-    assert found["parameters"] < 200_000
+    monkeypatch.setattr("autotune.cli.forecast.SubprocessRunner", lambda: None)
+    found = said(capsys, ExitCode.DONE, "--model", model)
+    assert found["parameters"] == parameters
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["architectures"]

@@ -110,7 +110,7 @@ def test_all_faults_of_what_was_typed_are_said_at_once(capsys: pytest.CaptureFix
         "model ./none: no such folder",
         "data gone.jsonl: no such file",
         "--target 25: must be above 0",
-        "--max-hours -1.0: must be above 0",
+        "--max-hours -1: must be above 0",
     ):
         assert sum(part in fault for fault in faults) == 1, (part, faults)
     assert run(["init", "--yes", "--target", "25"]) == ExitCode.BAD_INPUT
@@ -145,3 +145,36 @@ def test_on_a_terminal_nothing_is_asked_while_what_was_typed_is_wrong(
     assert run(["init", "--model", "./none", "--target", "25"]) == ExitCode.BAD_INPUT
     shown = capsys.readouterr()
     assert "init: 2 faults" in shown.err and "Which" not in shown.out
+
+
+def test_a_fault_is_said_once_and_shows_what_was_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["init", "--yes", "--max-hours", "-1"]) == ExitCode.BAD_INPUT
+    said = capsys.readouterr().err
+    assert said == "smolsft-autotune: --max-hours -1: must be above 0, or none\n"
+
+
+def test_what_neither_this_machine_nor_the_hub_has_is_said_with_a_way_out(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autotune.cli.init.hub_is_reachable", lambda: False)
+    typed = ["init", "--yes", "--overwrite", "--profile", "cpu-smollm2", "--data", "demo"]
+    assert run([*typed, "--model", "somebody/no-such-model"]) == ExitCode.DONE
+    *_, away, next_line = capsys.readouterr().out.splitlines()
+    assert away.startswith("somebody/no-such-model: not on this machine, and the hub cannot be")
+    assert "commands that need it stop" in away and "--model FOLDER, demo or toy" in away
+    assert next_line == "next: smolsft-autotune demo"
+    assert run([*typed, "--model", "demo"]) == ExitCode.DONE
+    assert "hub" not in capsys.readouterr().out
+    monkeypatch.setattr("autotune.cli.init.hub_is_reachable", lambda: True)
+    assert run([*typed, "--model", "somebody/no-such-model"]) == ExitCode.DONE
+    assert "hub" not in capsys.readouterr().out
+
+
+def test_a_folder_or_a_name_that_is_nearly_right_leads_to_the_file_of_conversations(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("a-package.json").write_text('{"name": "x", "scripts": {}}', encoding="utf-8")
+    Path("chats.jsonl").write_text(json.dumps(CHAT), encoding="utf-8")
+    for typed, said in ((".", "it, such as chats.jsonl"), ("chat.jsonl", "mean chats.jsonl?")):
+        assert run(["init", "--yes", "--data", typed]) == ExitCode.BAD_INPUT
+        assert capsys.readouterr().err.rstrip().endswith(said)

@@ -225,14 +225,14 @@ def test_a_length_above_the_models_positions_is_refused_by_every_command_alike(
     assert "--model-max-length 256: small has positions for 128 tokens; give at most that" in said
 
 
-def test_a_command_without_what_it_needs_prints_its_help_once_on_standard_error(
+def test_a_group_alone_prints_its_help_as_the_program_alone_greets(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert run(["profiles"]) == ExitCode.BAD_INPUT
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.count("Usage:") == 1
-    assert captured.err.startswith("Usage:")
+    assert run(["profiles"]) == ExitCode.DONE
+    alone = capsys.readouterr()
+    assert run(["profiles", "--help"]) == ExitCode.DONE
+    assert alone == capsys.readouterr()
+    assert alone.err == "" and alone.out.startswith("Usage: smolsft-autotune profiles")
 
 
 @pytest.mark.parametrize(
@@ -333,7 +333,8 @@ def test_profiles_are_listed_and_shown_as_text_and_as_json(
     assert "rtx4060-laptop-8gb" in capsys.readouterr().out
     assert run(["profiles", "list", "--json"]) == ExitCode.DONE
     names = [row["name"] for row in json.loads(capsys.readouterr().out)["profiles"]]
-    assert names == ["cpu-demo", "cpu-proof", "cpu-smoke", "cpu-smollm2", "rtx4060-laptop-8gb"]
+    cards = ["nvidia", "rtx4060-laptop-8gb"]
+    assert names == ["cpu-demo", "cpu-proof", "cpu-smoke", "cpu-smollm2", *cards]
     assert run(["profiles", "show", "rtx4060-laptop-8gb"]) == ExitCode.DONE
     assert "[[strategy]]" in capsys.readouterr().out
     assert run(["profiles", "show", "cpu-smoke", "--json"]) == ExitCode.DONE

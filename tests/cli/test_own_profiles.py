@@ -1,6 +1,7 @@
 """Profiles of one's own: `profiles list`, `new`, `schema`."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,8 +52,23 @@ def test_a_profile_of_this_machine_holds_what_the_machine_has(
     text = Path("mine.toml").read_text(encoding="utf-8")
     assert "# kept free for the driver and the screen" in text  # the comments of the others stay
     assert "it has bf16 at full speed" in text
+    head = f"# {LAPTOP.name}, as it was found; the rest is rtx4060-laptop-8gb's.\n\nname ="
+    assert text.startswith(head)
     assert run(["profiles", "new", "mine"]) == ExitCode.BAD_INPUT
     assert "mine.toml: is there already" in capsys.readouterr().err
+
+
+def test_a_profile_of_another_card_is_made_of_the_one_for_any_card(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    card = replace(LAPTOP, name="NVIDIA A10G", total_bytes=22_731 * MIB, capability=(8, 6))
+    monkeypatch.setattr("autotune.cli.profiles.find_device", lambda choice: card)
+    assert run(["profiles", "new", "mine"]) == ExitCode.DONE
+    machine = read_profile(Path("mine.toml")).machine
+    assert (machine.memory, machine.capability) == ("22731MiB", "8.6")
+    text = Path("mine.toml").read_text(encoding="utf-8")
+    assert text.startswith("# NVIDIA A10G, as it was found; the rest is nvidia's.\n")
+    assert "aptop" not in text.partition("[machine]")[2].partition("[model]")[0]
 
 
 def test_a_machine_whose_driver_hides_figures_gets_a_profile_without_them() -> None:

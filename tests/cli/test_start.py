@@ -45,6 +45,27 @@ def test_the_help_of_a_command_loads_nothing_that_checks_a_profile() -> None:
     assert loaded_after("from autotune.cli.main import run; run(['--help'])", slow) == set()
 
 
+@pytest.mark.parametrize(
+    ("module", "command"),
+    [
+        ("app_setup", ["doctor"]),
+        ("app", ["report", "."]),
+        ("out_commands", ["export", ".", "--to", "script"]),
+    ],
+)
+def test_a_command_says_what_it_does_before_it_loads_what_it_works_with(
+    module: str, command: list[str]
+) -> None:
+    code = (
+        "from autotune.cli.main import run\n"
+        f"from autotune.cli import app, {module} as module\n"
+        "def end(text, as_json): raise KeyboardInterrupt\n"
+        "module.first_line = end\n"
+        f"assert run({command}) == 130"
+    )
+    assert loaded_after(code, {"rich.console", "autotune.run.setup"}) == set()
+
+
 def test_the_parent_never_loads_torch_for_a_probe_or_a_run() -> None:
     everything = "import autotune.cli.run, autotune.study.tuner, autotune.cli.eval"
     assert "torch" not in loaded_after(everything)

@@ -179,6 +179,8 @@ def test_the_list_keeps_its_figures_at_any_width(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: str
 ) -> None:
     monkeypatch.setenv("COLUMNS", width)
+    for name, value in (("TTY_COMPATIBLE", "1"), ("TERM", "dumb"), ("LINES", "40")):
+        monkeypatch.setenv(name, value)  # as a terminal without colours
     write(tmp_path / "20261129-101500_SmolLM2-135M-Instruct", book.story())
     assert run(["runs", str(tmp_path)]) == ExitCode.DONE
     text = capsys.readouterr().out

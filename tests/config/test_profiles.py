@@ -1,10 +1,12 @@
 """Profiles as a person writes them: what is accepted, and what is said about what is not."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from autotune.base.errors import BadInput
+from autotune.base.sizes import MIB
 from autotune.cli.settings import settings_text
 from autotune.config.load import (
     find_profile,
@@ -18,7 +20,7 @@ from autotune.config.profile import Profile
 from autotune.device.find import Device
 from autotune.protocol.choices import Precision
 
-SHIPPED = ["cpu-demo", "cpu-proof", "cpu-smoke", "cpu-smollm2", "rtx4060-laptop-8gb"]
+SHIPPED = ["cpu-demo", "cpu-proof", "cpu-smoke", "cpu-smollm2", "nvidia", "rtx4060-laptop-8gb"]
 
 SMOKE = (profiles_folder() / "cpu-smoke.toml").read_text(encoding="utf-8")
 
@@ -102,8 +104,46 @@ def test_a_profile_may_say_how_practice_data_is_made_and_need_not(tmp_path: Path
 
 
 def test_the_profile_is_picked_from_the_machine() -> None:
-    assert pick_profile(device("cuda")) == "rtx4060-laptop-8gb"
+    laptop = replace(device("cuda"), name="NVIDIA GeForce RTX 4060 Laptop GPU")
+    assert pick_profile(replace(laptop, total_bytes=8188 * MIB)) == "rtx4060-laptop-8gb"
     assert pick_profile(device("cpu")) == "cpu-smollm2"
+
+
+@pytest.mark.parametrize(
+    ("name", "total"),
+    [
+        ("NVIDIA GeForce RTX 4060", 8188 * MIB),
+        ("NVIDIA GeForce RTX 4090 Laptop GPU", 16376 * MIB),
+        ("NVIDIA GeForce RTX 3050 Laptop GPU", 4096 * MIB),
+        ("Tesla T4", 15360 * MIB),
+        ("NVIDIA GeForce RTX 4060 Laptop GPU", None),
+    ],
+)
+def test_another_card_gets_a_profile_that_claims_nothing_of_its_memory_or_make(
+    name: str, total: int | None
+) -> None:
+    picked = pick_profile(replace(device("cuda"), name=name, total_bytes=total))
+    profile = find_profile(picked)
+    assert (profile.name, profile.title) == ("nvidia", "NVIDIA card")
+    machine = profile.machine
+    named = (machine.budget, machine.memory, machine.capability, machine.tflops)
+    assert named == ("auto", None, None, None)
+
+
+def test_both_profiles_for_cards_train_and_score_alike() -> None:
+    of_laptop, of_any = find_profile("rtx4060-laptop-8gb"), find_profile("nvidia")
+    assert of_laptop.watch is not None
+    expected = of_laptop.model_copy(
+        update={
+            "name": of_any.name,
+            "title": of_any.title,
+            "machine": of_any.machine,
+            "watch": of_laptop.watch.model_copy(update={"training_hours": None}),
+        }
+    )
+    assert of_any == expected
+    reserve = of_laptop.machine.reserve
+    assert (of_any.machine.reserve, of_any.machine.precision) == (reserve, "auto")
 
 
 def test_all_faults_of_a_file_are_reported_together_with_key_value_rule_and_nearest_key(

@@ -181,7 +181,18 @@ def test_a_smaller_card_on_a_bigger_one_is_called_an_emulation() -> None:
 def test_most_of_a_card_is_a_budget_on_it_and_no_emulation() -> None:
     card = find_device("auto", ONE, {})
     text = budget_sentence(auto_budget(card, "6.5GiB", "512MiB"), card)
-    assert text == "budget 6.50 GiB as given, by a cap on the allocator"
+    assert text == "budget 6.50 GiB, as given, by a cap on the allocator"
+
+
+def test_a_size_is_said_to_come_from_what_named_it() -> None:
+    card, cpu = find_device("auto", ONE, {}), find_device("cpu")
+    of_card, of_process = auto_budget(card, "6.5GiB", "1MiB"), auto_budget(cpu, "64MiB", "1MiB")
+    assert budget_sentence(of_card, card, giver="--vram-budget") == (
+        "budget 6.50 GiB (--vram-budget), by a cap on the allocator"
+    )
+    assert budget_sentence(of_process, cpu, giver="profile cpu-proof") == (
+        "budget 64 MiB for the memory of the process (profile cpu-proof)"
+    )
 
 
 def test_on_a_cpu_the_budget_is_memory_of_the_process() -> None:

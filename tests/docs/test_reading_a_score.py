@@ -1,4 +1,4 @@
-"""docs/reading-a-score.md: its figures are those of docs/proof, by the program's own functions.
+"""docs/reading-a-score.md: its figures are those of docs/proof/first, as the program has them.
 
 Where the proof is another one, the failure lists what the page has to say.
 """
@@ -26,7 +26,7 @@ from autotune.text.score import p_value_text
 from tests.docs.pages import DOCS, lacking, page, squeezed
 
 PAGE = page("reading-a-score.md")
-PROOF = Report.model_validate_json((DOCS / "proof" / "report.json").read_bytes())
+PROOF = Report.model_validate_json((DOCS / "proof" / "first" / "report.json").read_bytes())
 EVALUATE = find_profile("cpu-proof").evaluate
 FEW = 24
 

@@ -14,6 +14,7 @@ from autotune.cli.doctor import lines_of
 from autotune.cli.main import run
 from autotune.doctor.examine import CHECKS
 from autotune.doctor.finding import Finding, State
+from autotune.doctor.machine import Machine
 from tests.fakes.nvml import FakeNvml
 
 
@@ -43,8 +44,27 @@ def test_the_command_answers_with_one_object_and_the_code_of_what_is_in_the_way(
     assert (code, found["blocks"], found["profile"]) == (ExitCode.DONE, [], "cpu-smoke")
     assert "next: smolsft-autotune init" in human
     code, found, human = asked(capsys, "--profile", "rtx4060-laptop-8gb")
-    assert (code, found["blocks"]) == (ExitCode.ENVIRONMENT, ["card"])
+    assert code == ExitCode.ENVIRONMENT and found["blocks"][0] == "card"
     assert "in the way: card" in human
+
+
+def test_what_is_found_is_said_before_what_takes_longer_is_looked_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Torch takes seconds to load: until then a person reads what is known."""
+    before: list[str] = []
+
+    def slow(machine: Machine) -> None:
+        before.append(capsys.readouterr().out)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(CHECKS, "torch", slow)
+    monkeypatch.setattr("autotune.doctor.machine.open_nvml", FakeNvml)
+    run(["doctor", "--profile", "cpu-smoke"])
+    assert before and before[0].startswith("looking at this machine\nok     system")
+    assert "card" in before[0] and "memory" not in before[0]
+    after = " ".join(capsys.readouterr().out.split())
+    assert "budget 4.00 GiB for the memory of the process (profile cpu-smoke)" in after
 
 
 def test_looking_loads_no_torch() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from autotune.base.sizes import GIB, MIB
+from autotune.doctor import computer
 from autotune.doctor.examine import CHECKS, examine
 from autotune.doctor.finding import State
 from autotune.doctor.machine import Machine
@@ -182,7 +183,7 @@ def test_offline_the_sources_that_are_not_here_are_named_with_what_to_give(tmp_p
     model = profile.model.model_copy(update={"source": "no/such-model"})
     machine = replace(machine, profile=profile.model_copy(update={"model": model}))
     (found,) = of("sources", machine)
-    assert found.state is State.NOTE
+    assert found.state is State.BLOCKS, "a run would stop there"
     assert "no/such-model" in found.fact and "--model FOLDER" in (found.remedy or "")
     here = profile.model_copy(
         update={
@@ -192,6 +193,26 @@ def test_offline_the_sources_that_are_not_here_are_named_with_what_to_give(tmp_p
     )
     (found,) = of("sources", replace(machine, profile=here))
     assert found.state is State.OK
+
+
+def test_what_a_profile_needs_of_the_libraries_that_few_need_is_in_the_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = computer.find_spec
+    monkeypatch.setattr(
+        computer, "find_spec", lambda name: None if name in computer.OPTIONAL else there(name)
+    )
+    machine = without_card()
+    (found,) = of("libraries", machine)
+    assert found.state is State.OK
+    assert "pyarrow (for Parquet, Arrow and .zst), psycopg (for --storage" in found.fact
+    data = machine.profile.data.model_copy(update={"source": "rows/train.parquet"})
+    profile = machine.profile.model_copy(update={"data": data})
+    (found,) = of("libraries", replace(machine, profile=profile))
+    assert (found.state, (found.remedy or "").split(" -m ")[1]) == (
+        State.BLOCKS,
+        "pip install pyarrow",
+    )
 
 
 def test_a_check_that_fails_is_a_note_and_the_others_are_still_made() -> None:

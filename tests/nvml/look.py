@@ -28,7 +28,10 @@ def said(ask: Callable[[], Any]) -> Any:
 def budget(text: str) -> dict[str, Any]:
     device = find_device("auto")
     found = auto_budget(device, text, "512MiB")
-    return {"limit": found.limit_bytes, "said": budget_sentence(found, device)}
+    return {
+        "limit": found.limit_bytes,
+        "said": budget_sentence(found, device, giver="--vram-budget"),
+    }
 
 
 def looked() -> dict[str, Any]:

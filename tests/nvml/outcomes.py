@@ -6,7 +6,7 @@ from dataclasses import dataclass
 FREE = "budget ...: {free} free now less 512 MiB in reserve"
 NOT_FREE = "memory budget 8GiB is all that the device has (8188 MiB): only {free} MiB of ..."
 ALL = "budget 8188 MiB, all of the card, by a cap on the allocator"
-AS_GIVEN = "budget 8.00 GiB as given, by a cap on the allocator"
+AS_GIVEN = "budget 8.00 GiB (--vram-budget), by a cap on the allocator"
 UNTOLD = "the driver does not report how much memory is free; give it with --vram-budget ..."
 LOST = (
     "... does not answer (the driver reports: GPU is lost); restart the computer if that stays ..."

@@ -250,6 +250,7 @@ def test_losses_are_smoothed_and_each_epoch_has_its_mean_and_its_mark() -> None:
     quiet_but_last = smoothed([0.9] * 199 + [0.6])
     assert quiet_but_last[-1] > 0.8, "it does not end on the noise of one batch"
     assert max(abs(mean - 1.5) for mean in means[2:-2]) < 0.2
+    assert smoothed([*losses, 9.0])[-1] < 5.0, "the last step alone bends no curve"
     shape = {"grad_norm": None, "learning_rate": 1e-5, "skips": 0}
     curve = [LossPoint(step=n, loss=float(n > 4), **shape) for n in range(1, 7)]
     assert epoch_means(curve, 4) == (0.0, 1.0)

@@ -12,6 +12,7 @@ from autotune.protocol.events import Record
 from autotune.protocol.results import Measurement
 from autotune.protocol.scores import Metric
 from autotune.report import build_report
+from autotune.report.table import Column, Row, Table
 from autotune.report.write import render_html, render_markdown
 from tests import records as book
 from tests.score.test_exact_runs import exact_story
@@ -168,3 +169,29 @@ def test_two_timings_of_one_setting_are_told_apart(tmp_path: Path) -> None:
     assert "256 x 4 | 512 tokens | 8 conversations, same process |" in rows[0]
     assert "256 x 4 | 512 tokens | 8 conversations, new process |" in rows[1]
     assert "256 x 2 | 512 tokens | 8 conversations, new process |" in rows[2]
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_no_cell_is_empty_or_not_available_and_every_dash_has_its_reason(
+    tmp_path: Path, name: str
+) -> None:
+    pages = render_markdown(build_report(STORIES[name](), tmp_path)).splitlines()
+    assert not [line for line in pages if "n/a" in line or re.search(r"^\|.*\|\s+\|", line)]
+    tables = re.split(r"\n(?!\|)", "\n".join(pages))
+    for at, table in enumerate(tables):
+        if re.search(r"\| – +\|", table):
+            assert "A dash: " in "".join(tables[at : at + 4]), table
+
+
+def test_a_column_that_says_nothing_is_left_out_and_a_dash_is_explained() -> None:
+    columns = (Column("name"), Column("loss", True), Column("time", True))
+    table = Table(columns, (Row(("A", "–", "1 s")), Row(("B", "–", "–"))), "Two.", "not over")
+    assert [column.title for column in table.shown.columns] == ["name", "time"]
+    assert [row.cells for row in table.shown.rows] == [("A", "1 s"), ("B", "–")]
+    assert table.shown.legend == "Two. A dash: not over."
+    assert Table(columns, (Row(("A", "1", "1 s")),), "Two.").shown.legend == "Two."
+
+
+def test_a_percentage_in_a_sentence_of_a_table_stays_on_one_line(tmp_path: Path) -> None:
+    page = render_html(build_report(book.parrot(), tmp_path))
+    assert 'below target, counts for <span class="whole">0.0 %</span></td>' in page

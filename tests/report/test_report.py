@@ -151,13 +151,13 @@ def test_a_parrot_is_never_a_success_in_any_file(tmp_path: Path) -> None:
 def test_the_pages_show_every_score_with_n_interval_and_health(tmp_path: Path) -> None:
     files = pages(book.story(), tmp_path)
     page = Page(files["report.html"]).text
-    row = r"8/24 33\.3 % \\?\[18-53\\?\][ |]+n/a[ |]+96 %[ |]+0 %[ |]+4 %[ |]+0 %"
+    row = r"8/24 33\.3 % \\?\[18-53\\?\][ |]+96 %[ |]+0 %[ |]+4 %[ |]+0 %"
 
     for text in (files["report.md"], page):
         assert len(re.findall(row, text)) >= 1
         assert "Best of 4 checkpoints" in text
         assert "From A to B: best 20.8 % is below the target of 25.0 %" in text
-    scores = r"4/24 16\.7 % \[7-36\] n/a 34\.2 % 20\.8 % 96 % 0 % 4 % 0 % 0 % below target"
+    scores = r"4/24 16\.7 % \[7-36\] 34\.2 % 20\.8 % 96 % 0 % 4 % 0 % 0 % below target"
     assert re.search(scores, page)
 
 

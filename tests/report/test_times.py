@@ -24,7 +24,7 @@ def test_planned_stands_beside_actual_for_each_trial_on_both_pages() -> None:
     report = reported(*trial(0, 20, 5), *trial(1, 11, 8)[:2])  # the second is still scored
     cells = [row.cells for row in times_table(report).rows]
     assert cells[0] == ("0 (A)", "10 s", "20 s", "10 s", "5 s", "20 s", "25 s", "+25 %")
-    assert cells[1] == ("1 (A)", "10 s", "11 s", "10 s", "n/a", "20 s", "n/a", "n/a")
+    assert cells[1] == ("1 (A)", "10 s", "11 s", "10 s", "–", "20 s", "–", "–")
     for page in (render_markdown(report), render_html(report)):
         assert "Planned against actual" in page
         assert "+25 %" in page

@@ -206,7 +206,7 @@ def test_trivial_is_a_share_of_the_passes_and_what_is_left_of_them_is_sound() ->
     ],
 )
 @pytest.mark.parametrize(
-    "profile", ["cpu-demo", "cpu-proof", "cpu-smoke", "cpu-smollm2", "rtx4060-laptop-8gb"]
+    "profile", ["cpu-demo", "cpu-proof", "cpu-smoke", "cpu-smollm2", "nvidia", "rtx4060-laptop-8gb"]
 )
 def test_the_limits_pass_gpt4_and_fail_a_base_model_and_a_poor_fine_tuning(
     answers: str, passes: int, sound: int, broken: tuple[str, ...], profile: str

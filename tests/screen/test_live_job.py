@@ -136,6 +136,18 @@ def test_a_run_that_goes_on_at_its_target_or_searches_says_so_in_its_time_left()
     assert "if all up to B are tried, then a search" in left(searches=True)
 
 
+def test_between_strategies_and_after_the_last_nothing_that_is_over_is_still_to_come() -> None:
+    """A is missed, B meets the target."""
+    story = book.story()
+    (begun, end) = (
+        next(at for at, each in enumerate(story) if isinstance(each.event, kind))
+        for kind in (events.TrialEnded, events.RunEnded)
+    )
+    between = live_text(story[: begun + 1])
+    assert "if B is enough" in between and "if A is enough" not in between
+    assert "time left of the run" not in live_text(story[:end])
+
+
 def answers(trained: Sequence[Record], *done: int) -> list[Record]:
     """Counts of answers of a scorer that is ready, ten seconds apart."""
     time = trained[-1].time
@@ -156,6 +168,12 @@ def test_scoring_shows_which_checkpoint_and_when_its_answers_will_be_there() -> 
     text = live_text(answers(trained, 4, 24))
     assert "judging the answers: trial 0 (A), checkpoint 83 %" in text
     assert "24/24" not in text
+
+
+def test_what_the_first_short_answers_say_is_the_least_that_the_others_take() -> None:
+    trained = book.until(book.story(), events.Trained)
+    assert "time left at least 1 min 40 s" in live_text(answers(trained, 2, 4))
+    assert "time left 1 min 30 s" in live_text(answers(trained, 4, 6))
 
 
 def test_a_scoring_that_begins_shows_nothing_of_the_work_before_it() -> None:

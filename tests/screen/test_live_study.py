@@ -4,6 +4,8 @@ import pytest
 
 from autotune.protocol import events
 from autotune.protocol.events import Record
+from autotune.run.state import StudyState
+from autotune.text.explanations import fit_explanations
 from tests import records as book
 from tests.screens import live_text, squeezed
 
@@ -83,7 +85,7 @@ def test_why_this_length_and_micro_batch_and_what_the_figures_mean_is_one_line_e
     for line in (
         "length 256: the longest that fits (peak 3.10 GiB of 6.00 GiB);"
         " 640 tokens are OUT_OF_MEMORY",
-        "micro-batch 512 tokens (A): the fastest that was timed, 1000 tokens/s",
+        "micro-batch 512 tokens (A, B): the fastest that was timed, 1000 tokens/s",
         "strict: prompts passed, every instruction to the letter, of all that were asked, with the"
         " 95 % interval",
         "shuffled: how many other prompts the same answers pass, which is chance",
@@ -100,3 +102,16 @@ def test_a_reason_is_wrapped_and_never_cut() -> None:
     for width in (40, 80, 120):
         said = squeezed(live_text(records, width).replace("│", " "))
         assert f"trial 0 (A): failed: {squeezed(why)}" in said
+
+
+def test_why_this_micro_batch_is_said_of_every_strategy_and_once_of_those_that_step_alike() -> None:
+    fitted = book.fit()
+    one = fitted.strategies["A"]
+    other = one.model_copy(update={"micro_batch_tokens": 2048, "gradient_checkpointing": True})
+    wide = fitted.model_copy(update={"strategies": {"A": one, "B": other, "C": one}})
+    state = StudyState()
+    state.apply(Record(time=book.START, event=events.Fitted(fit=wide)))
+    _, first, second = fit_explanations(state)
+    assert first.startswith("micro-batch 512 tokens (A, C): ")
+    assert second.startswith("micro-batch 2048 tokens, recomputed (B): ")
+    assert fit_explanations(state, own_only=True)[1:] == (first.replace("A, C", "A"),)

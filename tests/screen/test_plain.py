@@ -47,6 +47,17 @@ def test_progress_is_a_line_every_fifteen_seconds_at_most_with_the_time_left() -
     assert lines[1].endswith("800 tokens/s, time left 18 s")
 
 
+def test_that_prompts_are_asked_now_is_said_once_before_the_first_answer() -> None:
+    trained = book.until(book.story(), events.Trained)
+    at = trained[-1].time
+    ready = events.Ready(pid=1, device="cpu", torch="2.13", transformers="5.24")
+    begun = [Record(time=at + 1, event=ready), Record(time=at + 2, event=events.Phase(name="load"))]
+    answered = events.Answered(done=1, total=24, new_tokens=9, seconds=1.0)
+    lines = plain_lines([*trained, *begun, Record(time=at + 60, event=answered)])
+    assert lines[-2] == "scoring trial 0 (A), checkpoint 83 %: 24 prompts"
+    assert lines[-1].startswith("scoring trial 0 (A), checkpoint 83 %: answer 1/24")
+
+
 def test_a_clock_that_stands_still_gives_one_progress_line() -> None:
     records = book.training(12)
     lines = plain_lines(records, clock=[0.0] * len(records))

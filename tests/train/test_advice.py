@@ -237,6 +237,18 @@ def test_a_speed_below_half_of_what_the_probe_timed_is_reported() -> None:
     assert slow.message.startswith("800 tokens/s, less than half of the 1700")
 
 
+def test_of_the_speed_of_a_toy_nothing_is_said() -> None:
+    toy = steps(falling(40), seconds=lambda at: 0.5 if at <= 35 else 4.0)
+    assert "slowed" not in advice(toy)
+    state = trial(steps(falling(20), seconds=2.9))
+    assert due(Facts(state, RANGES, expected_rate=1e6)) == (), "58 s were seen"
+
+
+def test_of_a_speed_nothing_is_said_when_the_training_is_nearly_over() -> None:
+    late = steps(falling(70), seconds=lambda at: 3.0 if at <= 65 else 10.0)
+    assert "slowed" not in advice(late), "30 steps of 3.5 s are left"
+
+
 def test_a_training_that_takes_longer_than_is_usual_on_the_machine_is_reported() -> None:
     assert "hours" not in advice(steps(falling(20), seconds=140.0))
     told = advice(steps(falling(20), seconds=200.0))["hours"]

@@ -18,6 +18,14 @@ SLOW_SHARE = 0.5
 LAST_STEPS = 5
 EARLIER_STEPS = 10
 
+SEEN_SECONDS = 60.0
+"""Of training, before its speed is judged. Steps of a toy take less than a second: a dozen of them
+are over before one pause of the computer is, and tell of that pause."""
+
+LEFT_SECONDS = 120.0
+"""Of training still to come, for advice on its speed: nobody closes a program, or finds a charger,
+for what is over sooner."""
+
 HOT_SAMPLES = 3
 """Samples in a row, so more than half a minute: a card that touches its limit for a moment is no
 reason to get up."""
@@ -41,7 +49,7 @@ def slowed(facts: Facts) -> str | None:
         return None
     before = facts.rate(facts.steps[:-LAST_STEPS])
     now = facts.rate(facts.steps[-LAST_STEPS:])
-    if before is None or now is None or now >= SLOW_SHARE * before:
+    if before is None or now is None or now >= SLOW_SHARE * before or not _matters(facts):
         return None
     return f"speed fell from {before:.0f} to {now:.0f} tokens/s: {_cause(facts)}"
 
@@ -51,12 +59,19 @@ def slow(facts: Facts) -> str | None:
     if facts.expected_rate is None or len(facts.steps) < EARLIER_STEPS:
         return None
     now = facts.rate(facts.steps)
-    if now is None or now >= SLOW_SHARE * facts.expected_rate:
+    if now is None or now >= SLOW_SHARE * facts.expected_rate or not _matters(facts):
         return None
     return (
         f"{now:.0f} tokens/s, less than half of the {facts.expected_rate:.0f} that the probe timed:"
         f" {_cause(facts)}"
     )
+
+
+def _matters(facts: Facts) -> bool:
+    """Whether the speed was seen for long enough, and enough is left to do something about it."""
+    seen = [facts.trial.telemetry.awake_seconds(step) for step in facts.steps]
+    left = fmean(seen) * (facts.trial.plan.total_steps - facts.steps[-1].step)
+    return sum(seen) >= SEEN_SECONDS and left >= LEFT_SECONDS
 
 
 def hours(facts: Facts) -> str | None:

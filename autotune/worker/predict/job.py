@@ -9,7 +9,6 @@ import contextlib
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import psutil
 import torch
 
 from autotune.base.files import write_text_atomic
+from autotune.base.library_memory import library_bytes
 from autotune.protocol.choices import Attention, Precision
 from autotune.protocol.device_kind import DeviceKind
 from autotune.protocol.job import PredictJob
@@ -28,12 +28,12 @@ from autotune.protocol.prediction import (
     PredictPoint,
     WorkTimes,
 )
+from autotune.protocol.step_lines import UPDATE, Moment, StepLines, peak_of
 from autotune.worker.channel import Pipe
 from autotune.worker.device_kinds import KINDS
-from autotune.worker.predict.memory_tracker import Counts, Kind, Part
+from autotune.worker.predict.memory_tracker import Counts, Part
 from autotune.worker.predict.timing import MOST_PARAMETERS, work_times
 from autotune.worker.predict.trace import FakeStep, Shape, read_config
-from autotune.worker.predict.workspaces import library_bytes
 from autotune.worker.train.head import CHUNK_TOKENS
 
 DEPTHS = (2, 4)
@@ -43,25 +43,9 @@ TRACED_CHUNKS = (3, 4)
 """Chunks of the loss in the traced micro-batches. With three, the sums of gradients between chunks
 are all there. What is predicted for less than a chunk is a little high."""
 
-
-@dataclass(frozen=True, slots=True)
-class Moments:
-    """The moments of a step in order: the phase of each, and its counts (moments, kinds)."""
-
-    phases: tuple[str, ...]
-    counts: Counts
-
-
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """The same with counts as a linear function of `Shape.features`: (features, moments, kinds)."""
-
-    phases: tuple[str, ...]
-    factors: Counts
-
-    def at(self, features: Sequence[float]) -> Moments:
-        """The moments at a shape of these features."""
-        return Moments(self.phases, np.tensordot(np.array(features), self.factors, 1))
+DECIMALS = 6
+"""Of bytes a token, to which lines are rounded: what the fit of a line leaves beyond them is noise,
+and of a million tokens it is a byte."""
 
 
 def predict(job: PredictJob, pipe: Pipe) -> None:
@@ -123,22 +107,33 @@ class Predictor:
         # Layers that differ among themselves follow no line.
         self.depths = DEPTHS if self.layers > max(DEPTHS) and len(kinds) < 2 else (self.layers,)
         self.step = FakeStep(config, target, precision, share, attention)
-        self._lines: dict[bool, Lines] = {}
+        self._lines: StepLines | None = None
 
     def peak(self, point: PredictPoint) -> PredictedPeak:
         """The fullest moment of a step at a point, from the lines."""
-        if not self._lines:
-            self._lines = self.lines()
-        shape = Shape(self.layers, point.rows, point.tokens)
-        lines = self._lines[point.gradient_checkpointing]
-        return self.described(point, lines.at(shape.features(self.attention)))
+        return self.lines().peak(point, self.library_bytes)
 
-    def lines(self) -> dict[bool, Lines]:
-        """Every moment as a line, without and with gradient checkpointing, from a few traces.
+    def lines(self) -> StepLines:
+        """Every moment that may be the fullest as a line, from a few traces, made once.
 
         Parts of two sizes are described moment by moment: from their begin in the first half, from
         their end in the second. What lies between in a larger one repeats what is there.
         """
+        if self._lines is None:
+            ways = {way: self.moments(matrix, parts) for way, matrix, parts in self.traces()}
+            self._lines = StepLines(
+                parameters=self.parameters,
+                layers=self.layers,
+                layers_traced=self.depths,
+                biased=self.step.biased,
+                attention=self.attention,
+                moments=ways[False],
+                recomputing=ways[True],
+            )
+        return self._lines
+
+    def traces(self) -> Iterator[tuple[bool, Counts, list[list[Part]]]]:
+        """By gradient checkpointing: the features of what was traced, and its parts."""
         # Two rows: the few tensors that rows share count half, which is near enough for any.
         positions = [math.ceil(chunks * CHUNK_TOKENS / self.share) for chunks in TRACED_CHUNKS]
         sizes = [(2, -(-n // 2)) for n in positions]
@@ -150,39 +145,35 @@ class Predictor:
             # Nothing distinguishes layers from the rest here, and nothing needs to.
             matrix[:, matrix.shape[1] // 2 :] = 0.0
         traces = self.step.traces(shapes)
-        return {
-            checkpointing: lines_through(matrix, [trace[checkpointing] for trace in traces])
-            for checkpointing in (False, True)
-        }
+        for way in (False, True):
+            yield way, matrix, [trace[way] for trace in traces]
+
+    def moments(self, matrix: Counts, traces: Sequence[Sequence[Part]]) -> tuple[Moment, ...]:
+        """The moments of these traces that may be the fullest, extended to the model's depth."""
+        phases, factors = lines_through(matrix, traces)
+        of_a_layer = len(factors) // 2
+        whole = np.round(factors[:of_a_layer] + self.layers * factors[of_a_layer:], DECIMALS)
+        return tuple(
+            Moment(
+                phase=phases[at],
+                bytes_by_feature=tuple(tuple(map(float, row + 0.0)) for row in whole[:, at]),
+            )
+            for at in ever_fullest(phases, whole)
+        )
 
     def traced(self, point: PredictPoint) -> PredictedPeak:
         """The fullest moment of a step at a point, from a trace of the whole model at that size."""
         shape = Shape(self.layers, point.rows, point.tokens)
         way = point.gradient_checkpointing
         parts = self.step.traces([shape], [way])[0][way]
-        phases = [part.phase for part in parts for _ in part.counts]
-        counts = np.array([count for part in parts for count in part.counts])
-        return self.described(point, Moments(tuple(phases), counts))
+        counts = [(part.phase, list(map(float, each))) for part in parts for each in part.counts]
+        return peak_of(point, counts, self.library_bytes)
 
-    def described(self, point: PredictPoint, moments: Moments) -> PredictedPeak:
-        """The fullest of these moments."""
-        totals = moments.counts.sum(axis=1)
-        fullest = int(totals.argmax())
+    @property
+    def library_bytes(self) -> int:
+        """What libraries keep beside tensors there, known once something was traced."""
         takes = KINDS[self.target].has_workspaces
-        workspace = library_bytes(self.capability, self.step.biased) if takes else 0
-        parts = [max(0, round(float(part))) for part in moments.counts[fullest]]
-        update = totals[np.array(moments.phases) == "optimizer"].max()
-        return PredictedPeak(
-            point=point,
-            weights_bytes=parts[Kind.WEIGHTS],
-            gradients_bytes=parts[Kind.GRADIENTS],
-            optimizer_bytes=parts[Kind.OPTIMIZER],
-            activations_bytes=parts[Kind.ACTIVATIONS],
-            logits_bytes=parts[Kind.LOGITS],
-            temporary_bytes=parts[Kind.TEMPORARY] + workspace,
-            peak_phase=moments.phases[fullest],
-            optimizer_step_bytes=round(float(update)) + workspace,
-        )
+        return library_bytes(self.capability, self.step.biased) if takes else 0
 
     def generation(self, rows: int, context: int, prefill_tokens: int) -> int:
         """Peak bytes of generating `rows` answers that take `context` tokens with their prompts.
@@ -210,8 +201,14 @@ class Predictor:
         return size + (other - size) * (self.layers - least) // max(1, most - least)
 
 
-def lines_through(matrix: Counts, traces: Sequence[Sequence[Part]]) -> Lines:
-    """The lines that give these traces at the features in `matrix`: (traces, features)."""
+def lines_through(
+    matrix: Counts, traces: Sequence[Sequence[Part]]
+) -> tuple[tuple[str, ...], Counts]:
+    """The lines that give these traces at the features in `matrix`: (traces, features).
+
+    Returns:
+        The phase of every moment, and bytes: (features, moments, kinds).
+    """
     phases: list[str] = []
     rows: list[Counts] = []
     for parts in zip(*traces, strict=True):
@@ -220,7 +217,27 @@ def lines_through(matrix: Counts, traces: Sequence[Sequence[Part]]) -> Lines:
         rows.append(same)
     counts = np.concatenate(rows, axis=1)
     flat = np.linalg.lstsq(matrix, counts.reshape(len(counts), -1), rcond=None)[0]
-    return Lines(tuple(phases), flat.reshape(matrix.shape[1], *counts.shape[1:]))
+    return tuple(phases), flat.reshape(matrix.shape[1], *counts.shape[1:])
+
+
+def ever_fullest(phases: Sequence[str], factors: Counts) -> list[int]:
+    """The moments that may be the fullest of a step, or of its update, at some features.
+
+    One that another exceeds in every feature never is: features are not negative. Of equal ones the
+    first stands for all.
+    """
+    totals = np.round(factors.sum(axis=2).T, DECIMALS - 1)
+    found: set[int] = set()
+    for part in (range(len(phases)), [at for at, phase in enumerate(phases) if phase == UPDATE]):
+        of_part = list(part)
+        for at in of_part:
+            others = totals[of_part]
+            as_full = (others >= totals[at]).all(axis=1)
+            fuller = as_full & (others > totals[at]).any(axis=1)
+            same = as_full & ~fuller
+            if not fuller.any() and of_part[int(same.argmax())] == at:
+                found.add(at)
+    return sorted(found)
 
 
 def aligned(parts: Sequence[Part]) -> Counts:

@@ -28,6 +28,7 @@ from autotune.base.optimizer_state import KEPT, State
 from autotune.protocol.choices import Attention, Precision
 from autotune.protocol.device_kind import DeviceKind
 from autotune.protocol.plan import MicroBatching
+from autotune.protocol.step_lines import features
 from autotune.worker.attention.fusable import as_on, attend
 from autotune.worker.compute import Compute
 from autotune.worker.device_kinds import KINDS
@@ -60,11 +61,8 @@ class Shape:
     tokens: int
 
     def features(self, attention: Attention) -> list[float]:
-        """What memory is linear in; plain mathematics also holds T x T numbers a row."""
-        micro_batch = self.rows * self.tokens
-        of_a_layer = [1.0, micro_batch]
-        if attention is Attention.MATH:
-            of_a_layer.append(micro_batch * self.tokens)
+        """What memory is linear in: the features of the micro-batch, and each of them a layer."""
+        of_a_layer = features(self.rows, self.tokens, attention)
         return [*of_a_layer, *(self.layers * feature for feature in of_a_layer)]
 
 

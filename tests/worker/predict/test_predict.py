@@ -1,5 +1,6 @@
 """A predicted peak against a real allocation trace, against whole traces, and in a real worker."""
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -10,19 +11,22 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 from transformers import GraniteConfig, LlamaConfig, LlamaForCausalLM
 
+from autotune.base.library_memory import library_bytes
 from autotune.base.optimizer_state import KEPT, State
 from autotune.base.sizes import MIB
 from autotune.fit.allowance import card_allowance
+from autotune.fit.known_steps import SHAPE, KnownStep, known_steps
 from autotune.protocol.choices import Attention, Precision
 from autotune.protocol.failure import Failure
 from autotune.protocol.job import PredictJob
 from autotune.protocol.prediction import PredictedPeak, PredictionFile, PredictPoint
+from autotune.sources.known_architectures import NAMED
 from autotune.worker.generate.reply import GenerationSettings
 from autotune.worker.generate.rows import RowsEngine
 from autotune.worker.model import Loaded
 from autotune.worker.predict.job import Predictor
 from autotune.worker.predict.trace import FakeStep, read_config
-from autotune.worker.predict.workspaces import library_bytes
+from autotune.worker.toy import toy_model
 from autotune.worker.train.head import CHUNK_TOKENS
 from benchmarks.fit import ARCHITECTURE, compared
 from tests.docs.pages import lacking, page
@@ -149,6 +153,49 @@ def test_the_page_on_what_fits_has_what_is_predicted(smollm2: Predictor) -> None
         smollm2.peak(point(1, 8192, True)).peak_bytes
     )
     assert f"8192 tokens, its last position, fit with {longest / MIB:.0f} MiB" in text
+
+
+def same_as_known(step: KnownStep, traced: Predictor) -> None:
+    """Within a KiB at any micro-batch, and so are the parts that it is made of."""
+    again = "trace the known steps again: python benchmarks/known_steps.py"
+    lines = traced.lines()
+    assert (step.lines.parameters, step.lines.biased) == (lines.parameters, lines.biased), again
+    assert step.lines.layers_traced == lines.layers_traced, again
+    for rows, tokens, way in itertools.product((1, 5, 16), (128, 1024, 8192), (False, True)):
+        pair = (each.peak(point(rows, tokens, way), 0) for each in (step.lines, lines))
+        known, found = (each.model_dump(exclude={"point", "peak_phase"}) for each in pair)
+        assert known == pytest.approx(found, abs=1024), (again, rows, tokens, way)
+
+
+def known_step(model: str, precision: Precision, attention: Attention) -> KnownStep:
+    (step,) = (
+        each
+        for each in known_steps().steps
+        if (each.model, each.lines.attention) == (model, attention) and precision in each.precisions
+    )
+    return step
+
+
+def test_what_is_known_of_a_step_beforehand_is_what_a_trace_of_it_gives(
+    smollm2: Predictor,
+) -> None:
+    same_as_known(known_step("SmolLM2-135M", Precision.FP16, Attention.FUSED), smollm2)
+    config = toy_model(0, 259).config
+    shape = NAMED["toy"]
+    assert {key: getattr(config, key) for key in SHAPE} == {key: shape[key] for key in SHAPE}
+    for attention in Attention:
+        toy = predictor(config, precision=Precision.FP32, attention=attention)
+        same_as_known(known_step("toy", Precision.FP32, attention), toy)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "step", known_steps().steps, ids=lambda s: f"{s.model}-{s.precisions[0]}-{s.lines.attention}"
+)
+def test_every_step_that_is_known_beforehand_is_what_a_trace_gives(step: KnownStep) -> None:
+    config = LlamaConfig(**{k: v for k, v in step.shape.items() if k != "model_type"})
+    for precision in step.precisions:
+        same_as_known(step, predictor(config, "cuda", precision, attention=step.lines.attention))
 
 
 def test_memory_grows_with_the_tokens_of_a_micro_batch_and_not_with_the_square_of_a_row(

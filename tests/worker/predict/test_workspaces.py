@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 import torch
 
+from autotune.base.library_memory import LARGE_WORKSPACE_BYTES, library_bytes
 from autotune.base.sizes import MIB
-from autotune.worker.predict.workspaces import LARGE_WORKSPACE_BYTES, library_bytes, scratch_bytes
+from autotune.worker.predict.workspaces import scratch_bytes
 
 pytestmark = pytest.mark.torch
 
