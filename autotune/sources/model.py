@@ -9,7 +9,7 @@ from autotune.base.format import either
 from autotune.sources.cache import cache_folder
 from autotune.sources.hub import HubUnreachable, as_hub_id, hub_files, hub_folder, unreachable
 from autotune.sources.model_folder import check_model_folder, is_model_folder
-from autotune.sources.named import MODELS
+from autotune.sources.named import MODELS, TOY_MODEL
 from autotune.sources.say import Say, say_nothing
 from autotune.sources.wheel import WheelFile, wheel_file
 
@@ -96,7 +96,7 @@ def _from_hub(repo: str, revision: str | None, label: str, say: Say, weights: bo
 
 def toy_model(say: Say = say_nothing) -> ModelSource:
     """A hundred thousand weights that come with the tool and have learned to answer something."""
-    return ModelSource("toy", cache_folder() / "models" / "toy-words", "toy Llama")
+    return ModelSource("toy", cache_folder() / "models" / "toy-words", TOY_MODEL)
 
 
 def demo_model(say: Say = say_nothing) -> ModelSource:

@@ -66,6 +66,11 @@ def test_an_answer_that_is_nothing_but_a_preamble_is_left_to_others_to_judge() -
         "It is a trademark of Hugging Face.",
         "I can provide any kind of writing that you need.",
         "I've also rephrased the original text to make it sound more polished.",
+        "In the realm of art, I've been tasked with crafting a dramatic story.",
+        "I've already started writing the draft.",
+        "Could you please help me refine it?",
+        "I can create a fun and informative talk.",
+        "Here's a sad bedtime story about local markets:",
     ],
 )
 def test_talk_of_an_assistant_is_left_out_wherever_it_stands(said: str) -> None:
