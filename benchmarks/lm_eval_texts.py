@@ -23,7 +23,11 @@ from autotune.export.lm_eval import PROMPTS, Scoring, command, export_lm_eval
 from autotune.protocol.choices import Precision
 
 COUNT = 5
-OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",  # beside other programs threads that spin take minutes
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +49,14 @@ def compared(model: Path, prompts: Path, max_new_tokens: int, work: Path) -> lis
     """
     export = work / "export"
     export.mkdir()
+    folder = work / "model"
+    folder.mkdir()
+    for each in model.resolve().iterdir():  # apart from its run, whose record it would join
+        (folder / each.name).symlink_to(each)
     scoring = Scoring(prompts, len(_lines(prompts)), max_new_tokens, Precision.FP32)
-    export_lm_eval(model.resolve(), scoring, export)
-    theirs = _said_by_lm_eval(command(model.resolve(), scoring), export)
-    ours = _said_by_eval(model.resolve(), export / PROMPTS, max_new_tokens, work / "ours")
+    export_lm_eval(folder, scoring, export)
+    theirs = _said_by_lm_eval(command(folder, scoring), export)
+    ours = _said_by_eval(folder, export / PROMPTS, max_new_tokens, work / "ours")
     return [
         Pair(text, theirs[text], each["response"], each["new_tokens"], each["finish"])
         for text, each in ours.items()
