@@ -66,7 +66,8 @@ def _is_as_good(baseline: BaselineScored, best: Evaluated) -> bool:
 def conclusions(state: StudyState) -> list[str]:
     """What a person should take from the run, in order of weight.
 
-    That its best is no better than the untrained model comes before everything else.
+    That its best is no better than the untrained model comes before everything else, and with the
+    first sentence that the model was a toy.
     """
     first, *rest = outcome(state)
     compared = gain_sentence(state)
@@ -77,11 +78,12 @@ def conclusions(state: StudyState) -> list[str]:
         spot_check_sentence(state),
     )
     rest = [*(step for step in steps if step is not None), *rest]
-    toy = [TOY] if is_toy(state) else []
-    if compared is None:
-        return [first, *toy, *rest]
-    head = [compared, first] if is_no_better(state) else [first, compared]
-    return [*head, *toy, *rest]
+    head = [first] if compared is None else [first, compared]
+    if is_no_better(state):
+        head.reverse()
+    if is_toy(state):
+        head[0] += f" {TOY}"
+    return [*head, *rest]
 
 
 def outcome(state: StudyState) -> list[str]:
