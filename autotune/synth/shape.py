@@ -17,7 +17,7 @@ NO_TALK = "is no conversation"
 
 _DIVIDER = re.compile(r"^[ \t]*\*{3,}[ \t]*$", re.MULTILINE)
 _TWO_LINES = re.compile(r"\S[ \t]*\n[ \t]*\S")
-_SPEAKER = re.compile(r"^\W*[^\W\d][^\n:.!?]{0,30}:|^[ \t]*[-–—][ \t]*\w", re.MULTILINE)
+_SPEAKER = re.compile(r"^[^\w\n]*[^\W\d][^\n:.!?]{0,30}:|^[ \t]*[-–—][ \t]*\w", re.MULTILINE)
 _QUOTED = re.compile(r"[\"“„«][^\"“”„»]+[\"”“»]|(?:^|\s)['‘]\w", re.MULTILINE)
 
 

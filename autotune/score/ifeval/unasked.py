@@ -14,11 +14,11 @@ GAP = "leaves a gap to fill"
 CODE = "is program code"
 TITLE = "has a title that nobody asked for"
 
-_GAP = re.compile(r"\[(?=[^\]\n]*[^\W\d_])[^\[\]\n\"{]{1,60}\](?!\()")
+_GAP = re.compile(r"\[(?=[^\]\n]{0,59}[^\W\d_])[^\[\]\n\"{]{1,60}\](?!\()")
 """Words in brackets. Neither a mark such as [1], nor the text of a link, nor a list in JSON."""
 
 _CODE = re.compile(r"```|^[ \t]*(?:def \w+\(|print\(|import \w+\s*$)", re.MULTILINE | re.IGNORECASE)
-_TITLE = re.compile(r"<<[^>\n]+>>")
+_TITLE = re.compile(r"<<[^>\n]{1,200}>>")
 
 
 def unasked(kinds: Collection[str], text: str) -> str | None:
