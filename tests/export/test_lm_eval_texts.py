@@ -33,8 +33,8 @@ def test_lm_eval_writes_the_greedy_answers_of_eval(tmp_path: Path) -> None:
     prompts.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
     model, work = checkpoint(tmp_path / "best"), tmp_path / "work"
     work.mkdir()
-    pairs = compared(model, prompts, 24, work)
+    pairs = compared(model, prompts, 200, work)
     assert len(pairs) == len(QUESTIONS)
-    assert {pair.finish for pair in pairs} == {"stop", "length"}
+    assert "stop" in {pair.finish for pair in pairs}
     for pair in pairs:
         assert pair.theirs == pair.ours, pair.prompt
