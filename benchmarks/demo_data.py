@@ -13,13 +13,13 @@ that was chosen before anything was scored on them.
 
 import argparse
 import json
-import re
 from collections import Counter, deque
 from pathlib import Path
 from typing import Any
 
 from autotune.data.contamination import read_scored_prompts
 from autotune.demo import FOLDER, PRACTICE, PROMPTS
+from autotune.score.ifeval.unasked import leaves_gap
 from autotune.synth.card_file import CARD, README
 from autotune.synth.kinds import Ask
 from autotune.synth.prompts import compose
@@ -31,8 +31,6 @@ does not follow as well, as it does a title in marks that the prompt shows."""
 
 CHATS = 320
 """About as many as two cores train on in four minutes."""
-
-GAP = re.compile(r"\[[^\]\n]{1,60}\]")
 
 SEED = 0
 COUNT = 60
@@ -67,7 +65,7 @@ def chosen(lines: list[str], count: int) -> list[str]:
     waiting: dict[str, deque[int]] = {kind.value: deque() for kind in KINDS}
     for at, chat in enumerate(chats):
         asks = chat["practice"]["instruction_id_list"]
-        if set(asks) <= set(waiting) and not has_gap(chat):
+        if set(asks) <= set(waiting) and not leaves_gap(asks, chat["messages"][-1]["content"]):
             waiting[asks[0]].append(at)
     picked: list[int] = []
     tasks: set[int] = set()
@@ -89,12 +87,6 @@ def chosen(lines: list[str], count: int) -> list[str]:
 def asked(line: str) -> str:
     """The prompt of a chat."""
     return str(json.loads(line)["messages"][0]["content"])
-
-
-def has_gap(chat: dict[str, Any]) -> bool:
-    """Whether the answer leaves a gap to be filled, such as [Your Name]; JSON has brackets."""
-    as_json = Ask.JSON.value in chat["practice"]["instruction_id_list"]
-    return not as_json and GAP.search(chat["messages"][-1]["content"]) is not None
 
 
 def write(path: Path, text: str) -> None:

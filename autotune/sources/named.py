@@ -23,6 +23,9 @@ DEMO = "demo"
 TOY = "toy"
 """The toy model, its data and its prompts."""
 
+TOY_MODEL = "toy Llama"
+"""How the toy model is called in a run's record."""
+
 MODELS: "dict[str, Callable[[Say], ModelSource]]" = {
     DEMO: later("autotune.sources.model:demo_model"),
     TOY: later("autotune.sources.model:toy_model"),

@@ -117,7 +117,22 @@ def _after_all(trials: Sequence[TrialSummary], limits: Limits, why: str) -> Next
     met = best_of([t for t in trials if t.met])
     if met is not None:
         return Stop(True, f"strategy {met.stage} scores {worth(met)}; {why}")
-    return Stop(False, f"{why}; {shortfall(best_of(trials), limits.target)}")
+    best = best_of(trials)
+    told = (why, shortfall(best, limits.target), *_more_that_counts_for_less(trials, best))
+    return Stop(False, "; ".join(told))
+
+
+def _more_that_counts_for_less(
+    trials: Sequence[TrialSummary], best: TrialSummary | None
+) -> tuple[str, ...]:
+    """Why a trial with a higher score than the best one's is not it: one sentence, or none."""
+    scored = [t for t in trials if t.score is not None and t.outcome == "COMPLETE"]
+    most = max(scored, key=lambda t: t.score or 0.0, default=None)
+    if best is None or most is None or (most.score or 0.0) <= (best.score or 0.0):
+        return ()
+    if most.lost or most.counts is None or most.counts >= (most.score or 0.0):
+        return ()
+    return (f"{most.stage} scores {worth(most)}: too little of it is following",)
 
 
 def best_of(trials: Sequence[TrialSummary]) -> TrialSummary | None:
@@ -147,7 +162,8 @@ def shortfall(best: TrialSummary | None, target: float) -> str:
     if best is None or best.score is None:
         return "no checkpoint has a valid score"
     if best.score < target:
-        return f"best {percent(best.score)} is below the target of {percent(target)}"
+        comma = "," if best.counts is not None and best.counts < best.score else ""
+        return f"best {worth(best)}{comma} is below the target of {percent(target)}"
     if best.counts is not None and best.counts < target:
         words = f"best {percent(best.score)} counts for {percent(best.counts)}"
         return f"{words}: too little is following"

@@ -22,6 +22,7 @@ from autotune.synth.counts import PracticeCounts, asked_for, counts_of
 from autotune.synth.kinds import Ask
 from autotune.synth.lengths import WordRange, beginning, drawn_words
 from autotune.synth.prompts import PracticePrompt
+from autotune.synth.shape import missed_shape
 from autotune.synth.topics import noun_phrase
 from autotune.synth.two_samples import joined, pairs
 
@@ -162,10 +163,16 @@ def _made(
         return Unusable(ELSEWHERE)
     short = beginning(text, drawn_words(words, draw)) if words else text
     if short != text:
-        made = amended(prompt, short, draw, False, about)
+        made = _shaped(prompt, amended(prompt, short, draw, False, about))
         if isinstance(made, Amended):
             return replace(made, cut=True)
-    return amended(prompt, text, draw, answer.finish == "stop", about)
+    return _shaped(prompt, amended(prompt, text, draw, answer.finish == "stop", about))
+
+
+def _shaped(prompt: PracticePrompt, made: Amended | Unusable) -> Amended | Unusable:
+    """What was made, where it looks like what the prompt asks for."""
+    missed = missed_shape(prompt, made.text) if isinstance(made, Amended) else None
+    return Unusable(missed) if missed else made
 
 
 def _made_of_two(
@@ -180,7 +187,7 @@ def _made_of_two(
         return Unusable(ELSEWHERE)
     draw = _drawn(seed, prompt, pair[0])
     text = joined(pair, drawn_words(words, draw) if words else None)
-    made = amended(prompt, text, draw, True, noun_phrase(prompt.topic))
+    made = _shaped(prompt, amended(prompt, text, draw, True, noun_phrase(prompt.topic)))
     return replace(made, cut=True) if isinstance(made, Amended) else made
 
 

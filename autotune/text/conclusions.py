@@ -11,6 +11,7 @@ from autotune.run.folder import RunDir
 from autotune.run.state import StudyState
 from autotune.score.registry import find_scorer
 from autotune.score.scorer import Baseline, Scorer
+from autotune.sources.named import TOY_MODEL
 from autotune.text.gain import gain_in_full_sentence, gain_sentence, is_no_better
 from autotune.text.learned import learned_sentence, strategies_sentence
 from autotune.text.score import (
@@ -26,6 +27,16 @@ from autotune.text.spot_check import spot_check_sentence
 from autotune.text.study import total_sentence
 from autotune.text.ties import tie_sentence
 from autotune.text.training_data import practice_sentence
+
+TOY = (
+    "This was the toy: a model of 100 thousand weights that shows the path, and whose scores say"
+    " nothing of a language model. The real demo: smolsft-autotune demo."
+)
+
+
+def is_toy(state: StudyState) -> bool:
+    """Whether the model of a run that trained is the toy."""
+    return state.run is not None and state.run.model == TOY_MODEL and bool(state.trials)
 
 
 def scorer_of(state: StudyState) -> Scorer:
@@ -55,7 +66,8 @@ def _is_as_good(baseline: BaselineScored, best: Evaluated) -> bool:
 def conclusions(state: StudyState) -> list[str]:
     """What a person should take from the run, in order of weight.
 
-    That its best is no better than the untrained model comes before everything else.
+    That its best is no better than the untrained model comes before everything else, and with the
+    first sentence that the model was a toy.
     """
     if _is_probe(state):
         return outcome(state)
@@ -71,6 +83,8 @@ def conclusions(state: StudyState) -> list[str]:
     if is_no_better(state) and (first := in_full or own) is not None:
         lines.remove(first)
         lines.insert(0, first)
+    if is_toy(state):
+        lines[0] += f" {TOY}"
     return [*lines, *(line for line in told if line is not None), *_worth(state)]
 
 
@@ -193,6 +207,8 @@ def next_steps(state: StudyState, run_dir: Path) -> list[str]:
     best = state.best
     full = scorer_of(state).full_set
     few = full is not None and state.run is not None and state.run.prompt_count < full.count
+    if is_toy(state) and state.ended is not None:
+        return [*lines, "the same path with real weights: smolsft-autotune demo"]
     if is_no_better(state):
         lines.append(
             "do not take best/ for an improvement: on these prompts the model as it was does no"

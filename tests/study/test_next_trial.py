@@ -74,6 +74,16 @@ def test_a_study_without_a_search_ends_after_its_strategies_and_waits_for_the_la
     assert ended == Stop(False, words)
 
 
+def test_one_that_scores_more_and_counts_for_less_is_told_with_the_best_that_was_missed() -> None:
+    low, lifted = trial("A", 0.0, score=0.083), trial("B", 0.0, score=0.167)
+    ended = next_trial([low, lifted, lifted], STAGES[:2], Limits(0.25))
+    assert isinstance(ended, Stop)
+    assert ended.reason == (
+        "every strategy tried; best 8.3 %, which counts for 0.0 %, is below the target of 25.0 %;"
+        " B scores 16.7 %, which counts for 0.0 %: too little of it is following"
+    )
+
+
 def test_with_a_number_of_trials_it_ends_after_so_many_whatever_is_left() -> None:
     limits = Limits(0.25, max_trials=2)
     assert next_trial([LOW_A], STAGES, limits) == Begin("B", True)

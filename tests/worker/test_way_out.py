@@ -38,15 +38,15 @@ from autotune.worker.gguf import tensors
 from autotune.worker.gguf.form import form_of
 from autotune.worker.gguf.job import Differs, write_gguf
 from autotune.worker.gguf.vocabulary import pre_tokenizer_name, vocabulary_of
-from autotune.worker.model import adopt_template
 from autotune.worker.tokens.chatml import chat_template
 from autotune.worker.tokens.saved import save_tokenizer
-from autotune.worker.toy import LEARNED, toy, toy_tokenizer
+from autotune.worker.toy import toy_tokenizer
 from autotune.worker.train.loop import train
 from autotune.worker.trained_chats import write_trained_chats
 from tests.worker.toys import (
     Tight,
     chat_file,
+    checkpoint,
     cpu,
     data_spec,
     device,
@@ -61,18 +61,6 @@ from tests.worker.toys import (
 pytestmark = pytest.mark.torch
 
 QUESTIONS = ("river clock", "Write about a garden.", "Grüße? 你好", "paper\n\nstone", "a")
-
-
-def checkpoint(folder: Path) -> Path:
-    """The toy that has learned to answer, as a training saves it: with a template and its stops."""
-    source = folder.with_name("source")
-    for part in toy(LEARNED):
-        part.save_pretrained(source)
-    loaded = loaded_toy(source)
-    adopt_template(loaded, Supervision.CONTENT)
-    loaded.model.save_pretrained(folder)
-    save_tokenizer(loaded.tokenizer, folder, loaded.model.config.max_position_embeddings)
-    return folder
 
 
 def said(folder: Path, *turns: Turn, stop: Path | None = None, longest: int = 24) -> list[Any]:

@@ -25,9 +25,10 @@ from autotune.protocol.plan import DataSpec, MicroBatching, TrainPlan
 from autotune.worker.channel import Pipe
 from autotune.worker.compute import Compute
 from autotune.worker.memory.cpu import CpuMemory
-from autotune.worker.model import Loaded, load
+from autotune.worker.model import Loaded, adopt_template, load
 from autotune.worker.tokens.encode import IGNORED, ChatCodec, Row
-from autotune.worker.toy import toy_model, toy_tokenizer
+from autotune.worker.tokens.saved import save_tokenizer
+from autotune.worker.toy import LEARNED, toy, toy_model, toy_tokenizer
 from autotune.worker.train.optimizer import Recipe
 from autotune.worker.train.step import Stepper
 
@@ -55,6 +56,18 @@ def save_toy(folder: Path, seed: int = 0, **config: Any) -> Path:
         model = LlamaForCausalLM(LlamaConfig(**(model.config.to_dict() | config)))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    return folder
+
+
+def checkpoint(folder: Path) -> Path:
+    """The toy that has learned to answer, as a training saves it: with a template and its stops."""
+    source = folder.with_name("source")
+    for part in toy(LEARNED):
+        part.save_pretrained(source)
+    loaded = loaded_toy(source)
+    adopt_template(loaded, Supervision.CONTENT)
+    loaded.model.save_pretrained(folder)
+    save_tokenizer(loaded.tokenizer, folder, loaded.model.config.max_position_embeddings)
     return folder
 
 

@@ -26,6 +26,7 @@ from autotune.score.ifeval.own_sentences import (
 from autotune.score.ifeval.pieces import closed, pieces
 from autotune.score.ifeval.prompts import IFEvalPrompt
 from autotune.score.ifeval.scorer import IFEval
+from autotune.score.ifeval.unasked import unasked
 
 MIN_DIFFERENT_WORDS = 20
 """An answer to practice on has at least so many different words of its own: two sentences do. From
@@ -70,8 +71,8 @@ class Unusable:
     """Why an answer cannot be practised on."""
 
     reason: str
-    """`loop`, `echo`, `says too little`, `repeats itself`, `speaks of rules or itself` or `does not
-    follow`."""
+    """`loop`, `echo`, `says too little`, `repeats itself`, `speaks of rules or itself`, `does not
+    follow`, or what it shows that nobody asked for (`unasked`)."""
     unfollowed: tuple[str, ...] = ()
     """The instructions that no edit makes it follow, or whose edits undo each other."""
 
@@ -158,6 +159,8 @@ def _fault(
             return Unusable("says too little")
     if repeated(text) > MAX_REPEATED:
         return Unusable(REPEATS)
+    if shown := unasked(prompt.instruction_id_list, after):
+        return Unusable(shown)
     if not IFEval().passes(prompt, text):
         failed = (each.id for each in instructions if not each.follows(text))
         return Unusable("does not follow", tuple(failed))

@@ -76,6 +76,11 @@ _AS_AI = re.compile(
   | \bi(?:['’]ll|\ will|['’]m\ going\ to)\ (?:compose|rewrite|rephrase)\b
   | \bi(?:['’]ve|\ have)\ (?:\w+\ )?(?:rephrased|rewritten|taken\ a\ few\ liberties)\b
   | \b(?:my|the)\ (?:previous|original)\ (?:response|answer|question|prompt|message|text)\b
+  | \bi(?:['’]ve|\ have|['’]m|\ am|\ was)\ (?:been\ )?
+        (?:tasked\ with|asked\ to\ (?:writ|creat|compos))
+  | \bi(?:['’]ve|\ have)\ (?:got\ you\b|already\ (?:started|begun)\ (?:writing|working)\b)
+  | \bhelp\ me\ (?:refine|improve|edit)\b
+  | \bi\ can\ (?:create|write|craft|draft|compose|provide|offer)\ (?:you\b|an?\b|some\b)
   | \bsmollm | \bhugging\ ?face\b
     """,
     re.IGNORECASE | re.VERBOSE,
@@ -83,6 +88,16 @@ _AS_AI = re.compile(
 """Talk of an assistant: of itself, or to whoever asks it. Some of it a letter may well say ("Let me
 know if you can come"); one sentence less does a letter no harm, while a model that has it in every
 tenth chat says it everywhere."""
+
+_ANNOUNCES = re.compile(
+    r"""
+    \bhere(?:['’]s|\ is)\ (?:an?|my|your|the)\ (?:[\w'’-]+\ ){0,4}?(?:poem|song|rap|limerick|lullaby
+        |story|essay|article|post|letter|e-?mail|speech|tweet|riddle|joke|script|dialogue|resume
+        |rubric|outline|survey|questionnaire|draft|version|example|sample|template)\b
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+"""That the text that was asked for comes now, wherever it is said: "Here's a song about tea"."""
 
 _COUNTED = r"(?:\d+|one|two|three|four|five|six|seven|eight|nine|ten|several)"
 _OF_RULES = re.compile(
@@ -131,7 +146,8 @@ def own_sentences(asked: str, answer: str, finished: bool) -> str:
         for span in _without_beginning(text, told, _new(text, before))
         if not goes_on(piece := text[slice(*span)]) and not _is_aside(asked, piece)
     }
-    once = renumbered(keep(text, kept))
+    said = {span for span in kept if not _ANNOUNCES.search(text[slice(*span)])}
+    once = renumbered(keep(text, said or kept))
     return closed(whole_sentences(without_repeats(once)) if loops(once) else once)
 
 
@@ -148,8 +164,12 @@ def goes_on(piece: str) -> bool:
 
 
 def speaks_aside(asked: str, text: str) -> bool:
-    """Whether a sentence speaks of its rules or, not as `asked` has it word for word, of itself."""
-    return any(_is_aside(asked, text[slice(*span)]) for span in pieces(text))
+    """Whether a sentence speaks of its rules, of itself or of the text to come.
+
+    Of itself not where it is a sentence of `asked`, word for word.
+    """
+    told = (text[slice(*span)] for span in pieces(text))
+    return any(_is_aside(asked, piece) or _ANNOUNCES.search(piece) is not None for piece in told)
 
 
 def _is_aside(asked: str, piece: str) -> bool:

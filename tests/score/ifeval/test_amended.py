@@ -12,6 +12,8 @@ from autotune.score.health import echoes, loops
 from autotune.score.ifeval.amended import Amended, Unusable, amended
 from autotune.score.ifeval.prompts import IFEvalPrompt, read_ifeval_prompts
 from autotune.score.ifeval.scorer import IFEval
+from autotune.score.ifeval.unasked import GAP
+from autotune.score.ifeval.unasked import TITLE as TITLE_SHOWN
 from tests.asked import prompt_of
 
 DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data"
@@ -29,6 +31,7 @@ SMALL: Asked = ("change_case:english_lowercase", {})
 QUOTED: Asked = ("startend:quotation", {})
 ENDING: Asked = ("startend:end_checker", {"end_phrase": "Good night to you."})
 TITLE: Asked = ("detectable_format:title", {})
+JSON: Asked = ("detectable_format:json_format", {})
 POSTSCRIPT: Asked = ("detectable_content:postscript", {"postscript_marker": "P.S."})
 
 
@@ -61,6 +64,29 @@ def test_one_that_was_cut_off_ends_with_its_last_whole_sentence() -> None:
     found = made(prompt_of(few_words(99)), WHOLE + " And then there", finished=False)
     assert found == Amended(text=WHOLE, edited=(), strained=(), cut=True)
     assert not found.as_sampled
+
+
+@pytest.mark.parametrize(
+    ("shown", "asked", "why"),
+    [
+        ("Yours, [Your Name]", COMMAS, "leaves a gap to fill"),
+        ("Yours, [your *last* name]", SMALL, "leaves a gap to fill"),
+        ("```python\nprint(1)\n```", ENDING, "is program code"),
+        ("<<A Good Night>>", COMMAS, "has a title that nobody asked for"),
+    ],
+)
+def test_what_nobody_asked_for_is_no_practice(shown: str, asked: Asked, why: str) -> None:
+    said = f"{shown}\n\n{WHOLE}"
+    assert refused(prompt_of(asked), said).reason == why
+    placeholders: Asked = ("detectable_content:number_placeholders", {"num_placeholders": 1})
+    made(prompt_of({GAP: placeholders, TITLE_SHOWN: TITLE}.get(why, JSON)), said)
+
+
+@pytest.mark.parametrize(
+    "mark", ["so [1] it is", "[a link](https://example.org)", "[...]", "[2, 3]"]
+)
+def test_brackets_that_nobody_has_to_fill_are_no_gap(mark: str) -> None:
+    assert made(prompt_of(few_words(99)), f"{WHOLE} They say {mark}.").as_sampled
 
 
 def test_a_loop_is_cut_after_its_first_time_and_what_is_said_again_is_left_out() -> None:

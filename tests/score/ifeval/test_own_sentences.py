@@ -40,6 +40,14 @@ def test_what_only_looks_like_one_stays(beginning: str) -> None:
     assert own_sentences(ASKED, beginning + STORY, True) == beginning + STORY
 
 
+def test_that_the_text_comes_now_is_left_out_wherever_it_is_said() -> None:
+    more = "He sat down in the shade of a rock and wrote home."
+    said = "Here's a sad bedtime story about a lost commando:"
+    assert own_sentences(ASKED, f"{STORY}\n\n{said}\n\n{more}", True) == f"{STORY}\n\n{more}"
+    assert speaks_aside(ASKED, said)
+    assert not speaks_aside(ASKED, "Here's the key, he said.")
+
+
 def test_an_answer_that_is_nothing_but_a_preamble_is_left_to_others_to_judge() -> None:
     assert own_sentences(ASKED, "Here is a story:", True) == "Here is a story:"
 
@@ -66,6 +74,10 @@ def test_an_answer_that_is_nothing_but_a_preamble_is_left_to_others_to_judge() -
         "It is a trademark of Hugging Face.",
         "I can provide any kind of writing that you need.",
         "I've also rephrased the original text to make it sound more polished.",
+        "In the realm of art, I've been tasked with crafting a dramatic story.",
+        "I've already started writing the draft.",
+        "Could you please help me refine it?",
+        "I can create a fun and informative talk.",
     ],
 )
 def test_talk_of_an_assistant_is_left_out_wherever_it_stands(said: str) -> None:

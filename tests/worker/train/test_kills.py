@@ -18,6 +18,9 @@ pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
 KILLS = 50
 STEPS = 60
+LATE = 5
+"""Kills at most that are left where the training is over: on a busy machine a kill inside the last
+save may come after it, and nothing is left to kill."""
 MOMENTS = ("forward", "backward", "optimizer", "step")
 
 
@@ -78,7 +81,7 @@ def test_a_training_killed_50_times_at_any_moment_ends_with_the_same_bits(tmp_pa
         train_job(plan, tmp_path / "quiet"),
         tmp_path / "quiet_work",
         lambda event: quiet.append((time.perf_counter(), event)),
-        silence_seconds=120,
+        silence_seconds=600,
     )
     assert ending.failure is None
     undisturbed = losses([event for _, event in quiet])
@@ -93,8 +96,11 @@ def test_a_training_killed_50_times_at_any_moment_ends_with_the_same_bits(tmp_pa
     for number, step in enumerate(sorted(draw.randint(1, STEPS - 1) for _ in range(KILLS))):
         moment = "saving" if number % 2 else draw.choice(MOMENTS)
         killer = Killer(step, moment, draw.random() * save if moment == "saving" else 0.0)
-        ending = SubprocessRunner().run(job, folder, killer, silence_seconds=120)
-        assert (ending.died, killer.pid) == (True, None)
+        ending = SubprocessRunner().run(job, folder, killer, silence_seconds=600)
+        if not ending.died and number >= KILLS - LATE and ending.failure is None:
+            emitted += killer.emitted  # the last save was over before its kill came
+            break
+        assert (ending.died, killer.pid) == (True, None), (number, step, moment, killer.last)
         for event in of_kind(killer.emitted, events.Resumed):
             assert set(event.torn) == left
         left = {path.name for path in out.glob(".step-*")}
