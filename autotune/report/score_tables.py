@@ -91,7 +91,7 @@ def _scores(
 
 
 def checkpoints_table(report: Report, scorer: Scorer) -> Table:
-    """Every scored checkpoint; no rows where none is."""
+    """Every scored checkpoint; no rows where none is. The first table of scores has the legend."""
     shares = shares_of(scorer)
     beside = [f for f in scorer.others if f.column is not None and f.key is not None]
     best = report.best.checkpoint if report.best else None
@@ -129,7 +129,7 @@ def checkpoints_table(report: Report, scorer: Scorer) -> Table:
             Column("verdict"),
         ),
         tuple(row(trial, score) for trial in report.trials for score in trial.checkpoints),
-        _legend(shares),
+        "",
         "answers that were not judged to their end have none",
     )
 
@@ -159,7 +159,8 @@ def _legend(shares: Sequence[str]) -> str:
     names = ", ".join(map(share_name, named))
     counted = ", ".join(_SHARES[name] for name in named)
     text = (
-        f"Lift: points of the score that are following. Shares of the answers ({names}): {counted}."
+        "Lift: points of the score that come of following the prompt. Shares of the answers"
+        f" ({names}): {counted}."
     )
     if "vacuous" in shares:
         text += (
