@@ -49,9 +49,20 @@ def percent(share: float, digits: int = 1) -> str:
 
 def interval_text(interval: tuple[float, float], n: int) -> str:
     """A 95 % interval (0..1) in percent: `[12-45]`, with a decimal where n earns one."""
+    low, high = _bounds(interval, n)
+    return f"[{low}-{high}]"
+
+
+def interval_words(interval: tuple[float, float], n: int) -> str:
+    """The same in a sentence: `12 to 45 %`."""
+    low, high = _bounds(interval, n)
+    return f"{low} to {high} %"
+
+
+def _bounds(interval: tuple[float, float], n: int) -> tuple[str, str]:
     digits = 1 if n >= FINE_INTERVAL_N else 0
     low, high = (f"{bound * 100:.{digits}f}" for bound in interval)
-    return f"[{low}-{high}]"
+    return low, high
 
 
 def duration(seconds: float) -> str:

@@ -19,7 +19,7 @@ from autotune.text.gain import (
 def no_better_line(run: RunDir | None, state: StudyState | None, folder: Path) -> str | None:
     """The line on the model in `folder`; None where it is better, or nobody knows.
 
-    On the run's own prompts, or where it is better there, on all prompts of a source.
+    On all prompts of a source where that is known of both models, else on the run's own.
     """
     scored = scored_at(run, state, folder) if run is not None and state is not None else None
     if scored is None or state is None:
@@ -29,7 +29,6 @@ def no_better_line(run: RunDir | None, state: StudyState | None, folder: Path) -
         if gain is None or improvement(gain) is not Improvement.NO_BETTER:
             return None
         return f"This checkpoint is {NOT_BETTER}: {counts_for_both(gain)}."
-    if is_no_better(state):
-        return gain_sentence(state)
-    in_full = gain_in_full_sentence(state)
-    return in_full if in_full is not None and NOT_BETTER in in_full else None
+    if not is_no_better(state):
+        return None
+    return gain_in_full_sentence(state) or gain_sentence(state)

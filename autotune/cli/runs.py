@@ -9,7 +9,7 @@ from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.run_folder import RUNS
 from autotune.run.folder import RunDir
 from autotune.run.overview import RunOverview, runs_in
-from autotune.screen.runs import runs_table
+from autotune.screen.runs import no_better, runs_table
 
 
 def runs_command(parent: Path, as_json: bool) -> int:
@@ -36,7 +36,11 @@ def runs_command(parent: Path, as_json: bool) -> int:
 
 
 def as_tree(found: RunOverview, now: float) -> dict[str, Any]:
-    """A run as the object of `--json`; times are seconds since the epoch, shares 0..1."""
+    """A run as the object of `--json`; times are seconds since the epoch, shares 0..1.
+
+    `no_better` says whether its best is no better than the untrained model, None before that is
+    known. `state` and `best` are of the run's own prompts, `best_in_full` is of all of a source.
+    """
     run, best = found.run, found.best
     tree: dict[str, Any] = {
         "run_dir": str(found.folder),
@@ -46,7 +50,9 @@ def as_tree(found: RunOverview, now: float) -> dict[str, Any]:
         "model": run.model if run else found.practice.model if found.practice else None,
         "target": run.target if run and run.target else None,
         "trials": found.trials,
+        "no_better": no_better(found),
         "best": None,
+        "best_in_full": None,
         "started": found.started,
         "last_record": found.last,
         "age_seconds": None if found.last is None else max(0.0, now - found.last),
@@ -63,5 +69,15 @@ def as_tree(found: RunOverview, now: float) -> dict[str, Any]:
             "counted": best.counts,
             "estimate": best.partial is not None,
             "met": best.met,
+        }
+    if (full := found.in_full) is not None:
+        tree["best_in_full"] = {
+            "prompts": full.prompts,
+            "strict": full.score.accuracy,
+            "passes": full.score.passes,
+            "n": full.score.total,
+            "interval": full.interval,
+            "counted": full.value,
+            "met": bool(run and run.target) and found.met_in_full is True,
         }
     return tree

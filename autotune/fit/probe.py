@@ -254,6 +254,7 @@ class Probe:
             fingerprint=self.setup.fingerprint,
             expiry={name: EXPIRY[name] for name in self.setup.fingerprint if name in EXPIRY},
             predicted_peak_bytes=self.predict(point),
+            whole=longest(self.survey, point.max_rounds) <= point.model_max_length,
         )
         warning = math_warning(fit.attention) if self.setup.device.traits.attention_varies else None
         if warning is not None:

@@ -129,8 +129,8 @@ class Fit(Boundary):
     `trials` searched and confirmed the answer, `speed_trials` timed micro-batchings of a step.
     `predicted_peak_bytes` is what was computed for the accepted point beforehand, None where
     nothing was. `fingerprint` maps what the answer depends on (device, torch, model, data ...) to
-    its value; `expiry` says of each what follows when it changes. `attention` is the kernel that
-    the accepted trial attended by.
+    its value; `expiry` says of each what follows when it changes. `attention` is the kernel of the
+    accepted trial. `whole`: whether `max_rounds` stay whole in every conversation (1 may not).
     """
 
     model_max_length: int
@@ -147,6 +147,7 @@ class Fit(Boundary):
     speed_trials: tuple[TrialOutcome, ...] = ()
     predicted_peak_bytes: int | None = None
     attention: Kernel | None = None
+    whole: bool | None = None
 
     @property
     def words(self) -> str:

@@ -1,7 +1,6 @@
 """A report is a fold of a run's records: nothing is measured, scored or decided here."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 
 from autotune.base.errors import BadInput
@@ -24,6 +23,7 @@ from autotune.report.score_schema import BaselineReport, BestGain, CheckpointSco
 from autotune.report.trial_schema import HeldOutPoint, LossPoint, TimeSpent, TrialReport
 from autotune.run.folder import RunDir
 from autotune.run.history import RunHistory, history_of
+from autotune.run.machine import PROGRAM
 from autotune.run.state import StudyState
 from autotune.run.trial_state import TrialState
 from autotune.run.trial_summary import point_of, value_of
@@ -67,7 +67,8 @@ def report_of(history: RunHistory, run_dir: Path) -> Report:
     met = state.ended.met if state.ended else best is not None and best.met
     sentences = conclusions(state)
     starts = [r.event for r in without_steps if isinstance(r.event, events.RunStarted)]
-    asked, machine, versions = commands(starts), environment(starts), _versions(without_steps)
+    asked, machine = commands(starts), environment(starts)
+    versions = _versions(without_steps, machine)
     kept = before_and_after_scores(state, RunDir(run_dir))
     return Report.from_parts(
         run,
@@ -109,7 +110,7 @@ def report_of(history: RunHistory, run_dir: Path) -> Report:
         command=asked[0] if asked else "",
         later_commands=asked[1:],
         environment=machine,
-        seeds=seeds_of(starts),
+        seeds=seeds_of(starts, state),
         hashes=hashes(state),
         reproduce=steps_again(path_text(run_dir), run.target, machine, versions),
         time_split=history.time_split.until(last),
@@ -260,8 +261,11 @@ def _attention(records: Sequence[Record], state: StudyState) -> str | None:
     return next((kernels_sentence(f) for f in reversed(found) if f is not None), None)
 
 
-def _versions(records: Sequence[Record]) -> dict[str, str]:
-    """Of the libraries that computed, as the workers reported them; several where they changed."""
+def _versions(records: Sequence[Record], machine: Mapping[str, str]) -> dict[str, str]:
+    """Of the libraries that computed, as the workers reported them; several where they changed.
+
+    Of the tool itself as the run wrote it down: what makes the report may be another version.
+    """
     seen: dict[str, dict[str, None]] = {"torch": {}, "transformers": {}}
     for record in records:
         if isinstance(record.event, events.Ready):
@@ -269,8 +273,4 @@ def _versions(records: Sequence[Record]) -> dict[str, str]:
                 seen["torch"][record.event.torch] = None
             seen["transformers"][record.event.transformers] = None
     versions = {name: ", ".join(found) for name, found in seen.items() if found}
-    try:
-        versions["smolsft-autotune"] = metadata.version("smolsft-autotune")
-    except metadata.PackageNotFoundError:
-        versions["smolsft-autotune"] = "source tree"
-    return versions
+    return versions | {name: text for name, text in machine.items() if name == PROGRAM}

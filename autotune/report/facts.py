@@ -6,7 +6,7 @@ Made once, for both of its pages.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from autotune.base.format import counted, percent
+from autotune.base.format import counted, interval_words, percent
 from autotune.protocol.choices import Think
 from autotune.protocol.gain import Improvement
 from autotune.report.schema import Report
@@ -28,22 +28,21 @@ class Fact:
 def facts_of(report: Report, scorer: Scorer) -> tuple[Fact, ...]:
     """The figures that are seen first: on all prompts of a source, where the best has them."""
     best, full = report.best, report.best_in_full
-    tone = "bad" if report.no_better else "good" if report.met else "warn"
+    own = report.gain is not None and report.gain.verdict is Improvement.NO_BETTER
+    tone = "bad" if own else "good" if report.met else "warn"
     found = list(_in_full(report, full)) if full is not None else []
     if best is None or best.strict is None or best.interval is None:
         found.append(Fact("no score yet", "best score"))
     elif full is not None:
         of = counted(best.n or 0, "prompt")
-        low, high = (f"{100 * bound:.0f}" for bound in best.interval)
-        text = f"on the run's own {of} ({low} to {high} %)"
+        text = f"on the run's own {of} ({interval_words(best.interval, best.n or 0)})"
         found.append(Fact(percent(best.strict), text, tone))
     else:
         name = "best score so far, about" if best.ended_early else "best score"
         of = counted(best.n or 0, "prompt")
-        low, high = (f"{100 * bound:.0f}" for bound in best.interval)
         found = [
             Fact(percent(best.strict), f"{name}, {best.passes} of {of}", tone),
-            Fact(f"{low} to {high} %", "its 95 % interval"),
+            Fact(interval_words(best.interval, best.n or 0), "its 95 % interval"),
         ]
         if best.counts is not None and best.counts < best.strict:
             found.append(Fact(percent(best.counts), "what it counts for", "warn"))
@@ -69,20 +68,16 @@ def facts_of(report: Report, scorer: Scorer) -> tuple[Fact, ...]:
 
 
 def _in_full(report: Report, full: FullScore) -> Iterator[Fact]:
-    counts = full.strict if full.counts is None else full.counts
-    tone = "good" if counts >= report.target else "warn"
+    tone = "bad" if report.no_better else "good" if full.value >= report.target else "warn"
     untrained = full.baselines.get("untrained")
-    if full.gain is not None and full.gain.verdict is Improvement.NO_BETTER:
-        tone = "bad"
-    low, high = (f"{100 * bound:.1f}" for bound in full.interval)
     yield Fact(
         percent(full.strict),
         f"best score on all {counted(full.n, 'prompt')} of {full.prompts}, {full.passes} pass",
         tone,
     )
-    yield Fact(f"{low} to {high} %", "its 95 % interval")
-    if counts < full.strict:
-        yield Fact(percent(counts), "what it counts for", "warn")
+    yield Fact(interval_words(full.interval, full.n), "its 95 % interval")
+    if full.value < full.strict:
+        yield Fact(percent(full.value), "what it counts for", "warn")
     if untrained is not None:
         yield Fact(percent(untrained.strict), f"before training, on all {untrained.n}")
 

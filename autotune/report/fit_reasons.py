@@ -8,6 +8,7 @@ from autotune.fit.speed import MIN_GAIN_SHARE, timing, tokens_per_second
 from autotune.protocol.result_text import shape_rounds
 from autotune.protocol.results import Fit, StrategyFit, Verdict
 from autotune.text.fit import first_of_each, is_of, micro_batching_text
+from autotune.text.length_limit import length_limit
 
 
 def fit_reasons(fit: Fit | None) -> tuple[str, ...]:
@@ -19,38 +20,40 @@ def fit_reasons(fit: Fit | None) -> tuple[str, ...]:
 
 def _length(fit: Fit) -> str:
     """What came of the next longer sequences, or that there are none in the data."""
-    longest = fit.model_max_length
-    longer = [
-        trial
-        for trial in fit.trials
-        if trial.verdict is not Verdict.FITS and trial.point.model_max_length > longest
-    ]
-    if longer:
-        first = min(longer, key=lambda trial: trial.point.model_max_length)
+    longest, limit, budget = fit.model_max_length, length_limit(fit), show_size(fit.budget_bytes)
+    if (failed := limit.failed) is not None:
         return (
-            f"Length {longest}: the longest that was tried and fits the budget of"
-            f" {show_size(fit.budget_bytes)}. The next longer one that was tried,"
-            f" {first.point.model_max_length}, did not: {first.verdict}, {first.reason}."
+            f"Length {longest}: the longest that was tried and fits the budget of {budget}. The"
+            f" next longer one that was tried, {failed.point.model_max_length}, did not:"
+            f" {failed.verdict}, {failed.reason}."
         )
-    fitted = [t for t in fit.trials if t.verdict is Verdict.FITS]
-    rows = [t.point.row_tokens for t in fitted if t.point.model_max_length == longest]
-    if rows and max(rows) < longest:
+    if limit.whole_row is not None:
         return (
             f"Length {longest}: every conversation is whole within it, the longest has"
-            f" {max(rows)} tokens. More is not needed, and memory was not the limit."
+            f" {limit.whole_row} tokens. More is not needed, and memory was not the limit."
         )
     return (
         f"Length {longest}: the longest that was to be tried (model and profile allow no more), and"
-        f" it fits the budget of {show_size(fit.budget_bytes)}."
+        f" it fits the budget of {budget}."
     )
 
 
 def _rounds(fit: Fit) -> str:
-    if fit.max_rounds == 1:
-        return "Rounds 1: no more than that stays whole in every conversation at that length."
-    return (
-        f"Rounds {fit.max_rounds}: the most that stay whole in every conversation at that length."
-    )
+    """How many rounds stay whole at that length: all, some, or not even one."""
+    head = f"Rounds {fit.max_rounds}"
+    if length_limit(fit).whole_row is not None:
+        return (
+            f"{head}: as many as any conversation has, or as the profile looks at; all of them stay"
+            " whole at that length."
+        )
+    if fit.max_rounds > 1:
+        return f"{head}: the most that stay whole in every conversation at that length."
+    if fit.whole is False:
+        return (
+            f"{head}: the fewest there can be. Not even 1 round stays whole in every conversation"
+            " at that length."
+        )
+    return f"{head}: no more than that stays whole in every conversation at that length."
 
 
 def _strategies(fit: Fit) -> Iterator[str]:

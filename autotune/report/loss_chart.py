@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from autotune.base.format import percent
 from autotune.report.paint import Paint
 from autotune.report.trial_schema import LossPoint, TrialReport
 
@@ -44,6 +45,11 @@ def epoch_marks(trial: TrialReport) -> Iterator[tuple[int, float]]:
         yield epoch, epoch * trial.plan.steps_per_epoch + 0.5
 
 
+def held_out_label(trial: TrialReport) -> str:
+    """The held-out loss in a legend, with how far it is measured: not to a training's end."""
+    return f"held out, last at {percent(max(p.progress for p in trial.held_out), 0)}"
+
+
 def draw_loss(axes: "Axes", trial: TrialReport, colour: str, paint: Paint) -> None:
     """The loss of a trial that has a step, or a held-out loss."""
     from matplotlib.ticker import MaxNLocator
@@ -61,7 +67,7 @@ def draw_loss(axes: "Axes", trial: TrialReport, colour: str, paint: Paint) -> No
         axes.plot(
             *zip(*held_out, strict=True),
             color=paint.ink,
-            label="held out",
+            label=held_out_label(trial),
             linewidth=1.1,
             linestyle="--",
             marker="s",

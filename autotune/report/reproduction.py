@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from autotune.base.format import percent, quoted
 from autotune.protocol import events
 from autotune.report.schema import Report
-from autotune.run.machine import LIBRARIES
+from autotune.run.machine import LIBRARIES, PROGRAM
 from autotune.run.state import StudyState
 
 
@@ -23,9 +23,12 @@ def environment(starts: Iterable[events.RunStarted]) -> dict[str, str]:
     return {name: ", then ".join(found) for name, found in seen.items()}
 
 
-def seeds_of(starts: Iterable[events.RunStarted]) -> dict[str, int]:
-    """What it draws with, by what that is for."""
-    return {name: seed for start in starts for name, seed in start.seeds.items()}
+def seeds_of(starts: Iterable[events.RunStarted], state: StudyState) -> dict[str, int]:
+    """What it draws with, by what that is for; practice data is drawn with the training's seed."""
+    seeds = {name: seed for start in starts for name, seed in start.seeds.items()}
+    if state.practice is not None and "training" in seeds:
+        seeds["practice data"] = seeds["training"]
+    return seeds
 
 
 def hashes(state: StudyState) -> dict[str, str]:
@@ -52,13 +55,15 @@ def steps_again(
 ) -> tuple[str, ...]:
     """What to do to have the same run again, in order, and how far it will be the same."""
     known = {name: machine.get(name) or versions.get(name) for name in LIBRARIES}
+    known[PROGRAM] = known[PROGRAM] or "(its version is not on record)"
     named = ", ".join(f"{name} {text}" for name, text in known.items() if text)
     on = f" on Python {machine['Python']}" if "Python" in machine else ""
     asked = f" --target {percent(target).replace(' ', '')}" if target else ""
     return (
         f"install the same versions{on}: {named}",
         "have the same files: data, prompts and model with the sha256 below",
-        f"give every setting of this run, in a new folder: smolsft-autotune"
+        f"give every setting of this run, which run.toml in its folder holds, to a new one:"
+        f" smolsft-autotune"
         f" {'run' if target else 'probe'} --profile {quoted(f'{run_dir}/run.toml')}{asked}"
         " --run-dir NEW",
         "the seeds choose the order of the data, the noise and the prompts; on a CPU with the same"

@@ -170,8 +170,37 @@ class Report(Boundary):
 
     @property
     def no_better(self) -> bool:
-        """Whether the best checkpoint is no better than the untrained model."""
-        return self.gain is not None and self.gain.verdict is Improvement.NO_BETTER
+        """Whether the best checkpoint is no better than the untrained model.
+
+        On all prompts of a source, where both answered these; else on the run's own.
+        """
+        full = self.best_in_full
+        gain = self.gain if full is None or full.gain is None else full.gain
+        return gain is not None and gain.verdict is Improvement.NO_BETTER
+
+    @property
+    def met_in_full(self) -> bool | None:
+        """Whether the target is met on all prompts of a source; None where that is not known."""
+        full = self.best_in_full
+        return None if full is None or not self.target else full.value >= self.target
+
+    @property
+    def verdict(self) -> str:
+        """What became of the target, in few words: on all prompts too, where that is known.
+
+        `status`, which scripts rely on, is of the run's own prompts.
+        """
+        full, met = self.best_in_full, self.met_in_full
+        if full is None or met is None or self.status == "unfinished":
+            return self.status
+        if met:
+            return f"met on all {full.n}" + ("" if self.met else f", not on {self.prompt_count}")
+        return f"met on {self.prompt_count}, not on all {full.n}" if self.met else self.status
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the target is met on all prompts that anything is known of."""
+        return self.met and self.met_in_full is not False
 
     @property
     def machine(self) -> str:

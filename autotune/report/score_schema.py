@@ -91,6 +91,11 @@ class FullScore(Figures):
     gain: BestGain | None = None
     baselines: dict[str, BaselineReport] = {}
 
+    @property
+    def value(self) -> float:
+        """What the score counts for, 0..1; the score itself where that is not known."""
+        return self.strict if self.counts is None else self.counts
+
 
 class KindScore(Boundary):
     """`passes` out of `n`, their share and its 95 % interval (Wilson), all 0..1."""

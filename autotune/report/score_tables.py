@@ -24,7 +24,7 @@ def scores_table(report: Report, scorer: Scorer) -> Table:
     """The baselines and the best checkpoint, on the run's own prompts."""
     best = report.best
     name = "the best checkpoint" + (" so far, about" if best and best.ended_early else "")
-    legend = "" if report.best_in_full is not None else WHAT_IT_IS_HELD_AGAINST
+    legend = "" if report.best_in_full is not None else _what_stands_there(scorer)
     return _scores(scorer, report.baselines, name, best, legend)
 
 
@@ -33,7 +33,13 @@ def full_scores_table(report: Report, scorer: Scorer) -> Table:
     full = report.best_in_full
     if full is None:
         return Table((), ())
-    return _scores(scorer, full.baselines, "the best checkpoint", full, WHAT_IT_IS_HELD_AGAINST)
+    legend = _what_stands_there(scorer)
+    return _scores(scorer, full.baselines, "the best checkpoint", full, legend)
+
+
+def _what_stands_there(scorer: Scorer) -> str:
+    """The legend of the first table of scores: its rows, then its columns."""
+    return f"{WHAT_IT_IS_HELD_AGAINST} {_legend(shares_of(scorer))}".strip()
 
 
 def _scores(
@@ -85,7 +91,7 @@ def _scores(
 
 
 def checkpoints_table(report: Report, scorer: Scorer) -> Table:
-    """Every scored checkpoint; no rows where none is."""
+    """Every scored checkpoint; no rows where none is. The first table of scores has the legend."""
     shares = shares_of(scorer)
     beside = [f for f in scorer.others if f.column is not None and f.key is not None]
     best = report.best.checkpoint if report.best else None
@@ -123,7 +129,7 @@ def checkpoints_table(report: Report, scorer: Scorer) -> Table:
             Column("verdict"),
         ),
         tuple(row(trial, score) for trial in report.trials for score in trial.checkpoints),
-        _legend(shares),
+        "",
         "answers that were not judged to their end have none",
     )
 
@@ -153,7 +159,8 @@ def _legend(shares: Sequence[str]) -> str:
     names = ", ".join(map(share_name, named))
     counted = ", ".join(_SHARES[name] for name in named)
     text = (
-        f"Lift: points of the score that are following. Shares of the answers ({names}): {counted}."
+        "Lift: points of the score that come of following the prompt. Shares of the answers"
+        f" ({names}): {counted}."
     )
     if "vacuous" in shares:
         text += (

@@ -48,8 +48,8 @@ LOSS_LEGEND = (
 )
 
 HELD_OUT_LEGEND = (
-    "Held-out loss: of conversations that are not trained on, before training and at each fifth of"
-    " the steps."
+    "Held-out loss: of conversations that are not trained on, before training and after each fifth"
+    " of the steps but the last: at the end it would decide nothing."
 )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from autotune.base.files import write_bytes_atomic, write_text_atomic
 from autotune.base.format import duration, percent, safe
 from autotune.protocol.data_notes import note_sentence
-from autotune.protocol.result_text import limits_text, share_name
+from autotune.protocol.result_text import limits_text
 from autotune.protocol.results import Fit
 from autotune.report.by_instruction import instructions_table
 from autotune.report.chart import Picture, draw_png, pictures_of
@@ -38,6 +38,7 @@ from autotune.report.time_tables import time_split_table, times_table
 from autotune.score.registry import find_scorer
 from autotune.text.fit import fit_sentence, prediction_sentence
 from autotune.text.gain import NOT_BETTER
+from autotune.text.score import fault_text
 
 PICTURES = "pictures"
 """The folder of the pictures, which `report.md` shows."""
@@ -146,7 +147,7 @@ def _render(
         figures=figures,
         name_parts=name_parts,
         percents=percents,
-        faults=lambda faults: ", ".join(map(share_name, faults)),
+        faults=lambda faults: ", ".join(map(fault_text, faults)),
     )
     scorer = find_scorer(report.scorer)
     fit = report.fit

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from autotune.base.errors import AutotuneError
-from autotune.protocol.events import Evaluated, PracticeStarted, RunStarted
+from autotune.protocol.events import BestInFull, Evaluated, PracticeStarted, RunStarted
 from autotune.run.folder import RunDir
 from autotune.run.state import StudyState, replay
 
@@ -24,7 +24,8 @@ class Standing(StrEnum):
 class RunOverview:
     """A run of a folder; times are seconds since the epoch, None where nothing is on record.
 
-    `run` is None where only practice data was made, `practice` where none was.
+    `run` is None where only practice data was made, `practice` where none was; `state` holds all
+    that its record says, but the optimizer steps, where that could be read.
     """
 
     folder: Path
@@ -36,6 +37,7 @@ class RunOverview:
     started: float | None = None
     last: float | None = None
     problem: str = ""
+    state: StudyState | None = None
 
     @property
     def purpose(self) -> str:
@@ -43,6 +45,18 @@ class RunOverview:
         if self.run is None:
             return "practice" if self.practice is not None else "run"
         return "run" if self.run.target else "probe"
+
+    @property
+    def in_full(self) -> BestInFull | None:
+        """The score of the best on all prompts of a source, where there is one."""
+        return None if self.state is None else self.state.best_in_full
+
+    @property
+    def met_in_full(self) -> bool | None:
+        """Whether the target is met on these; None where that is not known."""
+        if self.in_full is None or self.run is None or not self.run.target:
+            return None
+        return self.in_full.value >= self.run.target
 
 
 def overview(folder: Path) -> RunOverview | None:
@@ -64,6 +78,7 @@ def overview(folder: Path) -> RunOverview | None:
         trials=len(state.trials),
         started=state.started,
         last=state.now,
+        state=state,
     )
 
 

@@ -12,6 +12,7 @@ from autotune.protocol.result_text import score_text
 from autotune.run.overview import RunOverview, Standing
 from autotune.screen.encodable import Encodable
 from autotune.screen.layout import ByWidth, Flow, plain_table
+from autotune.text.gain import gain_in_full, gain_of_best, is_no_better
 
 STYLES = {
     Standing.RUNNING: "bold cyan",
@@ -53,23 +54,51 @@ def _table(rows: Sequence[dict[str, Text]], names: Sequence[str]) -> Table:
 
 
 def _cells(found: RunOverview, now: float) -> dict[str, Text]:
-    run, best = found.run, found.best
-    score = ""
-    if best is not None and best.score is not None:
-        score = f"{'~' if best.partial is not None else ''}{score_text(best.score, best.interval)}"
-        if best.counts_for_less:
-            score += f" counts for {percent(best.counts or 0.0)}"
-    standing = found.standing.value
-    if found.purpose != "run":
-        standing = f"{standing} ({found.purpose})"
+    run = found.run
     return {
         "run": Text(safe(found.folder.name)),
-        "state": Text(standing, style=STYLES.get(found.standing, "")),
-        "best": Text(score),
+        "state": _state(found),
+        "best": Text(_best(found)),
         "target": Text(percent(run.target) if run is not None and run.target else ""),
         "trials": Text(str(found.trials) if found.trials else ""),
         "age": Text("" if found.last is None else age_text(now - found.last)),
     }
+
+
+def no_better(found: RunOverview) -> bool | None:
+    """Whether the best of a run is no better than the untrained model; None where not known."""
+    state = found.state
+    if state is None or (gain_in_full(state) or gain_of_best(state)) is None:
+        return None
+    return is_no_better(state)
+
+
+def _state(found: RunOverview) -> Text:
+    """How a run stands; of one that is over first that nothing was gained by it."""
+    style, standing = STYLES.get(found.standing, ""), found.standing.value
+    if found.purpose != "run":
+        standing = f"{standing} ({found.purpose})"
+    if found.standing in (Standing.DONE, Standing.MET):
+        if found.met_in_full and found.standing is Standing.DONE:
+            standing += ", met on all"
+        elif found.met_in_full is False and found.standing is Standing.MET:
+            standing, style = "not met on all", "yellow"
+        if no_better(found):
+            standing, style = f"no better, {standing}", "yellow"
+    return Text(standing, style=style)
+
+
+def _best(found: RunOverview) -> str:
+    """The best score: on all prompts of a source, where it was taken there."""
+    best, full = found.best, found.in_full
+    if full is not None:
+        text = score_text(full.score, full.interval)
+        less = full.value < full.score.accuracy
+        return f"{text} counts for {percent(full.value)}" if less else text
+    if best is None or best.score is None:
+        return ""
+    text = f"{'~' if best.partial is not None else ''}{score_text(best.score, best.interval)}"
+    return f"{text} counts for {percent(best.counts or 0.0)}" if best.counts_for_less else text
 
 
 def age_text(seconds: float) -> str:

@@ -21,7 +21,7 @@ from autotune.run.state import StudyState
 from autotune.screen.encodable import Encodable
 from autotune.screen.layout import ByWidth, Section
 from autotune.screen.probe_table import probe_table
-from autotune.text.conclusions import conclusions, next_steps, scorer_of
+from autotune.text.conclusions import conclusions, is_met, next_steps, scorer_of
 from autotune.text.events import cut_answers, data_warnings, scored
 from autotune.text.fit import (
     SPEED_MEANING,
@@ -39,10 +39,9 @@ from autotune.text.training_events import advice_lines
 def summary(state: StudyState, run_dir: Path) -> RenderableType:
     """The end of a run: verdict, best checkpoint, before and after, report, what to do next."""
     lines: list[RenderableType] = []
-    met = state.ended.met if state.ended else bool(state.best and state.best.met)
     first, *rest = conclusions(state)
     no_better = is_no_better(state)
-    tone = "bold red" if no_better else "bold green" if met else "bold yellow"
+    tone = "bold red" if no_better else "bold green" if is_met(state) else "bold yellow"
     lines.append(Text(safe(first), style=tone))
     lines.append(_scores(state))
     best = state.best

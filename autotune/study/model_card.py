@@ -13,9 +13,13 @@ from autotune.base.format import counted, percent, rate_text, safe
 from autotune.protocol import events
 from autotune.protocol.plan import TrainPlan
 from autotune.protocol.result_text import health_text, rounds_text, score_text
+from autotune.protocol.results import Health
+from autotune.protocol.scores import Lift, Metric
 from autotune.run.session import Session
 from autotune.run.state import StudyState
+from autotune.score.health import MIN_DIFFERENT_WORDS
 from autotune.text.conclusions import conclusions, scorer_of
+from autotune.text.gain import is_no_better
 from autotune.text.training_plan import step_text
 
 CARD = "README.md"
@@ -37,10 +41,22 @@ LIMITS = (
     "Licences of the base model and of the data apply; this tool does not know them.",
 )
 
-HEALTH = (
-    "Lift: how many points of the score are following, and not what the answers pass on other"
-    " prompts as well. Of the answers, stop: came to an end by themselves; loop: repeat themselves"
-    " to their end; echo: give the prompt back; empty: say nothing."
+LIFT = (
+    "Lift: how many points of the score come of following the prompt; the same answers would pass"
+    " what is left on other prompts too."
+)
+
+HEALTH = {
+    "stop": "come to an end by themselves (stop)",
+    "loop": "repeat themselves to their end (loop)",
+    "echo": "give the prompt back (echo)",
+    "empty": "say nothing (empty)",
+}
+"""What stands in the last column of the scores, in percent of all answers, in plain words."""
+
+TRIVIAL = (
+    f"Trivial: of the answers that pass, those with fewer than {MIN_DIFFERENT_WORDS} different"
+    " words."
 )
 
 USE = """```python
@@ -106,6 +122,8 @@ def _read(path: Path) -> str | None:
 def card_text(state: StudyState, best: events.Evaluated) -> str:
     """The whole card, from what is on record."""
     plan, run = state.trials[best.number].plan, state.run
+    concluded = conclusions(state)
+    first = [concluded.pop(0)] if is_no_better(state) else []
     model = f"`{safe(run.model)}`" if run else "a model"
     sections = (
         [FRONT_MATTER, f"# {safe(run.model) if run else 'Model'}, fine-tuned"],
@@ -115,7 +133,8 @@ def card_text(state: StudyState, best: events.Evaluated) -> str:
             f" {safe(plan.strategy)}){_averaged(best)}. The best of"
             f" {counted(state.scored_checkpoints, 'scored checkpoint')} of its run."
         ],
-        ["## Scores", _scores(state, best), *_bullets(conclusions(state))],
+        [f"**{safe(line)}**" for line in first],
+        ["## Scores", *_scores(state, best), *_bullets(concluded)],
         ["## Training", _rows(("", ""), _settings(state, plan))],
         ["## Use", USE],
         ["## Limits", *_bullets(LIMITS)],
@@ -133,34 +152,52 @@ def _bullets(lines: Iterable[str]) -> list[str]:
     return [text] if text else []
 
 
-def _scores(state: StudyState, best: events.Evaluated) -> str:
-    """Of this model, before training and of the baselines: passes of n, interval, health."""
-    rows: list[tuple[str, ...]] = []
-    if best.score is not None:
-        name = "this model, so far about" if best.partial else "**this model**"
-        rows.append(
-            (name, score_text(best.score, best.interval), health_text(best.health, best.lift))
-        )
-        if (full := state.best_in_full) is not None:
-            rows.append(
-                (
-                    f"this model on all of {safe(full.prompts)}",
-                    score_text(full.score, full.interval),
-                    health_text(full.health, full.lift),
-                )
-            )
+def _scores(state: StudyState, best: events.Evaluated) -> list[str]:
+    """What was asked, the table, and what its columns mean."""
+    scorer, run = scorer_of(state), state.run
+    other = run is not None and run.prompts.lower() != scorer.title.lower()
+    on = f" on {safe(run.prompts)}" if run is not None and other else ""
+    rows = list(_score_rows(state, best))
+    table = _rows(
+        ("", "prompts passed [95 %]", "of the answers"),
+        [
+            (name, score_text(scored, interval), health_text(health, lift))
+            for name, scored, interval, health, lift in rows
+        ],
+    )
+    known = [health for *_, health, _ in rows if health is not None]
+    meaning = [LIFT] if any(lift is not None for *_, lift in rows) else []
+    if known:
+        named = [text for name, text in HEALTH.items() if name in scorer.health_checks]
+        meaning.append(f"In percent of all answers, those that {', '.join(named)}.")
+    if any(health.vacuous for health in known):
+        meaning.append(TRIVIAL)
+    asked = f"{scorer.title}{on}, greedy decoding. Prompts passed of all that were asked, and the"
+    return [f"{asked} 95 % interval.", table, " ".join(meaning)]
+
+
+_ScoreRow = tuple[str, Metric, tuple[float, float] | None, Health | None, Lift | None]
+
+
+def _score_rows(state: StudyState, best: events.Evaluated) -> Iterator[_ScoreRow]:
+    """This model, before training, and the baselines: on all prompts first, where that is known."""
     names = {"untrained": "before training"}
     names |= {each.name: each.brief for each in scorer_of(state).baselines}
+    full, beside = state.best_in_full, state.beside_best_in_full
+    own = ""
+    if full is not None:
+        on = f", all {counted(full.score.total, 'prompt')} of {safe(full.prompts)}"
+        own = ", the run's own prompts"
+        yield f"**this model**{on}", full.score, full.interval, full.health, full.lift
+        for key, name in names.items():
+            if (base := beside.get(key)) is not None:
+                yield f"{name}{on}", base.score, base.interval, base.health, base.lift
+    if best.score is not None:
+        name = "this model, so far about" if best.partial else f"**this model**{own}"
+        yield name, best.score, best.interval, best.health, best.lift
     for key, name in names.items():
-        if (base := state.baselines.get(key)) is not None:
-            rows.append(
-                (name, score_text(base.score, base.interval), health_text(base.health, base.lift))
-            )
-    title = scorer_of(state).title
-    prompts = f" on {safe(state.run.prompts)}" if state.run else ""
-    return f"{title}{prompts}, greedy. Passes of all prompts, and the 95 % interval.\n\n" + _rows(
-        ("", "prompts passed [95 %]", "of the answers"), rows
-    )
+        if (scored := state.baselines.get(key)) is not None:
+            yield f"{name}{own}", scored.score, scored.interval, scored.health, scored.lift
 
 
 def _settings(state: StudyState, plan: TrainPlan) -> Iterator[tuple[str, str]]:

@@ -59,5 +59,5 @@ def kept_sentence(answers: int, seconds: float, time: float) -> str:
     return (
         f"the untrained model's {counted(answers, 'answer')} are those of {day} on this machine, by"
         f" the same weights, prompts, settings and program, which took {duration(seconds)}; with"
-        " --set evaluate.reuse_untrained=false it answers anew"
+        " --set evaluate.reuse_untrained=false it answers again"
     )

@@ -95,7 +95,7 @@ def practise(
     prompt that was asked are counted and passed over.
 
     Raises:
-        EnvironmentFault: the published checkers are not installed.
+        EnvironmentFault: a package that a check needs is not installed.
     """
     tasks = _tasks(prompts)
     asked = {prompt.task: prompt for prompt in asked_prompts(prompts, ask)}

@@ -69,37 +69,40 @@ def conclusions(state: StudyState) -> list[str]:
     That its best is no better than the untrained model comes before everything else, and with the
     first sentence that the model was a toy.
     """
-    first, *rest = outcome(state)
-    compared = gain_sentence(state)
-    steps = (
+    if _is_probe(state):
+        return outcome(state)
+    told = (
         strategies_sentence(state),
         tie_sentence(state),
         learned_sentence(state),
         spot_check_sentence(state),
     )
-    rest = [*(step for step in steps if step is not None), *rest]
-    head = [first] if compared is None else [first, compared]
-    if is_no_better(state):
-        head.reverse()
+    in_full, own = gain_in_full_sentence(state), gain_sentence(state)
+    *all_prompts, own_prompts = _verdicts(state)
+    lines = [line for line in (*all_prompts, in_full, own_prompts, own) if line is not None]
+    if is_no_better(state) and (first := in_full or own) is not None:
+        lines.remove(first)
+        lines.insert(0, first)
     if is_toy(state):
-        head[0] += f" {TOY}"
-    return [*head, *rest]
+        lines[0] += f" {TOY}"
+    return [*lines, *(line for line in told if line is not None), *_worth(state)]
 
 
 def outcome(state: StudyState) -> list[str]:
     """What became of the target first, then what the best score is worth."""
-    if state.run is not None and not state.run.target and not state.trials:
+    if _is_probe(state):
         return ["What fits was asked for; nothing has been trained."]
+    return [*_verdicts(state), *_worth(state)]
+
+
+def _is_probe(state: StudyState) -> bool:
+    return state.run is not None and not state.run.target and not state.trials
+
+
+def _worth(state: StudyState) -> list[str]:
+    """What the best score is worth, and what it is due to."""
     lines: list[str] = []
-    target = f" of {percent(state.run.target)}" if state.run else ""
-    best = state.best
-    if state.ended is not None:
-        word = "met" if state.ended.met else "not met"
-        lines.append(f"Target{target} {word}: {state.ended.reason}.")
-    elif best is not None and best.met:
-        lines.append(f"Target{target} met; the run has not finished.")
-    else:
-        lines.append(f"The run has not finished; the target{target} is not met so far.")
+    best, full = state.best, state.best_in_full
     if state.total is not None:
         total = total_sentence(state.total)
         lines.append(f"{total[:1].upper()}{total[1:]}.")
@@ -115,13 +118,6 @@ def outcome(state: StudyState) -> list[str]:
         score = score_text(best.score, best.interval)
         lines.append(f"Best so far about {score}, {partial_text(best.score, best.partial)}.")
         return lines
-    if state.best_in_full is not None:
-        full = in_full_sentence(state.best_in_full)
-        lines.append(f"{full[:1].upper()}{full[1:]}.")
-        if line := gain_in_full_sentence(state):
-            lines.append(line)
-        if best.met and state.run and state.best_in_full.value < state.run.target:
-            lines.append(f"On all of these prompts it counts for less than the target{target}.")
     echo = state.baselines.get("echo")
     lines += unhealthy_lines(
         best.score,
@@ -133,7 +129,8 @@ def outcome(state: StudyState) -> list[str]:
     if line := no_lift_line(best.lift):
         lines.append(line)
     elif best.lift is not None:
-        lines.append(f"Of the best score: {lift_text(best.lift)}.")
+        own = "" if full is None else " on the run's own prompts"
+        lines.append(f"Of the best score{own}: {lift_text(best.lift)}.")
     if best.chosen_by is not None:
         lines.append(
             f"Chosen by the other half of the prompts ({score_text(best.chosen_by, None)}): the"
@@ -152,12 +149,51 @@ def outcome(state: StudyState) -> list[str]:
             f"{beats.deed} scores {score_text(scored.score, scored.interval)} on the same prompts:"
             f" the best checkpoint is no better than {beats.likened}."
         )
-    if best.met and state.run and best.interval and best.interval[0] < state.run.target:
+    low, *_ = (best.interval if full is None else full.interval) or (1.0,)
+    if state.run and (best.met if full is None else is_met(state)) and low < state.run.target:
         lines.append(
-            f"The interval reaches down to {percent(best.interval[0])}, below the target: on new"
-            " prompts the score may miss it."
+            f"The interval reaches down to {percent(low)}, below the target: on new prompts the"
+            " score may miss it."
         )
     return lines
+
+
+def _verdicts(state: StudyState) -> list[str]:
+    """What became of the target: on all prompts of a source first, where that is known.
+
+    Last on the run's own prompts.
+    """
+    target = f" of {percent(state.run.target)}" if state.run else ""
+    best, full = state.best, state.best_in_full
+    if state.ended is None:
+        met = best is not None and best.met
+        own = (
+            f"Target{target} met; the run has not finished."
+            if met
+            else f"The run has not finished; the target{target} is not met so far."
+        )
+    else:
+        met = state.ended.met
+        own = f"Target{target} {'met' if met else 'not met'}: {state.ended.reason}."
+    if full is None or state.run is None or not state.run.target:
+        return [own]
+    word = "met" if is_met(state) else "not met"
+    counts = f" It counts for {percent(full.value)}." if full.value < full.score.accuracy else ""
+    first = f"Target{target} {word}: {in_full_sentence(full)}.{counts}"
+    if state.ended is None:
+        return [first, f"On the run's own prompts: {own[:1].lower()}{own[1:]}"]
+    own_prompts = f"On the run's own {counted(state.run.prompt_count, 'prompt')}"
+    return [first, f"{own_prompts} it is {'met' if met else 'not met'}: {state.ended.reason}."]
+
+
+def is_met(state: StudyState) -> bool:
+    """Whether the target is met: on all prompts of a source where that is known, else on its own.
+
+    What the run itself goes by, and ends by, are its own prompts.
+    """
+    if state.best_in_full is not None and state.run is not None:
+        return state.best_in_full.value >= state.run.target
+    return state.ended.met if state.ended else state.best is not None and state.best.met
 
 
 def next_steps(state: StudyState, run_dir: Path) -> list[str]:

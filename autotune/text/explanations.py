@@ -1,7 +1,7 @@
 """Why a run uses the length and the micro-batch that it does, and what its figures mean."""
 
 from autotune.base.sizes import show_size
-from autotune.protocol.results import Fit, Verdict
+from autotune.protocol.results import Fit
 from autotune.run.state import StudyState
 from autotune.text.conclusions import scorer_of
 from autotune.text.fit import (
@@ -12,21 +12,22 @@ from autotune.text.fit import (
     micro_batching_text,
     rate_of_trial,
 )
+from autotune.text.length_limit import length_limit
 
 
 def why_length(fit: Fit) -> str:
-    """Why no longer sequences: the shortest that failed, else that nobody needs longer ones."""
-    longer = [
-        trial
-        for trial in fit.trials
-        if trial.verdict is not Verdict.FITS and trial.point.model_max_length > fit.model_max_length
-    ]
+    """Why no longer sequences, as the report says it (`length_limit`), in one line."""
+    limit, length = length_limit(fit), fit.model_max_length
     peak = f"peak {show_size(fit.peak_bytes)} of {show_size(fit.budget_bytes)}"
-    head = f"length {fit.model_max_length}: the longest that fits"
-    if not longer:
-        return f"{head}, and no longer one is needed by the data, the model or the profile ({peak})"
-    failed = min(longer, key=lambda trial: trial.point.model_max_length)
-    return f"{head} ({peak}); {failed.point.model_max_length} tokens are {failed.verdict.value}"
+    if (failed := limit.failed) is not None:
+        verdict = f"{failed.point.model_max_length} tokens are {failed.verdict.value}"
+        return f"length {length}: the longest that fits ({peak}); {verdict}"
+    if limit.whole_row is not None:
+        return (
+            f"length {length}: every conversation is whole within it, the longest has"
+            f" {limit.whole_row} tokens ({peak})"
+        )
+    return f"length {length}: the longest that model and profile allow, and it fits ({peak})"
 
 
 def why_micro_batch(fit: Fit, strategy: str | None) -> str:

@@ -9,6 +9,12 @@ from autotune.text.score import p_value_text
 NOT_BETTER = "no better than the untrained model"
 """Said first, wherever a run is shown."""
 
+_WORDS = {
+    Improvement.NO_BETTER: NOT_BETTER,
+    Improvement.WITHIN_NOISE: "better than the untrained model, but within noise",
+    Improvement.BETTER: "better than the untrained model",
+}
+
 
 def gain_of_best(state: StudyState) -> Gain | None:
     """Of the best checkpoint; None before there is one with a full score, and one to compare.
@@ -23,19 +29,33 @@ def gain_of_best(state: StudyState) -> Gain | None:
     return Gain(before=untrained.score.accuracy, after=best.score.accuracy)
 
 
+def gain_in_full(state: StudyState) -> Gain | None:
+    """The same on all prompts of a source; None where not both models answered these."""
+    untrained = state.beside_best_in_full.get("untrained")
+    return None if state.best_in_full is None or untrained is None else untrained.gain
+
+
 def is_no_better(state: StudyState) -> bool:
-    """Whether there is a best checkpoint, and it is no better than the untrained model."""
-    gain = gain_of_best(state)
+    """Whether there is a best checkpoint, and it is no better than the untrained model.
+
+    On all prompts of a source, where that is known: that decides more than the run's own prompts.
+    """
+    gain = gain_in_full(state) or gain_of_best(state)
     return gain is not None and improvement(gain) is Improvement.NO_BETTER
 
 
 def gain_sentence(state: StudyState) -> str | None:
-    """Whether the best checkpoint is better than the untrained model; None where not known."""
+    """Whether the best checkpoint is better than the untrained model; None where not known.
+
+    Where that is known on all prompts of a source (`gain_in_full_sentence`), it goes second to it.
+    """
     gain, best = gain_of_best(state), state.best
     if gain is None or best is None or best.score is None:
         return None
     figures = f"{counts_for_both(gain)}, on the same {counted(best.score.total, 'prompt')}"
     figures += _split(gain)
+    if gain_in_full(state) is not None:
+        return f"On the run's own prompts it is {_WORDS[improvement(gain)]}: {figures}."
     match improvement(gain):
         case Improvement.NO_BETTER:
             return (
@@ -72,16 +92,10 @@ def _split(gain: Gain) -> str:
 
 def gain_in_full_sentence(state: StudyState) -> str | None:
     """The same on all prompts of a source, where both models answered them; else None."""
-    full, untrained = state.best_in_full, state.beside_best_in_full.get("untrained")
-    if full is None or untrained is None or untrained.gain is None:
+    full, gain = state.best_in_full, gain_in_full(state)
+    if full is None or gain is None:
         return None
-    gain = untrained.gain
-    words = {
-        Improvement.NO_BETTER: f"is {NOT_BETTER} there",
-        Improvement.WITHIN_NOISE: "is better than the untrained model there, but within noise",
-        Improvement.BETTER: "is better than the untrained model there",
-    }[improvement(gain)]
     return (
-        f"The best checkpoint {words}: {counts_for_both(gain)}, on the same"
-        f" {counted(full.score.total, 'prompt')}{_split(gain)}."
+        f"On all {counted(full.score.total, 'prompt')} of {full.prompts} the best checkpoint is"
+        f" {_WORDS[improvement(gain)]}: {counts_for_both(gain)}{_split(gain)}."
     )

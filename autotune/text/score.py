@@ -37,6 +37,11 @@ def faulty_answers(checks: Collection[str]) -> str:
     return " or ".join(words) + " answers"
 
 
+def fault_text(name: str) -> str:
+    """What is wrong with an answer as an adjective, where there is one: `looping`, `trivial`."""
+    return _FAULTY.get(name, name)
+
+
 def unhealthy_lines(
     strict: Metric,
     unhealthy: Sequence[str],

@@ -16,7 +16,10 @@ from autotune.cli.options import Options
 from autotune.config.load import find_profile
 from autotune.config.profile import Profile
 from autotune.protocol import events
+from autotune.protocol.gain import Gain
 from autotune.protocol.results import Checkpoint, HealthLimits
+from autotune.report import build_report
+from autotune.report.write import render_html, render_markdown
 from autotune.run.folder import RunDir
 from autotune.run.record_cache import RecordCache
 from autotune.run.session import Session
@@ -124,10 +127,65 @@ def test_a_report_that_is_written_again_keeps_it_and_asks_for_it_no_more(
     assert run(["report", str(over.root), "--json"]) == ExitCode.DONE
     captured = capsys.readouterr()
     assert json.loads(captured.out)["best_in_full"]["n"] == 20
-    assert "On all 20 prompts of IFEval the best checkpoint scores 5/20 25.0 %" in " ".join(
-        captured.err.replace("│", " ").split()
-    )
+    said = " ".join(captured.err.replace("│", " ").split())
+    assert "met: on all 20 prompts of IFEval the best checkpoint scores 5/20 25.0 %" in said
     assert step not in captured.err
+
+
+def untrained_in_full(at: Checkpoint, passes: int, gain: Gain) -> events.BaselineInFull:
+    full = in_full(at, passes)
+    return events.BaselineInFull.from_parts(
+        full, kind="baseline_in_full", name="untrained", gain=gain
+    )
+
+
+NO_GAIN = Gain(before=0.15, after=0.1, gained=1, lost=2, p_value=1.0)
+
+
+def test_a_target_that_is_met_on_few_prompts_and_not_on_all_is_not_met_first(
+    over: RunDir, capsys: pytest.CaptureFixture[str]
+) -> None:
+    over.append(in_full(checkpoint(5), 2), at=5.0)
+    report = build_report(over.records(), over.root)
+    verdict, score = "met on 8, not on all 20", "on all 20 prompts of IFEval the best checkpoint"
+    page = render_html(report)
+    title = page.partition("<title>")[2].partition("</title>")[0]
+    assert title.endswith(f": {verdict} (25.0 %)")
+    assert f'<span class="badge warn">{verdict}</span>' in page
+    assert render_markdown(report).splitlines()[0].endswith(f": {verdict}")
+    first, second, *_ = report.conclusions
+    assert first.startswith(f"Target of 25.0 % not met: {score} scores 2/20 10.0 %")
+    assert second == "On the run's own 8 prompts it is met: done."
+    assert (report.status, report.met) == ("met", True), "what scripts rely on is of its own"
+    assert run(["runs", str(over.root.parent), "--json"]) == ExitCode.DONE
+    captured = capsys.readouterr()
+    assert "not met on all" in captured.err and "2/20 10.0 %" in captured.err
+    (listed,) = json.loads(captured.out)["runs"]
+    assert (listed["state"], listed["best"]["passes"]) == ("met", 3)
+    assert (listed["best_in_full"]["passes"], listed["best_in_full"]["met"]) == (2, False)
+
+
+def test_a_target_that_is_met_on_all_prompts_is_met_first(over: RunDir) -> None:
+    over.append(in_full(checkpoint(5), 8), at=5.0)
+    report = build_report(over.records(), over.root)
+    assert report.verdict == "met on all 20" and report.is_met
+    assert report.conclusions[0].startswith("Target of 25.0 % met: on all 20 prompts of IFEval")
+    missed = report.model_copy(update={"met": False, "status": "below target"})
+    assert missed.verdict == "met on all 20, not on 8" and not missed.is_met
+
+
+def test_no_better_on_all_prompts_goes_before_better_on_few(over: RunDir) -> None:
+    over.append(in_full(checkpoint(5), 2), at=5.0)
+    over.append(untrained_in_full(checkpoint(5), 3, NO_GAIN), at=6.0)
+    report = build_report(over.records(), over.root)
+    assert report.no_better
+    first, second, *_ = report.conclusions
+    assert first.startswith(
+        "On all 20 prompts of IFEval the best checkpoint is no better than the untrained model: it"
+        " counts for 10.0 % and the untrained model for 15.0 % (1 gained, 2 lost;"
+    )
+    assert second.startswith("Target of 25.0 % not met")
+    assert '<p class="bad">On all 20 prompts' in render_html(report)
 
 
 def test_a_run_that_was_not_over_is_not_over_for_it(over: RunDir) -> None:
@@ -136,8 +194,8 @@ def test_a_run_that_was_not_over_is_not_over_for_it(over: RunDir) -> None:
     assert RUN.unfinished(over.root)
 
 
-def in_full(at: Checkpoint) -> events.BestInFull:
-    report = setups.report(5, 20)
+def in_full(at: Checkpoint, passes: int = 5) -> events.BestInFull:
+    report = setups.report(passes, 20)
     return events.BestInFull(
         number=0,
         checkpoint=at,

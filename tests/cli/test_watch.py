@@ -15,6 +15,8 @@ from autotune.cli.main import run
 from autotune.protocol.events import Record
 from autotune.run.folder import RunDir
 from tests import records as book
+from tests.report.test_gain import BETTER, WORSE
+from tests.report.test_gain import story as gained
 from tests.screens import squeezed
 
 
@@ -149,6 +151,27 @@ def test_runs_are_listed_with_state_score_and_age_and_the_newest_is_watched(
     assert run(["watch"]) == ExitCode.DONE
     newest = max(listed.values(), key=lambda each: each["last_record"])
     assert f"run folder {newest['run_dir']}" in capsys.readouterr().out
+
+
+def test_a_run_that_gained_nothing_says_so_first_in_the_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    write(tmp_path / "worse", gained(WORSE))
+    write(tmp_path / "better", gained(BETTER))
+    write(tmp_path / "begun", book.training())
+    assert run(["runs", str(tmp_path), "--json"]) == ExitCode.DONE
+    captured = capsys.readouterr()
+    rows = {line.split()[0]: squeezed(line) for line in captured.err.splitlines() if line.strip()}
+    assert rows["worse"].startswith("worse no better, met 8/24")
+    assert rows["better"].startswith("better met 8/24")
+    listed = {Path(r["run_dir"]).name: r for r in json.loads(captured.out)["runs"]}
+    found = {name: (each["no_better"], each["state"]) for name, each in listed.items()}
+    assert found == {
+        "worse": (True, "met"),
+        "better": (False, "met"),
+        "begun": (None, "interrupted"),
+    }
 
 
 @pytest.mark.parametrize("width", ["30", "60", "120"])

@@ -128,6 +128,12 @@ def test_the_longest_conversation_counts_wherever_it_stands() -> None:
     )
 
 
+@pytest.mark.parametrize(("rows", "whole"), [([80, 300], True), ([230, 300], False)])
+def test_the_answer_says_whether_even_one_round_stays_whole(rows: list[int], whole: bool) -> None:
+    found, _ = probed(Memory(BASE, EACH), setups.survey(rows), fitting(200))
+    assert (found.model_max_length, found.max_rounds, found.whole) == (192, 1, whole)
+
+
 def test_data_that_fits_whole_takes_one_trial() -> None:
     found, verdicts = probed(Memory(BASE, EACH), setups.survey([90, 90, 90]), fitting(500))
     assert verdicts == ["FITS"]

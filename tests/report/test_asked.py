@@ -14,13 +14,14 @@ from autotune.protocol.results import Fit, Verdict
 from autotune.report import build_report
 from autotune.report.facts import facts_of
 from autotune.report.fit_reasons import fit_reasons
-from autotune.report.loss_chart import epoch_marks, epoch_means, smoothed
+from autotune.report.loss_chart import epoch_marks, epoch_means, held_out_label, smoothed
 from autotune.report.tables import timed_table
-from autotune.report.trial_schema import LossPoint
+from autotune.report.trial_schema import HeldOutPoint, LossPoint
 from autotune.report.write import render_html, render_markdown
 from autotune.run.history import history_of
 from autotune.run.machine import machine_facts
 from autotune.score.registry import find_scorer
+from autotune.text.explanations import why_length
 from tests import records as book
 
 COMMAND = "smolsft-autotune run --target 25% --run-dir 'my runs/a'"
@@ -67,6 +68,55 @@ def test_both_pages_say_what_was_asked_on_what_and_with_which_seeds_and_files() 
         assert words in text, words
     tree = json.loads(report.model_dump_json())
     assert tree["seeds"] == {"training": 7, "prompts": 3}
+
+
+def test_practice_data_that_the_run_made_has_its_seed_in_the_report() -> None:
+    made = events.PracticeStarted(
+        name="synth",
+        model="m",
+        device="cpu",
+        device_kind="cpu",
+        asked=1,
+        samples=1,
+        prompts=1,
+        near_copies=0,
+        held_out=(),
+        settings="0",
+    )
+    first, *rest = asked()
+    report = build_report([first, Record(time=first.time, event=made), *rest], Path("runs/x"))
+    assert "| seed of practice data | 7 |" in render_markdown(report)
+
+
+def test_the_same_version_of_the_tool_is_asked_for_and_no_library_that_it_does_not_use() -> None:
+    first, *rest = asked()
+    named = {"smolsft-autotune": "0.3.0 (commit 9f0a28b1c2d3)", "if-verifiable": "0.1.2"}
+    begun = first.event.model_copy(update={"machine": MACHINE | named})
+    report = build_report([first.model_copy(update={"event": begun}), *rest], Path("runs/x"))
+    step = report.reproduce[0]
+    assert "smolsft-autotune 0.3.0 (commit 9f0a28b1c2d3), torch 2.13.0+cpu" in step
+    assert "if-verifiable" not in step
+    unknown = build_report(asked(), Path("runs/x"))
+    assert "smolsft-autotune (its version is not on record)" in unknown.reproduce[0]
+    assert "smolsft-autotune" not in unknown.versions, "what makes a report did not make the run"
+
+
+def test_an_interval_is_rounded_alike_in_the_first_figures_and_in_the_table() -> None:
+    report = build_report(book.story(), Path("runs/x"))
+    best = report.best
+    assert best is not None
+    of_541 = {"passes": 151, "n": 541, "strict": 151 / 541, "interval": (0.2430, 0.3184)}
+    many = report.model_copy(update={"best": best.model_copy(update=of_541)})
+    for shown, figure in ((report, "18 to 53 %"), (many, "24.3 to 31.8 %")):
+        assert figure in [fact.value for fact in facts_of(shown, find_scorer("ifeval"))]
+    assert "151/541 27.9 % \\[24.3-31.8\\]" in render_markdown(many)
+
+
+def test_the_held_out_loss_says_in_the_legend_how_far_it_is_measured() -> None:
+    (trial, *_) = build_report(book.story(), Path("runs/x")).trials
+    points = [HeldOutPoint(step=n, progress=n / 12, loss=1.0, conversations=6) for n in (0, 10)]
+    held = trial.model_copy(update={"held_out": tuple(points)})
+    assert held_out_label(held) == "held out, last at 83 %"
 
 
 def test_the_machine_is_named_without_its_host_or_user() -> None:
@@ -124,23 +174,50 @@ def trial(verdict: Verdict, length: int, rows: int) -> object:
 
 
 @pytest.mark.parametrize(
-    ("trials", "why"),
+    ("trials", "why", "in_short"),
     [
         (
             [(Verdict.FITS, 256, 256), (Verdict.SPILLED, 320, 320)],
             "320, did not: SPILLED, too much",
+            "320 tokens are SPILLED",
         ),
-        ([(Verdict.FITS, 256, 201)], "the longest has 201 tokens"),
-        ([(Verdict.FITS, 256, 256)], "model and profile allow no more"),
+        (
+            [(Verdict.FITS, 256, 256), (Verdict.FITS, 256, 201)],
+            "model and profile allow no more",
+            "the longest that model and profile allow",
+        ),
+        (
+            [(Verdict.FITS, 256, 201)],
+            "the longest has 201 tokens",
+            "every conversation is whole within it, the longest has 201 tokens",
+        ),
     ],
-    ids=["memory", "data", "bound"],
+    ids=["memory", "bound", "data"],
 )
-def test_the_reason_for_a_length_is_what_stood_above_it(
-    trials: list[tuple[Verdict, int, int]], why: str
+def test_the_reason_for_a_length_is_what_stood_above_it_on_the_screen_and_in_the_report(
+    trials: list[tuple[Verdict, int, int]], why: str, in_short: str
 ) -> None:
     tried = tuple(trial(*each) for each in trials)
     fit: Fit = book.fit().model_copy(update={"trials": tried})
     assert why in fit_reasons(fit)[0]
+    assert in_short in why_length(fit)
+
+
+@pytest.mark.parametrize(
+    ("rounds", "whole", "row", "why"),
+    [
+        (4, True, 256, "Rounds 4: the most that stay whole"),
+        (1, True, 256, "no more than that stays whole"),
+        (1, False, 256, "Not even 1 round stays whole"),
+        (1, True, 201, "Rounds 1: as many as any conversation has"),
+    ],
+    ids=["several", "one of several", "none whole", "all"],
+)
+def test_the_reason_for_rounds_says_whether_even_one_stays_whole(
+    rounds: int, whole: bool, row: int, why: str
+) -> None:
+    found = {"max_rounds": rounds, "whole": whole, "trials": (trial(Verdict.FITS, 256, row),)}
+    assert why in fit_reasons(book.fit().model_copy(update=found))[1]
 
 
 def test_the_reason_for_a_micro_batch_names_all_that_were_timed() -> None:
@@ -169,6 +246,9 @@ def test_losses_are_smoothed_and_each_epoch_has_its_mean_and_its_mark() -> None:
     losses = [2.0, 1.0] * 40
     means = smoothed(losses)
     assert len(means) == 80
+    assert means[0] == pytest.approx(5 / 3), "of the three steps within half a window"
+    quiet_but_last = smoothed([0.9] * 199 + [0.6])
+    assert quiet_but_last[-1] > 0.8, "it does not end on the noise of one batch"
     assert max(abs(mean - 1.5) for mean in means[2:-2]) < 0.2
     assert smoothed([*losses, 9.0])[-1] < 5.0, "the last step alone bends no curve"
     shape = {"grad_norm": None, "learning_rate": 1e-5, "skips": 0}
@@ -200,3 +280,9 @@ def test_the_rows_of_each_strategy_stand_in_the_report() -> None:
     for used in report.data_used:
         counts = (used.dropped, used.lost, used.held_out, used.conversations)
         assert used.rows == sum(counts), "they add up"
+
+
+def test_lift_and_shares_are_explained_at_the_first_table_of_scores_and_once() -> None:
+    text = render_markdown(build_report(book.story(), Path("runs/x")))
+    assert text.count("Lift: points of the score that come of following the prompt.") == 1
+    assert text.index("Lift: points") < text.index("## Loss and scores")

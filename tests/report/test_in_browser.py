@@ -91,6 +91,15 @@ def test_on_a_screen_no_table_of_a_real_run_is_wider_than_the_page(
     assert page.value(TOO_WIDE) == []
 
 
+def test_the_figures_that_are_seen_first_are_whole_and_on_one_line(
+    page: chromium.Browser, real: Path
+) -> None:
+    page.open(real, 1280)
+    figures = "[...document.querySelectorAll('.facts b')]"
+    assert page.value(f"{figures}.filter(e => e.scrollWidth > e.clientWidth).length") == 0
+    assert len(set(page.value(f"{figures}.map(e => e.offsetHeight)"))) == 1
+
+
 def test_on_a_phone_figures_and_names_fold_so_that_instructions_are_seen_whole(
     page: chromium.Browser, real: Path
 ) -> None:
