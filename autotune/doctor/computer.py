@@ -15,6 +15,7 @@ from autotune.config.profile import Profile
 from autotune.device.torch_wheels import called
 from autotune.doctor.finding import Finding, blocks, note, ok
 from autotune.doctor.machine import Machine
+from autotune.run.machine import program_version
 from autotune.run.setup import MIN_WORK_BYTES
 
 PARAMETERS = 134_515_008
@@ -39,13 +40,8 @@ TABLES = frozenset({".parquet", ".arrow", ".feather", ".zst"})
 
 def check_system(machine: Machine) -> Finding:
     """What a report of a fault begins with."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        own = version("smolsft-autotune")
-    except PackageNotFoundError:
-        own = "of a source tree"
     system = f"{platform.system()} {platform.release()} {platform.machine()}"
+    own = program_version()
     return ok("system", f"smolsft-autotune {own}, Python {platform.python_version()}, {system}")
 
 
