@@ -88,6 +88,7 @@ PRACTICE = FolderWork(
         *("data", "probe", "watch", "strategy", "study", "evaluate"),
         *(f"train.{key}" for key in Train.model_fields if key not in _OF_PRACTICE),
         *("synth.tasks", "synth.samples", "synth.max_words", "synth.max_conversations"),
+        "synth.refuse_unasked",
         "machine.tflops",
     ),
     _practice_is_over,

@@ -41,6 +41,8 @@ class SynthChoice(Boundary):
     `max_conversations` is how many chats are kept at most, balanced over kinds of instruction and
     over lengths; absent, all that are usable. `held_out_kinds` is how many kinds of instruction no
     prompt asks for, so that what was learned of the others can be told from following as such.
+    `refuse_unasked` leaves out chats that show a gap to fill, program code or a title that nobody
+    asked for, and poems and conversations that are none.
     """
 
     tasks: Annotated[int, Field(ge=1, le=MAX_TASKS)] = 600
@@ -53,6 +55,7 @@ class SynthChoice(Boundary):
     max_new_tokens: Annotated[int, Field(ge=MIN_NEW_TOKENS)] = 320
     max_conversations: Annotated[int, Field(ge=1)] | None = None
     held_out_kinds: Annotated[int, Field(ge=0, le=MAX_HELD_OUT_KINDS)] = 3
+    refuse_unasked: bool = True
 
     @property
     def answers(self) -> int:

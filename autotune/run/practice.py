@@ -109,6 +109,7 @@ def make_practice(
         words=choice.words,
         seed=seed,
         limit=choice.max_conversations,
+        refuse_unasked=choice.refuse_unasked,
     )
     card = PracticeCard(
         model=setup.model_label,

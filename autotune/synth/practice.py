@@ -59,6 +59,19 @@ class Practice:
     counts: PracticeCounts
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How answers are made chats: cut to a number of `words` (least, most) if to any, by a seed.
+
+    `refuse_unasked` leaves out what shows a gap, program code or a title that nobody asked for, and
+    a poem or a conversation that is none.
+    """
+
+    words: WordRange | None
+    seed: int
+    refuse_unasked: bool
+
+
 def asked_prompts(prompts: Iterable[PracticePrompt], ask: Asked) -> tuple[PracticePrompt, ...]:
     """What the model is asked: of each task its first variant, with or without instructions."""
     first = (variants[0] for variants in _tasks(prompts).values())
@@ -76,14 +89,16 @@ def practise(
     words: WordRange | None,
     seed: int,
     limit: int | None,
+    refuse_unasked: bool = True,
 ) -> Practice:
     """Chats to practise on, made of the answers to `asked_prompts`; `limit` is how many at most.
 
     Each answer is amended for every prompt of its task, but for one that shows what only the prompt
     that was asked asks for (`SHOWS`): small letters, a postscript. What is amended is its beginning
     of a number of `words` (least, most) that is drawn for each prompt, where one of that length can
-    follow; else, and without `words`, the whole answer. Where two responses are asked for, each two
-    samples of a task are held against the prompt as well, joined. Then
+    follow; else, and without `words`, the whole answer. What is refused, `Terms` says. Where two
+    responses are asked for, each two samples of a task are held against the prompt as well, joined.
+    Then
 
     1. of the texts for a prompt one is taken: one that passes as it was sampled before all others,
        then one in which no edit strains (`Instruction.strains`: keywords, letters), then one of an
@@ -100,13 +115,14 @@ def practise(
     tasks = _tasks(prompts)
     asked = {prompt.task: prompt for prompt in asked_prompts(prompts, ask)}
     sampled = _sampled(asked.values(), answers)
+    terms = Terms(words, seed, refuse_unasked)
     usable: list[PracticeChat] = []
     unusable: list[Unusable] = []
     for task, found in sampled.items():
         for prompt in tasks[task]:
-            texts = [(a, _made(asked[task], a, prompt, words, seed)) for a in found]
+            texts = [(a, _made(asked[task], a, prompt, terms)) for a in found]
             for pair in pairs(prompt, found):
-                texts.append((pair[0], _made_of_two(asked[task], pair, prompt, words, seed)))
+                texts.append((pair[0], _made_of_two(asked[task], pair, prompt, terms)))
             for answer, made in texts:
                 if isinstance(made, Unusable):
                     unusable.append(made)
@@ -153,25 +169,27 @@ def _made(
     asked: PracticePrompt,
     answer: Answer,
     prompt: PracticePrompt,
-    words: WordRange | None,
-    seed: int,
+    terms: Terms,
 ) -> Amended | Unusable:
     """The answer to the prompt that was asked, made to follow one of the same task."""
-    text, draw = answer.response or "", _drawn(seed, prompt, answer)
-    about = noun_phrase(prompt.topic)
+    text, draw = answer.response or "", _drawn(terms.seed, prompt, answer)
     if _is_elsewhere(asked, text, prompt):
         return Unusable(ELSEWHERE)
-    short = beginning(text, drawn_words(words, draw)) if words else text
+    short = beginning(text, drawn_words(terms.words, draw)) if terms.words else text
     if short != text:
-        made = _shaped(prompt, amended(prompt, short, draw, False, about))
+        made = _amended(prompt, short, draw, False, terms)
         if isinstance(made, Amended):
             return replace(made, cut=True)
-    return _shaped(prompt, amended(prompt, text, draw, answer.finish == "stop", about))
+    return _amended(prompt, text, draw, answer.finish == "stop", terms)
 
 
-def _shaped(prompt: PracticePrompt, made: Amended | Unusable) -> Amended | Unusable:
-    """What was made, where it looks like what the prompt asks for."""
-    missed = missed_shape(prompt, made.text) if isinstance(made, Amended) else None
+def _amended(
+    prompt: PracticePrompt, text: str, draw: int, finished: bool, terms: Terms
+) -> Amended | Unusable:
+    """A text amended for a prompt, where it looks like what the prompt asks for."""
+    about, refuse = noun_phrase(prompt.topic), terms.refuse_unasked
+    made = amended(prompt, text, draw, finished, about, refuse_unasked=refuse)
+    missed = missed_shape(prompt, made.text) if refuse and isinstance(made, Amended) else None
     return Unusable(missed) if missed else made
 
 
@@ -179,15 +197,14 @@ def _made_of_two(
     asked: PracticePrompt,
     pair: tuple[Answer, Answer],
     prompt: PracticePrompt,
-    words: WordRange | None,
-    seed: int,
+    terms: Terms,
 ) -> Amended | Unusable:
     """Two answers to the prompt that was asked, made the two responses that another asks for."""
     if any(_is_elsewhere(asked, each.response or "", prompt) for each in pair):
         return Unusable(ELSEWHERE)
-    draw = _drawn(seed, prompt, pair[0])
-    text = joined(pair, drawn_words(words, draw) if words else None)
-    made = _shaped(prompt, amended(prompt, text, draw, True, noun_phrase(prompt.topic)))
+    draw = _drawn(terms.seed, prompt, pair[0])
+    text = joined(pair, drawn_words(terms.words, draw) if terms.words else None)
+    made = _amended(prompt, text, draw, True, terms)
     return replace(made, cut=True) if isinstance(made, Amended) else made
 
 

@@ -27,7 +27,10 @@ from tests import setups
 from tests.setups import Played, crashed, done, failed
 from tests.sources.test_model import safetensors
 
-CHOICE = SynthChoice(tasks=2, variants=2, samples=2, held_out_kinds=2, max_new_tokens=64)
+# Its answers are plain sentences, whatever is asked for: a poem, a conversation.
+CHOICE = SynthChoice(
+    tasks=2, variants=2, samples=2, held_out_kinds=2, max_new_tokens=64, refuse_unasked=False
+)
 ANSWERS = CHOICE.tasks * CHOICE.samples
 
 SUBJECTS = ("harbour", "orchard", "lantern", "station", "glacier", "library", "market", "violin")

@@ -54,5 +54,14 @@ def test_prose_is_no_practice_of_a_poem_and_is_counted() -> None:
     assert made.counts.unusable == {NO_VERSE: 1}
 
 
+def test_what_is_refused_for_its_form_or_for_a_gap_is_kept_where_that_is_chosen() -> None:
+    asked = of_form("poem", COMMAS)
+    for text in (NAPS, f"{NAPS}\nYours [Your Name]."):
+        given = {"ask": Asked.VARIANT, "words": None, "seed": 1, "limit": None}
+        assert practice.practise([asked], [answer(asked, text)], **given).chats == ()
+        kept = practice.practise([asked], [answer(asked, text)], **given, refuse_unasked=False)
+        assert len(kept.chats) == 1
+
+
 def test_the_names_are_those_of_forms() -> None:
     assert {form.name for form in forms()} >= VERSES | TALKS

@@ -8,6 +8,7 @@ cannot tell: a loop, an echo, a text that says next to nothing or the same again
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 from autotune.score.genuine import without_prompt
@@ -78,14 +79,21 @@ class Unusable:
 
 
 def amended(
-    prompt: IFEvalPrompt, answer: str, seed: int, finished: bool, about: str = ""
+    prompt: IFEvalPrompt,
+    answer: str,
+    seed: int,
+    finished: bool,
+    about: str = "",
+    *,
+    refuse_unasked: bool = True,
 ) -> Amended | Unusable:
     """A prompt's answer made to follow it; the same text for the same seed.
 
     What the prompt is `about` is a noun phrase, empty where it is not known.
 
     `finished` is whether the model ended it by itself: else its last sentence goes if it is not
-    whole. What follows as it is, is left as it is.
+    whole. What follows as it is, is left as it is. `refuse_unasked` refuses what shows a gap,
+    program code or a title that nobody asked for.
 
     Raises:
         ArgumentFault: an instruction that IFEval does not know.
@@ -95,9 +103,10 @@ def amended(
         instruction_of(name, given, prompt.prompt, about)
         for name, given in zip(prompt.instruction_id_list, prompt.kwargs, strict=True)
     ]
+    fault_of = partial(_fault, prompt, instructions, refuse_unasked)
     repeats = RepeatPrompt.id in prompt.instruction_id_list
     aside = speaks_aside(prompt.prompt, _after_request(answer, instructions))
-    if finished and not aside and _fault(prompt, answer, answer, instructions) is None:
+    if finished and not aside and fault_of(answer, answer) is None:
         return Amended(text=answer, edited=(), strained=(), cut=False)
     own = own_sentences("" if repeats else prompt.prompt, answer, finished)
     if aside and not own:
@@ -107,7 +116,7 @@ def amended(
     for share in SHARES:
         draft = _beginning(own, share)
         text, edited = _edited(draft, instructions, seed)
-        fault = _fault(prompt, draft, text, instructions)
+        fault = fault_of(draft, text)
         if fault is None:
             return Amended(
                 text=text,
@@ -141,7 +150,11 @@ def _edited(
 
 
 def _fault(
-    prompt: IFEvalPrompt, draft: str, text: str, instructions: Sequence[Instruction]
+    prompt: IFEvalPrompt,
+    instructions: Sequence[Instruction],
+    refuse_unasked: bool,
+    draft: str,
+    text: str,
 ) -> Unusable | None:
     """What makes a text that edits made of `draft` unfit, the first that is found; else None."""
     if loops(text) or any(goes_on(text[slice(*span)]) for span in pieces(text)):
@@ -159,7 +172,7 @@ def _fault(
             return Unusable("says too little")
     if repeated(text) > MAX_REPEATED:
         return Unusable(REPEATS)
-    if shown := unasked(prompt.instruction_id_list, after):
+    if refuse_unasked and (shown := unasked(prompt.instruction_id_list, after)):
         return Unusable(shown)
     if not IFEval().passes(prompt, text):
         failed = (each.id for each in instructions if not each.follows(text))
