@@ -56,7 +56,12 @@ def current_job(state: StudyState, pace: Pace, now: float) -> Job | None:
     if state.ended is not None or state.now is None:
         return None
     if state.run is None and not state.probe_trials:
-        return Job("preparing the model") if state.practice is None else None
+        if state.practice is not None:
+            return None
+        # An evaluation by itself: of a model, of a folder.
+        if state.answered is not None:
+            return _scoring(state, pace, "the model", now)
+        return Job("preparing the model", details=_phase(state))
     if state.fit is not None and state.run is not None and not state.run.target:
         return None  # a probe, and it has its answer
     trial = state.current

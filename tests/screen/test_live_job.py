@@ -176,6 +176,14 @@ def test_what_the_first_short_answers_say_is_the_least_that_the_others_take() ->
     assert "time left 1 min 30 s" in live_text(answers(trained, 4, 6))
 
 
+def test_an_evaluation_by_itself_counts_its_answers_once_there_are_some() -> None:
+    begun = [Record(time=book.START, event=READY)]
+    assert "preparing the model" in live_text(begun)
+    text = live_text(answers(begun, 4, 12))
+    assert "scoring the model  answer 12/24" in text and "preparing" not in text
+    assert "time left 15 s" in text
+
+
 def test_a_scoring_that_begins_shows_nothing_of_the_work_before_it() -> None:
     saving = Record(time=book.START, event=events.Phase(name="saving"))
     trained = book.until(book.story(), events.Trained)
