@@ -75,7 +75,7 @@ def draw(
         part("data", 6, news, *(partial(notes.data_notes, state, n) for n in (DATA_NOTES, 1))),
         part("events", 5, news, *_events(state)),
         part("why", 7, news, *(partial(_why, state, own_only=own) for own in (False, True))),
-        Part("in turn", 4, (news, turn), (partial(_why_in_turn, state, turn),), unless="why"),
+        Part("in turn", 4, (news, turn), _why_in_turn(state, turn), unless="why"),
     ]
     return Screen(parts, drawn or Drawn())
 
@@ -94,9 +94,12 @@ def _why(state: StudyState, *, own_only: bool) -> RenderableType | None:
     return notes.dim_lines(_explanations(state, own_only=own_only))
 
 
-def _why_in_turn(state: StudyState, turn: int) -> RenderableType | None:
-    said = _explanations(state, own_only=True)
-    return notes.InTurn(said, turn) if said else None
+def _why_in_turn(state: StudyState, turn: int) -> tuple[Drawing, ...]:
+    def drawn(steady: bool) -> RenderableType | None:
+        said = _explanations(state, own_only=True)
+        return notes.InTurn(said, turn, steady) if said else None
+
+    return partial(drawn, True), partial(drawn, False)
 
 
 def _table(state: StudyState) -> tuple[Drawing, ...]:

@@ -41,11 +41,13 @@ def dim_lines(lines: Sequence[str]) -> RenderableType | None:
 class InTurn:
     """One of some sentences that explain, dim: the `turn`-th, and after the last the first again.
 
-    It takes as many lines as the longest of them, so that nothing moves when another has its turn.
+    A `steady` one takes as many lines as the longest of them, so that nothing moves when another
+    has its turn.
     """
 
     sentences: Sequence[str]
     turn: int
+    steady: bool
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw it at the width that there is."""
@@ -53,7 +55,8 @@ class InTurn:
         wrapped = [text.wrap(console, options.max_width) for text in dim]
         lines = wrapped[self.turn % len(wrapped)]
         yield from lines
-        yield from [Text()] * (max(map(len, wrapped)) - len(lines))
+        if self.steady:
+            yield from [Text()] * (max(map(len, wrapped)) - len(lines))
 
 
 def data_notes(state: StudyState, count: int) -> RenderableType | None:

@@ -126,6 +126,19 @@ def test_on_a_low_terminal_each_of_these_lines_is_shown_in_its_turn_and_nothing_
     assert wanted == []
 
 
+def test_where_the_longest_of_them_has_no_room_the_shorter_ones_have_their_turn() -> None:
+    """At 40 columns some take four lines and `shuffled` two."""
+    records = book.until(book.story(), events.TrialEnded)
+    said = meanings(replay(records))
+    for height in range(24, 34):
+        frames = [squeezed(live_text(records, 40, height, after=10 * turn)) for turn in range(6)]
+        shown = [line for line in said if any(line in frame for frame in frames)]
+        if 0 < len(shown) < len(said):
+            assert said[1] in shown
+            return
+    pytest.fail("no height at which there is room for some of them only")
+
+
 def test_a_tall_terminal_shows_each_of_these_lines_once() -> None:
     lines = [line.strip() for line in live_text(book.training(), 140).splitlines()]
     for begin in ("length 256: ", "micro-batch 512 ", "strict: ", "shuffled: ", "lift: "):
