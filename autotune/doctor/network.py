@@ -25,7 +25,11 @@ def check_hub(machine: Machine) -> Finding:
     answer = machine.hub()
     if answer.is_reachable:
         return ok("hub", f"{answer.host} can be reached ({answer.seconds or 0:.1f} s)")
-    return note("hub", f"offline: {answer.why}; what is on this machine needs no hub")
+    return note(
+        "hub",
+        f"offline: {answer.why}; commands that need a model, data or prompts that are not on this"
+        " machine stop until there is a network",
+    )
 
 
 def check_sources(machine: Machine) -> Finding:

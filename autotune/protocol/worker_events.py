@@ -99,13 +99,18 @@ class Resumed(Boundary):
 
 
 class Answered(Boundary):
-    """Evaluation has this many answers on disk."""
+    """Evaluation has this many answers on disk.
+
+    `seconds` are those of the worker so far. `before` is how many there were when they began to
+    count; None where that is not known.
+    """
 
     kind: Literal["answered"] = "answered"
     done: int
     total: int
     new_tokens: int
     seconds: float
+    before: int | None = None
 
 
 class MicroBatchResized(Boundary):

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from autotune.protocol import events
 from autotune.protocol.events import Record
 from autotune.run.answering import RESPONSES
+from autotune.run.current_work import is_work_over
 from autotune.run.folder import RunDir
 from autotune.run.state import StudyState
 from autotune.score.answers import count_answers
@@ -36,6 +37,8 @@ class FollowedRun:
         self._clock = clock
         self._tail = Tail(rundir.events)
         self._counted: dict[Path, tuple[int, int]] = {}
+        self._starts = 0
+        self._ready: float | None = None
 
     @property
     def is_running(self) -> bool:
@@ -50,7 +53,7 @@ class FollowedRun:
         """
         stamp = self.rundir.record.stamp
         if stamp is not None and stamp[0] < self._tail.offset:
-            self.state, self._tail = StudyState(), Tail(self.rundir.events)
+            self.state, self._tail, self._starts = StudyState(), Tail(self.rundir.events), 0
         for line in self._tail.lines():
             try:
                 record = _RECORD.validator.validate_json(line)
@@ -58,11 +61,20 @@ class FollowedRun:
                 self.passed_over += 1
                 continue
             self.state.apply(record)
+            self._note(record)
             yield record
         answered = self._answered()
         if answered is not None:
             self.state.apply(answered)
             yield answered
+
+    def _note(self, record: Record) -> None:
+        """Since when the prompts of now are answered: the first worker's readiness."""
+        self._starts += isinstance(record.event, events.RunStarted)
+        if is_work_over(record.event):
+            self._ready = None
+        elif isinstance(record.event, events.Ready) and self._ready is None:
+            self._ready = record.time
 
     def _answered(self) -> Record | None:
         """How many prompts are answered now, where that is another number than was known."""
@@ -75,9 +87,13 @@ class FollowedRun:
         done = min(done, total)
         if done == (known.done if known is not None else 0):
             return None
-        now, began = self._clock(), self.state.work.began
-        seconds = max(0.0, now - began) if began is not None else 0.0
-        event = events.Answered(done=done, total=total, new_tokens=0, seconds=seconds)
+        now = self._clock()
+        seconds = max(0.0, now - self._ready) if self._ready is not None else 0.0
+        # A run that was resumed may have answers of before, and so has what is taken to its end.
+        fresh = self._starts == 1 and place != self._finishing()
+        event = events.Answered(
+            done=done, total=total, new_tokens=0, seconds=seconds, before=0 if fresh else None
+        )
         return Record(time=now, event=event)
 
     def _count(self, place: Path) -> int:

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autotune.base.format import counted, percent, safe
-from autotune.protocol.result_text import health_text, limits_text, score_text, share_name
+from autotune.protocol.result_text import health_text, score_text, share_name
 from autotune.protocol.results import EvalReport
 from autotune.score.evaluation import Evaluation, Paired
 from autotune.score.examples import Change, Example
@@ -93,8 +93,6 @@ def _score(found: Evaluation) -> RenderableType:
         line := selection_bias_line(found.chosen_among, found.corrected, report.score.accuracy)
     ):
         lines.append(Text(line, style="yellow"))
-    if found.unhealthy:
-        lines.append(Text(f"not healthy: {limits_text(found.unhealthy)}", style="bold red"))
     echo = found.baselines.get("echo")
     for line in unhealthy_lines(
         report.score,

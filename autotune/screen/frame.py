@@ -22,12 +22,14 @@ class Part:
     """A part of the screen, in drawings from tall to low; low `rank` gets its lines first.
 
     With the same `key` it looks as it did before. A drawing is None where there is nothing.
+    `unless` names a part that it stands for: where there is room for that one, it is left out.
     """
 
     name: str
     rank: int
     key: Hashable
     drawings: Sequence[Drawing]
+    unless: str = ""
 
 
 def merged(line: Iterable[Segment]) -> list[Segment]:
@@ -106,7 +108,10 @@ class Screen:
                     kept[index] = lines
                     free -= len(lines)
                     break
+        shown = {self.parts[index].name for index, lines in kept.items() if lines}
         for index in sorted(kept):
+            if self.parts[index].unless in shown:
+                continue
             for line in kept[index]:
                 yield from line
                 yield Segment.line()

@@ -36,6 +36,9 @@ RECENT_EVENTS = 6
 DATA_NOTES = 4
 """What was found in the data, on a tall screen; all of it stands in the report."""
 
+TURN_SECONDS = 10.0
+"""How long one explanation is shown where there is no room for all of them."""
+
 
 def draw(
     state: StudyState,
@@ -54,7 +57,7 @@ def draw(
     job = current_job(state, pace, now)
     whole = whole_run(state, job.left if job else None, now)
     advice, top = notes.newest_advice(state), header(state, now)
-    news = news_key(state)
+    news, turn = news_key(state), int(now // TURN_SECONDS)
 
     def work() -> RenderableType | None:
         return job_panel(job, whole, advice) if running or job is None else notes.interrupted(job)
@@ -69,15 +72,12 @@ def draw(
         part("job", 0, (running, job, whole, advice), work),
         part("table", 2, news, *_table(state)),
         part("bar", 3, news, lambda: score_bar(state)),
-        part("fit", 5, news, *(partial(_why, state, own_only=own) for own in (False, True))),
         part("data", 6, news, *(partial(notes.data_notes, state, n) for n in (DATA_NOTES, 1))),
-        part("events", 4, news, *(partial(notes.recent_events, state, n) for n in _EVENTS)),
-        part("meanings", 7, bool(state.baselines), lambda: _meanings(state)),
+        part("events", 5, news, *_events(state)),
+        part("why", 7, news, *(partial(_why, state, own_only=own) for own in (False, True))),
+        Part("in turn", 4, (news, turn), _why_in_turn(state, turn), unless="why"),
     ]
     return Screen(parts, drawn or Drawn())
-
-
-_EVENTS = (RECENT_EVENTS, 3, 1)
 
 
 def news_key(state: StudyState) -> Hashable:
@@ -85,12 +85,21 @@ def news_key(state: StudyState) -> Hashable:
     return state.news, state.current.is_training if state.current else None
 
 
+def _explanations(state: StudyState, *, own_only: bool) -> tuple[str, ...]:
+    said = meanings(state) if state.baselines else ()
+    return *fit_explanations(state, own_only=own_only), *said
+
+
 def _why(state: StudyState, *, own_only: bool) -> RenderableType | None:
-    return notes.dim_lines(fit_explanations(state, own_only=own_only))
+    return notes.dim_lines(_explanations(state, own_only=own_only))
 
 
-def _meanings(state: StudyState) -> RenderableType | None:
-    return notes.dim_lines(meanings(state)) if state.baselines else None
+def _why_in_turn(state: StudyState, turn: int) -> tuple[Drawing, ...]:
+    def drawn(steady: bool) -> RenderableType | None:
+        said = _explanations(state, own_only=True)
+        return notes.InTurn(said, turn, steady) if said else None
+
+    return partial(drawn, True), partial(drawn, False)
 
 
 def _table(state: StudyState) -> tuple[Drawing, ...]:
@@ -110,6 +119,12 @@ def _table(state: StudyState) -> tuple[Drawing, ...]:
         partial(study_section, state, trials[-3:], best_only=True),
         partial(study_section, state, trials[-1:], best_only=True, baselines=False),
     )
+
+
+def _events(state: StudyState) -> tuple[Drawing, ...]:
+    """The last ones in a frame, and where there is no room for one the last alone."""
+    framed = (partial(notes.recent_events, state, n) for n in (RECENT_EVENTS, 3, 1))
+    return *framed, partial(notes.last_event, state)
 
 
 class LiveView:
@@ -133,6 +148,7 @@ class LiveView:
         self._drawn = Drawn()
         self._sample: tuple[float, DeviceSample] | None = None
         self._frame: RenderableType = Text("")
+        self._columns = 0
         self._live = Live(
             console=console,
             get_renderable=self._next_frame,
@@ -159,6 +175,7 @@ class LiveView:
         self._pace.on_record(record)
 
     def _next_frame(self) -> RenderableType:
+        self._clear_if_narrower()
         now = self._clock()
         if self._sample is None or not 0 <= now - self._sample[0] < SAMPLE_SECONDS:
             self._sample = (now, self._sample_device())
@@ -167,6 +184,16 @@ class LiveView:
         with suppress(RuntimeError):
             self._frame = self._whole(self._screen(self._sample[1], now))
         return self._frame
+
+    def _clear_if_narrower(self) -> None:
+        """A terminal that became narrower has broken the lines of the last frame into more of them.
+
+        How many is its own affair, so going up by the lines that were drawn would leave some.
+        """
+        columns = self._console.width
+        if columns < self._columns:
+            self._console.clear()
+        self._columns = columns
 
     def _screen(self, sample: DeviceSample, now: float) -> Screen:
         state, running = self._get_state(), self._is_running()

@@ -1,8 +1,9 @@
 """Lines beside the work: what was found in the data, last events, why and what figures mean."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
 from autotune.base.format import safe
@@ -36,6 +37,28 @@ def dim_lines(lines: Sequence[str]) -> RenderableType | None:
     return Group(*(Text(safe(line), style="dim") for line in lines)) if lines else None
 
 
+@dataclass(frozen=True, slots=True)
+class InTurn:
+    """One of some sentences that explain, dim: the `turn`-th, and after the last the first again.
+
+    A `steady` one takes as many lines as the longest of them, so that nothing moves when another
+    has its turn.
+    """
+
+    sentences: Sequence[str]
+    turn: int
+    steady: bool
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw it at the width that there is."""
+        dim = [Text(safe(sentence), style="dim") for sentence in self.sentences]
+        wrapped = [text.wrap(console, options.max_width) for text in dim]
+        lines = wrapped[self.turn % len(wrapped)]
+        yield from lines
+        if self.steady:
+            yield from [Text()] * (max(map(len, wrapped)) - len(lines))
+
+
 def data_notes(state: StudyState, count: int) -> RenderableType | None:
     """The first `count` findings in the data, and how many more the report lists."""
     if not (lines := data_lines(state.surveys, state.fit)):
@@ -48,7 +71,17 @@ def data_notes(state: StudyState, count: int) -> RenderableType | None:
 
 def recent_events(state: StudyState, count: int) -> RenderableType | None:
     """The last noteworthy records as sentences, newest last."""
-    lines = [s for record in state.recent if (s := describe(record, state)) is not None]
-    if not (shown := [safe(line) for line in lines[-count:]]):
+    if not (shown := _events(state)[-count:]):
         return None
     return Section("last events", Group(*map(Text, shown)))
+
+
+def last_event(state: StudyState) -> Text | None:
+    """The last of them in one line, as much of it as there is room for."""
+    if not (found := _events(state)):
+        return None
+    return Text(f"last event: {found[-1]}", no_wrap=True, overflow="ellipsis")
+
+
+def _events(state: StudyState) -> list[str]:
+    return [safe(s) for record in state.recent if (s := describe(record, state)) is not None]

@@ -34,9 +34,13 @@ LEFT = {"trial", "95 %", "verdict"}
 
 DROPPED = (
     *("empty", "trivial", "length", "echo", "loop", "lr", "shuffled", "stop", "loss", "steps"),
-    *("lift", "95 %", "counts", "at"),
+    *("lift", "95 %", "counts", "passed"),
 )
-"""In which order columns give way where there is no room for all."""
+"""In which order columns give way where there is no room for all; a second checkpoint has no other
+name than where it is `at`."""
+
+LEAST = ("trial", "at", "passed", "strict", "verdict")
+"""These stand closer together before another of them gives way."""
 
 ESTIMATE = "~"
 """Before the share of a checkpoint that was not answered to its end."""
@@ -75,11 +79,11 @@ class StudyTable:
             name: max(len(name), *(cell_len(row[name].plain) for row in self.rows if name in row))
             for name in used
         }
-        least = [name for name in used if name not in DROPPED]
+        least = [name for name in used if name in LEAST]
         for dropped in range(len(DROPPED) + 1):
             chosen = [name for name in used if name not in DROPPED[:dropped]]
             whole = sum(widths[name] for name in chosen)
-            for gap in (2, 1) if chosen == least else (2,):
+            for gap in (2, 1) if set(chosen) <= set(least) else (2,):
                 if whole + gap * (len(chosen) - 1) <= columns:
                     return chosen, gap
         return least, 0

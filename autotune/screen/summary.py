@@ -52,7 +52,7 @@ def summary(state: StudyState, run_dir: Path) -> RenderableType:
             at = f"{checkpoint_text(best.checkpoint)}, the last of step {best.checkpoint.step}"
         name = "best checkpoint, no improvement" if no_better else "best checkpoint"
         lines.append(_field(name, f"{folder} (trial {best.number}, {at})"))
-        if best.unhealthy:
+        if best.unhealthy and best.partial is not None:  # else the conclusions say it
             lines.append(_field("health", limits_text(best.unhealthy), "yellow"))
     lines += [Text(f"- {safe(s)}", style="bold red" if "an echo" in s else "") for s in rest]
     lines += [

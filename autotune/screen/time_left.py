@@ -42,6 +42,9 @@ class Pace:
             now = (record.time, event.done)
             if self._first is None or self._last is None:
                 self._first = now
+                if event.before is not None and event.before < event.done:
+                    self._first = (record.time - event.seconds, event.before)
+                    self._longest_gap = event.seconds / (event.done - event.before)
             else:
                 self._longest_gap = max(self._longest_gap, now[0] - self._last[0])
             self._last = now
@@ -52,6 +55,7 @@ class Pace:
     def left_seconds(self, total: int, now: float) -> float | None:
         """Seconds until `total` answers are there; None before two reports have come.
 
+        One is enough where it says how many answers were there before.
         What has passed since the last report is taken off, up to the longest time between two: who
         waits longer than that does not know any more.
         """

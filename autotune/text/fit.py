@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from autotune.base.format import about, counted, percent
+from autotune.base.format import about, counted, percent, strategies_text
 from autotune.base.sizes import show_apart, show_size
 from autotune.protocol import events
-from autotune.protocol.plan import TrialPoint
-from autotune.protocol.result_text import shape_rounds, shape_text
+from autotune.protocol.plan import Rounds, TrialPoint
+from autotune.protocol.result_text import rounds_text, shape_rounds, shape_text
 from autotune.protocol.results import Fit, StrategyFit, TrialOutcome, Verdict
 
 
@@ -144,9 +144,15 @@ def fit_sentence(fit: Fit) -> str:
     """The probe's answer in one sentence."""
     checkpointing = "with" if fit.gradient_checkpointing else "without"
     # One round is the fewest there can be, whether or not it stays whole.
-    most = "" if fit.max_rounds == 1 else " (the most that this length keeps whole)"
+    said = [] if fit.max_rounds == 1 else ["the most that this length keeps whole"]
+    own: dict[Rounds, list[str]] = {}
+    for name, found in fit.strategies.items():
+        if found.planned and found.max_rounds != fit.max_rounds:
+            own.setdefault(found.max_rounds, []).append(name)
+    said += [f"{strategies_text(each)}: {rounds_text(rounds)}" for rounds, each in own.items()]
+    why = f" ({'; '.join(said)})" if said else ""
     return (
-        f"fits: model_max_length {fit.model_max_length} with max_rounds {fit.max_rounds}{most}, in"
+        f"fits: model_max_length {fit.model_max_length} with max_rounds {fit.max_rounds}{why}, in"
         f" micro-batches of {fit.micro_batch_tokens} tokens {checkpointing} gradient checkpointing;"
         f" {fit.words}" + (f"; attention: {fit.attention.words}" if fit.attention else "")
     )

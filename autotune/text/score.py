@@ -57,8 +57,9 @@ def unhealthy_lines(
     if not unhealthy:
         return []
     lines = []
-    for name in (line.split(" ", 1)[0] for line in unhealthy):
-        meaning = _MEANING[name]
+    for limit in unhealthy:
+        name = limit.split(" ", 1)[0]
+        meaning = f"Not healthy: {limits_text([limit])}. {_MEANING[name]}"
         if name == "echo" and echo is not None:
             meaning += f" Echoing every prompt passes {percent(echo.accuracy)}."
         lines.append(meaning)

@@ -154,7 +154,7 @@ def test_the_parrot_reaches_a_quarter_and_is_told_why_that_is_none(
     assert found["sound"]["passes"] == 0
     assert found["met"] is False
     assert "target 24.0 % not met: the score counts for 0.0 %" in human
-    assert "not healthy: echo 100 % is above 10 %" in human
+    assert "Not healthy: echo 100 % is above 10 %" in human
     assert "Excluding 134 passes by echoing, looping or trivial answers: 0/541 0.0 %." in human
 
 

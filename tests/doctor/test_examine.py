@@ -139,7 +139,7 @@ MACHINES: list[tuple[str, Callable[[], Machine], str, str, str]] = [
         "hub",
         lambda: on_card(hub=lambda: HubAnswer("huggingface.co", "HF_HUB_OFFLINE is set")),
         "note",
-        "offline: HF_HUB_OFFLINE is set",
+        "offline: HF_HUB_OFFLINE is set; commands that need a model, data or prompts that are not",
         "",
     ),
     ("scorer", without_card, "ok", "ifeval judges answers", ""),

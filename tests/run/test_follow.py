@@ -57,7 +57,25 @@ def test_answers_are_counted_where_they_are_written(tmp_path: Path) -> None:
     *_, last = followed.poll()
     assert isinstance(last.event, events.Answered)
     assert (last.event.done, last.event.total) == (4, book.PROMPTS)
+    assert (last.event.seconds, last.event.before) == (10.0, 0)
     assert list(followed.poll()) == []
+
+
+def test_a_run_that_was_resumed_may_have_answers_of_before_and_gives_no_pace(
+    tmp_path: Path,
+) -> None:
+    told = on_record(book.until(book.story(), events.Trained))
+    resumed = Record(time=told[-1].time + 10, event=book.run_started())
+    ready = events.Ready(pid=1, device="CPU", transformers="5.24.0")
+    rundir = RunDir(tmp_path)
+    told += [resumed, Record(time=resumed.time + 20, event=ready)]
+    rundir.events.write_text(lines_of(told), encoding="utf-8", newline="\n")
+    place = rundir.eval_folder("trial-0000-step-000010")
+    place.mkdir(parents=True)
+    (place / "responses.jsonl").write_text("{}\n" * 20, encoding="utf-8", newline="\n")
+    *_, last = FollowedRun(rundir, lambda: told[-1].time + 1).poll()
+    assert isinstance(last.event, events.Answered)
+    assert (last.event.done, last.event.before) == (20, None)
 
 
 def test_looking_writes_nothing_and_takes_no_lock(tmp_path: Path) -> None:

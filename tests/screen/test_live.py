@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from autotune.base.sizes import GIB
 from autotune.protocol import events
@@ -173,6 +174,22 @@ def test_the_device_is_asked_once_a_second_at_most() -> None:
         view._next_frame()
 
     assert asked == [100.0, 101.1]
+
+
+def test_a_terminal_that_becomes_narrower_is_cleared_once_and_else_never() -> None:
+    out = console(120, 50, terminal=True)
+    state = replay(book.training())
+    with LiveView(out, lambda: 0.0, lambda: state, lambda: SAMPLE) as view:
+        for width in (120, 140, 140, 60, 60):
+            out.width = width
+            view._live.refresh()
+    before, *after = text_of(out).split("\x1b[2J\x1b[H")
+    assert len(after) == 1, "cleared once, at 60 columns"
+    assert max(map(len, plain(before))) > 60 >= max(map(len, plain(after[0])))
+
+
+def plain(text: str) -> list[str]:
+    return Text.from_ansi(text).plain.splitlines()
 
 
 def test_a_state_that_grows_while_it_is_read_leaves_the_frame_before() -> None:

@@ -213,6 +213,21 @@ def test_a_resumed_scoring_is_not_credited_with_the_answers_of_before() -> None:
     assert "time left 5 s" in text  # four answers of 24 that took 26 s
 
 
+def test_one_count_of_answers_tells_their_pace_where_none_of_them_are_from_before() -> None:
+    """As `watch` begins, which knows since when the prompts are answered."""
+    trained = slowly_answered(book.until(book.story(), events.Trained))
+    *begun, last = answers(trained, 12)
+
+    def left(**known: float | None) -> str:
+        event = last.event.model_copy(update=known)
+        return live_text([*begun, last.model_copy(update={"event": event})])
+
+    assert "time left 36 s" in left(seconds=36.0, before=0)
+    assert "time left 1 min 12 s" in left(seconds=36.0, before=6)
+    assert "time left at least 55 s" in left(done=4, seconds=11.0, before=0)
+    assert "time left 14 s" in left(seconds=36.0), "not known: half of what was expected"
+
+
 def test_where_nobody_works_the_screen_says_so_instead_of_a_time_left() -> None:
     state, out = replay(book.training(7)), console()
     with LiveView(out, lambda: 0.0, lambda: state, lambda: SAMPLE, lambda: False):

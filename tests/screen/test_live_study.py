@@ -4,8 +4,8 @@ import pytest
 
 from autotune.protocol import events
 from autotune.protocol.events import Record
-from autotune.run.state import StudyState
-from autotune.text.explanations import fit_explanations
+from autotune.run.state import StudyState, replay
+from autotune.text.explanations import fit_explanations, meanings
 from tests import records as book
 from tests.screens import live_text, squeezed
 
@@ -53,6 +53,19 @@ def test_numbers_stand_below_their_headings_at_every_width(width: int) -> None:
     assert ("length" in lines[at].split()) == (width > 80)
 
 
+@pytest.mark.parametrize("width", [28, 34, 38, 40, 50, 80])
+def test_every_checkpoint_has_its_name_however_narrow_the_table(width: int) -> None:
+    rows = live_text(book.story()[:-1], width).partition("study")[2].partition("0 A")[2]
+    for row, at, score in zip(
+        rows.splitlines()[:4],
+        ("83 %", "100 %", "80 %", "100 %"),
+        ("16.7 %", "20.8 %", "25.0 %", "33.3 %"),
+        strict=True,
+    ):
+        assert at in row and score in row
+    assert ("8/24" in rows.splitlines()[3]) == (width != 34)
+
+
 @pytest.mark.parametrize("width", [80, 140, 180])
 def test_what_a_score_counts_for_stands_beside_it_where_that_is_less(width: int) -> None:
     found = [
@@ -93,6 +106,43 @@ def test_why_this_length_and_micro_batch_and_what_the_figures_mean_is_one_line_e
         " length that is tried, on its longest sequence",
     ):
         assert line in [each.strip() for each in lines], line
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (40, 30)])
+def test_on_a_low_terminal_each_of_these_lines_is_shown_in_its_turn_and_nothing_else_moves(
+    width: int, height: int
+) -> None:
+    records = book.until(book.story(), events.Trained)
+    wanted = [*fit_explanations(replay(records), own_only=True), *meanings(replay(records))]
+    frames = [live_text(records, width, height, after=10 * turn) for turn in range(len(wanted))]
+    places = [at for at, line in enumerate(frames[0].splitlines()) if "last event" in line]
+    for frame in frames:
+        shown = [line for line in wanted if line in squeezed(frame)]
+        assert len(shown) == 1, frame
+        wanted.remove(shown[0])
+        lines = frame.splitlines()
+        place = next(at for at, line in enumerate(lines) if "last event: trial 0 (A)" in line)
+        assert place in places and len(lines) < height
+    assert wanted == []
+
+
+def test_where_the_longest_of_them_has_no_room_the_shorter_ones_have_their_turn() -> None:
+    """At 40 columns some take four lines and `shuffled` two."""
+    records = book.until(book.story(), events.TrialEnded)
+    said = meanings(replay(records))
+    for height in range(24, 34):
+        frames = [squeezed(live_text(records, 40, height, after=10 * turn)) for turn in range(6)]
+        shown = [line for line in said if any(line in frame for frame in frames)]
+        if 0 < len(shown) < len(said):
+            assert said[1] in shown
+            return
+    pytest.fail("no height at which there is room for some of them only")
+
+
+def test_a_tall_terminal_shows_each_of_these_lines_once() -> None:
+    lines = [line.strip() for line in live_text(book.training(), 140).splitlines()]
+    for begin in ("length 256: ", "micro-batch 512 ", "strict: ", "shuffled: ", "lift: "):
+        assert sum(line.startswith(begin) for line in lines) == 1, begin
 
 
 def test_a_reason_is_wrapped_and_never_cut() -> None:

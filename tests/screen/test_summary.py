@@ -12,6 +12,7 @@ from autotune.screen import (
     probe_summary,
     summary,
 )
+from autotune.text.fit import fit_sentence
 from tests import records as book
 from tests.screens import FOLDER, WIDTHS, printed, squeezed
 
@@ -39,7 +40,10 @@ def test_a_parrot_is_called_one() -> None:
     text = squeezed(printed(summary(replay(book.parrot()), FOLDER), 200))
 
     assert "Target of 25.0 % not met" in text
-    assert "health: echo 100.0 % is above 20.0 %" in text
+    assert (
+        "Not healthy: echo 100.0 % is above 20.0 %. An answer that gives the prompt back passes"
+        in text
+    )
     assert (
         "Giving each prompt back unchanged scores 9/24 37.5 % [21-57] on the same prompts: the best"
         " checkpoint is no better than an echo." in text
@@ -70,6 +74,18 @@ def test_the_end_of_a_probe_gives_answer_evidence_and_estimates(width: int) -> N
     assert "OVER_BUDGET" in text
     assert "about 2 min" in text
     assert "Times are at most" in text
+
+
+def test_the_rounds_of_strategies_are_told_from_those_that_stay_whole() -> None:
+    found = book.fit()
+    assert "with max_rounds 4 (the most that this length keeps whole), in" in fit_sentence(found)
+    one = {
+        name: s.model_copy(update={"max_rounds": 1}) if name == "B" else s
+        for name, s in found.strategies.items()
+    }
+    assert (
+        "with max_rounds 4 (the most that this length keeps whole; strategy B: 1 round), in"
+    ) in fit_sentence(found.model_copy(update={"strategies": one}))
 
 
 @pytest.mark.parametrize("width", WIDTHS)
