@@ -32,7 +32,7 @@ from autotune.config.profile import Profile
 from autotune.device.find import find_device
 from autotune.launch import SubprocessRunner
 from autotune.run.answering import RESPONSES, ModelRefused
-from autotune.run.folder import RunDir, new_run_folder
+from autotune.run.folder import EVALUATED, RunDir, new_run_folder
 from autotune.run.inputs import demand_model, demand_prompts, read_source
 from autotune.run.record_cache import RecordCache
 from autotune.run.session import Session
@@ -250,7 +250,7 @@ def answer_with_model(
     say_note(find_device(asked_device(options, profile)), say_on(console))
     demand_prompts(profile)
     demand_model(profile)
-    where = RunDir(root).eval_folder("model")
+    where = RunDir(root).eval_folder(EVALUATED)
     asked: list[Prompt] = []  # filled once they are chosen
 
     def left() -> Interruption:

@@ -11,7 +11,7 @@ from autotune.protocol.events import Evaluated
 from autotune.protocol.scores import DEFAULT_SCORER
 from autotune.run.answering import RESPONSES
 from autotune.run.find_run import run_of as run_of
-from autotune.run.folder import RunDir
+from autotune.run.folder import EVALUATED, RunDir
 from autotune.run.record_cache import RecordCache
 from autotune.run.state import StudyState, replay
 from autotune.score.answers import read_answers
@@ -137,7 +137,7 @@ def _evaluated(target: Path, run: RunDir) -> Path | None:
         best = replay(run.records()).best
         # A folder that `eval MODEL` made holds one model and no study.
         return (
-            run.eval_folder("model")
+            run.eval_folder(EVALUATED)
             if best is None
             else run.checkpoint_eval(best.number, best.checkpoint)
         )

@@ -10,7 +10,7 @@ from autotune.cli.run import finish, save_report
 from autotune.launch import SubprocessRunner
 from autotune.protocol.scores import DEFAULT_SCORER
 from autotune.run.answering import RESPONSES
-from autotune.run.folder import RunDir
+from autotune.run.folder import EVALUATED, RunDir
 from autotune.run.session import Session
 
 
@@ -35,7 +35,7 @@ def refuse_evaluation(rundir: RunDir) -> None:
     Raises:
         BadInput: it is one.
     """
-    answers = rundir.eval_folder("model") / RESPONSES
+    answers = rundir.eval_folder(EVALUATED) / RESPONSES
     if answers.is_file():
         raise BadInput(
             f"{rundir.root}: holds an evaluation, which has no report; its score is shown again by"

@@ -70,6 +70,13 @@ def as_tree(found: RunOverview, now: float) -> dict[str, Any]:
             "estimate": best.partial is not None,
             "met": best.met,
         }
+    if (scored := found.evaluated) is not None:
+        tree["best"] = {
+            "strict": scored.score.accuracy,
+            "passes": scored.score.passes,
+            "n": scored.score.total,
+            "interval": scored.interval,
+        }
     if (full := found.in_full) is not None:
         tree["best_in_full"] = {
             "prompts": full.prompts,

@@ -10,6 +10,7 @@ from autotune.base.format import counted, quoted
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.run_folder import RUNS
 from autotune.cli.runs import as_tree
+from autotune.protocol.result_text import score_text
 from autotune.run.folder import RunDir
 from autotune.run.follow import FollowedRun
 from autotune.run.overview import overview, runs_in
@@ -84,6 +85,10 @@ def conclude(console: Console, followed: FollowedRun, root: Path) -> None:
     if state.ended is not None:
         console.print(Encodable(summary(state, root)))
         return
+    if (there := overview(root)) is not None and there.evaluated is not None:
+        score = score_text(there.evaluated.score, there.evaluated.interval)
+        say_on(console)(f"an evaluation that is over: {score}")
+        return
     probed = state.run is not None and not state.run.target and state.fit is not None
     if probed or (state.run is None and state.practice is not None and not state.in_practice):
         return
@@ -107,7 +112,9 @@ def found_run(named: Path | None) -> Path:
         BadInput: there is none.
     """
     if named is None:
-        found = runs_in(RUNS) if RUNS.is_dir() else []
+        there = runs_in(RUNS) if RUNS.is_dir() else []
+        # An evaluation that is over is nothing to watch, however new it is.
+        found = [each for each in there if not each.is_evaluation or each.evaluated is None]
         if not found:
             raise BadInput(f"{RUNS}: holds no run; begin one, or give a run's folder")
         return found[0].folder

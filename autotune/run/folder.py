@@ -38,6 +38,10 @@ CLOCK_SLACK_SECONDS = 5.0
 """A process's start is known to a tick, and the clock of the files may be another one."""
 
 
+EVALUATED = "model"
+"""The name, among a folder's evaluations, of the only one that is there by itself."""
+
+
 class RunDir:
     """Paths, the lock and the record of one run. Use as a context manager to hold the lock."""
 

@@ -4,9 +4,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from autotune.base.errors import AutotuneError
 from autotune.protocol.events import BestInFull, Evaluated, PracticeStarted, RunStarted
-from autotune.run.folder import RunDir
+from autotune.protocol.results import EvalReport
+from autotune.run.answering import SCORES
+from autotune.run.folder import EVALUATED, RunDir
 from autotune.run.state import StudyState, replay
 
 
@@ -25,7 +29,8 @@ class RunOverview:
     """A run of a folder; times are seconds since the epoch, None where nothing is on record.
 
     `run` is None where only practice data was made, `practice` where none was; `state` holds all
-    that its record says, but the optimizer steps, where that could be read.
+    that its record says, but the optimizer steps, where that could be read. An evaluation by itself
+    has its score in `evaluated`, once it is over.
     """
 
     folder: Path
@@ -38,10 +43,14 @@ class RunOverview:
     last: float | None = None
     problem: str = ""
     state: StudyState | None = None
+    is_evaluation: bool = False
+    evaluated: EvalReport | None = None
 
     @property
     def purpose(self) -> str:
-        """What it is for: `run`, `probe` or `practice`."""
+        """What it is for: `run`, `probe`, `practice` or `evaluation`."""
+        if self.is_evaluation:
+            return "evaluation"
         if self.run is None:
             return "practice" if self.practice is not None else "run"
         return "run" if self.run.target else "probe"
@@ -69,9 +78,17 @@ def overview(folder: Path) -> RunOverview | None:
     except (AutotuneError, OSError, LookupError) as error:
         problem = " ".join(str(error).split())
         return RunOverview(folder, Standing.UNREADABLE, problem=problem)
+    answers = rundir.eval_folder(EVALUATED)
+    is_evaluation = state.run is None and answers.is_dir()
+    evaluated = _report_in(answers) if is_evaluation else None
+    stands = standing(state, rundir.is_worked_at)
+    if evaluated is not None and stands is Standing.INTERRUPTED:
+        stands = Standing.DONE
     return RunOverview(
         folder,
-        standing(state, rundir.is_worked_at),
+        stands,
+        is_evaluation=is_evaluation,
+        evaluated=evaluated,
         run=state.run,
         practice=state.practice,
         best=state.best,
@@ -80,6 +97,14 @@ def overview(folder: Path) -> RunOverview | None:
         last=state.now,
         state=state,
     )
+
+
+def _report_in(answers: Path) -> EvalReport | None:
+    """What came of a folder of answers; None where they are not all there yet."""
+    try:
+        return EvalReport.model_validate_json((answers / SCORES).read_bytes())
+    except (OSError, ValidationError):
+        return None
 
 
 def standing(state: StudyState, worked_at: bool) -> Standing:

@@ -90,6 +90,8 @@ def _state(found: RunOverview) -> Text:
 
 def _best(found: RunOverview) -> str:
     """The best score: on all prompts of a source, where it was taken there."""
+    if (scored := found.evaluated) is not None:
+        return score_text(scored.score, scored.interval)
     best, full = found.best, found.in_full
     if full is not None:
         text = score_text(full.score, full.interval)

@@ -12,9 +12,12 @@ from autotune.base.errors import ExitCode
 from autotune.base.format import quoted
 from autotune.cli import watch
 from autotune.cli.main import run
+from autotune.protocol import events
 from autotune.protocol.events import Record
-from autotune.run.folder import RunDir
+from autotune.run.answering import SCORES
+from autotune.run.folder import EVALUATED, RunDir
 from tests import records as book
+from tests import setups
 from tests.report.test_gain import BETTER, WORSE
 from tests.report.test_gain import story as gained
 from tests.screens import squeezed
@@ -151,6 +154,32 @@ def test_runs_are_listed_with_state_score_and_age_and_the_newest_is_watched(
     assert run(["watch"]) == ExitCode.DONE
     newest = max(listed.values(), key=lambda each: each["last_record"])
     assert f"run folder {newest['run_dir']}" in capsys.readouterr().out
+
+
+def test_an_evaluation_by_itself_is_listed_as_one_and_not_watched_for_the_newest_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(Path("runs") / "20261129_toy", book.story())
+    ready = events.Ready(pid=1, device="CPU", torch="2.13.0", transformers="5.24.0")
+    later = Record(time=book.START + 9_999, event=ready)
+    answers = write(Path("runs") / "20261129_eval", [later]).eval_folder(EVALUATED)
+    answers.mkdir(parents=True)
+    assert run(["runs", "--json"]) == ExitCode.DONE
+    newest, _ = json.loads(capsys.readouterr().out)["runs"]
+    assert (newest["kind"], newest["state"], newest["best"]) == ("evaluation", "interrupted", None)
+    scored = setups.report(3, 8).model_dump_json()
+    (answers / SCORES).write_text(scored, encoding="utf-8")
+    assert run(["runs", "--json"]) == ExitCode.DONE
+    printed = capsys.readouterr()
+    newest, _ = json.loads(printed.out)["runs"]
+    assert (newest["kind"], newest["state"]) == ("evaluation", "done")
+    assert (newest["best"]["passes"], newest["best"]["n"]) == (3, 8)
+    assert "done (evaluation)" in printed.err and "3/8" in printed.err
+    assert run(["watch"]) == ExitCode.DONE
+    assert "run folder runs/20261129_toy" in capsys.readouterr().out.replace("\\", "/")
+    assert run(["watch", "runs/20261129_eval"]) == ExitCode.DONE
+    assert "an evaluation that is over: 3/8 37.5 %" in capsys.readouterr().out
 
 
 def test_a_run_that_gained_nothing_says_so_first_in_the_list(
