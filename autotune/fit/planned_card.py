@@ -70,8 +70,9 @@ def _budget(card: Profile, giver: str | None) -> Budget:
         return Budget(total_bytes=size, reserve_bytes=0, source=giver or "as given")
     if machine.memory is None:
         raise BadInput(
-            f"--gpu {card.name}: the profile does not say what memory the card has; add memory ="
-            ' "8GiB" under [machine], or give --vram-budget'
+            f"--gpu {card.name}: the profile does not say what memory the card has; give"
+            ' --vram-budget, such as 11GiB, or memory = "12GiB" under [machine] of a profile of your'
+            " own"
         )
     total, reserve = parse_size(machine.memory), parse_size(machine.reserve)
     if total <= reserve:
