@@ -71,8 +71,7 @@ def _budget(card: Profile, giver: str | None) -> Budget:
     if machine.memory is None:
         raise BadInput(
             f"--gpu {card.name}: the profile does not say what memory the card has; give"
-            ' --vram-budget, such as 11GiB, or memory = "12GiB" under [machine] of a profile of your'
-            " own"
+            ' --vram-budget 11GiB, or add memory = "12GiB" under [machine] of a profile of your own'
         )
     total, reserve = parse_size(machine.memory), parse_size(machine.reserve)
     if total <= reserve:

@@ -111,7 +111,7 @@ def test_a_card_without_its_memory_says_which_key_to_add(
 ) -> None:
     card = card_file(tmp_path, ("memory =", "# memory ="))
     said = refusal(capsys, *PLAN, "--gpu", card, "--model", model_folder(tmp_path / "model"))
-    assert 'add memory = "8GiB" under [machine], or give --vram-budget' in said
+    assert 'give --vram-budget 11GiB, or add memory = "12GiB" under [machine] of' in said
 
 
 def test_a_reserve_that_takes_the_whole_card_is_refused(
