@@ -5,6 +5,7 @@ question; the answers alone go to standard output, and the rest to standard erro
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -53,7 +54,8 @@ class Talk:
     """A conversation that goes on until there are no more lines.
 
     `read` gives the next line, None at the end; `say` shows text of the answer as it is, `tell` a
-    line beside it. Ctrl-C while a line is read ends a talk that is not `interactive`.
+    line beside it. Ctrl-C while a line is read ends a talk that is not `interactive`. `waiting`
+    shows that an answer is awaited, until its first text is there.
     """
 
     answers: Answers
@@ -62,6 +64,7 @@ class Talk:
     tell: Tell
     max_new_tokens: int
     interactive: bool = True
+    waiting: Callable[[], AbstractContextManager[object]] = nullcontext
     turns: list[Turn] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
 
@@ -115,7 +118,14 @@ class Talk:
     def ask(self, text: str) -> None:
         """Have a question answered, and keep both for what follows."""
         question = Turn(role="user", content=text)
-        answer = self.answers.answer([*self.turns, question], lambda piece: self.say(shown(piece)))
+        with ExitStack() as waits:
+            waits.enter_context(self.waiting())
+
+            def on_text(piece: str) -> None:
+                waits.close()
+                self.say(shown(piece))
+
+            answer = self.answers.answer([*self.turns, question], on_text)
         self.say("\n")
         self.exchanges.append(Exchange(text, answer))
         if answer.forgotten:

@@ -12,7 +12,7 @@ from autotune.base.errors import BadInput, ExitCode
 from autotune.base.scratch import scratch_folder
 from autotune.chat.answerer import Answerer
 from autotune.chat.talk import COMMANDS, LineInterrupted, Talk, Tell
-from autotune.cli.console import print_json
+from autotune.cli.console import at_work, human_console, print_json
 from autotune.cli.no_better import no_better_line
 from autotune.cli.options import Options
 from autotune.cli.settings import stored_settings
@@ -26,6 +26,9 @@ from autotune.run.record_cache import RecordCache
 from autotune.run.setup import own_precision, torch_index
 
 PROMPT = "you> "
+
+AWAITED = "an answer is awaited; the first one loads the model"
+"""Said on a terminal until there is some of it."""
 
 NARROWEST = 40
 """Columns that the meaning of a command needs beside it; else it stands below."""
@@ -41,7 +44,7 @@ def chat_command(target: Path, options: Options, max_new_tokens: int) -> int:
     warning = no_better_line(run, state, folder)
     device = find_device(options.device or AUTO)
     spec = device_spec(options, device, folder)
-    interactive = sys.stdin.isatty()
+    interactive, console = sys.stdin.isatty(), human_console(options.as_json)
     tell = teller()
     if warning is not None:
         tell(warning)
@@ -60,6 +63,7 @@ def chat_command(target: Path, options: Options, max_new_tokens: int) -> int:
             tell=tell,
             max_new_tokens=max_new_tokens,
             interactive=interactive,
+            waiting=lambda: at_work(console, AWAITED),
         )
         talk.run()
     if options.as_json:

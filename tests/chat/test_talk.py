@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,29 @@ def test_each_line_has_its_answer_and_its_end_is_told(answerer: Answerer) -> Non
         "[truncated at 5 tokens: it had not ended by itself (--max-new-tokens 5)]",
     ]
     assert [turn.content for turn in made.turns] == ["one two", "one two ", *made_of(made)]
+
+
+def test_until_the_first_text_of_an_answer_is_there_it_is_shown_as_awaited(
+    answerer: Answerer,
+) -> None:
+    seen: list[str] = []
+
+    @contextmanager
+    def waiting() -> Iterator[None]:
+        seen.append("waits")
+        yield
+        seen.append("no more")
+
+    given = iter(["one two", "three"])
+    Talk(
+        answerer,
+        lambda: next(given, None),
+        seen.append,
+        lambda line, label="": None,
+        5,
+        waiting=waiting,
+    ).run()
+    assert seen == ["waits", "no more", "one ", "two ", "\n", "waits", "no more", "three ", "\n"]
 
 
 def made_of(made: Talk) -> list[str]:
