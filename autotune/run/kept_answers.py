@@ -91,7 +91,7 @@ def _place(setup: Setup, prompts_sha256: str) -> Path | None:
     The rows that are computed together are among it: with others a sum may be rounded otherwise.
     """
     evaluate, device = setup.profile.evaluate, setup.device
-    if not evaluate.reuse_untrained or setup.content is None:
+    if not evaluate.reuse_untrained or setup.content is None or not prompts_sha256:
         return None
     asked = {
         "prompts": prompts_sha256,

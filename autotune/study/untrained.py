@@ -29,7 +29,7 @@ def answer_untrained(
         EvaluationFailed, EnvironmentFault: as `answer_all`.
     """
     out = Path(job.out)
-    asked = "" if setup.content is None else sha256_of(Path(job.prompts))
+    asked = _digest_of(setup, Path(job.prompts))
     had = count_answers(out)
     kept = take_kept(setup, prompts, asked, out) if not had else None
     if kept is not None:
@@ -51,6 +51,14 @@ def answer_untrained(
     if not had:  # else some may be of another version, or other rows
         keep_answers(setup, answers, asked, seconds)
     return seconds
+
+
+def _digest_of(setup: Setup, prompts: Path) -> str:
+    """Of the prompts that are asked; empty where nothing can be kept by it."""
+    try:
+        return "" if setup.content is None else sha256_of(prompts)
+    except OSError:  # the worker, which reads it next, says what is the matter
+        return ""
 
 
 def kept_sentence(answers: int, seconds: float, time: float) -> str:

@@ -33,6 +33,7 @@ def files(_own_folder: None) -> None:
         "two words.jsonl": json.dumps(CHAT),
         "prompts.jsonl": json.dumps(PROMPT),
         "answers.jsonl": json.dumps({"prompt": "Say it.", "response": "it"}),
+        "others.jsonl": json.dumps({"prompt": "Say it.", "response": "no"}),
         "numbers.jsonl": json.dumps({"prompt": "Say it.", "response": 7}),
         "math.jsonl": json.dumps({"prompt": "6 times 7?", "answer": "42"}),
         "empty.jsonl": " \n",
@@ -152,12 +153,12 @@ PATHS = [
         "",
     ),
     (
-        "eval compare answers.jsonl answers.jsonl --profile cpu-smoke",
-        "answers.jsonl and answers.jsonl answer none of the toy prompts; give the prompts that",
+        "eval compare answers.jsonl others.jsonl --profile cpu-smoke",
+        "answers.jsonl and others.jsonl answer none of the toy prompts; give the prompts that",
         "with --prompts FILE",
     ),
     (
-        "eval compare answers.jsonl answers.jsonl --profile cpu-smoke --scorer exact",
+        "eval compare answers.jsonl others.jsonl --profile cpu-smoke --scorer exact",
         "--scorer exact: the toy prompts have no answers",
         "--prompts FILE, one {prompt, answer} a line",
     ),

@@ -27,7 +27,7 @@ READS = {
     "profiles list": ("profiles", "list"),
     "profiles show": ("profiles", "show", "rtx4060-laptop-8gb"),
     "eval --responses": ("eval", "--responses", "a.jsonl", "--prompts", "prompts.jsonl"),
-    "eval compare": ("eval", "compare", "a.jsonl", "a.jsonl", "--prompts", "prompts.jsonl"),
+    "eval compare": ("eval", "compare", "a.jsonl", "b.jsonl", "--prompts", "prompts.jsonl"),
 }
 DRAWN = {scene: {"report": ("report", "past")} for scene in ("lost-later", "linux")}
 """A report takes a second, so few of those."""
@@ -67,6 +67,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("work")
     write_lines(root / "prompts.jsonl", asked())
     write_lines(root / "a.jsonl", answers(GOOD, GOOD, GOOD, GOOD))
+    write_lines(root / "b.jsonl", answers(GOOD, GOOD, GOOD, GOOD))
     past = RunDir(root / "past")
     past.root.mkdir()
     for record in story()[:1]:

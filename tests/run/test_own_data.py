@@ -184,7 +184,7 @@ def test_prompts_are_looked_for_in_each_data_unless_they_cannot_stand_there(fold
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        ("none.jsonl", "strategy B: data none.jsonl: no such file; give a file ("),
+        ("none.jsonl", "strategy B: data none.jsonl: no such file; did you mean more.jsonl?"),
         ("model", "strategy B: data model: is a model's folder; give it with --model"),
         ("empty.jsonl", "strategy B: "),
     ],

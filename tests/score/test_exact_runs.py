@@ -40,7 +40,7 @@ def exact_story(passes_of_constant: int) -> list[Record]:
 def test_the_report_has_the_columns_and_the_baseline_of_its_scorer(tmp_path: Path) -> None:
     report = build_report(exact_story(2), tmp_path)
     text, page = render_markdown(report), render_html(report)
-    assert "| answers of | answers exact \\[95 %\\] | lift | stop | loop | echo | empty |\n" in text
+    assert "| answers of | answers exact \\[95 %\\] | stop | loop | echo | empty |\n" in text
     assert "| baseline: the most common answer, to every prompt (constant) | 2/24 " in text
     assert 'answers exact <span class="whole">[95 %]</span>' in page
     assert '<th scope="col" class="n">with ####</th>' in page
