@@ -30,8 +30,9 @@ def said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, load: float) -> list[s
     monkeypatch.setattr(psutil, "cpu_count", lambda logical=True: 2)
     lines: list[str] = []
     setup, survey = setups.setup(setups.profile(setups.strategy("A"))), setups.survey([100])
+    rundir = RunDir(tmp_path / "alone" / "run")  # a plan looks at what lies beside it
     found = dry_run._basis(  # type: ignore[call-arg]
-        *(None, setup, survey, RunDir(tmp_path), StudyState(), lines.append)  # type: ignore[arg-type]
+        *(None, setup, survey, rundir, StudyState(), lines.append)  # type: ignore[arg-type]
     )
     assert found.obstacle is not None
     return lines
