@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-import autotune
 from autotune.base.files import write_text_atomic
+from autotune.base.worker_code import worker_code
 from autotune.fit.known_steps import known_prediction
 from autotune.protocol.job import PredictJob
 from autotune.protocol.prediction import PredictionFile
@@ -49,8 +49,8 @@ def _place(job: PredictJob) -> Path | None:
         question.update((Path(job.model_folder) / "config.json").read_bytes())
         for name in COMPUTED_BY:
             question.update(f"{name} {version(name)}\n".encode())
-        for file in sorted((Path(autotune.__file__).parent / "worker").rglob("*.py")):
-            question.update(file.read_bytes())
+        for text in worker_code():
+            question.update(text)
     except (OSError, PackageNotFoundError):
         return None
     question.update(job.model_dump_json(exclude={"model_folder", "out", "device"}).encode())

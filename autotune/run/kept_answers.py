@@ -15,10 +15,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-import autotune
 from autotune.base.errors import AutotuneError
 from autotune.base.files import write_text_atomic
 from autotune.base.model import Boundary
+from autotune.base.worker_code import worker_code
 from autotune.run.fingerprint import installed
 from autotune.run.setup import Setup
 from autotune.score.answers import Answer, match
@@ -106,8 +106,8 @@ def _place(setup: Setup, prompts_sha256: str) -> Path | None:
     }
     question = hashlib.sha256(json.dumps(asked, sort_keys=True).encode("utf-8"))
     try:
-        for file in sorted((Path(autotune.__file__).parent / "worker").rglob("*.py")):
-            question.update(file.read_bytes())
+        for text in worker_code():
+            question.update(text)
     except OSError:
         return None
     return cache_folder() / FOLDER / f"{question.hexdigest()[:32]}.json"
