@@ -13,7 +13,7 @@ from autotune.cli.runs import as_tree
 from autotune.protocol.result_text import score_text
 from autotune.run.folder import RunDir
 from autotune.run.follow import FollowedRun
-from autotune.run.overview import overview, runs_in
+from autotune.run.overview import evaluated_in, overview, runs_in
 from autotune.run.state import StudyState
 from autotune.screen.device_sample import recorded_gauge
 from autotune.screen.encodable import Encodable
@@ -85,8 +85,8 @@ def conclude(console: Console, followed: FollowedRun, root: Path) -> None:
     if state.ended is not None:
         console.print(Encodable(summary(state, root)))
         return
-    if (there := overview(root)) is not None and there.evaluated is not None:
-        score = score_text(there.evaluated.score, there.evaluated.interval)
+    if (evaluated := evaluated_in(followed.rundir, state)) is not None:
+        score = score_text(evaluated.score, evaluated.interval)
         say_on(console)(f"an evaluation that is over: {score}")
         return
     probed = state.run is not None and not state.run.target and state.fit is not None

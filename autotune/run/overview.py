@@ -78,16 +78,11 @@ def overview(folder: Path) -> RunOverview | None:
     except (AutotuneError, OSError, LookupError) as error:
         problem = " ".join(str(error).split())
         return RunOverview(folder, Standing.UNREADABLE, problem=problem)
-    answers = rundir.eval_folder(EVALUATED)
-    is_evaluation = state.run is None and answers.is_dir()
-    evaluated = _report_in(answers) if is_evaluation else None
-    stands = standing(state, rundir.is_worked_at)
-    if evaluated is not None and stands is Standing.INTERRUPTED:
-        stands = Standing.DONE
+    evaluated = evaluated_in(rundir, state)
     return RunOverview(
         folder,
-        stands,
-        is_evaluation=is_evaluation,
+        standing(state, rundir.is_worked_at, evaluated),
+        is_evaluation=state.run is None and rundir.eval_folder(EVALUATED).is_dir(),
         evaluated=evaluated,
         run=state.run,
         practice=state.practice,
@@ -99,18 +94,26 @@ def overview(folder: Path) -> RunOverview | None:
     )
 
 
-def _report_in(answers: Path) -> EvalReport | None:
-    """What came of a folder of answers; None where they are not all there yet."""
+def evaluated_in(rundir: RunDir, state: StudyState) -> EvalReport | None:
+    """What came of an evaluation by itself; None of a run, and where it is not over."""
+    if state.run is not None:
+        return None
     try:
-        return EvalReport.model_validate_json((answers / SCORES).read_bytes())
+        scores = rundir.eval_folder(EVALUATED) / SCORES
+        return EvalReport.model_validate_json(scores.read_bytes())
     except (OSError, ValidationError):
         return None
 
 
-def standing(state: StudyState, worked_at: bool) -> Standing:
-    """How a run stands by its record, and by whether a process works at it."""
+def standing(state: StudyState, worked_at: bool, evaluated: EvalReport | None = None) -> Standing:
+    """How a run stands by its record, and by whether a process works at it.
+
+    `evaluated` is what came of an evaluation by itself, whose record says no more than its start.
+    """
     if worked_at:
         return Standing.RUNNING
+    if evaluated is not None:
+        return Standing.DONE
     if state.ended is not None:
         return Standing.MET if state.ended.met else Standing.DONE
     if state.run is not None and not state.run.target and state.fit is not None:
