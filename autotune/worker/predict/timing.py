@@ -21,6 +21,8 @@ from autotune.worker.predict.trace import PRELUDE_TOKENS, FakeLoaded, cut, row, 
 from autotune.worker.train.optimizer import Recipe
 from autotune.worker.train.step import Stepper
 
+Clock = Callable[[], float]
+
 MOST_PARAMETERS = 400_000_000
 """Weights of the deepest model that is timed: in fp32, with gradients and moments, 6 GiB."""
 
@@ -35,14 +37,22 @@ LEAST_SECONDS = 0.05
 """A time is taken over so much at least: some systems count a thread's time in steps of 16 ms."""
 
 
-def work_times(config: Any, precision: Precision, passes: tuple[TimedPass, ...]) -> WorkTimes:
-    """The times of the model of this configuration. Threads are put back to what they were."""
+def work_times(
+    config: Any,
+    precision: Precision,
+    passes: tuple[TimedPass, ...],
+    clock: Clock = time.process_time,
+) -> WorkTimes:
+    """The times of the model of this configuration. Threads are put back to what they were.
+
+    `clock` gives the seconds that the processor has given to this process so far.
+    """
     layers = int(config.num_hidden_layers)
     depths = DEPTHS if layers > max(DEPTHS) else (layers,)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        found = [_of_depth(shallow(config, depth), precision, passes) for depth in depths]
+        found = [_of_depth(shallow(config, depth), precision, passes, clock) for depth in depths]
     finally:
         torch.set_num_threads(threads)
     step, *answering = (_line(depths, each, layers) for each in zip(*found, strict=True))
@@ -60,7 +70,9 @@ def _line(depths: tuple[int, ...], seconds: tuple[float, ...], layers: int) -> f
     return seconds[0] + slope * (layers - least)
 
 
-def _of_depth(config: Any, precision: Precision, passes: tuple[TimedPass, ...]) -> list[float]:
+def _of_depth(
+    config: Any, precision: Precision, passes: tuple[TimedPass, ...], clock: Clock
+) -> list[float]:
     """Seconds of a step and of each pass of one model."""
     auto: Any = AutoModelForCausalLM
     compute = Compute(torch.device("cpu"), precision, CpuMemory(), "one thread")
@@ -68,7 +80,7 @@ def _of_depth(config: Any, precision: Precision, passes: tuple[TimedPass, ...]) 
         model = auto.from_config(config, dtype=torch.float32)
     model.eval()
     with torch.no_grad(), compute.autocast(), by_rows(model):
-        answering = [_pass_seconds(model, each) for each in passes]
+        answering = [_pass_seconds(model, each, clock) for each in passes]
     stepper = Stepper(
         FakeLoaded(model),  # type: ignore[arg-type]
         compute,
@@ -77,10 +89,10 @@ def _of_depth(config: Any, precision: Precision, passes: tuple[TimedPass, ...]) 
     )
     stepper.step([row(PRELUDE_TOKENS)], 1)  # what it makes stays
     rows = [row(ROW_TOKENS)] * ROWS
-    return [_seconds(lambda: stepper.step(rows, 2)), *answering]
+    return [_seconds(lambda: stepper.step(rows, 2), clock), *answering]
 
 
-def _pass_seconds(model: Any, asked: TimedPass) -> float:
+def _pass_seconds(model: Any, asked: TimedPass, clock: Clock) -> float:
     cache = RowCache(asked.rows)
     wide = asked.longest - asked.shortest
     lengths = [asked.shortest + wide * at // asked.rows for at in range(asked.rows)]
@@ -98,15 +110,15 @@ def _pass_seconds(model: Any, asked: TimedPass) -> float:
         out.logits[0].float().argmax(-1)
 
     answer()  # takes the room
-    return _seconds(answer)
+    return _seconds(answer, clock)
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def _seconds(work: Callable[[], object], clock: Clock) -> float:
     """The processor's time for one of it."""
-    begin, done = time.process_time(), 0
+    begin, done = clock(), 0
     while True:
         work()
         done += 1
-        spent = time.process_time() - begin
+        spent = clock() - begin
         if spent >= LEAST_SECONDS:
             return spent / done
