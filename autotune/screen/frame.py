@@ -22,7 +22,8 @@ class Part:
     """A part of the screen, in drawings from tall to low; low `rank` gets its lines first.
 
     With the same `key` it looks as it did before. A drawing is None where there is nothing.
-    `unless` names a part that it stands for: where there is room for that one, it is left out.
+    `unless` names a part of a higher rank that it stands for: where there is room for that one, with
+    the lines of this one, this one is left out.
     """
 
     name: str
@@ -102,16 +103,17 @@ class Screen:
         kept: dict[int, Lines] = {}
         for index in sorted(range(len(self.parts)), key=lambda i: self.parts[i].rank):
             part = self.parts[index]
+            stand_ins = [i for i in kept if self.parts[i].unless == part.name]
+            room = free + sum(len(kept[i]) for i in stand_ins)
             for at in range(len(part.drawings)):
                 lines = self.drawn.of(part, at, console, options)
-                if len(lines) <= free or not kept:
+                if lines and (len(lines) <= room or not kept):
+                    for stand_in in stand_ins:
+                        del kept[stand_in]
                     kept[index] = lines
-                    free -= len(lines)
+                    free = room - len(lines)
                     break
-        shown = {self.parts[index].name for index, lines in kept.items() if lines}
         for index in sorted(kept):
-            if self.parts[index].unless in shown:
-                continue
             for line in kept[index]:
                 yield from line
                 yield Segment.line()

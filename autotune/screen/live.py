@@ -32,7 +32,9 @@ from autotune.text.explanations import fit_explanations, meanings
 REFRESH_PER_SECOND = 2
 SAMPLE_SECONDS = 1.0
 """The device is asked once a second: a driver call costs more than a redraw."""
-RECENT_EVENTS = 6
+RECENT_EVENTS = (6, 3, 1)
+"""So many in a frame, on terminals from tall to low."""
+
 DATA_NOTES = 4
 """What was found in the data, on a tall screen; all of it stands in the report."""
 
@@ -72,10 +74,11 @@ def draw(
         part("job", 0, (running, job, whole, advice), work),
         part("table", 2, news, *_table(state)),
         part("bar", 3, news, lambda: score_bar(state)),
-        part("data", 6, news, *(partial(notes.data_notes, state, n) for n in (DATA_NOTES, 1))),
-        part("events", 5, news, *_events(state)),
-        part("why", 7, news, *(partial(_why, state, own_only=own) for own in (False, True))),
-        Part("in turn", 4, (news, turn), _why_in_turn(state, turn), unless="why"),
+        part("data", 7, news, *(partial(notes.data_notes, state, n) for n in (DATA_NOTES, 1))),
+        part("events", 6, news, *(partial(notes.recent_events, state, n) for n in RECENT_EVENTS)),
+        Part("last event", 4, news, (partial(notes.last_event, state),), unless="events"),
+        part("why", 8, news, *(partial(_why, state, own_only=own) for own in (False, True))),
+        Part("in turn", 5, (news, turn), _why_in_turn(state, turn), unless="why"),
     ]
     return Screen(parts, drawn or Drawn())
 
@@ -119,12 +122,6 @@ def _table(state: StudyState) -> tuple[Drawing, ...]:
         partial(study_section, state, trials[-3:], best_only=True),
         partial(study_section, state, trials[-1:], best_only=True, baselines=False),
     )
-
-
-def _events(state: StudyState) -> tuple[Drawing, ...]:
-    """The last ones in a frame, and where there is no room for one the last alone."""
-    framed = (partial(notes.recent_events, state, n) for n in (RECENT_EVENTS, 3, 1))
-    return *framed, partial(notes.last_event, state)
 
 
 class LiveView:

@@ -77,10 +77,10 @@ def recent_events(state: StudyState, count: int) -> RenderableType | None:
 
 
 def last_event(state: StudyState) -> Text | None:
-    """The last of them in one line, as much of it as there is room for."""
+    """The last of them without a frame."""
     if not (found := _events(state)):
         return None
-    return Text(f"last event: {found[-1]}", no_wrap=True, overflow="ellipsis")
+    return Text(f"last event: {found[-1]}")
 
 
 def _events(state: StudyState) -> list[str]:

@@ -5,6 +5,7 @@ import pytest
 from autotune.protocol import events
 from autotune.protocol.events import Record
 from autotune.run.state import StudyState, replay
+from autotune.text.events import describe
 from autotune.text.explanations import fit_explanations, meanings
 from tests import records as book
 from tests.screens import live_text, squeezed
@@ -108,7 +109,7 @@ def test_why_this_length_and_micro_batch_and_what_the_figures_mean_is_one_line_e
         assert line in [each.strip() for each in lines], line
 
 
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (40, 30)])
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (40, 31)])
 def test_on_a_low_terminal_each_of_these_lines_is_shown_in_its_turn_and_nothing_else_moves(
     width: int, height: int
 ) -> None:
@@ -121,7 +122,7 @@ def test_on_a_low_terminal_each_of_these_lines_is_shown_in_its_turn_and_nothing_
         assert len(shown) == 1, frame
         wanted.remove(shown[0])
         lines = frame.splitlines()
-        place = next(at for at, line in enumerate(lines) if "last event: trial 0 (A)" in line)
+        place = next(at for at, line in enumerate(lines) if "last event" in line)
         assert place in places and len(lines) < height
     assert wanted == []
 
@@ -152,6 +153,23 @@ def test_a_reason_is_wrapped_and_never_cut() -> None:
     for width in (40, 80, 120):
         said = squeezed(live_text(records, width).replace("│", " "))
         assert f"trial 0 (A): failed: {squeezed(why)}" in said
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_of_an_event_that_is_shown_on_a_low_terminal_nothing_is_cut(
+    width: int,
+) -> None:
+    score = next(record for record in book.story() if isinstance(record.event, events.Evaluated))
+    records = [*book.until(book.story(), events.Trained), score]
+    said = describe(score, replay(records))
+    alone, framed = set(), set()
+    for height in range(12, 50):
+        screen = live_text(records, width, height)
+        shown = squeezed(screen.replace("│", " "))
+        if "checkpoint 83 % scores" in shown:
+            (alone if "last event: " in shown else framed).add(height)
+            assert said and said in shown, screen
+    assert alone and framed
 
 
 def test_why_this_micro_batch_is_said_of_every_strategy_and_once_of_those_that_step_alike() -> None:
