@@ -22,8 +22,8 @@ class Part:
     """A part of the screen, in drawings from tall to low; low `rank` gets its lines first.
 
     With the same `key` it looks as it did before. A drawing is None where there is nothing.
-    `unless` names a part of a higher rank that it stands for: where there is room for that one, with
-    the lines of this one, this one is left out.
+    `unless` names a part of a higher rank that it stands for: where there is room for that one,
+    the lines of this one among it, this one is left out.
     """
 
     name: str
