@@ -9,8 +9,13 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 
+from autotune.run.state import replay
 from autotune.screen.frame import merged
 from autotune.screen.layout import Flow, Section
+from autotune.screen.live import draw
+from autotune.screen.time_left import Pace
+from tests import records as book
+from tests.screens import SAMPLE, console
 
 RED, BLUE, INK = Style(color="red"), Style(color="blue"), Style(bgcolor="blue")
 
@@ -64,3 +69,27 @@ def test_a_frame_is_the_one_of_rich_to_the_letter(columns: int, title: str, enco
 
 def plain(text: str) -> str:
     return Text.from_ansi(text).plain
+
+
+def test_a_frame_that_differs_by_a_step_draws_the_work_again_and_no_table() -> None:
+    """Seconds of a redraw cannot be tested; that little is laid out for one can."""
+    before, after = replay(book.training(6)), replay(book.training(7))
+    first = draw(before, SAMPLE, Pace(), book.START)
+    out = console(120, 60, terminal=True)
+    list(first.segments(out, out.options))
+    second = draw(after, SAMPLE, Pace(), book.START, first.drawn)
+    again = []
+    for part in second.parts:
+        known = first.drawn.lines.get((part.name, 0))
+        if known is None or known[0] != part.key:
+            again.append(part.name)
+    assert "job" in again
+    assert {"table", "bar", "data", "events", "device"}.isdisjoint(again), again
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_a_whole_frame_is_passed_on_in_few_segments(width: int) -> None:
+    """160 a frame here; a segment for each cell and blank made 960."""
+    out = console(width, 60, terminal=True)
+    screen = draw(replay(book.story()[:-1]), SAMPLE, Pace(), book.START)
+    assert 50 < len(list(screen.segments(out, out.options))) < 300
