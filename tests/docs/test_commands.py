@@ -14,8 +14,13 @@ from tests.docs.pages import DOCS, page
 
 PROGRAM = typer.main.get_command(app)
 
-PAGES = [DOCS.parent / "README.md", *sorted(set(DOCS.glob("*.md")) - {DOCS / "LOG.md"})]
-"""The log tells of options that there were."""
+ROOT = DOCS.parent
+PAGES = [
+    *(ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "autotune" / "demo" / "README.md"),
+    *sorted(set(DOCS.glob("*.md")) - {DOCS / "LOG.md"}),
+    DOCS / "proof" / "README.md",
+]
+"""Without the log, which tells of options that there were, and reports, which runs wrote."""
 
 FOREIGN = {
     *("--index-url", "--extra-index-url"),  # pip
@@ -62,7 +67,7 @@ def called(line: str) -> tuple[tuple[str, ...], set[str]]:
     return names, set(re.findall(r"(?<![\w-])(--[a-z][a-z_-]*)", line))
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_a_page_shows_options_that_there_are(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     for line in shown(text):
