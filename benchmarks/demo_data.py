@@ -15,6 +15,7 @@ import argparse
 import json
 from collections import Counter, deque
 from pathlib import Path
+from statistics import fmean, quantiles
 from typing import Any
 
 from autotune.data.contamination import read_scored_prompts
@@ -48,15 +49,42 @@ def choose_chats(practice: Path, out: Path, count: int = CHATS) -> None:
     kept = chosen(apart, count)
     card: dict[str, Any] = json.loads((practice / CARD).read_text(encoding="utf-8"))
     kinds = sorted(kind.value for kind in KINDS)
-    card["chosen"] = {"kinds": kinds, "of": len(lines), "kept": len(kept)}
-    said = (
-        f"# Practice data\n\n**{len(kept)} chats are in this file: of the {len(lines)} that this"
-        f" card is of, one a task, that ask for nothing but {', '.join(kinds)}.**\n"
-    )
-    text = (practice / README).read_text(encoding="utf-8").replace("# Practice data\n", said, 1)
+    card["chosen"] = {"kinds": kinds, "of": len(lines), "kept": len(kept), **contents(kept)}
+    text = (practice / README).read_text(encoding="utf-8")
+    text = text.replace("# Practice data\n", f"# Practice data\n\n{introduction(card)}\n", 1)
     write(out / PRACTICE.name, "".join(kept))
     write(out / CARD, json.dumps(card, indent=1, ensure_ascii=False) + "\n")
     write(out / README, text)
+
+
+def contents(lines: list[str]) -> dict[str, Any]:
+    """What is in the chosen chats: prompts of each kind, words of an answer, as sampled."""
+    chats = [json.loads(line) for line in lines]
+    words = [len(chat["messages"][-1]["content"].split()) for chat in chats]
+    asked_for = Counter(kind for c in chats for kind in c["practice"]["instruction_id_list"])
+    return {
+        "prompts_by_kind": dict(sorted(asked_for.items())),
+        "mean_words": round(fmean(words), 1),
+        "word_quartiles": [round(each) for each in quantiles(words, method="inclusive")],
+        "most_words": max(words),
+        "as_sampled": sum(chat["practice"]["as_sampled"] for chat in chats),
+    }
+
+
+def introduction(card: dict[str, Any]) -> str:
+    """What is said of the chosen chats, before the card of the whole."""
+    own = card["chosen"]
+    quartiles = "{}, {} and {}".format(*own["word_quartiles"])
+    rows = "\n".join(f"| `{kind}` | {count} |" for kind, count in own["prompts_by_kind"].items())
+    return (
+        f"**{own['kept']} chats are in this file: of the {own['of']} that the rest of this card is"
+        f" of, one a task, that ask for nothing but {', '.join(own['kinds'])}.**\n\n"
+        f"| kind of instruction in this file | chats |\n| --- | --- |\n{rows}\n\n"
+        f"Words of an answer in this file: {own['mean_words']:.0f} on average; quartiles"
+        f" {quartiles}; {own['most_words']} at most. As they were sampled: {own['as_sampled']}."
+        " They are shorter than many a prompt of IFEval asks for: of 130 words this model learned"
+        " less than of 67, and not to stop."
+    )
 
 
 def chosen(lines: list[str], count: int) -> list[str]:

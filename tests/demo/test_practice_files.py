@@ -5,6 +5,8 @@ from collections import Counter
 from functools import cache
 from typing import Any
 
+import pytest
+
 from autotune.config.load import find_profile
 from autotune.data.contamination import read_scored_prompts
 from autotune.data.load import load_conversations
@@ -88,6 +90,17 @@ def test_prompts_ask_for_the_kinds_that_chats_practise_about_topics_that_no_chat
     shown = Counter(kind for chat in chats() for kind in told(chat))
     assert [*asked_for.keys() ^ shown.keys()] == [] and sorted(shown) == card()["chosen"]["kinds"]
     assert min(asked_for.values()) >= 4 and min(shown.values()) >= 20
+
+
+def test_the_card_counts_the_chats_that_are_in_the_file_and_the_page_says_so() -> None:
+    own = card()["chosen"]
+    assert own["prompts_by_kind"] == Counter(kind for chat in chats() for kind in told(chat))
+    words = [len(answered(chat).split()) for chat in chats()]
+    assert own["mean_words"] == pytest.approx(sum(words) / len(words), abs=0.1)
+    page = (PRACTICE.parent / "README.md").read_text(encoding="utf-8")
+    assert f"Words of an answer in this file: {own['mean_words']:.0f} on average" in page
+    for kind, count in own["prompts_by_kind"].items():
+        assert f"| `{kind}` | {count} |" in page
 
 
 def test_they_are_read_as_chats_and_known_as_practice_with_what_was_held_out_of_it() -> None:
