@@ -1,31 +1,25 @@
 """The scores of baselines and checkpoints as tables, each with n, interval, lift and health."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from autotune.base.format import percent
 from autotune.protocol.result_text import points_text, score_text, share_name
 from autotune.protocol.results import Health
 from autotune.protocol.scores import Metric
 from autotune.report.schema import Report
+from autotune.report.score_legend import LIFT, ON_OTHER_PROMPTS, UNTRAINED, dash_of, legend_of
 from autotune.report.score_schema import BaselineReport, CheckpointScore, FullScore
 from autotune.report.table import NOT_KNOWN, Column, Row, Table
 from autotune.report.trial_schema import TrialReport
-from autotune.score.health import MIN_DIFFERENT_WORDS
 from autotune.score.scorer import Scorer
-
-WHAT_IT_IS_HELD_AGAINST = (
-    "Told apart: an answer without a model, which any score must beat; the model before training,"
-    " which shows what training did; and the best checkpoint's own answers judged by other prompts"
-    " than theirs, which pass without following anything."
-)
 
 
 def scores_table(report: Report, scorer: Scorer) -> Table:
     """The baselines and the best checkpoint, on the run's own prompts."""
     best = report.best
     name = "the best checkpoint" + (" so far, about" if best and best.ended_early else "")
-    legend = "" if report.best_in_full is not None else _what_stands_there(scorer)
-    return _scores(scorer, report.baselines, name, best, legend)
+    return _scores(scorer, report.baselines, name, best, first=report.best_in_full is None)
 
 
 def full_scores_table(report: Report, scorer: Scorer) -> Table:
@@ -33,13 +27,7 @@ def full_scores_table(report: Report, scorer: Scorer) -> Table:
     full = report.best_in_full
     if full is None:
         return Table((), ())
-    legend = _what_stands_there(scorer)
-    return _scores(scorer, full.baselines, "the best checkpoint", full, legend)
-
-
-def _what_stands_there(scorer: Scorer) -> str:
-    """The legend of the first table of scores: its rows, then its columns."""
-    return f"{WHAT_IT_IS_HELD_AGAINST} {_legend(shares_of(scorer))}".strip()
+    return _scores(scorer, full.baselines, "the best checkpoint", full, first=True)
 
 
 def _scores(
@@ -47,8 +35,10 @@ def _scores(
     baselines: Mapping[str, BaselineReport],
     name: str,
     best: CheckpointScore | FullScore | None,
-    legend: str,
+    *,
+    first: bool,
 ) -> Table:
+    """Such a table; the `first` of a report explains what all of them show."""
     shares = shares_of(scorer)
     scored: list[tuple[str, BaselineReport | CheckpointScore | FullScore]] = [
         (f"baseline: {b.described}", baselines[b.name])
@@ -56,7 +46,7 @@ def _scores(
         if b.name in baselines
     ]
     if "untrained" in baselines:
-        scored.append(("baseline: the model before training", baselines["untrained"]))
+        scored.append((UNTRAINED, baselines["untrained"]))
     rows = [
         Row((named, _score(score), _lift(score), *_health(score.health, shares)))
         for named, score in scored
@@ -65,29 +55,17 @@ def _scores(
         if best.lift is not None:
             chance = score_text(best.lift.shuffled, None)
             unknown = (NOT_KNOWN for _ in shares)
-            rows.append(
-                Row(
-                    (
-                        "baseline: the best checkpoint's answers on other prompts",
-                        chance,
-                        NOT_KNOWN,
-                        *unknown,
-                    )
-                )
-            )
+            rows.append(Row((ON_OTHER_PROMPTS, chance, NOT_KNOWN, *unknown)))
         cells = (name, _score(best), _lift(best), *_health(best.health, shares))
         rows.append(Row(cells, best=True))
-    return Table(
-        (
-            Column("answers of"),
-            Column(f"{scorer.main.column} [95 %]", True),
-            Column("lift", True),
-            *_titles(shares),
-        ),
-        tuple(rows),
-        legend if len(rows) > 1 else "",
-        "of the best checkpoint's own answers, so it stands in its row",
+    columns = (
+        Column("answers of"),
+        Column(f"{scorer.main.column} [95 %]", True),
+        Column(LIFT, True),
+        *_titles(shares),
     )
+    table = Table(columns, tuple(rows))
+    return replace(table, legend=legend_of(table) if first else "", dash=dash_of(table))
 
 
 def checkpoints_table(report: Report, scorer: Scorer) -> Table:
@@ -118,7 +96,7 @@ def checkpoints_table(report: Report, scorer: Scorer) -> Table:
         "progress",
         "step",
         f"{scorer.main.column} [95 %]",
-        "lift",
+        LIFT,
         *(f.column or "" for f in beside),
     )
     return Table(
@@ -141,32 +119,6 @@ def shares_of(scorer: Scorer) -> tuple[str, ...]:
 
 def _titles(shares: Iterable[str]) -> Iterator[Column]:
     return (Column(share_name(name), True) for name in shares)
-
-
-_SHARES = {
-    "stop": "ended by themselves",
-    "loop": "repeated without end",
-    "echo": "gave the prompt back",
-    "empty": "said nothing",
-}
-"""What the shares of all answers count; that of the trivial ones is of the passing answers."""
-
-
-def _legend(shares: Sequence[str]) -> str:
-    named = [name for name in shares if name in _SHARES]
-    if not named:
-        return ""
-    names = ", ".join(map(share_name, named))
-    counted = ", ".join(_SHARES[name] for name in named)
-    text = (
-        "Lift: points of the score that come of following the prompt. Shares of the answers"
-        f" ({names}): {counted}."
-    )
-    if "vacuous" in shares:
-        text += (
-            f" Trivial: share of the passes with fewer than {MIN_DIFFERENT_WORDS} different words."
-        )
-    return text
 
 
 def _score(score: CheckpointScore | BaselineReport | FullScore) -> str:

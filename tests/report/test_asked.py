@@ -280,9 +280,3 @@ def test_the_rows_of_each_strategy_stand_in_the_report() -> None:
     for used in report.data_used:
         counts = (used.dropped, used.lost, used.held_out, used.conversations)
         assert used.rows == sum(counts), "they add up"
-
-
-def test_lift_and_shares_are_explained_at_the_first_table_of_scores_and_once() -> None:
-    text = render_markdown(build_report(book.story(), Path("runs/x")))
-    assert text.count("Lift: points of the score that come of following the prompt.") == 1
-    assert text.index("Lift: points") < text.index("## Loss and scores")
