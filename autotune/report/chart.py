@@ -143,7 +143,7 @@ def _study(report: Report) -> Iterator[Picture]:
     )
     yield Picture(
         "points",
-        "Learning rate and batch size of each trial, with what it counts for",
+        "Rate and batch size of each trial, and what it counts for",
         "Each trial at its learning rate and batch size, with what its best checkpoint counts for",
         shows,
         lambda axes, tones: draw_slice(axes, report.trials, tones),

@@ -57,7 +57,7 @@ def draw_loss(axes: "Axes", trial: TrialReport, colour: str, paint: Paint) -> No
     steps = [point.step for point in trial.loss_curve]
     losses = [point.loss for point in trial.loss_curve]
     if steps:
-        axes.plot(steps, losses, color=colour, alpha=0.35, linewidth=0.8, label="each step")
+        axes.plot(steps, losses, color=colour, alpha=0.5, linewidth=0.8, label="each step")
         mark = "." if len(steps) < 3 else None
         axes.plot(
             steps, smoothed(losses), color=colour, linewidth=1.8, marker=mark, label="smoothed"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from autotune.base.format import safe
-from autotune.report.paint import GREY, Paint, colour_of
+from autotune.report.paint import GREY, Paint, colour_of, show_from_zero
 from autotune.report.score_schema import BaselineReport, CheckpointScore, FullScore
 from autotune.report.trial_schema import TrialReport
 
@@ -14,10 +14,7 @@ if TYPE_CHECKING:
 MAX_NAMED = 6
 """Trials that the legend names: more have the colours of these again, and stand in the tables."""
 
-_STYLES = {"untrained": ("#9a5b00", "-."), "": (GREY, ":")}
-"""The colour and the line of a baseline, by its name; of those of a scorer, alike."""
-
-_OTHER_PROMPTS = ("#b3261e", (0, (1, 2.5)))
+_DOTS = (0, (1, 2.5))
 """The line of what the best checkpoint's own answers pass on other prompts."""
 
 
@@ -42,14 +39,13 @@ def draw_scores(
         _draw_trial(axes, trial, 0.004 * (index - (len(trials) - 1) / 2), index)
     axes.axhline(100 * target, color=paint.ink, linestyle="--", linewidth=1.2, label="target")
     for name, (words, base) in lines.items():
-        colour, style = _STYLES.get(name, _STYLES[""])
+        colour, style = (paint.before, "-.") if name == "untrained" else (GREY, ":")
         axes.axhline(100 * base.strict, color=colour, linestyle=style, label=words, linewidth=1.4)
     if best is not None and best.lift is not None:
-        colour, dots = _OTHER_PROMPTS
         axes.axhline(
             100 * best.lift.shuffled.accuracy,
-            color=colour,
-            linestyle=dots,
+            color=paint.chance,
+            linestyle=_DOTS,
             label="its answers on other prompts",
             linewidth=1.4,
         )
@@ -67,7 +63,8 @@ def draw_scores(
         )
     if not any(c.strict is not None for t in trials for c in t.checkpoints):
         axes.set_xlim(0, 100)
-    axes.set_ylim(bottom=0)
+    show_from_zero(axes)
+    axes.xaxis.set_major_formatter(lambda at, _: f"{at:g}" if 0 <= at <= 100 else "")
     axes.set_xlabel("progress of training (%)")
     axes.set_ylabel(f"{main} (%)")
 
@@ -143,5 +140,4 @@ def _mark_counted(
             markerfacecolor="none",
             markersize=8,
             color=colour,
-            clip_on=False,  # one that counts for nothing lies on the axis
         )

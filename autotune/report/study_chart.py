@@ -1,10 +1,11 @@
 """Two drawings of a study: what each trial came to, and where it lies by rate and batch."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from autotune.base.format import percent, rate_text
-from autotune.report.paint import GREY, Paint, colour_of
+from autotune.report.paint import GREY, Paint, colour_of, show_from_zero
 from autotune.report.trial_schema import TrialReport
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 def draw_history(axes: "Axes", trials: Sequence[TrialReport], target: float, tones: Paint) -> None:
     """What the best checkpoint of each trial counts for, and the best so far, against the target.
 
-    A trial without a value has a cross on the axis.
+    A trial without a value has a cross at 0.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -22,10 +23,10 @@ def draw_history(axes: "Axes", trials: Sequence[TrialReport], target: float, ton
     for index, trial in enumerate(trials):
         colour = colour_of(index)
         if trial.value is None:
-            axes.plot(trial.number, 0, marker="x", color=colour, linestyle="", clip_on=False)
+            axes.plot(trial.number, 0, marker="x", color=colour, linestyle="")
         else:
             value = 100 * max(0.0, trial.value)
-            axes.plot(trial.number, value, marker="o", color=colour, clip_on=False, zorder=3)
+            axes.plot(trial.number, value, marker="o", color=colour, zorder=3)
         reached = max(0.0, trial.value or 0.0)
         best.append(max(reached, best[-1] if best else 0.0))
     axes.plot(
@@ -33,14 +34,14 @@ def draw_history(axes: "Axes", trials: Sequence[TrialReport], target: float, ton
         [100 * b for b in best],
         drawstyle="steps-post",
         color=GREY,
-        linewidth=1.2,
+        linewidth=1.8,
         label="best so far",
     )
     axes.axhline(100 * target, color=tones.ink, linestyle="--", linewidth=1.2, label="target")
-    axes.set_ylim(bottom=0)
+    show_from_zero(axes)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("trial")
-    axes.set_ylabel("%")
+    axes.set_ylabel("counts for (%)")
 
 
 def value_text(trial: TrialReport) -> str:
@@ -54,13 +55,18 @@ def draw_slice(axes: "Axes", trials: Sequence[TrialReport], tones: Paint) -> Non
 
     axes.set_xscale("log")
     axes.set_yscale("log", base=2)
+    rates = [trial.plan.learning_rate for trial in trials]
+    middle = math.sqrt(min(rates) * max(rates))
     for index, trial in enumerate(trials):
         rate, batch = trial.plan.learning_rate, trial.plan.batch_size
         axes.plot(rate, batch, marker="o", color=colour_of(index))
+        left = rate > middle  # a text at the right of the last point would be cut off
         axes.annotate(
             f"trial {trial.number}: {value_text(trial)}",
             (rate, batch),
-            xytext=(5, -12 if index % 2 else 4),  # two near each other do not cover each other
+            # Two near each other do not cover each other.
+            xytext=(-5 if left else 5, -12 if index % 2 else 4),
+            ha="right" if left else "left",
             textcoords="offset points",
             fontsize=8,
             color=tones.ink,

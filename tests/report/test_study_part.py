@@ -76,7 +76,7 @@ def test_the_picture_of_rates_and_batches_says_what_its_figures_are() -> None:
 
     report = reported(4)
     (picture,) = (p for p in pictures_of(report) if p.name == "points")
-    assert picture.title == "Learning rate and batch size of each trial, with what it counts for"
+    assert picture.title == "Rate and batch size of each trial, and what it counts for"
     axes = Figure().add_subplot()
     picture.draw(axes, LIGHT)
     written = [text.get_text() for text in axes.texts]
