@@ -67,6 +67,16 @@ def facts_of(report: Report, scorer: Scorer) -> tuple[Fact, ...]:
     return tuple(found)
 
 
+def in_a_row(count: int, most: int) -> int:
+    """How many of so many figures stand beside each other, in as few rows as can be, all alike.
+
+    So the last row has one figure less than the others, or a few where there are more rows: seven
+    stand as four and three, where at most six have room.
+    """
+    rows = -(-count // most)
+    return -(-count // max(1, rows))
+
+
 def _in_full(report: Report, full: FullScore) -> Iterator[Fact]:
     tone = "bad" if report.no_better else "good" if full.value >= report.target else "warn"
     untrained = full.baselines.get("untrained")

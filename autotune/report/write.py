@@ -19,7 +19,7 @@ from autotune.report.by_instruction import instructions_table
 from autotune.report.chart import Picture, draw_png, pictures_of
 from autotune.report.data_table import data_table
 from autotune.report.examples import CHOSEN, SENTENCES, verdict_lines
-from autotune.report.facts import facts_of, ran_with
+from autotune.report.facts import facts_of, in_a_row, ran_with
 from autotune.report.fold import figures, name_parts, percents
 from autotune.report.kept_charts import Drawn, kept_pictures
 from autotune.report.practice import kinds_table
@@ -145,6 +145,7 @@ def _render(
         verdicts=verdict_lines,
         line=lambda text: Markup(markdown_line(text)),
         figures=figures,
+        in_a_row=in_a_row,
         name_parts=name_parts,
         percents=percents,
         faults=lambda faults: ", ".join(map(fault_text, faults)),

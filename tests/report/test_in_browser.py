@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from autotune.report import build_report, write_report
+from autotune.report.facts import Fact
 from autotune.report.schema import Report
 from autotune.report.write import render_html
 from tests import chromium
@@ -78,6 +79,19 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return page
 
 
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pages that begin with so many figures, by their number."""
+    report = build_report(book.story(), Path("runs/x"))
+    folder = tmp_path_factory.mktemp("figures")
+    for count in range(3, 11):
+        facts = tuple(Fact("24.3 to 31.8 %", "what it counts for") for _ in range(count))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("autotune.report.write.facts_of", lambda *_, shown=facts: shown)
+            (folder / f"{count}.html").write_text(render_html(report), encoding="utf-8")
+    return folder
+
+
 TOO_WIDE = (
     "[...document.querySelectorAll('.wide')].filter(e => e.scrollWidth > e.clientWidth)"
     ".map(e => e.previousElementSibling.textContent)"
@@ -98,6 +112,24 @@ def test_the_figures_that_are_seen_first_are_whole_and_on_one_line(
     figures = "[...document.querySelectorAll('.facts b')]"
     assert page.value(f"{figures}.filter(e => e.scrollWidth > e.clientWidth).length") == 0
     assert len(set(page.value(f"{figures}.map(e => e.offsetHeight)"))) == 1
+
+
+@pytest.mark.parametrize("width", [1280, 900, 400])
+@pytest.mark.parametrize("count", range(3, 11))
+def test_no_figure_stands_alone_in_a_row_but_one_that_fills_it(
+    page: chromium.Browser, figures: Path, count: int, width: int
+) -> None:
+    page.open(figures / f"{count}.html", width)
+    boxes = page.value(
+        "[...document.querySelectorAll('.facts div')].map(e => [e.offsetTop, e.offsetWidth])"
+    )
+    rows = [[wide for at, wide in boxes if at == top] for top in sorted({at for at, _ in boxes})]
+    assert sum(map(len, rows)) == count
+    inside = page.value("document.querySelector('.facts').offsetWidth")
+    assert all(len(row) > 1 or row == [inside] for row in rows), rows
+    most = 6 if width == 1280 else 4 if width == 900 else 2
+    assert len(rows) == -(-count // most), "in as few rows as there is room for"
+    assert page.value("document.documentElement.scrollWidth") <= width
 
 
 def test_on_a_phone_figures_and_names_fold_so_that_instructions_are_seen_whole(
