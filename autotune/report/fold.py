@@ -1,9 +1,11 @@
-"""Where a cell of a table may fold on a narrow page: between its figures, and within long names."""
+"""Where a text may fold on a narrow page: between figures, in long names, not within an option."""
 
 import re
 
 _BETWEEN_FIGURES = re.compile(r"(?<=,) | (?=\[)|(?<=/\d) |(?<=/\d\d) |(?<=/\d\d\d) |(?<=/\d{4}) ")
-_PERCENT = re.compile(r"(\d+(?:\.\d+)? %)")
+_WHOLE = re.compile(
+    r"(\d+(?:\.\d+)? %|\d+(?:\.\d+)?e-\d+|(?<![\w-])--[a-z][\w-]*|smolsft-autotune)"
+)
 _IN_NAMES = re.compile(r"(?<=[:_])")
 
 
@@ -17,6 +19,9 @@ def name_parts(cell: str) -> list[str]:
     return _IN_NAMES.split(cell)
 
 
-def percents(cell: str) -> list[str]:
-    """A sentence in parts, of which every second is a percentage, which does not fold."""
-    return _PERCENT.split(cell)
+def wholes(text: str) -> list[str]:
+    """A sentence in parts, of which every second does not fold.
+
+    That is a percentage, a figure such as `4e-5`, an option such as `--run-dir`, the program.
+    """
+    return _WHOLE.split(text)

@@ -13,16 +13,16 @@ from typing import Any
 from autotune.base.files import write_bytes_atomic, write_text_atomic
 from autotune.base.format import duration, percent, safe
 from autotune.protocol.data_notes import note_sentence
-from autotune.protocol.result_text import limits_text
 from autotune.protocol.results import Fit
 from autotune.report.by_instruction import instructions_table
 from autotune.report.chart import Picture, draw_png, pictures_of
 from autotune.report.data_table import data_table
 from autotune.report.examples import CHOSEN, SENTENCES, verdict_lines
 from autotune.report.facts import facts_of, in_a_row, ran_with
-from autotune.report.fold import figures, name_parts, percents
+from autotune.report.fold import figures, name_parts, wholes
 from autotune.report.kept_charts import Drawn, kept_pictures
 from autotune.report.practice import kinds_table
+from autotune.report.remarks import remarks_of
 from autotune.report.reproduction import reproduction_rows
 from autotune.report.schema import Report
 from autotune.report.score_tables import checkpoints_table, full_scores_table, scores_table
@@ -138,8 +138,7 @@ def _render(
         duration=duration,
         moment=moment_text,
         fit=_fit,
-        prediction=prediction_sentence,
-        limits=limits_text,
+        prediction=_prediction,
         quoted_lines=_quoted_lines,
         became=SENTENCES.get,
         verdicts=verdict_lines,
@@ -147,7 +146,7 @@ def _render(
         figures=figures,
         in_a_row=in_a_row,
         name_parts=name_parts,
-        percents=percents,
+        wholes=wholes,
         faults=lambda faults: ", ".join(map(fault_text, faults)),
     )
     scorer = find_scorer(report.scorer)
@@ -155,6 +154,7 @@ def _render(
     shown: dict[str, Any] = {
         "not_better": NOT_BETTER,
         "facts": facts_of(report, scorer),
+        "remarks": remarks_of(report),
         "scores": scores_table(report, scorer),
         "full_scores": full_scores_table(report, scorer),
         "instructions": instructions_table(report),
@@ -186,7 +186,15 @@ def _render(
 
 def _fit(fit: Fit) -> str:
     """The probe's answer as the beginning of a text."""
-    sentence = fit_sentence(fit)
+    return _begun(fit_sentence(fit))
+
+
+def _prediction(fit: Fit) -> str | None:
+    sentence = prediction_sentence(fit)
+    return None if sentence is None else _begun(sentence)
+
+
+def _begun(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 

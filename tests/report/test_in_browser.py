@@ -143,6 +143,29 @@ def test_on_a_phone_figures_and_names_fold_so_that_instructions_are_seen_whole(
     assert page.value(f"{split}.length") == 0, "no figure is torn from its unit"
 
 
+@pytest.mark.parametrize("width", [400, 1280])
+def test_no_option_figure_or_program_is_torn_at_the_end_of_a_line(
+    page: chromium.Browser, real: Path, width: int
+) -> None:
+    page.open(real, width)
+    kept = "[...document.querySelectorAll('.whole')]"
+    words = page.value(f"{kept}.map(e => e.textContent)")
+    assert {"smolsft-autotune", "--run-dir", "--profile", "27.9 %"} <= set(words)
+    assert page.value(f"{kept}.filter(e => e.getClientRects().length > 1).length") == 0
+
+
+def test_a_sentence_of_a_table_that_scrolls_is_wide_enough_to_be_read(
+    page: chromium.Browser, real: Path
+) -> None:
+    page.open(real, 400)
+    widths = page.value(
+        "[...document.querySelectorAll('.wide')].filter(e => e.scrollWidth > e.clientWidth)"
+        ".flatMap(e => [...e.querySelectorAll('td:last-child:not(.n)')])"
+        ".map(e => e.getBoundingClientRect().width)"
+    )
+    assert widths and min(widths) >= 240
+
+
 def test_no_section_list_or_cell_is_empty(page: chromium.Browser, written: Path) -> None:
     for name in ("whole", "begun"):
         page.open(written / name / "report.html", 1280)

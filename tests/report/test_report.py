@@ -20,6 +20,7 @@ from autotune.report.write import render_html, render_markdown
 from autotune.run.state import replay
 from autotune.screen import summary
 from tests import records as book
+from tests.report.test_pages import without_tags
 from tests.screens import printed, squeezed
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -389,7 +390,7 @@ def test_importing_the_report_and_the_view_loads_no_matplotlib_jinja_or_torch() 
 def test_the_timed_ways_to_cut_a_step_and_the_prediction_are_in_the_report(
     tmp_path: Path, name: str
 ) -> None:
-    text = pages(book.story(), tmp_path)[name]
+    text = without_tags(pages(book.story(), tmp_path)[name])
     assert "Micro-batch settings, timed" in text
     assert "1000" in text
     assert "measured 3.10 GiB: 3.2 % too low" in text
