@@ -1,6 +1,6 @@
 """The rows of each strategy: how many were read, dropped, trained on, and what is kept of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from autotune.base.format import percent
 from autotune.protocol.data_notes import DataNote
@@ -74,8 +74,17 @@ def data_table(report: Report) -> Table:
             )
             for used in report.data_used
         ),
-        "Of the rows read some are dropped: unfit ones, and those of which this length and these"
-        " rounds leave nothing to learn. Some are held out, and their loss tells how the training"
-        " does; the rest are trained on. Tokens kept: the share of the supervised tokens of all"
-        " rows that is left.",
+        " ".join(_legend(report.data_used)),
     )
+
+
+def _legend(each: Sequence[DataUsed]) -> Iterator[str]:
+    if any(used.dropped + used.lost for used in each):
+        yield (
+            "Dropped: unfit rows, and those of which this length and these rounds leave nothing to"
+            " learn."
+        )
+    if any(used.held_out for used in each):
+        yield "Held out: not trained on, their loss tells how the training does."
+    if any(used.kept_supervised is not None for used in each):
+        yield "Tokens kept: the share of the supervised tokens of all rows that is left."

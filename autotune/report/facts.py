@@ -55,7 +55,7 @@ def facts_of(report: Report, scorer: Scorer) -> tuple[Fact, ...]:
         found.append(
             Fact(
                 report.strategy,
-                f"strategy of the best, chosen among {among}" if best else "strategy",
+                f"strategy of the best of {among}" if best else "strategy",
             )
         )
     if report.corrected is not None and has_selection_bias(report):
@@ -101,10 +101,18 @@ def has_selection_bias(report: Report) -> bool:
 
 
 def _data(report: Report) -> str:
-    """What was trained on, and the run's own data where that is something else."""
-    if report.data in report.trained_data:
-        return report.trained_on
-    return f"{report.trained_on}; the run's own, {report.data}, is not trained on"
+    """What was trained on, by strategy where that differs, and the run's own data beside it."""
+    data = report.trained_data
+    by = {name: dict.fromkeys(_strategies(report, name)) for name in data}
+    alike = len(data) == 1 or not report.trials
+    named = "; ".join(name if alike else f"{', '.join(by[name])}: {name}" for name in data)
+    if report.data in data:
+        return named
+    return f"{named}; the run's own, {report.data}, is not trained on"
+
+
+def _strategies(report: Report, data: str) -> Iterator[str]:
+    return (t.strategy for t in report.trials if (t.data or report.data) == data)
 
 
 def ran_with(report: Report, scorer: Scorer) -> tuple[tuple[str, str], ...]:

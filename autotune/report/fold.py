@@ -2,15 +2,15 @@
 
 import re
 
-_BETWEEN_FIGURES = re.compile(r"(?<=,) | (?=\[)|(?<=/\d) |(?<=/\d\d) |(?<=/\d\d\d) |(?<=/\d{4}) ")
+_BETWEEN_FIGURES = re.compile(r"(?<=,) | (?=\[)")
 _WHOLE = re.compile(
-    r"(\d+(?:\.\d+)? %|\d+(?:\.\d+)?e-\d+|(?<![\w-])--[a-z][\w-]*|smolsft-autotune)"
+    r"(\d+(?:\.\d+)? (?:%|GiB|MiB)|\d+(?:\.\d+)?e-\d+|(?<![\w-])--[a-z][\w-]*|smolsft-autotune)"
 )
 _IN_NAMES = re.compile(r"(?<=[:_])")
 
 
 def figures(cell: str) -> list[str]:
-    """`6/24 25.0 % [12-45]` in three parts, a list of losses one by one; a size stays whole."""
+    """`6/24 25.0 % [12-45]` in two parts, a list of losses one by one; a size stays whole."""
     return _BETWEEN_FIGURES.split(cell)
 
 
@@ -22,6 +22,6 @@ def name_parts(cell: str) -> list[str]:
 def wholes(text: str) -> list[str]:
     """A sentence in parts, of which every second does not fold.
 
-    That is a percentage, a figure such as `4e-5`, an option such as `--run-dir`, the program.
+    That is a percentage, a size, a rate (`4e-5`), an option (`--run-dir`) and the program.
     """
     return _WHOLE.split(text)

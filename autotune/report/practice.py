@@ -79,8 +79,12 @@ _KINDS = {
 
 
 def kinds_table(report: Report) -> Table:
-    """Held-out kinds beside the rest, a column a model; no rows where nothing is known of them."""
-    scores = report.kinds
+    """Held-out kinds beside the rest, a column a model; no rows where nothing is known of them.
+
+    That is so as well where no prompt has such a kind.
+    """
+    asked = any(score.held_out_instructions.n for score in report.kinds)
+    scores = report.kinds if asked else ()
     others = any(score.unpractised_instructions.n for score in scores)
     shown = [name for name in _KINDS if others or name != "unpractised_instructions"]
     return Table(

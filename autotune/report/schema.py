@@ -165,7 +165,10 @@ class Report(Boundary):
 
     @property
     def trained_on(self) -> str:
-        """The same in words."""
+        """What the best was trained on; before there is one, all of `trained_data`."""
+        for trial in self.trials:
+            if self.best is not None and self.best in trial.checkpoints:
+                return trial.data or self.data
         return ", ".join(self.trained_data)
 
     @property

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 MAX_NAMED = 6
 """Trials that the legend names: more have the colours of these again, and stand in the tables."""
 
+MIN_PROGRESS_SHOWN = 10.0
+"""Points of progress that the picture shows at least."""
+
 _DOTS = (0, (1, 2.5))
 """The line of what the best checkpoint's own answers pass on other prompts."""
 
@@ -61,12 +64,24 @@ def draw_scores(
             color=paint.ink,
             label="what a score counts for",
         )
-    if not any(c.strict is not None for t in trials for c in t.checkpoints):
+    if any(c.strict is not None for t in trials for c in t.checkpoints):
+        _widen(axes)
+    else:
         axes.set_xlim(0, 100)
     show_from_zero(axes)
     axes.xaxis.set_major_formatter(lambda at, _: f"{at:g}" if 0 <= at <= 100 else "")
     axes.set_xlabel("progress of training (%)")
     axes.set_ylabel(f"{main} (%)")
+
+
+def _widen(axes: "Axes") -> None:
+    """Checkpoints of nearly one progress do not fill the width, and ticks are whole percents."""
+    from matplotlib.ticker import MaxNLocator
+
+    left, right = axes.get_xlim()
+    if right - left < MIN_PROGRESS_SHOWN:
+        axes.set_xlim(right - MIN_PROGRESS_SHOWN, right + 0.03 * MIN_PROGRESS_SHOWN)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _draw_trial(axes: "Axes", trial: TrialReport, shift: float, index: int) -> None:

@@ -31,6 +31,7 @@ _WRITTEN: dict[str, Callable[[float], str]] = {
 def points_table(report: Report) -> Table:
     """What each trial was asked to train with, and what that came to."""
     best = report.best
+    missing = any(t.value is not None and t.value < 0 for t in report.trials)
     return Table(
         (
             Column("trial"),
@@ -46,8 +47,8 @@ def points_table(report: Report) -> Table:
             for t in report.trials
             if t.point
         ),
-        "Came to: what the best checkpoint counts for, by which the next points are drawn; minus"
-        " one where something required is missing.",
+        "Came to: what the best checkpoint counts for, by which the next points are drawn"
+        + ("; minus one where something required is missing." if missing else "."),
     )
 
 

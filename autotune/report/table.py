@@ -17,7 +17,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A cell for each column; `best` marks the row of the best checkpoint.
+    """A cell for each column; `best` marks the row of the best checkpoint, or of the sum.
 
     `tone` is how the last cell, a verdict, is to be seen: `good`, `bad`, or "" for neither.
     """

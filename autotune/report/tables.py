@@ -32,7 +32,7 @@ def trials_table(report: Report) -> Table:
                     ", ".join(f"{loss:.3f}" for loss in t.epoch_losses) or NOT_KNOWN,
                     *([_held_out(t)] if measured else []),
                     NOT_KNOWN if t.weights_moved is None else percent(t.weights_moved, 3),
-                    NOT_KNOWN if t.training_seconds is None else duration(t.training_seconds),
+                    NOT_KNOWN if (took := _took(t)) is None else duration(took),
                     t.verdict,
                 )
             )
@@ -59,6 +59,11 @@ def _held_out(trial: TrialReport) -> str:
     return ", ".join(losses) or NOT_KNOWN
 
 
+def _took(trial: TrialReport) -> float | None:
+    """How long it trained, with all that was resumed; of an older report its last part."""
+    return trial.took.training_seconds or trial.training_seconds
+
+
 def probe_trials_table(fit: Fit) -> Table:
     """What was tried to find what fits."""
     return _of_trials(PROBE_COLUMNS, fit.trials, probe_cells)
@@ -74,7 +79,7 @@ def _of_trials(
     trials: Sequence[TrialOutcome],
     cells: Callable[[TrialOutcome], tuple[str, ...]],
 ) -> Table:
-    words = ("verdict", "reason", "timed on")
+    words = ("verdict", "reason", "timed on", "length x rounds")
     return Table(
         tuple(Column(title, title not in words) for title in titles),
         tuple(Row(cells(trial)) for trial in trials),

@@ -8,15 +8,19 @@ from autotune.report.schema import Report
 from autotune.report.table import NOT_KNOWN, Column, Row, Table
 from autotune.report.trial_schema import TimeSpent
 
+ALL = "all"
+"""The last row of what the time went into, its sum."""
+
 
 def time_split_table(report: Report) -> Table:
     """Seconds by what was done, of the time from the first record to the last."""
     whole = sum(report.time_split.values())
-    parts = [*report.time_split.items(), *((("all", whole),) if len(report.time_split) > 1 else ())]
+    parts = [*report.time_split.items(), *(((ALL, whole),) if len(report.time_split) > 1 else ())]
     return Table(
         (Column("what"), Column("time", True), Column("share", True)),
         tuple(
-            Row((what, duration(s), percent(s / whole if whole else 1.0, 0))) for what, s in parts
+            Row((what, duration(s), percent(s / whole if whole else 1.0, 0)), best=what == ALL)
+            for what, s in parts
         ),
         " ".join(f"{note[:1].upper()}{note[1:]}." for note in report.time_notes),
     )
@@ -26,14 +30,19 @@ def times_table(report: Report) -> Table:
     """Planned against actual, a row a trial; no rows where nothing was planned."""
     numbers = ("training planned", "took", "scoring planned", "took", "whole planned", "took")
     return Table(
-        (Column("trial"), *(Column(name, True) for name in numbers), Column("off", True)),
+        (
+            Column("trial", whole=True),
+            *(Column(name, True) for name in numbers),
+            Column("off", True),
+        ),
         tuple(
             Row((f"{t.number} ({t.strategy})", *_times(t.expected, t.took)))
             for t in report.trials
             if t.expected is not None
         ),
         "Planned when the trial began: the probe's speed and the untrained model's time, corrected"
-        " by the trials before. Pauses of a resumed run do not count.",
+        " by the trials before. Off: how much longer or shorter the whole took. Pauses of a resumed"
+        " run do not count.",
         "not over",
     )
 

@@ -68,3 +68,14 @@ def test_baselines_are_brighter_on_a_dark_page() -> None:
 
     for name in ("before", "chance"):
         assert luminance(getattr(DARK, name)) > 1.5 * luminance(getattr(LIGHT, name))
+
+
+def test_checkpoints_of_nearly_one_progress_have_whole_percents_below_them() -> None:
+    axes = blank()
+    scores(axes, LIGHT)  # all of them at the end of their trainings
+    left, right = axes.get_xlim()
+    assert right - left > 10
+    shown = [
+        axes.xaxis.get_major_formatter()(at) for at in axes.get_xticks() if left <= at <= right
+    ]
+    assert shown and all(text.isdecimal() for text in shown)

@@ -401,6 +401,10 @@ def test_the_title_names_what_was_trained_on_and_not_data_that_nobody_took(tmp_p
     assert report.trained_on == report.data
     own = [trial.model_copy(update={"data": "practice data"}) for trial in report.trials]
     both = report.model_copy(update={"trials": (report.trials[0], *own[1:])})
-    assert both.trained_on == f"{report.data}, practice data"
+    assert both.best is not None and both.best in own[1].checkpoints
+    assert both.trained_on == "practice data"
+    assert f"| data | A: {report.data}; B: practice data |" in render_markdown(both)
+    early = both.model_copy(update={"best": None})
+    assert early.trained_on == f"{report.data}, practice data"
     alone = report.model_copy(update={"trials": tuple(own)})
     assert f"# {report.model} on practice data" in render_markdown(alone)
