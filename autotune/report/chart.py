@@ -146,7 +146,7 @@ def _study(report: Report) -> Iterator[Picture]:
         "Rate and batch size of each trial, and what it counts for",
         "Each trial at its learning rate and batch size, with what its best checkpoint counts for",
         shows,
-        lambda axes, tones: draw_slice(axes, report.trials, tones),
+        lambda axes, _: draw_slice(axes, report.trials),
     )
 
 

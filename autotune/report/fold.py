@@ -4,7 +4,8 @@ import re
 
 _BETWEEN_FIGURES = re.compile(r"(?<=,) | (?=\[)")
 _WHOLE = re.compile(
-    r"(\d+(?:\.\d+)? (?:%|GiB|MiB)|\d+(?:\.\d+)?e-\d+|(?<![\w-])--[a-z][\w-]*|smolsft-autotune)"
+    r"(\d+(?:\.\d+)? (?:%|GiB|MiB)|\[[\d.]+-[\d.]+\]|\d+(?:\.\d+)?e-\d+"
+    r"|(?<![\w-])--[a-z][\w-]*|smolsft-autotune)"
 )
 _IN_NAMES = re.compile(r"(?<=[:_])")
 
@@ -22,6 +23,6 @@ def name_parts(cell: str) -> list[str]:
 def wholes(text: str) -> list[str]:
     """A sentence in parts, of which every second does not fold.
 
-    That is a percentage, a size, a rate (`4e-5`), an option (`--run-dir`) and the program.
+    A percentage, a size, an interval, a rate (`4e-5`), an option (`--run-dir`), the program.
     """
     return _WHOLE.split(text)

@@ -81,7 +81,7 @@ def _widen(axes: "Axes") -> None:
     left, right = axes.get_xlim()
     if right - left < MIN_PROGRESS_SHOWN:
         axes.set_xlim(right - MIN_PROGRESS_SHOWN, right + 0.03 * MIN_PROGRESS_SHOWN)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
 
 
 def _draw_trial(axes: "Axes", trial: TrialReport, shift: float, index: int) -> None:

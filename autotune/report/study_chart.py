@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+HEIGHTS = (4, -12, 14, -22)
+"""Where the words of points beside each other stand: above and below by turns, near and far."""
+
+
 def draw_history(axes: "Axes", trials: Sequence[TrialReport], target: float, tones: Paint) -> None:
     """What the best checkpoint of each trial counts for, and the best so far, against the target.
 
@@ -49,7 +53,21 @@ def value_text(trial: TrialReport) -> str:
     return "no score" if trial.value is None else percent(max(0.0, trial.value))
 
 
-def draw_slice(axes: "Axes", trials: Sequence[TrialReport], tones: Paint) -> None:
+def _heights(trials: Sequence[TrialReport]) -> dict[int, int]:
+    """How far above its point the words of each trial stand, in points of a letter's height.
+
+    Of those beside each other in a row they differ, so that they do not cover each other.
+    """
+    found: dict[int, int] = {}
+    beside: dict[int, int] = {}
+    for trial in sorted(trials, key=lambda t: t.plan.learning_rate):
+        at = beside.get(trial.plan.batch_size, 0)
+        beside[trial.plan.batch_size] = at + 1
+        found[trial.number] = HEIGHTS[at % len(HEIGHTS)]
+    return found
+
+
+def draw_slice(axes: "Axes", trials: Sequence[TrialReport]) -> None:
     """Each trial at its learning rate and batch size, with what its best checkpoint counts for."""
     from matplotlib.ticker import LogLocator, NullLocator
 
@@ -57,6 +75,7 @@ def draw_slice(axes: "Axes", trials: Sequence[TrialReport], tones: Paint) -> Non
     axes.set_yscale("log", base=2)
     rates = [trial.plan.learning_rate for trial in trials]
     middle = math.sqrt(min(rates) * max(rates))
+    heights = _heights(trials)
     for index, trial in enumerate(trials):
         rate, batch = trial.plan.learning_rate, trial.plan.batch_size
         axes.plot(rate, batch, marker="o", color=colour_of(index))
@@ -64,12 +83,11 @@ def draw_slice(axes: "Axes", trials: Sequence[TrialReport], tones: Paint) -> Non
         axes.annotate(
             f"trial {trial.number}: {value_text(trial)}",
             (rate, batch),
-            # Two near each other do not cover each other.
-            xytext=(-5 if left else 5, -12 if index % 2 else 4),
+            xytext=(-5 if left else 5, heights[trial.number]),
             ha="right" if left else "left",
             textcoords="offset points",
             fontsize=8,
-            color=tones.ink,
+            color=colour_of(index),  # as its point, where another one is nearer
             parse_math=False,
         )
     batches = sorted({trial.plan.batch_size for trial in trials})

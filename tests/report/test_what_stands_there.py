@@ -102,6 +102,7 @@ def test_the_strategy_at_the_head_says_of_how_many_checkpoints(report: Report) -
         ("chat --run-dir runs/x --top-p 1", ["--run-dir", "--top-p"]),
         ("lr 4e-5 (--think keep), 3.48 GiB of 8 GiB", ["4e-5", "--think", "3.48 GiB", "8 GiB"]),
         ("smolsft-autotune demo at 25 %", ["smolsft-autotune", "25 %"]),
+        ("7/24 29.2 % [15-49]; 9/541 [0.9-3.1]", ["29.2 %", "[15-49]", "[0.9-3.1]"]),
         ("runs/a--b/c and 1 - 2", []),
     ],
 )

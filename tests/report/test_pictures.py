@@ -1,4 +1,4 @@
-"""What lies at 0 in a picture is seen: no axis is drawn over it."""
+"""What a picture shows is seen: no axis covers what lies at 0, no words cover each other."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -55,11 +55,20 @@ def test_the_best_so_far_of_trials_that_count_for_nothing_is_a_line() -> None:
 def test_a_point_at_the_right_of_the_picture_has_its_words_at_its_left() -> None:
     report = reported(3)
     axes = blank()
-    draw_slice(axes, report.trials, LIGHT)
+    draw_slice(axes, report.trials)
     rates = [t.plan.learning_rate for t in report.trials]
     sides = [text.get_horizontalalignment() for text in axes.texts]
     assert sides[rates.index(max(rates))] == "right"
     assert sides[rates.index(min(rates))] == "left"
+
+
+def test_words_of_points_near_each_other_do_not_cover_each_other() -> None:
+    axes = blank()
+    draw_slice(axes, reported(5).trials)
+    axes.figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in axes.texts]
+    near = [(a, b) for at, a in enumerate(boxes) for b in boxes[:at] if a.overlaps(b)]
+    assert near == []
 
 
 def test_baselines_are_brighter_on_a_dark_page() -> None:
