@@ -5,9 +5,9 @@ import re
 _BETWEEN_FIGURES = re.compile(r"(?<=,) | (?=\[)")
 _WHOLE = re.compile(
     r"(\d+(?:\.\d+)? (?:%|GiB|MiB)|\[[\d.]+-[\d.]+\]|\d+(?:\.\d+)?e-\d+"
-    r"|(?<![\w-])--[a-z][\w-]*|smolsft-autotune)"
+    r"|\d{4}-\d\d-\d\d|(?<![\w-])--[a-z][\w-]*|smolsft-autotune)"
 )
-_IN_NAMES = re.compile(r"(?<=[:_])")
+_IN_NAMES = re.compile(r"(?<=[A-Za-z][:_])")
 
 
 def figures(cell: str) -> list[str]:
@@ -16,13 +16,13 @@ def figures(cell: str) -> list[str]:
 
 
 def name_parts(cell: str) -> list[str]:
-    """`detectable_format:title` in parts that together are the name again."""
+    """`detectable_format:title` in parts that together are the name again; `11:50` is one."""
     return _IN_NAMES.split(cell)
 
 
 def wholes(text: str) -> list[str]:
     """A sentence in parts, of which every second does not fold.
 
-    A percentage, a size, an interval, a rate (`4e-5`), an option (`--run-dir`), the program.
+    A percentage, a size, an interval, a date, a rate (`4e-5`), an option, the program.
     """
     return _WHOLE.split(text)

@@ -88,10 +88,16 @@ def _of_trials(
 
 def timeline_table(report: Report) -> Table:
     """All that happened, in order."""
-    rows = (Row((moment_text(moment.time), moment.text)) for moment in report.timeline)
-    return Table((Column("when", whole=True), Column("what")), tuple(rows))
+    rows = (
+        Row((moment_text(moment.time).removesuffix(f" {ZONE}"), moment.text))
+        for moment in report.timeline
+    )
+    return Table((Column(f"when ({ZONE})", whole=True), Column("what")), tuple(rows))
+
+
+ZONE = "UTC"
 
 
 def moment_text(seconds: float) -> str:
     """A time as UTC, to the second: a report is read elsewhere than where it was made."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return datetime.fromtimestamp(seconds, UTC).strftime(f"%Y-%m-%d %H:%M:%S {ZONE}")

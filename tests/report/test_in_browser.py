@@ -166,6 +166,22 @@ def test_a_sentence_of_a_table_that_scrolls_is_wide_enough_to_be_read(
     assert widths and min(widths) >= 240
 
 
+@pytest.mark.parametrize(("width", "lines"), [(1280, 1), (400, 2)])
+def test_what_happened_is_dated_on_a_line_and_fits_the_page(
+    page: chromium.Browser, real: Path, width: int, lines: int
+) -> None:
+    page.open(real, width)
+    page.value("document.querySelector('details').open = true")
+    first = "document.querySelector('details td')"
+    tops = page.value(
+        f"(() => {{ const r = document.createRange(); r.selectNodeContents({first});"
+        " return [...r.getClientRects()].map(e => Math.round(e.top / 4)) })()"
+    )
+    assert len(set(tops)) == lines
+    wide = "document.querySelector('details .wide')"
+    assert page.value(f"{wide}.scrollWidth <= {wide}.clientWidth")
+
+
 def test_no_section_list_or_cell_is_empty(page: chromium.Browser, written: Path) -> None:
     for name in ("whole", "begun"):
         page.open(written / name / "report.html", 1280)

@@ -8,7 +8,7 @@ import pytest
 from autotune.report.build import build_report
 from autotune.report.data_table import data_table
 from autotune.report.facts import facts_of
-from autotune.report.fold import figures, wholes
+from autotune.report.fold import figures, name_parts, wholes
 from autotune.report.schema import Report
 from autotune.report.score_schema import KindScore
 from autotune.report.study_tables import points_table
@@ -110,6 +110,13 @@ def test_what_does_not_fold_is_found_and_nothing_is_lost(text: str, kept: list[s
     parts = wholes(text)
     assert parts[1::2] == kept
     assert "".join(parts) == text
+
+
+def test_a_name_folds_behind_its_parts_and_a_time_of_day_does_not() -> None:
+    name = "length_constraints:number_words"
+    assert name_parts(name) == ["length_", "constraints:", "number_", "words"]
+    assert name_parts("2026-11-29 11:50:59") == ["2026-11-29 11:50:59"]
+    assert wholes("2026-11-29 11:50:59")[1] == "2026-11-29"
 
 
 def test_a_score_folds_before_its_interval_only() -> None:
