@@ -1,6 +1,5 @@
 """`--set`: one setting changed by its name, `STRATEGY.key=value` or `table.key=value`."""
 
-import difflib
 import json
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autotune.base.errors import BadInput
+from autotune.base.near import near_or_known
 from autotune.config.explain import Fault, faults_at, known_keys
 from autotune.config.profile import Profile
 
@@ -88,9 +88,7 @@ def _keys(typed: str, name: str, profile: Profile) -> tuple[str | int, ...]:
         for at, strategy in enumerate(names):
             if same(name).startswith(f"{same(strategy)}."):
                 return ("strategy", at, *name[len(strategy) + 1 :].split("."))
-    known = [*names, *tables]
-    near = difflib.get_close_matches(head, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+    hint = near_or_known(head, [*names, *tables])
     raise BadInput(f"--set {typed}: no strategy or table {head}; {hint}")
 
 

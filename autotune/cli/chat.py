@@ -9,6 +9,8 @@ from pathlib import Path
 from types import FrameType
 
 from autotune.base.errors import BadInput, ExitCode
+from autotune.base.format import either
+from autotune.base.near import did_you_mean
 from autotune.base.scratch import scratch_folder
 from autotune.chat.answerer import Answerer
 from autotune.chat.talk import COMMANDS, LineInterrupted, Talk, Tell
@@ -95,7 +97,7 @@ def device_spec(options: Options, device: Device, folder: Path) -> DeviceSpec:
     asked = options.precision or of_run(folder, device) or AUTO
     known = [AUTO, *Precision]
     if asked not in known:
-        raise BadInput(f"--precision {asked}: must be {', '.join(known)}")
+        raise BadInput(f"--precision {asked}: must be {either(known)}{did_you_mean(asked, known)}")
     precision = own_precision(device) if asked == AUTO else Precision(asked)
     index = torch_index(options.device or AUTO)
     return DeviceSpec(kind=device.kind, index=index, precision=precision)

@@ -10,6 +10,7 @@ from typing import Any, get_args
 from autotune.base.errors import BadInput, ExitCode
 from autotune.base.format import either, quoted
 from autotune.base.manifest import weights_in
+from autotune.base.near import did_you_mean
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.find_answers import scored_by
 from autotune.cli.no_better import no_better_line
@@ -119,7 +120,7 @@ def read_form(wanted: ExportRequest) -> Form:
         if wanted.to is not None and wanted.to.lower() == form:
             return form
     what = "export: needs --to" if wanted.to is None else f"--to {wanted.to}: unknown"
-    raise BadInput(f"{what}; give {either(forms)}")
+    raise BadInput(f"{what}; give {either(forms)}{did_you_mean(wanted.to or '', forms)}")
 
 
 def read_type(wanted: ExportRequest) -> GgufType:
@@ -136,7 +137,9 @@ def read_type(wanted: ExportRequest) -> GgufType:
     for kind in types:
         if wanted.kind.lower() == kind:
             return kind
-    raise BadInput(f"--type {wanted.kind}: must be {either(types)}")
+    raise BadInput(
+        f"--type {wanted.kind}: must be {either(types)}{did_you_mean(wanted.kind, types)}"
+    )
 
 
 def source_of(folder: Path) -> Source:

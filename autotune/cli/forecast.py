@@ -5,6 +5,7 @@ from typing import Any
 
 from autotune.base.errors import BadInput, ExitCode
 from autotune.base.format import either
+from autotune.base.near import did_you_mean
 from autotune.base.scratch import scratch_folder
 from autotune.cli.console import at_work, human_console, outgrows, print_json, say_on
 from autotune.cli.device import budget_giver, named_profile
@@ -114,7 +115,7 @@ def attention_of(text: str | None) -> Attention:
     except ValueError as error:
         raise BadInput(
             f"--attention {text}: must be {either(Attention)}; {Attention.FUSED} is what a card"
-            " uses unless its torch has no fused kernel"
+            f" uses unless its torch has no fused kernel{did_you_mean(text or '', Attention)}"
         ) from error
 
 

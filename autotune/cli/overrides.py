@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from autotune.base.errors import BadInput
+from autotune.base.near import did_you_mean
 from autotune.base.sizes import near_size
 from autotune.cli.assignments import assigned
 from autotune.cli.options import SETTINGS, Options
@@ -186,5 +187,5 @@ def _refusal(name: str, value: Any, strategies: Sequence[str]) -> str:
     if setting.several:
         rule += f"; the profile has {', '.join(strategies)}"
     near = near_size(str(value)) if setting.size else None
-    meant = f"; did you mean {near}?" if near else ""
+    meant = f"; did you mean {near}?" if near else did_you_mean(str(value), setting.choices)
     return f"{setting.spelling(name)} {value}: {rule.format(grid=LENGTH_GRID)}{meant}"

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from autotune.base.errors import BadInput
-from autotune.base.format import strategies_text
+from autotune.base.format import either, strategies_text
+from autotune.base.near import did_you_mean
 from autotune.cli.options import SETTINGS, Options
 from autotune.cli.run_folder import RUNS
 from autotune.config.own_data import practising
@@ -87,7 +88,7 @@ def overlaps(stages: str | None) -> bool:
         BadInput: another word.
     """
     if stages is not None and stages.lower() not in STAGES:
-        raise BadInput(f"--stages {stages}: must be {' or '.join(STAGES)}")
+        raise BadInput(f"--stages {stages}: must be {either(STAGES)}{did_you_mean(stages, STAGES)}")
     return stages is not None and stages.lower() == "overlap"
 
 

@@ -1,19 +1,16 @@
 """A command line as it is typed: again after an interrupt, or right where it was not understood."""
 
-import difflib
 from collections.abc import Callable, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from autotune.base.format import quoted
+from autotune.base.near import near_name
 from autotune.cli.misplaced import meant_for
 from autotune.study.shared.address import without_password
 
 PROGRAM = "smolsft-autotune"
-
-NEAR = 0.7
-"""How alike (0..1) a word must be to a name that is suggested for it."""
 
 
 def usage_line(error: Any, arguments: Sequence[str]) -> str:
@@ -38,6 +35,7 @@ def _what(error: Any, context: Any, name: str, arguments: Sequence[str]) -> str:
     asked = getattr(error, "option_name", None)
     params = context.command.params if context is not None else ()
     options = [o for p in params for o in (*p.opts, *p.secondary_opts)]
+    options += context.help_option_names if context is not None else ()
     if asked is not None and "requires an argument" in message:
         return f"{asked}: needs a value after it"
     if asked is not None and hasattr(error, "possibilities"):
@@ -61,10 +59,10 @@ def near_option(asked: str, options: Sequence[str]) -> str | None:
     """
     names = {each.removeprefix("--"): each for each in options}
     word = asked.lstrip("-").replace("_", "-").lower()
-    near = difflib.get_close_matches(word, names, n=1, cutoff=NEAR)
+    near = near_name(word, names)
     parts = [name for name in names if word in name.split("-") and len(word) > 1]
-    found = near or (parts if len(parts) == 1 else [])
-    return names[found[0]] if found else None
+    found = near or (parts[0] if len(parts) == 1 else None)
+    return names[found] if found else None
 
 
 def _extra(message: str, name: str, options: Sequence[str], arguments: Sequence[str]) -> str:

@@ -1,6 +1,5 @@
 """What is wrong in a profile: a line for every fault, with key, value, rule and the nearest key."""
 
-import difflib
 import json
 import math
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from autotune.base.near import near_or_known
 from autotune.config.profile import Profile
 from autotune.config.strategy_faults import strategy_faults
 
@@ -90,7 +90,7 @@ def _fault(document: Mapping[str, Any], where: Location, rules: list[str]) -> Fa
     if rules == ["is missing"]:
         return Fault(where, name, "is missing; add it")
     if rules == ["is not known"]:
-        return Fault(where, name, f"no such key; {_nearest(where)}")
+        return Fault(where, name, f"no such key; {_meant(where)}")
     value = _value(document, where)
     rule = " or ".join([rules[0], *(r.removeprefix("must be ") for r in rules[1:])])
     if where == ("strategy",) and isinstance(value, list) and value:
@@ -141,10 +141,8 @@ def _unquote(value: Any, rule: str) -> str:
     return f"; write {value} without quotes"
 
 
-def _nearest(where: Location) -> str:
-    known = known_keys(where[:-1])
-    near = difflib.get_close_matches(str(where[-1]), known, n=1)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+def _meant(where: Location) -> str:
+    return near_or_known(str(where[-1]), known_keys(where[:-1]))
 
 
 def known_keys(where: Location) -> list[str]:

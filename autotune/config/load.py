@@ -1,6 +1,5 @@
 """Profiles on disk: found by name or path, read from TOML, all its faults reported together."""
 
-import difflib
 import json
 import re
 import tomllib
@@ -10,6 +9,7 @@ from typing import Any
 
 from autotune.base.errors import BadInput
 from autotune.base.format import counted
+from autotune.base.near import near_name
 from autotune.base.sizes import GIB
 from autotune.config.explain import faults_of
 from autotune.config.profile import Profile
@@ -78,8 +78,8 @@ def profile_path(name_or_path: str) -> Path:
             f"profile {name_or_path}: is a folder; give a .toml file"
             + _among(sorted(path.glob("*.toml")))
         )
-    near = difflib.get_close_matches(name_or_path.lower(), known, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
+    near = near_name(name_or_path, known)
+    hint = f"did you mean {near}? " if near else ""
     raise BadInput(
         f"profile {name_or_path}: no such profile or file; {hint}known are {', '.join(known)}"
     )

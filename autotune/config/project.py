@@ -6,7 +6,6 @@ docs/first-run.md.
 """
 
 import copy
-import difflib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 
 from autotune.base.errors import BadInput
 from autotune.base.format import counted
+from autotune.base.near import near_or_known
 from autotune.config.explain import faults_at, known_keys
 from autotune.config.load import parse_toml, profile_path
 from autotune.config.profile import Profile
@@ -142,10 +142,7 @@ def _own_faults(changes: Mapping[str, Any], strategies: Sequence[str]) -> list[s
         if table in UNCHANGED:
             found.append(f"{table}: names a profile; to use one write profile = {_shown(value)}")
         elif table not in tables:
-            known = [*OWN_KEYS, *tables]
-            near = difflib.get_close_matches(table, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-            found.append(f"{table}: no such key; {hint}")
+            found.append(f"{table}: no such key; {near_or_known(table, [*OWN_KEYS, *tables])}")
         elif table == "strategy" and not isinstance(value, Mapping):
             found.append(
                 "strategy: changes one of the profile's, such as [strategy.A]; to make others copy"

@@ -1,13 +1,13 @@
 """`--data`: a chat file, a dataset of the hub, or chats that come with the tool."""
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from autotune.base.errors import AutotuneError, BadInput
 from autotune.base.files import no_plain_file
 from autotune.base.format import either
+from autotune.base.near import did_you_mean, near_name
 from autotune.data.file_kinds import READ_ENDINGS, readable
 from autotune.data.files import RecordStream
 from autotune.data.formats import format_of
@@ -79,7 +79,7 @@ def resolve_data(text: str, say: Say = say_nothing) -> DataSource:
             raise BadInput(f"data {text}: no such file; did you mean {near}?")
         raise BadInput(
             f"data {text}: {no_plain_file(path)}; give a file ({_GIVE}), a hub id such as"
-            f" PeterV09/smol-smoltalk-6k, {either(DATA)}"
+            f" PeterV09/smol-smoltalk-6k, {either(DATA)}{did_you_mean(text, DATA)}"
         )
     return DataSource(_from_hub(reference.repo, reference.revision, say), text)
 
@@ -88,8 +88,8 @@ def _near(path: Path) -> Path | None:
     """The data file beside one that is not there that is named nearly like it."""
     if path.exists() or not path.parent.is_dir():
         return None
-    near = get_close_matches(path.name, [each.name for each in _data_files(path.parent)], n=1)
-    return path.with_name(near[0]) if near else None
+    near = near_name(path.name, [each.name for each in _data_files(path.parent)])
+    return path.with_name(near) if near else None
 
 
 def _data_files(folder: Path) -> list[Path]:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from autotune.base.errors import BadInput
 from autotune.base.format import either
+from autotune.base.near import did_you_mean
 from autotune.sources.cache import cache_folder
 from autotune.sources.hub import HubUnreachable, as_hub_id, hub_files, hub_folder, unreachable
 from autotune.sources.model_folder import check_model_folder, is_model_folder
@@ -73,7 +74,7 @@ def resolve_model(text: str, say: Say = say_nothing, *, weights: bool = True) ->
     if reference is None:
         raise BadInput(
             f"model {text}: no such folder; give a model folder, a hub id such as"
-            f" HuggingFaceTB/SmolLM2-135M, {either(MODELS)}"
+            f" HuggingFaceTB/SmolLM2-135M, {either(MODELS)}{did_you_mean(text, MODELS)}"
         )
     return _from_hub(reference.repo, reference.revision, text, say, weights)
 

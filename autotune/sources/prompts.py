@@ -9,6 +9,7 @@ from pathlib import Path
 from autotune.base.errors import BadInput, EnvironmentFault
 from autotune.base.files import no_plain_file, write_bytes_atomic
 from autotune.base.format import either
+from autotune.base.near import did_you_mean
 from autotune.config.profile import DataChoice, Profile, PromptChoice
 from autotune.data.file_kinds import readable
 from autotune.data.unpack import check_kind
@@ -64,7 +65,7 @@ def resolve_prompts(text: str, say: Say = say_nothing) -> PromptSource:
     if not path.is_file():
         raise BadInput(
             f"prompts {text}: {no_plain_file(path)}; give a file of prompts ({_GIVE}),"
-            f" {either(NAMED)}"
+            f" {either(NAMED)}{did_you_mean(text, NAMED)}"
         )
     if is_lfs_pointer(path):
         raise BadInput(f"prompts {text}: is a git-lfs pointer; run git lfs pull to get the file")

@@ -55,6 +55,8 @@ def over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         ("export run", "needs --to; give gguf, trl, axolotl, llamafactory, script or lm-eval"),
         ("export run --to onnx", "--to onnx: unknown; give gguf,"),
+        ("export run --to gguff", "script or lm-eval; did you mean gguf?"),
+        ("export run --to gguf --type q80", "must be f16, q8_0 or f32; did you mean q8_0?"),
         ("export run --to gguf --type q4", "--type q4: must be f16, q8_0 or f32"),
         ("export run --to trl --type f16", "--type f16: only --to gguf has types"),
         ("export none --to gguf", "export none: no such folder"),
@@ -66,7 +68,8 @@ def over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("chat toy", "chat toy: names a model, and this takes a folder: a run's, or a model's;"),
         ("export demo --to gguf", "export demo: names a model, and this takes a folder"),
         ("chat run --max-new-tokens 0", "--max-new-tokens 0: must be a whole number from 1"),
-        ("chat run --precision fp8", "--precision fp8: must be auto, fp16, bf16, fp32"),
+        ("chat run --precision fp8", "--precision fp8: must be auto, fp16, bf16 or fp32"),
+        ("chat run --precision bf61", "must be auto, fp16, bf16 or fp32; did you mean bf16?"),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_a_line(
