@@ -134,7 +134,7 @@ def inspect_data(
         else local_prompts(profile.prompts.source)
     )
     computer = find_device("cpu")
-    folder = prepare_model(session, model, profile.machine.threads)
+    folder = prepare_model(session, model, profile.machine.threads, say)
     positions = positions_of(folder)
     demand_positions(length, model.label, positions)
     chosen = positions if length is None else length

@@ -199,7 +199,7 @@ def open_setup(
         chosen = subset(chosen, profile.prompts.limit, profile.prompts.seed)
     if (line := repeated_line(chosen)) is not None:
         say(line)
-    folder = prepare_model(session, model, profile.machine.threads)
+    folder = prepare_model(session, model, profile.machine.threads, say)
     positions = positions_of(folder)
     demand_positions(length, model.label, positions)
     text = "".join(p.model_dump_json() + "\n" for p in chosen)
@@ -276,14 +276,15 @@ def own_precision(device: Device) -> Precision:
     return device.traits.precision
 
 
-def prepare_model(session: Session, model: ModelSource, threads: int | None) -> Path:
+def prepare_model(session: Session, model: ModelSource, threads: int | None, say: Say) -> Path:
     """The folder to train from; converts or builds it in a worker where that is still to do.
 
-    That is the computer's work, in so many `threads` (None: as many as torch takes), whatever the
-    device of the run.
+    It says so: what was said last, that a file is fetched, would stand there meanwhile. That is the
+    computer's work on any device, in so many `threads` (None: as many as torch takes).
     """
     if model.kind == "folder" or model.is_prepared:
         return model.folder
+    say(model.preparing)
     result = session.work(
         PrepareJob(
             device=on_the_computer(threads=threads),

@@ -50,6 +50,13 @@ class ModelSource:
         """Whether `folder` is complete, so that nothing needs to be built."""
         return is_model_folder(self.folder)
 
+    @property
+    def preparing(self) -> str:
+        """What is done where it is not, for a person who waits for it."""
+        if self.kind == "gguf":
+            return f"converting {self.label}, once; up to a minute on a busy computer"
+        return f"building the model folder of {self.label}, once"
+
 
 def resolve_model(text: str, say: Say = say_nothing, *, weights: bool = True) -> ModelSource:
     """The model that `text` names: a name of `sources.named.MODELS`, a folder, or a hub id.
