@@ -21,7 +21,7 @@ from autotune.fit.data_report import DataReport, inspect_data
 from autotune.launch import SubprocessRunner
 from autotune.protocol.plan import Strategy
 from autotune.run.folder import RunDir
-from autotune.run.inputs import demand_data, demand_model, demand_scored_prompts
+from autotune.run.inputs import demand_data, demand_model, demand_on_hub, demand_scored_prompts
 from autotune.run.session import Session
 from autotune.run.training_data import named_strategy
 from autotune.screen.data import inspected_summary
@@ -43,6 +43,7 @@ def inspect_command(options: Options, tokens: bool) -> int:
     demand_data(profile)
     demand_scored_prompts(profile)
     demand_model(profile, options.model_max_length, weights=False)
+    demand_on_hub(profile, weights=False)
     say = say_on(console)
     say(f"strategies of profile {profile.name} ({profile.title})")
     with (

@@ -1,13 +1,14 @@
-"""What a command reads from this machine, looked at before a worker is started.
+"""What a command reads, looked at before a worker is started and before anything is fetched.
 
-Loading torch takes seconds, and a folder for a run is made before it: a file that is empty, or is
-something else than it should be, is no reason for either.
+Loading torch takes seconds, prompts and weights are many megabytes, and a folder for a run is made
+before them: a file that is empty, or is something else than it should be, is no reason for any of
+it, nor is a name that the hub does not know.
 """
 
 from pathlib import Path
 
 from autotune.base.errors import BadInput
-from autotune.config.own_data import by_data
+from autotune.config.own_data import by_data, is_trained_on
 from autotune.config.profile import Profile
 from autotune.data.contamination import read_scored_prompts
 from autotune.data.files import RecordStream
@@ -18,9 +19,9 @@ from autotune.score.prompt_order import demand_two
 from autotune.score.prompts import Prompt, RefusedPrompt
 from autotune.score.registry import find_scorer, read_prompts
 from autotune.score.scorer import Scorer
-from autotune.sources.dataset import resolve_data
-from autotune.sources.hub import as_hub_id
-from autotune.sources.model import resolve_model
+from autotune.sources.dataset import demand_hub_data, resolve_data
+from autotune.sources.hub import HubId, as_hub_id
+from autotune.sources.model import demand_hub_model, resolve_model
 from autotune.sources.named import NAMES, PROMPTS
 from autotune.sources.positions import demand_positions, positions_of
 from autotune.sources.prompts import PromptSource, local_prompts, resolve_prompts
@@ -125,8 +126,36 @@ def demand_model(profile: Profile, length: int | None = None, *, weights: bool =
     demand_positions(length, model.label, positions_of(model.folder))
 
 
+def demand_on_hub(profile: Profile, *, data: bool = True, weights: bool = True) -> None:
+    """Refuse a model, and data, that the hub has not; nothing is fetched for that.
+
+    It comes after what this machine knows, which takes no network.
+
+    Raises:
+        BadInput: there is none, or nothing that can be used; of data that strategies name, the
+            first of them is named.
+        EnvironmentFault: the hub cannot be reached, and its cache does not hold it.
+    """
+    if (model := _on_hub(profile.model.source)) is not None:
+        demand_hub_model(model, weights=weights)
+    if not data:
+        return
+    run, *own = by_data(profile)
+    if is_trained_on(profile) and (found := _on_hub(run.data.source)) is not None:
+        demand_hub_data(found)
+    for each in own:
+        if (found := _on_hub(each.data.source)) is not None:
+            with named_strategy(each.strategies[0]):
+                demand_hub_data(found)
+
+
 def _is_here(source: str) -> bool:
     """Whether a source is a path, or nothing that could be fetched either."""
-    if source in NAMES:
-        return False
-    return Path(source).expanduser().exists() or as_hub_id(source) is None
+    return source not in NAMES and _on_hub(source) is None
+
+
+def _on_hub(source: str) -> HubId | None:
+    """What a source names on the hub; None for a word that is known, or what can only be a path."""
+    if source in NAMES or Path(source).expanduser().exists():
+        return None
+    return as_hub_id(source)

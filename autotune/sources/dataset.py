@@ -16,6 +16,7 @@ from autotune.demo import PRACTICE, TOY_CONVERSATIONS
 from autotune.protocol.choices import SYNTH
 from autotune.sources.digest import is_lfs_pointer
 from autotune.sources.hub import (
+    HubId,
     HubUnreachable,
     as_hub_id,
     hub_file,
@@ -117,6 +118,19 @@ def demo_data() -> DataSource:
 def toy_data() -> DataSource:
     """The short conversations that come with the tool, for the toy."""
     return DataSource(TOY_CONVERSATIONS, "toy conversations")
+
+
+def demand_hub_data(data: HubId) -> None:
+    """Refuse a dataset that cannot be had, as far as that is known before anything is fetched.
+
+    Raises:
+        BadInput: there is none, or one without exactly one JSON file to take.
+        EnvironmentFault: the hub cannot be reached and its cache does not hold it.
+    """
+    try:
+        _only_json(data.repo, hub_files(data.repo, "dataset", data.revision))
+    except HubUnreachable:
+        _cached(data.repo, data.revision)
 
 
 def _from_hub(repo: str, revision: str | None, say: Say) -> Path:

@@ -8,7 +8,14 @@ from autotune.base.errors import BadInput
 from autotune.base.format import either
 from autotune.base.near import did_you_mean
 from autotune.sources.cache import cache_folder
-from autotune.sources.hub import HubUnreachable, as_hub_id, hub_files, hub_folder, unreachable
+from autotune.sources.hub import (
+    HubId,
+    HubUnreachable,
+    as_hub_id,
+    hub_files,
+    hub_folder,
+    unreachable,
+)
 from autotune.sources.model_folder import check_model_folder, is_model_folder
 from autotune.sources.named import DEMO, MODELS, TOY, TOY_MODEL
 from autotune.sources.say import Say, say_nothing
@@ -83,29 +90,53 @@ def resolve_model(text: str, say: Say = say_nothing, *, weights: bool = True) ->
             f"model {text}: no such folder; give a model folder, a hub id such as"
             f" HuggingFaceTB/SmolLM2-135M, {either(MODELS)}{did_you_mean(text, MODELS)}"
         )
-    return _from_hub(reference.repo, reference.revision, text, say, weights)
+    return _from_hub(reference, text, say, weights)
 
 
-def _from_hub(repo: str, revision: str | None, label: str, say: Say, weights: bool) -> ModelSource:
-    patterns = _PATTERNS if weights else _DESCRIPTION
+def demand_hub_model(model: HubId, *, weights: bool = True) -> None:
+    """Refuse a repository that cannot be had, as far as that is known before anything is fetched.
+
+    Raises:
+        BadInput: there is none, or one without safetensors.
+        EnvironmentFault: the hub cannot be reached and its cache does not hold it.
+    """
     try:
-        names = hub_files(repo, "model", revision)
-        if weights and not any(name.endswith(".safetensors") for name in names):
-            raise BadInput(
-                f"model {repo}: the repository has no .safetensors weights, and pickled ones are"
-                " never loaded; choose a model with safetensors"
-            )
-        say(f"fetching {repo} from the Hugging Face hub")
-        folder = hub_folder(repo, "model", revision, patterns, say)
+        _demand_files(model, weights)
     except HubUnreachable:
-        try:
-            folder = hub_folder(repo, "model", revision, patterns, cached_only=True)
-        except HubUnreachable:
-            raise unreachable("model", repo) from None
-        if not is_model_folder(folder, weights=weights):  # a download that broke off
-            raise unreachable("model", repo) from None
+        _cached(model, weights)
+
+
+def _from_hub(model: HubId, label: str, say: Say, weights: bool) -> ModelSource:
+    repo, patterns = model.repo, _PATTERNS if weights else _DESCRIPTION
+    try:
+        _demand_files(model, weights)
+        say(f"fetching {repo} from the Hugging Face hub")
+        folder = hub_folder(repo, "model", model.revision, patterns, say)
+    except HubUnreachable:
+        folder = _cached(model, weights)
     check_model_folder(folder, weights=weights)
     return ModelSource("folder", folder, label)
+
+
+def _demand_files(model: HubId, weights: bool) -> None:
+    names = hub_files(model.repo, "model", model.revision)
+    if weights and not any(name.endswith(".safetensors") for name in names):
+        raise BadInput(
+            f"model {model.repo}: the repository has no .safetensors weights, and pickled ones are"
+            " never loaded; choose a model with safetensors"
+        )
+
+
+def _cached(model: HubId, weights: bool) -> Path:
+    """The folder in the hub's own cache, for a machine that is offline now."""
+    patterns = _PATTERNS if weights else _DESCRIPTION
+    try:
+        folder = hub_folder(model.repo, "model", model.revision, patterns, cached_only=True)
+    except HubUnreachable:
+        raise unreachable("model", model.repo) from None
+    if not is_model_folder(folder, weights=weights):  # a download that broke off
+        raise unreachable("model", model.repo)
+    return folder
 
 
 def toy_model(say: Say = say_nothing) -> ModelSource:

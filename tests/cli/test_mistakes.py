@@ -227,6 +227,37 @@ def test_a_file_at_fault_is_found_before_a_worker_is_started_and_leaves_nothing(
     assert not (tmp_path / "cache").exists()
 
 
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("run --model nobody/nothing", "model nobody/nothing: the Hugging Face hub cannot be"),
+        ("run --model nobody/nothing --dry-run", "model nobody/nothing: the Hugging Face hub"),
+        ("probe --model nobody/nothing", "model nobody/nothing: the Hugging Face hub cannot be"),
+        ("inspect --model nobody/nothing", "model nobody/nothing: the Hugging Face hub cannot be"),
+        ("eval nobody/nothing", "model nobody/nothing: the Hugging Face hub cannot be reached"),
+        ("synth nobody/nothing", "model nobody/nothing: the Hugging Face hub cannot be reached"),
+        ("run --data nobody/chats", "data nobody/chats: the Hugging Face hub cannot be reached"),
+        ("run --model ./none --data nobody/chats", "model ./none: no such folder"),
+        ("run --model nobody/nothing --data ./none.jsonl", "data ./none.jsonl: no such file"),
+    ],
+)
+def test_a_model_that_is_out_of_reach_is_missed_before_anything_is_fetched(
+    line: str,
+    named: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fetched: list[str] = []
+    monkeypatch.setattr("autotune.sources.hub.hub_is_reachable", lambda: False)
+    for name in ("run.setup.resolve_prompts", "run.setup.resolve_model", "run.setup.resolve_data"):
+        monkeypatch.setattr(f"autotune.{name}", lambda text, *_: fetched.append(text))
+    code = run([*shlex.split(line), "--profile", "cpu-smoke", "--prompts", "ifeval"])
+    assert code in (ExitCode.BAD_INPUT, ExitCode.ENVIRONMENT)
+    assert capsys.readouterr().err.startswith(f"smolsft-autotune: {named}")
+    assert fetched == [] and not (tmp_path / "runs").exists()
+
+
 @pytest.mark.usefixtures("files")
 @pytest.mark.parametrize("command", ["inspect", "probe --plan"])
 def test_a_length_above_the_models_positions_is_refused_by_every_command_alike(

@@ -115,8 +115,15 @@ def resolve(home: Path, endpoint: str, *questions: tuple[str, str]) -> list[tupl
         "import huggingface_hub, huggingface_hub.errors\n"
         "from autotune.base.errors import AutotuneError\n"
         "from autotune.sources.architecture import resolve_architecture\n"
-        "from autotune.sources.dataset import resolve_data\n"
-        "from autotune.sources.model import resolve_model\n"
+        "from autotune.sources.dataset import demand_hub_data, resolve_data\n"
+        "from autotune.sources.hub import as_hub_id\n"
+        "from autotune.sources.model import ModelSource, demand_hub_model, resolve_model\n"
+        "def demand_model(text):\n"
+        "    demand_hub_model(as_hub_id(text))\n"
+        "    return ModelSource('folder', 'is there', text)\n"
+        "def demand_data(text):\n"
+        "    demand_hub_data(as_hub_id(text))\n"
+        "    return ModelSource('folder', 'is there', text)\n"
         "def without_weights(text):\n"
         "    return resolve_model(text, weights=False)\n"
         f"for name, text in {list(questions)!r}:\n"
@@ -255,6 +262,22 @@ def test_a_known_architecture_has_as_many_parameters_as_its_model(
     layer = 2 * width * width + 2 * width * keys + 3 * width * inner + 2 * width
     parameters = config["vocab_size"] * width + config["num_hidden_layers"] * layer + width
     assert round(parameters / 1e6, 1) == millions
+
+
+def test_what_the_hub_has_not_is_known_before_anything_is_fetched(hub: str, tmp_path: Path) -> None:
+    asked = [("demand_model", name) for name in ("good/model", "old/pickles", "no/such")]
+    asked += [("demand_data", name) for name in ("good/chat", "many/files", "no/such")]
+    answers = [text for text, _ in resolve(tmp_path, hub, *asked)]
+    assert answers[0::3] == ["good/model is there", "good/chat is there"]
+    assert "never loaded; choose a model with safetensors" in answers[1]
+    assert answers[2].startswith("BadInput model no/such: the hub has no such model")
+    assert "the dataset holds 2 JSON files (a.json, b.json)" in answers[4]
+    assert answers[5].startswith("BadInput dataset no/such: the hub has no such dataset")
+    assert not list(tmp_path.rglob("*.json*")) and not list(tmp_path.rglob("*.safetensors"))
+    resolve(tmp_path, hub, ("resolve_model", "good/model"), ("resolve_data", "good/chat"))
+    offline = resolve(tmp_path, "http://127.0.0.1:9", *asked[0::3], ("demand_model", "no/copy"))
+    assert [text for text, _ in offline[:2]] == answers[0::3], "a copy will do"
+    assert "cannot be reached and no copy is cached" in offline[2][0]
 
 
 @pytest.mark.slow
