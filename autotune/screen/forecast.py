@@ -11,7 +11,7 @@ from autotune.base.format import counted, duration, percent, safe, strategies_te
 from autotune.base.sizes import MIB, show_size
 from autotune.data.assumed import TOKENS_A_CONVERSATION
 from autotune.fit.allowance import SLACK_RANGES
-from autotune.fit.forecast import Forecast, Planned, StrategyForecast
+from autotune.fit.forecast import MICRO_BATCH_SIZES, Forecast, Planned, StrategyForecast
 from autotune.fit.planned_hours import PlannedHours, PlannedTime
 from autotune.protocol.choices import Attention
 from autotune.screen.layout import ByWidth, Section
@@ -43,16 +43,21 @@ def forecast_summary(
 def forecast_details(found: Forecast) -> RenderableType:
     """What a plan's answer is made of: every strategy, and what takes the memory."""
     table = telling(found.table)
+    assumed, rows, same = _assumptions(found), _rows(found, table), _same(found)
+    needs, line_needs = _needs(found)
     strategies = _strategies(found.strategies)
     body = Group(
         ByWidth(strategies, strategies, Group(*map(_strategy, found.strategies))),
         Text(""),
         ByWidth(
             _FULL_TABLE_COLUMNS,
-            _table(table, whole=True),
-            ByWidth(_NARROW_TABLE_COLUMNS, _table(table, whole=False), Group(*map(_line, table))),
+            Group(_table(table, whole=True), _note(f"{assumed} {rows} {needs}")),
+            ByWidth(
+                _NARROW_TABLE_COLUMNS,
+                Group(_table(table, whole=False), _note(f"{assumed} {rows} {needs} {same}")),
+                Group(*map(_line, table), _note(f"{assumed} {rows} {line_needs} {same}")),
+            ),
         ),
-        Text(_assumptions(found), style="dim"),
     )
     return Section("what takes the memory", body)
 
@@ -72,7 +77,7 @@ def telling(table: Sequence[Planned]) -> list[Planned]:
 
 
 def _assumptions(found: Forecast) -> str:
-    allowance, prediction = found.allowance, found.prediction
+    prediction = found.prediction
     traced = prediction.layers_traced
     how = (
         f"steps of {' and '.join(map(str, traced))} of {prediction.layers} layers traced"
@@ -89,19 +94,50 @@ def _assumptions(found: Forecast) -> str:
         if prediction.supervised_share == 1
         else f"{percent(prediction.supervised_share, 0)} of positions supervised"
     )
-    context, slack = show_size(allowance.context_bytes), percent(allowance.slack, 0)
-    least, most = (percent(share, 0) for share in SLACK_RANGES[prediction.attention])
-    fixed = found.table[0].peak
     return (
         f"Tensors of the training step, in MiB: {how}, sequences of full"
-        f" length, {share}. {_KERNELS[prediction.attention]} Column micro-batch: sequences at a"
-        " time, the most of 1, 2, 4, 8, 16 that fit (--json has all). Column needs: on top"
-        f" of the peak {context} CUDA context and {slack} slack of the allocator ({least} to"
-        f" {most} were measured), both assumed. Columns are what is"
-        " held at the moment of the peak, whichever that is; other is what passes. In every line:"
-        f" weights {_mib(fixed.weights_bytes)}, gradients {_mib(fixed.gradients_bytes)}, optimizer"
-        f" {_mib(fixed.optimizer_bytes)}."
+        f" length, {share}. {_KERNELS[prediction.attention]} ckpt: with gradient checkpointing."
     )
+
+
+def _rows(found: Forecast, table: Sequence[Planned]) -> str:
+    """What the micro-batches of the table are; that of the answer is not one of a few."""
+    text = f"micro-batch: sequences at a time, the most of {', '.join(map(str, MICRO_BATCH_SIZES))}"
+    text += " that fit (--json has all)"
+    if not all(planned.fits for planned in table):
+        text += f", {MICRO_BATCH_SIZES[0]} where none does"
+    if found.model_max_length is not None and found.rows not in MICRO_BATCH_SIZES:
+        text += f"; with ckpt at {found.model_max_length} tokens the most of any number up to the"
+        text += f" largest batch: {found.rows}"
+    return f"{text}."
+
+
+def _needs(found: Forecast) -> tuple[str, str]:
+    """What is needed beside the tensors: of a table with its columns, and of lines without any."""
+    context, slack = show_size(found.allowance.context_bytes), percent(found.allowance.slack, 0)
+    least, most = (percent(share, 0) for share in SLACK_RANGES[found.prediction.attention])
+    beside = (
+        f"{context} CUDA context and {slack} slack of the allocator ({least} to {most} were"
+        " measured), both assumed."
+    )
+    return (
+        f"needs: on top of the peak {beside} The sizes before it are held at the moment of the"
+        " peak, whichever that is; other is what passes.",
+        f"The size in a line: the peak, and on top of it {beside}",
+    )
+
+
+def _same(found: Forecast) -> str:
+    """What has no column where there is no room, since it is the same in every line."""
+    fixed = found.table[0].peak
+    return (
+        f"In every line: weights {_mib(fixed.weights_bytes)}, gradients"
+        f" {_mib(fixed.gradients_bytes)}, optimizer {_mib(fixed.optimizer_bytes)}."
+    )
+
+
+def _note(text: str) -> Text:
+    return Text(text, style="dim")
 
 
 _KERNELS = {

@@ -219,6 +219,47 @@ def test_forty_columns_have_a_line_for_each_strategy_and_point() -> None:
     assert "256 tokens, micro-batch 2, ckpt: 3115 MiB no" in words
 
 
+@pytest.mark.parametrize(
+    ("width", "shown", "not_shown"),
+    [
+        (120, ["needs: on top of the peak 300 MiB", "other is what passes"], ["In every line"]),
+        (
+            80,
+            ["needs: on top of the peak", "In every line: weights 513, gradients 514"],
+            ["size in"],
+        ),
+        (
+            40,
+            [
+                "The size in a line: the peak, and on top of it 300 MiB",
+                "In every line: weights 513",
+            ],
+            ["needs:", "other is", "olumn"],
+        ),
+    ],
+)
+def test_the_note_below_the_figures_explains_what_stands_there_and_nothing_else(
+    width: int, shown: list[str], not_shown: list[str]
+) -> None:
+    lines = printed(forecast_details(plan()), width).splitlines()
+    words = " ".join(" ".join(line.strip("│ ") for line in lines).split())
+    for text in (*shown, "ckpt: with gradient checkpointing", "4 % to 25 % were measured"):
+        assert text in words
+    for text in not_shown:
+        assert text not in words
+
+
+@pytest.mark.parametrize("rows", [4, 5, 128])
+def test_the_note_says_of_which_numbers_a_micro_batch_is_the_most(rows: int) -> None:
+    fits = (planned(1, False, True), planned(rows, True, True))
+    words = printed(forecast_details(replace(plan(), rows=rows, table=fits)), 1000)
+    few = "micro-batch: sequences at a time, the most of 1, 2, 4, 8, 16 that fit (--json has all)"
+    of_any = "; with ckpt at 8192 tokens the most of any number up to the largest batch: "
+    assert few + (f"{of_any}{rows}. " if rows > 4 else ". ") in words
+    none = printed(forecast_details(replace(plan(), rows=rows)), 1000)
+    assert f"{few}, 1 where none does" in none
+
+
 def test_what_was_traced_beforehand_says_with_what() -> None:
     found = plan()
     with_torch = found.prediction.model_copy(update={"traced_with": "torch 2.13.0"})
