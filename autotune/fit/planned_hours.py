@@ -1,14 +1,15 @@
 """How long the strategies of a plan would take on a card that is not there: arithmetic, no measure.
 
-Tokens are assumed (`data/assumed.py`), and so is what part of its peak a card reaches
-(`fit/rate.py`): such times are good to a factor of two or three.
+The tokens of a conversation are assumed (`data/assumed.py`), and so is what part of its peak a card
+reaches (`fit/rate.py`): such times are good to a factor of two or three.
 """
 
 from dataclasses import dataclass
 
 from autotune.config.profile import Profile
-from autotune.data.assumed import CONVERSATIONS, TOKENS_A_CONVERSATION
+from autotune.data.assumed import TOKENS_A_CONVERSATION
 from autotune.fit.forecast import Forecast, StrategyForecast
+from autotune.fit.planned_data import PlannedData, planned_data
 from autotune.fit.rate import CARD_TOKEN_SECONDS, card_tokens_per_second
 from autotune.protocol.plan import Strategy
 
@@ -21,6 +22,7 @@ class PlannedTime:
     """Seconds that a strategy would train, and that scoring its checkpoints takes at most."""
 
     strategy: str
+    data: PlannedData
     training_seconds: float
     scoring_seconds: float
 
@@ -32,13 +34,9 @@ class PlannedTime:
 
 @dataclass(frozen=True, slots=True)
 class PlannedHours:
-    """The times of the strategies that would be tried and fit, in their order.
-
-    `conversations` are those of the first of them.
-    """
+    """The times of the strategies that would be tried and fit, in their order."""
 
     times: tuple[PlannedTime, ...]
-    conversations: int
 
 
 def planned_hours(profile: Profile, found: Forecast) -> PlannedHours | None:
@@ -52,15 +50,22 @@ def planned_hours(profile: Profile, found: Forecast) -> PlannedHours | None:
         tried = [s for s in profile.tried if s.name in fitting]
     parameters = found.prediction.parameters
     return PlannedHours(
-        tuple(_time(profile, s, fitting[s.name], flops, parameters) for s in tried),
-        _conversations(profile, tried[0]) if tried else 0,
+        tuple(
+            _time(profile, strategy, fitting[strategy.name], data, flops, parameters)
+            for strategy, data in zip(tried, planned_data(profile, tried), strict=True)
+        )
     )
 
 
 def _time(
-    profile: Profile, strategy: Strategy, fits: StrategyForecast, flops: float, parameters: int
+    profile: Profile,
+    strategy: Strategy,
+    fits: StrategyForecast,
+    data: PlannedData,
+    flops: float,
+    parameters: int,
 ) -> PlannedTime:
-    tokens = _conversations(profile, strategy) * strategy.num_train_epochs
+    tokens = data.conversations * strategy.num_train_epochs
     tokens *= min(TOKENS_A_CONVERSATION, fits.model_max_length)
     speed = card_tokens_per_second(flops, parameters, gradient_checkpointing=fits.rows == 0)
     evaluate, limit = profile.evaluate, profile.prompts.limit
@@ -69,10 +74,7 @@ def _time(
     scored = len(profile.train.checkpoint_fractions) + (strategy.average_checkpoints > 0)
     return PlannedTime(
         strategy.name,
+        data,
         tokens / speed,
         scored * batches * evaluate.max_new_tokens * CARD_TOKEN_SECONDS,
     )
-
-
-def _conversations(profile: Profile, strategy: Strategy) -> int:
-    return strategy.max_conversations or profile.train.max_conversations or CONVERSATIONS

@@ -136,25 +136,25 @@ def demand_on_hub(profile: Profile, *, data: bool = True, weights: bool = True) 
             first of them is named.
         EnvironmentFault: the hub cannot be reached, and its cache does not hold it.
     """
-    if (model := _on_hub(profile.model.source)) is not None:
+    if (model := on_hub(profile.model.source)) is not None:
         demand_hub_model(model, weights=weights)
     if not data:
         return
     run, *own = by_data(profile)
-    if is_trained_on(profile) and (found := _on_hub(run.data.source)) is not None:
+    if is_trained_on(profile) and (found := on_hub(run.data.source)) is not None:
         demand_hub_data(found)
     for each in own:
-        if (found := _on_hub(each.data.source)) is not None:
+        if (found := on_hub(each.data.source)) is not None:
             with named_strategy(each.strategies[0]):
                 demand_hub_data(found)
 
 
 def _is_here(source: str) -> bool:
     """Whether a source is a path, or nothing that could be fetched either."""
-    return source not in NAMES and _on_hub(source) is None
+    return source not in NAMES and on_hub(source) is None
 
 
-def _on_hub(source: str) -> HubId | None:
+def on_hub(source: str) -> HubId | None:
     """What a source names on the hub; None for a word that is known, or what can only be a path."""
     if source in NAMES or Path(source).expanduser().exists():
         return None

@@ -12,6 +12,7 @@ from autotune.base.sizes import MIB, show_size
 from autotune.data.assumed import TOKENS_A_CONVERSATION
 from autotune.fit.allowance import SLACK_RANGES
 from autotune.fit.forecast import MICRO_BATCH_SIZES, Forecast, Planned, StrategyForecast
+from autotune.fit.planned_data import PlannedData
 from autotune.fit.planned_hours import PlannedHours, PlannedTime
 from autotune.protocol.choices import Attention
 from autotune.screen.layout import ByWidth, Section
@@ -246,10 +247,24 @@ def _hours(hours: PlannedHours | None) -> str:
         return "Hours: none, nothing fits."
     each = "; ".join(_hours_of(t) for t in hours.times)
     return (
-        f"Hours: {each}. Assumed are {counted(hours.conversations, 'conversation')} of"
-        f" {TOKENS_A_CONVERSATION} tokens; yours may be others, and the card two or three times as"
-        " fast or as slow."
+        f"Hours: {each}. That is for {_data(hours)}, with {TOKENS_A_CONVERSATION} tokens each"
+        " assumed; the card may be two or three times as fast or as slow."
     )
+
+
+def _data(hours: PlannedHours) -> str:
+    """How many conversations are trained on, and which; by strategies where they differ."""
+    names: dict[PlannedData, list[str]] = {}
+    for time in hours.times:
+        names.setdefault(time.data, []).append(time.strategy)
+    if len(names) == 1:
+        return _conversations(hours.times[0].data)
+    return " and ".join(f"{_conversations(d)} in {', '.join(n)}" for d, n in names.items())
+
+
+def _conversations(data: PlannedData) -> str:
+    part = f"{data.conversations} of " if data.of not in (None, data.conversations) else ""
+    return f"{part}{counted(data.of or data.conversations, 'conversation')} ({data.words})"
 
 
 def _hours_of(time: PlannedTime) -> str:

@@ -16,6 +16,7 @@ from autotune.device.budget import Budget
 from autotune.fit.allowance import card_allowance
 from autotune.fit.forecast import Forecast, Planned, StrategyForecast
 from autotune.fit.planned_card import PlannedCard
+from autotune.fit.planned_data import MOST_BYTES
 from autotune.fit.planned_hours import planned_hours
 from autotune.protocol.choices import Attention, Precision
 from autotune.protocol.prediction import PredictedPeak, PredictionFile, PredictPoint
@@ -182,8 +183,10 @@ def test_the_screen_begins_with_what_matters_and_has_the_figures_below(width: in
     first += ("What decides: memory. Of 7.50 GiB", "strategy length", "300 MiB CUDA context")
     places = [words.index(begin) for begin in first]
     assert places == sorted(places)
-    assert "A trains for 1.1 and is scored in at most 0.9. Assumed are 6000 conversations" in words
-    assert "of 600 tokens; yours may be others" in words
+    assert "A trains for 1.1 and is scored in at most 0.9. That is for 6000 conversations" in words
+    assert (
+        "(assumed: PeterV09/smol-smoltalk-6k is not fetched for a plan), with 600 tokens" in words
+    )
     assert lines[1].startswith("An estimate, not a measurement: some model on rtx (8GB)")
     assert "7.50 GiB" in words and "512 MiB reserve" in words
     assert "a fused kernel is assumed, as flash; without one see --attention math" in words
@@ -314,6 +317,59 @@ def test_hours_are_not_made_up_for_a_card_whose_speed_nobody_says() -> None:
     unknown = replace(found, card=replace(found.card, flops=None))
     assert planned_hours(find_profile("rtx4060-laptop-8gb"), unknown) is None
     assert "Hours: not known" in printed(forecast_summary(unknown, "model"), 120)
+
+
+@pytest.mark.parametrize(
+    ("typed", "of"),
+    [
+        ("--data toy", "for 600 conversations (toy conversations), with 600 tokens each assumed"),
+        ("--data toy --max-conversations 50", "for 50 of 600 conversations (toy conversations), "),
+        ("--data toy --max-conversations 900", "for 600 conversations (toy conversations), with"),
+        ("--data mine.jsonl", "for 2 conversations (mine.jsonl), with"),
+        (
+            "--data none.jsonl",
+            "for 6000 conversations (assumed: none.jsonl is not on this machine)",
+        ),
+        ("--data bad.jsonl", "for 6000 conversations (assumed: bad.jsonl cannot be read), with"),
+        ("--data big.jsonl", "for 6000 conversations (assumed: big.jsonl is too large to be count"),
+        ("--data owner/chats", "for 6000 conversations (assumed: owner/chats is not fetched for a"),
+        (
+            "--data mine.jsonl --set A.data=toy",
+            "for 600 conversations (toy conversations) in A and 2 conversations (mine.jsonl) in B,",
+        ),
+        (
+            "--data toy --set A.data=mine.jsonl --set A.mix=0.5",
+            "for 4 conversations (mine.jsonl mixed with toy conversations) in A and 600 conversati",
+        ),
+        (
+            "--set A.data=mine.jsonl --set A.mix=0.5",
+            "for 4 conversations (assumed: PeterV09/smol-smoltalk-6k is not fetched for a plan) in",
+        ),
+        (
+            "--data toy --set A.data=synth --set synth.tasks=100 --set synth.variants=2",
+            "for 120 conversations (assumed: the run makes its practice data itself) in A and 600",
+        ),
+    ],
+)
+def test_the_hours_are_for_the_conversations_that_are_there_or_say_why_they_are_assumed(
+    typed: str, of: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chat = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+    (tmp_path / "mine.jsonl").write_text(f"{json.dumps(chat)}\n" * 2, encoding="utf-8")
+    (tmp_path / "bad.jsonl").write_text("{\n", encoding="utf-8")
+    with (tmp_path / "big.jsonl").open("wb") as file:
+        file.truncate(MOST_BYTES + 1)
+    assert run([*PLAN, "--model", "demo", *typed.split()]) == ExitCode.DONE
+    (hours,) = [line for line in capsys.readouterr().out.splitlines() if line[:6] == "Hours:"]
+    assert f"That is {of}" in hours
+
+
+def test_fewer_conversations_take_fewer_hours(capsys: pytest.CaptureFixture[str]) -> None:
+    assumed, counted = (
+        said(capsys, ExitCode.DONE, "--model", "demo", *typed)["hours"]["A"]["training"]
+        for typed in ((), ("--data", "toy"))
+    )
+    assert counted == pytest.approx(assumed / 10, abs=0.01)
 
 
 def test_a_wide_screen_has_a_column_for_everything_that_takes_memory() -> None:
