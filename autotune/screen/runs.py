@@ -9,6 +9,7 @@ from rich.text import Text
 
 from autotune.base.format import about, counted, percent, safe
 from autotune.protocol.result_text import score_text
+from autotune.protocol.scores import Metric
 from autotune.run.overview import RunOverview, Standing
 from autotune.screen.encodable import Encodable
 from autotune.screen.layout import ByWidth, Flow, plain_table
@@ -94,13 +95,19 @@ def _best(found: RunOverview) -> str:
         return score_text(scored.score, scored.interval)
     best, full = found.best, found.in_full
     if full is not None:
-        text = score_text(full.score, full.interval)
-        less = full.value < full.score.accuracy
-        return f"{text} counts for {percent(full.value)}" if less else text
+        return _worth(full.score, full.interval, full.counts)
     if best is None or best.score is None:
         return ""
-    text = f"{'~' if best.partial is not None else ''}{score_text(best.score, best.interval)}"
-    return f"{text} counts for {percent(best.counts or 0.0)}" if best.counts_for_less else text
+    text = _worth(best.score, best.interval, best.counts)
+    return text if best.partial is None else f"~{text}"
+
+
+def _worth(score: Metric, interval: tuple[float, float] | None, counts: float | None) -> str:
+    """A score, and what it counts for where that is less."""
+    text = score_text(score, interval)
+    if counts is None or counts >= score.accuracy:
+        return text
+    return f"{text} counts for {percent(counts)}"
 
 
 def age_text(seconds: float) -> str:

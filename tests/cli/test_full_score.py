@@ -165,6 +165,16 @@ def test_a_target_that_is_met_on_few_prompts_and_not_on_all_is_not_met_first(
     assert (listed["best_in_full"]["passes"], listed["best_in_full"]["met"]) == (2, False)
 
 
+@pytest.mark.parametrize(("counts", "worth"), [(0.1, " counts for 10.0 %"), (0.25, ""), (None, "")])
+def test_in_the_list_of_runs_the_score_on_all_prompts_says_what_it_counts_for_where_that_is_less(
+    over: RunDir, counts: float | None, worth: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    over.append(in_full(checkpoint(5)).model_copy(update={"counts": counts}), at=5.0)
+    assert run(["runs", str(over.root.parent)]) == ExitCode.DONE
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "5/20" in line]
+    assert f"5/20 25.0 % [11-47]{worth} 25.0 %" in " ".join(line.split())
+
+
 def test_a_target_that_is_met_on_all_prompts_is_met_first(over: RunDir) -> None:
     over.append(in_full(checkpoint(5), 8), at=5.0)
     report = build_report(over.records(), over.root)
