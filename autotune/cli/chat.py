@@ -50,9 +50,12 @@ def chat_command(target: Path, options: Options, max_new_tokens: int) -> int:
     tell = teller()
     if warning is not None:
         tell(warning)
+    where = f"{folder} on {device.name}, {spec.precision.value}"
     if interactive:
-        tell(f"{folder} on {device.name}, {spec.precision.value}; greedy, as it is scored")
+        tell(f"{where}; greedy, as it is scored")
         tell(f"{', '.join(COMMANDS)}; Ctrl-C stops an answer. The first one loads the model.")
+    else:
+        tell(f"{where}: the first answer loads the model")
     with (
         scratch_folder("chat") as work,
         Answerer(spec, folder, max_new_tokens, device.traits.prefill_tokens, work) as answerer,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autotune.base.errors import ExitCode
+from autotune.base.errors import EnvironmentFault, ExitCode
 from autotune.base.manifest import seal
 from autotune.cli.export import Source, next_step
 from autotune.cli.main import run
@@ -131,6 +131,23 @@ def test_a_model_that_is_no_better_is_said_to_be_so_before_anything_else(
         "no_better": True,
         "answers": [],
     }
+
+
+def test_a_piped_talk_says_at_once_that_its_first_answer_loads_the_model(
+    over: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def load(*_: object, **__: object) -> None:
+        told.append(capsys.readouterr().err)
+        raise EnvironmentFault("the model cannot be loaded")
+
+    monkeypatch.setattr("autotune.chat.answerer.WorkerProcess", load)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"Why?\n")))
+    assert run(["chat", "run", "--device", "cpu", "--precision", "fp32"]) == ExitCode.ENVIRONMENT
+    (line,) = told[0].splitlines()
+    assert line.startswith(f"{Path('run/best')} on ")
+    assert line.endswith(", fp32: the first answer loads the model")
 
 
 def test_nothing_of_the_sort_is_said_of_a_better_one(
