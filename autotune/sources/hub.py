@@ -129,9 +129,13 @@ def _shown(repo: str, kind: Kind, say: Say, download: Callable[[], Path]) -> Pat
 
 
 def unreachable(what: str, repo: str) -> EnvironmentFault:
-    """The one line that a person reads where the hub cannot be reached."""
+    """The one line that a person reads where the hub cannot be reached.
+
+    A path of two parts reads like a hub id: where the first is a folder here, one was meant.
+    """
+    mistyped = "no such path here, and " if Path(repo).parent.is_dir() else ""
     return EnvironmentFault(
-        f"{what} {repo}: the Hugging Face hub cannot be reached and no copy is cached;"
+        f"{what} {repo}: {mistyped}the Hugging Face hub cannot be reached and no copy is cached;"
         " check the network, give a local path, or run smolsft-autotune demo, which needs no hub"
     )
 

@@ -236,6 +236,7 @@ def test_a_file_at_fault_is_found_before_a_worker_is_started_and_leaves_nothing(
         ("inspect --model nobody/nothing", "model nobody/nothing: the Hugging Face hub cannot be"),
         ("eval nobody/nothing", "model nobody/nothing: the Hugging Face hub cannot be reached"),
         ("synth nobody/nothing", "model nobody/nothing: the Hugging Face hub cannot be reached"),
+        ("run --model here/nothing", "model here/nothing: no such path here, and the Hugging Face"),
         ("run --data nobody/chats", "data nobody/chats: the Hugging Face hub cannot be reached"),
         ("run --model ./none --data nobody/chats", "model ./none: no such folder"),
         ("run --model nobody/nothing --data ./none.jsonl", "data ./none.jsonl: no such file"),
@@ -249,6 +250,7 @@ def test_a_model_that_is_out_of_reach_is_missed_before_anything_is_fetched(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fetched: list[str] = []
+    (tmp_path / "here").mkdir()
     monkeypatch.setattr("autotune.sources.hub.hub_is_reachable", lambda: False)
     for name in ("run.setup.resolve_prompts", "run.setup.resolve_model", "run.setup.resolve_data"):
         monkeypatch.setattr(f"autotune.{name}", lambda text, *_: fetched.append(text))
