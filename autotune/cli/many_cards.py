@@ -2,12 +2,12 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from autotune.base.errors import ExitCode
+from autotune.base.interpreter import PYTHON
 from autotune.cli.run_folder import RUNS
 from autotune.device.nvml_port import Card
 from autotune.device.visible import VARIABLE
@@ -21,7 +21,7 @@ END_SECONDS = 30.0
 def command_of(address: Address, study: str, words: Sequence[str] = ()) -> list[str]:
     """A worker's command line with further `words`; there is no password in it."""
     told = ["worker", "--storage", address.shown, "--study", study, "--device", "cuda", *words]
-    return [sys.executable, "-m", "autotune", *told]
+    return [*PYTHON, "-m", "autotune", *told]
 
 
 @contextmanager

@@ -65,11 +65,13 @@ class Survey:
     """Answers questions about the survey file without tokenizing again.
 
     That of a run knows those of the strategies that train on other conversations: `own`, by name.
+    Where all do, it is one of these, and not `trained_on` for its own sake.
     """
 
     file: SurveyFile
     truncation: Truncation
     own: Mapping[str, "Survey"] = field(default_factory=dict)
+    trained_on: bool = True
 
     def of(self, strategy: str) -> "Survey":
         """The survey of what a strategy trains on."""
@@ -78,7 +80,7 @@ class Survey:
     @cached_property
     def each(self) -> Mapping[str, "Survey"]:
         """The survey of each data, by a strategy that trains on it; "" for the run's own data."""
-        found: dict[int, tuple[str, Survey]] = {id(self): ("", self)}
+        found: dict[int, tuple[str, Survey]] = {id(self): ("", self)} if self.trained_on else {}
         for strategy, survey in self.own.items():
             found.setdefault(id(survey), (strategy, survey))
         return dict(found.values())

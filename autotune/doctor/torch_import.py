@@ -5,9 +5,9 @@ process never loads torch.
 """
 
 import subprocess
-import sys
 from collections.abc import Sequence
 
+from autotune.base.interpreter import PYTHON
 from autotune.launch import worker_environment
 from autotune.protocol.exit_codes import exit_text
 
@@ -15,7 +15,7 @@ SECONDS = 30.0
 """Loading takes two to five seconds. It takes longer, and nothing is wrong, where antivirus reads
 the files for the first time or other programs are at work."""
 
-LOAD = (sys.executable, "-c", "import torch")
+LOAD = (*PYTHON, "-c", "import torch")
 
 
 class StillLoading(Exception):

@@ -112,7 +112,7 @@ class Attempts:
         """A strategy whose data gives the row of a point, "" where the run's own does."""
         each = self.survey.each
         if len(each) == 1:
-            return ""
+            return next(iter(each))
         length, rounds = point.model_max_length, point.max_rounds
         rows = {name: survey.kept(length, rounds).longest_row for name, survey in each.items()}
         return max(rows, key=lambda name: (rows[name] == point.row_tokens, rows[name]))

@@ -1,11 +1,11 @@
 """The hand that works: a process for each job, or one for several."""
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from autotune.base.interpreter import PYTHON
 from autotune.launch.clock import running_seconds
 from autotune.launch.process import WorkerProcess
 from autotune.launch.runner import JobResult, OnEvent, WarmRunner
@@ -19,7 +19,7 @@ class SubprocessRunner:
     `clock` gives seconds and continues while the computer sleeps.
     """
 
-    command: Sequence[str] = (sys.executable, "-m", "autotune.worker")
+    command: Sequence[str] = (*PYTHON, "-m", "autotune.worker")
     clock: Callable[[], float] = running_seconds
 
     def run(

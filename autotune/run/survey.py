@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from autotune.base.format import strategies_text
+from autotune.config.own_data import is_trained_on
 from autotune.data.survey import Survey, read_survey
 from autotune.launch.worker_errors import worker_error
 from autotune.protocol.job import SurveyJob
@@ -15,9 +16,12 @@ from autotune.run.training_data import TrainingData
 def survey_data(session: Session, setup: Setup) -> Survey:
     """The survey of the run's data, which knows those of the strategies with data of their own.
 
-    Strategies that train on the same conversations share one.
+    Strategies that train on the same conversations share one. Data that no strategy trains on is
+    not read: what is odd about it, and how long it is, is nothing to anybody.
     """
-    run = one_survey(session, setup, setup.run_data, session.rundir.survey)
+    run = None
+    if is_trained_on(setup.profile) or not setup.own_data:
+        run = one_survey(session, setup, setup.run_data, session.rundir.survey)
     sharing: dict[str, list[str]] = {}
     for strategy, data in setup.own_data.items():
         sharing.setdefault(data.digest, []).append(strategy)
@@ -26,6 +30,8 @@ def survey_data(session: Session, setup: Setup) -> Survey:
         data = setup.data_of(strategies[0])
         path = session.rundir.own_survey(digest)
         own |= dict.fromkeys(strategies, one_survey(session, setup, data, path, *strategies))
+    if run is None:
+        return replace(next(iter(own.values())), own=own, trained_on=False)
     return replace(run, own=own)
 
 

