@@ -14,7 +14,7 @@ _BASELINES = {
     UNTRAINED: "the model before training, which shows what training did",
     ON_OTHER_PROMPTS: (
         "the best checkpoint's own answers judged by other prompts than theirs, which pass without"
-        " following anything"
+        " following anything (each answer by several prompts, so such passes have no interval)"
     ),
 }
 _WITHOUT_A_MODEL = "an answer without a model, which any score must beat"

@@ -53,6 +53,7 @@ def test_a_scorer_without_lift_has_no_word_of_it_on_its_pages() -> None:
 def test_the_row_on_other_prompts_brings_its_sentence_and_its_dash() -> None:
     said = legend(lifted())
     assert "; the best checkpoint's own answers judged by other prompts than theirs" in said
+    assert "each answer by several prompts, so such passes have no interval" in said
     assert said.endswith(
         "A dash: not measured, or on other prompts: those are the best checkpoint's own answers,"
         " whose lift and shares stand in its row."
