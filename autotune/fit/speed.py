@@ -58,7 +58,8 @@ class SpeedSearch:
         """One row at a time, then without checkpointing, then twice as many tokens and again.
 
         That ends where a setting is not faster any more or does not fit. Packing comes then, and
-        compiled layers last: they take longest to try, and gain the same with any micro-batch.
+        compiled layers last: they take longest to try, and gain the same with any micro-batch. What
+        was fastest has to fit in a process of its own too, else what was fastest before it.
         """
         point = self.attempts.point(
             clipped_length(strategy, self.fit),
@@ -75,27 +76,27 @@ class SpeedSearch:
         single = self.tried(point, timed)
         if single is None:
             return None
-        best = single
+        taken = [single]
         if point.gradient_checkpointing:
-            best = self.faster(best, timed, gradient_checkpointing=False)
+            self.faster(taken, timed, gradient_checkpointing=False)
         # More tokens a micro-batch than are timed would be timed as fewer.
         most = conversations * mean
-        while best.point.micro_batch_tokens < most:
-            step = self.faster(best, timed, micro_batch_tokens=2 * best.point.micro_batch_tokens)
-            if step is best:
+        while (tokens := taken[-1].point.micro_batch_tokens) < most:
+            if not self.faster(taken, timed, micro_batch_tokens=2 * tokens):
                 break
-            best = step
-        best = self.faster(best, timed, packing=True)
+        self.faster(taken, timed, packing=True)
         if self.compiles:
-            best = self.faster(best, timed, torch_compile=True)
-        return Setting(single, self.confirmed(single, best, timed))
+            self.faster(taken, timed, torch_compile=True)
+        return Setting(single, self.confirmed(taken, timed))
 
-    def faster(self, best: TrialOutcome, timed: Timed, **change: int | bool) -> TrialOutcome:
-        """The changed setting if it fits and is faster, else the best so far."""
-        tried = self.tried(best.point.model_copy(update=change), timed)
-        if tried is None or seconds_of(tried) > seconds_of(best) * (1 - MIN_GAIN_SHARE):
-            return best
-        return tried
+    def faster(self, taken: list[TrialOutcome], timed: Timed, **change: int | bool) -> bool:
+        """Add the last setting with this change, if it fits and is faster."""
+        last = taken[-1]
+        tried = self.tried(last.point.model_copy(update=change), timed)
+        if tried is None or seconds_of(tried) > seconds_of(last) * (1 - MIN_GAIN_SHARE):
+            return False
+        taken.append(tried)
+        return True
 
     def tried(self, point: TrialPoint, timed: Timed, *, fresh: bool = False) -> TrialOutcome | None:
         """A timed trial of the point if it fits and there was one left."""
@@ -109,12 +110,19 @@ class SpeedSearch:
         # Where no compiler works a trial goes without: then that way is not there.
         return outcome if measured.torch_compile == point.torch_compile else None
 
-    def confirmed(self, single: TrialOutcome, best: TrialOutcome, timed: Timed) -> TrialOutcome:
-        """The best if it fits in a fresh process as well, else one row at a time."""
-        if best is single or (best.measurement and best.measurement.fresh):
-            return best
+    def confirmed(self, taken: Sequence[TrialOutcome], timed: Timed) -> TrialOutcome:
+        """The last of them that fits in a fresh process as well, else one row at a time.
+
+        For the last one there is always a trial, for those before it while some are left.
+        """
+        single, *faster = taken
         self.trials_left = max(self.trials_left, 1)
-        return self.tried(best.point, timed, fresh=True) or single
+        for setting in reversed(faster):
+            if setting.measurement and setting.measurement.fresh:
+                return setting
+            if (again := self.tried(setting.point, timed, fresh=True)) is not None:
+                return again
+        return single
 
 
 def timing(outcome: TrialOutcome) -> TimedStep | None:

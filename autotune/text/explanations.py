@@ -46,6 +46,11 @@ def why_micro_batch(fit: Fit, strategy: str | None) -> str:
         return f"{head}: one sequence of the longest length; no other setting was timed"
     others = "; ".join(f"{setting}: {rate}" for setting, rate in rates.items())
     beside = f" ({others})" if others else ""
+    if any(int(rate) > int(own) for rate in rates.values()):
+        return (
+            f"{head}: {own} tokens/s{beside}; what is faster saves little, or does not fit in a"
+            " process of its own"
+        )
     return f"{head}: the fastest that was timed, {own} tokens/s{beside}"
 
 

@@ -82,10 +82,23 @@ def test_what_does_not_fit_again_is_not_taken() -> None:
     whole = found(Memory(BASE, EACH, seconds=by_tokens))
     trials = len(whole.trials) + len(whole.speed_trials)
     refused: setups.Played = ([], setups.failed(Failure.OUT_OF_MEMORY, "out of memory"))
-    fit = found(Memory(BASE, EACH, {trials - 1: refused}, seconds=by_tokens))
+    plays = dict.fromkeys(range(trials - 1, trials + 9), refused)
+    fit = found(Memory(BASE, EACH, plays, seconds=by_tokens))
+    assert len(fit.speed_trials) == 8
     strategy = fit.strategies["A"]
     assert strategy.micro_batch_tokens == 256
     assert strategy.gradient_checkpointing
+
+
+def test_where_the_fastest_does_not_fit_again_the_next_fastest_is_taken() -> None:
+    whole = found(Memory(BASE, EACH, seconds=by_tokens))
+    assert whole.strategies["A"].micro_batch_tokens == 2048
+    confirming = len(whole.trials) + len(whole.speed_trials) - 1
+    refused: setups.Played = ([], setups.failed(Failure.OUT_OF_MEMORY, "out of memory"))
+    memory = Memory(BASE, EACH, {confirming: refused}, seconds=by_tokens)
+    strategy = found(memory).strategies["A"]
+    assert strategy.micro_batch_tokens == 1024
+    assert not strategy.gradient_checkpointing
 
 
 def test_larger_micro_batches_that_gain_nothing_are_not_taken() -> None:

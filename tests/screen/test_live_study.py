@@ -6,7 +6,7 @@ from autotune.protocol import events
 from autotune.protocol.events import Record
 from autotune.run.state import StudyState, replay
 from autotune.text.events import describe
-from autotune.text.explanations import fit_explanations, meanings
+from autotune.text.explanations import fit_explanations, meanings, why_micro_batch
 from tests import records as book
 from tests.screens import live_text, squeezed
 
@@ -107,6 +107,23 @@ def test_why_this_length_and_micro_batch_and_what_the_figures_mean_is_one_line_e
         " length that is tried, on its longest sequence",
     ):
         assert line in [each.strip() for each in lines], line
+
+
+def test_a_micro_batch_is_not_called_the_fastest_where_a_faster_one_was_left() -> None:
+    fitted = book.fit()
+    (chosen,) = fitted.speed_trials
+    assert chosen.measurement is not None and chosen.measurement.timed is not None
+    faster = chosen.measurement.timed.model_copy(update={"seconds": 1.0})
+    other = chosen.model_copy(
+        update={
+            "point": chosen.point.model_copy(update={"micro_batch_tokens": 1024}),
+            "measurement": chosen.measurement.model_copy(update={"timed": faster}),
+        }
+    )
+    assert why_micro_batch(fitted.model_copy(update={"speed_trials": (chosen, other)}), "A") == (
+        "micro-batch 512 tokens (A): 1000 tokens/s (1024 tokens: 2000); what is faster saves"
+        " little, or does not fit in a process of its own"
+    )
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (40, 31)])
