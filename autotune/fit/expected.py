@@ -131,19 +131,25 @@ def _median(pairs: Iterable[tuple[float | None, float]]) -> float:
     return median(found) if found else 1.0
 
 
-def strategy_seconds(state: StudyState, found: StrategyFit) -> TrialEstimate:
+def strategy_seconds(
+    state: StudyState, found: StrategyFit, evaluation: float | None = None
+) -> TrialEstimate:
     """The expected time of a trial of a strategy by the record alone.
 
-    Of a fit that an earlier version found only the sum is known, which is at most.
+    `evaluation` is what the untrained model's answers take at their pace of now, in seconds without
+    a worker's start, while they are made. Of a fit that an earlier version found only the sum is
+    known, which is at most.
     """
     if found.training_seconds is None:
         return TrialEstimate(training_seconds=found.eta_seconds, scoring_seconds=0, at_most=True)
     training, scoring = ratios(state.trials)
     untrained = state.baselines.get("untrained")
-    at_most = untrained is None or untrained.seconds is None
     start = start_seconds(state.fit) if state.fit else 0.0
-    if untrained is not None and untrained.seconds is not None:
-        answering = untrained.seconds * found.evaluations
+    known = untrained.seconds if untrained is not None else None
+    if known is None and evaluation is not None:
+        known = evaluation + start
+    if known is not None:
+        answering = known * found.evaluations
     else:
         answering = max(0.0, found.eta_seconds - found.training_seconds)
         answering += start * found.evaluations
@@ -152,5 +158,5 @@ def strategy_seconds(state: StudyState, found: StrategyFit) -> TrialEstimate:
         scoring_seconds=answering,
         training_ratio=training,
         scoring_ratio=scoring,
-        at_most=at_most,
+        at_most=known is None,
     )

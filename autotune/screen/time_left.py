@@ -52,27 +52,41 @@ class Pace:
             self._first = self._last = None
             self._longest_gap = 0.0
 
-    def left_seconds(self, total: int, now: float) -> float | None:
-        """Seconds until `total` answers are there; None before two reports have come.
+    @property
+    def answer_seconds(self) -> float | None:
+        """Seconds an answer, among those that are made together; None before two reports have come.
 
         One is enough where it says how many answers were there before.
-        What has passed since the last report is taken off, up to the longest time between two: who
-        waits longer than that does not know any more.
         """
         if self._first is None or self._last is None or self._last[1] <= self._first[1]:
             return None
-        per_answer = (self._last[0] - self._first[0]) / (self._last[1] - self._first[1])
+        return (self._last[0] - self._first[0]) / (self._last[1] - self._first[1])
+
+    def left_seconds(self, total: int, now: float) -> float | None:
+        """Seconds until `total` answers are there; None before the pace is known.
+
+        What has passed since the last report is taken off, up to the longest time between two: who
+        waits longer than that does not know any more.
+        """
+        per_answer = self.answer_seconds
+        if self._last is None or per_answer is None:
+            return None
         waited = min(max(0.0, now - self._last[0]), self._longest_gap)
         return max(0.0, per_answer * max(0, total - self._last[1]) - waited)
 
 
 @dataclass(frozen=True, slots=True)
 class TimeLeft:
-    """Seconds that the work in progress will still take, or what it takes `at_most` or more."""
+    """Seconds that the work in progress will still take, or what it takes `at_most` or more.
+
+    `evaluation` is what all of an evaluation takes at the pace of the one in progress, None where
+    none is or its first answers only are there.
+    """
 
     seconds: float
     at_most: bool = False
     at_least: bool = False
+    evaluation: float | None = None
 
     @property
     def text(self) -> str:
@@ -118,7 +132,9 @@ def scoring_left(state: StudyState, pace: Pace, total: int, now: float) -> TimeL
     left, work = pace.left_seconds(total, now), state.work
     if left is not None:
         done = work.answered.done if work.answered is not None else 0
-        return TimeLeft(left, at_least=done < EARLY_SHARE * total)
+        early, each = done < EARLY_SHARE * total, pace.answer_seconds
+        whole = None if early or each is None else each * total
+        return TimeLeft(left, at_least=early, evaluation=whole)
     untrained = state.baselines.get("untrained")
     known = untrained is not None and untrained.seconds is not None
     whole = _without_start(state, untrained.seconds) if untrained else _answering_at_most(state)
@@ -168,8 +184,8 @@ def _start_left(state: StudyState, now: float) -> float:
 def whole_run(state: StudyState, left: TimeLeft | None, now: float) -> str | None:
     """About how long the run takes from here; None where that is unknown, or nothing is trained.
 
-    `left` is the time left of the work in progress. Before the untrained model has answered
-    it is what it takes at most.
+    `left` is the time left of the work in progress. Before the untrained model has answered a
+    good part of the prompts it is what it takes at most.
     """
     if state.run is None or state.fit is None or state.ended is not None:
         return None
@@ -184,7 +200,8 @@ def whole_run(state: StudyState, left: TimeLeft | None, now: float) -> str | Non
         coming = [] if met else [name for name in coming if name not in over]
     if not coming:
         return None
-    times = [strategy_seconds(state, state.fit.strategies[n]) for n in coming]
+    pace = left.evaluation if left is not None else None
+    times = [strategy_seconds(state, state.fit.strategies[n], pace) for n in coming]
     here = max(0.0, left.seconds) if left is not None else 0.0
     own = here + (_after_this(trial, times[0]) if trial else times[0].seconds)
     span = at_most if times[0].at_most else about

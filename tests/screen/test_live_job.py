@@ -106,6 +106,15 @@ def test_the_time_left_of_the_run_counts_the_checkpoints_that_are_still_to_be_sc
         assert f"time left of the run: {left} if A is enough" in live_text([*trained, *scored])
 
 
+def test_while_the_untrained_model_answers_its_pace_of_now_tells_how_long_scoring_takes() -> None:
+    story = book.story()
+    answers = [at for at, each in enumerate(story) if isinstance(each.event, events.Answered)]
+    first, later = (live_text(story[: answers[count] + 1]) for count in (0, 3))
+    assert "time left of the run: at most" in first
+    # 2.5 s an answer: 20 s of the untrained model, then 130 s of training and two times 74 s.
+    assert "time left of the run: about 5 min if A is enough, about" in later
+
+
 def test_until_a_worker_is_ready_its_start_is_named_and_counted() -> None:
     trained = slowly_answered(book.until(book.story(), events.Trained))
     text = live_text(trained)
