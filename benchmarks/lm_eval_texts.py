@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,14 +50,24 @@ def compared(model: Path, prompts: Path, max_new_tokens: int, work: Path) -> lis
     """
     export = work / "export"
     export.mkdir()
-    folder = work / "model"
-    folder.mkdir()
-    for each in model.resolve().iterdir():  # apart from its run, whose record it would join
-        (folder / each.name).symlink_to(each)
-    scoring = Scoring(prompts, len(_lines(prompts)), max_new_tokens, Precision.FP32)
+    folder = apart(model, work / "model")
+    scoring = Scoring(prompts, len(lines_of(prompts)), max_new_tokens, Precision.FP32)
     export_lm_eval(folder, scoring, export)
     theirs = _said_by_lm_eval(command(folder, scoring), export)
-    ours = _said_by_eval(folder, export / PROMPTS, max_new_tokens, work / "ours")
+    ours = said_by_eval(folder, export / PROMPTS, max_new_tokens, work / "ours")
+    return paired(theirs, ours)
+
+
+def apart(model: Path, folder: Path) -> Path:
+    """A model folder outside of its run, whose record an `eval` of it would join."""
+    folder.mkdir()
+    for each in model.resolve().iterdir():
+        (folder / each.name).symlink_to(each)
+    return folder
+
+
+def paired(theirs: Mapping[str, str], ours: Mapping[str, dict[str, Any]]) -> list[Pair]:
+    """Prompt by prompt, what another said and what `eval` keeps."""
     return [
         Pair(text, theirs[text], each["response"], each["new_tokens"], each["finish"])
         for text, each in ours.items()
@@ -69,10 +80,10 @@ def _said_by_lm_eval(line: str, folder: Path) -> dict[str, str]:
     environment.pop("PYTHONPATH", None)  # it runs in an environment of its own
     subprocess.run(line, shell=True, cwd=folder, env=environment, check=True)
     (samples,) = folder.glob("results/**/samples_*.jsonl")
-    return {each["doc"]["prompt"]: each["resps"][0][0] for each in _lines(samples)}
+    return {each["doc"]["prompt"]: each["resps"][0][0] for each in lines_of(samples)}
 
 
-def _said_by_eval(
+def said_by_eval(
     model: Path, prompts: Path, max_new_tokens: int, folder: Path
 ) -> dict[str, dict[str, Any]]:
     """Prompt -> answer, from the file that `eval` keeps."""
@@ -83,39 +94,53 @@ def _said_by_eval(
     )
     subprocess.run(arguments, env=os.environ | OFFLINE, check=True)
     (responses,) = folder.glob("eval/**/responses.jsonl")
-    return {each["prompt"]: each for each in _lines(responses)}
+    return {each["prompt"]: each for each in lines_of(responses)}
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    """The objects of a JSONL file."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def main() -> int:
+def few_compared(
+    given: argparse.Namespace, them: str, ask: Callable[[Path, Path, int, Path], list[Pair]]
+) -> int:
     """Print each prompt with what both said; 1 where two texts differ."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=Path, help="a model folder")
-    parser.add_argument("--prompts", type=Path, required=True, help="JSONL in IFEval's format")
-    parser.add_argument("--count", type=int, default=COUNT, help="the first so many of them")
-    parser.add_argument("--max-new-tokens", type=int, default=128)
-    given = parser.parse_args()
-    if shutil.which("lm_eval") is None:
-        parser.error('no lm_eval on the PATH; in an environment: pip install "lm_eval[hf,ifeval]"')
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         few = work / "few.jsonl"
         lines = given.prompts.read_text(encoding="utf-8").splitlines(keepends=True)
         few.write_text("".join(lines[: given.count]), encoding="utf-8")
-        pairs = compared(given.model, few, given.max_new_tokens, work)
+        pairs = ask(given.model, few, given.max_new_tokens, work)
     for pair in pairs:
         same = "same" if pair.theirs == pair.ours else "OTHER"
         print(f"{same}, {pair.new_tokens} tokens, {pair.finish}: {pair.prompt[:70]!r}")
         if pair.theirs != pair.ours:
-            print(f"  lm-eval: {pair.theirs!r}\n  eval:    {pair.ours!r}")
+            print(f"  {them}: {pair.theirs!r}\n  eval: {pair.ours!r}")
     equal = sum(pair.theirs == pair.ours for pair in pairs)
     seconds = time.perf_counter() - began
     print(f"{equal} of {len(pairs)} answers are the same text; {seconds:.0f} s")
     return 0 if equal == len(pairs) else 1
+
+
+def options(about: str) -> argparse.ArgumentParser:
+    """The model, and the prompts that both answer."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("model", type=Path, help="a model folder")
+    parser.add_argument("--prompts", type=Path, required=True, help="JSONL in IFEval's format")
+    parser.add_argument("--count", type=int, default=COUNT, help="the first so many of them")
+    parser.add_argument("--max-new-tokens", type=int, default=128)
+    return parser
+
+
+def main() -> int:
+    """See `few_compared`."""
+    parser = options(__doc__.splitlines()[0])
+    given = parser.parse_args()
+    if shutil.which("lm_eval") is None:
+        parser.error('no lm_eval on the PATH; in an environment: pip install "lm_eval[hf,ifeval]"')
+    return few_compared(given, "lm-eval", compared)
 
 
 if __name__ == "__main__":
