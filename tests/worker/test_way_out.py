@@ -315,6 +315,8 @@ def test_the_exported_script_has_the_losses_of_the_run_and_imports_nothing_of_it
     runpy.run_path(str(folder / SCRIPT), run_name="__main__")
     lines = [x for x in capsys.readouterr().out.splitlines() if x.startswith("step ")]
     theirs = [float(line.split("loss ")[1].split(",")[0]) for line in lines]
+    printed = [line.rpartition(" ")[2] for line in lines]
+    assert printed == [f"{of_run[step]:.6f}" for step in (1, 2, 3)]
     assert theirs == pytest.approx([of_run[step] for step in (1, 2, 3)], abs=1e-4)
 
 
