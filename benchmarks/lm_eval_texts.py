@@ -60,10 +60,7 @@ def compared(model: Path, prompts: Path, max_new_tokens: int, work: Path) -> lis
 
 def apart(model: Path, folder: Path) -> Path:
     """A model folder outside of its run, whose record an `eval` of it would join."""
-    folder.mkdir()
-    for each in model.resolve().iterdir():
-        (folder / each.name).symlink_to(each)
-    return folder
+    return Path(shutil.copytree(model, folder))
 
 
 def paired(theirs: Mapping[str, str], ours: Mapping[str, dict[str, Any]]) -> list[Pair]:
