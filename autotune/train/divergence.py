@@ -2,7 +2,8 @@
 
 The loss on held-out conversations is held against the one before training, not against its own
 least: it rises late in most long trainings while the answers still get better, so a rise by itself
-says nothing. A model that predicts answers worse than it did untrained has gained nothing.
+says nothing. Nor does a little more than before: a model that practises on its own answers knew
+their kind best untrained, and what it learns is to keep to rules and to stop.
 """
 
 from collections.abc import Iterable
@@ -12,8 +13,11 @@ from autotune.base.format import counted, percent, rate_text
 from autotune.protocol.events import HeldOutLoss
 from autotune.protocol.plan import TrainPlan
 
+WORSE = 1.25
+"""Times the loss before training that two points in a row show a divergence. See docs/train.md."""
+
 MUCH_WORSE = 1.5
-"""Times the loss before training that one point alone shows a divergence. See docs/train.md."""
+"""Times the loss before training that one point alone shows one."""
 
 FEWEST_JUDGED = 10
 """Held-out conversations below which nothing is ended: see docs/train.md."""
@@ -30,8 +34,9 @@ class Divergence:
 def divergence(losses: Iterable[HeldOutLoss]) -> Divergence | None:
     """The point at which a training diverged, if it did.
 
-    That is above the loss before training twice in a row, or once by more than `MUCH_WORSE` times
-    it, or at a loss that is no finite number. Once alone may be the height of the learning rate.
+    That is above `WORSE` times the loss before training twice in a row, or above `MUCH_WORSE` times
+    it once, or at a loss that is no finite number. Once alone may be the height of the learning
+    rate.
     """
     ordered = sorted(losses, key=lambda measured: measured.step)
     if not ordered or ordered[0].step > 0 or ordered[0].conversations < FEWEST_JUDGED:
@@ -41,7 +46,7 @@ def divergence(losses: Iterable[HeldOutLoss]) -> Divergence | None:
         return None
     was_above = False
     for at in later:
-        is_above = at.loss is None or at.loss > before.loss
+        is_above = at.loss is None or at.loss > WORSE * before.loss
         if at.loss is None or at.loss > MUCH_WORSE * before.loss or (is_above and was_above):
             return Divergence(before, at)
         was_above = is_above

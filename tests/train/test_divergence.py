@@ -24,6 +24,7 @@ from autotune.text.events import describe
 from autotune.train.divergence import (
     FEWEST_JUDGED,
     MUCH_WORSE,
+    WORSE,
     divergence,
     divergence_sentence,
 )
@@ -34,7 +35,9 @@ from tests import records, setups
 from tests.played import Judge, Workers
 
 BEFORE = 2.0
-ABOVE, FAR_ABOVE = BEFORE + 0.01, BEFORE * MUCH_WORSE + 0.01
+ABOVE, FAR_ABOVE = BEFORE * WORSE + 0.01, BEFORE * MUCH_WORSE + 0.01
+A_LITTLE = BEFORE * 1.04
+"""What a model that practised on its own answers came to, and passed more prompts for it."""
 
 
 def losses(*values: float | None, conversations: int = 200) -> list[HeldOutLoss]:
@@ -53,6 +56,7 @@ def losses(*values: float | None, conversations: int = 200) -> list[HeldOutLoss]
         ((BEFORE, 1.9, 1.7, 1.6, 1.6), None),
         ((BEFORE, 1.5, 1.6, 1.8, 1.99), None),  # overfits, and is better than it was all the same
         ((BEFORE, BEFORE, BEFORE, BEFORE, BEFORE), None),
+        ((BEFORE, A_LITTLE, A_LITTLE, A_LITTLE, A_LITTLE), None),
         ((BEFORE, ABOVE), None),  # the height of the rate
         ((BEFORE, ABOVE, 1.9, ABOVE, 1.9), None),
         ((BEFORE, ABOVE, ABOVE), 2),
@@ -64,7 +68,7 @@ def losses(*values: float | None, conversations: int = 200) -> list[HeldOutLoss]
         ((None, 1.9, None), None),  # there is nothing to hold it against
     ],
 )
-def test_a_training_diverges_above_the_untrained_loss_twice_or_far_or_at_no_number(
+def test_a_training_diverges_well_above_the_untrained_loss_twice_or_far_or_at_no_number(
     values: Sequence[float | None], fifth: int | None
 ) -> None:
     found = divergence(losses(*values))
@@ -143,7 +147,7 @@ def of_kind(session: Session, kind: type) -> list:  # type: ignore[type-arg]
 @pytest.fixture(scope="module")
 def pruned(tmp_path_factory: pytest.TempPathFactory) -> Session:
     """A whole run whose first training is worse than the untrained model at 40 and at 60 %."""
-    session = session_of(tmp_path_factory.mktemp("run"), played(2.0, 1.9, 2.1, 2.2, 2.3))
+    session = session_of(tmp_path_factory.mktemp("run"), played(2.0, 1.9, 2.6, 2.7, 2.3))
     judge = Judge(lambda _: setups.report(1))
     run = Tuner(session, setups.setup(profile()), DATA, setups.fit(), judge, 0.25)
     assert not run.run()
@@ -156,7 +160,7 @@ def test_a_training_that_diverges_is_ended_its_checkpoints_scored_and_the_next_t
     (end,) = of_kind(pruned, events.TrainingPruned)
     first, second = pruned.state.trials
     assert first.pruned == end
-    assert (end.number, end.step, end.progress, end.loss) == (0, 6, 0.6, 2.2)
+    assert (end.number, end.step, end.progress, end.loss) == (0, 6, 0.6, 2.7)
     assert "lower learning_rate (now 0.001)" in end.reason
     assert first.last_step is not None
     assert first.last_step.step == end.step < first.plan.total_steps
@@ -178,18 +182,18 @@ def test_it_is_told_as_it_happens_and_stands_in_the_report(pruned: Session) -> N
         "trial 0 (A): held-out loss 2.000 before training, on 12 conversations that it never trains"
         " on",
         "trial 0 (A): held-out loss 1.900 at 20 % (2.000 before training)",
-        "trial 0 (A): held-out loss 2.100 at 40 % (2.000 before training)",
-        "trial 0 (A): held-out loss 2.200 at 60 % (2.000 before training)",
+        "trial 0 (A): held-out loss 2.600 at 40 % (2.000 before training)",
+        "trial 0 (A): held-out loss 2.700 at 60 % (2.000 before training)",
         f"trial 0 (A): training ended: {reason}; what it saved is scored",
     ]
     report = build_report(book, pruned.rundir.root)
     first, second = report.trials
-    assert [p.loss for p in first.held_out] == [2.0, 1.9, 2.1, 2.2]
+    assert [p.loss for p in first.held_out] == [2.0, 1.9, 2.6, 2.7]
     assert first.pruned == reason
     assert reason in first.verdict
     assert (second.pruned, second.held_out) == (None, ())
     assert f"trial 0: training ended: {reason}" in report.warnings
-    assert "2.000, 1.900, 2.100, 2.200" in render_markdown(report)
+    assert "2.000, 1.900, 2.600, 2.700" in render_markdown(report)
 
 
 def trained(folder: Path, workers: Workers, **train: object) -> tuple[TrialState, list[TrainJob]]:
