@@ -27,7 +27,7 @@ from autotune.launch import SubprocessRunner
 from autotune.protocol.results import Fit
 from autotune.run.answering import RESPONSES
 from autotune.run.folder import RunDir
-from autotune.run.inputs import demand_data, demand_model, demand_on_hub, demand_prompts
+from autotune.run.inputs import demand_data, demand_model, demand_prompts
 from autotune.run.own_practice import FOLDER, is_to_practise, with_made_practice
 from autotune.run.record_cache import RecordCache
 from autotune.run.session import Session
@@ -82,7 +82,6 @@ def dry_run_command(options: Options, target: float, *, final_eval: bool = False
     demand_data(profile)
     demand_model(profile, options.model_max_length)
     demand_sampler(profile.study)
-    demand_on_hub(profile)
     state = record_cache.of(RunDir(root)).state if resumed else StudyState()
     with (
         interruption_from(interrupted_look),

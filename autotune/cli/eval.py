@@ -33,7 +33,7 @@ from autotune.device.find import find_device
 from autotune.launch import SubprocessRunner
 from autotune.run.answering import RESPONSES, ModelRefused
 from autotune.run.folder import EVALUATED, RunDir, new_run_folder
-from autotune.run.inputs import demand_model, demand_on_hub, demand_prompts, read_source
+from autotune.run.inputs import demand_model, demand_prompts, read_source
 from autotune.run.record_cache import RecordCache
 from autotune.run.session import Session
 from autotune.run.setup import open_setup
@@ -250,7 +250,6 @@ def answer_with_model(
     say_note(find_device(asked_device(options, profile)), say_on(console))
     demand_prompts(profile)
     demand_model(profile)
-    demand_on_hub(profile, data=False)
     where = RunDir(root).eval_folder(EVALUATED)
     asked: list[Prompt] = []  # filled once they are chosen
 

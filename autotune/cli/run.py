@@ -37,7 +37,7 @@ from autotune.report.schema import run_json
 from autotune.report.write import write_report
 from autotune.run.content import is_recorded
 from autotune.run.folder import RunDir
-from autotune.run.inputs import demand_data, demand_model, demand_on_hub, demand_prompts
+from autotune.run.inputs import demand_data, demand_model, demand_prompts
 from autotune.run.own_practice import with_practice
 from autotune.run.record_cache import RecordCache
 from autotune.run.salvage import salvage
@@ -111,7 +111,6 @@ def open_run(
     demand_data(profile)
     demand_model(profile, options.model_max_length)
     demand_sampler(profile.study)
-    demand_on_hub(profile)
     begun: list[Session] = []  # one, once the folder is held
 
     def left() -> Interruption:

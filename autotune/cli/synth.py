@@ -25,7 +25,7 @@ from autotune.fit.practice_time import practice_seconds
 from autotune.launch import SubprocessRunner
 from autotune.run.answering import RESPONSES
 from autotune.run.folder import RunDir
-from autotune.run.inputs import demand_model, demand_on_hub, demand_prompts
+from autotune.run.inputs import demand_model, demand_prompts
 from autotune.run.practice import make_practice
 from autotune.run.session import Session
 from autotune.run.setup import Setup, open_setup
@@ -68,7 +68,6 @@ def synth_command(options: Options, wanted: SynthRequest) -> int:
     say_note(find_device(asked_device(options, profile)), say)
     demand_prompts(profile)
     demand_model(profile)
-    demand_on_hub(profile, data=False)
     where, total = RunDir(root).practice_folder(FOLDER), [0]
 
     def left() -> Interruption:

@@ -5,6 +5,7 @@ that name neither torch nor the remedy. What a table could say (driver, capabili
 whether the card can be used is tried, by one product in a process of its own.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -12,7 +13,8 @@ from pydantic import ValidationError
 from autotune.base.error_texts import Meaning, known, remedy_at_start
 from autotune.base.errors import EnvironmentFault
 from autotune.base.scratch import scratch_folder
-from autotune.device.find import Device
+from autotune.device.budget import as_processes_see
+from autotune.device.find import NOT_REPORTED, Device
 from autotune.device.torch_build import TorchBuild, installed_build, torch_folder
 from autotune.device.torch_wheels import (
     INDEX_URL,
@@ -24,7 +26,7 @@ from autotune.device.torch_wheels import (
     installer,
     requirement,
 )
-from autotune.launch import JobResult, TrialRunner
+from autotune.launch import JobResult, TrialRunner, dropped_settings
 from autotune.launch.worker_errors import with_remedy
 from autotune.protocol.card_answer import CardAnswer
 from autotune.protocol.choices import Precision
@@ -64,6 +66,26 @@ def demand_build(device: Device, build: TorchBuild | None, tool: Installer | Non
         return
     reason = "it was built without CUDA" if build.hip is None else "it was built for AMD's cards"
     raise _refused(device, build, reason, _replace(device, build, tool or installer()))
+
+
+def checked_device(
+    runner: TrialRunner, device: Device, index: int, budget: str, say: Callable[[str], None]
+) -> tuple[Device, CardAnswer | None]:
+    """The device, which torch can compute on, and what torch said of it, None on a CPU.
+
+    Of a card that is told, and what workers go without. Where `budget` is `auto` it has no more
+    free than torch is given.
+
+    Raises:
+        EnvironmentFault: torch cannot compute on it.
+    """
+    card = check_card(runner, device, index)
+    if card is None:
+        return device, None
+    say(f"torch {card.torch} computes on {device.name}, driver {device.driver or NOT_REPORTED}")
+    for sentence in dropped_settings():
+        say(sentence)
+    return as_processes_see(device, budget, card.free_bytes), card
 
 
 def check_card(

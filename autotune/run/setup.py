@@ -7,19 +7,18 @@ from pathlib import Path
 from autotune.base.sizes import GIB
 from autotune.config.own_data import trained_label
 from autotune.config.profile import Profile
-from autotune.device.budget import Budget, as_processes_see, auto_budget, budget_sentence
-from autotune.device.find import NOT_REPORTED, Device, find_device
-from autotune.launch import dropped_settings
+from autotune.device.budget import Budget, auto_budget, budget_sentence
+from autotune.device.find import Device, find_device
 from autotune.launch.worker_errors import worker_error
 from autotune.protocol.card_answer import CardAnswer
 from autotune.protocol.choices import Attention, Precision
 from autotune.protocol.events import Content, RunStarted
 from autotune.protocol.job import DeviceSpec, PrepareJob, on_the_computer
 from autotune.protocol.plan import DataSpec
-from autotune.run.card_check import check_card
+from autotune.run.card_check import checked_device
 from autotune.run.content import content_of
 from autotune.run.fingerprint import fingerprint
-from autotune.run.inputs import read_source
+from autotune.run.inputs import demand_on_hub, read_source
 from autotune.run.machine import machine_facts
 from autotune.run.mixed_data import mixtures
 from autotune.run.resume_check import demand_same_content, keep_prompts
@@ -173,14 +172,9 @@ def open_setup(
         BadInput: a source cannot be used, or is not what the run began with any more.
         EnvironmentFault: a source cannot be reached.
     """
-    device = find_device(profile.machine.device)
     index = torch_index(profile.machine.device)
-    card = check_card(session.runner, device, index)
-    if card is not None:
-        say(f"torch {card.torch} computes on {device.name}, driver {device.driver or NOT_REPORTED}")
-        for sentence in dropped_settings():
-            say(sentence)
-        device = as_processes_see(device, profile.machine.budget, card.free_bytes)
+    found = find_device(profile.machine.device)
+    device, card = checked_device(session.runner, found, index, profile.machine.budget, say)
     budget = auto_budget(device, profile.machine.budget, profile.machine.reserve, own_processes())
     spec = DeviceSpec(
         kind=device.kind,
@@ -189,6 +183,7 @@ def open_setup(
         limit_bytes=budget.limit_bytes,
         threads=profile.machine.threads,
     )
+    demand_on_hub(profile, data=with_data)
     prompts = resolve_prompts(profile.prompts.source, say)
     scorer = find_scorer(profile.prompts.scorer)
     chosen = read_source(scorer, profile.prompts.source, prompts)

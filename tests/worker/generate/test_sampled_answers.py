@@ -144,7 +144,8 @@ def test_a_sampling_that_was_broken_off_makes_the_rest_and_nothing_twice(
     before = out.read_bytes().splitlines(keepends=True)
     out.write_bytes(b"".join(before[:kept]) + before[kept][:15])
     told = of_kind(generated(job), events.Answered)
-    assert [event.done for event in told] == list(range(kept + 1, ALL + 1))
+    # Where a machine is busy a count is told again, to show that it is alive.
+    assert sorted({event.done for event in told}) == list(range(kept + 1, ALL + 1))
     assert {event.total for event in told} == {ALL}
     assert out.read_bytes().splitlines(keepends=True)[:kept] == before[:kept]
     assert lines(job) == lines(calm)
