@@ -66,6 +66,7 @@ def _of_transformers(training: Training) -> dict[str, Any]:
         "optim": "adamw_torch_fused",
         "fp16": plan.precision is Precision.FP16,
         "bf16": plan.precision is Precision.BF16,
+        **({"use_cpu": True} if _told_to_use_the_cpu(training) else {}),
         **_noise(training),
         "seed": plan.seed,
         "save_strategy": "steps",
@@ -75,6 +76,11 @@ def _of_transformers(training: Training) -> dict[str, Any]:
         "report_to": "none",
         "output_dir": OUT,
     }
+
+
+def _told_to_use_the_cpu(training: Training) -> bool:
+    """Whether transformers has to be told: without a GPU it refuses bf16 unless it is."""
+    return training.on_cpu and training.plan.precision is Precision.BF16
 
 
 def _noise(training: Training) -> dict[str, Any]:
@@ -161,6 +167,9 @@ def _llamafactory(training: Training, chats: TrainedChats) -> Config:
         "packing": False,
         "disable_gradient_checkpointing": not plan.gradient_checkpointing,
         **_of_transformers(training),
+        # Else a second training resumes from the last checkpoint of the first, whose optimizer was
+        # not saved, or does nothing where that one was complete.
+        "overwrite_output_dir": True,
     }
     info = DATASET_INFO_TEXT.replace("@@FILE@@", CHATS)
     return Config(
@@ -222,7 +231,10 @@ def _differences(trainer: Trainer, training: Training, chats: TrainedChats) -> I
         )
     if trainer == "llamafactory":
         yield "The newline after an answer is supervised as well."
-        yield "Long conversations: turns are shortened in proportion, and not cut at one end."
+        yield (
+            "Long conversations: of the round that passes the limit, question and answer are"
+            " shortened by their lengths; a question that is cut loses the header of its answer."
+        )
         if plan.data.supervision is Supervision.COURSE:
             yield "The header of an answer is not supervised, and no newline begins the text."
     if trainer == "axolotl" and plan.data.supervision is Supervision.COURSE:
@@ -234,9 +246,24 @@ def _differences(trainer: Trainer, training: Training, chats: TrainedChats) -> I
         yield f"The run's best is the mean of the weights after steps {steps}; none is made here."
     if chats.exact:
         of = counted(chats.conversations, "conversation")
+        # LLaMA-Factory reads an answer apart from its header, as the run did in `content` form.
+        most = "Up to " if trainer == "llamafactory" else ""
         yield (
-            f"{len(chats.exact)} of {of} are read otherwise: they hold a special token written out,"
-            " turns that are not supervised, or tools."
+            f"{most}{len(chats.exact)} of {of} are read otherwise: they hold a special token"
+            " written out, an answer that begins with white space, turns that are not supervised,"
+            " or tools."
+        )
+    if trainer == "llamafactory" and chats.with_tools:
+        of = counted(chats.conversations, "conversation")
+        yield (
+            f"{chats.with_tools} of {of} use tools, which are not described to the model; a call is"
+            " read as the text beside it, and a conversation with a result is left out, so an"
+            " epoch has fewer steps."
+        )
+    if trainer != "axolotl" and _told_to_use_the_cpu(training):
+        yield (
+            "`use_cpu` is set: the run computed on the processor in bf16, which is refused without"
+            " it where there is no GPU. To train on a GPU, take that line out."
         )
     yield (
         f"The run's best is of step {training.checkpoint.step} of {plan.total_steps}: take"

@@ -20,7 +20,7 @@ class Training:
     `averaged_steps` are those whose weights that one is the mean of, empty for one step's own.
     `model` is what to begin with: a hub id, or a folder of this machine, which `model_folder` is in
     any case. `data_sha256` is None where the record does not have it. `losses` are the mean losses
-    of the steps, by step from 1.
+    of the steps, by step from 1. `on_cpu` says that it computed on the processor.
     """
 
     number: int
@@ -34,6 +34,7 @@ class Training:
     data_sha256: str | None
     drop_prompts: Path | None
     losses: dict[int, float]
+    on_cpu: bool = False
 
 
 def training_of(run: RunDir, state: StudyState, folder: Path) -> Training:
@@ -70,6 +71,7 @@ def training_of(run: RunDir, state: StudyState, folder: Path) -> Training:
         data_sha256=_data_sha256(state, plan),
         drop_prompts=_moved(run, Path(plan.data.drop_prompts)) if plan.data.drop_prompts else None,
         losses=dict(_losses(run, trial.number)),
+        on_cpu=state.run is not None and state.run.device_kind == "cpu",
     )
 
 

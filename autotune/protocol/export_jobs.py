@@ -118,9 +118,11 @@ class TrainedChats(Boundary):
     """What was written: how many conversations, the chat template and what ends an answer.
 
     `exact` are the rows, by their place from 0, that a plain reading of the text does not give.
+    `with_tools` conversations have tools, a call or a result.
     """
 
     conversations: int
+    with_tools: int = 0
     chat_template: str
     end_token: str
     stop_ids: tuple[int, ...]

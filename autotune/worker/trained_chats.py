@@ -68,6 +68,7 @@ def write_trained_chats(job: TrainedChatsJob, pipe: Pipe) -> None:
         stop_ids=stop_ids(tokenizer, codec.end_id, folder),
         pad_token_id=codec.end_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id,
         exact=exact,
+        with_tools=sum(kept[place.input_ids[0]][0].uses_tools for place in trained),
     )
     write_text_atomic(Path(job.found), found.model_dump_json())
 

@@ -1,6 +1,7 @@
 """Configurations for other trainers say what the plan says, in keys and types that they read."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,10 @@ def training(**changes: Any) -> Training:
     )
 
 
-def chats(exact: dict[int, ExactRow] | None = None) -> TrainedChats:
+def chats(exact: dict[int, ExactRow] | None = None, with_tools: int = 0) -> TrainedChats:
     return TrainedChats(
         conversations=10,
+        with_tools=with_tools,
         chat_template="{{ messages }}",
         end_token="<|im_end|>",
         stop_ids=(0, 2),
@@ -82,6 +84,31 @@ def test_what_a_trainer_cannot_do_as_the_run_did_is_said() -> None:
     assert "the run computed in bf16 with fp32 weights" in words["axolotl"]
     assert "newline after an answer is supervised" in words["llamafactory"]
     assert "lost their beginning" in words["trl"]
+
+
+@pytest.mark.parametrize("trainer", ["trl", "llamafactory"])
+def test_transformers_is_told_to_use_the_processor_where_it_refuses_bf16(trainer: Trainer) -> None:
+    bf16, fp32 = training(precision=Precision.BF16), training(precision=Precision.FP32)
+    said = config_of(trainer, replace(bf16, on_cpu=True), chats())
+    assert said.settings["use_cpu"] is True
+    assert "To train on a GPU, take that line out" in " ".join(said.differences)
+    for made in (bf16, replace(fp32, on_cpu=True)):  # either trains on whatever is there
+        unsaid = config_of(trainer, made, chats())
+        assert "use_cpu" not in unsaid.settings
+        assert "use_cpu" not in " ".join(unsaid.differences)
+
+
+def test_a_second_training_with_llamafactory_does_not_resume_from_the_first() -> None:
+    assert config_of("llamafactory", training(), chats()).settings["overwrite_output_dir"] is True
+
+
+def test_llamafactory_is_said_to_leave_out_conversations_with_a_tools_result() -> None:
+    def words(trainer: Trainer, with_tools: int) -> str:
+        return " ".join(config_of(trainer, training(), chats(with_tools=with_tools)).differences)
+
+    assert "3 of 10 conversations use tools" in words("llamafactory", 3)
+    assert "a conversation with a result is left out" in words("llamafactory", 3)
+    assert "tools" not in words("llamafactory", 0) + words("trl", 3)
 
 
 def test_a_modelfile_writes_chatml_turn_by_turn_and_answers_as_scored() -> None:

@@ -43,6 +43,8 @@ from autotune.worker.tokens.saved import save_tokenizer
 from autotune.worker.toy import toy_tokenizer
 from autotune.worker.train.loop import train
 from autotune.worker.trained_chats import write_trained_chats
+from tests.worker.tokens.test_tool_rows import ANSWER, ASK, EXCHANGE, TOOL
+from tests.worker.tool_templates import GOOD
 from tests.worker.toys import (
     Tight,
     chat_file,
@@ -329,6 +331,21 @@ def test_rows_that_a_plain_reading_mistakes_go_along_as_token_ids(tmp_path: Path
     lines = (folder / CHATS).read_text(encoding="utf-8").splitlines()
     assert len(lines) == 12
     assert "what ends a turn" in lines[10]
+
+
+def test_conversations_with_tools_are_counted_for_trainers_that_leave_some_out(
+    tmp_path: Path,
+) -> None:
+    model, data = save_toy(tmp_path / "model"), tmp_path / "chats.jsonl"
+    tokenizer = toy_tokenizer()
+    tokenizer.chat_template = GOOD
+    tokenizer.save_pretrained(model)
+    rows: list[Any] = [{"messages": [ASK, ANSWER]}] * 3
+    rows += [{"messages": EXCHANGE, "tools": [TOOL]}] * 2
+    data.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    exported(tmp_path, plan_of(model, data, conversations=5, model_max_length=1024), model, {})
+    found = TrainedChats.model_validate_json((tmp_path / "found.json").read_bytes())
+    assert (found.conversations, found.with_tools) == (5, 2)
 
 
 def test_data_that_is_not_the_runs_any_more_is_refused(tmp_path: Path) -> None:
