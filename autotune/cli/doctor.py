@@ -1,6 +1,7 @@
 """`doctor`: what of this machine helps or hinders, a line each, with what mends it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from autotune.base.errors import ExitCode
 from autotune.base.format import counted
@@ -9,6 +10,7 @@ from autotune.cli.device import asked_device, budget_giver, chosen_profile
 from autotune.cli.next_command import next_command
 from autotune.cli.options import Options
 from autotune.cli.word_wrap import labelled, text_column, wrapped
+from autotune.config.project import PROJECT_FILE
 from autotune.doctor.examine import findings
 from autotune.doctor.finding import Examination, Finding
 from autotune.doctor.machine import look
@@ -70,4 +72,5 @@ def ending(found: Examination, options: Options) -> Iterator[str]:
         yield f"next: mend that, then {next_command('doctor', options)}"
         return
     yield f"nothing is in the way of profile {found.profile}"
-    yield f"next: {next_command('init', options)}"
+    begun = Path(PROJECT_FILE).exists()
+    yield f"next: {next_command('inspect' if begun else 'init', options)}"

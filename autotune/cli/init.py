@@ -19,7 +19,7 @@ from autotune.cli.target import DEFAULT_TARGET, read_target
 from autotune.config.load import CPU_PROFILE, find_profile
 from autotune.config.profile import Profile
 from autotune.config.project import PROJECT_FILE, read_project
-from autotune.config.project_text import Answers, project_text
+from autotune.config.project_text import BY_A_PROFILE, Answers, project_text
 from autotune.doctor.network import is_here
 from autotune.run.inputs import demand_data, demand_model
 from autotune.sources.hub import Kind
@@ -80,7 +80,7 @@ def init_command(options: Options, wanted: InitRequest) -> int:
     assert written is not None
     written.over(profile)  # what was written can be used, or it is said now
     say = say_on(console)
-    say(f"{path} written: every command in this folder works with it")
+    say(f"{path} written: {BY_A_PROFILE} work with it in this folder")
     away = out_of_reach(answers)
     for line in away:
         say(line, style="yellow")

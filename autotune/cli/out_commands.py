@@ -59,7 +59,7 @@ def add_out_commands(command: Register) -> None:
         ] = None,
     ) -> int:
         """Hand on a run's best, or the training that made it, to another tool."""
-        if target.is_dir():
+        if target.is_dir() and to is not None:
             first_line("reading what is to be exported", as_json=options.as_json)
         from autotune.cli.export import ExportRequest, export_command
 

@@ -78,7 +78,8 @@ def profile_path(name_or_path: str) -> Path:
             f"profile {name_or_path}: is a folder; give a .toml file"
             + _among(sorted(path.glob("*.toml")))
         )
-    near = near_name(name_or_path, known)
+    own = path.with_name(f"{path.name}.toml")
+    near = str(own) if own.is_file() else near_name(name_or_path, known)
     hint = f"did you mean {near}? " if near else ""
     raise BadInput(
         f"profile {name_or_path}: no such profile or file; {hint}known are {', '.join(known)}"

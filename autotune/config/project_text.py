@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from autotune.base.format import rate_text
 from autotune.config.profile import Profile
 
+BY_A_PROFILE = "doctor, inspect, probe, run, eval and synth"
+"""The commands that read the file. `demo` has settings of its own, others work on what is made."""
+
 WIDTH = 40
 """Columns before a comment."""
 
@@ -31,7 +34,7 @@ def project_text(profile: Profile, answers: Answers, *, profile_is_named: bool) 
     )
     strategy = profile.strategies[0]
     lines = [
-        "# What every command in this folder works with.",
+        f"# What {BY_A_PROFILE} work with in this folder.",
         "# It counts over the profile, and what is typed (--set, options) counts over it.",
         "# Every setting with its value and its origin: smolsft-autotune run --explain",
         "",

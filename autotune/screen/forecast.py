@@ -220,7 +220,10 @@ def _strategy(strategy: StrategyForecast) -> Text:
 def _fitting(found: Forecast) -> str:
     """What fits: how long a sequence may be, how many at a time, and which strategies."""
     if found.model_max_length is None:
-        return "What fits: nothing, not even the shortest sequence with gradient checkpointing."
+        return (
+            "What fits: nothing, not even the shortest sequence with gradient checkpointing. Give a"
+            " larger --vram-budget, or a smaller model with --model."
+        )
     most = max(planned.peak.point.tokens for planned in found.table)
     why = " (as long as the model or the profile allows)" if found.model_max_length >= most else ""
     fitting = [s.name for s in found.strategies if s.fits]

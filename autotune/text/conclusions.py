@@ -239,5 +239,5 @@ def next_steps(state: StudyState, run_dir: Path) -> list[str]:
         )
         lines.append(f"to get further: more conversations, more epochs, or {more}")
     if state.ended is not None and state.run is not None and state.run.profile == DEMO_PROFILE:
-        lines.append("with chats of your own: smolsft-autotune run --data FILE")
+        lines.append("with chats of your own: smolsft-autotune run --model demo --data FILE")
     return lines

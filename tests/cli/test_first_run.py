@@ -80,6 +80,21 @@ def test_every_command_that_works_by_a_profile_reads_the_file(
     ]
 
 
+def test_the_commands_that_the_file_names_as_its_readers_are_those_that_read_it() -> None:
+    assert run(["init", "--yes", "--model", "demo", "--data", "demo"]) == ExitCode.DONE
+    first = Path(PROJECT_FILE).read_text(encoding="utf-8").splitlines()[0]
+    named = set(re.findall(r"\w+", first.removeprefix("# What ").partition(" work with ")[0]))
+    assert named - {"and"} == {"doctor"} | {name.split()[0] for name in BY_PROFILE}
+
+
+def test_a_profile_of_your_own_is_found_or_its_file_is_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["profiles", "new", "mine", "--from", "cpu-smoke"]) == ExitCode.DONE
+    assert run(["run", "--explain", "--profile", "mine"]) == ExitCode.BAD_INPUT
+    assert "did you mean mine.toml?" in capsys.readouterr().err
+
+
 def test_all_faults_of_the_file_are_reported_together(capsys: pytest.CaptureFixture[str]) -> None:
     project(
         'profile = "cpu-smokee"\ntarget = "30%"\nname = "mine"\n[[strategy]]\nname = "A"\n'

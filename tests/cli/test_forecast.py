@@ -392,6 +392,8 @@ def test_the_screen_says_so_where_no_fused_kernel_is_assumed() -> None:
 def test_nothing_fits_is_said_plainly() -> None:
     text = printed(forecast_summary(plan(None), "model"), 120)
     assert "What fits: nothing" in text
+    flat = " ".join(line.strip("│ ") for line in text.splitlines())
+    assert "Give a larger --vram-budget, or a smaller model with --model" in flat
 
 
 def said(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> dict[str, Any]:

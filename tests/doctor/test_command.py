@@ -43,6 +43,9 @@ def test_the_command_answers_with_one_object_and_the_code_of_what_is_in_the_way(
     code, found, human = asked(capsys, "--profile", "cpu-smoke")
     assert (code, found["blocks"], found["profile"]) == (ExitCode.DONE, [], "cpu-smoke")
     assert "next: smolsft-autotune init" in human
+    (tmp_path / "smolsft.toml").write_text("target = 0.3\n", encoding="utf-8")
+    assert "next: smolsft-autotune inspect" in asked(capsys, "--profile", "cpu-smoke")[2]
+    (tmp_path / "smolsft.toml").unlink()
     code, found, human = asked(capsys, "--profile", "rtx4060-laptop-8gb")
     assert code == ExitCode.ENVIRONMENT and found["blocks"][0] == "card"
     assert "in the way: card" in human
