@@ -95,6 +95,8 @@ def _fault(document: Mapping[str, Any], where: Location, rules: list[str]) -> Fa
     rule = " or ".join([rules[0], *(r.removeprefix("must be ") for r in rules[1:])])
     if where == ("strategy",) and isinstance(value, list) and value:
         return Fault(where, name, rule)
+    if isinstance(value, Mapping) and not rule.startswith("must"):
+        return Fault(where, name, rule)  # a rule of a table: what matters of it is in the sentence
     return Fault(where, f"{name} = {_shown(value)}", f"{rule}{_unquote(value, rule)}")
 
 

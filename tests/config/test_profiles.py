@@ -217,7 +217,7 @@ def test_all_faults_of_a_file_are_reported_together_with_key_value_rule_and_near
         (
             "[evaluate]",
             "[study.search.space]\nweight_decay = [0.0, 0.1]\n[evaluate]",
-            "a search ends by max_hours or max_trials: set one of them",
+            "  study: a search ends by max_hours or max_trials: set one of them",
         ),
         ("[evaluate]", "[study]\nmax_hour = 3\n[evaluate]", "did you mean max_hours?"),
         ('[model]\nsource = "toy"\n', "", "model: is missing"),
