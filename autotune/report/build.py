@@ -14,7 +14,6 @@ from autotune.report.by_instruction import instruction_scores
 from autotune.report.data_table import data_notes, data_used
 from autotune.report.examples import examples_of
 from autotune.report.fit_reasons import fit_reasons
-from autotune.report.kept_scores import before_and_after_scores
 from autotune.report.loss_chart import epoch_means
 from autotune.report.practice import kinds_scores, practice_reports
 from autotune.report.reproduction import commands, environment, hashes, seeds_of, steps_again
@@ -23,6 +22,7 @@ from autotune.report.score_schema import BaselineReport, BestGain, CheckpointSco
 from autotune.report.trial_schema import HeldOutPoint, LossPoint, TimeSpent, TrialReport
 from autotune.run.folder import RunDir
 from autotune.run.history import RunHistory, history_of
+from autotune.run.kept_scores import before_and_after_scores
 from autotune.run.machine import PROGRAM
 from autotune.run.state import StudyState
 from autotune.run.trial_state import TrialState
@@ -65,7 +65,7 @@ def report_of(history: RunHistory, run_dir: Path) -> Report:
         )
     best = state.best
     met = state.ended.met if state.ended else best is not None and best.met
-    sentences = conclusions(state)
+    sentences = conclusions(state, RunDir(run_dir))
     starts = [r.event for r in without_steps if isinstance(r.event, events.RunStarted)]
     asked, machine = commands(starts), environment(starts)
     versions = _versions(without_steps, machine)

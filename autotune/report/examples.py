@@ -9,10 +9,10 @@ from itertools import zip_longest
 
 from autotune.base.errors import AutotuneError
 from autotune.protocol.results import EvalReport, PromptVerdict
-from autotune.report.kept_scores import best_folder, untrained_folder
 from autotune.report.score_schema import Became, ExampleAnswer, ExamplePair
 from autotune.run.answering import RESPONSES
 from autotune.run.folder import RunDir
+from autotune.run.kept_scores import best_folder, untrained_folder
 from autotune.run.state import StudyState
 from autotune.score.answers import Answer, match, read_answers
 from autotune.score.examples import by_key, example_of

@@ -39,7 +39,7 @@ from autotune.text.training_events import advice_lines
 def summary(state: StudyState, run_dir: Path) -> RenderableType:
     """The end of a run: verdict, best checkpoint, before and after, report, what to do next."""
     lines: list[RenderableType] = []
-    first, *rest = conclusions(state)
+    first, *rest = conclusions(state, RunDir(run_dir))
     no_better = is_no_better(state)
     tone = "bold red" if no_better else "bold green" if is_met(state) else "bold yellow"
     lines.append(Text(safe(first), style=tone))

@@ -15,6 +15,7 @@ from autotune.protocol.plan import TrainPlan
 from autotune.protocol.result_text import health_text, rounds_text, score_text
 from autotune.protocol.results import Health
 from autotune.protocol.scores import Lift, Metric
+from autotune.run.folder import RunDir
 from autotune.run.session import Session
 from autotune.run.state import StudyState
 from autotune.score.health import MIN_DIFFERENT_WORDS
@@ -93,7 +94,7 @@ def write_card(session: Session) -> None:
         return
     if (kept.number, kept.checkpoint.place) != (best.number, best.checkpoint.place):
         return
-    path, text = folder / CARD, sealed(card_text(state, best))
+    path, text = folder / CARD, sealed(card_text(state, best, session.rundir))
     if is_ours(path) and _read(path) != text:
         write_text_atomic(path, text)
 
@@ -119,10 +120,10 @@ def _read(path: Path) -> str | None:
         return None
 
 
-def card_text(state: StudyState, best: events.Evaluated) -> str:
-    """The whole card, from what is on record."""
+def card_text(state: StudyState, best: events.Evaluated, rundir: RunDir | None = None) -> str:
+    """The whole card, from what is on record and what `rundir` has of scores."""
     plan, run = state.trials[best.number].plan, state.run
-    concluded = conclusions(state)
+    concluded = conclusions(state, rundir)
     first = [concluded.pop(0)] if is_no_better(state) else []
     model = f"`{safe(run.model)}`" if run else "a model"
     sections = (

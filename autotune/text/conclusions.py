@@ -63,8 +63,10 @@ def _is_as_good(baseline: BaselineScored, best: Evaluated) -> bool:
     return best.score is not None and baseline.score.accuracy >= best.score.accuracy
 
 
-def conclusions(state: StudyState) -> list[str]:
+def conclusions(state: StudyState, rundir: RunDir | None = None) -> list[str]:
     """What a person should take from the run, in order of weight.
+
+    Of `rundir` the files of scores are read, for what the record does not count by kind of rule.
 
     That its best is no better than the untrained model comes before everything else, and with the
     first sentence that the model was a toy.
@@ -74,7 +76,7 @@ def conclusions(state: StudyState) -> list[str]:
     told = (
         strategies_sentence(state),
         tie_sentence(state),
-        learned_sentence(state),
+        learned_sentence(state, rundir),
         spot_check_sentence(state),
     )
     in_full, own = gain_in_full_sentence(state), gain_sentence(state)
