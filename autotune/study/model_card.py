@@ -49,7 +49,7 @@ LIFT = (
 
 HEALTH = {
     "stop": "come to an end by themselves (stop)",
-    "loop": "repeat themselves to their end (loop)",
+    "loop": "repeat one piece up to where they end, by themselves or at the limit of tokens (loop)",
     "echo": "give the prompt back (echo)",
     "empty": "say nothing (empty)",
 }

@@ -11,6 +11,9 @@ from autotune.report.build import build_report
 from autotune.report.schema import Report
 from autotune.report.score_tables import scores_table
 from autotune.report.write import render_html, render_markdown
+from autotune.score.answers import Answer
+from autotune.score.health import health
+from autotune.score.prompts import Prompt
 from autotune.score.registry import find_scorer
 from tests import records as book
 from tests.score.test_exact_runs import exact_story
@@ -83,3 +86,14 @@ def test_where_only_the_row_on_other_prompts_has_a_dash_only_that_is_explained()
     said = scores_table(alone, find_scorer("ifeval")).shown.legend
     assert " A dash: those are the best checkpoint's own answers" in said
     assert "not measured" not in said
+
+
+def test_a_looping_answer_that_stopped_is_counted_in_both_and_the_pages_say_so() -> None:
+    prompt = Prompt(key=1, prompt="Name rivers.")
+    text = "It is the Nile. " * 8
+    found = health([prompt], [Answer(key=1, prompt=prompt.prompt, response=text, finish="stop")])
+    assert (found.stop, found.loop) == (1.0, 1.0)
+    report = build_report(book.story(), Path("runs/x"))
+    for page in (render_markdown(report), render_html(report)):
+        assert "ended in repeats of one piece, whether they then stopped or not" in page
+        assert "without end" not in page

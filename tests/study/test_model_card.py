@@ -60,7 +60,7 @@ def test_the_card_says_in_plain_words_what_its_columns_count(tmp_path: Path) -> 
     card = (tmp_path / "best" / "README.md").read_text(encoding="utf-8")
     scores = card.partition("## Scores")[2].partition("## Training")[0]
     assert "come to an end by themselves (stop)" in scores
-    assert "repeat themselves to their end (loop)" in scores
+    assert "up to where they end, by themselves or at the limit of tokens (loop)" in scores
     assert scores.index("| **this model** |") < scores.index("In percent of all answers")
     assert "Lift: how many points of the score come of following the prompt" in scores
 
