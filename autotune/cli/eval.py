@@ -14,7 +14,7 @@ from autotune.base.files import write_text_atomic
 from autotune.base.format import counted
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import asked_device, chosen_profile, demand_speed, say_note
-from autotune.cli.find_answers import find_answers, untrained_answers
+from autotune.cli.find_answers import find_answers, other_cap_line, untrained_answers
 from autotune.cli.full_score import emit_full_score
 from autotune.cli.low_cap import say_low_cap
 from autotune.cli.next_command import next_command
@@ -112,6 +112,10 @@ def eval_command(options: Options, wanted: EvalRequest) -> int:
     record_cache = RecordCache()
     found = evaluated(wanted, profile, prompts, answers, record_cache)
     console.print(evaluated_summary(found))
+    if wanted.targets and wanted.baseline is None:
+        cap = profile.evaluate.max_new_tokens
+        if line := other_cap_line(Path(wanted.targets[0]).expanduser(), prompts, cap):
+            say_on(console)(line)
     if wanted.targets and (folder := Path(wanted.targets[0]).expanduser()).exists():
         asked = asked_profile(options, wanted.targets[0])
         emit_full_score(found, folder, prompts, label, asked, say_on(console), record_cache)
@@ -163,10 +167,11 @@ def evaluated(
     answers: Sequence[Answer],
     record_cache: RecordCache,
 ) -> Evaluation:
-    """The score beside that of the baseline, of which the run may know where none was given."""
+    """The score beside that of the baseline; where none was given, of the run's if asked alike."""
     baseline = wanted.baseline
     model = Path(wanted.targets[0]).expanduser() if wanted.targets else None
-    if baseline is None and model is not None:
+    cap = profile.evaluate.max_new_tokens
+    if baseline is None and model is not None and other_cap_line(model, prompts, cap) is None:
         baseline = untrained_answers(model)
     try:
         found = evaluate(

@@ -1,6 +1,7 @@
 """Where answers that are already there lie: a file, an evaluation's folder, a run, a checkpoint."""
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from autotune.run.find_run import run_of as run_of
 from autotune.run.folder import EVALUATED, RunDir
 from autotune.run.record_cache import RecordCache
 from autotune.run.state import StudyState, replay
-from autotune.score.answers import read_answers
+from autotune.score.answers import answers_to, read_answers
 from autotune.score.prompts import Prompt, written_prompts
 from autotune.sources.model_folder import is_model_folder
 
@@ -128,6 +129,25 @@ def untrained_answers(model: Path) -> Path | None:
     run = run_of(model) if model.exists() else None
     responses = run.eval_folder("untrained") / RESPONSES if run is not None else None
     return responses if responses is not None and responses.is_file() else None
+
+
+def other_cap_line(model: Path, prompts: Sequence[Prompt], max_new_tokens: int) -> str | None:
+    """Why the answers before training stand beside no score: they had another cap on new tokens.
+
+    None where they had this one, and where there are none to these prompts.
+    """
+    run, there = run_of(model) if model.exists() else None, untrained_answers(model)
+    if run is None or there is None or not answers_to(there, prompts).answers:
+        return None
+    cap = _setting(run, "evaluate", "max_new_tokens")
+    if cap == str(max_new_tokens):
+        return None
+    had = f"up to {cap} new tokens" if cap else "a limit that the run does not name"
+    remedy = f"; --max-new-tokens {cap} compares" if cap else ""
+    return (
+        f"the run's answers before training are not set beside this score: they had {had}, these"
+        f" up to {max_new_tokens}{remedy}"
+    )
 
 
 def _evaluated(target: Path, run: RunDir) -> Path | None:

@@ -87,8 +87,7 @@ def _score(found: Evaluation) -> RenderableType:
         score = score_text(found.baselines[each.name].score, None)
         lines.append(_field(f"{each.name} baseline", f"{score}, {each.brief}"))
     if found.before is not None:
-        before = found.before.first
-        lines.append(_field("before training", score_text(before.score, before.interval)))
+        lines.append(_field("before training", _before_text(found.before)))
     if found.chosen_among is not None and (
         line := selection_bias_line(found.chosen_among, found.corrected, report.score.accuracy)
     ):
@@ -105,6 +104,16 @@ def _score(found: Evaluation) -> RenderableType:
     if report.unmatched:
         lines.append(Text(unanswered_line(report.unmatched), style="yellow"))
     return Group(*lines)
+
+
+def _before_text(before: Paired) -> str:
+    """The score before training; where it is of fewer prompts, with that of now on the same."""
+    first, second = before.first, before.second
+    text = score_text(first.score, first.interval)
+    if not before.left_out:
+        return text
+    now = score_text(second.score, second.interval)
+    return f"{text}, and now {now}, on the {counted(first.n, 'prompt')} that both answered"
 
 
 def _beside(scorer: Scorer, report: EvalReport) -> list[RenderableType]:
