@@ -78,9 +78,7 @@ def forecast_command(
         console.print(details)
     console.print(answer)
     if found.model_max_length is not None:
-        say(
-            f"next: {next_command('probe', options)}  (on the computer with that card; it measures)"
-        )
+        say(f"next: measure on the computer with that card: {next_command('probe', options)}")
     if not last:
         console.print(details)
     if options.as_json:

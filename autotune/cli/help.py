@@ -55,8 +55,8 @@ def example_of(name: Command) -> str | None:
 def greeting(has_project: bool) -> tuple[str, ...]:
     """What is said where no command was given: three lines, and the command to give next."""
     after = "inspect" if has_project else "doctor"
-    why = "this folder has its smolsft.toml" if has_project else "is this machine ready?"
-    return (*GREETING, f"next: smolsft-autotune {after} ({why})")
+    why = "see what smolsft.toml comes to" if has_project else "see whether this machine is ready"
+    return (*GREETING, f"next: {why}: smolsft-autotune {after}")
 
 
 WHOLE = 10_000

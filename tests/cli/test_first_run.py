@@ -154,11 +154,13 @@ def test_without_a_command_three_lines_greet_and_a_fourth_names_the_next(
 ) -> None:
     assert run([]) == ExitCode.DONE
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 4 and lines[-1].startswith("next: smolsft-autotune doctor")
+    assert len(lines) == 4
+    assert lines[-1] == "next: see whether this machine is ready: smolsft-autotune doctor"
     assert max(map(len, lines)) <= 100
     project("")
     assert run([]) == ExitCode.DONE
-    assert "next: smolsft-autotune inspect" in capsys.readouterr().out
+    said = "next: see what smolsft.toml comes to: smolsft-autotune inspect\n"
+    assert capsys.readouterr().out.endswith(said)
 
 
 def test_help_lists_the_commands_in_the_order_of_use_with_an_example_of_each(

@@ -286,6 +286,9 @@ def test_the_answer_is_what_a_terminal_shows_in_the_end(
     assert run([*PLAN]) == ExitCode.DONE
     text = capsys.readouterr().out
     assert text.index("What fits") < text.index("what takes the memory")
+    (after,) = (line for line in text.splitlines() if line.startswith("next: "))
+    # The line ends in the command, as a shell takes it.
+    assert after == "next: measure on the computer with that card: smolsft-autotune probe"
 
 
 @pytest.mark.parametrize(
