@@ -1,6 +1,6 @@
 """The tables of trainings, of what the probe tried and of all that happened."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from autotune.base.format import duration, percent, rate_text
@@ -38,9 +38,18 @@ def trials_table(report: Report) -> Table:
             )
             for t in report.trials
         ),
-        LOSS_LEGEND + (f" {HELD_OUT_LEGEND}" if measured else "") if report.trials else "",
+        " ".join(_legends(report, measured)),
         "the training did not come that far, or not by itself",
     )
+
+
+def _legends(report: Report, measured: bool) -> Iterator[str]:
+    if report.trials:
+        yield LOSS_LEGEND
+    if measured:
+        yield HELD_OUT_LEGEND
+    if any(trial.took.training_seconds is not None for trial in report.trials):
+        yield TIME_LEGEND
 
 
 LOSS_LEGEND = (
@@ -51,6 +60,13 @@ HELD_OUT_LEGEND = (
     "Held-out loss: of conversations that are not trained on, before training and after each fifth"
     " of the steps but the last: at the end it would decide nothing."
 )
+
+
+TIME_LEGEND = (
+    "Time: with the start of the process that trains, and with all parts of a resumed training; the"
+    " list of all that happened counts neither."
+)
+"""`took` is by the record, what a worker says it took by its own clock, from when it is there."""
 
 
 def _held_out(trial: TrialReport) -> str:

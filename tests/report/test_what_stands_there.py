@@ -50,6 +50,15 @@ def test_the_time_of_a_training_is_the_same_in_both_tables(report: Report) -> No
     assert shown.rows[0].cells[at] == "40 s"
 
 
+def test_a_time_that_is_longer_than_the_one_in_the_log_says_why(report: Report) -> None:
+    for page in (render_markdown(report), render_html(report)):
+        assert "Time: with the start of the process that trains" in page
+        assert "the list of all that happened counts neither" in page
+    older = [trial.model_copy(update={"took": TimeSpent()}) for trial in report.trials]
+    page = render_markdown(report.model_copy(update={"trials": tuple(older)}))
+    assert "Time: with the start" not in page
+
+
 @pytest.mark.parametrize(
     ("counts", "said"),
     [
