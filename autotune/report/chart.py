@@ -95,6 +95,12 @@ def _draw_loss(trial: TrialReport, colour: str, axes: "Axes", tones: Paint) -> N
     draw_loss(axes, trial, colour, tones)
 
 
+SCORES_TITLE = "Scores, bars: 95 % interval"
+
+SIDE_BY_SIDE = "trials at the same progress are drawn side by side"
+"""Else two of 100 % seem to be of a little less and a little more."""
+
+
 def _scores(report: Report) -> Iterator[Picture]:
     if not report.baselines and not any(trial.checkpoints for trial in report.trials):
         return
@@ -116,7 +122,7 @@ def _scores(report: Report) -> Iterator[Picture]:
 
     yield Picture(
         "scores",
-        "Scores, bars: 95 % interval",
+        SCORES_TITLE if len(report.trials) < 2 else f"{SCORES_TITLE}; {SIDE_BY_SIDE}",
         "The score of each checkpoint with its 95 % interval and what it counts for, the target and"
         " the baselines",
         "\n".join(

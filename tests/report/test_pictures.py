@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from autotune.report.chart import pictures_of
 from autotune.report.paint import DARK, LIGHT, Paint
 from autotune.report.score_chart import draw_scores
 from autotune.report.study_chart import draw_history, draw_slice
@@ -88,3 +89,14 @@ def test_checkpoints_of_nearly_one_progress_have_whole_percents_below_them() -> 
         axes.xaxis.get_major_formatter()(at) for at in axes.get_xticks() if left <= at <= right
     ]
     assert shown and all(text.isdecimal() for text in shown)
+
+
+def test_points_of_trials_that_are_drawn_beside_their_progress_are_said_to_be() -> None:
+    titles = [
+        next(picture.title for picture in pictures_of(reported(count)) if picture.name == "scores")
+        for count in (1, 3)
+    ]
+    assert titles == [
+        "Scores, bars: 95 % interval",
+        "Scores, bars: 95 % interval; trials at the same progress are drawn side by side",
+    ]
