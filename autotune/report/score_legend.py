@@ -21,7 +21,7 @@ _WITHOUT_A_MODEL = "an answer without a model, which any score must beat"
 
 _SHARES = {
     "stop": "ended by themselves",
-    "loop": "ended in repeats of one piece, whether they then stopped or not",
+    "loop": "ended in repeats of one piece (and then stopped or not)",
     "echo": "gave the prompt back",
     "empty": "said nothing",
 }

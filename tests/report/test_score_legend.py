@@ -95,5 +95,5 @@ def test_a_looping_answer_that_stopped_is_counted_in_both_and_the_pages_say_so()
     assert (found.stop, found.loop) == (1.0, 1.0)
     report = build_report(book.story(), Path("runs/x"))
     for page in (render_markdown(report), render_html(report)):
-        assert "ended in repeats of one piece, whether they then stopped or not" in page
+        assert "ended in repeats of one piece (and then stopped or not)" in page
         assert "without end" not in page
