@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autotune.config.profile import Train
-from autotune.protocol.events import BestInFull, Record, RunEnded
+from autotune.protocol.events import BaselineInFull, BestInFull, Record, RunEnded
 from autotune.run.folder import RunDir
 
 
@@ -42,7 +42,8 @@ def work_in(folder: Path) -> FolderWork | None:
 
 def _run_is_over(rundir: RunDir) -> bool:
     last = rundir.record.last()
-    if last is not None and isinstance(last.event, BestInFull):  # a word after the last one
+    # What `eval` of its best adds is a word after the last one.
+    if last is not None and isinstance(last.event, (BestInFull, BaselineInFull)):
         last = _newest(rundir, "run_started", "run_ended")
     return last is not None and isinstance(last.event, RunEnded)
 

@@ -204,6 +204,23 @@ def test_a_run_that_was_not_over_is_not_over_for_it(over: RunDir) -> None:
     assert RUN.unfinished(over.root)
 
 
+@pytest.mark.parametrize("last", ["best", "untrained"])
+def test_a_run_that_is_over_stays_over_whatever_eval_of_its_best_writes_last(
+    over: RunDir, last: str
+) -> None:
+    written: list[events.Event] = [
+        untrained_in_full(checkpoint(5), 3, NO_GAIN),
+        in_full(checkpoint(5)),
+    ]
+    for at, event in enumerate(reversed(written) if last == "untrained" else written):
+        over.append(event, at=5.0 + at)
+    assert not RUN.unfinished(over.root), "the same command begins a new run"
+    over.append(records.run_started(target=0.5, prompt_count=8, resumed=True), at=7.0)
+    for at, event in enumerate(reversed(written)):
+        over.append(event, at=8.0 + at)
+    assert RUN.unfinished(over.root), "a run that was taken up again is not over for it"
+
+
 def in_full(at: Checkpoint, passes: int = 5) -> events.BestInFull:
     report = setups.report(passes, 20)
     return events.BestInFull(
