@@ -15,6 +15,7 @@ from autotune.cli.next_command import next_command
 from autotune.cli.options import Options
 from autotune.cli.run_folder import choose_folder, interruption_from
 from autotune.cli.target import wanted_target
+from autotune.cli.unused_data import demand_used_data
 from autotune.config.own_data import trained_label
 from autotune.data.survey import Survey
 from autotune.device.cpu import busy_load
@@ -74,6 +75,7 @@ def dry_run_command(options: Options, target: float, *, final_eval: bool = False
     if final_eval:
         say("--final-eval: its answers to all prompts come after the hours of this plan")
     profile = chosen_profile(options)
+    demand_used_data(options, profile)
     record_cache = RecordCache()
     device = demand_device(options, profile, record_cache)
     root, resumed = choose_folder(options.run_dir, profile, say, record_cache)

@@ -12,6 +12,7 @@ from autotune.cli.device import budget_giver, named_profile
 from autotune.cli.next_command import next_command
 from autotune.cli.options import Options
 from autotune.cli.run_folder import interruption_from
+from autotune.cli.unused_data import demand_used_data
 from autotune.config.load import GPU_PROFILE, find_profile
 from autotune.config.profile import Profile
 from autotune.fit.forecast import Forecast, Planned, forecast
@@ -45,6 +46,7 @@ def forecast_command(
     console = human_console(options.as_json)
     say = say_on(console)
     profile = options.adjust(find_profile(named_profile(options) or gpu or GPU_PROFILE))
+    demand_used_data(options, profile)
     card = card_of(options, gpu, profile)
     model = resolve_architecture(profile.model.source, say)
     positions = positions_of(model.folder)

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from autotune.cli.device import chosen_profile
 from autotune.cli.next_command import next_command
 from autotune.cli.options import Options
 from autotune.cli.run_folder import interruption_from
+from autotune.cli.unused_data import unused_data
 from autotune.config.own_data import by_data, is_trained_on, practising
 from autotune.config.profile import Profile
 from autotune.data.survey import Retention
@@ -46,6 +48,10 @@ def inspect_command(options: Options, tokens: bool) -> int:
     demand_on_hub(profile, weights=False)
     say = say_on(console)
     say(f"strategies of profile {profile.name} ({profile.title})")
+    trained = options
+    if (unused := unused_data(options, profile)) is not None:
+        say(f"{unused}; it is shown, and left out of the next command")
+        trained = replace(options, data=None, format=None)
     with (
         interruption_from(interrupted_look),
         scratch_folder("inspect") as folder,
@@ -83,7 +89,7 @@ def inspect_command(options: Options, tokens: bool) -> int:
                 trees.append(as_tree(looked_at(each), profile.name))
         tree = NOTHING if inspected is None else as_tree(inspected, profile.name)
         tree = {**tree, "profile": profile.name, "own_data": trees}
-        say(f"next: {next_command('probe', options)}")
+        say(f"next: {next_command('probe', trained)}")
         if options.as_json and inspected is not None and inspected.features is not None:
             print_with_features(tree, inspected.features)
         elif options.as_json:

@@ -25,6 +25,7 @@ from autotune.cli.run_folder import (
     store_settings,
     undone_if_empty,
 )
+from autotune.cli.unused_data import demand_used_data
 from autotune.config.profile import Profile
 from autotune.data.survey import Survey
 from autotune.fit.fit import fitted
@@ -98,7 +99,11 @@ def open_run(
     it works at a shared study.
     """
     say = say_on(console)
-    profile = part.profile if part is not None and part.profile else chosen_profile(options)
+    if part is not None and part.profile is not None:
+        profile = part.profile  # a worker's --data says where the study's lies on its machine
+    else:
+        profile = chosen_profile(options)
+        demand_used_data(options, profile)
     record_cache = RecordCache()
     device = demand_device(options, profile, record_cache)
     named = part.folder if part is not None and part.folder else options.run_dir
