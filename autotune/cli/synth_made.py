@@ -13,6 +13,7 @@ from autotune.cli.console import print_json, say_on
 from autotune.cli.next_command import next_command
 from autotune.cli.options import Options
 from autotune.cli.synth_copy import copied
+from autotune.config.own_data import is_trained_on, trained_on
 from autotune.config.profile import Profile
 from autotune.protocol.events import PracticeMade
 from autotune.run.practice import CHATS
@@ -38,7 +39,9 @@ def report_made(
     console.print(practice_summary(card, made.tokens_per_second))
     say = say_on(console)
     batch = min(strategy.batch_size for strategy in profile.tried)
-    for line in next_steps(options, card, data, batch):
+    # A run would refuse --data that none of its strategies trains on.
+    taker = None if is_trained_on(profile) else trained_on(profile)[0].name
+    for line in next_steps(options, card, data, batch, taker):
         say(line)
     if options.as_json:
         print_json(
@@ -64,11 +67,14 @@ def speed_json(made: PracticeMade) -> dict[str, Any]:
     }
 
 
-def next_steps(options: Options, card: PracticeCard, data: Path, batch: int) -> list[str]:
+def next_steps(
+    options: Options, card: PracticeCard, data: Path, batch: int, taker: str | None = None
+) -> list[str]:
     """Where the data is and the command that trains on it; of none, why.
 
     What was typed and `run` has too stands in the command, with the model that was asked.
     Fewer chats than `batch`, the smallest of a strategy, are not one full step of a training.
+    `taker` is the strategy to give them to; None where one trains on the run's data.
     """
     if not card.counts.kept:
         if options.model == "toy":  # more of its answers would be the same again
@@ -81,6 +87,7 @@ def next_steps(options: Options, card: PracticeCard, data: Path, batch: int) -> 
             "no chat came of it: no answer could be made to follow its prompt; ask a model that"
             " answers in sentences, or for more with --tasks or --samples"
         ]
+    given = ("--data", str(data)) if taker is None else ("--set", f"{taker}.data={data}")
     in_toml = json.dumps(str(data), ensure_ascii=False)  # escapes a backslash as TOML does
     few = (
         [
@@ -93,6 +100,6 @@ def next_steps(options: Options, card: PracticeCard, data: Path, batch: int) -> 
     return [
         *few,
         f"practice data: {data}",
-        f"to train on it: {next_command('run', options, '--data', str(data))}",
+        f"to train on it: {next_command('run', options, *given)}",
         f"or in a strategy of a profile: data = {in_toml}",
     ]

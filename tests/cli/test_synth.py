@@ -198,6 +198,8 @@ def test_the_next_command_names_the_file_and_the_profile_and_none_is_offered_for
     steps = next_steps(Options(profile="mine.toml"), CARD_MADE, data, 4)
     assert "smolsft-autotune run --profile mine.toml --data" in steps[1]
     assert "my data.jsonl" in steps[2]
+    proof = next_steps(Options(profile="cpu-proof"), CARD_MADE, Path("chats.jsonl"), 4, "E")
+    assert proof[1].endswith("run --profile cpu-proof --set E.data=chats.jsonl")
     none = CARD_MADE.model_copy(
         update={"counts": CARD_MADE.counts.model_copy(update={"kept": 0, "words": None})}
     )
