@@ -254,6 +254,7 @@ def as_tree(found: DryRun) -> dict[str, Any]:
         "seconds_at_most": plan.most_seconds if found.timed else None,
         "ends_at": found.now + plan.seconds if found.timed else None,
         "ends_by": plan.ends,
+        "beyond_hours": plan.overrun if found.timed else None,
         "disk_needed_bytes": needed,
         "disk_free_bytes": free,
         "stopped_by": (

@@ -88,6 +88,8 @@ class RunPlan:
         obstacle: what would stop the run first; None where nothing would.
         practice: seconds to make practice data; none where none is to be made, or nothing says
             how long that takes.
+        overrun: what goes beyond the hours that a run may take, for it is done whatever they are;
+            None where nothing does.
     """
 
     trials: tuple[PlannedTrial, ...]
@@ -96,6 +98,7 @@ class RunPlan:
     ends: str | None
     obstacle: Obstacle | None
     practice: Span = NONE
+    overrun: str | None = None
 
     @property
     def trial_count(self) -> int:

@@ -92,8 +92,11 @@ def dry_run_summary(found: DryRun) -> RenderableType:
         lines.append(Text(_times(found), style="bold"))
         if _has_bound(plan):
             lines.append(Text(_bound(found)))
+    if plan.overrun is not None and found.timed:
+        lines.append(Text(f"limit: {safe(plan.overrun)}", style="yellow"))
     if plan.ends is not None:
-        lines.append(Text(f"ends by: {safe(plan.ends)}"))
+        unbegun = ", ".join(_name(trial) for trial in plan.trials if not trial.count)
+        lines.append(Text(f"ends by: {safe(plan.ends)}{unbegun and f'; not begun: {unbegun}'}"))
     if found.disk is not None:
         lines.append(Text(found.disk))
     if plan.obstacle is None:
@@ -178,10 +181,15 @@ def _style(trial: PlannedTrial) -> str:
     return "" if trial.count else "dim"
 
 
+def _name(trial: PlannedTrial) -> str:
+    """Its strategy, with a star where it is drawn."""
+    return safe(trial.stage) if trial.exact or trial.stage == SEARCH else f"{safe(trial.stage)}*"
+
+
 def _cells(trial: PlannedTrial, found: DryRun, passed: float) -> tuple[str, ...]:
     """A trial under `_WIDE` and `_TIMES`; `passed` are the seconds until it ends."""
     plan = trial.plan
-    name = safe(trial.stage) if trial.exact or trial.stage == SEARCH else f"{safe(trial.stage)}*"
+    name = _name(trial)
     end = _clock(found.now + passed, found.now) if trial.count else "not begun"
     times = (_span(trial.expected.seconds), end) if found.timed else ()
     return (

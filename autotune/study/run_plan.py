@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from autotune.base.errors import BadInput
-from autotune.base.format import counted, duration
-from autotune.config.study import searched
+from autotune.base.format import about, counted, duration
+from autotune.config.study import StudyChoice, searched
 from autotune.fit.expected import estimated, evaluation_seconds
 from autotune.fit.likely import likely, likely_untrained
 from autotune.fit.resolve import resolve_plan
@@ -54,9 +54,10 @@ def plan_run(chooser: Chooser, state: StudyState, premises: Premises = Premises(
         )
     left = chooser.limits(state).seconds_left
     budget = _Budget(
+        chooser.study,
         None if left is None else left - before.likely - premises.practice.likely,
-        chooser.study.max_trials,
         sum(t.ended is not None for t in state.trials),
+        resumes=state.current is not None,
     )
     planned: list[PlannedTrial] = []
     obstacle: Obstacle | None = None
@@ -65,7 +66,10 @@ def plan_run(chooser: Chooser, state: StudyState, premises: Premises = Premises(
             planned.append(budget.grant(trial))
     except BadInput as error:
         obstacle = Obstacle.of(error)
-    return RunPlan(tuple(planned), budget.over, before, budget.ends, obstacle, premises.practice)
+    return RunPlan(
+        *(tuple(planned), budget.over, before, budget.ends, obstacle, premises.practice),
+        budget.overrun,
+    )
 
 
 def _is_answered(setup: Setup) -> bool:
@@ -74,14 +78,22 @@ def _is_answered(setup: Setup) -> bool:
 
 
 class _Budget:
-    """Hours and trials that are left, and what they are granted to."""
+    """Hours and trials that are left, and what they are granted to.
 
-    def __init__(self, seconds: float | None, max_trials: int | None, over: int) -> None:
+    `over` trials are done. Where the run `resumes` one, that comes first and has begun already.
+    """
+
+    def __init__(
+        self, study: StudyChoice, seconds: float | None, over: int, *, resumes: bool
+    ) -> None:
         self.seconds = seconds
-        self.max_trials = max_trials
+        self.max_hours = study.max_hours
+        self.max_trials = study.max_trials
         self.over = over
         self.begun = over
+        self.resumes = resumes
         self.ends: str | None = None
+        self.overrun: str | None = None
 
     def grant(self, trial: PlannedTrial) -> PlannedTrial:
         """The trial as often as it may be begun; a search as often as there is room for."""
@@ -91,6 +103,7 @@ class _Budget:
         if count < trial.count:
             trial = replace(trial, count=count)
         self.begun += trial.count
+        self.resumes = False
         if self.seconds is not None:
             self.seconds -= trial.seconds
         return trial
@@ -100,15 +113,26 @@ class _Budget:
         if self.max_trials is not None and self.begun + count > self.max_trials:
             count = self.max_trials - self.begun
             self.ends = f"{counted(self.max_trials, 'trial')}, as limited (max_trials)"
-        # The first trial of a run always begins.
-        first = self.begun == 0
-        if self.seconds is not None and each * count > self.seconds and not (first and count == 1):
-            count = max(int(self.seconds // each) if each else 0, int(first))
+        # The first trial of a run always begins, and one that has begun is not cut off.
+        always = self.begun == 0 or self.resumes
+        if always and self.seconds is not None and each > self.seconds:
+            self.overrun = self._beyond(trial.stage, each - self.seconds)
+        if self.seconds is not None and each * count > self.seconds and not (always and count == 1):
+            count = max(int(self.seconds // each) if each else 0, int(always))
             self.ends = (
                 f"a trial of {trial.stage} takes about {duration(each)}, and"
                 f" {duration(max(0.0, self.seconds - count * each))} would be left (max_hours)"
             )
         return max(0, count)
+
+    def _beyond(self, stage: str, seconds: float) -> str:
+        """By how much a trial that the hours have no power over goes beyond them."""
+        hours = duration((self.max_hours or 0.0) * 3600)
+        anyway = "which has begun, continues" if self.resumes else "the first trial, begins"
+        return (
+            f"{hours} (max_hours); {stage}, {anyway} all the same, is not interrupted and would end"
+            f" {about(seconds)} later"
+        )
 
 
 UNLIMITED = 10_000

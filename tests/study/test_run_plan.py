@@ -52,10 +52,15 @@ def profile(*strategies: Strategy, **study: Any) -> Profile:
 
 
 def planned(
-    *strategies: Strategy, state: StudyState | None = None, survey: Survey = SURVEY, **study: Any
+    *strategies: Strategy,
+    state: StudyState | None = None,
+    survey: Survey = SURVEY,
+    tokens_per_second: float = 1000.0,
+    **study: Any,
 ) -> RunPlan:
     """20 conversations of 100 tokens at 1000 tokens a second: A takes 4 s, B 8 s; answers none."""
-    setup, fit = setups.setup(profile(*strategies, **study)), setups.fit()
+    setup = setups.setup(profile(*strategies, **study))
+    fit = setups.fit(tokens_per_second=tokens_per_second)
     chooser = Chooser(
         *(setup, survey, fit, 0.25),
         lambda now, plan: expected_seconds(now, setup, fit, survey, plan),
@@ -88,6 +93,36 @@ def test_the_first_trial_begins_whatever_the_hours() -> None:
     assert rows(planned(A, B, max_hours=1e-6))[0] == ("A", True, 1)
 
 
+def test_a_limit_of_hours_that_the_first_trial_does_not_keep_is_said_with_what_it_cuts() -> None:
+    # After 36 s A has some 33 minutes to go, B would be twice as long.
+    slow = {"tokens_per_second": 2.0, "max_hours": 0.01}
+    alone = shown(planned(A, **slow))
+    goes_on = "begins all the same, is not interrupted and would end about 33 min later"
+    assert f"limit: 36 s (max_hours); A, the first trial, {goes_on}" in alone
+    assert "not begun" not in alone
+    assert "limit" not in shown(planned(A)) + shown(planned(A, max_hours=1))
+    cut = shown(planned(A, B, **slow))
+    assert f"A, the first trial, {goes_on}" in cut
+    assert "ends by: a trial of B takes about 1 h 07 min, and 0 s would be left" in cut
+    assert "(max_hours); not begun: B, B*" in cut
+    resumed = planned(A, B, state=begun(over=False), **slow)
+    assert rows(resumed)[:2] == [("A", True, 1), ("B", True, 0)]
+    assert "A, which has begun, continues all the same" in shown(resumed)
+    assert as_tree(dry_run(resumed))["beyond_hours"] == resumed.overrun
+    untimed = dry_run(resumed, measured=False, timed=False)
+    assert as_tree(untimed)["beyond_hours"] is None
+
+
+def test_a_further_trial_that_has_begun_goes_on_whatever_the_hours() -> None:
+    second = replay(
+        [*begun_records(over=True), *begun_records(over=False, number=1, strategy=B)[2:]]
+    )
+    assert second.current is not None and len(second.trials) == 2
+    plan = planned(A, B, state=second, max_hours=1e-6)
+    assert rows(plan) == [("B", True, 1), ("B", False, 0)]
+    assert plan.overrun is not None and "B, which has begun, continues" in plan.overrun
+
+
 def test_a_search_takes_what_hours_or_trials_are_left() -> None:
     search = {"model_max_length": 128, "space": SPACE}
     # Its middle has two epochs, as A: 4 seconds a trial.
@@ -112,16 +147,21 @@ def test_a_further_trial_without_ranges_is_the_same_point_and_given_points_come_
 
 def begun(*, over: bool) -> StudyState:
     """A run that is half through the training of A, or done with it."""
+    return replay(begun_records(over=over))
+
+
+def begun_records(*, over: bool, number: int = 0, strategy: Strategy = A) -> list[Record]:
+    """Two records of a run that begins, and then those of a trial."""
     book = records.Book()
     book.add(records.run_started())
     book.add(records.baseline("untrained", 3, records.HEALTHY))
-    plan = planned(A).trials[0].plan
-    book.add(events.TrialStarted(number=0, optuna_number=0, plan=plan))
+    plan = planned(strategy).trials[0].plan
+    book.add(events.TrialStarted(number=number, optuna_number=number, plan=plan))
     book.add(records.step_done(3, 6))
     if over:
         book.add(events.Trained(steps=6, skipped_steps=0, weights_moved=0.1, seconds=1))
-        book.add(events.TrialEnded(number=0, best=0.1))
-    return replay(book.records)
+        book.add(events.TrialEnded(number=number, best=0.1))
+    return book.records
 
 
 def test_a_run_that_is_resumed_plans_what_is_left() -> None:
@@ -155,6 +195,11 @@ def dry_run(plan: RunPlan, **changes: Any) -> DryRun:
         "disk_bytes": (1, 2),
     }
     return DryRun(**values | changes)
+
+
+def shown(plan: RunPlan) -> str:
+    """What a wide screen says of a plan, as one line."""
+    return " ".join(printed(dry_run_summary(dry_run(plan)), 200).split())
 
 
 @pytest.mark.parametrize("width", [80, 120])
