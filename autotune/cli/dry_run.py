@@ -136,7 +136,7 @@ def _basis(
     try:
         found = unmeasured_fit(session, setup, survey, slower)
     except NothingFits as error:
-        return _Basis(None, "predicted, nothing was measured", obstacle=Obstacle.of(error))
+        return _Basis(None, "predicted; no probe has measured it", obstacle=Obstacle.of(error))
     memory = "memory predicted" if found.predicted else "memory not predicted: the longest length"
     if found.rate is None:
         return _Basis(found.fit, f"{memory}; no rate is known before the probe")

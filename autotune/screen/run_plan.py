@@ -72,7 +72,7 @@ class DryRun:
 def dry_run_summary(found: DryRun) -> RenderableType:
     """The whole of it; first that nothing was started, last what would stop it."""
     plan = found.plan
-    kind = "a dry run" if found.measured else "a dry run, an estimate from no measurement"
+    kind = "a dry run" if found.measured else "a dry run, an estimate that no probe has measured"
     lines: list[RenderableType] = [
         Text(f"{kind}: profile {found.profile}, nothing was started", style="bold yellow"),
         Text(safe(found.memory), style="dim"),

@@ -226,7 +226,7 @@ def test_the_end_is_a_time_of_day_with_the_days_until_then() -> None:
 
 def test_without_a_measurement_it_says_so_and_without_a_rate_it_gives_no_times() -> None:
     text = printed(dry_run_summary(dry_run(planned(A), measured=False, timed=False)), 120)
-    assert "an estimate from no measurement" in text
+    assert "a dry run, an estimate that no probe has measured: profile" in text
     assert "until" not in text and "n/a" not in text
     assert not {"time", "ends"} & set(text.partition("trial ")[2].splitlines()[0].split())
     assert "ends" in printed(dry_run_summary(dry_run(planned(A))), 120)
