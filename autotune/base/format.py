@@ -1,5 +1,6 @@
 """How numbers and foreign text are put on a screen or a page: one form for each, everywhere."""
 
+import math
 import re
 import shlex
 import sys
@@ -45,6 +46,11 @@ def either(names: Iterable[str]) -> str:
 def percent(share: float, digits: int = 1) -> str:
     """A share (0..1) as `25.0 %`."""
     return f"{share * 100:.{digits}f} %"
+
+
+def kept_percent(share: float) -> str:
+    """How much is kept, as a share (0..1), rounded down: `100.0 %` means all of it."""
+    return percent(math.floor(share * 1000 + 1e-9) / 1000)
 
 
 def interval_text(interval: tuple[float, float], n: int) -> str:

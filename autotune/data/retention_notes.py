@@ -5,7 +5,7 @@
 
 from collections.abc import Iterable
 
-from autotune.base.format import counted, percent
+from autotune.base.format import counted, kept_percent, percent
 from autotune.data.survey import Survey
 from autotune.protocol.data_notes import NAMED_ROWS, DataNote
 from autotune.protocol.plan import Rounds
@@ -29,7 +29,7 @@ def retention_notes(
     sentences = []
     if kept_supervised < MIN_KEPT_SHARE:
         sentences.append(
-            f"{name} keeps {int(kept_supervised * 100)} % of the supervised tokens:"
+            f"{name} keeps {kept_percent(kept_supervised)} of the supervised tokens:"
             f" {shape_rounds(length, rounds)} leave out the rest"
         )
     if conversations == 1:

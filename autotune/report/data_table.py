@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from autotune.base.format import percent
+from autotune.base.format import kept_percent
 from autotune.protocol.data_notes import DataNote
 from autotune.protocol.result_text import shape_text
 from autotune.report.schema import DataUsed, Report
@@ -69,7 +69,9 @@ def data_table(report: Report) -> Table:
                     str(used.held_out),
                     str(used.conversations),
                     shape_text(used.model_max_length, used.max_rounds),
-                    NOT_KNOWN if used.kept_supervised is None else percent(used.kept_supervised),
+                    NOT_KNOWN
+                    if used.kept_supervised is None
+                    else kept_percent(used.kept_supervised),
                 )
             )
             for used in report.data_used

@@ -134,8 +134,7 @@ def _requested_sentence(inspected: DataReport, requested: RequestedPoint, mark: 
     if not kept.truncated:
         ends = "no conversation is truncated by the length"
     return safe(
-        f"{name}: {length} and {rounds} keep {share_text(inspected, kept)} % of the supervised"
-        f" tokens; {ends}"
+        f"{name}: {length} and {rounds} keep {share_text(kept)} % of the supervised tokens; {ends}"
     )
 
 

@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from autotune.base.format import kept_percent
 from autotune.data.survey import Retention
 from autotune.fit.data_report import DataReport
 from autotune.protocol.plan import Rounds
@@ -40,10 +41,9 @@ def retention_table(inspected: DataReport, marks: Mapping[str, str]) -> Renderab
     return drawn
 
 
-def share_text(inspected: DataReport, kept: Retention) -> str:
-    """Percent with one digit, rounded down: 100.0 means every token."""
-    total = inspected.survey.total_supervised
-    return f"{kept.supervised * 1000 // total / 10 if total else 0:.1f}"
+def share_text(kept: Retention) -> str:
+    """Percent of the supervised tokens, without its sign: 100.0 means every token."""
+    return kept_percent(kept.supervised_share).removesuffix(" %")
 
 
 def _named(rounds: Sequence[Rounds]) -> str:
@@ -89,7 +89,7 @@ def _cell(
     standing: Mapping[tuple[int, Rounds], str],
 ) -> Text:
     """The share kept there, and which strategies stand there."""
-    cell = Text(share_text(inspected, inspected.table[at]).rjust(5))
+    cell = Text(share_text(inspected.table[at]).rjust(5))
     return cell.append(f" {mark}", style="bold magenta") if (mark := standing.get(at)) else cell
 
 

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from autotune.base.format import counted, percent, safe
+from autotune.base.format import counted, kept_percent, percent, safe
 from autotune.protocol.result_text import (
     checkpoint_text,
     health_text,
@@ -111,7 +111,7 @@ def probe_summary(fit: Fit, *said: str) -> RenderableType:
     narrow: list[Text] = []
     for name, s in fit.strategies.items():
         shape = shape_text(s.model_max_length, s.max_rounds)
-        kept = percent(s.kept_supervised)
+        kept = kept_percent(s.kept_supervised)
         cells = (shape, kept, micro_batching_text(s), str(s.steps), time_text(s))
         line = f"{shape}  {counted(s.steps, 'step')}  {time_text(s)}"
         if not s.planned:

@@ -24,7 +24,7 @@ from tests.setups import Played
 def test_below_nine_tenths_of_what_is_trained_on_a_length_is_warned_of() -> None:
     said = retention_notes("A", 512, 6, 0.4699, 100, 64)
     assert [note.what for note in said] == [
-        "A keeps 46 % of the supervised tokens: 512 x 6 rounds leave out the rest"
+        "A keeps 46.9 % of the supervised tokens: 512 x 6 rounds leave out the rest"
     ]
     assert all(note.warning and note.count == 0 for note in said)
     assert retention_notes("A", 512, 6, 0.9, 64, 64) == ()
@@ -43,7 +43,7 @@ def test_inspect_says_it_of_each_strategy_and_how_many_conversations_a_run_uses(
     )
     seen = inspections.inspected(setups.survey(*([[100]] * 20), prompt=20), profile)
     said = [note.what for note in seen.notes]
-    assert "A keeps 55 % of the supervised tokens: 64 x 2 rounds leave out the rest" in said
+    assert "A keeps 55.6 % of the supervised tokens: 64 x 2 rounds leave out the rest" in said
     assert "B trains on 20 conversations, fewer than a step of 64: every step sees all of them" in (
         said
     )
@@ -87,7 +87,7 @@ def test_probe_run_and_report_say_it_of_the_strategies_that_will_have_their_turn
         micro_batch_tokens=128,
         gradient_checkpointing=False,
         conversations=100,
-        kept_supervised=0.46,
+        kept_supervised=0.46978,
         steps=20,
         eta_seconds=60.0,
         batch_size=8,
@@ -95,11 +95,13 @@ def test_probe_run_and_report_say_it_of_the_strategies_that_will_have_their_turn
     unplanned = cut.model_copy(update={"planned": False})
     fit = setups.fit(strategies={"A": cut, "minimum": unplanned})
     (sentence,) = (note.what for note in fit_notes(fit))
-    assert sentence.startswith("A keeps 46 % of the supervised tokens")
+    assert sentence.startswith("A keeps 46.9 % of the supervised tokens")
     assert data_lines((), fit) == data_warnings((), fit) == (sentence,)
     console = Console(width=120, record=True)
     console.print(probe_summary(fit, "budget"))
-    assert "A keeps 46 % of the supervised tokens" in console.export_text()
+    text = console.export_text()
+    assert "A keeps 46.9 % of the supervised tokens" in text
+    assert text.count("46.9 %") == 2, "the table below has the same figure"
 
 
 def test_a_run_has_the_scored_prompts_looked_for_and_left_out_where_the_profile_says_so(

@@ -76,6 +76,12 @@ def test_rows_are_explained_where_there_are_such(
     assert re.findall(r"(?:Dropped|Held out|Tokens kept):", legend) == said
 
 
+def test_what_is_kept_is_rounded_down_as_everywhere(report: Report) -> None:
+    used = report.data_used[0].model_copy(update={"kept_supervised": 0.38965})
+    shown = data_table(report.model_copy(update={"data_used": (used,)}))
+    assert shown.rows[0].cells[-1] == "38.9 %"
+
+
 def test_minus_one_is_explained_where_a_trial_came_to_it() -> None:
     report = reported(3)
     trials = [trial.model_copy(update={"value": 0.1}) for trial in report.trials]

@@ -13,6 +13,7 @@ from autotune.base.errors import ExitCode
 from autotune.cli.dry_run import as_tree
 from autotune.config.profile import Profile
 from autotune.config.synth import SynthChoice
+from autotune.data.retention_notes import retention_notes
 from autotune.data.survey import Survey
 from autotune.fit.answer_lengths import UNTRAINED, expected_share
 from autotune.fit.expected import expected_seconds
@@ -202,6 +203,15 @@ def shown(plan: RunPlan) -> str:
     return " ".join(printed(dry_run_summary(dry_run(plan)), 200).split())
 
 
+def test_what_is_kept_is_the_same_figure_as_in_the_note_of_it() -> None:
+    plan = planned(A)
+    (trial,) = plan.trials
+    cut = replace(plan, trials=(replace(trial, kept_supervised=0.38965),))
+    (note,) = retention_notes("A", 128, 2, 0.38965, 20, 4)
+    assert note.what.startswith("A keeps 38.9 % of ")
+    assert " 20/20 38.9 % " in shown(cut)
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_it_is_one_screen_with_a_line_a_trial(width: int) -> None:
     search = {"model_max_length": 128, "space": SPACE}
@@ -210,7 +220,7 @@ def test_it_is_one_screen_with_a_line_a_trial(width: int) -> None:
     assert len(lines) <= 24
     assert max(map(len, text.splitlines())) <= width
     (a,) = (line.split() for line in lines if line.startswith("A "))
-    shown = ["A", "128", "x", "2", "20/20", "100", "%", "6", "2", "4", "s", "23:00"]
+    shown = ["A", "128", "x", "2", "20/20", "100.0", "%", "6", "2", "4", "s", "23:00"]
     assert [cell for cell in a if cell != "0.001"] == shown
     assert any(line.startswith("1793 x search") for line in lines)
     assert "nothing that is known now would stop it" in lines
