@@ -110,12 +110,15 @@ def eval_command(options: Options, wanted: EvalRequest) -> int:
             "max_gen_toks": profile.evaluate.max_new_tokens,
         }
     record_cache = RecordCache()
-    found = evaluated(wanted, profile, prompts, answers, record_cache)
+    before, other_cap = wanted.baseline, None
+    if wanted.targets and before is None:
+        model, cap = Path(wanted.targets[0]).expanduser(), profile.evaluate.max_new_tokens
+        other_cap = other_cap_line(model, prompts, cap)
+        before = untrained_answers(model) if other_cap is None else None
+    found = evaluated(wanted, profile, prompts, answers, before, record_cache)
     console.print(evaluated_summary(found))
-    if wanted.targets and wanted.baseline is None:
-        cap = profile.evaluate.max_new_tokens
-        if line := other_cap_line(Path(wanted.targets[0]).expanduser(), prompts, cap):
-            say_on(console)(line)
+    if other_cap is not None:
+        say_on(console)(other_cap)
     if wanted.targets and (folder := Path(wanted.targets[0]).expanduser()).exists():
         asked = asked_profile(options, wanted.targets[0])
         emit_full_score(found, folder, prompts, label, asked, say_on(console), record_cache)
@@ -165,14 +168,10 @@ def evaluated(
     profile: Profile,
     prompts: Sequence[Prompt],
     answers: Sequence[Answer],
+    before: Path | None,
     record_cache: RecordCache,
 ) -> Evaluation:
-    """The score beside that of the baseline; where none was given, of the run's if asked alike."""
-    baseline = wanted.baseline
-    model = Path(wanted.targets[0]).expanduser() if wanted.targets else None
-    cap = profile.evaluate.max_new_tokens
-    if baseline is None and model is not None and other_cap_line(model, prompts, cap) is None:
-        baseline = untrained_answers(model)
+    """The score beside that of the answers `before`: the baseline's, or those of the run."""
     try:
         found = evaluate(
             find_scorer(profile.prompts.scorer),
@@ -182,7 +181,7 @@ def evaluated(
             score_per_lift=profile.evaluate.score_per_lift,
             required=profile.evaluate.require,
             examples=wanted.examples,
-            baseline=answers_to(baseline, prompts).answers if baseline is not None else None,
+            baseline=answers_to(before, prompts).answers if before is not None else None,
             target=wanted.target,
             think=profile.evaluate.think,
         )
@@ -194,6 +193,7 @@ def evaluated(
             f" {counted(len(prompts), 'prompt')} that are scored; give answers to the same prompts,"
             " or leave --baseline out"
         )
+    model = Path(wanted.targets[0]).expanduser() if wanted.targets else None
     if model is None or not model.exists():
         return found
     return with_selection_bias(found, model, prompts, record_cache)
