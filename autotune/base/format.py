@@ -95,8 +95,11 @@ def at_most(seconds: float) -> str:
 
 
 def rate_text(rate: float) -> str:
-    """A learning rate as people write it: `4e-5`, `0.001`."""
-    return f"{rate:.3g}".replace("e-0", "e-")
+    """A learning rate as people write it: `4e-5`, `1.5e-4`, `0.001`."""
+    digits, exponent = f"{rate:.2e}".split("e")
+    if not rate or int(exponent) >= -3:
+        return f"{rate:.3g}"
+    return f"{float(digits):g}e{int(exponent)}"
 
 
 def quoted(word: str, system: str = sys.platform) -> str:

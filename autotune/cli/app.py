@@ -242,11 +242,14 @@ def compare(
 
 @command("report")
 def report(
-    run_dir: Annotated[Path, typer.Argument(metavar="RUN-DIR", help="A run's folder.")],
     options: Options,
+    run_dir: Annotated[
+        Path | None,
+        typer.Argument(metavar="RUN-DIR", help="A run's folder; default: the newest in runs/."),
+    ] = None,
 ) -> int:
     """Write a run's report again and print its summary."""
-    if run_dir.is_dir():
+    if run_dir is None or run_dir.is_dir():
         first_line("reading the run's record", as_json=options.as_json)
     from autotune.cli.report import report_command
 

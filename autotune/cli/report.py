@@ -6,6 +6,7 @@ from autotune.base.errors import BadInput, ExitCode
 from autotune.base.format import quoted
 from autotune.cli.console import human_console
 from autotune.cli.find_answers import scored_by
+from autotune.cli.found_run import found_run
 from autotune.cli.run import finish, save_report
 from autotune.launch import SubprocessRunner
 from autotune.protocol.scores import DEFAULT_SCORER
@@ -14,13 +15,11 @@ from autotune.run.folder import EVALUATED, RunDir
 from autotune.run.session import Session
 
 
-def report_command(root: Path, as_json: bool) -> int:
+def report_command(named: Path | None, as_json: bool) -> int:
     """`report`."""
-    rundir = RunDir(root)
-    if root.is_file():
-        raise BadInput(f"{root}: is a file; give a run's folder{_holding(root)}")
-    if not rundir.events.exists():
-        raise BadInput(f"{root}: holds no run (no {rundir.events.name}); give a run's folder")
+    rundir = RunDir(found_run(named))
+    if not rundir.events.is_file():
+        raise BadInput(f"{rundir.root}: begins just now and has no record yet; try again")
     session = Session(rundir, SubprocessRunner())
     if session.state.run is None:
         refuse_evaluation(rundir)
@@ -48,8 +47,3 @@ def scorer_option(rundir: RunDir) -> str:
     """What a command about the answers of a run needs, where they are not for the usual scorer."""
     scorer = scored_by(rundir)
     return "" if scorer == DEFAULT_SCORER else f" --scorer {scorer}"
-
-
-def _holding(path: Path) -> str:
-    """The run's folder that a file lies in, where it does."""
-    return f", such as {path.parent}" if RunDir(path.parent).events.exists() else ""

@@ -5,15 +5,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from autotune.base.errors import BadInput, ExitCode
+from autotune.base.errors import ExitCode
 from autotune.base.format import counted, quoted
 from autotune.cli.console import human_console, print_json, say_on
-from autotune.cli.run_folder import RUNS
+from autotune.cli.found_run import found_run
 from autotune.cli.runs import as_tree
 from autotune.protocol.result_text import score_text
 from autotune.run.folder import RunDir
 from autotune.run.follow import FollowedRun
-from autotune.run.overview import evaluated_in, overview, runs_in
+from autotune.run.overview import evaluated_in, overview
 from autotune.run.state import StudyState
 from autotune.screen.device_sample import recorded_gauge
 from autotune.screen.encodable import Encodable
@@ -103,26 +103,3 @@ def how_to_resume(state: StudyState, root: Path) -> str:
     if "--run-dir" not in command:
         command += f" --run-dir {quoted(str(root))}"
     return f"it was interrupted; {interrupted_run(state, root)}: {command}"
-
-
-def found_run(named: Path | None) -> Path:
-    """The folder of a run: as named, by its name in `runs/`, or the newest there.
-
-    Raises:
-        BadInput: there is none.
-    """
-    if named is None:
-        there = runs_in(RUNS) if RUNS.is_dir() else []
-        # An evaluation that is over is nothing to watch, however new it is.
-        found = [each for each in there if not each.is_evaluation or each.evaluated is None]
-        if not found:
-            raise BadInput(f"{RUNS}: holds no run; begin one, or give a run's folder")
-        return found[0].folder
-    for folder in (named, RUNS / named):
-        rundir = RunDir(folder)
-        if rundir.events.is_file() or rundir.is_worked_at:  # one that begins has no record yet
-            return folder
-    if named.is_file():
-        raise BadInput(f"{named}: is a file; give a run's folder")
-    what = "holds no run (no events.jsonl)" if named.is_dir() else "is not there"
-    raise BadInput(f"{named}: {what}; give a run's folder (smolsft-autotune runs lists them)")

@@ -110,17 +110,19 @@ def test_of_an_interrupted_run_the_command_that_resumes_it_is_given_with_its_fol
         (["file"], "file: is a file; give a run's folder"),
     ],
 )
+@pytest.mark.parametrize("command", ["watch", "report"])
 def test_what_is_no_run_is_refused_in_a_line(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    command: str,
     named: list[str],
     said: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
-    assert run(["watch", *named]) == ExitCode.BAD_INPUT
+    assert run([command, *named]) == ExitCode.BAD_INPUT
     assert said in capsys.readouterr().err
 
 
@@ -156,7 +158,7 @@ def test_runs_are_listed_with_state_score_and_age_and_the_newest_is_watched(
     assert f"run folder {newest['run_dir']}" in capsys.readouterr().out
 
 
-def test_an_evaluation_by_itself_is_listed_as_one_and_not_watched_for_the_newest_run(
+def test_an_evaluation_by_itself_is_listed_as_one_and_is_not_the_newest_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -178,6 +180,8 @@ def test_an_evaluation_by_itself_is_listed_as_one_and_not_watched_for_the_newest
     assert "done (evaluation)" in printed.err and "3/8" in printed.err
     assert run(["watch"]) == ExitCode.DONE
     assert "run folder runs/20261129_toy" in capsys.readouterr().out.replace("\\", "/")
+    assert run(["report"]) == ExitCode.DONE
+    assert (Path("runs") / "20261129_toy" / "report.md").is_file()
     assert run(["watch", "runs/20261129_eval"]) == ExitCode.DONE
     assert "an evaluation that is over: 3/8 37.5 %" in capsys.readouterr().out
 

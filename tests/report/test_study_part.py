@@ -37,21 +37,19 @@ def reported(count: int) -> Report:
 def test_each_trials_values_and_what_they_came_to_stand_on_both_pages() -> None:
     report = reported(5)
     for page in (render_markdown(report), render_html(report)):
-        for words in ("What was tried", "came to", "0.0005", "29.2 %", "What made the difference"):
+        for words in ("What was tried", "came to", "5e-4", "29.2 %", "What made the difference"):
             assert words in page
     markdown = render_markdown(report)
     (last,) = (
-        line for line in markdown.splitlines() if line.startswith("| 4 | search | 0.0002 | 8 |")
+        line for line in markdown.splitlines() if line.startswith("| 4 | search | 2e-4 | 8 |")
     )
     cells = [cell.strip() for cell in last.strip("|").split("|")]
-    assert cells[:4] == ["4", "search", "0.0002", "8"]
+    assert cells[:4] == ["4", "search", "2e-4", "8"]
     (heads,) = (line for line in markdown.splitlines() if line.startswith("| trial | stage |"))
     names = [name.strip() for name in heads.strip("|").split("|")]
     assert (cells[names.index("rounds")], cells[-1]) == ("all", "29.2 %")
     assert "noise" not in names  # no trial had a value of it
-    (failed,) = (
-        line for line in markdown.splitlines() if line.startswith("| 3 | D | 0.0005 | 16 |")
-    )
+    (failed,) = (line for line in markdown.splitlines() if line.startswith("| 3 | D | 5e-4 | 16 |"))
     assert failed.endswith("| – |")
     assert "| lr | 75 % |" in markdown
 
