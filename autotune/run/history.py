@@ -13,9 +13,6 @@ from autotune.protocol.events import Record
 from autotune.run.state import StudyState
 from autotune.run.time_split import TimeSplit
 
-AFTER_THE_RUN = events.BestInFull | events.BaselineInFull
-"""What `eval` records of a run that is over: that is not of its time."""
-
 
 @dataclass
 class RunHistory:
@@ -42,8 +39,8 @@ class RunHistory:
         if isinstance(event, events.StepDone):  # nearly all, so nothing else is asked of them
             self.last = record.time
             return
-        self.time_split.apply(event, record.time, self.last)
-        if not isinstance(event, AFTER_THE_RUN):
+        if not self.state.is_beside_the_run(event):
+            self.time_split.apply(event, record.time, self.last)
             self.last = record.time
         self.without_steps.append(record)
 

@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from autotune.protocol import events
-from autotune.protocol.events import Record
+from autotune.protocol.events import Record, RunEvent
 from autotune.protocol.results import Fit, TrialOutcome
 from autotune.run.current_work import CurrentWork
 from autotune.run.trial_state import TrialState
+
+IN_FULL_EVENTS = events.BestInFull | events.BaselineInFull
+"""Scores on all prompts: of the run's own end, or of an `eval` while nobody works at the run."""
 
 TOO_FREQUENT_EVENTS = events.Phase | events.Answered | events.Ready | events.ProbeTrialStarted
 """What comes too often to be kept one by one, beside optimizer steps."""
@@ -23,7 +26,7 @@ class StudyState:
     best_kept: events.BestKept | None = None
     started: float | None = None
     now: float | None = None
-    worked_seconds: float = 0.0  # between records, without the time that nothing ran
+    worked_seconds: float = 0.0  # between records, without pauses and the computer's sleep
     fit: Fit | None = None
     fit_note: str = ""
     probe_trials: list[TrialOutcome] = field(default_factory=list)
@@ -115,13 +118,19 @@ class StudyState:
         """How many checkpoints the best was chosen among: all whose weights are not lost."""
         return sum(e.checkpoint.place not in t.lost for t in self.trials for e in t.scored)
 
+    def is_beside_the_run(self, event: RunEvent) -> bool:
+        """Whether `eval` records this, of a run that is over or interrupted: not of its time."""
+        return isinstance(event, IN_FULL_EVENTS) and not self.scores_in_full
+
     def apply(self, record: Record) -> None:
         """Fold one record in."""
         event = record.event
         before = record.time if self.now is None else self.now
-        if not isinstance(event, events.RunStarted) and self.ended is None:
-            self.worked_seconds += max(0.0, record.time - before)
-        self.now = record.time
+        if not self.is_beside_the_run(event):
+            if not isinstance(event, events.RunStarted) and self.ended is None:
+                slept = event.seconds if isinstance(event, events.Slept) else 0.0
+                self.worked_seconds += max(0.0, record.time - before - slept)
+            self.now = record.time
         trial = self.trials[-1] if self.trials else None
         if isinstance(event, events.StepDone):
             # Nearly all of a long record, so asked first: nothing else that is here looks at steps.

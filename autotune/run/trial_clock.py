@@ -27,7 +27,7 @@ class TrialClock:
                 self._pause(time - before)
             case events.Slept():
                 self._pause(event.seconds)
-            case events.Trained() | events.TrainingFailed():
+            case events.Trained() | events.TrainingFailed() | events.TrainingPruned():
                 self.trained = time
             case events.TrialEnded():
                 self.ended = time

@@ -74,7 +74,7 @@ def next_trial(
         overlap: begin the next stage while trials of the one before are still running, which may
             turn out not to be needed.
     """
-    met, chosen = best_of([t for t in trials if t.met]), [t for t in trials if not t.repeats]
+    met, chosen = best_if_met(trials), [t for t in trials if not t.repeats]
     if limits.stop_at_target and met is not None:
         return Stop(True, f"strategy {met.stage} scores {worth(met)}")
     stage = next((s for s in stages if has_trials_left(s, chosen)), None)
@@ -114,10 +114,9 @@ def _after_all(trials: Sequence[TrialSummary], limits: Limits, why: str) -> Next
     """The end of a study that has no trial left to begin; others' running ones are waited for."""
     if any(not t.is_over for t in trials):
         return Wait("the last trials are running")
-    met = best_of([t for t in trials if t.met])
-    if met is not None:
-        return Stop(True, f"strategy {met.stage} scores {worth(met)}; {why}")
     best = best_of(trials)
+    if best is not None and best.met:
+        return Stop(True, f"strategy {best.stage} scores {worth(best)}; {why}")
     told = (why, shortfall(best, limits.target), *_more_that_counts_for_less(trials, best))
     return Stop(False, "; ".join(told))
 
@@ -142,6 +141,16 @@ def best_of(trials: Sequence[TrialSummary]) -> TrialSummary | None:
     """
     scored = [t for t in trials if t.value is not None and t.score is not None]
     return max(scored, key=_rank, default=None)
+
+
+def best_if_met(trials: Sequence[TrialSummary]) -> TrialSummary | None:
+    """The best trial where it meets the target, which only the best can: it is what is kept.
+
+    With a holdout another one may score more on the half that is reported; to end with that would
+    be to choose by this half.
+    """
+    best = best_of(trials)
+    return best if best is not None and best.met else None
 
 
 def _rank(trial: TrialSummary) -> tuple[bool, bool, float]:

@@ -31,6 +31,8 @@ LOW_A, LOW_B, LOW_S = trial("A", 0.2), trial("B", 0.1), trial("search", 0.15)
 FAILED = trial("A", None, "FAIL")
 RUNNING_A, RUNNING_B = trial("A", None, "RUNNING"), trial("B", None, "RUNNING")
 HOPELESS_A = trial("A", None, "RUNNING", reports={80: 0.1, 100: 0.12})
+# With a holdout the value is of the half that chooses, the score of the one that is reported.
+CHOSEN_A = trial("A", 0.4, met=False, score=0.2, counts=0.2)
 HOPEFUL_A = trial("A", None, "RUNNING", reports={80: 0.1, 90: 0.12})
 GOOD = trial("B", 0.3)
 
@@ -46,6 +48,7 @@ GOOD = trial("B", 0.3)
         ([FAILED], Begin("B", True)),
         ([trial("A", 0.2, "PRUNED")], Begin("B", True)),
         ([LOW_A, GOOD], Stop(True, "strategy B scores 30.0 %")),
+        ([CHOSEN_A, GOOD], Begin("B", False)),
         # What follows are other workers' trials.
         ([RUNNING_A], Wait("strategy A may still meet the target")),
         ([HOPEFUL_A], Wait("strategy A may still meet the target")),
@@ -64,6 +67,12 @@ def test_the_trials_that_there_are_say_which_comes_next(
 
 def test_stages_may_overlap_where_nobody_shall_wait() -> None:
     assert next_trial([RUNNING_A], STAGES, Limits(0.25), overlap=True) == Begin("B", True)
+
+
+def test_the_end_of_a_study_is_judged_by_the_best_trial_which_is_the_one_that_is_kept() -> None:
+    ended = next_trial([CHOSEN_A, GOOD], [Stage("A"), Stage("B")], Limits(0.25))
+    assert isinstance(ended, Stop) and not ended.met
+    assert ended.reason == "every strategy tried; best 20.0 % is below the target of 25.0 %"
 
 
 def test_a_study_without_a_search_ends_after_its_strategies_and_waits_for_the_last() -> None:
