@@ -48,6 +48,20 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{share * 100:.{digits}f} %"
 
 
+def percents_apart(*shares: float) -> tuple[str, ...]:
+    """Shares (0..1) that stand in one sentence, so that different ones look different.
+
+    With one decimal, else with up to four: "25.0 % is below the target of 25.0 %" tells nobody why,
+    where 135 of 541 passed.
+    """
+    shown: tuple[str, ...] = ()
+    for digits in range(1, 5):
+        shown = tuple(percent(share, digits) for share in shares)
+        if len(set(shown)) == len(set(shares)):
+            break
+    return shown
+
+
 def kept_percent(share: float) -> str:
     """How much is kept, as a share (0..1), rounded down: `100.0 %` means all of it."""
     return percent(math.floor(share * 1000 + 1e-9) / 1000)

@@ -153,15 +153,18 @@ def tell_of_scored_prompts(notes: Iterable[DataNote]) -> bool:
 
 
 def read_scored_prompts(path: Path) -> ScoredPrompts:
-    """The prompts of a prompts file by their keys; a record without a key goes by its number.
+    """The prompts of a prompts file by their keys.
+
+    A record without a key goes by its place among the records, from 0: the key that scoring gives
+    it (`read_exact_prompts`).
 
     Raises:
         BadInput: as `RecordStream`, or no record holds a prompt.
         EnvironmentFault: as `RecordStream`.
     """
     found = ScoredPrompts(
-        (row["key"] if isinstance(row.get("key"), int) else number, row["prompt"])
-        for number, row in RecordStream(path)
+        (row["key"] if isinstance(row.get("key"), int) else place, row["prompt"])
+        for place, (_, row) in enumerate(RecordStream(path))
         if isinstance(row.get("prompt"), str)
     )
     if not len(found):

@@ -21,6 +21,7 @@ from autotune.report.paint import DARK, LIGHT, Paint, colour_of
 from autotune.report.schema import Report
 from autotune.report.score_chart import draw_scores, trial_label
 from autotune.report.study_chart import draw_history, draw_slice
+from autotune.report.study_tables import choosing_half
 from autotune.report.trial_schema import TrialReport
 from autotune.score.registry import find_scorer
 
@@ -142,8 +143,9 @@ def _study(report: Report) -> Iterator[Picture]:
     shows = "\n".join(_scored(trial) for trial in report.trials)
     yield Picture(
         "trials",
-        "What each trial's best checkpoint counts for",
-        "What the best checkpoint of each trial counts for, and the best so far",
+        f"What each trial's best checkpoint counts for{choosing_half(report)}",
+        f"What the best checkpoint of each trial counts for{choosing_half(report)}, and the best so"
+        " far",
         f"{report.target}\n{shows}",
         lambda axes, tones: draw_history(axes, report.trials, report.target, tones),
     )

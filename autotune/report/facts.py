@@ -46,10 +46,12 @@ def facts_of(report: Report, scorer: Scorer) -> tuple[Fact, ...]:
         ]
         if best.counts is not None and best.counts < best.strict:
             found.append(Fact(percent(best.counts), "what it counts for", "warn"))
-    found.append(Fact(percent(report.target), "target"))
+    if report.target:
+        found.append(Fact(percent(report.target), "target"))
     untrained = report.baselines.get("untrained")
     if untrained is not None and (full is None or "untrained" not in full.baselines):
-        found.append(Fact(percent(untrained.strict), "before training"))
+        on = "" if full is None else f", on the run's own {counted(untrained.n, 'prompt')}"
+        found.append(Fact(percent(untrained.strict), f"before training{on}"))
     if report.strategy is not None:
         among = counted(report.chosen_among, "checkpoint")
         found.append(
@@ -58,11 +60,12 @@ def facts_of(report: Report, scorer: Scorer) -> tuple[Fact, ...]:
                 f"strategy of the best of {among}" if best else "strategy",
             )
         )
+    here = "" if full is None else f", on the run's own {counted(report.prompt_count, 'prompt')}"
     if report.corrected is not None and has_selection_bias(report):
-        found.append(Fact(percent(report.corrected), "corrected for selection bias"))
+        found.append(Fact(percent(report.corrected), f"corrected for selection bias{here}"))
     sound = None if best is None else best.sound
     if best is not None and best.unhealthy and sound is not None and sound.passes != best.passes:
-        without = f"excluding {faulty_answers(scorer.health_checks)}"
+        without = f"excluding {faulty_answers(scorer.health_checks)}{here}"
         found.append(Fact(percent(sound.accuracy), without, "bad"))
     return tuple(found)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from autotune.base.format import percent, quoted
+from autotune.base.format import quoted
 from autotune.protocol import events
 from autotune.report.schema import Report
 from autotune.run.machine import LIBRARIES, PROGRAM
@@ -58,7 +58,7 @@ def steps_again(
     known[PROGRAM] = known[PROGRAM] or "(its version is not on record)"
     named = ", ".join(f"{name} {text}" for name, text in known.items() if text)
     on = f" on Python {machine['Python']}" if "Python" in machine else ""
-    asked = f" --target {percent(target).replace(' ', '')}" if target else ""
+    asked = f" --target {target}" if target else ""
     return (
         f"install the same versions{on}: {named}",
         "have the same files: data, prompts and model with the sha256 below",

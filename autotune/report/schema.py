@@ -194,6 +194,8 @@ class Report(Boundary):
         `status`, which scripts rely on, is of the run's own prompts.
         """
         full, met = self.best_in_full, self.met_in_full
+        if not self.target and self.fit is not None and not self.trials:
+            return "probed"
         if full is None or met is None or self.status == "unfinished":
             return self.status
         if met:

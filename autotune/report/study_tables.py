@@ -47,9 +47,16 @@ def points_table(report: Report) -> Table:
             for t in report.trials
             if t.point
         ),
-        "Came to: what the best checkpoint counts for, by which the next points are drawn"
+        f"Came to: what the best checkpoint counts for{choosing_half(report)}, by which the next"
+        " points are drawn"
         + ("; minus one where something required is missing." if missing else "."),
     )
+
+
+def choosing_half(report: Report) -> str:
+    """On which prompts a trial's value is, where those are not the ones that are reported."""
+    chosen = report.best is not None and report.best.chosen_by is not None
+    return ", on the half of the prompts that chooses" if chosen else ""
 
 
 def importances_table(report: Report) -> Table:

@@ -6,7 +6,7 @@ runs/<time>_<model>/
   prompts.jsonl the prompts that score          survey.json  round boundaries of the data
   probe/0001/   a trial of the probe            trials/0000/ a training run
   eval/         answers and scores              best/        the best checkpoint
-  spot_check.jsonl  prompts that decide nothing
+  prompts-all.jsonl all prompts of the source   spot_check.jsonl prompts that decide nothing
   practice/     practice data that was made    mixed-*.jsonl  two data as one
   report.json, report.md, report.html, pictures/
 """
@@ -54,6 +54,7 @@ class RunDir:
         self.study_db = root / "study.db"
         self.survey = root / "survey.json"
         self.prompts = root / "prompts.jsonl"
+        self.all_prompts = root / "prompts-all.jsonl"
         self.spot_check = root / "spot_check.jsonl"
         self.best = root / "best"
         self._holder = root / _HOLDER
@@ -203,7 +204,15 @@ class RunDir:
 
     def checkpoint_eval(self, number: int, checkpoint: Checkpoint) -> Path:
         """Answers and scores of a checkpoint of trial `number`."""
-        return self.eval_folder(f"trial-{number:04d}-{checkpoint.name}")
+        return self.eval_folder(_model_name((number, checkpoint)))
+
+    def full_eval(self, checkpoint: tuple[int, Checkpoint] | None) -> Path:
+        """The same on all prompts of the source; None: of the untrained model."""
+        return self.eval_folder(f"all-{_model_name(checkpoint)}")
+
+    def spot_check_eval(self, checkpoint: tuple[int, Checkpoint] | None) -> Path:
+        """The same on the prompts that decide nothing; None: of the untrained model."""
+        return self.eval_folder(f"spot-check-{_model_name(checkpoint)}")
 
     def practice_folder(self, name: str) -> Path:
         """Practice data: the prompts, a model's answers to them, and the chats made of these."""
@@ -220,3 +229,11 @@ def new_run_folder(parent: Path, model: str, now: float) -> Path:
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", model.rsplit("/", 1)[-1]).strip("-.") or "model"
     # Windows drops a dot at the end of a name.
     return parent / f"{stamp}_{name[:40].rstrip('-.')}"
+
+
+def _model_name(checkpoint: tuple[int, Checkpoint] | None) -> str:
+    """The name of a model among a run's evaluations, by its trial's number and its checkpoint."""
+    if checkpoint is None:
+        return "untrained"
+    number, at = checkpoint
+    return f"trial-{number:04d}-{at.name}"

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from autotune.protocol import events
 from autotune.protocol.events import Record
-from autotune.run.answering import RESPONSES
+from autotune.run.answers_of_now import answers_of_now
 from autotune.run.current_work import is_work_over
 from autotune.run.folder import RunDir
 from autotune.run.state import StudyState
@@ -78,23 +78,23 @@ class FollowedRun:
 
     def _answered(self) -> Record | None:
         """How many prompts are answered now, where that is another number than was known."""
-        place, total = self._answering()
-        if place is None or self.state.work.worker is None:
+        now = answers_of_now(self.state, self.rundir)
+        if now is None or self.state.work.worker is None:
             return None
-        known, done = self.state.answered, self._count(place)
-        if place != self._finishing():
-            done += self._count(decided_file(place))
+        total = now.total if isinstance(now.total, int) else self._count(now.total)
+        known, done = self.state.answered, self._count(now.place)
+        if not now.finished:
+            done += self._count(decided_file(now.place))
         done = min(done, total)
         if done == (known.done if known is not None else 0):
             return None
-        now = self._clock()
-        seconds = max(0.0, now - self._ready) if self._ready is not None else 0.0
+        seconds = max(0.0, self._clock() - self._ready) if self._ready is not None else 0.0
         # A run that was resumed may have answers of before, and so has what is taken to its end.
-        fresh = self._starts == 1 and place != self._finishing()
+        fresh = self._starts == 1 and not now.finished
         event = events.Answered(
             done=done, total=total, new_tokens=0, seconds=seconds, before=0 if fresh else None
         )
-        return Record(time=now, event=event)
+        return Record(time=self._clock(), event=event)
 
     def _count(self, place: Path) -> int:
         """The lines of a file, which is read again only when it has grown."""
@@ -106,29 +106,3 @@ class FollowedRun:
         if known is None or known[0] != size:
             known = self._counted[place] = (size, count_answers(place))
         return known[1]
-
-    def _answering(self) -> tuple[Path | None, int]:
-        """The file that answers go to now, None where none do, and how many there will be."""
-        state, rundir = self.state, self.rundir
-        if state.ended is not None:
-            return None, 0
-        if (practice := state.in_practice) is not None:
-            return rundir.practice_folder(practice.name) / RESPONSES, practice.answers
-        if state.run is None or state.fit is None or not state.run.target:
-            return None, 0
-        total, trial = state.run.prompt_count, state.current
-        if trial is None:
-            untrained = rundir.eval_folder("untrained") / RESPONSES
-            return (untrained if "untrained" not in state.baselines else None), total
-        if trial.is_training:
-            return None, 0
-        if trial.unscored:
-            return rundir.checkpoint_eval(trial.number, trial.unscored[0]) / RESPONSES, total
-        return self._finishing(), total
-
-    def _finishing(self) -> Path | None:
-        """The file of the best checkpoint's answers, where those are taken to their end."""
-        best, trial = self.state.best, self.state.current
-        if best is None or trial is None or not best.partial or best.number != trial.number:
-            return None
-        return self.rundir.checkpoint_eval(best.number, best.checkpoint) / RESPONSES

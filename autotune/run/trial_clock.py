@@ -40,6 +40,10 @@ class TrialClock:
         else:
             self.paused_scoring += seconds
 
+    def worked_seconds(self, now: float) -> float:
+        """Seconds that it has taken until `now`, which is of the time before its end."""
+        return max(0.0, now - self.started - self.paused_training - self.paused_scoring)
+
     @property
     def training_seconds(self) -> float | None:
         """Seconds from its first moment to its last step, with loading and saving."""

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from autotune.base.format import counted, percent, safe
+from autotune.base.format import counted, percent, percents_apart, safe
 from autotune.protocol.result_text import health_text, score_text, share_name
 from autotune.protocol.results import EvalReport
 from autotune.score.evaluation import Evaluation, Paired
@@ -41,15 +41,15 @@ def evaluated_summary(found: Evaluation) -> RenderableType:
     if found.before is not None:
         parts.append(Section("before and after", _before(found.before)))
     if found.target is not None:
-        word = "met" if found.met else "not met"
+        word, aim = "met" if found.met else "not met", percent(found.target)
         why = [*found.unmet]
         if found.counts < found.target:
             less = report.score.accuracy > found.counts
-            worth = percent(found.counts)
+            worth, aim = percents_apart(found.counts, found.target)
             why.insert(0, f"the score counts for {worth}" if less else f"{worth} is below it")
         because = f": {'; '.join(why)}" if why else ""
         style = "bold green" if found.met else "bold yellow"
-        parts.append(Text(f"target {percent(found.target)} {word}{because}", style=style))
+        parts.append(Text(f"target {aim} {word}{because}", style=style))
     return Encodable(Group(*parts))
 
 

@@ -85,7 +85,7 @@ def current_job(state: StudyState, pace: Pace, now: float) -> Job | None:
 def _between_trials(state: StudyState, pace: Pace, now: float) -> Job:
     if state.scores_in_full:
         model = "the best checkpoint" if state.best_in_full is None else "the untrained model"
-        return _scoring(state, pace, f"{model} on all prompts", now)
+        return _scoring(state, pace, f"{model} on all prompts", now, 0)
     if state.fit is None:
         return _probing(state, now)
     for each in scorer_of(state).baselines:
@@ -93,8 +93,8 @@ def _between_trials(state: StudyState, pace: Pace, now: float) -> Job:
             return Job(f"scoring the baseline {each.name}")
     if "untrained" not in state.baselines:
         return _scoring(state, pace, "the untrained model", now)
-    if state.answered is not None:
-        return _scoring(state, pace, "the spot check, which decides nothing", now)
+    if state.answered is not None or state.work.worker is not None:
+        return _scoring(state, pace, "the spot check, which decides nothing", now, 0)
     return Job("choosing the next trial" if state.trials else "choosing the first trial")
 
 
@@ -141,10 +141,16 @@ def _held_out(trial: TrialState) -> tuple[str, ...]:
     return (f"held-out loss {newest.loss:.3f}",)
 
 
-def _scoring(state: StudyState, pace: Pace, of: str, now: float) -> Job:
-    """Answering the prompts that score and judging the answers; first of all a worker starts."""
-    total, answered = state.run.prompt_count if state.run else 0, state.answered
-    left = scoring_left(state, pace, answered.total if answered else total, now)
+def _scoring(state: StudyState, pace: Pace, of: str, now: float, prompts: int | None = None) -> Job:
+    """Answering prompts and judging the answers; first of all a worker starts.
+
+    `prompts` is how many, 0 where only the first answer says it; None: as many as the run asks.
+    """
+    answered = state.answered
+    asked = state.run.prompt_count if state.run else 0
+    total = asked if prompts is None else prompts
+    count = answered.total if answered else total
+    left = scoring_left(state, pace, count, now) if count else None
     if answered is None:
         if state.work.worker is None:
             return Job(f"starting the scorer: {of}", left=left)

@@ -126,8 +126,8 @@ def scoring_left(state: StudyState, pace: Pace, total: int, now: float) -> TimeL
     """Until `total` prompts are answered: at the pace of now, else as was expected.
 
     Expected is the start of a worker, until it is ready, and what the untrained model took for the
-    same prompts; before it has answered, every answer as long as it is allowed. A start that takes
-    longer than the probe's did puts off what comes after it.
+    same prompts, or in proportion; before it has answered, every answer as long as it is allowed.
+    A start that takes longer than the probe's did puts off what comes after it.
     """
     left, work = pace.left_seconds(total, now), state.work
     if left is not None:
@@ -140,6 +140,8 @@ def scoring_left(state: StudyState, pace: Pace, total: int, now: float) -> TimeL
     whole = _without_start(state, untrained.seconds) if untrained else _answering_at_most(state)
     if whole is None or work.began is None:
         return None
+    if state.run is not None and state.run.prompt_count:
+        whole *= total / state.run.prompt_count  # all prompts of the source, or a spot check's
     if work.worker is None:
         return TimeLeft(whole + _start_left(state, now), at_most=not known)
     share = work.answered.done / total if work.answered is not None and total else 0.0

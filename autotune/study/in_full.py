@@ -31,9 +31,6 @@ from autotune.study.held_out_kinds import kinds_of
 from autotune.study.precision import as_trained
 from autotune.study.untrained import answer_untrained
 
-ALL_PROMPTS = "prompts-all.jsonl"
-"""In the run's folder: all prompts of the source, those that the run asked among them."""
-
 UNTRAINED = "untrained"
 
 
@@ -92,7 +89,7 @@ class InFull:
         self.session, self.scorer = session, scorer
         path = setup.prompts_file
         self.asked = len(setup.prompts)
-        self.asked_file = session.rundir.root / ALL_PROMPTS
+        self.asked_file = session.rundir.all_prompts
         self.prompts: Sequence[Prompt] = scorer.read_prompts(path) if path is not None else ()
         self.setup = replace(setup, prompts=tuple(self.prompts))
 
@@ -159,7 +156,7 @@ class InFull:
                 self.session.emit(baseline_in_full(each.name, report, full))
         if self.is_known(UNTRAINED):
             return
-        where = self.session.rundir.eval_folder(f"all-{UNTRAINED}")
+        where = self.session.rundir.full_eval(None)
         job = generate_job(
             self.setup, self.setup.model_folder, self.asked_file, where, self.scorer.name
         )
@@ -174,8 +171,7 @@ class InFull:
 
     def where(self, best: events.Evaluated) -> Path:
         """Where the answers of the best to all prompts lie."""
-        name = f"all-trial-{best.number:04d}-{best.checkpoint.name}"
-        return self.session.rundir.eval_folder(name)
+        return self.session.rundir.full_eval((best.number, best.checkpoint))
 
     def report(self, where: Path) -> EvalReport:
         """Score answers, and write down what came of it."""

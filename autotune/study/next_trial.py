@@ -7,7 +7,7 @@ that share a study agree on it, and so does a run that is resumed.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from autotune.base.format import counted, duration, percent
+from autotune.base.format import counted, duration, percent, percents_apart
 from autotune.protocol.result_text import limits_text
 from autotune.run.trial_summary import TrialSummary
 
@@ -158,12 +158,13 @@ def _rank(trial: TrialSummary) -> tuple[bool, bool, float]:
     return not trial.lost, trial.outcome == "COMPLETE", -1.0 if value is None else value
 
 
-def worth(best: TrialSummary) -> str:
+def worth(best: TrialSummary, score_text: str | None = None) -> str:
     """A score, and what it counts for where that is less: `37.5 %, which counts for 14.3 %`."""
     score = best.score or 0.0
+    shown = percent(score) if score_text is None else score_text
     if best.counts is None or best.counts >= score:
-        return percent(score)
-    return f"{percent(score)}, which counts for {percent(best.counts)}"
+        return shown
+    return f"{shown}, which counts for {percent(best.counts)}"
 
 
 def shortfall(best: TrialSummary | None, target: float) -> str:
@@ -172,8 +173,9 @@ def shortfall(best: TrialSummary | None, target: float) -> str:
         return "no checkpoint has a valid score"
     if best.score < target:
         comma = "," if best.counts is not None and best.counts < best.score else ""
-        return f"best {worth(best)}{comma} is below the target of {percent(target)}"
+        score, aim = percents_apart(best.score, target)
+        return f"best {worth(best, score)}{comma} is below the target of {aim}"
     if best.counts is not None and best.counts < target:
-        words = f"best {percent(best.score)} counts for {percent(best.counts)}"
-        return f"{words}: too little is following"
+        score, counts, _ = percents_apart(best.score, best.counts, target)
+        return f"best {score} counts for {counts}: too little is following"
     return f"best {percent(best.score)} is not a success: {limits_text(best.lacks)}"

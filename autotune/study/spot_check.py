@@ -51,8 +51,8 @@ def _check(
     """Have a model answer, and record its score. One that it cannot have is no reason to stop."""
     chosen = setup.spot_check
     assert chosen is not None
-    model = of if checkpoint is None else f"trial-{number:04d}-{checkpoint.name}"
-    where = session.rundir.eval_folder(f"spot-check-{model}")
+    of_trial = None if checkpoint is None or number is None else (number, checkpoint)
+    where = session.rundir.spot_check_eval(of_trial)
     job = generate_job(setup, folder, session.rundir.spot_check, where, chosen.scorer)
     try:
         if of == "untrained":
@@ -63,7 +63,7 @@ def _check(
         scorer, think = find_scorer(chosen.scorer), setup.profile.evaluate.think
         report = checked_report(scorer, chosen.prompts, answers, think)
     except EvaluationFailed as error:
-        session.emit(events.Warned(message=f"spot check of {model}: no score: {error}"))
+        session.emit(events.Warned(message=f"spot check of {of}: no score: {error}"))
         return
     session.emit(
         events.SpotChecked.from_parts(

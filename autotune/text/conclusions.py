@@ -128,10 +128,10 @@ def _worth(state: StudyState) -> list[str]:
         echo.score if echo else None,
         scorer_of(state).health_checks,
     )
+    own = "" if full is None else " on the run's own prompts"
     if line := no_lift_line(best.lift):
         lines.append(line)
     elif best.lift is not None:
-        own = "" if full is None else " on the run's own prompts"
         lines.append(f"Of the best score{own}: {lift_text(best.lift)}.")
     if best.chosen_by is not None:
         lines.append(
@@ -139,7 +139,7 @@ def _worth(state: StudyState) -> list[str]:
             " score has no selection bias."
         )
     elif line := selection_bias_line(
-        state.scored_checkpoints, state.corrected, best.score.accuracy
+        state.scored_checkpoints, state.corrected, best.score.accuracy, own
     ):
         lines.append(line)
     evaluations = (e for t in state.trials for e in t.evaluations.values())
@@ -201,6 +201,11 @@ def is_met(state: StudyState) -> bool:
 def next_steps(state: StudyState, run_dir: Path) -> list[str]:
     """What to do now: a command or a change, one a line."""
     lines: list[str] = []
+    if _is_probe(state) and state.fit is not None:
+        typed = (
+            f"--profile {quoted(str(RunDir(run_dir).run_toml))} --run-dir {quoted(str(run_dir))}"
+        )
+        return [f"train with it: smolsft-autotune run {typed}"]
     if state.ended is None:
         lines.append(
             "to resume: give the same command again, finished work is kept; or name the folder with"

@@ -203,9 +203,9 @@ def in_full_sentence(full: events.BestInFull) -> str:
 
 
 def selection_bias_line(
-    candidates: int, corrected: float | None, score: float | None = None
+    candidates: int, corrected: float | None, score: float | None = None, where: str = ""
 ) -> str | None:
-    """What the choice among several checkpoints adds to a `score` (0..1).
+    """What the choice among several checkpoints adds to a `score` (0..1), which was taken `where`.
 
     None where there was no choice, and where it adds nothing that shows.
     """
@@ -220,7 +220,7 @@ def selection_bias_line(
         )
     return (
         f"Best of {counted(candidates, 'checkpoint')} (selection bias); corrected estimate"
-        f" {percent(corrected)}."
+        f" {percent(corrected)}{where}."
     )
 
 

@@ -26,7 +26,7 @@ def tie_sentence(state: StudyState) -> str | None:
         return None
     named = equal if len(equal) <= NAMED else equal[: NAMED - 1]
     more = f"; {len(equal) - len(named)} more" if len(named) < len(equal) else ""
-    return (
-        f"Counts for as much as the best: {'; '.join(named)}{more}. Of equal ones the first that"
-        " was scored is the best."
-    )
+    same = "Counts for as much as the best"
+    if best.chosen_by is not None:
+        same = "Equal to the best on the half of the prompts that chooses"
+    return f"{same}: {'; '.join(named)}{more}. Of equal ones the first that was scored is the best."

@@ -11,6 +11,7 @@ from autotune.data.conversation import Conversation, Message
 from autotune.data.load import load_conversations
 from autotune.protocol.data_notes import DataNote, note_sentence
 from autotune.protocol.plan import DataSpec
+from autotune.score.exact.prompts import read_exact_prompts
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason=f"no reference data at {SHARED}")
@@ -110,6 +111,18 @@ def test_rows_are_named_with_the_prompts_that_stand_there_and_stay(tmp_path: Pat
     )
     assert "nearly word for word" in adapted.notes[1].what
     assert "1 of 5 prompts, key 10" in adapted.notes[1].what
+
+
+def test_prompts_without_keys_are_named_by_those_that_scoring_gives_them(tmp_path: Path) -> None:
+    file = tmp_path / "math.jsonl"
+    lines = [json.dumps({"prompt": text, "answer": "1"}) for text in PROMPTS.values()]
+    file.write_text("\n\n".join(lines), encoding="utf-8")
+    second = read_exact_prompts(file)[1]
+    scored = read_scored_prompts(file)
+    adapted = load_conversations(
+        DataSpec(path=str(data(tmp_path, second.prompt)), format="auto"), scored
+    )
+    assert f"1 of 5 prompts, key {second.key}" in adapted.notes[0].what
 
 
 def test_the_rows_can_be_left_out_and_are_counted_as_dropped(tmp_path: Path) -> None:

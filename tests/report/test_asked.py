@@ -23,6 +23,7 @@ from autotune.run.machine import machine_facts
 from autotune.score.registry import find_scorer
 from autotune.text.explanations import why_length
 from tests import records as book
+from tests.cli.test_full_score import in_full
 from tests.report.test_pages import without_tags
 
 COMMAND = "smolsft-autotune run --target 25% --run-dir 'my runs/a'"
@@ -62,7 +63,7 @@ def test_both_pages_say_what_was_asked_on_what_and_with_which_seeds_and_files() 
         "560.1, then 570.2",
         "3.12.4 (CPython)",
         "seed of training7\n",
-        "--profile runs/x/run.toml --target 25.0% --run-dir NEW",
+        "--profile runs/x/run.toml --target 0.25 --run-dir NEW",
     ):
         assert words in without_tags(page), words
     for words in (COMMAND, "| seed of prompts | 3 |", "| GPU driver | 560.1, then 570.2 |"):
@@ -271,6 +272,37 @@ def test_selection_bias_is_shown_only_where_it_makes_another_figure(
     labels = [fact.label for fact in facts_of(report, find_scorer("ifeval"))]
     assert ("corrected for selection bias" in labels) is shown
     assert any("selection bias" in line for line in report.conclusions) is shown
+
+
+def test_beside_a_score_on_all_prompts_every_figure_says_that_it_is_of_the_runs_own() -> None:
+    *records, over = book.story()
+    chosen = events.BestCorrected(candidates=4, corrected=0.3, interval=(0.2, 0.5))
+    full = [r.event for r in records if isinstance(r.event, events.Evaluated)][-1]
+    late = [
+        Record(time=over.time, event=chosen),
+        over,
+        Record(
+            time=over.time + 60, event=in_full(full.checkpoint).model_copy(update={"number": 1})
+        ),
+    ]
+    report = build_report([*records, *late], Path("runs/x"))
+    assert report.best_in_full is not None
+    labels = [fact.label for fact in facts_of(report, find_scorer("ifeval"))]
+    assert "corrected for selection bias, on the run's own 24 prompts" in labels
+    assert "before training, on the run's own 24 prompts" in labels
+    (said,) = (line for line in report.conclusions if "selection bias" in line)
+    assert said.endswith("corrected estimate 30.0 % on the run's own prompts.")
+
+
+def test_a_probe_that_is_over_is_no_unfinished_run(tmp_path: Path) -> None:
+    begun, *found = book.until(book.story(), events.Fitted)
+    probe = begun.model_copy(update={"event": book.run_started(target=0.0)})
+    report = build_report([probe, *found], tmp_path)
+    assert report.verdict == "probed"
+    assert "target" not in [fact.label for fact in facts_of(report, find_scorer("ifeval"))]
+    (step,) = report.next_steps
+    assert step.startswith("train with it: smolsft-autotune run --profile ")
+    assert "(0.0 %)" not in render_html(report)
 
 
 def test_the_rows_of_each_strategy_stand_in_the_report() -> None:

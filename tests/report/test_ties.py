@@ -3,7 +3,10 @@
 from pathlib import Path
 
 from autotune.protocol import events
+from autotune.protocol.scores import Metric
 from autotune.report import build_report
+from autotune.report.chart import pictures_of
+from autotune.report.study_tables import points_table
 from autotune.run.state import replay
 from autotune.text.ties import tie_sentence
 from tests import records
@@ -33,6 +36,24 @@ def test_of_equal_ones_the_first_is_the_best_and_the_others_are_named() -> None:
         " the first that was scored is the best."
     )
     assert sentence in build_report(book.records, Path("runs/x")).conclusions
+
+
+def test_with_a_holdout_equal_ones_are_said_to_be_so_on_the_half_that_chooses() -> None:
+    scored, book = state_of(4, 6)
+    chosen = {"chosen_by": Metric.of(3, 12), "chosen_counts": 0.25}
+    halves = [
+        r.model_copy(update={"event": r.event.model_copy(update=chosen)})
+        if r.event in scored
+        else r
+        for r in book.records
+    ]
+    assert str(tie_sentence(replay(halves))).startswith(
+        "Equal to the best on the half of the prompts that chooses: trial 1 (B) at 100 %."
+    )
+    report = build_report(halves, Path("runs/x"))
+    half = "counts for, on the half of the prompts that chooses"
+    assert half in points_table(report).legend
+    assert any(half in picture.title for picture in pictures_of(report))
 
 
 def test_many_equal_ones_are_counted_and_none_where_the_best_is_alone() -> None:

@@ -61,6 +61,46 @@ def test_answers_are_counted_where_they_are_written(tmp_path: Path) -> None:
     assert list(followed.poll()) == []
 
 
+def answering(told: list[Record], folder: Path, place: str, done: int) -> events.Answered:
+    """What is seen of a run with this record, a worker and so many lines in the file of answers."""
+    rundir = RunDir(folder)
+    rundir.events.write_text(lines_of(told), encoding="utf-8", newline="\n")
+    at = rundir.eval_folder(place)
+    at.mkdir(parents=True)
+    (at / "responses.jsonl").write_text("{}\n" * done, encoding="utf-8", newline="\n")
+    last = told[-1].time if told else 0.0
+    rundir.append(events.Ready(pid=1, device="CPU", transformers="5.24.0"), last + 20)
+    *_, found = FollowedRun(rundir, lambda: last + 30).poll()
+    assert isinstance(found.event, events.Answered)
+    return found.event
+
+
+def test_all_prompts_at_the_end_are_counted_as_such(tmp_path: Path) -> None:
+    told = on_record(book.story()[:-1])
+    all_prompts = events.Notice(about="in_full", sentence="all prompts")
+    told.append(Record(time=told[-1].time, event=all_prompts))
+    RunDir(tmp_path).all_prompts.write_text("{}\n" * 541, encoding="utf-8", newline="\n")
+    best = replay(told).best
+    assert best is not None
+    name = f"all-trial-{best.number:04d}-{best.checkpoint.name}"
+    found = answering(told, tmp_path, name, 300)
+    assert (found.done, found.total) == (300, 541)
+
+
+def test_a_spot_check_and_an_evaluation_by_itself_are_counted_as_well(tmp_path: Path) -> None:
+    told = on_record(book.until(book.story(), events.Fitted))
+    told += [r for r in book.story() if isinstance(r.event, events.BaselineScored)]
+    rundir = RunDir(tmp_path)
+    rundir.spot_check.write_text("{}\n" * 24, encoding="utf-8", newline="\n")
+    found = answering(told, tmp_path, "spot-check-untrained", 10)
+    assert (found.done, found.total) == (10, 24)
+    alone = RunDir(tmp_path / "alone")
+    alone.root.mkdir()
+    alone.prompts.write_text("{}\n" * 60, encoding="utf-8", newline="\n")
+    found = answering([], alone.root, "model", 7)
+    assert (found.done, found.total) == (7, 60)
+
+
 def test_a_run_that_was_resumed_may_have_answers_of_before_and_gives_no_pace(
     tmp_path: Path,
 ) -> None:

@@ -73,3 +73,14 @@ def test_a_training_that_was_stopped_as_diverging_has_a_time() -> None:
     (stopped,) = replay([*records[:at], pruned]).trials
     assert stopped.clock.training_seconds == trial.clock.training_seconds
     assert stopped.clock.training_seconds
+
+
+def test_a_shared_trials_hours_leave_out_the_night_in_which_it_was_interrupted() -> None:
+    records = book.training(7)
+    resumed = Record(time=records[-1].time + NIGHT, event=book.run_started(resumed=True))
+    (before,), (after,) = replay(records).trials, replay([*records, resumed]).trials
+    now = records[-1].time + 60
+    assert after.clock.worked_seconds(now + NIGHT) == pytest.approx(
+        before.clock.worked_seconds(now)
+    )
+    assert 0 < before.clock.worked_seconds(now) < 3600

@@ -64,6 +64,7 @@ def passes(answer: str, response: str) -> bool:
         ("Paris", "paris."),
         ("Paris", "Well:\n\n  PARIS  \n"),
         ("New York", "#### new   york\nThat is my answer"),
+        ("So it is\n#### 42\nThat is all", "42"),
         ("42 km", "42  KM"),
     ],
 )
@@ -127,6 +128,7 @@ def test_a_file_needs_a_prompt_and_an_answer_a_line_and_may_hold_more(tmp_path: 
         ({"answer": "1"}, "lacks 'prompt'"),
         ({"prompt": "b", "answer": " "}, "answer is blank"),
         ({"prompt": "b", "answer": "so it is\n#### "}, "answer is blank"),
+        ({"prompt": "b", "answer": "6 times 7\nis 42."}, "answer has several lines and none of"),
         ({"prompt": "b", "answer": None}, "answer must be a text or a number, not null"),
         ({"prompt": "b", "answer": True}, "answer must be a text or a number"),
         ({"prompt": "b", "answer": ["1"]}, "answer must be a text or a number"),

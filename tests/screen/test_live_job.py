@@ -244,3 +244,15 @@ def test_where_nobody_works_the_screen_says_so_instead_of_a_time_left() -> None:
     text = text_of(out)
     assert "interrupted, nobody works at it now; next: training trial 0 (A)" in text
     assert "time left" not in text
+
+
+def test_all_prompts_are_not_counted_as_the_runs_own_before_the_first_answer() -> None:
+    *told, _ = book.story()
+    told.append(
+        Record(time=told[-1].time, event=events.Notice(about="in_full", sentence="all prompts"))
+    )
+    ready = events.Ready(pid=1, device="CPU", transformers="5.24.0")
+    told.append(Record(time=told[-1].time + 1, event=ready))
+    text = live_text(told)
+    assert "scoring the best checkpoint on all prompts" in text
+    assert "0/24" not in text and "later than" not in text

@@ -12,6 +12,7 @@ from autotune.study.next_trial import (
     Wait,
     best_of,
     next_trial,
+    shortfall,
 )
 
 STAGES = (Stage("A"), Stage("B", 2), Stage("search", None))
@@ -67,6 +68,24 @@ def test_the_trials_that_there_are_say_which_comes_next(
 
 def test_stages_may_overlap_where_nobody_shall_wait() -> None:
     assert next_trial([RUNNING_A], STAGES, Limits(0.25), overlap=True) == Begin("B", True)
+
+
+@pytest.mark.parametrize(
+    ("best", "target", "said"),
+    [
+        (trial("A", 135 / 541), 0.25, "best 24.95 % is below the target of 25.00 %"),
+        (trial("A", 0.2), 0.25, "best 20.0 % is below the target of 25.0 %"),
+        (
+            trial("A", 135 / 541, score=150 / 541),
+            0.25,
+            "best 27.73 % counts for 24.95 %: too little is following",
+        ),
+    ],
+)
+def test_what_is_below_the_target_does_not_look_like_it(
+    best: TrialSummary, target: float, said: str
+) -> None:
+    assert shortfall(best, target) == said
 
 
 def test_the_end_of_a_study_is_judged_by_the_best_trial_which_is_the_one_that_is_kept() -> None:

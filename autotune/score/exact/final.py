@@ -63,7 +63,7 @@ class Final:
 
 
 def expected_of(answer: str) -> Final | None:
-    """The right answer that a record gives: what follows its last `####`, else all of it.
+    """The right answer that a record gives: what its last `####` has on its line, else all of it.
 
     None where nothing is there.
     """
@@ -71,6 +71,8 @@ def expected_of(answer: str) -> Final | None:
     text = last.strip()
     if not text:
         return None
+    if mark:
+        text = text.splitlines()[0].rstrip()
     plain = _plain(text)
     found = list(_NUMBER.finditer(plain))
     whole = len(found) == 1 and not (

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ConfigDict
 
-from autotune.score.exact.final import Final, expected_of
+from autotune.score.exact.final import MARK, Final, expected_of
 from autotune.score.jsonl import shape
 from autotune.score.prompts import (
     Prompt,
@@ -68,7 +68,14 @@ def _answer(given: Any) -> str:
     text = given if isinstance(given, str) else repr(given)
     if text in ("nan", "inf", "-inf"):
         raise PromptFault(f"answer is {text}, which no answer can be")
-    if expected_of(text) is None:
+    expected = expected_of(text)
+    if expected is None:
         raise PromptFault("answer is blank; without it no verdict is possible")
+    if expected.value is None and len(expected.text.splitlines()) > 1:
+        # Of a response one line is compared, so nothing could pass.
+        raise PromptFault(
+            "answer has several lines and none of them says which is the final answer; end it with"
+            f" a line {MARK} and the answer"
+        )
     demand_characters("answer", text)
     return text

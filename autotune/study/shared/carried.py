@@ -63,7 +63,7 @@ def carried_by(
     }
     return found | {
         LOCAL: trial.number,
-        "hours": round((now - trial.started) / SECONDS_AN_HOUR, 4),
+        "hours": round(trial.clock.worked_seconds(now) / SECONDS_AN_HOUR, 4),
         "verdicts": verdicts,
     }
 
