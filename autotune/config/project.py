@@ -126,8 +126,12 @@ def put(tree: Tree, keys: Keys, value: Any) -> None:
 
 
 def leaves(value: Any, keys: Keys) -> Iterator[tuple[Keys, Any]]:
-    """Every value below some keys that is no table; an empty table is one."""
-    if isinstance(value, Mapping) and value:
+    """Every value below some keys that is no table of a profile.
+
+    A table whose keys are all in comments, such as `[study]`, changes nothing. Where a profile has
+    no table of known keys an empty one is a value: `search = {}` takes a strategy's ranges away.
+    """
+    if isinstance(value, Mapping) and (value or known_keys(keys)):
         for key, below in value.items():
             yield from leaves(below, (*keys, key))
     else:
