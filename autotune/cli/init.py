@@ -230,9 +230,9 @@ def questions(profile: Profile) -> dict[str, Question]:
             lambda text: f"{read_target(text):g}",
         ),
         "max_hours": Question(
-            f"How many hours may a run work? Or {UNLIMITED}",
+            f"How many hours may a run work?{f' Or {UNLIMITED}' if hours is None else ''}",
             UNLIMITED if hours is None else f"{hours:g}",
-            _hours,
+            lambda text: _hours(text, profile),
         ),
     }
 
@@ -260,7 +260,13 @@ def ask(console: Console, question: Question) -> str:
             say_on(console)(f"  {error}")
 
 
-def _hours(text: str) -> str:
+def _hours(text: str, profile: Profile) -> str:
+    limited = profile.study.max_hours is not None  # TOML has no word for a key that is taken away
+    if text.lower() == UNLIMITED and limited:
+        raise BadInput(
+            f"--max-hours {text}: profile {profile.name} ends by max_hours, which {PROJECT_FILE}"
+            " can change but not take away; give a number of hours"
+        )
     if text.lower() == UNLIMITED:
         return UNLIMITED
     try:
@@ -268,7 +274,9 @@ def _hours(text: str) -> str:
     except ValueError:
         hours = 0.0
     if not 0 < hours < float("inf"):
-        raise BadInput(f"--max-hours {text}: must be above 0, or {UNLIMITED}")
+        raise BadInput(
+            f"--max-hours {text}: must be above 0{'' if limited else f', or {UNLIMITED}'}"
+        )
     return f"{hours:g}"
 
 

@@ -12,6 +12,8 @@ BY_A_PROFILE = "doctor, inspect, probe, run, eval and synth"
 WIDTH = 40
 """Columns before a comment."""
 
+_STUDY = "[study]"
+
 
 @dataclass(frozen=True, slots=True)
 class Answers:
@@ -47,8 +49,7 @@ def project_text(profile: Profile, answers: Answers, *, profile_is_named: bool) 
         "[data]",
         _line("source", toml_text(answers.data), "file, hub id or demo"),
         "",
-        "[study]",
-        hours if answers.hours is not None else f"# {hours}",
+        *([_STUDY, hours] if answers.hours is not None else [f"# {_STUDY}", f"# {hours}"]),
         "",
         "# Any other key of a profile may stand here; those of this one:",
         f"#   smolsft-autotune profiles show {profile.name}",

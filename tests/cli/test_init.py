@@ -178,3 +178,27 @@ def test_a_folder_or_a_name_that_is_nearly_right_leads_to_the_file_of_conversati
     for typed, said in ((".", "it, such as chats.jsonl"), ("chat.jsonl", "mean chats.jsonl?")):
         assert run(["init", "--yes", "--data", typed]) == ExitCode.BAD_INPUT
         assert capsys.readouterr().err.rstrip().endswith(said)
+
+
+def test_no_hours_leave_no_table_of_hours_and_what_the_profile_says_stays(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["init", "--yes", "--profile", "cpu-smoke", "--json"]) == ExitCode.DONE
+    assert json.loads(capsys.readouterr().out)["max_hours"] is None
+    text = Path(PROJECT_FILE).read_text(encoding="utf-8")
+    assert "\n# [study]\n# max_hours = 8 " in text and "study" not in written()
+
+
+def test_a_profile_that_ends_by_hours_takes_no_answer_of_none(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal("toy", "toy", "25%", "none", "12"))
+    assert run(["init", "--profile", "nvidia", "--json"]) == ExitCode.DONE
+    shown = capsys.readouterr()
+    asked = " ".join(shown.err.split())
+    assert "How many hours may a run work? [8]:" in asked
+    assert (
+        "--max-hours none: profile nvidia ends by max_hours, which smolsft.toml can change but not"
+        " take away; give a number of hours"
+    ) in asked
+    assert json.loads(shown.out)["max_hours"] == 12 == written()["study"]["max_hours"]
