@@ -16,9 +16,9 @@ from autotune.cli.next_command import next_command
 from autotune.cli.options import SETTINGS, Options
 from autotune.cli.run_folder import interruption_from
 from autotune.cli.target import DEFAULT_TARGET, read_target
-from autotune.config.load import CPU_PROFILE, find_profile
+from autotune.config.load import CPU_PROFILE, find_profile, name_or_file
 from autotune.config.profile import Profile
-from autotune.config.project import PROJECT_FILE, read_project
+from autotune.config.project import PROJECT_FILE, parse_project, read_project
 from autotune.config.project_text import BY_A_PROFILE, Answers, project_text
 from autotune.doctor.network import is_here
 from autotune.run.inputs import demand_data, demand_model
@@ -74,11 +74,10 @@ def init_command(options: Options, wanted: InitRequest) -> int:
     demand_none(faults)
     with interruption_from(interrupted_look):
         answers = answered(typed, profile, None if wanted.yes else console)
-    text = project_text(profile, answers, profile_is_named=options.profile is not None)
+    named = None if options.profile is None else name_or_file(options.profile)
+    text = project_text(profile, answers, named)
+    parse_project(text).over(profile)  # what cannot be used is said, and not written
     write_text_atomic(path, text)
-    written = read_project(Path())
-    assert written is not None
-    written.over(profile)  # what was written can be used, or it is said now
     say = say_on(console)
     say(f"{path} written: {BY_A_PROFILE} work with it in this folder")
     away = out_of_reach(answers)
@@ -89,7 +88,7 @@ def init_command(options: Options, wanted: InitRequest) -> int:
         print_json(
             {
                 "file": str(path.absolute()),
-                "profile": profile.name,
+                "profile": named or profile.name,
                 "model": answers.model,
                 "data": answers.data,
                 "target": answers.target,

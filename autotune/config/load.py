@@ -86,6 +86,18 @@ def profile_path(name_or_path: str) -> Path:
     )
 
 
+def name_or_file(typed: str) -> str:
+    """What names a profile that was typed, from now on: its name if it comes with the tool.
+
+    One of a file is found by its file only, whatever it is called in there.
+
+    Raises:
+        BadInput: as `profile_path`.
+    """
+    path = profile_path(typed)
+    return path.stem if path.parent == profiles_folder() else typed
+
+
 def _among(paths: Sequence[Path]) -> str:
     """The files of a folder that may have been meant."""
     return f", such as {paths[0]}" if paths else ""
@@ -121,7 +133,7 @@ def parse_profile(text: str, path: Path) -> Profile:
     Raises:
         BadInput: as `read_profile`.
     """
-    return _checked(_toml(text, f"profile {path}"), path)
+    return _checked(parse_toml_text(text, f"profile {path}"), path)
 
 
 def _checked(document: dict[str, Any], path: Path) -> Profile:
@@ -149,10 +161,15 @@ def parse_toml(path: Path, what: str) -> dict[str, Any]:
         ) from error
     except OSError as error:
         raise BadInput(f"{what}: cannot be read ({error.strerror or error})") from error
-    return _toml(text, what)
+    return parse_toml_text(text, what)
 
 
-def _toml(text: str, what: str) -> dict[str, Any]:
+def parse_toml_text(text: str, what: str) -> dict[str, Any]:
+    """The document in a text; `what` is what an error calls it.
+
+    Raises:
+        BadInput: not TOML, in one line.
+    """
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -17,7 +17,7 @@ from autotune.base.errors import BadInput
 from autotune.base.format import counted
 from autotune.base.near import near_or_known
 from autotune.config.explain import faults_at, known_keys
-from autotune.config.load import parse_toml, profile_path
+from autotune.config.load import parse_toml, parse_toml_text, profile_path
 from autotune.config.profile import Profile
 
 PROJECT_FILE = "smolsft.toml"
@@ -102,7 +102,19 @@ def read_project(folder: Path) -> Project | None:
     path = folder / PROJECT_FILE
     if not path.exists():
         return None
-    tree = parse_toml(path, PROJECT_FILE)
+    return _project(parse_toml(path, PROJECT_FILE))
+
+
+def parse_project(text: str) -> Project:
+    """A text that is to become the `smolsft.toml` of the current folder.
+
+    Raises:
+        BadInput: as `read_project`.
+    """
+    return _project(parse_toml_text(text, PROJECT_FILE))
+
+
+def _project(tree: Tree) -> Project:
     profile, target = tree.pop("profile", None), tree.pop("target", None)
     faults: list[str] = []
     if profile is not None and (wrong := _profile_fault(profile)) is not None:

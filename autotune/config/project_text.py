@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from autotune.base.format import rate_text
+from autotune.base.format import quoted, rate_text
 from autotune.config.profile import Profile
 
 BY_A_PROFILE = "doctor, inspect, probe, run, eval and synth"
@@ -25,10 +25,11 @@ class Answers:
     hours: float | None
 
 
-def project_text(profile: Profile, answers: Answers, *, profile_is_named: bool) -> str:
-    """The file's text; the profile counts by its name only where somebody named it."""
-    why = profile.title if profile_is_named else "here by default; without it the machine decides"
-    named = _line("profile", toml_text(profile.name), why)
+def project_text(profile: Profile, answers: Answers, named: str | None) -> str:
+    """The file's text; the profile counts only where somebody `named` it, by a name or a file."""
+    name = named or profile.name
+    why = profile.title if named else "here by default; without it the machine decides"
+    by = _line("profile", toml_text(name), why)
     hours = _line(
         "max_hours",
         f"{answers.hours or 8:g}",
@@ -40,7 +41,7 @@ def project_text(profile: Profile, answers: Answers, *, profile_is_named: bool) 
         "# It counts over the profile, and what is typed (--set, options) counts over it.",
         "# Every setting with its value and its origin: smolsft-autotune run --explain",
         "",
-        named if profile_is_named else f"# {named}",
+        by if named else f"# {by}",
         _line("target", f"{answers.target:g}", "share of the prompts that a run must pass"),
         "",
         "[model]",
@@ -52,7 +53,7 @@ def project_text(profile: Profile, answers: Answers, *, profile_is_named: bool) 
         *([_STUDY, hours] if answers.hours is not None else [f"# {_STUDY}", f"# {hours}"]),
         "",
         "# Any other key of a profile may stand here; those of this one:",
-        f"#   smolsft-autotune profiles show {profile.name}",
+        f"#   smolsft-autotune profiles show {quoted(name)}",
         "#",
         "# [machine]",
         f"# {_line('budget', toml_text('7.2GiB'), 'memory to use; auto: what is free')}",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from autotune.base.errors import ExitCode
+from autotune.base.format import quoted
 from autotune.cli.main import run
 from autotune.config.load import find_profile, list_profiles
 from autotune.config.project import PROJECT_FILE, read_project
@@ -202,3 +203,29 @@ def test_a_profile_that_ends_by_hours_takes_no_answer_of_none(
         " take away; give a number of hours"
     ) in asked
     assert json.loads(shown.out)["max_hours"] == 12 == written()["study"]["max_hours"]
+
+
+def test_a_profile_of_a_file_is_written_as_it_was_typed_and_is_found_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["profiles", "new", "mine", "--from", "cpu-smoke"]) == ExitCode.DONE
+    Path("a folder").mkdir()
+    file = str(Path("mine.toml").rename(Path("a folder") / "mine.toml"))
+    capsys.readouterr()
+    assert run(["init", "--yes", "--profile", file, "--json"]) == ExitCode.DONE
+    assert json.loads(capsys.readouterr().out)["profile"] == written()["profile"] == file
+    text = Path(PROJECT_FILE).read_text(encoding="utf-8")
+    assert f"#   smolsft-autotune profiles show {quoted(file)}\n" in text
+    assert run(["run", "--explain"]) == ExitCode.DONE
+    assert run(["init", "--yes", "--overwrite", "--profile", "CPU-smoke"]) == ExitCode.DONE
+    assert written()["profile"] == "cpu-smoke"
+
+
+def test_what_no_command_could_read_is_said_and_not_written(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(PROJECT_FILE).write_text("target = 0.3\n", encoding="utf-8")
+    monkeypatch.setattr("autotune.cli.init.project_text", lambda *_: "[train]\nsede = 1\n")
+    assert run(["init", "--yes", "--overwrite", "--profile", "cpu-smoke"]) == ExitCode.BAD_INPUT
+    assert "train.sede: no such key" in capsys.readouterr().err
+    assert written() == {"target": 0.3}
