@@ -1,8 +1,9 @@
 """The device that a command computes on, and whether a run may begin or go on there."""
 
+from contextlib import suppress
 from pathlib import Path
 
-from autotune.base.errors import EnvironmentFault
+from autotune.base.errors import BadInput, EnvironmentFault
 from autotune.base.format import counted
 from autotune.cli.options import Options
 from autotune.cli.run_folder import resumable_run
@@ -148,7 +149,7 @@ def begun_on_card(
     if folder is None:
         profiles = [profile]
         if named_profile(options) is None and named_device(options) is None:
-            profiles += [options.adjust(find_profile(name)) for name in card_profiles()]
+            profiles += for_cards(options)
         folder = resumable_run(profiles, record_cache=record_cache)
     if folder is None:
         return None
@@ -156,6 +157,18 @@ def begun_on_card(
     started = [r.event for r in found if isinstance(r.event, RunStarted)]
     cards = [e.device for e in started if e.device_kind and KINDS[e.device_kind].is_card]
     return (folder, cards[-1]) if cards else None
+
+
+def for_cards(options: Options) -> list[Profile]:
+    """The profiles for cards with the options put in.
+
+    One whose rules the options break is left out: no run was begun with it like that.
+    """
+    found = []
+    for name in card_profiles():
+        with suppress(BadInput):
+            found.append(options.adjust(find_profile(name)))
+    return found
 
 
 def too_slow(profile: Profile, device: Device) -> str:

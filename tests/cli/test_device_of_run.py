@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from autotune.base.errors import ExitCode
+from autotune.base.errors import BadInput, ExitCode
 from autotune.cli.main import run
 from autotune.cli.options import Options
 from autotune.cli.settings import settings_text
@@ -15,6 +15,9 @@ from tests import records
 
 CARD = "NVIDIA GeForce RTX 4060 Laptop GPU"
 LAPTOP = "rtx4060-laptop-8gb"
+
+OUTSIDE_ON_A_CARD = "A.learning_rate=3e-4"
+"""Above the range that strategy A has in the profiles for cards; that for a CPU has none."""
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +64,16 @@ def test_nor_does_it_where_the_missing_card_would_choose_another_profile(
     assert code == ExitCode.ENVIRONMENT
     assert f"began on {CARD} and does not continue on a CPU" in said
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["20261128-1_x"]
+
+
+def test_what_a_profile_for_a_card_would_refuse_is_no_fault_where_there_is_no_card(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(BadInput, match="must lie within its own"):
+        Options(changes=[OUTSIDE_ON_A_CARD]).adjust(find_profile(LAPTOP))
+    begun(tmp_path / "runs" / "20261128-1_x", LAPTOP, device_kind="cuda")
+    code, said = said_by(capsys, "run", "--dry-run", "--set", OUTSIDE_ON_A_CARD)
+    assert (code, "none.jsonl: no such file" in said) == (ExitCode.BAD_INPUT, True)
 
 
 def test_one_that_is_over_is_in_nobodys_way(
