@@ -4,6 +4,7 @@ import json
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from autotune.base.errors import BadInput
@@ -108,13 +109,13 @@ def _value(typed: str, text: str) -> Any:
 
 def _put(tree: Tree, wanted: Assignment) -> None:
     """Set a key in the profile's tree; tables on the way that are not there are made."""
-    *path, key = wanted.keys
+    key = wanted.keys[-1]
     table: Any = tree
-    for part in path:
+    for part, below in pairwise(wanted.keys):
         if isinstance(table, dict) and table.get(str(part)) is None:
             table[str(part)] = {}
         table = table[part]
-        if not isinstance(table, dict | list):
+        if not isinstance(table, list if isinstance(below, int) else dict):  # strategies are listed
             raise BadInput(f"--set {wanted.typed}: {part} is no table, so it has no key {key}")
     if wanted.value is None:
         table.pop(key, None)

@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -127,14 +128,17 @@ def _project(tree: Tree) -> Project:
 
 
 def put(tree: Tree, keys: Keys, value: Any) -> None:
-    """Set a key of a profile's tree; tables on the way that are not there are made."""
-    *path, last = keys
+    """Set a key of a profile's tree; tables on the way that are not there are made.
+
+    What is no table gives way to one, which is its fault then.
+    """
     table: Any = tree
-    for key in path:
-        if isinstance(table, dict) and not isinstance(table.get(str(key)), dict | list):
+    for key, below in pairwise(keys):
+        holds = list if isinstance(below, int) else dict  # a strategy stands in a list
+        if isinstance(table, dict) and not isinstance(table.get(str(key)), holds):
             table[str(key)] = {}
         table = table[key]
-    table[last] = copy.deepcopy(value)
+    table[keys[-1]] = copy.deepcopy(value)
 
 
 def leaves(value: Any, keys: Keys) -> Iterator[tuple[Keys, Any]]:

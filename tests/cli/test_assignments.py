@@ -69,6 +69,14 @@ def test_of_two_values_for_a_setting_the_later_one_holds_and_the_name_goes_befor
         (["A.model_max_length=long"], "--set A.model_max_length=long: must be"),
         (["train.seed="], "--set train.seed=: is missing; add it"),
         (["train.seed.x=1"], "--set train.seed.x=1: seed is no table, so it has no key x"),
+        (
+            ["train.checkpoint_fractions.0=0.5"],
+            "--set train.checkpoint_fractions.0=0.5: checkpoint_fractions is no table, so it has n",
+        ),
+        (
+            ["A.search.learning_rate.low=1e-4"],
+            "--set A.search.learning_rate.low=1e-4: learning_rate is no table, so it has no key lo",
+        ),
         (["train.checkpoint_fractions=[0.8"], "the value is no TOML"),
         (["probe.max_length=64"], "--set probe.max_length=64: must be at least min_length, 128"),
         (["B.name=A"], '--set B.name=A: strategy: "A" is there twice: names must differ'),
