@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from autotune.base.errors import BadInput, EnvironmentFault
 from autotune.cli.folder_work import RUN
+from autotune.config.difference import difference_of
 from autotune.config.load import profile_names
 from autotune.config.profile import Profile
 from autotune.run.content import recorded_content, same_content
@@ -138,23 +139,22 @@ def difference(
     if old.get("name") != profile.name:
         return _another_profile(str(old.get("name")))
     if filled is None:
-        return _other_settings(stored, wanted)
+        return _other_settings(old, new)
     for place in may_change:
         table, _, key = place.partition(".")
-        for tree in (old, filled, new):
+        for tree in (filled, new):
             if key:
                 tree.get(table, {}).pop(key, None)
             else:
                 tree.pop(table, None)
     now = {(source.part, source.strategy): source for source in sources_in(new)}
-    for stood, before in zip(sources_in(old), sources_in(filled), strict=True):
+    for before in sources_in(filled):
         after = now.get((before.part, before.strategy))
         if after is not None and _same_source(before, after.text, profile, folder):
-            stood.change(after.text)
             before.change(after.text)
     if filled == new:
         return None
-    return _other_settings(tomli_w.dumps(old), tomli_w.dumps(new))
+    return _other_settings(filled, new)
 
 
 def _lacks_keys(tree: dict[str, Any]) -> bool:
@@ -200,11 +200,5 @@ def _another_profile(name: str) -> str:
     return f"profile {name}; add --profile {name if shipped else 'with its file'}"
 
 
-def _other_settings(stored: str, wanted: str) -> str:
-    """The first line in which two settings differ."""
-    differing = (
-        f"{old.strip()}, now {new.strip()}"
-        for old, new in zip(stored.splitlines(), wanted.splitlines(), strict=False)
-        if old != new
-    )
-    return f"other settings ({next(differing, 'more or fewer strategies')}); use those"
+def _other_settings(before: dict[str, Any], now: dict[str, Any]) -> str:
+    return f"other settings ({difference_of(before, now)}); use those"

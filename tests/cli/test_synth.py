@@ -175,10 +175,10 @@ def test_a_run_and_practice_data_do_not_take_up_each_others_folders() -> None:
         ({"samples": 4}, None),
         ({"most_chats": "100"}, None),
         ({"max_hours": 1.0}, None),
-        ({"temperature": 0.5}, "temperature = 0.7, now temperature = 0.5"),
-        ({"sampled_tokens": 100}, "max_new_tokens = 320, now max_new_tokens = 100"),
-        ({"seed": 3}, "seed = 42, now seed = 3"),
-        ({"model": "demo"}, 'source = "toy", now source = "demo"'),
+        ({"temperature": 0.5}, "(synth.temperature = 0.7, now 0.5)"),
+        ({"sampled_tokens": 100}, "(synth.max_new_tokens = 320, now 100)"),
+        ({"seed": 3}, "(train.seed = 42, now 3)"),
+        ({"model": "demo"}, '(model.source = "toy", now "demo")'),
     ],
 )
 def test_more_of_the_same_may_be_asked_for_and_nothing_else(

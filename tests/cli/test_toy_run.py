@@ -110,7 +110,7 @@ def test_other_settings_on_the_same_folder_are_refused(
         check=False,
     )
     assert done.returncode == 2
-    assert "was started with other settings (seed = 42, now seed = 7)" in done.stderr
+    assert "was started with other settings (train.seed = 42, now 7)" in done.stderr
 
 
 def test_a_checkpoint_of_a_run_can_be_scored_by_itself(

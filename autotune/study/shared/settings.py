@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from autotune.base.errors import BadInput
 from autotune.base.model import Boundary
+from autotune.config.difference import difference_of
 from autotune.config.profile import Profile
 from autotune.protocol.events import Content
 from autotune.protocol.plan import Strategy
@@ -56,7 +57,7 @@ def write_settings(study: SharedStudy, wanted: SharedSettings) -> None:
         study.carry(SETTINGS, wanted.model_dump(mode="json"))
         return
     held = _read(study, SharedSettings, there)
-    if (difference := _difference(held, wanted)) is not None:
+    if (difference := _difference(study, held, wanted)) is not None:
         raise BadInput(
             f"--study {study.name}: was begun with {difference}; use those, or give another --study"
         )
@@ -138,16 +139,13 @@ def _with_option(part: str, line: str) -> str:
     return f"{line}; name the same content with --{part}"
 
 
-def _difference(held: SharedSettings, wanted: SharedSettings) -> str | None:
+def _difference(study: SharedStudy, held: SharedSettings, wanted: SharedSettings) -> str | None:
     """The first thing in which two settings differ, in words."""
     if held.target != wanted.target:
         return f"another target ({held.target:g}, now {wanted.target:g})"
-    if held.profile != wanted.profile:
-        lines = zip(held.profile.splitlines(), wanted.profile.splitlines(), strict=False)
-        old, new = next(
-            ((old, new) for old, new in lines if old != new), ("other settings", "more or fewer")
-        )
-        return f"other settings ({old.strip()}, now {new.strip()})"
+    old, new = (_tree(study, settings.profile) for settings in (held, wanted))
+    if old != new:
+        return f"other settings ({difference_of(old, new)})"
     # Which strategies' own data was read by then is no difference.
     if held.content.with_data_of(wanted.content) != wanted.content.with_data_of(held.content):
         return "other data, prompts or model"
@@ -160,14 +158,21 @@ def profile_of(study: SharedStudy, settings: SharedSettings) -> Profile:
     Raises:
         BadInput: this version does not know all of its settings.
     """
+    tree = json.dumps(_tree(study, settings.profile), default=str)
     try:
-        tree = json.dumps(tomllib.loads(settings.profile), default=str)
         profile = Profile.model_validate_json(tree)
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
+    except ValidationError as error:
         raise _another_version(study, str(error).splitlines()[0]) from error
     device = profile.machine.device.split(":")[0]
     machine = profile.machine.model_copy(update={"device": device})
     return profile.model_copy(update={"machine": machine})
+
+
+def _tree(study: SharedStudy, profile: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(profile)
+    except tomllib.TOMLDecodeError as error:
+        raise _another_version(study, str(error).splitlines()[0]) from error
 
 
 Kind = TypeVar("Kind", bound=Boundary)

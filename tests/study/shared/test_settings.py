@@ -49,8 +49,26 @@ def test_a_study_tells_what_it_was_begun_with_and_takes_no_other(study: SharedSt
     with pytest.raises(BadInput, match=r"another target \(0.25, now 0.3\)"):
         write_settings(study, higher)
     other = WANTED.model_copy(update={"profile": WANTED.profile.replace("seed = 42", "seed = 43")})
-    with pytest.raises(BadInput, match=r"other settings \(seed = 42, now seed = 43\)"):
+    with pytest.raises(BadInput, match=r"other settings \(train.seed = 42, now 43\)"):
         write_settings(study, other)
+
+
+def test_settings_in_another_order_are_the_same_and_damaged_ones_are_refused_in_a_line(
+    tmp_path: Path,
+) -> None:
+    study = make_study(read_address(f"sqlite:///{tmp_path}/order.db"), "s")
+    seed = "seed = 42\n"
+    first, _, last = WANTED.profile.partition("[train]\n")
+    ordered = f"{first}[train]\n{seed}{last.replace(seed, '', 1)}"
+    assert ordered != WANTED.profile
+    write_settings(study, WANTED.model_copy(update={"profile": ordered}))
+    write_settings(study, WANTED)
+    study.close()
+    study = make_study(read_address(f"sqlite:///{tmp_path}/damaged.db"), "s")
+    write_settings(study, WANTED.model_copy(update={"profile": "name ="}))
+    with pytest.raises(BadInput, match="use the version that began it"):
+        write_settings(study, WANTED)
+    study.close()
 
 
 def test_which_card_of_its_machine_computes_is_a_workers_own_matter(study: SharedStudy) -> None:
