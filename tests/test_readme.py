@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from autotune.config.load import list_profiles
 from autotune.device.torch_wheels import INDEXES
 from autotune.protocol.result_text import health_text, points_text, score_text
 from autotune.protocol.results import Health
@@ -44,3 +45,10 @@ def test_the_line_of_a_score_that_is_explained_is_written_as_a_real_one() -> Non
 def test_the_indexes_that_readme_names_are_those_that_the_tool_names() -> None:
     named = set(re.findall(r"cu1\d\d", README))
     assert named == {index.name for index in INDEXES}
+
+
+def test_each_cpu_profile_is_named_with_where_it_truncates_answers() -> None:
+    _, _, sentence = README.partition("CPU profiles truncate answers: ")
+    said = re.findall(r"`(cpu-\w+)` (?:at|allows)\s+(\d+)", sentence.partition("add `--max")[0])
+    caps = {p.name: p.evaluate.max_new_tokens for p in list_profiles() if p.name.startswith("cpu-")}
+    assert {name: int(cap) for name, cap in said} == caps
