@@ -205,7 +205,8 @@ def chosen_prompts(
     """The prompts to score on; all of a file unless a limit was typed."""
     source = profile.prompts.source
     prompts = read_source(scorer, source, resolve_prompts(source, say_on(console)))
-    if options.prompt_limit is not None and profile.prompts.limit != "all":
+    limited = options.prompt_limit is not None or options.assigns("prompts.limit")
+    if limited and profile.prompts.limit != "all":
         prompts = subset(prompts, profile.prompts.limit, profile.prompts.seed)
     if (line := repeated_line(prompts)) is not None:
         say_on(console)(line)

@@ -278,8 +278,9 @@ class Options(PracticeOptions):
         return cls(**{**typed, **{n: each.as_meant(typed[n]) for n, each in known.items()}})
 
     def assigns(self, name: str) -> bool:
-        """Whether `--set` changes the setting of this name."""
-        return any(each.partition("=")[0].strip() == name for each in self.changes or ())
+        """Whether `--set` changes the setting of this name, its table typed in any case."""
+        typed = (each.partition("=")[0].strip().partition(".") for each in self.changes or ())
+        return any(f"{table.lower()}.{key}" == name for table, _, key in typed)
 
     def adjust(self, profile: "Profile") -> "Profile":
         """The profile with everything that was typed put in its place.

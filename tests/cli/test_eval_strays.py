@@ -62,6 +62,19 @@ def test_an_answer_that_another_takes_the_place_of_is_told_apart_from_a_stray(
     assert "3 of 4 answers belong to no prompt that is scored (1 prompt asked; first: key" in out
 
 
+@pytest.mark.parametrize("name", ["prompts.limit", "Prompts.limit"])
+def test_a_number_of_prompts_counts_for_answers_however_it_was_typed(
+    name: str, prompts: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write_lines(tmp_path / "all.jsonl", answers(GOOD, GOOD, GOOD, GOOD))
+    wanted = ("--responses", file, "--prompts", prompts)
+    option, _ = said(capsys, *wanted, "--prompt-limit", "2")
+    change, _ = said(capsys, *wanted, "--set", f"{name}=2")
+    over, _ = said(capsys, *wanted, "--prompt-limit", "3", "--set", f"{name}=2")
+    assert option["n"] == 2 and option == change == over
+    assert said(capsys, *wanted, "--set", f"{name}=all")[0]["n"] == 4
+
+
 def test_a_baseline_without_answers_to_the_prompts_is_refused_with_the_remedy(
     prompts: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
