@@ -4,6 +4,7 @@ Code from a repository is never run. A token is used if the hub's own library fi
 no message of ours.
 """
 
+import os
 import re
 import threading
 from collections.abc import Callable
@@ -118,14 +119,35 @@ def _shown(repo: str, kind: Kind, say: Say, download: Callable[[], Path]) -> Pat
     Where nobody is to be shown it, the hub's own stays.
     """
     if say is say_nothing:
-        return download()
+        return _fetched(repo, kind, download)
     from huggingface_hub import constants
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
     cached = Path(constants.HF_HUB_CACHE) / f"{kind}s--{repo.replace('/', '--')}"
     with watched(say, repo, None, cached):
+        return _fetched(repo, kind, download)
+
+
+_DISK_FULL = ("(os error 112)",) if os.name == "nt" else ("No space left", "quota exceeded")
+"""What says so in an error of hf_xet. Windows says it in its own language, with this number."""
+
+
+def _fetched(repo: str, kind: Kind, download: Callable[[], Path]) -> Path:
+    """A download with the errors of hf_xet, which brings large files, translated into ours.
+
+    Whatever goes wrong on the way is a plain `RuntimeError` there, or of a type of its own that
+    derives from one of Python's (a refused token from `PermissionError`); a full disk, only the
+    text tells.
+    """
+    try:
         return download()
+    except Exception as error:
+        if not isinstance(error, RuntimeError) and type(error).__module__ != "hf_xet":
+            raise
+        if any(mark in str(error) for mark in _DISK_FULL):
+            raise _unstored(repo, kind, "no space left on the disk") from error
+        raise HubUnreachable from None
 
 
 def unreachable(what: str, repo: str) -> EnvironmentFault:
@@ -196,14 +218,17 @@ def _translated(repo: str, kind: Kind, ask: Callable[[], T]) -> T:
     ):
         raise HubUnreachable from None
     except OSError as error:
-        raise EnvironmentFault(
-            f"{kind} {repo}: cannot be stored ({error.strerror or type(error).__name__}); free"
-            " disk space or set HF_HOME to another folder"
-        ) from error
+        raise _unstored(repo, kind, error.strerror or type(error).__name__) from error
     except Exception as error:
         if _is_transport(error):
             raise HubUnreachable from None
         raise
+
+
+def _unstored(repo: str, kind: Kind, why: str) -> EnvironmentFault:
+    return EnvironmentFault(
+        f"{kind} {repo}: cannot be stored ({why}); free disk space or set HF_HOME to another folder"
+    )
 
 
 def _is_transport(error: Exception) -> bool:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from autotune.base.errors import EnvironmentFault
+from autotune.sources.hub import HubUnreachable, hub_file, hub_folder
 from autotune.sources.known_architectures import KNOWN
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -278,6 +280,55 @@ def test_what_the_hub_has_not_is_known_before_anything_is_fetched(hub: str, tmp_
     offline = resolve(tmp_path, "http://127.0.0.1:9", *asked[0::3], ("demand_model", "no/copy"))
     assert [text for text, _ in offline[:2]] == answers[0::3], "a copy will do"
     assert "cannot be reached and no copy is cached" in offline[2][0]
+
+
+XET = "Task error: File reconstruction error: {}"
+"""How the library that brings the hub's large files speaks: all that goes wrong is this one type,
+or a type of its own that derives from one of Python's."""
+
+FULL = (
+    "Es steht nicht genug Speicherplatz zur Verfügung. (os error 112)"
+    if os.name == "nt"
+    else "No space left on device (os error 28)"
+)
+
+
+def refused_token(text: str) -> Exception:
+    """An error of that library's own, which Python takes for one of the disk."""
+    kind = type("XetAuthenticationError", (PermissionError,), {"__module__": "hf_xet"})
+    return kind(text)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        (
+            RuntimeError(XET.format("CAS Client Error: Request error: connection closed")),
+            HubUnreachable,
+            None,
+        ),
+        (refused_token("401 Unauthorized"), HubUnreachable, None),
+        (
+            RuntimeError(XET.format(f"IO Error: {FULL}")),
+            EnvironmentFault,
+            r"dataset good/chat: cannot be stored \(no space left.*\); free disk space or set",
+        ),
+    ],
+)
+def test_a_download_that_breaks_off_is_no_fault_of_the_tool(
+    error: Exception, kind: type[Exception], said: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks_off(*_: object, **__: object) -> str:
+        raise error
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", breaks_off)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", breaks_off)
+    with pytest.raises(kind, match=said):
+        hub_file("good/chat", "dataset", None, "chat.json")
+    with pytest.raises(kind, match=said):
+        hub_folder("good/chat", "dataset", None, ("*.json",))
+    with pytest.raises(kind, match=said):
+        hub_file("good/chat", "dataset", None, "chat.json", lambda _: None)
 
 
 @pytest.mark.slow
