@@ -21,9 +21,17 @@ from autotune.cli.streams import GuardedStream, guarded_output
 from autotune.cli.usage import PROGRAM, command_again, usage_line
 from autotune.sources.cache import cache_folder
 
-DISK_ERRORS = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-"""A disk that fails, is full, is full for this user, or was made read-only, as Linux does when it
-finds a file system damaged."""
+DISK_ERRORS = {
+    errno.EIO: "look after the disk",
+    errno.ENOSPC: "free disk space",
+    errno.EDQUOT: "free disk space",
+    errno.EROFS: "free disk space",
+    errno.EACCES: "see to its permissions",
+    errno.EPERM: "see to its permissions",
+}
+"""What to do about a disk that fails, is full, is full for this user, or was made read-only, as
+Linux does when it finds a file system damaged, and about a file, or a folder above it, that is
+another user's."""
 
 
 def run(arguments: list[str]) -> int:
@@ -92,17 +100,20 @@ def interrupt_exit_code() -> ExitCode:
 
 
 def of_the_disk(error: BaseException) -> str | None:
-    """One line where a disk is full or fails at a file that nobody expected trouble of; else None.
+    """One line where a disk is full or fails, or one may not enter, where nobody expected it.
 
-    A file that was there a moment ago can always be unreadable: that is no fault of the tool.
+    None for another error. A file that was there a moment ago can always be unreadable, and a path
+    that somebody typed lie in a folder that is not theirs: that is no fault of the tool.
     """
     if not isinstance(error, OSError) or error.errno not in DISK_ERRORS:
         return None
-    where = error.filename2 or error.filename or "a file"
-    remedy = "look after the disk" if error.errno == errno.EIO else "free disk space"
+    where = error.filename2 or error.filename
+    if where is None and isinstance(error, PermissionError):
+        return None  # of a process or a socket
+    where = where or "a file"
     return (
-        f"{where}: cannot be read or written ({error.strerror}); {remedy}, then run the same"
-        " command again"
+        f"{where}: cannot be read or written ({error.strerror}); {DISK_ERRORS[error.errno]}, then"
+        " run the same command again"
     )
 
 
