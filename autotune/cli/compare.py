@@ -1,10 +1,10 @@
 """`eval compare A B`: two sets of answers to the same prompts, and whether they really differ."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from autotune.base.errors import BadInput, ExitCode
 from autotune.base.format import either
+from autotune.base.home import from_home
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import chosen_profile
 from autotune.cli.eval import chosen_prompts
@@ -27,7 +27,7 @@ def compare_command(options: Options, targets: tuple[str, ...], examples: int) -
     if len(targets) != 2:
         raise BadInput(f"eval compare: needs two sets of answers, not {len(targets)}")
     console = human_console(options.as_json)
-    first, second = (find_answers(Path(target)) for target in targets)
+    first, second = (find_answers(from_home(target)) for target in targets)
     if first.responses.resolve() == second.responses.resolve():
         raise BadInput(
             f"eval compare: {targets[0]} and {targets[1]} are the same answers ({first.responses});"

@@ -12,6 +12,7 @@ from rich.console import Console
 from autotune.base.errors import BadInput, EnvironmentFault, ExitCode, Interruption
 from autotune.base.files import write_text_atomic
 from autotune.base.format import counted
+from autotune.base.home import from_home
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import asked_device, chosen_profile, demand_speed, say_note
 from autotune.cli.find_answers import find_answers, other_cap_line, untrained_answers
@@ -112,14 +113,14 @@ def eval_command(options: Options, wanted: EvalRequest) -> int:
     record_cache = RecordCache()
     before, other_cap = wanted.baseline, None
     if wanted.targets and before is None:
-        model, cap = Path(wanted.targets[0]).expanduser(), profile.evaluate.max_new_tokens
+        model, cap = from_home(wanted.targets[0]), profile.evaluate.max_new_tokens
         other_cap = other_cap_line(model, prompts, cap)
         before = untrained_answers(model) if other_cap is None else None
     found = evaluated(wanted, profile, prompts, answers, before, record_cache)
     console.print(evaluated_summary(found))
     if other_cap is not None:
         say_on(console)(other_cap)
-    if wanted.targets and (folder := Path(wanted.targets[0]).expanduser()).exists():
+    if wanted.targets and (folder := from_home(wanted.targets[0])).exists():
         asked = asked_profile(options, wanted.targets[0])
         emit_full_score(found, folder, prompts, label, asked, say_on(console), record_cache)
     if wanted.samples is not None:
@@ -138,7 +139,7 @@ def command_after(options: Options, wanted: EvalRequest) -> str:
     if wanted.responses is not None:
         return next_command("eval compare", options, str(wanted.responses), "OTHER-ANSWERS")
     (model,) = wanted.targets
-    path = Path(model).expanduser()
+    path = from_home(model)
     run = next((folder for folder in path.parents if (folder / "run.toml").is_file()), None)
     if run is not None:
         return next_command("report", options, str(run))
@@ -193,7 +194,7 @@ def evaluated(
             f" {counted(len(prompts), 'prompt')} that are scored; give answers to the same prompts,"
             " or leave --baseline out"
         )
-    model = Path(wanted.targets[0]).expanduser() if wanted.targets else None
+    model = from_home(wanted.targets[0]) if wanted.targets else None
     if model is None or not model.exists():
         return found
     return with_selection_bias(found, model, prompts, record_cache)

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from autotune.base.format import quoted
+from autotune.base.home import from_home
 from autotune.sources.named import MODELS
 
 _RECORDS = {".json", ".jsonl", ".ndjson", ".csv", ".parquet", ".arrow", ".gz", ".zst"}
@@ -17,7 +18,7 @@ def meant_for(word: str, options: Collection[str]) -> str | None:
 
     What the word is decides: the kind of a file or folder that is there, else its spelling.
     """
-    name = _option(word, Path(word).expanduser())
+    name = _option(word, from_home(word))
     if name is None or name not in options:
         return None
     return f"{name} {quoted(word)}"

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import typer
 
+from autotune.base.home import from_home
 from autotune.cli.options import SETTINGS, Options
 from autotune.cli.setting import BY_PROFILE, Command
 
@@ -20,7 +21,8 @@ def with_options(command: Command, function: Callable[..., int]) -> Callable[...
     """A function that takes the options that are declared for `command` one by one.
 
     In its signature they stand where `function` has its parameter `options`, among the parameters
-    that are its own; those that are declared as `last` stand behind them all.
+    that are its own; those that are declared as `last` stand behind them all. In every path that
+    was typed `~` is the home.
 
     Example:
         with_options("profiles list", lambda options: list_command(options.as_json))
@@ -34,6 +36,9 @@ def with_options(command: Command, function: Callable[..., int]) -> Callable[...
 
     @functools.wraps(function)
     def call(**typed: Any) -> int:
+        typed = {
+            n: from_home(each) if isinstance(each, Path) else each for n, each in typed.items()
+        }
         options = Options.of({p.name: typed.pop(p.name) for p in shared})
         if command in BY_PROFILE:
             options = beside_project(options)
@@ -43,6 +48,10 @@ def with_options(command: Command, function: Callable[..., int]) -> Callable[...
     as_typer_sees.__signature__ = inspect.Signature(signature)
     as_typer_sees.__annotations__ = {p.name: p.annotation for p in signature}
     return call
+
+
+def _from_home(value: Any) -> Any:
+    return from_home(value) if isinstance(value, Path) else value
 
 
 def beside_project(options: Options) -> Options:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from autotune.base.errors import BadInput
 from autotune.base.files import no_plain_file
+from autotune.base.home import from_home
 from autotune.cli.misplaced import meant_for
 from autotune.data.file_kinds import readable
 
@@ -56,7 +57,7 @@ def demand_folder(targets: Sequence[str]) -> None:
     Raises:
         BadInput: that.
     """
-    if targets and Path(targets[0]).expanduser().is_file():
+    if targets and from_home(targets[0]).is_file():
         meant = meant_for(targets[0], ("--responses", "--prompts", "--profile"))
         near = f"; did you mean {meant}?" if meant else ""
         raise BadInput(

@@ -16,6 +16,7 @@ import tomli_w
 from pydantic import ValidationError
 
 from autotune.base.errors import BadInput, EnvironmentFault
+from autotune.base.home import from_home
 from autotune.cli.folder_work import RUN
 from autotune.config.difference import difference_of
 from autotune.config.load import profile_names
@@ -70,7 +71,7 @@ def settings_text(profile: Profile) -> str:
 
 def from_root(source: str) -> str:
     """A path with all that is above it; names, hub ids, and what is no valid text, as they are."""
-    path = Path(source).expanduser()
+    path = from_home(source)
     if source in NAMES or (as_hub_id(source) is not None and not path.exists()):
         return source
     whole = os.path.abspath(path)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from autotune.base.errors import BadInput
 from autotune.base.format import quoted
+from autotune.base.home import from_home
 from autotune.cli.folder_work import PRACTICE, work_in
 from autotune.cli.misplaced import meant_for
 from autotune.run.folder import RunDir
@@ -25,7 +26,7 @@ def model_to_ask(model: str | None, start_from: Path | None) -> str | None:
         )
     if start_from is not None:
         return str(checkpoint_at(start_from))
-    if model is not None and Path(model).expanduser().is_file():
+    if model is not None and from_home(model).is_file():
         meant = meant_for(model, ("--prompts", "--profile"))
         near = f"; did you mean {meant}?" if meant else ""
         raise BadInput(
@@ -42,7 +43,7 @@ def checkpoint_at(place: Path, word: str = "--from") -> Path:
     Raises:
         BadInput: there is none.
     """
-    place = place.expanduser()
+    place = from_home(place)
     if not place.exists():
         if str(place) in MODELS:
             raise BadInput(

@@ -9,6 +9,7 @@ from typing import Any
 
 from autotune.base.errors import BadInput
 from autotune.base.format import counted
+from autotune.base.home import from_home
 from autotune.base.near import near_name
 from autotune.base.sizes import GIB
 from autotune.config.explain import faults_of
@@ -68,7 +69,7 @@ def profile_path(name_or_path: str) -> Path:
     known = {path.stem: path for path in sorted(profiles_folder().glob("*.toml"))}
     if name_or_path in known:
         return known[name_or_path]
-    path = Path(name_or_path).expanduser()
+    path = from_home(name_or_path)
     if path.is_file():
         return path
     if name_or_path.lower() in known:

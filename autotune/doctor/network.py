@@ -4,6 +4,7 @@ from pathlib import Path
 
 from autotune.base.errors import AutotuneError
 from autotune.base.format import either
+from autotune.base.home import from_home
 from autotune.config.own_data import is_trained_on
 from autotune.demo import PROMPTS
 from autotune.doctor.card import split
@@ -60,7 +61,7 @@ def is_here(kind: Kind, source: str) -> bool:
     """Whether a source needs no network: a name, a path, or an id that the hub's cache holds."""
     named = MODELS if kind == "model" else DATA
     hub_id = as_hub_id(source)
-    if source in named or hub_id is None or Path(source).expanduser().exists():
+    if source in named or hub_id is None or from_home(source).exists():
         return True
     from huggingface_hub.constants import HF_HUB_CACHE
 

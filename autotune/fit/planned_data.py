@@ -5,9 +5,9 @@ A plan needs neither a card nor a network, and may be made where the data is not
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from autotune.base.errors import AutotuneError
+from autotune.base.home import from_home
 from autotune.config.own_data import data_of
 from autotune.config.profile import DataChoice, Profile
 from autotune.config.synth import SynthChoice
@@ -74,6 +74,6 @@ def _whole(choice: DataChoice, practice: SynthChoice) -> PlannedData:
             return PlannedData(CONVERSATIONS, f"assumed: {source} is too large to be counted")
         count = sum(1 for _ in RecordStream(data.path, choice.skip_bad))
     except AutotuneError:
-        why = "cannot be read" if Path(source).expanduser().exists() else "is not on this machine"
+        why = "cannot be read" if from_home(source).exists() else "is not on this machine"
         return PlannedData(CONVERSATIONS, f"assumed: {source} {why}")
     return PlannedData(count, data.label, of=count)

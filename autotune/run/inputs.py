@@ -5,9 +5,8 @@ before them: a file that is empty, or is something else than it should be, is no
 it, nor is a name that the hub does not know.
 """
 
-from pathlib import Path
-
 from autotune.base.errors import BadInput
+from autotune.base.home import from_home
 from autotune.config.own_data import by_data, is_trained_on
 from autotune.config.profile import Profile
 from autotune.data.contamination import read_scored_prompts
@@ -156,6 +155,6 @@ def _is_here(source: str) -> bool:
 
 def on_hub(source: str) -> HubId | None:
     """What a source names on the hub; None for a word that is known, or what can only be a path."""
-    if source in NAMES or Path(source).expanduser().exists():
+    if source in NAMES or from_home(source).exists():
         return None
     return as_hub_id(source)

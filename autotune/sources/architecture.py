@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from autotune.base.errors import BadInput
+from autotune.base.home import from_home
 from autotune.sources.hub import HubUnreachable, as_hub_id, hub_files, hub_folder, unreachable
 from autotune.sources.known_architectures import known_architecture
 from autotune.sources.model import LABELS, ModelSource, resolve_model
@@ -21,7 +22,7 @@ def resolve_architecture(text: str, say: Say = say_nothing) -> ModelSource:
     """
     if text in LABELS and (folder := known_architecture(text)) is not None:
         return ModelSource("folder", folder, LABELS[text])
-    path = Path(text).expanduser()
+    path = from_home(text)
     if path.is_dir():
         if not (path / "config.json").is_file():
             raise BadInput(

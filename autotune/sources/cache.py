@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from autotune.base.home import from_home
+
 CACHE_VARIABLE = "SMOLSFT_CACHE"
 """Environment variable that moves the cache, for example to a larger disk."""
 
@@ -14,7 +16,7 @@ def cache_folder() -> Path:
     """
     chosen = os.environ.get(CACHE_VARIABLE, "").strip()
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        return from_home(chosen).absolute()
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("smolsft-autotune", appauthor=False))

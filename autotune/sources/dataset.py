@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from autotune.base.errors import AutotuneError, BadInput
 from autotune.base.files import no_plain_file
 from autotune.base.format import either
+from autotune.base.home import from_home
 from autotune.base.near import did_you_mean, near_name
 from autotune.data.file_kinds import READ_ENDINGS, readable
 from autotune.data.files import RecordStream
@@ -59,7 +60,7 @@ def resolve_data(text: str, say: Say = say_nothing) -> DataSource:
             f'data {text}: practice data is what a strategy trains on (data = "{SYNTH}" in its'
             " [[strategy]]); make it with smolsft-autotune synth and give the file here"
         )
-    path = Path(text).expanduser()
+    path = from_home(text)
     if path.is_dir():
         if (path / "config.json").is_file():
             raise BadInput(

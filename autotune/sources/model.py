@@ -6,6 +6,7 @@ from typing import Literal
 
 from autotune.base.errors import BadInput
 from autotune.base.format import either
+from autotune.base.home import from_home
 from autotune.base.near import did_you_mean
 from autotune.sources.cache import cache_folder
 from autotune.sources.hub import (
@@ -76,7 +77,7 @@ def resolve_model(text: str, say: Say = say_nothing, *, weights: bool = True) ->
     """
     if text in MODELS:
         return MODELS[text](say)
-    path = Path(text).expanduser()
+    path = from_home(text)
     if path.is_dir():
         if (path / "run.toml").is_file() and (path / "best").is_dir():
             raise BadInput(f"model {text}: is a run's folder; its model is in {path / 'best'}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from autotune.base.errors import BadInput, EnvironmentFault
 from autotune.base.files import no_plain_file, write_bytes_atomic
 from autotune.base.format import either
+from autotune.base.home import from_home
 from autotune.base.near import did_you_mean
 from autotune.config.profile import DataChoice, Profile, PromptChoice
 from autotune.data.file_kinds import readable
@@ -59,7 +60,7 @@ def resolve_prompts(text: str, say: Say = say_nothing) -> PromptSource:
     """
     if text in NAMED:
         return NAMED[text].find(say)
-    path = Path(text).expanduser()
+    path = from_home(text)
     if path.is_dir():
         raise BadInput(f"prompts {text}: is a folder; give a file of prompts ({_GIVE})")
     if not path.is_file():

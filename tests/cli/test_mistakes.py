@@ -137,6 +137,11 @@ PATHS = [
     ("run --profile twice.toml", "twice.toml:2: not TOML: Cannot overwrite", "only once"),
     ("run --profile open.toml", "profile open.toml: not TOML: ", "end of document"),
     ("profiles show folder", "profile folder: is a folder", ""),
+    ("run --profile ~nobody-here.toml", "profile ~nobody-here.toml: no such profile or file", ""),
+    ("run --data ~nobody-here.jsonl --profile cpu-smoke", "~nobody-here.jsonl: no such file", ""),
+    ("run --model ~nobody-here --profile cpu-smoke", "model ~nobody-here: no such folder", ""),
+    ("run ~nobody-here.jsonl", "~nobody-here.jsonl: run takes", "--data '~nobody-here.jsonl'? See"),
+    ("chat ~nobody-here", "~nobody-here: no such folder", ""),
     ("report answers.jsonl", "answers.jsonl: is a file; give a run's folder", ""),
     ("report nowhere", "nowhere: is not there; give a run's folder", ""),
     ("report", "runs: holds no run; begin one, or give a run's folder", ""),
@@ -341,6 +346,41 @@ def test_markup_and_escape_codes_in_a_path_are_printed_as_text(
     error = capsys.readouterr().err
     assert "[/x]" in error
     assert "\x1b" not in error
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            ["run", "--run-dir=~/chats.jsonl"],
+            "--run-dir {}/chats.jsonl: is a file",
+        ),
+        (["run", "--enqueue=~/none.json"], "--enqueue {}/none.json"),
+        (["watch", "~/chats.jsonl"], "{}/chats.jsonl: is a file; give a run's folder"),
+        (["report", "~/chats.jsonl"], "{}/chats.jsonl: is a file; give a run's folder"),
+        (["runs", "~/chats.jsonl"], "{}/chats.jsonl: is a file; give a folder that holds runs"),
+        (["chat", "~/chats.jsonl"], "{}/chats.jsonl: is a file"),
+        (["eval", "--responses=~/none.jsonl"], "--responses {}/none.jsonl: no such file"),
+        (["eval", "compare", "~/none", "~/none"], "{}/none: no such file or folder"),
+        (["synth", "--out=~/none/a.jsonl"], "--out {}/none/a.jsonl"),
+    ],
+)
+def test_a_home_that_no_shell_has_read_is_the_home_in_every_path(
+    line: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "chats.jsonl").write_text(json.dumps(CHAT), encoding="utf-8")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    profile = [] if line[0] in ("watch", "report", "runs", "chat") else ["--profile", "cpu-smoke"]
+    assert run([*line, *profile]) == ExitCode.BAD_INPUT
+    assert str(Path(said.format(home))) in str(Path(capsys.readouterr().err))
+    assert not (tmp_path / "~").exists()
 
 
 def test_a_folder_with_other_files_is_not_taken_for_a_run(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from autotune.base.errors import BadInput
+from autotune.base.home import from_home
 
 PASSWORD = "PGPASSWORD"
 """Where libpq takes a password from before it looks into `~/.pgpass`."""
@@ -52,7 +53,7 @@ def read_address(text: str, environ: MutableMapping[str, str] | None = None) -> 
             password.
     """
     if text.lower().startswith(_SQLITE) and len(text) > len(_SQLITE):
-        file = Path(text[len(_SQLITE) :]).expanduser().absolute()
+        file = from_home(text[len(_SQLITE) :]).absolute()
         return Address("sqlite", f"{_SQLITE}{file}", {}, file)
     from sqlalchemy import URL, make_url
     from sqlalchemy.exc import ArgumentError
