@@ -9,7 +9,7 @@ from autotune.base.errors import AutotuneError, BadInput, Interruption
 from autotune.base.files import remove_tree, write_text_atomic
 from autotune.base.format import counted, quoted
 from autotune.cli.folder_work import RUN, FolderWork, work_in
-from autotune.cli.settings import damaged, difference, settings_text, stored_settings
+from autotune.cli.settings import damaged, difference, is_text, settings_text, stored_settings
 from autotune.config.profile import Profile
 from autotune.protocol.events import RunStarted
 from autotune.run.folder import RunDir, new_run_folder
@@ -35,7 +35,8 @@ def choose_folder(
     `work` is what the folder is for.
 
     Raises:
-        BadInput: the named folder holds a run of other settings, or other files.
+        BadInput: the named folder holds a run of other settings, or other files, or has a name that
+            cannot be written down.
         EnvironmentFault: what the named folder's run was asked for cannot be read.
     """
     if named is None:
@@ -44,6 +45,8 @@ def choose_folder(
             return found, True
         name = f"{work.prefix}{Path(profile.model.source).name}"
         return new_run_folder(RUNS, name, time.time()), False
+    if not is_text(str(named)):
+        raise BadInput(f"--run-dir {named}: its name is not valid Unicode; give another folder")
     if named.exists() and not named.is_dir():
         raise BadInput(f"--run-dir {named}: is a file, must be a folder; give another name")
     stored = stored_settings(named)

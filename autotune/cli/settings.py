@@ -75,10 +75,11 @@ def from_root(source: str) -> str:
     if source in NAMES or (as_hub_id(source) is not None and not path.exists()):
         return source
     whole = os.path.abspath(path)
-    return whole if _is_text(whole) else source
+    return whole if is_text(whole) else source
 
 
-def _is_text(path: str) -> bool:
+def is_text(path: str) -> bool:
+    """Whether a path can be written down: a name in Linux may hold bytes that are no UTF-8."""
     try:
         path.encode("utf-8")
     except UnicodeEncodeError:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from autotune.base.errors import BadInput, EnvironmentFault, ExitCode
+from autotune.cli.main import run
 from autotune.cli.options import Options
 from autotune.cli.run_folder import choose_folder, store_settings
 from autotune.cli.settings import settings_text
@@ -66,6 +67,21 @@ def test_what_was_typed_means_the_same_in_every_working_directory(
         Path("../run"),
         True,
     )
+
+
+@pytest.mark.parametrize("line", ["run", "run --dry-run", "probe", "synth toy", "eval toy"])
+def test_a_folder_whose_name_is_no_text_is_refused_and_not_made(
+    line: str, project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMOLSFT_CACHE", str(project / "cache"))
+    before = sorted(project.iterdir())
+    named = "r\udce4n"  # Linux' byte 0xE4, which is no UTF-8; Windows' half of a surrogate pair
+    code = run([*line.split(), "--profile", "cpu-smoke", "--run-dir", named])
+    assert code == ExitCode.BAD_INPUT
+    assert r"--run-dir r\udce4n: its name is not valid Unicode; give another folder" in (
+        capsys.readouterr().err
+    )
+    assert sorted(project.iterdir()) == before
 
 
 def test_names_and_hub_ids_are_no_paths(project: Path) -> None:
