@@ -14,7 +14,7 @@ from autotune.base.near import did_you_mean
 from autotune.base.scratch import scratch_folder
 from autotune.chat.answerer import Answerer
 from autotune.chat.talk import COMMANDS, LineInterrupted, Talk, Tell
-from autotune.cli.console import at_work, human_console, print_json
+from autotune.cli.console import at_work, human_console, print_json, write
 from autotune.cli.no_better import no_better_line
 from autotune.cli.options import Options
 from autotune.cli.settings import stored_settings
@@ -63,7 +63,7 @@ def chat_command(target: Path, options: Options, max_new_tokens: int) -> int:
     ):
         talk = Talk(
             answers=answerer,
-            read=typed if interactive else piped(),
+            read=typed_by(options.as_json) if interactive else piped(),
             say=(lambda _: None) if options.as_json else write,
             tell=tell,
             max_new_tokens=max_new_tokens,
@@ -136,14 +136,25 @@ def interrupts_to(answerer: Answerer) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def typed() -> str | None:
-    """A line that a person types; None where they end the talk."""
+def typed_by(as_json: bool) -> Callable[[], str | None]:
+    """The lines that a person types, with a prompt before each; None where they end the talk.
+
+    With `as_json` the prompt goes to standard error: the other holds the JSON alone.
+    """
     with suppress(ImportError):
         import readline  # noqa: F401 (with it, `input` has a history and lets a line be edited)
-    try:
-        return input(PROMPT).encode("utf-8", "replace").decode("utf-8")
-    except EOFError:
-        return None
+
+    def read() -> str | None:
+        if as_json:
+            sys.stderr.write(PROMPT)
+            sys.stderr.flush()
+        try:
+            line = input() if as_json else input(PROMPT)
+        except EOFError:
+            return None
+        return line.encode("utf-8", "replace").decode("utf-8")
+
+    return read
 
 
 def piped() -> Callable[[], str | None]:
@@ -155,13 +166,6 @@ def piped() -> Callable[[], str | None]:
         return line.decode("utf-8-sig", "replace") if line else None
 
     return read
-
-
-def write(text: str) -> None:
-    """Text of an answer on standard output, with what it cannot show spelled out, at once."""
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-    sys.stdout.flush()
 
 
 def teller() -> Tell:

@@ -104,6 +104,13 @@ def outgrows(console: Console, *parts: RenderableType) -> bool:
     return sum(lines) + 2 > console.height
 
 
+def write(text: str) -> None:
+    """Foreign text on standard output, with what it cannot show spelled out, at once."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    sys.stdout.flush()
+
+
 def print_json(value: dict[str, Any]) -> None:
     """One JSON object on standard output, and nothing else."""
     sys.stdout.write(json.dumps(value) + "\n")

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from autotune.base.errors import EnvironmentFault
 from autotune.chat.answerer import Answerer
 from autotune.chat.talk import LineInterrupted, Talk, shown
+from autotune.cli.chat import typed_by
 from autotune.protocol.export_jobs import Turn
 from autotune.protocol.job import on_the_computer
 
@@ -139,3 +141,15 @@ def test_a_worker_that_dies_ends_the_talk_with_its_log(answerer: Answerer) -> No
 
 def test_an_answer_cannot_move_the_cursor() -> None:
     assert shown("a\tb\n\x1b[2Jc") == "a\tb\n\\x1b[2Jc"
+
+
+def test_the_prompts_of_a_talk_are_not_in_its_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO("Why?\n"))
+    read = typed_by(True)
+    assert (read(), read()) == ("Why?", None)
+    assert capsys.readouterr() == ("", "you> you> ")
+    monkeypatch.setattr("sys.stdin", StringIO("Why?\n"))
+    assert typed_by(False)() == "Why?"
+    assert capsys.readouterr() == ("you> ", "")
