@@ -10,7 +10,7 @@ import typer
 
 from autotune.base.errors import BadInput, ExitCode
 from autotune.base.files import write_text_atomic
-from autotune.cli.console import human_console, print_json, say_on
+from autotune.cli.console import human_console, print_json, say_on, write
 from autotune.cli.next_command import next_command
 from autotune.cli.options import Options
 from autotune.cli.word_wrap import labelled, text_column
@@ -62,9 +62,9 @@ def show_command(name: str, as_json: bool) -> int:
     """Print one profile: the file with its comments, or its values as JSON."""
     profile = find_profile(name)
     if as_json:
-        typer.echo(profile.model_dump_json())
+        print_json(profile.model_dump(mode="json"))
     else:
-        typer.echo(profile_path(name).read_text(encoding="utf-8-sig"), nl=False)
+        write(profile_path(name).read_text(encoding="utf-8-sig"))
     return 0
 
 

@@ -1,6 +1,8 @@
 """Profiles of one's own: `profiles list`, `new`, `schema`."""
 
+import io
 import json
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from autotune.base.sizes import GIB, MIB
 from autotune.cli.main import run
 from autotune.cli.profiles import list_lines
 from autotune.config.load import list_profiles, profiles_folder, read_profile
-from autotune.config.new_profile import machine_lines
+from autotune.config.new_profile import machine_lines, renamed
 from autotune.config.profile import Profile
 from autotune.device.find import Device
 
@@ -102,6 +104,28 @@ def test_a_copy_of_a_profile_differs_in_its_name_only(capsys: pytest.CaptureFixt
         copied = read_profile(Path("mine.toml"))
         title = f"{profile.title} (a copy)"
         assert copied == profile.model_copy(update={"name": "mine", "title": title})
+
+
+def test_a_profile_is_shown_whole_where_a_pipe_lacks_its_letters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    title = "Für Łukasz → 8 GB"
+    text = (profiles_folder() / "cpu-smoke.toml").read_text(encoding="utf-8")
+    Path("mine.toml").write_text(renamed(text, "mine", title), encoding="utf-8")
+
+    def shown(*more: str) -> bytes:
+        pipe = io.BytesIO()
+        stdout = io.TextIOWrapper(pipe, encoding="cp1252", newline="\n")
+        monkeypatch.setattr("sys.stdout", stdout)
+        assert run(["profiles", "show", "mine.toml", *more]) == ExitCode.DONE
+        stdout.flush()
+        return pipe.getvalue()
+
+    assert json.loads(shown("--json").decode("utf-8"))["title"] == title
+    # Spelled as a text in TOML may spell them, so that what is shown is that profile.
+    said = shown().decode("cp1252")
+    assert r"Für \u0141ukasz \u2192 8 GB" in said
+    assert tomllib.loads(said)["title"] == title
 
 
 def test_the_schema_names_every_key_of_a_profile(capsys: pytest.CaptureFixture[str]) -> None:
