@@ -13,6 +13,9 @@ from typing import Any
 GOODBYE_SECONDS = 10.0
 """A killed process on a card takes seconds to give its memory back; the next step needs it."""
 
+LISTEN_SECONDS = 0.5
+"""Of one wait for a process: on Windows Ctrl-C is heard only when it is over."""
+
 
 class TimeIsUp(Exception):
     """The process was still there at its limit."""
@@ -39,10 +42,12 @@ def run_limited(
             env=environ,
             **own_group(),
         )
+    end = time.monotonic() + seconds
     try:
-        return process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        raise TimeIsUp from None
+        while (left := end - time.monotonic()) > 0:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.wait(min(left, LISTEN_SECONDS))
+        raise TimeIsUp
     finally:
         end_group(process)
 

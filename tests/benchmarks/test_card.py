@@ -6,6 +6,7 @@ Steps are played by a small script in place of the checks; the rehearsal runs th
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from argparse import Namespace
@@ -333,3 +334,32 @@ def test_a_step_that_ends_by_itself_keeps_its_exit_code(tmp_path: Path) -> None:
         environ=dict(os.environ),
     )
     assert code == 7
+
+
+def test_ctrl_c_is_heard_within_a_second_also_where_a_wait_cannot_be_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows hands Ctrl-C to Python only once a wait for a process is over."""
+    waits: list[float | None] = []
+    wait = subprocess.Popen.wait
+
+    def heard(process: "subprocess.Popen[bytes]", timeout: float | None = None) -> int:
+        if process.poll() is None:
+            waits.append(timeout)
+        return wait(process, timeout)
+
+    monkeypatch.setattr(subprocess.Popen, "wait", heard)
+    code = "import time; time.sleep(1.5)"
+    where: dict[str, Any] = {
+        "log": tmp_path / "log.txt",
+        "cwd": tmp_path,
+        "environ": dict(os.environ),
+    }
+    assert run_limited([sys.executable, "-c", code], seconds=60, **where) == 0
+    assert len(waits) > 2
+    assert all(timeout is not None and timeout <= 1 for timeout in waits)
+    waits.clear()
+    begin = time.monotonic()
+    with pytest.raises(TimeIsUp):
+        run_limited([sys.executable, "-c", "import time; time.sleep(60)"], seconds=0.7, **where)
+    assert 0.7 <= time.monotonic() - begin < 30
