@@ -1,8 +1,10 @@
 """What a check is asked, how it answers, and where its figures go while it works.
 
-Standard library only: the parent of the checks runs before any package is there.
+Standard library and the tool's base only, which needs no more: the parent of the checks runs before
+any package is there.
 """
 
+import itertools
 import json
 import os
 import time
@@ -10,6 +12,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from autotune.base.files import move
 
 
 class Outcome(StrEnum):
@@ -33,7 +37,8 @@ class Ask:
 
     `seconds` is the step's limit: a check does fewer points in less. `device` is what `--device`
     takes. `data` and `prompts` are what `--data` and `--prompts` take, `model` a model folder;
-    `weights` says in words what is in it. With `rehearse` everything is tiny.
+    `weights` says in words what is in it. With `rehearse` everything is tiny. `again`: what an
+    earlier try left is no answer.
     """
 
     rehearse: bool
@@ -44,6 +49,7 @@ class Ask:
     weights: str
     data: str
     prompts: str
+    again: bool = False
 
     @property
     def folder(self) -> Path:
@@ -126,4 +132,13 @@ def write_json(path: Path, tree: Any) -> None:
         file.write(json.dumps(tree, indent=1, ensure_ascii=False) + "\n")
         file.flush()
         os.fsync(file.fileno())
-    work.replace(path)
+    move(work, path)  # on Windows a virus scanner may hold the old one
+
+
+def fresh(root: Path, name: str) -> Path:
+    """A run folder that no earlier try has left anything in."""
+    for number in itertools.count(1):
+        folder = root / f"{name}-{number}"
+        if not folder.exists():
+            return folder
+    raise AssertionError

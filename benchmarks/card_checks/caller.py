@@ -105,6 +105,7 @@ class Caller:
             device="cpu" if self.asked.rehearse else self.asked.device,
             seconds=seconds,
             work=str(self.work),
+            again=self.asked.again,
             **(
                 {"model": "", "weights": "", "data": self.asked.data, "prompts": self.asked.prompts}
                 | self.given

@@ -8,7 +8,6 @@ length is tried first and the budget has room for all; `tests/worker/test_probe_
 where a CPU's boundary is found.
 """
 
-import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from autotune.protocol.results import Verdict
 from autotune.run.session import Session
 from autotune.run.setup import Setup, open_setup
 from autotune.run.survey import survey_data
-from benchmarks.card_checks.asked import Answer, Ask, Figures
+from benchmarks.card_checks.asked import Answer, Ask, Figures, fresh
 from benchmarks.card_checks.inputs import long_chat
 from benchmarks.card_checks.jobs import free_bytes
 from benchmarks.probe_by_force import by_force, peak_of, print_nothing, session_in, with_limit
@@ -124,12 +123,3 @@ def around(
             peaks |= by_force(session, setup, survey, [grid[at]])
             longest = max(longest, before - figures.left)
     return peaks
-
-
-def fresh(root: Path, name: str) -> Path:
-    """A run folder that no earlier try has left anything in."""
-    for number in itertools.count(1):
-        folder = root / f"{name}-{number}"
-        if not folder.exists():
-            return folder
-    raise AssertionError

@@ -17,7 +17,8 @@ from autotune.config.load import find_profile
 from autotune.config.profile import Profile
 from autotune.protocol import events
 from autotune.run.folder import RunDir
-from benchmarks.card_checks.asked import Answer, Ask, Figures
+from autotune.sources.digest import sha256_of_text
+from benchmarks.card_checks.asked import Answer, Ask, Figures, fresh
 from benchmarks.card_checks.missing import last_line
 from benchmarks.card_checks.processes import TimeIsUp, run_limited
 
@@ -42,11 +43,11 @@ WARMING_STEPS = 3
 def check(ask: Ask, figures: Figures) -> Answer:
     """Passed where the training takes within a fifth of the hours that were promised."""
     root = ask.folder / "strategy_a"
-    profile = profile_of(ask)
+    text = settings_text(profile_of(ask))
     root.mkdir(parents=True, exist_ok=True)
     settings = root / "profile.toml"
-    settings.write_text(settings_text(profile), encoding="utf-8")
-    folder = root / "run"  # one that an earlier try began is gone on with
+    settings.write_text(text, encoding="utf-8")
+    folder = run_folder(ask, text)
     figures["run_dir"] = str(folder)
     command = [sys.executable, "-m", "autotune", "run", "--profile", str(settings)]
     command += ["--run-dir", str(folder), "--target", "0.25", "--json"]
@@ -64,6 +65,17 @@ def check(ask: Ask, figures: Figures) -> Answer:
         said = log.read_text(encoding="utf-8", errors="replace")
         return Answer(False, f"exit code {code}: {last_line(said)[:300]}")
     return judged(ask, figures, folder)
+
+
+def run_folder(ask: Ask, settings: str) -> Path:
+    """A new run's, or that of one of these settings, which is gone on with unless asked again.
+
+    A try with another share of the time may have other settings, which no run is gone on with by.
+    """
+    name = f"run-{sha256_of_text(settings)[:8]}"
+    new = fresh(ask.folder / "strategy_a", name)
+    last = int(new.name.rpartition("-")[2]) - 1
+    return new if ask.again or last == 0 else new.with_name(f"{name}-{last}")
 
 
 def profile_of(ask: Ask) -> Profile:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from autotune.cli.settings import settings_text
 from autotune.protocol import events
-from benchmarks.card_checks import generation, gpu_tests, plan, probe, strategy_a, training
-from benchmarks.card_checks.asked import Ask, Figures, Outcome
+from benchmarks.card_checks import generation, gpu_tests, plan, strategy_a, training
+from benchmarks.card_checks.asked import Ask, Figures, Outcome, fresh
 
 CARD: dict[str, Any] = {
     "rehearse": False,
@@ -115,8 +116,52 @@ def test_losses_that_are_missing_or_no_numbers_are_not_the_same() -> None:
 
 
 def test_a_run_folder_is_never_one_that_an_earlier_try_left(tmp_path: Path) -> None:
-    probe.fresh(tmp_path, "found").mkdir()
-    assert probe.fresh(tmp_path, "found") == tmp_path / "found-2"
+    fresh(tmp_path, "found").mkdir()
+    assert fresh(tmp_path, "found") == tmp_path / "found-2"
+
+
+def test_a_run_is_gone_on_with_by_the_same_settings_only_and_not_where_it_is_asked_again(
+    tmp_path: Path,
+) -> None:
+    def folder(**changes: Any) -> Path:
+        asked = ask(tmp_path, **changes)
+        return strategy_a.run_folder(asked, settings_text(strategy_a.profile_of(asked)))
+
+    first = folder(seconds=160.0)
+    first.mkdir(parents=True)
+    assert folder(seconds=160.0) == folder(seconds=170.0) == first
+    assert folder(seconds=3600.0) != first  # all prompts are scored: other settings
+    assert folder(model="other") != first
+    second = folder(again=True)
+    assert second != first
+    assert folder(again=False) == first  # nothing was begun in the other
+    second.mkdir()
+    assert folder(again=False) == second
+    assert folder(again=True) not in (first, second)
+
+
+class Held(PermissionError):
+    """As Windows gives it while a virus scanner reads the file."""
+
+    winerror = 32
+
+
+def test_a_file_of_figures_that_another_program_holds_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = [Held(13, "used by another process"), Held(13, "used by another process")]
+    replace = Path.replace
+
+    def first_held(path: Path, target: Path) -> Path:
+        if held:
+            raise held.pop()
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", first_held)
+    Figures(tmp_path / "result.json", 60.0)["seen"] = 1
+    assert "seen" in (tmp_path / "result.json").read_text(encoding="utf-8")
+    assert not held
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
 
 
 PYTEST = """\
