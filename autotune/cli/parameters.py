@@ -50,10 +50,6 @@ def with_options(command: Command, function: Callable[..., int]) -> Callable[...
     return call
 
 
-def _from_home(value: Any) -> Any:
-    return from_home(value) if isinstance(value, Path) else value
-
-
 def beside_project(options: Options) -> Options:
     """The options with the `smolsft.toml` of the current folder, where there is one.
 
