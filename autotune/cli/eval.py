@@ -16,6 +16,7 @@ from autotune.base.home import from_home
 from autotune.cli.console import human_console, print_json, say_on
 from autotune.cli.device import asked_device, chosen_profile, demand_speed, say_note
 from autotune.cli.find_answers import find_answers, other_cap_line, untrained_answers
+from autotune.cli.folder_work import EVALUATION
 from autotune.cli.full_score import emit_full_score
 from autotune.cli.low_cap import say_low_cap
 from autotune.cli.next_command import next_command
@@ -250,7 +251,7 @@ def answer_with_model(
     profile = asked_profile(options, model)
     demand_speed(profile)
     if options.run_dir is not None:
-        root, _ = choose_folder(options.run_dir, profile, say_on(console))
+        root, _ = choose_folder(options.run_dir, profile, say_on(console), work=EVALUATION)
     else:
         root = new_run_folder(RUNS, f"eval-{Path(profile.model.source).name}", time.time())
     say_on(console)(f"profile {profile.name} ({profile.title}); run folder {root}")
@@ -269,6 +270,7 @@ def answer_with_model(
         undone_without_answers(rundir, where / RESPONSES),
     ):
         store_settings(rundir, profile)
+        where.mkdir(parents=True, exist_ok=True)  # from here on it is known what the folder is for
         session = Session(rundir, SubprocessRunner())
         session.view = PlainView(console, session.clock, lambda: session.state)
         setup = open_setup(session, profile, say_on(console), with_data=False)

@@ -1,4 +1,7 @@
-"""What a run folder is for: a run, or practice data by itself; none is taken up for the other."""
+"""What a run folder is for: a run, practice data, or an evaluation by itself.
+
+None is taken up for another.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +9,8 @@ from pathlib import Path
 
 from autotune.config.profile import Train
 from autotune.protocol.events import BaselineInFull, BestInFull, Record, RunEnded
-from autotune.run.folder import RunDir
+from autotune.run.answering import SCORES
+from autotune.run.folder import EVALUATED, RunDir
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +37,16 @@ class FolderWork:
 
 
 def work_in(folder: Path) -> FolderWork | None:
-    """What a folder is for, as its record says; None where that is not decided yet."""
-    record = RunDir(folder).record
-    if next(record.of_kind("run_started"), None) is not None:
+    """What a folder is for, as its record says; None where that is not decided yet.
+
+    The record of an evaluation by itself does not say: the folder of its answers does.
+    """
+    rundir = RunDir(folder)
+    if next(rundir.record.of_kind("run_started"), None) is not None:
         return RUN
-    return PRACTICE if next(record.of_kind("practice_started"), None) is not None else None
+    if next(rundir.record.of_kind("practice_started"), None) is not None:
+        return PRACTICE
+    return EVALUATION if rundir.eval_folder(EVALUATED).is_dir() else None
 
 
 def _run_is_over(rundir: RunDir) -> bool:
@@ -51,6 +60,10 @@ def _run_is_over(rundir: RunDir) -> bool:
 def _practice_is_over(rundir: RunDir) -> bool:
     last = _newest(rundir, "practice_started", "practice_made")
     return last is not None and last.event.kind == "practice_made"
+
+
+def _evaluation_is_over(rundir: RunDir) -> bool:
+    return (rundir.eval_folder(EVALUATED) / SCORES).is_file()
 
 
 def _newest(rundir: RunDir, *kinds: str) -> Record | None:
@@ -96,3 +109,6 @@ PRACTICE = FolderWork(
 )
 """What may change has no part in it, or asks for more or fewer of the same: the first tasks and the
 first samples are the same in any number of them."""
+
+EVALUATION = FolderWork("an evaluation", "eval-", RUN.may_change, _evaluation_is_over)
+"""Of one model, by `eval`."""

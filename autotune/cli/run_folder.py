@@ -157,8 +157,10 @@ def undone_if_empty(rundir: RunDir) -> Iterator[None]:
 def undone_without_answers(rundir: RunDir, responses: Path) -> Iterator[None]:
     """Leave no folder behind when an evaluation, or practice data, ends before its first answer.
 
-    One that has answers is kept, and an error says so.
+    One that has answers is kept, and an error says so. So is all that was there before: entered
+    before the settings are stored, which tell what another process began.
     """
+    is_new = not rundir.run_toml.exists()
     try:
         yield
     except (AutotuneError, KeyboardInterrupt) as error:
@@ -168,7 +170,7 @@ def undone_without_answers(rundir: RunDir, responses: Path) -> Iterator[None]:
                 f"{rundir.root} keeps {counted(number, 'answer')}; to resume, give the same command"
                 f" with --run-dir {quoted(str(rundir.root))}"
             )
-        elif not number and not (rundir.root / "trials").exists():
+        elif not number and is_new:
             _leave_nothing(rundir, error)
             rundir.events.unlink(missing_ok=True)
             for name in ("eval", "practice", "work"):

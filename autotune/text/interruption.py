@@ -20,14 +20,14 @@ def interrupted_run(state: StudyState, root: Path) -> Interruption:
 def interrupted_eval(answered: int, asked: int, root: Path) -> Interruption:
     """Of an evaluation: how many answers are on disk."""
     if not answered:
-        return Interruption("nothing is left behind; to begin again")
+        return _without_answers(root)
     return Interruption(f"{root} keeps {answered} of {counted(asked, 'answer')}; to resume", root)
 
 
 def interrupted_practice(answered: int, asked: int, root: Path) -> Interruption:
     """Of `synth`: how many answers are on disk, of how many, as far as that is known (else 0)."""
     if not answered:
-        return Interruption("nothing is left behind; to begin again")
+        return _without_answers(root)
     of = f" of {asked}" if answered < asked else ""  # of fewer tasks than before
     return Interruption(f"{root} keeps {counted(answered, 'answer')}{of}; to resume", root)
 
@@ -35,6 +35,13 @@ def interrupted_practice(answered: int, asked: int, root: Path) -> Interruption:
 def interrupted_look() -> Interruption:
     """Of a command that only looks: nothing."""
     return Interruption("nothing is left behind; to begin again")
+
+
+def _without_answers(root: Path) -> Interruption:
+    """A folder that an earlier process began is not this one's to remove."""
+    if not root.exists():
+        return interrupted_look()
+    return Interruption(f"{root} holds no answer yet; to resume there", root)
 
 
 def _kept(state: StudyState) -> list[str]:
