@@ -144,11 +144,16 @@ def store_settings(rundir: RunDir, profile: Profile) -> None:
 
 @contextmanager
 def undone_if_empty(rundir: RunDir) -> Iterator[None]:
-    """Leave no folder behind when a new run fails before anything happened in it."""
+    """Leave no folder behind when a new run fails before anything happened in it.
+
+    What was there before stays: entered before the settings are stored, which tell what another
+    process began.
+    """
+    is_new = not rundir.run_toml.exists()
     try:
         yield
     except (AutotuneError, KeyboardInterrupt) as error:
-        if not rundir.events.exists():
+        if is_new and not rundir.events.exists():
             _leave_nothing(rundir, error)
         raise
 
@@ -157,8 +162,7 @@ def undone_if_empty(rundir: RunDir) -> Iterator[None]:
 def undone_without_answers(rundir: RunDir, responses: Path) -> Iterator[None]:
     """Leave no folder behind when an evaluation, or practice data, ends before its first answer.
 
-    One that has answers is kept, and an error says so. So is all that was there before: entered
-    before the settings are stored, which tell what another process began.
+    One that has answers is kept, and an error says so. What was there before stays, as above.
     """
     is_new = not rundir.run_toml.exists()
     try:

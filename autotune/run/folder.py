@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from autotune.base.errors import EnvironmentFault
-from autotune.base.files import write_text_atomic
+from autotune.base.files import remove_tree, write_text_atomic
 from autotune.base.leftovers import is_leftover, sweep_run
 from autotune.protocol.events import Record, RunEvent, Surveyed
 from autotune.protocol.results import Checkpoint, Fit
@@ -85,9 +85,14 @@ class RunDir:
         return self
 
     def forget(self) -> None:
-        """Remove what a run wrote before it began; other people's files stay."""
-        for path in (self.run_toml, self.prompts):
+        """Remove what a run wrote before its first record; other people's files stay."""
+        mixed = self.root.glob(self.mixed_data("*").name)
+        for path in (self.run_toml, self.prompts, self.spot_check, *mixed):
             path.unlink(missing_ok=True)
+        prepare = self.work_folder("prepare")
+        remove_tree(prepare)
+        with contextlib.suppress(OSError):
+            prepare.parent.rmdir()
 
     def __exit__(
         self,

@@ -16,7 +16,8 @@ from autotune.cli import start
 from autotune.cli.main import run
 from autotune.launch import JobResult, SubprocessRunner
 from autotune.protocol.failure import Failure
-from autotune.protocol.job import GenerateJob, Job
+from autotune.protocol.job import GenerateJob, Job, PrepareJob
+from autotune.sources.cache import CACHE_VARIABLE
 from tests import setups
 
 LINE = "smolsft-autotune: interrupted; nothing is lost, the same command resumes from here\n"
@@ -187,6 +188,17 @@ class TestWhatACommandLeaves:
         command = f"smolsft-autotune probe --profile cpu-smoke --run-dir {quoted('a b')}"
         assert said.endswith(f": {command}")
 
+    def test_a_run_whose_model_is_being_prepared_leaves_no_folder_and_can_begin_again(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+        typed = ("run", "--profile", "cpu-smoke", "--run-dir", "mine")
+        for _ in range(2):
+            said = self.line(monkeypatch, capsys, *typed, do=interrupted_while_preparing)
+            again = f"smolsft-autotune {' '.join(typed)}"
+            assert said == f"nothing is left behind; to begin again: {again}"
+            assert not Path("mine").exists()
+
     def test_an_evaluation_without_answers_leaves_no_folder(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
     ) -> None:
@@ -242,6 +254,14 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def interrupted(runner: SubprocessRunner, job: Job) -> JobResult:
     """Ctrl-C while the worker is at it."""
+    raise KeyboardInterrupt
+
+
+def interrupted_while_preparing(runner: SubprocessRunner, job: Job) -> JobResult:
+    """The same, when the worker's job and log are there, and its first event is not."""
+    assert isinstance(job, PrepareJob)
+    for name in ("job.json", "worker.log"):
+        Path("mine", "work", "prepare", name).write_text("{}", encoding="utf-8")
     raise KeyboardInterrupt
 
 

@@ -9,7 +9,7 @@ import pytest
 from autotune.base.errors import BadInput, EnvironmentFault, ExitCode
 from autotune.cli.main import run
 from autotune.cli.options import Options
-from autotune.cli.run_folder import choose_folder, store_settings
+from autotune.cli.run_folder import choose_folder, store_settings, undone_if_empty
 from autotune.cli.settings import settings_text
 from autotune.config.profile import Profile
 from autotune.protocol import events
@@ -266,3 +266,35 @@ def test_a_record_that_grew_or_went_since_it_was_read_is_read_again(project: Pat
     assert len(record_cache.of(rundir).without_steps) == len(before.without_steps) + 1
     rundir.events.unlink()
     assert record_cache.of(rundir).state.run is None
+
+
+BEFORE_THE_RECORD = (
+    *("prompts.jsonl", "spot_check.jsonl", "mixed-0123456789abcdef.jsonl"),
+    *("work/prepare/job.json", "work/prepare/worker.log"),
+)
+"""What a run writes before its first record."""
+
+
+@pytest.mark.parametrize("others", [(), ("notes.txt", "work/notes.txt")])
+def test_a_run_that_ends_before_its_first_record_takes_along_what_it_wrote_and_no_more(
+    project: Path, others: tuple[str, ...]
+) -> None:
+    rundir = RunDir(Path("run"))
+    with pytest.raises(KeyboardInterrupt), rundir, undone_if_empty(rundir):
+        store_settings(rundir, asked())
+        for name in (*BEFORE_THE_RECORD, *others):
+            (rundir.root / name).parent.mkdir(parents=True, exist_ok=True)
+            (rundir.root / name).write_text("", encoding="utf-8")
+        raise KeyboardInterrupt
+    left = {p.relative_to("run").as_posix() for p in Path("run").rglob("*") if p.is_file()}
+    assert left == set(others)
+    assert Path("run").exists() is bool(others)
+
+
+def test_what_a_killed_run_left_before_its_first_record_is_there_to_resume(project: Path) -> None:
+    rundir = RunDir(Path("run"))
+    with rundir:
+        store_settings(rundir, asked())
+    with pytest.raises(KeyboardInterrupt), rundir, undone_if_empty(rundir):
+        raise KeyboardInterrupt
+    assert choose_folder(Path("run"), asked()) == (Path("run"), True)
