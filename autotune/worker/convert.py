@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -11,7 +12,7 @@ from transformers import (
 )
 
 from autotune.base.files import remove_tree
-from autotune.base.manifest import put_in_place, seal, verified
+from autotune.base.manifest import entries_of, put_in_place, seal, verified
 from autotune.protocol import events
 from autotune.protocol.job import PrepareJob
 from autotune.worker.channel import Pipe
@@ -22,21 +23,41 @@ from autotune.worker.weights import check_loaded, load_weights
 
 
 def prepare(job: PrepareJob, pipe: Pipe) -> None:
-    """Build the folder beside its place and move it there whole; a whole one is left alone."""
+    """Build the folder beside its place and move it there whole; a whole one is left alone.
+
+    Of two processes that need it for the first time, one builds it and the other waits for that.
+    """
     out = Path(job.out)
-    if not verified(out):
+    if not is_whole(out):
         pipe.enter("converting" if job.source == "gguf" else "building")
-        model, tokenizer = from_gguf(Path(str(job.gguf))) if job.source == "gguf" else toy(job.seed)
-        work = out.with_name(f".{out.name}.tmp")
-        remove_tree(work)
-        work.mkdir(parents=True)
-        model.save_pretrained(work, safe_serialization=True)
-        save_tokenizer(tokenizer, work, int(model.config.max_position_embeddings))
-        seal(work)
-        put_in_place(work, out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(out.with_name(f".{out.name}.lock")):
+            if not is_whole(out):  # another process may have built it meanwhile
+                build(job, out)
     millions = load_weights(out).num_parameters() / 1e6
     sentence = f"model folder ready: {out} ({millions:.1f} M parameters)"
     pipe.emit(events.Notice(about="model", sentence=sentence))
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a folder is as it was sealed, with weights: an earlier version sealed some without.
+
+    There two processes built at one place, and the second took the first one's half for its own.
+    """
+    names = entries_of(folder) or {}
+    return any(name.endswith(".safetensors") for name in names) and verified(folder)
+
+
+def build(job: PrepareJob, out: Path) -> None:
+    """Make the model folder; the caller holds its lock."""
+    model, tokenizer = from_gguf(Path(str(job.gguf))) if job.source == "gguf" else toy(job.seed)
+    work = out.with_name(f".{out.name}.tmp")
+    remove_tree(work)
+    work.mkdir()
+    model.save_pretrained(work, safe_serialization=True)
+    save_tokenizer(tokenizer, work, int(model.config.max_position_embeddings))
+    seal(work)
+    put_in_place(work, out)
 
 
 def from_gguf(path: Path) -> tuple[Any, Any]:

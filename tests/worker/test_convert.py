@@ -1,15 +1,20 @@
 """Model folders that are built: a toy from its seed, real weights from a GGUF file."""
 
+import contextlib
 import hashlib
 import io
 import json
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from autotune.base.manifest import seal
 from autotune.data.survey import SurveyFile
 from autotune.protocol import events
 from autotune.protocol.choices import Supervision
@@ -17,10 +22,12 @@ from autotune.protocol.events import WORKER_EVENT, WorkerEvent
 from autotune.protocol.job import GenerateJob, PrepareJob, SurveyJob
 from autotune.score.answers import read_answers
 from autotune.score.ifeval.prompts import IFEvalPrompt
+from autotune.worker import convert
 from autotune.worker.channel import Pipe
 from autotune.worker.convert import prepare
 from autotune.worker.generate.job import answer_batch
 from autotune.worker.model import load
+from autotune.worker.toy import toy
 from autotune.worker.train.checkpoint import verified
 from tests.worker.toys import cpu, data_spec, device, loaded_toy, of_kind, work
 
@@ -33,6 +40,11 @@ def prepared(out: Path, seed: int = 0) -> list[WorkerEvent]:
     stream = io.BytesIO()
     prepare(PrepareJob(device=device(), source="toy", seed=seed, out=str(out)), Pipe(stream))
     return [WORKER_EVENT.validate_json(line) for line in stream.getvalue().splitlines()]
+
+
+def names_in(folder: Path) -> list[str]:
+    """What is there, but for the lock beside a model folder."""
+    return [path.name for path in folder.iterdir() if path.suffix != ".lock"]
 
 
 def digest(folder: Path) -> str:
@@ -53,7 +65,7 @@ def test_a_folder_is_built_whole_and_said_to_be(tmp_path: Path) -> None:
     built = tmp_path / "deep" / "toy"
     assert event.sentence == f"model folder ready: {built} ({millions:.1f} M parameters)"
     assert verified(tmp_path / "deep" / "toy")
-    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["toy"]
+    assert names_in(tmp_path / "deep") == ["toy"]
 
 
 def test_a_whole_folder_is_left_alone_and_a_truncated_one_built_again(tmp_path: Path) -> None:
@@ -67,7 +79,46 @@ def test_a_whole_folder_is_left_alone_and_a_truncated_one_built_again(tmp_path: 
     (tmp_path / ".toy.tmp").mkdir()  # what a killed build leaves
     prepared(tmp_path / "toy")
     assert digest(tmp_path / "toy") == first
-    assert [p.name for p in tmp_path.iterdir()] == ["toy"]
+    assert names_in(tmp_path) == ["toy"]
+
+
+def test_two_that_need_a_model_for_the_first_time_at_once_have_it_built_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = threading.Barrier(2)
+    built: list[int] = []
+
+    def listened(seed: int) -> tuple[Any, Any]:
+        built.append(seed)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(timeout=2)  # the other one builds as well, or waits for this one
+        return toy(seed)
+
+    one_at_a_time, load_weights = threading.Lock(), convert.load_weights
+
+    def loaded(folder: Path) -> Any:
+        with one_at_a_time:  # transformers loads in one thread of a process only
+            return load_weights(folder)
+
+    monkeypatch.setattr(convert, "toy", listened)
+    monkeypatch.setattr(convert, "load_weights", loaded)
+    with ThreadPoolExecutor(2) as pool:
+        for each in [pool.submit(prepared, tmp_path / "toy") for _ in range(2)]:
+            assert of_kind(each.result(), events.Notice)
+    assert built == [0]
+    assert verified(tmp_path / "toy")
+    assert names_in(tmp_path) == ["toy"]
+
+
+def test_a_folder_that_was_sealed_without_weights_is_built_again(tmp_path: Path) -> None:
+    prepared(tmp_path / "toy")
+    first = digest(tmp_path / "toy")
+    for name in ("model.safetensors", "config.json", "manifest.json"):
+        (tmp_path / "toy" / name).unlink()
+    seal(tmp_path / "toy")  # as a version did that let two of them build at one place
+    assert verified(tmp_path / "toy")
+    assert of_kind(prepared(tmp_path / "toy"), events.Notice)
+    assert digest(tmp_path / "toy") == first
 
 
 def test_any_text_goes_through_the_toys_tokenizer_and_back(tmp_path: Path) -> None:
