@@ -41,6 +41,9 @@ CLOCK_SLACK_SECONDS = 5.0
 EVALUATED = "model"
 """The name, among a folder's evaluations, of the only one that is there by itself."""
 
+_IN_FULL, _SPOT_CHECK = "all-", "spot-check-"
+_OF_CHECKPOINT = re.compile(rf"(?:{_IN_FULL}|{_SPOT_CHECK})?trial-(\d+)-([^.]+)")
+
 
 class RunDir:
     """Paths, the lock and the record of one run. Use as a context manager to hold the lock."""
@@ -213,11 +216,11 @@ class RunDir:
 
     def full_eval(self, checkpoint: tuple[int, Checkpoint] | None) -> Path:
         """The same on all prompts of the source; None: of the untrained model."""
-        return self.eval_folder(f"all-{_model_name(checkpoint)}")
+        return self.eval_folder(f"{_IN_FULL}{_model_name(checkpoint)}")
 
     def spot_check_eval(self, checkpoint: tuple[int, Checkpoint] | None) -> Path:
         """The same on the prompts that decide nothing; None: of the untrained model."""
-        return self.eval_folder(f"spot-check-{_model_name(checkpoint)}")
+        return self.eval_folder(f"{_SPOT_CHECK}{_model_name(checkpoint)}")
 
     def practice_folder(self, name: str) -> Path:
         """Practice data: the prompts, a model's answers to them, and the chats made of these."""
@@ -234,6 +237,15 @@ def new_run_folder(parent: Path, model: str, now: float) -> Path:
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", model.rsplit("/", 1)[-1]).strip("-.") or "model"
     # Windows drops a dot at the end of a name.
     return parent / f"{stamp}_{name[:40].rstrip('-.')}"
+
+
+def checkpoint_of(evaluation: str) -> tuple[int, str] | None:
+    """The trial's number and the checkpoint's name, by the name of an evaluation's folder.
+
+    None where it is of another model, and of a folder that was set aside.
+    """
+    found = _OF_CHECKPOINT.fullmatch(evaluation)
+    return (int(found.group(1)), found.group(2)) if found else None
 
 
 def _model_name(checkpoint: tuple[int, Checkpoint] | None) -> str:

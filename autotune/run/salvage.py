@@ -3,27 +3,25 @@
 The scores of checkpoints that were saved before the damage are kept as well.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from autotune.base.errors import EnvironmentFault
 from autotune.base.files import move
 from autotune.base.format import counted
+from autotune.base.manifest import verified
 from autotune.protocol.events import CheckpointsRemoved, Evaluated, Record
-from autotune.run.folder import RunDir
+from autotune.run.folder import RunDir, checkpoint_of
 from autotune.run.record_file import Damage, RecordFile, free_name
-from autotune.run.state import replay
-
-_NUMBER = re.compile(r"(?:trial-)?(\d+)(?:-[^.]*)?")
-"""The number of a trial in the name of its folder, or of an evaluation of its checkpoints."""
+from autotune.run.state import StudyState, replay
 
 
 def salvage(rundir: RunDir) -> str:
     """Keep what the record says before its first damaged line; says what came of it.
 
     Trials that the record does not know any more are set aside, so that others of their number do
-    not go on from their checkpoints or take their answers for their own.
+    not go on from their checkpoints or take their answers for their own. So are answers of the last
+    one that it knows, where their checkpoint may be trained again.
 
     Raises:
         EnvironmentFault: the disk is full, or the folder cannot be written.
@@ -31,8 +29,9 @@ def salvage(rundir: RunDir) -> str:
     damage = rundir.record.find_damage()
     if damage is None:
         return f"{rundir.events.name}: no line is damaged, so nothing had to be salvaged"
-    aside = [set_aside(folder) for folder in unknown_folders(rundir, damage.trials)]
-    scores = scores_after(rundir.record, damage)
+    state = replay(rundir.record.before(damage))
+    scores = scores_after(rundir.record, damage, state)
+    aside = [set_aside(folder) for folder in unknown_folders(rundir, state, scores)]
     # Last, so that whoever dies before finds the damage again and does the rest.
     kept = rundir.record.keep_before(damage, scores)
     also = ""
@@ -41,7 +40,7 @@ def salvage(rundir: RunDir) -> str:
     more = ""
     if aside:
         are = "is" if len(aside) == 1 else "are"
-        more = f"; {counted(len(aside), 'folder')} of trials after it {are} set aside as well"
+        more = f"; {counted(len(aside), 'folder')} of what came after it {are} set aside as well"
     return (
         f"{rundir.events.name}:{damage.line} was not a record ({damage.reason}): the run resumes"
         f" from the {counted(damage.line - 1, 'line')} before it{also}; the file as it was is"
@@ -49,13 +48,12 @@ def salvage(rundir: RunDir) -> str:
     )
 
 
-def scores_after(record: RecordFile, damage: Damage) -> list[Record]:
-    """What the lines after a damaged one say of checkpoints that were saved before it.
+def scores_after(record: RecordFile, damage: Damage, state: StudyState) -> list[Record]:
+    """What the lines after a damaged one say of checkpoints that were saved before it (`state`).
 
     Their weights may be gone since: once judged, those that were not the best were removed. What
     they scored is true whatever was lost between, and nobody could find it out again.
     """
-    state = replay(record.before(damage))
     if not state.trials:
         return []
     trial = state.trials[-1]  # whatever was said of an earlier one stands before it began
@@ -83,12 +81,48 @@ def _removals(
                 yield Record(time=each.time, event=event.model_copy(update={"names": gone}))
 
 
-def unknown_folders(rundir: RunDir, trials: int) -> list[Path]:
-    """The folders of trials from number `trials` on: their checkpoints, and their evaluations."""
-    parents = (rundir.trial_folder(0).parent, rundir.eval_folder("untrained").parent)
-    found = [path for parent in parents if parent.is_dir() for path in sorted(parent.iterdir())]
-    numbers = {path: _NUMBER.fullmatch(path.name) for path in found}
-    return [path for path in found if (at := numbers[path]) and int(at.group(1)) >= trials]
+def unknown_folders(rundir: RunDir, state: StudyState, scores: Sequence[Record]) -> list[Path]:
+    """The folders of trials that are not on record, and answers that would become another model's.
+
+    `scores` are on record beside `state`.
+    """
+    trials, evaluations = rundir.trial_folder(0).parent, rundir.eval_folder("untrained").parent
+    found = [path for path in folders_in(trials) if path.name.isdecimal()]
+    unknown = [path for path in found if int(path.name) >= len(state.trials)]
+    for path in folders_in(evaluations):
+        of = checkpoint_of(path.name)
+        if of is not None and not stays(rundir, of, state, scores):
+            unknown.append(path)
+    return unknown
+
+
+def folders_in(parent: Path) -> list[Path]:
+    """What a folder holds, by name; nothing where it is not there."""
+    return sorted(parent.iterdir()) if parent.is_dir() else []
+
+
+def stays(rundir: RunDir, of: tuple[int, str], state: StudyState, scores: Sequence[Record]) -> bool:
+    """Whether answers are of this checkpoint of a trial and of no other that is trained later.
+
+    The last trial on record may be trained again from where its weights are whole. What it comes to
+    again has the name that it had. Nobody asks again where there is a score of all answers.
+    """
+    number, name = of
+    if number >= len(state.trials):
+        return False
+    trial = state.trials[number]
+    if number < len(state.trials) - 1 or trial.ended is not None:
+        return True
+    judged = [*trial.evaluations.values(), *(record.event for record in scores)]
+    if any(
+        isinstance(e, Evaluated) and e.checkpoint.name == name and e.partial is None for e in judged
+    ):
+        return True
+    # An average follows from others, which may be trained again.
+    from_steps = name.startswith("average") and name not in {
+        checkpoint.name for checkpoint in trial.checkpoints.values()
+    }
+    return not from_steps and verified(rundir.checkpoints(number) / name)
 
 
 def set_aside(folder: Path) -> Path:

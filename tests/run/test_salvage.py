@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from autotune.base.errors import EnvironmentFault, ExitCode
+from autotune.base.manifest import seal
 from autotune.cli.main import run
 from autotune.run.folder import RunDir
 from autotune.run.record_file import RecordFile
@@ -101,20 +102,49 @@ def test_a_second_damage_has_a_file_of_its_own(tmp_path: Path) -> None:
     assert (tmp_path / "events.jsonl.damaged-2").exists()
 
 
+OF_CHECKPOINT = ("", "all-", "spot-check-")
+"""What the names begin with of a checkpoint's answers: to the run's prompts, and to others."""
+
+
 def test_what_the_record_does_not_know_any_more_is_set_aside(tmp_path: Path) -> None:
     rundir = RunDir(tmp_path)
-    known = (rundir.trial_folder(0), rundir.eval_folder("untrained"), tmp_path / "probe" / "0007")
-    kept = (rundir.eval_folder("trial-0000-step-000012"), *known)
-    lost = (rundir.trial_folder(1), rundir.eval_folder("trial-0001-average-3"))
-    for folder in (*kept, *lost):
+    known = [rundir.trial_folder(0), tmp_path / "probe" / "0007"]
+    known += [rundir.eval_folder(f"{which}untrained") for which in OF_CHECKPOINT]
+    kept = [rundir.eval_folder(f"{which}trial-0000-step-000012") for which in OF_CHECKPOINT]
+    lost = [rundir.eval_folder(f"{which}trial-0001-average-3") for which in OF_CHECKPOINT]
+    for folder in (*known, *kept, *lost, rundir.trial_folder(1)):
         folder.mkdir(parents=True)
     rundir.events.write_bytes(b"".join(line + b"\n" for line in [*LINES[:SECOND], b"{}"]))
-    assert "2 folders of trials after it are set aside as well" in salvage(rundir)
-    assert all(folder.exists() for folder in kept)
-    assert not any(folder.exists() for folder in lost)
-    assert (tmp_path / "eval" / "trial-0001-average-3.damaged-1").is_dir()
+    assert "4 folders of what came after it are set aside as well" in salvage(rundir)
+    assert all(folder.exists() for folder in (*known, *kept))
+    assert not any(folder.exists() for folder in (*lost, rundir.trial_folder(1)))
+    for folder in (*lost, rundir.trial_folder(1)):
+        assert folder.with_name(f"{folder.name}.damaged-1").is_dir()
     rundir.events.write_bytes(rundir.events.read_bytes() + b"{}\n")
     assert "set aside" not in salvage(rundir)
+
+
+def test_answers_stay_with_weights_that_are_there_or_a_score_and_another_training_gets_none(
+    tmp_path: Path,
+) -> None:
+    """Of the last trial that has begun: what is trained again has the same name, and may differ."""
+    rundir = RunDir(tmp_path)
+    end = next(at for at, line in enumerate(LINES) if b"trial_ended" in line)
+    rundir.events.write_bytes(b"".join(line + b"\n" for line in [*LINES[:end], b"{}"]))
+    checkpoints = rundir.checkpoints(0)
+    for name, weights in (("step-000011", b"whole"), ("step-000013", b"torn"), ("average-2", b"?")):
+        (checkpoints / name).mkdir(parents=True)
+        (checkpoints / name / "model.safetensors").write_bytes(weights)
+        seal(checkpoints / name)
+    (checkpoints / "step-000013" / "model.safetensors").write_bytes(b"toxn")
+    # On record are steps 10 and 12 with their scores.
+    kept, lost = ("step-000011", "step-000012"), ("step-000013", "step-000014", "average-2")
+    for which in OF_CHECKPOINT:
+        for name in (*kept, *lost):
+            rundir.eval_folder(f"{which}trial-0000-{name}").mkdir(parents=True)
+    assert "9 folders of what came after it are set aside as well" in salvage(rundir)
+    left = {path.name for path in (tmp_path / "eval").iterdir() if "damaged" not in path.name}
+    assert left == {f"{which}trial-0000-{name}" for which in OF_CHECKPOINT for name in kept}
 
 
 @pytest.fixture(scope="module")
