@@ -15,6 +15,7 @@ from autotune.protocol.events import Record
 from autotune.run.answers_of_now import answers_of_now
 from autotune.run.current_work import is_work_over
 from autotune.run.folder import RunDir
+from autotune.run.record_order import RecordOrder
 from autotune.run.state import StudyState
 from autotune.score.answers import count_answers
 from autotune.score.early_verdicts import decided_file
@@ -26,7 +27,8 @@ _RECORD = TypeAdapter(Record)
 class FollowedRun:
     """The state of a run that somebody else works at, or nobody any more.
 
-    `passed_over` counts lines that are no records: of a damaged file, or of a later version.
+    `passed_over` counts lines that are no records, of a damaged file or of a later version, and
+    those of trials whose beginning was such a line.
     """
 
     def __init__(self, rundir: RunDir, clock: Callable[[], float] = time.time) -> None:
@@ -35,7 +37,7 @@ class FollowedRun:
         self.state = StudyState()
         self.passed_over = 0
         self._clock = clock
-        self._tail = Tail(rundir.events)
+        self._tail, self._order = Tail(rundir.events), RecordOrder()
         self._counted: dict[Path, tuple[int, int]] = {}
         self._starts = 0
         self._ready: float | None = None
@@ -54,10 +56,14 @@ class FollowedRun:
         stamp = self.rundir.record.stamp
         if stamp is not None and stamp[0] < self._tail.offset:
             self.state, self._tail, self._starts = StudyState(), Tail(self.rundir.events), 0
+            self._order = RecordOrder()
         for line in self._tail.lines():
             try:
                 record = _RECORD.validator.validate_json(line)
             except ValidationError:
+                self.passed_over += 1
+                continue
+            if self._order.fault_of(record.event) is not None:
                 self.passed_over += 1
                 continue
             self.state.apply(record)

@@ -1,5 +1,7 @@
 """The runs of a folder at a glance: what each is about, how it stands, and its best score."""
 
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -7,10 +9,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from autotune.base.errors import AutotuneError
-from autotune.protocol.events import BestInFull, Evaluated, PracticeStarted, RunStarted
+from autotune.protocol.events import BestInFull, Evaluated, PracticeStarted, Record, RunStarted
 from autotune.protocol.results import EvalReport
 from autotune.run.answering import SCORES
 from autotune.run.folder import EVALUATED, RunDir
+from autotune.run.record_order import RecordOrder
 from autotune.run.state import StudyState, replay
 
 
@@ -74,8 +77,8 @@ def overview(folder: Path) -> RunOverview | None:
     if not rundir.events.is_file():
         return None
     try:
-        state = replay(rundir.record.without_steps())
-    except (AutotuneError, OSError, LookupError) as error:
+        state = replay(in_order(rundir))
+    except (AutotuneError, OSError) as error:
         problem = " ".join(str(error).split())
         return RunOverview(folder, Standing.UNREADABLE, problem=problem)
     evaluated = evaluated_in(rundir, state)
@@ -92,6 +95,19 @@ def overview(folder: Path) -> RunOverview | None:
         last=state.now,
         state=state,
     )
+
+
+def in_order(rundir: RunDir) -> Iterator[Record]:
+    """All records but optimizer steps; damaged lines are passed over.
+
+    Raises:
+        EnvironmentFault: one was the beginning of a trial, so that what follows is of none.
+    """
+    order = RecordOrder()
+    for record in rundir.record.without_steps():
+        if order.fault_of(record.event) is not None:
+            deque(rundir.records(), maxlen=0)  # says which line is damaged, and what to do
+        yield record
 
 
 def evaluated_in(rundir: RunDir, state: StudyState) -> EvalReport | None:

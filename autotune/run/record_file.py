@@ -19,6 +19,7 @@ from autotune.base.files import move, patiently, write_bytes_atomic
 from autotune.base.format import counted, quoted
 from autotune.protocol import events
 from autotune.protocol.events import Record, RunEvent
+from autotune.run.record_order import RecordOrder
 
 TAIL_BYTES = 64 * 1024
 """How much is read at a time from the end. A step is 250 bytes; a fit with its trials, the longest
@@ -201,7 +202,7 @@ class RecordFile:
         Raises:
             _Damaged: at the first that is none.
         """
-        order, read_bytes = _Order(), 0
+        order, read_bytes = RecordOrder(), 0
         parse = _RECORD.validator.validate_json
         for number, line in enumerate(self._lines(), start=1):
             try:
@@ -246,28 +247,6 @@ class _Damaged(Exception):
     def __init__(self, damage: Damage) -> None:
         super().__init__(damage)
         self.damage = damage
-
-
-class _Order:
-    """What cannot stand where it does: a part of the file that stands twice, or that is missing."""
-
-    def __init__(self) -> None:
-        self.trials = 0
-
-    def fault_of(self, event: RunEvent) -> str | None:
-        """What is wrong with the place of an event, if anything."""
-        if isinstance(event, events.TrialStarted):
-            if event.number != self.trials:
-                return (
-                    f"it begins trial {event.number}, and {self.trials} have begun before it: a"
-                    " part of the file stands twice or is missing"
-                )
-            self.trials += 1
-            return None
-        number = getattr(event, "number", None)
-        if isinstance(number, int) and number >= self.trials:
-            return f"it is of trial {number}, which has not begun: a part of the file is missing"
-        return None
 
 
 def _fault_of(line: bytes) -> str:

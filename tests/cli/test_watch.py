@@ -241,3 +241,41 @@ def test_what_is_no_folder_of_runs_is_refused_in_a_line(
     for typed, said in (("none", "no such folder"), ("run", "is a run itself; smolsft-autotune")):
         assert run(["runs", str(tmp_path / typed)]) == ExitCode.BAD_INPUT
         assert said in capsys.readouterr().err
+
+
+def without_a_start(folder: Path, lost: int) -> RunDir:
+    """A run's record in which the line that begins a trial is truncated."""
+    told: list[Record] = []
+    for record in book.story():
+        told.append(record)
+        if isinstance(ended := record.event, events.TrialEnded):
+            removed = events.CheckpointsRemoved(
+                number=ended.number, names=("step-000010",), freed_bytes=1
+            )
+            told.append(Record(time=record.time, event=removed))
+    lines = [record.model_dump_json() for record in told]
+    begun = [at for at, line in enumerate(lines) if '"kind":"trial_started"' in line]
+    lines[begun[lost]] = lines[begun[lost]][:-9]
+    folder.mkdir(parents=True)
+    rundir = RunDir(folder)
+    rundir.events.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return rundir
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_record_that_lacks_the_start_of_a_trial_is_shown_as_far_as_it_can_be_read(
+    tmp_path: Path, lost: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rundir = without_a_start(tmp_path / "runs" / "one", lost)
+    assert run(["watch", str(rundir.root)]) == ExitCode.DONE
+    shown = capsys.readouterr()
+    said = " ".join((shown.out + shown.err).split())
+    assert "could not be read and were passed over" in said
+    assert "internal" not in said
+    assert run(["runs", str(rundir.root.parent), "--json"]) == ExitCode.DONE
+    shown = capsys.readouterr()
+    (found,) = json.loads(shown.out)["runs"]
+    assert found["state"] == "unreadable"
+    assert "events.jsonl:" in found["problem"] and "is not JSON" in found["problem"]
+    assert "--salvage" in found["problem"]
+    assert "list index" not in shown.err
