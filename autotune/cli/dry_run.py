@@ -78,7 +78,7 @@ def dry_run_command(options: Options, target: float, *, final_eval: bool = False
     demand_used_data(options, profile)
     record_cache = RecordCache()
     device = demand_device(options, profile, record_cache)
-    root, resumed = choose_folder(options.run_dir, profile, say, record_cache)
+    root, resumed = choose_folder(options.run_dir, profile, say, record_cache, make=False)
     say_note(device, say)
     demand_prompts(profile)
     demand_data(profile)

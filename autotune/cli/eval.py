@@ -254,10 +254,6 @@ def answer_with_model(
         root, _ = choose_folder(options.run_dir, profile, say_on(console), work=EVALUATION)
     else:
         root = new_run_folder(RUNS, f"eval-{Path(profile.model.source).name}", time.time())
-    say_on(console)(f"profile {profile.name} ({profile.title}); run folder {root}")
-    say_note(find_device(asked_device(options, profile)), say_on(console))
-    demand_prompts(profile)
-    demand_model(profile)
     where = RunDir(root).eval_folder(EVALUATED)
     asked: list[Prompt] = []  # filled once they are chosen
 
@@ -269,6 +265,10 @@ def answer_with_model(
         RunDir(root) as rundir,
         undone_without_answers(rundir, where / RESPONSES),
     ):
+        say_on(console)(f"profile {profile.name} ({profile.title}); run folder {root}")
+        say_note(find_device(asked_device(options, profile)), say_on(console))
+        demand_prompts(profile)
+        demand_model(profile)
         store_settings(rundir, profile)
         where.mkdir(parents=True, exist_ok=True)  # from here on it is known what the folder is for
         session = Session(rundir, SubprocessRunner())

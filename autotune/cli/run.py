@@ -110,18 +110,18 @@ def open_run(
     belongs = partial(is_part, part is not None, part.study if part is not None else None)
     root, resumed = choose_folder(named, profile, say, record_cache, belongs)
     study = None if part is None else part.study or root.name
-    say(f"profile {profile.name} ({profile.title}); run folder {root}")
-    say_note(device, say)
-    demand_prompts(profile)
-    demand_data(profile)
-    demand_model(profile, options.model_max_length)
-    demand_sampler(profile.study)
     begun: list[Session] = []  # one, once the folder is held
 
     def left() -> Interruption:
         return interrupted_run(begun[0].state if begun else StudyState(), root)
 
     with interruption_from(left), RunDir(root) as rundir, undone_if_empty(rundir):
+        say(f"profile {profile.name} ({profile.title}); run folder {root}")
+        say_note(device, say)
+        demand_prompts(profile)
+        demand_data(profile)
+        demand_model(profile, options.model_max_length)
+        demand_sampler(profile.study)
         store_settings(rundir, profile)
         salvaged = salvage(rundir) if salvaging else None
         session = Session(rundir, SubprocessRunner(), history=record_cache.of(rundir))

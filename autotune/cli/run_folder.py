@@ -27,12 +27,15 @@ def choose_folder(
     record_cache: RecordCache | None = None,
     belongs: Callable[[Path], bool] = lambda _: True,
     work: FolderWork = RUN,
+    *,
+    make: bool = True,
 ) -> tuple[Path, bool]:
     """The run folder and whether there is something in it to go on with.
 
     Without a name, the newest unfinished run of the same settings in `runs/` is taken up again; its
     record is among the `record_cache` then. It must be one that `belongs` to what is worked at.
-    `work` is what the folder is for.
+    `work` is what the folder is for. One with a new name is made, unless it is only asked for
+    (`make`): open it at once, so that it goes again should nothing come of it.
 
     Raises:
         BadInput: the named folder holds a run of other settings, or other files, or has a name that
@@ -44,7 +47,7 @@ def choose_folder(
         if found is not None:
             return found, True
         name = f"{work.prefix}{Path(profile.model.source).name}"
-        return new_run_folder(RUNS, name, time.time()), False
+        return new_run_folder(RUNS, name, time.time(), make=make), False
     if not is_text(str(named)):
         raise BadInput(f"--run-dir {named}: its name is not valid Unicode; give another folder")
     if named.exists() and not named.is_dir():

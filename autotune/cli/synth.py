@@ -63,11 +63,6 @@ def synth_command(options: Options, wanted: SynthRequest) -> int:
     demand_speed(profile)
     demand_material(profile)
     root, resumed = choose_folder(options.run_dir, profile, say, work=PRACTICE)
-    demand_own_copy(wanted.out, root)
-    say(f"profile {profile.name} ({profile.title}); run folder {root}")
-    say_note(find_device(asked_device(options, profile)), say)
-    demand_prompts(profile)
-    demand_model(profile)
     where, total = RunDir(root).practice_folder(FOLDER), [0]
 
     def left() -> Interruption:
@@ -78,6 +73,11 @@ def synth_command(options: Options, wanted: SynthRequest) -> int:
         RunDir(root) as rundir,
         undone_without_answers(rundir, where / RESPONSES),
     ):
+        demand_own_copy(wanted.out, root)
+        say(f"profile {profile.name} ({profile.title}); run folder {root}")
+        say_note(find_device(asked_device(options, profile)), say)
+        demand_prompts(profile)
+        demand_model(profile)
         store_settings(rundir, profile)
         session = Session(rundir, SubprocessRunner())
         if resumed:

@@ -231,12 +231,31 @@ class RunDir:
         return self.root / "work" / name
 
 
-def new_run_folder(parent: Path, model: str, now: float) -> Path:
-    """`parent/<local time>_<model>`, with only characters that every system allows in a name."""
+def new_run_folder(parent: Path, model: str, now: float, *, make: bool = True) -> Path:
+    """`parent/<local time>_<model>`, with only characters that every system allows in a name.
+
+    Made at once, which decides between commands that begin in the same second: `-2` stands behind
+    the name of the second. Where it cannot be made, to open it says why. Without `make` it is a
+    name that is free now.
+    """
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", model.rsplit("/", 1)[-1]).strip("-.") or "model"
     # Windows drops a dot at the end of a name.
-    return parent / f"{stamp}_{name[:40].rstrip('-.')}"
+    first = folder = parent / f"{stamp}_{name[:40].rstrip('-.')}"
+    number = 1
+    while folder.exists() or (make and _is_taken(folder)):
+        number += 1
+        folder = first.with_name(f"{first.name}-{number}")
+    return folder
+
+
+def _is_taken(folder: Path) -> bool:
+    """Make a folder; whether another process has just done so."""
+    try:
+        folder.mkdir(parents=True)
+    except OSError:
+        return folder.exists()
+    return False
 
 
 def checkpoint_of(evaluation: str) -> tuple[int, str] | None:

@@ -1,6 +1,7 @@
 """Which run a command goes on with: the same settings and content, wherever they lie by now."""
 
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -266,6 +267,16 @@ def test_a_record_that_grew_or_went_since_it_was_read_is_read_again(project: Pat
     assert len(record_cache.of(rundir).without_steps) == len(before.without_steps) + 1
     rundir.events.unlink()
     assert record_cache.of(rundir).state.run is None
+
+
+def test_a_run_is_given_a_folder_of_its_own_and_a_plan_makes_none(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_790_000_000.0)
+    planned, _ = choose_folder(None, asked(), make=False)
+    assert not Path("runs").exists()
+    found = [choose_folder(None, asked()) for _ in range(2)]
+    assert found == [(planned, False), (planned.with_name(f"{planned.name}-2"), False)]
 
 
 BEFORE_THE_RECORD = (

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -156,14 +157,34 @@ def test_a_damaged_fit_counts_as_none(tmp_path: Path) -> None:
         ("a" * 39 + ".b", "a" * 39),
     ],
 )
-def test_a_new_folder_has_a_name_that_every_system_allows(model: str, name: str) -> None:
-    folder = new_run_folder(Path("runs"), model, 1_790_000_000.0)
-    assert folder.parent == Path("runs")
+def test_a_new_folder_has_a_name_that_every_system_allows(
+    tmp_path: Path, model: str, name: str
+) -> None:
+    folder = new_run_folder(tmp_path / "runs", model, 1_790_000_000.0)
+    assert folder.parent == tmp_path / "runs"
     stamp, _, rest = folder.name.partition("_")
     assert rest == name
     assert len(stamp) == len("20260101-120000")
     assert not set(folder.name) & set('<>:"/\\|?*')
     assert len(folder.name) < 64
+
+
+def test_commands_that_begin_in_the_same_second_have_folders_of_their_own(tmp_path: Path) -> None:
+    def begun(_: int) -> Path:
+        return new_run_folder(tmp_path / "runs", "toy", 1_790_000_000.0)
+
+    with ThreadPoolExecutor(8) as pool:
+        found = {folder.name for folder in pool.map(begun, range(8))}
+    first = min(found, key=len)
+    assert found == {first, *(f"{first}-{number}" for number in range(2, 9))}
+    assert {folder.name for folder in (tmp_path / "runs").iterdir()} == found
+
+
+def test_where_no_folder_can_be_made_opening_it_says_why(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("", encoding="utf-8")
+    folder = new_run_folder(tmp_path / "runs", "toy", 1_790_000_000.0)
+    with pytest.raises(EnvironmentFault, match="cannot be written"), RunDir(folder):
+        pass
 
 
 OURS = (
