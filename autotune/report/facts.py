@@ -31,15 +31,16 @@ def facts_of(report: Report, scorer: Scorer) -> tuple[Fact, ...]:
     own = report.gain is not None and report.gain.verdict is Improvement.NO_BETTER
     tone = "bad" if own else "good" if report.met else "warn"
     found = list(_in_full(report, full)) if full is not None else []
+    # With a holdout the run's own are the half that is reported: of the best as of the untrained.
+    of = counted((best.n if best is not None else None) or 0, "prompt")
+    here = "" if full is None else f", on the run's own {of}"
     if best is None or best.strict is None or best.interval is None:
         found.append(Fact("no score yet", "best score"))
     elif full is not None:
-        of = counted(best.n or 0, "prompt")
         text = f"on the run's own {of} ({interval_words(best.interval, best.n or 0)})"
         found.append(Fact(percent(best.strict), text, tone))
     else:
         name = "best score so far, about" if best.ended_early else "best score"
-        of = counted(best.n or 0, "prompt")
         found = [
             Fact(percent(best.strict), f"{name}, {best.passes} of {of}", tone),
             Fact(interval_words(best.interval, best.n or 0), "its 95 % interval"),
@@ -50,8 +51,7 @@ def facts_of(report: Report, scorer: Scorer) -> tuple[Fact, ...]:
         found.append(Fact(percent(report.target), "target"))
     untrained = report.baselines.get("untrained")
     if untrained is not None and (full is None or "untrained" not in full.baselines):
-        on = "" if full is None else f", on the run's own {counted(untrained.n, 'prompt')}"
-        found.append(Fact(percent(untrained.strict), f"before training{on}"))
+        found.append(Fact(percent(untrained.strict), f"before training{here}"))
     if report.strategy is not None:
         among = counted(report.chosen_among, "checkpoint")
         found.append(
@@ -60,7 +60,6 @@ def facts_of(report: Report, scorer: Scorer) -> tuple[Fact, ...]:
                 f"strategy of the best of {among}" if best else "strategy",
             )
         )
-    here = "" if full is None else f", on the run's own {counted(report.prompt_count, 'prompt')}"
     if report.corrected is not None and has_selection_bias(report):
         found.append(Fact(percent(report.corrected), f"corrected for selection bias{here}"))
     sound = None if best is None else best.sound
