@@ -9,7 +9,6 @@ from typing import Any, get_args
 
 from autotune.base.errors import BadInput, ExitCode
 from autotune.base.format import either, quoted
-from autotune.base.home import from_home
 from autotune.base.manifest import weights_in
 from autotune.base.near import did_you_mean
 from autotune.cli.console import human_console, print_json, say_on
@@ -71,7 +70,7 @@ def export_command(wanted: ExportRequest, as_json: bool) -> int:
     warning = no_better_line(source.run, source.state, folder)
     if warning is not None:
         say(warning)
-    out = from_home(wanted.out or default_place(source, form, kind))
+    out = wanted.out or default_place(source, form, kind)
     made = Made(to=form, weights=weights_in(folder))
     demand_place(out, made)
     with whole_export(out, made) as work:

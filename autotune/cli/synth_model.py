@@ -43,7 +43,6 @@ def checkpoint_at(place: Path, word: str = "--from") -> Path:
     Raises:
         BadInput: there is none.
     """
-    place = from_home(place)
     if not place.exists():
         if str(place) in MODELS:
             raise BadInput(
