@@ -66,6 +66,11 @@ class EvalRequest:
     examples: int = 3
     target: float | None = None
 
+    @property
+    def model(self) -> Path | None:
+        """The model as a path, which a name of one is not; None where its answers are given."""
+        return from_home(self.targets[0]) if self.targets else None
+
 
 def eval_command(options: Options, wanted: EvalRequest) -> int:
     """`eval`; with a target, exit 0 if the score counts for as much, else 1."""
@@ -113,17 +118,17 @@ def eval_command(options: Options, wanted: EvalRequest) -> int:
         }
     record_cache = RecordCache()
     before, other_cap = wanted.baseline, None
-    if wanted.targets and before is None:
-        model, cap = from_home(wanted.targets[0]), profile.evaluate.max_new_tokens
-        other_cap = other_cap_line(model, prompts, cap)
+    model = wanted.model
+    if model is not None and before is None:
+        other_cap = other_cap_line(model, prompts, profile.evaluate.max_new_tokens)
         before = untrained_answers(model) if other_cap is None else None
     found = evaluated(wanted, profile, prompts, answers, before, record_cache)
     console.print(evaluated_summary(found))
     if other_cap is not None:
         say_on(console)(other_cap)
-    if wanted.targets and (folder := from_home(wanted.targets[0])).exists():
+    if model is not None and model.exists():
         asked = asked_profile(options, wanted.targets[0])
-        emit_full_score(found, folder, prompts, label, asked, say_on(console), record_cache)
+        emit_full_score(found, model, prompts, label, asked, say_on(console), record_cache)
     if wanted.samples is not None:
         logs = sample_logs(found.scorer, prompts, answers, found.report, generation)
         lines = (json.dumps(line, ensure_ascii=False) + "\n" for line in logs)
@@ -139,12 +144,11 @@ def command_after(options: Options, wanted: EvalRequest) -> str:
     """What to do after a score: train the model; of a run's checkpoint, read the run's report."""
     if wanted.responses is not None:
         return next_command("eval compare", options, str(wanted.responses), "OTHER-ANSWERS")
-    (model,) = wanted.targets
-    path = from_home(model)
-    run = next((folder for folder in path.parents if (folder / "run.toml").is_file()), None)
+    assert wanted.model is not None  # one of the two was given
+    run = next((folder for folder in wanted.model.parents if (folder / "run.toml").is_file()), None)
     if run is not None:
         return next_command("report", options, str(run))
-    return next_command("run", replace(options, model=model))
+    return next_command("run", replace(options, model=wanted.targets[0]))
 
 
 OF_ANSWERING = ("max_new_tokens", "vram_budget", "device", "precision", "run_dir")
@@ -195,7 +199,7 @@ def evaluated(
             f" {counted(len(prompts), 'prompt')} that are scored; give answers to the same prompts,"
             " or leave --baseline out"
         )
-    model = from_home(wanted.targets[0]) if wanted.targets else None
+    model = wanted.model
     if model is None or not model.exists():
         return found
     return with_selection_bias(found, model, prompts, record_cache)
